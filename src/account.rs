@@ -1,0 +1,13 @@
+//! An account kept in memory or in a JSON file, which obeys the rules of AWS that the program depends on.
+//!
+//! `document` is the file's format, `validate` finds its mistakes, `rules` are AWS's own answers to
+//! writes, and this file lets the program use it as a [`crate::cloud::Cloud`].
+
+mod document;
+mod offline;
+mod rules;
+mod validate;
+
+pub use document::AccountDocument;
+pub use offline::{AccountFileError, OfflineAccount};
+pub use validate::Mistake;

@@ -1,0 +1,449 @@
+//! The format of an account's file: the API's own names and shapes, as `aws … describe-…` prints them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, Rule, SecurityGroup};
+
+/// The version of the format that this program reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// An AWS account in one Region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct AccountDocument {
+    /// Version of the format: 1.
+    pub format_version: u32,
+    /// Free text for the reader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Twelve digits.
+    pub account_id: String,
+    /// E.g. `eu-central-1`.
+    pub region: String,
+    /// After how many reads a state that passes (`modifying`, `Pending`, `adding`, …) has passed. Default 2.
+    #[serde(default = "default_settles_after_reads")]
+    pub settles_after_reads: u32,
+    /// The account's quotas, where they are not AWS's defaults.
+    #[serde(default, skip_serializing_if = "Quotas::is_default")]
+    pub quotas: Quotas,
+    /// The VPCs.
+    #[serde(default)]
+    pub vpcs: Vec<Vpc>,
+    /// The subnets.
+    #[serde(default)]
+    pub subnets: Vec<SubnetEntry>,
+    /// The security groups.
+    #[serde(default)]
+    pub security_groups: Vec<SecurityGroupEntry>,
+    /// The DB subnet groups.
+    #[serde(default, rename = "DBSubnetGroups")]
+    pub db_subnet_groups: Vec<DbSubnetGroup>,
+    /// The DB clusters.
+    #[serde(default, rename = "DBClusters")]
+    pub db_clusters: Vec<DbClusterEntry>,
+    /// The DB instances, those of clusters too.
+    #[serde(default, rename = "DBInstances")]
+    pub db_instances: Vec<DbInstanceEntry>,
+    /// The Lambda functions.
+    #[serde(default)]
+    pub functions: Vec<FunctionEntry>,
+}
+
+fn default_settles_after_reads() -> u32 {
+    2
+}
+
+/// Quotas that the program can meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct Quotas {
+    /// Security groups in the Region. Default 2,500.
+    pub security_groups_per_region: usize,
+    /// Inbound, and again outbound, rules of a group. Default 60.
+    pub rules_per_security_group: usize,
+    /// Security groups on a function, a database or a proxy. Default 5.
+    pub security_groups_per_network_interface: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            security_groups_per_region: 2500,
+            rules_per_security_group: 60,
+            security_groups_per_network_interface: 5,
+        }
+    }
+}
+
+impl Quotas {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A VPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Vpc {
+    /// `vpc-…`
+    pub vpc_id: String,
+    /// The account that owns it; this one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
+    /// Its IPv6 range. New groups in such a VPC also get an IPv6 outbound rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_cidr_block: Option<String>,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SubnetEntry {
+    /// `subnet-…`
+    pub subnet_id: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// E.g. `eu-central-1a`.
+    pub availability_zone: String,
+}
+
+/// A security group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SecurityGroupEntry {
+    /// `sg-…`
+    pub group_id: String,
+    /// Its name.
+    pub group_name: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Its description.
+    #[serde(default)]
+    pub description: String,
+    /// Inbound rules.
+    #[serde(default)]
+    pub ip_permissions: Vec<IpPermission>,
+    /// Outbound rules.
+    #[serde(default)]
+    pub ip_permissions_egress: Vec<IpPermission>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+}
+
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Tag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Rules for one protocol and port range: one rule for each target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct IpPermission {
+    /// `tcp`, `udp`, `icmp`, a number, or `-1` for all.
+    pub ip_protocol: String,
+    /// First port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_port: Option<i32>,
+    /// Last port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_port: Option<i32>,
+    /// Targets that are security groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_id_group_pairs: Vec<UserIdGroupPair>,
+    /// Targets that are IPv4 ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ip_ranges: Vec<IpRange>,
+    /// Targets that are IPv6 ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ipv6_ranges: Vec<Ipv6Range>,
+    /// Targets that are prefix lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefix_list_ids: Vec<PrefixListId>,
+}
+
+/// A security group as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct UserIdGroupPair {
+    /// `sg-…`
+    pub group_id: String,
+    /// The account of the group; this one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// An IPv4 range as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct IpRange {
+    /// E.g. `10.0.0.0/16`.
+    pub cidr_ip: String,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// An IPv6 range as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Ipv6Range {
+    /// E.g. `2001:db8::/56`.
+    pub cidr_ipv6: String,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// A prefix list as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PrefixListId {
+    /// `pl-…`
+    pub prefix_list_id: String,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// A DB subnet group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DbSubnetGroup {
+    /// Its name.
+    #[serde(rename = "DBSubnetGroupName")]
+    pub name: String,
+    /// Its VPC.
+    pub vpc_id: String,
+}
+
+/// A security group on a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct VpcSecurityGroupMembership {
+    /// `sg-…`
+    pub vpc_security_group_id: String,
+    /// `active`, `adding` or `removing`.
+    #[serde(default = "active")]
+    pub status: String,
+}
+
+fn active() -> String {
+    "active".to_owned()
+}
+
+fn available() -> String {
+    "available".to_owned()
+}
+
+/// A DB cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DbClusterEntry {
+    /// Its identifier, in lower case.
+    #[serde(rename = "DBClusterIdentifier")]
+    pub id: String,
+    /// E.g. `aurora-postgresql`.
+    pub engine: String,
+    /// E.g. `provisioned`, or `serverless` for Aurora Serverless v1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_mode: Option<String>,
+    /// The port it listens on.
+    pub port: u16,
+    /// Default `available`.
+    #[serde(default = "available")]
+    pub status: String,
+    /// The name of its DB subnet group.
+    #[serde(rename = "DBSubnetGroup")]
+    pub subnet_group: String,
+    /// Its security groups, which its instances share.
+    #[serde(default)]
+    pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
+    /// The global database it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_cluster_identifier: Option<String>,
+}
+
+/// A DB instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DbInstanceEntry {
+    /// Its identifier, in lower case.
+    #[serde(rename = "DBInstanceIdentifier")]
+    pub id: String,
+    /// E.g. `postgres`.
+    pub engine: String,
+    /// The port it listens on; left out while it is being created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Default `available`.
+    #[serde(rename = "DBInstanceStatus", default = "available")]
+    pub status: String,
+    /// E.g. `eu-central-1a`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability_zone: Option<String>,
+    /// The name of its DB subnet group.
+    #[serde(rename = "DBSubnetGroup")]
+    pub subnet_group: String,
+    /// The cluster that it is a member of.
+    #[serde(rename = "DBClusterIdentifier", default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Its security groups; a cluster's member has those of the cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
+}
+
+/// A Lambda function. Its environment has no place here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct FunctionEntry {
+    /// Its name.
+    pub function_name: String,
+    /// Where it is attached; left out for a function in no VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_config: Option<VpcConfig>,
+    /// Default `Active`.
+    #[serde(default = "function_active")]
+    pub state: String,
+    /// Why it is in that state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// Default `Successful`.
+    #[serde(default = "update_successful")]
+    pub last_update_status: String,
+    /// Why the last update failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_status_reason: Option<String>,
+    /// Changes with each update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
+fn function_active() -> String {
+    FunctionState::Active.as_api().to_owned()
+}
+
+fn update_successful() -> String {
+    "Successful".to_owned()
+}
+
+/// A function's attachment to a VPC, which its subnets tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct VpcConfig {
+    /// Its subnets, at least one.
+    pub subnet_ids: Vec<String>,
+    /// Its security groups.
+    pub security_group_ids: Vec<String>,
+}
+
+impl IpPermission {
+    /// The rules that this permission stands for, one a target.
+    pub fn rules(&self) -> impl Iterator<Item = Rule> + '_ {
+        let groups = self
+            .user_id_group_pairs
+            .iter()
+            .map(|pair| (Peer::Group(pair.group_id.as_str().into()), &pair.description));
+        let ipv4 = self
+            .ip_ranges
+            .iter()
+            .map(|range| (Peer::Cidr(range.cidr_ip.clone()), &range.description));
+        let ipv6 = self
+            .ipv6_ranges
+            .iter()
+            .map(|range| (Peer::Cidr(range.cidr_ipv6.clone()), &range.description));
+        let lists = self
+            .prefix_list_ids
+            .iter()
+            .map(|list| (Peer::PrefixList(list.prefix_list_id.clone()), &list.description));
+        groups
+            .chain(ipv4)
+            .chain(ipv6)
+            .chain(lists)
+            .map(|(peer, description)| Rule {
+                protocol: Protocol::from_api(&self.ip_protocol),
+                ports: self
+                    .from_port
+                    .zip(self.to_port)
+                    .map(|(from, to)| PortRange { from, to }),
+                peer,
+                description: description.clone(),
+            })
+    }
+
+    /// The permission that stands for just this rule.
+    #[must_use]
+    pub fn from_rule(rule: &Rule) -> Self {
+        let mut permission = Self {
+            ip_protocol: rule.protocol.as_api().to_owned(),
+            from_port: rule.ports.map(|ports| ports.from),
+            to_port: rule.ports.map(|ports| ports.to),
+            user_id_group_pairs: Vec::new(),
+            ip_ranges: Vec::new(),
+            ipv6_ranges: Vec::new(),
+            prefix_list_ids: Vec::new(),
+        };
+        let description = rule.description.clone();
+        match &rule.peer {
+            Peer::Group(id) => permission.user_id_group_pairs.push(UserIdGroupPair {
+                group_id: id.to_string(),
+                user_id: None,
+                description,
+            }),
+            Peer::Cidr(cidr) if cidr.contains(':') => permission.ipv6_ranges.push(Ipv6Range {
+                cidr_ipv6: cidr.clone(),
+                description,
+            }),
+            Peer::Cidr(cidr) => permission.ip_ranges.push(IpRange {
+                cidr_ip: cidr.clone(),
+                description,
+            }),
+            Peer::PrefixList(id) => permission.prefix_list_ids.push(PrefixListId {
+                prefix_list_id: id.clone(),
+                description,
+            }),
+        }
+        permission
+    }
+}
+
+impl SecurityGroupEntry {
+    /// The group as the rest of the program knows it.
+    #[must_use]
+    pub fn to_model(&self) -> SecurityGroup {
+        SecurityGroup {
+            id: self.group_id.as_str().into(),
+            name: self.group_name.clone(),
+            vpc: self.vpc_id.as_str().into(),
+            ingress: self.ip_permissions.iter().flat_map(IpPermission::rules).collect(),
+            egress: self
+                .ip_permissions_egress
+                .iter()
+                .flat_map(IpPermission::rules)
+                .collect(),
+            tags: self
+                .tags
+                .iter()
+                .map(|tag| (tag.key.clone(), tag.value.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl FunctionEntry {
+    /// Whether an update of it, or its creation, is under way.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        LastUpdateStatus::from_api(&self.last_update_status) == LastUpdateStatus::InProgress
+            || FunctionState::from_api(&self.state) == FunctionState::Pending
+    }
+}

@@ -1,0 +1,487 @@
+//! The account as a [`Cloud`], in memory or backed by its file.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::document::{AccountDocument, DbClusterEntry, DbInstanceEntry, FunctionEntry, VpcSecurityGroupMembership};
+use super::rules::State;
+use super::validate::{Mistake, mistakes};
+use crate::cloud::{
+    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, Fault, NewSecurityGroup, Operation, Pace, ResourceKind,
+};
+use crate::model::{
+    Direction, Function, FunctionState, FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Rule,
+    SecurityGroup, Subnet, SubnetId, VpcId,
+};
+
+/// Why an account's file cannot be used.
+#[derive(Debug, Error)]
+pub enum AccountFileError {
+    /// It cannot be read.
+    #[error("cannot read the account file {}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no JSON of the account's shape.
+    #[error("the account file {} is malformed at {at}: {message}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The JSON path of the mistake.
+        at: String,
+        /// What was expected and found, with line and column.
+        message: String,
+    },
+    /// It has the shape, but an account could not look like this.
+    #[error("the account file {} has {}: {}", .path.display(), if .mistakes.len() == 1 { "a mistake" } else { "mistakes" },
+        .mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+/// An account in memory. With a file, each write rewrites that file, whole or not at all.
+#[derive(Debug)]
+pub struct OfflineAccount {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    calls: ApiCalls,
+    file: Option<AccountFile>,
+}
+
+#[derive(Debug)]
+struct AccountFile {
+    path: PathBuf,
+    /// What it held when this run last read or wrote it.
+    content: Vec<u8>,
+}
+
+impl OfflineAccount {
+    /// An account in memory only.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the document.
+    pub fn in_memory(document: AccountDocument) -> Result<Self, Vec<Mistake>> {
+        Self::eventually_consistent(document, 0)
+    }
+
+    /// An account in memory in which the first `hidden_for` requests that name a new group do not find
+    /// it, as happens with EC2.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the document.
+    pub fn eventually_consistent(document: AccountDocument, hidden_for: u32) -> Result<Self, Vec<Mistake>> {
+        let mistakes = mistakes(&document);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        Ok(Self {
+            inner: Mutex::new(Inner {
+                state: State::new(document, hidden_for),
+                calls: ApiCalls::default(),
+                file: None,
+            }),
+        })
+    }
+
+    /// The account in a file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has mistakes.
+    pub fn open(path: &Path) -> Result<Self, AccountFileError> {
+        let path = path.to_owned();
+        let content = match fs::read(&path) {
+            Ok(content) => content,
+            Err(source) => return Err(AccountFileError::Unreadable { path, source }),
+        };
+        let document = match parse(&content) {
+            Ok(document) => document,
+            Err((at, message)) => return Err(AccountFileError::Malformed { path, at, message }),
+        };
+        match Self::in_memory(document) {
+            Ok(account) => {
+                account.lock().file = Some(AccountFile { path, content });
+                Ok(account)
+            }
+            Err(mistakes) => Err(AccountFileError::Inconsistent { path, mistakes }),
+        }
+    }
+
+    /// The account as it is now.
+    #[must_use]
+    pub fn document(&self) -> AccountDocument {
+        self.lock().state.document.clone()
+    }
+
+    /// Changes the account as somebody else would, without the program's knowledge.
+    pub fn edit(&self, edit: impl FnOnce(&mut AccountDocument)) {
+        edit(&mut self.lock().state.document);
+    }
+
+    /// Deletes a group, unless something still uses it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::DependencyViolation`] and [`Fault::NotFound`].
+    pub fn delete_security_group(&self, id: &GroupId) -> Result<(), Fault> {
+        let mut inner = self.lock();
+        inner.commit(|state| state.delete_security_group(id))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves the state whole: writes replace it only when they succeed.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, operation: Operation, read: impl FnOnce(&mut State) -> Result<T, Fault>) -> Answer<T> {
+        let mut inner = self.lock();
+        inner.calls.read += 1;
+        let answer = read(&mut inner.state);
+        log(operation, answer.as_ref().err());
+        answer.map_err(|fault| CloudError::new(operation, fault))
+    }
+
+    fn write<T>(&self, operation: Operation, write: impl FnOnce(&mut State) -> Result<T, Fault>) -> Answer<T> {
+        let mut inner = self.lock();
+        inner.calls.write += 1;
+        let answer = inner.commit(write);
+        log(operation, answer.as_ref().err());
+        answer.map_err(|fault| CloudError::new(operation, fault))
+    }
+}
+
+fn log(operation: Operation, fault: Option<&Fault>) {
+    match fault {
+        None => tracing::debug!(%operation, "answered"),
+        Some(fault) => tracing::debug!(%operation, %fault, "refused"),
+    }
+}
+
+fn parse(content: &[u8]) -> Result<AccountDocument, (String, String)> {
+    let mut deserializer = serde_json::Deserializer::from_slice(content);
+    let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let at = match error.path().to_string() {
+            root if root == "." => "$".to_owned(),
+            path => format!("$.{path}"),
+        };
+        (at, error.into_inner().to_string())
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| ("$".to_owned(), error.to_string()))?;
+    Ok(document)
+}
+
+impl Inner {
+    /// Applies a write to the state and to the file: to both, or to neither.
+    fn commit<T>(&mut self, write: impl FnOnce(&mut State) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut state = self.state.clone();
+        let answer = write(&mut state);
+        // A refused write has changed nothing but which new groups are visible by now.
+        if answer.is_ok()
+            && let Some(file) = &mut self.file
+        {
+            file.save(&state.document)
+                .map_err(|error| Fault::File(error.to_string()))?;
+        }
+        self.state = state;
+        answer
+    }
+}
+
+impl AccountFile {
+    fn save(&mut self, document: &AccountDocument) -> std::io::Result<()> {
+        if fs::read(&self.path)? != self.content {
+            let message = format!("{} was changed by somebody else meanwhile", self.path.display());
+            return Err(std::io::Error::other(message));
+        }
+        let mut content = serde_json::to_vec_pretty(document)?;
+        content.push(b'\n');
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // Through a link the target is replaced, and its permissions are kept.
+        let target = fs::canonicalize(&self.path)?;
+        let mut temporary = tempfile::NamedTempFile::new_in(target.parent().unwrap_or(folder))?;
+        temporary.write_all(&content)?;
+        temporary
+            .as_file()
+            .set_permissions(fs::metadata(&target)?.permissions())?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(&target)?;
+        self.content = content;
+        Ok(())
+    }
+}
+
+impl Drop for OfflineAccount {
+    /// States that have passed since the last write are kept too; a run that wrote nothing leaves the file alone.
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if inner.calls.write > 0
+            && let Some(file) = &mut inner.file
+            && let Err(error) = file.save(&inner.state.document)
+        {
+            tracing::warn!(%error, "the account's last state was not kept");
+        }
+    }
+}
+
+fn memberships(entries: &[VpcSecurityGroupMembership]) -> Vec<GroupMembership> {
+    let membership = |entry: &VpcSecurityGroupMembership| GroupMembership {
+        group: entry.vpc_security_group_id.as_str().into(),
+        status: entry.status.clone(),
+    };
+    entries.iter().map(membership).collect()
+}
+
+impl State {
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let AccountDocument { region, account_id, .. } = &self.document;
+        let partition = match region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        format!("arn:{partition}:{service}:{region}:{account_id}:{resource}")
+    }
+
+    fn db_cluster(&self, entry: DbClusterEntry) -> DbCluster {
+        DbCluster {
+            arn: self.arn("rds", &format!("cluster:{}", entry.id)),
+            memberships: memberships(&entry.vpc_security_groups),
+            id: entry.id,
+            engine: entry.engine,
+            engine_mode: entry.engine_mode,
+            port: Some(entry.port),
+            status: entry.status,
+            subnet_group: Some(entry.subnet_group),
+            global_cluster: entry.global_cluster_identifier,
+        }
+    }
+
+    fn db_instance(&self, entry: DbInstanceEntry) -> DbInstance {
+        let groups = &self.document.db_subnet_groups;
+        DbInstance {
+            arn: self.arn("rds", &format!("db:{}", entry.id)),
+            memberships: memberships(&entry.vpc_security_groups),
+            vpc: groups
+                .iter()
+                .find(|group| group.name == entry.subnet_group)
+                .map(|group| group.vpc_id.as_str().into()),
+            id: entry.id,
+            engine: entry.engine,
+            port: entry.port,
+            status: entry.status,
+            availability_zone: entry.availability_zone,
+            cluster: entry.cluster,
+        }
+    }
+
+    fn to_function(&self, entry: FunctionEntry) -> Function {
+        let vpc = entry.vpc_config.and_then(|config| {
+            Some(FunctionVpc {
+                vpc: self.vpc_of(&config.subnet_ids)?.into(),
+                subnets: config.subnet_ids.into_iter().map(SubnetId::from).collect(),
+                groups: GroupList::as_read(config.security_group_ids.into_iter().map(GroupId::from)),
+                ipv6_allowed: None,
+            })
+        });
+        Function {
+            arn: self.arn("lambda", &format!("function:{}", entry.function_name)),
+            name: entry.function_name,
+            vpc,
+            state: FunctionState::from_api(&entry.state),
+            state_reason: entry.state_reason,
+            last_update: Some(LastUpdateStatus::from_api(&entry.last_update_status)),
+            last_update_reason: entry.last_update_status_reason,
+            revision_id: entry.revision_id,
+        }
+    }
+}
+
+/// The name in a function's name, partial ARN or ARN.
+fn function_name(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+impl Cloud for OfflineAccount {
+    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
+        self.read(Operation::DescribeDbClusters, |state| {
+            let entry = state.read_cluster(id)?;
+            Ok(state.db_cluster(entry))
+        })
+    }
+
+    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
+        self.read(Operation::DescribeDbInstances, |state| {
+            let entry = state.read_instance(id)?;
+            Ok(state.db_instance(entry))
+        })
+    }
+
+    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
+        self.read(Operation::DescribeDbInstances, |state| {
+            let is_member = |entry: &&DbInstanceEntry| {
+                entry
+                    .cluster
+                    .as_deref()
+                    .is_some_and(|of| of.eq_ignore_ascii_case(cluster))
+            };
+            let members: Vec<String> = state
+                .document
+                .db_instances
+                .iter()
+                .filter(is_member)
+                .map(|entry| entry.id.clone())
+                .collect();
+            members
+                .iter()
+                .map(|id| {
+                    let entry = state.read_instance(id)?;
+                    Ok(state.db_instance(entry))
+                })
+                .collect()
+        })
+    }
+
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
+        self.read(Operation::DescribeDbSubnetGroups, |state| {
+            let groups = &state.document.db_subnet_groups;
+            match groups.iter().find(|group| group.name == name) {
+                Some(group) => Ok(group.vpc_id.as_str().into()),
+                None => Err(Fault::NotFound(format!("DBSubnetGroup {name} not found"))),
+            }
+        })
+    }
+
+    async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
+        self.read(Operation::GetFunctionConfiguration, |state| {
+            let entry = state.read_function(function_name(name))?;
+            Ok(state.to_function(entry))
+        })
+    }
+
+    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
+        self.read(Operation::DescribeSubnets, |state| {
+            let document = &state.document;
+            ids.iter()
+                .map(|id| {
+                    let entry = document.subnets.iter().find(|subnet| subnet.subnet_id == id.as_str());
+                    let entry = entry.ok_or_else(|| Fault::NotFound(format!("The subnet ID '{id}' does not exist")))?;
+                    let vpc = document.vpcs.iter().find(|vpc| vpc.vpc_id == entry.vpc_id);
+                    Ok(Subnet {
+                        id: id.clone(),
+                        vpc: entry.vpc_id.as_str().into(),
+                        availability_zone: entry.availability_zone.clone(),
+                        owner: vpc
+                            .and_then(|vpc| vpc.owner_id.clone())
+                            .or_else(|| Some(document.account_id.clone())),
+                    })
+                })
+                .collect()
+        })
+    }
+
+    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
+        self.read(Operation::DescribeSecurityGroups, |state| {
+            Ok(state
+                .read_groups(vpc.as_str())
+                .iter()
+                .map(super::document::SecurityGroupEntry::to_model)
+                .collect())
+        })
+    }
+
+    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
+        self.read(Operation::DescribeSecurityGroups, |state| {
+            Ok(state.read_group(id)?.to_model())
+        })
+    }
+
+    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
+        let operation = match kind {
+            ResourceKind::Cluster => Operation::DescribeDbClusters,
+            ResourceKind::Instance => Operation::DescribeDbInstances,
+            ResourceKind::Function => Operation::ListFunctions,
+        };
+        self.read(operation, |state| {
+            let document = &state.document;
+            Ok(match kind {
+                ResourceKind::Cluster => document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect(),
+                ResourceKind::Instance => document
+                    .db_instances
+                    .iter()
+                    .map(|instance| instance.id.clone())
+                    .collect(),
+                ResourceKind::Function => document
+                    .functions
+                    .iter()
+                    .map(|function| function.function_name.clone())
+                    .collect(),
+            })
+        })
+    }
+
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        self.write(Operation::CreateSecurityGroup, |state| state.create_security_group(new))
+    }
+
+    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
+        self.write(Operation::RevokeSecurityGroupEgress, |state| {
+            state.revoke_egress(group, rules)
+        })
+    }
+
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        let operation = match direction {
+            Direction::Ingress => Operation::AuthorizeSecurityGroupIngress,
+            Direction::Egress => Operation::AuthorizeSecurityGroupEgress,
+        };
+        self.write(operation, |state| state.authorize(group, direction, rule))
+    }
+
+    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
+        self.write(Operation::ModifyDbCluster, |state| state.modify_cluster(id, groups))
+    }
+
+    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
+        self.write(Operation::ModifyDbInstance, |state| state.modify_instance(id, groups))
+    }
+
+    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
+        self.write(Operation::UpdateFunctionConfiguration, |state| {
+            state.update_function(function_name(name), vpc, revision)
+        })
+    }
+
+    fn calls(&self) -> ApiCalls {
+        self.lock().calls
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(50),
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! What AWS answers to a write, and how states pass.
+
+use std::collections::BTreeMap;
+
+use super::document::{
+    AccountDocument, DbClusterEntry, DbInstanceEntry, FunctionEntry, IpPermission, SecurityGroupEntry, Tag, VpcConfig,
+    VpcSecurityGroupMembership,
+};
+use crate::cloud::{Fault, NewSecurityGroup};
+use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule};
+
+/// An account with what its document does not tell: how often a passing state was read.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) document: AccountDocument,
+    reads: BTreeMap<String, u32>,
+    /// How often a new group is still not found, and which ones.
+    hidden_for: u32,
+    hidden: BTreeMap<GroupId, u32>,
+}
+
+type Outcome<T> = Result<T, Fault>;
+
+fn rejected(code: &str, message: impl Into<String>) -> Fault {
+    Fault::Rejected {
+        code: code.to_owned(),
+        message: message.into(),
+    }
+}
+
+impl State {
+    pub(super) fn new(document: AccountDocument, hidden_for: u32) -> Self {
+        Self {
+            document,
+            reads: BTreeMap::new(),
+            hidden_for,
+            hidden: BTreeMap::new(),
+        }
+    }
+
+    // Reading: a passing state has passed after as many reads as the document says.
+
+    fn has_passed(&mut self, key: String, is_passing: bool) -> bool {
+        if !is_passing {
+            self.reads.remove(&key);
+            return false;
+        }
+        let reads = self.reads.entry(key).or_default();
+        if *reads < self.document.settles_after_reads {
+            *reads += 1;
+            return false;
+        }
+        true
+    }
+
+    /// The cluster, after a passing state had its chance to pass.
+    pub(super) fn read_cluster(&mut self, id: &str) -> Outcome<DbClusterEntry> {
+        let missing = || Fault::NotFound(format!("DBCluster {id} not found"));
+        let cluster = self.cluster(id).ok_or_else(missing)?;
+        let passing = settled_database_status(&cluster.status).is_some() || is_settling(&cluster.vpc_security_groups);
+        let passed = self.has_passed(format!("cluster/{id}"), passing);
+        let cluster = self.cluster(id).ok_or_else(missing)?;
+        if passed {
+            settle_database(&mut cluster.status, &mut cluster.vpc_security_groups);
+        }
+        Ok(cluster.clone())
+    }
+
+    /// The instance, likewise. A member has its cluster's groups.
+    pub(super) fn read_instance(&mut self, id: &str) -> Outcome<DbInstanceEntry> {
+        let missing = || Fault::NotFound(format!("DBInstance {id} not found"));
+        let instance = self.instance(id).ok_or_else(missing)?;
+        let passing = settled_database_status(&instance.status).is_some() || is_settling(&instance.vpc_security_groups);
+        let passed = self.has_passed(format!("instance/{id}"), passing);
+        let instance = self.instance(id).ok_or_else(missing)?;
+        if passed {
+            settle_database(&mut instance.status, &mut instance.vpc_security_groups);
+        }
+        let mut instance = instance.clone();
+        if let Some(cluster) = instance.cluster.as_deref().and_then(|id| self.cluster(id)) {
+            instance.vpc_security_groups.clone_from(&cluster.vpc_security_groups);
+            instance.port = instance.port.or(Some(cluster.port));
+        }
+        Ok(instance)
+    }
+
+    /// The function, likewise.
+    pub(super) fn read_function(&mut self, name: &str) -> Outcome<FunctionEntry> {
+        let missing = || Fault::NotFound(format!("Function not found: {name}"));
+        let busy = self.function(name).ok_or_else(missing)?.is_busy();
+        let passed = self.has_passed(format!("function/{name}"), busy);
+        let function = self.function(name).ok_or_else(missing)?;
+        if passed {
+            "Active".clone_into(&mut function.state);
+            "Successful".clone_into(&mut function.last_update_status);
+            function.state_reason = None;
+        }
+        Ok(function.clone())
+    }
+
+    /// The groups of a VPC that are visible by now.
+    pub(super) fn read_groups(&mut self, vpc: &str) -> Vec<SecurityGroupEntry> {
+        let groups: Vec<_> = self
+            .document
+            .security_groups
+            .iter()
+            .filter(|group| group.vpc_id == vpc)
+            .cloned()
+            .collect();
+        groups
+            .into_iter()
+            .filter(|group| self.is_visible(&group.group_id.as_str().into()))
+            .collect()
+    }
+
+    /// One group, if it is visible by now.
+    pub(super) fn read_group(&mut self, id: &GroupId) -> Outcome<SecurityGroupEntry> {
+        self.group(id).cloned()
+    }
+
+    fn is_visible(&mut self, id: &GroupId) -> bool {
+        match self.hidden.get_mut(id) {
+            Some(0) | None => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+
+    fn cluster(&mut self, id: &str) -> Option<&mut DbClusterEntry> {
+        self.document
+            .db_clusters
+            .iter_mut()
+            .find(|cluster| cluster.id.eq_ignore_ascii_case(id))
+    }
+
+    fn instance(&mut self, id: &str) -> Option<&mut DbInstanceEntry> {
+        self.document
+            .db_instances
+            .iter_mut()
+            .find(|instance| instance.id.eq_ignore_ascii_case(id))
+    }
+
+    fn function(&mut self, name: &str) -> Option<&mut FunctionEntry> {
+        self.document
+            .functions
+            .iter_mut()
+            .find(|function| function.function_name == name)
+    }
+
+    fn group(&mut self, id: &GroupId) -> Outcome<&mut SecurityGroupEntry> {
+        let missing = || Fault::NotFound(format!("The security group '{id}' does not exist"));
+        if !self.is_visible(id) {
+            return Err(missing());
+        }
+        let groups = &mut self.document.security_groups;
+        groups
+            .iter_mut()
+            .find(|group| group.group_id == id.as_str())
+            .ok_or_else(missing)
+    }
+
+    // Writing.
+
+    pub(super) fn create_security_group(&mut self, new: &NewSecurityGroup) -> Outcome<GroupId> {
+        let ipv6 = match self.document.vpcs.iter().find(|vpc| vpc.vpc_id == new.vpc.as_str()) {
+            Some(vpc) => vpc.ipv6_cidr_block.is_some(),
+            None => {
+                return Err(rejected(
+                    "InvalidVpcID.NotFound",
+                    format!("The vpc ID '{}' does not exist", new.vpc),
+                ));
+            }
+        };
+        if new.name.starts_with("sg-") || new.name.len() > 255 || new.name.is_empty() {
+            return Err(rejected(
+                "InvalidParameterValue",
+                format!("Invalid value '{}' for groupName", new.name),
+            ));
+        }
+        let taken = |group: &SecurityGroupEntry| {
+            group.vpc_id == new.vpc.as_str() && group.group_name.eq_ignore_ascii_case(&new.name)
+        };
+        if self.document.security_groups.iter().any(taken) {
+            let message = format!("The security group '{}' already exists for VPC '{}'", new.name, new.vpc);
+            return Err(Fault::Duplicate(message));
+        }
+        if self.document.security_groups.len() >= self.document.quotas.security_groups_per_region {
+            return Err(Fault::LimitExceeded(
+                "The maximum number of security groups has been reached".to_owned(),
+            ));
+        }
+        let id = self.free_group_id();
+        let everywhere = |cidr: &str| Rule {
+            protocol: crate::model::Protocol::All,
+            ports: None,
+            peer: crate::model::Peer::Cidr(cidr.to_owned()),
+            description: None,
+        };
+        let mut defaults = vec![IpPermission::from_rule(&everywhere("0.0.0.0/0"))];
+        if ipv6 {
+            defaults.push(IpPermission::from_rule(&everywhere("::/0")));
+        }
+        let tag = |(key, value): (&String, &String)| Tag {
+            key: key.clone(),
+            value: value.clone(),
+        };
+        self.document.security_groups.push(SecurityGroupEntry {
+            group_id: id.to_string(),
+            group_name: new.name.clone(),
+            vpc_id: new.vpc.to_string(),
+            description: new.description.clone(),
+            ip_permissions: Vec::new(),
+            ip_permissions_egress: defaults,
+            tags: new.tags.iter().map(tag).collect(),
+        });
+        self.hidden.insert(id.clone(), self.hidden_for);
+        Ok(id)
+    }
+
+    /// The first free id of a fixed sequence: the same account always gives the same ids.
+    fn free_group_id(&self) -> GroupId {
+        let taken = |id: &String| self.document.security_groups.iter().any(|group| group.group_id == *id);
+        let next = (1..).map(|n: u64| format!("sg-{n:017x}")).find(|id| !taken(id));
+        GroupId::from(next.unwrap_or_default())
+    }
+
+    pub(super) fn authorize(&mut self, id: &GroupId, direction: Direction, rule: &Rule) -> Outcome<()> {
+        if let Some(peer) = rule.peer.group() {
+            self.group(peer)?;
+        }
+        let quota = self.document.quotas.rules_per_security_group;
+        let group = self.group(id)?;
+        let present = group.to_model();
+        if present.rules(direction).iter().any(|found| found.is_same_as(rule)) {
+            let message = format!("the specified rule \"peer: {}, {rule}\" already exists", rule.peer);
+            return Err(Fault::Duplicate(message));
+        }
+        if present.rules(direction).len() >= quota {
+            let message = format!("The maximum number of rules per security group has been reached: {quota}");
+            return Err(Fault::LimitExceeded(message));
+        }
+        permissions(group, direction).push(IpPermission::from_rule(rule));
+        Ok(())
+    }
+
+    pub(super) fn revoke_egress(&mut self, id: &GroupId, rules: &[Rule]) -> Outcome<()> {
+        let group = self.group(id)?;
+        let mut left: Vec<Rule> = group.to_model().egress;
+        for rule in rules {
+            let Some(found) = left.iter().position(|found| found.is_same_as(rule)) else {
+                let message = format!("The specified rule does not exist in security group '{id}'");
+                return Err(rejected("InvalidPermission.NotFound", message));
+            };
+            left.remove(found);
+        }
+        group.ip_permissions_egress = left.iter().map(IpPermission::from_rule).collect();
+        Ok(())
+    }
+
+    pub(super) fn delete_security_group(&mut self, id: &GroupId) -> Outcome<()> {
+        self.group(id)?;
+        let names_it = |group: &SecurityGroupEntry| {
+            let group = group.to_model();
+            group.id != *id
+                && group
+                    .ingress
+                    .iter()
+                    .chain(&group.egress)
+                    .any(|rule| rule.peer.group() == Some(id))
+        };
+        let document = &self.document;
+        let bears_it = |memberships: &[VpcSecurityGroupMembership]| {
+            memberships
+                .iter()
+                .any(|membership| membership.vpc_security_group_id == id.as_str())
+        };
+        let in_use = document.security_groups.iter().any(names_it)
+            || document
+                .db_clusters
+                .iter()
+                .any(|cluster| bears_it(&cluster.vpc_security_groups))
+            || document
+                .db_instances
+                .iter()
+                .any(|instance| bears_it(&instance.vpc_security_groups))
+            || document.functions.iter().any(|function| {
+                let config = function.vpc_config.as_ref();
+                config.is_some_and(|config| config.security_group_ids.iter().any(|group| group == id.as_str()))
+            });
+        if in_use {
+            return Err(Fault::DependencyViolation(format!(
+                "resource {id} has a dependent object"
+            )));
+        }
+        self.document
+            .security_groups
+            .retain(|group| group.group_id != id.as_str());
+        Ok(())
+    }
+
+    /// Refuses groups that do not exist, are of another VPC, or are too many.
+    fn check_groups(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
+        let quota = self.document.quotas.security_groups_per_network_interface;
+        if groups.len() > quota {
+            return Err(Fault::LimitExceeded(format!(
+                "{} security groups, and at most {quota} are possible",
+                groups.len()
+            )));
+        }
+        for id in groups.iter() {
+            let group = self.group(id)?;
+            if group.vpc_id != vpc {
+                let message = format!("Security group {id} and the resource are not in the same VPC");
+                return Err(rejected("InvalidParameterCombination", message));
+            }
+        }
+        Ok(())
+    }
+
+    fn vpc_of_subnet_group(&self, name: &str) -> Option<String> {
+        let groups = &self.document.db_subnet_groups;
+        groups
+            .iter()
+            .find(|group| group.name == name)
+            .map(|group| group.vpc_id.clone())
+    }
+
+    pub(super) fn modify_cluster(&mut self, id: &str, groups: &GroupList) -> Outcome<()> {
+        let missing = || Fault::NotFound(format!("DBCluster {id} not found"));
+        let cluster = self.cluster(id).ok_or_else(missing)?.clone();
+        if cluster.status != "available" {
+            return Err(Fault::Busy(format!(
+                "DB cluster {id} is {}, not available",
+                cluster.status
+            )));
+        }
+        let vpc = self.vpc_of_subnet_group(&cluster.subnet_group).unwrap_or_default();
+        self.check_groups(groups, &vpc)?;
+        let cluster = self.cluster(id).ok_or_else(missing)?;
+        replace_groups(&mut cluster.vpc_security_groups, groups);
+        "modifying".clone_into(&mut cluster.status);
+        Ok(())
+    }
+
+    pub(super) fn modify_instance(&mut self, id: &str, groups: &GroupList) -> Outcome<()> {
+        let missing = || Fault::NotFound(format!("DBInstance {id} not found"));
+        let instance = self.instance(id).ok_or_else(missing)?.clone();
+        if let Some(cluster) = &instance.cluster {
+            let message = format!("The specified DB instance is a member of cluster {cluster}: modify the cluster");
+            return Err(rejected("InvalidParameterCombination", message));
+        }
+        if instance.status != "available" {
+            return Err(Fault::Busy(format!(
+                "DB instance {id} is {}, not available",
+                instance.status
+            )));
+        }
+        let vpc = self.vpc_of_subnet_group(&instance.subnet_group).unwrap_or_default();
+        self.check_groups(groups, &vpc)?;
+        let instance = self.instance(id).ok_or_else(missing)?;
+        replace_groups(&mut instance.vpc_security_groups, groups);
+        "modifying".clone_into(&mut instance.status);
+        Ok(())
+    }
+
+    pub(super) fn update_function(&mut self, name: &str, to: &FunctionVpc, revision: Option<&str>) -> Outcome<()> {
+        let missing = || Fault::NotFound(format!("Function not found: {name}"));
+        let function = self.function(name).ok_or_else(missing)?.clone();
+        if function.is_busy() {
+            return Err(Fault::Busy(format!("An update is in progress for function {name}")));
+        }
+        if revision.is_some() && revision != function.revision_id.as_deref() {
+            let message = "The Revision Id provided does not match the latest Revision Id".to_owned();
+            return Err(Fault::PreconditionFailed(message));
+        }
+        let subnet_ids: Vec<String> = to.subnets.iter().map(ToString::to_string).collect();
+        let Some(vpc) = self.vpc_of(&subnet_ids) else {
+            return Err(rejected("InvalidParameterValueException", "the subnets do not exist"));
+        };
+        self.check_groups(&to.groups, &vpc)?;
+        let function = self.function(name).ok_or_else(missing)?;
+        function.vpc_config = Some(VpcConfig {
+            subnet_ids,
+            security_group_ids: to.groups.iter().map(ToString::to_string).collect(),
+        });
+        "InProgress".clone_into(&mut function.last_update_status);
+        function.revision_id = Some(next_revision(function.revision_id.as_deref()));
+        Ok(())
+    }
+
+    /// The VPC of a list of subnets.
+    pub(super) fn vpc_of(&self, subnets: &[String]) -> Option<String> {
+        let first = subnets.first()?;
+        let subnet = self.document.subnets.iter().find(|subnet| subnet.subnet_id == *first)?;
+        Some(subnet.vpc_id.clone())
+    }
+}
+
+/// A revision that differs from the one before: the file stays the same for the same run.
+fn next_revision(revision: Option<&str>) -> String {
+    let number: u64 = revision
+        .and_then(|revision| revision.strip_prefix("revision-"))
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default();
+    format!("revision-{}", number + 1)
+}
+
+fn permissions(group: &mut SecurityGroupEntry, direction: Direction) -> &mut Vec<IpPermission> {
+    match direction {
+        Direction::Ingress => &mut group.ip_permissions,
+        Direction::Egress => &mut group.ip_permissions_egress,
+    }
+}
+
+/// What a passing state of a database passes to.
+fn settled_database_status(status: &str) -> Option<&'static str> {
+    match status {
+        "backing-up" | "creating" | "maintenance" | "modifying" | "rebooting" | "starting" | "upgrading" => {
+            Some("available")
+        }
+        "stopping" => Some("stopped"),
+        _ => None,
+    }
+}
+
+fn is_settling(memberships: &[VpcSecurityGroupMembership]) -> bool {
+    memberships.iter().any(|membership| membership.status != "active")
+}
+
+fn settle_database(status: &mut String, memberships: &mut Vec<VpcSecurityGroupMembership>) {
+    if let Some(settled) = settled_database_status(status) {
+        settled.clone_into(status);
+    }
+    memberships.retain(|membership| membership.status != "removing");
+    for membership in memberships {
+        "active".clone_into(&mut membership.status);
+    }
+}
+
+fn replace_groups(memberships: &mut Vec<VpcSecurityGroupMembership>, groups: &GroupList) {
+    let mut replaced: Vec<_> = groups
+        .iter()
+        .map(|group| {
+            let present = memberships
+                .iter()
+                .find(|membership| membership.vpc_security_group_id == group.as_str());
+            VpcSecurityGroupMembership {
+                vpc_security_group_id: group.to_string(),
+                status: match present {
+                    Some(membership) if membership.status == "active" => "active".to_owned(),
+                    _ => "adding".to_owned(),
+                },
+            }
+        })
+        .collect();
+    let removed = memberships
+        .iter()
+        .filter(|membership| !groups.contains(&membership.vpc_security_group_id.as_str().into()));
+    replaced.extend(removed.map(|membership| VpcSecurityGroupMembership {
+        status: "removing".to_owned(),
+        ..membership.clone()
+    }));
+    *memberships = replaced;
+}

@@ -1,0 +1,271 @@
+//! Mistakes in an account's file, each with the JSON path at which it is.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::document::{AccountDocument, FORMAT_VERSION, IpPermission};
+
+/// A mistake in an account's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where, e.g. `$.Functions[0].VpcConfig.SubnetIds[1]`.
+    pub path: String,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// Everything in the document that an account of AWS could not contain.
+pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
+    let mut check = Check { mistakes: Vec::new() };
+    if document.format_version != FORMAT_VERSION {
+        check.report(
+            "$.FormatVersion",
+            format!("expected {FORMAT_VERSION}, found {}", document.format_version),
+        );
+    }
+    if document.account_id.len() != 12 || !document.account_id.bytes().all(|byte| byte.is_ascii_digit()) {
+        check.report(
+            "$.AccountId",
+            format!("expected twelve digits, found \"{}\"", document.account_id),
+        );
+    }
+    if document.region.is_empty() {
+        check.report("$.Region", "expected the name of a Region, found an empty string");
+    }
+
+    let vpcs = check.unique("Vpcs", "VpcId", document.vpcs.iter().map(|vpc| vpc.vpc_id.as_str()));
+    let subnets = check.unique(
+        "Subnets",
+        "SubnetId",
+        document.subnets.iter().map(|subnet| subnet.subnet_id.as_str()),
+    );
+    let groups = check.unique(
+        "SecurityGroups",
+        "GroupId",
+        document.security_groups.iter().map(|group| group.group_id.as_str()),
+    );
+    let subnet_groups = check.unique(
+        "DBSubnetGroups",
+        "DBSubnetGroupName",
+        document.db_subnet_groups.iter().map(|group| group.name.as_str()),
+    );
+    let clusters = check.unique(
+        "DBClusters",
+        "DBClusterIdentifier",
+        document.db_clusters.iter().map(|cluster| cluster.id.as_str()),
+    );
+    check.unique(
+        "DBInstances",
+        "DBInstanceIdentifier",
+        document.db_instances.iter().map(|instance| instance.id.as_str()),
+    );
+    check.unique(
+        "Functions",
+        "FunctionName",
+        document
+            .functions
+            .iter()
+            .map(|function| function.function_name.as_str()),
+    );
+
+    for (i, subnet) in document.subnets.iter().enumerate() {
+        check.exists(format!("$.Subnets[{i}].VpcId"), "VPC", &vpcs, &subnet.vpc_id);
+    }
+    for (i, group) in document.db_subnet_groups.iter().enumerate() {
+        check.exists(format!("$.DBSubnetGroups[{i}].VpcId"), "VPC", &vpcs, &group.vpc_id);
+    }
+    check.security_groups(document, &vpcs, &groups);
+    for (i, cluster) in document.db_clusters.iter().enumerate() {
+        let path = format!("$.DBClusters[{i}]");
+        check.lower_case(format!("{path}.DBClusterIdentifier"), &cluster.id);
+        check.exists(
+            format!("{path}.DBSubnetGroup"),
+            "DB subnet group",
+            &subnet_groups,
+            &cluster.subnet_group,
+        );
+        for (j, membership) in cluster.vpc_security_groups.iter().enumerate() {
+            let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
+            check.exists(path, "security group", &groups, &membership.vpc_security_group_id);
+        }
+    }
+    for (i, instance) in document.db_instances.iter().enumerate() {
+        let path = format!("$.DBInstances[{i}]");
+        check.lower_case(format!("{path}.DBInstanceIdentifier"), &instance.id);
+        check.exists(
+            format!("{path}.DBSubnetGroup"),
+            "DB subnet group",
+            &subnet_groups,
+            &instance.subnet_group,
+        );
+        if let Some(cluster) = &instance.cluster {
+            check.exists(format!("{path}.DBClusterIdentifier"), "DB cluster", &clusters, cluster);
+            if !instance.vpc_security_groups.is_empty() {
+                check.report(
+                    format!("{path}.VpcSecurityGroups"),
+                    format!("expected none, since the instance has those of cluster {cluster}"),
+                );
+            }
+        }
+        for (j, membership) in instance.vpc_security_groups.iter().enumerate() {
+            let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
+            check.exists(path, "security group", &groups, &membership.vpc_security_group_id);
+        }
+    }
+    for (i, function) in document.functions.iter().enumerate() {
+        let Some(config) = &function.vpc_config else { continue };
+        let path = format!("$.Functions[{i}].VpcConfig");
+        if config.subnet_ids.is_empty() {
+            check.report(format!("{path}.SubnetIds"), "expected at least one subnet, found none");
+        }
+        for (j, subnet) in config.subnet_ids.iter().enumerate() {
+            check.exists(format!("{path}.SubnetIds[{j}]"), "subnet", &subnets, subnet);
+        }
+        for (j, group) in config.security_group_ids.iter().enumerate() {
+            check.exists(
+                format!("{path}.SecurityGroupIds[{j}]"),
+                "security group",
+                &groups,
+                group,
+            );
+        }
+    }
+    check.mistakes
+}
+
+struct Check {
+    mistakes: Vec<Mistake>,
+}
+
+impl Check {
+    fn report(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.mistakes.push(Mistake {
+            path: path.into(),
+            message: message.into(),
+        });
+    }
+
+    fn unique<'a>(&mut self, list: &str, field: &str, ids: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let mut seen = BTreeSet::new();
+        for (i, id) in ids.enumerate() {
+            let path = || format!("$.{list}[{i}].{field}");
+            if id.is_empty() {
+                self.report(path(), "expected a name or an id, found an empty string");
+            } else if !seen.insert(id) {
+                self.report(path(), format!("\"{id}\" is there already"));
+            }
+        }
+        seen
+    }
+
+    fn exists(&mut self, path: String, kind: &str, known: &BTreeSet<&str>, id: &str) {
+        if !known.contains(id) {
+            self.report(path, format!("there is no {kind} \"{id}\""));
+        }
+    }
+
+    fn lower_case(&mut self, path: String, id: &str) {
+        if id.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.report(
+                path,
+                format!("expected lower case, as RDS keeps identifiers, found \"{id}\""),
+            );
+        }
+    }
+
+    fn security_groups(&mut self, document: &AccountDocument, vpcs: &BTreeSet<&str>, groups: &BTreeSet<&str>) {
+        let mut names = BTreeSet::new();
+        for (i, group) in document.security_groups.iter().enumerate() {
+            let path = format!("$.SecurityGroups[{i}]");
+            self.exists(format!("{path}.VpcId"), "VPC", vpcs, &group.vpc_id);
+            if !names.insert((group.vpc_id.as_str(), group.group_name.to_ascii_lowercase())) {
+                self.report(
+                    format!("{path}.GroupName"),
+                    format!(
+                        "\"{}\" is taken in {} (case does not count)",
+                        group.group_name, group.vpc_id
+                    ),
+                );
+            }
+            let lists = [
+                ("IpPermissions", &group.ip_permissions),
+                ("IpPermissionsEgress", &group.ip_permissions_egress),
+            ];
+            for (list, permissions) in lists {
+                for (j, permission) in permissions.iter().enumerate() {
+                    self.permission(&format!("{path}.{list}[{j}]"), permission, &document.account_id, groups);
+                }
+                let mut rules: Vec<_> = permissions.iter().flat_map(IpPermission::rules).collect();
+                let count = rules.len();
+                rules.iter_mut().for_each(|rule| rule.description = None);
+                rules.sort();
+                rules.dedup();
+                if rules.len() != count {
+                    self.report(format!("{path}.{list}"), "the same rule is there twice");
+                }
+            }
+        }
+    }
+
+    fn permission(&mut self, path: &str, permission: &IpPermission, account: &str, groups: &BTreeSet<&str>) {
+        if permission.rules().next().is_none() {
+            self.report(
+                path,
+                "expected a target (UserIdGroupPairs, IpRanges, Ipv6Ranges or PrefixListIds), found none",
+            );
+        }
+        match (
+            permission.ip_protocol.as_str(),
+            permission.from_port,
+            permission.to_port,
+        ) {
+            ("tcp" | "udp" | "6" | "17", Some(from), Some(to))
+                if (0..=65535).contains(&from) && (from..=65535).contains(&to) => {}
+            ("tcp" | "udp" | "6" | "17", ..) => {
+                self.report(
+                    path,
+                    "expected FromPort and ToPort with 0 <= FromPort <= ToPort <= 65535",
+                );
+            }
+            _ => {}
+        }
+        for (k, pair) in permission.user_id_group_pairs.iter().enumerate() {
+            if pair.user_id.as_deref().is_none_or(|user| user == account) {
+                self.exists(
+                    format!("{path}.UserIdGroupPairs[{k}].GroupId"),
+                    "security group",
+                    groups,
+                    &pair.group_id,
+                );
+            }
+        }
+        for (k, range) in permission.ip_ranges.iter().enumerate() {
+            if range.cidr_ip.parse::<ipnet::Ipv4Net>().is_err() {
+                self.report(
+                    format!("{path}.IpRanges[{k}].CidrIp"),
+                    format!(
+                        "expected an IPv4 range such as 10.0.0.0/16, found \"{}\"",
+                        range.cidr_ip
+                    ),
+                );
+            }
+        }
+        for (k, range) in permission.ipv6_ranges.iter().enumerate() {
+            if range.cidr_ipv6.parse::<ipnet::Ipv6Net>().is_err() {
+                self.report(
+                    format!("{path}.Ipv6Ranges[{k}].CidrIpv6"),
+                    format!(
+                        "expected an IPv6 range such as 2001:db8::/56, found \"{}\"",
+                        range.cidr_ipv6
+                    ),
+                );
+            }
+        }
+    }
+}

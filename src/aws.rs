@@ -1,0 +1,189 @@
+//! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and nothing decided here.
+
+mod ec2;
+mod fault;
+mod functions;
+mod meter;
+mod rds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::cloud::{Answer, ApiCalls, Cloud, DbCluster, DbInstance, Fault, NewSecurityGroup, Pace, ResourceKind};
+use crate::model::{
+    Direction, Function, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+};
+use meter::Meter;
+
+/// How long one attempt of a call may take. `ModifyDBCluster` can take some seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long it may take to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where to find the account; what is left out comes from the usual `AWS_*` variables and files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// The Region.
+    pub region: Option<String>,
+    /// The profile.
+    pub profile: Option<String>,
+    /// Another endpoint for every service.
+    pub endpoint_url: Option<String>,
+}
+
+/// An AWS account in one Region.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    ec2: aws_sdk_ec2::Client,
+    rds: aws_sdk_rds::Client,
+    lambda: aws_sdk_lambda::Client,
+    meter: Arc<Meter>,
+    pace: Pace,
+}
+
+impl Aws {
+    /// Reads the configuration. Credentials are looked for by the first call.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoRegion`].
+    pub async fn connect(configuration: &Configuration) -> Result<Self, Fault> {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .build(),
+            );
+        if let Ok(name) = AppName::new(concat!("autoconnect-", env!("CARGO_PKG_VERSION_MAJOR"))) {
+            loader = loader.app_name(name);
+        }
+        if let Some(region) = &configuration.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &configuration.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = &configuration.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        let shared = loader.load().await;
+        if shared.region().is_none() {
+            return Err(Fault::NoRegion);
+        }
+        let meter = Arc::new(Meter::default());
+        let interceptor = meter::Interceptor::new(Arc::clone(&meter));
+        Ok(Self {
+            ec2: aws_sdk_ec2::Client::from_conf(
+                aws_sdk_ec2::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            rds: aws_sdk_rds::Client::from_conf(
+                aws_sdk_rds::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            lambda: aws_sdk_lambda::Client::from_conf(
+                aws_sdk_lambda::config::Builder::from(&shared)
+                    .interceptor(interceptor)
+                    .build(),
+            ),
+            meter,
+            pace: Pace {
+                first: Duration::from_secs(2),
+                longest: Duration::from_secs(15),
+            },
+        })
+    }
+
+    /// The same account, looked at more or less often while waiting.
+    #[must_use]
+    pub fn at_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+}
+
+impl Cloud for Aws {
+    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
+        rds::describe_db_cluster(&self.rds, id).await
+    }
+
+    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
+        rds::describe_db_instance(&self.rds, id).await
+    }
+
+    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
+        rds::describe_cluster_members(&self.rds, cluster).await
+    }
+
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
+        rds::describe_db_subnet_group(&self.rds, name).await
+    }
+
+    async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
+        functions::get_function_configuration(&self.lambda, name).await
+    }
+
+    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
+        ec2::describe_subnets(&self.ec2, ids).await
+    }
+
+    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
+        ec2::describe_connection_groups(&self.ec2, vpc).await
+    }
+
+    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
+        ec2::describe_security_group(&self.ec2, id).await
+    }
+
+    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
+        match kind {
+            ResourceKind::Cluster => rds::cluster_names(&self.rds).await,
+            ResourceKind::Instance => rds::instance_names(&self.rds).await,
+            ResourceKind::Function => functions::names(&self.lambda).await,
+        }
+    }
+
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        ec2::create_security_group(&self.ec2, new).await
+    }
+
+    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
+        ec2::revoke_security_group_egress(&self.ec2, group, rules).await
+    }
+
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        ec2::authorize_security_group(&self.ec2, group, direction, rule).await
+    }
+
+    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
+        rds::modify_db_cluster(&self.rds, id, groups).await
+    }
+
+    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
+        rds::modify_db_instance(&self.rds, id, groups).await
+    }
+
+    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
+        functions::update_function_configuration(&self.lambda, name, vpc, revision).await
+    }
+
+    fn calls(&self) -> ApiCalls {
+        self.meter.calls()
+    }
+
+    fn pace(&self) -> Pace {
+        self.pace
+    }
+}

@@ -1,0 +1,242 @@
+//! AWS's errors in the terms of [`Fault`].
+
+use std::error::Error;
+use std::sync::LazyLock;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use regex::Regex;
+
+use crate::cloud::{CloudError, Fault, Operation};
+
+/// What a failed call means.
+pub(super) fn error<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let request_id = error.raw_response().and_then(|response| {
+        let headers = response.headers();
+        let id = headers
+            .get("x-amzn-requestid")
+            .or_else(|| headers.get("x-amz-request-id"));
+        id.map(str::to_owned)
+    });
+    CloudError {
+        operation,
+        fault: fault(operation, error),
+        request_id,
+    }
+}
+
+fn fault<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => Fault::TimedOut,
+        SdkError::DispatchFailure(failure) => {
+            let cause = failure.as_connector_error().and_then(Error::source);
+            match cause.and_then(credentials_error) {
+                Some(fault) => fault,
+                None if failure.is_timeout() => Fault::TimedOut,
+                None => Fault::Unreachable(innermost(failure.as_connector_error().map(|error| error as &dyn Error))),
+            }
+        }
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let (code, message) = (
+                service.err().code().unwrap_or_default(),
+                service.err().message().unwrap_or_default(),
+            );
+            of_code(operation, code, message, status)
+        }
+        SdkError::ResponseError(response) if response.raw().status().as_u16() >= 500 => {
+            Fault::Unavailable(format!("HTTP status {}", response.raw().status()))
+        }
+        other => match credentials_error(other) {
+            Some(fault) => fault,
+            None => Fault::Malformed(innermost(Some(other))),
+        },
+    }
+}
+
+fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Fault {
+    let said = || {
+        if message.is_empty() {
+            code.to_owned()
+        } else {
+            message.to_owned()
+        }
+    };
+    match code {
+        "DBClusterNotFoundFault"
+        | "DBInstanceNotFound"
+        | "DBInstanceNotFoundFault"
+        | "DBSubnetGroupNotFoundFault"
+        | "InvalidGroup.NotFound"
+        | "InvalidGroupId.NotFound"
+        | "InvalidSecurityGroupID.NotFound"
+        | "InvalidSubnetID.NotFound"
+        | "ResourceNotFoundException" => Fault::NotFound(said()),
+        // RDS and Lambda ask EC2 for a group, and pass on in their own words that EC2 does not find it yet.
+        "InvalidParameterValue" if operation.writes() && message.contains("Invalid security group") => {
+            Fault::NotFound(said())
+        }
+        "InvalidParameterValueException" if operation.writes() && message.contains("InvalidGroup.NotFound") => {
+            Fault::NotFound(said())
+        }
+        "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => Fault::Duplicate(said()),
+        "DependencyViolation" => Fault::DependencyViolation(said()),
+        "PreconditionFailedException" => Fault::PreconditionFailed(said()),
+        "InvalidDBClusterStateFault"
+        | "InvalidDBInstanceState"
+        | "InvalidDBInstanceStateFault"
+        | "ResourceConflictException" => Fault::Busy(said()),
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => access_denied(operation, &said()),
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Fault::ExpiredCredentials,
+        "AuthFailure"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => Fault::InvalidCredentials(said()),
+        "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException" => Fault::Throttled(said()),
+        _ if code.ends_with("LimitExceeded") || code.ends_with("QuotaExceeded") => Fault::LimitExceeded(said()),
+        _ if status == 429 => Fault::Throttled(said()),
+        _ if status >= 500 => Fault::Unavailable(format!("{} (HTTP status {status})", said())),
+        _ if code.is_empty() => Fault::Malformed(format!("HTTP status {status} without an error code")),
+        _ => Fault::Rejected {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        },
+    }
+}
+
+/// How AWS words a refusal: `… is not authorized to perform: ACTION on resource: ARN …`.
+static REFUSAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"not authorized to perform:? (?<action>[A-Za-z0-9-]+:[A-Za-z0-9]+)(?:(?: on resource:? )(?<resource>[^\s,]+))?")
+        .expect("the pattern is a literal, which a test reads")
+});
+
+fn access_denied(operation: Operation, message: &str) -> Fault {
+    let captures = REFUSAL.captures(message);
+    let named = |name| {
+        captures
+            .as_ref()
+            .and_then(|captures| captures.name(name))
+            .map(|found| found.as_str().to_owned())
+    };
+    let action = named("action").unwrap_or_else(|| operation.iam_action().to_owned());
+    let resource = named("resource");
+    let on = resource
+        .as_ref()
+        .map(|resource| format!(" on {resource}"))
+        .unwrap_or_default();
+    Fault::AccessDenied {
+        message: format!(
+            "no permission for {action}{on} (AWS says: {})",
+            without_encoding(message)
+        ),
+        action,
+        resource,
+    }
+}
+
+/// EC2 adds hundreds of encoded characters that only `sts:DecodeAuthorizationMessage` can read.
+fn without_encoding(message: &str) -> &str {
+    let cut = message
+        .find("Encoded authorization failure message")
+        .unwrap_or(message.len());
+    message[..cut].trim_end_matches([' ', '.'])
+}
+
+/// The credentials' failure, if the call failed because of it.
+fn credentials_error(error: &(dyn Error + 'static)) -> Option<Fault> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
+            let detail = innermost(Some(credentials));
+            return Some(match credentials {
+                _ if detail.to_ascii_lowercase().contains("expired") => Fault::ExpiredCredentials,
+                CredentialsError::CredentialsNotLoaded(_) => Fault::NoCredentials(None),
+                _ => Fault::NoCredentials(Some(detail)),
+            });
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The text of the first cause of an error.
+fn innermost(error: Option<&dyn Error>) -> String {
+    let Some(mut error) = error else {
+        return "no detail given".to_owned();
+    };
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_action_and_resource() {
+        let message = "User: arn:aws:iam::123456789012:user/x is not authorized to perform: rds:ModifyDBCluster on resource: \
+                       arn:aws:rds:eu-central-1:123456789012:cluster:orders because no identity-based policy allows it";
+        let Fault::AccessDenied { action, resource, .. } = access_denied(Operation::ModifyDbInstance, message) else {
+            panic!("not a refusal");
+        };
+        assert_eq!(action, "rds:ModifyDBCluster");
+        assert_eq!(
+            resource.as_deref(),
+            Some("arn:aws:rds:eu-central-1:123456789012:cluster:orders")
+        );
+    }
+
+    #[test]
+    fn a_refusal_without_names_falls_back_on_the_operation() {
+        let message = "You are not authorized to perform this operation. Encoded authorization failure message: AbC";
+        let fault = access_denied(Operation::CreateSecurityGroup, message);
+        let expected =
+            "no permission for ec2:CreateSecurityGroup (AWS says: You are not authorized to perform this operation)";
+        assert_eq!(fault.to_string(), expected);
+    }
+
+    #[test]
+    fn codes_are_understood() {
+        let op = Operation::ModifyDbCluster;
+        assert!(matches!(
+            of_code(
+                op,
+                "InvalidParameterValue",
+                "Invalid security group , groupId= sg-1",
+                400
+            ),
+            Fault::NotFound(_)
+        ));
+        assert!(matches!(
+            of_code(op, "SecurityGroupLimitExceeded", "", 400),
+            Fault::LimitExceeded(_)
+        ));
+        assert!(matches!(
+            of_code(op, "RequestLimitExceeded", "", 503),
+            Fault::Throttled(_)
+        ));
+        assert!(matches!(of_code(op, "InternalFailure", "", 500), Fault::Unavailable(_)));
+        assert!(matches!(
+            of_code(op, "InvalidParameterValue", "port", 400),
+            Fault::Rejected { .. }
+        ));
+    }
+}

@@ -1,0 +1,96 @@
+//! Lambda functions.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::types::VpcConfig;
+
+use super::fault;
+use crate::cloud::{Answer, CloudError, Fault, Operation};
+use crate::model::{Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
+
+pub(super) async fn get_function_configuration(client: &Client, name: &str) -> Answer<Function> {
+    let operation = Operation::GetFunctionConfiguration;
+    let answer = client
+        .get_function_configuration()
+        .function_name(name)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    function(answer)
+}
+
+pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
+    let mut pages = client.list_functions().into_paginator().items().send();
+    let mut names = Vec::new();
+    while let Some(function) = pages.next().await {
+        let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
+        names.extend(function.function_name);
+    }
+    Ok(names)
+}
+
+/// All of `VpcConfig` is sent as it was read, but for the groups: whatever is left out might be taken for a change.
+pub(super) async fn update_function_configuration(
+    client: &Client,
+    name: &str,
+    vpc: &FunctionVpc,
+    revision: Option<&str>,
+) -> Answer<()> {
+    let operation = Operation::UpdateFunctionConfiguration;
+    let config = VpcConfig::builder()
+        .set_subnet_ids(Some(vpc.subnets.iter().map(ToString::to_string).collect()))
+        .set_security_group_ids(Some(vpc.groups.iter().map(ToString::to_string).collect()))
+        .set_ipv6_allowed_for_dual_stack(vpc.ipv6_allowed)
+        .build();
+    client
+        .update_function_configuration()
+        .function_name(name)
+        .vpc_config(config)
+        .set_revision_id(revision.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    Ok(())
+}
+
+fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
+    let missing = |field: &str| {
+        CloudError::new(
+            Operation::GetFunctionConfiguration,
+            Fault::Malformed(format!("it has no {field}")),
+        )
+    };
+    // A function that was detached keeps a VpcConfig with empty lists.
+    let vpc = answer.vpc_config.and_then(|config| {
+        let subnets: Vec<SubnetId> = config
+            .subnet_ids
+            .unwrap_or_default()
+            .into_iter()
+            .map(SubnetId::from)
+            .collect();
+        (!subnets.is_empty()).then(|| FunctionVpc {
+            vpc: config.vpc_id.unwrap_or_default().into(),
+            subnets,
+            groups: GroupList::as_read(
+                config
+                    .security_group_ids
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(GroupId::from),
+            ),
+            ipv6_allowed: config.ipv6_allowed_for_dual_stack,
+        })
+    });
+    Ok(Function {
+        name: answer.function_name.ok_or_else(|| missing("FunctionName"))?,
+        arn: answer.function_arn.ok_or_else(|| missing("FunctionArn"))?,
+        vpc,
+        state: FunctionState::from_api(answer.state.as_ref().map_or("unknown", |state| state.as_str())),
+        state_reason: answer.state_reason,
+        last_update: answer
+            .last_update_status
+            .map(|status| LastUpdateStatus::from_api(status.as_str())),
+        last_update_reason: answer.last_update_status_reason,
+        revision_id: answer.revision_id,
+    })
+}

@@ -1,0 +1,194 @@
+//! Clusters and instances.
+//!
+//! `ApplyImmediately` is never sent: a change of groups is applied at once without it, and it would also
+//! apply whatever else waits for the maintenance window.
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::{DbCluster as SdkCluster, DbInstance as SdkInstance, Filter, VpcSecurityGroupMembership};
+
+use super::fault;
+use crate::cloud::{Answer, CloudError, DbCluster, DbInstance, Fault, Operation};
+use crate::model::{GroupList, GroupMembership, VpcId};
+
+/// The largest page that RDS gives.
+const PAGE: i32 = 100;
+
+fn incomplete(operation: Operation, field: &str) -> CloudError {
+    CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
+}
+
+fn not_found(operation: Operation, what: &str) -> CloudError {
+    CloudError::new(operation, Fault::NotFound(format!("{what} not found")))
+}
+
+pub(super) async fn describe_db_cluster(client: &Client, id: &str) -> Answer<DbCluster> {
+    let operation = Operation::DescribeDbClusters;
+    let answer = client
+        .describe_db_clusters()
+        .db_cluster_identifier(id)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    match answer.db_clusters.unwrap_or_default().into_iter().next() {
+        Some(cluster) => db_cluster(cluster),
+        None => Err(not_found(operation, id)),
+    }
+}
+
+pub(super) async fn describe_db_instance(client: &Client, id: &str) -> Answer<DbInstance> {
+    let operation = Operation::DescribeDbInstances;
+    let answer = client
+        .describe_db_instances()
+        .db_instance_identifier(id)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    match answer.db_instances.unwrap_or_default().into_iter().next() {
+        Some(instance) => db_instance(instance),
+        None => Err(not_found(operation, id)),
+    }
+}
+
+pub(super) async fn describe_cluster_members(client: &Client, cluster: &str) -> Answer<Vec<DbInstance>> {
+    let operation = Operation::DescribeDbInstances;
+    let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
+    let mut pages = client
+        .describe_db_instances()
+        .filters(filter)
+        .max_records(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut members = Vec::new();
+    while let Some(instance) = pages.next().await {
+        match instance.map_err(|error| fault::error(operation, &error)) {
+            // A filter by a cluster that does not exist; the cluster's own call says so better.
+            Err(error) if error.is_not_found() => break,
+            instance => members.push(db_instance(instance?)?),
+        }
+    }
+    Ok(members)
+}
+
+pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Answer<VpcId> {
+    let operation = Operation::DescribeDbSubnetGroups;
+    let answer = client
+        .describe_db_subnet_groups()
+        .db_subnet_group_name(name)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    let group = answer.db_subnet_groups.unwrap_or_default().into_iter().next();
+    let group = group.ok_or_else(|| not_found(operation, name))?;
+    Ok(group.vpc_id.ok_or_else(|| incomplete(operation, "VpcId"))?.into())
+}
+
+pub(super) async fn cluster_names(client: &Client) -> Answer<Vec<String>> {
+    let mut pages = client
+        .describe_db_clusters()
+        .max_records(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut names = Vec::new();
+    while let Some(cluster) = pages.next().await {
+        let cluster = cluster.map_err(|error| fault::error(Operation::DescribeDbClusters, &error))?;
+        names.extend(cluster.db_cluster_identifier);
+    }
+    Ok(names)
+}
+
+pub(super) async fn instance_names(client: &Client) -> Answer<Vec<String>> {
+    let mut pages = client
+        .describe_db_instances()
+        .max_records(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut names = Vec::new();
+    while let Some(instance) = pages.next().await {
+        let instance = instance.map_err(|error| fault::error(Operation::DescribeDbInstances, &error))?;
+        names.extend(instance.db_instance_identifier);
+    }
+    Ok(names)
+}
+
+pub(super) async fn modify_db_cluster(client: &Client, id: &str, groups: &GroupList) -> Answer<()> {
+    let operation = Operation::ModifyDbCluster;
+    client
+        .modify_db_cluster()
+        .db_cluster_identifier(id)
+        .set_vpc_security_group_ids(Some(groups.iter().map(ToString::to_string).collect()))
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    Ok(())
+}
+
+pub(super) async fn modify_db_instance(client: &Client, id: &str, groups: &GroupList) -> Answer<()> {
+    let operation = Operation::ModifyDbInstance;
+    client
+        .modify_db_instance()
+        .db_instance_identifier(id)
+        .set_vpc_security_group_ids(Some(groups.iter().map(ToString::to_string).collect()))
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    Ok(())
+}
+
+/// Ports of 0 stand for none.
+fn port(port: Option<i32>) -> Option<u16> {
+    port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0)
+}
+
+fn memberships(memberships: Option<Vec<VpcSecurityGroupMembership>>) -> Vec<GroupMembership> {
+    memberships
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|membership| {
+            Some(GroupMembership {
+                group: membership.vpc_security_group_id?.into(),
+                status: membership.status.unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
+    let missing = |field| incomplete(Operation::DescribeDbClusters, field);
+    Ok(DbCluster {
+        id: cluster
+            .db_cluster_identifier
+            .ok_or_else(|| missing("DBClusterIdentifier"))?,
+        arn: cluster.db_cluster_arn.ok_or_else(|| missing("DBClusterArn"))?,
+        engine: cluster.engine.unwrap_or_default(),
+        engine_mode: cluster.engine_mode,
+        port: port(cluster.port),
+        status: cluster.status.unwrap_or_default(),
+        subnet_group: cluster.db_subnet_group,
+        memberships: memberships(cluster.vpc_security_groups),
+        global_cluster: cluster.global_cluster_identifier.filter(|id| !id.is_empty()),
+    })
+}
+
+fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
+    let missing = |field| incomplete(Operation::DescribeDbInstances, field);
+    Ok(DbInstance {
+        id: instance
+            .db_instance_identifier
+            .ok_or_else(|| missing("DBInstanceIdentifier"))?,
+        arn: instance.db_instance_arn.ok_or_else(|| missing("DBInstanceArn"))?,
+        engine: instance.engine.unwrap_or_default(),
+        port: port(instance.endpoint.and_then(|endpoint| endpoint.port)),
+        status: instance.db_instance_status.unwrap_or_default(),
+        availability_zone: instance.availability_zone,
+        vpc: instance
+            .db_subnet_group
+            .and_then(|group| group.vpc_id)
+            .filter(|vpc| !vpc.is_empty())
+            .map(VpcId::from),
+        cluster: instance.db_cluster_identifier.filter(|cluster| !cluster.is_empty()),
+        memberships: memberships(instance.vpc_security_groups),
+    })
+}

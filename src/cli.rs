@@ -1,0 +1,135 @@
+//! The command line (spec/cli.md): one file a command.
+
+mod completions;
+mod global;
+mod schema;
+mod setup;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::logging;
+use crate::report::Report;
+use global::{Global, Output};
+
+/// Connects AWS Lambda functions to Aurora and RDS databases.
+#[derive(Debug, Parser)]
+#[command(name = "autoconnect", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode); 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Connect a function with a database
+    Setup(setup::Setup),
+    /// Print the JSON Schema of what `--output json` prints, or of an account file
+    Schema(schema::Schema),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// How a command ends.
+type Ending = Result<u8, Box<Report>>;
+
+/// Runs the program with these arguments, the first being its own name.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments),
+    };
+    cli.global.color.write_global();
+    let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    logging::start(
+        cli.global.verbose,
+        cli.global.quiet,
+        cli.global.log_format,
+        colour && io::stderr().is_terminal(),
+    );
+    let ending = match &cli.command {
+        Command::Setup(setup) => setup.run(&cli.global),
+        Command::Schema(schema) => schema.run(),
+        Command::Completions(completions) => completions.run(&mut Cli::command()),
+    };
+    match ending {
+        Ok(status) => ExitCode::from(status),
+        Err(report) => {
+            fail(&report, cli.global.output);
+            ExitCode::from(report.status)
+        }
+    }
+}
+
+/// Prints an error: for people on standard error, with `--output json` for scripts on standard output too.
+fn fail(report: &Report, output: Output) {
+    // Where even the error cannot be printed, the exit status is left to tell.
+    let _ = report.write_text(&mut anstream::stderr());
+    if output == Output::Json {
+        let _ = print_json(&report.document());
+    }
+}
+
+/// Help and version are no errors. A usage error is status 1, since 2 means drift to a schedule.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let _ = error.print();
+    let json = arguments.iter().any(|argument| argument == "--output=json")
+        || arguments
+            .windows(2)
+            .any(|pair| pair[0] == "--output" && pair[1] == "json");
+    if json {
+        let rendered = error.render().to_string();
+        let message = rendered
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let hint = match error
+            .get(ContextKind::SuggestedArg)
+            .or_else(|| error.get(ContextKind::SuggestedSubcommand))
+        {
+            Some(suggested) => format!("did you mean {suggested}?"),
+            None => "see --help".to_owned(),
+        };
+        let report = Report::new("usage", &io::Error::other(message.to_owned()), Some(hint));
+        let _ = print_json(&report.document());
+    }
+    ExitCode::from(1)
+}
+
+/// Prints a result. A reader that has gone away is no error.
+fn print(text: &str) -> Result<(), Box<Report>> {
+    let written = anstream::stdout()
+        .write_all(text.as_bytes())
+        .and_then(|()| io::stdout().flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Box::new(Report::new(
+            "output",
+            &error,
+            Some("standard output cannot be written to".to_owned()),
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(document: &impl serde::Serialize) -> Result<(), Box<Report>> {
+    match serde_json::to_string_pretty(document) {
+        Ok(text) => print(&(text + "\n")),
+        Err(error) => Err(Box::new(Report::new("output", &error, None))),
+    }
+}

@@ -1,0 +1,94 @@
+//! The options that every command takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::logging::LogFormat;
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The AWS Region
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
+    pub region: Option<String>,
+    /// The profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub profile: Option<String>,
+    /// Another endpoint than AWS's own (also AWS_ENDPOINT_URL)
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub endpoint_url: Option<String>,
+    /// Run on an account kept in a JSON file, instead of AWS
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options",
+          conflicts_with_all = ["region", "profile", "endpoint_url"])]
+    pub offline: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub output: Output,
+    /// Colours (NO_COLOR is obeyed)
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Global options"
+    )]
+    pub color: Color,
+    /// Log more: -v transitions, -vv each call
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// No progress, and no log but errors
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
+    pub quiet: bool,
+    /// The form of the log
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes this the choice for all streams.
+    pub fn write_global(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}

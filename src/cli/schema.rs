@@ -1,0 +1,38 @@
+//! `autoconnect schema`: the JSON Schemas, made from the types that are printed.
+
+use clap::{Args, ValueEnum};
+use schemars::schema_for;
+
+use super::{Ending, print_json};
+use crate::account::AccountDocument;
+use crate::report::{ErrorDocument, OutputDocument, SetupDocument};
+
+/// Options of `schema`.
+#[derive(Clone, Debug, Args)]
+pub struct Schema {
+    /// Which document; left out: any that `--output json` prints
+    document: Option<Document>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Document {
+    /// What `setup` prints
+    Setup,
+    /// What a failed command prints
+    Error,
+    /// The file that `--offline` reads
+    Account,
+}
+
+impl Schema {
+    pub fn run(&self) -> Ending {
+        let schema = match self.document {
+            None => schema_for!(OutputDocument),
+            Some(Document::Setup) => schema_for!(SetupDocument),
+            Some(Document::Error) => schema_for!(ErrorDocument),
+            Some(Document::Account) => schema_for!(AccountDocument),
+        };
+        print_json(&schema)?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,75 @@
+//! The user in front of `setup`: asked on a terminal, shown the progress there.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::cli::global::{Global, Output};
+use crate::reconcile::{Front, Progress, Proposal, RunError};
+use crate::report::{ProgressLine, plan_text};
+
+/// The terminal, or its absence.
+pub struct Terminal {
+    yes: bool,
+    output: Output,
+    progress: ProgressLine,
+}
+
+impl Terminal {
+    pub fn new(yes: bool, global: &Global) -> Self {
+        Self {
+            yes,
+            output: global.output,
+            progress: ProgressLine::new(!global.quiet),
+        }
+    }
+
+    pub fn clear(&self) {
+        self.progress.clear();
+    }
+
+    /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
+    fn show_plan(&self, proposal: &Proposal, is_asked: bool) {
+        let text = plan_text(proposal) + "\n";
+        // A reader that has gone away does not keep the run from being approved.
+        let _ = match self.output {
+            Output::Text => anstream::stdout()
+                .write_all(text.as_bytes())
+                .and_then(|()| io::stdout().flush()),
+            Output::Json if is_asked => anstream::stderr().write_all(text.as_bytes()),
+            Output::Json => Ok(()),
+        };
+    }
+}
+
+impl Front for Terminal {
+    async fn consent(&self, proposal: &Proposal) -> Result<(), RunError> {
+        self.progress.clear();
+        let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+        self.show_plan(proposal, can_ask && !self.yes);
+        match (self.yes, can_ask) {
+            (true, _) => Ok(()),
+            (false, false) => Err(RunError::ConsentRequired),
+            (false, true) => {
+                // Reading blocks, and Ctrl-C has to be heard meanwhile.
+                let answer = tokio::task::spawn_blocking(ask).await;
+                if matches!(answer, Ok(Ok(true))) {
+                    Ok(())
+                } else {
+                    Err(RunError::Declined)
+                }
+            }
+        }
+    }
+
+    fn progress(&self, progress: Progress<'_>) {
+        self.progress.show(progress);
+    }
+}
+
+fn ask() -> io::Result<bool> {
+    let mut terminal = io::stderr();
+    write!(terminal, "Apply this plan? Only yes is taken for an answer: ")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+}

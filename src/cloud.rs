@@ -1,0 +1,243 @@
+//! The one trait through which the program reads and writes an account: AWS itself ([`crate::aws`]) or
+//! an account kept in memory or in a file ([`crate::account`]).
+//!
+//! Each method is one operation of the API. Retrying after a throttled or lost request is the
+//! implementation's affair; waiting for a state is [`crate::wait`]'s.
+
+mod error;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+pub use error::{CloudError, Fault};
+
+use crate::model::{
+    Direction, Function, FunctionVpc, GroupId, GroupList, GroupMembership, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+};
+
+/// An operation of the AWS API that the program uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Reads clusters.
+    DescribeDbClusters,
+    /// Reads instances.
+    DescribeDbInstances,
+    /// Reads the VPC of a subnet group.
+    DescribeDbSubnetGroups,
+    /// Reads a function's configuration.
+    GetFunctionConfiguration,
+    /// Reads the names of functions.
+    ListFunctions,
+    /// Reads security groups.
+    DescribeSecurityGroups,
+    /// Reads subnets.
+    DescribeSubnets,
+    /// Creates a security group.
+    CreateSecurityGroup,
+    /// Takes outbound rules out of a group.
+    RevokeSecurityGroupEgress,
+    /// Adds inbound rules to a group.
+    AuthorizeSecurityGroupIngress,
+    /// Adds outbound rules to a group.
+    AuthorizeSecurityGroupEgress,
+    /// Changes a cluster.
+    ModifyDbCluster,
+    /// Changes an instance.
+    ModifyDbInstance,
+    /// Changes a function's configuration.
+    UpdateFunctionConfiguration,
+}
+
+impl Operation {
+    /// The name of its IAM action, e.g. `rds:DescribeDBClusters`.
+    #[must_use]
+    pub fn iam_action(self) -> &'static str {
+        match self {
+            Self::DescribeDbClusters => "rds:DescribeDBClusters",
+            Self::DescribeDbInstances => "rds:DescribeDBInstances",
+            Self::DescribeDbSubnetGroups => "rds:DescribeDBSubnetGroups",
+            Self::GetFunctionConfiguration => "lambda:GetFunctionConfiguration",
+            Self::ListFunctions => "lambda:ListFunctions",
+            Self::DescribeSecurityGroups => "ec2:DescribeSecurityGroups",
+            Self::DescribeSubnets => "ec2:DescribeSubnets",
+            Self::CreateSecurityGroup => "ec2:CreateSecurityGroup",
+            Self::RevokeSecurityGroupEgress => "ec2:RevokeSecurityGroupEgress",
+            Self::AuthorizeSecurityGroupIngress => "ec2:AuthorizeSecurityGroupIngress",
+            Self::AuthorizeSecurityGroupEgress => "ec2:AuthorizeSecurityGroupEgress",
+            Self::ModifyDbCluster => "rds:ModifyDBCluster",
+            Self::ModifyDbInstance => "rds:ModifyDBInstance",
+            Self::UpdateFunctionConfiguration => "lambda:UpdateFunctionConfiguration",
+        }
+    }
+
+    /// Whether it changes anything.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        match self {
+            Self::DescribeDbClusters
+            | Self::DescribeDbInstances
+            | Self::DescribeDbSubnetGroups
+            | Self::GetFunctionConfiguration
+            | Self::ListFunctions
+            | Self::DescribeSecurityGroups
+            | Self::DescribeSubnets => false,
+            Self::CreateSecurityGroup
+            | Self::RevokeSecurityGroupEgress
+            | Self::AuthorizeSecurityGroupIngress
+            | Self::AuthorizeSecurityGroupEgress
+            | Self::ModifyDbCluster
+            | Self::ModifyDbInstance
+            | Self::UpdateFunctionConfiguration => true,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.iam_action())
+    }
+}
+
+/// How many requests were sent, each attempt and each page counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiCalls {
+    /// Requests that read.
+    pub read: u64,
+    /// Requests that write.
+    pub write: u64,
+}
+
+/// How often to look again while waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The first pause.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+}
+
+/// A cluster, as `DescribeDBClusters` tells of it. It carries no VPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DbCluster {
+    /// `DBClusterIdentifier`.
+    pub id: String,
+    /// `DBClusterArn`.
+    pub arn: String,
+    /// `Engine`.
+    pub engine: String,
+    /// `EngineMode`.
+    pub engine_mode: Option<String>,
+    /// `Port`.
+    pub port: Option<u16>,
+    /// `Status`.
+    pub status: String,
+    /// `DBSubnetGroup`: a name.
+    pub subnet_group: Option<String>,
+    /// `VpcSecurityGroups`.
+    pub memberships: Vec<GroupMembership>,
+    /// `GlobalClusterIdentifier`.
+    pub global_cluster: Option<String>,
+}
+
+/// An instance, as `DescribeDBInstances` tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DbInstance {
+    /// `DBInstanceIdentifier`.
+    pub id: String,
+    /// `DBInstanceArn`.
+    pub arn: String,
+    /// `Engine`.
+    pub engine: String,
+    /// `Endpoint.Port`.
+    pub port: Option<u16>,
+    /// `DBInstanceStatus`.
+    pub status: String,
+    /// `AvailabilityZone`.
+    pub availability_zone: Option<String>,
+    /// `DBSubnetGroup.VpcId`.
+    pub vpc: Option<VpcId>,
+    /// `DBClusterIdentifier`.
+    pub cluster: Option<String>,
+    /// `VpcSecurityGroups`.
+    pub memberships: Vec<GroupMembership>,
+}
+
+/// A security group to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecurityGroup {
+    /// Its name.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its description.
+    pub description: String,
+    /// Its tags, from birth.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A kind of resource that users name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// DB clusters.
+    Cluster,
+    /// DB instances.
+    Instance,
+    /// Lambda functions.
+    Function,
+}
+
+/// What an operation answers.
+pub type Answer<T> = Result<T, CloudError>;
+
+/// An account in one Region.
+pub trait Cloud: Sync {
+    /// The cluster with this identifier.
+    fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
+    /// The instance with this identifier.
+    fn describe_db_instance(&self, id: &str) -> impl Future<Output = Answer<DbInstance>> + Send;
+    /// The instances of a cluster; none for a cluster that does not exist.
+    fn describe_cluster_members(&self, cluster: &str) -> impl Future<Output = Answer<Vec<DbInstance>>> + Send;
+    /// The VPC of a DB subnet group.
+    fn describe_db_subnet_group(&self, name: &str) -> impl Future<Output = Answer<VpcId>> + Send;
+    /// The function with this name or ARN.
+    fn get_function_configuration(&self, name: &str) -> impl Future<Output = Answer<Function>> + Send;
+    /// Subnets by their ids.
+    fn describe_subnets(&self, ids: &[SubnetId]) -> impl Future<Output = Answer<Vec<Subnet>>> + Send;
+    /// The groups of a VPC whose names are of the convention, in whatever case, and perhaps others.
+    fn describe_connection_groups(&self, vpc: &VpcId) -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
+    /// One security group.
+    fn describe_security_group(&self, id: &GroupId) -> impl Future<Output = Answer<SecurityGroup>> + Send;
+    /// All names of a kind, to offer the nearest ones for a wrong name.
+    fn names(&self, kind: ResourceKind) -> impl Future<Output = Answer<Vec<String>>> + Send;
+
+    /// Creates a group; [`Fault::Duplicate`] where its name is taken.
+    fn create_security_group(&self, new: &NewSecurityGroup) -> impl Future<Output = Answer<GroupId>> + Send;
+    /// Takes outbound rules out of a group.
+    fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> impl Future<Output = Answer<()>> + Send;
+    /// Adds a rule to a group; [`Fault::Duplicate`] where it is there already.
+    fn authorize_security_group(
+        &self,
+        group: &GroupId,
+        direction: Direction,
+        rule: &Rule,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// Replaces a cluster's groups.
+    fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    /// Replaces an instance's groups.
+    fn modify_db_instance(&self, id: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    /// Replaces a function's `VpcConfig`, if it is still at `revision`; else [`Fault::PreconditionFailed`].
+    fn update_function_configuration(
+        &self,
+        name: &str,
+        vpc: &FunctionVpc,
+        revision: Option<&str>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// How many requests were sent so far.
+    fn calls(&self) -> ApiCalls;
+    /// How often to look again while waiting.
+    fn pace(&self) -> Pace;
+}

@@ -1,0 +1,191 @@
+//! How an operation can fail, in the terms in which the program reacts to it.
+
+use thiserror::Error;
+
+use super::Operation;
+
+/// A failed operation.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{operation}: {fault}")]
+pub struct CloudError {
+    /// Which operation.
+    pub operation: Operation,
+    /// How it failed.
+    pub fault: Fault,
+    /// AWS's id of the request, for its support.
+    pub request_id: Option<String>,
+}
+
+/// How an operation failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// What was named does not exist (or is not visible yet).
+    #[error("{0}")]
+    NotFound(String),
+    /// It exists already.
+    #[error("{0}")]
+    Duplicate(String),
+    /// Something else still uses it.
+    #[error("{0}")]
+    DependencyViolation(String),
+    /// A quota of the account or the resource is reached.
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// Somebody else wrote in between.
+    #[error("{0}")]
+    PreconditionFailed(String),
+    /// The resource is in a state in which it takes no such change now.
+    #[error("{0}")]
+    Busy(String),
+    /// The caller may not do this.
+    #[error("{message}")]
+    AccessDenied {
+        /// The IAM action, as AWS names it in its answer, else as the operation is called.
+        action: String,
+        /// The resource, where AWS names it.
+        resource: Option<String>,
+        /// AWS's own words.
+        message: String,
+    },
+    /// There are no credentials.
+    #[error("no AWS credentials were found{}", .0.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default())]
+    NoCredentials(Option<String>),
+    /// The credentials have expired.
+    #[error("the AWS credentials have expired")]
+    ExpiredCredentials,
+    /// AWS does not know the credentials.
+    #[error("AWS does not accept the credentials: {0}")]
+    InvalidCredentials(String),
+    /// There is no Region.
+    #[error("no AWS Region is configured")]
+    NoRegion,
+    /// No connection came about.
+    #[error("the endpoint cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer came in time, also after retries.
+    #[error("no answer in time")]
+    TimedOut,
+    /// Throttled, also after retries.
+    #[error("requests are throttled, also after retries: {0}")]
+    Throttled(String),
+    /// AWS failed, also after retries.
+    #[error("AWS failed, also after retries: {0}")]
+    Unavailable(String),
+    /// AWS refused the request.
+    #[error("{code}: {message}")]
+    Rejected {
+        /// AWS's error code.
+        code: String,
+        /// AWS's own words.
+        message: String,
+    },
+    /// An answer that the program cannot read.
+    #[error("the answer cannot be understood: {0}")]
+    Malformed(String),
+    /// The account's file cannot be written.
+    #[error("the account's file cannot be written: {0}")]
+    File(String),
+}
+
+impl CloudError {
+    /// A failure of `operation`.
+    #[must_use]
+    pub fn new(operation: Operation, fault: Fault) -> Self {
+        Self {
+            operation,
+            fault,
+            request_id: None,
+        }
+    }
+
+    /// Whether what was named does not exist, or not yet.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.fault, Fault::NotFound(_))
+    }
+
+    /// Whether it exists already.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self.fault, Fault::Duplicate(_))
+    }
+
+    /// Whether the request may succeed if it is sent again later, after the resource was read anew.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        matches!(self.fault, Fault::Busy(_) | Fault::PreconditionFailed(_))
+    }
+
+    /// Whether the write may have been carried out although it failed.
+    #[must_use]
+    pub fn may_have_applied(&self) -> bool {
+        self.operation.writes()
+            && matches!(
+                self.fault,
+                Fault::TimedOut | Fault::Unavailable(_) | Fault::Unreachable(_)
+            )
+    }
+
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.fault.code()
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.fault.hint()
+    }
+}
+
+impl Fault {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not-found",
+            Self::Duplicate(_) => "already-exists",
+            Self::DependencyViolation(_) => "in-use",
+            Self::LimitExceeded(_) => "quota-reached",
+            Self::PreconditionFailed(_) => "changed-meanwhile",
+            Self::Busy(_) => "busy",
+            Self::AccessDenied { .. } => "access-denied",
+            Self::NoCredentials(_) => "no-credentials",
+            Self::ExpiredCredentials => "expired-credentials",
+            Self::InvalidCredentials(_) => "invalid-credentials",
+            Self::NoRegion => "no-region",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::Throttled(_) => "throttled",
+            Self::Unavailable(_) => "service-error",
+            Self::Rejected { .. } => "rejected",
+            Self::Malformed(_) => "malformed-answer",
+            Self::File(_) => "account-file",
+        }
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::AccessDenied { action, resource, .. } => format!(
+                "allow the caller {action} on {}",
+                resource.as_deref().unwrap_or("the resource (on * where the action takes no resource)")
+            ),
+            Self::NoCredentials(_) => {
+                "set AWS_PROFILE or --profile, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --offline FILE needs none".to_owned()
+            }
+            Self::ExpiredCredentials => "sign in again (`aws sso login`), or renew the session, then run again".to_owned(),
+            Self::InvalidCredentials(_) => "check the profile, and that it is for the right account and partition".to_owned(),
+            Self::NoRegion => "name it with --region, AWS_REGION, or in the profile".to_owned(),
+            Self::Unreachable(_) => "check the network, the Region's name, --endpoint-url and AWS_ENDPOINT_URL".to_owned(),
+            Self::Throttled(_) => "run again later, or with a larger AWS_MAX_ATTEMPTS; nothing is done twice".to_owned(),
+            Self::TimedOut | Self::Unavailable(_) => "run again; what was done is found, and nothing is done twice".to_owned(),
+            Self::LimitExceeded(_) => "ask for a higher quota in the Service Quotas console, or remove what is not used".to_owned(),
+            Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has ended".to_owned(),
+            _ => return None,
+        };
+        Some(hint)
+    }
+}

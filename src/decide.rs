@@ -1,0 +1,384 @@
+//! The decision: nothing to do, associate groups that exist, or create a new set.
+//!
+//! Source: spec/decision.md, "The three decisions". The table of the guide, which this agrees with:
+//!
+//! | database | function | proxy (if used) | decision |
+//! |---|---|---|---|
+//! | fit | fit | fit | no-op |
+//! | none or unfit | none or unfit | none or unfit | create-new |
+//! | fit | associated but unfit | associated but unfit | create-new |
+//! | fit | available | available | associate-existing |
+//! | none or unfit | fit | fit | create-new |
+//! | fit | fit | available | associate-existing |
+//! | fit | available | fit | associate-existing |
+//! | any other | | | create-new |
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::classify::{Candidate, Classified, Context, Misfit, classify};
+use crate::model::{GroupId, Observation, SecurityGroup, Side};
+
+/// What `setup` does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Every side has a fit group. Nothing is written.
+    NoOp,
+    /// These groups exist and fit; they are associated with their resources.
+    AssociateExisting {
+        /// The group that the function gets, unless it has one that fits.
+        function: Option<GroupId>,
+        /// The group that the proxy gets, unless it has one that fits.
+        proxy: Option<GroupId>,
+    },
+    /// A whole new set of groups is created and associated.
+    CreateNew,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoOp => "no-op",
+            Self::AssociateExisting { .. } => "associate-existing",
+            Self::CreateNew => "create-new",
+        })
+    }
+}
+
+/// How a group, or the best group of a side, stands to the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Associated and as it should be.
+    Fit,
+    /// As it should be, but not associated.
+    Available,
+    /// Changed, or made for something else.
+    Unfit,
+    /// There is no such group on the side.
+    None,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fit => "fit",
+            Self::Available => "available",
+            Self::Unfit => "unfit",
+            Self::None => "none",
+        })
+    }
+}
+
+/// One group of the convention, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupVerdict<'a> {
+    /// The group.
+    pub group: &'a SecurityGroup,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Whether it is associated now.
+    pub associated: bool,
+    /// Why it is unfit; empty otherwise.
+    pub why: Vec<Misfit<'a>>,
+}
+
+/// One side, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideVerdict<'a> {
+    /// Which side.
+    pub side: Side,
+    /// Its best group's verdict; the database's is also fit where the proxy reaches it.
+    pub verdict: Verdict,
+    /// The group that the verdict speaks of.
+    pub group: Option<&'a GroupId>,
+    /// Every group whose name counts on this side, in the order observed.
+    pub groups: Vec<GroupVerdict<'a>>,
+}
+
+/// The decision, with what led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment<'a> {
+    /// What was observed.
+    pub observation: &'a Observation,
+    /// What to do.
+    pub decision: Decision,
+    /// The sides, in the order in which they are associated.
+    pub sides: Vec<SideVerdict<'a>>,
+}
+
+impl<'a> Assessment<'a> {
+    /// The verdict on one side; none for a proxy that the connection does not use.
+    #[must_use]
+    pub fn side(&self, side: Side) -> Option<&SideVerdict<'a>> {
+        self.sides.iter().find(|verdict| verdict.side == side)
+    }
+}
+
+/// Classifies what was observed and decides. The same observation in any order gives the same decision.
+#[must_use]
+pub fn decide(observation: &Observation) -> Assessment<'_> {
+    let classified = classify(observation);
+    let decision = decision(&classified);
+    let (function, proxy) = match &decision {
+        Decision::AssociateExisting { function, proxy } => (function.as_ref(), proxy.as_ref()),
+        Decision::NoOp | Decision::CreateNew => (None, None),
+    };
+    let context = classified.now().with(function, proxy);
+    let judge = |side| {
+        let chosen = match side {
+            Side::Database => None,
+            Side::Function => function,
+            Side::Proxy => proxy,
+        };
+        judge(&classified, &context, side, chosen)
+    };
+    let sides = observation.sides().into_iter().map(judge).collect();
+    Assessment {
+        observation,
+        decision,
+        sides,
+    }
+}
+
+fn decision(classified: &Classified<'_>) -> Decision {
+    let now = classified.now();
+    let is_fit = |side: Side| {
+        (side == Side::Database && classified.proxy_reaches_database())
+            || classified
+                .side(side)
+                .iter()
+                .any(|candidate| now.is_fit(side, candidate))
+    };
+    if classified.observation.sides().into_iter().all(is_fit) {
+        return Decision::NoOp;
+    }
+    match best_choice(classified) {
+        Some(choice) => Decision::AssociateExisting {
+            function: choice.function.added().cloned(),
+            proxy: choice.proxy.and_then(Candidate::added).cloned(),
+        },
+        None => Decision::CreateNew,
+    }
+}
+
+impl<'a> Candidate<'a> {
+    /// The group's id, if it would have to be associated.
+    fn added(&self) -> Option<&'a GroupId> {
+        (!self.associated).then_some(&self.group.id)
+    }
+
+    /// Fewest additions, then the lowest n, then (for a stable choice) the id.
+    fn preferred_to(&self, other: &Self) -> Ordering {
+        (other.associated, self.number, &self.group.id).cmp(&(self.associated, other.number, &other.group.id))
+    }
+}
+
+/// A function group and, through a proxy, a proxy group, with which every side would be fit.
+#[derive(Clone, Copy)]
+struct Choice<'c, 'a> {
+    function: &'c Candidate<'a>,
+    proxy: Option<&'c Candidate<'a>>,
+}
+
+impl Choice<'_, '_> {
+    fn preferred_to(&self, other: &Self) -> Ordering {
+        let members = |choice: &Self| [Some(choice.function), choice.proxy];
+        let additions = |choice: &Self| members(choice).into_iter().flatten().filter(|c| !c.associated).count();
+        let numbers = |choice: &Self, associated: bool| {
+            let chosen = members(choice).map(|c| c.filter(|c| c.associated == associated));
+            chosen
+                .map(|c| c.map(|c| c.number))
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
+        let ids = |choice: &Self| members(choice).map(|c| c.map(|c| c.group.id.clone()));
+        additions(self)
+            .cmp(&additions(other))
+            .then_with(|| numbers(self, false).cmp(&numbers(other, false)))
+            .then_with(|| numbers(self, true).cmp(&numbers(other, true)))
+            .then_with(|| ids(self).cmp(&ids(other)))
+    }
+}
+
+fn best_choice<'c, 'a>(classified: &'c Classified<'a>) -> Option<Choice<'c, 'a>> {
+    let now = classified.now();
+    // The groups from which the database lets traffic in, by groups that it bears and nobody changed.
+    let let_in: BTreeSet<&GroupId> = classified
+        .database
+        .iter()
+        .filter(|candidate| candidate.associated && candidate.is_unchanged())
+        .filter_map(|candidate| candidate.source)
+        .collect();
+    let unchanged = classified.function.iter().filter(|candidate| candidate.is_unchanged());
+    if classified.observation.proxy.is_none() {
+        let open = let_in.iter().any(|source| now.is_on(source, Side::Function));
+        return unchanged
+            .filter(|function| open || let_in.contains(&function.group.id))
+            .filter(|function| function.destination.is_some_and(|to| now.is_on(to, Side::Database)))
+            .min_by(|a, b| a.preferred_to(b))
+            .map(|function| Choice { function, proxy: None });
+    }
+
+    let open = classified.proxy_reaches_database() || let_in.iter().any(|source| now.is_on(source, Side::Proxy));
+    let proxies = ProxyChoices::new(
+        &now,
+        classified
+            .proxy
+            .iter()
+            .filter(|proxy| open || let_in.contains(&proxy.group.id)),
+    );
+    unchanged
+        .filter_map(|function| {
+            let proxy = proxies.best_for(&now, function)?;
+            Some(Choice {
+                function,
+                proxy: Some(proxy),
+            })
+        })
+        .min_by(Choice::preferred_to)
+}
+
+/// The proxy groups that lead on to the database, found by what a function group can have to do with them.
+struct ProxyChoices<'c, 'a> {
+    by_id: BTreeMap<&'a GroupId, &'c Candidate<'a>>,
+    best_by_source: BTreeMap<&'a GroupId, &'c Candidate<'a>>,
+    best_open: Option<&'c Candidate<'a>>,
+}
+
+impl<'c, 'a> ProxyChoices<'c, 'a> {
+    fn new(now: &Context<'_>, candidates: impl Iterator<Item = &'c Candidate<'a>>) -> Self {
+        let mut choices = Self {
+            by_id: BTreeMap::new(),
+            best_by_source: BTreeMap::new(),
+            best_open: None,
+        };
+        for proxy in candidates.filter(|proxy| proxy.is_unchanged()) {
+            let (Some(source), Some(destination)) = (proxy.source, proxy.destination) else {
+                continue;
+            };
+            if !now.is_on(destination, Side::Database) {
+                continue;
+            }
+            choices.by_id.insert(&proxy.group.id, proxy);
+            let best = choices.best_by_source.entry(source).or_insert(proxy);
+            *best = better(best, proxy);
+            if now.is_on(source, Side::Function) {
+                choices.best_open = Some(choices.best_open.map_or(proxy, |best| better(best, proxy)));
+            }
+        }
+        choices
+    }
+
+    /// The best proxy group that fits together with this function group.
+    fn best_for(&self, now: &Context<'_>, function: &Candidate<'a>) -> Option<&'c Candidate<'a>> {
+        let destination = function.destination?;
+        let lets_in = |proxy: &&Candidate<'a>| {
+            let source = proxy.source;
+            source == Some(&function.group.id) || source.is_some_and(|source| now.is_on(source, Side::Function))
+        };
+        let named = self.by_id.get(destination).copied().filter(|proxy| lets_in(proxy));
+        let others = if now.is_on(destination, Side::Proxy) {
+            [self.best_open, self.best_by_source.get(&function.group.id).copied()]
+        } else {
+            [None, None]
+        };
+        others
+            .into_iter()
+            .chain([named])
+            .flatten()
+            .min_by(|a, b| a.preferred_to(b))
+    }
+}
+
+fn better<'c, 'a>(a: &'c Candidate<'a>, b: &'c Candidate<'a>) -> &'c Candidate<'a> {
+    if b.preferred_to(a) == Ordering::Less { b } else { a }
+}
+
+/// Judges one side's groups. Those not associated are judged as if they were, each together with a
+/// partner that is as little associated, so that the verdicts agree with the table above.
+fn judge<'a>(
+    classified: &Classified<'a>,
+    context: &Context<'_>,
+    side: Side,
+    chosen: Option<&GroupId>,
+) -> SideVerdict<'a> {
+    let candidates = classified.side(side);
+    let mut groups: Vec<GroupVerdict<'a>> = Vec::with_capacity(candidates.len());
+    let mut best: Option<(Verdict, &Candidate<'a>)> = None;
+    for candidate in candidates {
+        let suits = context.suits(side, candidate);
+        let verdict = match candidate.associated {
+            true if suits => Verdict::Fit,
+            false if suits || suits_with_partner(classified, side, candidate) => Verdict::Available,
+            _ => Verdict::Unfit,
+        };
+        let why = match verdict {
+            Verdict::Unfit => {
+                let mut why = candidate.misfits.clone();
+                why.extend(context.dangling(side, candidate));
+                why
+            }
+            _ => Vec::new(),
+        };
+        if verdict != Verdict::Unfit || candidate.associated {
+            // The group that was chosen speaks for its side, also where another has a lower number.
+            let rank = |verdict, candidate: &Candidate<'a>| {
+                (
+                    verdict,
+                    Some(&candidate.group.id) != chosen,
+                    candidate.number,
+                    candidate.group.id.clone(),
+                )
+            };
+            let is_better = best.is_none_or(|(best_verdict, best)| rank(verdict, candidate) < rank(best_verdict, best));
+            if is_better {
+                best = Some((verdict, candidate));
+            }
+        }
+        groups.push(GroupVerdict {
+            group: candidate.group,
+            verdict,
+            associated: candidate.associated,
+            why,
+        });
+    }
+    let (mut verdict, mut group) = match best {
+        Some((verdict, candidate)) => (verdict, Some(&candidate.group.id)),
+        None => (Verdict::None, None),
+    };
+    if side == Side::Database && verdict != Verdict::Fit && classified.proxy_reaches_database() {
+        (verdict, group) = (Verdict::Fit, None);
+    }
+    SideVerdict {
+        side,
+        verdict,
+        group,
+        groups,
+    }
+}
+
+/// Whether an unassociated group of the function or the proxy would be fit together with an unassociated
+/// group of the other of the two that it names, or that names it.
+fn suits_with_partner(classified: &Classified<'_>, side: Side, candidate: &Candidate<'_>) -> bool {
+    if classified.observation.proxy.is_none() || !candidate.is_unchanged() {
+        return false;
+    }
+    let (partner_side, partner) = match side {
+        Side::Database => return false,
+        Side::Function => (Side::Proxy, candidate.destination),
+        Side::Proxy => (Side::Function, candidate.source),
+    };
+    classified
+        .side(partner_side)
+        .iter()
+        .filter(|other| Some(&other.group.id) == partner)
+        .any(|other| {
+            let context = match side {
+                Side::Function => classified.now().with(Some(&candidate.group.id), Some(&other.group.id)),
+                _ => classified.now().with(Some(&other.group.id), Some(&candidate.group.id)),
+            };
+            context.suits(side, candidate) && context.suits(partner_side, other)
+        })
+}

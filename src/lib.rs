@@ -1,0 +1,23 @@
+//! Connects AWS Lambda functions to Aurora and RDS databases, as *Set up Lambda connection* in the RDS
+//! console does, but from scripts: with a plan first, safely repeatable, and checked afterwards.
+//!
+//! The decision is pure: [`decide::decide`] and [`plan::plan`] take data and return data. [`reconcile`]
+//! drives them against a [`cloud::Cloud`]: AWS itself, or an account kept in a JSON file.
+
+pub mod account;
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod classify;
+pub mod cli;
+pub mod cloud;
+pub mod decide;
+pub mod interrupt;
+pub mod logging;
+pub mod model;
+pub mod naming;
+pub mod observe;
+pub mod plan;
+pub mod reconcile;
+pub mod report;
+pub mod requirements;
+pub mod wait;

@@ -1,0 +1,17 @@
+//! What the program knows of an account: plain data, with the field's own words.
+//!
+//! No SDK type, no clock and no input or output comes in here.
+
+mod database;
+mod function;
+mod ids;
+mod observation;
+mod proxy;
+mod security_group;
+
+pub use database::{Database, DatabaseKind, GroupMembership, Member};
+pub use function::{Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
+pub use ids::{GroupId, GroupList, SubnetId, VpcId};
+pub use observation::{Observation, Side};
+pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};
+pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};

@@ -1,0 +1,100 @@
+//! A database: an Aurora or Multi-AZ DB cluster, or a DB instance.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{GroupId, GroupList, VpcId};
+
+/// What the user called the database: `--cluster` or `--instance`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatabaseKind {
+    /// An Aurora or Multi-AZ DB cluster.
+    Cluster,
+    /// A DB instance that is in no cluster.
+    Instance,
+}
+
+impl fmt::Display for DatabaseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cluster => "cluster",
+            Self::Instance => "instance",
+        })
+    }
+}
+
+/// A security group on a database, with the state of that association.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMembership {
+    /// The group.
+    pub group: GroupId,
+    /// `active`, `adding`, `removing`; open.
+    pub status: String,
+}
+
+/// A DB instance of a cluster, or the instance itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// `DBInstanceIdentifier`.
+    pub id: String,
+    /// `DBInstanceStatus`.
+    pub status: String,
+    /// The Availability Zone it runs in, once it does.
+    pub availability_zone: Option<String>,
+}
+
+/// A database and what of it matters to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// Cluster or instance.
+    pub kind: DatabaseKind,
+    /// Its identifier, as AWS writes it (lower case).
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// `aurora-postgresql`, `mysql`, `sqlserver-se`, …
+    pub engine: String,
+    /// `provisioned`, `serverless`, …; instances have none.
+    pub engine_mode: Option<String>,
+    /// The port it listens on: `port_db`. None while it is being created.
+    pub port: Option<u16>,
+    /// The VPC that it is in.
+    pub vpc: VpcId,
+    /// The state of the cluster or the instance.
+    pub status: String,
+    /// All associations, also those being removed.
+    pub memberships: Vec<GroupMembership>,
+    /// The instances of a cluster; for an instance, itself.
+    pub members: Vec<Member>,
+    /// The global database that a cluster is in.
+    pub global_cluster: Option<String>,
+    /// The cluster that an instance is a member of.
+    pub member_of: Option<String>,
+}
+
+impl Database {
+    /// groups(database) of spec/decision.md: those whose status is `removing` are left out.
+    #[must_use]
+    pub fn groups(&self) -> GroupList {
+        GroupList::as_read(
+            self.memberships
+                .iter()
+                .filter(|membership| membership.status != "removing")
+                .map(|membership| membership.group.clone()),
+        )
+    }
+
+    /// The account in the database's ARN.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.arn.split(':').nth(4).filter(|account| !account.is_empty())
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}

@@ -1,0 +1,121 @@
+//! A Lambda function and the subnets it is attached to.
+
+use super::{GroupList, SubnetId, VpcId};
+
+/// `State` of a function. Open: an unknown state is never treated as good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FunctionState {
+    /// Ready.
+    Active,
+    /// Idle for weeks; its network interface is gone until the next invocation.
+    Inactive,
+    /// Being created.
+    Pending,
+    /// Any other.
+    Other(String),
+}
+
+impl FunctionState {
+    /// Reads the API's `State`.
+    #[must_use]
+    pub fn from_api(state: &str) -> Self {
+        match state {
+            "Active" => Self::Active,
+            "Inactive" => Self::Inactive,
+            "Pending" => Self::Pending,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The API's `State`.
+    #[must_use]
+    pub fn as_api(&self) -> &str {
+        match self {
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+            Self::Pending => "Pending",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// `LastUpdateStatus` of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastUpdateStatus {
+    /// The last update has taken effect.
+    Successful,
+    /// The last update is under way; another one would be refused.
+    InProgress,
+    /// The last update failed.
+    Failed,
+    /// Any other.
+    Other(String),
+}
+
+impl LastUpdateStatus {
+    /// Reads the API's `LastUpdateStatus`.
+    #[must_use]
+    pub fn from_api(status: &str) -> Self {
+        match status {
+            "Successful" => Self::Successful,
+            "InProgress" => Self::InProgress,
+            "Failed" => Self::Failed,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// `VpcConfig` of a function that is attached to a VPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionVpc {
+    /// The VPC.
+    pub vpc: VpcId,
+    /// Its subnets; an invocation lands in any of them.
+    pub subnets: Vec<SubnetId>,
+    /// groups(function) of spec/decision.md.
+    pub groups: GroupList,
+    /// `Ipv6AllowedForDualStack`, where AWS tells it.
+    pub ipv6_allowed: Option<bool>,
+}
+
+/// A Lambda function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, without a qualifier.
+    pub arn: String,
+    /// Where it is attached, if it is.
+    pub vpc: Option<FunctionVpc>,
+    /// Its state.
+    pub state: FunctionState,
+    /// Why it is in that state, where AWS says so.
+    pub state_reason: Option<String>,
+    /// The fate of its last update, if it had one.
+    pub last_update: Option<LastUpdateStatus>,
+    /// Why the last update failed, where AWS says so.
+    pub last_update_reason: Option<String>,
+    /// Guards an update against a writer in between.
+    pub revision_id: Option<String>,
+}
+
+impl Function {
+    /// groups(function) of spec/decision.md; none for a function outside any VPC.
+    #[must_use]
+    pub fn groups(&self) -> GroupList {
+        self.vpc.as_ref().map(|vpc| vpc.groups.clone()).unwrap_or_default()
+    }
+}
+
+/// A subnet of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its id.
+    pub id: SubnetId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its Availability Zone.
+    pub availability_zone: String,
+    /// The account that owns it: another one than the function's where the VPC is shared.
+    pub owner: Option<String>,
+}

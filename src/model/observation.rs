@@ -1,0 +1,105 @@
+//! One connection as it was observed: the only input of classification, decision and plan.
+
+use std::fmt;
+
+use super::{Database, Function, GroupId, GroupList, Proxy, SecurityGroup, Subnet};
+
+/// A side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The DB cluster or instance.
+    Database,
+    /// The RDS Proxy.
+    Proxy,
+    /// The Lambda function.
+    Function,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "database",
+            Self::Proxy => "proxy",
+            Self::Function => "function",
+        })
+    }
+}
+
+/// Everything that was read of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The database.
+    pub database: Database,
+    /// The function.
+    pub function: Function,
+    /// The subnets that the function is attached to.
+    pub function_subnets: Vec<Subnet>,
+    /// The proxy, if the connection goes through one.
+    pub proxy: Option<Proxy>,
+    /// The groups of the database's VPC with a name of the convention, whatever its case.
+    pub groups: Vec<SecurityGroup>,
+}
+
+impl Observation {
+    /// The groups associated with a side.
+    #[must_use]
+    pub fn groups_on(&self, side: Side) -> GroupList {
+        match side {
+            Side::Database => self.database.groups(),
+            Side::Function => self.function.groups(),
+            Side::Proxy => self
+                .proxy
+                .as_ref()
+                .map(|proxy| proxy.groups.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The port that the function connects to: `port_proxy` through a proxy, else `port_db`.
+    #[must_use]
+    pub fn function_port(&self) -> Option<u16> {
+        match &self.proxy {
+            Some(proxy) => Some(proxy.engine_family.listener_port()),
+            None => self.database.port,
+        }
+    }
+
+    /// The sides of this connection, in the order in which they are associated.
+    #[must_use]
+    pub fn sides(&self) -> Vec<Side> {
+        match self.proxy {
+            Some(_) => vec![Side::Database, Side::Proxy, Side::Function],
+            None => vec![Side::Database, Side::Function],
+        }
+    }
+
+    /// A side in words, with its id: `cluster orders`.
+    #[must_use]
+    pub fn describe(&self, side: Side) -> String {
+        match side {
+            Side::Database => self.database.to_string(),
+            Side::Function => format!("function {}", self.function.name),
+            Side::Proxy => match &self.proxy {
+                Some(proxy) => format!("proxy {}", proxy.name),
+                None => "proxy".to_owned(),
+            },
+        }
+    }
+
+    /// The group with this id, if it has a name of the convention.
+    #[must_use]
+    pub fn group(&self, id: &GroupId) -> Option<&SecurityGroup> {
+        self.groups.iter().find(|group| group.id == *id)
+    }
+
+    /// What tells this connection from others, also as the value of the tag
+    /// `autoconnect:connection`: only characters that a tag's value may hold.
+    #[must_use]
+    pub fn connection_id(&self) -> String {
+        let database = format!("{}/{}", self.database.kind, self.database.id);
+        match &self.proxy {
+            Some(proxy) => format!("{database}:proxy/{}:function/{}", proxy.name, self.function.name),
+            None => format!("{database}:function/{}", self.function.name),
+        }
+    }
+}

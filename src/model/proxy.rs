@@ -1,0 +1,168 @@
+//! An RDS Proxy and the health of its targets.
+
+use std::fmt;
+
+use super::{Database, DatabaseKind, GroupList, VpcId};
+
+/// `EngineFamily` of a proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineFamily {
+    /// Aurora MySQL, RDS for MySQL and MariaDB.
+    MySql,
+    /// Aurora PostgreSQL and RDS for PostgreSQL.
+    PostgreSql,
+    /// RDS for SQL Server.
+    SqlServer,
+}
+
+impl EngineFamily {
+    /// The family of an engine; none where RDS Proxy does not support it (spec/proxy.md).
+    #[must_use]
+    pub fn of_engine(engine: &str) -> Option<Self> {
+        match engine {
+            "aurora-mysql" | "mysql" | "mariadb" => Some(Self::MySql),
+            "aurora-postgresql" | "postgres" => Some(Self::PostgreSql),
+            _ if engine.starts_with("sqlserver-") => Some(Self::SqlServer),
+            _ => None,
+        }
+    }
+
+    /// `port_proxy` of spec/decision.md: fixed, whatever the database's own port is.
+    #[must_use]
+    pub fn listener_port(&self) -> u16 {
+        match self {
+            Self::MySql => 3306,
+            Self::PostgreSql => 5432,
+            Self::SqlServer => 1433,
+        }
+    }
+}
+
+impl fmt::Display for EngineFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MySql => "MYSQL",
+            Self::PostgreSql => "POSTGRESQL",
+            Self::SqlServer => "SQLSERVER",
+        })
+    }
+}
+
+/// `TargetHealth.State`. Open: an unknown state is never treated as good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetHealthState {
+    /// The proxy reaches the database.
+    Available,
+    /// The proxy is still trying for the first time.
+    Registering,
+    /// The proxy does not reach it.
+    Unavailable,
+    /// The proxy has no use for it.
+    Unused,
+    /// Any other.
+    Other(String),
+}
+
+impl TargetHealthState {
+    /// The API's word.
+    #[must_use]
+    pub fn as_api(&self) -> &str {
+        match self {
+            Self::Available => "AVAILABLE",
+            Self::Registering => "REGISTERING",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unused => "UNUSED",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// `TargetHealth` of a proxy's target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// The state.
+    pub state: TargetHealthState,
+    /// Why, e.g. `UNREACHABLE`, `AUTH_FAILURE`.
+    pub reason: Option<String>,
+}
+
+/// `Type` of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A DB instance, on its own or as a member of the tracked cluster.
+    RdsInstance,
+    /// The cluster whose members the proxy tracks; it has no health of its own.
+    TrackedCluster,
+    /// Any other.
+    Other(String),
+}
+
+/// A target of a proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyTarget {
+    /// What it is.
+    pub kind: TargetKind,
+    /// `RdsResourceId`: the instance's or the cluster's identifier.
+    pub resource: String,
+    /// `TrackedClusterId` of a member.
+    pub tracked_cluster: Option<String>,
+    /// Its health, where it has one.
+    pub health: Option<TargetHealth>,
+}
+
+/// An RDS Proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its engine family, which fixes its port.
+    pub engine_family: EngineFamily,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// groups(proxy) of spec/decision.md.
+    pub groups: GroupList,
+    /// Its state: `available`, `creating`, …
+    pub status: String,
+    /// Its targets.
+    pub targets: Vec<ProxyTarget>,
+}
+
+impl Proxy {
+    /// The health of `database` as this proxy sees it: an instance's own target, or a cluster's
+    /// member targets, of which the best counts (spec/decision.md, "When a group is fit for use").
+    #[must_use]
+    pub fn target_health(&self, database: &Database) -> Option<&TargetHealth> {
+        self.targets
+            .iter()
+            .filter(|target| target.kind == TargetKind::RdsInstance && target.is_for(database))
+            .filter_map(|target| target.health.as_ref())
+            .min_by_key(|health| match health.state {
+                TargetHealthState::Available => 0,
+                TargetHealthState::Registering => 1,
+                TargetHealthState::Unavailable => 2,
+                TargetHealthState::Unused => 3,
+                TargetHealthState::Other(_) => 4,
+            })
+    }
+
+    /// Whether the proxy reaches `database`.
+    #[must_use]
+    pub fn reaches(&self, database: &Database) -> bool {
+        self.target_health(database)
+            .is_some_and(|health| health.state == TargetHealthState::Available)
+    }
+}
+
+impl ProxyTarget {
+    fn is_for(&self, database: &Database) -> bool {
+        match database.kind {
+            DatabaseKind::Instance => self.tracked_cluster.is_none() && self.resource == database.id,
+            DatabaseKind::Cluster => match &self.tracked_cluster {
+                Some(cluster) => *cluster == database.id,
+                None => database.members.iter().any(|member| member.id == self.resource),
+            },
+        }
+    }
+}

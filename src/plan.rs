@@ -1,0 +1,65 @@
+//! The plan: an ordered list of writes as data, which leaves nothing to choose while applying.
+//!
+//! Source: spec/decision.md, "Writing, in an order that is safe to stop at any point". The text, the
+//! JSON document and the executor read this one list. Ids of groups that do not exist yet are
+//! symbolic: [`GroupRef::New`].
+
+mod build;
+mod explain;
+mod half_made;
+mod lint;
+mod step;
+
+pub use build::{Request, plan};
+pub use explain::reasons;
+pub use lint::{Flaw, lint};
+pub use step::{Effect, GroupRef, Step, StepStatus, tags};
+
+use crate::model::{GroupId, Side};
+
+/// The steps of one run, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The steps; none for a no-op.
+    pub steps: Vec<Step>,
+    /// The number of the set that is created, if one is.
+    pub number: Option<u64>,
+}
+
+impl Plan {
+    /// How many steps are still to be done.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.steps
+            .iter()
+            .filter(|step| step.status == StepStatus::Planned)
+            .count()
+    }
+
+    /// Whether nothing has to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending() == 0
+    }
+
+    /// Whether a group is added to the list of this side's resource.
+    #[must_use]
+    pub fn adds_to(&self, side: Side) -> bool {
+        self.steps
+            .iter()
+            .any(|step| step.status == StepStatus::Planned && step.effect.associates() == Some(side))
+    }
+
+    /// The group of the set on this side that exists already, from an earlier run.
+    #[must_use]
+    pub fn existing(&self, side: Side) -> Option<&GroupId> {
+        self.steps.iter().find_map(|step| match &step.effect {
+            Effect::CreateSecurityGroup {
+                side: created,
+                existing,
+                ..
+            } if *created == side => existing.as_ref(),
+            _ => None,
+        })
+    }
+}

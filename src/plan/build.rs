@@ -1,0 +1,260 @@
+//! Turns a decision into steps.
+
+use std::collections::BTreeMap;
+
+use super::half_made::{self, HalfMade, Wanted, wanted_rules};
+use super::{Effect, GroupRef, Plan, Step, StepStatus, tags};
+use crate::decide::{Assessment, Decision};
+use crate::model::{DatabaseKind, Direction, GroupId, Observation, Side};
+use crate::naming::{Convention, smallest_free_number};
+
+/// What the user asked for, beyond the names of the resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Further tags for all that is created (`--tag K=V`).
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The steps that carry out the decision. Equal observations give equal plans, in whatever order their
+/// groups were read.
+#[must_use]
+pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
+    let observation = assessment.observation;
+    let mut builder = Builder {
+        observation,
+        steps: Vec::new(),
+    };
+    let number = match &assessment.decision {
+        Decision::NoOp => None,
+        Decision::AssociateExisting { function, proxy } => {
+            for (side, group) in [(Side::Proxy, proxy), (Side::Function, function)] {
+                if let Some(group) = group {
+                    builder.associate(side, GroupRef::Existing(group.clone()), Vec::new());
+                }
+            }
+            None
+        }
+        Decision::CreateNew => builder.create_set(request),
+    };
+    Plan {
+        steps: builder.steps,
+        number,
+    }
+}
+
+struct Builder<'a> {
+    observation: &'a Observation,
+    steps: Vec<Step>,
+}
+
+impl Builder<'_> {
+    /// Creates or completes a set, and associates it. None while the database has no port, which the
+    /// requirements refuse before.
+    fn create_set(&mut self, request: &Request) -> Option<u64> {
+        let observation = self.observation;
+        let wanted = wanted_rules(observation)?;
+        let sides = observation.sides();
+        let through_proxy = observation.proxy.is_some();
+        let set = half_made::find(observation, &wanted).unwrap_or_else(|| HalfMade {
+            number: {
+                let conventions = sides.iter().map(|side| Convention::for_new(*side, through_proxy));
+                let names = observation
+                    .groups
+                    .iter()
+                    .filter(|group| group.vpc == observation.database.vpc)
+                    .map(|group| group.name.as_str());
+                smallest_free_number(&conventions.collect::<Vec<_>>(), names)
+            },
+            ..HalfMade::default()
+        });
+
+        let mut created: BTreeMap<Side, u32> = BTreeMap::new();
+        for side in &sides {
+            created.insert(*side, self.create_group(*side, &set, request));
+        }
+        let mut ready = Vec::new();
+        for side in &sides {
+            let group = set.reference(*side);
+            let done = set.groups.contains_key(side) && !set.has_default_egress(*side);
+            let name = Convention::for_new(*side, through_proxy).name(set.number);
+            ready.push(self.push(
+                Effect::RevokeDefaultEgress { group },
+                set.resource(*side, &name),
+                format!("{name}: remove the default outbound rule (all traffic to anywhere)"),
+                vec![created[side]],
+                done,
+            ));
+        }
+        for rule in &wanted {
+            ready.push(self.authorize(rule, &set, &created));
+        }
+        for side in sides {
+            self.associate(side, set.reference(side), ready.clone());
+            ready.extend(self.steps.last().map(|step| step.id));
+        }
+        Some(set.number)
+    }
+
+    fn create_group(&mut self, side: Side, set: &HalfMade<'_>, request: &Request) -> u32 {
+        let observation = self.observation;
+        let through_proxy = observation.proxy.is_some();
+        let name = Convention::for_new(side, through_proxy).name(set.number);
+        let vpc = observation.database.vpc.clone();
+        let mut tags = request.tags.clone();
+        tags.insert(tags::MANAGED.to_owned(), "true".to_owned());
+        tags.insert(tags::CONNECTION.to_owned(), observation.connection_id());
+        tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
+        let connected: Vec<String> = observation
+            .sides()
+            .into_iter()
+            .filter(|other| *other != side)
+            .map(|other| observation.describe(other))
+            .collect();
+        let owner = observation.describe(side);
+        self.push(
+            Effect::CreateSecurityGroup {
+                side,
+                name: name.clone(),
+                vpc: vpc.clone(),
+                description: fitting(format!("On {owner}, to connect it with {}", connected.join(" and "))),
+                tags,
+                existing: set.id(side).cloned(),
+            },
+            set.resource(side, &name),
+            format!("security group {name} in {vpc}, for {owner}"),
+            Vec::new(),
+            set.groups.contains_key(&side),
+        )
+    }
+
+    fn authorize(&mut self, wanted: &Wanted, set: &HalfMade<'_>, created: &BTreeMap<Side, u32>) -> u32 {
+        let &(side, direction, port, peer) = wanted;
+        let through_proxy = self.observation.proxy.is_some();
+        let name = |side| Convention::for_new(side, through_proxy).name(set.number);
+        let (word, other) = match direction {
+            Direction::Ingress => ("from", self.observation.describe(peer)),
+            Direction::Egress => ("to", self.observation.describe(peer)),
+        };
+        self.push(
+            Effect::Authorize {
+                direction,
+                group: set.reference(side),
+                port,
+                peer: set.reference(peer),
+                description: fitting(format!("autoconnect: {word} {other}")),
+            },
+            set.resource(side, &name(side)),
+            format!("{}: {direction} rule tcp {port} {word} {}", name(side), name(peer)),
+            vec![created[&side], created[&peer]],
+            set.has(wanted),
+        )
+    }
+
+    fn associate(&mut self, side: Side, group: GroupRef, after: Vec<u32>) {
+        let observation = self.observation;
+        let added = match &group {
+            GroupRef::Existing(id) => match observation.group(id) {
+                Some(found) => format!("{} ({id})", found.name),
+                None => id.to_string(),
+            },
+            GroupRef::New(side) => self.name_of_new(*side),
+        };
+        let already = matches!(&group, GroupRef::Existing(id) if observation.groups_on(side).contains(id));
+        let keeps = match observation.groups_on(side).len() {
+            0 => String::new(),
+            1 => ", beside the 1 group it has".to_owned(),
+            n => format!(", beside the {n} groups it has"),
+        };
+        let (effect, resource) = match side {
+            Side::Database => (
+                Effect::AssociateDatabase {
+                    kind: observation.database.kind,
+                    id: observation.database.id.clone(),
+                    group,
+                },
+                observation.database.arn.clone(),
+            ),
+            Side::Function => (
+                Effect::AssociateFunction {
+                    name: observation.function.name.clone(),
+                    group,
+                },
+                observation.function.arn.clone(),
+            ),
+            Side::Proxy => (
+                Effect::AssociateProxy {
+                    name: observation
+                        .proxy
+                        .as_ref()
+                        .map(|proxy| proxy.name.clone())
+                        .unwrap_or_default(),
+                    group,
+                },
+                observation
+                    .proxy
+                    .as_ref()
+                    .map(|proxy| proxy.arn.clone())
+                    .unwrap_or_default(),
+            ),
+        };
+        let summary = format!("{}: associate {added}{keeps}", observation.describe(side));
+        self.push(effect, resource, summary, after, already);
+    }
+
+    fn name_of_new(&self, side: Side) -> String {
+        self.steps
+            .iter()
+            .find_map(|step| match &step.effect {
+                Effect::CreateSecurityGroup {
+                    side: created, name, ..
+                } if *created == side => Some(name.clone()),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
+    fn push(&mut self, effect: Effect, resource: String, summary: String, after: Vec<u32>, already: bool) -> u32 {
+        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        self.steps.push(Step {
+            id,
+            effect,
+            resource,
+            summary,
+            after,
+            status: if already {
+                StepStatus::Already
+            } else {
+                StepStatus::Planned
+            },
+        });
+        id
+    }
+}
+
+impl HalfMade<'_> {
+    fn reference(&self, side: Side) -> GroupRef {
+        self.id(side).cloned().map_or(GroupRef::New(side), GroupRef::Existing)
+    }
+
+    fn resource(&self, side: Side, name: &str) -> String {
+        self.id(side).map_or_else(|| name.to_owned(), GroupId::to_string)
+    }
+}
+
+/// Cut to the 255 characters that EC2 allows in a description.
+fn fitting(mut description: String) -> String {
+    description.truncate(255);
+    description
+}
+
+/// The kind of a database in an API's error or hint.
+impl DatabaseKind {
+    /// The option that names such a database.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Cluster => "--cluster",
+            Self::Instance => "--instance",
+        }
+    }
+}

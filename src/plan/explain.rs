@@ -1,0 +1,149 @@
+//! The reasons for a decision, one sentence each, with ids.
+
+use super::{Plan, StepStatus};
+use crate::decide::{Assessment, Decision, SideVerdict, Verdict};
+use crate::model::{Observation, Side, TargetHealthState};
+
+/// Why the decision is what it is, what the new set supersedes, and what the proxy's health means.
+#[must_use]
+pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
+    let observation = assessment.observation;
+    let mut reasons = Vec::new();
+    match &assessment.decision {
+        Decision::NoOp => reasons.push(format!(
+            "Every side has a group that fits: {}.",
+            joined(assessment.sides.iter().map(|side| on_side(observation, side)))
+        )),
+        Decision::AssociateExisting { .. } => {
+            let missing = assessment
+                .sides
+                .iter()
+                .filter(|side| side.verdict == Verdict::Available);
+            reasons.push(format!(
+                "The groups for this connection exist, and only have to be associated: {}.",
+                joined(missing.map(|side| format!("{} with {}", named(side), observation.describe(side.side))))
+            ));
+        }
+        Decision::CreateNew => {
+            reasons.push(format!(
+                "No set of existing groups connects them: {}.",
+                joined(assessment.sides.iter().map(|side| lack(observation, side)))
+            ));
+            reasons.extend(completed(plan));
+            reasons.extend(superseded(assessment, plan));
+        }
+    }
+    reasons.extend(health(observation));
+    reasons
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+fn named(side: &SideVerdict<'_>) -> String {
+    let group = side
+        .group
+        .and_then(|id| side.groups.iter().find(|found| found.group.id == *id));
+    match group {
+        Some(found) => format!("{} ({})", found.group.name, found.group.id),
+        None => "no group".to_owned(),
+    }
+}
+
+fn on_side(observation: &Observation, side: &SideVerdict<'_>) -> String {
+    match side.group {
+        Some(_) => format!("{} on {}", named(side), observation.describe(side.side)),
+        None => format!(
+            "the proxy's target health is AVAILABLE for {}",
+            observation.describe(side.side)
+        ),
+    }
+}
+
+fn lack(observation: &Observation, side: &SideVerdict<'_>) -> String {
+    let resource = observation.describe(side.side);
+    match side.verdict {
+        Verdict::Fit => on_side(observation, side) + " fits",
+        Verdict::Available => format!("{} exists for {resource} but is not associated", named(side)),
+        Verdict::None => format!("{resource} has no group for this connection"),
+        Verdict::Unfit => {
+            let why = side
+                .groups
+                .iter()
+                .find(|found| Some(&found.group.id) == side.group)
+                .map(|found| joined(found.why.iter().map(ToString::to_string)))
+                .unwrap_or_default();
+            format!("{} on {resource} does not fit: {why}", named(side))
+        }
+    }
+}
+
+fn completed(plan: &Plan) -> Option<String> {
+    let made: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| step.effect.creates() && step.status == StepStatus::Already)
+        .map(|step| step.resource.as_str())
+        .collect();
+    (!made.is_empty()).then(|| {
+        format!(
+            "An earlier run has begun the set ({}); it is completed.",
+            made.join(", ")
+        )
+    })
+}
+
+fn superseded(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for side in assessment.sides.iter().filter(|side| plan.adds_to(side.side)) {
+        let mut old: Vec<_> = side.groups.iter().filter(|found| found.associated).collect();
+        old.sort_by_key(|found| (&found.group.name, &found.group.id));
+        sentences.extend(old.into_iter().map(|found| {
+            format!(
+                "{} ({}) stays on {}; the new set takes its place for this connection.",
+                found.group.name,
+                found.group.id,
+                assessment.observation.describe(side.side)
+            )
+        }));
+    }
+    sentences
+}
+
+/// What the proxy says of the database, and what to do about it.
+fn health(observation: &Observation) -> Option<String> {
+    let proxy = observation.proxy.as_ref()?;
+    let Some(health) = proxy.target_health(&observation.database) else {
+        return Some(format!(
+            "Proxy {} has no target for {}.",
+            proxy.name,
+            observation.describe(Side::Database)
+        ));
+    };
+    if health.state == TargetHealthState::Available {
+        return None;
+    }
+    let meaning = match health.reason.as_deref() {
+        Some("UNREACHABLE") => "the proxy cannot open a connection to it: its groups, ACLs or routes do not let it",
+        Some("CONNECTION_FAILED") => "the database refused the proxy's connection: see the proxy's log",
+        Some("AUTH_FAILURE") => {
+            "the user name and password in its secret are not accepted. This is no network matter, and no security group mends it: correct the secret"
+        }
+        Some("PENDING_PROXY_CAPACITY") => "the proxy is still adding capacity: wait some minutes",
+        Some("INVALID_REPLICATION_STATE") => "the replica's replication is broken: see the database's events",
+        Some("PROMOTED") => "the replica was promoted and is no member any more: register it anew",
+        _ => "see the description of the target in the RDS console",
+    };
+    let reason = health
+        .reason
+        .as_deref()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
+    Some(format!(
+        "Proxy {} reports {} as {}{reason}: {meaning}.",
+        proxy.name,
+        observation.database,
+        health.state.as_api()
+    ))
+}

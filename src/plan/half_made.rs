@@ -1,0 +1,142 @@
+//! Finds the set of groups that an earlier run of the same connection has begun.
+//!
+//! Source: spec/decision.md: "A run that dies anywhere is finished by the next one". Rules are written
+//! before any association, so a set with missing rules and a group in use is no half-made set but one
+//! that somebody changed: that one is left alone, and a new set is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tags;
+use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
+use crate::naming::Convention;
+
+/// What exists of a set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct HalfMade<'a> {
+    pub(super) number: u64,
+    pub(super) groups: BTreeMap<Side, &'a SecurityGroup>,
+}
+
+/// The side's group and what rule it has for whom: direction, port, and the side at the other end.
+pub(super) type Wanted = (Side, Direction, u16, Side);
+
+/// The rules of a whole set (spec/decision.md, "When a group is fit for use"). None while the database
+/// has no port.
+pub(super) fn wanted_rules(observation: &Observation) -> Option<Vec<Wanted>> {
+    let (database, function) = (observation.database.port?, observation.function_port()?);
+    Some(match observation.proxy {
+        None => vec![
+            (Side::Database, Direction::Ingress, database, Side::Function),
+            (Side::Function, Direction::Egress, database, Side::Database),
+        ],
+        Some(_) => vec![
+            (Side::Database, Direction::Ingress, database, Side::Proxy),
+            (Side::Proxy, Direction::Ingress, function, Side::Function),
+            (Side::Proxy, Direction::Egress, database, Side::Database),
+            (Side::Function, Direction::Egress, function, Side::Proxy),
+        ],
+    })
+}
+
+/// The half-made set with the lowest number that can be completed.
+pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Option<HalfMade<'a>> {
+    let through_proxy = observation.proxy.is_some();
+    let connection = observation.connection_id();
+    let mut sets: BTreeMap<u64, HalfMade<'a>> = BTreeMap::new();
+    for group in observation
+        .groups
+        .iter()
+        .filter(|group| group.vpc == observation.database.vpc)
+    {
+        for side in observation.sides() {
+            let convention = Convention::for_new(side, through_proxy);
+            let number = convention
+                .number(&group.name)
+                .and_then(|number| number.to_string().parse().ok())
+                .filter(|n| convention.name(*n) == group.name);
+            if let Some(number) = number.filter(|_| is_ours(group, side, &connection)) {
+                let set = sets.entry(number).or_insert_with(|| HalfMade {
+                    number,
+                    groups: BTreeMap::new(),
+                });
+                set.groups.insert(side, group);
+            }
+        }
+    }
+    sets.into_values().find(|set| {
+        names_are_free(observation, set)
+            && set.rules_belong(wanted)
+            && (set.is_complete(wanted) || !set.is_in_use(observation))
+    })
+}
+
+fn is_ours(group: &SecurityGroup, side: Side, connection: &str) -> bool {
+    let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
+    is(tags::MANAGED, "true") && is(tags::CONNECTION, connection) && is(tags::ROLE, tags::role(side))
+}
+
+/// Whether nobody else holds a name that the set still needs.
+fn names_are_free(observation: &Observation, set: &HalfMade<'_>) -> bool {
+    let missing: BTreeSet<String> = observation
+        .sides()
+        .into_iter()
+        .filter(|side| !set.groups.contains_key(side))
+        .map(|side| Convention::for_new(side, observation.proxy.is_some()).name(set.number))
+        .collect();
+    !observation
+        .groups
+        .iter()
+        .any(|group| missing.contains(&group.name.to_ascii_lowercase()))
+}
+
+impl HalfMade<'_> {
+    pub(super) fn id(&self, side: Side) -> Option<&GroupId> {
+        self.groups.get(&side).map(|group| &group.id)
+    }
+
+    /// Whether a wanted rule is there already.
+    pub(super) fn has(&self, &(side, direction, port, peer): &Wanted) -> bool {
+        let Some((group, peer)) = self.groups.get(&side).zip(self.id(peer)) else {
+            return false;
+        };
+        let rule = Rule::tcp(port, peer.clone());
+        group.rules(direction).iter().any(|found| found.is_same_as(&rule))
+    }
+
+    /// Whether the side's group still has an outbound rule that EC2 gave it.
+    pub(super) fn has_default_egress(&self, side: Side) -> bool {
+        self.groups
+            .get(&side)
+            .is_some_and(|group| group.egress.iter().any(Rule::is_default_egress))
+    }
+
+    /// Whether every rule of the set is one that the program writes, or EC2's default.
+    fn rules_belong(&self, wanted: &[Wanted]) -> bool {
+        self.groups.iter().all(|(side, group)| {
+            let belongs = |direction: Direction, rule: &Rule| {
+                wanted.iter().any(|&(wanted_side, wanted_direction, port, peer)| {
+                    wanted_side == *side
+                        && wanted_direction == direction
+                        && self
+                            .id(peer)
+                            .is_some_and(|peer| rule.is_same_as(&Rule::tcp(port, peer.clone())))
+                })
+            };
+            group.ingress.iter().all(|rule| belongs(Direction::Ingress, rule))
+                && group
+                    .egress
+                    .iter()
+                    .all(|rule| rule.is_default_egress() || belongs(Direction::Egress, rule))
+        })
+    }
+
+    fn is_complete(&self, wanted: &[Wanted]) -> bool {
+        wanted.iter().all(|rule| self.has(rule)) && self.groups.keys().all(|side| !self.has_default_egress(*side))
+    }
+
+    fn is_in_use(&self, observation: &Observation) -> bool {
+        self.groups
+            .iter()
+            .any(|(side, group)| observation.groups_on(*side).contains(&group.id))
+    }
+}

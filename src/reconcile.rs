@@ -1,0 +1,16 @@
+//! The state machine of `setup`: observe → wait → plan → consent → apply → verify.
+//!
+//! [`Machine`] is pure: it is told what happened and says what to do next. [`run`] carries that out
+//! against a [`crate::cloud::Cloud`]. A crash between any two calls loses nothing, since names, tags and
+//! rules in AWS are the only state: the next run observes them.
+
+mod apply;
+mod driver;
+mod error;
+mod machine;
+mod session;
+
+pub use driver::{Front, Options, run};
+pub use error::{Failure, RunError};
+pub use machine::{Event, Machine, Outcome, Proposal, RunResult, State};
+pub use session::{Applied, Progress};

@@ -1,0 +1,444 @@
+//! Carries out one step: each bad answer is handled before the good one.
+//!
+//! Source: spec/decision.md, "Writing". What already is as it should be is no error; what was not found
+//! right after its creation is looked for again; a list is read right before it is written and checked after.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::RunError;
+use super::session::{Session, failed};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, NewSecurityGroup, Operation};
+use crate::model::{DatabaseKind, FunctionVpc, GroupId, GroupList, LastUpdateStatus, Rule, Side};
+use crate::observe::read_memberships;
+use crate::plan::{Effect, GroupRef, Step, StepStatus, tags};
+use crate::requirements::{MAX_GROUPS, Unmet};
+use crate::wait::Pauses;
+
+/// How long EC2 may take to find a group that it has just created.
+const CONSISTENCY_WINDOW: Duration = Duration::from_secs(120);
+
+/// How often a written list may turn out to lack our group, because somebody else wrote too, before that is an error.
+const REWRITES: u32 = 5;
+
+/// How many reads may still show a list from before the write.
+const STALE_READS: u32 = 4;
+
+/// The ids of the groups that this run creates.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bindings(BTreeMap<Side, GroupId>);
+
+impl Bindings {
+    pub(super) fn bind(&mut self, side: Side, id: GroupId) {
+        self.0.insert(side, id);
+    }
+
+    fn resolve(&self, group: &GroupRef) -> GroupId {
+        match group {
+            GroupRef::Existing(id) => id.clone(),
+            // The plan's linter has seen to it that the step which binds it came before.
+            GroupRef::New(side) => self.0.get(side).cloned().unwrap_or_else(|| GroupId::from("")),
+        }
+    }
+}
+
+/// What became of a step.
+pub(super) struct Applied {
+    pub(super) status: StepStatus,
+    /// What it changed, by its id.
+    pub(super) resource: String,
+}
+
+/// Whether to wait until a change has taken effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settle {
+    Wait,
+    Leave,
+}
+
+impl<C: Cloud> Session<'_, C> {
+    /// Carries out one step of the plan.
+    pub(super) async fn apply(
+        &self,
+        step: &Step,
+        bindings: &mut Bindings,
+        settle: Settle,
+    ) -> Result<Applied, RunError> {
+        match &step.effect {
+            Effect::CreateSecurityGroup {
+                side,
+                name,
+                vpc,
+                description,
+                tags,
+                ..
+            } => {
+                let new = NewSecurityGroup {
+                    name: name.clone(),
+                    vpc: vpc.clone(),
+                    description: description.clone(),
+                    tags: tags.clone(),
+                };
+                let (id, status) = self.create(step, &new).await?;
+                bindings.bind(*side, id.clone());
+                Ok(Applied {
+                    status,
+                    resource: id.to_string(),
+                })
+            }
+            Effect::RevokeDefaultEgress { group } => {
+                let id = bindings.resolve(group);
+                Ok(Applied {
+                    status: self.revoke_default_egress(step, &id).await?,
+                    resource: id.to_string(),
+                })
+            }
+            Effect::Authorize { group, peer, .. } => {
+                let (id, peer) = (bindings.resolve(group), bindings.resolve(peer));
+                Ok(Applied {
+                    status: self.authorize(step, &id, peer).await?,
+                    resource: id.to_string(),
+                })
+            }
+            Effect::AssociateDatabase { kind, id, group } => {
+                let group = bindings.resolve(group);
+                let list = DatabaseList { kind: *kind, id };
+                self.associate(step, &list, &group, settle).await
+            }
+            Effect::AssociateFunction { name, group } => {
+                let group = bindings.resolve(group);
+                self.associate(step, &FunctionList { name }, &group, settle).await
+            }
+            Effect::AssociateProxy { name, .. } => Err(RunError::NotTaken {
+                resource: format!("proxy {name}"),
+                reason: "this version does not change proxies yet".to_owned(),
+            }),
+        }
+    }
+
+    async fn create(&self, step: &Step, new: &NewSecurityGroup) -> Result<(GroupId, StepStatus), RunError> {
+        let created = self
+            .write(step, &new.name, self.cloud.create_security_group(new))
+            .await?;
+        let (id, status) = match created {
+            // Taken, or perhaps created by a call whose answer was lost: it is ours if its tags say so.
+            Err(error) if error.is_duplicate() || error.may_have_applied() => {
+                let id = self.own_group(step, new, error).await?;
+                (id, StepStatus::Already)
+            }
+            Err(error) => return Err(failed(step, error)),
+            Ok(id) => {
+                self.name_last_applied(id.as_str());
+                (id, StepStatus::Done)
+            }
+        };
+        self.find_group(step, &id).await?;
+        Ok((id, status))
+    }
+
+    /// The group that stands in the way of a creation, if it is the very group that was to be created.
+    async fn own_group(&self, step: &Step, new: &NewSecurityGroup, error: CloudError) -> Result<GroupId, RunError> {
+        let mut pauses = self.consistency_pauses();
+        loop {
+            let groups = self
+                .read(&step.summary, self.cloud.describe_connection_groups(&new.vpc))
+                .await?
+                .map_err(|error| failed(step, error))?;
+            let named = groups
+                .into_iter()
+                .find(|group| group.name.eq_ignore_ascii_case(&new.name));
+            match named {
+                Some(group) if tags::OWN.iter().all(|key| group.tags.get(*key) == new.tags.get(*key)) => {
+                    return Ok(group.id);
+                }
+                Some(_) => return Err(RunError::NameTaken { name: new.name.clone() }),
+                None if error.is_duplicate() => {
+                    self.pause(&mut pauses, &format!("group {} to be found", new.name), "not found")
+                        .await?;
+                }
+                None => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    /// Waits until EC2 finds a group that it has created.
+    async fn find_group(&self, step: &Step, id: &GroupId) -> Result<Vec<Rule>, RunError> {
+        let mut pauses = self.consistency_pauses();
+        loop {
+            match self.read(&step.summary, self.cloud.describe_security_group(id)).await? {
+                Err(error) if error.is_not_found() => {
+                    self.pause(&mut pauses, &format!("group {id} to be found"), "not found")
+                        .await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+                Ok(group) => return Ok(group.egress),
+            }
+        }
+    }
+
+    async fn revoke_default_egress(&self, step: &Step, id: &GroupId) -> Result<StepStatus, RunError> {
+        let mut pauses = self.consistency_pauses();
+        let mut status = StepStatus::Already;
+        loop {
+            let mut defaults = self.find_group(step, id).await?;
+            defaults.retain(Rule::is_default_egress);
+            if defaults.is_empty() {
+                return Ok(status);
+            }
+            let revoked = self
+                .write(
+                    step,
+                    id.as_str(),
+                    self.cloud.revoke_security_group_egress(id, &defaults),
+                )
+                .await?;
+            match revoked {
+                // The rule is gone already, which the next read will show, or the group is not found yet.
+                Err(error) if error.is_not_found() || is_rule_missing(&error) => {
+                    self.pause(&mut pauses, "the default outbound rule to go", "still there")
+                        .await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+                Ok(()) => {
+                    status = StepStatus::Done;
+                    return Ok(status);
+                }
+            }
+        }
+    }
+
+    async fn authorize(&self, step: &Step, id: &GroupId, peer: GroupId) -> Result<StepStatus, RunError> {
+        let Effect::Authorize { direction, .. } = step.effect else {
+            return Ok(StepStatus::Skipped);
+        };
+        let Some(rule) = step.effect.rule(peer) else {
+            return Ok(StepStatus::Skipped);
+        };
+        let mut pauses = self.consistency_pauses();
+        loop {
+            let call = self.cloud.authorize_security_group(id, direction, &rule);
+            match self.write(step, id.as_str(), call).await? {
+                Err(error) if error.is_duplicate() => return Ok(StepStatus::Already),
+                Err(error) if error.is_not_found() => {
+                    self.pause(&mut pauses, "the new groups to be found", "not found")
+                        .await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+                Ok(()) => return Ok(StepStatus::Done),
+            }
+        }
+    }
+
+    fn consistency_pauses(&self) -> Pauses {
+        Pauses::until(
+            self.deadline.min(Instant::now() + CONSISTENCY_WINDOW),
+            self.cloud.pace(),
+        )
+    }
+
+    /// Adds a group to a resource's list: read, write what was read and our group, look until it has
+    /// taken effect. Where a write of somebody else has replaced ours, begin again.
+    async fn associate<L: List>(
+        &self,
+        step: &Step,
+        list: &L,
+        group: &GroupId,
+        settle: Settle,
+    ) -> Result<Applied, RunError> {
+        let mut written = 0;
+        let mut pauses = self.pauses();
+        let mut visible = self.consistency_pauses();
+        let waiting_for = step.effect.waits_for().unwrap_or("the change to take effect");
+        let mut not_seen = 0;
+        loop {
+            let now = self
+                .read(&step.summary, list.read(self.cloud))
+                .await?
+                .map_err(|error| failed(step, error))?;
+            let has_group = now.groups.contains(group);
+            // A failure from before our write may still be read right after it.
+            if let Some(reason) = now
+                .failure
+                .filter(|_| written > 0 && (has_group || not_seen >= STALE_READS))
+            {
+                return Err(RunError::NotTaken {
+                    resource: list.describe(),
+                    reason,
+                });
+            }
+            if has_group && (now.settled || settle == Settle::Leave) {
+                return Ok(Applied {
+                    status: if written > 0 {
+                        StepStatus::Done
+                    } else {
+                        StepStatus::Already
+                    },
+                    resource: step.resource.clone(),
+                });
+            }
+            not_seen += 1;
+            if has_group || (written > 0 && not_seen <= STALE_READS) {
+                self.pause(&mut pauses, waiting_for, &now.state).await?;
+                continue;
+            }
+            if written > REWRITES {
+                return Err(RunError::NotTaken {
+                    resource: list.describe(),
+                    reason: format!("{group} was taken off again {written} times by somebody else"),
+                });
+            }
+            if now.groups.len() >= MAX_GROUPS {
+                return Err(RunError::Unmet(Unmet::TooManyGroups {
+                    resource: list.describe(),
+                    count: now.groups.len(),
+                    groups: now.groups.iter().map(ToString::to_string).collect(),
+                    could_go: None,
+                }));
+            }
+            let groups = now.groups.with(group.clone());
+            let call = list.write(self.cloud, groups, now.function.as_ref());
+            match self.write(step, &step.resource, call).await? {
+                // Another change is under way, or somebody wrote in between: read, and write if still needed.
+                Err(error) if error.is_contention() => {
+                    self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
+                }
+                // The new group is not visible to this service yet.
+                Err(error) if error.is_not_found() => {
+                    self.pause(&mut visible, "the new group to be found", &error.fault.to_string())
+                        .await?;
+                }
+                Err(error) if error.may_have_applied() => {
+                    self.pause(&mut pauses, waiting_for, "no answer to the change").await?;
+                    written += 1;
+                    not_seen = 0;
+                }
+                Err(error) => return Err(failed(step, error)),
+                Ok(()) => {
+                    written += 1;
+                    not_seen = 0;
+                }
+            }
+        }
+    }
+}
+
+fn is_rule_missing(error: &CloudError) -> bool {
+    matches!(&error.fault, Fault::Rejected { code, .. } if code == "InvalidPermission.NotFound")
+}
+
+/// A resource's list of groups as it is now.
+struct ListNow {
+    groups: GroupList,
+    /// The last change has taken effect.
+    settled: bool,
+    /// The last change failed, and why.
+    failure: Option<String>,
+    /// The state in words.
+    state: String,
+    /// Where a function is attached, and at which revision.
+    function: Option<(FunctionVpc, Option<String>)>,
+}
+
+/// A list of groups that AWS replaces whole.
+trait List: Sync {
+    fn describe(&self) -> String;
+    fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<ListNow>> + Send;
+    fn write<C: Cloud>(
+        &self,
+        cloud: &C,
+        groups: GroupList,
+        function: Option<&(FunctionVpc, Option<String>)>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+struct DatabaseList<'a> {
+    kind: DatabaseKind,
+    id: &'a str,
+}
+
+impl List for DatabaseList<'_> {
+    fn describe(&self) -> String {
+        format!("{} {}", self.kind, self.id)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
+        let database = read_memberships(cloud, self.kind, self.id).await?;
+        let all_active = database
+            .memberships
+            .iter()
+            .all(|membership| membership.status == "active");
+        Ok(ListNow {
+            groups: database.groups(),
+            settled: all_active && database.status != "modifying",
+            failure: None,
+            state: database.status,
+            function: None,
+        })
+    }
+
+    async fn write<C: Cloud>(
+        &self,
+        cloud: &C,
+        groups: GroupList,
+        _: Option<&(FunctionVpc, Option<String>)>,
+    ) -> Answer<()> {
+        match self.kind {
+            DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
+            DatabaseKind::Instance => cloud.modify_db_instance(self.id, &groups).await,
+        }
+    }
+}
+
+struct FunctionList<'a> {
+    name: &'a str,
+}
+
+impl List for FunctionList<'_> {
+    fn describe(&self) -> String {
+        format!("function {}", self.name)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
+        let function = cloud.get_function_configuration(self.name).await?;
+        let reason = || {
+            function
+                .last_update_reason
+                .clone()
+                .unwrap_or_else(|| "no reason given".to_owned())
+        };
+        let (settled, failure, state) = match &function.last_update {
+            Some(LastUpdateStatus::InProgress) => (false, None, "update in progress".to_owned()),
+            Some(LastUpdateStatus::Failed) => (true, Some(reason()), "update failed".to_owned()),
+            Some(LastUpdateStatus::Other(other)) => (false, None, other.clone()),
+            Some(LastUpdateStatus::Successful) | None => (true, None, "updated".to_owned()),
+        };
+        Ok(ListNow {
+            groups: function.groups(),
+            settled,
+            failure,
+            state,
+            function: function.vpc.map(|vpc| (vpc, function.revision_id)),
+        })
+    }
+
+    async fn write<C: Cloud>(
+        &self,
+        cloud: &C,
+        groups: GroupList,
+        function: Option<&(FunctionVpc, Option<String>)>,
+    ) -> Answer<()> {
+        let Some((vpc, revision)) = function else {
+            let fault = Fault::Rejected {
+                code: "Detached".to_owned(),
+                message: "the function was detached from its VPC meanwhile".to_owned(),
+            };
+            return Err(CloudError::new(Operation::UpdateFunctionConfiguration, fault));
+        };
+        let vpc = FunctionVpc { groups, ..vpc.clone() };
+        cloud
+            .update_function_configuration(self.name, &vpc, revision.as_deref())
+            .await
+    }
+}

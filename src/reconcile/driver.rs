@@ -1,0 +1,190 @@
+//! Carries out what the machine says, against a cloud.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{Instrument, info, info_span, trace};
+
+use super::apply::{Bindings, Settle};
+use super::error::{Failure, RunError};
+use super::machine::{Event, Machine, Outcome, Proposal, State};
+use super::session::{Progress, Session, interrupted};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::model::Observation;
+use crate::observe::{Target, observe};
+use crate::plan::Request;
+use crate::requirements::{Pending, check_states};
+
+/// What `setup` was asked to do, beyond the names.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only plan.
+    pub dry_run: bool,
+    /// Wait until the database is available, instead of refusing.
+    pub wait_for_database: bool,
+    /// Wait until each change has taken effect.
+    pub wait_for_effect: bool,
+    /// For how long the whole run may wait.
+    pub timeout: Duration,
+    /// Further tags for all that is created.
+    pub request: Request,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            wait_for_database: false,
+            wait_for_effect: true,
+            timeout: Duration::from_secs(20 * 60),
+            request: Request::default(),
+        }
+    }
+}
+
+/// Whoever stands before the program: asked for consent, and told of the progress.
+pub trait Front: Sync {
+    /// Asks whether the plan may be carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Declined`] and [`RunError::ConsentRequired`].
+    fn consent(&self, proposal: &Proposal) -> impl Future<Output = Result<(), RunError>> + Send;
+
+    /// Tells how the run goes on.
+    fn progress(&self, progress: Progress<'_>);
+}
+
+/// Runs `setup` to its end.
+///
+/// # Errors
+///
+/// Why it failed, and what it had written by then.
+pub async fn run(
+    cloud: &impl Cloud,
+    target: &Target,
+    options: &Options,
+    front: &impl Front,
+    interrupt: Interrupt,
+) -> Result<Outcome, Failure> {
+    let show = |progress: Progress<'_>| front.progress(progress);
+    let session = Session::new(cloud, interrupt, Instant::now() + options.timeout, &show);
+    let span = info_span!("setup", database = %target.database, function = %target.function, dry_run = options.dry_run);
+    let driven = drive(&session, target, options, front).instrument(span).await;
+    driven.map_err(|error| Failure {
+        error,
+        applied: session.applied(),
+    })
+}
+
+async fn drive<C: Cloud>(
+    session: &Session<'_, C>,
+    target: &Target,
+    options: &Options,
+    front: &impl Front,
+) -> Result<Outcome, RunError> {
+    let mut machine = Machine::new(options.request.clone(), options.dry_run, options.wait_for_database);
+    let mut state = State::Observe;
+    let mut bindings = Bindings::default();
+    let mut rechecks = session.pauses();
+    let settle = if options.wait_for_effect {
+        Settle::Wait
+    } else {
+        Settle::Leave
+    };
+    loop {
+        info!(state = state.name(), "transition");
+        let event = match &state {
+            State::Observe | State::Verify(..) => Event::Observed(session.observe(target).await?),
+            State::AwaitReady(pending) => {
+                session.await_ready(target, options, pending).await?;
+                Event::Ready
+            }
+            State::Consent(proposal) => {
+                tokio::select! {
+                    biased;
+                    () = session.interrupt.raised() => return Err(interrupted("before anything was written")),
+                    consent = front.consent(proposal) => consent?,
+                }
+                Event::Consented
+            }
+            State::Apply(proposal, index) => {
+                let Some(step) = proposal.plan.steps.get(*index) else {
+                    return Err(RunError::Flawed(Vec::new()));
+                };
+                for side in proposal.observation.sides() {
+                    if let Some(id) = proposal.plan.existing(side) {
+                        bindings.bind(side, id.clone());
+                    }
+                }
+                front.progress(Progress::Started(step));
+                match session.apply(step, &mut bindings, settle).await {
+                    Err(RunError::NameTaken { name }) => Event::NameTaken(name),
+                    Err(error) => return Err(error),
+                    Ok(applied) => {
+                        let mut ended = step.clone();
+                        ended.status = applied.status;
+                        ended.resource.clone_from(&applied.resource);
+                        front.progress(Progress::Ended(&ended));
+                        Event::Stepped(applied.status, applied.resource)
+                    }
+                }
+            }
+            State::Recheck(..) => {
+                session
+                    .pause(&mut rechecks, "AWS to show what was written", "not shown yet")
+                    .await?;
+                Event::Ready
+            }
+            State::Done(outcome) => return Ok(Outcome::clone(outcome)),
+        };
+        state = machine.step(state, event)?;
+    }
+}
+
+impl State {
+    /// The state's name, for the log.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::AwaitReady(_) => "await-ready",
+            Self::Consent(_) => "consent",
+            Self::Apply(..) => "apply",
+            Self::Verify(..) => "verify",
+            Self::Recheck(..) => "recheck",
+            Self::Done(_) => "done",
+        }
+    }
+}
+
+impl<C: Cloud> Session<'_, C> {
+    async fn observe(&self, target: &Target) -> Result<Observation, RunError> {
+        let observing = observe(self.cloud, target).instrument(info_span!("observe"));
+        let observation = tokio::select! {
+            biased;
+            () = self.interrupt.raised() => return Err(interrupted("while reading; nothing is lost")),
+            observation = observing => observation?,
+        };
+        trace!(?observation, "observed");
+        Ok(observation)
+    }
+
+    /// Looks until nothing is pending that a write has to wait for.
+    async fn await_ready(&self, target: &Target, options: &Options, pending: &[Pending]) -> Result<(), RunError> {
+        let mut pauses = self.pauses();
+        let mut pending = pending.to_vec();
+        while !pending.is_empty() {
+            let waiting_for = pending
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" and ");
+            self.pause(&mut pauses, &waiting_for, "not yet").await?;
+            let observation = self.observe(target).await?;
+            pending = check_states(&observation, options.wait_for_database)?;
+        }
+        Ok(())
+    }
+}

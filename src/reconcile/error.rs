@@ -1,0 +1,125 @@
+//! How a run can fail.
+
+use thiserror::Error;
+
+use super::session::Applied;
+use crate::cloud::CloudError;
+use crate::observe::ObserveError;
+use crate::plan::Flaw;
+use crate::requirements::Unmet;
+
+/// A failed run: why, and what it had written by then.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct Failure {
+    /// Why.
+    #[source]
+    pub error: RunError,
+    /// What was written, in order.
+    pub applied: Vec<Applied>,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RunError {
+    /// The connection could not be read.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// A requirement does not hold.
+    #[error(transparent)]
+    Unmet(#[from] Unmet),
+    /// A call failed while applying.
+    #[error("{doing}: {source}")]
+    Cloud {
+        /// The step.
+        doing: String,
+        /// The failed call.
+        source: CloudError,
+    },
+    /// The time was up.
+    #[error("the time is up, still waiting for {waiting_for} (last seen: {last_seen})")]
+    TimedOut {
+        /// What for.
+        waiting_for: String,
+        /// The state that was read last.
+        last_seen: String,
+    },
+    /// An association was accepted, and then failed.
+    #[error("{resource} did not take the change: {reason}")]
+    NotTaken {
+        /// The resource.
+        resource: String,
+        /// AWS's reason.
+        reason: String,
+    },
+    /// Somebody else holds the name of a group that was to be created.
+    #[error("the name {name} was taken by another group meanwhile")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The user said no.
+    #[error("nothing was written: the plan was not approved")]
+    Declined,
+    /// There is nobody to ask.
+    #[error("nothing was written: the plan needs approval, and there is no terminal to ask on")]
+    ConsentRequired,
+    /// The user ended the run.
+    #[error("interrupted {at}")]
+    Interrupted {
+        /// Where it stands.
+        at: String,
+    },
+    /// All was applied, and yet the decision is not no-op.
+    #[error("everything was applied, and yet the decision is {decision}: {}", .reasons.join(" "))]
+    NotVerified {
+        /// The decision.
+        decision: String,
+        /// Its reasons.
+        reasons: Vec<String>,
+    },
+    /// The plan has a flaw: a mistake of this program.
+    #[error("the plan is flawed and was not carried out: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Flawed(Vec<Flaw>),
+}
+
+impl RunError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Observe(error) => error.code(),
+            Self::Unmet(unmet) => unmet.code(),
+            Self::Cloud { source, .. } => source.code(),
+            Self::TimedOut { .. } => "timed-out",
+            Self::NotTaken { .. } => "change-failed",
+            Self::NameTaken { .. } => "name-taken",
+            Self::Declined => "declined",
+            Self::ConsentRequired => "consent-required",
+            Self::Interrupted { .. } => "interrupted",
+            Self::NotVerified { .. } => "not-verified",
+            Self::Flawed(_) => "flawed-plan",
+        }
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Observe(error) => error.hint(),
+            Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::Cloud { source, .. } => source.hint(),
+            Self::TimedOut { .. } | Self::Interrupted { .. } => {
+                Some("run again: it goes on from what is there, and nothing is done twice".to_owned())
+            }
+            Self::NotTaken { .. } => Some("mend what AWS names, then run again".to_owned()),
+            Self::NameTaken { .. } => Some("run again: the next free number is used".to_owned()),
+            Self::ConsentRequired => Some("add --yes to apply the plan, or --dry-run to only see it".to_owned()),
+            Self::NotVerified { .. } => Some(
+                "somebody else may have changed the groups meanwhile: run with --dry-run to see the state".to_owned(),
+            ),
+            Self::Declined => None,
+            Self::Flawed(_) => Some("this is a mistake of autoconnect: please report it with the plan".to_owned()),
+        }
+    }
+}

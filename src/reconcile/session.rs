@@ -1,0 +1,147 @@
+//! What all steps of a run share: the cloud, the deadline, the interrupt, and the list of what was written.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::error::RunError;
+use crate::cloud::{Answer, Cloud, CloudError};
+use crate::interrupt::Interrupt;
+use crate::plan::Step;
+use crate::wait::Pauses;
+
+/// A write that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Applied {
+    /// The IAM name of the API action.
+    pub action: String,
+    /// What it changed: an id or an ARN.
+    pub resource: String,
+    /// What it did, for people.
+    pub summary: String,
+}
+
+/// What a run tells while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A step begins.
+    Started(&'a Step),
+    /// It waits.
+    Waiting {
+        /// What for.
+        waiting_for: &'a str,
+        /// The state that was just read.
+        state: &'a str,
+    },
+    /// A step has ended; its status tells how.
+    Ended(&'a Step),
+}
+
+/// Whatever shows progress.
+pub(super) type Show<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
+
+pub(super) struct Session<'a, C> {
+    pub(super) cloud: &'a C,
+    pub(super) interrupt: Interrupt,
+    pub(super) deadline: Instant,
+    pub(super) show: Show<'a>,
+    applied: Mutex<Vec<Applied>>,
+}
+
+impl<'a, C: Cloud> Session<'a, C> {
+    pub(super) fn new(cloud: &'a C, interrupt: Interrupt, deadline: Instant, show: Show<'a>) -> Self {
+        Self {
+            cloud,
+            interrupt,
+            deadline,
+            show,
+            applied: Mutex::default(),
+        }
+    }
+
+    /// What was written so far.
+    pub(super) fn applied(&self) -> Vec<Applied> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads; an interrupt abandons the call.
+    pub(super) async fn read<T>(
+        &self,
+        doing: &str,
+        call: impl Future<Output = Answer<T>>,
+    ) -> Result<Answer<T>, RunError> {
+        tokio::select! {
+            biased;
+            () = self.interrupt.raised() => Err(interrupted(doing)),
+            answer = call => Ok(answer),
+        }
+    }
+
+    /// Writes; an interrupt comes before or after the call, never within.
+    pub(super) async fn write<T>(
+        &self,
+        step: &Step,
+        resource: &str,
+        call: impl Future<Output = Answer<T>>,
+    ) -> Result<Answer<T>, RunError> {
+        if self.interrupt.is_raised() {
+            return Err(interrupted(&format!("before step {}: {}", step.id, step.summary)));
+        }
+        let answer = call.await;
+        if answer.is_ok() {
+            self.applied
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Applied {
+                    action: step.effect.action().to_owned(),
+                    resource: resource.to_owned(),
+                    summary: step.summary.clone(),
+                });
+        }
+        Ok(answer)
+    }
+
+    /// Notes the resource of the last write once it is known, as a new group's id is.
+    pub(super) fn name_last_applied(&self, resource: &str) {
+        if let Some(last) = self.applied.lock().unwrap_or_else(PoisonError::into_inner).last_mut() {
+            resource.clone_into(&mut last.resource);
+        }
+    }
+
+    /// Pauses between two looks until the run's deadline.
+    pub(super) fn pauses(&self) -> Pauses {
+        Pauses::until(self.deadline, self.cloud.pace())
+    }
+
+    /// Pauses once; an error at the deadline, or when the user ends the run.
+    pub(super) async fn pause(&self, pauses: &mut Pauses, waiting_for: &str, state: &str) -> Result<(), RunError> {
+        (self.show)(Progress::Waiting { waiting_for, state });
+        let goes_on = tokio::select! {
+            biased;
+            () = self.interrupt.raised() => return Err(interrupted(&format!("while waiting for {waiting_for}"))),
+            goes_on = pauses.pause() => goes_on,
+        };
+        if goes_on {
+            return Ok(());
+        }
+        Err(RunError::TimedOut {
+            waiting_for: waiting_for.to_owned(),
+            last_seen: state.to_owned(),
+        })
+    }
+}
+
+pub(super) fn interrupted(at: &str) -> RunError {
+    RunError::Interrupted { at: at.to_owned() }
+}
+
+/// A failed call of a step.
+pub(super) fn failed(step: &Step, source: CloudError) -> RunError {
+    RunError::Cloud {
+        doing: step.summary.clone(),
+        source,
+    }
+}

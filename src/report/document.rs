@@ -1,0 +1,357 @@
+//! The JSON document of `setup` (spec/cli.md, "JSON of `setup`").
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::error::ErrorDocument;
+use crate::cloud::ApiCalls;
+use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
+use crate::model::{DatabaseKind, Observation, Side};
+use crate::naming::{Convention, Number};
+use crate::plan::{Step, StepStatus};
+use crate::reconcile::{Outcome, RunResult};
+
+/// The version of the documents' format.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Any document that the program prints with `--output json`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OutputDocument {
+    /// Of `setup`.
+    Setup(SetupDocument),
+    /// Of any command that failed.
+    Error(ErrorDocument),
+}
+
+/// What `setup` decided, did and found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetupDocument {
+    /// Version of this format: 1.
+    pub schema_version: u32,
+    /// What is connected to what.
+    pub connection: ConnectionEntry,
+    /// `no-op`, `associate-existing` or `create-new`.
+    pub decision: DecisionName,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+    /// The sides as they were found; after an applied run, as they are at its end.
+    pub sides: Sides,
+    /// One step for each write, in order.
+    pub steps: Vec<StepEntry>,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// How the run ended.
+    pub result: ResultName,
+    /// How many requests were sent.
+    pub api_calls: ApiCalls,
+}
+
+/// The three decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecisionName {
+    /// Every side has a fit group.
+    NoOp,
+    /// Groups that exist are associated.
+    AssociateExisting,
+    /// A new set is created.
+    CreateNew,
+}
+
+/// The connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionEntry {
+    /// As in the tag `autoconnect:connection`.
+    pub id: String,
+    /// The database.
+    pub database: DatabaseEntry,
+    /// The function.
+    pub function: FunctionEntry,
+    /// The proxy, if there is one between.
+    pub proxy: Option<ProxyEntry>,
+}
+
+/// The database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseEntry {
+    /// `cluster` or `instance`.
+    pub kind: DatabaseKind,
+    /// Its identifier.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its port; null while it is being created.
+    pub port: Option<u16>,
+    /// Its VPC.
+    pub vpc: String,
+}
+
+/// The function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionEntry {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
+/// The proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyEntry {
+    /// Its name.
+    pub name: String,
+    /// The port it listens on.
+    pub port: u16,
+    /// What it says of the database; null if that is not its target.
+    pub target_health: Option<TargetHealthEntry>,
+}
+
+/// The health of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetHealthEntry {
+    /// E.g. `AVAILABLE`.
+    pub state: String,
+    /// E.g. `AUTH_FAILURE`.
+    pub reason: Option<String>,
+}
+
+/// The sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sides {
+    /// The database's.
+    pub database: SideEntry,
+    /// The function's.
+    pub function: SideEntry,
+    /// The proxy's, if there is one.
+    pub proxy: Option<SideEntry>,
+}
+
+/// One side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SideEntry {
+    /// The verdict on the side.
+    pub verdict: VerdictName,
+    /// The group that the verdict speaks of.
+    pub group: Option<String>,
+    /// Every group of the VPC whose name counts on this side.
+    pub groups: Vec<GroupEntry>,
+}
+
+/// The four verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictName {
+    /// Associated, and as it should be.
+    Fit,
+    /// As it should be, but not associated.
+    Available,
+    /// Changed, or made for something else.
+    Unfit,
+    /// There is none.
+    None,
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEntry {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The verdict on it.
+    pub verdict: VerdictName,
+    /// Why it is unfit.
+    pub why: Vec<String>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepEntry {
+    /// Its number, from 1.
+    pub id: u32,
+    /// The IAM name of the API action.
+    pub action: String,
+    /// What it does, for people.
+    pub summary: String,
+    /// What it changes: an id or an ARN; the name of a group that does not exist yet.
+    pub resource: String,
+    /// The steps that come before it.
+    pub after: Vec<u32>,
+    /// How far it is.
+    pub status: StepStatusName,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepStatusName {
+    /// To be done.
+    Planned,
+    /// Done by this run.
+    Done,
+    /// It was so already.
+    Already,
+    /// The run ended before it.
+    Skipped,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResultName {
+    /// A dry run with changes pending.
+    Planned,
+    /// Applied and verified.
+    Connected,
+    /// Nothing to do.
+    Unchanged,
+}
+
+impl SetupDocument {
+    /// The document of a run that did not fail.
+    #[must_use]
+    pub fn new(outcome: &Outcome, api_calls: ApiCalls) -> Self {
+        let proposal = &outcome.proposal;
+        let found = decide(&outcome.found);
+        let side = |side| found.side(side).map(SideEntry::new);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            connection: ConnectionEntry::new(&outcome.found),
+            decision: match proposal.decision {
+                crate::decide::Decision::NoOp => DecisionName::NoOp,
+                crate::decide::Decision::AssociateExisting { .. } => DecisionName::AssociateExisting,
+                crate::decide::Decision::CreateNew => DecisionName::CreateNew,
+            },
+            reasons: proposal.reasons.iter().chain(&proposal.notes).cloned().collect(),
+            sides: Sides {
+                database: side(Side::Database).unwrap_or_default(),
+                function: side(Side::Function).unwrap_or_default(),
+                proxy: side(Side::Proxy),
+            },
+            steps: proposal.plan.steps.iter().map(StepEntry::new).collect(),
+            dry_run: outcome.dry_run,
+            result: match outcome.result {
+                RunResult::Planned => ResultName::Planned,
+                RunResult::Connected => ResultName::Connected,
+                RunResult::Unchanged => ResultName::Unchanged,
+            },
+            api_calls,
+        }
+    }
+}
+
+impl ConnectionEntry {
+    fn new(observation: &Observation) -> Self {
+        let Observation {
+            database,
+            function,
+            proxy,
+            ..
+        } = observation;
+        Self {
+            id: observation.connection_id(),
+            database: DatabaseEntry {
+                kind: database.kind,
+                id: database.id.clone(),
+                arn: database.arn.clone(),
+                port: database.port,
+                vpc: database.vpc.to_string(),
+            },
+            function: FunctionEntry {
+                name: function.name.clone(),
+                arn: function.arn.clone(),
+            },
+            proxy: proxy.as_ref().map(|proxy| ProxyEntry {
+                name: proxy.name.clone(),
+                port: proxy.engine_family.listener_port(),
+                target_health: proxy.target_health(database).map(|health| TargetHealthEntry {
+                    state: health.state.as_api().to_owned(),
+                    reason: health.reason.clone(),
+                }),
+            }),
+        }
+    }
+}
+
+impl Default for SideEntry {
+    fn default() -> Self {
+        Self {
+            verdict: VerdictName::None,
+            group: None,
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl SideEntry {
+    fn new(side: &SideVerdict<'_>) -> Self {
+        let group = |found: &GroupVerdict<'_>| GroupEntry {
+            id: found.group.id.to_string(),
+            name: found.group.name.clone(),
+            verdict: found.verdict.into(),
+            why: found.why.iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            verdict: side.verdict.into(),
+            group: side.group.map(ToString::to_string),
+            groups: in_order(side).into_iter().map(group).collect(),
+        }
+    }
+}
+
+/// The groups of a side as people look for them: fit ones first, those on the resource before the others.
+pub(super) fn in_order<'s, 'a>(side: &'s SideVerdict<'a>) -> Vec<&'s GroupVerdict<'a>> {
+    fn number(name: &str) -> Option<Number<'_>> {
+        Convention::ALL.iter().find_map(|convention| convention.number(name))
+    }
+    let mut groups: Vec<_> = side.groups.iter().collect();
+    groups.sort_by_key(|found| {
+        (
+            found.verdict,
+            !found.associated,
+            number(&found.group.name),
+            &found.group.id,
+        )
+    });
+    groups
+}
+
+impl StepEntry {
+    fn new(step: &Step) -> Self {
+        Self {
+            id: step.id,
+            action: step.effect.action().to_owned(),
+            summary: step.summary.clone(),
+            resource: step.resource.clone(),
+            after: step.after.clone(),
+            status: match step.status {
+                StepStatus::Planned => StepStatusName::Planned,
+                StepStatus::Done => StepStatusName::Done,
+                StepStatus::Already => StepStatusName::Already,
+                StepStatus::Skipped => StepStatusName::Skipped,
+            },
+        }
+    }
+}
+
+impl From<Verdict> for VerdictName {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Fit => Self::Fit,
+            Verdict::Available => Self::Available,
+            Verdict::Unfit => Self::Unfit,
+            Verdict::None => Self::None,
+        }
+    }
+}

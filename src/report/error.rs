@@ -1,0 +1,140 @@
+//! Errors at the edge: one form for people, one for scripts.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::reconcile::{Applied, Failure, RunError};
+
+/// What is printed with `--output json` when a command fails.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorDocument {
+    /// The error.
+    pub error: ErrorBody,
+}
+
+/// An error as scripts read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorBody {
+    /// Stable; listed in docs/errors.md.
+    pub code: String,
+    /// What was expected, and what was found.
+    pub message: String,
+    /// What to do next, where that can be said.
+    pub hint: Option<String>,
+    /// What was written before, in order.
+    pub applied: Vec<Applied>,
+}
+
+/// An error on its way out, with the exit status that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What is printed.
+    pub body: ErrorBody,
+    /// Details that AWS gave, such as a request's id.
+    pub details: Vec<String>,
+    /// The exit status: 1, or 130 where the user ended the run.
+    pub status: u8,
+}
+
+impl Report {
+    /// An error that comes before anything was read or written.
+    #[must_use]
+    pub fn new(code: &str, error: &dyn Error, hint: Option<String>) -> Self {
+        Self {
+            body: ErrorBody {
+                code: code.to_owned(),
+                message: with_sources(error),
+                hint,
+                applied: Vec::new(),
+            },
+            details: Vec::new(),
+            status: 1,
+        }
+    }
+
+    /// A failed run.
+    #[must_use]
+    pub fn of_run(failure: &Failure) -> Self {
+        let error = &failure.error;
+        let call = match error {
+            RunError::Cloud { source, .. } => Some(source),
+            RunError::Observe(crate::observe::ObserveError::Cloud(source)) => Some(source),
+            _ => None,
+        };
+        let mut details = Vec::new();
+        if let Some(id) = call.and_then(|call| call.request_id.as_ref()) {
+            details.push(format!("AWS request id: {id}"));
+        }
+        if call.is_some_and(crate::cloud::CloudError::may_have_applied) {
+            details.push("AWS may have carried out this last call although no answer came".to_owned());
+        }
+        Self {
+            body: ErrorBody {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+                hint: error.hint(),
+                applied: failure.applied.clone(),
+            },
+            details,
+            status: match error {
+                RunError::Interrupted { .. } => 130,
+                _ => 1,
+            },
+        }
+    }
+
+    /// Prints the error for people.
+    ///
+    /// # Errors
+    ///
+    /// The stream cannot be written to.
+    pub fn write_text(&self, to: &mut impl Write) -> io::Result<()> {
+        let ErrorBody {
+            code,
+            message,
+            hint,
+            applied,
+        } = &self.body;
+        let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+        writeln!(to, "{red}error[{code}]{red:#}: {message}")?;
+        for detail in &self.details {
+            writeln!(to, "  {detail}")?;
+        }
+        if !applied.is_empty() {
+            writeln!(to, "  already written:")?;
+            for write in applied {
+                writeln!(to, "    - {} ({} {})", write.summary, write.action, write.resource)?;
+            }
+        }
+        if let Some(hint) = hint {
+            writeln!(to, "{cyan}hint{cyan:#}: {hint}")?;
+        }
+        Ok(())
+    }
+
+    /// The error for scripts.
+    #[must_use]
+    pub fn document(&self) -> ErrorDocument {
+        ErrorDocument {
+            error: self.body.clone(),
+        }
+    }
+}
+
+/// An error's text and those of its sources, each once.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,229 @@
+//! The plan that people read.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use super::document::in_order;
+use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
+use crate::model::{DatabaseKind, Observation, Side};
+use crate::naming::Convention;
+use crate::plan::{Step, StepStatus};
+use crate::reconcile::{Outcome, Proposal};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn coloured(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
+/// The whole plan: what is connected to what, what was found, the decision, the steps.
+#[must_use]
+pub fn plan_text(proposal: &Proposal) -> String {
+    let mut text = Text::default();
+    text.connection(&proposal.observation);
+    text.found(proposal);
+    text.decision(proposal);
+    text.steps(proposal);
+    text.0
+}
+
+/// The closing lines of an applied run.
+#[must_use]
+pub fn connected(outcome: &Outcome) -> String {
+    let found = &outcome.found;
+    let green = coloured(AnsiColor::Green).bold();
+    let done = outcome
+        .proposal
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.status == StepStatus::Done)
+        .count();
+    let groups: Vec<String> = decide(found)
+        .sides
+        .iter()
+        .filter_map(|side| side.group.and_then(|id| found.group(id)))
+        .map(|group| format!("{} ({})", group.name, group.id))
+        .collect();
+    let writes = if done == 1 {
+        "1 write".to_owned()
+    } else {
+        format!("{done} writes")
+    };
+    format!(
+        "{green}Connected{green:#}: function {} with {}{}, by {}; {writes}.\n",
+        found.function.name,
+        found.database,
+        found
+            .database
+            .port
+            .map(|port| format!(" on port {port}"))
+            .unwrap_or_default(),
+        groups.join(" and ")
+    )
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: impl AsRef<str>) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{}", line.as_ref());
+    }
+
+    fn connection(&mut self, observation: &Observation) {
+        let Observation {
+            database,
+            function,
+            proxy,
+            ..
+        } = observation;
+        self.line(format!(
+            "{BOLD}Connect function {} with {database}{BOLD:#}",
+            function.name
+        ));
+        let kind = match database.kind {
+            DatabaseKind::Cluster => "DB cluster",
+            DatabaseKind::Instance => "DB instance",
+        };
+        let port = database
+            .port
+            .map_or_else(|| "no port yet".to_owned(), |port| format!("port {port}"));
+        self.line(format!(
+            "  database  {kind} {}, {}, {port}, {}, {}",
+            database.id, database.engine, database.vpc, database.status
+        ));
+        if let Some(proxy) = proxy {
+            let port = proxy.engine_family.listener_port();
+            self.line(format!("  proxy     {}, port {port}, {}", proxy.name, proxy.status));
+        }
+        self.line(format!("  function  {}, {}", function.name, function.state.as_api()));
+        self.line("");
+    }
+
+    fn found(&mut self, proposal: &Proposal) {
+        let assessment = decide(&proposal.observation);
+        self.line(format!("{BOLD}Found{BOLD:#}"));
+        for side in &assessment.sides {
+            self.side(&proposal.observation, side);
+        }
+        self.line("");
+    }
+
+    fn side(&mut self, observation: &Observation, side: &SideVerdict<'_>) {
+        let resource = observation.describe(side.side);
+        self.line(format!("  {resource}: {}", verdict(side.verdict)));
+        if side.side == Side::Database && side.verdict == Verdict::Fit && side.group.is_none() {
+            self.line("    the proxy reaches it: its target health is AVAILABLE");
+        }
+        let groups = in_order(side);
+        let matters = |found: &&&GroupVerdict<'_>| found.associated || found.verdict != Verdict::Unfit;
+        for found in groups.iter().filter(matters) {
+            let place = if found.associated { "" } else { ", not associated" };
+            self.line(format!(
+                "    {} ({}): {}{place}",
+                found.group.name,
+                found.group.id,
+                verdict(found.verdict)
+            ));
+            for why in &found.why {
+                self.line(format!("      - {why}"));
+            }
+        }
+        let patterns = Convention::accepted(side.side, observation.proxy.is_some());
+        let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
+        let patterns = patterns.join(" or ");
+        if groups.iter().filter(matters).count() == 0 {
+            self.line(format!("    {DIM}no security group named {patterns} is on it{DIM:#}"));
+        }
+        match groups.iter().filter(|found| !matters(found)).count() {
+            0 => {}
+            1 => self.line(format!(
+                "    {DIM}1 more group named {patterns} is not for this connection{DIM:#}"
+            )),
+            n => self.line(format!(
+                "    {DIM}{n} more groups named {patterns} are not for this connection{DIM:#}"
+            )),
+        }
+        let others = observation.groups_on(side.side).len() - groups.iter().filter(|found| found.associated).count();
+        match others {
+            0 => {}
+            1 => self.line(format!("    {DIM}1 other group is on it, and stays{DIM:#}")),
+            n => self.line(format!("    {DIM}{n} other groups are on it, and stay{DIM:#}")),
+        }
+    }
+
+    fn decision(&mut self, proposal: &Proposal) {
+        let what = match proposal.decision {
+            Decision::NoOp => "there is nothing to do",
+            Decision::AssociateExisting { .. } => "existing groups are associated",
+            Decision::CreateNew => "a new set of groups is created and associated",
+        };
+        self.line(format!("{BOLD}Decision: {}{BOLD:#}, {what}", proposal.decision));
+        for reason in &proposal.reasons {
+            self.line(format!("  {reason}"));
+        }
+        for note in &proposal.notes {
+            self.line(format!("  {DIM}note:{DIM:#} {note}"));
+        }
+        self.line("");
+    }
+
+    fn steps(&mut self, proposal: &Proposal) {
+        let steps = &proposal.plan.steps;
+        if steps.is_empty() {
+            self.line("No changes.");
+            return;
+        }
+        self.line(format!("{BOLD}Steps{BOLD:#}"));
+        for step in steps {
+            self.step(step);
+        }
+        self.line("");
+        let count = |wanted: &dyn Fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();
+        let is_planned = |step: &Step| step.status == StepStatus::Planned;
+        let create = count(&|step| is_planned(step) && step.effect.creates());
+        let change = count(&|step| is_planned(step) && !step.effect.creates());
+        let already = count(&|step| step.status == StepStatus::Already);
+        let already = if already == 0 {
+            String::new()
+        } else {
+            format!(" {already} already as they should be.")
+        };
+        self.line(format!(
+            "{BOLD}Plan:{BOLD:#} {create} to create, {change} to change, 0 to destroy.{already}"
+        ));
+    }
+
+    fn step(&mut self, step: &Step) {
+        let (colour, sign) = match (step.status, step.effect.creates()) {
+            (StepStatus::Planned, true) => (AnsiColor::Green, "+ create"),
+            (StepStatus::Planned, false) => (AnsiColor::Yellow, "~ change"),
+            _ => (AnsiColor::BrightBlack, "= is so "),
+        };
+        let style = coloured(colour);
+        self.line(format!("  {style}{sign}{style:#}  {}", step.summary));
+        let action = step
+            .effect
+            .iam_actions()
+            .into_iter()
+            .take(if step.effect.creates() { 2 } else { 1 });
+        self.line(format!(
+            "            {DIM}{}{DIM:#}",
+            action.collect::<Vec<_>>().join(", ")
+        ));
+    }
+}
+
+fn verdict(verdict: Verdict) -> String {
+    let style = coloured(match verdict {
+        Verdict::Fit => AnsiColor::Green,
+        Verdict::Available => AnsiColor::Cyan,
+        Verdict::Unfit => AnsiColor::Red,
+        Verdict::None => AnsiColor::Yellow,
+    });
+    format!("{style}{verdict}{style:#}")
+}

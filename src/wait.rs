@@ -1,0 +1,85 @@
+//! Waiting and eventual consistency: the one place where the program looks again.
+//!
+//! Behind this module's small interface is the `backoff` crate, which is no longer maintained
+//! (deny.toml says so): to change it is to change this file.
+
+use std::time::Duration;
+
+use backoff::ExponentialBackoff;
+use backoff::backoff::Backoff;
+use tokio::time::Instant;
+
+use crate::cloud::Pace;
+
+/// The pauses between looks: growing, jittered, and bounded by the run's deadline.
+#[derive(Debug)]
+pub struct Pauses {
+    backoff: ExponentialBackoff,
+    deadline: Instant,
+    longest: Duration,
+}
+
+impl Pauses {
+    /// Pauses at this pace until the deadline.
+    #[must_use]
+    pub fn until(deadline: Instant, pace: Pace) -> Self {
+        let backoff = ExponentialBackoff {
+            current_interval: pace.first,
+            initial_interval: pace.first,
+            randomization_factor: 0.3,
+            multiplier: 1.5,
+            max_interval: pace.longest,
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        };
+        Self {
+            backoff,
+            deadline,
+            longest: pace.longest,
+        }
+    }
+
+    /// Pauses once. False at the deadline, when there is no sense in looking again.
+    pub async fn pause(&mut self) -> bool {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let next = self.backoff.next_backoff().unwrap_or(self.longest).min(self.longest);
+        tokio::time::sleep(next.min(left)).await;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(10),
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_and_end_at_the_deadline() {
+        let start = Instant::now();
+        let mut pauses = Pauses::until(start + Duration::from_secs(60), PACE);
+        let mut count = 0;
+        while pauses.pause().await {
+            count += 1;
+        }
+        let elapsed = start.elapsed();
+        assert!((6..30).contains(&count), "{count} pauses");
+        // The timer's resolution is a millisecond.
+        assert!(
+            elapsed >= Duration::from_secs(60) && elapsed < Duration::from_millis(60_100),
+            "{elapsed:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_no_pause_after_the_deadline() {
+        let mut pauses = Pauses::until(Instant::now(), PACE);
+        assert!(!pauses.pause().await);
+    }
+}
