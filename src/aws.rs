@@ -100,7 +100,7 @@ impl Aws {
             ),
             meter,
             pace: Pace {
-                first: Duration::from_secs(2),
+                first: Duration::from_secs(1),
                 longest: Duration::from_secs(15),
             },
         })

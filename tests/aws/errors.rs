@@ -1,0 +1,131 @@
+//! Requirements over the wire, and an environment in which AWS cannot be reached.
+
+use crate::world::{World, finish, reads};
+
+#[tokio::test]
+async fn requirements_are_checked_before_the_first_write() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.instance("inventory", "postgres", 5432).await;
+    world.function("checkout").await;
+    world.function_in("outside", None).await;
+    let rds = &world.rds;
+    let serverless = rds
+        .create_db_cluster()
+        .db_cluster_identifier("old")
+        .engine("aurora-mysql")
+        .engine_mode("serverless")
+        .master_username("admin1")
+        .master_user_password("of-the-test-1")
+        .db_subnet_group_name("subnets");
+    serverless.send().await.unwrap();
+    world.cluster("worldwide", 1).await;
+    let global = rds
+        .create_global_cluster()
+        .global_cluster_identifier("planet")
+        .source_db_cluster_identifier("worldwide");
+    global.send().await.unwrap();
+    rds.stop_db_instance()
+        .db_instance_identifier("inventory")
+        .send()
+        .await
+        .unwrap();
+
+    let mark = world.mark();
+    let table = [
+        ("--cluster old --function checkout", "serverless-v1"),
+        ("--cluster worldwide --function checkout", "global-database"),
+        ("--instance orders-1 --function checkout", "member-of-cluster"),
+        ("--cluster orders --function outside", "function-not-in-vpc"),
+        ("--instance inventory --function checkout", "database-not-available"),
+    ];
+    for (arguments, code) in table {
+        let run = world.setup(&format!("{arguments} --yes"));
+        assert_eq!(
+            (run.status, run.error_code().as_str()),
+            (1, code),
+            "{arguments}: {run:?}"
+        );
+        assert!(run.stderr.contains("hint: "), "{arguments}: {}", run.stderr);
+    }
+    assert!(world.calls_since(mark).iter().all(|call| reads(call)));
+}
+
+#[tokio::test]
+async fn function_and_database_in_different_vpcs_are_both_named() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    let other = world
+        .ec2
+        .create_vpc()
+        .cidr_block("10.9.0.0/16")
+        .send()
+        .await
+        .unwrap()
+        .vpc
+        .unwrap()
+        .vpc_id
+        .unwrap();
+    let subnet = world
+        .ec2
+        .create_subnet()
+        .vpc_id(&other)
+        .cidr_block("10.9.1.0/24")
+        .send()
+        .await
+        .unwrap();
+    let group = world
+        .ec2
+        .create_security_group()
+        .group_name("g")
+        .description("g")
+        .vpc_id(&other)
+        .send()
+        .await
+        .unwrap();
+    let config = aws_sdk_lambda::types::VpcConfig::builder()
+        .subnet_ids(subnet.subnet.unwrap().subnet_id.unwrap())
+        .security_group_ids(group.group_id.unwrap())
+        .build();
+    world.function_in("elsewhere", Some(config)).await;
+    let run = world.setup("--cluster orders --function elsewhere --yes");
+    assert_eq!((run.status, run.error_code().as_str()), (1, "different-vpcs"));
+    let message = run.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains(&world.vpc) && message.contains(&other), "{message}");
+    assert!(run.json()["error"]["hint"].as_str().unwrap().contains("diagnose"));
+}
+
+#[tokio::test]
+async fn an_environment_without_aws_is_explained() {
+    let world = World::new().await;
+    let arguments = [
+        "setup",
+        "--cluster",
+        "c",
+        "--function",
+        "f",
+        "--dry-run",
+        "--output",
+        "json",
+    ];
+    let table: [(&str, &[(&str, &str)], &[&str]); 3] = [
+        ("no-region", &[], &["AWS_REGION"]),
+        ("no-credentials", &[], &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+        ("unreachable", &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")], &[]),
+    ];
+    for (code, set, unset) in table {
+        let mut command = world.command();
+        command.args(arguments).envs(set.iter().copied());
+        for name in unset {
+            command.env_remove(name);
+        }
+        let run = finish(&mut command);
+        assert_eq!((run.status, run.error_code().as_str()), (1, code), "{run:?}");
+        assert!(run.stderr.contains("hint: "), "{}", run.stderr);
+        assert!(
+            !run.stderr.contains("Error {") && !run.stderr.contains("SdkError"),
+            "no debug dump: {}",
+            run.stderr
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! What goes wrong between the program and AWS, and is mended or told.
+
+use serde_json::json;
+
+use crate::world::World;
+
+async fn orders_and_checkout() -> World {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    world
+}
+
+const SETUP: &str = "--cluster orders --function checkout --yes";
+
+#[tokio::test]
+async fn throttling_and_server_errors_are_retried() {
+    let world = orders_and_checkout().await;
+    world.peer.fault(
+        world.region,
+        "DescribeSecurityGroups",
+        2,
+        503,
+        "RequestLimitExceeded",
+        "slow down",
+        false,
+    );
+    world.peer.fault(
+        world.region,
+        "DescribeDBClusters",
+        1,
+        400,
+        "Throttling",
+        "Rate exceeded",
+        false,
+    );
+    world.peer.fault(
+        world.region,
+        "GetFunctionConfiguration",
+        1,
+        500,
+        "ServiceException",
+        "oops",
+        false,
+    );
+    let document = world.setup_succeeds("--cluster orders --function checkout --dry-run");
+    assert_eq!(document["decision"], "create-new");
+    assert_eq!(document["api_calls"]["read"], 5 + 4, "retries count");
+}
+
+#[tokio::test]
+async fn throttled_out_is_told() {
+    let world = orders_and_checkout().await;
+    world.peer.fault(
+        world.region,
+        "DescribeDBClusters",
+        9,
+        400,
+        "Throttling",
+        "Rate exceeded",
+        false,
+    );
+    let run = world.setup(SETUP);
+    assert_eq!((run.status, run.error_code().as_str()), (1, "throttled"), "{run:?}");
+}
+
+#[tokio::test]
+async fn expired_and_unknown_credentials_are_told() {
+    let world = orders_and_checkout().await;
+    world.peer.fault(
+        world.region,
+        "DescribeDBClusters",
+        1,
+        403,
+        "ExpiredToken",
+        "The security token is expired",
+        false,
+    );
+    assert_eq!(world.setup(SETUP).error_code(), "expired-credentials");
+    world.peer.fault(
+        world.region,
+        "DescribeDBClusters",
+        1,
+        403,
+        "InvalidClientTokenId",
+        "The security token is invalid",
+        false,
+    );
+    assert_eq!(world.setup(SETUP).error_code(), "invalid-credentials");
+}
+
+#[tokio::test]
+async fn a_creation_whose_answer_was_lost_is_not_made_twice() {
+    let world = orders_and_checkout().await;
+    world.peer.fault(
+        world.region,
+        "CreateSecurityGroup",
+        1,
+        500,
+        "InternalFailure",
+        "lost",
+        true,
+    );
+    world.peer.fault(
+        world.region,
+        "AuthorizeSecurityGroupIngress",
+        1,
+        500,
+        "InternalFailure",
+        "lost",
+        true,
+    );
+    world
+        .peer
+        .fault(world.region, "ModifyDBCluster", 1, 500, "InternalFailure", "lost", true);
+    let document = world.setup_succeeds(SETUP);
+    assert_eq!(document["result"], "connected");
+    assert_eq!(world.groups_named("*lambda*").await.len(), 2);
+    assert_eq!(world.groups_of_cluster("orders").await.len(), 2);
+    assert_eq!(world.setup_succeeds(SETUP)["result"], "unchanged");
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_found_right_after_its_creation_is_waited_for() {
+    let world = orders_and_checkout().await;
+    world.peer.hide_new_groups(world.region, 2);
+    let document = world.setup_succeeds(SETUP);
+    assert_eq!(document["result"], "connected");
+    assert_eq!(world.groups_named("*lambda*").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_writer_in_between_is_not_overwritten() {
+    let world = orders_and_checkout().await;
+    let theirs = world.group("theirs").await;
+    let config = json!({ "SubnetIds": world.subnets, "SecurityGroupIds": [world.base, theirs] });
+    world.peer.meddle(world.region, "checkout", &config);
+    let mark = world.mark();
+    let document = world.setup_succeeds(SETUP);
+    assert_eq!(document["result"], "connected");
+    let groups = world.groups_of_function("checkout").await;
+    assert_eq!(
+        groups[..2],
+        [world.base.clone(), theirs],
+        "what the other wrote is still there"
+    );
+    assert_eq!(groups.len(), 3);
+    let updates = world
+        .calls_since(mark)
+        .iter()
+        .filter(|call| *call == "UpdateFunctionConfiguration")
+        .count();
+    assert_eq!(updates, 2, "the first update was refused for its RevisionId");
+}
+
+#[tokio::test]
+async fn a_change_that_is_under_way_is_waited_for() {
+    let world = orders_and_checkout().await;
+    world.peer.fault(
+        world.region,
+        "ModifyDBCluster",
+        1,
+        400,
+        "InvalidDBClusterStateFault",
+        "modifying",
+        false,
+    );
+    world.peer.fault(
+        world.region,
+        "UpdateFunctionConfiguration",
+        1,
+        409,
+        "ResourceConflictException",
+        "in progress",
+        false,
+    );
+    assert_eq!(world.setup_succeeds(SETUP)["result"], "connected");
+}
+
+#[tokio::test]
+async fn a_quota_is_told_with_what_was_written() {
+    let world = orders_and_checkout().await;
+    world.peer.fault(
+        world.region,
+        "ModifyDBCluster",
+        1,
+        400,
+        "QuotaExceeded",
+        "too many groups",
+        false,
+    );
+    let run = world.setup(SETUP);
+    assert_eq!((run.status, run.error_code().as_str()), (1, "quota-reached"));
+    assert_eq!(run.json()["error"]["applied"].as_array().unwrap().len(), 6);
+    assert!(run.stderr.contains("already written:"), "{}", run.stderr);
+    assert_eq!(world.setup_succeeds(SETUP)["result"], "connected");
+}

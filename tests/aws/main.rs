@@ -1,0 +1,8 @@
+//! The program on AWS's API over real HTTP, against moto.
+
+mod decisions;
+mod errors;
+mod faults;
+mod peer;
+mod reads;
+mod world;

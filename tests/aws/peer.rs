@@ -1,0 +1,163 @@
+//! Starts the peer once for all tests: its own Python environment, pinned and with hashes, and a free
+//! loopback port. Everything is made anew where it is missing; nothing outside the target folder changes.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+/// The Regions that tests get, one each: in moto they share nothing.
+const REGIONS: [&str; 23] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "af-south-1",
+];
+
+pub struct Peer {
+    pub url: String,
+    /// The peer ends when its standard input does, with this process.
+    _child: Child,
+}
+
+pub fn peer() -> &'static Peer {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    PEER.get_or_init(start)
+}
+
+/// A Region that no other test uses.
+pub fn region() -> &'static str {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    REGIONS
+        .get(next)
+        .expect("more tests than Regions: add some to the list")
+}
+
+impl Peer {
+    /// Asks something of the peer itself.
+    fn control(&self, verb: &str, told: &Value) -> Value {
+        let answer = ureq::post(format!("{}/_peer/{verb}", self.url)).send(told.to_string());
+        let text = answer
+            .and_then(|mut answer| answer.body_mut().read_to_string())
+            .expect("the peer answers");
+        serde_json::from_str(&text).expect("the peer answers in JSON")
+    }
+
+    /// The operations that were called in a Region so far, in order.
+    pub fn log(&self, region: &str) -> Vec<String> {
+        let log = self.control("log", &json!({ "region": region }));
+        let entries = log.as_array().expect("a list");
+        entries
+            .iter()
+            .map(|entry| entry["action"].as_str().expect("a name").to_owned())
+            .collect()
+    }
+
+    /// Answers the next calls of an operation with an error. With `applied` they are carried out all the same.
+    pub fn fault(&self, region: &str, action: &str, times: u32, status: u16, code: &str, message: &str, applied: bool) {
+        self.control(
+            "fault",
+            &json!({ "region": region, "action": action, "times": times, "status": status, "code": code,
+                     "message": message, "applied": applied }),
+        );
+    }
+
+    /// Does not find a new group for the first requests that name it.
+    pub fn hide_new_groups(&self, region: &str, requests: u32) {
+        self.control("hide", &json!({ "region": region, "requests": requests }));
+    }
+
+    /// Lets somebody else write the function's `VpcConfig` right before the next update.
+    pub fn meddle(&self, region: &str, function: &str, vpc_config: &Value) {
+        self.control(
+            "meddle",
+            &json!({ "region": region, "function": function, "vpc_config": vpc_config }),
+        );
+    }
+}
+
+fn start() -> Peer {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer");
+    let python = environment(&folder.join("requirements.txt"));
+    let mut child = Command::new(python)
+        .arg(folder.join("serve.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+        .spawn()
+        .expect("the peer starts");
+    let mut port = String::new();
+    let stdout = child.stdout.take().expect("a pipe");
+    BufReader::new(stdout)
+        .read_line(&mut port)
+        .expect("the peer tells its port");
+    let port: u16 = port
+        .trim()
+        .parse()
+        .expect("the peer tells its port, else it did not start");
+    Peer {
+        url: format!("http://127.0.0.1:{port}"),
+        _child: child,
+    }
+}
+
+/// The interpreter of an environment that holds exactly what the requirements name.
+fn environment(requirements: &Path) -> PathBuf {
+    let wanted = fs::read_to_string(requirements).expect("the requirements are there");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peer");
+    let python = folder.join("bin/python");
+    let installed = folder.join("installed.txt");
+    if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
+        return python;
+    }
+    eprintln!(
+        "installing the AWS peer of the tests (moto) into {}: about a minute, once",
+        folder.display()
+    );
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+    run(Command::new(&python)
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--requirement",
+        ])
+        .arg(requirements));
+    fs::write(&installed, wanted).expect("the environment can be written to");
+    python
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().unwrap_or_else(|error| {
+        panic!("the tests over the wire need python3 (3.10 or later) with venv: {command:?}: {error}")
+    });
+    assert!(status.success(), "{command:?} failed with {status}");
+}

@@ -1,0 +1,301 @@
+"""The AWS peer of the tests: moto over HTTP on loopback, corrected where it differs from AWS.
+
+Prints the port it listens on, and ends when its standard input ends, that is, with the tests.
+
+Each correction says what AWS does. Besides, the peer logs every request, and on demand answers with a
+fault, hides new groups for some requests, or lets somebody else write first (POST /_peer/…). Everything
+is kept apart by Region: a test has a Region of its own, which the request's signature names.
+"""
+
+import io
+import json
+import os
+import re
+import sys
+import threading
+import urllib.parse
+import uuid
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from moto.ec2.exceptions import InvalidPermissionDuplicateError
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.responses.security_groups import SecurityGroups
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.rds.models import RDSBackend
+from moto.rds.responses import RDSResponse
+
+ACCOUNT = "123456789012"
+
+# AWS may give fewer items on a page than asked for; small pages let small tests see more than one.
+GROUPS_ON_A_PAGE = 20
+CLUSTERS_ON_A_PAGE = 20
+
+# After how many reads an update of a function has ended.
+READS_IN_PROGRESS = 2
+
+
+# AWS gives DescribeSecurityGroups in pages; moto ignores MaxResults and NextToken.
+def describe_security_groups(self, whole=SecurityGroups.describe_security_groups):
+    answer = whole(self)
+    groups = answer.result["SecurityGroups"]
+    start = int(self._get_param("NextToken") or 0)
+    if self._get_param("MaxResults"):
+        page = min(int(self._get_param("MaxResults")), GROUPS_ON_A_PAGE)
+        answer.result["SecurityGroups"] = groups[start : start + page]
+        if start + page < len(groups):
+            answer.result["NextToken"] = str(start + page)
+    return answer
+
+
+SecurityGroups.describe_security_groups = describe_security_groups
+
+
+# AWS gives DescribeDBClusters in pages; moto ignores MaxRecords and Marker.
+def describe_db_clusters(self, whole=RDSResponse.describe_db_clusters):
+    answer = whole(self)
+    clusters = answer.result["DBClusters"]
+    start = int(self.params.get("Marker") or 0)
+    page = min(int(self.params.get("MaxRecords") or 100), CLUSTERS_ON_A_PAGE)
+    answer.result["DBClusters"] = clusters[start : start + page]
+    if start + page < len(clusters):
+        answer.result["Marker"] = str(start + page)
+    return answer
+
+
+RDSResponse.describe_db_clusters = describe_db_clusters
+
+
+# On AWS an instance of a cluster is in the cluster's subnet group; in moto it is in none.
+def create_db_instance(self, db_kwargs, create=RDSBackend.create_db_instance):
+    cluster = self.clusters.get(db_kwargs.get("db_cluster_identifier") or "")
+    if cluster is not None:
+        db_kwargs["db_subnet_group_name"] = cluster.db_subnet_group_name
+    return create(self, db_kwargs)
+
+
+RDSBackend.create_db_instance = create_db_instance
+
+
+# AWS takes a rule that differs only in its description for a duplicate; moto adds it.
+def without_descriptions(authorize, direction):
+    def refuse_duplicates(self, group_name_or_id, ip_protocol, from_port, to_port, ip_ranges, *args, **kwargs):
+        group = self.get_security_group_by_name_or_id(group_name_or_id, kwargs.get("vpc_id"))
+        wanted = {pair.get("GroupId") for pair in kwargs.get("source_groups") or []}
+        for rule in getattr(group, direction, []):
+            same = (rule.ip_protocol, str(rule.from_port), str(rule.to_port)) == (ip_protocol, str(from_port), str(to_port))
+            if same and wanted & {(rule.source_group or {}).get("GroupId")} - {None}:
+                raise InvalidPermissionDuplicateError()
+        return authorize(self, group_name_or_id, ip_protocol, from_port, to_port, ip_ranges, *args, **kwargs)
+
+    return refuse_duplicates
+
+
+SecurityGroupBackend.authorize_security_group_ingress = without_descriptions(
+    SecurityGroupBackend.authorize_security_group_ingress, "ingress_rules"
+)
+SecurityGroupBackend.authorize_security_group_egress = without_descriptions(
+    SecurityGroupBackend.authorize_security_group_egress, "egress_rules"
+)
+
+
+# The role of the tests' functions.
+def create_role():
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam_backends[ACCOUNT]["aws"].create_role(
+        role_name="of-the-test",
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        path="/",
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        max_session_duration="3600",
+    )
+
+
+class Peer:
+    def __init__(self, app):
+        self.app = app
+        # moto is not thread-safe.
+        self.lock = threading.Lock()
+        self.log = []
+        self.faults = []
+        self.hidden_for = {}
+        self.hidden = {}
+        self.meddlers = []
+        self.functions = {}
+
+    def __call__(self, environ, start_response):
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        path = urllib.parse.unquote(environ["PATH_INFO"])
+        if path.startswith("/_peer/"):
+            with self.lock:
+                return self.control(path.removeprefix("/_peer/"), body, environ, start_response)
+        with self.lock:
+            status, headers, answer = self.serve(environ, path, body)
+        start_response(status, headers)
+        return [answer]
+
+    # What the tests ask of the peer itself.
+
+    def control(self, verb, body, environ, start_response):
+        told = json.loads(body or b"{}")
+        answer = {}
+        if verb == "log":
+            answer = [entry for entry in self.log if entry["region"] == told["region"]]
+        elif verb == "fault":
+            self.faults.append(told)
+        elif verb == "hide":
+            self.hidden_for[told["region"]] = told["requests"]
+        elif verb == "meddle":
+            self.meddlers.append({**told, "host": environ.get("HTTP_HOST")})
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+    # AWS's requests.
+
+    def serve(self, environ, path, body):
+        scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        region, service = scope.groups() if scope else ("", "")
+        function = None
+        if service == "lambda":
+            match = re.match(r"/2015-03-31/functions/([^/]+)/configuration$", path)
+            function = match and match.group(1).split(":")[-1]
+            reads, writes = ("GetFunctionConfiguration", "UpdateFunctionConfiguration") if match else ("ListFunctions", "CreateFunction")
+            action = reads if environ["REQUEST_METHOD"] == "GET" else writes
+        else:
+            form = urllib.parse.parse_qs(body.decode())
+            action = form.get("Action", [""])[0]
+        entry = {"region": region, "service": service, "action": action}
+        self.log.append(entry)
+        status, headers, answer = self.answer(environ, body, region, service, action, function)
+        entry["status"] = int(status.split()[0])
+        return status, headers, answer
+
+    def answer(self, environ, body, region, service, action, function):
+        fault = next((f for f in self.faults if (f["region"], f["action"]) == (region, action) and f["times"] > 0), None)
+        if fault:
+            fault["times"] -= 1
+            if fault.get("applied"):
+                # The request is carried out, and its answer lost.
+                self.call(environ, body)
+            return error(service, fault["status"], fault["code"], fault.get("message", "fault of the test"))
+
+        # On AWS a new group may not be found for some seconds.
+        named = [group for group, left in self.hidden.items() if left > 0 and group.encode() in body]
+        if named:
+            self.hidden[named[0]] -= 1
+            return not_found(service, named[0])
+
+        if function and action == "UpdateFunctionConfiguration":
+            refused = self.before_update(environ, region, function, json.loads(body))
+            if refused:
+                return refused
+        status, headers, answer = self.call(environ, body)
+        if action == "CreateSecurityGroup" and status.startswith("200") and self.hidden_for.get(region):
+            group = re.search(rb"<groupId>(sg-[0-9a-f]+)</groupId>", answer).group(1).decode()
+            self.hidden[group] = self.hidden_for[region]
+        if function and status.startswith("200"):
+            answer = self.corrected(region, function, action, json.loads(answer))
+            headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
+            headers.append(("Content-Length", str(len(answer))))
+        return status, headers, answer
+
+    def call(self, environ, body):
+        kept = []
+        environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        answer = b"".join(self.app(environ, lambda status, headers, *_: kept.append((status, headers))))
+        return (*kept[0], answer)
+
+    # On AWS an update of a function takes time, refuses another one meanwhile, changes the function's
+    # RevisionId, and is refused for a RevisionId that is not the latest, or for more than five groups.
+
+    def before_update(self, environ, region, function, wanted):
+        state = self.state(region, function)
+        for meddler in [m for m in self.meddlers if (m["region"], m["function"]) == (region, function)]:
+            self.meddlers.remove(meddler)
+            self.call(environ, json.dumps({"VpcConfig": meddler["vpc_config"]}).encode())
+            state["revision"] = str(uuid.uuid4())
+        if state["reads"] > 0:
+            return error("lambda", 409, "ResourceConflictException", f"An update is in progress for resource: {function}")
+        if wanted.get("RevisionId", state["revision"]) != state["revision"]:
+            return error("lambda", 412, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id.")
+        if len(wanted.get("VpcConfig", {}).get("SecurityGroupIds", [])) > 5:
+            return error("lambda", 400, "InvalidParameterValueException", "at most 5 security groups")
+        return None
+
+    def corrected(self, region, function, action, answer):
+        state = self.state(region, function)
+        if action == "UpdateFunctionConfiguration":
+            state.update(revision=str(uuid.uuid4()), reads=READS_IN_PROGRESS)
+        answer["RevisionId"] = state["revision"]
+        answer["LastUpdateStatus"] = "InProgress" if state["reads"] > 0 else "Successful"
+        if action == "GetFunctionConfiguration":
+            state["reads"] = max(0, state["reads"] - 1)
+        # AWS names the VPC of the function's subnets; moto always vpc-123abc.
+        config = answer.get("VpcConfig") or {}
+        if config.get("SubnetIds"):
+            config["VpcId"] = ec2_backends[ACCOUNT][region].get_subnet(config["SubnetIds"][0]).vpc_id
+        return json.dumps(answer).encode()
+
+    def state(self, region, function):
+        return self.functions.setdefault((region, function), {"revision": str(uuid.uuid4()), "reads": 0})
+
+
+def not_found(service, group):
+    """How each service words that EC2 does not find a group."""
+    if service == "ec2":
+        return error(service, 400, "InvalidGroup.NotFound", f"The security group '{group}' does not exist")
+    if service == "rds":
+        return error(service, 400, "InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
+    return error(
+        service,
+        400,
+        "InvalidParameterValueException",
+        f"EC2 Error Code: InvalidGroup.NotFound. EC2 Error Message: The security group '{group}' does not exist",
+    )
+
+
+def error(service, status, code, message):
+    request = str(uuid.uuid4())
+    headers = [("x-amzn-RequestId", request)]
+    if service == "lambda":
+        headers += [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)]
+        answer = json.dumps({"Type": "User", "Message": message})
+    elif service == "ec2":
+        headers.append(("Content-Type", "text/xml"))
+        answer = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+            f"<RequestID>{request}</RequestID></Response>"
+        )
+    else:
+        headers.append(("Content-Type", "text/xml"))
+        answer = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+            f"<RequestId>{request}</RequestId></ErrorResponse>"
+        )
+    headers.append(("Content-Length", str(len(answer))))
+    return f"{status} fault", headers, answer.encode()
+
+
+class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_):
+        pass
+
+
+def end_with_the_tests():
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    create_role()
+    server = make_server("127.0.0.1", 0, Peer(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=Quiet)
+    threading.Thread(target=end_with_the_tests, daemon=True).start()
+    print(server.port, flush=True)
+    server.serve_forever()
