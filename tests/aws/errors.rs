@@ -19,12 +19,20 @@ async fn requirements_are_checked_before_the_first_write() {
         .master_user_password("of-the-test-1")
         .db_subnet_group_name("subnets");
     serverless.send().await.unwrap();
-    world.cluster("worldwide", 1).await;
     let global = rds
         .create_global_cluster()
         .global_cluster_identifier("planet")
-        .source_db_cluster_identifier("worldwide");
+        .engine("aurora-postgresql");
     global.send().await.unwrap();
+    let member = rds
+        .create_db_cluster()
+        .db_cluster_identifier("worldwide")
+        .engine("aurora-postgresql")
+        .global_cluster_identifier("planet")
+        .master_username("admin1")
+        .master_user_password("of-the-test-1")
+        .db_subnet_group_name("subnets");
+    member.send().await.unwrap();
     rds.stop_db_instance()
         .db_instance_identifier("inventory")
         .send()
