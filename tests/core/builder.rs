@@ -1,0 +1,129 @@
+//! Builds observations in few words.
+
+use std::collections::BTreeMap;
+
+use autoconnect::model::*;
+
+pub const PORT: u16 = 5433;
+pub const PROXY_PORT: u16 = 5432;
+
+/// Cluster `c` and function `f` in `vpc-1`, with no groups.
+pub fn direct() -> Observation {
+    Observation {
+        database: Database {
+            kind: DatabaseKind::Cluster,
+            id: "c".into(),
+            arn: "arn:aws:rds:eu-central-1:123456789012:cluster:c".into(),
+            engine: "aurora-postgresql".into(),
+            engine_mode: Some("provisioned".into()),
+            port: Some(PORT),
+            vpc: "vpc-1".into(),
+            status: "available".into(),
+            memberships: vec![],
+            members: vec![Member {
+                id: "c-1".into(),
+                status: "available".into(),
+                availability_zone: Some("eu-central-1a".into()),
+            }],
+            global_cluster: None,
+            member_of: None,
+        },
+        function: Function {
+            name: "f".into(),
+            arn: "arn:aws:lambda:eu-central-1:123456789012:function:f".into(),
+            vpc: Some(FunctionVpc {
+                vpc: "vpc-1".into(),
+                subnets: vec!["subnet-1".into()],
+                groups: GroupList::default(),
+                ipv6_allowed: None,
+            }),
+            state: FunctionState::Active,
+            state_reason: None,
+            last_update: Some(LastUpdateStatus::Successful),
+            last_update_reason: None,
+            revision_id: None,
+        },
+        function_subnets: vec![Subnet {
+            id: "subnet-1".into(),
+            vpc: "vpc-1".into(),
+            availability_zone: "eu-central-1a".into(),
+            owner: Some("123456789012".into()),
+        }],
+        proxy: None,
+        groups: vec![],
+    }
+}
+
+/// The same through proxy `p`, whose target has this health.
+pub fn proxied(health: Option<TargetHealthState>) -> Observation {
+    let mut observation = direct();
+    let tracked = ProxyTarget {
+        kind: TargetKind::TrackedCluster,
+        resource: "c".into(),
+        tracked_cluster: None,
+        health: None,
+    };
+    let member = |state| ProxyTarget {
+        kind: TargetKind::RdsInstance,
+        resource: "c-1".into(),
+        tracked_cluster: Some("c".into()),
+        health: Some(TargetHealth { state, reason: None }),
+    };
+    observation.proxy = Some(Proxy {
+        name: "p".into(),
+        arn: "arn:aws:rds:eu-central-1:123456789012:db-proxy:prx-1".into(),
+        engine_family: EngineFamily::PostgreSql,
+        vpc: "vpc-1".into(),
+        groups: GroupList::default(),
+        status: "available".into(),
+        targets: std::iter::once(tracked).chain(health.map(member)).collect(),
+    });
+    observation
+}
+
+pub fn group(id: &str, name: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> SecurityGroup {
+    SecurityGroup {
+        id: id.into(),
+        name: name.into(),
+        vpc: "vpc-1".into(),
+        ingress,
+        egress,
+        tags: BTreeMap::new(),
+    }
+}
+
+pub fn tcp(port: u16, peer: &str) -> Rule {
+    Rule::tcp(port, peer.into())
+}
+
+pub fn cidr(protocol: Protocol, port: Option<u16>, cidr: &str) -> Rule {
+    Rule {
+        protocol,
+        ports: port.map(PortRange::only),
+        peer: Peer::Cidr(cidr.into()),
+        description: None,
+    }
+}
+
+pub fn allow_all() -> Rule {
+    cidr(Protocol::All, None, "0.0.0.0/0")
+}
+
+/// Associates a group with a side.
+pub fn associate(observation: &mut Observation, side: Side, id: &str) {
+    let id = GroupId::from(id);
+    match side {
+        Side::Database => observation.database.memberships.push(GroupMembership {
+            group: id,
+            status: "active".into(),
+        }),
+        Side::Function => {
+            let vpc = observation.function.vpc.as_mut().unwrap();
+            vpc.groups = vpc.groups.clone().with(id);
+        }
+        Side::Proxy => {
+            let proxy = observation.proxy.as_mut().unwrap();
+            proxy.groups = proxy.groups.clone().with(id);
+        }
+    }
+}

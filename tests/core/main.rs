@@ -1,0 +1,9 @@
+//! The pure core: classification, decision and plan.
+
+mod builder;
+mod exhaustive;
+mod fitness;
+mod half_made;
+mod plans;
+mod purity;
+mod table;
