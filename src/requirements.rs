@@ -11,7 +11,7 @@ use crate::decide::{Assessment, Decision, Verdict};
 use crate::model::{
     Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Side, VpcId,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, tags};
 
 /// The most security groups that a function, a database or a proxy may have.
 pub const MAX_GROUPS: usize = 5;
@@ -361,8 +361,8 @@ fn check_proxy(observation: &Observation) -> Result<(), Unmet> {
 ///
 /// # Errors
 ///
-/// A state that ends the run. With `wait_for_database`, a database that is not available is instead
-/// something to wait for.
+/// A state that ends the run. With `wait_for_database`, or where a change of ours is under way, a database
+/// that is not available is instead something to wait for.
 pub fn check_states(observation: &Observation, wait_for_database: bool) -> Result<Vec<Pending>, Unmet> {
     let Observation {
         database,
@@ -372,6 +372,7 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
     } = observation;
     let mut pending = Vec::new();
     let states = not_available(database);
+    let wait_for_database = wait_for_database || is_taking_our_group(observation);
     match (states.is_empty(), wait_for_database) {
         (true, _) => {}
         (false, true) => pending.push(Pending::DatabaseAvailable {
@@ -397,6 +398,20 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
         });
     }
     Ok(pending)
+}
+
+/// Whether the database is `modifying` since an earlier run, or one for another function, has given it a
+/// group of ours: that ends by itself, and a run that died there is to be finished by the next.
+fn is_taking_our_group(observation: &Observation) -> bool {
+    let Database {
+        status, memberships, ..
+    } = &observation.database;
+    status == "modifying"
+        && memberships.iter().any(|membership| {
+            let group = observation.group(&membership.group);
+            membership.status == "adding"
+                && group.is_some_and(|group| group.tags.get(tags::MANAGED).is_some_and(|managed| managed == "true"))
+        })
 }
 
 fn not_available(database: &Database) -> Vec<String> {

@@ -1,0 +1,187 @@
+//! The account's file: read strictly, and written whole or not at all.
+
+use std::fs;
+
+use autoconnect::account::OfflineAccount;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn value() -> Value {
+    serde_json::to_value(example()).unwrap()
+}
+
+fn refused(content: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("account.json");
+    fs::write(&path, content).unwrap();
+    OfflineAccount::open(&path).unwrap_err().to_string()
+}
+
+#[test]
+fn mistakes_are_told_with_their_json_path() {
+    let table: [(&str, Value, &str); 16] = [
+        (
+            "/Functions/0/VpcConfig/SubnetIds/1",
+            json!("subnet-9"),
+            "$.Functions[0].VpcConfig.SubnetIds[1]: there is no subnet \"subnet-9\"",
+        ),
+        (
+            "/Functions/1/FunctionName",
+            json!("checkout"),
+            "$.Functions[1].FunctionName: \"checkout\" is there already",
+        ),
+        (
+            "/DBClusters/0/Port",
+            json!("5432"),
+            "malformed at $.DBClusters[0].Port: invalid type: string \"5432\", expected u16",
+        ),
+        (
+            "/DBClusters/0/Port",
+            json!(70000),
+            "$.DBClusters[0].Port: invalid value: integer `70000`",
+        ),
+        (
+            "/DBClusters/0/DBSubnetGroup",
+            json!("x"),
+            "$.DBClusters[0].DBSubnetGroup: there is no DB subnet group \"x\"",
+        ),
+        (
+            "/DBClusters/0/DBClusterIdentifier",
+            json!("Orders"),
+            "expected lower case",
+        ),
+        (
+            "/DBClusters/0/VpcSecurityGroups/1/VpcSecurityGroupId",
+            json!("sg-9"),
+            "$.DBClusters[0].VpcSecurityGroups[1].VpcSecurityGroupId",
+        ),
+        (
+            "/DBInstances/0/DBClusterIdentifier",
+            json!("x"),
+            "$.DBInstances[0].DBClusterIdentifier: there is no DB cluster \"x\"",
+        ),
+        (
+            "/SecurityGroups/2/GroupName",
+            json!("DATABASE-admins"),
+            "$.SecurityGroups[2].GroupName: \"DATABASE-admins\" is taken",
+        ),
+        (
+            "/SecurityGroups/2/VpcId",
+            json!("vpc-9"),
+            "$.SecurityGroups[2].VpcId: there is no VPC \"vpc-9\"",
+        ),
+        (
+            "/SecurityGroups/0/IpPermissions/0/IpRanges/0/CidrIp",
+            json!("10.0.0.0"),
+            "$.SecurityGroups[0].IpPermissions[0].IpRanges[0].CidrIp",
+        ),
+        (
+            "/SecurityGroups/2/IpPermissions/0/ToPort",
+            json!(1),
+            "$.SecurityGroups[2].IpPermissions[0]: expected FromPort and ToPort",
+        ),
+        (
+            "/SecurityGroups/2/IpPermissions/0/UserIdGroupPairs",
+            json!([]),
+            "$.SecurityGroups[2].IpPermissions[0]: expected a target",
+        ),
+        ("/AccountId", json!("12"), "$.AccountId: expected twelve digits"),
+        ("/FormatVersion", json!(2), "$.FormatVersion: expected 1, found 2"),
+        (
+            "/Vpcs/0",
+            json!({ "VpcID": "vpc-1" }),
+            "malformed at $.Vpcs[0].VpcID: unknown field `VpcID`",
+        ),
+    ];
+    for (pointer, wrong, message) in table {
+        let mut document = value();
+        *document.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = wrong;
+        let found = refused(&document.to_string());
+        assert!(found.contains(message), "{pointer}: {message:?} is not in {found:?}");
+    }
+    assert!(refused("").contains("malformed at $: EOF"));
+    assert!(refused("{} {}").contains("missing field"));
+    assert!(refused(&(value().to_string() + "x")).contains("trailing characters"));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let mut document = value();
+    document["AccountId"] = json!("x");
+    document["Subnets"][0]["VpcId"] = json!("vpc-9");
+    let found = refused(&document.to_string());
+    assert!(
+        found.contains("$.AccountId") && found.contains("$.Subnets[0].VpcId"),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn an_applied_run_rewrites_the_file_and_a_dry_run_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("account.json");
+    fs::write(&path, value().to_string()).unwrap();
+    let before = fs::read(&path).unwrap();
+    {
+        let account = OfflineAccount::open(&path).unwrap();
+        setup_with(
+            &account,
+            &instance("inventory", "stock-sync"),
+            &dry_run(),
+            &Script::default(),
+        )
+        .await
+        .unwrap();
+        setup(&account, &cluster("orders", "checkout")).await.unwrap();
+    }
+    assert_eq!(fs::read(&path).unwrap(), before, "not even its form changes");
+    {
+        let account = OfflineAccount::open(&path).unwrap();
+        setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
+    }
+    let account = OfflineAccount::open(&path).unwrap();
+    let function = account.document().functions[3].clone();
+    assert_eq!(
+        function.last_update_status, "Successful",
+        "states that have passed are kept"
+    );
+    let again = setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
+    assert_eq!(again.result, autoconnect::reconcile::RunResult::Unchanged);
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing else is left in the folder"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_changed_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("account.json");
+    fs::write(&path, value().to_string()).unwrap();
+    let account = OfflineAccount::open(&path).unwrap();
+    let mut theirs = value();
+    theirs["Comment"] = json!("mine now");
+    fs::write(&path, theirs.to_string()).unwrap();
+    let failure = setup(&account, &cluster("orders", "refunds")).await.unwrap_err();
+    assert_eq!(failure.error.code(), "account-file", "{failure}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), theirs.to_string());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_stays_a_link_and_permissions_stay() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("account.json"), folder.path().join("link.json"));
+    fs::write(&path, value().to_string()).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    setup(&OfflineAccount::open(&link).unwrap(), &cluster("orders", "refunds"))
+        .await
+        .unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::read_to_string(&path).unwrap().contains("revision-2"));
+}

@@ -1,0 +1,7 @@
+//! Whole runs on accounts in memory and in files.
+
+mod aws_rules;
+mod files;
+mod requirements;
+mod runs;
+mod support;

@@ -1,0 +1,171 @@
+//! An account, a run on it, and a front that says yes.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use autoconnect::account::{AccountDocument, OfflineAccount};
+use autoconnect::cloud::*;
+use autoconnect::interrupt::Interrupt;
+use autoconnect::model::*;
+use autoconnect::observe::Target;
+use autoconnect::reconcile::{Failure, Front, Options, Outcome, Progress, Proposal, RunError, run};
+
+/// The example account of the documentation.
+pub fn example() -> AccountDocument {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/account.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+pub fn account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
+    let mut document = example();
+    change(&mut document);
+    OfflineAccount::in_memory(document).unwrap()
+}
+
+pub fn cluster(database: &str, function: &str) -> Target {
+    Target {
+        kind: DatabaseKind::Cluster,
+        database: database.into(),
+        function: function.into(),
+    }
+}
+
+pub fn instance(database: &str, function: &str) -> Target {
+    Target {
+        kind: DatabaseKind::Instance,
+        ..cluster(database, function)
+    }
+}
+
+/// Says yes (or no), and remembers what it was told.
+#[derive(Default)]
+pub struct Script {
+    pub declines: bool,
+    pub proposals: Mutex<Vec<Proposal>>,
+    pub waits: Mutex<Vec<String>>,
+}
+
+impl Front for Script {
+    async fn consent(&self, proposal: &Proposal) -> Result<(), RunError> {
+        self.proposals.lock().unwrap().push(proposal.clone());
+        if self.declines { Err(RunError::Declined) } else { Ok(()) }
+    }
+
+    fn progress(&self, progress: Progress<'_>) {
+        if let Progress::Waiting { waiting_for, .. } = progress {
+            self.waits.lock().unwrap().push(waiting_for.to_owned());
+        }
+    }
+}
+
+pub async fn setup(cloud: &impl Cloud, target: &Target) -> Result<Outcome, Failure> {
+    setup_with(cloud, target, &Options::default(), &Script::default()).await
+}
+
+pub async fn setup_with(
+    cloud: &impl Cloud,
+    target: &Target,
+    options: &Options,
+    front: &Script,
+) -> Result<Outcome, Failure> {
+    run(cloud, target, options, front, Interrupt::never()).await
+}
+
+pub fn dry_run() -> Options {
+    Options {
+        dry_run: true,
+        ..Options::default()
+    }
+}
+
+/// A cloud that takes a second of virtual time for each answer, and calls a hook before each.
+pub struct Slow<'a> {
+    pub account: &'a OfflineAccount,
+    pub before: Box<dyn Fn(Operation) + Sync + 'a>,
+}
+
+impl<'a> Slow<'a> {
+    pub fn new(account: &'a OfflineAccount) -> Self {
+        Self {
+            account,
+            before: Box::new(|_| ()),
+        }
+    }
+
+    async fn take(&self, operation: Operation) {
+        (self.before)(operation);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+impl Cloud for Slow<'_> {
+    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
+        self.take(Operation::DescribeDbClusters).await;
+        self.account.describe_db_cluster(id).await
+    }
+    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
+        self.take(Operation::DescribeDbInstances).await;
+        self.account.describe_db_instance(id).await
+    }
+    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
+        self.take(Operation::DescribeDbInstances).await;
+        self.account.describe_cluster_members(cluster).await
+    }
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
+        self.take(Operation::DescribeDbSubnetGroups).await;
+        self.account.describe_db_subnet_group(name).await
+    }
+    async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
+        self.take(Operation::GetFunctionConfiguration).await;
+        self.account.get_function_configuration(name).await
+    }
+    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
+        self.take(Operation::DescribeSubnets).await;
+        self.account.describe_subnets(ids).await
+    }
+    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
+        self.take(Operation::DescribeSecurityGroups).await;
+        self.account.describe_connection_groups(vpc).await
+    }
+    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
+        self.take(Operation::DescribeSecurityGroups).await;
+        self.account.describe_security_group(id).await
+    }
+    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
+        self.account.names(kind).await
+    }
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        self.take(Operation::CreateSecurityGroup).await;
+        self.account.create_security_group(new).await
+    }
+    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
+        self.take(Operation::RevokeSecurityGroupEgress).await;
+        self.account.revoke_security_group_egress(group, rules).await
+    }
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        self.take(Operation::AuthorizeSecurityGroupIngress).await;
+        self.account.authorize_security_group(group, direction, rule).await
+    }
+    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
+        self.take(Operation::ModifyDbCluster).await;
+        self.account.modify_db_cluster(id, groups).await
+    }
+    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
+        self.take(Operation::ModifyDbInstance).await;
+        self.account.modify_db_instance(id, groups).await
+    }
+    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
+        self.take(Operation::UpdateFunctionConfiguration).await;
+        self.account.update_function_configuration(name, vpc, revision).await
+    }
+    fn calls(&self) -> ApiCalls {
+        self.account.calls()
+    }
+    fn pace(&self) -> Pace {
+        Pace {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(10),
+        }
+    }
+}
