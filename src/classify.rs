@@ -204,7 +204,8 @@ impl<'a> Context<'a> {
     }
 
     /// The references of a side's group that do not hold here: with none, an unchanged group is fit.
-    pub fn dangling<'c>(&self, side: Side, candidate: &Candidate<'c>) -> impl Iterator<Item = Misfit<'c>> + use<'c> {
+    #[must_use]
+    pub fn dangling<'c>(&self, side: Side, candidate: &Candidate<'c>) -> [Option<Misfit<'c>>; 2] {
         let (source_side, destination_side) = match side {
             Side::Database => (self.before_database(), Side::Database),
             Side::Function => (Side::Function, self.behind_function()),
@@ -214,15 +215,16 @@ impl<'a> Context<'a> {
             peer.filter(|peer| !self.is_on(peer, side))
                 .map(|peer| Misfit::NotOn { direction, peer, side })
         };
-        let source = missing(Direction::Ingress, candidate.source, source_side);
-        let destination = missing(Direction::Egress, candidate.destination, destination_side);
-        source.into_iter().chain(destination)
+        [
+            missing(Direction::Ingress, candidate.source, source_side),
+            missing(Direction::Egress, candidate.destination, destination_side),
+        ]
     }
 
     /// Whether the group would be fit here, if it were associated.
     #[must_use]
     pub fn suits(&self, side: Side, candidate: &Candidate<'_>) -> bool {
-        candidate.is_unchanged() && self.dangling(side, candidate).next().is_none()
+        candidate.is_unchanged() && self.dangling(side, candidate).iter().all(Option::is_none)
     }
 
     /// Whether the group is associated and fit here.
@@ -285,8 +287,8 @@ pub fn classify(observation: &Observation) -> Classified<'_> {
     let through_proxy = observation.proxy.is_some();
     let mut classified = Classified {
         observation,
-        database: Vec::new(),
-        function: Vec::new(),
+        database: Vec::with_capacity(observation.groups.len() / 2),
+        function: Vec::with_capacity(observation.groups.len() / 2),
         proxy: Vec::new(),
         on_database: observation.groups_on(Side::Database),
         on_function: observation.groups_on(Side::Function),

@@ -94,11 +94,13 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
             .any(|pair| pair[0] == "--output" && pair[1] == "json");
     if json {
         let rendered = error.render().to_string();
-        let message = rendered
+        let paragraph: Vec<&str> = rendered
             .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
+            .take_while(|line| !line.is_empty())
+            .map(str::trim)
+            .collect();
+        let message = paragraph.join(" ");
+        let message = message.trim_start_matches("error: ");
         let hint = match error
             .get(ContextKind::SuggestedArg)
             .or_else(|| error.get(ContextKind::SuggestedSubcommand))

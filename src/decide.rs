@@ -79,8 +79,16 @@ pub struct GroupVerdict<'a> {
     pub verdict: Verdict,
     /// Whether it is associated now.
     pub associated: bool,
-    /// Why it is unfit; empty otherwise.
-    pub why: Vec<Misfit<'a>>,
+    misfits: Vec<Misfit<'a>>,
+    dangling: [Option<Misfit<'a>>; 2],
+}
+
+impl<'a> GroupVerdict<'a> {
+    /// Why it is unfit; nothing otherwise.
+    pub fn why(&self) -> impl Iterator<Item = &Misfit<'a>> {
+        let reasons = self.misfits.iter().chain(self.dangling.iter().flatten());
+        reasons.filter(|_| self.verdict == Verdict::Unfit)
+    }
 }
 
 /// One side, judged.
@@ -133,7 +141,7 @@ pub fn decide(observation: &Observation) -> Assessment<'_> {
         };
         judge(&classified, &context, side, chosen)
     };
-    let sides = observation.sides().into_iter().map(judge).collect();
+    let sides = observation.sides().iter().copied().map(judge).collect();
     Assessment {
         observation,
         decision,
@@ -150,7 +158,7 @@ fn decision(classified: &Classified<'_>) -> Decision {
                 .iter()
                 .any(|candidate| now.is_fit(side, candidate))
     };
-    if classified.observation.sides().into_iter().all(is_fit) {
+    if classified.observation.sides().iter().copied().all(is_fit) {
         return Decision::NoOp;
     }
     match best_choice(classified) {
@@ -305,34 +313,24 @@ fn judge<'a>(
     chosen: Option<&GroupId>,
 ) -> SideVerdict<'a> {
     let candidates = classified.side(side);
+    let partners = Partners::new(classified, side);
     let mut groups: Vec<GroupVerdict<'a>> = Vec::with_capacity(candidates.len());
     let mut best: Option<(Verdict, &Candidate<'a>)> = None;
     for candidate in candidates {
-        let suits = context.suits(side, candidate);
+        let dangling = context.dangling(side, candidate);
+        let suits = candidate.is_unchanged() && dangling.iter().all(Option::is_none);
         let verdict = match candidate.associated {
             true if suits => Verdict::Fit,
-            false if suits || suits_with_partner(classified, side, candidate) => Verdict::Available,
+            false if suits || partners.any_suits(candidate) => Verdict::Available,
             _ => Verdict::Unfit,
-        };
-        let why = match verdict {
-            Verdict::Unfit => {
-                let mut why = candidate.misfits.clone();
-                why.extend(context.dangling(side, candidate));
-                why
-            }
-            _ => Vec::new(),
         };
         if verdict != Verdict::Unfit || candidate.associated {
             // The group that was chosen speaks for its side, also where another has a lower number.
-            let rank = |verdict, candidate: &Candidate<'a>| {
-                (
-                    verdict,
-                    Some(&candidate.group.id) != chosen,
-                    candidate.number,
-                    candidate.group.id.clone(),
-                )
-            };
-            let is_better = best.is_none_or(|(best_verdict, best)| rank(verdict, candidate) < rank(best_verdict, best));
+            let is_other = |candidate: &Candidate<'a>| Some(&candidate.group.id) != chosen;
+            let is_better = best.is_none_or(|(best_verdict, best)| {
+                (verdict, is_other(candidate), candidate.number, &candidate.group.id)
+                    < (best_verdict, is_other(best), best.number, &best.group.id)
+            });
             if is_better {
                 best = Some((verdict, candidate));
             }
@@ -341,7 +339,8 @@ fn judge<'a>(
             group: candidate.group,
             verdict,
             associated: candidate.associated,
-            why,
+            misfits: candidate.misfits.clone(),
+            dangling,
         });
     }
     let (mut verdict, mut group) = match best {
@@ -359,26 +358,46 @@ fn judge<'a>(
     }
 }
 
-/// Whether an unassociated group of the function or the proxy would be fit together with an unassociated
-/// group of the other of the two that it names, or that names it.
-fn suits_with_partner(classified: &Classified<'_>, side: Side, candidate: &Candidate<'_>) -> bool {
-    if classified.observation.proxy.is_none() || !candidate.is_unchanged() {
-        return false;
+/// The unassociated groups of the function and the proxy are judged together with one of the other of the
+/// two: the one that a group names, as if both were associated.
+struct Partners<'c, 'a> {
+    now: Context<'c>,
+    side: Side,
+    others: Vec<&'c Candidate<'a>>,
+}
+
+impl<'c, 'a> Partners<'c, 'a> {
+    /// Only a proxy group that leads on to the database can be a partner, or have one: there are few.
+    fn new(classified: &'c Classified<'a>, side: Side) -> Self {
+        let now = classified.now();
+        let leads_on = |proxy: &&Candidate<'a>| proxy.destination.is_some_and(|to| now.is_on(to, Side::Database));
+        let proxies: Vec<_> = classified.proxy.iter().filter(leads_on).collect();
+        let others = match side {
+            Side::Database => Vec::new(),
+            Side::Function => proxies,
+            Side::Proxy if proxies.is_empty() => Vec::new(),
+            Side::Proxy => classified.function.iter().collect(),
+        };
+        Self { now, side, others }
     }
-    let (partner_side, partner) = match side {
-        Side::Database => return false,
-        Side::Function => (Side::Proxy, candidate.destination),
-        Side::Proxy => (Side::Function, candidate.source),
-    };
-    classified
-        .side(partner_side)
-        .iter()
-        .filter(|other| Some(&other.group.id) == partner)
-        .any(|other| {
-            let context = match side {
-                Side::Function => classified.now().with(Some(&candidate.group.id), Some(&other.group.id)),
-                _ => classified.now().with(Some(&other.group.id), Some(&candidate.group.id)),
+
+    fn any_suits(&self, candidate: &Candidate<'a>) -> bool {
+        let leads_on = |to| self.now.is_on(to, Side::Database);
+        if self.side == Side::Proxy && !candidate.destination.is_some_and(leads_on) {
+            return false;
+        }
+        let named = match self.side {
+            Side::Function => candidate.destination,
+            _ => candidate.source,
+        };
+        let mut others = self.others.iter().filter(|other| Some(&other.group.id) == named);
+        others.any(|other| {
+            let (function, proxy) = match self.side {
+                Side::Function => (candidate, *other),
+                _ => (*other, candidate),
             };
-            context.suits(side, candidate) && context.suits(partner_side, other)
+            let context = self.now.with(Some(&function.group.id), Some(&proxy.group.id));
+            context.suits(Side::Function, function) && context.suits(Side::Proxy, proxy)
         })
+    }
 }

@@ -4,7 +4,6 @@
 //! VPC without regard to case, so a name in other case is no match but takes its number.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::model::Side;
@@ -125,8 +124,12 @@ impl fmt::Display for Number<'_> {
 /// The smallest n ≥ 1 for which none of the set's names is among `names`, case not counting.
 #[must_use]
 pub fn smallest_free_number<'a>(set: &[Convention], names: impl IntoIterator<Item = &'a str>) -> u64 {
-    let taken: BTreeSet<u64> = names.into_iter().filter_map(|name| number_taken(set, name)).collect();
-    (1..).find(|n| !taken.contains(n)).unwrap_or(u64::MAX)
+    let mut taken: Vec<u64> = names.into_iter().filter_map(|name| number_taken(set, name)).collect();
+    taken.sort_unstable();
+    // Each number that is taken moves the candidate on, if it is the candidate.
+    taken
+        .into_iter()
+        .fold(1, |free, n| if n == free { free + 1 } else { free })
 }
 
 /// The number that `name` takes from the set: only as the program itself would write it, without

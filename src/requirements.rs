@@ -445,7 +445,7 @@ fn function_is_busy(function: &Function) -> Result<bool, Unmet> {
 /// [`Unmet::TooManyGroups`], with the group that could go.
 pub fn check_quotas(assessment: &Assessment<'_>, plan: &Plan) -> Result<(), Unmet> {
     let observation = assessment.observation;
-    for side in observation.sides() {
+    for &side in observation.sides() {
         let groups = observation.groups_on(side);
         if plan.adds_to(side) && groups.len() >= MAX_GROUPS {
             return Err(Unmet::TooManyGroups {

@@ -66,10 +66,10 @@ impl Observation {
 
     /// The sides of this connection, in the order in which they are associated.
     #[must_use]
-    pub fn sides(&self) -> Vec<Side> {
+    pub fn sides(&self) -> &'static [Side] {
         match self.proxy {
-            Some(_) => vec![Side::Database, Side::Proxy, Side::Function],
-            None => vec![Side::Database, Side::Function],
+            Some(_) => &[Side::Database, Side::Proxy, Side::Function],
+            None => &[Side::Database, Side::Function],
         }
     }
 

@@ -69,11 +69,11 @@ impl Builder<'_> {
         });
 
         let mut created: BTreeMap<Side, u32> = BTreeMap::new();
-        for side in &sides {
+        for side in sides {
             created.insert(*side, self.create_group(*side, &set, request));
         }
         let mut ready = Vec::new();
-        for side in &sides {
+        for side in sides {
             let group = set.reference(*side);
             let done = set.groups.contains_key(side) && !set.has_default_egress(*side);
             let name = Convention::for_new(*side, through_proxy).name(set.number);
@@ -88,7 +88,7 @@ impl Builder<'_> {
         for rule in &wanted {
             ready.push(self.authorize(rule, &set, &created));
         }
-        for side in sides {
+        for &side in sides {
             self.associate(side, set.reference(side), ready.clone());
             ready.extend(self.steps.last().map(|step| step.id));
         }
@@ -106,7 +106,8 @@ impl Builder<'_> {
         tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
         let connected: Vec<String> = observation
             .sides()
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|other| *other != side)
             .map(|other| observation.describe(other))
             .collect();

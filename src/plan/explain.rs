@@ -72,7 +72,7 @@ fn lack(observation: &Observation, side: &SideVerdict<'_>) -> String {
                 .groups
                 .iter()
                 .find(|found| Some(&found.group.id) == side.group)
-                .map(|found| joined(found.why.iter().map(ToString::to_string)))
+                .map(|found| joined(found.why().map(ToString::to_string)))
                 .unwrap_or_default();
             format!("{} on {resource} does not fit: {why}", named(side))
         }

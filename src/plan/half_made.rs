@@ -48,13 +48,18 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
         .iter()
         .filter(|group| group.vpc == observation.database.vpc)
     {
-        for side in observation.sides() {
+        for side in observation
+            .sides()
+            .iter()
+            .copied()
+            .filter(|side| is_ours(group, *side, &connection))
+        {
             let convention = Convention::for_new(side, through_proxy);
             let number = convention
                 .number(&group.name)
                 .and_then(|number| number.to_string().parse().ok())
                 .filter(|n| convention.name(*n) == group.name);
-            if let Some(number) = number.filter(|_| is_ours(group, side, &connection)) {
+            if let Some(number) = number {
                 let set = sets.entry(number).or_insert_with(|| HalfMade {
                     number,
                     groups: BTreeMap::new(),
@@ -79,7 +84,8 @@ fn is_ours(group: &SecurityGroup, side: Side, connection: &str) -> bool {
 fn names_are_free(observation: &Observation, set: &HalfMade<'_>) -> bool {
     let missing: BTreeSet<String> = observation
         .sides()
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|side| !set.groups.contains_key(side))
         .map(|side| Convention::for_new(side, observation.proxy.is_some()).name(set.number))
         .collect();

@@ -114,7 +114,7 @@ async fn drive<C: Cloud>(
                 let Some(step) = proposal.plan.steps.get(*index) else {
                     return Err(RunError::Flawed(Vec::new()));
                 };
-                for side in proposal.observation.sides() {
+                for &side in proposal.observation.sides() {
                     if let Some(id) = proposal.plan.existing(side) {
                         bindings.bind(side, id.clone());
                     }

@@ -300,7 +300,7 @@ impl SideEntry {
             id: found.group.id.to_string(),
             name: found.group.name.clone(),
             verdict: found.verdict.into(),
-            why: found.why.iter().map(ToString::to_string).collect(),
+            why: found.why().map(ToString::to_string).collect(),
         };
         Self {
             verdict: side.verdict.into(),

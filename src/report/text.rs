@@ -129,7 +129,7 @@ impl Text {
                 found.group.id,
                 verdict(found.verdict)
             ));
-            for why in &found.why {
+            for why in found.why() {
                 self.line(format!("      - {why}"));
             }
         }

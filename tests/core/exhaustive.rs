@@ -210,7 +210,7 @@ pub fn check(observation: &Observation) {
     let again = decide(&after);
     assert_eq!(again.decision, Decision::NoOp, "{observation:#?}\n{steps:#?}");
     assert!(plan(&again, &Request::default()).is_empty());
-    for side in observation.sides() {
+    for &side in observation.sides() {
         let now = after.groups_on(side);
         assert!(
             observation.groups_on(side).iter().all(|group| now.contains(group)),

@@ -13,7 +13,7 @@ fn verdict(observation: &Observation, side: Side, id: &str) -> (Verdict, Vec<Str
         .iter()
         .find(|found| found.group.id.as_str() == id)
         .expect("the group counts");
-    (found.verdict, found.why.iter().map(ToString::to_string).collect())
+    (found.verdict, found.why().map(ToString::to_string).collect())
 }
 
 /// A database group with these rules, on a database whose function bears sg-l.

@@ -1,0 +1,315 @@
+//! The command line: both streams and the exit status of the real program, offline.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with the example account, and the program run in it with no environment.
+struct Shell {
+    folder: TempDir,
+}
+
+struct Run {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+impl Shell {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/account.json");
+        fs::copy(example, folder.path().join("account.json")).unwrap();
+        Self { folder }
+    }
+
+    fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.folder.path().join("account.json");
+        let mut account = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut account);
+        fs::write(path, account.to_string()).unwrap();
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_autoconnect"));
+        command
+            .args(arguments.split_whitespace())
+            .env_clear()
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Run {
+        let output = self.command(arguments).output().unwrap();
+        Run {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// What a person sees, in one text.
+    fn session(&self, arguments: &str) -> String {
+        let run = self.run(arguments);
+        let mut session = format!("$ autoconnect {arguments}\n");
+        if !run.stdout.is_empty() {
+            write!(session, "--- stdout\n{}", run.stdout).unwrap();
+        }
+        if !run.stderr.is_empty() {
+            write!(session, "--- stderr\n{}", run.stderr).unwrap();
+        }
+        write!(session, "--- status {}", run.status.unwrap()).unwrap();
+        session
+    }
+}
+
+const STOCK: &str = "setup --offline account.json --instance inventory --function stock-sync";
+const REFUNDS: &str = "setup --offline account.json --cluster orders --function refunds";
+const CHECKOUT: &str = "setup --offline account.json --cluster orders --function checkout";
+
+#[test]
+fn the_three_decisions() {
+    let shell = Shell::new();
+    assert_snapshot!("no_op", shell.session(CHECKOUT));
+    assert_snapshot!("associate_existing", shell.session(&format!("{REFUNDS} --dry-run")));
+    assert_snapshot!("create_new", shell.session(&format!("{STOCK} --dry-run")));
+    let ledger = "setup --offline account.json --instance ledger --function invoices --dry-run";
+    assert_snapshot!("create_new_beside_a_changed_group", shell.session(ledger));
+}
+
+#[test]
+fn an_applied_run_and_the_next() {
+    let shell = Shell::new();
+    assert_snapshot!("applied", shell.session(&format!("{STOCK} --yes --tag team=shop")));
+    assert_snapshot!("applied_again", shell.session(&format!("{STOCK} --yes")));
+    assert_snapshot!(
+        "applied_without_waiting",
+        shell.session(&format!("{REFUNDS} --yes --no-wait"))
+    );
+}
+
+#[test]
+fn documents() {
+    let shell = Shell::new();
+    assert_snapshot!("json_no_op", shell.session(&format!("{CHECKOUT} --output json")));
+    assert_snapshot!(
+        "json_dry_run",
+        shell.session(&format!("{STOCK} --dry-run --output json"))
+    );
+    assert_snapshot!("json_applied", shell.session(&format!("{REFUNDS} --yes --output json")));
+    assert_snapshot!("json_error", shell.session(&format!("{STOCK} --output json")));
+}
+
+#[test]
+fn documents_hold_to_their_schema() {
+    let shell = Shell::new();
+    let schema = shell.run("schema").json();
+    for arguments in [
+        format!("{CHECKOUT} --output json"),
+        format!("{STOCK} --dry-run --output json"),
+        format!("{STOCK} --output json"),
+        format!("{STOCK} --yes --output json"),
+        "setup --output json".to_owned(),
+        "setup --offline nowhere.json --cluster c --function f --output=json".to_owned(),
+    ] {
+        let document = shell.run(&arguments).json();
+        assert!(jsonschema::is_valid(&schema, &document), "{arguments}: {document:#}");
+    }
+    assert!(!jsonschema::is_valid(
+        &schema,
+        &serde_json::json!({ "schema_version": 1 })
+    ));
+    let account = serde_json::from_slice(&fs::read(shell.folder.path().join("account.json")).unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&shell.run("schema account").json(), &account));
+    assert!(!jsonschema::is_valid(&shell.run("schema error").json(), &account));
+}
+
+#[test]
+fn consent_is_needed() {
+    let shell = Shell::new();
+    let before = fs::read(shell.folder.path().join("account.json")).unwrap();
+    assert_snapshot!("consent", shell.session(REFUNDS));
+    assert_eq!(fs::read(shell.folder.path().join("account.json")).unwrap(), before);
+}
+
+#[test]
+fn changes_pending_are_told_by_the_exit_status() {
+    let shell = Shell::new();
+    let status = |arguments: String| shell.run(&arguments).status;
+    assert_eq!(status(format!("{STOCK} --dry-run")), Some(0));
+    assert_eq!(status(format!("{STOCK} --dry-run --detailed-exitcode")), Some(2));
+    assert_eq!(status(format!("{CHECKOUT} --dry-run --detailed-exitcode")), Some(0));
+    assert_eq!(
+        status(format!("{STOCK} --detailed-exitcode")),
+        Some(1),
+        "only with --dry-run"
+    );
+}
+
+#[test]
+fn errors() {
+    let shell = Shell::new();
+    let offline = |rest: &str| shell.session(&format!("setup --offline account.json {rest} --dry-run"));
+    assert_snapshot!("wrong_cluster", offline("--cluster ordres --function refunds"));
+    assert_snapshot!(
+        "cluster_named_as_instance",
+        offline("--instance orders --function refunds")
+    );
+    assert_snapshot!("wrong_function", offline("--cluster orders --function refund"));
+    assert_snapshot!("different_vpcs", offline("--cluster archive --function refunds"));
+    assert_snapshot!("outside_vpc", offline("--cluster orders --function newsletter"));
+    assert_snapshot!("member_of_cluster", offline("--instance orders-1 --function refunds"));
+    assert_snapshot!("proxy", offline("--cluster orders --function refunds --proxy new"));
+    assert_snapshot!(
+        "no_file",
+        shell.session("setup --offline nowhere.json --cluster c --function f")
+    );
+    shell.edit(|account| account["Functions"][0]["VpcConfig"]["SubnetIds"][0] = "subnet-9".into());
+    assert_snapshot!("inconsistent_file", shell.session(CHECKOUT));
+    shell.edit(|account| account["DBClusters"][0]["Port"] = "5432".into());
+    assert_snapshot!("malformed_file", shell.session(CHECKOUT));
+}
+
+#[test]
+fn usage_errors_are_status_1() {
+    let shell = Shell::new();
+    assert_snapshot!("usage_missing", shell.session("setup --cluster orders"));
+    assert_snapshot!(
+        "usage_both",
+        shell.session("setup --cluster a --instance b --function f")
+    );
+    assert_snapshot!("usage_qualified", shell.session("setup --cluster a --function f:live"));
+    assert_snapshot!(
+        "usage_tag",
+        shell.session("setup --cluster a --function f --tag autoconnect:managed=no")
+    );
+    assert_snapshot!(
+        "usage_unknown",
+        shell.session("setup --cluster a --function f --dryrun")
+    );
+    assert_snapshot!(
+        "usage_json",
+        shell.session("setup --cluster a --function f --dryrun --output json")
+    );
+    for arguments in [
+        "",
+        "nonsense",
+        "setup --timeout soon --cluster a --function f",
+        "schema nonsense",
+    ] {
+        assert_eq!(shell.run(arguments).status, Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help() {
+    let shell = Shell::new();
+    assert_snapshot!("help", shell.session("--help"));
+    assert_snapshot!("help_setup", shell.session("setup --help"));
+    assert!(shell.run("--version").stdout.starts_with("autoconnect "));
+    assert!(shell.run("completions bash").stdout.contains("--detailed-exitcode"));
+}
+
+#[test]
+fn colours_only_where_they_are_wanted() {
+    let shell = Shell::new();
+    let escape = '\u{1b}';
+    let dry_run = format!("{STOCK} --dry-run");
+    assert!(!shell.run(&dry_run).stdout.contains(escape));
+    assert!(shell.run(&format!("{dry_run} --color always")).stdout.contains(escape));
+    assert!(!shell.run(&format!("{dry_run} --color never")).stdout.contains(escape));
+    let output = shell.command(&dry_run).env("NO_COLOR", "1").output().unwrap();
+    assert!(!String::from_utf8(output.stdout).unwrap().contains(escape));
+}
+
+#[test]
+fn logs_go_to_standard_error() {
+    let shell = Shell::new();
+    let quiet = shell.run(&format!("{STOCK} --dry-run"));
+    assert_eq!(quiet.stderr, "");
+    let run = shell.run(&format!("{STOCK} --dry-run -vv --log-format json"));
+    assert_eq!(run.stdout, quiet.stdout);
+    let lines: Vec<Value> = run
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let has = |message: &str| lines.iter().any(|line| line["fields"]["message"] == message);
+    assert!(has("transition") && has("answered"), "{}", run.stderr);
+    assert!(
+        shell
+            .run(&format!("{STOCK} --dry-run -v"))
+            .stderr
+            .contains("transition")
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let shell = Shell::new();
+    let mut child = shell
+        .command(&format!("{STOCK} --dry-run"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+/// A run that waits is ended by SIGINT and by SIGTERM, and says where it stands.
+#[cfg(unix)]
+#[test]
+fn a_run_is_ended_by_a_signal() {
+    for signal in ["-INT", "-TERM"] {
+        let shell = Shell::new();
+        shell.edit(|account| account["DBClusters"][0]["Status"] = "stopped".into());
+        let arguments = format!("{REFUNDS} --yes --wait -vv --output json");
+        let mut child = shell
+            .command(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It waits once it has logged the state.
+        let mut stderr = child.stderr.take().unwrap();
+        let (mut seen, mut byte) = (String::new(), [0]);
+        while !seen.contains("await-ready") && stderr.read(&mut byte).unwrap() == 1 {
+            seen.push(char::from(byte[0]));
+        }
+        Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap();
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        let start = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        assert!(start.elapsed() < Duration::from_secs(10));
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["error"]["code"], "interrupted");
+        assert!(
+            document["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("while waiting for cluster orders"),
+            "{document}"
+        );
+    }
+}
