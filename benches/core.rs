@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use autoconnect::decide::decide;
-use autoconnect::model::*;
+use autoconnect::model::{
+    Database, DatabaseKind, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, GroupMembership,
+    LastUpdateStatus, Observation, Proxy, Rule, SecurityGroup, Side,
+};
 use autoconnect::naming::Convention;
 use autoconnect::plan::{Request, plan};
 use divan::Bencher;

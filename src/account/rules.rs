@@ -221,9 +221,11 @@ impl State {
 
     /// The first free id of a fixed sequence: the same account always gives the same ids.
     fn free_group_id(&self) -> GroupId {
-        let taken = |id: &String| self.document.security_groups.iter().any(|group| group.group_id == *id);
-        let next = (1..).map(|n: u64| format!("sg-{n:017x}")).find(|id| !taken(id));
-        GroupId::from(next.unwrap_or_default())
+        let groups = &self.document.security_groups;
+        let taken = |id: &String| groups.iter().any(|group| group.group_id == *id);
+        // Among one id more than there are groups, one is free.
+        let mut ids = (1..=groups.len() + 1).map(|n| format!("sg-{n:017x}"));
+        GroupId::from(ids.find(|id| !taken(id)).unwrap_or_default())
     }
 
     pub(super) fn authorize(&mut self, id: &GroupId, direction: Direction, rule: &Rule) -> Outcome<()> {

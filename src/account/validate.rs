@@ -81,61 +81,8 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
         check.exists(format!("$.DBSubnetGroups[{i}].VpcId"), "VPC", &vpcs, &group.vpc_id);
     }
     check.security_groups(document, &vpcs, &groups);
-    for (i, cluster) in document.db_clusters.iter().enumerate() {
-        let path = format!("$.DBClusters[{i}]");
-        check.lower_case(format!("{path}.DBClusterIdentifier"), &cluster.id);
-        check.exists(
-            format!("{path}.DBSubnetGroup"),
-            "DB subnet group",
-            &subnet_groups,
-            &cluster.subnet_group,
-        );
-        for (j, membership) in cluster.vpc_security_groups.iter().enumerate() {
-            let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
-            check.exists(path, "security group", &groups, &membership.vpc_security_group_id);
-        }
-    }
-    for (i, instance) in document.db_instances.iter().enumerate() {
-        let path = format!("$.DBInstances[{i}]");
-        check.lower_case(format!("{path}.DBInstanceIdentifier"), &instance.id);
-        check.exists(
-            format!("{path}.DBSubnetGroup"),
-            "DB subnet group",
-            &subnet_groups,
-            &instance.subnet_group,
-        );
-        if let Some(cluster) = &instance.cluster {
-            check.exists(format!("{path}.DBClusterIdentifier"), "DB cluster", &clusters, cluster);
-            if !instance.vpc_security_groups.is_empty() {
-                check.report(
-                    format!("{path}.VpcSecurityGroups"),
-                    format!("expected none, since the instance has those of cluster {cluster}"),
-                );
-            }
-        }
-        for (j, membership) in instance.vpc_security_groups.iter().enumerate() {
-            let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
-            check.exists(path, "security group", &groups, &membership.vpc_security_group_id);
-        }
-    }
-    for (i, function) in document.functions.iter().enumerate() {
-        let Some(config) = &function.vpc_config else { continue };
-        let path = format!("$.Functions[{i}].VpcConfig");
-        if config.subnet_ids.is_empty() {
-            check.report(format!("{path}.SubnetIds"), "expected at least one subnet, found none");
-        }
-        for (j, subnet) in config.subnet_ids.iter().enumerate() {
-            check.exists(format!("{path}.SubnetIds[{j}]"), "subnet", &subnets, subnet);
-        }
-        for (j, group) in config.security_group_ids.iter().enumerate() {
-            check.exists(
-                format!("{path}.SecurityGroupIds[{j}]"),
-                "security group",
-                &groups,
-                group,
-            );
-        }
-    }
+    check.databases(document, &subnet_groups, &groups, &clusters);
+    check.functions(document, &subnets, &groups);
     check.mistakes
 }
 
@@ -203,12 +150,76 @@ impl Check {
                 }
                 let mut rules: Vec<_> = permissions.iter().flat_map(IpPermission::rules).collect();
                 let count = rules.len();
-                rules.iter_mut().for_each(|rule| rule.description = None);
+                for rule in &mut rules {
+                    rule.description = None;
+                }
                 rules.sort();
                 rules.dedup();
                 if rules.len() != count {
                     self.report(format!("{path}.{list}"), "the same rule is there twice");
                 }
+            }
+        }
+    }
+
+    fn databases(
+        &mut self,
+        document: &AccountDocument,
+        subnet_groups: &BTreeSet<&str>,
+        groups: &BTreeSet<&str>,
+        clusters: &BTreeSet<&str>,
+    ) {
+        for (i, cluster) in document.db_clusters.iter().enumerate() {
+            let path = format!("$.DBClusters[{i}]");
+            self.lower_case(format!("{path}.DBClusterIdentifier"), &cluster.id);
+            self.exists(
+                format!("{path}.DBSubnetGroup"),
+                "DB subnet group",
+                subnet_groups,
+                &cluster.subnet_group,
+            );
+            for (j, membership) in cluster.vpc_security_groups.iter().enumerate() {
+                let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
+                self.exists(path, "security group", groups, &membership.vpc_security_group_id);
+            }
+        }
+        for (i, instance) in document.db_instances.iter().enumerate() {
+            let path = format!("$.DBInstances[{i}]");
+            self.lower_case(format!("{path}.DBInstanceIdentifier"), &instance.id);
+            self.exists(
+                format!("{path}.DBSubnetGroup"),
+                "DB subnet group",
+                subnet_groups,
+                &instance.subnet_group,
+            );
+            if let Some(cluster) = &instance.cluster {
+                self.exists(format!("{path}.DBClusterIdentifier"), "DB cluster", clusters, cluster);
+                if !instance.vpc_security_groups.is_empty() {
+                    self.report(
+                        format!("{path}.VpcSecurityGroups"),
+                        format!("expected none, since the instance has those of cluster {cluster}"),
+                    );
+                }
+            }
+            for (j, membership) in instance.vpc_security_groups.iter().enumerate() {
+                let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
+                self.exists(path, "security group", groups, &membership.vpc_security_group_id);
+            }
+        }
+    }
+
+    fn functions(&mut self, document: &AccountDocument, subnets: &BTreeSet<&str>, groups: &BTreeSet<&str>) {
+        for (i, function) in document.functions.iter().enumerate() {
+            let Some(config) = &function.vpc_config else { continue };
+            let path = format!("$.Functions[{i}].VpcConfig");
+            if config.subnet_ids.is_empty() {
+                self.report(format!("{path}.SubnetIds"), "expected at least one subnet, found none");
+            }
+            for (j, subnet) in config.subnet_ids.iter().enumerate() {
+                self.exists(format!("{path}.SubnetIds[{j}]"), "subnet", subnets, subnet);
+            }
+            for (j, group) in config.security_group_ids.iter().enumerate() {
+                self.exists(format!("{path}.SecurityGroupIds[{j}]"), "security group", groups, group);
             }
         }
     }

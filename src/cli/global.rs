@@ -15,7 +15,7 @@ pub struct Global {
     /// The profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub profile: Option<String>,
-    /// Another endpoint than AWS's own (also AWS_ENDPOINT_URL)
+    /// Another endpoint than AWS's own (also `AWS_ENDPOINT_URL`)
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub endpoint_url: Option<String>,
     /// Run on an account kept in a JSON file, instead of AWS
@@ -25,7 +25,7 @@ pub struct Global {
     /// The form of the result
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub output: Output,
-    /// Colours (NO_COLOR is obeyed)
+    /// Colours (`NO_COLOR` is obeyed)
     #[arg(
         long,
         global = true,

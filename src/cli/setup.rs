@@ -22,6 +22,7 @@ use arguments::{FunctionName, ProxyChoice, Tag, parse_timeout};
 use front::Terminal;
 
 /// Options of `setup`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
 pub struct Setup {
     /// The Aurora or Multi-AZ DB cluster
@@ -75,7 +76,7 @@ impl Setup {
             let interrupt = listen();
             match &global.offline {
                 Some(path) => {
-                    let account = OfflineAccount::open(path).map_err(|error| file_report(&error))?;
+                    let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
                     self.connect(&account, &target, global, interrupt).await
                 }
                 None => self.connect_on_aws(&target, global, interrupt).await,
@@ -100,6 +101,7 @@ impl Setup {
     }
 
     #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
     async fn connect_on_aws(&self, _: &Target, _: &Global, _: Interrupt) -> Ending {
         let error = std::io::Error::other("this build has no adapter to AWS");
         let hint = "name an account's file with --offline FILE, or build with the default features";
@@ -192,14 +194,14 @@ impl Setup {
     }
 }
 
-fn file_report(error: &AccountFileError) -> Box<Report> {
+fn file_report(error: &AccountFileError) -> Report {
     let hint = match error {
         AccountFileError::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
         AccountFileError::Malformed { .. } | AccountFileError::Inconsistent { .. } => {
             "mend the file; `autoconnect schema account` prints its JSON Schema"
         }
     };
-    Box::new(Report::new("account-file", error, Some(hint.to_owned())))
+    Report::new("account-file", error, Some(hint.to_owned()))
 }
 
 /// Raises the interrupt on Ctrl-C and SIGTERM. A second one ends the program at once.

@@ -86,7 +86,7 @@ impl Builder<'_> {
             ));
         }
         for rule in &wanted {
-            ready.push(self.authorize(rule, &set, &created));
+            ready.push(self.authorize(*rule, &set, &created));
         }
         for &side in sides {
             self.associate(side, set.reference(side), ready.clone());
@@ -128,8 +128,8 @@ impl Builder<'_> {
         )
     }
 
-    fn authorize(&mut self, wanted: &Wanted, set: &HalfMade<'_>, created: &BTreeMap<Side, u32>) -> u32 {
-        let &(side, direction, port, peer) = wanted;
+    fn authorize(&mut self, wanted: Wanted, set: &HalfMade<'_>, created: &BTreeMap<Side, u32>) -> u32 {
+        let (side, direction, port, peer) = wanted;
         let through_proxy = self.observation.proxy.is_some();
         let name = |side| Convention::for_new(side, through_proxy).name(set.number);
         let (word, other) = match direction {

@@ -101,7 +101,7 @@ impl HalfMade<'_> {
     }
 
     /// Whether a wanted rule is there already.
-    pub(super) fn has(&self, &(side, direction, port, peer): &Wanted) -> bool {
+    pub(super) fn has(&self, (side, direction, port, peer): Wanted) -> bool {
         let Some((group, peer)) = self.groups.get(&side).zip(self.id(peer)) else {
             return false;
         };
@@ -137,7 +137,7 @@ impl HalfMade<'_> {
     }
 
     fn is_complete(&self, wanted: &[Wanted]) -> bool {
-        wanted.iter().all(|rule| self.has(rule)) && self.groups.keys().all(|side| !self.has_default_egress(*side))
+        wanted.iter().all(|rule| self.has(*rule)) && self.groups.keys().all(|side| !self.has_default_egress(*side))
     }
 
     fn is_in_use(&self, observation: &Observation) -> bool {

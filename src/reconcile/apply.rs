@@ -18,7 +18,7 @@ use crate::requirements::{MAX_GROUPS, Unmet};
 use crate::wait::Pauses;
 
 /// How long EC2 may take to find a group that it has just created.
-const CONSISTENCY_WINDOW: Duration = Duration::from_secs(120);
+const CONSISTENCY_WINDOW: Duration = Duration::from_mins(2);
 
 /// How often a written list may turn out to lack our group, because somebody else wrote too, before that is an error.
 const REWRITES: u32 = 5;

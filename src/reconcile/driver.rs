@@ -38,7 +38,7 @@ impl Default for Options {
             dry_run: false,
             wait_for_database: false,
             wait_for_effect: true,
-            timeout: Duration::from_secs(20 * 60),
+            timeout: Duration::from_mins(20),
             request: Request::default(),
         }
     }
@@ -97,7 +97,7 @@ async fn drive<C: Cloud>(
     loop {
         info!(state = state.name(), "transition");
         let event = match &state {
-            State::Observe | State::Verify(..) => Event::Observed(session.observe(target).await?),
+            State::Observe | State::Verify(..) => Event::Observed(Box::new(session.observe(target).await?)),
             State::AwaitReady(pending) => {
                 session.await_ready(target, options, pending).await?;
                 Event::Ready

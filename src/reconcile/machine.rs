@@ -74,7 +74,7 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The connection was read.
-    Observed(Observation),
+    Observed(Box<Observation>),
     /// Nothing is pending any more, or a pause is over.
     Ready,
     /// The user agreed.
@@ -115,7 +115,7 @@ impl Machine {
     /// A requirement does not hold, or the result could not be verified.
     pub fn step(&mut self, state: State, event: Event) -> Result<State, RunError> {
         match (state, event) {
-            (State::Observe, Event::Observed(observation)) => self.propose(observation),
+            (State::Observe, Event::Observed(observation)) => self.propose(*observation),
             (State::AwaitReady(_), Event::Ready) => Ok(State::Observe),
             (State::Consent(proposal), Event::Consented) => {
                 self.consented = true;
@@ -135,7 +135,7 @@ impl Machine {
                 }
                 Ok(next_step(proposal, index + 1))
             }
-            (State::Verify(proposal, looks), Event::Observed(found)) => verify(proposal, looks, found),
+            (State::Verify(proposal, looks), Event::Observed(found)) => verify(proposal, looks, *found),
             (State::Recheck(proposal, looks), Event::Ready) => Ok(State::Verify(proposal, looks)),
             // The driver answers each state with its own event, or ends the run.
             (state, _) => Ok(state),

@@ -19,7 +19,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[serde(untagged)]
 pub enum OutputDocument {
     /// Of `setup`.
-    Setup(SetupDocument),
+    Setup(Box<SetupDocument>),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::observe::ObserveError;
 use crate::reconcile::{Applied, Failure, RunError};
 
 /// What is printed with `--output json` when a command fails.
@@ -63,8 +64,7 @@ impl Report {
     pub fn of_run(failure: &Failure) -> Self {
         let error = &failure.error;
         let call = match error {
-            RunError::Cloud { source, .. } => Some(source),
-            RunError::Observe(crate::observe::ObserveError::Cloud(source)) => Some(source),
+            RunError::Cloud { source, .. } | RunError::Observe(ObserveError::Cloud(source)) => Some(source),
             _ => None,
         };
         let mut details = Vec::new();

@@ -99,7 +99,7 @@ mod evaluator {
                 &["lambda-rds-"]
             },
         );
-        let proxies = named(observation, &["rdsproxy-lambda-"]);
+        let on_the_way = named(observation, &["rdsproxy-lambda-"]);
         let now = World {
             observation,
             function: on_function.clone(),
@@ -107,14 +107,14 @@ mod evaluator {
         };
         let all_fit = now.database_fits()
             && functions.iter().any(|group| now.function_fits(group))
-            && (!proxied || proxies.iter().any(|group| now.proxy_fits(group)));
+            && (!proxied || on_the_way.iter().any(|group| now.proxy_fits(group)));
         if all_fit {
             return ("no-op", 0);
         }
         let mut best: Option<usize> = None;
         for function in &functions {
             let choices: Vec<Option<&SecurityGroup>> = if proxied {
-                proxies.iter().map(|proxy| Some(*proxy)).collect()
+                on_the_way.iter().map(|proxy| Some(*proxy)).collect()
             } else {
                 vec![None]
             };
@@ -226,8 +226,11 @@ pub fn check(observation: &Observation) {
     }
 }
 
+/// A group and whether it is associated, or no group.
+type Variant = Option<(SecurityGroup, bool)>;
+
 /// A group that is absent, or has one of these rules, and is associated or not.
-fn variants(id: &str, name: &str, rules: &[(Vec<Rule>, Vec<Rule>)]) -> Vec<Option<(SecurityGroup, bool)>> {
+fn variants(id: &str, name: &str, rules: &[(Vec<Rule>, Vec<Rule>)]) -> Vec<Variant> {
     let mut variants = vec![None];
     for (ingress, egress) in rules {
         for associated in [true, false] {
@@ -247,11 +250,7 @@ fn put(observation: &mut Observation, side: Side, variant: Option<&(SecurityGrou
 }
 
 /// Calls `visit` with each combination of one variant a slot.
-fn each_world(
-    base: &Observation,
-    slots: &[(Side, Vec<Option<(SecurityGroup, bool)>>)],
-    visit: &mut dyn FnMut(&Observation),
-) {
+fn each_world(base: &Observation, slots: &[(Side, Vec<Variant>)], visit: &mut dyn FnMut(&Observation)) {
     let Some(((side, variants), rest)) = slots.split_first() else {
         return visit(base);
     };
