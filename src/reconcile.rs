@@ -11,6 +11,6 @@ mod machine;
 mod session;
 
 pub use driver::{Front, Options, run};
-pub use error::{Failure, RunError};
+pub use error::{Applied, Failure, RunError};
 pub use machine::{Event, Machine, Outcome, Proposal, RunResult, State};
-pub use session::{Applied, Progress};
+pub use session::Progress;

@@ -3,6 +3,7 @@
 mod arguments;
 mod front;
 
+use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +13,7 @@ use super::global::{Global, Output};
 use super::{Ending, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::Cloud;
-use crate::interrupt::{Interrupt, Trigger};
+use crate::interrupt::Interrupt;
 use crate::model::DatabaseKind;
 use crate::observe::Target;
 use crate::plan::Request;
@@ -209,16 +210,16 @@ fn listen() -> Interrupt {
     let (trigger, interrupt) = Interrupt::new();
     tokio::spawn(async move {
         signalled().await;
-        warn_of_interrupt(&trigger);
+        // In plain words, whatever is logged: the user has just pressed a key and waits.
+        let _ = writeln!(
+            std::io::stderr(),
+            "interrupted: the current call is finished first; interrupt again to end at once"
+        );
+        trigger.raise();
         signalled().await;
         std::process::exit(130);
     });
     interrupt
-}
-
-fn warn_of_interrupt(trigger: &Trigger) {
-    tracing::warn!("interrupted: the current call is finished first; interrupt again to end at once");
-    trigger.raise();
 }
 
 #[cfg(unix)]

@@ -45,7 +45,7 @@ impl Bindings {
 }
 
 /// What became of a step.
-pub(super) struct Applied {
+pub(super) struct Ended {
     pub(super) status: StepStatus,
     /// What it changed, by its id.
     pub(super) resource: String,
@@ -60,12 +60,7 @@ pub(super) enum Settle {
 
 impl<C: Cloud> Session<'_, C> {
     /// Carries out one step of the plan.
-    pub(super) async fn apply(
-        &self,
-        step: &Step,
-        bindings: &mut Bindings,
-        settle: Settle,
-    ) -> Result<Applied, RunError> {
+    pub(super) async fn apply(&self, step: &Step, bindings: &mut Bindings, settle: Settle) -> Result<Ended, RunError> {
         match &step.effect {
             Effect::CreateSecurityGroup {
                 side,
@@ -83,21 +78,21 @@ impl<C: Cloud> Session<'_, C> {
                 };
                 let (id, status) = self.create(step, &new).await?;
                 bindings.bind(*side, id.clone());
-                Ok(Applied {
+                Ok(Ended {
                     status,
                     resource: id.to_string(),
                 })
             }
             Effect::RevokeDefaultEgress { group } => {
                 let id = bindings.resolve(group);
-                Ok(Applied {
+                Ok(Ended {
                     status: self.revoke_default_egress(step, &id).await?,
                     resource: id.to_string(),
                 })
             }
             Effect::Authorize { group, peer, .. } => {
                 let (id, peer) = (bindings.resolve(group), bindings.resolve(peer));
-                Ok(Applied {
+                Ok(Ended {
                     status: self.authorize(step, &id, peer).await?,
                     resource: id.to_string(),
                 })
@@ -246,7 +241,7 @@ impl<C: Cloud> Session<'_, C> {
         list: &L,
         group: &GroupId,
         settle: Settle,
-    ) -> Result<Applied, RunError> {
+    ) -> Result<Ended, RunError> {
         let mut written = 0;
         let mut pauses = self.pauses();
         let mut visible = self.consistency_pauses();
@@ -269,7 +264,7 @@ impl<C: Cloud> Session<'_, C> {
                 });
             }
             if has_group && (now.settled || settle == Settle::Leave) {
-                return Ok(Applied {
+                return Ok(Ended {
                     status: if written > 0 {
                         StepStatus::Done
                     } else {

@@ -1,8 +1,8 @@
 //! How a run can fail.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::session::Applied;
 use crate::cloud::CloudError;
 use crate::observe::ObserveError;
 use crate::plan::Flaw;
@@ -17,6 +17,18 @@ pub struct Failure {
     pub error: RunError,
     /// What was written, in order.
     pub applied: Vec<Applied>,
+}
+
+/// A write that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Applied {
+    /// The IAM name of the API action.
+    pub action: String,
+    /// What it changed: an id or an ARN.
+    pub resource: String,
+    /// What it did, for people.
+    pub summary: String,
 }
 
 /// Why a run failed.

@@ -3,26 +3,13 @@
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::error::RunError;
+use super::error::{Applied, RunError};
 use crate::cloud::{Answer, Cloud, CloudError};
 use crate::interrupt::Interrupt;
 use crate::plan::Step;
 use crate::wait::Pauses;
-
-/// A write that was carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Applied {
-    /// The IAM name of the API action.
-    pub action: String,
-    /// What it changed: an id or an ARN.
-    pub resource: String,
-    /// What it did, for people.
-    pub summary: String,
-}
 
 /// What a run tells while it goes on.
 #[derive(Clone, Copy, Debug)]
