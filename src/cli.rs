@@ -4,6 +4,7 @@ mod completions;
 mod global;
 mod schema;
 mod setup;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

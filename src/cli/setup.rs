@@ -3,13 +3,13 @@
 mod arguments;
 mod front;
 
-use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime;
 
 use super::global::{Global, Output};
+use super::signals::listen;
 use super::{Ending, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::Cloud;
@@ -203,41 +203,4 @@ fn file_report(error: &AccountFileError) -> Report {
         }
     };
     Report::new("account-file", error, Some(hint.to_owned()))
-}
-
-/// Raises the interrupt on Ctrl-C and SIGTERM. A second one ends the program at once.
-fn listen() -> Interrupt {
-    let (trigger, interrupt) = Interrupt::new();
-    tokio::spawn(async move {
-        signalled().await;
-        // In plain words, whatever is logged: the user has just pressed a key and waits.
-        let _ = writeln!(
-            std::io::stderr(),
-            "interrupted: the current call is finished first; interrupt again to end at once"
-        );
-        trigger.raise();
-        signalled().await;
-        std::process::exit(130);
-    });
-    interrupt
-}
-
-#[cfg(unix)]
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn signalled() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
