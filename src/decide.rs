@@ -19,6 +19,7 @@ use std::fmt;
 
 use crate::classify::{Candidate, Classified, Context, Misfit, classify};
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
+use crate::tags;
 
 /// What `setup` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +121,34 @@ impl<'a> Assessment<'a> {
     #[must_use]
     pub fn side(&self, side: Side) -> Option<&SideVerdict<'a>> {
         self.sides.iter().find(|verdict| verdict.side == side)
+    }
+}
+
+impl<'a> Assessment<'a> {
+    /// The associated groups of a side whose place a new set takes: only groups of this very connection, by
+    /// their tag, or because they and groups of the other sides name each other. Groups of other connections
+    /// can stand beside them on the same resource.
+    #[must_use]
+    pub fn superseded(&self, side: Side) -> Vec<&GroupVerdict<'a>> {
+        let connection = self.observation.connection_id();
+        let opposite: Vec<&SecurityGroup> = self
+            .sides
+            .iter()
+            .filter(|other| other.side != side)
+            .flat_map(|other| &other.groups)
+            .filter(|found| found.associated)
+            .map(|found| found.group)
+            .collect();
+        let is_of_this = |found: &&GroupVerdict<'a>| {
+            let group = found.group;
+            let tagged = group.tags.get(tags::CONNECTION) == Some(&connection);
+            let tied = |other: &&SecurityGroup| group.names(&other.id) || other.names(&group.id);
+            found.associated && (tagged || opposite.iter().any(tied))
+        };
+        let groups = self.side(side).into_iter().flat_map(|side| &side.groups);
+        let mut old: Vec<_> = groups.filter(is_of_this).collect();
+        old.sort_by_key(|found| (&found.group.name, &found.group.id));
+        old
     }
 }
 

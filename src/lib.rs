@@ -20,4 +20,5 @@ pub mod plan;
 pub mod reconcile;
 pub mod report;
 pub mod requirements;
+pub mod tags;
 pub mod wait;

@@ -180,18 +180,17 @@ async fn second_round(
 }
 
 async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<(Found, Option<VpcId>)> {
+    // RDS keeps identifiers in lower case and finds them in any, but its filters mind the case.
+    let id = target.database.to_ascii_lowercase();
     match target.kind {
         DatabaseKind::Cluster => {
-            let (cluster, members) = tokio::join!(
-                cloud.describe_db_cluster(&target.database),
-                cloud.describe_cluster_members(&target.database)
-            );
+            let (cluster, members) = tokio::join!(cloud.describe_db_cluster(&id), cloud.describe_cluster_members(&id));
             let (cluster, members) = (cluster?, members?);
             let vpc = members.iter().find_map(|member| member.vpc.clone());
             Ok((from_cluster(cluster, members, vpc.is_some()), vpc))
         }
         DatabaseKind::Instance => {
-            let instance = cloud.describe_db_instance(&target.database).await?;
+            let instance = cloud.describe_db_instance(&id).await?;
             let vpc = instance.vpc.clone();
             Ok((from_instance(instance), vpc))
         }

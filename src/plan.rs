@@ -13,7 +13,7 @@ mod step;
 pub use build::{Request, plan};
 pub use explain::reasons;
 pub use lint::{Flaw, lint};
-pub use step::{Effect, GroupRef, Step, StepStatus, tags};
+pub use step::{Effect, GroupRef, Step, StepStatus};
 
 use crate::model::{GroupId, Side};
 

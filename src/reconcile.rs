@@ -10,7 +10,7 @@ mod error;
 mod machine;
 mod session;
 
-pub use driver::{Front, Options, run};
+pub use driver::{Front, run};
 pub use error::{Applied, Failure, RunError};
-pub use machine::{Event, Machine, Outcome, Proposal, RunResult, State};
+pub use machine::{Event, Machine, Options, Outcome, Proposal, RunResult, State};
 pub use session::Progress;

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::decide::{Assessment, Decision, Verdict};
+use crate::decide::{Assessment, Decision};
 use crate::model::{
     Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Side, VpcId,
 };
-use crate::plan::{Plan, tags};
+use crate::plan::Plan;
+use crate::tags;
 
 /// The most security groups that a function, a database or a proxy may have.
 pub const MAX_GROUPS: usize = 5;
@@ -132,6 +133,16 @@ pub enum Unmet {
         database: String,
         /// Each resource that is not available, with its status.
         states: Vec<String>,
+        /// Whether that ends by itself.
+        ends: bool,
+    },
+    /// The function's last update failed, so that what it shows may not be in effect.
+    #[error("the last update of function {function} failed{}, and the groups that it shows may not be in effect", .reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    LastUpdateFailed {
+        /// The function.
+        function: String,
+        /// Why, where AWS says so.
+        reason: Option<String>,
     },
     /// The proxy is not `available`.
     #[error("proxy {proxy} is {status}, not available")]
@@ -182,6 +193,7 @@ impl Unmet {
             Self::ProxyOtherFamily { .. } => "proxy-other-engine-family",
             Self::ProxyOtherVpc { .. } => "proxy-different-vpc",
             Self::DatabaseNotAvailable { .. } => "database-not-available",
+            Self::LastUpdateFailed { .. } => "function-update-failed",
             Self::ProxyNotAvailable { .. } => "proxy-not-available",
             Self::FunctionNotActive { .. } => "function-not-active",
             Self::TooManyGroups { .. } => "too-many-groups",
@@ -210,12 +222,22 @@ impl Unmet {
             Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } => {
                 "name a proxy that is made for this database, or let one be created with --proxy new".to_owned()
             }
-            Self::DatabaseNotAvailable { .. } => "run again once it is available, or with --wait to wait for it".to_owned(),
+            Self::DatabaseNotAvailable { ends: true, .. } => {
+                "run again once it is available, or with --wait to wait for it".to_owned()
+            }
+            Self::DatabaseNotAvailable { ends: false, .. } => {
+                "start or mend it, then run again: this does not end by waiting".to_owned()
+            }
+            Self::LastUpdateFailed { function, .. } => {
+                format!("mend what AWS names, update function {function} once more, then run again")
+            }
             Self::ProxyNotAvailable { .. } => "run again once it is available".to_owned(),
             Self::FunctionNotActive { .. } => "mend the function, then run again".to_owned(),
-            Self::TooManyGroups { could_go: Some(group), .. } => {
-                format!("take {group} off, which this connection no longer needs, then run again")
-            }
+            Self::TooManyGroups {
+                could_go: Some(group), ..
+            } => format!(
+                "{group} belongs to this connection and would be superseded: if nothing else needs it, take it off, then run again"
+            ),
             Self::TooManyGroups { could_go: None, .. } => {
                 "take off a group that is not needed, or merge two of them, then run again".to_owned()
             }
@@ -371,20 +393,21 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
         ..
     } = observation;
     let mut pending = Vec::new();
-    let states = not_available(database);
-    let wait_for_database = wait_for_database || is_taking_our_group(observation);
-    match (states.is_empty(), wait_for_database) {
-        (true, _) => {}
-        (false, true) => pending.push(Pending::DatabaseAvailable {
-            database: database.to_string(),
-            states,
-        }),
-        (false, false) => {
-            return Err(Unmet::DatabaseNotAvailable {
-                database: database.to_string(),
-                states,
-            });
+    let unavailable = not_available(database);
+    if !unavailable.is_empty() || database.port.is_none() {
+        let mut states: Vec<String> = unavailable
+            .iter()
+            .map(|(what, status)| format!("{what} is {status}"))
+            .collect();
+        if database.port.is_none() {
+            states.push(format!("{database} has no port yet"));
         }
+        let ends = unavailable.iter().all(|(_, status)| ends_by_itself(status));
+        let database = database.to_string();
+        if !ends || !(wait_for_database || is_taking_our_group(observation)) {
+            return Err(Unmet::DatabaseNotAvailable { database, states, ends });
+        }
+        pending.push(Pending::DatabaseAvailable { database, states });
     }
     if let Some(proxy) = proxy.as_ref().filter(|proxy| proxy.status != "available") {
         return Err(Unmet::ProxyNotAvailable {
@@ -400,28 +423,85 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
     Ok(pending)
 }
 
-/// Whether the database is `modifying` since an earlier run, or one for another function, has given it a
-/// group of ours: that ends by itself, and a run that died there is to be finished by the next.
+/// Whether the database is `modifying` because it was given a group of ours: that ends by itself, and a
+/// run that died there is to be finished by the next, as is one for another function right after it.
 fn is_taking_our_group(observation: &Observation) -> bool {
     let Database {
-        status, memberships, ..
+        status,
+        memberships,
+        members,
+        ..
     } = &observation.database;
-    status == "modifying"
+    let connection = observation.connection_id();
+    let only_modifying = std::iter::once(status)
+        .chain(members.iter().map(|member| &member.status))
+        .all(|status| status == "available" || status == "modifying");
+    only_modifying
         && memberships.iter().any(|membership| {
-            let group = observation.group(&membership.group);
-            membership.status == "adding"
-                && group.is_some_and(|group| group.tags.get(tags::MANAGED).is_some_and(|managed| managed == "true"))
+            let tag = |key| {
+                observation
+                    .group(&membership.group)
+                    .and_then(|group| group.tags.get(key))
+            };
+            tag(tags::CONNECTION) == Some(&connection)
+                || (membership.status == "adding" && tag(tags::MANAGED).is_some())
         })
 }
 
-fn not_available(database: &Database) -> Vec<String> {
-    let own = (database.status != "available").then(|| format!("{database} is {}", database.status));
+/// Whether a status of a database ends by itself (user guide, "Viewing DB instance status").
+fn ends_by_itself(status: &str) -> bool {
+    let stays = [
+        "stopped",
+        "failed",
+        "deleting",
+        "deleted",
+        "storage-full",
+        "insufficient-capacity",
+    ];
+    let stays_so = ["incompatible-", "inaccessible-", "restore-error"];
+    !stays.contains(&status) && !stays_so.iter().any(|start| status.starts_with(start)) && !status.ends_with("-failed")
+}
+
+/// What of the database is not available, in words, with its status.
+fn not_available(database: &Database) -> Vec<(String, &str)> {
+    let own = (database.status != "available").then(|| (database.to_string(), database.status.as_str()));
     let members = database
         .members
         .iter()
         .filter(|member| database.kind == DatabaseKind::Cluster && member.status != "available")
-        .map(|member| format!("its instance {} is {}", member.id, member.status));
+        .map(|member| (format!("its instance {}", member.id), member.status.as_str()));
     own.into_iter().chain(members).collect()
+}
+
+/// Checks that the database has a port: without one there is nothing to plan.
+///
+/// # Errors
+///
+/// [`Unmet::DatabaseNotAvailable`].
+pub fn check_port(database: &Database) -> Result<(), Unmet> {
+    match database.port {
+        Some(_) => Ok(()),
+        None => Err(Unmet::DatabaseNotAvailable {
+            database: database.to_string(),
+            states: vec![format!("{database} is {} and has no port yet", database.status)],
+            ends: true,
+        }),
+    }
+}
+
+/// Checks that the function shows what is in effect: after a failed update it may not.
+///
+/// # Errors
+///
+/// [`Unmet::LastUpdateFailed`].
+pub fn check_last_update(function: &Function) -> Result<(), Unmet> {
+    match function.last_update {
+        Some(LastUpdateStatus::Failed) => Err(Unmet::LastUpdateFailed {
+            function: function.name.clone(),
+            reason: function.last_update_reason.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn function_is_busy(function: &Function) -> Result<bool, Unmet> {
@@ -460,13 +540,9 @@ pub fn check_quotas(assessment: &Assessment<'_>, plan: &Plan) -> Result<(), Unme
 }
 
 fn could_go(assessment: &Assessment<'_>, side: Side) -> Option<String> {
-    assessment
-        .side(side)?
-        .groups
-        .iter()
-        .filter(|group| group.associated && group.verdict == Verdict::Unfit)
-        .map(|group| format!("{} ({})", group.group.name, group.group.id))
-        .min()
+    let old = assessment.superseded(side);
+    old.first()
+        .map(|found| format!("{} ({})", found.group.name, found.group.id))
 }
 
 /// What the user should know and nobody has to mend.
@@ -475,17 +551,11 @@ pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
     let observation = assessment.observation;
     let mut notes = Vec::new();
     notes.extend(cross_zone(observation));
-    if let Some(LastUpdateStatus::Failed) = observation.function.last_update {
-        let reason = observation
-            .function
-            .last_update_reason
-            .as_deref()
-            .unwrap_or("no reason given");
-        notes.push(format!(
-            "The last update of function {} failed: {reason}.",
-            observation.function.name
-        ));
-    }
+    notes.extend(
+        check_last_update(&observation.function)
+            .err()
+            .map(|unmet| sentence(&unmet)),
+    );
     if observation.function.state == FunctionState::Inactive {
         notes.push(format!(
             "Function {} is Inactive: its first invocation fails while its network interface comes back.",
@@ -500,6 +570,13 @@ pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
         );
     }
     notes
+}
+
+/// An error as a sentence of its own.
+fn sentence(unmet: &Unmet) -> String {
+    let text = unmet.to_string();
+    let (first, rest) = text.split_at(1);
+    format!("{}{rest}.", first.to_uppercase())
 }
 
 fn cross_zone(observation: &Observation) -> Option<String> {

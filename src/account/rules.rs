@@ -7,7 +7,7 @@ use super::document::{
     VpcSecurityGroupMembership,
 };
 use crate::cloud::{Fault, NewSecurityGroup};
-use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule};
+use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Peer, Rule};
 
 /// An account with what its document does not tell: how often a passing state was read.
 #[derive(Clone, Debug)]
@@ -192,15 +192,13 @@ impl State {
             ));
         }
         let id = self.free_group_id();
-        let everywhere = |cidr: &str| Rule {
-            protocol: crate::model::Protocol::All,
-            ports: None,
-            peer: crate::model::Peer::Cidr(cidr.to_owned()),
-            description: None,
-        };
-        let mut defaults = vec![IpPermission::from_rule(&everywhere("0.0.0.0/0"))];
+        let mut defaults = vec![IpPermission::from_rule(&Rule::default_egress())];
         if ipv6 {
-            defaults.push(IpPermission::from_rule(&everywhere("::/0")));
+            let everywhere = Peer::Cidr("::/0".to_owned());
+            defaults.push(IpPermission::from_rule(&Rule {
+                peer: everywhere,
+                ..Rule::default_egress()
+            }));
         }
         let tag = |(key, value): (&String, &String)| Tag {
             key: key.clone(),

@@ -80,7 +80,8 @@ impl Setup {
                     let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
                     self.connect(&account, &target, global, interrupt).await
                 }
-                None => self.connect_on_aws(&target, global, interrupt).await,
+                // The SDK's futures are large, and are kept off the stack.
+                None => Box::pin(self.connect_on_aws(&target, global, interrupt)).await,
             }
         });
         // A prompt that was interrupted still holds a thread.
@@ -98,7 +99,7 @@ impl Setup {
         let aws = crate::aws::Aws::connect(&configuration)
             .await
             .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
-        self.connect(&aws, target, global, interrupt).await
+        Box::pin(self.connect(&aws, target, global, interrupt)).await
     }
 
     #[cfg(not(feature = "aws"))]

@@ -116,6 +116,15 @@ impl CloudError {
         matches!(self.fault, Fault::Busy(_) | Fault::PreconditionFailed(_))
     }
 
+    /// Whether AWS may answer if it is asked again later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::TimedOut | Fault::Throttled(_) | Fault::Unavailable(_)
+        )
+    }
+
     /// Whether the write may have been carried out although it failed.
     #[must_use]
     pub fn may_have_applied(&self) -> bool {

@@ -151,6 +151,17 @@ impl Rule {
         }
     }
 
+    /// The outbound rule that EC2 gives to every new group: all traffic to everywhere.
+    #[must_use]
+    pub fn default_egress() -> Self {
+        Self {
+            protocol: Protocol::All,
+            ports: None,
+            peer: Peer::Cidr("0.0.0.0/0".to_owned()),
+            description: None,
+        }
+    }
+
     /// Whether both let the same traffic through. As for EC2, the description does not count.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
@@ -201,5 +212,14 @@ impl SecurityGroup {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
         }
+    }
+
+    /// Whether a rule of it, either way, names this group.
+    #[must_use]
+    pub fn names(&self, id: &GroupId) -> bool {
+        self.ingress
+            .iter()
+            .chain(&self.egress)
+            .any(|rule| rule.peer.group() == Some(id))
     }
 }

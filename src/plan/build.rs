@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::half_made::{self, HalfMade, Wanted, wanted_rules};
-use super::{Effect, GroupRef, Plan, Step, StepStatus, tags};
+use super::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::decide::{Assessment, Decision};
 use crate::model::{DatabaseKind, Direction, GroupId, Observation, Side};
 use crate::naming::{Convention, smallest_free_number};
+use crate::tags;
 
 /// What the user asked for, beyond the names of the resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,7 +178,7 @@ impl Builder<'_> {
             ),
             Side::Function => (
                 Effect::AssociateFunction {
-                    name: observation.function.name.clone(),
+                    function: observation.function.arn.clone(),
                     group,
                 },
                 observation.function.arn.clone(),
@@ -244,7 +245,7 @@ impl HalfMade<'_> {
 
 /// Cut to the 255 characters that EC2 allows in a description.
 fn fitting(mut description: String) -> String {
-    description.truncate(255);
+    description.truncate(description.floor_char_boundary(255));
     description
 }
 

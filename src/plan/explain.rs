@@ -1,8 +1,8 @@
 //! The reasons for a decision, one sentence each, with ids.
 
-use super::{Plan, StepStatus};
+use super::{Plan, StepStatus, half_made};
 use crate::decide::{Assessment, Decision, SideVerdict, Verdict};
-use crate::model::{Observation, Side, TargetHealthState};
+use crate::model::{Observation, SecurityGroup, Side, TargetHealthState};
 
 /// Why the decision is what it is, what the new set supersedes, and what the proxy's health means.
 #[must_use]
@@ -31,6 +31,7 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
             ));
             reasons.extend(completed(plan));
             reasons.extend(superseded(assessment, plan));
+            reasons.extend(left_over(observation, plan));
         }
     }
     reasons.extend(health(observation));
@@ -95,20 +96,35 @@ fn completed(plan: &Plan) -> Option<String> {
 }
 
 fn superseded(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for side in assessment.sides.iter().filter(|side| plan.adds_to(side.side)) {
-        let mut old: Vec<_> = side.groups.iter().filter(|found| found.associated).collect();
-        old.sort_by_key(|found| (&found.group.name, &found.group.id));
-        sentences.extend(old.into_iter().map(|found| {
+    let sides = assessment.sides.iter().filter(|side| plan.adds_to(side.side));
+    sides
+        .flat_map(|side| {
+            assessment
+                .superseded(side.side)
+                .into_iter()
+                .map(move |found| (side.side, found))
+        })
+        .map(|(side, found)| {
             format!(
                 "{} ({}) stays on {}; the new set takes its place for this connection.",
                 found.group.name,
                 found.group.id,
-                assessment.observation.describe(side.side)
+                assessment.observation.describe(side)
             )
-        }));
-    }
-    sentences
+        })
+        .collect()
+}
+
+fn left_over(observation: &Observation, plan: &Plan) -> Vec<String> {
+    let mut groups = half_made::left_over(observation, plan);
+    groups.sort_by_key(|group| (&group.name, &group.id));
+    let sentence = |group: &SecurityGroup| {
+        format!(
+            "{} ({}) was begun for this connection by an earlier run and cannot be used any more: it may be deleted.",
+            group.name, group.id
+        )
+    };
+    groups.into_iter().map(sentence).collect()
 }
 
 /// What the proxy says of the database, and what to do about it.

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tags;
+use super::Plan;
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
+use crate::tags;
 
 /// What exists of a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +74,23 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
             && set.rules_belong(wanted)
             && (set.is_complete(wanted) || !set.is_in_use(observation))
     })
+}
+
+/// The groups that were begun for this connection, are on nothing of it, and are no part of this plan.
+pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'a SecurityGroup> {
+    let connection = observation.connection_id();
+    let sides = observation.sides();
+    observation
+        .groups
+        .iter()
+        .filter(|group| sides.iter().any(|side| is_ours(group, *side, &connection)))
+        .filter(|group| {
+            !sides
+                .iter()
+                .any(|side| observation.groups_on(*side).contains(&group.id))
+        })
+        .filter(|group| !sides.iter().any(|side| plan.existing(*side) == Some(&group.id)))
+        .collect()
 }
 
 fn is_ours(group: &SecurityGroup, side: Side, connection: &str) -> bool {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Effect, GroupRef, Plan, StepStatus};
 use crate::model::{GroupId, Observation};
 use crate::naming::Convention;
+use crate::tags;
 
 /// Something that a plan must not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,5 +113,5 @@ fn is_tagged(observation: &Observation, group: &GroupId) -> bool {
     let connection = observation.connection_id();
     observation
         .group(group)
-        .is_some_and(|group| group.tags.get(super::tags::CONNECTION) == Some(&connection))
+        .is_some_and(|group| group.tags.get(tags::CONNECTION) == Some(&connection))
 }

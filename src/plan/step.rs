@@ -2,33 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side, VpcId};
-
-/// The tags by which the program knows its own groups again (spec/decision.md, "Writing").
-pub mod tags {
-    use crate::model::Side;
-
-    /// `true` on all that the program creates.
-    pub const MANAGED: &str = "autoconnect:managed";
-    /// The connection that the resource was made for.
-    pub const CONNECTION: &str = "autoconnect:connection";
-    /// The side that it was made for.
-    pub const ROLE: &str = "autoconnect:role";
-    /// The tags that tell our own groups apart.
-    pub const OWN: [&str; 3] = [MANAGED, CONNECTION, ROLE];
-    /// What the keys of all our tags begin with; not for the user's own.
-    pub const PREFIX: &str = "autoconnect:";
-
-    /// The value of [`ROLE`] for a side.
-    #[must_use]
-    pub fn role(side: Side) -> &'static str {
-        match side {
-            Side::Database => "database",
-            Side::Function => "function",
-            Side::Proxy => "proxy",
-        }
-    }
-}
+use crate::model::{DatabaseKind, Direction, GroupId, Side, VpcId};
 
 /// A group that a step speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +67,8 @@ pub enum Effect {
     },
     /// Adds a group to the function's list.
     AssociateFunction {
-        /// The function.
-        name: String,
+        /// The function's ARN: a name alone could be that of another account's.
+        function: String,
         /// The group.
         group: GroupRef,
     },
@@ -182,18 +156,6 @@ impl Effect {
             | Self::AssociateDatabase { group, .. }
             | Self::AssociateProxy { group, .. }
             | Self::AssociateFunction { group, .. } => vec![group],
-        }
-    }
-
-    /// The rule that an authorizing step adds, once its peer is known.
-    #[must_use]
-    pub fn rule(&self, peer_id: GroupId) -> Option<Rule> {
-        match self {
-            Self::Authorize { port, description, .. } => Some(Rule {
-                description: Some(description.clone()),
-                ..Rule::tcp(*port, peer_id)
-            }),
-            _ => None,
         }
     }
 }

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use super::error::RunError;
 use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, NewSecurityGroup, Operation};
-use crate::model::{DatabaseKind, FunctionVpc, GroupId, GroupList, LastUpdateStatus, Rule, Side};
+use crate::model::{DatabaseKind, Direction, FunctionVpc, GroupId, GroupList, LastUpdateStatus, Rule, Side};
 use crate::observe::read_memberships;
-use crate::plan::{Effect, GroupRef, Step, StepStatus, tags};
+use crate::plan::{Effect, GroupRef, Step, StepStatus};
 use crate::requirements::{MAX_GROUPS, Unmet};
+use crate::tags;
 use crate::wait::Pauses;
 
 /// How long EC2 may take to find a group that it has just created.
@@ -76,24 +77,36 @@ impl<C: Cloud> Session<'_, C> {
                     description: description.clone(),
                     tags: tags.clone(),
                 };
-                let (id, status) = self.create(step, &new).await?;
+                let id = self.create(step, &new).await?;
                 bindings.bind(*side, id.clone());
                 Ok(Ended {
-                    status,
+                    status: StepStatus::Done,
                     resource: id.to_string(),
                 })
             }
             Effect::RevokeDefaultEgress { group } => {
                 let id = bindings.resolve(group);
+                let is_new = matches!(group, GroupRef::New(_));
                 Ok(Ended {
-                    status: self.revoke_default_egress(step, &id).await?,
+                    status: self.revoke_default_egress(step, &id, is_new).await?,
                     resource: id.to_string(),
                 })
             }
-            Effect::Authorize { group, peer, .. } => {
-                let (id, peer) = (bindings.resolve(group), bindings.resolve(peer));
+            Effect::Authorize {
+                direction,
+                group,
+                port,
+                peer,
+                description,
+            } => {
+                let id = bindings.resolve(group);
+                let rule = Rule {
+                    description: Some(description.clone()),
+                    ..Rule::tcp(*port, bindings.resolve(peer))
+                };
+                self.authorize(step, &id, *direction, &rule).await?;
                 Ok(Ended {
-                    status: self.authorize(step, &id, peer).await?,
+                    status: StepStatus::Done,
                     resource: id.to_string(),
                 })
             }
@@ -102,9 +115,10 @@ impl<C: Cloud> Session<'_, C> {
                 let list = DatabaseList { kind: *kind, id };
                 self.associate(step, &list, &group, settle).await
             }
-            Effect::AssociateFunction { name, group } => {
+            Effect::AssociateFunction { function, group } => {
                 let group = bindings.resolve(group);
-                self.associate(step, &FunctionList { name }, &group, settle).await
+                let list = FunctionList { function };
+                self.associate(step, &list, &group, settle).await
             }
             Effect::AssociateProxy { name, .. } => Err(RunError::NotTaken {
                 resource: format!("proxy {name}"),
@@ -113,29 +127,31 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    async fn create(&self, step: &Step, new: &NewSecurityGroup) -> Result<(GroupId, StepStatus), RunError> {
+    async fn create(&self, step: &Step, new: &NewSecurityGroup) -> Result<GroupId, RunError> {
         let created = self
             .write(step, &new.name, self.cloud.create_security_group(new))
             .await?;
-        let (id, status) = match created {
+        let id = match created {
             // Taken, or perhaps created by a call whose answer was lost: it is ours if its tags say so.
             Err(error) if error.is_duplicate() || error.may_have_applied() => {
                 let id = self.own_group(step, new, error).await?;
-                (id, StepStatus::Already)
+                self.note_applied(step, id.as_str());
+                id
             }
             Err(error) => return Err(failed(step, error)),
             Ok(id) => {
                 self.name_last_applied(id.as_str());
-                (id, StepStatus::Done)
+                id
             }
         };
         self.find_group(step, &id).await?;
-        Ok((id, status))
+        Ok(id)
     }
 
     /// The group that stands in the way of a creation, if it is the very group that was to be created.
     async fn own_group(&self, step: &Step, new: &NewSecurityGroup, error: CloudError) -> Result<GroupId, RunError> {
         let mut pauses = self.consistency_pauses();
+        let mut looks = 0;
         loop {
             let groups = self
                 .read(&step.summary, self.cloud.describe_connection_groups(&new.vpc))
@@ -149,7 +165,8 @@ impl<C: Cloud> Session<'_, C> {
                     return Ok(group.id);
                 }
                 Some(_) => return Err(RunError::NameTaken { name: new.name.clone() }),
-                None if error.is_duplicate() => {
+                None if error.is_duplicate() || looks < STALE_READS => {
+                    looks += 1;
                     self.pause(&mut pauses, &format!("group {} to be found", new.name), "not found")
                         .await?;
                 }
@@ -173,14 +190,19 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    async fn revoke_default_egress(&self, step: &Step, id: &GroupId) -> Result<StepStatus, RunError> {
+    async fn revoke_default_egress(&self, step: &Step, id: &GroupId, is_new: bool) -> Result<StepStatus, RunError> {
         let mut pauses = self.consistency_pauses();
-        let mut status = StepStatus::Already;
+        let mut is_new = is_new;
         loop {
             let mut defaults = self.find_group(step, id).await?;
             defaults.retain(Rule::is_default_egress);
             if defaults.is_empty() {
-                return Ok(status);
+                if !is_new {
+                    return Ok(StepStatus::Already);
+                }
+                // EC2 has given the new group its rule, whether this read shows it yet or not.
+                is_new = false;
+                defaults.push(Rule::default_egress());
             }
             let revoked = self
                 .write(
@@ -196,39 +218,34 @@ impl<C: Cloud> Session<'_, C> {
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
-                Ok(()) => {
-                    status = StepStatus::Done;
-                    return Ok(status);
-                }
+                Ok(()) => return Ok(StepStatus::Done),
             }
         }
     }
 
-    async fn authorize(&self, step: &Step, id: &GroupId, peer: GroupId) -> Result<StepStatus, RunError> {
-        let Effect::Authorize { direction, .. } = step.effect else {
-            return Ok(StepStatus::Skipped);
-        };
-        let Some(rule) = step.effect.rule(peer) else {
-            return Ok(StepStatus::Skipped);
-        };
+    async fn authorize(&self, step: &Step, id: &GroupId, direction: Direction, rule: &Rule) -> Result<(), RunError> {
         let mut pauses = self.consistency_pauses();
         loop {
-            let call = self.cloud.authorize_security_group(id, direction, &rule);
+            let call = self.cloud.authorize_security_group(id, direction, rule);
             match self.write(step, id.as_str(), call).await? {
-                Err(error) if error.is_duplicate() => return Ok(StepStatus::Already),
+                // It was not there when the plan was made: a call of ours whose answer was lost, or another run.
+                Err(error) if error.is_duplicate() => {
+                    self.note_applied(step, id.as_str());
+                    return Ok(());
+                }
                 Err(error) if error.is_not_found() => {
                     self.pause(&mut pauses, "the new groups to be found", "not found")
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
-                Ok(()) => return Ok(StepStatus::Done),
+                Ok(()) => return Ok(()),
             }
         }
     }
 
     fn consistency_pauses(&self) -> Pauses {
         Pauses::until(
-            self.deadline.min(Instant::now() + CONSISTENCY_WINDOW),
+            self.deadline().min(Instant::now() + CONSISTENCY_WINDOW),
             self.cloud.pace(),
         )
     }
@@ -243,27 +260,38 @@ impl<C: Cloud> Session<'_, C> {
         settle: Settle,
     ) -> Result<Ended, RunError> {
         let mut written = 0;
+        let mut unanswered = false;
         let mut pauses = self.pauses();
         let mut visible = self.consistency_pauses();
         let waiting_for = step.effect.waits_for().unwrap_or("the change to take effect");
         let mut not_seen = 0;
         loop {
-            let now = self
-                .read(&step.summary, list.read(self.cloud))
-                .await?
-                .map_err(|error| failed(step, error))?;
+            let now = match self.read(&step.summary, list.read(self.cloud)).await? {
+                // What was written takes effect whether AWS answers now or not.
+                Err(error) if written > 0 && error.is_transient() => {
+                    self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
+                    continue;
+                }
+                now => now.map_err(|error| failed(step, error))?,
+            };
             let has_group = now.groups.contains(group);
+            if has_group && unanswered {
+                unanswered = false;
+                self.note_applied(step, &step.resource);
+            }
             // A failure from before our write may still be read right after it.
-            if let Some(reason) = now
-                .failure
-                .filter(|_| written > 0 && (has_group || not_seen >= STALE_READS))
+            if let Some(reason) = &now.failure
+                && written > 0
+                && (has_group || not_seen >= STALE_READS)
             {
                 return Err(RunError::NotTaken {
                     resource: list.describe(),
-                    reason,
+                    reason: reason.clone(),
                 });
             }
-            if has_group && (now.settled || settle == Settle::Leave) {
+            // After a failed update the list may show what is not in effect: it is written once more.
+            let shows = has_group && now.failure.is_none();
+            if shows && (now.settled || settle == Settle::Leave) {
                 return Ok(Ended {
                     status: if written > 0 {
                         StepStatus::Done
@@ -274,7 +302,7 @@ impl<C: Cloud> Session<'_, C> {
                 });
             }
             not_seen += 1;
-            if has_group || (written > 0 && not_seen <= STALE_READS) {
+            if shows || (written > 0 && not_seen <= STALE_READS) {
                 self.pause(&mut pauses, waiting_for, &now.state).await?;
                 continue;
             }
@@ -284,7 +312,7 @@ impl<C: Cloud> Session<'_, C> {
                     reason: format!("{group} was taken off again {written} times by somebody else"),
                 });
             }
-            if now.groups.len() >= MAX_GROUPS {
+            if !has_group && now.groups.len() >= MAX_GROUPS {
                 return Err(RunError::Unmet(Unmet::TooManyGroups {
                     resource: list.describe(),
                     count: now.groups.len(),
@@ -304,13 +332,15 @@ impl<C: Cloud> Session<'_, C> {
                     self.pause(&mut visible, "the new group to be found", &error.fault.to_string())
                         .await?;
                 }
-                Err(error) if error.may_have_applied() => {
-                    self.pause(&mut pauses, waiting_for, "no answer to the change").await?;
+                Err(error) if error.may_have_applied() && written < REWRITES => {
+                    unanswered = true;
                     written += 1;
                     not_seen = 0;
+                    self.pause(&mut pauses, waiting_for, "no answer to the change").await?;
                 }
                 Err(error) => return Err(failed(step, error)),
                 Ok(()) => {
+                    unanswered = false;
                     written += 1;
                     not_seen = 0;
                 }
@@ -387,16 +417,16 @@ impl List for DatabaseList<'_> {
 }
 
 struct FunctionList<'a> {
-    name: &'a str,
+    function: &'a str,
 }
 
 impl List for FunctionList<'_> {
     fn describe(&self) -> String {
-        format!("function {}", self.name)
+        format!("function {}", self.function.rsplit(':').next().unwrap_or(self.function))
     }
 
     async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
-        let function = cloud.get_function_configuration(self.name).await?;
+        let function = cloud.get_function_configuration(self.function).await?;
         let reason = || {
             function
                 .last_update_reason
@@ -433,7 +463,7 @@ impl List for FunctionList<'_> {
         };
         let vpc = FunctionVpc { groups, ..vpc.clone() };
         cloud
-            .update_function_configuration(self.name, &vpc, revision.as_deref())
+            .update_function_configuration(self.function, &vpc, revision.as_deref())
             .await
     }
 }

@@ -8,41 +8,17 @@ use tracing::{Instrument, info, info_span, trace};
 
 use super::apply::{Bindings, Settle};
 use super::error::{Failure, RunError};
-use super::machine::{Event, Machine, Outcome, Proposal, State};
+use super::machine::{Event, Machine, Options, Outcome, Proposal, State};
 use super::session::{Progress, Session, interrupted};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Observation;
-use crate::observe::{Target, observe};
-use crate::plan::Request;
+use crate::observe::{ObserveError, Target, observe};
 use crate::requirements::{Pending, check_states};
+use crate::wait::Pauses;
 
-/// What `setup` was asked to do, beyond the names.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Only plan.
-    pub dry_run: bool,
-    /// Wait until the database is available, instead of refusing.
-    pub wait_for_database: bool,
-    /// Wait until each change has taken effect.
-    pub wait_for_effect: bool,
-    /// For how long the whole run may wait.
-    pub timeout: Duration,
-    /// Further tags for all that is created.
-    pub request: Request,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            dry_run: false,
-            wait_for_database: false,
-            wait_for_effect: true,
-            timeout: Duration::from_mins(20),
-            request: Request::default(),
-        }
-    }
-}
+/// For how long what was read holds while the user thinks.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// Whoever stands before the program: asked for consent, and told of the progress.
 pub trait Front: Sync {
@@ -70,7 +46,7 @@ pub async fn run(
     interrupt: Interrupt,
 ) -> Result<Outcome, Failure> {
     let show = |progress: Progress<'_>| front.progress(progress);
-    let session = Session::new(cloud, interrupt, Instant::now() + options.timeout, &show);
+    let session = Session::new(cloud, interrupt, options.timeout, &show);
     let span = info_span!("setup", database = %target.database, function = %target.function, dry_run = options.dry_run);
     let driven = drive(&session, target, options, front).instrument(span).await;
     driven.map_err(|error| Failure {
@@ -85,7 +61,7 @@ async fn drive<C: Cloud>(
     options: &Options,
     front: &impl Front,
 ) -> Result<Outcome, RunError> {
-    let mut machine = Machine::new(options.request.clone(), options.dry_run, options.wait_for_database);
+    let mut machine = Machine::new(options);
     let mut state = State::Observe;
     let mut bindings = Bindings::default();
     let mut rechecks = session.pauses();
@@ -97,18 +73,25 @@ async fn drive<C: Cloud>(
     loop {
         info!(state = state.name(), "transition");
         let event = match &state {
-            State::Observe | State::Verify(..) => Event::Observed(Box::new(session.observe(target).await?)),
+            State::Observe => Event::Observed(Box::new(session.observe(target).await?)),
+            State::Verify(..) => Event::Observed(Box::new(session.observe_patiently(target, &mut rechecks).await?)),
             State::AwaitReady(pending) => {
                 session.await_ready(target, options, pending).await?;
                 Event::Ready
             }
             State::Consent(proposal) => {
+                let asked = Instant::now();
                 tokio::select! {
                     biased;
                     () = session.interrupt.raised() => return Err(interrupted("before anything was written")),
                     consent = front.consent(proposal) => consent?,
                 }
-                Event::Consented
+                // The user's time is not the run's.
+                session.restart_clock(options.timeout);
+                rechecks = session.pauses();
+                Event::Consented {
+                    look_again: asked.elapsed() > FRESH,
+                }
             }
             State::Apply(proposal, index) => {
                 let Some(step) = proposal.plan.steps.get(*index) else {
@@ -182,9 +165,21 @@ impl<C: Cloud> Session<'_, C> {
                 .collect::<Vec<_>>()
                 .join(" and ");
             self.pause(&mut pauses, &waiting_for, "not yet").await?;
-            let observation = self.observe(target).await?;
+            let observation = self.observe_patiently(target, &mut pauses).await?;
             pending = check_states(&observation, options.wait_for_database)?;
         }
         Ok(())
+    }
+
+    /// Observes; where AWS does not answer now, looks again until the deadline.
+    async fn observe_patiently(&self, target: &Target, pauses: &mut Pauses) -> Result<Observation, RunError> {
+        loop {
+            match self.observe(target).await {
+                Err(RunError::Observe(ObserveError::Cloud(error))) if error.is_transient() => {
+                    self.pause(pauses, "AWS to answer", &error.fault.to_string()).await?;
+                }
+                observation => return observation,
+            }
+        }
     }
 }

@@ -1,16 +1,46 @@
 //! The states and transitions of a run. No effect happens here.
 
+use std::mem;
+use std::time::Duration;
+
 use super::error::RunError;
 use crate::decide::{Assessment, Decision, decide};
 use crate::model::Observation;
 use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, reasons};
-use crate::requirements::{Pending, check_identity, check_quotas, check_states, notes};
+use crate::requirements::{Pending, check_identity, check_last_update, check_port, check_quotas, check_states, notes};
 
 /// How often the decision is made anew where a name was taken between plan and creation.
 const REPLANS: u32 = 3;
 
 /// How often a stale answer is allowed for when the result is verified.
 const VERIFICATIONS: u32 = 5;
+
+/// What `setup` was asked to do, beyond the names.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only plan.
+    pub dry_run: bool,
+    /// Wait until the database is available, instead of refusing.
+    pub wait_for_database: bool,
+    /// Wait until each change has taken effect.
+    pub wait_for_effect: bool,
+    /// For how long the whole run may wait.
+    pub timeout: Duration,
+    /// Further tags for all that is created.
+    pub request: Request,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            wait_for_database: false,
+            wait_for_effect: true,
+            timeout: Duration::from_mins(20),
+            request: Request::default(),
+        }
+    }
+}
 
 /// What is to be done, before the user is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +107,11 @@ pub enum Event {
     Observed(Box<Observation>),
     /// Nothing is pending any more, or a pause is over.
     Ready,
-    /// The user agreed.
-    Consented,
+    /// The user agreed: at once, or after so long that what was read may no longer hold.
+    Consented {
+        /// Whether to look again first.
+        look_again: bool,
+    },
     /// The step ended so, and changed this.
     Stepped(StepStatus, String),
     /// The name of a group was taken by somebody else before anything was associated.
@@ -91,19 +124,40 @@ pub struct Machine {
     request: Request,
     dry_run: bool,
     wait_for_database: bool,
-    consented: bool,
+    wait_for_effect: bool,
+    approved: Option<Approved>,
     replans: u32,
+}
+
+/// What the user agreed to.
+#[derive(Clone, Debug)]
+struct Approved {
+    proposal: Box<Proposal>,
+    /// Only to exactly this plan, not to the same decision with another number.
+    exactly: bool,
+}
+
+impl Approved {
+    fn covers(&self, proposal: &Proposal) -> bool {
+        let is_same_kind = mem::discriminant(&self.proposal.decision) == mem::discriminant(&proposal.decision);
+        if self.exactly {
+            self.proposal.plan == proposal.plan
+        } else {
+            is_same_kind
+        }
+    }
 }
 
 impl Machine {
     /// A run that has not begun.
     #[must_use]
-    pub fn new(request: Request, dry_run: bool, wait_for_database: bool) -> Self {
+    pub fn new(options: &Options) -> Self {
         Self {
-            request,
-            dry_run,
-            wait_for_database,
-            consented: false,
+            request: options.request.clone(),
+            dry_run: options.dry_run,
+            wait_for_database: options.wait_for_database,
+            wait_for_effect: options.wait_for_effect,
+            approved: None,
             replans: 0,
         }
     }
@@ -117,11 +171,19 @@ impl Machine {
         match (state, event) {
             (State::Observe, Event::Observed(observation)) => self.propose(*observation),
             (State::AwaitReady(_), Event::Ready) => Ok(State::Observe),
-            (State::Consent(proposal), Event::Consented) => {
-                self.consented = true;
-                Ok(next_step(proposal, 0))
+            (State::Consent(proposal), Event::Consented { look_again: true }) => {
+                self.approved = Some(Approved {
+                    proposal,
+                    exactly: true,
+                });
+                Ok(State::Observe)
             }
-            (State::Apply(_, _), Event::NameTaken(name)) => {
+            (State::Consent(proposal), Event::Consented { look_again: false }) => Ok(next_step(proposal, 0)),
+            (State::Apply(proposal, _), Event::NameTaken(name)) => {
+                self.approved = Some(Approved {
+                    proposal,
+                    exactly: false,
+                });
                 self.replans += 1;
                 if self.replans > REPLANS {
                     return Err(RunError::NameTaken { name });
@@ -151,18 +213,29 @@ impl Machine {
             return Err(RunError::Flawed(flaws));
         }
         let mut notes = notes(&assessment);
-        if assessment.decision != Decision::NoOp {
-            let pending = check_states(&observation, self.wait_for_database)?;
-            check_quotas(&assessment, &plan)?;
-            if !pending.is_empty() && !self.dry_run {
-                return Ok(State::AwaitReady(pending));
+        let pending = if assessment.decision == Decision::NoOp {
+            if !self.dry_run {
+                check_last_update(&observation.function)?;
             }
-            notes.extend(
-                pending
-                    .iter()
-                    .map(|pending| format!("An applied run waits for {pending}.")),
-            );
+            // What is connected stays so in whatever state; only what is still taking effect is waited for.
+            check_states(&observation, false).unwrap_or_default()
+        } else {
+            let pending = check_states(&observation, self.wait_for_database)?;
+            if self.dry_run {
+                check_port(&observation.database)?;
+            }
+            check_quotas(&assessment, &plan)?;
+            pending
+        };
+        let waits = assessment.decision != Decision::NoOp || self.wait_for_effect;
+        if !pending.is_empty() && !self.dry_run && waits {
+            return Ok(State::AwaitReady(pending));
         }
+        notes.extend(
+            pending
+                .iter()
+                .map(|pending| format!("An applied run waits for {pending}.")),
+        );
         let Assessment { decision, .. } = &assessment;
         let proposal = Box::new(Proposal {
             decision: decision.clone(),
@@ -183,11 +256,10 @@ impl Machine {
                 dry_run: self.dry_run,
             })));
         }
-        // Consent to one number of a set is consent to another.
-        if self.consented {
-            return Ok(next_step(proposal, 0));
+        match &self.approved {
+            Some(approved) if approved.covers(&proposal) => Ok(next_step(proposal, 0)),
+            _ => Ok(State::Consent(proposal)),
         }
-        Ok(State::Consent(proposal))
     }
 }
 

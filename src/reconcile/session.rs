@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -33,20 +34,30 @@ pub(super) type Show<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
 pub(super) struct Session<'a, C> {
     pub(super) cloud: &'a C,
     pub(super) interrupt: Interrupt,
-    pub(super) deadline: Instant,
+    deadline: Mutex<Instant>,
     pub(super) show: Show<'a>,
     applied: Mutex<Vec<Applied>>,
 }
 
 impl<'a, C: Cloud> Session<'a, C> {
-    pub(super) fn new(cloud: &'a C, interrupt: Interrupt, deadline: Instant, show: Show<'a>) -> Self {
+    pub(super) fn new(cloud: &'a C, interrupt: Interrupt, timeout: Duration, show: Show<'a>) -> Self {
         Self {
             cloud,
             interrupt,
-            deadline,
+            deadline: Mutex::new(Instant::now() + timeout),
             show,
             applied: Mutex::default(),
         }
+    }
+
+    /// Until when the run may wait.
+    pub(super) fn deadline(&self) -> Instant {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the run wait for this long from now.
+    pub(super) fn restart_clock(&self, timeout: Duration) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + timeout;
     }
 
     /// What was written so far.
@@ -79,16 +90,21 @@ impl<'a, C: Cloud> Session<'a, C> {
         }
         let answer = call.await;
         if answer.is_ok() {
-            self.applied
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Applied {
-                    action: step.effect.action().to_owned(),
-                    resource: resource.to_owned(),
-                    summary: step.summary.clone(),
-                });
+            self.note_applied(step, resource);
         }
         Ok(answer)
+    }
+
+    /// Notes that a step's write was carried out: it was answered, or it is found done.
+    pub(super) fn note_applied(&self, step: &Step, resource: &str) {
+        self.applied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Applied {
+                action: step.effect.action().to_owned(),
+                resource: resource.to_owned(),
+                summary: step.summary.clone(),
+            });
     }
 
     /// Notes the resource of the last write once it is known, as a new group's id is.
@@ -100,7 +116,7 @@ impl<'a, C: Cloud> Session<'a, C> {
 
     /// Pauses between two looks until the run's deadline.
     pub(super) fn pauses(&self) -> Pauses {
-        Pauses::until(self.deadline, self.cloud.pace())
+        Pauses::until(self.deadline(), self.cloud.pace())
     }
 
     /// Pauses once; an error at the deadline, or when the user ends the run.

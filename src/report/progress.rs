@@ -32,6 +32,10 @@ impl ProgressLine {
 
     /// Shows what is happening.
     pub fn show(&self, progress: Progress<'_>) {
+        // A line that was taken away, as for a question, comes back.
+        if self.bar.is_finished() {
+            self.bar.reset();
+        }
         match progress {
             Progress::Started(step) => {
                 self.bar.enable_steady_tick(Duration::from_millis(120));

@@ -196,15 +196,7 @@ async fn a_run_that_failed_half_way_is_completed() {
     world.function("checkout").await;
     let message =
         "You are not authorized to perform: ec2:AuthorizeSecurityGroupEgress on resource: sg-1 because of a policy";
-    world.peer.fault(
-        world.region,
-        "AuthorizeSecurityGroupEgress",
-        1,
-        403,
-        "UnauthorizedOperation",
-        message,
-        false,
-    );
+    world.fault("AuthorizeSecurityGroupEgress", 1, 403, "UnauthorizedOperation", message);
     let failed = world.setup("--cluster orders --function checkout --yes");
     assert_eq!((failed.status, failed.error_code().as_str()), (1, "access-denied"));
     let error = &failed.json()["error"];

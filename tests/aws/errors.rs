@@ -116,7 +116,8 @@ async fn an_environment_without_aws_is_explained() {
         "--output",
         "json",
     ];
-    let table: [(&str, &[(&str, &str)], &[&str]); 3] = [
+    type Variable = (&'static str, &'static str);
+    let table: [(&str, &[Variable], &[&str]); 3] = [
         ("no-region", &[], &["AWS_REGION"]),
         ("no-credentials", &[], &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
         ("unreachable", &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")], &[]),

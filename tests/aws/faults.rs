@@ -16,33 +16,9 @@ const SETUP: &str = "--cluster orders --function checkout --yes";
 #[tokio::test]
 async fn throttling_and_server_errors_are_retried() {
     let world = orders_and_checkout().await;
-    world.peer.fault(
-        world.region,
-        "DescribeSecurityGroups",
-        2,
-        503,
-        "RequestLimitExceeded",
-        "slow down",
-        false,
-    );
-    world.peer.fault(
-        world.region,
-        "DescribeDBClusters",
-        1,
-        400,
-        "Throttling",
-        "Rate exceeded",
-        false,
-    );
-    world.peer.fault(
-        world.region,
-        "GetFunctionConfiguration",
-        1,
-        500,
-        "ServiceException",
-        "oops",
-        false,
-    );
+    world.fault("DescribeSecurityGroups", 2, 503, "RequestLimitExceeded", "slow down");
+    world.fault("DescribeDBClusters", 1, 400, "Throttling", "Rate exceeded");
+    world.fault("GetFunctionConfiguration", 1, 500, "ServiceException", "oops");
     let document = world.setup_succeeds("--cluster orders --function checkout --dry-run");
     assert_eq!(document["decision"], "create-new");
     assert_eq!(document["api_calls"]["read"], 5 + 4, "retries count");
@@ -51,15 +27,7 @@ async fn throttling_and_server_errors_are_retried() {
 #[tokio::test]
 async fn throttled_out_is_told() {
     let world = orders_and_checkout().await;
-    world.peer.fault(
-        world.region,
-        "DescribeDBClusters",
-        9,
-        400,
-        "Throttling",
-        "Rate exceeded",
-        false,
-    );
+    world.fault("DescribeDBClusters", 9, 400, "Throttling", "Rate exceeded");
     let run = world.setup(SETUP);
     assert_eq!((run.status, run.error_code().as_str()), (1, "throttled"), "{run:?}");
 }
@@ -67,24 +35,20 @@ async fn throttled_out_is_told() {
 #[tokio::test]
 async fn expired_and_unknown_credentials_are_told() {
     let world = orders_and_checkout().await;
-    world.peer.fault(
-        world.region,
+    world.fault(
         "DescribeDBClusters",
         1,
         403,
         "ExpiredToken",
         "The security token is expired",
-        false,
     );
     assert_eq!(world.setup(SETUP).error_code(), "expired-credentials");
-    world.peer.fault(
-        world.region,
+    world.fault(
         "DescribeDBClusters",
         1,
         403,
         "InvalidClientTokenId",
         "The security token is invalid",
-        false,
     );
     assert_eq!(world.setup(SETUP).error_code(), "invalid-credentials");
 }
@@ -92,27 +56,9 @@ async fn expired_and_unknown_credentials_are_told() {
 #[tokio::test]
 async fn a_creation_whose_answer_was_lost_is_not_made_twice() {
     let world = orders_and_checkout().await;
-    world.peer.fault(
-        world.region,
-        "CreateSecurityGroup",
-        1,
-        500,
-        "InternalFailure",
-        "lost",
-        true,
-    );
-    world.peer.fault(
-        world.region,
-        "AuthorizeSecurityGroupIngress",
-        1,
-        500,
-        "InternalFailure",
-        "lost",
-        true,
-    );
-    world
-        .peer
-        .fault(world.region, "ModifyDBCluster", 1, 500, "InternalFailure", "lost", true);
+    world.lose_answer("CreateSecurityGroup");
+    world.lose_answer("AuthorizeSecurityGroupIngress");
+    world.lose_answer("ModifyDBCluster");
     let document = world.setup_succeeds(SETUP);
     assert_eq!(document["result"], "connected");
     assert_eq!(world.groups_named("*lambda*").await.len(), 2);
@@ -156,23 +102,13 @@ async fn a_writer_in_between_is_not_overwritten() {
 #[tokio::test]
 async fn a_change_that_is_under_way_is_waited_for() {
     let world = orders_and_checkout().await;
-    world.peer.fault(
-        world.region,
-        "ModifyDBCluster",
-        1,
-        400,
-        "InvalidDBClusterStateFault",
-        "modifying",
-        false,
-    );
-    world.peer.fault(
-        world.region,
+    world.fault("ModifyDBCluster", 1, 400, "InvalidDBClusterStateFault", "modifying");
+    world.fault(
         "UpdateFunctionConfiguration",
         1,
         409,
         "ResourceConflictException",
         "in progress",
-        false,
     );
     assert_eq!(world.setup_succeeds(SETUP)["result"], "connected");
 }
@@ -180,15 +116,7 @@ async fn a_change_that_is_under_way_is_waited_for() {
 #[tokio::test]
 async fn a_quota_is_told_with_what_was_written() {
     let world = orders_and_checkout().await;
-    world.peer.fault(
-        world.region,
-        "ModifyDBCluster",
-        1,
-        400,
-        "QuotaExceeded",
-        "too many groups",
-        false,
-    );
+    world.fault("ModifyDBCluster", 1, 400, "QuotaExceeded", "too many groups");
     let run = world.setup(SETUP);
     assert_eq!((run.status, run.error_code().as_str()), (1, "quota-reached"));
     assert_eq!(run.json()["error"]["applied"].as_array().unwrap().len(), 6);

@@ -43,6 +43,17 @@ pub struct Peer {
     _child: Child,
 }
 
+/// An error in place of an answer.
+pub struct Fault<'a> {
+    pub action: &'a str,
+    pub times: u32,
+    pub status: u16,
+    pub code: &'a str,
+    pub message: &'a str,
+    /// The call is carried out all the same, and its answer lost.
+    pub applied: bool,
+}
+
 pub fn peer() -> &'static Peer {
     static PEER: OnceLock<Peer> = OnceLock::new();
     PEER.get_or_init(start)
@@ -77,12 +88,12 @@ impl Peer {
             .collect()
     }
 
-    /// Answers the next calls of an operation with an error. With `applied` they are carried out all the same.
-    pub fn fault(&self, region: &str, action: &str, times: u32, status: u16, code: &str, message: &str, applied: bool) {
+    /// Answers the next calls of an operation with an error.
+    pub fn fault(&self, region: &str, fault: &Fault<'_>) {
         self.control(
             "fault",
-            &json!({ "region": region, "action": action, "times": times, "status": status, "code": code,
-                     "message": message, "applied": applied }),
+            &json!({ "region": region, "action": fault.action, "times": fault.times, "status": fault.status,
+                     "code": fault.code, "message": fault.message, "applied": fault.applied }),
         );
     }
 

@@ -9,7 +9,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime, VpcConfig};
 use serde_json::Value;
 
-use crate::peer::{Peer, peer, region};
+use crate::peer::{Fault, Peer, peer, region};
 
 /// What a Region's account holds for one test.
 pub struct World {
@@ -263,6 +263,32 @@ impl World {
         let run = self.setup(arguments);
         assert_eq!(run.status, 0, "{run:?}");
         run.json()
+    }
+
+    /// Answers the next calls of an operation with an error.
+    pub fn fault(&self, action: &str, times: u32, status: u16, code: &str, message: &str) {
+        let fault = Fault {
+            action,
+            times,
+            status,
+            code,
+            message,
+            applied: false,
+        };
+        self.peer.fault(self.region, &fault);
+    }
+
+    /// Carries the next call of an operation out, and loses its answer.
+    pub fn lose_answer(&self, action: &str) {
+        let fault = Fault {
+            action,
+            times: 1,
+            status: 500,
+            code: "InternalFailure",
+            message: "the answer is lost",
+            applied: true,
+        };
+        self.peer.fault(self.region, &fault);
     }
 
     /// The operations called since a mark.

@@ -279,7 +279,10 @@ fn a_reader_that_goes_away_is_no_error() {
 fn a_run_is_ended_by_a_signal() {
     for signal in ["-INT", "-TERM"] {
         let shell = Shell::new();
-        shell.edit(|account| account["DBClusters"][0]["Status"] = "stopped".into());
+        shell.edit(|account| {
+            account["DBClusters"][0]["Status"] = "upgrading".into();
+            account["SettlesAfterReads"] = 1_000_000.into();
+        });
         let arguments = format!("{REFUNDS} --yes --wait -vv --output json");
         let mut child = shell
             .command(&arguments)

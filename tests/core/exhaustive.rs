@@ -171,9 +171,13 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                 group.egress.retain(|rule| !rule.is_default_egress());
             }
             Effect::Authorize {
-                direction, group, peer, ..
+                direction,
+                group,
+                port,
+                peer,
+                ..
             } => {
-                let rule = step.effect.rule(id(peer)).unwrap();
+                let rule = Rule::tcp(*port, id(peer));
                 let group = after.groups.iter_mut().find(|found| found.id == id(group)).unwrap();
                 match direction {
                     Direction::Ingress => group.ingress.push(rule),

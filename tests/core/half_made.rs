@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
-use autoconnect::plan::{Request, StepStatus, lint, plan, tags};
+use autoconnect::plan::{Request, StepStatus, lint, plan};
+use autoconnect::tags;
 
 use crate::builder::*;
 

@@ -117,7 +117,7 @@ async fn each_requirement_is_refused_by_name() {
             instance("ledger", "invoices"),
             fill_ledger,
             "too-many-groups",
-            &["ledger", "rds-lambda-1 (sg-0d01)"],
+            &["ledger", "rds-lambda-2 (sg-0d02)"],
         ),
         (
             cluster("ordres", "refunds"),
@@ -210,5 +210,69 @@ async fn serverless_v2_and_other_zones_are_fine() {
     assert!(
         note.contains("eu-central-1a") && note.contains("eu-central-1b"),
         "{note}"
+    );
+}
+
+/// Waiting does not help with what does not end by itself.
+#[tokio::test]
+async fn a_stopped_database_is_not_waited_for() {
+    for status in ["stopped", "failed", "incompatible-network", "storage-full"] {
+        let account = account(|document| document.db_clusters[0].status = status.into());
+        let options = Options {
+            wait_for_database: true,
+            ..Options::default()
+        };
+        let failure = setup_with(&account, &cluster("orders", "refunds"), &options, &Script::default())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.error.code(), "database-not-available", "{status}");
+        assert!(failure.error.hint().unwrap().contains("does not end by waiting"));
+    }
+}
+
+#[tokio::test]
+async fn a_database_without_a_port_cannot_be_planned_for() {
+    let account = account(|document| {
+        document.db_instances[2].port = None;
+        document.db_instances[2].status = "creating".into();
+    });
+    let options = Options {
+        dry_run: true,
+        wait_for_database: true,
+        ..Options::default()
+    };
+    let target = instance("inventory", "stock-sync");
+    let failure = setup_with(&account, &target, &options, &Script::default())
+        .await
+        .unwrap_err();
+    assert_eq!(failure.error.code(), "database-not-available");
+    assert!(failure.error.to_string().contains("no port yet"), "{failure}");
+}
+
+/// Groups of other connections are nobody's to give away.
+#[tokio::test]
+async fn only_groups_of_this_connection_are_superseded_or_could_go() {
+    // checkout is connected with orders by lambda-rds-1, which has nothing to do with inventory.
+    let account = account(|_| ());
+    let target = instance("inventory", "checkout");
+    let outcome = setup_with(&account, &target, &dry_run(), &Script::default())
+        .await
+        .unwrap();
+    let reasons = outcome.proposal.reasons.join(" ");
+    assert!(!reasons.contains("takes its place"), "{reasons}");
+
+    let (_, message, hint) = refused(&target, |document| {
+        let more = more_groups(document, 3);
+        document.functions[0]
+            .vpc_config
+            .as_mut()
+            .unwrap()
+            .security_group_ids
+            .extend(more);
+    })
+    .await;
+    assert!(
+        message.contains("sg-0f01") && !hint.contains("sg-0f01"),
+        "{message} / {hint}"
     );
 }

@@ -1,5 +1,6 @@
 //! Runs to their end: the decisions, what stays, what is waited for, and how a run is ended.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use autoconnect::account::OfflineAccount;
@@ -7,7 +8,7 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::observe;
 use autoconnect::plan::StepStatus;
-use autoconnect::reconcile::{Options, RunError, RunResult, run};
+use autoconnect::reconcile::{Front, Options, Progress, Proposal, RunError, RunResult, run};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -183,7 +184,10 @@ async fn with_wait_a_database_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_at_the_timeout() {
-    let account = account(|document| document.db_clusters[0].status = "failed".into());
+    let account = account(|document| {
+        document.db_clusters[0].status = "upgrading".into();
+        document.settles_after_reads = 1000;
+    });
     let options = Options {
         wait_for_database: true,
         timeout: Duration::from_secs(90),
@@ -334,4 +338,94 @@ async fn a_name_that_is_taken_meanwhile_leads_to_the_next_number() {
     let outcome = setup(&cloud, &instance("inventory", "stock-sync")).await.unwrap();
     assert_eq!(outcome.result, RunResult::Connected);
     assert_eq!(outcome.proposal.plan.number, Some(4));
+}
+
+/// A run that ends before its last change has taken effect is followed by one that waits for it.
+#[tokio::test]
+async fn a_change_that_is_still_taking_effect_is_waited_for() {
+    let account = account(|document| document.settles_after_reads = 12);
+    let options = Options {
+        wait_for_effect: false,
+        ..Options::default()
+    };
+    let target = instance("inventory", "stock-sync");
+    setup_with(&account, &target, &options, &Script::default())
+        .await
+        .unwrap();
+    let front = Script::default();
+    let again = setup_with(&account, &target, &Options::default(), &front)
+        .await
+        .unwrap();
+    assert_eq!(again.result, RunResult::Unchanged);
+    assert!(!front.waits.lock().unwrap().is_empty(), "it has waited");
+    let document = account.document();
+    assert!(
+        document
+            .db_instances
+            .iter()
+            .all(|instance| instance.status == "available")
+    );
+    assert_eq!(document.functions[3].last_update_status, "Successful");
+}
+
+#[tokio::test]
+async fn a_failed_update_is_no_connection() {
+    let account = account(|document| {
+        document.functions[0].last_update_status = "Failed".into();
+        document.functions[0].last_update_status_reason = Some("no free address in subnet-0a1a".into());
+    });
+    let failure = setup(&account, &cluster("orders", "checkout")).await.unwrap_err();
+    assert_eq!(failure.error.code(), "function-update-failed");
+    assert!(failure.error.to_string().contains("no free address"), "{failure}");
+    let planned = setup_with(&account, &cluster("orders", "checkout"), &dry_run(), &Script::default())
+        .await
+        .unwrap();
+    assert!(
+        planned
+            .proposal
+            .notes
+            .iter()
+            .any(|note| note.contains("no free address"))
+    );
+
+    // Where an update is needed anyway, it is made.
+    account.edit(|document| document.functions[1].last_update_status = "Failed".into());
+    let outcome = setup(&account, &cluster("orders", "refunds")).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+}
+
+/// The time at the prompt is the user's, and what was read before is read again.
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_costs_no_time_and_is_checked() {
+    struct Slowly<'a>(&'a OfflineAccount, Mutex<u32>);
+    impl Front for Slowly<'_> {
+        async fn consent(&self, _: &Proposal) -> Result<(), RunError> {
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            *self.1.lock().unwrap() += 1;
+            // Meanwhile somebody takes the number.
+            self.0.edit(|document| {
+                let mut theirs = document.security_groups[3].clone();
+                theirs.group_id = "sg-theirs".into();
+                theirs.group_name = "rds-lambda-3".into();
+                if document
+                    .security_groups
+                    .iter()
+                    .all(|group| group.group_id != theirs.group_id)
+                {
+                    document.security_groups.push(theirs);
+                }
+            });
+            Ok(())
+        }
+        fn progress(&self, _: Progress<'_>) {}
+    }
+    let account = account(|_| ());
+    let front = Slowly(&account, Mutex::default());
+    let target = instance("inventory", "stock-sync");
+    let outcome = run(&account, &target, &Options::default(), &front, Interrupt::never())
+        .await
+        .unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.proposal.plan.number, Some(4));
+    assert_eq!(*front.1.lock().unwrap(), 2, "another plan is asked about again");
 }

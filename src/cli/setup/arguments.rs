@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::plan::tags;
+use crate::tags;
 
 /// A function's name, partial ARN or ARN, without a qualifier; or one to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,13 +103,16 @@ impl FromStr for Tag {
     }
 }
 
+/// No change of AWS takes longer.
+const LONGEST: Duration = Duration::from_hours(7 * 24);
+
 /// `--timeout`: `20m`, `90s`, `1h 30m`.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     text.parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "expected a time such as 20m, 90s or 1h30m".to_owned())
+        .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
+        .ok_or_else(|| "expected a time such as 20m, 90s or 1h30m, and at most 7 days".to_owned())
 }
 
 #[cfg(test)]
@@ -166,7 +169,7 @@ mod tests {
     fn timeouts_are_times() {
         assert_eq!(parse_timeout("20m"), Ok(Duration::from_mins(20)));
         assert_eq!(parse_timeout("1h30m"), Ok(Duration::from_mins(90)));
-        for text in ["", "20", "-5m", "0s", "soon"] {
+        for text in ["", "20", "-5m", "0s", "soon", "8d", "9223372036854775807s"] {
             assert!(parse_timeout(text).is_err(), "{text}");
         }
     }

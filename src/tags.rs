@@ -1,0 +1,24 @@
+//! The tags by which the program knows its own groups again (spec/decision.md, "Writing").
+
+use crate::model::Side;
+
+/// `true` on all that the program creates.
+pub const MANAGED: &str = "autoconnect:managed";
+/// The connection that the resource was made for.
+pub const CONNECTION: &str = "autoconnect:connection";
+/// The side that it was made for.
+pub const ROLE: &str = "autoconnect:role";
+/// The tags that tell our own groups apart.
+pub const OWN: [&str; 3] = [MANAGED, CONNECTION, ROLE];
+/// What the keys of all our tags begin with; not for the user's own.
+pub const PREFIX: &str = "autoconnect:";
+
+/// The value of [`ROLE`] for a side.
+#[must_use]
+pub fn role(side: Side) -> &'static str {
+    match side {
+        Side::Database => "database",
+        Side::Function => "function",
+        Side::Proxy => "proxy",
+    }
+}
