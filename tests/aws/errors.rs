@@ -103,6 +103,8 @@ async fn function_and_database_in_different_vpcs_are_both_named() {
     assert!(run.json()["error"]["hint"].as_str().unwrap().contains("diagnose"));
 }
 
+type Variable = (&'static str, &'static str);
+
 #[tokio::test]
 async fn an_environment_without_aws_is_explained() {
     let world = World::new().await;
@@ -116,7 +118,6 @@ async fn an_environment_without_aws_is_explained() {
         "--output",
         "json",
     ];
-    type Variable = (&'static str, &'static str);
     let table: [(&str, &[Variable], &[&str]); 3] = [
         ("no-region", &[], &["AWS_REGION"]),
         ("no-credentials", &[], &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
