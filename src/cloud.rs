@@ -1,4 +1,4 @@
-//! The one trait through which the program reads and writes an account: AWS itself ([`crate::aws`]) or
+//! The one trait through which the program reads and writes an account: AWS itself (`aws`) or
 //! an account kept in memory or in a file ([`crate::account`]).
 //!
 //! Each method is one operation of the API. Retrying after a throttled or lost request is the
