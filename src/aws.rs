@@ -13,11 +13,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use crate::cloud::{Answer, ApiCalls, Cloud, DbCluster, DbInstance, Fault, NewSecurityGroup, Pace, ResourceKind};
+use crate::cloud::{
+    Answer, ApiCalls, Cloud, DbCluster, DbInstance, Fault, NewSecurityGroup, Operation, Pace, ResourceKind,
+};
 use crate::model::{
     Direction, Function, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 use meter::Meter;
+use tracing::{Instrument, debug_span};
 
 /// How long one attempt of a call may take. `ModifyDBCluster` can take some seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -114,69 +117,119 @@ impl Aws {
     }
 }
 
+/// A call in a span of its own; what each attempt took is logged within.
+async fn called<T>(operation: Operation, call: impl Future<Output = Answer<T>>) -> Answer<T> {
+    // The SDK's futures are large, and are kept off the stack.
+    Box::pin(call).instrument(debug_span!("call", %operation)).await
+}
+
 impl Cloud for Aws {
     async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
-        rds::describe_db_cluster(&self.rds, id).await
+        called(Operation::DescribeDbClusters, rds::describe_db_cluster(&self.rds, id)).await
     }
 
     async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
-        rds::describe_db_instance(&self.rds, id).await
+        called(Operation::DescribeDbInstances, rds::describe_db_instance(&self.rds, id)).await
     }
 
     async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
-        rds::describe_cluster_members(&self.rds, cluster).await
+        called(
+            Operation::DescribeDbInstances,
+            rds::describe_cluster_members(&self.rds, cluster),
+        )
+        .await
     }
 
     async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
-        rds::describe_db_subnet_group(&self.rds, name).await
+        called(
+            Operation::DescribeDbSubnetGroups,
+            rds::describe_db_subnet_group(&self.rds, name),
+        )
+        .await
     }
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
-        functions::get_function_configuration(&self.lambda, name).await
+        called(
+            Operation::GetFunctionConfiguration,
+            functions::get_function_configuration(&self.lambda, name),
+        )
+        .await
     }
 
     async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
-        ec2::describe_subnets(&self.ec2, ids).await
+        called(Operation::DescribeSubnets, ec2::describe_subnets(&self.ec2, ids)).await
     }
 
     async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
-        ec2::describe_connection_groups(&self.ec2, vpc).await
+        called(
+            Operation::DescribeSecurityGroups,
+            ec2::describe_connection_groups(&self.ec2, vpc),
+        )
+        .await
     }
 
     async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
-        ec2::describe_security_group(&self.ec2, id).await
+        called(
+            Operation::DescribeSecurityGroups,
+            ec2::describe_security_group(&self.ec2, id),
+        )
+        .await
     }
 
     async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
         match kind {
-            ResourceKind::Cluster => rds::cluster_names(&self.rds).await,
-            ResourceKind::Instance => rds::instance_names(&self.rds).await,
-            ResourceKind::Function => functions::names(&self.lambda).await,
+            ResourceKind::Cluster => called(Operation::DescribeDbClusters, rds::cluster_names(&self.rds)).await,
+            ResourceKind::Instance => called(Operation::DescribeDbInstances, rds::instance_names(&self.rds)).await,
+            ResourceKind::Function => called(Operation::ListFunctions, functions::names(&self.lambda)).await,
         }
     }
 
     async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
-        ec2::create_security_group(&self.ec2, new).await
+        called(
+            Operation::CreateSecurityGroup,
+            ec2::create_security_group(&self.ec2, new),
+        )
+        .await
     }
 
     async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-        ec2::revoke_security_group_egress(&self.ec2, group, rules).await
+        called(
+            Operation::RevokeSecurityGroupEgress,
+            ec2::revoke_security_group_egress(&self.ec2, group, rules),
+        )
+        .await
     }
 
     async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
-        ec2::authorize_security_group(&self.ec2, group, direction, rule).await
+        called(
+            Operation::authorizes(direction),
+            ec2::authorize_security_group(&self.ec2, group, direction, rule),
+        )
+        .await
     }
 
     async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        rds::modify_db_cluster(&self.rds, id, groups).await
+        called(
+            Operation::ModifyDbCluster,
+            rds::modify_db_cluster(&self.rds, id, groups),
+        )
+        .await
     }
 
     async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        rds::modify_db_instance(&self.rds, id, groups).await
+        called(
+            Operation::ModifyDbInstance,
+            rds::modify_db_instance(&self.rds, id, groups),
+        )
+        .await
     }
 
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
-        functions::update_function_configuration(&self.lambda, name, vpc, revision).await
+        called(
+            Operation::UpdateFunctionConfiguration,
+            functions::update_function_configuration(&self.lambda, name, vpc, revision),
+        )
+        .await
     }
 
     fn calls(&self) -> ApiCalls {

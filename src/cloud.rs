@@ -51,6 +51,15 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The operation that adds a rule in this direction.
+    #[must_use]
+    pub fn authorizes(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::AuthorizeSecurityGroupIngress,
+            Direction::Egress => Self::AuthorizeSecurityGroupEgress,
+        }
+    }
+
     /// The name of its IAM action, e.g. `rds:DescribeDBClusters`.
     #[must_use]
     pub fn iam_action(self) -> &'static str {

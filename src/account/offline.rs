@@ -453,11 +453,9 @@ impl Cloud for OfflineAccount {
     }
 
     async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
-        let operation = match direction {
-            Direction::Ingress => Operation::AuthorizeSecurityGroupIngress,
-            Direction::Egress => Operation::AuthorizeSecurityGroupEgress,
-        };
-        self.write(operation, |state| state.authorize(group, direction, rule))
+        self.write(Operation::authorizes(direction), |state| {
+            state.authorize(group, direction, rule)
+        })
     }
 
     async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {

@@ -221,9 +221,9 @@ pub(super) async fn authorize_security_group(
     direction: Direction,
     rule: &Rule,
 ) -> Answer<()> {
+    let operation = Operation::authorizes(direction);
     match direction {
         Direction::Ingress => {
-            let operation = Operation::AuthorizeSecurityGroupIngress;
             client
                 .authorize_security_group_ingress()
                 .group_id(group.as_str())
@@ -233,7 +233,6 @@ pub(super) async fn authorize_security_group(
                 .map_err(|error| fault::error(operation, &error))?;
         }
         Direction::Egress => {
-            let operation = Operation::AuthorizeSecurityGroupEgress;
             client
                 .authorize_security_group_egress()
                 .group_id(group.as_str())

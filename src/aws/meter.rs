@@ -98,7 +98,7 @@ impl Intercept for Interceptor {
             duration_ms = cfg.load::<Began>().map(|began| began.0.elapsed().as_secs_f64() * 1e3),
             status = response.map(|response| response.status().as_u16()),
             request_id,
-            "call"
+            "attempt"
         );
         Ok(())
     }

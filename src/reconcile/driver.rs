@@ -14,6 +14,7 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Observation;
 use crate::observe::{ObserveError, Target, observe};
+use crate::plan::Step;
 use crate::requirements::{Pending, check_states};
 use crate::wait::Pauses;
 
@@ -62,68 +63,104 @@ async fn drive<C: Cloud>(
     front: &impl Front,
 ) -> Result<Outcome, RunError> {
     let mut machine = Machine::new(options);
-    let mut state = State::Observe;
-    let mut bindings = Bindings::default();
-    let mut rechecks = session.pauses();
-    let settle = if options.wait_for_effect {
-        Settle::Wait
-    } else {
-        Settle::Leave
+    let mut driver = Driver {
+        session,
+        target,
+        options,
+        front,
+        bindings: Bindings::default(),
+        rechecks: session.pauses(),
     };
+    let mut state = State::Observe;
     loop {
-        info!(state = state.name(), "transition");
-        let event = match &state {
-            State::Observe => Event::Observed(Box::new(session.observe(target).await?)),
-            State::Verify(..) => Event::Observed(Box::new(session.observe_patiently(target, &mut rechecks).await?)),
-            State::AwaitReady(pending) => {
-                session.await_ready(target, options, pending).await?;
-                Event::Ready
-            }
-            State::Consent(proposal) => {
-                let asked = Instant::now();
-                tokio::select! {
-                    biased;
-                    () = session.interrupt.raised() => return Err(interrupted("before anything was written")),
-                    consent = front.consent(proposal) => consent?,
-                }
-                // The user's time is not the run's.
-                session.restart_clock(options.timeout);
-                rechecks = session.pauses();
-                Event::Consented {
-                    look_again: asked.elapsed() > FRESH,
-                }
-            }
-            State::Apply(proposal, index) => {
-                let Some(step) = proposal.plan.steps.get(*index) else {
-                    return Err(RunError::Flawed(Vec::new()));
-                };
-                for &side in proposal.observation.sides() {
-                    if let Some(id) = proposal.plan.existing(side) {
-                        bindings.bind(side, id.clone());
-                    }
-                }
-                front.progress(Progress::Started(step));
-                match session.apply(step, &mut bindings, settle).await {
-                    Err(RunError::NameTaken { name }) => Event::NameTaken(name),
-                    Err(error) => return Err(error),
-                    Ok(applied) => {
-                        let mut ended = step.clone();
-                        ended.status = applied.status;
-                        ended.resource.clone_from(&applied.resource);
-                        front.progress(Progress::Ended(&ended));
-                        Event::Stepped(applied.status, applied.resource)
-                    }
-                }
-            }
-            State::Recheck(..) => {
-                session
-                    .pause(&mut rechecks, "AWS to show what was written", "not shown yet")
-                    .await?;
-                Event::Ready
-            }
-            State::Done(outcome) => return Ok(Outcome::clone(outcome)),
-        };
+        let transition = info_span!("transition", state = state.name());
+        transition.in_scope(|| info!("transition"));
+        if let State::Done(outcome) = state {
+            return Ok(*outcome);
+        }
+        let event = driver.carry_out(&state).instrument(transition).await?;
         state = machine.step(state, event)?;
+    }
+}
+
+/// What the effects of a run share.
+struct Driver<'a, C, F> {
+    session: &'a Session<'a, C>,
+    target: &'a Target,
+    options: &'a Options,
+    front: &'a F,
+    bindings: Bindings,
+    rechecks: Pauses,
+}
+
+impl<C: Cloud, F: Front> Driver<'_, C, F> {
+    /// Does what the state asks for, and tells what came of it.
+    async fn carry_out(&mut self, state: &State) -> Result<Event, RunError> {
+        let (session, target) = (self.session, self.target);
+        match state {
+            State::Observe => Ok(Event::Observed(Box::new(session.observe(target).await?))),
+            State::Verify(..) => {
+                let found = session.observe_patiently(target, &mut self.rechecks).await?;
+                Ok(Event::Observed(Box::new(found)))
+            }
+            State::AwaitReady(pending) => {
+                session.await_ready(target, self.options, pending).await?;
+                Ok(Event::Ready)
+            }
+            State::Consent(proposal) => self.ask(proposal).await,
+            State::Apply(proposal, index) => match proposal.plan.steps.get(*index) {
+                Some(step) => self.apply(proposal, step).await,
+                None => Err(RunError::Flawed(Vec::new())),
+            },
+            State::Recheck(..) => {
+                let waiting_for = "AWS to show what was written";
+                session.pause(&mut self.rechecks, waiting_for, "not shown yet").await?;
+                Ok(Event::Ready)
+            }
+            State::Done(_) => Ok(Event::Ready),
+        }
+    }
+
+    async fn ask(&mut self, proposal: &Proposal) -> Result<Event, RunError> {
+        let asked = Instant::now();
+        tokio::select! {
+            biased;
+            () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
+            consent = self.front.consent(proposal) => consent?,
+        }
+        // The user's time is not the run's.
+        self.session.restart_clock(self.options.timeout);
+        self.rechecks = self.session.pauses();
+        Ok(Event::Consented {
+            look_again: asked.elapsed() > FRESH,
+        })
+    }
+
+    async fn apply(&mut self, proposal: &Proposal, step: &Step) -> Result<Event, RunError> {
+        for &side in proposal.observation.sides() {
+            if let Some(id) = proposal.plan.existing(side) {
+                self.bindings.bind(side, id.clone());
+            }
+        }
+        let settle = if self.options.wait_for_effect {
+            Settle::Wait
+        } else {
+            Settle::Leave
+        };
+        self.front.progress(Progress::Started(step));
+        match self.session.apply(step, &mut self.bindings, settle).await {
+            Err(RunError::NameTaken { name }) => Ok(Event::NameTaken(name)),
+            Err(error) => Err(error),
+            Ok(applied) => {
+                let ended = Step {
+                    status: applied.status,
+                    resource: applied.resource,
+                    ..step.clone()
+                };
+                self.front.progress(Progress::Ended(&ended));
+                Ok(Event::Stepped(ended.status, ended.resource))
+            }
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use crate::plan::{Step, StepStatus};
 use crate::reconcile::{Outcome, Proposal};
 
 const BOLD: Style = Style::new().bold();
+/// How many groups of other connections are shown before the rest is only counted.
+const FAR_GROUPS: usize = 3;
+
 const DIM: Style = Style::new().dimmed();
 
 fn coloured(colour: AnsiColor) -> Style {
@@ -120,8 +123,17 @@ impl Text {
             self.line("    the proxy reaches it: its target health is AVAILABLE");
         }
         let groups = in_order(side);
-        let matters = |found: &&&GroupVerdict<'_>| found.associated || found.verdict != Verdict::Unfit;
-        for found in groups.iter().filter(matters) {
+        let patterns = Convention::accepted(side.side, observation.proxy.is_some());
+        let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
+        let patterns = patterns.join(" or ");
+        if !groups.iter().any(|found| found.associated) {
+            self.line(format!("    {DIM}no security group named {patterns} is on it{DIM:#}"));
+        }
+        // Groups that are neither on the resource nor fit for it are mostly those of other connections.
+        let (near, far): (Vec<&GroupVerdict<'_>>, Vec<_>) = groups
+            .into_iter()
+            .partition(|found| found.associated || found.verdict != Verdict::Unfit);
+        for found in near.iter().chain(far.iter().take(FAR_GROUPS)) {
             let place = if found.associated { "" } else { ", not associated" };
             self.line(format!(
                 "    {} ({}): {}{place}",
@@ -133,22 +145,13 @@ impl Text {
                 self.line(format!("      - {why}"));
             }
         }
-        let patterns = Convention::accepted(side.side, observation.proxy.is_some());
-        let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
-        let patterns = patterns.join(" or ");
-        if groups.iter().filter(matters).count() == 0 {
-            self.line(format!("    {DIM}no security group named {patterns} is on it{DIM:#}"));
-        }
-        match groups.iter().filter(|found| !matters(found)).count() {
+        match far.len().saturating_sub(FAR_GROUPS) {
             0 => {}
-            1 => self.line(format!(
-                "    {DIM}1 more group named {patterns} is not for this connection{DIM:#}"
-            )),
-            n => self.line(format!(
-                "    {DIM}{n} more groups named {patterns} are not for this connection{DIM:#}"
+            more => self.line(format!(
+                "    {DIM}and {more} more named {patterns}, unfit and not associated: see --output json{DIM:#}"
             )),
         }
-        let others = observation.groups_on(side.side).len() - groups.iter().filter(|found| found.associated).count();
+        let others = observation.groups_on(side.side).len() - near.iter().filter(|found| found.associated).count();
         match others {
             0 => {}
             1 => self.line(format!("    {DIM}1 other group is on it, and stays{DIM:#}")),
