@@ -17,7 +17,8 @@ use crate::cloud::{
     Answer, ApiCalls, Cloud, DbCluster, DbInstance, Fault, NewSecurityGroup, Operation, Pace, ResourceKind,
 };
 use crate::model::{
-    Direction, Function, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    DatabaseKind, Direction, Function, FunctionVpc, GroupId, GroupList, Proxy, ProxyTarget, Rule, SecurityGroup,
+    Subnet, SubnetId, VpcId,
 };
 use meter::Meter;
 use tracing::{Instrument, debug_span};
@@ -140,6 +141,15 @@ impl Cloud for Aws {
         .await
     }
 
+    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
+        called(Operation::DescribeDbProxies, rds::describe_db_proxy(&self.rds, name)).await
+    }
+
+    async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
+        let call = rds::describe_db_proxy_targets(&self.rds, proxy);
+        called(Operation::DescribeDbProxyTargets, call).await
+    }
+
     async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
         called(
             Operation::DescribeDbSubnetGroups,
@@ -180,6 +190,7 @@ impl Cloud for Aws {
         match kind {
             ResourceKind::Cluster => called(Operation::DescribeDbClusters, rds::cluster_names(&self.rds)).await,
             ResourceKind::Instance => called(Operation::DescribeDbInstances, rds::instance_names(&self.rds)).await,
+            ResourceKind::Proxy => called(Operation::DescribeDbProxies, rds::proxy_names(&self.rds)).await,
             ResourceKind::Function => called(Operation::ListFunctions, functions::names(&self.lambda)).await,
         }
     }
@@ -222,6 +233,15 @@ impl Cloud for Aws {
             rds::modify_db_instance(&self.rds, id, groups),
         )
         .await
+    }
+
+    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
+        called(Operation::ModifyDbProxy, rds::modify_db_proxy(&self.rds, name, groups)).await
+    }
+
+    async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
+        let call = rds::register_db_proxy_targets(&self.rds, proxy, kind, database);
+        called(Operation::RegisterDbProxyTargets, call).await
     }
 
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {

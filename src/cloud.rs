@@ -14,7 +14,8 @@ use std::time::Duration;
 pub use error::{CloudError, Fault};
 
 use crate::model::{
-    Direction, Function, FunctionVpc, GroupId, GroupList, GroupMembership, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    DatabaseKind, Direction, Function, FunctionVpc, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Rule,
+    SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// An operation of the AWS API that the program uses.
@@ -24,6 +25,10 @@ pub enum Operation {
     DescribeDbClusters,
     /// Reads instances.
     DescribeDbInstances,
+    /// Reads proxies.
+    DescribeDbProxies,
+    /// Reads a proxy's targets and their health.
+    DescribeDbProxyTargets,
     /// Reads the VPC of a subnet group.
     DescribeDbSubnetGroups,
     /// Reads a function's configuration.
@@ -46,6 +51,10 @@ pub enum Operation {
     ModifyDbCluster,
     /// Changes an instance.
     ModifyDbInstance,
+    /// Changes a proxy.
+    ModifyDbProxy,
+    /// Registers a database with a proxy.
+    RegisterDbProxyTargets,
     /// Changes a function's configuration.
     UpdateFunctionConfiguration,
 }
@@ -66,6 +75,8 @@ impl Operation {
         match self {
             Self::DescribeDbClusters => "rds:DescribeDBClusters",
             Self::DescribeDbInstances => "rds:DescribeDBInstances",
+            Self::DescribeDbProxies => "rds:DescribeDBProxies",
+            Self::DescribeDbProxyTargets => "rds:DescribeDBProxyTargets",
             Self::DescribeDbSubnetGroups => "rds:DescribeDBSubnetGroups",
             Self::GetFunctionConfiguration => "lambda:GetFunctionConfiguration",
             Self::ListFunctions => "lambda:ListFunctions",
@@ -77,6 +88,8 @@ impl Operation {
             Self::AuthorizeSecurityGroupEgress => "ec2:AuthorizeSecurityGroupEgress",
             Self::ModifyDbCluster => "rds:ModifyDBCluster",
             Self::ModifyDbInstance => "rds:ModifyDBInstance",
+            Self::ModifyDbProxy => "rds:ModifyDBProxy",
+            Self::RegisterDbProxyTargets => "rds:RegisterDBProxyTargets",
             Self::UpdateFunctionConfiguration => "lambda:UpdateFunctionConfiguration",
         }
     }
@@ -87,6 +100,8 @@ impl Operation {
         match self {
             Self::DescribeDbClusters
             | Self::DescribeDbInstances
+            | Self::DescribeDbProxies
+            | Self::DescribeDbProxyTargets
             | Self::DescribeDbSubnetGroups
             | Self::GetFunctionConfiguration
             | Self::ListFunctions
@@ -98,6 +113,8 @@ impl Operation {
             | Self::AuthorizeSecurityGroupEgress
             | Self::ModifyDbCluster
             | Self::ModifyDbInstance
+            | Self::ModifyDbProxy
+            | Self::RegisterDbProxyTargets
             | Self::UpdateFunctionConfiguration => true,
         }
     }
@@ -194,6 +211,8 @@ pub enum ResourceKind {
     Cluster,
     /// DB instances.
     Instance,
+    /// RDS Proxies.
+    Proxy,
     /// Lambda functions.
     Function,
 }
@@ -209,6 +228,10 @@ pub trait Cloud: Sync {
     fn describe_db_instance(&self, id: &str) -> impl Future<Output = Answer<DbInstance>> + Send;
     /// The instances of a cluster; none for a cluster that does not exist.
     fn describe_cluster_members(&self, cluster: &str) -> impl Future<Output = Answer<Vec<DbInstance>>> + Send;
+    /// The proxy with this name, without its targets.
+    fn describe_db_proxy(&self, name: &str) -> impl Future<Output = Answer<Proxy>> + Send;
+    /// The targets of a proxy.
+    fn describe_db_proxy_targets(&self, proxy: &str) -> impl Future<Output = Answer<Vec<ProxyTarget>>> + Send;
     /// The VPC of a DB subnet group.
     fn describe_db_subnet_group(&self, name: &str) -> impl Future<Output = Answer<VpcId>> + Send;
     /// The function with this name or ARN.
@@ -237,6 +260,15 @@ pub trait Cloud: Sync {
     fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
     /// Replaces an instance's groups.
     fn modify_db_instance(&self, id: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    /// Replaces a proxy's groups.
+    fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    /// Registers a database with a proxy; [`Fault::Duplicate`] where it is its target already.
+    fn register_db_proxy_targets(
+        &self,
+        proxy: &str,
+        kind: DatabaseKind,
+        database: &str,
+    ) -> impl Future<Output = Answer<()>> + Send;
     /// Replaces a function's `VpcConfig`, if it is still at `revision`; else [`Fault::PreconditionFailed`].
     fn update_function_configuration(
         &self,

@@ -187,8 +187,18 @@ fn decision(classified: &Classified<'_>) -> Decision {
                 .iter()
                 .any(|candidate| now.is_fit(side, candidate))
     };
-    if classified.observation.sides().iter().copied().all(is_fit) {
+    let Observation { database, proxy, .. } = classified.observation;
+    let all_fit = classified.observation.sides().iter().copied().all(is_fit);
+    // A proxy that does not have the database for a target leads nowhere, whatever the groups say.
+    let is_registered = proxy.as_ref().is_none_or(|proxy| proxy.has_target(database));
+    if all_fit && is_registered {
         return Decision::NoOp;
+    }
+    if all_fit {
+        return Decision::AssociateExisting {
+            function: None,
+            proxy: None,
+        };
     }
     match best_choice(classified) {
         Some(choice) => Decision::AssociateExisting {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, ResourceKind};
-use crate::model::{Database, DatabaseKind, Function, Member, Observation, VpcId};
+use crate::model::{Database, DatabaseKind, Function, Member, Observation, Proxy, VpcId};
 
 /// What the user named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Target {
     pub database: String,
     /// The function's name, partial ARN or ARN.
     pub function: String,
+    /// The proxy between them.
+    pub proxy: Option<String>,
 }
 
 /// Why a connection could not be read.
@@ -47,6 +49,7 @@ fn kind_name(kind: ResourceKind) -> &'static str {
     match kind {
         ResourceKind::Cluster => "DB cluster",
         ResourceKind::Instance => "DB instance",
+        ResourceKind::Proxy => "RDS Proxy",
         ResourceKind::Function => "function",
     }
 }
@@ -59,6 +62,7 @@ impl ObserveError {
             Self::NoSuch { kind, .. } => match kind {
                 ResourceKind::Cluster => "cluster-not-found",
                 ResourceKind::Instance => "instance-not-found",
+                ResourceKind::Proxy => "proxy-not-found",
                 ResourceKind::Function => "function-not-found",
             },
             Self::NoVpc { .. } => "no-vpc",
@@ -77,9 +81,7 @@ impl ObserveError {
                 ..
             } => Some(match kind {
                 ResourceKind::Instance => format!("{name} is a cluster: use --cluster {name}"),
-                ResourceKind::Cluster | ResourceKind::Function => {
-                    format!("{name} is an instance: use --instance {name}")
-                }
+                _ => format!("{name} is an instance: use --instance {name}"),
             }),
             Self::NoSuch { similar, .. } if similar.is_empty() => {
                 Some("check the name, the Region and the account (--region, --profile)".to_owned())
@@ -97,9 +99,10 @@ impl ObserveError {
 ///
 /// A resource does not exist, or a call fails.
 pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation, ObserveError> {
-    let (database, function) = tokio::join!(
+    let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
-        cloud.get_function_configuration(&target.function)
+        cloud.get_function_configuration(&target.function),
+        read_proxy(cloud, target.proxy.as_deref())
     );
     let function = match function {
         Err(error) if error.is_not_found() => {
@@ -113,7 +116,24 @@ pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation,
         }
         database => database?,
     };
-    second_round(cloud, found, hint, function).await
+    let proxy = match (proxy, &target.proxy) {
+        (Err(error), Some(name)) if error.is_not_found() => {
+            return Err(no_such(cloud, ResourceKind::Proxy, name).await);
+        }
+        (proxy, _) => proxy?,
+    };
+    let mut observation = second_round(cloud, found, hint, function).await?;
+    observation.proxy = proxy;
+    Ok(observation)
+}
+
+async fn read_proxy(cloud: &impl Cloud, name: Option<&str>) -> Answer<Option<Proxy>> {
+    let Some(name) = name else { return Ok(None) };
+    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+    Ok(Some(Proxy {
+        targets: targets?,
+        ..proxy?
+    }))
 }
 
 /// A database whose VPC may not be known yet.
@@ -280,7 +300,7 @@ async fn no_such(cloud: &impl Cloud, kind: ResourceKind, name: &str) -> ObserveE
     let other = match kind {
         ResourceKind::Cluster => cloud.names(ResourceKind::Instance).await.unwrap_or_default(),
         ResourceKind::Instance => cloud.names(ResourceKind::Cluster).await.unwrap_or_default(),
-        ResourceKind::Function => Vec::new(),
+        ResourceKind::Proxy | ResourceKind::Function => Vec::new(),
     };
     ObserveError::NoSuch {
         kind,

@@ -11,7 +11,7 @@ mod lint;
 mod step;
 
 pub use build::{Request, plan};
-pub use explain::reasons;
+pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
 pub use step::{Effect, GroupRef, Step, StepStatus};
 

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::decide::{Assessment, Decision};
 use crate::model::{
-    Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Side, VpcId,
+    Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Side,
+    TargetHealthState, VpcId,
 };
 use crate::plan::Plan;
 use crate::tags;
@@ -126,6 +127,18 @@ pub enum Unmet {
         /// Its VPC.
         database_vpc: VpcId,
     },
+    /// The proxy has another database for its target.
+    #[error(
+        "proxy {proxy} has {target} for its target, and a proxy has but one; {database} cannot be registered with it"
+    )]
+    ProxyOtherTarget {
+        /// The proxy.
+        proxy: String,
+        /// Its target.
+        target: String,
+        /// Kind and identifier of the database.
+        database: String,
+    },
     /// The database, or a member, is not `available`.
     #[error("{database} is not available: {}", .states.join(", "))]
     DatabaseNotAvailable {
@@ -192,6 +205,7 @@ impl Unmet {
             Self::ProxyUnsupportedEngine { .. } => "proxy-unsupported-engine",
             Self::ProxyOtherFamily { .. } => "proxy-other-engine-family",
             Self::ProxyOtherVpc { .. } => "proxy-different-vpc",
+            Self::ProxyOtherTarget { .. } => "proxy-other-target",
             Self::DatabaseNotAvailable { .. } => "database-not-available",
             Self::LastUpdateFailed { .. } => "function-update-failed",
             Self::ProxyNotAvailable { .. } => "proxy-not-available",
@@ -219,8 +233,8 @@ impl Unmet {
                 "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose` tells what the path needs"
             ),
             Self::ProxyUnsupportedEngine { .. } => "connect directly, with --proxy none".to_owned(),
-            Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } => {
-                "name a proxy that is made for this database, or let one be created with --proxy new".to_owned()
+            Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } | Self::ProxyOtherTarget { .. } => {
+                "name a proxy that is made for this database".to_owned()
             }
             Self::DatabaseNotAvailable { ends: true, .. } => {
                 "run again once it is available, or with --wait to wait for it".to_owned()
@@ -253,6 +267,18 @@ pub enum Pending {
         /// The function.
         function: String,
     },
+    /// The proxy is being created or changed.
+    ProxyAvailable {
+        /// The proxy.
+        proxy: String,
+    },
+    /// The proxy's target is `REGISTERING`.
+    TargetHealth {
+        /// The proxy.
+        proxy: String,
+        /// Kind and identifier of the database.
+        database: String,
+    },
     /// The database or members of it are not `available`, and the user asked to wait.
     DatabaseAvailable {
         /// Kind and identifier.
@@ -265,6 +291,10 @@ pub enum Pending {
 impl std::fmt::Display for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
+            Self::TargetHealth { proxy, database } => {
+                write!(f, "proxy {proxy} to reach {database}")
+            }
             Self::FunctionUpdate { function } => write!(f, "an update of function {function} to end"),
             Self::DatabaseAvailable { database, states } => {
                 write!(f, "{database} to become available ({})", states.join(", "))
@@ -375,8 +405,26 @@ fn check_proxy(observation: &Observation) -> Result<(), Unmet> {
             database: database.to_string(),
             database_vpc: database.vpc.clone(),
         }),
-        Some(_) => Ok(()),
+        Some(_) => match proxy.other_target(database) {
+            Some(target) => Err(Unmet::ProxyOtherTarget {
+                proxy: proxy.name.clone(),
+                target: target.to_owned(),
+                database: database.to_string(),
+            }),
+            None => Ok(()),
+        },
     }
+}
+
+/// What is still to come of the proxy's target: while it is `REGISTERING`, its health is not known.
+#[must_use]
+pub fn pending_health(observation: &Observation) -> Option<Pending> {
+    let proxy = observation.proxy.as_ref()?;
+    let health = proxy.target_health(&observation.database)?;
+    (health.state == TargetHealthState::Registering).then(|| Pending::TargetHealth {
+        proxy: proxy.name.clone(),
+        database: observation.database.to_string(),
+    })
 }
 
 /// Checks what a run that writes needs of the states of its resources.
@@ -409,11 +457,17 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
         }
         pending.push(Pending::DatabaseAvailable { database, states });
     }
-    if let Some(proxy) = proxy.as_ref().filter(|proxy| proxy.status != "available") {
-        return Err(Unmet::ProxyNotAvailable {
-            proxy: proxy.name.clone(),
-            status: proxy.status.clone(),
-        });
+    match proxy.as_ref().map(|proxy| (&proxy.name, proxy.status.as_str())) {
+        None | Some((_, "available")) => {}
+        Some((proxy, "creating" | "modifying" | "reactivating")) => {
+            pending.push(Pending::ProxyAvailable { proxy: proxy.clone() });
+        }
+        Some((proxy, status)) => {
+            return Err(Unmet::ProxyNotAvailable {
+                proxy: proxy.clone(),
+                status: status.to_owned(),
+            });
+        }
     }
     if function_is_busy(function)? {
         pending.push(Pending::FunctionUpdate {

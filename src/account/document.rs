@@ -45,6 +45,9 @@ pub struct AccountDocument {
     /// The DB instances, those of clusters too.
     #[serde(default, rename = "DBInstances")]
     pub db_instances: Vec<DbInstanceEntry>,
+    /// The RDS Proxies.
+    #[serde(default, rename = "DBProxies", skip_serializing_if = "Vec::is_empty")]
+    pub db_proxies: Vec<DbProxyEntry>,
     /// The Lambda functions.
     #[serde(default)]
     pub functions: Vec<FunctionEntry>,
@@ -301,6 +304,45 @@ pub struct DbInstanceEntry {
     /// Its security groups; a cluster's member has those of the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
+}
+
+/// An RDS Proxy. The health of its target follows from the groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DbProxyEntry {
+    /// Its name.
+    #[serde(rename = "DBProxyName")]
+    pub name: String,
+    /// `MYSQL`, `POSTGRESQL` or `SQLSERVER`.
+    pub engine_family: String,
+    /// Default `available`.
+    #[serde(default = "available")]
+    pub status: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Its security groups.
+    #[serde(default)]
+    pub vpc_security_group_ids: Vec<String>,
+    /// The database that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<ProxyTargetEntry>,
+}
+
+/// The database of a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ProxyTargetEntry {
+    /// `TRACKED_CLUSTER` or `RDS_INSTANCE`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The identifier of the cluster or the instance.
+    pub rds_resource_id: String,
+    /// Whether it is `REGISTERING` still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub registering: bool,
+    /// A reason for which it is `UNAVAILABLE` that is none of the groups', such as `AUTH_FAILURE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable_reason: Option<String>,
 }
 
 /// A Lambda function. Its environment has no place here.

@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::document::{AccountDocument, DbClusterEntry, DbInstanceEntry, FunctionEntry, VpcSecurityGroupMembership};
+use super::document::{
+    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, FunctionEntry, VpcSecurityGroupMembership,
+};
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
     Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, Fault, NewSecurityGroup, Operation, Pace, ResourceKind,
 };
 use crate::model::{
-    Direction, Function, FunctionState, FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Rule,
-    SecurityGroup, Subnet, SubnetId, VpcId,
+    DatabaseKind, Direction, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, GroupMembership,
+    LastUpdateStatus, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// Why an account's file cannot be used.
@@ -297,6 +299,19 @@ impl State {
         }
     }
 
+    fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
+        Proxy {
+            arn: self.arn("rds", &format!("db-proxy:prx-{}", entry.name)),
+            name: entry.name,
+            // The file was checked for its families.
+            engine_family: EngineFamily::from_api(&entry.engine_family).unwrap_or(EngineFamily::MySql),
+            vpc: entry.vpc_id.into(),
+            groups: GroupList::as_read(entry.vpc_security_group_ids.into_iter().map(GroupId::from)),
+            status: entry.status,
+            targets: Vec::new(),
+        }
+    }
+
     fn to_function(&self, entry: FunctionEntry) -> Function {
         let vpc = entry.vpc_config.and_then(|config| {
             Some(FunctionVpc {
@@ -364,6 +379,17 @@ impl Cloud for OfflineAccount {
         })
     }
 
+    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
+        self.read(Operation::DescribeDbProxies, |state| {
+            let entry = state.read_proxy(name)?;
+            Ok(state.to_proxy(entry))
+        })
+    }
+
+    async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
+        self.read(Operation::DescribeDbProxyTargets, |state| state.read_targets(proxy))
+    }
+
     async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
         self.read(Operation::DescribeDbSubnetGroups, |state| {
             let groups = &state.document.db_subnet_groups;
@@ -422,6 +448,7 @@ impl Cloud for OfflineAccount {
         let operation = match kind {
             ResourceKind::Cluster => Operation::DescribeDbClusters,
             ResourceKind::Instance => Operation::DescribeDbInstances,
+            ResourceKind::Proxy => Operation::DescribeDbProxies,
             ResourceKind::Function => Operation::ListFunctions,
         };
         self.read(operation, |state| {
@@ -433,6 +460,7 @@ impl Cloud for OfflineAccount {
                     .iter()
                     .map(|instance| instance.id.clone())
                     .collect(),
+                ResourceKind::Proxy => document.db_proxies.iter().map(|proxy| proxy.name.clone()).collect(),
                 ResourceKind::Function => document
                     .functions
                     .iter()
@@ -464,6 +492,16 @@ impl Cloud for OfflineAccount {
 
     async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
         self.write(Operation::ModifyDbInstance, |state| state.modify_instance(id, groups))
+    }
+
+    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
+        self.write(Operation::ModifyDbProxy, |state| state.modify_proxy(name, groups))
+    }
+
+    async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
+        self.write(Operation::RegisterDbProxyTargets, |state| {
+            state.register_target(proxy, kind, database)
+        })
     }
 
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {

@@ -19,9 +19,9 @@ pub(super) struct State {
     hidden: BTreeMap<GroupId, u32>,
 }
 
-type Outcome<T> = Result<T, Fault>;
+pub(super) type Outcome<T> = Result<T, Fault>;
 
-fn rejected(code: &str, message: impl Into<String>) -> Fault {
+pub(super) fn rejected(code: &str, message: impl Into<String>) -> Fault {
     Fault::Rejected {
         code: code.to_owned(),
         message: message.into(),
@@ -40,7 +40,7 @@ impl State {
 
     // Reading: a passing state has passed after as many reads as the document says.
 
-    fn has_passed(&mut self, key: String, is_passing: bool) -> bool {
+    pub(super) fn has_passed(&mut self, key: String, is_passing: bool) -> bool {
         if !is_passing {
             self.reads.remove(&key);
             return false;
@@ -285,6 +285,10 @@ impl State {
                 .db_instances
                 .iter()
                 .any(|instance| bears_it(&instance.vpc_security_groups))
+            || document
+                .db_proxies
+                .iter()
+                .any(|proxy| proxy.vpc_security_group_ids.iter().any(|group| group == id.as_str()))
             || document.functions.iter().any(|function| {
                 let config = function.vpc_config.as_ref();
                 config.is_some_and(|config| config.security_group_ids.iter().any(|group| group == id.as_str()))
@@ -301,7 +305,7 @@ impl State {
     }
 
     /// Refuses groups that do not exist, are of another VPC, or are too many.
-    fn check_groups(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
+    pub(super) fn check_groups(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
         let quota = self.document.quotas.security_groups_per_network_interface;
         if groups.len() > quota {
             return Err(Fault::LimitExceeded(format!(

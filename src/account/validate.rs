@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::document::{AccountDocument, FORMAT_VERSION, IpPermission};
+use crate::model::EngineFamily;
 
 /// A mistake in an account's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,7 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
     }
     check.security_groups(document, &vpcs, &groups);
     check.databases(document, &subnet_groups, &groups, &clusters);
+    check.proxies(document, &vpcs, &groups);
     check.functions(document, &subnets, &groups);
     check.mistakes
 }
@@ -205,6 +207,52 @@ impl Check {
                 let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
                 self.exists(path, "security group", groups, &membership.vpc_security_group_id);
             }
+        }
+    }
+
+    fn proxies(&mut self, document: &AccountDocument, vpcs: &BTreeSet<&str>, groups: &BTreeSet<&str>) {
+        let names = document.db_proxies.iter().map(|proxy| proxy.name.as_str());
+        self.unique("DBProxies", "DBProxyName", names);
+        for (i, proxy) in document.db_proxies.iter().enumerate() {
+            let path = format!("$.DBProxies[{i}]");
+            self.exists(format!("{path}.VpcId"), "VPC", vpcs, &proxy.vpc_id);
+            if EngineFamily::from_api(&proxy.engine_family).is_none() {
+                self.report(
+                    format!("{path}.EngineFamily"),
+                    format!(
+                        "expected MYSQL, POSTGRESQL or SQLSERVER, found \"{}\"",
+                        proxy.engine_family
+                    ),
+                );
+            }
+            for (j, group) in proxy.vpc_security_group_ids.iter().enumerate() {
+                self.exists(
+                    format!("{path}.VpcSecurityGroupIds[{j}]"),
+                    "security group",
+                    groups,
+                    group,
+                );
+            }
+            let Some(target) = &proxy.target else { continue };
+            let ids: BTreeSet<&str> = match target.kind.as_str() {
+                "TRACKED_CLUSTER" => document.db_clusters.iter().map(|cluster| cluster.id.as_str()).collect(),
+                "RDS_INSTANCE" => document
+                    .db_instances
+                    .iter()
+                    .map(|instance| instance.id.as_str())
+                    .collect(),
+                other => {
+                    let message = format!("expected TRACKED_CLUSTER or RDS_INSTANCE, found \"{other}\"");
+                    self.report(format!("{path}.Target.Type"), message);
+                    continue;
+                }
+            };
+            self.exists(
+                format!("{path}.Target.RdsResourceId"),
+                "database",
+                &ids,
+                &target.rds_resource_id,
+            );
         }
     }
 

@@ -74,6 +74,7 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         "DBClusterNotFoundFault"
         | "DBInstanceNotFound"
         | "DBInstanceNotFoundFault"
+        | "DBProxyNotFoundFault"
         | "DBSubnetGroupNotFoundFault"
         | "InvalidGroup.NotFound"
         | "InvalidGroupId.NotFound"
@@ -87,12 +88,15 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         "InvalidParameterValueException" if operation.writes() && message.contains("InvalidGroup.NotFound") => {
             Fault::NotFound(said())
         }
-        "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => Fault::Duplicate(said()),
+        "DBProxyTargetAlreadyRegisteredFault" | "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => {
+            Fault::Duplicate(said())
+        }
         "DependencyViolation" => Fault::DependencyViolation(said()),
         "PreconditionFailedException" => Fault::PreconditionFailed(said()),
         "InvalidDBClusterStateFault"
         | "InvalidDBInstanceState"
         | "InvalidDBInstanceStateFault"
+        | "InvalidDBProxyStateFault"
         | "ResourceConflictException" => Fault::Busy(said()),
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => access_denied(operation, &said()),
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Fault::ExpiredCredentials,

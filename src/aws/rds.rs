@@ -4,11 +4,16 @@
 //! apply whatever else waits for the maintenance window.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{DbCluster as SdkCluster, DbInstance as SdkInstance, Filter, VpcSecurityGroupMembership};
+use aws_sdk_rds::types::{
+    DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy, Filter, VpcSecurityGroupMembership,
+};
 
 use super::fault;
 use crate::cloud::{Answer, CloudError, DbCluster, DbInstance, Fault, Operation};
-use crate::model::{GroupList, GroupMembership, VpcId};
+use crate::model::{
+    DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, TargetHealth,
+    TargetHealthState, TargetKind, VpcId,
+};
 
 /// The largest page that RDS gives.
 const PAGE: i32 = 100;
@@ -135,6 +140,120 @@ pub(super) async fn modify_db_instance(client: &Client, id: &str, groups: &Group
         .await
         .map_err(|error| fault::error(operation, &error))?;
     Ok(())
+}
+
+pub(super) async fn describe_db_proxy(client: &Client, name: &str) -> Answer<Proxy> {
+    let operation = Operation::DescribeDbProxies;
+    let answer = client
+        .describe_db_proxies()
+        .db_proxy_name(name)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    match answer.db_proxies.unwrap_or_default().into_iter().next() {
+        Some(proxy) => db_proxy(proxy),
+        None => Err(not_found(operation, name)),
+    }
+}
+
+pub(super) async fn describe_db_proxy_targets(client: &Client, proxy: &str) -> Answer<Vec<ProxyTarget>> {
+    let operation = Operation::DescribeDbProxyTargets;
+    let mut pages = client
+        .describe_db_proxy_targets()
+        .db_proxy_name(proxy)
+        .max_records(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut targets = Vec::new();
+    while let Some(target) = pages.next().await {
+        let target = target.map_err(|error| fault::error(operation, &error))?;
+        let kind = target.r#type.as_ref().map_or("unknown", |kind| kind.as_str());
+        let health = target.target_health.and_then(|health| {
+            Some(TargetHealth {
+                state: TargetHealthState::from_api(health.state?.as_str()),
+                reason: health.reason.map(|reason| reason.as_str().to_owned()),
+            })
+        });
+        targets.push(ProxyTarget {
+            kind: TargetKind::from_api(kind),
+            resource: target.rds_resource_id.unwrap_or_default(),
+            tracked_cluster: target.tracked_cluster_id.filter(|id| !id.is_empty()),
+            health,
+        });
+    }
+    Ok(targets)
+}
+
+pub(super) async fn proxy_names(client: &Client) -> Answer<Vec<String>> {
+    let mut pages = client
+        .describe_db_proxies()
+        .max_records(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut names = Vec::new();
+    while let Some(proxy) = pages.next().await {
+        let proxy = proxy.map_err(|error| fault::error(Operation::DescribeDbProxies, &error))?;
+        names.extend(proxy.db_proxy_name);
+    }
+    Ok(names)
+}
+
+pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: &GroupList) -> Answer<()> {
+    let operation = Operation::ModifyDbProxy;
+    client
+        .modify_db_proxy()
+        .db_proxy_name(name)
+        .set_security_groups(Some(groups.iter().map(ToString::to_string).collect()))
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    Ok(())
+}
+
+pub(super) async fn register_db_proxy_targets(
+    client: &Client,
+    proxy: &str,
+    kind: DatabaseKind,
+    database: &str,
+) -> Answer<()> {
+    let operation = Operation::RegisterDbProxyTargets;
+    let call = client
+        .register_db_proxy_targets()
+        .db_proxy_name(proxy)
+        .target_group_name("default");
+    match kind {
+        DatabaseKind::Cluster => call.db_cluster_identifiers(database),
+        DatabaseKind::Instance => call.db_instance_identifiers(database),
+    }
+    .send()
+    .await
+    .map_err(|error| fault::error(operation, &error))?;
+    Ok(())
+}
+
+fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
+    let missing = |field| incomplete(Operation::DescribeDbProxies, field);
+    let family = proxy.engine_family.unwrap_or_default();
+    Ok(Proxy {
+        name: proxy.db_proxy_name.ok_or_else(|| missing("DBProxyName"))?,
+        arn: proxy.db_proxy_arn.ok_or_else(|| missing("DBProxyArn"))?,
+        engine_family: EngineFamily::from_api(&family).ok_or_else(|| missing("EngineFamily that is known"))?,
+        vpc: proxy.vpc_id.unwrap_or_default().into(),
+        groups: GroupList::as_read(
+            proxy
+                .vpc_security_group_ids
+                .unwrap_or_default()
+                .into_iter()
+                .map(GroupId::from),
+        ),
+        status: proxy
+            .status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        targets: Vec::new(),
+    })
 }
 
 /// Ports of 0 stand for none.

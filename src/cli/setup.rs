@@ -36,7 +36,7 @@ pub struct Setup {
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "FUNCTION")]
     function: FunctionName,
-    /// An RDS Proxy between them (this version: none only)
+    /// An RDS Proxy between them (new is not in this version)
     #[arg(long, value_name = "none|NAME|new[:NAME]", default_value = "none")]
     proxy: ProxyChoice,
     /// Only show the plan
@@ -152,6 +152,10 @@ impl Setup {
             kind,
             database: database.clone(),
             function: self.function.name.clone(),
+            proxy: match &self.proxy {
+                ProxyChoice::Existing(name) => Some(name.clone()),
+                ProxyChoice::None | ProxyChoice::New => None,
+            },
         }
     }
 
@@ -174,9 +178,9 @@ impl Setup {
     /// What the command line promises and this version does not do yet is said before anything is read.
     fn refuse_what_is_missing(&self) -> Result<(), Box<Report>> {
         let (what, hint) = match (&self.proxy, self.function.is_new, self.attach_vpc) {
-            (ProxyChoice::Named(_), _, _) => (
-                "this version connects directly only, and --proxy asks for an RDS Proxy",
-                "leave --proxy out, or say --proxy none",
+            (ProxyChoice::New, _, _) => (
+                "this version does not create proxies",
+                "create the proxy, then name it with --proxy; or connect directly",
             ),
             (_, true, _) => (
                 "this version does not create functions",

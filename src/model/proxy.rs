@@ -16,6 +16,17 @@ pub enum EngineFamily {
 }
 
 impl EngineFamily {
+    /// Reads the API's `EngineFamily`.
+    #[must_use]
+    pub fn from_api(family: &str) -> Option<Self> {
+        match family {
+            "MYSQL" => Some(Self::MySql),
+            "POSTGRESQL" => Some(Self::PostgreSql),
+            "SQLSERVER" => Some(Self::SqlServer),
+            _ => None,
+        }
+    }
+
     /// The family of an engine; none where RDS Proxy does not support it (spec/proxy.md).
     #[must_use]
     pub fn of_engine(engine: &str) -> Option<Self> {
@@ -64,6 +75,18 @@ pub enum TargetHealthState {
 }
 
 impl TargetHealthState {
+    /// Reads the API's word.
+    #[must_use]
+    pub fn from_api(state: &str) -> Self {
+        match state {
+            "AVAILABLE" => Self::Available,
+            "REGISTERING" => Self::Registering,
+            "UNAVAILABLE" => Self::Unavailable,
+            "UNUSED" => Self::Unused,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
     /// The API's word.
     #[must_use]
     pub fn as_api(&self) -> &str {
@@ -95,6 +118,18 @@ pub enum TargetKind {
     TrackedCluster,
     /// Any other.
     Other(String),
+}
+
+impl TargetKind {
+    /// Reads the API's `Type`.
+    #[must_use]
+    pub fn from_api(kind: &str) -> Self {
+        match kind {
+            "RDS_INSTANCE" => Self::RdsInstance,
+            "TRACKED_CLUSTER" => Self::TrackedCluster,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 /// A target of a proxy.
@@ -147,6 +182,19 @@ impl Proxy {
             })
     }
 
+    /// Whether `database` is registered with the proxy.
+    #[must_use]
+    pub fn has_target(&self, database: &Database) -> bool {
+        self.targets.iter().any(|target| target.is_for(database))
+    }
+
+    /// Another database that is registered with the proxy: it can have but one.
+    #[must_use]
+    pub fn other_target(&self, database: &Database) -> Option<&str> {
+        let other = self.targets.iter().find(|target| !target.is_for(database))?;
+        Some(other.tracked_cluster.as_deref().unwrap_or(&other.resource))
+    }
+
     /// Whether the proxy reaches `database`.
     #[must_use]
     pub fn reaches(&self, database: &Database) -> bool {
@@ -161,6 +209,7 @@ impl ProxyTarget {
             DatabaseKind::Instance => self.tracked_cluster.is_none() && self.resource == database.id,
             DatabaseKind::Cluster => match &self.tracked_cluster {
                 Some(cluster) => *cluster == database.id,
+                None if self.kind == TargetKind::TrackedCluster => self.resource == database.id,
                 None => database.members.iter().any(|member| member.id == self.resource),
             },
         }

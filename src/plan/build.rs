@@ -28,6 +28,7 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     let number = match &assessment.decision {
         Decision::NoOp => None,
         Decision::AssociateExisting { function, proxy } => {
+            builder.register_target();
             for (side, group) in [(Side::Proxy, proxy), (Side::Function, function)] {
                 if let Some(group) = group {
                     builder.associate(side, GroupRef::Existing(group.clone()), Vec::new());
@@ -89,6 +90,7 @@ impl Builder<'_> {
         for rule in &wanted {
             ready.push(self.authorize(*rule, &set, &created));
         }
+        ready.extend(self.register_target());
         for &side in sides {
             self.associate(side, set.reference(side), ready.clone());
             ready.extend(self.steps.last().map(|step| step.id));
@@ -150,6 +152,23 @@ impl Builder<'_> {
             vec![created[&side], created[&peer]],
             set.has(wanted),
         )
+    }
+
+    /// Registers the database with a proxy that does not have it for a target.
+    fn register_target(&mut self) -> Option<u32> {
+        let Observation { database, proxy, .. } = self.observation;
+        let proxy = proxy.as_ref().filter(|proxy| !proxy.has_target(database))?;
+        Some(self.push(
+            Effect::RegisterTarget {
+                proxy: proxy.name.clone(),
+                kind: database.kind,
+                database: database.id.clone(),
+            },
+            proxy.arn.clone(),
+            format!("proxy {}: register {database} as its target", proxy.name),
+            Vec::new(),
+            false,
+        ))
     }
 
     fn associate(&mut self, side: Side, group: GroupRef, after: Vec<u32>) {

@@ -2,7 +2,7 @@
 
 use super::{Plan, StepStatus, half_made};
 use crate::decide::{Assessment, Decision, SideVerdict, Verdict};
-use crate::model::{Observation, SecurityGroup, Side, TargetHealthState};
+use crate::model::{Observation, SecurityGroup, TargetHealthState};
 
 /// Why the decision is what it is, what the new set supersedes, and what the proxy's health means.
 #[must_use]
@@ -14,6 +14,10 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
             "Every side has a group that fits: {}.",
             joined(assessment.sides.iter().map(|side| on_side(observation, side)))
         )),
+        Decision::AssociateExisting {
+            function: None,
+            proxy: None,
+        } => reasons.push("Every side has a group that fits, but the database is not the proxy's target.".to_owned()),
         Decision::AssociateExisting { .. } => {
             let missing = assessment
                 .sides
@@ -127,15 +131,17 @@ fn left_over(observation: &Observation, plan: &Plan) -> Vec<String> {
     groups.into_iter().map(sentence).collect()
 }
 
-/// What the proxy says of the database, and what to do about it.
-fn health(observation: &Observation) -> Option<String> {
+/// What the proxy says of the database, and what to do about it; nothing where all is well.
+#[must_use]
+pub fn health(observation: &Observation) -> Option<String> {
     let proxy = observation.proxy.as_ref()?;
     let Some(health) = proxy.target_health(&observation.database) else {
-        return Some(format!(
-            "Proxy {} has no target for {}.",
-            proxy.name,
-            observation.describe(Side::Database)
-        ));
+        let what = if proxy.has_target(&observation.database) {
+            "does not tell yet whether it reaches"
+        } else {
+            "does not have for its target"
+        };
+        return Some(format!("Proxy {} {what} {}.", proxy.name, observation.database));
     };
     if health.state == TargetHealthState::Available {
         return None;

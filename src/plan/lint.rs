@@ -103,7 +103,10 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                     });
                 }
             }
-            Effect::AssociateDatabase { .. } | Effect::AssociateProxy { .. } | Effect::AssociateFunction { .. } => {}
+            Effect::RegisterTarget { .. }
+            | Effect::AssociateDatabase { .. }
+            | Effect::AssociateProxy { .. }
+            | Effect::AssociateFunction { .. } => {}
         }
     }
     flaws

@@ -49,6 +49,15 @@ pub enum Effect {
         /// The rule's description.
         description: String,
     },
+    /// Makes the database the proxy's target.
+    RegisterTarget {
+        /// The proxy.
+        proxy: String,
+        /// Cluster or instance.
+        kind: DatabaseKind,
+        /// The database's identifier.
+        database: String,
+    },
     /// Adds a group to the database's list.
     AssociateDatabase {
         /// Cluster or instance.
@@ -97,6 +106,7 @@ impl Effect {
                 kind: DatabaseKind::Instance,
                 ..
             } => "rds:ModifyDBInstance",
+            Self::RegisterTarget { .. } => "rds:RegisterDBProxyTargets",
             Self::AssociateProxy { .. } => "rds:ModifyDBProxy",
             Self::AssociateFunction { .. } => "lambda:UpdateFunctionConfiguration",
         }
@@ -124,7 +134,10 @@ impl Effect {
             Self::AssociateDatabase { .. } => Some(Side::Database),
             Self::AssociateProxy { .. } => Some(Side::Proxy),
             Self::AssociateFunction { .. } => Some(Side::Function),
-            Self::CreateSecurityGroup { .. } | Self::RevokeDefaultEgress { .. } | Self::Authorize { .. } => None,
+            Self::CreateSecurityGroup { .. }
+            | Self::RevokeDefaultEgress { .. }
+            | Self::Authorize { .. }
+            | Self::RegisterTarget { .. } => None,
         }
     }
 
@@ -133,7 +146,7 @@ impl Effect {
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::CreateSecurityGroup { .. } => Some("the group to be found"),
-            Self::RevokeDefaultEgress { .. } | Self::Authorize { .. } => None,
+            Self::RevokeDefaultEgress { .. } | Self::Authorize { .. } | Self::RegisterTarget { .. } => None,
             Self::AssociateDatabase { .. } => Some("the group to be active on the database"),
             Self::AssociateProxy { .. } => Some("the proxy to be available with the group"),
             Self::AssociateFunction { .. } => Some("the function's update to end"),
@@ -150,7 +163,7 @@ impl Effect {
     #[must_use]
     pub fn groups(&self) -> Vec<&GroupRef> {
         match self {
-            Self::CreateSecurityGroup { .. } => vec![],
+            Self::CreateSecurityGroup { .. } | Self::RegisterTarget { .. } => vec![],
             Self::Authorize { group, peer, .. } => vec![group, peer],
             Self::RevokeDefaultEgress { group }
             | Self::AssociateDatabase { group, .. }

@@ -120,10 +120,17 @@ impl<C: Cloud> Session<'_, C> {
                 let list = FunctionList { function };
                 self.associate(step, &list, &group, settle).await
             }
-            Effect::AssociateProxy { name, .. } => Err(RunError::NotTaken {
-                resource: format!("proxy {name}"),
-                reason: "this version does not change proxies yet".to_owned(),
-            }),
+            Effect::AssociateProxy { name, group } => {
+                let group = bindings.resolve(group);
+                self.associate(step, &ProxyList { name }, &group, settle).await
+            }
+            Effect::RegisterTarget { proxy, kind, database } => {
+                self.register_target(step, proxy, *kind, database).await?;
+                Ok(Ended {
+                    status: StepStatus::Done,
+                    resource: step.resource.clone(),
+                })
+            }
         }
     }
 
@@ -235,6 +242,32 @@ impl<C: Cloud> Session<'_, C> {
                 }
                 Err(error) if error.is_not_found() => {
                     self.pause(&mut pauses, "the new groups to be found", "not found")
+                        .await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    async fn register_target(
+        &self,
+        step: &Step,
+        proxy: &str,
+        kind: DatabaseKind,
+        database: &str,
+    ) -> Result<(), RunError> {
+        let mut pauses = self.pauses();
+        loop {
+            let call = self.cloud.register_db_proxy_targets(proxy, kind, database);
+            match self.write(step, &step.resource, call).await? {
+                // It was not its target when the plan was made: a lost answer of ours, or another run.
+                Err(error) if error.is_duplicate() => {
+                    self.note_applied(step, &step.resource);
+                    return Ok(());
+                }
+                Err(error) if error.is_contention() => {
+                    self.pause(&mut pauses, "the proxy to take a target", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -413,6 +446,36 @@ impl List for DatabaseList<'_> {
             DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
             DatabaseKind::Instance => cloud.modify_db_instance(self.id, &groups).await,
         }
+    }
+}
+
+struct ProxyList<'a> {
+    name: &'a str,
+}
+
+impl List for ProxyList<'_> {
+    fn describe(&self) -> String {
+        format!("proxy {}", self.name)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
+        let proxy = cloud.describe_db_proxy(self.name).await?;
+        Ok(ListNow {
+            groups: proxy.groups,
+            settled: proxy.status == "available",
+            failure: None,
+            state: proxy.status,
+            function: None,
+        })
+    }
+
+    async fn write<C: Cloud>(
+        &self,
+        cloud: &C,
+        groups: GroupList,
+        _: Option<&(FunctionVpc, Option<String>)>,
+    ) -> Answer<()> {
+        cloud.modify_db_proxy(self.name, &groups).await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::model::Observation;
 use crate::observe::{ObserveError, Target, observe};
 use crate::plan::Step;
-use crate::requirements::{Pending, check_states};
+use crate::requirements::{Pending, check_states, pending_health};
 use crate::wait::Pauses;
 
 /// For how long what was read holds while the user thinks.
@@ -107,6 +107,11 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
                 session.await_ready(target, self.options, pending).await?;
                 Ok(Event::Ready)
             }
+            State::AwaitHealth(_, pending) => {
+                let waiting_for = pending.to_string();
+                session.pause(&mut self.rechecks, &waiting_for, "REGISTERING").await?;
+                Ok(Event::Ready)
+            }
             State::Consent(proposal) => self.ask(proposal).await,
             State::Apply(proposal, index) => match proposal.plan.steps.get(*index) {
                 Some(step) => self.apply(proposal, step).await,
@@ -174,6 +179,7 @@ impl State {
             Self::Apply(..) => "apply",
             Self::Verify(..) => "verify",
             Self::Recheck(..) => "recheck",
+            Self::AwaitHealth(..) => "await-health",
             Self::Done(_) => "done",
         }
     }
@@ -194,6 +200,9 @@ impl<C: Cloud> Session<'_, C> {
     /// Looks until nothing is pending that a write has to wait for.
     async fn await_ready(&self, target: &Target, options: &Options, pending: &[Pending]) -> Result<(), RunError> {
         let mut pauses = self.pauses();
+        let awaits_health = pending
+            .iter()
+            .any(|pending| matches!(pending, Pending::TargetHealth { .. }));
         let mut pending = pending.to_vec();
         while !pending.is_empty() {
             let waiting_for = pending
@@ -204,6 +213,7 @@ impl<C: Cloud> Session<'_, C> {
             self.pause(&mut pauses, &waiting_for, "not yet").await?;
             let observation = self.observe_patiently(target, &mut pauses).await?;
             pending = check_states(&observation, options.wait_for_database)?;
+            pending.extend(pending_health(&observation).filter(|_| awaits_health));
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use super::error::RunError;
 use crate::decide::{Assessment, Decision, decide};
 use crate::model::Observation;
 use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, reasons};
-use crate::requirements::{Pending, check_identity, check_last_update, check_port, check_quotas, check_states, notes};
+use crate::requirements::{
+    Pending, check_identity, check_last_update, check_port, check_quotas, check_states, notes, pending_health,
+};
 
 /// How often the decision is made anew where a name was taken between plan and creation.
 const REPLANS: u32 = 3;
@@ -96,6 +98,8 @@ pub enum State {
     Verify(Box<Proposal>, u32),
     /// Look again a little later, since what was read may be stale.
     Recheck(Box<Proposal>, u32),
+    /// Wait until the proxy knows whether it reaches the database.
+    AwaitHealth(Box<Proposal>, Pending),
     /// The end.
     Done(Box<Outcome>),
 }
@@ -197,8 +201,9 @@ impl Machine {
                 }
                 Ok(next_step(proposal, index + 1))
             }
-            (State::Verify(proposal, looks), Event::Observed(found)) => verify(proposal, looks, *found),
+            (State::Verify(proposal, looks), Event::Observed(found)) => self.verify(proposal, looks, *found),
             (State::Recheck(proposal, looks), Event::Ready) => Ok(State::Verify(proposal, looks)),
+            (State::AwaitHealth(proposal, _), Event::Ready) => Ok(State::Verify(proposal, 1)),
             // The driver answers each state with its own event, or ends the run.
             (state, _) => Ok(state),
         }
@@ -218,7 +223,9 @@ impl Machine {
                 check_last_update(&observation.function)?;
             }
             // What is connected stays so in whatever state; only what is still taking effect is waited for.
-            check_states(&observation, false).unwrap_or_default()
+            let mut pending = check_states(&observation, false).unwrap_or_default();
+            pending.extend(pending_health(&observation));
+            pending
         } else {
             let pending = check_states(&observation, self.wait_for_database)?;
             if self.dry_run {
@@ -261,6 +268,28 @@ impl Machine {
             _ => Ok(State::Consent(proposal)),
         }
     }
+
+    fn verify(&self, proposal: Box<Proposal>, looks: u32, found: Observation) -> Result<State, RunError> {
+        let assessment = decide(&found);
+        if assessment.decision == Decision::NoOp {
+            if let Some(pending) = pending_health(&found).filter(|_| self.wait_for_effect) {
+                return Ok(State::AwaitHealth(proposal, pending));
+            }
+            return Ok(State::Done(Box::new(Outcome {
+                proposal: *proposal,
+                found,
+                result: RunResult::Connected,
+                dry_run: false,
+            })));
+        }
+        if looks < VERIFICATIONS {
+            return Ok(State::Recheck(proposal, looks + 1));
+        }
+        Err(RunError::NotVerified {
+            decision: assessment.decision.to_string(),
+            reasons: reasons(&assessment, &Plan::default()),
+        })
+    }
 }
 
 /// The next step that is still to be done, else verification.
@@ -270,23 +299,4 @@ fn next_step(proposal: Box<Proposal>, from: usize) -> State {
         Some(offset) => State::Apply(proposal, from + offset),
         None => State::Verify(proposal, 1),
     }
-}
-
-fn verify(proposal: Box<Proposal>, looks: u32, found: Observation) -> Result<State, RunError> {
-    let assessment = decide(&found);
-    if assessment.decision == Decision::NoOp {
-        return Ok(State::Done(Box::new(Outcome {
-            proposal: *proposal,
-            found,
-            result: RunResult::Connected,
-            dry_run: false,
-        })));
-    }
-    if looks < VERIFICATIONS {
-        return Ok(State::Recheck(proposal, looks + 1));
-    }
-    Err(RunError::NotVerified {
-        decision: assessment.decision.to_string(),
-        reasons: reasons(&assessment, &Plan::default()),
-    })
 }

@@ -8,7 +8,7 @@ use super::document::in_order;
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Side};
 use crate::naming::Convention;
-use crate::plan::{Step, StepStatus};
+use crate::plan::{Step, StepStatus, health};
 use crate::reconcile::{Outcome, Proposal};
 
 const BOLD: Style = Style::new().bold();
@@ -55,8 +55,16 @@ pub fn connected(outcome: &Outcome) -> String {
     } else {
         format!("{done} writes")
     };
+    let through = found
+        .proxy
+        .as_ref()
+        .map(|proxy| format!(" through proxy {}", proxy.name))
+        .unwrap_or_default();
+    let health = health(found)
+        .map(|health| format!("note: {health}\n"))
+        .unwrap_or_default();
     format!(
-        "{green}Connected{green:#}: function {} with {}{}, by {}; {writes}.\n",
+        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.\n{health}",
         found.function.name,
         found.database,
         found

@@ -4,5 +4,6 @@ mod decisions;
 mod errors;
 mod faults;
 mod peer;
+mod proxies;
 mod reads;
 mod world;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 /// The Regions that tests get, one each: in moto they share nothing.
-const REGIONS: [&str; 23] = [
+const REGIONS: [&str; 27] = [
     "us-east-1",
     "us-east-2",
     "us-west-1",
@@ -35,6 +35,10 @@ const REGIONS: [&str; 23] = [
     "ap-southeast-3",
     "ap-southeast-4",
     "af-south-1",
+    "ap-east-1",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
 ];
 
 pub struct Peer {

@@ -7,6 +7,7 @@ use aws_sdk_ec2::config::Credentials;
 use aws_sdk_ec2::types::{Filter, SecurityGroup};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime, VpcConfig};
+use aws_sdk_rds::types::{AuthScheme, EngineFamily, UserAuthConfig};
 use serde_json::Value;
 
 use crate::peer::{Fault, Peer, peer, region};
@@ -145,6 +146,29 @@ impl World {
             .db_subnet_group_name("subnets")
             .vpc_security_group_ids(&self.base);
         instance.send().await.unwrap();
+    }
+
+    /// A proxy with the base group, for this engine family.
+    pub async fn proxy(&self, name: &str, family: EngineFamily) {
+        let auth = UserAuthConfig::builder()
+            .auth_scheme(AuthScheme::Secrets)
+            .secret_arn("arn:aws:secretsmanager:us-east-1:123456789012:secret:of-the-test")
+            .build();
+        let proxy = self
+            .rds
+            .create_db_proxy()
+            .db_proxy_name(name)
+            .engine_family(family)
+            .auth(auth)
+            .role_arn("arn:aws:iam::123456789012:role/of-the-test")
+            .set_vpc_subnet_ids(Some(self.subnets.clone()))
+            .vpc_security_group_ids(&self.base);
+        proxy.send().await.unwrap();
+    }
+
+    pub async fn groups_of_proxy(&self, name: &str) -> Vec<String> {
+        let answer = self.rds.describe_db_proxies().db_proxy_name(name).send().await.unwrap();
+        answer.db_proxies()[0].vpc_security_group_ids().to_vec()
     }
 
     pub async fn function(&self, name: &str) {

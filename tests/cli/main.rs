@@ -92,6 +92,19 @@ fn the_three_decisions() {
 }
 
 #[test]
+fn through_a_proxy() {
+    let shell = Shell::new();
+    let refunds = format!("{REFUNDS} --proxy orders-proxy");
+    assert_snapshot!("proxy_create_new", shell.session(&format!("{refunds} --yes")));
+    assert_snapshot!(
+        "proxy_json",
+        shell.session(&format!("{refunds} --dry-run --output json"))
+    );
+    shell.edit(|account| account["DBProxies"][0]["Target"]["UnavailableReason"] = "AUTH_FAILURE".into());
+    assert_snapshot!("proxy_auth_failure", shell.session(&format!("{refunds} --dry-run")));
+}
+
+#[test]
 fn an_applied_run_and_the_next() {
     let shell = Shell::new();
     assert_snapshot!("applied", shell.session(&format!("{STOCK} --yes --tag team=shop")));
@@ -173,7 +186,7 @@ fn errors() {
     assert_snapshot!("different_vpcs", offline("--cluster archive --function refunds"));
     assert_snapshot!("outside_vpc", offline("--cluster orders --function newsletter"));
     assert_snapshot!("member_of_cluster", offline("--instance orders-1 --function refunds"));
-    assert_snapshot!("proxy", offline("--cluster orders --function refunds --proxy new"));
+    assert_snapshot!("new_proxy", offline("--cluster orders --function refunds --proxy new"));
     assert_snapshot!(
         "no_file",
         shell.session("setup --offline nowhere.json --cluster c --function f")

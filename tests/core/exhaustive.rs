@@ -184,6 +184,12 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                     Direction::Egress => group.egress.push(rule),
                 }
             }
+            Effect::RegisterTarget { .. } => after.proxy.as_mut().unwrap().targets.push(ProxyTarget {
+                kind: TargetKind::TrackedCluster,
+                resource: "c".into(),
+                tracked_cluster: None,
+                health: None,
+            }),
             Effect::AssociateDatabase { group, .. } => associate(&mut after, Side::Database, id(group).as_str()),
             Effect::AssociateProxy { group, .. } => associate(&mut after, Side::Proxy, id(group).as_str()),
             Effect::AssociateFunction { group, .. } => associate(&mut after, Side::Function, id(group).as_str()),

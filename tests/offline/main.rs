@@ -2,6 +2,7 @@
 
 mod aws_rules;
 mod files;
+mod proxies;
 mod requirements;
 mod runs;
 mod support;

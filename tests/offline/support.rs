@@ -28,6 +28,7 @@ pub fn cluster(database: &str, function: &str) -> Target {
         kind: DatabaseKind::Cluster,
         database: database.into(),
         function: function.into(),
+        proxy: None,
     }
 }
 
@@ -111,6 +112,22 @@ impl Cloud for Slow<'_> {
     async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
         self.take(Operation::DescribeDbInstances).await;
         self.account.describe_cluster_members(cluster).await
+    }
+    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
+        self.take(Operation::DescribeDbProxies).await;
+        self.account.describe_db_proxy(name).await
+    }
+    async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
+        self.take(Operation::DescribeDbProxyTargets).await;
+        self.account.describe_db_proxy_targets(proxy).await
+    }
+    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
+        self.take(Operation::ModifyDbProxy).await;
+        self.account.modify_db_proxy(name, groups).await
+    }
+    async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
+        self.take(Operation::RegisterDbProxyTargets).await;
+        self.account.register_db_proxy_targets(proxy, kind, database).await
     }
     async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
         self.take(Operation::DescribeDbSubnetGroups).await;

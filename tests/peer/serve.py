@@ -18,12 +18,14 @@ import uuid
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidPermissionDuplicateError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.rds.exceptions import DBProxyNotFoundFault, RDSClientError
 from moto.rds.models import RDSBackend
 from moto.rds.responses import RDSResponse
 
@@ -77,6 +79,91 @@ def create_db_instance(self, db_kwargs, create=RDSBackend.create_db_instance):
 
 
 RDSBackend.create_db_instance = create_db_instance
+
+
+# ModifyDBProxy is not there in moto.
+def modify_db_proxy(self):
+    proxy = db_proxy(self)
+    if "SecurityGroups" in self.params:
+        proxy.vpc_security_group_ids = self.params["SecurityGroups"]
+    return ActionResult({"DBProxy": proxy})
+
+
+RDSResponse.modify_db_proxy = modify_db_proxy
+
+
+def db_proxy(response):
+    name = response.params.get("DBProxyName")
+    if name not in response.backend.db_proxies:
+        raise DBProxyNotFoundFault(name)
+    return response.backend.db_proxies[name]
+
+
+# AWS refuses a target twice; moto has it twice.
+def register_db_proxy_targets(self, register=RDSResponse.register_db_proxy_targets):
+    wanted = set(self.params.get("DBClusterIdentifiers", []) + self.params.get("DBInstanceIdentifiers", []))
+    targets = db_proxy(self).proxy_target_groups["default"].targets
+    if wanted & {target.rds_resource_id for target in targets}:
+        raise RDSClientError("DBProxyTargetAlreadyRegisteredFault", "The target is registered already.")
+    return register(self)
+
+
+RDSResponse.register_db_proxy_targets = register_db_proxy_targets
+
+
+# AWS lists a cluster without health, and each of its instances with it. The health follows from the
+# security groups, after some reads of REGISTERING; moto's is AVAILABLE whatever they say.
+def describe_db_proxy_targets(self):
+    proxy = db_proxy(self)
+    rows = []
+    for target in proxy.proxy_target_groups["default"].targets:
+        target.reads = getattr(target, "reads", 0) + 1
+        instances = self.backend.databases
+        if target.type == "TRACKED_CLUSTER":
+            cluster = target.rds_resource_id
+            rows.append({"RdsResourceId": cluster, "Type": "TRACKED_CLUSTER", "Port": self.backend.clusters[cluster].port})
+            members = [database for database in instances.values() if database.db_cluster_identifier == cluster]
+            rows += [target_row(proxy, target, member, TrackedClusterId=cluster) for member in members]
+        else:
+            rows.append(target_row(proxy, target, instances[target.rds_resource_id]))
+    return ActionResult({"Targets": rows})
+
+
+def target_row(proxy, target, database, **more):
+    groups = ec2_backends[ACCOUNT][proxy.region]
+    port = int(database.port)
+    ours, theirs = proxy.vpc_security_group_ids, database.vpc_security_group_ids
+    reachable = lets_through(groups, ours, "egress_rules", port, theirs) and lets_through(groups, theirs, "ingress_rules", port, ours)
+    if target.reads <= READS_IN_PROGRESS:
+        health = {"State": "REGISTERING"}
+    elif reachable:
+        health = {"State": "AVAILABLE"}
+    else:
+        health = {"State": "UNAVAILABLE", "Reason": "UNREACHABLE"}
+    return {"RdsResourceId": database.db_instance_identifier, "Type": "RDS_INSTANCE", "Port": port, "TargetHealth": health, **more}
+
+
+def lets_through(backend, groups, direction, port, peers):
+    for group in backend.describe_security_groups(group_ids=list(groups)):
+        for rule in getattr(group, direction):
+            covers = rule.ip_protocol == "-1" or int(rule.from_port or 0) <= port <= int(rule.to_port or 0)
+            anywhere = (rule.ip_range or {}).get("CidrIp") == "0.0.0.0/0"
+            if covers and (anywhere or (rule.source_group or {}).get("GroupId") in peers):
+                return True
+    return False
+
+
+RDSResponse.describe_db_proxy_targets = describe_db_proxy_targets
+
+
+# AWS answers a wrong proxy's name with an error; moto with all proxies.
+def describe_db_proxies(self, describe=RDSResponse.describe_db_proxies):
+    if self.params.get("DBProxyName"):
+        db_proxy(self)
+    return describe(self)
+
+
+RDSResponse.describe_db_proxies = describe_db_proxies
 
 
 # AWS takes a rule that differs only in its description for a duplicate; moto adds it.

@@ -59,18 +59,31 @@ impl FromStr for FunctionName {
 pub enum ProxyChoice {
     /// A direct connection.
     None,
-    /// An existing or a new proxy.
-    Named(String),
+    /// A proxy that exists.
+    Existing(String),
+    /// A proxy to be created.
+    New,
 }
+
+/// A proxy's name: 1 to 63 letters, digits and single hyphens, beginning with a letter (spec/proxy.md).
+static PROXY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*$").expect("the pattern is a literal, which a test reads")
+});
 
 impl FromStr for ProxyChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = |name: &str| name.len() <= 63 && PROXY.is_match(name);
         match text {
-            "" => Err("expected none, the name of a proxy, new or new:NAME".to_owned()),
             "none" => Ok(Self::None),
-            name => Ok(Self::Named(name.to_owned())),
+            "new" => Ok(Self::New),
+            name if name.strip_prefix("new:").is_some_and(is_name) => Ok(Self::New),
+            name if is_name(name) => Ok(Self::Existing(name.to_owned())),
+            _ => Err(
+                "expected none, new, new:NAME, or the name of a proxy: 1 to 63 letters, digits and single hyphens"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -153,6 +166,26 @@ mod tests {
     fn a_qualifier_is_explained() {
         let error = "checkout:live".parse::<FunctionName>().unwrap_err();
         assert!(error.contains("live") && error.contains("$LATEST"), "{error}");
+    }
+
+    #[test]
+    fn proxies_are_named_as_rds_names_them() {
+        let table = [
+            ("none", Some(ProxyChoice::None)),
+            ("new", Some(ProxyChoice::New)),
+            ("new:orders-proxy", Some(ProxyChoice::New)),
+            ("orders-proxy", Some(ProxyChoice::Existing("orders-proxy".into()))),
+            ("", None),
+            ("new:", None),
+            ("1proxy", None),
+            ("a--b", None),
+            ("a-", None),
+            ("a_b", None),
+        ];
+        for (text, choice) in table {
+            assert_eq!(text.parse().ok(), choice, "{text:?}");
+        }
+        assert!("a".repeat(64).parse::<ProxyChoice>().is_err());
     }
 
     #[test]

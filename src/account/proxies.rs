@@ -1,0 +1,174 @@
+//! Proxies of an account, and the health of their targets, which follows from the security groups.
+
+use super::document::{DbProxyEntry, ProxyTargetEntry};
+use super::rules::{Outcome, State, rejected};
+use crate::cloud::Fault;
+use crate::model::{
+    DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, ProxyTarget, SecurityGroup, TargetHealth,
+    TargetHealthState, TargetKind,
+};
+
+fn missing(name: &str) -> Fault {
+    Fault::NotFound(format!("DBProxy {name} not found"))
+}
+
+impl State {
+    fn proxy(&mut self, name: &str) -> Outcome<&mut DbProxyEntry> {
+        let proxies = &mut self.document.db_proxies;
+        let found = proxies.iter_mut().find(|proxy| proxy.name.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| missing(name))
+    }
+
+    /// The proxy, after a passing state had its chance to pass.
+    pub(super) fn read_proxy(&mut self, name: &str) -> Outcome<DbProxyEntry> {
+        let passing = matches!(
+            self.proxy(name)?.status.as_str(),
+            "creating" | "modifying" | "reactivating"
+        );
+        let passed = self.has_passed(format!("proxy/{name}"), passing);
+        let proxy = self.proxy(name)?;
+        if passed {
+            "available".clone_into(&mut proxy.status);
+        }
+        Ok(proxy.clone())
+    }
+
+    /// The targets: a cluster without health, and each instance with it.
+    pub(super) fn read_targets(&mut self, name: &str) -> Outcome<Vec<ProxyTarget>> {
+        let registering = self
+            .proxy(name)?
+            .target
+            .as_ref()
+            .is_some_and(|target| target.registering);
+        let passed = self.has_passed(format!("target/{name}"), registering);
+        if let Some(target) = self.proxy(name)?.target.as_mut().filter(|_| passed) {
+            target.registering = false;
+        }
+        let proxy = self.proxy(name)?.clone();
+        let Some(target) = &proxy.target else {
+            return Ok(Vec::new());
+        };
+        let instances: Vec<String> = match TargetKind::from_api(&target.kind) {
+            TargetKind::TrackedCluster => self
+                .document
+                .db_instances
+                .iter()
+                .filter(|instance| instance.cluster.as_deref() == Some(&target.rds_resource_id))
+                .map(|instance| instance.id.clone())
+                .collect(),
+            _ => vec![target.rds_resource_id.clone()],
+        };
+        let mut targets = Vec::new();
+        let cluster = (target.kind == "TRACKED_CLUSTER").then(|| target.rds_resource_id.clone());
+        targets.extend(cluster.iter().map(|cluster| ProxyTarget {
+            kind: TargetKind::TrackedCluster,
+            resource: cluster.clone(),
+            tracked_cluster: None,
+            health: None,
+        }));
+        for instance in instances {
+            let health = self.health(&proxy, target, &instance)?;
+            targets.push(ProxyTarget {
+                kind: TargetKind::RdsInstance,
+                resource: instance,
+                tracked_cluster: cluster.clone(),
+                health: Some(health),
+            });
+        }
+        Ok(targets)
+    }
+
+    fn health(&mut self, proxy: &DbProxyEntry, target: &ProxyTargetEntry, instance: &str) -> Outcome<TargetHealth> {
+        let instance = self.read_instance(instance)?;
+        let database: Vec<GroupId> = instance
+            .vpc_security_groups
+            .iter()
+            .map(|membership| membership.vpc_security_group_id.as_str().into())
+            .collect();
+        let own: Vec<GroupId> = proxy
+            .vpc_security_group_ids
+            .iter()
+            .map(|id| id.as_str().into())
+            .collect();
+        let port = i32::from(instance.port.unwrap_or_default());
+        let reachable = instance.status == "available"
+            && self.lets_through(&own, Direction::Egress, port, &database)
+            && self.lets_through(&database, Direction::Ingress, port, &own);
+        let (state, reason) = match (target.registering, &target.unavailable_reason, reachable) {
+            (true, _, _) => (TargetHealthState::Registering, None),
+            (false, Some(reason), _) => (TargetHealthState::Unavailable, Some(reason.clone())),
+            (false, None, false) => (TargetHealthState::Unavailable, Some("UNREACHABLE".to_owned())),
+            (false, None, true) => (TargetHealthState::Available, None),
+        };
+        Ok(TargetHealth { state, reason })
+    }
+
+    /// Whether one of the groups lets tcp `port` through to or from one of the peers. A range of addresses
+    /// counts only if it is every address, for the file knows none of the databases'.
+    fn lets_through(&self, groups: &[GroupId], direction: Direction, port: i32, peers: &[GroupId]) -> bool {
+        let lets = |group: &SecurityGroup| {
+            group.rules(direction).iter().any(|rule| {
+                let covers = match rule.protocol {
+                    Protocol::All => true,
+                    Protocol::Tcp => rule.ports.is_some_and(|ports| ports.from <= port && port <= ports.to),
+                    Protocol::Other(_) => false,
+                };
+                let reaches = match &rule.peer {
+                    Peer::Group(id) => peers.contains(id),
+                    Peer::Cidr(cidr) => cidr == "0.0.0.0/0",
+                    Peer::PrefixList(_) => false,
+                };
+                covers && reaches
+            })
+        };
+        let mut entries = self.document.security_groups.iter();
+        entries.any(|entry| {
+            let group = entry.to_model();
+            groups.contains(&group.id) && lets(&group)
+        })
+    }
+
+    pub(super) fn modify_proxy(&mut self, name: &str, groups: &GroupList) -> Outcome<()> {
+        let proxy = self.proxy(name)?.clone();
+        if proxy.status != "available" {
+            return Err(Fault::Busy(format!(
+                "DB proxy {name} is {}, not available",
+                proxy.status
+            )));
+        }
+        self.check_groups(groups, &proxy.vpc_id)?;
+        let proxy = self.proxy(name)?;
+        proxy.vpc_security_group_ids = groups.iter().map(ToString::to_string).collect();
+        "modifying".clone_into(&mut proxy.status);
+        Ok(())
+    }
+
+    pub(super) fn register_target(&mut self, name: &str, kind: DatabaseKind, database: &str) -> Outcome<()> {
+        let (kind, exists) = match kind {
+            DatabaseKind::Cluster => ("TRACKED_CLUSTER", self.read_cluster(database).is_ok()),
+            DatabaseKind::Instance => ("RDS_INSTANCE", self.read_instance(database).is_ok()),
+        };
+        if !exists {
+            return Err(Fault::NotFound(format!("database {database} not found")));
+        }
+        let proxy = self.proxy(name)?;
+        match &proxy.target {
+            Some(target) if target.rds_resource_id == database => Err(Fault::Duplicate(format!(
+                "{database} is already a target of proxy {name}"
+            ))),
+            Some(target) => {
+                let message = format!("proxy {name} has target {}", target.rds_resource_id);
+                Err(rejected("InvalidParameterCombination", message))
+            }
+            None => {
+                proxy.target = Some(ProxyTargetEntry {
+                    kind: kind.to_owned(),
+                    rds_resource_id: database.to_owned(),
+                    registering: true,
+                    unavailable_reason: None,
+                });
+                Ok(())
+            }
+        }
+    }
+}

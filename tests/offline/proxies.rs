@@ -1,0 +1,198 @@
+//! Connections through an RDS Proxy that exists.
+
+use autoconnect::account::{AccountDocument, OfflineAccount};
+use autoconnect::cloud::Cloud;
+use autoconnect::decide::Decision;
+use autoconnect::interrupt::Interrupt;
+use autoconnect::model::TargetHealthState;
+use autoconnect::observe::{Target, observe};
+use autoconnect::reconcile::{Options, Outcome, RunResult, run};
+use tokio::time::Instant;
+
+use crate::support::*;
+
+fn through(target: Target) -> Target {
+    Target {
+        proxy: Some("orders-proxy".into()),
+        ..target
+    }
+}
+
+fn refunds() -> Target {
+    through(cluster("orders", "refunds"))
+}
+
+fn health(outcome: &Outcome) -> Option<(TargetHealthState, Option<String>)> {
+    let health = outcome.found.proxy.as_ref()?.target_health(&outcome.found.database)?;
+    Some((health.state.clone(), health.reason.clone()))
+}
+
+#[tokio::test]
+async fn the_whole_set_is_made_and_the_proxy_reaches_the_database() {
+    let account = account(|_| ());
+    let before = account.document();
+    let planned = setup_with(&account, &refunds(), &dry_run(), &Script::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        health(&planned),
+        Some((TargetHealthState::Unavailable, Some("UNREACHABLE".into())))
+    );
+    assert!(
+        planned
+            .proposal
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("UNREACHABLE"))
+    );
+
+    let outcome = setup(&account, &refunds()).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.proposal.decision, Decision::CreateNew);
+    assert_eq!(outcome.proposal.plan.steps.len(), 13);
+    assert_eq!(health(&outcome), Some((TargetHealthState::Available, None)));
+    let after = account.document();
+    assert_eq!(
+        after.security_groups[..before.security_groups.len()],
+        before.security_groups
+    );
+    assert_eq!(after.security_groups.len(), before.security_groups.len() + 3);
+    assert_eq!(after.db_proxies[0].vpc_security_group_ids[0], "sg-0f00");
+    assert_eq!(after.db_proxies[0].vpc_security_group_ids.len(), 2);
+
+    let writes = account.calls().write;
+    assert_eq!(setup(&account, &refunds()).await.unwrap().result, RunResult::Unchanged);
+    assert_eq!(account.calls().write, writes);
+
+    // The second function shares the set; the direct connection of checkout is left alone.
+    let checkout = through(cluster("orders", "checkout"));
+    let second = setup(&account, &checkout).await.unwrap();
+    assert_eq!(second.proposal.decision.to_string(), "associate-existing");
+    assert_eq!(second.proposal.plan.steps.len(), 1);
+    assert_eq!(
+        setup(&account, &cluster("orders", "checkout")).await.unwrap().result,
+        RunResult::Unchanged
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_its_target_is_registered() {
+    for target in [refunds(), through(instance("inventory", "stock-sync"))] {
+        let account = account(|document| document.db_proxies[0].target = None);
+        let outcome = setup(&account, &target).await.unwrap();
+        assert_eq!(outcome.result, RunResult::Connected);
+        assert_eq!(outcome.proposal.plan.steps.len(), 14);
+        assert_eq!(
+            outcome.proposal.plan.steps[10].effect.action(),
+            "rds:RegisterDBProxyTargets"
+        );
+        assert_eq!(
+            health(&outcome),
+            Some((TargetHealthState::Available, None)),
+            "its registration is waited for"
+        );
+        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+
+        // Somebody deregisters it: only that is mended.
+        account.edit(|document| document.db_proxies[0].target = None);
+        let outcome = setup(&account, &target).await.unwrap();
+        assert_eq!(outcome.proposal.decision.to_string(), "associate-existing");
+        assert_eq!(outcome.proposal.plan.steps.len(), 1);
+        assert_eq!(health(&outcome), Some((TargetHealthState::Available, None)));
+    }
+}
+
+#[tokio::test]
+async fn an_auth_failure_is_told_and_no_new_groups_are_made_for_it() {
+    let account = account(|_| ());
+    setup(&account, &refunds()).await.unwrap();
+    account.edit(|document| {
+        document.db_proxies[0].target.as_mut().unwrap().unavailable_reason = Some("AUTH_FAILURE".into());
+    });
+    let outcome = setup(&account, &refunds()).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Unchanged);
+    let reasons = outcome.proposal.reasons.join(" ");
+    assert!(reasons.contains("no network matter"), "{reasons}");
+}
+
+#[tokio::test]
+async fn each_requirement_of_a_proxy_is_refused_by_name() {
+    type Change = fn(&mut AccountDocument);
+    let table: [(Change, &str, &str); 6] = [
+        (
+            |d| d.db_proxies[0].engine_family = "MYSQL".into(),
+            "proxy-other-engine-family",
+            "MYSQL",
+        ),
+        (
+            |d| {
+                d.db_proxies[0].vpc_id = "vpc-0e5f6a7b".into();
+                d.db_proxies[0].vpc_security_group_ids.clear();
+            },
+            "proxy-different-vpc",
+            "vpc-0e5f6a7b",
+        ),
+        (
+            |d| d.db_proxies[0].target.as_mut().unwrap().rds_resource_id = "archive".into(),
+            "proxy-other-target",
+            "archive",
+        ),
+        (
+            |d| d.db_clusters[0].engine = "oracle-ee".into(),
+            "proxy-unsupported-engine",
+            "oracle-ee",
+        ),
+        (
+            |d| d.db_proxies[0].status = "incompatible-network".into(),
+            "proxy-not-available",
+            "incompatible-network",
+        ),
+        (
+            |d| d.db_proxies[0].name = "orders-proxi".into(),
+            "proxy-not-found",
+            "orders-proxy",
+        ),
+    ];
+    for (change, code, word) in table {
+        let account = account(change);
+        let failure = setup(&account, &refunds()).await.unwrap_err();
+        assert_eq!(failure.error.code(), code, "{failure}");
+        assert!(failure.error.to_string().contains(word), "{code}: {failure}");
+        assert!(failure.error.hint().is_some());
+        assert_eq!(account.calls().write, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn observing_a_proxy_takes_no_further_round() {
+    let account = account(|_| ());
+    let start = Instant::now();
+    observe(&Slow::new(&account), &refunds()).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 2);
+    assert_eq!(account.calls().read, 7);
+}
+
+/// Wherever the user ends a run, the next one completes it.
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_is_completed_by_the_next() {
+    let groups = example().security_groups.len() + 3;
+    for call in 0..70 {
+        let account: OfflineAccount = account(|document| document.db_proxies[0].target = None);
+        let (trigger, interrupt) = Interrupt::new();
+        let calls = std::sync::atomic::AtomicU32::new(0);
+        let mut cloud = Slow::new(&account);
+        cloud.before = Box::new(|_| {
+            if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == call {
+                trigger.raise();
+            }
+        });
+        let _ = run(&cloud, &refunds(), &Options::default(), &Script::default(), interrupt).await;
+        setup(&account, &refunds()).await.unwrap();
+        assert_eq!(
+            account.document().security_groups.len(),
+            groups,
+            "one set, after call {call}"
+        );
+        assert_eq!(setup(&account, &refunds()).await.unwrap().result, RunResult::Unchanged);
+    }
+}
