@@ -5,16 +5,17 @@ mod global;
 mod schema;
 mod setup;
 mod signals;
+mod to_come;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::logging;
-use crate::report::Report;
+use crate::report::{Report, folded};
 use global::{Global, Output};
 
 /// Connects AWS Lambda functions to Aurora and RDS databases.
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Connect a function with a database
     Setup(setup::Setup),
+    #[command(flatten)]
+    ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
     Schema(schema::Schema),
     /// Print a completion script for a shell
@@ -47,7 +50,14 @@ type Ending = Result<u8, Box<Report>>;
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    // Help and usage errors are printed before --color is parsed.
+    let colour = match option(&arguments, "--color") {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    };
+    let parsed = Cli::command().color(colour).try_get_matches_from(&arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
@@ -61,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     );
     let ending = match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
+        Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),
     };
@@ -82,6 +93,17 @@ fn fail(report: &Report, output: Output) {
     }
 }
 
+/// The value of an option, before the arguments are parsed.
+fn option<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a str> {
+    let text = |argument: &'a OsString| argument.to_str();
+    let apart = arguments
+        .windows(2)
+        .find(|pair| pair[0] == *name)
+        .and_then(|pair| text(&pair[1]));
+    let joined = |argument: &'a OsString| text(argument)?.strip_prefix(name)?.strip_prefix('=');
+    apart.or_else(|| arguments.iter().find_map(joined))
+}
+
 /// Help and version are no errors. A usage error is status 1, since 2 means drift to a schedule.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -89,11 +111,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let _ = error.print();
-    let json = arguments.iter().any(|argument| argument == "--output=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair[0] == "--output" && pair[1] == "json");
-    if json {
+    if option(arguments, "--output") == Some("json") {
         let rendered = error.render().to_string();
         let paragraph: Vec<&str> = rendered
             .lines()
@@ -127,6 +145,15 @@ fn print(text: &str) -> Result<(), Box<Report>> {
             Some("standard output cannot be written to".to_owned()),
         ))),
         _ => Ok(()),
+    }
+}
+
+/// The text folded, if a person reads it on a terminal.
+fn for_people(text: String, stream: &impl IsTerminal) -> String {
+    if stream.is_terminal() {
+        folded(&text, textwrap::termwidth())
+    } else {
+        text
     }
 }
 

@@ -162,11 +162,12 @@ pub fn decide(observation: &Observation) -> Assessment<'_> {
         Decision::NoOp | Decision::CreateNew => (None, None),
     };
     let context = classified.now().with(function, proxy);
+    let chain = Chain::tied(&classified, &context, function, proxy);
     let judge = |side| {
         let chosen = match side {
-            Side::Database => None,
-            Side::Function => function,
-            Side::Proxy => proxy,
+            Side::Database => chain.database,
+            Side::Function => chain.function,
+            Side::Proxy => chain.proxy,
         };
         judge(&classified, &context, side, chosen)
     };
@@ -175,6 +176,62 @@ pub fn decide(observation: &Observation) -> Assessment<'_> {
         observation,
         decision,
         sides,
+    }
+}
+
+/// The groups that speak for their sides.
+#[derive(Clone, Copy, Default)]
+struct Chain<'c> {
+    database: Option<&'c GroupId>,
+    function: Option<&'c GroupId>,
+    proxy: Option<&'c GroupId>,
+}
+
+impl<'c> Chain<'c> {
+    /// Of several fit groups on a side, those that name each other from end to end: only they connect. The
+    /// groups that the decision adds are among them.
+    fn tied(
+        classified: &'c Classified<'_>,
+        context: &Context<'_>,
+        function: Option<&'c GroupId>,
+        proxy: Option<&'c GroupId>,
+    ) -> Self {
+        let fit = |side: Side, chosen: Option<&GroupId>| {
+            let is_fit =
+                |found: &&Candidate<'_>| context.is_fit(side, found) && chosen.is_none_or(|id| *id == found.group.id);
+            let mut fit: Vec<&'c Candidate<'_>> = classified.side(side).iter().filter(is_fit).collect();
+            fit.sort_by_key(|found| (found.number, &found.group.id));
+            fit
+        };
+        // Whether traffic leaves by the first group for the second, which lets it in.
+        let leads = |from: &Candidate<'_>, to: &Candidate<'_>| {
+            from.destination == Some(&to.group.id) && to.source == Some(&from.group.id)
+        };
+        let (functions, databases) = (fit(Side::Function, function), fit(Side::Database, None));
+        let proxies = fit(Side::Proxy, proxy);
+        let through_proxy = classified.observation.proxy.is_some();
+        for from in functions {
+            let hops: Vec<_> = if through_proxy {
+                proxies.iter().copied().filter(|hop| leads(from, hop)).collect()
+            } else {
+                vec![from]
+            };
+            for hop in hops {
+                let to = databases.iter().find(|to| leads(hop, to));
+                if to.is_some() || through_proxy && classified.proxy_reaches_database() {
+                    return Self {
+                        database: to.map(|to| &to.group.id),
+                        function: Some(&from.group.id),
+                        proxy: through_proxy.then_some(&hop.group.id),
+                    };
+                }
+            }
+        }
+        Self {
+            database: None,
+            function,
+            proxy,
+        }
     }
 }
 

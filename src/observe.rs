@@ -84,7 +84,7 @@ impl ObserveError {
                 _ => format!("{name} is an instance: use --instance {name}"),
             }),
             Self::NoSuch { similar, .. } if similar.is_empty() => {
-                Some("check the name, the Region and the account (--region, --profile)".to_owned())
+                Some("check the name, and whether this is the right account and Region".to_owned())
             }
             Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
             Self::NoVpc { .. } => Some("only databases in a VPC can be connected".to_owned()),

@@ -604,12 +604,9 @@ fn could_go(assessment: &Assessment<'_>, side: Side) -> Option<String> {
 pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
     let observation = assessment.observation;
     let mut notes = Vec::new();
-    notes.extend(cross_zone(observation));
-    notes.extend(
-        check_last_update(&observation.function)
-            .err()
-            .map(|unmet| sentence(&unmet)),
-    );
+    if assessment.decision != Decision::NoOp {
+        notes.extend(cross_zone(observation));
+    }
     if observation.function.state == FunctionState::Inactive {
         notes.push(format!(
             "Function {} is Inactive: its first invocation fails while its network interface comes back.",
@@ -624,13 +621,6 @@ pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
         );
     }
     notes
-}
-
-/// An error as a sentence of its own.
-fn sentence(unmet: &Unmet) -> String {
-    let text = unmet.to_string();
-    let (first, rest) = text.split_at(1);
-    format!("{}{rest}.", first.to_uppercase())
 }
 
 fn cross_zone(observation: &Observation) -> Option<String> {

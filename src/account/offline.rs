@@ -184,12 +184,41 @@ fn parse(content: &[u8]) -> Result<AccountDocument, (String, String)> {
             root if root == "." => "$".to_owned(),
             path => format!("$.{path}"),
         };
-        (at, error.into_inner().to_string())
+        (at, in_plain_words(&error.into_inner().to_string()))
     })?;
     deserializer
         .end()
         .map_err(|error| ("$".to_owned(), error.to_string()))?;
     Ok(document)
+}
+
+/// A shape's mistake without the names of Rust's types.
+fn in_plain_words(message: &str) -> String {
+    let words = [
+        ("a borrowed string", "a string"),
+        ("struct AccountDocument", "an object"),
+        ("u16", "a number from 1 to 65535"),
+        ("u32", "a number from 0"),
+        ("i32", "a number"),
+        ("usize", "a number from 0"),
+    ];
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    if expected.is_empty() {
+        return message.to_owned();
+    }
+    let (kind, place) = expected.split_once(" at line ").unwrap_or((expected, ""));
+    let kind = match words.iter().find(|(rust, _)| kind.starts_with(rust)) {
+        Some((_, plain)) => (*plain).to_owned(),
+        None => kind
+            .strip_prefix("struct ")
+            .map_or_else(|| kind.to_owned(), |_| "an object".to_owned()),
+    };
+    let place = if place.is_empty() {
+        String::new()
+    } else {
+        format!(" at line {place}")
+    };
+    format!("{what}, expected {kind}{place}")
 }
 
 impl Inner {
@@ -214,6 +243,9 @@ impl AccountFile {
         if fs::read(&self.path)? != self.content {
             let message = format!("{} was changed by somebody else meanwhile", self.path.display());
             return Err(std::io::Error::other(message));
+        }
+        if fs::metadata(&self.path)?.permissions().readonly() {
+            return Err(std::io::Error::other(format!("{} is read-only", self.path.display())));
         }
         let mut content = serde_json::to_vec_pretty(document)?;
         content.push(b'\n');
@@ -257,6 +289,23 @@ fn memberships(entries: &[VpcSecurityGroupMembership]) -> Vec<GroupMembership> {
 }
 
 impl State {
+    /// The name in a name, a partial ARN or an ARN of this account and Region. Of another's, the whole, which
+    /// is nobody's name here.
+    fn local_name<'n>(&self, name: &'n str) -> &'n str {
+        let AccountDocument { region, account_id, .. } = &self.document;
+        let parts: Vec<&str> = name.split(':').collect();
+        let is_local = match parts.as_slice() {
+            ["arn", _, _, arn_region, account, _, _] => arn_region == region && account == account_id,
+            [account, "function", _] => account == account_id,
+            _ => true,
+        };
+        if is_local {
+            parts.last().copied().unwrap_or(name)
+        } else {
+            name
+        }
+    }
+
     fn arn(&self, service: &str, resource: &str) -> String {
         let AccountDocument { region, account_id, .. } = &self.document;
         let partition = match region {
@@ -334,33 +383,29 @@ impl State {
     }
 }
 
-/// The name in a function's name, partial ARN or ARN.
-fn function_name(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
-}
-
 impl Cloud for OfflineAccount {
     async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
         self.read(Operation::DescribeDbClusters, |state| {
-            let entry = state.read_cluster(id)?;
+            let entry = state.read_cluster(state.local_name(id).to_owned().as_str())?;
             Ok(state.db_cluster(entry))
         })
     }
 
     async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
         self.read(Operation::DescribeDbInstances, |state| {
-            let entry = state.read_instance(id)?;
+            let entry = state.read_instance(state.local_name(id).to_owned().as_str())?;
             Ok(state.db_instance(entry))
         })
     }
 
     async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
         self.read(Operation::DescribeDbInstances, |state| {
+            let cluster = state.local_name(cluster).to_owned();
             let is_member = |entry: &&DbInstanceEntry| {
                 entry
                     .cluster
                     .as_deref()
-                    .is_some_and(|of| of.eq_ignore_ascii_case(cluster))
+                    .is_some_and(|of| of.eq_ignore_ascii_case(&cluster))
             };
             let members: Vec<String> = state
                 .document
@@ -402,7 +447,7 @@ impl Cloud for OfflineAccount {
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
         self.read(Operation::GetFunctionConfiguration, |state| {
-            let entry = state.read_function(function_name(name))?;
+            let entry = state.read_function(state.local_name(name).to_owned().as_str())?;
             Ok(state.to_function(entry))
         })
     }
@@ -506,7 +551,7 @@ impl Cloud for OfflineAccount {
 
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
         self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.update_function(function_name(name), vpc, revision)
+            state.update_function(state.local_name(name).to_owned().as_str(), vpc, revision)
         })
     }
 

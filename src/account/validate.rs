@@ -36,8 +36,18 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
             format!("expected twelve digits, found \"{}\"", document.account_id),
         );
     }
-    if document.region.is_empty() {
-        check.report("$.Region", "expected the name of a Region, found an empty string");
+    let parts: Vec<&str> = document.region.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_region = match parts.as_slice() {
+        [words @ .., number] => words.len() >= 2 && words.iter().all(is_word) && number.parse::<u8>().is_ok(),
+        [] => false,
+    };
+    if !is_region {
+        let message = format!(
+            "expected the name of a Region such as eu-central-1, found \"{}\"",
+            document.region
+        );
+        check.report("$.Region", message);
     }
 
     let vpcs = check.unique("Vpcs", "VpcId", document.vpcs.iter().map(|vpc| vpc.vpc_id.as_str()));
@@ -119,6 +129,12 @@ impl Check {
         }
     }
 
+    fn port(&mut self, path: String, port: Option<u16>) {
+        if port == Some(0) {
+            self.report(path, "expected a number from 1 to 65535, found 0");
+        }
+    }
+
     fn lower_case(&mut self, path: String, id: &str) {
         if id.bytes().any(|byte| byte.is_ascii_uppercase()) {
             self.report(
@@ -173,6 +189,7 @@ impl Check {
     ) {
         for (i, cluster) in document.db_clusters.iter().enumerate() {
             let path = format!("$.DBClusters[{i}]");
+            self.port(format!("{path}.Port"), Some(cluster.port));
             self.lower_case(format!("{path}.DBClusterIdentifier"), &cluster.id);
             self.exists(
                 format!("{path}.DBSubnetGroup"),
@@ -187,6 +204,7 @@ impl Check {
         }
         for (i, instance) in document.db_instances.iter().enumerate() {
             let path = format!("$.DBInstances[{i}]");
+            self.port(format!("{path}.Port"), instance.port);
             self.lower_case(format!("{path}.DBInstanceIdentifier"), &instance.id);
             self.exists(
                 format!("{path}.DBSubnetGroup"),
@@ -266,6 +284,18 @@ impl Check {
             for (j, subnet) in config.subnet_ids.iter().enumerate() {
                 self.exists(format!("{path}.SubnetIds[{j}]"), "subnet", subnets, subnet);
             }
+            let vpc_of = |id: &String| {
+                let subnet = document.subnets.iter().find(|subnet| subnet.subnet_id == *id)?;
+                Some(subnet.vpc_id.as_str())
+            };
+            let vpcs: BTreeSet<&str> = config.subnet_ids.iter().filter_map(vpc_of).collect();
+            if vpcs.len() > 1 {
+                self.report(format!("{path}.SubnetIds"), "expected subnets of one VPC");
+            }
+            let distinct: BTreeSet<&String> = config.security_group_ids.iter().collect();
+            if distinct.len() != config.security_group_ids.len() {
+                self.report(format!("{path}.SecurityGroupIds"), "the same group is there twice");
+            }
             for (j, group) in config.security_group_ids.iter().enumerate() {
                 self.exists(format!("{path}.SecurityGroupIds[{j}]"), "security group", groups, group);
             }
@@ -278,6 +308,12 @@ impl Check {
                 path,
                 "expected a target (UserIdGroupPairs, IpRanges, Ipv6Ranges or PrefixListIds), found none",
             );
+        }
+        let protocol = permission.ip_protocol.as_str();
+        let known = ["tcp", "udp", "icmp", "icmpv6", "-1"].contains(&protocol) || protocol.parse::<u8>().is_ok();
+        if !known {
+            let message = format!("expected tcp, udp, icmp, icmpv6, -1 or a number, found \"{protocol}\"");
+            self.report(format!("{path}.IpProtocol"), message);
         }
         match (
             permission.ip_protocol.as_str(),

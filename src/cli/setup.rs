@@ -10,7 +10,7 @@ use tokio::runtime;
 
 use super::global::{Global, Output};
 use super::signals::listen;
-use super::{Ending, print, print_json};
+use super::{Ending, for_people, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
@@ -58,9 +58,9 @@ pub struct Setup {
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_timeout)]
     timeout: Duration,
     /// Wait for a database that is not available, instead of refusing
-    #[arg(long, overrides_with = "no_wait")]
+    #[arg(long)]
     wait: bool,
-    /// Do not wait until the changes have taken effect
+    /// Do not wait until the changes have taken effect (what must end before a write is still waited for)
     #[arg(long)]
     no_wait: bool,
 }
@@ -115,10 +115,15 @@ impl Setup {
         let outcome = run(cloud, target, &self.options(), &front, interrupt).await;
         front.clear();
         let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        match global.output {
-            Output::Json => print_json(&SetupDocument::new(&outcome, cloud.calls()))?,
-            Output::Text => print(&self.text(&outcome))?,
-        }
+        let printed = match global.output {
+            Output::Json => print_json(&SetupDocument::new(&outcome, cloud.calls())),
+            Output::Text => print(&for_people(self.text(&outcome), &std::io::stdout())),
+        };
+        // Where the result cannot be printed, what was written is told all the same.
+        printed.map_err(|mut report| {
+            report.body.applied.clone_from(&outcome.applied);
+            report
+        })?;
         let pending = outcome.result == RunResult::Planned;
         Ok(if self.detailed_exitcode && pending { 2 } else { 0 })
     }

@@ -16,7 +16,7 @@ pub fn listen() -> Interrupt {
         // In plain words, whatever is logged: the user has just pressed a key and waits.
         let _ = writeln!(
             io::stderr(),
-            "interrupted: the current call is finished first; interrupt again to end at once"
+            "interrupted: ending at the next safe point; interrupt again to end at once"
         );
         trigger.raise();
         signals.next().await;

@@ -76,7 +76,8 @@ async fn drive<C: Cloud>(
         let transition = info_span!("transition", state = state.name());
         transition.in_scope(|| info!("transition"));
         if let State::Done(outcome) = state {
-            return Ok(*outcome);
+            let applied = session.applied();
+            return Ok(Outcome { applied, ..*outcome });
         }
         let event = driver.carry_out(&state).instrument(transition).await?;
         state = machine.step(state, event)?;
@@ -153,6 +154,7 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
             Settle::Leave
         };
         self.front.progress(Progress::Started(step));
+        info!(step = step.id, action = step.effect.action(), summary = %step.summary, "step begins");
         match self.session.apply(step, &mut self.bindings, settle).await {
             Err(RunError::NameTaken { name }) => Ok(Event::NameTaken(name)),
             Err(error) => Err(error),
@@ -163,6 +165,7 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
                     ..step.clone()
                 };
                 self.front.progress(Progress::Ended(&ended));
+                info!(step = ended.id, resource = %ended.resource, status = ?ended.status, "step ended");
                 Ok(Event::Stepped(ended.status, ended.resource))
             }
         }

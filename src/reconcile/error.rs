@@ -122,7 +122,7 @@ impl RunError {
             Self::Unmet(unmet) => Some(unmet.hint()),
             Self::Cloud { source, .. } => source.hint(),
             Self::TimedOut { .. } | Self::Interrupted { .. } => {
-                Some("run again: it goes on from what is there, and nothing is done twice".to_owned())
+                Some("run again: what was done is found, and nothing is done twice".to_owned())
             }
             Self::NotTaken { .. } => Some("mend what AWS names, then run again".to_owned()),
             Self::NameTaken { .. } => Some("run again: the next free number is used".to_owned()),
@@ -130,7 +130,7 @@ impl RunError {
             Self::NotVerified { .. } => Some(
                 "somebody else may have changed the groups meanwhile: run with --dry-run to see the state".to_owned(),
             ),
-            Self::Declined => None,
+            Self::Declined => Some("answer yes to apply the plan, or run with --yes".to_owned()),
             Self::Flawed(_) => Some("this is a mistake of autoconnect: please report it with the plan".to_owned()),
         }
     }

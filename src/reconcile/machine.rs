@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::error::RunError;
+use super::error::{Applied, RunError};
 use crate::decide::{Assessment, Decision, decide};
 use crate::model::Observation;
 use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, reasons};
@@ -77,6 +77,8 @@ pub struct Outcome {
     pub proposal: Proposal,
     /// What was observed last.
     pub found: Observation,
+    /// What was written, in order.
+    pub applied: Vec<Applied>,
     /// How it ended.
     pub result: RunResult,
     /// Whether it was a dry run.
@@ -219,9 +221,7 @@ impl Machine {
         }
         let mut notes = notes(&assessment);
         let pending = if assessment.decision == Decision::NoOp {
-            if !self.dry_run {
-                check_last_update(&observation.function)?;
-            }
+            check_last_update(&observation.function)?;
             // What is connected stays so in whatever state; only what is still taking effect is waited for.
             let mut pending = check_states(&observation, false).unwrap_or_default();
             pending.extend(pending_health(&observation));
@@ -238,11 +238,13 @@ impl Machine {
         if !pending.is_empty() && !self.dry_run && waits {
             return Ok(State::AwaitReady(pending));
         }
-        notes.extend(
-            pending
-                .iter()
-                .map(|pending| format!("An applied run waits for {pending}.")),
-        );
+        notes.extend(pending.iter().map(|pending| {
+            if self.dry_run {
+                format!("An applied run waits for {pending}.")
+            } else {
+                format!("Not waited for: {pending}.")
+            }
+        }));
         let Assessment { decision, .. } = &assessment;
         let proposal = Box::new(Proposal {
             decision: decision.clone(),
@@ -259,6 +261,7 @@ impl Machine {
             return Ok(State::Done(Box::new(Outcome {
                 found: proposal.observation.clone(),
                 proposal: *proposal,
+                applied: Vec::new(),
                 result,
                 dry_run: self.dry_run,
             })));
@@ -275,9 +278,15 @@ impl Machine {
             if let Some(pending) = pending_health(&found).filter(|_| self.wait_for_effect) {
                 return Ok(State::AwaitHealth(proposal, pending));
             }
+            let mut proposal = proposal;
+            if !self.wait_for_effect {
+                let note = "Not waited for: the changes were accepted, and may still be taking effect.";
+                proposal.notes.push(note.to_owned());
+            }
             return Ok(State::Done(Box::new(Outcome {
                 proposal: *proposal,
                 found,
+                applied: Vec::new(),
                 result: RunResult::Connected,
                 dry_run: false,
             })));

@@ -21,6 +21,19 @@ fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
+/// The text folded for a terminal of this many columns; each line's continuation stands under its text.
+#[must_use]
+pub fn folded(text: &str, columns: usize) -> String {
+    let fold = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        let indent = " ".repeat(if indent == 0 { 0 } else { indent + 2 });
+        textwrap::fill(line, textwrap::Options::new(columns.max(40)).subsequent_indent(&indent))
+    };
+    let mut folded = text.lines().map(fold).collect::<Vec<_>>().join("\n");
+    folded.push('\n');
+    folded
+}
+
 /// The whole plan: what is connected to what, what was found, the decision, the steps.
 #[must_use]
 pub fn plan_text(proposal: &Proposal) -> String {

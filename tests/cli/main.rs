@@ -229,6 +229,39 @@ fn usage_errors_are_status_1() {
 }
 
 #[test]
+fn what_is_to_come_says_so() {
+    let shell = Shell::new();
+    for command in [
+        "remove", "list", "drift", "diagnose", "internet", "attach", "detach", "msk", "policy", "export", "snapshot",
+    ] {
+        let run = shell.run(&format!("--output json {command} --cluster c --function f"));
+        assert_eq!(run.status, Some(1));
+        assert_eq!(run.json()["error"]["code"], "not-in-this-version", "{command}");
+    }
+}
+
+/// Where the result cannot be printed, what was written is told all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_does_not_hide_what_was_written() {
+    let shell = Shell::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let child = shell
+        .command(&format!("{REFUNDS} --yes"))
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr.contains("error[output]") && stderr.contains("already written:"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn help() {
     let shell = Shell::new();
     assert_snapshot!("help", shell.session("--help"));

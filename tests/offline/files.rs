@@ -18,9 +18,31 @@ fn refused(content: &str) -> String {
     OfflineAccount::open(&path).unwrap_err().to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a row for each mistake")]
 #[test]
 fn mistakes_are_told_with_their_json_path() {
-    let table: [(&str, Value, &str); 16] = [
+    let table: [(&str, Value, &str); 21] = [
+        (
+            "/DBClusters/0/Port",
+            json!(0),
+            "$.DBClusters[0].Port: expected a number from 1 to 65535, found 0",
+        ),
+        ("/Region", json!("narnia"), "$.Region: expected the name of a Region"),
+        (
+            "/SecurityGroups/2/IpPermissions/0/IpProtocol",
+            json!("tpc"),
+            "$.SecurityGroups[2].IpPermissions[0].IpProtocol",
+        ),
+        (
+            "/Functions/0/VpcConfig/SubnetIds/1",
+            json!("subnet-0e5a"),
+            "$.Functions[0].VpcConfig.SubnetIds: expected subnets of one VPC",
+        ),
+        (
+            "/Functions/0/VpcConfig/SecurityGroupIds/1",
+            json!("sg-0f00"),
+            "$.Functions[0].VpcConfig.SecurityGroupIds: the same group is there twice",
+        ),
         (
             "/Functions/0/VpcConfig/SubnetIds/1",
             json!("subnet-9"),
@@ -34,7 +56,7 @@ fn mistakes_are_told_with_their_json_path() {
         (
             "/DBClusters/0/Port",
             json!("5432"),
-            "malformed at $.DBClusters[0].Port: invalid type: string \"5432\", expected u16",
+            "malformed at $.DBClusters[0].Port: invalid type: string \"5432\", expected a number from 1 to 65535",
         ),
         (
             "/DBClusters/0/Port",
@@ -167,6 +189,20 @@ async fn a_file_that_somebody_else_changed_is_not_overwritten() {
     let failure = setup(&account, &cluster("orders", "refunds")).await.unwrap_err();
     assert_eq!(failure.error.code(), "account-file", "{failure}");
     assert_eq!(fs::read_to_string(&path).unwrap(), theirs.to_string());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_may_not_be_written_is_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("account.json");
+    fs::write(&path, value().to_string()).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    let account = OfflineAccount::open(&path).unwrap();
+    let failure = setup(&account, &cluster("orders", "refunds")).await.unwrap_err();
+    assert_eq!(failure.error.code(), "account-file", "{failure}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), value().to_string());
 }
 
 #[cfg(unix)]

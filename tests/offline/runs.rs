@@ -377,16 +377,8 @@ async fn a_failed_update_is_no_connection() {
     let failure = setup(&account, &cluster("orders", "checkout")).await.unwrap_err();
     assert_eq!(failure.error.code(), "function-update-failed");
     assert!(failure.error.to_string().contains("no free address"), "{failure}");
-    let planned = setup_with(&account, &cluster("orders", "checkout"), &dry_run(), &Script::default())
-        .await
-        .unwrap();
-    assert!(
-        planned
-            .proposal
-            .notes
-            .iter()
-            .any(|note| note.contains("no free address"))
-    );
+    let planned = setup_with(&account, &cluster("orders", "checkout"), &dry_run(), &Script::default()).await;
+    assert_eq!(planned.unwrap_err().error, failure.error, "a dry run tells the same");
 
     // Where an update is needed anyway, it is made.
     account.edit(|document| document.functions[1].last_update_status = "Failed".into());
@@ -428,4 +420,41 @@ async fn a_slow_answer_costs_no_time_and_is_checked() {
     assert_eq!(outcome.result, RunResult::Connected);
     assert_eq!(outcome.proposal.plan.number, Some(4));
     assert_eq!(*front.1.lock().unwrap(), 2, "another plan is asked about again");
+}
+
+/// Beside a changed group of the same connection, the new set is what connects.
+#[tokio::test]
+async fn the_groups_that_connect_are_named() {
+    let account = account(|_| ());
+    for result in [RunResult::Connected, RunResult::Unchanged] {
+        let outcome = setup(&account, &instance("ledger", "invoices")).await.unwrap();
+        assert_eq!(outcome.result, result);
+        let found = autoconnect::decide::decide(&outcome.found);
+        let named: Vec<&str> = found
+            .sides
+            .iter()
+            .map(|side| outcome.found.group(side.group.unwrap()).unwrap().name.as_str())
+            .collect();
+        assert_eq!(named, ["rds-lambda-3", "lambda-rds-3"]);
+    }
+}
+
+#[tokio::test]
+async fn arns_are_names_only_in_their_own_account_and_region() {
+    let account = account(|_| ());
+    for (function, found) in [
+        ("arn:aws:lambda:eu-central-1:123456789012:function:checkout", true),
+        ("123456789012:function:checkout", true),
+        ("arn:aws:lambda:us-east-1:123456789012:function:checkout", false),
+        ("arn:aws:lambda:eu-central-1:999999999999:function:checkout", false),
+        ("999999999999:function:checkout", false),
+    ] {
+        let result = setup(
+            &account,
+            &cluster("arn:aws:rds:eu-central-1:123456789012:cluster:orders", function),
+        )
+        .await;
+        let code = result.as_ref().err().map(|failure| failure.error.code());
+        assert_eq!(code, (!found).then_some("function-not-found"), "{function}");
+    }
 }

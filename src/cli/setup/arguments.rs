@@ -116,6 +116,9 @@ impl FromStr for Tag {
     }
 }
 
+/// Shorter than one look.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// No change of AWS takes longer.
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
@@ -124,8 +127,8 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     text.parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
-        .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
-        .ok_or_else(|| "expected a time such as 20m, 90s or 1h30m, and at most 7 days".to_owned())
+        .filter(|duration| (SHORTEST..=LONGEST).contains(duration))
+        .ok_or_else(|| "expected a time from 1s to 168h, such as 20m, 90s or 1h30m".to_owned())
 }
 
 #[cfg(test)]
@@ -202,7 +205,7 @@ mod tests {
     fn timeouts_are_times() {
         assert_eq!(parse_timeout("20m"), Ok(Duration::from_mins(20)));
         assert_eq!(parse_timeout("1h30m"), Ok(Duration::from_mins(90)));
-        for text in ["", "20", "-5m", "0s", "soon", "8d", "9223372036854775807s"] {
+        for text in ["", "20", "-5m", "0s", "1ms", "soon", "8d", "9223372036854775807s"] {
             assert!(parse_timeout(text).is_err(), "{text}");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use crate::cli::for_people;
 use crate::cli::global::{Global, Output};
 use crate::reconcile::{Front, Progress, Proposal, RunError};
 use crate::report::{ProgressLine, plan_text};
@@ -27,14 +28,14 @@ impl Terminal {
     }
 
     /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
-    fn show_plan(&self, proposal: &Proposal, is_asked: bool) {
+    fn show_plan(&self, proposal: &Proposal) {
         let text = plan_text(proposal) + "\n";
         // A reader that has gone away does not keep the run from being approved.
         let _ = match self.output {
             Output::Text => anstream::stdout()
-                .write_all(text.as_bytes())
+                .write_all(for_people(text, &io::stdout()).as_bytes())
                 .and_then(|()| io::stdout().flush()),
-            Output::Json if is_asked => anstream::stderr().write_all(text.as_bytes()),
+            Output::Json if !self.yes => anstream::stderr().write_all(for_people(text, &io::stderr()).as_bytes()),
             Output::Json => Ok(()),
         };
     }
@@ -44,7 +45,7 @@ impl Front for Terminal {
     async fn consent(&self, proposal: &Proposal) -> Result<(), RunError> {
         self.progress.clear();
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-        self.show_plan(proposal, can_ask && !self.yes);
+        self.show_plan(proposal);
         match (self.yes, can_ask) {
             (true, _) => Ok(()),
             (false, false) => Err(RunError::ConsentRequired),
@@ -67,9 +68,9 @@ impl Front for Terminal {
 
 fn ask() -> io::Result<bool> {
     let mut terminal = io::stderr();
-    write!(terminal, "Apply this plan? Only yes is taken for an answer: ")?;
+    write!(terminal, "Apply this plan? Type yes to apply it: ")?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+    Ok(answer.trim() == "yes")
 }

@@ -1,0 +1,64 @@
+//! The commands of spec/cli.md that this version does not have: they say so, rather than not be known.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use super::Ending;
+use crate::report::Report;
+
+/// The commands to come.
+#[derive(Debug, Subcommand)]
+#[command(hide = true)]
+pub enum ToCome {
+    #[command(hide = true)]
+    Remove(Rest),
+    #[command(hide = true)]
+    List(Rest),
+    #[command(hide = true)]
+    Drift(Rest),
+    #[command(hide = true)]
+    Diagnose(Rest),
+    #[command(hide = true)]
+    Internet(Rest),
+    #[command(hide = true)]
+    Attach(Rest),
+    #[command(hide = true)]
+    Detach(Rest),
+    #[command(hide = true)]
+    Msk(Rest),
+    #[command(hide = true)]
+    Policy(Rest),
+    #[command(hide = true)]
+    Export(Rest),
+    #[command(hide = true)]
+    Snapshot(Rest),
+}
+
+/// Whatever follows.
+#[derive(Debug, Args)]
+pub struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<OsString>,
+}
+
+impl ToCome {
+    pub fn run(&self) -> Ending {
+        let name = match self {
+            Self::Remove(_) => "remove",
+            Self::List(_) => "list",
+            Self::Drift(_) => "drift",
+            Self::Diagnose(_) => "diagnose",
+            Self::Internet(_) => "internet",
+            Self::Attach(_) => "attach",
+            Self::Detach(_) => "detach",
+            Self::Msk(_) => "msk",
+            Self::Policy(_) => "policy",
+            Self::Export(_) => "export",
+            Self::Snapshot(_) => "snapshot",
+        };
+        let error = std::io::Error::other(format!("this version has no `{name}` yet"));
+        let hint = "`autoconnect --help` lists what it has".to_owned();
+        Err(Box::new(Report::new("not-in-this-version", &error, Some(hint))))
+    }
+}
