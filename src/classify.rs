@@ -226,12 +226,6 @@ impl<'a> Context<'a> {
     pub fn suits(&self, side: Side, candidate: &Candidate<'_>) -> bool {
         candidate.is_unchanged() && self.dangling(side, candidate).iter().all(Option::is_none)
     }
-
-    /// Whether the group is associated and fit here.
-    #[must_use]
-    pub fn is_fit(&self, side: Side, candidate: &Candidate<'_>) -> bool {
-        self.is_on(&candidate.group.id, side) && self.suits(side, candidate)
-    }
 }
 
 /// The groups that count, by side.

@@ -197,8 +197,14 @@ impl<'c> Chain<'c> {
         proxy: Option<&'c GroupId>,
     ) -> Self {
         let fit = |side: Side, chosen: Option<&GroupId>| {
-            let is_fit =
-                |found: &&Candidate<'_>| context.is_fit(side, found) && chosen.is_none_or(|id| *id == found.group.id);
+            let is_fit = |found: &&Candidate<'_>| {
+                // What is neither on the side nor chosen for it is passed over without a look at its rules.
+                let counts = match chosen {
+                    None => found.associated,
+                    Some(id) => found.group.id == *id,
+                };
+                counts && context.suits(side, found)
+            };
             let mut fit: Vec<&'c Candidate<'_>> = classified.side(side).iter().filter(is_fit).collect();
             fit.sort_by_key(|found| (found.number, &found.group.id));
             fit
@@ -242,7 +248,7 @@ fn decision(classified: &Classified<'_>) -> Decision {
             || classified
                 .side(side)
                 .iter()
-                .any(|candidate| now.is_fit(side, candidate))
+                .any(|candidate| candidate.associated && now.suits(side, candidate))
     };
     let Observation { database, proxy, .. } = classified.observation;
     let all_fit = classified.observation.sides().iter().copied().all(is_fit);

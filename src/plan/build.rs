@@ -82,7 +82,7 @@ impl Builder<'_> {
             ready.push(self.push(
                 Effect::RevokeDefaultEgress { group },
                 set.resource(*side, &name),
-                format!("{name}: remove the default outbound rule (all traffic to anywhere)"),
+                format!("{name}: remove the default outbound rule (all traffic)"),
                 vec![created[side]],
                 done,
             ));

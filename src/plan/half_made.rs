@@ -47,7 +47,7 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
     for group in observation
         .groups
         .iter()
-        .filter(|group| group.vpc == observation.database.vpc)
+        .filter(|group| group.tags.contains_key(tags::MANAGED) && group.vpc == observation.database.vpc)
     {
         for side in observation
             .sides()
