@@ -78,7 +78,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match ending {
         Ok(status) => ExitCode::from(status),
         Err(report) => {
-            fail(&report, cli.global.output);
+            // A command that is to come takes whatever follows, the global options too.
+            let output = match (&cli.command, option(&arguments, "--output")) {
+                (Command::ToCome(_), Some("json")) => Output::Json,
+                _ => cli.global.output,
+            };
+            fail(&report, output);
             ExitCode::from(report.status)
         }
     }

@@ -126,27 +126,34 @@ impl<'a> Assessment<'a> {
 
 impl<'a> Assessment<'a> {
     /// The associated groups of a side whose place a new set takes: only groups of this very connection, by
-    /// their tag, or because they and groups of the other sides name each other. Groups of other connections
-    /// can stand beside them on the same resource.
+    /// their tag, or tied to a group of its function. Groups of other connections can stand beside them on
+    /// the same resource.
     #[must_use]
     pub fn superseded(&self, side: Side) -> Vec<&GroupVerdict<'a>> {
         let connection = self.observation.connection_id();
-        let opposite: Vec<&SecurityGroup> = self
-            .sides
-            .iter()
-            .filter(|other| other.side != side)
-            .flat_map(|other| &other.groups)
-            .filter(|found| found.associated)
-            .map(|found| found.group)
-            .collect();
-        let is_of_this = |found: &&GroupVerdict<'a>| {
-            let group = found.group;
-            let tagged = group.tags.get(tags::CONNECTION) == Some(&connection);
-            let tied = |other: &&SecurityGroup| group.names(&other.id) || other.names(&group.id);
-            found.associated && (tagged || opposite.iter().any(tied))
+        let on = |side: Side| -> Vec<&GroupVerdict<'a>> {
+            let groups = self.side(side).into_iter().flat_map(|side| &side.groups);
+            groups.filter(|found| found.associated).collect()
         };
-        let groups = self.side(side).into_iter().flat_map(|side| &side.groups);
-        let mut old: Vec<_> = groups.filter(is_of_this).collect();
+        let of_this = |side: Side, others: &[&GroupVerdict<'a>]| -> Vec<&GroupVerdict<'a>> {
+            let is_of_this = |found: &&GroupVerdict<'a>| {
+                let group = found.group;
+                let tied = |other: &&GroupVerdict<'a>| group.names(&other.group.id) || other.group.names(&group.id);
+                group.tags.get(tags::CONNECTION) == Some(&connection) || others.iter().any(tied)
+            };
+            on(side).into_iter().filter(is_of_this).collect()
+        };
+        // From the function outwards: what its groups are not tied to is another function's.
+        let first_hop = if self.observation.proxy.is_some() {
+            Side::Proxy
+        } else {
+            Side::Database
+        };
+        let mut old = match side {
+            Side::Function => of_this(Side::Function, &on(first_hop)),
+            side if side == first_hop => of_this(first_hop, &on(Side::Function)),
+            side => of_this(side, &of_this(first_hop, &on(Side::Function))),
+        };
         old.sort_by_key(|found| (&found.group.name, &found.group.id));
         old
     }

@@ -416,15 +416,60 @@ fn check_proxy(observation: &Observation) -> Result<(), Unmet> {
     }
 }
 
-/// What is still to come of the proxy's target: while it is `REGISTERING`, its health is not known.
+/// What is still to come of the proxy's health for the database: while it is `REGISTERING`, or waits for
+/// capacity. With `after_change`, also an answer that may be from before the change: none, or `UNREACHABLE`.
 #[must_use]
-pub fn pending_health(observation: &Observation) -> Option<Pending> {
-    let proxy = observation.proxy.as_ref()?;
-    let health = proxy.target_health(&observation.database)?;
-    (health.state == TargetHealthState::Registering).then(|| Pending::TargetHealth {
+pub fn health_to_come(observation: &Observation, after_change: bool) -> Option<Pending> {
+    let Observation { database, proxy, .. } = observation;
+    let proxy = proxy.as_ref()?;
+    let is_to_come = match proxy.target_health(database) {
+        None => after_change && proxy.has_target(database) && !database.members.is_empty(),
+        Some(health) => match (&health.state, health.reason.as_deref()) {
+            (TargetHealthState::Registering, _) | (_, Some("PENDING_PROXY_CAPACITY")) => true,
+            (TargetHealthState::Unavailable, Some("UNREACHABLE") | None) => after_change,
+            _ => false,
+        },
+    };
+    is_to_come.then(|| Pending::TargetHealth {
         proxy: proxy.name.clone(),
-        database: observation.database.to_string(),
+        database: database.to_string(),
     })
+}
+
+/// What of a connection that is as it should be is still taking effect. States that do not end by
+/// themselves, or are none of the connection's, are no matter of a run that writes nothing.
+#[must_use]
+pub fn still_settling(observation: &Observation) -> Vec<Pending> {
+    let Observation {
+        database,
+        function,
+        proxy,
+        ..
+    } = observation;
+    let mut pending = Vec::new();
+    if is_taking_our_group(observation) && database.status != "available" {
+        pending.push(Pending::DatabaseAvailable {
+            database: database.to_string(),
+            states: vec![format!("{database} is {}", database.status)],
+        });
+    }
+    if let Some(proxy) = proxy.as_ref().filter(|proxy| is_passing(&proxy.status)) {
+        pending.push(Pending::ProxyAvailable {
+            proxy: proxy.name.clone(),
+        });
+    }
+    if function_is_busy(function) == Ok(true) {
+        pending.push(Pending::FunctionUpdate {
+            function: function.name.clone(),
+        });
+    }
+    pending.extend(health_to_come(observation, false));
+    pending
+}
+
+/// Whether a proxy's status ends by itself.
+fn is_passing(status: &str) -> bool {
+    matches!(status, "creating" | "modifying" | "reactivating")
 }
 
 /// Checks what a run that writes needs of the states of its resources.
@@ -457,17 +502,16 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
         }
         pending.push(Pending::DatabaseAvailable { database, states });
     }
-    match proxy.as_ref().map(|proxy| (&proxy.name, proxy.status.as_str())) {
-        None | Some((_, "available")) => {}
-        Some((proxy, "creating" | "modifying" | "reactivating")) => {
-            pending.push(Pending::ProxyAvailable { proxy: proxy.clone() });
-        }
-        Some((proxy, status)) => {
+    if let Some(proxy) = proxy.as_ref().filter(|proxy| proxy.status != "available") {
+        if !is_passing(&proxy.status) {
             return Err(Unmet::ProxyNotAvailable {
-                proxy: proxy.clone(),
-                status: status.to_owned(),
+                proxy: proxy.name.clone(),
+                status: proxy.status.clone(),
             });
         }
+        pending.push(Pending::ProxyAvailable {
+            proxy: proxy.name.clone(),
+        });
     }
     if function_is_busy(function)? {
         pending.push(Pending::FunctionUpdate {
@@ -594,6 +638,9 @@ pub fn check_quotas(assessment: &Assessment<'_>, plan: &Plan) -> Result<(), Unme
 }
 
 fn could_go(assessment: &Assessment<'_>, side: Side) -> Option<String> {
+    if assessment.decision != Decision::CreateNew {
+        return None;
+    }
     let old = assessment.superseded(side);
     old.first()
         .map(|found| format!("{} ({})", found.group.name, found.group.id))

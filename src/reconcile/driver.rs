@@ -15,7 +15,6 @@ use crate::interrupt::Interrupt;
 use crate::model::Observation;
 use crate::observe::{ObserveError, Target, observe};
 use crate::plan::Step;
-use crate::requirements::{Pending, check_states, pending_health};
 use crate::wait::Pauses;
 
 /// For how long what was read holds while the user thinks.
@@ -69,7 +68,8 @@ async fn drive<C: Cloud>(
         options,
         front,
         bindings: Bindings::default(),
-        rechecks: session.pauses(),
+        pauses: session.pauses(),
+        has_waited: false,
     };
     let mut state = State::Observe;
     loop {
@@ -91,7 +91,9 @@ struct Driver<'a, C, F> {
     options: &'a Options,
     front: &'a F,
     bindings: Bindings,
-    rechecks: Pauses,
+    pauses: Pauses,
+    /// A run that has waited goes on waiting where AWS does not answer for a while.
+    has_waited: bool,
 }
 
 impl<C: Cloud, F: Front> Driver<'_, C, F> {
@@ -99,18 +101,24 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
     async fn carry_out(&mut self, state: &State) -> Result<Event, RunError> {
         let (session, target) = (self.session, self.target);
         match state {
-            State::Observe => Ok(Event::Observed(Box::new(session.observe(target).await?))),
-            State::Verify(..) => {
-                let found = session.observe_patiently(target, &mut self.rechecks).await?;
+            State::Observe if !self.has_waited => Ok(Event::Observed(Box::new(session.observe(target).await?))),
+            State::Observe | State::Verify(..) => {
+                let found = session.observe_patiently(target, &mut self.pauses).await?;
                 Ok(Event::Observed(Box::new(found)))
             }
             State::AwaitReady(pending) => {
-                session.await_ready(target, self.options, pending).await?;
+                self.has_waited = true;
+                let waiting_for = pending
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" and ");
+                session.pause(&mut self.pauses, &waiting_for, "not yet").await?;
                 Ok(Event::Ready)
             }
-            State::AwaitHealth(_, pending) => {
+            State::AwaitHealth(_, _, pending) => {
                 let waiting_for = pending.to_string();
-                session.pause(&mut self.rechecks, &waiting_for, "REGISTERING").await?;
+                session.pause(&mut self.pauses, &waiting_for, "not yet").await?;
                 Ok(Event::Ready)
             }
             State::Consent(proposal) => self.ask(proposal).await,
@@ -120,7 +128,7 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
             },
             State::Recheck(..) => {
                 let waiting_for = "AWS to show what was written";
-                session.pause(&mut self.rechecks, waiting_for, "not shown yet").await?;
+                session.pause(&mut self.pauses, waiting_for, "not shown yet").await?;
                 Ok(Event::Ready)
             }
             State::Done(_) => Ok(Event::Ready),
@@ -135,8 +143,8 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
             consent = self.front.consent(proposal) => consent?,
         }
         // The user's time is not the run's.
-        self.session.restart_clock(self.options.timeout);
-        self.rechecks = self.session.pauses();
+        self.session.extend_clock(asked.elapsed());
+        self.pauses = self.session.pauses();
         Ok(Event::Consented {
             look_again: asked.elapsed() > FRESH,
         })
@@ -198,27 +206,6 @@ impl<C: Cloud> Session<'_, C> {
         };
         trace!(?observation, "observed");
         Ok(observation)
-    }
-
-    /// Looks until nothing is pending that a write has to wait for.
-    async fn await_ready(&self, target: &Target, options: &Options, pending: &[Pending]) -> Result<(), RunError> {
-        let mut pauses = self.pauses();
-        let awaits_health = pending
-            .iter()
-            .any(|pending| matches!(pending, Pending::TargetHealth { .. }));
-        let mut pending = pending.to_vec();
-        while !pending.is_empty() {
-            let waiting_for = pending
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" and ");
-            self.pause(&mut pauses, &waiting_for, "not yet").await?;
-            let observation = self.observe_patiently(target, &mut pauses).await?;
-            pending = check_states(&observation, options.wait_for_database)?;
-            pending.extend(pending_health(&observation).filter(|_| awaits_health));
-        }
-        Ok(())
     }
 
     /// Observes; where AWS does not answer now, looks again until the deadline.

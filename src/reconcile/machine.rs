@@ -1,14 +1,16 @@
 //! The states and transitions of a run. No effect happens here.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::time::Duration;
 
 use super::error::{Applied, RunError};
 use crate::decide::{Assessment, Decision, decide};
-use crate::model::Observation;
+use crate::model::{Observation, Side};
 use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, reasons};
 use crate::requirements::{
-    Pending, check_identity, check_last_update, check_port, check_quotas, check_states, notes, pending_health,
+    Pending, check_identity, check_last_update, check_port, check_quotas, check_states, health_to_come, notes,
+    still_settling,
 };
 
 /// How often the decision is made anew where a name was taken between plan and creation.
@@ -43,6 +45,9 @@ impl Default for Options {
         }
     }
 }
+
+/// How often an answer of the proxy from before the last change is allowed for.
+const HEALTH_LOOKS: u32 = 12;
 
 /// What is to be done, before the user is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +105,8 @@ pub enum State {
     Verify(Box<Proposal>, u32),
     /// Look again a little later, since what was read may be stale.
     Recheck(Box<Proposal>, u32),
-    /// Wait until the proxy knows whether it reaches the database.
-    AwaitHealth(Box<Proposal>, Pending),
+    /// Look a little later whether the proxy reaches the database by now, for the n-th time.
+    AwaitHealth(Box<Proposal>, u32, Pending),
     /// The end.
     Done(Box<Outcome>),
 }
@@ -144,13 +149,27 @@ struct Approved {
 }
 
 impl Approved {
+    /// Whether the user has agreed to this too. With another number of the set, it may do less than was agreed
+    /// to, but nothing else.
     fn covers(&self, proposal: &Proposal) -> bool {
-        let is_same_kind = mem::discriminant(&self.proposal.decision) == mem::discriminant(&proposal.decision);
+        let (agreed, plan) = (&self.proposal.plan, &proposal.plan);
         if self.exactly {
-            self.proposal.plan == proposal.plan
-        } else {
-            is_same_kind
+            return agreed == plan;
         }
+        let is_same_kind = mem::discriminant(&self.proposal.decision) == mem::discriminant(&proposal.decision);
+        let planned = |plan: &Plan| {
+            let mut actions = BTreeMap::new();
+            let steps = plan.steps.iter().filter(|step| step.status != StepStatus::Already);
+            for step in steps {
+                *actions.entry(step.effect.action()).or_insert(0) += 1;
+            }
+            actions
+        };
+        let agreed = planned(agreed);
+        is_same_kind
+            && planned(plan)
+                .iter()
+                .all(|(action, count)| agreed.get(action) >= Some(count))
     }
 }
 
@@ -204,8 +223,9 @@ impl Machine {
                 Ok(next_step(proposal, index + 1))
             }
             (State::Verify(proposal, looks), Event::Observed(found)) => self.verify(proposal, looks, *found),
-            (State::Recheck(proposal, looks), Event::Ready) => Ok(State::Verify(proposal, looks)),
-            (State::AwaitHealth(proposal, _), Event::Ready) => Ok(State::Verify(proposal, 1)),
+            (State::Recheck(proposal, looks) | State::AwaitHealth(proposal, looks, _), Event::Ready) => {
+                Ok(State::Verify(proposal, looks))
+            }
             // The driver answers each state with its own event, or ends the run.
             (state, _) => Ok(state),
         }
@@ -220,12 +240,12 @@ impl Machine {
             return Err(RunError::Flawed(flaws));
         }
         let mut notes = notes(&assessment);
-        let pending = if assessment.decision == Decision::NoOp {
+        // An update of the function makes good for one that failed; without one, it is not known what is in effect.
+        if !plan.adds_to(Side::Function) {
             check_last_update(&observation.function)?;
-            // What is connected stays so in whatever state; only what is still taking effect is waited for.
-            let mut pending = check_states(&observation, false).unwrap_or_default();
-            pending.extend(pending_health(&observation));
-            pending
+        }
+        let pending = if assessment.decision == Decision::NoOp {
+            still_settling(&observation)
         } else {
             let pending = check_states(&observation, self.wait_for_database)?;
             if self.dry_run {
@@ -275,8 +295,10 @@ impl Machine {
     fn verify(&self, proposal: Box<Proposal>, looks: u32, found: Observation) -> Result<State, RunError> {
         let assessment = decide(&found);
         if assessment.decision == Decision::NoOp {
-            if let Some(pending) = pending_health(&found).filter(|_| self.wait_for_effect) {
-                return Ok(State::AwaitHealth(proposal, pending));
+            check_last_update(&found.function)?;
+            let to_come = health_to_come(&found, looks < HEALTH_LOOKS);
+            if let Some(pending) = to_come.filter(|_| self.wait_for_effect) {
+                return Ok(State::AwaitHealth(proposal, looks + 1, pending));
             }
             let mut proposal = proposal;
             if !self.wait_for_effect {

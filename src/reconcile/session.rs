@@ -55,9 +55,9 @@ impl<'a, C: Cloud> Session<'a, C> {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the run wait for this long from now.
-    pub(super) fn restart_clock(&self, timeout: Duration) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + timeout;
+    /// Lets the run wait for longer.
+    pub(super) fn extend_clock(&self, by: Duration) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 
     /// What was written so far.

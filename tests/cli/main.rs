@@ -234,7 +234,7 @@ fn what_is_to_come_says_so() {
     for command in [
         "remove", "list", "drift", "diagnose", "internet", "attach", "detach", "msk", "policy", "export", "snapshot",
     ] {
-        let run = shell.run(&format!("--output json {command} --cluster c --function f"));
+        let run = shell.run(&format!("{command} --cluster c --function f --output json"));
         assert_eq!(run.status, Some(1));
         assert_eq!(run.json()["error"]["code"], "not-in-this-version", "{command}");
     }

@@ -196,3 +196,76 @@ async fn an_interrupted_run_is_completed_by_the_next() {
         assert_eq!(setup(&account, &refunds()).await.unwrap().result, RunResult::Unchanged);
     }
 }
+
+/// Groups of another function's connection through the same proxy are nobody's to give away.
+#[tokio::test]
+async fn what_another_function_uses_is_not_superseded() {
+    let account = account(|_| ());
+    setup(&account, &through(cluster("orders", "checkout"))).await.unwrap();
+    account.edit(|document| {
+        let group = document
+            .security_groups
+            .iter_mut()
+            .find(|group| group.group_name == "lambda-rdsproxy-1")
+            .unwrap();
+        group.ip_permissions_egress[0].to_port = Some(6000);
+    });
+    let outcome = setup_with(&account, &refunds(), &dry_run(), &Script::default())
+        .await
+        .unwrap();
+    assert_eq!(outcome.proposal.decision, Decision::CreateNew);
+    let reasons = outcome.proposal.reasons.join(" ");
+    assert!(!reasons.contains("takes its place"), "{reasons}");
+    let outcome = setup_with(
+        &account,
+        &through(cluster("orders", "checkout")),
+        &dry_run(),
+        &Script::default(),
+    )
+    .await
+    .unwrap();
+    let reasons = outcome.proposal.reasons.join(" ");
+    for name in ["rds-rdsproxy-1", "rdsproxy-lambda-1", "lambda-rdsproxy-1"] {
+        assert!(
+            reasons.contains(&format!("{name} (sg-")) && reasons.contains("takes its place"),
+            "{name}: {reasons}"
+        );
+    }
+}
+
+/// Where nothing has to be written, states that are none of the connection's do not matter; what is still
+/// taking effect does.
+#[tokio::test]
+async fn a_connection_that_settles_is_waited_for_whatever_its_database_does() {
+    let account = account(|_| ());
+    setup(&account, &refunds()).await.unwrap();
+    account.edit(|document| {
+        document.db_clusters[0].status = "stopped".into();
+        document.db_proxies[0].target.as_mut().unwrap().registering = true;
+        document.functions[1].last_update_status = "InProgress".into();
+    });
+    let front = Script::default();
+    let outcome = setup_with(&account, &refunds(), &Options::default(), &front)
+        .await
+        .unwrap();
+    assert_eq!(outcome.result, RunResult::Unchanged);
+    assert!(front.waits.lock().unwrap()[0].contains("an update of function refunds"));
+    assert_eq!(
+        outcome.found.function.last_update,
+        Some(autoconnect::model::LastUpdateStatus::Successful)
+    );
+}
+
+#[tokio::test]
+async fn a_failed_update_is_refused_before_the_target_is_registered() {
+    let account = account(|_| ());
+    setup(&account, &refunds()).await.unwrap();
+    account.edit(|document| {
+        document.db_proxies[0].target = None;
+        document.functions[1].last_update_status = "Failed".into();
+    });
+    let writes = account.calls().write;
+    let failure = setup(&account, &refunds()).await.unwrap_err();
+    assert_eq!(failure.error.code(), "function-update-failed");
+    assert_eq!(account.calls().write, writes);
+}
