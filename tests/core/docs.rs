@@ -13,7 +13,7 @@ fn every_error_code_is_documented() {
     let mut codes = Vec::new();
     for file in [
         "src/cloud/error.rs",
-        "src/requirements.rs",
+        "src/requirements/unmet.rs",
         "src/observe.rs",
         "src/reconcile/error.rs",
     ] {

@@ -1,0 +1,45 @@
+//! What ends by itself, and is waited for.
+
+/// Something that ends by itself, and that a write has to wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// The function is `Pending`, or an update of it is `InProgress`.
+    FunctionUpdate {
+        /// The function.
+        function: String,
+    },
+    /// The proxy is being created or changed.
+    ProxyAvailable {
+        /// The proxy.
+        proxy: String,
+    },
+    /// The proxy's target is `REGISTERING`.
+    TargetHealth {
+        /// The proxy.
+        proxy: String,
+        /// Kind and identifier of the database.
+        database: String,
+    },
+    /// The database or members of it are not `available`, and the user asked to wait.
+    DatabaseAvailable {
+        /// Kind and identifier.
+        database: String,
+        /// Each resource that is not available, with its status.
+        states: Vec<String>,
+    },
+}
+
+impl std::fmt::Display for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
+            Self::TargetHealth { proxy, database } => {
+                write!(f, "proxy {proxy} to reach {database}")
+            }
+            Self::FunctionUpdate { function } => write!(f, "an update of function {function} to end"),
+            Self::DatabaseAvailable { database, states } => {
+                write!(f, "{database} to become available ({})", states.join(", "))
+            }
+        }
+    }
+}

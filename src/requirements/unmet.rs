@@ -1,0 +1,247 @@
+//! The requirements as errors: what was expected, what was found, and what to do.
+
+use thiserror::Error;
+
+use super::MAX_GROUPS;
+use crate::model::VpcId;
+
+/// A requirement that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unmet {
+    /// `--instance` names a member of a cluster.
+    #[error("instance {instance} is a member of cluster {cluster}, and the cluster holds its members' security groups")]
+    MemberOfCluster {
+        /// The instance.
+        instance: String,
+        /// Its cluster.
+        cluster: String,
+    },
+    /// The RDS API also lists DocumentDB and Neptune clusters.
+    #[error("{database} has engine {engine}, which is neither Aurora nor RDS")]
+    ForeignEngine {
+        /// Kind and identifier.
+        database: String,
+        /// The engine.
+        engine: String,
+    },
+    /// RDS Custom.
+    #[error("{database} is RDS Custom ({engine}), whose network settings this program does not change")]
+    RdsCustom {
+        /// Kind and identifier.
+        database: String,
+        /// The engine.
+        engine: String,
+    },
+    /// Aurora Serverless v1.
+    #[error(
+        "cluster {cluster} is Aurora Serverless v1 (engine mode serverless), which cannot be connected automatically"
+    )]
+    ServerlessV1 {
+        /// The cluster.
+        cluster: String,
+    },
+    /// A global database.
+    #[error("cluster {cluster} is part of the global database {global}, which cannot be connected automatically")]
+    GlobalDatabase {
+        /// The cluster.
+        cluster: String,
+        /// The global database.
+        global: String,
+    },
+    /// A shared VPC.
+    #[error("{database} of account {account} is in {vpc}, a VPC that account {owner} owns and shares")]
+    SharedVpc {
+        /// Kind and identifier.
+        database: String,
+        /// The database's account.
+        account: String,
+        /// The VPC.
+        vpc: VpcId,
+        /// The VPC's account.
+        owner: String,
+    },
+    /// The function is in no VPC.
+    #[error("function {function} is not attached to a VPC; {database} is in {vpc}")]
+    FunctionOutsideVpc {
+        /// The function.
+        function: String,
+        /// Kind and identifier of the database.
+        database: String,
+        /// The database's VPC.
+        vpc: VpcId,
+    },
+    /// Function and database in different VPCs.
+    #[error("function {function} is in {function_vpc}, but {database} is in {database_vpc}")]
+    DifferentVpcs {
+        /// The function.
+        function: String,
+        /// Its VPC.
+        function_vpc: VpcId,
+        /// Kind and identifier of the database.
+        database: String,
+        /// Its VPC.
+        database_vpc: VpcId,
+    },
+    /// RDS Proxy does not support the engine.
+    #[error("RDS Proxy does not support engine {engine} of {database}")]
+    ProxyUnsupportedEngine {
+        /// Kind and identifier.
+        database: String,
+        /// The engine.
+        engine: String,
+    },
+    /// The proxy is for another engine family.
+    #[error("proxy {proxy} is for {family}, but {database} has engine {engine}")]
+    ProxyOtherFamily {
+        /// The proxy.
+        proxy: String,
+        /// Its family.
+        family: String,
+        /// Kind and identifier of the database.
+        database: String,
+        /// The database's engine.
+        engine: String,
+    },
+    /// The proxy is in another VPC.
+    #[error("proxy {proxy} is in {proxy_vpc}, but {database} is in {database_vpc}")]
+    ProxyOtherVpc {
+        /// The proxy.
+        proxy: String,
+        /// Its VPC.
+        proxy_vpc: VpcId,
+        /// Kind and identifier of the database.
+        database: String,
+        /// Its VPC.
+        database_vpc: VpcId,
+    },
+    /// The proxy has another database for its target.
+    #[error(
+        "proxy {proxy} has {target} for its target, and a proxy has but one; {database} cannot be registered with it"
+    )]
+    ProxyOtherTarget {
+        /// The proxy.
+        proxy: String,
+        /// Its target.
+        target: String,
+        /// Kind and identifier of the database.
+        database: String,
+    },
+    /// The database, or a member, is not `available`.
+    #[error("{database} is not available: {}", .states.join(", "))]
+    DatabaseNotAvailable {
+        /// Kind and identifier.
+        database: String,
+        /// Each resource that is not available, with its status.
+        states: Vec<String>,
+        /// Whether that ends by itself.
+        ends: bool,
+    },
+    /// The function's last update failed, so that what it shows may not be in effect.
+    #[error("the last update of function {function} failed{}, and the groups that it shows may not be in effect", .reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    LastUpdateFailed {
+        /// The function.
+        function: String,
+        /// Why, where AWS says so.
+        reason: Option<String>,
+    },
+    /// The proxy is not `available`.
+    #[error("proxy {proxy} is {status}, not available")]
+    ProxyNotAvailable {
+        /// The proxy.
+        proxy: String,
+        /// Its status.
+        status: String,
+    },
+    /// The function is in a state from which waiting does not help.
+    #[error("function {function} is {state}, neither Active nor Inactive{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    FunctionNotActive {
+        /// The function.
+        function: String,
+        /// Its state.
+        state: String,
+        /// Why, where AWS says so.
+        reason: Option<String>,
+    },
+    /// One group too many.
+    #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
+    TooManyGroups {
+        /// The resource in words.
+        resource: String,
+        /// How many it has.
+        count: usize,
+        /// Their ids.
+        groups: Vec<String>,
+        /// The one that the connection no longer needs.
+        could_go: Option<String>,
+    },
+}
+
+impl Unmet {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MemberOfCluster { .. } => "member-of-cluster",
+            Self::ForeignEngine { .. } => "unsupported-engine",
+            Self::RdsCustom { .. } => "rds-custom",
+            Self::ServerlessV1 { .. } => "serverless-v1",
+            Self::GlobalDatabase { .. } => "global-database",
+            Self::SharedVpc { .. } => "shared-vpc",
+            Self::FunctionOutsideVpc { .. } => "function-not-in-vpc",
+            Self::DifferentVpcs { .. } => "different-vpcs",
+            Self::ProxyUnsupportedEngine { .. } => "proxy-unsupported-engine",
+            Self::ProxyOtherFamily { .. } => "proxy-other-engine-family",
+            Self::ProxyOtherVpc { .. } => "proxy-different-vpc",
+            Self::ProxyOtherTarget { .. } => "proxy-other-target",
+            Self::DatabaseNotAvailable { .. } => "database-not-available",
+            Self::LastUpdateFailed { .. } => "function-update-failed",
+            Self::ProxyNotAvailable { .. } => "proxy-not-available",
+            Self::FunctionNotActive { .. } => "function-not-active",
+            Self::TooManyGroups { .. } => "too-many-groups",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::MemberOfCluster { cluster, .. } => format!("use --cluster {cluster} instead of --instance"),
+            Self::ForeignEngine { .. } => "only Aurora, Multi-AZ DB clusters and RDS instances can be connected".to_owned(),
+            Self::RdsCustom { .. } => "change the security groups of an RDS Custom database by hand".to_owned(),
+            Self::ServerlessV1 { .. } => {
+                "Aurora Serverless v2 (engine mode provisioned) can be connected; for v1, use the Data API or set the groups by hand".to_owned()
+            }
+            Self::GlobalDatabase { .. } => "set the groups of its clusters by hand, in each Region".to_owned(),
+            Self::SharedVpc { .. } => "connect databases in VPCs that their own account owns".to_owned(),
+            Self::FunctionOutsideVpc { function, vpc, .. } => {
+                format!("attach function {function} to subnets of {vpc}, then run again")
+            }
+            Self::DifferentVpcs { function_vpc, database_vpc, .. } => format!(
+                "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose` tells what the path needs"
+            ),
+            Self::ProxyUnsupportedEngine { .. } => "connect directly, with --proxy none".to_owned(),
+            Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } | Self::ProxyOtherTarget { .. } => {
+                "name a proxy that is made for this database".to_owned()
+            }
+            Self::DatabaseNotAvailable { ends: true, .. } => {
+                "run again once it is available, or with --wait to wait for it".to_owned()
+            }
+            Self::DatabaseNotAvailable { ends: false, .. } => {
+                "start or mend it, then run again: this does not end by waiting".to_owned()
+            }
+            Self::LastUpdateFailed { function, .. } => {
+                format!("mend what AWS names, update function {function} once more, then run again")
+            }
+            Self::ProxyNotAvailable { .. } => "run again once it is available".to_owned(),
+            Self::FunctionNotActive { .. } => "mend the function, then run again".to_owned(),
+            Self::TooManyGroups {
+                could_go: Some(group), ..
+            } => format!(
+                "{group} belongs to this connection and would be superseded: if nothing else needs it, take it off, then run again"
+            ),
+            Self::TooManyGroups { could_go: None, .. } => {
+                "take off a group that is not needed, or merge two of them, then run again".to_owned()
+            }
+        }
+    }
+}
