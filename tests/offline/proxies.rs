@@ -3,10 +3,9 @@
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
 use autoconnect::decide::Decision;
-use autoconnect::interrupt::Interrupt;
 use autoconnect::model::TargetHealthState;
 use autoconnect::observe::{Target, observe};
-use autoconnect::reconcile::{Options, Outcome, RunResult, run};
+use autoconnect::reconcile::{Options, Outcome, RunResult};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -178,15 +177,7 @@ async fn an_interrupted_run_is_completed_by_the_next() {
     let groups = example().security_groups.len() + 3;
     for call in 0..70 {
         let account: OfflineAccount = account(|document| document.db_proxies[0].target = None);
-        let (trigger, interrupt) = Interrupt::new();
-        let calls = std::sync::atomic::AtomicU32::new(0);
-        let mut cloud = Slow::new(&account);
-        cloud.before = Box::new(|_| {
-            if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == call {
-                trigger.raise();
-            }
-        });
-        let _ = run(&cloud, &refunds(), &Options::default(), &Script::default(), interrupt).await;
+        let _ = setup_interrupted_at(call, &account, &refunds()).await;
         setup(&account, &refunds()).await.unwrap();
         assert_eq!(
             account.document().security_groups.len(),

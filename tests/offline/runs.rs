@@ -228,15 +228,7 @@ async fn an_interrupted_run_is_completed_by_the_next() {
     let mut ended = 0;
     for call in 0..60 {
         let account = account(|_| ());
-        let (trigger, interrupt) = Interrupt::new();
-        let calls = std::sync::atomic::AtomicU32::new(0);
-        let mut cloud = Slow::new(&account);
-        cloud.before = Box::new(|_| {
-            if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == call {
-                trigger.raise();
-            }
-        });
-        let result = run(&cloud, &target, &Options::default(), &Script::default(), interrupt).await;
+        let result = setup_interrupted_at(call, &account, &target).await;
         if let Err(failure) = result {
             ended += 1;
             assert_eq!(failure.error.code(), "interrupted", "{failure}");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
@@ -78,6 +79,19 @@ pub fn dry_run() -> Options {
         dry_run: true,
         ..Options::default()
     }
+}
+
+/// Runs `setup` until the user ends it at its n-th call, counted from 0; nothing is ended where it has fewer.
+pub async fn setup_interrupted_at(call: u32, account: &OfflineAccount, target: &Target) -> Result<Outcome, Failure> {
+    let (trigger, interrupt) = Interrupt::new();
+    let calls = AtomicU32::new(0);
+    let mut cloud = Slow::new(account);
+    cloud.before = Box::new(|_| {
+        if calls.fetch_add(1, Ordering::Relaxed) == call {
+            trigger.raise();
+        }
+    });
+    run(&cloud, target, &Options::default(), &Script::default(), interrupt).await
 }
 
 /// A cloud that takes a second of virtual time for each answer, and calls a hook before each.
