@@ -122,9 +122,7 @@ impl<'a> Assessment<'a> {
     pub fn side(&self, side: Side) -> Option<&SideVerdict<'a>> {
         self.sides.iter().find(|verdict| verdict.side == side)
     }
-}
 
-impl<'a> Assessment<'a> {
     /// The associated groups of a side whose place a new set takes: only groups of this very connection, by
     /// their tag, or tied to a group of its function. Groups of other connections can stand beside them on
     /// the same resource.
@@ -187,7 +185,7 @@ pub fn decide(observation: &Observation) -> Assessment<'_> {
 }
 
 /// The groups that speak for their sides.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Chain<'c> {
     database: Option<&'c GroupId>,
     function: Option<&'c GroupId>,

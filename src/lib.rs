@@ -16,6 +16,7 @@ pub mod logging;
 pub mod model;
 pub mod naming;
 pub mod observe;
+pub mod operation;
 pub mod plan;
 pub mod reconcile;
 pub mod report;

@@ -13,7 +13,7 @@ pub use unmet::Unmet;
 
 use crate::decide::{Assessment, Decision};
 use crate::model::{
-    Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Side,
+    Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Proxy, Side,
     TargetHealthState,
 };
 use crate::plan::Plan;
@@ -172,23 +172,17 @@ pub fn still_settling(observation: &Observation) -> Vec<Pending> {
             states: vec![format!("{database} is {}", database.status)],
         });
     }
-    if let Some(proxy) = proxy.as_ref().filter(|proxy| is_passing(&proxy.status)) {
-        pending.push(Pending::ProxyAvailable {
-            proxy: proxy.name.clone(),
-        });
-    }
-    if function_is_busy(function) == Ok(true) {
-        pending.push(Pending::FunctionUpdate {
-            function: function.name.clone(),
-        });
-    }
+    pending.extend(proxy.as_ref().and_then(proxy_change));
+    pending.extend(function_update(function).ok().flatten());
     pending.extend(health_to_come(observation, false));
     pending
 }
 
-/// Whether a proxy's status ends by itself.
-fn is_passing(status: &str) -> bool {
-    matches!(status, "creating" | "modifying" | "reactivating")
+/// The change of a proxy that is under way, and ends by itself.
+fn proxy_change(proxy: &Proxy) -> Option<Pending> {
+    matches!(proxy.status.as_str(), "creating" | "modifying" | "reactivating").then(|| Pending::ProxyAvailable {
+        proxy: proxy.name.clone(),
+    })
 }
 
 /// Checks what a run that writes needs of the states of its resources.
@@ -222,21 +216,12 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
         pending.push(Pending::DatabaseAvailable { database, states });
     }
     if let Some(proxy) = proxy.as_ref().filter(|proxy| proxy.status != "available") {
-        if !is_passing(&proxy.status) {
-            return Err(Unmet::ProxyNotAvailable {
-                proxy: proxy.name.clone(),
-                status: proxy.status.clone(),
-            });
-        }
-        pending.push(Pending::ProxyAvailable {
+        pending.push(proxy_change(proxy).ok_or_else(|| Unmet::ProxyNotAvailable {
             proxy: proxy.name.clone(),
-        });
+            status: proxy.status.clone(),
+        })?);
     }
-    if function_is_busy(function)? {
-        pending.push(Pending::FunctionUpdate {
-            function: function.name.clone(),
-        });
-    }
+    pending.extend(function_update(function)?);
     Ok(pending)
 }
 
@@ -321,12 +306,16 @@ pub fn check_last_update(function: &Function) -> Result<(), Unmet> {
     }
 }
 
-fn function_is_busy(function: &Function) -> Result<bool, Unmet> {
+/// The function's update, or its creation, that is under way.
+fn function_update(function: &Function) -> Result<Option<Pending>, Unmet> {
+    let pending = || Pending::FunctionUpdate {
+        function: function.name.clone(),
+    };
     match &function.state {
         FunctionState::Active | FunctionState::Inactive => {
-            Ok(function.last_update == Some(LastUpdateStatus::InProgress))
+            Ok((function.last_update == Some(LastUpdateStatus::InProgress)).then(pending))
         }
-        FunctionState::Pending => Ok(true),
+        FunctionState::Pending => Ok(Some(pending())),
         FunctionState::Other(state) => Err(Unmet::FunctionNotActive {
             function: function.name.clone(),
             state: state.clone(),

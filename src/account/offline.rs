@@ -291,7 +291,7 @@ fn memberships(entries: &[VpcSecurityGroupMembership]) -> Vec<GroupMembership> {
 impl State {
     /// The name in a name, a partial ARN or an ARN of this account and Region. Of another's, the whole, which
     /// is nobody's name here.
-    fn local_name<'n>(&self, name: &'n str) -> &'n str {
+    pub(super) fn local_name<'n>(&self, name: &'n str) -> &'n str {
         let AccountDocument { region, account_id, .. } = &self.document;
         let parts: Vec<&str> = name.split(':').collect();
         let is_local = match parts.as_slice() {
@@ -386,14 +386,14 @@ impl State {
 impl Cloud for OfflineAccount {
     async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
         self.read(Operation::DescribeDbClusters, |state| {
-            let entry = state.read_cluster(state.local_name(id).to_owned().as_str())?;
+            let entry = state.read_cluster(id)?;
             Ok(state.db_cluster(entry))
         })
     }
 
     async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
         self.read(Operation::DescribeDbInstances, |state| {
-            let entry = state.read_instance(state.local_name(id).to_owned().as_str())?;
+            let entry = state.read_instance(id)?;
             Ok(state.db_instance(entry))
         })
     }
@@ -447,7 +447,7 @@ impl Cloud for OfflineAccount {
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
         self.read(Operation::GetFunctionConfiguration, |state| {
-            let entry = state.read_function(state.local_name(name).to_owned().as_str())?;
+            let entry = state.read_function(name)?;
             Ok(state.to_function(entry))
         })
     }
@@ -551,7 +551,7 @@ impl Cloud for OfflineAccount {
 
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
         self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.update_function(state.local_name(name).to_owned().as_str(), vpc, revision)
+            state.update_function(name, vpc, revision)
         })
     }
 

@@ -55,6 +55,7 @@ impl State {
 
     /// The cluster, after a passing state had its chance to pass.
     pub(super) fn read_cluster(&mut self, id: &str) -> Outcome<DbClusterEntry> {
+        let id = self.local_name(id);
         let missing = || Fault::NotFound(format!("DBCluster {id} not found"));
         let cluster = self.cluster(id).ok_or_else(missing)?;
         let passing = settled_database_status(&cluster.status).is_some() || is_settling(&cluster.vpc_security_groups);
@@ -68,6 +69,7 @@ impl State {
 
     /// The instance, likewise. A member has its cluster's groups.
     pub(super) fn read_instance(&mut self, id: &str) -> Outcome<DbInstanceEntry> {
+        let id = self.local_name(id);
         let missing = || Fault::NotFound(format!("DBInstance {id} not found"));
         let instance = self.instance(id).ok_or_else(missing)?;
         let passing = settled_database_status(&instance.status).is_some() || is_settling(&instance.vpc_security_groups);
@@ -86,6 +88,7 @@ impl State {
 
     /// The function, likewise.
     pub(super) fn read_function(&mut self, name: &str) -> Outcome<FunctionEntry> {
+        let name = self.local_name(name);
         let missing = || Fault::NotFound(format!("Function not found: {name}"));
         let busy = self.function(name).ok_or_else(missing)?.is_busy();
         let passed = self.has_passed(format!("function/{name}"), busy);
@@ -370,6 +373,7 @@ impl State {
     }
 
     pub(super) fn update_function(&mut self, name: &str, to: &FunctionVpc, revision: Option<&str>) -> Outcome<()> {
+        let name = self.local_name(name);
         let missing = || Fault::NotFound(format!("Function not found: {name}"));
         let function = self.function(name).ok_or_else(missing)?.clone();
         if function.is_busy() {

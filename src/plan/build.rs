@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::half_made::{self, HalfMade, Wanted, wanted_rules};
 use super::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::decide::{Assessment, Decision};
-use crate::model::{DatabaseKind, Direction, GroupId, Observation, Side};
+use crate::model::{Direction, GroupId, Observation, Side};
 use crate::naming::{Convention, smallest_free_number};
 use crate::tags;
 
@@ -266,16 +266,4 @@ impl HalfMade<'_> {
 fn fitting(mut description: String) -> String {
     description.truncate(description.floor_char_boundary(255));
     description
-}
-
-/// The kind of a database in an API's error or hint.
-impl DatabaseKind {
-    /// The option that names such a database.
-    #[must_use]
-    pub fn option(self) -> &'static str {
-        match self {
-            Self::Cluster => "--cluster",
-            Self::Instance => "--instance",
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{DatabaseKind, Direction, GroupId, Side, VpcId};
+use crate::operation::Operation;
 
 /// A group that a step speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,32 +85,31 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// The IAM name of the API action.
+    /// The operation of the API that carries it out.
     #[must_use]
-    pub fn action(&self) -> &'static str {
+    pub fn operation(&self) -> Operation {
         match self {
-            Self::CreateSecurityGroup { .. } => "ec2:CreateSecurityGroup",
-            Self::RevokeDefaultEgress { .. } => "ec2:RevokeSecurityGroupEgress",
-            Self::Authorize {
-                direction: Direction::Ingress,
-                ..
-            } => "ec2:AuthorizeSecurityGroupIngress",
-            Self::Authorize {
-                direction: Direction::Egress,
-                ..
-            } => "ec2:AuthorizeSecurityGroupEgress",
+            Self::CreateSecurityGroup { .. } => Operation::CreateSecurityGroup,
+            Self::RevokeDefaultEgress { .. } => Operation::RevokeSecurityGroupEgress,
+            Self::Authorize { direction, .. } => Operation::authorizes(*direction),
             Self::AssociateDatabase {
                 kind: DatabaseKind::Cluster,
                 ..
-            } => "rds:ModifyDBCluster",
+            } => Operation::ModifyDbCluster,
             Self::AssociateDatabase {
                 kind: DatabaseKind::Instance,
                 ..
-            } => "rds:ModifyDBInstance",
-            Self::RegisterTarget { .. } => "rds:RegisterDBProxyTargets",
-            Self::AssociateProxy { .. } => "rds:ModifyDBProxy",
-            Self::AssociateFunction { .. } => "lambda:UpdateFunctionConfiguration",
+            } => Operation::ModifyDbInstance,
+            Self::RegisterTarget { .. } => Operation::RegisterDbProxyTargets,
+            Self::AssociateProxy { .. } => Operation::ModifyDbProxy,
+            Self::AssociateFunction { .. } => Operation::UpdateFunctionConfiguration,
         }
+    }
+
+    /// The IAM name of that operation.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        self.operation().iam_action()
     }
 
     /// The IAM actions that the caller needs for this step: tags at a group's birth have their own.
@@ -182,8 +182,6 @@ pub enum StepStatus {
     Done,
     /// It was so already.
     Already,
-    /// The run ended before it.
-    Skipped,
 }
 
 /// One step of the plan.

@@ -354,7 +354,7 @@ impl<C: Cloud> Session<'_, C> {
                 }));
             }
             let groups = now.groups.with(group.clone());
-            let call = list.write(self.cloud, groups, now.function.as_ref());
+            let call = list.write(self.cloud, groups, &now.seen);
             match self.write(step, &step.resource, call).await? {
                 // Another change is under way, or somebody wrote in between: read, and write if still needed.
                 Err(error) if error.is_contention() => {
@@ -387,7 +387,7 @@ fn is_rule_missing(error: &CloudError) -> bool {
 }
 
 /// A resource's list of groups as it is now.
-struct ListNow {
+struct ListNow<S> {
     groups: GroupList,
     /// The last change has taken effect.
     settled: bool,
@@ -395,19 +395,27 @@ struct ListNow {
     failure: Option<String>,
     /// The state in words.
     state: String,
-    /// Where a function is attached, and at which revision.
-    function: Option<(FunctionVpc, Option<String>)>,
+    /// What the write needs of this read.
+    seen: S,
+}
+
+/// Where a function was attached, and at which revision.
+struct Attachment {
+    vpc: FunctionVpc,
+    revision: Option<String>,
 }
 
 /// A list of groups that AWS replaces whole.
 trait List: Sync {
+    type Seen: Send + Sync;
+
     fn describe(&self) -> String;
-    fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<ListNow>> + Send;
+    fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<ListNow<Self::Seen>>> + Send;
     fn write<C: Cloud>(
         &self,
         cloud: &C,
         groups: GroupList,
-        function: Option<&(FunctionVpc, Option<String>)>,
+        seen: &Self::Seen,
     ) -> impl Future<Output = Answer<()>> + Send;
 }
 
@@ -417,11 +425,13 @@ struct DatabaseList<'a> {
 }
 
 impl List for DatabaseList<'_> {
+    type Seen = ();
+
     fn describe(&self) -> String {
         format!("{} {}", self.kind, self.id)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow<Self::Seen>> {
         let database = read_memberships(cloud, self.kind, self.id).await?;
         let all_active = database
             .memberships
@@ -432,16 +442,11 @@ impl List for DatabaseList<'_> {
             settled: all_active && database.status != "modifying",
             failure: None,
             state: database.status,
-            function: None,
+            seen: (),
         })
     }
 
-    async fn write<C: Cloud>(
-        &self,
-        cloud: &C,
-        groups: GroupList,
-        _: Option<&(FunctionVpc, Option<String>)>,
-    ) -> Answer<()> {
+    async fn write<C: Cloud>(&self, cloud: &C, groups: GroupList, (): &()) -> Answer<()> {
         match self.kind {
             DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
             DatabaseKind::Instance => cloud.modify_db_instance(self.id, &groups).await,
@@ -454,27 +459,24 @@ struct ProxyList<'a> {
 }
 
 impl List for ProxyList<'_> {
+    type Seen = ();
+
     fn describe(&self) -> String {
         format!("proxy {}", self.name)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow<Self::Seen>> {
         let proxy = cloud.describe_db_proxy(self.name).await?;
         Ok(ListNow {
             groups: proxy.groups,
             settled: proxy.status == "available",
             failure: None,
             state: proxy.status,
-            function: None,
+            seen: (),
         })
     }
 
-    async fn write<C: Cloud>(
-        &self,
-        cloud: &C,
-        groups: GroupList,
-        _: Option<&(FunctionVpc, Option<String>)>,
-    ) -> Answer<()> {
+    async fn write<C: Cloud>(&self, cloud: &C, groups: GroupList, (): &()) -> Answer<()> {
         cloud.modify_db_proxy(self.name, &groups).await
     }
 }
@@ -484,11 +486,13 @@ struct FunctionList<'a> {
 }
 
 impl List for FunctionList<'_> {
+    type Seen = Option<Attachment>;
+
     fn describe(&self) -> String {
         format!("function {}", self.function.rsplit(':').next().unwrap_or(self.function))
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow> {
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow<Self::Seen>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let reason = || {
             function
@@ -507,17 +511,15 @@ impl List for FunctionList<'_> {
             settled,
             failure,
             state,
-            function: function.vpc.map(|vpc| (vpc, function.revision_id)),
+            seen: function.vpc.map(|vpc| Attachment {
+                vpc,
+                revision: function.revision_id,
+            }),
         })
     }
 
-    async fn write<C: Cloud>(
-        &self,
-        cloud: &C,
-        groups: GroupList,
-        function: Option<&(FunctionVpc, Option<String>)>,
-    ) -> Answer<()> {
-        let Some((vpc, revision)) = function else {
+    async fn write<C: Cloud>(&self, cloud: &C, groups: GroupList, seen: &Option<Attachment>) -> Answer<()> {
+        let Some(Attachment { vpc, revision }) = seen else {
             let fault = Fault::Rejected {
                 code: "Detached".to_owned(),
                 message: "the function was detached from its VPC meanwhile".to_owned(),

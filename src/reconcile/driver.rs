@@ -123,7 +123,7 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
             }
             State::Consent(proposal) => self.ask(proposal).await,
             State::Apply(proposal, index) => match proposal.plan.steps.get(*index) {
-                Some(step) => self.apply(proposal, step).await,
+                Some(step) => self.apply(step).await,
                 None => Err(RunError::Flawed(Vec::new())),
             },
             State::Recheck(..) => {
@@ -150,12 +150,7 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
         })
     }
 
-    async fn apply(&mut self, proposal: &Proposal, step: &Step) -> Result<Event, RunError> {
-        for &side in proposal.observation.sides() {
-            if let Some(id) = proposal.plan.existing(side) {
-                self.bindings.bind(side, id.clone());
-            }
-        }
+    async fn apply(&mut self, step: &Step) -> Result<Event, RunError> {
         let settle = if self.options.wait_for_effect {
             Settle::Wait
         } else {

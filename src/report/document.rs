@@ -339,7 +339,6 @@ impl StepEntry {
                 StepStatus::Planned => StepStatusName::Planned,
                 StepStatus::Done => StepStatusName::Done,
                 StepStatus::Already => StepStatusName::Already,
-                StepStatus::Skipped => StepStatusName::Skipped,
             },
         }
     }

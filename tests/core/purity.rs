@@ -17,7 +17,16 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) {
 fn the_core_imports_nothing_impure() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    for module in ["model", "naming", "classify", "decide", "plan", "requirements"] {
+    for module in [
+        "model",
+        "naming",
+        "classify",
+        "decide",
+        "operation",
+        "plan",
+        "requirements",
+        "tags",
+    ] {
         sources(&src.join(format!("{module}.rs")), &mut files);
         if src.join(module).is_dir() {
             sources(&src.join(module), &mut files);

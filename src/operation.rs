@@ -1,0 +1,113 @@
+//! The operations of the AWS API that the program uses, and the names of their IAM actions.
+
+use std::fmt;
+
+use crate::model::Direction;
+
+/// An operation of the AWS API that the program uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Reads clusters.
+    DescribeDbClusters,
+    /// Reads instances.
+    DescribeDbInstances,
+    /// Reads proxies.
+    DescribeDbProxies,
+    /// Reads a proxy's targets and their health.
+    DescribeDbProxyTargets,
+    /// Reads the VPC of a subnet group.
+    DescribeDbSubnetGroups,
+    /// Reads a function's configuration.
+    GetFunctionConfiguration,
+    /// Reads the names of functions.
+    ListFunctions,
+    /// Reads security groups.
+    DescribeSecurityGroups,
+    /// Reads subnets.
+    DescribeSubnets,
+    /// Creates a security group.
+    CreateSecurityGroup,
+    /// Takes outbound rules out of a group.
+    RevokeSecurityGroupEgress,
+    /// Adds inbound rules to a group.
+    AuthorizeSecurityGroupIngress,
+    /// Adds outbound rules to a group.
+    AuthorizeSecurityGroupEgress,
+    /// Changes a cluster.
+    ModifyDbCluster,
+    /// Changes an instance.
+    ModifyDbInstance,
+    /// Changes a proxy.
+    ModifyDbProxy,
+    /// Registers a database with a proxy.
+    RegisterDbProxyTargets,
+    /// Changes a function's configuration.
+    UpdateFunctionConfiguration,
+}
+
+impl Operation {
+    /// The operation that adds a rule in this direction.
+    #[must_use]
+    pub fn authorizes(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::AuthorizeSecurityGroupIngress,
+            Direction::Egress => Self::AuthorizeSecurityGroupEgress,
+        }
+    }
+
+    /// The name of its IAM action, e.g. `rds:DescribeDBClusters`.
+    #[must_use]
+    pub fn iam_action(self) -> &'static str {
+        match self {
+            Self::DescribeDbClusters => "rds:DescribeDBClusters",
+            Self::DescribeDbInstances => "rds:DescribeDBInstances",
+            Self::DescribeDbProxies => "rds:DescribeDBProxies",
+            Self::DescribeDbProxyTargets => "rds:DescribeDBProxyTargets",
+            Self::DescribeDbSubnetGroups => "rds:DescribeDBSubnetGroups",
+            Self::GetFunctionConfiguration => "lambda:GetFunctionConfiguration",
+            Self::ListFunctions => "lambda:ListFunctions",
+            Self::DescribeSecurityGroups => "ec2:DescribeSecurityGroups",
+            Self::DescribeSubnets => "ec2:DescribeSubnets",
+            Self::CreateSecurityGroup => "ec2:CreateSecurityGroup",
+            Self::RevokeSecurityGroupEgress => "ec2:RevokeSecurityGroupEgress",
+            Self::AuthorizeSecurityGroupIngress => "ec2:AuthorizeSecurityGroupIngress",
+            Self::AuthorizeSecurityGroupEgress => "ec2:AuthorizeSecurityGroupEgress",
+            Self::ModifyDbCluster => "rds:ModifyDBCluster",
+            Self::ModifyDbInstance => "rds:ModifyDBInstance",
+            Self::ModifyDbProxy => "rds:ModifyDBProxy",
+            Self::RegisterDbProxyTargets => "rds:RegisterDBProxyTargets",
+            Self::UpdateFunctionConfiguration => "lambda:UpdateFunctionConfiguration",
+        }
+    }
+
+    /// Whether it changes anything.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        match self {
+            Self::DescribeDbClusters
+            | Self::DescribeDbInstances
+            | Self::DescribeDbProxies
+            | Self::DescribeDbProxyTargets
+            | Self::DescribeDbSubnetGroups
+            | Self::GetFunctionConfiguration
+            | Self::ListFunctions
+            | Self::DescribeSecurityGroups
+            | Self::DescribeSubnets => false,
+            Self::CreateSecurityGroup
+            | Self::RevokeSecurityGroupEgress
+            | Self::AuthorizeSecurityGroupIngress
+            | Self::AuthorizeSecurityGroupEgress
+            | Self::ModifyDbCluster
+            | Self::ModifyDbInstance
+            | Self::ModifyDbProxy
+            | Self::RegisterDbProxyTargets
+            | Self::UpdateFunctionConfiguration => true,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.iam_action())
+    }
+}
