@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use autoconnect::decide::decide;
 use autoconnect::model::{
-    Database, DatabaseKind, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, GroupMembership,
-    LastUpdateStatus, Observation, Proxy, Rule, SecurityGroup, Side,
+    Access, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupId,
+    GroupList, GroupMembership, LastUpdateStatus, Observation, Proxy, Rule, SecurityGroup, Side,
 };
 use autoconnect::naming::Convention;
 use autoconnect::plan::{Request, plan};
@@ -77,9 +77,12 @@ fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
             members: vec![],
             global_cluster: None,
             member_of: None,
+            subnets: vec![],
+            access: Access::default(),
         },
         function: Function {
             name: "checkout".into(),
+            exists: true,
             arn: "arn:aws:lambda:eu-central-1:123456789012:function:checkout".into(),
             vpc: Some(FunctionVpc {
                 vpc: "vpc-0a1b2c3d4e5f60718".into(),
@@ -92,18 +95,27 @@ fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
             last_update: Some(LastUpdateStatus::Successful),
             last_update_reason: None,
             revision_id: None,
+            role: None,
+            environment: Some(Environment::default()),
         },
         function_subnets: vec![],
         proxy: through_proxy.then(|| Proxy {
             name: "p".into(),
+            exists: true,
             arn: "arn:aws:rds:eu-central-1:123456789012:db-proxy:prx-1".into(),
             engine_family: EngineFamily::PostgreSql,
             vpc: "vpc-0a1b2c3d4e5f60718".into(),
             groups: GroupList::as_read(on("p")),
             status: "available".into(),
             targets: vec![],
+            endpoint: None,
+            role: None,
+            secrets: vec![],
+            takes_iam: false,
         }),
         groups,
+        database_subnets: vec![],
+        extras: Extras::default(),
     }
 }
 

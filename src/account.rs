@@ -1,11 +1,12 @@
 //! An account kept in memory or in a JSON file, which obeys the rules of AWS that the program depends on.
 //!
-//! `document` is the file's format, `validate` finds its mistakes, `rules` and `proxies` are AWS's own answers to
+//! `document` is the file's format, `validate` finds its mistakes, `rules`, `resources` and `proxies` are AWS's own answers to
 //! writes, and this file lets the program use it as a [`crate::cloud::Cloud`].
 
 mod document;
 mod offline;
 mod proxies;
+mod resources;
 mod rules;
 mod validate;
 

@@ -3,8 +3,11 @@
 mod ec2;
 mod fault;
 mod functions;
+mod identity;
 mod meter;
 mod rds;
+mod secrets;
+mod starter;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +17,12 @@ use aws_config::{AppName, BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, DbCluster, DbInstance, Fault, NewSecurityGroup, Operation, Pace, ResourceKind,
+    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy, NewLambda,
+    NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
 };
 use crate::model::{
-    DatabaseKind, Direction, Function, FunctionVpc, GroupId, GroupList, Proxy, ProxyTarget, Rule, SecurityGroup,
-    Subnet, SubnetId, VpcId,
+    DatabaseKind, Direction, Environment, Function, FunctionVpc, GroupId, GroupList, Proxy, ProxyTarget, Rule,
+    SecurityGroup, Subnet, SubnetId, VpcId,
 };
 use meter::Meter;
 use tracing::{Instrument, debug_span};
@@ -46,6 +50,9 @@ pub struct Aws {
     ec2: aws_sdk_ec2::Client,
     rds: aws_sdk_rds::Client,
     lambda: aws_sdk_lambda::Client,
+    iam: aws_sdk_iam::Client,
+    kms: aws_sdk_kms::Client,
+    secrets: aws_sdk_secretsmanager::Client,
     meter: Arc<Meter>,
     pace: Pace,
 }
@@ -99,6 +106,21 @@ impl Aws {
             ),
             lambda: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            iam: aws_sdk_iam::Client::from_conf(
+                aws_sdk_iam::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            kms: aws_sdk_kms::Client::from_conf(
+                aws_sdk_kms::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(
+                aws_sdk_secretsmanager::config::Builder::from(&shared)
                     .interceptor(interceptor)
                     .build(),
             ),
@@ -150,7 +172,7 @@ impl Cloud for Aws {
         called(Operation::DescribeDbProxyTargets, call).await
     }
 
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
         called(
             Operation::DescribeDbSubnetGroups,
             rds::describe_db_subnet_group(&self.rds, name),
@@ -250,6 +272,59 @@ impl Cloud for Aws {
             functions::update_function_configuration(&self.lambda, name, vpc, revision),
         )
         .await
+    }
+
+    async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
+        called(Operation::DescribeSecret, secrets::describe_secret(&self.secrets, id)).await
+    }
+
+    async fn describe_key(&self, id: &str) -> Answer<KeyDescription> {
+        called(Operation::DescribeKey, secrets::describe_key(&self.kms, id)).await
+    }
+
+    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
+        called(Operation::GetRole, identity::get_role(&self.iam, name)).await
+    }
+
+    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
+        let call = identity::get_role_policy(&self.iam, role, policy);
+        called(Operation::GetRolePolicy, call).await
+    }
+
+    async fn update_function_environment(
+        &self,
+        name: &str,
+        environment: &Environment,
+        revision: Option<&str>,
+    ) -> Answer<()> {
+        let call = functions::update_function_environment(&self.lambda, name, environment, revision);
+        called(Operation::UpdateFunctionConfiguration, call).await
+    }
+
+    async fn create_secret(&self, new: &NewSecret) -> Answer<String> {
+        called(Operation::CreateSecret, secrets::create_secret(&self.secrets, new)).await
+    }
+
+    async fn create_role(&self, new: &NewRole) -> Answer<String> {
+        called(Operation::CreateRole, identity::create_role(&self.iam, new)).await
+    }
+
+    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
+        let call = identity::put_role_policy(&self.iam, role, policy, document);
+        called(Operation::PutRolePolicy, call).await
+    }
+
+    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        let call = identity::attach_role_policy(&self.iam, role, policy);
+        called(Operation::AttachRolePolicy, call).await
+    }
+
+    async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
+        called(Operation::CreateDbProxy, rds::create_db_proxy(&self.rds, new)).await
+    }
+
+    async fn create_function(&self, new: &NewLambda) -> Answer<String> {
+        called(Operation::CreateFunction, functions::create_function(&self.lambda, new)).await
     }
 
     fn calls(&self) -> ApiCalls {

@@ -14,9 +14,11 @@ pub use error::{CloudError, Fault};
 
 pub use crate::operation::Operation;
 
+use secrecy::SecretString;
+
 use crate::model::{
-    DatabaseKind, Direction, Function, FunctionVpc, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Rule,
-    SecurityGroup, Subnet, SubnetId, VpcId,
+    Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId, GroupList,
+    GroupMembership, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// How many requests were sent, each attempt and each page counted.
@@ -59,6 +61,17 @@ pub struct DbCluster {
     pub memberships: Vec<GroupMembership>,
     /// `GlobalClusterIdentifier`.
     pub global_cluster: Option<String>,
+    /// How clients come into it.
+    pub access: Access,
+}
+
+/// A DB subnet group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DbSubnetGroup {
+    /// `VpcId`.
+    pub vpc: VpcId,
+    /// `Subnets`.
+    pub subnets: Vec<SubnetId>,
 }
 
 /// An instance, as `DescribeDBInstances` tells of it.
@@ -76,12 +89,14 @@ pub struct DbInstance {
     pub status: String,
     /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `DBSubnetGroup.VpcId`.
-    pub vpc: Option<VpcId>,
+    /// `DBSubnetGroup`, if it names a VPC.
+    pub subnet_group: Option<DbSubnetGroup>,
     /// `DBClusterIdentifier`.
     pub cluster: Option<String>,
     /// `VpcSecurityGroups`.
     pub memberships: Vec<GroupMembership>,
+    /// How clients come into it.
+    pub access: Access,
 }
 
 /// A security group to be created.
@@ -94,6 +109,119 @@ pub struct NewSecurityGroup {
     /// Its description.
     pub description: String,
     /// Its tags, from birth.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What describes a secret; what it holds is never read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretDescription {
+    /// `ARN`.
+    pub arn: String,
+    /// `Name`.
+    pub name: String,
+    /// `KmsKeyId`: a key's id or ARN, or an alias; none for the key of AWS.
+    pub kms_key: Option<String>,
+    /// Whether it has a `DeletedDate`.
+    pub is_deleted: bool,
+    /// `Tags`.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A key of KMS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyDescription {
+    /// `Arn`, also where the key was named by an alias.
+    pub arn: String,
+    /// Whether `KeyManager` is `CUSTOMER`.
+    pub is_customers: bool,
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleDescription {
+    /// `Arn`.
+    pub arn: String,
+    /// `AssumeRolePolicyDocument`, as JSON.
+    pub trust: String,
+    /// `Tags`.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A secret to be made.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// The user.
+    pub user: String,
+    /// The user's password: not printed, and wiped when dropped.
+    pub password: SecretString,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A role to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRole {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// Who may assume it, as a policy document.
+    pub trust: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How a new proxy authenticates to the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewProxyAuth {
+    /// With the secret that has this ARN.
+    Secret {
+        /// The ARN.
+        secret: String,
+        /// Whether clients have to use IAM.
+        iam_required: bool,
+    },
+    /// With IAM, and so do its clients.
+    Iam,
+}
+
+/// A proxy to be made. TLS is required of its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDbProxy {
+    /// Its name.
+    pub name: String,
+    /// Its engine family.
+    pub family: EngineFamily,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+    /// Its group.
+    pub group: GroupId,
+    /// The ARN of its role.
+    pub role: String,
+    /// How it authenticates.
+    pub auth: NewProxyAuth,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A function to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLambda {
+    /// Its name.
+    pub name: String,
+    /// Its runtime.
+    pub runtime: String,
+    /// The ARN of its role.
+    pub role: String,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+    /// Its group.
+    pub group: GroupId,
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -125,8 +253,16 @@ pub trait Cloud: Sync {
     fn describe_db_proxy(&self, name: &str) -> impl Future<Output = Answer<Proxy>> + Send;
     /// The targets of a proxy.
     fn describe_db_proxy_targets(&self, proxy: &str) -> impl Future<Output = Answer<Vec<ProxyTarget>>> + Send;
-    /// The VPC of a DB subnet group.
-    fn describe_db_subnet_group(&self, name: &str) -> impl Future<Output = Answer<VpcId>> + Send;
+    /// A DB subnet group.
+    fn describe_db_subnet_group(&self, name: &str) -> impl Future<Output = Answer<DbSubnetGroup>> + Send;
+    /// What describes the secret with this name or ARN.
+    fn describe_secret(&self, id: &str) -> impl Future<Output = Answer<SecretDescription>> + Send;
+    /// The key with this id, ARN or alias.
+    fn describe_key(&self, id: &str) -> impl Future<Output = Answer<KeyDescription>> + Send;
+    /// The role with this name.
+    fn get_role(&self, name: &str) -> impl Future<Output = Answer<RoleDescription>> + Send;
+    /// The document of a role's own policy, as JSON.
+    fn get_role_policy(&self, role: &str, policy: &str) -> impl Future<Output = Answer<String>> + Send;
     /// The function with this name or ARN.
     fn get_function_configuration(&self, name: &str) -> impl Future<Output = Answer<Function>> + Send;
     /// Subnets by their ids.
@@ -169,6 +305,28 @@ pub trait Cloud: Sync {
         vpc: &FunctionVpc,
         revision: Option<&str>,
     ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Replaces a function's environment, if it is still at `revision`; else [`Fault::PreconditionFailed`].
+    fn update_function_environment(
+        &self,
+        name: &str,
+        environment: &Environment,
+        revision: Option<&str>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// Makes a secret; [`Fault::Duplicate`] where its name is taken. Its ARN.
+    fn create_secret(&self, new: &NewSecret) -> impl Future<Output = Answer<String>> + Send;
+    /// Makes a role; [`Fault::Duplicate`] where its name is taken. Its ARN.
+    fn create_role(&self, new: &NewRole) -> impl Future<Output = Answer<String>> + Send;
+    /// Gives a role a policy of its own, in place of one of that name.
+    fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> impl Future<Output = Answer<()>> + Send;
+    /// Gives a role the policy with this ARN; nothing changes where it has it.
+    fn attach_role_policy(&self, role: &str, policy: &str) -> impl Future<Output = Answer<()>> + Send;
+    /// Makes a proxy; [`Fault::Duplicate`] where its name is taken, [`Fault::RoleNotReady`] where RDS cannot assume
+    /// its role yet. Its ARN.
+    fn create_db_proxy(&self, new: &NewDbProxy) -> impl Future<Output = Answer<String>> + Send;
+    /// Makes a function with the small handler of this program; [`Fault::Duplicate`] where its name is taken,
+    /// [`Fault::RoleNotReady`] where Lambda cannot assume its role yet. Its ARN.
+    fn create_function(&self, new: &NewLambda) -> impl Future<Output = Answer<String>> + Send;
 
     /// How many requests were sent so far.
     fn calls(&self) -> ApiCalls;

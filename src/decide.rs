@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::classify::{Candidate, Classified, Context, Misfit, classify};
+use crate::extras;
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
 use crate::tags;
 
@@ -255,13 +256,11 @@ fn decision(classified: &Classified<'_>) -> Decision {
                 .iter()
                 .any(|candidate| candidate.associated && now.suits(side, candidate))
     };
-    let Observation { database, proxy, .. } = classified.observation;
     let all_fit = classified.observation.sides().iter().copied().all(is_fit);
-    // A proxy that does not have the database for a target leads nowhere, whatever the groups say.
-    let is_registered = proxy.as_ref().is_none_or(|proxy| proxy.has_target(database));
-    if all_fit && is_registered {
+    if all_fit && extras::lacks(classified.observation).is_empty() {
         return Decision::NoOp;
     }
+    // The groups are all there, and something else is missing: the proxy's target, a permission, a variable.
     if all_fit {
         return Decision::AssociateExisting {
             function: None,

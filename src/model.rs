@@ -2,14 +2,20 @@
 //!
 //! No SDK type, no clock and no input or output comes in here.
 
+mod arn;
 mod database;
+mod environment;
+mod extras;
 mod function;
 mod ids;
 mod observation;
 mod proxy;
 mod security_group;
 
-pub use database::{Database, DatabaseKind, GroupMembership, Member};
+pub use arn::{Place, last_segment};
+pub use database::{Access, Database, DatabaseKind, GroupMembership, Member};
+pub use environment::Environment;
+pub use extras::{Connect, Credentials, EnvironmentWish, Extras, NewFunction, NewProxy, Role, Secret};
 pub use function::{Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{GroupId, GroupList, SubnetId, VpcId};
 pub use observation::{Observation, Side};

@@ -3,6 +3,8 @@
 //! Source: spec/decision.md, "Names". The whole name must match. EC2 holds names to be unique in a
 //! VPC without regard to case, so a name in other case is no match but takes its number.
 
+pub mod created;
+
 use std::cmp::Ordering;
 use std::fmt;
 

@@ -1,99 +1,25 @@
-//! Reads one connection, in two rounds of concurrent calls.
+//! Reads one connection, in two rounds of concurrent calls; in three where one answer leads to another: a cluster
+//! without instances to its subnets, a secret to the key that encrypts it.
 
-use thiserror::Error;
+mod error;
+mod extras;
+mod similar;
+mod target;
 
-use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, ResourceKind};
-use crate::model::{Database, DatabaseKind, Function, Member, Observation, Proxy, VpcId};
+pub use error::ObserveError;
+pub use target::{CredentialsWish, NewProxyWish, ProxyWish, Target};
 
-/// What the user named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Cluster or instance.
-    pub kind: DatabaseKind,
-    /// The database's identifier.
-    pub database: String,
-    /// The function's name, partial ARN or ARN.
-    pub function: String,
-    /// The proxy between them.
-    pub proxy: Option<String>,
-}
+use std::collections::BTreeSet;
 
-/// Why a connection could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ObserveError {
-    /// There is no resource of that name.
-    #[error("there is no {kind} named {name}", kind = kind_name(*.kind))]
-    NoSuch {
-        /// What was looked for.
-        kind: ResourceKind,
-        /// Its name.
-        name: String,
-        /// The nearest names that exist.
-        similar: Vec<String>,
-        /// The name is that of the other kind of database.
-        is_other_kind: bool,
-    },
-    /// AWS does not say in which VPC the database is.
-    #[error("{database} is in no VPC that AWS names")]
-    NoVpc {
-        /// Kind and identifier.
-        database: String,
-    },
-    /// A call failed.
-    #[error(transparent)]
-    Cloud(#[from] CloudError),
-}
+use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, ResourceKind};
+use crate::model::{
+    Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupList, Member,
+    Observation, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
+};
+use crate::naming::created;
+use similar::no_such;
 
-/// The word for a kind of resource.
-fn kind_name(kind: ResourceKind) -> &'static str {
-    match kind {
-        ResourceKind::Cluster => "DB cluster",
-        ResourceKind::Instance => "DB instance",
-        ResourceKind::Proxy => "RDS Proxy",
-        ResourceKind::Function => "function",
-    }
-}
-
-impl ObserveError {
-    /// The stable code of the error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoSuch { kind, .. } => match kind {
-                ResourceKind::Cluster => "cluster-not-found",
-                ResourceKind::Instance => "instance-not-found",
-                ResourceKind::Proxy => "proxy-not-found",
-                ResourceKind::Function => "function-not-found",
-            },
-            Self::NoVpc { .. } => "no-vpc",
-            Self::Cloud(error) => error.code(),
-        }
-    }
-
-    /// What to do about it, where that can be said.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoSuch {
-                kind,
-                name,
-                is_other_kind: true,
-                ..
-            } => Some(match kind {
-                ResourceKind::Instance => format!("{name} is a cluster: use --cluster {name}"),
-                _ => format!("{name} is an instance: use --instance {name}"),
-            }),
-            Self::NoSuch { similar, .. } if similar.is_empty() => {
-                Some("check the name, and whether this is the right account and Region".to_owned())
-            }
-            Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
-            Self::NoVpc { .. } => Some("only databases in a VPC can be connected".to_owned()),
-            Self::Cloud(error) => error.hint(),
-        }
-    }
-}
-
-/// Reads the database, the function, the function's subnets and the groups of the convention.
+/// Reads the database, the function, the proxy, the subnets, the groups of the convention, and what else was asked for.
 ///
 /// # Errors
 ///
@@ -102,118 +28,220 @@ pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation,
     let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
         cloud.get_function_configuration(&target.function),
-        read_proxy(cloud, target.proxy.as_deref())
+        read_proxy(cloud, target)
     );
     let function = match function {
+        Err(error) if error.is_not_found() && target.new_function.is_some() => None,
         Err(error) if error.is_not_found() => {
             return Err(no_such(cloud, ResourceKind::Function, &target.function).await);
         }
-        function => function?,
+        function => Some(function?),
     };
-    let (found, hint) = match database {
+    let found = match database {
         Err(error) if error.is_not_found() => {
             return Err(no_such(cloud, resource_kind(target.kind), &target.database).await);
         }
         database => database?,
     };
     let proxy = match (proxy, &target.proxy) {
-        (Err(error), Some(name)) if error.is_not_found() => {
+        (Err(error), ProxyWish::Existing(name)) if error.is_not_found() => {
             return Err(no_such(cloud, ResourceKind::Proxy, name).await);
         }
+        (Err(error), ProxyWish::New(_)) if error.is_not_found() => Some(absent_proxy(target, &found.database)),
         (proxy, _) => proxy?,
     };
-    let mut observation = second_round(cloud, found, hint, function).await?;
-    observation.proxy = proxy;
-    Ok(observation)
+    second_round(cloud, target, found, function, proxy).await
 }
 
-async fn read_proxy(cloud: &impl Cloud, name: Option<&str>) -> Answer<Option<Proxy>> {
-    let Some(name) = name else { return Ok(None) };
-    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
-    Ok(Some(Proxy {
-        targets: targets?,
-        ..proxy?
-    }))
+/// The proxy; of one that may be new only itself, for there may be nothing to read besides.
+async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<Proxy>> {
+    match &target.proxy {
+        ProxyWish::None => Ok(None),
+        ProxyWish::New(wish) => Ok(Some(cloud.describe_db_proxy(&name_of(wish, target)).await?)),
+        ProxyWish::Existing(name) => {
+            let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+            Ok(Some(Proxy {
+                targets: targets?,
+                ..proxy?
+            }))
+        }
+    }
+}
+
+fn name_of(wish: &NewProxyWish, target: &Target) -> String {
+    let name = wish.name.clone();
+    name.unwrap_or_else(|| created::proxy(&target.database.to_ascii_lowercase()))
+}
+
+/// The proxy as it will be, but for its groups and targets.
+fn absent_proxy(target: &Target, database: &Database) -> Proxy {
+    let name = match &target.proxy {
+        ProxyWish::New(wish) => name_of(wish, target),
+        ProxyWish::Existing(name) => name.clone(),
+        ProxyWish::None => String::new(),
+    };
+    Proxy {
+        name,
+        arn: String::new(),
+        exists: false,
+        // An engine without a family is refused by the requirements, before the family counts.
+        engine_family: EngineFamily::of_engine(&database.engine).unwrap_or(EngineFamily::PostgreSql),
+        vpc: VpcId::from(""),
+        groups: GroupList::default(),
+        status: "to be created".to_owned(),
+        targets: Vec::new(),
+        endpoint: None,
+        role: None,
+        secrets: Vec::new(),
+        takes_iam: true,
+    }
+}
+
+/// The function as it will be, but for its groups.
+fn absent_function(target: &Target, database: &Database) -> Function {
+    Function {
+        name: target.function.clone(),
+        arn: database.place().arn("lambda", &format!("function:{}", target.function)),
+        exists: false,
+        vpc: Some(FunctionVpc {
+            vpc: database.vpc.clone(),
+            subnets: database.subnets.clone(),
+            groups: GroupList::default(),
+            ipv6_allowed: None,
+        }),
+        state: FunctionState::Pending,
+        state_reason: None,
+        last_update: None,
+        last_update_reason: None,
+        revision_id: None,
+        role: None,
+        environment: Some(Environment::default()),
+    }
 }
 
 /// A database whose VPC may not be known yet.
 struct Found {
     database: Database,
-    vpc_known: bool,
+    vpc: Option<VpcId>,
     subnet_group: Option<String>,
 }
 
 async fn second_round(
     cloud: &impl Cloud,
+    target: &Target,
     found: Found,
-    vpc: Option<VpcId>,
-    mut function: Function,
+    function: Option<Function>,
+    proxy: Option<Proxy>,
 ) -> Result<Observation, ObserveError> {
     let Found {
         mut database,
-        vpc_known,
+        vpc,
         subnet_group,
     } = found;
     // A cluster without instances tells its VPC only by its subnet group; until that has answered, the
     // function's VPC is the best guess of where its groups are.
-    let guess = vpc.or_else(|| function.vpc.as_ref().map(|vpc| vpc.vpc.clone()));
+    let attached = function.as_ref().and_then(|function| function.vpc.as_ref());
+    let guess = vpc.clone().or_else(|| attached.map(|attached| attached.vpc.clone()));
     let groups = async {
         match &guess {
             Some(vpc) => cloud.describe_connection_groups(vpc).await,
             None => Ok(Vec::new()),
         }
     };
-    let subnet_ids = function.vpc.as_ref().map(|vpc| vpc.subnets.clone()).unwrap_or_default();
-    let subnets = async {
-        match subnet_ids.as_slice() {
-            [] => Ok(Vec::new()),
-            ids => cloud.describe_subnets(ids).await,
+    let of_function = attached.map(|attached| attached.subnets.clone()).unwrap_or_default();
+    let creates = function.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.exists);
+    let network = async {
+        let group = match (vpc, &subnet_group) {
+            (Some(vpc), _) => DbSubnetGroup {
+                vpc,
+                subnets: database.subnets.clone(),
+            },
+            (None, Some(name)) if creates || of_function.is_empty() => cloud.describe_db_subnet_group(name).await?,
+            (None, Some(name)) => {
+                let (group, subnets) = tokio::join!(
+                    cloud.describe_db_subnet_group(name),
+                    cloud.describe_subnets(&of_function)
+                );
+                return Ok((Some(group?), subnets?));
+            }
+            (None, None) => return Ok((None, Vec::new())),
+        };
+        let mut ids: BTreeSet<&SubnetId> = of_function.iter().collect();
+        if creates {
+            ids.extend(&group.subnets);
+        }
+        let ids: Vec<SubnetId> = ids.into_iter().cloned().collect();
+        let subnets = match ids.as_slice() {
+            [] => Vec::new(),
+            ids => cloud.describe_subnets(ids).await?,
+        };
+        Answer::Ok((Some(group), subnets))
+    };
+    let targets = async {
+        match &proxy {
+            Some(proxy) if proxy.exists && proxy.targets.is_empty() && matches!(target.proxy, ProxyWish::New(_)) => {
+                cloud.describe_db_proxy_targets(&proxy.name).await
+            }
+            Some(proxy) => Ok(proxy.targets.clone()),
+            None => Ok(Vec::new()),
         }
     };
-    let vpc_of_database = async {
-        match (&guess, &subnet_group) {
-            (Some(vpc), _) if vpc_known => Ok(Some(vpc.clone())),
-            (_, Some(name)) => cloud.describe_db_subnet_group(name).await.map(Some),
-            (_, None) => Ok(None),
-        }
+    let extras = extras::read(cloud, target, &database, function.as_ref(), proxy.as_ref());
+    let (groups, network, targets, extras) = tokio::join!(groups, network, targets, extras);
+    let (mut groups, (subnet_group, subnets), targets): (_, _, Vec<ProxyTarget>) = (groups?, network?, targets?);
+    let extras: Extras = extras?;
+
+    let Some(DbSubnetGroup { vpc, subnets: ids }) = subnet_group else {
+        return Err(ObserveError::NoVpc {
+            database: database.to_string(),
+        });
     };
-    let (groups, subnets, vpc) = tokio::join!(groups, subnets, vpc_of_database);
-    let (mut groups, subnets) = (groups?, subnets?);
-    database.vpc = vpc?.ok_or_else(|| ObserveError::NoVpc {
-        database: database.to_string(),
-    })?;
+    (database.vpc, database.subnets) = (vpc, ids);
     if guess.as_ref() != Some(&database.vpc) {
         groups = cloud.describe_connection_groups(&database.vpc).await?;
     }
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    let in_list = |ids: &[SubnetId]| -> Vec<Subnet> {
+        let listed = subnets.iter().filter(|subnet| ids.contains(&subnet.id));
+        listed.cloned().collect()
+    };
+    let mut function = function.unwrap_or_else(|| absent_function(target, &database));
+    let of_function = function.vpc.as_ref().map(|vpc| vpc.subnets.clone()).unwrap_or_default();
+    let function_subnets = in_list(&of_function);
     // The subnets say where the function is; its own configuration only repeats it.
-    if let (Some(vpc), Some(subnet)) = (&mut function.vpc, subnets.first()) {
+    if let (Some(vpc), Some(subnet)) = (&mut function.vpc, function_subnets.first()) {
         vpc.vpc.clone_from(&subnet.vpc);
     }
-    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    let proxy = proxy.map(|proxy| Proxy {
+        vpc: if proxy.exists { proxy.vpc } else { database.vpc.clone() },
+        targets,
+        ..proxy
+    });
+    let database_subnets = if creates {
+        in_list(&database.subnets)
+    } else {
+        Vec::new()
+    };
     Ok(Observation {
         database,
         function,
-        function_subnets: subnets,
-        proxy: None,
+        function_subnets,
+        proxy,
         groups,
+        database_subnets,
+        extras,
     })
 }
 
-async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<(Found, Option<VpcId>)> {
+async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {
     // RDS keeps identifiers in lower case and finds them in any, but its filters mind the case.
     let id = target.database.to_ascii_lowercase();
     match target.kind {
         DatabaseKind::Cluster => {
             let (cluster, members) = tokio::join!(cloud.describe_db_cluster(&id), cloud.describe_cluster_members(&id));
-            let (cluster, members) = (cluster?, members?);
-            let vpc = members.iter().find_map(|member| member.vpc.clone());
-            Ok((from_cluster(cluster, members, vpc.is_some()), vpc))
+            Ok(from_cluster(cluster?, members?))
         }
-        DatabaseKind::Instance => {
-            let instance = cloud.describe_db_instance(&id).await?;
-            let vpc = instance.vpc.clone();
-            Ok((from_instance(instance), vpc))
-        }
+        DatabaseKind::Instance => Ok(from_instance(cloud.describe_db_instance(&id).await?)),
     }
 }
 
@@ -224,14 +252,15 @@ async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<(Found, Op
 /// A call fails.
 pub async fn read_memberships(cloud: &impl Cloud, kind: DatabaseKind, id: &str) -> Answer<Database> {
     let found = match kind {
-        DatabaseKind::Cluster => from_cluster(cloud.describe_db_cluster(id).await?, Vec::new(), false),
+        DatabaseKind::Cluster => from_cluster(cloud.describe_db_cluster(id).await?, Vec::new()),
         DatabaseKind::Instance => from_instance(cloud.describe_db_instance(id).await?),
     };
     Ok(found.database)
 }
 
 /// The VPC stays empty until it is known.
-fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>, vpc_known: bool) -> Found {
+fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
+    let group = members.iter().find_map(|member| member.subnet_group.clone());
     let member = |instance: DbInstance| Member {
         id: instance.id,
         status: instance.status,
@@ -239,8 +268,9 @@ fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>, vpc_known: bool) -
     };
     let mut members: Vec<Member> = members.into_iter().map(member).collect();
     members.sort_by(|a, b| a.id.cmp(&b.id));
+    let (vpc, subnets) = split(group);
     Found {
-        vpc_known,
+        vpc,
         subnet_group: cluster.subnet_group,
         database: Database {
             kind: DatabaseKind::Cluster,
@@ -255,13 +285,16 @@ fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>, vpc_known: bool) -
             members,
             global_cluster: cluster.global_cluster,
             member_of: None,
+            subnets,
+            access: cluster.access,
         },
     }
 }
 
 fn from_instance(instance: DbInstance) -> Found {
+    let (vpc, subnets) = split(instance.subnet_group);
     Found {
-        vpc_known: instance.vpc.is_some(),
+        vpc,
         subnet_group: None,
         database: Database {
             kind: DatabaseKind::Instance,
@@ -280,7 +313,16 @@ fn from_instance(instance: DbInstance) -> Found {
             memberships: instance.memberships,
             global_cluster: None,
             member_of: instance.cluster,
+            subnets,
+            access: instance.access,
         },
+    }
+}
+
+fn split(group: Option<DbSubnetGroup>) -> (Option<VpcId>, Vec<SubnetId>) {
+    match group {
+        Some(group) => (Some(group.vpc), group.subnets),
+        None => (None, Vec::new()),
     }
 }
 
@@ -288,55 +330,5 @@ fn resource_kind(kind: DatabaseKind) -> ResourceKind {
     match kind {
         DatabaseKind::Cluster => ResourceKind::Cluster,
         DatabaseKind::Instance => ResourceKind::Instance,
-    }
-}
-
-/// How many names are offered for a wrong one.
-const OFFERED: usize = 3;
-
-async fn no_such(cloud: &impl Cloud, kind: ResourceKind, name: &str) -> ObserveError {
-    // The names are a help, not the matter: where they cannot be read, none are offered.
-    let names = cloud.names(kind).await.unwrap_or_default();
-    let other = match kind {
-        ResourceKind::Cluster => cloud.names(ResourceKind::Instance).await.unwrap_or_default(),
-        ResourceKind::Instance => cloud.names(ResourceKind::Cluster).await.unwrap_or_default(),
-        ResourceKind::Proxy | ResourceKind::Function => Vec::new(),
-    };
-    ObserveError::NoSuch {
-        kind,
-        name: name.to_owned(),
-        similar: similar(name, names),
-        is_other_kind: other.iter().any(|other| other.eq_ignore_ascii_case(name)),
-    }
-}
-
-/// The names nearest to `name`: those that are alike, or all where there are but few.
-fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
-    const ALIKE: f64 = 0.75;
-    let wanted = name.rsplit(':').next().unwrap_or(name).to_ascii_lowercase();
-    let likeness = |candidate: &String| strsim::jaro_winkler(&wanted, &candidate.to_ascii_lowercase());
-    names.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)).then_with(|| a.cmp(b)));
-    if names.len() > OFFERED {
-        names.retain(|candidate| likeness(candidate) >= ALIKE);
-    }
-    names.truncate(OFFERED);
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::similar;
-
-    #[test]
-    fn the_nearest_names_are_offered() {
-        let names = || {
-            ["orders", "order-history", "inventory", "billing", "orders-eu"]
-                .map(str::to_owned)
-                .to_vec()
-        };
-        assert_eq!(similar("ordres", names()), ["orders", "orders-eu", "order-history"]);
-        assert_eq!(similar("ORDERS", names()).first().map(String::as_str), Some("orders"));
-        assert!(similar("zzz", names()).is_empty());
-        assert_eq!(similar("zzz", vec!["orders".to_owned()]), ["orders"]);
     }
 }

@@ -43,6 +43,26 @@ pub enum Operation {
     RegisterDbProxyTargets,
     /// Changes a function's configuration.
     UpdateFunctionConfiguration,
+    /// Reads what describes a secret, not what it holds.
+    DescribeSecret,
+    /// Reads whose a key is.
+    DescribeKey,
+    /// Reads a role and its trust.
+    GetRole,
+    /// Reads a role's own policy.
+    GetRolePolicy,
+    /// Makes a secret.
+    CreateSecret,
+    /// Makes a role.
+    CreateRole,
+    /// Gives a role a policy of its own.
+    PutRolePolicy,
+    /// Gives a role a policy that exists.
+    AttachRolePolicy,
+    /// Makes a proxy.
+    CreateDbProxy,
+    /// Makes a function.
+    CreateFunction,
 }
 
 impl Operation {
@@ -77,6 +97,16 @@ impl Operation {
             Self::ModifyDbProxy => "rds:ModifyDBProxy",
             Self::RegisterDbProxyTargets => "rds:RegisterDBProxyTargets",
             Self::UpdateFunctionConfiguration => "lambda:UpdateFunctionConfiguration",
+            Self::DescribeSecret => "secretsmanager:DescribeSecret",
+            Self::DescribeKey => "kms:DescribeKey",
+            Self::GetRole => "iam:GetRole",
+            Self::GetRolePolicy => "iam:GetRolePolicy",
+            Self::CreateSecret => "secretsmanager:CreateSecret",
+            Self::CreateRole => "iam:CreateRole",
+            Self::PutRolePolicy => "iam:PutRolePolicy",
+            Self::AttachRolePolicy => "iam:AttachRolePolicy",
+            Self::CreateDbProxy => "rds:CreateDBProxy",
+            Self::CreateFunction => "lambda:CreateFunction",
         }
     }
 
@@ -92,7 +122,11 @@ impl Operation {
             | Self::GetFunctionConfiguration
             | Self::ListFunctions
             | Self::DescribeSecurityGroups
-            | Self::DescribeSubnets => false,
+            | Self::DescribeSubnets
+            | Self::DescribeSecret
+            | Self::DescribeKey
+            | Self::GetRole
+            | Self::GetRolePolicy => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress
             | Self::AuthorizeSecurityGroupIngress
@@ -101,7 +135,13 @@ impl Operation {
             | Self::ModifyDbInstance
             | Self::ModifyDbProxy
             | Self::RegisterDbProxyTargets
-            | Self::UpdateFunctionConfiguration => true,
+            | Self::UpdateFunctionConfiguration
+            | Self::CreateSecret
+            | Self::CreateRole
+            | Self::PutRolePolicy
+            | Self::AttachRolePolicy
+            | Self::CreateDbProxy
+            | Self::CreateFunction => true,
         }
     }
 }

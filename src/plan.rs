@@ -8,12 +8,13 @@ mod build;
 mod explain;
 mod half_made;
 mod lint;
+mod provide;
 mod step;
 
 pub use build::{Request, plan};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
-pub use step::{Effect, GroupRef, Step, StepStatus};
+pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
 
 use crate::model::{GroupId, Side};
 
@@ -48,6 +49,20 @@ impl Plan {
         self.steps
             .iter()
             .any(|step| step.status == StepStatus::Planned && step.effect.associates() == Some(side))
+    }
+
+    /// Whether a step makes this.
+    #[must_use]
+    pub fn makes(&self, made: Made) -> bool {
+        self.steps
+            .iter()
+            .any(|step| step.status == StepStatus::Planned && step.effect.makes() == Some(made))
+    }
+
+    /// Whether a step could not be done yet, and was left for the next run.
+    #[must_use]
+    pub fn has_skipped(&self) -> bool {
+        self.steps.iter().any(|step| step.status == StepStatus::Skipped)
     }
 
     /// The group of the set on this side that exists already, from an earlier run.

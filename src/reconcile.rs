@@ -8,6 +8,8 @@ mod apply;
 mod driver;
 mod error;
 mod machine;
+mod parts;
+mod provide;
 mod session;
 
 pub use driver::{Front, run};

@@ -8,4 +8,4 @@ mod text;
 pub use document::{OutputDocument, SetupDocument};
 pub use error::{ErrorBody, ErrorDocument, Report};
 pub use progress::ProgressLine;
-pub use text::{connected, folded, plan_text};
+pub use text::{connected, folded, plan_text, unfinished};

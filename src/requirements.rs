@@ -3,11 +3,13 @@
 //! Source: spec/decision.md, "Requirements". What never changes by waiting is refused; what does is
 //! told as something to wait for.
 
+mod extras;
 mod pending;
 mod unmet;
 
 use std::collections::BTreeSet;
 
+pub use extras::{ExtrasUnmet, check_extras};
 pub use pending::Pending;
 pub use unmet::Unmet;
 
@@ -53,7 +55,8 @@ pub fn check_identity(observation: &Observation) -> Result<(), Unmet> {
             database_vpc: database.vpc.clone(),
         });
     }
-    check_proxy(observation)
+    check_proxy(observation)?;
+    Ok(check_extras(observation)?)
 }
 
 fn check_database(database: &Database) -> Result<(), Unmet> {
@@ -215,13 +218,18 @@ pub fn check_states(observation: &Observation, wait_for_database: bool) -> Resul
         }
         pending.push(Pending::DatabaseAvailable { database, states });
     }
-    if let Some(proxy) = proxy.as_ref().filter(|proxy| proxy.status != "available") {
+    if let Some(proxy) = proxy
+        .as_ref()
+        .filter(|proxy| proxy.exists && proxy.status != "available")
+    {
         pending.push(proxy_change(proxy).ok_or_else(|| Unmet::ProxyNotAvailable {
             proxy: proxy.name.clone(),
             status: proxy.status.clone(),
         })?);
     }
-    pending.extend(function_update(function)?);
+    if function.exists {
+        pending.extend(function_update(function)?);
+    }
     Ok(pending)
 }
 
@@ -361,6 +369,7 @@ pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     if assessment.decision != Decision::NoOp {
         notes.extend(cross_zone(observation));
+        notes.extend(extras::notes(observation));
     }
     if observation.function.state == FunctionState::Inactive {
         notes.push(format!(

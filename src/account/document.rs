@@ -1,5 +1,7 @@
 //! The format of an account's file: the API's own names and shapes, as `aws … describe-…` prints them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,15 @@ pub struct AccountDocument {
     /// The Lambda functions.
     #[serde(default)]
     pub functions: Vec<FunctionEntry>,
+    /// The secrets: what describes them, never what they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretEntry>,
+    /// The keys of KMS that encrypt them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kms_keys: Vec<KmsKeyEntry>,
+    /// The IAM roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleEntry>,
 }
 
 fn default_settles_after_reads() -> u32 {
@@ -110,6 +121,9 @@ pub struct SubnetEntry {
     pub vpc_id: String,
     /// E.g. `eu-central-1a`.
     pub availability_zone: String,
+    /// How many of its addresses are free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_ip_address_count: Option<u32>,
 }
 
 /// A security group.
@@ -228,6 +242,9 @@ pub struct DbSubnetGroup {
     pub name: String,
     /// Its VPC.
     pub vpc_id: String,
+    /// Its subnets; all those of the VPC if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnet_ids: Vec<String>,
 }
 
 /// A security group on a database.
@@ -275,6 +292,29 @@ pub struct DbClusterEntry {
     /// The global database it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_cluster_identifier: Option<String>,
+    /// Its writer endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The database that was made with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_name: Option<String>,
+    /// The id by which IAM names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_cluster_resource_id: Option<String>,
+    /// The master user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_username: Option<String>,
+    /// The secret in which RDS keeps the master user's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_user_secret: Option<MasterUserSecret>,
+}
+
+/// The secret in which RDS keeps a master user's password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct MasterUserSecret {
+    /// Its ARN.
+    pub secret_arn: String,
 }
 
 /// A DB instance.
@@ -304,6 +344,21 @@ pub struct DbInstanceEntry {
     /// Its security groups; a cluster's member has those of the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
+    /// Its host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The database that was made with it.
+    #[serde(rename = "DBName", default, skip_serializing_if = "Option::is_none")]
+    pub db_name: Option<String>,
+    /// The id by which IAM names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dbi_resource_id: Option<String>,
+    /// The master user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_username: Option<String>,
+    /// The secret in which RDS keeps the master user's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_user_secret: Option<MasterUserSecret>,
 }
 
 /// An RDS Proxy. The health of its target follows from the groups.
@@ -326,6 +381,18 @@ pub struct DbProxyEntry {
     /// The database that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ProxyTargetEntry>,
+    /// The role that RDS assumes for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The secrets with which it logs in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_arns: Vec<String>,
+    /// `REQUIRED`, `DISABLED` (so if left out) or `ENABLED`: whether clients use IAM.
+    #[serde(rename = "IAMAuth", default, skip_serializing_if = "Option::is_none")]
+    pub iam_auth: Option<String>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
 }
 
 /// The database of a proxy.
@@ -345,7 +412,72 @@ pub struct ProxyTargetEntry {
     pub unavailable_reason: Option<String>,
 }
 
-/// A Lambda function. Its environment has no place here.
+/// A secret: what describes it, never what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SecretEntry {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, if it does not follow from the name.
+    #[serde(rename = "ARN", default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The key that encrypts it, unless that is AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// When it was scheduled for deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_date: Option<String>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+}
+
+/// A key of KMS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct KmsKeyEntry {
+    /// Its id.
+    pub key_id: String,
+    /// `CUSTOMER` or `AWS`.
+    pub key_manager: String,
+    /// E.g. `alias/orders`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+}
+
+/// An IAM role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct RoleEntry {
+    /// Its name.
+    pub role_name: String,
+    /// Who may assume it: a policy document.
+    pub assume_role_policy_document: serde_json::Value,
+    /// Its own policies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<RolePolicy>,
+    /// The ARNs of the policies attached to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attached_policies: Vec<String>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+}
+
+/// A policy of a role's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct RolePolicy {
+    /// Its name.
+    pub policy_name: String,
+    /// What it allows.
+    pub policy_document: serde_json::Value,
+}
+
+/// A Lambda function. Of its environment only what `--set-env` writes has a place here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct FunctionEntry {
@@ -369,6 +501,18 @@ pub struct FunctionEntry {
     /// Changes with each update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision_id: Option<String>,
+    /// The ARN of its execution role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// E.g. `nodejs24.x`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// Variables of its environment. Nothing secret belongs here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
 }
 
 fn function_active() -> String {

@@ -14,11 +14,12 @@ use super::document::{
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, Fault, NewSecurityGroup, Operation, Pace, ResourceKind,
+    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy,
+    NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
 };
 use crate::model::{
-    DatabaseKind, Direction, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, GroupMembership,
-    LastUpdateStatus, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
+    GroupList, GroupMembership, LastUpdateStatus, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// Why an account's file cannot be used.
@@ -306,14 +307,42 @@ impl State {
         }
     }
 
-    fn arn(&self, service: &str, resource: &str) -> String {
-        let AccountDocument { region, account_id, .. } = &self.document;
-        let partition = match region {
+    pub(super) fn partition(&self) -> &'static str {
+        match self.document.region.as_str() {
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
+        }
+    }
+
+    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
+        let AccountDocument { region, account_id, .. } = &self.document;
+        format!("arn:{}:{service}:{region}:{account_id}:{resource}", self.partition())
+    }
+
+    pub(super) fn proxy_arn(&self, name: &str) -> String {
+        self.arn("rds", &format!("db-proxy:prx-{name}"))
+    }
+
+    fn subnet_group(&self, name: &str) -> Option<DbSubnetGroup> {
+        let AccountDocument {
+            db_subnet_groups,
+            subnets,
+            ..
+        } = &self.document;
+        let group = db_subnet_groups.iter().find(|group| group.name == name)?;
+        let of_vpc = || {
+            let of_vpc = subnets.iter().filter(|subnet| subnet.vpc_id == group.vpc_id);
+            of_vpc.map(|subnet| subnet.subnet_id.as_str().into()).collect()
         };
-        format!("arn:{partition}:{service}:{region}:{account_id}:{resource}")
+        Some(DbSubnetGroup {
+            vpc: group.vpc_id.as_str().into(),
+            subnets: if group.subnet_ids.is_empty() {
+                of_vpc()
+            } else {
+                group.subnet_ids.iter().map(|id| id.as_str().into()).collect()
+            },
+        })
     }
 
     fn db_cluster(&self, entry: DbClusterEntry) -> DbCluster {
@@ -327,30 +356,45 @@ impl State {
             status: entry.status,
             subnet_group: Some(entry.subnet_group),
             global_cluster: entry.global_cluster_identifier,
+            access: Access {
+                endpoint: entry.endpoint,
+                database_name: entry.database_name,
+                resource_id: entry.db_cluster_resource_id,
+                master_user: entry.master_username,
+                master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
+            },
         }
     }
 
     fn db_instance(&self, entry: DbInstanceEntry) -> DbInstance {
-        let groups = &self.document.db_subnet_groups;
         DbInstance {
             arn: self.arn("rds", &format!("db:{}", entry.id)),
             memberships: memberships(&entry.vpc_security_groups),
-            vpc: groups
-                .iter()
-                .find(|group| group.name == entry.subnet_group)
-                .map(|group| group.vpc_id.as_str().into()),
+            subnet_group: self.subnet_group(&entry.subnet_group),
             id: entry.id,
             engine: entry.engine,
             port: entry.port,
             status: entry.status,
             availability_zone: entry.availability_zone,
             cluster: entry.cluster,
+            access: Access {
+                endpoint: entry.endpoint,
+                database_name: entry.db_name,
+                resource_id: entry.dbi_resource_id,
+                master_user: entry.master_username,
+                master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
+            },
         }
     }
 
     fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
         Proxy {
-            arn: self.arn("rds", &format!("db-proxy:prx-{}", entry.name)),
+            arn: self.proxy_arn(&entry.name),
+            exists: true,
+            endpoint: Some(format!(
+                "{}.proxy-0.{}.rds.amazonaws.com",
+                entry.name, self.document.region
+            )),
             name: entry.name,
             // The file was checked for its families.
             engine_family: EngineFamily::from_api(&entry.engine_family).unwrap_or(EngineFamily::MySql),
@@ -358,6 +402,9 @@ impl State {
             groups: GroupList::as_read(entry.vpc_security_group_ids.into_iter().map(GroupId::from)),
             status: entry.status,
             targets: Vec::new(),
+            role: entry.role_arn,
+            secrets: entry.secret_arns,
+            takes_iam: matches!(entry.iam_auth.as_deref(), Some("REQUIRED" | "ENABLED")),
         }
     }
 
@@ -373,12 +420,15 @@ impl State {
         Function {
             arn: self.arn("lambda", &format!("function:{}", entry.function_name)),
             name: entry.function_name,
+            exists: true,
             vpc,
             state: FunctionState::from_api(&entry.state),
             state_reason: entry.state_reason,
             last_update: Some(LastUpdateStatus::from_api(&entry.last_update_status)),
             last_update_reason: entry.last_update_status_reason,
             revision_id: entry.revision_id,
+            role: entry.role,
+            environment: Some(Environment::as_read(entry.environment)),
         }
     }
 }
@@ -435,14 +485,27 @@ impl Cloud for OfflineAccount {
         self.read(Operation::DescribeDbProxyTargets, |state| state.read_targets(proxy))
     }
 
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
         self.read(Operation::DescribeDbSubnetGroups, |state| {
-            let groups = &state.document.db_subnet_groups;
-            match groups.iter().find(|group| group.name == name) {
-                Some(group) => Ok(group.vpc_id.as_str().into()),
-                None => Err(Fault::NotFound(format!("DBSubnetGroup {name} not found"))),
-            }
+            let group = state.subnet_group(name);
+            group.ok_or_else(|| Fault::NotFound(format!("DBSubnetGroup {name} not found")))
         })
+    }
+
+    async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
+        self.read(Operation::DescribeSecret, |state| state.describe_secret(id))
+    }
+
+    async fn describe_key(&self, id: &str) -> Answer<KeyDescription> {
+        self.read(Operation::DescribeKey, |state| state.describe_key(id))
+    }
+
+    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
+        self.read(Operation::GetRole, |state| state.get_role(name))
+    }
+
+    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
+        self.read(Operation::GetRolePolicy, |state| state.get_role_policy(role, policy))
     }
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
@@ -467,6 +530,7 @@ impl Cloud for OfflineAccount {
                         owner: vpc
                             .and_then(|vpc| vpc.owner_id.clone())
                             .or_else(|| Some(document.account_id.clone())),
+                        free_addresses: entry.available_ip_address_count,
                     })
                 })
                 .collect()
@@ -553,6 +617,45 @@ impl Cloud for OfflineAccount {
         self.write(Operation::UpdateFunctionConfiguration, |state| {
             state.update_function(name, vpc, revision)
         })
+    }
+
+    async fn update_function_environment(
+        &self,
+        name: &str,
+        environment: &Environment,
+        revision: Option<&str>,
+    ) -> Answer<()> {
+        self.write(Operation::UpdateFunctionConfiguration, |state| {
+            state.update_environment(name, environment, revision)
+        })
+    }
+
+    async fn create_secret(&self, new: &NewSecret) -> Answer<String> {
+        self.write(Operation::CreateSecret, |state| state.create_secret(new))
+    }
+
+    async fn create_role(&self, new: &NewRole) -> Answer<String> {
+        self.write(Operation::CreateRole, |state| state.create_role(new))
+    }
+
+    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
+        self.write(Operation::PutRolePolicy, |state| {
+            state.put_role_policy(role, policy, document)
+        })
+    }
+
+    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.write(Operation::AttachRolePolicy, |state| {
+            state.attach_role_policy(role, policy)
+        })
+    }
+
+    async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
+        self.write(Operation::CreateDbProxy, |state| state.create_proxy(new))
+    }
+
+    async fn create_function(&self, new: &NewLambda) -> Answer<String> {
+        self.write(Operation::CreateFunction, |state| state.create_function(new))
     }
 
     fn calls(&self) -> ApiCalls {

@@ -152,6 +152,9 @@ impl State {
             return Err(Fault::NotFound(format!("database {database} not found")));
         }
         let proxy = self.proxy(name)?;
+        if proxy.status == "creating" {
+            return Err(Fault::Busy(format!("DB proxy {name} is being created")));
+        }
         match &proxy.target {
             Some(target) if target.rds_resource_id == database => Err(Fault::Duplicate(format!(
                 "{database} is already a target of proxy {name}"

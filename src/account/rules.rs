@@ -17,6 +17,8 @@ pub(super) struct State {
     /// How often a new group is still not found, and which ones.
     hidden_for: u32,
     hidden: BTreeMap<GroupId, u32>,
+    /// How often new roles can still not be assumed.
+    roles: BTreeMap<String, u32>,
 }
 
 pub(super) type Outcome<T> = Result<T, Fault>;
@@ -35,6 +37,22 @@ impl State {
             reads: BTreeMap::new(),
             hidden_for,
             hidden: BTreeMap::new(),
+            roles: BTreeMap::new(),
+        }
+    }
+
+    /// A new role can be assumed after some tries.
+    pub(super) fn hide_role(&mut self, name: &str) {
+        self.roles.insert(name.to_owned(), self.hidden_for);
+    }
+
+    pub(super) fn is_role_ready(&mut self, name: &str) -> bool {
+        match self.roles.get_mut(name) {
+            Some(0) | None => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
         }
     }
 
@@ -373,22 +391,13 @@ impl State {
     }
 
     pub(super) fn update_function(&mut self, name: &str, to: &FunctionVpc, revision: Option<&str>) -> Outcome<()> {
-        let name = self.local_name(name);
-        let missing = || Fault::NotFound(format!("Function not found: {name}"));
-        let function = self.function(name).ok_or_else(missing)?.clone();
-        if function.is_busy() {
-            return Err(Fault::Busy(format!("An update is in progress for function {name}")));
-        }
-        if revision.is_some() && revision != function.revision_id.as_deref() {
-            let message = "The Revision Id provided does not match the latest Revision Id".to_owned();
-            return Err(Fault::PreconditionFailed(message));
-        }
+        self.function_to_update(name, revision)?;
         let subnet_ids: Vec<String> = to.subnets.iter().map(ToString::to_string).collect();
         let Some(vpc) = self.vpc_of(&subnet_ids) else {
             return Err(rejected("InvalidParameterValueException", "the subnets do not exist"));
         };
         self.check_groups(&to.groups, &vpc)?;
-        let function = self.function(name).ok_or_else(missing)?;
+        let function = self.function_to_update(name, revision)?;
         function.vpc_config = Some(VpcConfig {
             subnet_ids,
             security_group_ids: to.groups.iter().map(ToString::to_string).collect(),
@@ -396,6 +405,21 @@ impl State {
         "InProgress".clone_into(&mut function.last_update_status);
         function.revision_id = Some(next_revision(function.revision_id.as_deref()));
         Ok(())
+    }
+
+    /// The function, if it takes an update now.
+    pub(super) fn function_to_update(&mut self, name: &str, revision: Option<&str>) -> Outcome<&mut FunctionEntry> {
+        let name = self.local_name(name);
+        let missing = || Fault::NotFound(format!("Function not found: {name}"));
+        let function = self.function(name).ok_or_else(missing)?;
+        if function.is_busy() {
+            return Err(Fault::Busy(format!("An update is in progress for function {name}")));
+        }
+        if revision.is_some() && revision != function.revision_id.as_deref() {
+            let message = "The Revision Id provided does not match the latest Revision Id".to_owned();
+            return Err(Fault::PreconditionFailed(message));
+        }
+        Ok(function)
     }
 
     /// The VPC of a list of subnets.
@@ -407,7 +431,7 @@ impl State {
 }
 
 /// A revision that differs from the one before: the file stays the same for the same run.
-fn next_revision(revision: Option<&str>) -> String {
+pub(super) fn next_revision(revision: Option<&str>) -> String {
     let number: u64 = revision
         .and_then(|revision| revision.strip_prefix("revision-"))
         .and_then(|number| number.parse().ok())

@@ -85,11 +85,20 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
             .map(|function| function.function_name.as_str()),
     );
 
+    check.identity(document);
     for (i, subnet) in document.subnets.iter().enumerate() {
         check.exists(format!("$.Subnets[{i}].VpcId"), "VPC", &vpcs, &subnet.vpc_id);
     }
     for (i, group) in document.db_subnet_groups.iter().enumerate() {
         check.exists(format!("$.DBSubnetGroups[{i}].VpcId"), "VPC", &vpcs, &group.vpc_id);
+        for (j, subnet) in group.subnet_ids.iter().enumerate() {
+            check.exists(
+                format!("$.DBSubnetGroups[{i}].SubnetIds[{j}]"),
+                "subnet",
+                &subnets,
+                subnet,
+            );
+        }
     }
     check.security_groups(document, &vpcs, &groups);
     check.databases(document, &subnet_groups, &groups, &clusters);
@@ -141,6 +150,31 @@ impl Check {
                 path,
                 format!("expected lower case, as RDS keeps identifiers, found \"{id}\""),
             );
+        }
+    }
+
+    /// Secrets, keys and roles.
+    fn identity(&mut self, document: &AccountDocument) {
+        self.unique(
+            "Secrets",
+            "Name",
+            document.secrets.iter().map(|secret| secret.name.as_str()),
+        );
+        self.unique(
+            "KmsKeys",
+            "KeyId",
+            document.kms_keys.iter().map(|key| key.key_id.as_str()),
+        );
+        self.unique(
+            "Roles",
+            "RoleName",
+            document.roles.iter().map(|role| role.role_name.as_str()),
+        );
+        for (i, key) in document.kms_keys.iter().enumerate() {
+            if !["AWS", "CUSTOMER"].contains(&key.key_manager.as_str()) {
+                let message = format!("expected AWS or CUSTOMER, found \"{}\"", key.key_manager);
+                self.report(format!("$.KmsKeys[{i}].KeyManager"), message);
+            }
         }
     }
 

@@ -175,6 +175,9 @@ pub(super) async fn describe_subnets(client: &Client, ids: &[SubnetId]) -> Answe
             vpc: subnet.vpc_id.ok_or_else(|| incomplete(operation, "VpcId"))?.into(),
             availability_zone: subnet.availability_zone.unwrap_or_default(),
             owner: subnet.owner_id,
+            free_addresses: subnet
+                .available_ip_address_count
+                .and_then(|count| u32::try_from(count).ok()),
         })
     };
     answer.subnets.unwrap_or_default().into_iter().map(subnet).collect()

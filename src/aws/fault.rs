@@ -71,6 +71,12 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         }
     };
     match code {
+        // RDS and Lambda try to assume a role right away, and say in many words that they cannot, or not yet.
+        "InvalidParameterValue" | "InvalidParameterCombination" | "InvalidParameterValueException"
+            if makes_with_a_role(operation) && ROLE.is_match(message) =>
+        {
+            Fault::RoleNotReady(said())
+        }
         "DBClusterNotFoundFault"
         | "DBInstanceNotFound"
         | "DBInstanceNotFoundFault"
@@ -80,6 +86,8 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "InvalidGroupId.NotFound"
         | "InvalidSecurityGroupID.NotFound"
         | "InvalidSubnetID.NotFound"
+        | "NoSuchEntity"
+        | "NotFoundException"
         | "ResourceNotFoundException" => Fault::NotFound(said()),
         // RDS and Lambda ask EC2 for a group, and pass on in their own words that EC2 does not find it yet.
         "InvalidParameterValue" if operation.writes() && message.contains("Invalid security group") => {
@@ -88,15 +96,23 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         "InvalidParameterValueException" if operation.writes() && message.contains("InvalidGroup.NotFound") => {
             Fault::NotFound(said())
         }
-        "DBProxyTargetAlreadyRegisteredFault" | "InvalidGroup.Duplicate" | "InvalidPermission.Duplicate" => {
-            Fault::Duplicate(said())
-        }
+        "ResourceConflictException" if operation == Operation::CreateFunction => Fault::Duplicate(said()),
+        "DBProxyAlreadyExists"
+        | "DBProxyAlreadyExistsFault"
+        | "DBProxyTargetAlreadyRegisteredFault"
+        | "EntityAlreadyExists"
+        | "InvalidGroup.Duplicate"
+        | "InvalidPermission.Duplicate"
+        | "ResourceExistsException" => Fault::Duplicate(said()),
         "DependencyViolation" => Fault::DependencyViolation(said()),
         "PreconditionFailedException" => Fault::PreconditionFailed(said()),
         "InvalidDBClusterStateFault"
         | "InvalidDBInstanceState"
         | "InvalidDBInstanceStateFault"
+        | "InvalidDBProxyState"
         | "InvalidDBProxyStateFault"
+        | "ConcurrentModification"
+        | "EntityTemporarilyUnmodifiable"
         | "ResourceConflictException" => Fault::Busy(said()),
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => access_denied(operation, &said()),
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Fault::ExpiredCredentials,
@@ -113,7 +129,17 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException" => Fault::Throttled(said()),
-        _ if code.ends_with("LimitExceeded") || code.ends_with("QuotaExceeded") => Fault::LimitExceeded(said()),
+        _ if [
+            "LimitExceeded",
+            "LimitExceededException",
+            "QuotaExceeded",
+            "QuotaExceededFault",
+        ]
+        .iter()
+        .any(|end| code.ends_with(end)) =>
+        {
+            Fault::LimitExceeded(said())
+        }
         _ if status == 429 => Fault::Throttled(said()),
         _ if status >= 500 => Fault::Unavailable(format!("{} (HTTP status {status})", said())),
         _ if code.is_empty() => Fault::Malformed(format!("HTTP status {status} without an error code")),
@@ -123,6 +149,19 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         },
     }
 }
+
+/// Whether the operation gives a role to a service, which then assumes it.
+fn makes_with_a_role(operation: Operation) -> bool {
+    matches!(operation, Operation::CreateDbProxy | Operation::CreateFunction)
+}
+
+/// How RDS and Lambda word that a role does not work, as it does for some seconds after its creation.
+static ROLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\brole\b.*(assume|not valid|invalid|does not include|does not have permissions)|not authorized to assume",
+    )
+    .expect("the pattern is a literal, which a test reads")
+});
 
 /// How AWS words a refusal: `… is not authorized to perform: ACTION on resource: ARN …`.
 static REFUSAL: LazyLock<Regex> = LazyLock::new(|| {
@@ -215,6 +254,49 @@ mod tests {
         let expected =
             "no permission for ec2:CreateSecurityGroup (AWS says: You are not authorized to perform this operation)";
         assert_eq!(fault.to_string(), expected);
+    }
+
+    #[test]
+    fn a_role_that_does_not_work_yet_is_told_from_other_mistakes() {
+        let table = [
+            (
+                Operation::CreateFunction,
+                "The role defined for the function cannot be assumed by Lambda.",
+                true,
+            ),
+            (
+                Operation::CreateFunction,
+                "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+                true,
+            ),
+            (
+                Operation::CreateDbProxy,
+                "IAM role ARN value is invalid or does not include the required permissions for: RDS_PROXY",
+                true,
+            ),
+            (
+                Operation::CreateDbProxy,
+                "RDS is not authorized to assume service-linked role",
+                true,
+            ),
+            (
+                Operation::CreateDbProxy,
+                "The subnets are in one Availability Zone",
+                false,
+            ),
+            (
+                Operation::CreateFunction,
+                "The runtime parameter of nodejs8.x is no longer supported",
+                false,
+            ),
+            (Operation::ModifyDbCluster, "the role cannot be assumed", false),
+        ];
+        for (operation, message, expected) in table {
+            for code in ["InvalidParameterValue", "InvalidParameterValueException"] {
+                let fault = of_code(operation, code, message, 400);
+                assert_eq!(matches!(fault, Fault::RoleNotReady(_)), expected, "{message}");
+            }
+        }
     }
 
     #[test]

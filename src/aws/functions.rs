@@ -2,10 +2,11 @@
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::types::VpcConfig;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime, VpcConfig};
 
-use super::fault;
-use crate::cloud::{Answer, CloudError, Fault, Operation};
+use super::{fault, starter};
+use crate::cloud::{Answer, CloudError, Fault, NewLambda, Operation};
 use crate::model::{Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 
 pub(super) async fn get_function_configuration(client: &Client, name: &str) -> Answer<Function> {
@@ -53,6 +54,52 @@ pub(super) async fn update_function_configuration(
     Ok(())
 }
 
+/// All of the environment is sent, as it was read and with what is new.
+pub(super) async fn update_function_environment(
+    client: &Client,
+    name: &str,
+    environment: &crate::model::Environment,
+    revision: Option<&str>,
+) -> Answer<()> {
+    let variables = environment
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    client
+        .update_function_configuration()
+        .function_name(name)
+        .environment(Environment::builder().set_variables(Some(variables.collect())).build())
+        .set_revision_id(revision.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|error| fault::error(Operation::UpdateFunctionConfiguration, &error))?;
+    Ok(())
+}
+
+pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<String> {
+    let operation = Operation::CreateFunction;
+    let code = starter::package()
+        .map_err(|error| CloudError::new(operation, Fault::Malformed(format!("the package: {error}"))))?;
+    let config = VpcConfig::builder()
+        .set_subnet_ids(Some(new.subnets.iter().map(ToString::to_string).collect()))
+        .security_group_ids(new.group.as_str())
+        .build();
+    let answer = client
+        .create_function()
+        .function_name(&new.name)
+        .description("Made by autoconnect")
+        .runtime(Runtime::from(new.runtime.as_str()))
+        .handler(starter::HANDLER)
+        .role(&new.role)
+        .code(FunctionCode::builder().zip_file(Blob::new(code)).build())
+        .vpc_config(config)
+        .set_tags(Some(new.tags.clone().into_iter().collect()))
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    let missing = || CloudError::new(operation, Fault::Malformed("it has no FunctionArn".to_owned()));
+    answer.function_arn.ok_or_else(missing)
+}
+
 fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
     let missing = |field: &str| {
         CloudError::new(
@@ -84,6 +131,7 @@ fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
     Ok(Function {
         name: answer.function_name.ok_or_else(|| missing("FunctionName"))?,
         arn: answer.function_arn.ok_or_else(|| missing("FunctionArn"))?,
+        exists: true,
         vpc,
         state: FunctionState::from_api(answer.state.as_ref().map_or("unknown", |state| state.as_str())),
         state_reason: answer.state_reason,
@@ -92,5 +140,14 @@ fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
             .map(|status| LastUpdateStatus::from_api(status.as_str())),
         last_update_reason: answer.last_update_status_reason,
         revision_id: answer.revision_id,
+        role: answer.role,
+        // Without a permission on its key, AWS gives an error in place of the variables.
+        environment: match answer.environment {
+            Some(environment) if environment.error.is_some() => None,
+            Some(environment) => Some(crate::model::Environment::as_read(
+                environment.variables.unwrap_or_default(),
+            )),
+            None => Some(crate::model::Environment::default()),
+        },
     })
 }

@@ -5,14 +5,18 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
-    DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy, Filter, VpcSecurityGroupMembership,
+    AuthScheme, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
+    DbSubnetGroup as SdkSubnetGroup, DefaultAuthScheme, EngineFamily as SdkFamily, Filter, IamAuthMode, Tag,
+    UserAuthConfig, VpcSecurityGroupMembership,
 };
 
 use super::fault;
-use crate::cloud::{Answer, CloudError, DbCluster, DbInstance, Fault, Operation};
+use crate::cloud::{
+    Answer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
+};
 use crate::model::{
-    DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, TargetHealth,
-    TargetHealthState, TargetKind, VpcId,
+    Access, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, SubnetId,
+    TargetHealth, TargetHealthState, TargetKind,
 };
 
 /// The largest page that RDS gives.
@@ -75,7 +79,7 @@ pub(super) async fn describe_cluster_members(client: &Client, cluster: &str) -> 
     Ok(members)
 }
 
-pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Answer<VpcId> {
+pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Answer<DbSubnetGroup> {
     let operation = Operation::DescribeDbSubnetGroups;
     let answer = client
         .describe_db_subnet_groups()
@@ -85,7 +89,7 @@ pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Ans
         .map_err(|error| fault::error(operation, &error))?;
     let group = answer.db_subnet_groups.unwrap_or_default().into_iter().next();
     let group = group.ok_or_else(|| not_found(operation, name))?;
-    Ok(group.vpc_id.ok_or_else(|| incomplete(operation, "VpcId"))?.into())
+    subnet_group(group).ok_or_else(|| incomplete(operation, "VpcId"))
 }
 
 pub(super) async fn cluster_names(client: &Client) -> Answer<Vec<String>> {
@@ -212,6 +216,40 @@ pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: &GroupL
     Ok(())
 }
 
+pub(super) async fn create_db_proxy(client: &Client, new: &NewDbProxy) -> Answer<String> {
+    let operation = Operation::CreateDbProxy;
+    let tags = new
+        .tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let call = client
+        .create_db_proxy()
+        .db_proxy_name(&new.name)
+        .engine_family(SdkFamily::from(new.family.to_string().as_str()))
+        .role_arn(&new.role)
+        .require_tls(true)
+        .set_vpc_subnet_ids(Some(new.subnets.iter().map(ToString::to_string).collect()))
+        .vpc_security_group_ids(new.group.as_str())
+        .set_tags(Some(tags.collect()));
+    let call = match &new.auth {
+        NewProxyAuth::Iam => call.default_auth_scheme(DefaultAuthScheme::IamAuth),
+        NewProxyAuth::Secret { secret, iam_required } => call.auth(
+            UserAuthConfig::builder()
+                .auth_scheme(AuthScheme::Secrets)
+                .secret_arn(secret)
+                .iam_auth(if *iam_required {
+                    IamAuthMode::Required
+                } else {
+                    IamAuthMode::Disabled
+                })
+                .build(),
+        ),
+    };
+    let answer = call.send().await.map_err(|error| fault::error(operation, &error))?;
+    let arn = answer.db_proxy.and_then(|proxy| proxy.db_proxy_arn);
+    arn.ok_or_else(|| incomplete(operation, "DBProxyArn"))
+}
+
 pub(super) async fn register_db_proxy_targets(
     client: &Client,
     proxy: &str,
@@ -236,7 +274,16 @@ pub(super) async fn register_db_proxy_targets(
 fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
     let missing = |field| incomplete(Operation::DescribeDbProxies, field);
     let family = proxy.engine_family.unwrap_or_default();
+    let auth = proxy.auth.unwrap_or_default();
+    let takes_iam = auth
+        .iter()
+        .any(|auth| matches!(auth.iam_auth, Some(IamAuthMode::Required | IamAuthMode::Enabled)));
     Ok(Proxy {
+        exists: true,
+        endpoint: proxy.endpoint,
+        role: proxy.role_arn,
+        secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
+        takes_iam: takes_iam || proxy.default_auth_scheme.as_deref() == Some("IAM_AUTH"),
         name: proxy.db_proxy_name.ok_or_else(|| missing("DBProxyName"))?,
         arn: proxy.db_proxy_arn.ok_or_else(|| missing("DBProxyArn"))?,
         engine_family: EngineFamily::from_api(&family).ok_or_else(|| missing("EngineFamily that is known"))?,
@@ -253,6 +300,18 @@ fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
             .map(|status| status.as_str().to_owned())
             .unwrap_or_default(),
         targets: Vec::new(),
+    })
+}
+
+/// None without a VPC, as of an instance that was never in one.
+fn subnet_group(group: SdkSubnetGroup) -> Option<DbSubnetGroup> {
+    let vpc = group.vpc_id.filter(|vpc| !vpc.is_empty())?;
+    let subnets = group.subnets.unwrap_or_default().into_iter();
+    Some(DbSubnetGroup {
+        vpc: vpc.into(),
+        subnets: subnets
+            .filter_map(|subnet| subnet.subnet_identifier.map(SubnetId::from))
+            .collect(),
     })
 }
 
@@ -288,6 +347,13 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
         subnet_group: cluster.db_subnet_group,
         memberships: memberships(cluster.vpc_security_groups),
         global_cluster: cluster.global_cluster_identifier.filter(|id| !id.is_empty()),
+        access: Access {
+            endpoint: cluster.endpoint,
+            database_name: cluster.database_name.filter(|name| !name.is_empty()),
+            resource_id: cluster.db_cluster_resource_id,
+            master_user: cluster.master_username,
+            master_secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
+        },
     })
 }
 
@@ -299,15 +365,18 @@ fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
             .ok_or_else(|| missing("DBInstanceIdentifier"))?,
         arn: instance.db_instance_arn.ok_or_else(|| missing("DBInstanceArn"))?,
         engine: instance.engine.unwrap_or_default(),
-        port: port(instance.endpoint.and_then(|endpoint| endpoint.port)),
+        port: port(instance.endpoint.as_ref().and_then(|endpoint| endpoint.port)),
         status: instance.db_instance_status.unwrap_or_default(),
         availability_zone: instance.availability_zone,
-        vpc: instance
-            .db_subnet_group
-            .and_then(|group| group.vpc_id)
-            .filter(|vpc| !vpc.is_empty())
-            .map(VpcId::from),
+        subnet_group: instance.db_subnet_group.and_then(subnet_group),
         cluster: instance.db_cluster_identifier.filter(|cluster| !cluster.is_empty()),
         memberships: memberships(instance.vpc_security_groups),
+        access: Access {
+            endpoint: instance.endpoint.and_then(|endpoint| endpoint.address),
+            database_name: instance.db_name.filter(|name| !name.is_empty()),
+            resource_id: instance.dbi_resource_id,
+            master_user: instance.master_username,
+            master_secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
+        },
     })
 }

@@ -2,10 +2,11 @@
 
 mod arguments;
 mod front;
+mod password;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::runtime;
 
 use super::global::{Global, Output};
@@ -14,12 +15,12 @@ use super::{Ending, for_people, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::DatabaseKind;
-use crate::observe::Target;
+use crate::model::{DatabaseKind, EnvironmentWish, NewFunction};
+use crate::observe::{CredentialsWish, NewProxyWish, ProxyWish, Target};
 use crate::plan::Request;
 use crate::reconcile::{Options, Outcome, RunResult, run};
-use crate::report::{Report, SetupDocument, connected, plan_text};
-use arguments::{FunctionName, ProxyChoice, Tag, parse_timeout};
+use crate::report::{Report, SetupDocument, connected, plan_text, unfinished};
+use arguments::{FunctionName, ProxyChoice, RUNTIME, Tag, parse_role, parse_runtime, parse_timeout, parse_user};
 use front::Terminal;
 
 /// Options of `setup`.
@@ -33,12 +34,40 @@ pub struct Setup {
     /// The DB instance (not a cluster's member)
     #[arg(long, value_name = "INSTANCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     instance: Option<String>,
-    /// The Lambda function: a name, a partial or a full ARN
-    #[arg(long, value_name = "FUNCTION")]
+    /// The Lambda function: a name, a partial or a full ARN; new:NAME creates one
+    #[arg(long, value_name = "F|new:NAME")]
     function: FunctionName,
-    /// An RDS Proxy between them (new is not in this version)
+    /// An RDS Proxy between them; new creates one
     #[arg(long, value_name = "none|NAME|new[:NAME]", default_value = "none")]
     proxy: ProxyChoice,
+    /// The secret with which a new proxy logs in: its name or ARN (default: the managed master secret)
+    #[arg(long, value_name = "SECRET", value_parser = clap::builder::NonEmptyStringValueParser::new(),
+          conflicts_with = "db_password_stdin", help_heading = "New proxies and functions")]
+    secret: Option<String>,
+    /// The user of the database; with a new proxy, a secret is made of it and its password
+    #[arg(long, value_name = "USER", value_parser = parse_user, help_heading = "New proxies and functions")]
+    db_user: Option<String>,
+    /// Read the user's password from standard input, instead of asking for it
+    #[arg(long, requires = "db_user", help_heading = "New proxies and functions")]
+    db_password_stdin: bool,
+    /// How a new proxy logs in to the database
+    #[arg(long, value_enum, value_name = "AUTH", help_heading = "New proxies and functions")]
+    proxy_auth: Option<ProxyAuth>,
+    /// The role of a new proxy (default: one is created)
+    #[arg(long, value_name = "ARN", value_parser = parse_role, help_heading = "New proxies and functions")]
+    proxy_role: Option<String>,
+    /// Whether clients of the proxy must use IAM; if so, the function's role is allowed to connect
+    #[arg(long, value_enum, value_name = "WHETHER", help_heading = "New proxies and functions")]
+    iam_auth: Option<IamAuth>,
+    /// The runtime of a new function (default: nodejs24.x)
+    #[arg(long, value_name = "RUNTIME", value_parser = parse_runtime, help_heading = "New proxies and functions")]
+    runtime: Option<String>,
+    /// Tell the function how to connect: `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_SECRET_ARN` or `DB_USER`
+    #[arg(long)]
+    set_env: bool,
+    /// With --set-env: replace other values of these variables
+    #[arg(long, requires = "set_env")]
+    overwrite_env: bool,
     /// Only show the plan
     #[arg(long)]
     dry_run: bool,
@@ -65,9 +94,27 @@ pub struct Setup {
     no_wait: bool,
 }
 
+/// How a new proxy logs in to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ProxyAuth {
+    /// With a secret
+    Secret,
+    /// With IAM from end to end, without a secret
+    Iam,
+}
+
+/// Whether clients of a proxy must use IAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum IamAuth {
+    /// They must
+    Required,
+    /// They must not
+    Disabled,
+}
+
 impl Setup {
     pub fn run(&self, global: &Global) -> Ending {
-        self.refuse_what_is_missing()?;
+        self.check_usage()?;
         let target = self.target();
         let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -111,7 +158,7 @@ impl Setup {
     }
 
     async fn connect(&self, cloud: &impl Cloud, target: &Target, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.yes, global);
+        let front = Terminal::new(self.yes, self.db_password_stdin, global);
         let outcome = run(cloud, target, &self.options(), &front, interrupt).await;
         front.clear();
         let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
@@ -131,6 +178,7 @@ impl Setup {
     /// After an applied run the plan was shown already.
     fn text(&self, outcome: &Outcome) -> String {
         match outcome.result {
+            RunResult::Planned if !outcome.dry_run => unfinished(outcome),
             RunResult::Planned | RunResult::Unchanged => plan_text(&outcome.proposal),
             RunResult::Connected if self.no_wait => {
                 let look = match outcome.found.database.kind {
@@ -153,14 +201,35 @@ impl Setup {
             // The argument parser requires one of them.
             (None, None) => (DatabaseKind::Cluster, &self.function.name),
         };
+        let credentials = match (&self.proxy_auth, &self.secret, &self.db_user) {
+            (Some(ProxyAuth::Iam), ..) => CredentialsWish::Iam,
+            (_, Some(secret), _) => CredentialsWish::Secret(secret.clone()),
+            (_, None, Some(_)) => CredentialsWish::Password,
+            (_, None, None) => CredentialsWish::MasterSecret,
+        };
+        let is_iam = credentials == CredentialsWish::Iam || self.iam_auth == Some(IamAuth::Required);
         Target {
             kind,
             database: database.clone(),
             function: self.function.name.clone(),
+            new_function: self.function.is_new.then(|| NewFunction {
+                runtime: self.runtime.clone().unwrap_or_else(|| RUNTIME.to_owned()),
+            }),
             proxy: match &self.proxy {
-                ProxyChoice::Existing(name) => Some(name.clone()),
-                ProxyChoice::None | ProxyChoice::New => None,
+                ProxyChoice::None => ProxyWish::None,
+                ProxyChoice::Existing(name) => ProxyWish::Existing(name.clone()),
+                ProxyChoice::New(name) => ProxyWish::New(NewProxyWish {
+                    name: name.clone(),
+                    credentials,
+                    role: self.proxy_role.clone(),
+                }),
             },
+            user: self.db_user.clone(),
+            secret: self.secret.clone(),
+            iam_required: is_iam,
+            environment: self.set_env.then_some(EnvironmentWish {
+                overwrite: self.overwrite_env,
+            }),
         }
     }
 
@@ -180,29 +249,54 @@ impl Setup {
         }
     }
 
-    /// What the command line promises and this version does not do yet is said before anything is read.
-    fn refuse_what_is_missing(&self) -> Result<(), Box<Report>> {
-        let (what, hint) = match (&self.proxy, self.function.is_new, self.attach_vpc) {
-            (ProxyChoice::New, _, _) => (
-                "this version does not create proxies",
-                "create the proxy, then name it with --proxy; or connect directly",
-            ),
-            (_, true, _) => (
-                "this version does not create functions",
-                "create the function in the database's VPC, then name it with --function",
-            ),
-            (_, _, true) => (
-                "this version does not attach functions to a VPC",
-                "attach it with `aws lambda update-function-configuration --vpc-config …`, then run without --attach-vpc",
-            ),
-            _ => return Ok(()),
+    /// Options that have nothing to act on are mistakes, and are told before anything is read.
+    fn check_usage(&self) -> Result<(), Box<Report>> {
+        let is_new = matches!(self.proxy, ProxyChoice::New(_));
+        let is_direct = self.proxy == ProxyChoice::None;
+        let is_iam = self.proxy_auth == Some(ProxyAuth::Iam);
+        let of_new_proxy = [
+            (self.proxy_auth.is_some(), "--proxy-auth"),
+            (self.proxy_role.is_some(), "--proxy-role"),
+            (self.db_password_stdin, "--db-password-stdin"),
+        ];
+        let option = of_new_proxy.iter().find(|(is_given, _)| *is_given && !is_new);
+        let wrong = match option {
+            Some((_, option)) => format!("{option} is for a proxy that is created: add --proxy new"),
+            None if self.secret.is_some() && !is_new && !(is_direct && self.set_env) => {
+                "--secret is for a proxy that is created (--proxy new), or for --set-env without a proxy".to_owned()
+            }
+            None if self.secret.is_some() && is_iam => "--proxy-auth iam needs no --secret".to_owned(),
+            None if self.iam_auth == Some(IamAuth::Required) && is_direct => {
+                "--iam-auth is for the clients of a proxy: add --proxy".to_owned()
+            }
+            None if self.iam_auth == Some(IamAuth::Disabled) && is_iam => {
+                "--proxy-auth iam is IAM from end to end: its clients cannot do without".to_owned()
+            }
+            None if self.iam_auth == Some(IamAuth::Disabled) && !is_new => {
+                "--iam-auth disabled is for a proxy that is created: add --proxy new".to_owned()
+            }
+            None if self.db_user.is_some() && !is_new && !self.set_env && self.iam_auth.is_none() => {
+                "--db-user has nothing to act on: it goes with --proxy new, --iam-auth or --set-env".to_owned()
+            }
+            None if self.runtime.is_some() && !self.function.is_new => {
+                "--runtime is for a function that is created: --function new:NAME".to_owned()
+            }
+            None if self.attach_vpc => {
+                return Err(Box::new(missing(
+                    "this version does not attach functions to a VPC",
+                    "attach it with `aws lambda update-function-configuration --vpc-config …`, then run without --attach-vpc",
+                )));
+            }
+            None => return Ok(()),
         };
-        Err(Box::new(Report::new(
-            "not-in-this-version",
-            &std::io::Error::other(what),
-            Some(hint.to_owned()),
-        )))
+        let hint = Some("see `autoconnect setup --help`".to_owned());
+        Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
     }
+}
+
+fn missing(what: &str, hint: &str) -> Report {
+    let error = std::io::Error::other(what.to_owned());
+    Report::new("not-in-this-version", &error, Some(hint.to_owned()))
 }
 
 fn file_report(error: &AccountFileError) -> Report {

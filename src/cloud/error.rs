@@ -37,6 +37,9 @@ pub enum Fault {
     /// The resource is in a state in which it takes no such change now.
     #[error("{0}")]
     Busy(String),
+    /// The service cannot assume the role, or not yet.
+    #[error("{0}")]
+    RoleNotReady(String),
     /// The caller may not do this.
     #[error("{message}")]
     AccessDenied {
@@ -110,6 +113,12 @@ impl CloudError {
         matches!(self.fault, Fault::Duplicate(_))
     }
 
+    /// Whether the role that the request names may work in a while.
+    #[must_use]
+    pub fn is_role_not_ready(&self) -> bool {
+        matches!(self.fault, Fault::RoleNotReady(_))
+    }
+
     /// Whether the request may succeed if it is sent again later, after the resource was read anew.
     #[must_use]
     pub fn is_contention(&self) -> bool {
@@ -159,6 +168,7 @@ impl Fault {
             Self::LimitExceeded(_) => "quota-reached",
             Self::PreconditionFailed(_) => "changed-meanwhile",
             Self::Busy(_) => "busy",
+            Self::RoleNotReady(_) => "role-not-assumable",
             Self::AccessDenied { .. } => "access-denied",
             Self::NoCredentials(_) => "no-credentials",
             Self::ExpiredCredentials => "expired-credentials",
@@ -192,6 +202,9 @@ impl Fault {
             Self::Throttled(_) => "run again later, or with a larger AWS_MAX_ATTEMPTS; nothing is done twice".to_owned(),
             Self::TimedOut | Self::Unavailable(_) => "run again; what was done is found, and nothing is done twice".to_owned(),
             Self::LimitExceeded(_) => "ask for a higher quota in the Service Quotas console, or remove what is not used".to_owned(),
+            Self::RoleNotReady(_) => {
+                "a new role may take a minute to work everywhere: run again; else check whom the role trusts, and what it may do".to_owned()
+            }
             Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has ended".to_owned(),
             _ => return None,
         };

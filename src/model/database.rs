@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, GroupList, VpcId};
+use super::{GroupId, GroupList, Place, SubnetId, VpcId};
 
 /// What the user called the database: `--cluster` or `--instance`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -45,6 +45,21 @@ pub struct Member {
     pub availability_zone: Option<String>,
 }
 
+/// How clients come into a database, as far as RDS tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The host name; a cluster's writer endpoint.
+    pub endpoint: Option<String>,
+    /// The name of the database that was made at its creation.
+    pub database_name: Option<String>,
+    /// `DbClusterResourceId` or `DbiResourceId`, by which IAM names it.
+    pub resource_id: Option<String>,
+    /// `MasterUsername`.
+    pub master_user: Option<String>,
+    /// The ARN of `MasterUserSecret`, where RDS manages the master user's password.
+    pub master_secret: Option<String>,
+}
+
 /// A database and what of it matters to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
@@ -72,6 +87,10 @@ pub struct Database {
     pub global_cluster: Option<String>,
     /// The cluster that an instance is a member of.
     pub member_of: Option<String>,
+    /// The subnets of its subnet group.
+    pub subnets: Vec<SubnetId>,
+    /// How clients come into it.
+    pub access: Access,
 }
 
 impl Database {
@@ -90,6 +109,12 @@ impl Database {
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.arn.split(':').nth(4).filter(|account| !account.is_empty())
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn place(&self) -> Place<'_> {
+        Place::of(&self.arn)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A Lambda function and the subnets it is attached to.
 
-use super::{GroupList, SubnetId, VpcId};
+use super::{Environment, GroupList, SubnetId, VpcId};
 
 /// `State` of a function. Open: an unknown state is never treated as good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Function {
     pub name: String,
     /// Its ARN, without a qualifier.
     pub arn: String,
+    /// Whether it exists; if not, the run creates it.
+    pub exists: bool,
     /// Where it is attached, if it is.
     pub vpc: Option<FunctionVpc>,
     /// Its state.
@@ -97,6 +99,10 @@ pub struct Function {
     pub last_update_reason: Option<String>,
     /// Guards an update against a writer in between.
     pub revision_id: Option<String>,
+    /// The ARN of its execution role.
+    pub role: Option<String>,
+    /// Its environment; none where AWS cannot show it, for want of a permission on its key.
+    pub environment: Option<Environment>,
 }
 
 impl Function {
@@ -107,7 +113,7 @@ impl Function {
     }
 }
 
-/// A subnet of a function.
+/// A subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subnet {
     /// Its id.
@@ -118,4 +124,6 @@ pub struct Subnet {
     pub availability_zone: String,
     /// The account that owns it: another one than the function's where the VPC is shared.
     pub owner: Option<String>,
+    /// How many addresses of it are free, where AWS tells.
+    pub free_addresses: Option<u32>,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Database, Function, GroupId, GroupList, Proxy, SecurityGroup, Subnet};
+use super::{Database, Extras, Function, GroupId, GroupList, Proxy, SecurityGroup, Subnet};
 
 /// A side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,10 @@ pub struct Observation {
     pub proxy: Option<Proxy>,
     /// The groups of the database's VPC with a name of the convention, whatever its case.
     pub groups: Vec<SecurityGroup>,
+    /// The subnets of the database, where something is to be created in them.
+    pub database_subnets: Vec<Subnet>,
+    /// What was asked for beside the groups.
+    pub extras: Extras,
 }
 
 impl Observation {

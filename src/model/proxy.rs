@@ -150,8 +150,10 @@ pub struct ProxyTarget {
 pub struct Proxy {
     /// Its name.
     pub name: String,
-    /// Its ARN.
+    /// Its ARN; empty while it does not exist.
     pub arn: String,
+    /// Whether it exists; if not, the run creates it.
+    pub exists: bool,
     /// Its engine family, which fixes its port.
     pub engine_family: EngineFamily,
     /// Its VPC.
@@ -162,6 +164,14 @@ pub struct Proxy {
     pub status: String,
     /// Its targets.
     pub targets: Vec<ProxyTarget>,
+    /// Its host name.
+    pub endpoint: Option<String>,
+    /// The ARN of the role that RDS assumes for it.
+    pub role: Option<String>,
+    /// The ARNs of the secrets with which it authenticates to the database.
+    pub secrets: Vec<String>,
+    /// Whether clients can, or must, use IAM.
+    pub takes_iam: bool,
 }
 
 impl Proxy {

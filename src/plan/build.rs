@@ -7,7 +7,6 @@ use super::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Side};
 use crate::naming::{Convention, smallest_free_number};
-use crate::tags;
 
 /// What the user asked for, beyond the names of the resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,20 +22,19 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     let observation = assessment.observation;
     let mut builder = Builder {
         observation,
+        request,
         steps: Vec::new(),
     };
     let number = match &assessment.decision {
         Decision::NoOp => None,
         Decision::AssociateExisting { function, proxy } => {
-            builder.register_target();
-            for (side, group) in [(Side::Proxy, proxy), (Side::Function, function)] {
-                if let Some(group) = group {
-                    builder.associate(side, GroupRef::Existing(group.clone()), Vec::new());
-                }
-            }
+            let groups = [(Side::Proxy, proxy), (Side::Function, function)]
+                .into_iter()
+                .filter_map(|(side, group)| Some((side, GroupRef::Existing(group.clone()?))));
+            builder.connect(&groups.collect(), Vec::new());
             None
         }
-        Decision::CreateNew => builder.create_set(request),
+        Decision::CreateNew => builder.create_set(),
     };
     Plan {
         steps: builder.steps,
@@ -44,15 +42,19 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     }
 }
 
-struct Builder<'a> {
-    observation: &'a Observation,
-    steps: Vec<Step>,
+/// The group that each side gets.
+pub(super) type Groups = BTreeMap<Side, GroupRef>;
+
+pub(super) struct Builder<'a> {
+    pub(super) observation: &'a Observation,
+    pub(super) request: &'a Request,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Builder<'_> {
     /// Creates or completes a set, and associates it. None while the database has no port, which the
     /// requirements refuse before.
-    fn create_set(&mut self, request: &Request) -> Option<u64> {
+    fn create_set(&mut self) -> Option<u64> {
         let observation = self.observation;
         let wanted = wanted_rules(observation)?;
         let sides = observation.sides();
@@ -72,7 +74,7 @@ impl Builder<'_> {
 
         let mut created: BTreeMap<Side, u32> = BTreeMap::new();
         for side in sides {
-            created.insert(*side, self.create_group(*side, &set, request));
+            created.insert(*side, self.create_group(*side, &set));
         }
         let mut ready = Vec::new();
         for side in sides {
@@ -90,23 +92,16 @@ impl Builder<'_> {
         for rule in &wanted {
             ready.push(self.authorize(*rule, &set, &created));
         }
-        ready.extend(self.register_target());
-        for &side in sides {
-            self.associate(side, set.reference(side), ready.clone());
-            ready.extend(self.steps.last().map(|step| step.id));
-        }
+        let groups = sides.iter().map(|side| (*side, set.reference(*side))).collect();
+        self.connect(&groups, ready);
         Some(set.number)
     }
 
-    fn create_group(&mut self, side: Side, set: &HalfMade<'_>, request: &Request) -> u32 {
+    fn create_group(&mut self, side: Side, set: &HalfMade<'_>) -> u32 {
         let observation = self.observation;
         let through_proxy = observation.proxy.is_some();
         let name = Convention::for_new(side, through_proxy).name(set.number);
         let vpc = observation.database.vpc.clone();
-        let mut tags = request.tags.clone();
-        tags.insert(tags::MANAGED.to_owned(), "true".to_owned());
-        tags.insert(tags::CONNECTION.to_owned(), observation.connection_id());
-        tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
         let connected: Vec<String> = observation
             .sides()
             .iter()
@@ -121,7 +116,7 @@ impl Builder<'_> {
                 name: name.clone(),
                 vpc: vpc.clone(),
                 description: fitting(format!("On {owner}, to connect it with {}", connected.join(" and "))),
-                tags,
+                tags: self.tags(side),
                 existing: set.id(side).cloned(),
             },
             set.resource(side, &name),
@@ -155,7 +150,7 @@ impl Builder<'_> {
     }
 
     /// Registers the database with a proxy that does not have it for a target.
-    fn register_target(&mut self) -> Option<u32> {
+    pub(super) fn register_target(&mut self, after: Vec<u32>) -> Option<u32> {
         let Observation { database, proxy, .. } = self.observation;
         let proxy = proxy.as_ref().filter(|proxy| !proxy.has_target(database))?;
         Some(self.push(
@@ -164,22 +159,20 @@ impl Builder<'_> {
                 kind: database.kind,
                 database: database.id.clone(),
             },
-            proxy.arn.clone(),
+            if proxy.exists {
+                proxy.arn.clone()
+            } else {
+                proxy.name.clone()
+            },
             format!("proxy {}: register {database} as its target", proxy.name),
-            Vec::new(),
+            after,
             false,
         ))
     }
 
-    fn associate(&mut self, side: Side, group: GroupRef, after: Vec<u32>) {
+    pub(super) fn associate(&mut self, side: Side, group: GroupRef, after: Vec<u32>) {
         let observation = self.observation;
-        let added = match &group {
-            GroupRef::Existing(id) => match observation.group(id) {
-                Some(found) => format!("{} ({id})", found.name),
-                None => id.to_string(),
-            },
-            GroupRef::New(side) => self.name_of_new(*side),
-        };
+        let added = self.name_of(&group);
         let already = matches!(&group, GroupRef::Existing(id) if observation.groups_on(side).contains(id));
         let keeps = match observation.groups_on(side).len() {
             0 => String::new(),
@@ -222,6 +215,17 @@ impl Builder<'_> {
         self.push(effect, resource, summary, after, already);
     }
 
+    /// A group in words.
+    pub(super) fn name_of(&self, group: &GroupRef) -> String {
+        match group {
+            GroupRef::Existing(id) => match self.observation.group(id) {
+                Some(found) => format!("{} ({id})", found.name),
+                None => id.to_string(),
+            },
+            GroupRef::New(side) => self.name_of_new(*side),
+        }
+    }
+
     fn name_of_new(&self, side: Side) -> String {
         self.steps
             .iter()
@@ -234,7 +238,14 @@ impl Builder<'_> {
             .unwrap_or_default()
     }
 
-    fn push(&mut self, effect: Effect, resource: String, summary: String, after: Vec<u32>, already: bool) -> u32 {
+    pub(super) fn push(
+        &mut self,
+        effect: Effect,
+        resource: String,
+        summary: String,
+        after: Vec<u32>,
+        already: bool,
+    ) -> u32 {
         let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
         self.steps.push(Step {
             id,

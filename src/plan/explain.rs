@@ -2,6 +2,7 @@
 
 use super::{Plan, StepStatus, half_made};
 use crate::decide::{Assessment, Decision, SideVerdict, Verdict};
+use crate::extras;
 use crate::model::{Observation, SecurityGroup, TargetHealthState};
 
 /// Why the decision is what it is, what the new set supersedes, and what the proxy's health means.
@@ -17,7 +18,10 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
         Decision::AssociateExisting {
             function: None,
             proxy: None,
-        } => reasons.push("Every side has a group that fits, but the database is not the proxy's target.".to_owned()),
+        } => reasons.push(format!(
+            "Every side has a group that fits, but {}.",
+            joined(extras::lacks(observation).into_iter())
+        )),
         Decision::AssociateExisting { .. } => {
             let missing = assessment
                 .sides
@@ -134,7 +138,7 @@ fn left_over(observation: &Observation, plan: &Plan) -> Vec<String> {
 /// What the proxy says of the database, and what to do about it; nothing where all is well.
 #[must_use]
 pub fn health(observation: &Observation) -> Option<String> {
-    let proxy = observation.proxy.as_ref()?;
+    let proxy = observation.proxy.as_ref().filter(|proxy| proxy.exists)?;
     let Some(health) = proxy.target_health(&observation.database) else {
         let what = if proxy.has_target(&observation.database) {
             "does not tell yet whether it reaches"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Effect, GroupRef, Plan, StepStatus};
+use super::{Effect, GroupRef, Made, Plan, StepStatus};
 use crate::model::{GroupId, Observation};
 use crate::naming::Convention;
 use crate::tags;
@@ -15,7 +15,7 @@ pub enum Flaw {
         /// The step.
         step: u32,
     },
-    /// A step speaks of a group that no earlier step creates.
+    /// A step speaks of something that no earlier step creates.
     Unbound {
         /// The step.
         step: u32,
@@ -43,7 +43,7 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfOrder { step } => write!(f, "step {step} comes before one that it needs"),
-            Self::Unbound { step } => write!(f, "step {step} speaks of a group that no earlier step creates"),
+            Self::Unbound { step } => write!(f, "step {step} speaks of something that no earlier step creates"),
             Self::TooEarly { step } => write!(f, "step {step} associates a group before all rules are written"),
             Self::Name { step } => write!(f, "step {step} creates a group with a wrong or taken name"),
             Self::ForeignGroup { step, group } => write!(f, "step {step} changes rules of {group}, which is not ours"),
@@ -74,7 +74,11 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
         if !step.effect.groups().into_iter().all(is_created) {
             flaws.push(Flaw::Unbound { step: id });
         }
-        if step.effect.associates().is_some() && later.iter().any(|step| step.effect.associates().is_none()) {
+        let is_made = |made: &Made| earlier.iter().any(|step| step.effect.makes() == Some(*made));
+        if !step.effect.needs().iter().all(is_made) {
+            flaws.push(Flaw::Unbound { step: id });
+        }
+        if step.effect.associates().is_some() && later.iter().any(|step| step.effect.prepares_groups()) {
             flaws.push(Flaw::TooEarly { step: id });
         }
         if step.status != StepStatus::Planned {
@@ -103,10 +107,7 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                     });
                 }
             }
-            Effect::RegisterTarget { .. }
-            | Effect::AssociateDatabase { .. }
-            | Effect::AssociateProxy { .. }
-            | Effect::AssociateFunction { .. } => {}
+            _ => {}
         }
     }
     flaws

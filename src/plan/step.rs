@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{DatabaseKind, Direction, GroupId, Side, VpcId};
+use crate::extras::{Value, Variable};
+use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Side, SubnetId, VpcId};
 use crate::operation::Operation;
 
 /// A group that a step speaks of.
@@ -12,6 +13,108 @@ pub enum GroupRef {
     Existing(GroupId),
     /// The plan's own step creates it for this side.
     New(Side),
+}
+
+/// A resource with an ARN that a step speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceRef {
+    /// It exists: its ARN.
+    Existing(String),
+    /// A step of the plan makes it.
+    New(Made),
+}
+
+/// What a plan can make beside groups; at most one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Made {
+    /// The secret of the proxy.
+    Secret,
+    /// The role of the proxy.
+    ProxyRole,
+    /// The proxy.
+    Proxy,
+    /// The role of the function.
+    FunctionRole,
+    /// The function.
+    Function,
+}
+
+/// What a policy allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Reading one secret, and decrypting it where its key is a customer's.
+    ReadSecret {
+        /// The secret.
+        secret: ResourceRef,
+        /// The ARN of the customer's key.
+        customer_key: Option<String>,
+    },
+    /// Connecting to the database as one user.
+    ConnectToDatabase {
+        /// The ARN of the database, which tells the place.
+        database: String,
+        /// The resource id by which IAM names it.
+        resource_id: String,
+        /// The user.
+        user: String,
+    },
+    /// Connecting through the proxy as one user.
+    ConnectThroughProxy {
+        /// The proxy.
+        proxy: ResourceRef,
+        /// The user.
+        user: String,
+    },
+}
+
+/// How a new proxy authenticates to the database, and its clients to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxyAuth {
+    /// With a secret.
+    Secret {
+        /// The secret.
+        secret: ResourceRef,
+        /// Whether clients have to use IAM.
+        iam_required: bool,
+    },
+    /// With IAM from end to end.
+    Iam,
+}
+
+/// A proxy to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyPlan {
+    /// Its name.
+    pub name: String,
+    /// Its engine family.
+    pub family: EngineFamily,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+    /// The group that it is born with.
+    pub group: GroupRef,
+    /// The role that RDS assumes for it.
+    pub role: ResourceRef,
+    /// How it authenticates.
+    pub auth: ProxyAuth,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A function to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionPlan {
+    /// Its name.
+    pub name: String,
+    /// Its runtime.
+    pub runtime: String,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+    /// The group that it is born with.
+    pub group: GroupRef,
+    /// Its execution role.
+    pub role: ResourceRef,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What a step does, as one call of the API.
@@ -82,6 +185,59 @@ pub enum Effect {
         /// The group.
         group: GroupRef,
     },
+    /// Makes a secret of a user's name and password. The password is no part of the plan.
+    CreateSecret {
+        /// Its name.
+        name: String,
+        /// The user.
+        user: String,
+        /// Its description.
+        description: String,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Makes a role that one service may assume.
+    CreateRole {
+        /// Which role.
+        made: Made,
+        /// Its name.
+        name: String,
+        /// The service.
+        service: &'static str,
+        /// Its description.
+        description: String,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Gives a role a policy of its own.
+    PutRolePolicy {
+        /// The role's name.
+        role: String,
+        /// The policy's name.
+        policy: String,
+        /// What it allows.
+        grant: Grant,
+    },
+    /// Gives a role one of AWS's policies.
+    AttachRolePolicy {
+        /// The role's name.
+        role: String,
+        /// The policy's ARN.
+        policy: String,
+    },
+    /// Makes a proxy.
+    CreateProxy(Box<ProxyPlan>),
+    /// Makes a function.
+    CreateFunction(Box<FunctionPlan>),
+    /// Gives variables to the function's environment, beside those it has.
+    SetEnvironment {
+        /// The function's ARN.
+        function: String,
+        /// The proxy's name, whose endpoint a variable may be.
+        proxy: Option<String>,
+        /// The variables.
+        variables: Vec<Variable>,
+    },
 }
 
 impl Effect {
@@ -102,7 +258,13 @@ impl Effect {
             } => Operation::ModifyDbInstance,
             Self::RegisterTarget { .. } => Operation::RegisterDbProxyTargets,
             Self::AssociateProxy { .. } => Operation::ModifyDbProxy,
-            Self::AssociateFunction { .. } => Operation::UpdateFunctionConfiguration,
+            Self::AssociateFunction { .. } | Self::SetEnvironment { .. } => Operation::UpdateFunctionConfiguration,
+            Self::CreateSecret { .. } => Operation::CreateSecret,
+            Self::CreateRole { .. } => Operation::CreateRole,
+            Self::PutRolePolicy { .. } => Operation::PutRolePolicy,
+            Self::AttachRolePolicy { .. } => Operation::AttachRolePolicy,
+            Self::CreateProxy(_) => Operation::CreateDbProxy,
+            Self::CreateFunction(_) => Operation::CreateFunction,
         }
     }
 
@@ -112,18 +274,36 @@ impl Effect {
         self.operation().iam_action()
     }
 
-    /// The IAM actions that the caller needs for this step: tags at a group's birth have their own.
+    /// The IAM actions that the caller needs for this step: tags at birth have their own, and so has giving a role
+    /// to a service.
     #[must_use]
     pub fn iam_actions(&self) -> Vec<&'static str> {
+        const OF_LAMBDA: [&str; 3] = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
+        let more: &[&str] = match self {
+            Self::CreateSecurityGroup { .. } => &["ec2:CreateTags"],
+            Self::CreateSecret { .. } => &["secretsmanager:TagResource"],
+            Self::CreateRole { .. } => &["iam:TagRole"],
+            Self::CreateProxy(_) => &["rds:AddTagsToResource", "iam:PassRole"],
+            Self::CreateFunction(_) => &["lambda:TagResource", "iam:PassRole"],
+            _ => &[],
+        };
+        let of_lambda: &[&str] = match self {
+            Self::AssociateFunction { .. } | Self::CreateFunction(_) => &OF_LAMBDA,
+            _ => &[],
+        };
+        std::iter::once(self.action())
+            .chain(more.iter().copied())
+            .chain(of_lambda.iter().copied())
+            .collect()
+    }
+
+    /// What it costs for as long as it exists, where that is told by the hour or the month.
+    #[must_use]
+    pub fn cost(&self) -> Option<&'static str> {
         match self {
-            Self::CreateSecurityGroup { .. } => vec![self.action(), "ec2:CreateTags"],
-            Self::AssociateFunction { .. } => vec![
-                self.action(),
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            _ => vec![self.action()],
+            Self::CreateProxy(_) => Some("costs money by the hour, by the database's vCPUs or ACUs"),
+            Self::CreateSecret { .. } => Some("costs money by the month"),
+            _ => None,
         }
     }
 
@@ -132,13 +312,19 @@ impl Effect {
     pub fn associates(&self) -> Option<Side> {
         match self {
             Self::AssociateDatabase { .. } => Some(Side::Database),
-            Self::AssociateProxy { .. } => Some(Side::Proxy),
-            Self::AssociateFunction { .. } => Some(Side::Function),
-            Self::CreateSecurityGroup { .. }
-            | Self::RevokeDefaultEgress { .. }
-            | Self::Authorize { .. }
-            | Self::RegisterTarget { .. } => None,
+            Self::AssociateProxy { .. } | Self::CreateProxy(_) => Some(Side::Proxy),
+            Self::AssociateFunction { .. } | Self::CreateFunction(_) => Some(Side::Function),
+            _ => None,
         }
+    }
+
+    /// Whether it makes or changes a group's rules: all of that comes before any group is put on a resource.
+    #[must_use]
+    pub fn prepares_groups(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateSecurityGroup { .. } | Self::RevokeDefaultEgress { .. } | Self::Authorize { .. }
+        )
     }
 
     /// What is waited for after the call, in words.
@@ -146,29 +332,92 @@ impl Effect {
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::CreateSecurityGroup { .. } => Some("the group to be found"),
-            Self::RevokeDefaultEgress { .. } | Self::Authorize { .. } | Self::RegisterTarget { .. } => None,
             Self::AssociateDatabase { .. } => Some("the group to be active on the database"),
             Self::AssociateProxy { .. } => Some("the proxy to be available with the group"),
-            Self::AssociateFunction { .. } => Some("the function's update to end"),
+            Self::AssociateFunction { .. } | Self::SetEnvironment { .. } => Some("the function's update to end"),
+            Self::CreateProxy(_) => Some("the proxy to become available"),
+            Self::CreateFunction(_) => Some("the function to become active"),
+            Self::RevokeDefaultEgress { .. }
+            | Self::Authorize { .. }
+            | Self::RegisterTarget { .. }
+            | Self::CreateSecret { .. }
+            | Self::CreateRole { .. }
+            | Self::PutRolePolicy { .. }
+            | Self::AttachRolePolicy { .. } => None,
         }
     }
 
     /// Whether the step creates something, rather than changing it.
     #[must_use]
     pub fn creates(&self) -> bool {
-        matches!(self, Self::CreateSecurityGroup { .. })
+        matches!(
+            self,
+            Self::CreateSecurityGroup { .. }
+                | Self::CreateSecret { .. }
+                | Self::CreateRole { .. }
+                | Self::CreateProxy(_)
+                | Self::CreateFunction(_)
+        )
+    }
+
+    /// What it makes beside groups.
+    #[must_use]
+    pub fn makes(&self) -> Option<Made> {
+        match self {
+            Self::CreateSecret { .. } => Some(Made::Secret),
+            Self::CreateRole { made, .. } => Some(*made),
+            Self::CreateProxy(_) => Some(Made::Proxy),
+            Self::CreateFunction(_) => Some(Made::Function),
+            _ => None,
+        }
+    }
+
+    /// What the step needs that another step makes.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Made> {
+        let mut refs: Vec<&ResourceRef> = Vec::new();
+        let mut needs = Vec::new();
+        match self {
+            Self::PutRolePolicy { grant, .. } => match grant {
+                Grant::ReadSecret { secret, .. } => refs.push(secret),
+                Grant::ConnectThroughProxy { proxy, .. } => refs.push(proxy),
+                Grant::ConnectToDatabase { .. } => {}
+            },
+            Self::CreateProxy(proxy) => {
+                refs.push(&proxy.role);
+                if let ProxyAuth::Secret { secret, .. } = &proxy.auth {
+                    refs.push(secret);
+                }
+            }
+            Self::CreateFunction(function) => refs.push(&function.role),
+            Self::SetEnvironment { variables, .. } => {
+                needs.extend(variables.iter().filter_map(|(_, value)| match value {
+                    Value::ProxyEndpoint => Some(Made::Proxy),
+                    Value::NewSecret => Some(Made::Secret),
+                    Value::Known(_) => None,
+                }));
+            }
+            _ => {}
+        }
+        needs.extend(refs.into_iter().filter_map(|reference| match reference {
+            ResourceRef::New(made) => Some(*made),
+            ResourceRef::Existing(_) => None,
+        }));
+        needs
     }
 
     /// The groups that the step speaks of.
     #[must_use]
     pub fn groups(&self) -> Vec<&GroupRef> {
         match self {
-            Self::CreateSecurityGroup { .. } | Self::RegisterTarget { .. } => vec![],
             Self::Authorize { group, peer, .. } => vec![group, peer],
+            Self::CreateProxy(proxy) => vec![&proxy.group],
+            Self::CreateFunction(function) => vec![&function.group],
             Self::RevokeDefaultEgress { group }
             | Self::AssociateDatabase { group, .. }
             | Self::AssociateProxy { group, .. }
             | Self::AssociateFunction { group, .. } => vec![group],
+            _ => vec![],
         }
     }
 }
@@ -182,6 +431,8 @@ pub enum StepStatus {
     Done,
     /// It was so already.
     Already,
+    /// It cannot be done yet, and was not waited for.
+    Skipped,
 }
 
 /// One step of the plan.

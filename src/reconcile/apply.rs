@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::error::RunError;
+use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, NewSecurityGroup, Operation};
-use crate::model::{DatabaseKind, Direction, FunctionVpc, GroupId, GroupList, LastUpdateStatus, Rule, Side};
-use crate::observe::read_memberships;
-use crate::plan::{Effect, GroupRef, Step, StepStatus};
-use crate::requirements::{MAX_GROUPS, Unmet};
+use crate::cloud::{Cloud, CloudError, Fault, NewSecurityGroup};
+use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side};
+use crate::plan::{Effect, GroupRef, Made, ResourceRef, Step, StepStatus};
 use crate::tags;
 use crate::wait::Pauses;
 
@@ -25,22 +25,38 @@ const CONSISTENCY_WINDOW: Duration = Duration::from_mins(2);
 const REWRITES: u32 = 5;
 
 /// How many reads may still show a list from before the write.
-const STALE_READS: u32 = 4;
+pub(super) const STALE_READS: u32 = 4;
 
-/// The ids of the groups that this run creates.
+/// What stands for the symbols of the plan: the ids of what this run creates, and the password that it was given.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bindings(BTreeMap<Side, GroupId>);
+pub(super) struct Bindings {
+    groups: BTreeMap<Side, GroupId>,
+    made: BTreeMap<Made, String>,
+    pub(super) password: Option<SecretString>,
+}
 
 impl Bindings {
     pub(super) fn bind(&mut self, side: Side, id: GroupId) {
-        self.0.insert(side, id);
+        self.groups.insert(side, id);
     }
 
-    fn resolve(&self, group: &GroupRef) -> GroupId {
+    pub(super) fn bind_made(&mut self, made: Made, arn: &str) {
+        self.made.insert(made, arn.to_owned());
+    }
+
+    // The plan's linter has seen to it that the step which binds a symbol came before.
+
+    pub(super) fn resolve(&self, group: &GroupRef) -> GroupId {
         match group {
             GroupRef::Existing(id) => id.clone(),
-            // The plan's linter has seen to it that the step which binds it came before.
-            GroupRef::New(side) => self.0.get(side).cloned().unwrap_or_else(|| GroupId::from("")),
+            GroupRef::New(side) => self.groups.get(side).cloned().unwrap_or_else(|| GroupId::from("")),
+        }
+    }
+
+    pub(super) fn arn(&self, resource: &ResourceRef) -> String {
+        match resource {
+            ResourceRef::Existing(arn) => arn.clone(),
+            ResourceRef::New(made) => self.made.get(made).cloned().unwrap_or_default(),
         }
     }
 }
@@ -112,25 +128,25 @@ impl<C: Cloud> Session<'_, C> {
             }
             Effect::AssociateDatabase { kind, id, group } => {
                 let group = bindings.resolve(group);
-                let list = DatabaseList { kind: *kind, id };
-                self.associate(step, &list, &group, settle).await
+                let part = DatabaseGroups { kind: *kind, id, group };
+                self.change(step, &part, settle).await
             }
             Effect::AssociateFunction { function, group } => {
                 let group = bindings.resolve(group);
-                let list = FunctionList { function };
-                self.associate(step, &list, &group, settle).await
+                self.change(step, &FunctionGroups { function, group }, settle).await
             }
             Effect::AssociateProxy { name, group } => {
                 let group = bindings.resolve(group);
-                self.associate(step, &ProxyList { name }, &group, settle).await
+                self.change(step, &ProxyGroups { name, group }, settle).await
             }
             Effect::RegisterTarget { proxy, kind, database } => {
-                self.register_target(step, proxy, *kind, database).await?;
+                let status = self.register_target(step, proxy, *kind, database, settle).await?;
                 Ok(Ended {
-                    status: StepStatus::Done,
+                    status,
                     resource: step.resource.clone(),
                 })
             }
+            _ => self.provide(step, bindings, settle).await,
         }
     }
 
@@ -256,7 +272,8 @@ impl<C: Cloud> Session<'_, C> {
         proxy: &str,
         kind: DatabaseKind,
         database: &str,
-    ) -> Result<(), RunError> {
+        settle: Settle,
+    ) -> Result<StepStatus, RunError> {
         let mut pauses = self.pauses();
         loop {
             let call = self.cloud.register_db_proxy_targets(proxy, kind, database);
@@ -264,34 +281,30 @@ impl<C: Cloud> Session<'_, C> {
                 // It was not its target when the plan was made: a lost answer of ours, or another run.
                 Err(error) if error.is_duplicate() => {
                     self.note_applied(step, &step.resource);
-                    return Ok(());
+                    return Ok(StepStatus::Done);
                 }
+                // A proxy that is being created takes minutes, which the user does not want to wait for.
+                Err(error) if error.is_contention() && settle == Settle::Leave => return Ok(StepStatus::Skipped),
                 Err(error) if error.is_contention() => {
                     self.pause(&mut pauses, "the proxy to take a target", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(StepStatus::Done),
             }
         }
     }
 
-    fn consistency_pauses(&self) -> Pauses {
+    pub(super) fn consistency_pauses(&self) -> Pauses {
         Pauses::until(
             self.deadline().min(Instant::now() + CONSISTENCY_WINDOW),
             self.cloud.pace(),
         )
     }
 
-    /// Adds a group to a resource's list: read, write what was read and our group, look until it has
-    /// taken effect. Where a write of somebody else has replaced ours, begin again.
-    async fn associate<L: List>(
-        &self,
-        step: &Step,
-        list: &L,
-        group: &GroupId,
-        settle: Settle,
-    ) -> Result<Ended, RunError> {
+    /// Changes a part of a resource that AWS replaces whole: read, write what was read with our change, look until it
+    /// has taken effect. Where a write of somebody else has replaced ours, begin again.
+    pub(super) async fn change<P: Part>(&self, step: &Step, part: &P, settle: Settle) -> Result<Ended, RunError> {
         let mut written = 0;
         let mut unanswered = false;
         let mut pauses = self.pauses();
@@ -299,7 +312,7 @@ impl<C: Cloud> Session<'_, C> {
         let waiting_for = step.effect.waits_for().unwrap_or("the change to take effect");
         let mut not_seen = 0;
         loop {
-            let now = match self.read(&step.summary, list.read(self.cloud)).await? {
+            let now = match self.read(&step.summary, part.read(self.cloud)).await? {
                 // What was written takes effect whether AWS answers now or not.
                 Err(error) if written > 0 && error.is_transient() => {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
@@ -307,23 +320,22 @@ impl<C: Cloud> Session<'_, C> {
                 }
                 now => now.map_err(|error| failed(step, error))?,
             };
-            let has_group = now.groups.contains(group);
-            if has_group && unanswered {
+            if now.is_changed && unanswered {
                 unanswered = false;
                 self.note_applied(step, &step.resource);
             }
             // A failure from before our write may still be read right after it.
             if let Some(reason) = &now.failure
                 && written > 0
-                && (has_group || not_seen >= STALE_READS)
+                && (now.is_changed || not_seen >= STALE_READS)
             {
                 return Err(RunError::NotTaken {
-                    resource: list.describe(),
+                    resource: part.describe(),
                     reason: reason.clone(),
                 });
             }
             // After a failed update the list may show what is not in effect: it is written once more.
-            let shows = has_group && now.failure.is_none();
+            let shows = now.is_changed && now.failure.is_none();
             if shows && (now.settled || settle == Settle::Leave) {
                 return Ok(Ended {
                     status: if written > 0 {
@@ -341,21 +353,17 @@ impl<C: Cloud> Session<'_, C> {
             }
             if written > REWRITES {
                 return Err(RunError::NotTaken {
-                    resource: list.describe(),
-                    reason: format!("{group} was taken off again {written} times by somebody else"),
+                    resource: part.describe(),
+                    reason: format!("it was changed back {written} times by somebody else"),
                 });
             }
-            if !has_group && now.groups.len() >= MAX_GROUPS {
-                return Err(RunError::Unmet(Unmet::TooManyGroups {
-                    resource: list.describe(),
-                    count: now.groups.len(),
-                    groups: now.groups.iter().map(ToString::to_string).collect(),
-                    could_go: None,
-                }));
+            if !now.is_changed {
+                part.check(&now.seen)?;
             }
-            let groups = now.groups.with(group.clone());
-            let call = list.write(self.cloud, groups, &now.seen);
-            match self.write(step, &step.resource, call).await? {
+            match self
+                .write(step, &step.resource, part.write(self.cloud, &now.seen))
+                .await?
+            {
                 // Another change is under way, or somebody wrote in between: read, and write if still needed.
                 Err(error) if error.is_contention() => {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
@@ -384,151 +392,4 @@ impl<C: Cloud> Session<'_, C> {
 
 fn is_rule_missing(error: &CloudError) -> bool {
     matches!(&error.fault, Fault::Rejected { code, .. } if code == "InvalidPermission.NotFound")
-}
-
-/// A resource's list of groups as it is now.
-struct ListNow<S> {
-    groups: GroupList,
-    /// The last change has taken effect.
-    settled: bool,
-    /// The last change failed, and why.
-    failure: Option<String>,
-    /// The state in words.
-    state: String,
-    /// What the write needs of this read.
-    seen: S,
-}
-
-/// Where a function was attached, and at which revision.
-struct Attachment {
-    vpc: FunctionVpc,
-    revision: Option<String>,
-}
-
-/// A list of groups that AWS replaces whole.
-trait List: Sync {
-    type Seen: Send + Sync;
-
-    fn describe(&self) -> String;
-    fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<ListNow<Self::Seen>>> + Send;
-    fn write<C: Cloud>(
-        &self,
-        cloud: &C,
-        groups: GroupList,
-        seen: &Self::Seen,
-    ) -> impl Future<Output = Answer<()>> + Send;
-}
-
-struct DatabaseList<'a> {
-    kind: DatabaseKind,
-    id: &'a str,
-}
-
-impl List for DatabaseList<'_> {
-    type Seen = ();
-
-    fn describe(&self) -> String {
-        format!("{} {}", self.kind, self.id)
-    }
-
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow<Self::Seen>> {
-        let database = read_memberships(cloud, self.kind, self.id).await?;
-        let all_active = database
-            .memberships
-            .iter()
-            .all(|membership| membership.status == "active");
-        Ok(ListNow {
-            groups: database.groups(),
-            settled: all_active && database.status != "modifying",
-            failure: None,
-            state: database.status,
-            seen: (),
-        })
-    }
-
-    async fn write<C: Cloud>(&self, cloud: &C, groups: GroupList, (): &()) -> Answer<()> {
-        match self.kind {
-            DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
-            DatabaseKind::Instance => cloud.modify_db_instance(self.id, &groups).await,
-        }
-    }
-}
-
-struct ProxyList<'a> {
-    name: &'a str,
-}
-
-impl List for ProxyList<'_> {
-    type Seen = ();
-
-    fn describe(&self) -> String {
-        format!("proxy {}", self.name)
-    }
-
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow<Self::Seen>> {
-        let proxy = cloud.describe_db_proxy(self.name).await?;
-        Ok(ListNow {
-            groups: proxy.groups,
-            settled: proxy.status == "available",
-            failure: None,
-            state: proxy.status,
-            seen: (),
-        })
-    }
-
-    async fn write<C: Cloud>(&self, cloud: &C, groups: GroupList, (): &()) -> Answer<()> {
-        cloud.modify_db_proxy(self.name, &groups).await
-    }
-}
-
-struct FunctionList<'a> {
-    function: &'a str,
-}
-
-impl List for FunctionList<'_> {
-    type Seen = Option<Attachment>;
-
-    fn describe(&self) -> String {
-        format!("function {}", self.function.rsplit(':').next().unwrap_or(self.function))
-    }
-
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<ListNow<Self::Seen>> {
-        let function = cloud.get_function_configuration(self.function).await?;
-        let reason = || {
-            function
-                .last_update_reason
-                .clone()
-                .unwrap_or_else(|| "no reason given".to_owned())
-        };
-        let (settled, failure, state) = match &function.last_update {
-            Some(LastUpdateStatus::InProgress) => (false, None, "update in progress".to_owned()),
-            Some(LastUpdateStatus::Failed) => (true, Some(reason()), "update failed".to_owned()),
-            Some(LastUpdateStatus::Other(other)) => (false, None, other.clone()),
-            Some(LastUpdateStatus::Successful) | None => (true, None, "updated".to_owned()),
-        };
-        Ok(ListNow {
-            groups: function.groups(),
-            settled,
-            failure,
-            state,
-            seen: function.vpc.map(|vpc| Attachment {
-                vpc,
-                revision: function.revision_id,
-            }),
-        })
-    }
-
-    async fn write<C: Cloud>(&self, cloud: &C, groups: GroupList, seen: &Option<Attachment>) -> Answer<()> {
-        let Some(Attachment { vpc, revision }) = seen else {
-            let fault = Fault::Rejected {
-                code: "Detached".to_owned(),
-                message: "the function was detached from its VPC meanwhile".to_owned(),
-            };
-            return Err(CloudError::new(Operation::UpdateFunctionConfiguration, fault));
-        };
-        let vpc = FunctionVpc { groups, ..vpc.clone() };
-        cloud
-            .update_function_configuration(self.function, &vpc, revision.as_deref())
-            .await
-    }
 }

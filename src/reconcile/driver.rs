@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::time::Instant;
 use tracing::{Instrument, info, info_span, trace};
 
@@ -14,7 +15,7 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Observation;
 use crate::observe::{ObserveError, Target, observe};
-use crate::plan::Step;
+use crate::plan::{Effect, Step};
 use crate::wait::Pauses;
 
 /// For how long what was read holds while the user thinks.
@@ -28,6 +29,13 @@ pub trait Front: Sync {
     ///
     /// [`RunError::Declined`] and [`RunError::ConsentRequired`].
     fn consent(&self, proposal: &Proposal) -> impl Future<Output = Result<(), RunError>> + Send;
+
+    /// The password of a database user, for a secret that is to be made. Asked for before anything is written.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::NoPassword`] and [`RunError::BadPassword`].
+    fn password(&self, user: &str) -> impl Future<Output = Result<SecretString, RunError>> + Send;
 
     /// Tells how the run goes on.
     fn progress(&self, progress: Progress<'_>);
@@ -142,12 +150,30 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
             () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
             consent = self.front.consent(proposal) => consent?,
         }
+        self.ask_password(proposal).await?;
         // The user's time is not the run's.
         self.session.extend_clock(asked.elapsed());
         self.pauses = self.session.pauses();
         Ok(Event::Consented {
             look_again: asked.elapsed() > FRESH,
         })
+    }
+
+    /// Asks for the password that a secret of the plan needs.
+    async fn ask_password(&mut self, proposal: &Proposal) -> Result<(), RunError> {
+        let user = proposal.plan.steps.iter().find_map(|step| match &step.effect {
+            Effect::CreateSecret { user, .. } => Some(user),
+            _ => None,
+        });
+        if let Some(user) = user.filter(|_| self.bindings.password.is_none()) {
+            let password = tokio::select! {
+                biased;
+                () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
+                password = self.front.password(user) => password?,
+            };
+            self.bindings.password = Some(password);
+        }
+        Ok(())
     }
 
     async fn apply(&mut self, step: &Step) -> Result<Event, RunError> {

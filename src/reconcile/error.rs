@@ -70,6 +70,26 @@ pub enum RunError {
         /// The name.
         name: String,
     },
+    /// Somebody else holds the name of something that was to be created.
+    #[error("{doing}: the name {name} is taken by something that autoconnect did not make")]
+    Taken {
+        /// The step.
+        doing: String,
+        /// The name.
+        name: String,
+    },
+    /// The user's password is needed, and was not given.
+    #[error("the password of database user {user} is needed, and there is no terminal to ask on")]
+    NoPassword {
+        /// The user.
+        user: String,
+    },
+    /// The password cannot be used.
+    #[error("the password cannot be used: {reason}")]
+    BadPassword {
+        /// Why. Never the password.
+        reason: String,
+    },
     /// The user said no.
     #[error("nothing was written: the plan was not approved")]
     Declined,
@@ -105,7 +125,9 @@ impl RunError {
             Self::Cloud { source, .. } => source.code(),
             Self::TimedOut { .. } => "timed-out",
             Self::NotTaken { .. } => "change-failed",
-            Self::NameTaken { .. } => "name-taken",
+            Self::NameTaken { .. } | Self::Taken { .. } => "name-taken",
+            Self::NoPassword { .. } => "db-password-missing",
+            Self::BadPassword { .. } => "db-password-unusable",
             Self::Declined => "declined",
             Self::ConsentRequired => "consent-required",
             Self::Interrupted { .. } => "interrupted",
@@ -126,6 +148,13 @@ impl RunError {
             }
             Self::NotTaken { .. } => Some("mend what AWS names, then run again".to_owned()),
             Self::NameTaken { .. } => Some("run again: the next free number is used".to_owned()),
+            Self::Taken { name, .. } => Some(format!(
+                "rename or remove {name}, or give the proxy or the function another name, then run again"
+            )),
+            Self::NoPassword { .. } => Some("write it to standard input, with --db-password-stdin".to_owned()),
+            Self::BadPassword { .. } => {
+                Some("give it as one line of text, on standard input or at the prompt".to_owned())
+            }
             Self::ConsentRequired => Some("add --yes to apply the plan, or --dry-run to only see it".to_owned()),
             Self::NotVerified { .. } => Some(
                 "somebody else may have changed the groups meanwhile: run with --dry-run to see the state".to_owned(),

@@ -255,6 +255,9 @@ impl Machine {
             pending
         };
         let waits = assessment.decision != Decision::NoOp || self.wait_for_effect;
+        // A proxy that an earlier run has begun takes minutes: --no-wait is not to wait for it.
+        let leaves = !self.wait_for_effect && pending.iter().any(is_new_proxy(&observation));
+        let waits = waits && !leaves;
         if !pending.is_empty() && !self.dry_run && waits {
             return Ok(State::AwaitReady(pending));
         }
@@ -273,7 +276,7 @@ impl Machine {
             plan,
             observation,
         });
-        if proposal.decision == Decision::NoOp || self.dry_run {
+        if proposal.decision == Decision::NoOp || self.dry_run || leaves {
             let result = match proposal.decision {
                 Decision::NoOp => RunResult::Unchanged,
                 _ => RunResult::Planned,
@@ -292,15 +295,25 @@ impl Machine {
         }
     }
 
-    fn verify(&self, proposal: Box<Proposal>, looks: u32, found: Observation) -> Result<State, RunError> {
+    fn verify(&self, mut proposal: Box<Proposal>, looks: u32, found: Observation) -> Result<State, RunError> {
         let assessment = decide(&found);
+        if proposal.plan.has_skipped() {
+            let note = "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";
+            proposal.notes.push(note.to_owned());
+            return Ok(State::Done(Box::new(Outcome {
+                proposal: *proposal,
+                found,
+                applied: Vec::new(),
+                result: RunResult::Planned,
+                dry_run: false,
+            })));
+        }
         if assessment.decision == Decision::NoOp {
             check_last_update(&found.function)?;
             let to_come = health_to_come(&found, looks < HEALTH_LOOKS);
             if let Some(pending) = to_come.filter(|_| self.wait_for_effect) {
                 return Ok(State::AwaitHealth(proposal, looks + 1, pending));
             }
-            let mut proposal = proposal;
             if !self.wait_for_effect {
                 let note = "Not waited for: the changes were accepted, and may still be taking effect.";
                 proposal.notes.push(note.to_owned());
@@ -321,6 +334,15 @@ impl Machine {
             reasons: reasons(&assessment, &Plan::default()),
         })
     }
+}
+
+/// Whether a run waits for this proxy to be created.
+fn is_new_proxy(observation: &Observation) -> impl Fn(&Pending) -> bool + use<> {
+    let is_creating = observation
+        .proxy
+        .as_ref()
+        .is_some_and(|proxy| proxy.status == "creating");
+    move |pending| is_creating && matches!(pending, Pending::ProxyAvailable { .. })
 }
 
 /// The next step that is still to be done, else verification.

@@ -339,6 +339,7 @@ impl StepEntry {
                 StepStatus::Planned => StepStatusName::Planned,
                 StepStatus::Done => StepStatusName::Done,
                 StepStatus::Already => StepStatusName::Already,
+                StepStatus::Skipped => StepStatusName::Skipped,
             },
         }
     }

@@ -46,10 +46,10 @@ impl ProgressLine {
                 self.bar.set_message(format!("waiting for {waiting_for} ({state})"));
             }
             Progress::Ended(step) => {
-                let word = if step.status == StepStatus::Already {
-                    "is so"
-                } else {
-                    "done"
+                let word = match step.status {
+                    StepStatus::Already => "is so",
+                    StepStatus::Skipped => "later",
+                    StepStatus::Planned | StepStatus::Done => "done",
                 };
                 self.bar.println(format!("  {word:>5}  {}", step.summary));
             }

@@ -89,6 +89,27 @@ pub fn connected(outcome: &Outcome) -> String {
     )
 }
 
+/// The closing lines of a run that was not to wait, and is not at its end.
+#[must_use]
+pub fn unfinished(outcome: &Outcome) -> String {
+    let mut text = Text::default();
+    let yellow = coloured(AnsiColor::Yellow).bold();
+    text.line(format!(
+        "{yellow}Not finished{yellow:#}: what is left has to wait, and --no-wait is not to."
+    ));
+    for step in &outcome.proposal.plan.steps {
+        if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
+            text.line(format!("  left  {}", step.summary));
+        }
+    }
+    let look = outcome.found.proxy.as_ref().map(|proxy| {
+        let name = &proxy.name;
+        format!(" See `aws rds describe-db-proxies --db-proxy-name {name}`: once it is available,")
+    });
+    text.line(format!("{} run the same command again to finish.", look.unwrap_or_default()).trim_start());
+    text.0
+}
+
 #[derive(Default)]
 struct Text(String);
 
@@ -124,7 +145,12 @@ impl Text {
             let port = proxy.engine_family.listener_port();
             self.line(format!("  proxy     {}, port {port}, {}", proxy.name, proxy.status));
         }
-        self.line(format!("  function  {}, {}", function.name, function.state.as_api()));
+        let state = if function.exists {
+            function.state.as_api()
+        } else {
+            "to be created"
+        };
+        self.line(format!("  function  {}, {state}", function.name));
         self.line("");
     }
 
@@ -230,14 +256,9 @@ impl Text {
         };
         let style = coloured(colour);
         self.line(format!("  {style}{sign}{style:#}  {}", step.summary));
-        let action = step
-            .effect
-            .iam_actions()
-            .into_iter()
-            .take(if step.effect.creates() { 2 } else { 1 });
         self.line(format!(
             "            {DIM}{}{DIM:#}",
-            action.collect::<Vec<_>>().join(", ")
+            step.effect.iam_actions().join(", ")
         ));
     }
 }

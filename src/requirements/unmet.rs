@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::MAX_GROUPS;
+use super::{ExtrasUnmet, MAX_GROUPS};
 use crate::model::VpcId;
 
 /// A requirement that does not hold.
@@ -162,6 +162,9 @@ pub enum Unmet {
         /// Why, where AWS says so.
         reason: Option<String>,
     },
+    /// Of what is made or changed beside the groups.
+    #[error(transparent)]
+    Extras(#[from] ExtrasUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -197,6 +200,7 @@ impl Unmet {
             Self::LastUpdateFailed { .. } => "function-update-failed",
             Self::ProxyNotAvailable { .. } => "proxy-not-available",
             Self::FunctionNotActive { .. } => "function-not-active",
+            Self::Extras(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -234,6 +238,7 @@ impl Unmet {
             }
             Self::ProxyNotAvailable { .. } => "run again once it is available".to_owned(),
             Self::FunctionNotActive { .. } => "mend the function, then run again".to_owned(),
+            Self::Extras(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

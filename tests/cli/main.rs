@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -105,6 +105,112 @@ fn through_a_proxy() {
 }
 
 #[test]
+fn through_a_new_proxy() {
+    let shell = Shell::new();
+    let refunds = format!("{REFUNDS} --proxy new");
+    assert_snapshot!("new_proxy", shell.session(&format!("{refunds} --dry-run")));
+    assert_snapshot!(
+        "new_proxy_unfinished",
+        shell.session(&format!("{refunds} --yes --no-wait --output json"))
+    );
+    assert_snapshot!("new_proxy_finished", shell.session(&format!("{refunds} --yes")));
+    let stock = format!("{STOCK} --proxy new --secret stock-app --yes --no-wait");
+    assert_snapshot!("new_proxy_unfinished_text", shell.session(&stock));
+}
+
+#[test]
+fn a_new_function_with_all_that_it_needs() {
+    let shell = Shell::new();
+    let new = "setup --offline account.json --cluster orders --function new:report --proxy new --db-user app --iam-auth required --set-env";
+    assert_snapshot!("new_function", shell.session(&format!("{new} --dry-run")));
+    assert_snapshot!("no_password", shell.session(&format!("{new} --yes")));
+}
+
+/// The password of a database user is in nothing that the program prints, logs or writes.
+#[test]
+fn a_password_is_seen_nowhere() {
+    const CANARY: &str = "canary-7f3a9c";
+    let new = "setup --offline account.json --cluster orders --function new:report --proxy new --db-user app --db-password-stdin --set-env";
+    let loud = ["", "-v", "-vv", "-vvv", "-vvv --log-format json"];
+    let outputs = ["--output text", "--output json"];
+    // Applied, interrupted by a full disk, refused: each with every level of logs.
+    let endings = ["--yes", "--yes --no-wait", "--dry-run", ""];
+    let mut runs = Vec::new();
+    for log in loud {
+        for output in outputs {
+            runs.extend(endings.map(|ending| (log, output, ending)));
+        }
+    }
+    for (log, output, ending) in runs {
+        let shell = Shell::new();
+        let arguments = format!("{new} {ending} {output} {log}");
+        let mut child = shell
+            .command(&arguments)
+            .env("RUST_LOG", if log.is_empty() { "error" } else { "trace" })
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A run that needs no password has ended before it is written.
+        let _ = writeln!(child.stdin.take().unwrap(), "{CANARY}");
+        #[cfg(target_os = "linux")]
+        if let Ok(shown) = fs::read(format!("/proc/{}/cmdline", child.id())) {
+            assert!(
+                !String::from_utf8_lossy(&shown).contains(CANARY),
+                "{arguments}: in the arguments"
+            );
+        }
+        let output = child.wait_with_output().unwrap();
+        let file = fs::read(shell.folder.path().join("account.json")).unwrap();
+        for (name, bytes) in [("stdout", output.stdout), ("stderr", output.stderr), ("file", file)] {
+            assert!(
+                !String::from_utf8_lossy(&bytes).contains(CANARY),
+                "{arguments}: in {name}"
+            );
+        }
+        assert_eq!(output.status.code(), Some(i32::from(ending.is_empty())), "{arguments}");
+    }
+    // A password as an argument is not even known.
+    assert_eq!(
+        Shell::new()
+            .run("setup --db-password x --cluster c --function f")
+            .status,
+        Some(1)
+    );
+}
+
+#[test]
+fn options_that_have_nothing_to_act_on_are_mistakes() {
+    let shell = Shell::new();
+    assert_snapshot!(
+        "usage_role",
+        shell.session(&format!("{REFUNDS} --proxy-role arn:aws:iam::123456789012:role/x"))
+    );
+    for more in [
+        "--proxy-auth iam",
+        "--proxy orders-proxy --proxy-auth secret",
+        "--db-user app --db-password-stdin",
+        "--proxy new --db-password-stdin",
+        "--secret s",
+        "--proxy orders-proxy --secret s",
+        "--proxy new --proxy-auth iam --secret s --db-user app",
+        "--proxy new --secret s --db-user app --db-password-stdin",
+        "--iam-auth required",
+        "--proxy new --proxy-auth iam --db-user app --iam-auth disabled",
+        "--proxy orders-proxy --iam-auth disabled",
+        "--db-user app",
+        "--runtime nodejs24.x",
+        "--overwrite-env",
+        "--proxy new --proxy-role orders-proxy",
+    ] {
+        let run = shell.run(&format!("{REFUNDS} {more} --dry-run --output json"));
+        assert_eq!(run.status, Some(1), "{more}");
+        assert_eq!(run.json()["error"]["code"], "usage", "{more}: {}", run.stdout);
+    }
+}
+
+#[test]
 fn an_applied_run_and_the_next() {
     let shell = Shell::new();
     assert_snapshot!("applied", shell.session(&format!("{STOCK} --yes --tag team=shop")));
@@ -186,7 +292,13 @@ fn errors() {
     assert_snapshot!("different_vpcs", offline("--cluster archive --function refunds"));
     assert_snapshot!("outside_vpc", offline("--cluster orders --function newsletter"));
     assert_snapshot!("member_of_cluster", offline("--instance orders-1 --function refunds"));
-    assert_snapshot!("new_proxy", offline("--cluster orders --function refunds --proxy new"));
+    let new = |more: &str| offline(&format!("--instance inventory --function stock-sync {more}"));
+    assert_snapshot!("proxy_without_credentials", new("--proxy new"));
+    assert_snapshot!("proxy_of_others", new("--proxy new:orders-proxy --secret stock-app"));
+    assert_snapshot!(
+        "proxy_role_without_trust",
+        new("--proxy new --secret stock-app --proxy-role arn:aws:iam::123456789012:role/shop-functions")
+    );
     assert_snapshot!(
         "no_file",
         shell.session("setup --offline nowhere.json --cluster c --function f")

@@ -27,10 +27,13 @@ pub fn direct() -> Observation {
             }],
             global_cluster: None,
             member_of: None,
+            subnets: vec!["subnet-1".into(), "subnet-2".into()],
+            access: Access::default(),
         },
         function: Function {
             name: "f".into(),
             arn: "arn:aws:lambda:eu-central-1:123456789012:function:f".into(),
+            exists: true,
             vpc: Some(FunctionVpc {
                 vpc: "vpc-1".into(),
                 subnets: vec!["subnet-1".into()],
@@ -42,15 +45,20 @@ pub fn direct() -> Observation {
             last_update: Some(LastUpdateStatus::Successful),
             last_update_reason: None,
             revision_id: None,
+            role: Some("arn:aws:iam::123456789012:role/f".into()),
+            environment: Some(Environment::default()),
         },
         function_subnets: vec![Subnet {
             id: "subnet-1".into(),
             vpc: "vpc-1".into(),
             availability_zone: "eu-central-1a".into(),
             owner: Some("123456789012".into()),
+            free_addresses: None,
         }],
         proxy: None,
         groups: vec![],
+        database_subnets: vec![],
+        extras: Extras::default(),
     }
 }
 
@@ -72,11 +80,16 @@ pub fn proxied(health: Option<TargetHealthState>) -> Observation {
     observation.proxy = Some(Proxy {
         name: "p".into(),
         arn: "arn:aws:rds:eu-central-1:123456789012:db-proxy:prx-1".into(),
+        exists: true,
         engine_family: EngineFamily::PostgreSql,
         vpc: "vpc-1".into(),
         groups: GroupList::default(),
         status: "available".into(),
         targets: std::iter::once(tracked).chain(health.map(member)).collect(),
+        endpoint: None,
+        role: None,
+        secrets: vec![],
+        takes_iam: false,
     });
     observation
 }

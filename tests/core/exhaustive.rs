@@ -193,6 +193,20 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
             Effect::AssociateDatabase { group, .. } => associate(&mut after, Side::Database, id(group).as_str()),
             Effect::AssociateProxy { group, .. } => associate(&mut after, Side::Proxy, id(group).as_str()),
             Effect::AssociateFunction { group, .. } => associate(&mut after, Side::Function, id(group).as_str()),
+            Effect::CreateProxy(plan) => {
+                after.proxy.as_mut().unwrap().exists = true;
+                associate(&mut after, Side::Proxy, id(&plan.group).as_str());
+            }
+            Effect::CreateFunction(plan) => {
+                after.function.exists = true;
+                associate(&mut after, Side::Function, id(&plan.group).as_str());
+            }
+            // Secrets and roles have no part in an observation of what exists.
+            Effect::CreateSecret { .. }
+            | Effect::CreateRole { .. }
+            | Effect::PutRolePolicy { .. }
+            | Effect::AttachRolePolicy { .. }
+            | Effect::SetEnvironment { .. } => {}
         }
     }
     after

@@ -22,8 +22,10 @@ fn the_core_imports_nothing_impure() {
         "naming",
         "classify",
         "decide",
+        "extras",
         "operation",
         "plan",
+        "policy",
         "requirements",
         "tags",
     ] {

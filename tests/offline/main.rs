@@ -2,6 +2,7 @@
 
 mod aws_rules;
 mod files;
+mod new_proxies;
 mod proxies;
 mod requirements;
 mod runs;

@@ -4,7 +4,7 @@ use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
 use autoconnect::decide::Decision;
 use autoconnect::model::TargetHealthState;
-use autoconnect::observe::{Target, observe};
+use autoconnect::observe::{ProxyWish, Target, observe};
 use autoconnect::reconcile::{Options, Outcome, RunResult};
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::support::*;
 
 fn through(target: Target) -> Target {
     Target {
-        proxy: Some("orders-proxy".into()),
+        proxy: ProxyWish::Existing("orders-proxy".into()),
         ..target
     }
 }

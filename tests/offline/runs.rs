@@ -9,6 +9,7 @@ use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::observe;
 use autoconnect::plan::StepStatus;
 use autoconnect::reconcile::{Front, Options, Progress, Proposal, RunError, RunResult, run};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -400,6 +401,9 @@ async fn a_slow_answer_costs_no_time_and_is_checked() {
                 }
             });
             Ok(())
+        }
+        async fn password(&self, user: &str) -> Result<SecretString, RunError> {
+            Err(RunError::NoPassword { user: user.to_owned() })
         }
         fn progress(&self, _: Progress<'_>) {}
     }

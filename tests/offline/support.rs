@@ -11,6 +11,10 @@ use autoconnect::interrupt::Interrupt;
 use autoconnect::model::*;
 use autoconnect::observe::Target;
 use autoconnect::reconcile::{Failure, Front, Options, Outcome, Progress, Proposal, RunError, run};
+use secrecy::SecretString;
+
+/// The password that must not be seen anywhere.
+pub const CANARY: &str = "canary-7f3a9c";
 
 /// The example account of the documentation.
 pub fn example() -> AccountDocument {
@@ -25,19 +29,11 @@ pub fn account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
 }
 
 pub fn cluster(database: &str, function: &str) -> Target {
-    Target {
-        kind: DatabaseKind::Cluster,
-        database: database.into(),
-        function: function.into(),
-        proxy: None,
-    }
+    Target::direct(DatabaseKind::Cluster, database, function)
 }
 
 pub fn instance(database: &str, function: &str) -> Target {
-    Target {
-        kind: DatabaseKind::Instance,
-        ..cluster(database, function)
-    }
+    Target::direct(DatabaseKind::Instance, database, function)
 }
 
 /// Says yes (or no), and remembers what it was told.
@@ -52,6 +48,10 @@ impl Front for Script {
     async fn consent(&self, proposal: &Proposal) -> Result<(), RunError> {
         self.proposals.lock().unwrap().push(proposal.clone());
         if self.declines { Err(RunError::Declined) } else { Ok(()) }
+    }
+
+    async fn password(&self, _: &str) -> Result<SecretString, RunError> {
+        Ok(SecretString::from(CANARY))
     }
 
     fn progress(&self, progress: Progress<'_>) {
@@ -143,7 +143,7 @@ impl Cloud for Slow<'_> {
         self.take(Operation::RegisterDbProxyTargets).await;
         self.account.register_db_proxy_targets(proxy, kind, database).await
     }
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<VpcId> {
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
         self.take(Operation::DescribeDbSubnetGroups).await;
         self.account.describe_db_subnet_group(name).await
     }
@@ -189,6 +189,57 @@ impl Cloud for Slow<'_> {
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
         self.take(Operation::UpdateFunctionConfiguration).await;
         self.account.update_function_configuration(name, vpc, revision).await
+    }
+    async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
+        self.take(Operation::DescribeSecret).await;
+        self.account.describe_secret(id).await
+    }
+    async fn describe_key(&self, id: &str) -> Answer<KeyDescription> {
+        self.take(Operation::DescribeKey).await;
+        self.account.describe_key(id).await
+    }
+    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
+        self.take(Operation::GetRole).await;
+        self.account.get_role(name).await
+    }
+    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
+        self.take(Operation::GetRolePolicy).await;
+        self.account.get_role_policy(role, policy).await
+    }
+    async fn update_function_environment(
+        &self,
+        name: &str,
+        environment: &Environment,
+        revision: Option<&str>,
+    ) -> Answer<()> {
+        self.take(Operation::UpdateFunctionConfiguration).await;
+        self.account
+            .update_function_environment(name, environment, revision)
+            .await
+    }
+    async fn create_secret(&self, new: &NewSecret) -> Answer<String> {
+        self.take(Operation::CreateSecret).await;
+        self.account.create_secret(new).await
+    }
+    async fn create_role(&self, new: &NewRole) -> Answer<String> {
+        self.take(Operation::CreateRole).await;
+        self.account.create_role(new).await
+    }
+    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
+        self.take(Operation::PutRolePolicy).await;
+        self.account.put_role_policy(role, policy, document).await
+    }
+    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.take(Operation::AttachRolePolicy).await;
+        self.account.attach_role_policy(role, policy).await
+    }
+    async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
+        self.take(Operation::CreateDbProxy).await;
+        self.account.create_db_proxy(new).await
+    }
+    async fn create_function(&self, new: &NewLambda) -> Answer<String> {
+        self.take(Operation::CreateFunction).await;
+        self.account.create_function(new).await
     }
     fn calls(&self) -> ApiCalls {
         self.account.calls()

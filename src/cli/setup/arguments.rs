@@ -15,6 +15,9 @@ pub struct FunctionName {
     pub is_new: bool,
 }
 
+/// The longest name that Lambda takes for a new function.
+const LONGEST_NAME: usize = 64;
+
 /// Lambda's own pattern for a function's name (API reference, `FunctionName`).
 static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -40,6 +43,11 @@ impl FromStr for FunctionName {
         let captures = FUNCTION.captures(name).ok_or_else(|| {
             "expected a function's name (letters, digits, - and _), a partial or a full ARN".to_owned()
         })?;
+        if is_new && (name.contains(':') || name.len() > LONGEST_NAME) {
+            return Err(format!(
+                "expected the new function's name alone, of at most {LONGEST_NAME} characters"
+            ));
+        }
         match captures.name("qualifier").map(|qualifier| qualifier.as_str()) {
             // $LATEST is what an unqualified name means.
             None | Some("$LATEST") => Ok(Self {
@@ -61,8 +69,8 @@ pub enum ProxyChoice {
     None,
     /// A proxy that exists.
     Existing(String),
-    /// A proxy to be created.
-    New,
+    /// A proxy to be created, by this name if one was given.
+    New(Option<String>),
 }
 
 /// A proxy's name: 1 to 63 letters, digits and single hyphens, beginning with a letter (spec/proxy.md).
@@ -77,15 +85,58 @@ impl FromStr for ProxyChoice {
         let is_name = |name: &str| name.len() <= 63 && PROXY.is_match(name);
         match text {
             "none" => Ok(Self::None),
-            "new" => Ok(Self::New),
-            name if name.strip_prefix("new:").is_some_and(is_name) => Ok(Self::New),
+            "new" => Ok(Self::New(None)),
             name if is_name(name) => Ok(Self::Existing(name.to_owned())),
-            _ => Err(
-                "expected none, new, new:NAME, or the name of a proxy: 1 to 63 letters, digits and single hyphens"
-                    .to_owned(),
-            ),
+            text => text
+                .strip_prefix("new:")
+                .filter(|name| is_name(name))
+                .map(|name| Self::New(Some(name.to_owned())))
+                .ok_or_else(|| {
+                    "expected none, new, new:NAME, or the name of a proxy: 1 to 63 letters, digits and single hyphens"
+                        .to_owned()
+                }),
         }
     }
+}
+
+/// `--proxy-role`: the ARN of a role.
+pub fn parse_role(text: &str) -> Result<String, String> {
+    static ROLE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^arn:aws[a-zA-Z-]*:iam::[0-9]{12}:role/[!-~]*[\w+=,.@-]+$")
+            .expect("the pattern is a literal, which a test reads")
+    });
+    if ROLE.is_match(text) {
+        return Ok(text.to_owned());
+    }
+    Err("expected the ARN of a role, such as arn:aws:iam::123456789012:role/proxy".to_owned())
+}
+
+/// The runtime of a new function, unless another one is named.
+pub const RUNTIME: &str = "nodejs24.x";
+
+/// `--runtime`: the handler that is made is for Node.js.
+pub fn parse_runtime(text: &str) -> Result<String, String> {
+    let version = text.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x"));
+    match version.and_then(|version| version.parse::<u8>().ok()) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(
+            "expected a Node.js runtime of Lambda, such as nodejs24.x: the handler that is made is for it".to_owned(),
+        ),
+    }
+}
+
+/// `--db-user`: what an IAM permission and a secret can name.
+pub fn parse_user(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty()
+        && text.chars().count() <= 128
+        && !text.contains(|c: char| c.is_control() || "*?/".contains(c));
+    if is_name {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "expected a user of the database: 1 to 128 characters, without *, ? and /, which IAM reads in its own way"
+            .to_owned(),
+    )
 }
 
 /// `--tag K=V`.
@@ -175,8 +226,8 @@ mod tests {
     fn proxies_are_named_as_rds_names_them() {
         let table = [
             ("none", Some(ProxyChoice::None)),
-            ("new", Some(ProxyChoice::New)),
-            ("new:orders-proxy", Some(ProxyChoice::New)),
+            ("new", Some(ProxyChoice::New(None))),
+            ("new:orders-proxy", Some(ProxyChoice::New(Some("orders-proxy".into())))),
             ("orders-proxy", Some(ProxyChoice::Existing("orders-proxy".into()))),
             ("", None),
             ("new:", None),
@@ -189,6 +240,41 @@ mod tests {
             assert_eq!(text.parse().ok(), choice, "{text:?}");
         }
         assert!("a".repeat(64).parse::<ProxyChoice>().is_err());
+    }
+
+    #[test]
+    fn new_functions_have_a_name_alone() {
+        let long = format!("new:{}", "f".repeat(65));
+        for text in [
+            "new:function:f",
+            "new:123456789012:function:f",
+            "new:f:live",
+            "new:",
+            long.as_str(),
+        ] {
+            assert!(text.parse::<FunctionName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn roles_runtimes_and_users_are_read_strictly() {
+        assert!(parse_role("arn:aws:iam::123456789012:role/service-role/proxy").is_ok());
+        for text in [
+            "",
+            "proxy",
+            "arn:aws:iam::123456789012:user/x",
+            "arn:aws:iam::123456789012:role/",
+        ] {
+            assert!(parse_role(text).is_err(), "{text}");
+        }
+        assert!(parse_runtime("nodejs26.x").is_ok());
+        for text in ["", "python3.14", "nodejs", "nodejs.x", "nodejs24"] {
+            assert!(parse_runtime(text).is_err(), "{text}");
+        }
+        assert!(parse_user("app_user").is_ok());
+        for text in ["", "*", "app*", "a/b", "two\nlines"] {
+            assert!(parse_user(text).is_err(), "{text}");
+        }
     }
 
     #[test]

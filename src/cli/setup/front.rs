@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use secrecy::SecretString;
+
+use super::password::{TerminalGuard, from_prompt, from_stdin};
 use crate::cli::for_people;
 use crate::cli::global::{Global, Output};
 use crate::reconcile::{Front, Progress, Proposal, RunError};
@@ -10,14 +13,16 @@ use crate::report::{ProgressLine, plan_text};
 /// The terminal, or its absence.
 pub struct Terminal {
     yes: bool,
+    password_stdin: bool,
     output: Output,
     progress: ProgressLine,
 }
 
 impl Terminal {
-    pub fn new(yes: bool, global: &Global) -> Self {
+    pub fn new(yes: bool, password_stdin: bool, global: &Global) -> Self {
         Self {
             yes,
+            password_stdin,
             output: global.output,
             progress: ProgressLine::new(!global.quiet),
         }
@@ -58,6 +63,20 @@ impl Front for Terminal {
                     Err(RunError::Declined)
                 }
             }
+        }
+    }
+
+    async fn password(&self, user: &str) -> Result<SecretString, RunError> {
+        self.progress.clear();
+        let _guard = TerminalGuard::new();
+        let (user, from_pipe) = (user.to_owned(), self.password_stdin);
+        // Reading blocks, and Ctrl-C has to be heard meanwhile.
+        let read = move || if from_pipe { from_stdin() } else { from_prompt(&user) };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(password) => password,
+            Err(_) => Err(RunError::BadPassword {
+                reason: "it could not be read".to_owned(),
+            }),
         }
     }
 

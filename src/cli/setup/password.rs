@@ -1,0 +1,120 @@
+//! The password of a database user: read from standard input or a prompt, never from an argument.
+
+use std::io::{self, IsTerminal, Read};
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use crate::reconcile::RunError;
+
+/// No password of a database is longer.
+const LONGEST: usize = 4096;
+
+/// Reads the password from standard input, to its end.
+pub fn from_stdin() -> Result<SecretString, RunError> {
+    read(io::stdin().lock())
+}
+
+/// Asks for the password on the terminal, without an echo.
+pub fn from_prompt(user: &str) -> Result<SecretString, RunError> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(RunError::NoPassword { user: user.to_owned() });
+    }
+    let answer = rpassword::prompt_password(format!("Password of database user {user}: "));
+    let answer = Zeroizing::new(answer.map_err(|error| unusable(&error))?);
+    read(answer.as_bytes())
+}
+
+fn unusable(reason: &dyn std::fmt::Display) -> RunError {
+    RunError::BadPassword {
+        reason: reason.to_string(),
+    }
+}
+
+/// One line of text; the end of the line is no part of it.
+fn read(source: impl Read) -> Result<SecretString, RunError> {
+    // Of this size from the start: what grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    let read = source.take(LONGEST as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unusable(&error))?;
+    if bytes.len() > LONGEST {
+        return Err(unusable(&format!("it is longer than {LONGEST} bytes")));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| unusable(&"it is not UTF-8"))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    match text {
+        "" => Err(unusable(&"it is empty")),
+        text if text.contains(char::is_control) => Err(unusable(&"it has more than one line, or control characters")),
+        text => Ok(SecretString::from(text)),
+    }
+}
+
+/// Restores the terminal when dropped: a prompt that is abandoned leaves it without an echo.
+#[cfg(unix)]
+pub struct TerminalGuard(Option<rustix::termios::Termios>);
+
+#[cfg(unix)]
+impl TerminalGuard {
+    pub fn new() -> Self {
+        Self(rustix::termios::tcgetattr(io::stdin()).ok())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // A terminal that is gone needs no restoring.
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
+        }
+    }
+}
+
+/// On Windows the prompt restores the console itself.
+#[cfg(not(unix))]
+pub struct TerminalGuard;
+
+#[cfg(not(unix))]
+impl TerminalGuard {
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn one_line_is_the_password() {
+        let table = [
+            ("s3cret", Some("s3cret")),
+            ("s3cret\n", Some("s3cret")),
+            ("s3cret\r\n", Some("s3cret")),
+            (" with spaces ", Some(" with spaces ")),
+            ("pässwörd", Some("pässwörd")),
+            ("", None),
+            ("\n", None),
+            ("two\nlines", None),
+            ("two\n\n", None),
+            ("nul\0", None),
+        ];
+        for (text, password) in table {
+            let found = read(text.as_bytes()).ok();
+            assert_eq!(found.as_ref().map(ExposeSecret::expose_secret), password, "{text:?}");
+        }
+        assert!(read(&[0xff, 0xfe][..]).is_err());
+        assert!(read("x".repeat(4097).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn no_error_tells_the_password() {
+        for text in ["canary\nmore", "canary\0"] {
+            let error = read(text.as_bytes()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The parts of an ARN that other ARNs are made of.
+
+/// Partition, Region and account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: &'a str,
+    /// E.g. `eu-central-1`.
+    pub region: &'a str,
+    /// Twelve digits.
+    pub account: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// Where the resource with this ARN is. What the ARN does not tell is empty.
+    #[must_use]
+    pub fn of(arn: &'a str) -> Self {
+        let mut parts = arn.split(':').skip(1);
+        let mut next = || parts.next().unwrap_or_default();
+        let partition = next();
+        let _service = next();
+        Self {
+            partition,
+            region: next(),
+            account: next(),
+        }
+    }
+
+    /// The ARN of a resource here.
+    #[must_use]
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let Self {
+            partition,
+            region,
+            account,
+        } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
+
+/// What stands behind the last `/` or `:` of an ARN: a role's name, a proxy's resource id.
+#[must_use]
+pub fn last_segment(arn: &str) -> &str {
+    arn.rsplit(['/', ':']).next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_tells_its_place() {
+        let place = Place::of("arn:aws-cn:rds:cn-north-1:123456789012:cluster:orders");
+        assert_eq!(
+            place,
+            Place {
+                partition: "aws-cn",
+                region: "cn-north-1",
+                account: "123456789012"
+            }
+        );
+        assert_eq!(
+            place.arn("lambda", "function:f"),
+            "arn:aws-cn:lambda:cn-north-1:123456789012:function:f"
+        );
+    }
+
+    #[test]
+    fn the_last_segment_is_the_name() {
+        assert_eq!(last_segment("arn:aws:iam::123456789012:role/service-role/r"), "r");
+        assert_eq!(
+            last_segment("arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0a1"),
+            "prx-0a1"
+        );
+    }
+}

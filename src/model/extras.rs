@@ -1,0 +1,97 @@
+//! What `setup` was asked to see to beside the security groups, with what was found of it.
+//!
+//! Source: spec/proxy.md.
+
+/// What was asked for beside the groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// `--proxy new`: how the proxy is made, unless an earlier run has made it.
+    pub new_proxy: Option<NewProxy>,
+    /// `--function new:NAME`: how the function is made, unless an earlier run has made it.
+    pub new_function: Option<NewFunction>,
+    /// The user of the database as whom clients connect, where it was named.
+    pub user: Option<String>,
+    /// The secret that was named for the function's environment, where no proxy is made with it.
+    pub secret: Option<Secret>,
+    /// `--iam-auth required`: the function's role is to be allowed `rds-db:connect`.
+    pub connect: Option<Connect>,
+    /// `--set-env`.
+    pub environment: Option<EnvironmentWish>,
+}
+
+/// How a proxy is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewProxy {
+    /// How it authenticates to the database.
+    pub credentials: Credentials,
+    /// The role that RDS assumes for it; none where one is created.
+    pub role: Option<Role>,
+}
+
+/// How a new proxy authenticates to the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// The proxy exists: what it has is not looked into.
+    NotNeeded,
+    /// Nothing was named, and the database has no managed master secret.
+    Missing,
+    /// A secret that exists.
+    Secret(Secret),
+    /// A new secret of this name, for the user that was named.
+    NewSecret {
+        /// Its name.
+        name: String,
+    },
+    /// The name of the new secret is taken by one that is not of this program's making.
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// End-to-end IAM authentication, without a secret.
+    Iam,
+}
+
+/// A secret of Secrets Manager: what describes it, never what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The ARN of the KMS key that encrypts it, where that is a customer's.
+    pub customer_key: Option<String>,
+    /// Whether it is scheduled for deletion, and cannot be used.
+    pub is_deleted: bool,
+    /// Whether this program has made it.
+    pub is_ours: bool,
+}
+
+/// A role that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// Whether RDS may assume it.
+    pub trusts_rds: bool,
+}
+
+/// How a function is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFunction {
+    /// Its runtime, e.g. `nodejs24.x`.
+    pub runtime: String,
+}
+
+/// The permission `rds-db:connect` of the function's role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// The document of the role's policy of our name, where it has one.
+    pub found: Option<String>,
+}
+
+/// The variables `DB_*` in the function's environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvironmentWish {
+    /// Whether another value of such a variable is replaced.
+    pub overwrite: bool,
+}

@@ -1,0 +1,98 @@
+//! The names of what else the program creates: the same on every run, so that each run finds what an earlier
+//! one has made.
+
+use crate::model::last_segment;
+
+/// The name of the proxy of a database: `--proxy new`.
+#[must_use]
+pub fn proxy(database: &str) -> String {
+    const LONGEST: usize = 63;
+    fitted(&format!("autoconnect-{database}"), LONGEST)
+}
+
+/// The role that RDS assumes for a proxy. Roles have no Region, so that their names tell it.
+#[must_use]
+pub fn proxy_role(region: &str, proxy: &str) -> String {
+    role(&format!("autoconnect-{region}-proxy-{proxy}"))
+}
+
+/// The execution role of a function.
+#[must_use]
+pub fn function_role(region: &str, function: &str) -> String {
+    role(&format!("autoconnect-{region}-function-{function}"))
+}
+
+fn role(name: &str) -> String {
+    const LONGEST: usize = 64;
+    fitted(name, LONGEST)
+}
+
+/// Whether a role's ARN has this name.
+#[must_use]
+pub fn is_role(arn: Option<&str>, name: &str) -> bool {
+    arn.is_some_and(|arn| last_segment(arn) == name)
+}
+
+/// The secret of a proxy for one user of the database.
+#[must_use]
+pub fn secret(proxy: &str, user: &str) -> String {
+    const LONGEST: usize = 512;
+    fitted(&format!("autoconnect/{proxy}/{}", plain(user)), LONGEST)
+}
+
+/// The policy by which a function's role may connect through a proxy as one user.
+#[must_use]
+pub fn connect_policy(proxy: &str, user: &str) -> String {
+    const LONGEST: usize = 128;
+    fitted(&format!("autoconnect-connect-{proxy}-{}", plain(user)), LONGEST)
+}
+
+/// Only characters that names of secrets and policies may have; another one makes room for a checksum, so that two
+/// names never become one.
+fn plain(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let cleaned: String = text.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    format!("{cleaned}-{:08x}", crc32fast::hash(text.as_bytes()))
+}
+
+/// The name, or as much of it as fits with a checksum of the whole.
+fn fitted(name: &str, longest: usize) -> String {
+    const CHECKSUM: usize = 9;
+    if name.len() <= longest {
+        return name.to_owned();
+    }
+    let head = name[..name.floor_char_boundary(longest - CHECKSUM)].trim_end_matches('-');
+    format!("{head}-{:08x}", crc32fast::hash(name.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_and_differ() {
+        assert_eq!(proxy("orders"), "autoconnect-orders");
+        let long = "a".repeat(63);
+        assert_eq!(proxy(&long).len(), 63);
+        assert_ne!(proxy(&long), proxy(&format!("{}b", "a".repeat(62))));
+        assert_eq!(
+            function_role("eu-central-1", "checkout"),
+            "autoconnect-eu-central-1-function-checkout"
+        );
+        assert_eq!(proxy_role("ap-southeast-2", &long).len(), 64);
+        assert!(is_role(
+            Some("arn:aws:iam::123456789012:role/path/autoconnect-x"),
+            "autoconnect-x"
+        ));
+    }
+
+    #[test]
+    fn users_of_any_name_have_secrets_of_their_own() {
+        assert_eq!(secret("p", "app_user"), "autoconnect/p/app_user");
+        assert_ne!(secret("p", "app user"), secret("p", "app/user"));
+        assert!(connect_policy("p", "app@db").starts_with("autoconnect-connect-p-app-db-"));
+    }
+}

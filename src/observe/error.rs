@@ -1,0 +1,97 @@
+//! Why a connection could not be read.
+
+use thiserror::Error;
+
+use crate::cloud::{CloudError, ResourceKind};
+
+/// Why a connection could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ObserveError {
+    /// There is no resource of that name.
+    #[error("there is no {kind} named {name}", kind = kind_name(*.kind))]
+    NoSuch {
+        /// What was looked for.
+        kind: ResourceKind,
+        /// Its name.
+        name: String,
+        /// The nearest names that exist.
+        similar: Vec<String>,
+        /// The name is that of the other kind of database.
+        is_other_kind: bool,
+    },
+    /// There is no secret of that name or ARN.
+    #[error("there is no secret {id}")]
+    NoSuchSecret {
+        /// Its name or ARN.
+        id: String,
+    },
+    /// There is no role with that ARN.
+    #[error("there is no role {arn}")]
+    NoSuchRole {
+        /// Its ARN.
+        arn: String,
+    },
+    /// AWS does not say in which VPC the database is.
+    #[error("{database} is in no VPC that AWS names")]
+    NoVpc {
+        /// Kind and identifier.
+        database: String,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+}
+
+/// The word for a kind of resource.
+fn kind_name(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Cluster => "DB cluster",
+        ResourceKind::Instance => "DB instance",
+        ResourceKind::Proxy => "RDS Proxy",
+        ResourceKind::Function => "function",
+    }
+}
+
+impl ObserveError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuch { kind, .. } => match kind {
+                ResourceKind::Cluster => "cluster-not-found",
+                ResourceKind::Instance => "instance-not-found",
+                ResourceKind::Proxy => "proxy-not-found",
+                ResourceKind::Function => "function-not-found",
+            },
+            Self::NoSuchSecret { .. } => "secret-not-found",
+            Self::NoSuchRole { .. } => "role-not-found",
+            Self::NoVpc { .. } => "no-vpc",
+            Self::Cloud(error) => error.code(),
+        }
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSuch {
+                kind,
+                name,
+                is_other_kind: true,
+                ..
+            } => Some(match kind {
+                ResourceKind::Instance => format!("{name} is a cluster: use --cluster {name}"),
+                _ => format!("{name} is an instance: use --instance {name}"),
+            }),
+            Self::NoSuchSecret { .. } | Self::NoSuchRole { .. } => {
+                Some("check the name, and whether this is the right account and Region".to_owned())
+            }
+            Self::NoSuch { similar, .. } if similar.is_empty() => {
+                Some("check the name, and whether this is the right account and Region".to_owned())
+            }
+            Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
+            Self::NoVpc { .. } => Some("only databases in a VPC can be connected".to_owned()),
+            Self::Cloud(error) => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the user named.
+
+use crate::model::{DatabaseKind, EnvironmentWish, NewFunction};
+
+/// A connection, as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Cluster or instance.
+    pub kind: DatabaseKind,
+    /// The database's identifier.
+    pub database: String,
+    /// The function's name, partial ARN or ARN; a name where the function may be new.
+    pub function: String,
+    /// The function is made, unless an earlier run has made it.
+    pub new_function: Option<NewFunction>,
+    /// The proxy between them.
+    pub proxy: ProxyWish,
+    /// The user of the database as whom clients connect.
+    pub user: Option<String>,
+    /// The secret whose ARN the function's environment is to name, where no proxy is made with it.
+    pub secret: Option<String>,
+    /// The function's role is to be allowed to connect through the proxy by IAM.
+    pub iam_required: bool,
+    /// The function's environment is to say how to connect.
+    pub environment: Option<EnvironmentWish>,
+}
+
+impl Target {
+    /// A direct connection, and nothing besides.
+    #[must_use]
+    pub fn direct(kind: DatabaseKind, database: &str, function: &str) -> Self {
+        Self {
+            kind,
+            database: database.to_owned(),
+            function: function.to_owned(),
+            new_function: None,
+            proxy: ProxyWish::None,
+            user: None,
+            secret: None,
+            iam_required: false,
+            environment: None,
+        }
+    }
+}
+
+/// `--proxy`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ProxyWish {
+    /// A direct connection.
+    #[default]
+    None,
+    /// A proxy that exists.
+    Existing(String),
+    /// A proxy that is made, unless an earlier run has made it.
+    New(NewProxyWish),
+}
+
+/// How a proxy is to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewProxyWish {
+    /// Its name; else one that follows from the database's.
+    pub name: Option<String>,
+    /// How it authenticates to the database.
+    pub credentials: CredentialsWish,
+    /// The role that RDS assumes for it, by its ARN; else one is made.
+    pub role: Option<String>,
+}
+
+/// How a new proxy is to authenticate to the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CredentialsWish {
+    /// With the database's managed master secret.
+    #[default]
+    MasterSecret,
+    /// With the secret of this name or ARN.
+    Secret(String),
+    /// With a new secret, of the target's user and a password.
+    Password,
+    /// With IAM from end to end.
+    Iam,
+}

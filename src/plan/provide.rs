@@ -1,0 +1,299 @@
+//! The steps that make what is not there yet: secret, roles, proxy, function; and what the function needs besides
+//! groups: a permission and variables.
+//!
+//! Source: spec/proxy.md; the order is that of spec/decision.md, "Writing".
+
+use std::collections::BTreeMap;
+
+use super::build::{Builder, Groups};
+use super::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef};
+use crate::extras;
+use crate::model::{Credentials, Observation, Proxy, Side, SubnetId, last_segment};
+use crate::naming::created;
+use crate::{policy, tags};
+
+/// The most subnets that Lambda takes for a function.
+const MAX_FUNCTION_SUBNETS: usize = 16;
+
+impl Builder<'_> {
+    /// Puts each group on its resource, which is made with it where it does not exist; then what else the function
+    /// needs. Nothing comes before the steps in `ready`.
+    pub(super) fn connect(&mut self, groups: &Groups, mut ready: Vec<u32>) {
+        let Observation { proxy, function, .. } = self.observation;
+        let new_proxy = proxy.as_ref().filter(|proxy| !proxy.exists);
+        if let (Some(proxy), Some(group)) = (new_proxy, groups.get(&Side::Proxy)) {
+            ready.push(self.make_proxy(proxy, group, &ready));
+        }
+        let made: Vec<u32> = self.step_that_makes(Made::Proxy).into_iter().collect();
+        ready.extend(self.register_target(made));
+        for &side in self.observation.sides() {
+            let Some(group) = groups.get(&side) else { continue };
+            match side {
+                Side::Proxy if new_proxy.is_some() => continue,
+                Side::Function if !function.exists => self.make_function(group, &ready),
+                _ => self.associate(side, group.clone(), ready.clone()),
+            }
+            ready.extend(self.steps.last().map(|step| step.id));
+        }
+        self.let_connect();
+        self.set_environment();
+    }
+
+    fn make_proxy(&mut self, proxy: &Proxy, group: &GroupRef, ready: &[u32]) -> u32 {
+        let Observation { database, extras, .. } = self.observation;
+        let region = database.place().region;
+        let new = extras.new_proxy.as_ref();
+        let credentials = new.map_or(&Credentials::Missing, |new| &new.credentials);
+        let user = extras::user(self.observation).unwrap_or_default().to_owned();
+        let mut after = ready.to_vec();
+
+        let (auth, grant) = match credentials {
+            Credentials::Secret(secret) => {
+                let reference = ResourceRef::Existing(secret.arn.clone());
+                let customer_key = secret.customer_key.clone();
+                self.with_secret(reference, customer_key)
+            }
+            Credentials::NewSecret { name } => {
+                after.push(self.make_secret(name, &user, &proxy.name));
+                self.with_secret(ResourceRef::New(Made::Secret), None)
+            }
+            // The requirements refuse what is neither a secret nor IAM.
+            _ => (
+                ProxyAuth::Iam,
+                Grant::ConnectToDatabase {
+                    database: database.arn.clone(),
+                    resource_id: database.access.resource_id.clone().unwrap_or_default(),
+                    user,
+                },
+            ),
+        };
+        let role = if let Some(role) = new.and_then(|new| new.role.as_ref()) {
+            ResourceRef::Existing(role.arn.clone())
+        } else {
+            let name = created::proxy_role(region, &proxy.name);
+            let what = format!("proxy {}", proxy.name);
+            after.push(self.make_role(Made::ProxyRole, &name, policy::RDS, &what));
+            let of_secret = match &grant {
+                Grant::ReadSecret { customer_key: None, .. } => "read the secret".to_owned(),
+                Grant::ReadSecret {
+                    customer_key: Some(key),
+                    ..
+                } => format!("read the secret, and decrypt it with {key}"),
+                _ => format!("connect to {database} by IAM"),
+            };
+            let needs = after.clone();
+            after.push(self.put_policy(
+                &name,
+                "autoconnect",
+                grant,
+                &format!("{of_secret}, and nothing else"),
+                needs,
+            ));
+            ResourceRef::New(Made::ProxyRole)
+        };
+        let how = match &auth {
+            ProxyAuth::Iam => "with IAM from end to end",
+            ProxyAuth::Secret { iam_required: true, .. } => "TLS and IAM required",
+            ProxyAuth::Secret { .. } => "TLS required",
+        };
+        let effect = Effect::CreateProxy(Box::new(ProxyPlan {
+            name: proxy.name.clone(),
+            family: proxy.engine_family.clone(),
+            subnets: database.subnets.clone(),
+            group: group.clone(),
+            role,
+            auth,
+            tags: self.tags(Side::Proxy),
+        }));
+        let summary = format!(
+            "proxy {} ({}, {how}) in {} subnets of {}, with {}",
+            proxy.name,
+            proxy.engine_family,
+            database.subnets.len(),
+            database.vpc,
+            self.name_of(group)
+        );
+        self.push_charged(effect, proxy.name.clone(), &summary, after)
+    }
+
+    fn with_secret(&self, secret: ResourceRef, customer_key: Option<String>) -> (ProxyAuth, Grant) {
+        let auth = ProxyAuth::Secret {
+            secret: secret.clone(),
+            iam_required: self.observation.extras.connect.is_some(),
+        };
+        (auth, Grant::ReadSecret { secret, customer_key })
+    }
+
+    fn make_secret(&mut self, name: &str, user: &str, proxy: &str) -> u32 {
+        let effect = Effect::CreateSecret {
+            name: name.to_owned(),
+            user: user.to_owned(),
+            description: format!("User {user} of {}, for proxy {proxy}", self.observation.database),
+            tags: self.tags(Side::Proxy),
+        };
+        let summary = format!("secret {name} with the name and the password of user {user}");
+        self.push_charged(effect, name.to_owned(), &summary, Vec::new())
+    }
+
+    fn make_role(&mut self, made: Made, name: &str, service: &'static str, what: &str) -> u32 {
+        let side = if made == Made::ProxyRole {
+            Side::Proxy
+        } else {
+            Side::Function
+        };
+        let effect = Effect::CreateRole {
+            made,
+            name: name.to_owned(),
+            service,
+            description: format!("Of {what}, made by autoconnect"),
+            tags: self.tags(side),
+        };
+        let summary = format!("role {name}, which {service} may assume, for {what}");
+        self.push(effect, name.to_owned(), summary, Vec::new(), false)
+    }
+
+    fn put_policy(&mut self, role: &str, name: &str, grant: Grant, allows: &str, after: Vec<u32>) -> u32 {
+        let effect = Effect::PutRolePolicy {
+            role: role.to_owned(),
+            policy: name.to_owned(),
+            grant,
+        };
+        let summary = format!("role {role}: policy {name}, to {allows}");
+        self.push(effect, role.to_owned(), summary, after, false)
+    }
+
+    fn make_function(&mut self, group: &GroupRef, ready: &[u32]) {
+        let Observation {
+            database,
+            function,
+            extras,
+            ..
+        } = self.observation;
+        let place = database.place();
+        let role = created::function_role(place.region, &function.name);
+        let what = format!("function {}", function.name);
+        let mut after = ready.to_vec();
+        let made = self.make_role(Made::FunctionRole, &role, policy::LAMBDA, &what);
+        let managed = policy::vpc_access(place);
+        let summary = format!("role {role}: policy {}", last_segment(&managed));
+        let effect = Effect::AttachRolePolicy {
+            role: role.clone(),
+            policy: managed,
+        };
+        let attached = self.push(effect, role, summary, vec![made], false);
+        after.extend([made, attached]);
+        let subnets: Vec<SubnetId> = database.subnets.iter().take(MAX_FUNCTION_SUBNETS).cloned().collect();
+        let runtime = extras
+            .new_function
+            .as_ref()
+            .map(|new| new.runtime.clone())
+            .unwrap_or_default();
+        let summary = format!(
+            "function {} ({runtime}, a handler that connects to nothing) in {} subnets of {}, with {}",
+            function.name,
+            subnets.len(),
+            database.vpc,
+            self.name_of(group)
+        );
+        let effect = Effect::CreateFunction(Box::new(FunctionPlan {
+            name: function.name.clone(),
+            runtime,
+            subnets,
+            group: group.clone(),
+            role: ResourceRef::New(Made::FunctionRole),
+            tags: self.tags(Side::Function),
+        }));
+        self.push(effect, function.arn.clone(), summary, after, false);
+    }
+
+    /// The permission to connect, for exactly this proxy and user, on the function's role.
+    fn let_connect(&mut self) {
+        let Observation {
+            proxy,
+            function,
+            database,
+            ..
+        } = self.observation;
+        let (Some(proxy), Some(user)) = (proxy, extras::user(self.observation)) else {
+            return;
+        };
+        if !extras::lacks_permission(self.observation) {
+            return;
+        }
+        let role = match &function.role {
+            Some(arn) => last_segment(arn).to_owned(),
+            None => created::function_role(database.place().region, &function.name),
+        };
+        let reference = if proxy.exists {
+            ResourceRef::Existing(proxy.arn.clone())
+        } else {
+            ResourceRef::New(Made::Proxy)
+        };
+        let after = [Made::Proxy, Made::FunctionRole]
+            .into_iter()
+            .filter_map(|made| self.step_that_makes(made))
+            .collect();
+        let grant = Grant::ConnectThroughProxy {
+            proxy: reference,
+            user: user.to_owned(),
+        };
+        let allows = format!("connect through proxy {} as user {user}, and nothing else", proxy.name);
+        self.put_policy(
+            &role,
+            &created::connect_policy(&proxy.name, user),
+            grant,
+            &allows,
+            after,
+        );
+    }
+
+    fn set_environment(&mut self) {
+        let variables = extras::missing_variables(self.observation);
+        if variables.is_empty() {
+            return;
+        }
+        let Observation { function, proxy, .. } = self.observation;
+        let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+        let summary = format!(
+            "function {}: set {} in its environment",
+            function.name,
+            names.join(", ")
+        );
+        let of_function = self
+            .steps
+            .iter()
+            .rfind(|step| step.effect.associates() == Some(Side::Function));
+        let mut after: Vec<u32> = of_function.map(|step| step.id).into_iter().collect();
+        let effect = Effect::SetEnvironment {
+            function: function.arn.clone(),
+            proxy: proxy.as_ref().map(|proxy| proxy.name.clone()),
+            variables,
+        };
+        after.extend(effect.needs().into_iter().filter_map(|made| self.step_that_makes(made)));
+        after.sort_unstable();
+        self.push(effect, function.arn.clone(), summary, after, false);
+    }
+
+    fn step_that_makes(&self, made: Made) -> Option<u32> {
+        let step = self.steps.iter().find(|step| step.effect.makes() == Some(made))?;
+        Some(step.id)
+    }
+
+    /// A step that makes something which is charged for: its sentence says so.
+    fn push_charged(&mut self, effect: Effect, resource: String, summary: &str, after: Vec<u32>) -> u32 {
+        let summary = match effect.cost() {
+            Some(cost) => format!("{summary}; {cost}"),
+            None => summary.to_owned(),
+        };
+        self.push(effect, resource, summary, after, false)
+    }
+
+    /// The tags of all that is made for a side.
+    pub(super) fn tags(&self, side: Side) -> BTreeMap<String, String> {
+        let mut tags = self.request.tags.clone();
+        tags.insert(tags::MANAGED.to_owned(), "true".to_owned());
+        tags.insert(tags::CONNECTION.to_owned(), self.observation.connection_id());
+        tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
+        tags
+    }
+}

@@ -1,0 +1,260 @@
+//! The parts of resources that AWS replaces whole: lists of groups, and a function's environment. What is sent is
+//! what was just read, and ours.
+
+use std::future::Future;
+
+use super::error::RunError;
+use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation};
+use crate::model::{DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus};
+use crate::observe::read_memberships;
+use crate::requirements::{ExtrasUnmet, MAX_GROUPS, Unmet};
+
+/// A part as it is now.
+pub(super) struct Now<S> {
+    /// It is as our change leaves it.
+    pub(super) is_changed: bool,
+    /// The last change has taken effect.
+    pub(super) settled: bool,
+    /// The last change failed, and why.
+    pub(super) failure: Option<String>,
+    /// The state in words.
+    pub(super) state: String,
+    /// What the write needs of this read.
+    pub(super) seen: S,
+}
+
+/// A part of a resource that AWS replaces whole, with our change to it.
+pub(super) trait Part: Sync {
+    type Seen: Send + Sync;
+
+    fn describe(&self) -> String;
+    fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<Now<Self::Seen>>> + Send;
+    /// Whether what was seen has room for our change.
+    fn check(&self, seen: &Self::Seen) -> Result<(), RunError>;
+    fn write<C: Cloud>(&self, cloud: &C, seen: &Self::Seen) -> impl Future<Output = Answer<()>> + Send;
+}
+
+fn has_room(resource: String, groups: &GroupList) -> Result<(), RunError> {
+    if groups.len() < MAX_GROUPS {
+        return Ok(());
+    }
+    Err(RunError::Unmet(Unmet::TooManyGroups {
+        resource,
+        count: groups.len(),
+        groups: groups.iter().map(ToString::to_string).collect(),
+        could_go: None,
+    }))
+}
+
+/// A group on a database.
+pub(super) struct DatabaseGroups<'a> {
+    pub(super) kind: DatabaseKind,
+    pub(super) id: &'a str,
+    pub(super) group: GroupId,
+}
+
+impl Part for DatabaseGroups<'_> {
+    type Seen = GroupList;
+
+    fn describe(&self) -> String {
+        format!("{} {}", self.kind, self.id)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
+        let database = read_memberships(cloud, self.kind, self.id).await?;
+        let all_active = database
+            .memberships
+            .iter()
+            .all(|membership| membership.status == "active");
+        let groups = database.groups();
+        Ok(Now {
+            is_changed: groups.contains(&self.group),
+            settled: all_active && database.status != "modifying",
+            failure: None,
+            state: database.status,
+            seen: groups,
+        })
+    }
+
+    fn check(&self, seen: &GroupList) -> Result<(), RunError> {
+        has_room(self.describe(), seen)
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
+        let groups = seen.clone().with(self.group.clone());
+        match self.kind {
+            DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
+            DatabaseKind::Instance => cloud.modify_db_instance(self.id, &groups).await,
+        }
+    }
+}
+
+/// A group on a proxy.
+pub(super) struct ProxyGroups<'a> {
+    pub(super) name: &'a str,
+    pub(super) group: GroupId,
+}
+
+impl Part for ProxyGroups<'_> {
+    type Seen = GroupList;
+
+    fn describe(&self) -> String {
+        format!("proxy {}", self.name)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
+        let proxy = cloud.describe_db_proxy(self.name).await?;
+        Ok(Now {
+            is_changed: proxy.groups.contains(&self.group),
+            settled: proxy.status == "available",
+            failure: None,
+            state: proxy.status,
+            seen: proxy.groups,
+        })
+    }
+
+    fn check(&self, seen: &GroupList) -> Result<(), RunError> {
+        has_room(self.describe(), seen)
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
+        let groups = seen.clone().with(self.group.clone());
+        cloud.modify_db_proxy(self.name, &groups).await
+    }
+}
+
+/// How the last update of a function ended: settled, failed, in words.
+fn last_update(function: &Function) -> (bool, Option<String>, String) {
+    let reason = || {
+        let reason = function.last_update_reason.clone();
+        reason.unwrap_or_else(|| "no reason given".to_owned())
+    };
+    match &function.last_update {
+        Some(LastUpdateStatus::InProgress) => (false, None, "update in progress".to_owned()),
+        Some(LastUpdateStatus::Failed) => (true, Some(reason()), "update failed".to_owned()),
+        Some(LastUpdateStatus::Other(other)) => (false, None, other.clone()),
+        Some(LastUpdateStatus::Successful) | None => (true, None, "updated".to_owned()),
+    }
+}
+
+fn describe_function(arn: &str) -> String {
+    format!("function {}", arn.rsplit(':').next().unwrap_or(arn))
+}
+
+/// A group on a function.
+pub(super) struct FunctionGroups<'a> {
+    pub(super) function: &'a str,
+    pub(super) group: GroupId,
+}
+
+/// Where a function was attached, and at which revision.
+pub(super) struct Attachment {
+    vpc: Option<FunctionVpc>,
+    revision: Option<String>,
+}
+
+impl Part for FunctionGroups<'_> {
+    type Seen = Attachment;
+
+    fn describe(&self) -> String {
+        describe_function(self.function)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Attachment>> {
+        let function = cloud.get_function_configuration(self.function).await?;
+        let (settled, failure, state) = last_update(&function);
+        Ok(Now {
+            is_changed: function.groups().contains(&self.group),
+            settled,
+            failure,
+            state,
+            seen: Attachment {
+                vpc: function.vpc,
+                revision: function.revision_id,
+            },
+        })
+    }
+
+    fn check(&self, seen: &Attachment) -> Result<(), RunError> {
+        match &seen.vpc {
+            Some(vpc) => has_room(self.describe(), &vpc.groups),
+            None => Ok(()),
+        }
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &Attachment) -> Answer<()> {
+        let Some(vpc) = &seen.vpc else {
+            let fault = Fault::Rejected {
+                code: "Detached".to_owned(),
+                message: "the function was detached from its VPC meanwhile".to_owned(),
+            };
+            return Err(CloudError::new(Operation::UpdateFunctionConfiguration, fault));
+        };
+        let vpc = FunctionVpc {
+            groups: vpc.groups.clone().with(self.group.clone()),
+            ..vpc.clone()
+        };
+        cloud
+            .update_function_configuration(self.function, &vpc, seen.revision.as_deref())
+            .await
+    }
+}
+
+/// Variables in a function's environment.
+pub(super) struct FunctionEnvironment<'a> {
+    pub(super) function: &'a str,
+    pub(super) variables: Vec<(&'static str, String)>,
+}
+
+/// What the environment was, and at which revision of the function.
+pub(super) struct Variables {
+    environment: Option<Environment>,
+    revision: Option<String>,
+}
+
+impl Part for FunctionEnvironment<'_> {
+    type Seen = Variables;
+
+    fn describe(&self) -> String {
+        describe_function(self.function)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Variables>> {
+        let function = cloud.get_function_configuration(self.function).await?;
+        let (settled, failure, state) = last_update(&function);
+        let has = |environment: &Environment| {
+            let mut variables = self.variables.iter();
+            variables.all(|(name, value)| environment.get(name) == Some(value))
+        };
+        Ok(Now {
+            is_changed: function.environment.as_ref().is_some_and(has),
+            settled,
+            failure,
+            state,
+            seen: Variables {
+                environment: function.environment,
+                revision: function.revision_id,
+            },
+        })
+    }
+
+    /// An environment that cannot be read must not be written: what is in it would be lost.
+    fn check(&self, seen: &Variables) -> Result<(), RunError> {
+        match seen.environment {
+            Some(_) => Ok(()),
+            None => Err(RunError::Unmet(Unmet::Extras(ExtrasUnmet::EnvironmentUnreadable {
+                function: self.function.rsplit(':').next().unwrap_or(self.function).to_owned(),
+            }))),
+        }
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &Variables) -> Answer<()> {
+        let mut environment = seen.environment.clone().unwrap_or_default();
+        for (name, value) in &self.variables {
+            environment = environment.with(name, value);
+        }
+        cloud
+            .update_function_environment(self.function, &environment, seen.revision.as_deref())
+            .await
+    }
+}

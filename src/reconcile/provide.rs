@@ -1,0 +1,408 @@
+//! Makes what is not there yet: secret, roles, proxy, function. What an earlier run made, or a call whose answer was
+//! lost, is found by its name and known by its tags or its role.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::apply::{Bindings, Ended, STALE_READS, Settle};
+use super::error::RunError;
+use super::parts::FunctionEnvironment;
+use super::session::{Session, failed};
+use crate::cloud::{Answer, Cloud, CloudError, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation};
+use crate::extras::{Value, Variable};
+use crate::model::FunctionState;
+use crate::plan::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Step, StepStatus};
+use crate::wait::Pauses;
+use crate::{policy, tags};
+
+/// For how long a new role may not work yet.
+const ROLE_WINDOW: Duration = Duration::from_mins(3);
+
+/// What was found under the name of something that was to be made.
+struct Found {
+    arn: String,
+    is_ours: bool,
+}
+
+impl<C: Cloud> Session<'_, C> {
+    /// Carries out a step that makes something, or gives a role or a function something.
+    pub(super) async fn provide(
+        &self,
+        step: &Step,
+        bindings: &mut Bindings,
+        settle: Settle,
+    ) -> Result<Ended, RunError> {
+        let done = |arn: String| Ended {
+            status: StepStatus::Done,
+            resource: arn,
+        };
+        match &step.effect {
+            Effect::CreateSecret {
+                name,
+                user,
+                description,
+                tags,
+            } => {
+                let Some(password) = bindings.password.clone() else {
+                    return Err(RunError::NoPassword { user: user.clone() });
+                };
+                let new = NewSecret {
+                    name: name.clone(),
+                    description: description.clone(),
+                    user: user.clone(),
+                    password,
+                    tags: tags.clone(),
+                };
+                let answer = self.write(step, name, self.cloud.create_secret(&new)).await?;
+                let look = async || {
+                    let secret = self.cloud.describe_secret(name).await?;
+                    Ok(Found {
+                        is_ours: secret.tags.contains_key(tags::MANAGED),
+                        arn: secret.arn,
+                    })
+                };
+                let (arn, _) = self.made(step, name, answer, look).await?;
+                bindings.bind_made(Made::Secret, &arn);
+                Ok(done(arn))
+            }
+            Effect::CreateRole {
+                made,
+                name,
+                service,
+                description,
+                tags,
+            } => {
+                let new = NewRole {
+                    name: name.clone(),
+                    description: description.clone(),
+                    trust: policy::trust(service),
+                    tags: tags.clone(),
+                };
+                let (arn, is_new) = self.create_role(step, &new, service).await?;
+                bindings.bind_made(*made, &arn);
+                // The plan does not look whether an earlier run has made the role: a dry run needs no rights on IAM.
+                let status = if is_new { StepStatus::Done } else { StepStatus::Already };
+                Ok(Ended { status, resource: arn })
+            }
+            Effect::PutRolePolicy { role, policy, grant } => {
+                let document = render(grant, bindings);
+                let put = async || self.cloud.put_role_policy(role, policy, &document).await;
+                self.give_role(step, role, put).await?;
+                Ok(done(role.clone()))
+            }
+            Effect::AttachRolePolicy { role, policy } => {
+                let attach = async || self.cloud.attach_role_policy(role, policy).await;
+                self.give_role(step, role, attach).await?;
+                Ok(done(role.clone()))
+            }
+            Effect::CreateProxy(plan) => {
+                let arn = self.create_proxy(step, plan, bindings, settle).await?;
+                bindings.bind_made(Made::Proxy, &arn);
+                Ok(done(arn))
+            }
+            Effect::CreateFunction(plan) => {
+                let arn = self.create_function(step, plan, bindings, settle).await?;
+                bindings.bind_made(Made::Function, &arn);
+                Ok(done(arn))
+            }
+            Effect::SetEnvironment {
+                function,
+                proxy,
+                variables,
+            } => {
+                let part = FunctionEnvironment {
+                    function,
+                    variables: self.values(step, variables, proxy.as_deref(), bindings).await?,
+                };
+                self.change(step, &part, settle).await
+            }
+            // The caller carries out what has to do with groups.
+            _ => Err(RunError::Flawed(Vec::new())),
+        }
+    }
+
+    async fn create_role(&self, step: &Step, new: &NewRole, service: &str) -> Result<(String, bool), RunError> {
+        let answer = self.write(step, &new.name, self.cloud.create_role(new)).await?;
+        let look = async || {
+            let role = self.cloud.get_role(&new.name).await?;
+            Ok(Found {
+                is_ours: role.tags.contains_key(tags::MANAGED) && policy::trusts(&role.trust, service),
+                arn: role.arn,
+            })
+        };
+        self.made(step, &new.name, answer, look).await
+    }
+
+    /// The ARN of what was made, and whether this run has made it. Where its name is taken, or no answer came, it is
+    /// looked for: it must be ours.
+    async fn made(
+        &self,
+        step: &Step,
+        name: &str,
+        answer: Answer<String>,
+        look: impl AsyncFn() -> Answer<Found>,
+    ) -> Result<(String, bool), RunError> {
+        let error = match answer {
+            Ok(arn) => {
+                self.name_last_applied(&arn);
+                return Ok((arn, true));
+            }
+            Err(error) if error.is_duplicate() || error.may_have_applied() => error,
+            Err(error) => return Err(failed(step, error)),
+        };
+        let mut pauses = self.consistency_pauses();
+        let mut looks = 0;
+        loop {
+            match self.read(&step.summary, look()).await? {
+                Ok(found) if found.is_ours => {
+                    // What was there before the plan is none of this run's doing; roles alone are not looked for then.
+                    let is_new = !error.is_duplicate() || step.effect.operation() != Operation::CreateRole;
+                    if is_new {
+                        self.note_applied(step, &found.arn);
+                    }
+                    return Ok((found.arn, is_new));
+                }
+                Ok(_) => {
+                    return Err(RunError::Taken {
+                        doing: step.summary.clone(),
+                        name: name.to_owned(),
+                    });
+                }
+                Err(missing) if missing.is_not_found() && (error.is_duplicate() || looks < STALE_READS) => {
+                    looks += 1;
+                    self.pause(&mut pauses, &format!("{name} to be found"), "not found")
+                        .await?;
+                }
+                Err(missing) if missing.is_not_found() => return Err(failed(step, error)),
+                Err(other) => return Err(failed(step, other)),
+            }
+        }
+    }
+
+    /// Changes a role, which may not be found yet.
+    async fn give_role(&self, step: &Step, role: &str, give: impl AsyncFn() -> Answer<()>) -> Result<(), RunError> {
+        let mut pauses = self.consistency_pauses();
+        let mut unanswered = 0;
+        loop {
+            match self.write(step, role, give()).await? {
+                Err(error) if error.is_not_found() || error.is_contention() => {
+                    self.pause(
+                        &mut pauses,
+                        &format!("role {role} to be found"),
+                        &error.fault.to_string(),
+                    )
+                    .await?;
+                }
+                // To give it twice is to give it once.
+                Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
+                    unanswered += 1;
+                    self.pause(&mut pauses, &format!("role {role} to take a policy"), "no answer")
+                        .await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    async fn create_proxy(
+        &self,
+        step: &Step,
+        plan: &ProxyPlan,
+        bindings: &Bindings,
+        settle: Settle,
+    ) -> Result<String, RunError> {
+        let role = bindings.arn(&plan.role);
+        let new = NewDbProxy {
+            name: plan.name.clone(),
+            family: plan.family.clone(),
+            subnets: plan.subnets.clone(),
+            group: bindings.resolve(&plan.group),
+            role: role.clone(),
+            auth: match &plan.auth {
+                ProxyAuth::Iam => NewProxyAuth::Iam,
+                ProxyAuth::Secret { secret, iam_required } => NewProxyAuth::Secret {
+                    secret: bindings.arn(secret),
+                    iam_required: *iam_required,
+                },
+            },
+            tags: plan.tags.clone(),
+        };
+        let create = async || self.cloud.create_db_proxy(&new).await;
+        let answer = self.create_with_role(step, &plan.name, create).await?;
+        let look = async || {
+            let proxy = self.cloud.describe_db_proxy(&plan.name).await?;
+            Ok(Found {
+                is_ours: proxy.role.as_deref() == Some(&role) && proxy.groups.contains(&new.group),
+                arn: proxy.arn,
+            })
+        };
+        let (arn, _) = self.made(step, &plan.name, answer, look).await?;
+        if settle == Settle::Wait {
+            let waiting_for = format!("proxy {} to become available", plan.name);
+            let look = async || {
+                let status = self.cloud.describe_db_proxy(&plan.name).await?.status;
+                Ok(match status.as_str() {
+                    "available" => Wait::Over,
+                    "creating" | "modifying" => Wait::GoesOn(status),
+                    _ => Wait::Failed(status),
+                })
+            };
+            let what = format!("proxy {}", plan.name);
+            self.wait_for(step, &what, &waiting_for, look).await?;
+        }
+        Ok(arn)
+    }
+
+    async fn create_function(
+        &self,
+        step: &Step,
+        plan: &FunctionPlan,
+        bindings: &Bindings,
+        settle: Settle,
+    ) -> Result<String, RunError> {
+        let new = NewLambda {
+            name: plan.name.clone(),
+            runtime: plan.runtime.clone(),
+            role: bindings.arn(&plan.role),
+            subnets: plan.subnets.clone(),
+            group: bindings.resolve(&plan.group),
+            tags: plan.tags.clone(),
+        };
+        let create = async || self.cloud.create_function(&new).await;
+        let answer = self.create_with_role(step, &plan.name, create).await?;
+        let look = async || {
+            let function = self.cloud.get_function_configuration(&plan.name).await?;
+            Ok(Found {
+                is_ours: function.role.as_deref() == Some(&new.role),
+                arn: function.arn,
+            })
+        };
+        let (arn, _) = self.made(step, &plan.name, answer, look).await?;
+        if settle == Settle::Wait {
+            let waiting_for = format!("function {} to become active", plan.name);
+            let look = async || {
+                let function = self.cloud.get_function_configuration(&plan.name).await?;
+                let reason = function.state_reason.unwrap_or_default();
+                Ok(match function.state {
+                    FunctionState::Active | FunctionState::Inactive => Wait::Over,
+                    FunctionState::Pending => Wait::GoesOn("Pending".to_owned()),
+                    FunctionState::Other(state) => Wait::Failed(format!("{state} {reason}").trim_end().to_owned()),
+                })
+            };
+            let what = format!("function {}", plan.name);
+            self.wait_for(step, &what, &waiting_for, look).await?;
+        }
+        Ok(arn)
+    }
+
+    /// Creates something whose role, or group, may be too new to be used.
+    async fn create_with_role(
+        &self,
+        step: &Step,
+        name: &str,
+        create: impl AsyncFn() -> Answer<String>,
+    ) -> Result<Answer<String>, RunError> {
+        let deadline = self.deadline().min(Instant::now() + ROLE_WINDOW);
+        let mut pauses = Pauses::until(deadline, self.cloud.pace());
+        loop {
+            let answer = self.write(step, name, create()).await?;
+            let waiting_for = match &answer {
+                Err(error) if error.is_role_not_ready() => "the new role to be assumable",
+                Err(error) if error.is_not_found() => "the new group to be found",
+                _ => return Ok(answer),
+            };
+            if let Err(error) = &answer {
+                let pause = self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await;
+                // What AWS says tells more than that the time is up.
+                if matches!(pause, Err(RunError::TimedOut { .. })) {
+                    return Ok(answer);
+                }
+                pause?;
+            }
+        }
+    }
+
+    /// Looks until what was made is ready. What is not found right after its creation is looked for again.
+    async fn wait_for(
+        &self,
+        step: &Step,
+        what: &str,
+        waiting_for: &str,
+        look: impl AsyncFn() -> Answer<Wait>,
+    ) -> Result<(), RunError> {
+        let mut pauses = self.pauses();
+        let mut unseen = self.consistency_pauses();
+        loop {
+            match self.read(&step.summary, look()).await? {
+                Ok(Wait::Over) => return Ok(()),
+                Ok(Wait::GoesOn(state)) => self.pause(&mut pauses, waiting_for, &state).await?,
+                Ok(Wait::Failed(reason)) => {
+                    return Err(RunError::NotTaken {
+                        resource: what.to_owned(),
+                        reason,
+                    });
+                }
+                Err(error) if error.is_not_found() => self.pause(&mut unseen, waiting_for, "not found yet").await?,
+                Err(error) if error.is_transient() => {
+                    self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    /// The values of the variables, the proxy's endpoint among them.
+    async fn values(
+        &self,
+        step: &Step,
+        variables: &[Variable],
+        proxy: Option<&str>,
+        bindings: &Bindings,
+    ) -> Result<Vec<(&'static str, String)>, RunError> {
+        let mut values = Vec::with_capacity(variables.len());
+        for (name, value) in variables {
+            let value = match value {
+                Value::Known(value) => value.clone(),
+                Value::NewSecret => bindings.arn(&crate::plan::ResourceRef::New(Made::Secret)),
+                Value::ProxyEndpoint => self.endpoint(step, proxy.unwrap_or_default()).await?,
+            };
+            values.push((*name, value));
+        }
+        Ok(values)
+    }
+
+    async fn endpoint(&self, step: &Step, proxy: &str) -> Result<String, RunError> {
+        let mut pauses = self.pauses();
+        loop {
+            let read = self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await?;
+            let proxy = read.map_err(|error: CloudError| failed(step, error))?;
+            match proxy.endpoint.filter(|endpoint| !endpoint.is_empty()) {
+                Some(endpoint) => return Ok(endpoint),
+                None => self.pause(&mut pauses, "the proxy's endpoint", &proxy.status).await?,
+            }
+        }
+    }
+}
+
+/// What a look at something new tells.
+enum Wait {
+    Over,
+    GoesOn(String),
+    Failed(String),
+}
+
+fn render(grant: &Grant, bindings: &Bindings) -> String {
+    match grant {
+        Grant::ReadSecret { secret, customer_key } => {
+            policy::read_secret(&bindings.arn(secret), customer_key.as_deref())
+        }
+        Grant::ConnectToDatabase {
+            database,
+            resource_id,
+            user,
+        } => policy::connect(crate::model::Place::of(database), resource_id, user),
+        Grant::ConnectThroughProxy { proxy, user } => policy::connect_through(&bindings.arn(proxy), user),
+    }
+}

@@ -1,0 +1,557 @@
+//! Proxies and functions that the run makes, with their secrets and roles.
+
+use autoconnect::account::{AccountDocument, OfflineAccount};
+use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::decide::Decision;
+use autoconnect::model::{EnvironmentWish, NewFunction, TargetHealthState};
+use autoconnect::observe::{CredentialsWish, NewProxyWish, ProxyWish, Target, observe};
+use autoconnect::reconcile::{Options, Outcome, RunResult};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::support::*;
+
+const MASTER_SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!cluster-orders-Ac1De2";
+const PROXY_ROLE: &str = "autoconnect-eu-central-1-proxy-autoconnect-orders";
+const FUNCTION_ROLE: &str = "autoconnect-eu-central-1-function-report";
+
+fn through_new(target: Target) -> Target {
+    Target {
+        proxy: ProxyWish::New(NewProxyWish::default()),
+        ..target
+    }
+}
+
+/// The command on the project's card, for a function that has no connection yet.
+fn refunds() -> Target {
+    through_new(cluster("orders", "refunds"))
+}
+
+fn with_credentials(target: Target, credentials: CredentialsWish, user: Option<&str>) -> Target {
+    Target {
+        iam_required: credentials == CredentialsWish::Iam,
+        proxy: ProxyWish::New(NewProxyWish {
+            credentials,
+            ..NewProxyWish::default()
+        }),
+        user: user.map(str::to_owned),
+        ..target
+    }
+}
+
+/// Everything at once: a new function, a new proxy, a new secret, IAM, and the environment.
+fn everything() -> Target {
+    let target = with_credentials(cluster("orders", "report"), CredentialsWish::Password, Some("app"));
+    Target {
+        new_function: Some(NewFunction {
+            runtime: "nodejs24.x".into(),
+        }),
+        iam_required: true,
+        environment: Some(EnvironmentWish { overwrite: false }),
+        ..target
+    }
+}
+
+fn actions(outcome: &Outcome) -> Vec<&'static str> {
+    let steps = outcome.proposal.plan.steps.iter();
+    steps.map(|step| step.effect.action()).collect()
+}
+
+fn health(outcome: &Outcome) -> Option<TargetHealthState> {
+    let health = outcome.found.proxy.as_ref()?.target_health(&outcome.found.database)?;
+    Some(health.state.clone())
+}
+
+fn policy<'d>(document: &'d AccountDocument, role: &str, policy: &str) -> &'d Value {
+    let role = document.roles.iter().find(|found| found.role_name == role).unwrap();
+    let policy = role.policies.iter().find(|found| found.policy_name == policy).unwrap();
+    &policy.policy_document
+}
+
+#[tokio::test]
+async fn from_nothing_to_a_working_chain() {
+    let account = account(|_| ());
+    let before = account.document();
+    let outcome = setup(&account, &refunds()).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(health(&outcome), Some(TargetHealthState::Available));
+    let after_the_rules = &actions(&outcome)[10..];
+    assert_eq!(
+        after_the_rules,
+        [
+            "iam:CreateRole",
+            "iam:PutRolePolicy",
+            "rds:CreateDBProxy",
+            "rds:RegisterDBProxyTargets",
+            "rds:ModifyDBCluster",
+            "lambda:UpdateFunctionConfiguration",
+        ]
+    );
+    let document = account.document();
+    assert_eq!(
+        document.security_groups[..before.security_groups.len()],
+        before.security_groups
+    );
+    assert_eq!(document.security_groups.len(), before.security_groups.len() + 3);
+    assert_eq!(document.secrets, before.secrets, "the managed master secret is used");
+    assert_eq!(document.db_proxies[0], before.db_proxies[0]);
+    let proxy = &document.db_proxies[1];
+    assert_eq!(
+        (proxy.name.as_str(), proxy.engine_family.as_str(), proxy.status.as_str()),
+        ("autoconnect-orders", "POSTGRESQL", "available")
+    );
+    assert_eq!(proxy.secret_arns, [MASTER_SECRET]);
+    assert_eq!(proxy.iam_auth.as_deref(), Some("DISABLED"));
+    assert_eq!(
+        proxy.vpc_security_group_ids.len(),
+        1,
+        "only the group that it was born with"
+    );
+    assert!(
+        proxy
+            .tags
+            .iter()
+            .any(|tag| tag.key == "autoconnect:managed" && tag.value == "true")
+    );
+    assert_eq!(
+        policy(&document, PROXY_ROLE, "autoconnect")["Statement"],
+        json!([{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": MASTER_SECRET}])
+    );
+
+    let writes = account.calls().write;
+    let again = setup(&account, &refunds()).await.unwrap();
+    assert_eq!((again.result, account.calls().write), (RunResult::Unchanged, writes));
+    assert_eq!(again.proposal.decision, Decision::NoOp);
+
+    // The second function shares all of it.
+    let second = setup(&account, &through_new(cluster("orders", "checkout")))
+        .await
+        .unwrap();
+    assert_eq!(second.proposal.decision.to_string(), "associate-existing");
+    assert_eq!(actions(&second), ["lambda:UpdateFunctionConfiguration"]);
+}
+
+#[tokio::test]
+async fn everything_at_once_and_then_nothing() {
+    let account = account(|_| ());
+    let outcome = setup(&account, &everything()).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(
+        actions(&outcome)[10..],
+        [
+            "secretsmanager:CreateSecret",
+            "iam:CreateRole",
+            "iam:PutRolePolicy",
+            "rds:CreateDBProxy",
+            "rds:RegisterDBProxyTargets",
+            "rds:ModifyDBCluster",
+            "iam:CreateRole",
+            "iam:AttachRolePolicy",
+            "lambda:CreateFunction",
+            "iam:PutRolePolicy",
+            "lambda:UpdateFunctionConfiguration",
+        ]
+    );
+    let document = account.document();
+    let function = document.functions.iter().find(|f| f.function_name == "report").unwrap();
+    assert_eq!(function.runtime.as_deref(), Some("nodejs24.x"));
+    let variables: Vec<(&str, &str)> = function
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        variables,
+        [
+            ("DB_HOST", "autoconnect-orders.proxy-0.eu-central-1.rds.amazonaws.com"),
+            ("DB_NAME", "orders"),
+            ("DB_PORT", "5432"),
+            ("DB_USER", "app"),
+        ]
+    );
+    let role = document
+        .roles
+        .iter()
+        .find(|role| role.role_name == FUNCTION_ROLE)
+        .unwrap();
+    assert_eq!(
+        role.attached_policies,
+        ["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"]
+    );
+    assert_eq!(
+        policy(&document, FUNCTION_ROLE, "autoconnect-connect-autoconnect-orders-app")["Statement"],
+        json!([{
+            "Effect": "Allow",
+            "Action": "rds-db:connect",
+            "Resource": "arn:aws:rds-db:eu-central-1:123456789012:dbuser:prx-autoconnect-orders/app"
+        }])
+    );
+    assert_eq!(document.db_proxies[1].iam_auth.as_deref(), Some("REQUIRED"));
+    let secret = document.secrets.last().unwrap();
+    assert_eq!(secret.name, "autoconnect/autoconnect-orders/app");
+
+    let again = setup(&account, &everything()).await.unwrap();
+    assert_eq!(again.result, RunResult::Unchanged, "{:?}", again.proposal.reasons);
+
+    // What somebody takes away is given back, and nothing else is done.
+    account.edit(|document| {
+        document.functions.last_mut().unwrap().environment.remove("DB_PORT");
+        let role = document
+            .roles
+            .iter_mut()
+            .find(|role| role.role_name == FUNCTION_ROLE)
+            .unwrap();
+        role.policies.clear();
+    });
+    let mended = setup(&account, &everything()).await.unwrap();
+    assert_eq!(mended.proposal.decision.to_string(), "associate-existing");
+    assert_eq!(
+        actions(&mended),
+        ["iam:PutRolePolicy", "lambda:UpdateFunctionConfiguration"]
+    );
+    assert_eq!(
+        setup(&account, &everything()).await.unwrap().result,
+        RunResult::Unchanged
+    );
+}
+
+#[tokio::test]
+async fn end_to_end_iam_needs_no_secret() {
+    let account = account(|_| ());
+    let target = with_credentials(cluster("orders", "refunds"), CredentialsWish::Iam, Some("app"));
+    let outcome = setup(&account, &target).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    let document = account.document();
+    assert!(document.db_proxies[1].secret_arns.is_empty());
+    assert_eq!(
+        policy(&document, PROXY_ROLE, "autoconnect")["Statement"][0]["Resource"],
+        "arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ORDERSEXAMPLE/app"
+    );
+    assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+}
+
+#[tokio::test]
+async fn a_customers_key_and_only_that_is_decrypted_with() {
+    let account = account(|_| ());
+    let target = with_credentials(
+        instance("inventory", "stock-sync"),
+        CredentialsWish::Secret("stock-app".into()),
+        None,
+    );
+    let outcome = setup(&account, &target).await.unwrap();
+    assert_eq!(health(&outcome), Some(TargetHealthState::Available));
+    let document = account.document();
+    let policy = policy(
+        &document,
+        "autoconnect-eu-central-1-proxy-autoconnect-inventory",
+        "autoconnect",
+    );
+    let decrypt = &policy["Statement"][1];
+    assert_eq!(decrypt["Action"], "kms:Decrypt");
+    assert_eq!(
+        decrypt["Resource"],
+        "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000001"
+    );
+
+    // AWS's own key needs no permission.
+    let account = self::account(|document| document.kms_keys[0].key_manager = "AWS".into());
+    setup(&account, &target).await.unwrap();
+    let document = account.document();
+    let policy = self::policy(
+        &document,
+        "autoconnect-eu-central-1-proxy-autoconnect-inventory",
+        "autoconnect",
+    );
+    assert_eq!(policy["Statement"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_that_was_named_is_used_as_it_is() {
+    let account = account(|_| ());
+    let roles = account.document().roles;
+    let target = Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            name: Some("pool".into()),
+            role: Some("arn:aws:iam::123456789012:role/orders-proxy".into()),
+            ..NewProxyWish::default()
+        }),
+        ..cluster("orders", "refunds")
+    };
+    setup(&account, &target).await.unwrap();
+    let document = account.document();
+    assert_eq!(document.roles, roles);
+    assert_eq!(document.db_proxies[1].name, "pool");
+    assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+}
+
+/// The cost of reading: at most eight calls and three dependent rounds, whatever is asked for.
+#[tokio::test(start_paused = true)]
+async fn observing_costs_at_most_eight_calls_and_three_rounds() {
+    let existing = |account: &OfflineAccount| account.document().db_proxies.len() > 1;
+    let with_key = with_credentials(
+        instance("inventory", "stock-sync"),
+        CredentialsWish::Secret("stock-app".into()),
+        None,
+    );
+    for target in [refunds(), everything(), with_key] {
+        for prepared in [false, true] {
+            let account = account(|_| ());
+            if prepared {
+                setup(&account, &target).await.unwrap();
+            }
+            assert_eq!(existing(&account), prepared);
+            let reads = account.calls().read;
+            let start = Instant::now();
+            observe(&Slow::new(&account), &target).await.unwrap();
+            let calls = account.calls().read - reads;
+            assert!(calls <= 8, "{calls} calls for {target:?}");
+            assert!(start.elapsed().as_secs() <= 3, "{:?} for {target:?}", start.elapsed());
+        }
+    }
+}
+
+/// Wherever the user ends a run, the next one completes it, and the third changes nothing.
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_is_completed_by_the_next() {
+    let mut longest = 0;
+    for call in 0..140 {
+        let account = account(|_| ());
+        let interrupted = setup_interrupted_at(call, &account, &everything()).await.is_err();
+        if interrupted {
+            longest = call;
+        }
+        setup(&account, &everything()).await.unwrap();
+        let document = account.document();
+        let counts = (
+            document.security_groups.len(),
+            document.db_proxies.len(),
+            document.secrets.len(),
+            document.roles.len(),
+            document.functions.len(),
+        );
+        let before = example();
+        let expected = (
+            before.security_groups.len() + 3,
+            before.db_proxies.len() + 1,
+            before.secrets.len() + 1,
+            before.roles.len() + 2,
+            before.functions.len() + 1,
+        );
+        assert_eq!(counts, expected, "after call {call}");
+        let third = setup(&account, &everything()).await.unwrap();
+        assert_eq!(third.result, RunResult::Unchanged, "after call {call}");
+    }
+    assert!((60..139).contains(&longest), "all calls were met: {longest}");
+}
+
+/// New groups are not found, and new roles cannot be assumed, for some requests.
+#[tokio::test(start_paused = true)]
+async fn what_is_new_may_not_work_at_once() {
+    let account = OfflineAccount::eventually_consistent(example(), 3).unwrap();
+    let front = Script::default();
+    let outcome = setup_with(&account, &everything(), &Options::default(), &front)
+        .await
+        .unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    let waits = front.waits.lock().unwrap().clone();
+    for wait in [
+        "the new role to be assumable",
+        "proxy autoconnect-orders to become available",
+    ] {
+        assert!(waits.iter().any(|waited| waited == wait), "{wait}: {waits:?}");
+    }
+    assert_eq!(
+        setup(&account, &everything()).await.unwrap().result,
+        RunResult::Unchanged
+    );
+}
+
+#[tokio::test]
+async fn without_waiting_the_next_run_registers_the_target() {
+    let account = account(|_| ());
+    let options = Options {
+        wait_for_effect: false,
+        ..Options::default()
+    };
+    let outcome = setup_with(&account, &refunds(), &options, &Script::default())
+        .await
+        .unwrap();
+    assert_eq!(outcome.result, RunResult::Planned, "what is left is told");
+    assert!(outcome.proposal.plan.has_skipped());
+    assert!(account.document().db_proxies[1].target.is_none());
+    assert_eq!(account.document().db_proxies[1].status, "creating");
+
+    let outcome = setup(&account, &refunds()).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(actions(&outcome), ["rds:RegisterDBProxyTargets"]);
+}
+
+#[tokio::test]
+async fn each_requirement_is_refused_by_name() {
+    type Change = fn(&mut AccountDocument);
+    let named = |name: &str| Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            name: Some(name.into()),
+            ..NewProxyWish::default()
+        }),
+        ..cluster("orders", "refunds")
+    };
+    let secret = |id: &str| with_credentials(cluster("orders", "refunds"), CredentialsWish::Secret(id.into()), None);
+    let role = |arn: &str| Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            role: Some(arn.into()),
+            ..NewProxyWish::default()
+        }),
+        ..cluster("orders", "refunds")
+    };
+    let iam = |user| with_credentials(cluster("orders", "refunds"), CredentialsWish::Iam, user);
+    let password = with_credentials(cluster("orders", "refunds"), CredentialsWish::Password, Some("app"));
+    let nothing: Change = |_| ();
+    let table: [(Change, Target, &str); 14] = [
+        (nothing, named("orders-proxy"), "proxy-name-taken"),
+        (
+            nothing,
+            through_new(instance("inventory", "stock-sync")),
+            "proxy-credentials-missing",
+        ),
+        (nothing, secret("nowhere"), "secret-not-found"),
+        (nothing, role("arn:aws:iam::123456789012:role/nobody"), "role-not-found"),
+        (
+            nothing,
+            role("arn:aws:iam::123456789012:role/shop-functions"),
+            "role-without-trust",
+        ),
+        (
+            |d| d.secrets[1].deleted_date = Some("2026-11-01".into()),
+            secret("orders-app"),
+            "secret-deleted",
+        ),
+        (
+            |d| d.secrets[1].name = "autoconnect/autoconnect-orders/app".into(),
+            password,
+            "secret-name-taken",
+        ),
+        (
+            |d| d.db_subnet_groups[0].subnet_ids = vec!["subnet-0a1a".into()],
+            refunds(),
+            "one-availability-zone",
+        ),
+        (
+            |d| d.db_clusters[0].engine = "oracle-ee".into(),
+            refunds(),
+            "proxy-unsupported-engine",
+        ),
+        (
+            |d| d.db_clusters[0].engine = "sqlserver-se".into(),
+            iam(Some("app")),
+            "no-end-to-end-iam",
+        ),
+        (nothing, iam(None), "db-user-missing"),
+        (
+            nothing,
+            Target {
+                proxy: ProxyWish::Existing("orders-proxy".into()),
+                iam_required: true,
+                user: Some("app".into()),
+                ..cluster("orders", "refunds")
+            },
+            "proxy-without-iam",
+        ),
+        (
+            nothing,
+            Target {
+                new_function: Some(NewFunction {
+                    runtime: "nodejs24.x".into(),
+                }),
+                ..cluster("orders", "checkout")
+            },
+            "function-name-taken",
+        ),
+        (
+            |d| d.db_clusters[0].engine_mode = Some("serverless".into()),
+            refunds(),
+            "serverless-v1",
+        ),
+    ];
+    for (change, target, code) in table {
+        let account = account(change);
+        let failure = setup(&account, &target).await.unwrap_err();
+        assert_eq!(failure.error.code(), code, "{failure}");
+        assert!(failure.error.hint().is_some(), "{code}");
+        assert_eq!(account.calls().write, 0, "{code}");
+    }
+}
+
+/// A variable that has another value is an error, unless it may be overwritten; all others stay as they are.
+#[tokio::test]
+async fn the_environment_is_added_to() {
+    let env = |overwrite| Target {
+        environment: Some(EnvironmentWish { overwrite }),
+        ..cluster("orders", "checkout")
+    };
+    let account = account(|d| {
+        d.functions[0].environment = [("DB_HOST", "elsewhere"), ("API_KEY", "kept")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+    });
+    let failure = setup(&account, &env(false)).await.unwrap_err();
+    assert_eq!(failure.error.code(), "environment-differs");
+    assert!(
+        !failure.to_string().contains("elsewhere"),
+        "values are not told: {failure}"
+    );
+    assert_eq!(account.calls().write, 0);
+    setup(&account, &env(true)).await.unwrap();
+    let environment = &account.document().functions[0].environment;
+    assert_eq!(environment["API_KEY"], "kept");
+    assert_eq!(
+        environment["DB_HOST"],
+        "orders.cluster-cexample.eu-central-1.rds.amazonaws.com"
+    );
+    assert_eq!(environment["DB_SECRET_ARN"], MASTER_SECRET);
+}
+
+/// A name that somebody else takes between plan and creation is not taken over.
+#[tokio::test]
+async fn what_others_made_meanwhile_is_not_taken_over() {
+    let account = account(|_| ());
+    let mut cloud = Slow::new(&account);
+    cloud.before = Box::new(|operation| {
+        if operation == Operation::CreateRole {
+            account.edit(|document| {
+                let mut role = document.roles[1].clone();
+                role.role_name = PROXY_ROLE.into();
+                document.roles.push(role);
+            });
+        }
+    });
+    let failure = setup(&cloud, &refunds()).await.unwrap_err();
+    assert_eq!(failure.error.code(), "name-taken", "{failure}");
+    assert!(failure.applied.len() >= 8, "the groups are told: {:?}", failure.applied);
+}
+
+/// The password is in nothing that is kept or printed.
+#[tokio::test]
+async fn the_password_is_nowhere() {
+    let account = account(|_| ());
+    let front = Script::default();
+    let outcome = setup_with(&account, &everything(), &Options::default(), &front)
+        .await
+        .unwrap();
+    let document = serde_json::to_string(&account.document()).unwrap();
+    let told = format!("{outcome:?} {:?} {document}", front.proposals.lock().unwrap());
+    assert!(told.contains("autoconnect/autoconnect-orders/app"));
+    assert!(!told.contains(CANARY));
+
+    // Not even where everything that holds it is printed in a panic.
+    let new = autoconnect::cloud::NewSecret {
+        name: "s".into(),
+        description: String::new(),
+        user: "app".into(),
+        password: CANARY.to_owned().into(),
+        tags: std::collections::BTreeMap::new(),
+    };
+    let panic = std::panic::catch_unwind(|| panic!("{new:?}")).unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(message.contains("NewSecret") && !message.contains(CANARY), "{message}");
+}
