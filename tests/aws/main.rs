@@ -3,6 +3,7 @@
 mod decisions;
 mod errors;
 mod faults;
+mod new_proxies;
 mod peer;
 mod proxies;
 mod reads;

@@ -11,7 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 /// The Regions that tests get, one each: in moto they share nothing.
-const REGIONS: [&str; 27] = [
+const REGIONS: [&str; 32] = [
+    "ap-east-2",
+    "ca-west-1",
+    "ap-southeast-5",
+    "ap-southeast-7",
+    "mx-central-1",
     "us-east-1",
     "us-east-2",
     "us-west-1",

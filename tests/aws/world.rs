@@ -19,6 +19,9 @@ pub struct World {
     pub ec2: aws_sdk_ec2::Client,
     pub rds: aws_sdk_rds::Client,
     pub lambda: aws_sdk_lambda::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub kms: aws_sdk_kms::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
     pub vpc: String,
     pub subnets: Vec<String>,
     /// On every database and function from the beginning.
@@ -55,7 +58,7 @@ impl World {
             .region(Region::new(region))
             .endpoint_url(&peer.url)
             .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(Credentials::new(
-                "test", "test", None, None, "tests",
+                region, "test", None, None, "tests",
             )))
             .build();
         let ec2 = aws_sdk_ec2::Client::new(&config);
@@ -75,6 +78,9 @@ impl World {
             peer,
             rds: aws_sdk_rds::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
             ec2,
             vpc,
             subnets,
@@ -109,7 +115,8 @@ impl World {
             .db_cluster_identifier(id)
             .engine("aurora-postgresql")
             .master_username("admin1")
-            .master_user_password("of-the-test-1")
+            .manage_master_user_password(true)
+            .database_name("shop")
             .db_subnet_group_name("subnets")
             .vpc_security_group_ids(&self.base);
         cluster.send().await.unwrap();
@@ -160,10 +167,14 @@ impl World {
             .db_proxy_name(name)
             .engine_family(family)
             .auth(auth)
-            .role_arn("arn:aws:iam::123456789012:role/of-the-test")
+            .role_arn("arn:aws:iam::123456789012:role/of-the-test-proxy")
             .set_vpc_subnet_ids(Some(self.subnets.clone()))
             .vpc_security_group_ids(&self.base);
         proxy.send().await.unwrap();
+        // It is being created for two looks.
+        for _ in 0..3 {
+            self.groups_of_proxy(name).await;
+        }
     }
 
     pub async fn groups_of_proxy(&self, name: &str) -> Vec<String> {
@@ -190,6 +201,11 @@ impl World {
             .code(FunctionCode::builder().zip_file(empty_zip()).build())
             .set_vpc_config(config);
         function.send().await.unwrap();
+        // It is pending for two looks.
+        for _ in 0..2 {
+            let look = self.lambda.get_function_configuration().function_name(name);
+            look.send().await.unwrap();
+        }
     }
 
     /// All groups of the VPC with this name, in any case.
@@ -258,7 +274,7 @@ impl World {
             .env_clear()
             .env("AWS_ENDPOINT_URL", &self.peer.url)
             .env("AWS_REGION", self.region)
-            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_ACCESS_KEY_ID", self.region)
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command

@@ -38,6 +38,9 @@ CLUSTERS_ON_A_PAGE = 20
 # After how many reads an update of a function has ended.
 READS_IN_PROGRESS = 2
 
+# How often a service cannot assume a new role yet.
+TRIES_BEFORE_A_ROLE = 2
+
 
 # AWS gives DescribeSecurityGroups in pages; moto ignores MaxResults and NextToken.
 def describe_security_groups(self, whole=SecurityGroups.describe_security_groups):
@@ -99,8 +102,44 @@ def db_proxy(response):
     return response.backend.db_proxies[name]
 
 
-# AWS refuses a target twice; moto has it twice.
+# AWS takes a proxy without Auth where DefaultAuthScheme is given, wants two Availability Zones, and creates the proxy
+# in some minutes; moto knows no DefaultAuthScheme, takes one zone, and is done at once.
+def create_db_proxy(self, create=RDSResponse.create_db_proxy):
+    assume(self.params["RoleArn"], "rds.amazonaws.com", RDSClientError, "InvalidParameterValue")
+    zones = {ec2_backends[ACCOUNT][self.region].get_subnet(subnet).availability_zone for subnet in self.params["VpcSubnetIds"]}
+    if len(zones) < 2:
+        raise RDSClientError("InvalidSubnet", "DB Proxy needs subnets in at least two Availability Zones.")
+    scheme = self.params.get("DefaultAuthScheme", "NONE")
+    if scheme == "NONE" and not self.params.get("Auth"):
+        raise RDSClientError("InvalidParameterCombination", "Auth is needed unless DefaultAuthScheme is IAM_AUTH.")
+    self.params.setdefault("Auth", [])
+    answer = create(self)
+    proxy = answer.result["DBProxy"]
+    proxy.default_auth_scheme = scheme
+    proxy.status, proxy.reads = "creating", 0
+    return answer
+
+
+RDSResponse.create_db_proxy = create_db_proxy
+
+# How often a service has tried to assume a role.
+TRIES = {}
+
+
+# On AWS a new role cannot be assumed for some seconds, and a role that trusts nobody never; moto does not ask.
+def assume(arn, service, refusal, code):
+    name = arn.split("/")[-1]
+    role = next((role for role in iam_backends[ACCOUNT]["aws"].roles.values() if role.name == name), None)
+    if role is not None and not name.startswith("of-the-test"):
+        TRIES[name] = TRIES.get(name, 0) + 1
+    if role is None or service not in role.assume_role_policy_document or 0 < TRIES.get(name, 0) <= TRIES_BEFORE_A_ROLE:
+        raise refusal(code, f"The role {name} cannot be assumed by {service}.")
+
+
+# AWS refuses a target twice; moto has it twice. A proxy that is being created takes none.
 def register_db_proxy_targets(self, register=RDSResponse.register_db_proxy_targets):
+    if db_proxy(self).status == "creating":
+        raise RDSClientError("InvalidDBProxyStateFault", "The proxy is being created.")
     wanted = set(self.params.get("DBClusterIdentifiers", []) + self.params.get("DBInstanceIdentifiers", []))
     targets = db_proxy(self).proxy_target_groups["default"].targets
     if wanted & {target.rds_resource_id for target in targets}:
@@ -159,7 +198,10 @@ RDSResponse.describe_db_proxy_targets = describe_db_proxy_targets
 # AWS answers a wrong proxy's name with an error; moto with all proxies.
 def describe_db_proxies(self, describe=RDSResponse.describe_db_proxies):
     if self.params.get("DBProxyName"):
-        db_proxy(self)
+        proxy = db_proxy(self)
+        proxy.reads += 1
+        if proxy.reads > READS_IN_PROGRESS:
+            proxy.status = "available"
     return describe(self)
 
 
@@ -188,11 +230,11 @@ SecurityGroupBackend.authorize_security_group_egress = without_descriptions(
 )
 
 
-# The role of the tests' functions.
-def create_role():
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+# The roles of the tests' functions and proxies.
+def create_role(name, service):
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     iam_backends[ACCOUNT]["aws"].create_role(
-        role_name="of-the-test",
+        role_name=name,
         assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
         path="/",
         permissions_boundary=None,
@@ -245,14 +287,21 @@ class Peer:
     # AWS's requests.
 
     def serve(self, environ, path, body):
-        scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-        region, service = scope.groups() if scope else ("", "")
+        scope = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        key, region, service = scope.groups() if scope else ("", "", "")
+        if service == "iam":
+            # IAM has no Region: the access key names that of the test.
+            region = key
         function = None
         if service == "lambda":
             match = re.match(r"/2015-03-31/functions/([^/]+)/configuration$", path)
             function = match and match.group(1).split(":")[-1]
             reads, writes = ("GetFunctionConfiguration", "UpdateFunctionConfiguration") if match else ("ListFunctions", "CreateFunction")
             action = reads if environ["REQUEST_METHOD"] == "GET" else writes
+            if action == "CreateFunction":
+                function = json.loads(body)["FunctionName"]
+        elif environ.get("HTTP_X_AMZ_TARGET"):
+            action = environ["HTTP_X_AMZ_TARGET"].split(".")[-1]
         else:
             form = urllib.parse.parse_qs(body.decode())
             action = form.get("Action", [""])[0]
@@ -279,6 +328,10 @@ class Peer:
 
         if function and action == "UpdateFunctionConfiguration":
             refused = self.before_update(environ, region, function, json.loads(body))
+            if refused:
+                return refused
+        if action == "CreateFunction":
+            refused = self.before_creation(region, function, json.loads(body))
             if refused:
                 return refused
         status, headers, answer = self.call(environ, body)
@@ -314,14 +367,30 @@ class Peer:
             return error("lambda", 400, "InvalidParameterValueException", "at most 5 security groups")
         return None
 
+    # On AWS a name is taken once, a new role cannot be assumed yet, and a new function is Pending for a while.
+
+    def before_creation(self, region, function, wanted):
+        if (region, function) in self.functions:
+            return error("lambda", 409, "ResourceConflictException", f"Function already exist: {function}")
+        try:
+            assume(wanted["Role"], "lambda.amazonaws.com", LookupError, "InvalidParameterValueException")
+        except LookupError:
+            message = "The role defined for the function cannot be assumed by Lambda."
+            return error("lambda", 400, "InvalidParameterValueException", message)
+        return None
+
     def corrected(self, region, function, action, answer):
         state = self.state(region, function)
+        if action == "CreateFunction":
+            state.update(reads=READS_IN_PROGRESS, pending=True)
+        answer["State"] = "Pending" if state["pending"] else "Active"
         if action == "UpdateFunctionConfiguration":
             state.update(revision=str(uuid.uuid4()), reads=READS_IN_PROGRESS)
         answer["RevisionId"] = state["revision"]
         answer["LastUpdateStatus"] = "InProgress" if state["reads"] > 0 else "Successful"
         if action == "GetFunctionConfiguration":
             state["reads"] = max(0, state["reads"] - 1)
+            state["pending"] = state["pending"] and state["reads"] > 0
         # AWS names the VPC of the function's subnets; moto always vpc-123abc.
         config = answer.get("VpcConfig") or {}
         if config.get("SubnetIds"):
@@ -329,7 +398,7 @@ class Peer:
         return json.dumps(answer).encode()
 
     def state(self, region, function):
-        return self.functions.setdefault((region, function), {"revision": str(uuid.uuid4()), "reads": 0})
+        return self.functions.setdefault((region, function), {"revision": str(uuid.uuid4()), "reads": 0, "pending": False})
 
 
 def not_found(service, group):
@@ -352,6 +421,9 @@ def error(service, status, code, message):
     if service == "lambda":
         headers += [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)]
         answer = json.dumps({"Type": "User", "Message": message})
+    elif service in ("secretsmanager", "kms"):
+        headers.append(("Content-Type", "application/x-amz-json-1.1"))
+        answer = json.dumps({"__type": code, "message": message})
     elif service == "ec2":
         headers.append(("Content-Type", "text/xml"))
         answer = (
@@ -381,7 +453,8 @@ def end_with_the_tests():
 
 
 if __name__ == "__main__":
-    create_role()
+    create_role("of-the-test", "lambda.amazonaws.com")
+    create_role("of-the-test-proxy", "rds.amazonaws.com")
     server = make_server("127.0.0.1", 0, Peer(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=Quiet)
     threading.Thread(target=end_with_the_tests, daemon=True).start()
     print(server.port, flush=True)
