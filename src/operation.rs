@@ -66,6 +66,38 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::DescribeDbClusters,
+        Self::DescribeDbInstances,
+        Self::DescribeDbProxies,
+        Self::DescribeDbProxyTargets,
+        Self::DescribeDbSubnetGroups,
+        Self::GetFunctionConfiguration,
+        Self::ListFunctions,
+        Self::DescribeSecurityGroups,
+        Self::DescribeSubnets,
+        Self::CreateSecurityGroup,
+        Self::RevokeSecurityGroupEgress,
+        Self::AuthorizeSecurityGroupIngress,
+        Self::AuthorizeSecurityGroupEgress,
+        Self::ModifyDbCluster,
+        Self::ModifyDbInstance,
+        Self::ModifyDbProxy,
+        Self::RegisterDbProxyTargets,
+        Self::UpdateFunctionConfiguration,
+        Self::DescribeSecret,
+        Self::DescribeKey,
+        Self::GetRole,
+        Self::GetRolePolicy,
+        Self::CreateSecret,
+        Self::CreateRole,
+        Self::PutRolePolicy,
+        Self::AttachRolePolicy,
+        Self::CreateDbProxy,
+        Self::CreateFunction,
+    ];
+
     /// The operation that adds a rule in this direction.
     #[must_use]
     pub fn authorizes(direction: Direction) -> Self {

@@ -310,12 +310,18 @@ impl<C: Cloud> Session<'_, C> {
         let mut pauses = self.pauses();
         let mut visible = self.consistency_pauses();
         let waiting_for = step.effect.waits_for().unwrap_or("the change to take effect");
-        let mut not_seen = 0;
+        let (mut not_seen, mut unfound) = (0, 0);
         loop {
             let now = match self.read(&step.summary, part.read(self.cloud)).await? {
                 // What was written takes effect whether AWS answers now or not.
                 Err(error) if written > 0 && error.is_transient() => {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
+                    continue;
+                }
+                // What this run has made may not be found at once.
+                Err(error) if error.is_not_found() && unfound < STALE_READS => {
+                    unfound += 1;
+                    self.pause(&mut visible, waiting_for, "not found").await?;
                     continue;
                 }
                 now => now.map_err(|error| failed(step, error))?,
@@ -376,14 +382,14 @@ impl<C: Cloud> Session<'_, C> {
                 Err(error) if error.may_have_applied() && written < REWRITES => {
                     unanswered = true;
                     written += 1;
-                    not_seen = 0;
+                    (not_seen, unfound) = (0, 0);
                     self.pause(&mut pauses, waiting_for, "no answer to the change").await?;
                 }
                 Err(error) => return Err(failed(step, error)),
                 Ok(()) => {
                     unanswered = false;
                     written += 1;
-                    not_seen = 0;
+                    (not_seen, unfound) = (0, 0);
                 }
             }
         }

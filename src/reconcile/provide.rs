@@ -9,7 +9,7 @@ use super::apply::{Bindings, Ended, STALE_READS, Settle};
 use super::error::RunError;
 use super::parts::FunctionEnvironment;
 use super::session::{Session, failed};
-use crate::cloud::{Answer, Cloud, CloudError, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation};
+use crate::cloud::{Answer, Cloud, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation};
 use crate::extras::{Value, Variable};
 use crate::model::FunctionState;
 use crate::plan::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Step, StepStatus};
@@ -375,13 +375,19 @@ impl<C: Cloud> Session<'_, C> {
 
     async fn endpoint(&self, step: &Step, proxy: &str) -> Result<String, RunError> {
         let mut pauses = self.pauses();
+        let mut looks = 0;
         loop {
-            let read = self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await?;
-            let proxy = read.map_err(|error: CloudError| failed(step, error))?;
-            match proxy.endpoint.filter(|endpoint| !endpoint.is_empty()) {
-                Some(endpoint) => return Ok(endpoint),
-                None => self.pause(&mut pauses, "the proxy's endpoint", &proxy.status).await?,
-            }
+            let state = match self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await? {
+                Ok(proxy) => match proxy.endpoint.filter(|endpoint| !endpoint.is_empty()) {
+                    Some(endpoint) => return Ok(endpoint),
+                    None => proxy.status,
+                },
+                // It was made by this run, and may not be found at once.
+                Err(error) if error.is_not_found() && looks < STALE_READS => "not found".to_owned(),
+                Err(error) => return Err(failed(step, error)),
+            };
+            looks += 1;
+            self.pause(&mut pauses, "the proxy's endpoint", &state).await?;
         }
     }
 }

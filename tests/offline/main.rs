@@ -1,9 +1,14 @@
 //! Whole runs on accounts in memory and in files.
 
 mod aws_rules;
+mod crashes;
+mod fault_matrix;
 mod files;
+mod interposed;
 mod new_proxies;
 mod proxies;
 mod requirements;
 mod runs;
+mod scenarios;
+mod stale_reads;
 mod support;

@@ -302,7 +302,7 @@ async fn observing_costs_at_most_eight_calls_and_three_rounds() {
             assert_eq!(existing(&account), prepared);
             let reads = account.calls().read;
             let start = Instant::now();
-            observe(&Slow::new(&account), &target).await.unwrap();
+            observe(&slow(&account), &target).await.unwrap();
             let calls = account.calls().read - reads;
             assert!(calls <= 8, "{calls} calls for {target:?}");
             assert!(start.elapsed().as_secs() <= 3, "{:?} for {target:?}", start.elapsed());
@@ -515,8 +515,7 @@ async fn the_environment_is_added_to() {
 #[tokio::test]
 async fn what_others_made_meanwhile_is_not_taken_over() {
     let account = account(|_| ());
-    let mut cloud = Slow::new(&account);
-    cloud.before = Box::new(|operation| {
+    let cloud = slow_with(&account, |operation| {
         if operation == Operation::CreateRole {
             account.edit(|document| {
                 let mut role = document.roles[1].clone();

@@ -166,7 +166,7 @@ async fn each_requirement_of_a_proxy_is_refused_by_name() {
 async fn observing_a_proxy_takes_no_further_round() {
     let account = account(|_| ());
     let start = Instant::now();
-    observe(&Slow::new(&account), &refunds()).await.unwrap();
+    observe(&slow(&account), &refunds()).await.unwrap();
     assert_eq!(start.elapsed().as_secs(), 2);
     assert_eq!(account.calls().read, 7);
 }

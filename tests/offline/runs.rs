@@ -149,7 +149,7 @@ async fn observing_takes_two_rounds() {
     let account = account(|_| ());
     for target in [cluster("orders", "refunds"), instance("inventory", "stock-sync")] {
         let start = Instant::now();
-        observe(&Slow::new(&account), &target).await.unwrap();
+        observe(&slow(&account), &target).await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 2, "{target:?}");
     }
 }
@@ -195,7 +195,7 @@ async fn waiting_ends_at_the_timeout() {
         ..Options::default()
     };
     let start = Instant::now();
-    let cloud = Slow::new(&account);
+    let cloud = slow(&account);
     let failure = setup_with(&cloud, &cluster("orders", "refunds"), &options, &Script::default())
         .await
         .unwrap_err();
@@ -256,8 +256,7 @@ async fn an_interrupted_run_is_completed_by_the_next() {
 async fn a_writer_in_between_is_not_overwritten() {
     let account = account(|_| ());
     let done = std::sync::atomic::AtomicBool::new(false);
-    let mut cloud = Slow::new(&account);
-    cloud.before = Box::new(|operation| {
+    let cloud = slow_with(&account, |operation| {
         if operation == Operation::UpdateFunctionConfiguration && !done.swap(true, std::sync::atomic::Ordering::Relaxed)
         {
             account.edit(|document| {
@@ -286,8 +285,7 @@ async fn a_writer_in_between_is_not_overwritten() {
 async fn a_group_that_is_taken_off_again_is_put_on_again() {
     let account = account(|_| ());
     let writes = std::sync::atomic::AtomicU32::new(0);
-    let mut cloud = Slow::new(&account);
-    cloud.before = Box::new(|operation| {
+    let cloud = slow_with(&account, |operation| {
         let reads = operation == Operation::DescribeDbInstances;
         let written = account
             .document()
@@ -312,8 +310,7 @@ async fn a_group_that_is_taken_off_again_is_put_on_again() {
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_taken_meanwhile_leads_to_the_next_number() {
     let account = account(|_| ());
-    let mut cloud = Slow::new(&account);
-    cloud.before = Box::new(|operation| {
+    let cloud = slow_with(&account, |operation| {
         let taken = account
             .document()
             .security_groups

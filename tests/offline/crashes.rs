@@ -1,0 +1,108 @@
+//! The crash matrix: every starting state, every call, three ways to die there.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use autoconnect::account::OfflineAccount;
+use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
+use autoconnect::interrupt::Interrupt;
+use autoconnect::reconcile::{Options, run};
+use tokio::sync::Notify;
+
+use crate::interposed::{Hook, Interposed};
+use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, with_new_resources};
+use crate::support::Script;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Death {
+    /// The process dies before the call.
+    Before,
+    /// The process dies right after the call was carried out.
+    After,
+    /// The call is carried out, and its answer is lost; the process lives on.
+    AnswerLost,
+}
+
+struct Crash<'a> {
+    at: u32,
+    death: Death,
+    calls: &'a AtomicU32,
+    dead: &'a Notify,
+}
+
+impl Hook for Crash<'_> {
+    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) != self.at {
+            return call.await;
+        }
+        if self.death == Death::Before {
+            self.dead.notify_one();
+            std::future::pending::<()>().await;
+        }
+        let answer = call.await;
+        if self.death == Death::AnswerLost {
+            return answer.and(Err(CloudError::new(operation, Fault::TimedOut)));
+        }
+        self.dead.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// Dies at one call. How many calls there were in all, if it lived.
+async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Death) -> Option<u32> {
+    let (calls, dead) = (AtomicU32::new(0), Notify::new());
+    let hook = Crash {
+        at,
+        death,
+        calls: &calls,
+        dead: &dead,
+    };
+    let cloud = Interposed { account, hook };
+    let front = Script::default();
+    let options = Options::default();
+    tokio::select! {
+        ended = run(&cloud, &scenario.target, &options, &front, Interrupt::never()) => {
+            if let Err(failure) = ended {
+                // A lost answer of a read ends the run with an error of its own.
+                assert_eq!(death, Death::AnswerLost, "{}: {failure}", scenario.name);
+                assert_eq!(failure.error.code(), "timed-out", "{}: {failure}", scenario.name);
+            }
+            (calls.load(Ordering::Relaxed) <= at).then(|| calls.load(Ordering::Relaxed))
+        }
+        () = dead.notified() => None,
+    }
+}
+
+/// Dies at each call in turn, and heals. How many deaths there were.
+async fn matrix(scenarios: Vec<Scenario>) -> u32 {
+    let mut deaths = 0;
+    for scenario in scenarios {
+        for death in [Death::Before, Death::After, Death::AnswerLost] {
+            for at in 0.. {
+                let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
+                let lived = dies(&scenario, &account, at, death).await;
+                let context = format!("{}, {death:?} call {at}", scenario.name);
+                assert_safe(&scenario.document, &account.document(), &context);
+                if lived.is_some() {
+                    break;
+                }
+                assert_heals(&scenario, &account, &context).await;
+                deaths += 1;
+            }
+        }
+    }
+    deaths
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_combination_of_the_table_survives_each_death() {
+    let deaths = matrix(all_rows()).await;
+    println!("{deaths} crashes healed");
+    assert!(deaths > 6000, "{deaths}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_resources_survive_each_death() {
+    let deaths = matrix(with_new_resources()).await;
+    println!("{deaths} crashes healed");
+    assert!(deaths > 600, "{deaths}");
+}

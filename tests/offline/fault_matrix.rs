@@ -1,0 +1,194 @@
+//! The fault matrix: every operation that the program uses, and every way in which it can fail.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use autoconnect::account::OfflineAccount;
+use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
+use autoconnect::interrupt::Interrupt;
+use autoconnect::reconcile::{Options, RunResult, run};
+
+use crate::interposed::{Hook, Interposed};
+use crate::scenarios::{Scenario, assert_heals, assert_safe, rows_of_the_table, with_new_resources};
+use crate::support::Script;
+
+/// A way in which a call fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Failure {
+    Throttled,
+    ServerError,
+    TimedOutApplied,
+    TimedOutNotApplied,
+    AccessDenied,
+    NotFound,
+    Duplicate,
+    QuotaReached,
+    PreconditionFailed,
+    WrongState,
+    RoleNotReady,
+}
+
+const FAILURES: [Failure; 11] = [
+    Failure::Throttled,
+    Failure::ServerError,
+    Failure::TimedOutApplied,
+    Failure::TimedOutNotApplied,
+    Failure::AccessDenied,
+    Failure::NotFound,
+    Failure::Duplicate,
+    Failure::QuotaReached,
+    Failure::PreconditionFailed,
+    Failure::WrongState,
+    Failure::RoleNotReady,
+];
+
+impl Failure {
+    fn fault(self, operation: Operation) -> Fault {
+        let words = "fault of the test".to_owned();
+        match self {
+            Self::Throttled => Fault::Throttled(words),
+            Self::ServerError => Fault::Unavailable(words),
+            Self::TimedOutApplied | Self::TimedOutNotApplied => Fault::TimedOut,
+            Self::AccessDenied => Fault::AccessDenied {
+                action: operation.iam_action().to_owned(),
+                resource: None,
+                message: words,
+            },
+            Self::NotFound => Fault::NotFound(words),
+            Self::Duplicate => Fault::Duplicate(words),
+            Self::QuotaReached => Fault::LimitExceeded(words),
+            Self::PreconditionFailed => Fault::PreconditionFailed(words),
+            Self::WrongState => Fault::Busy(words),
+            Self::RoleNotReady => Fault::RoleNotReady(words),
+        }
+    }
+}
+
+/// Which calls of an operation fail: from the n-th on, so many.
+#[derive(Clone, Copy, Debug)]
+struct Which {
+    operation: Operation,
+    from: u32,
+    times: u32,
+}
+
+#[derive(Default)]
+struct Tally {
+    calls: u32,
+    used: BTreeSet<Operation>,
+    /// Writes that were carried out and answered, and those whose answer was lost.
+    written: usize,
+    lost: usize,
+}
+
+struct Faults<'a> {
+    which: Which,
+    failure: Failure,
+    tally: &'a Mutex<Tally>,
+}
+
+impl Hook for Faults<'_> {
+    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        let fails = {
+            let mut tally = self.tally.lock().unwrap();
+            tally.used.insert(operation);
+            let fails = operation == self.which.operation
+                && (self.which.from..self.which.from.saturating_add(self.which.times)).contains(&tally.calls);
+            tally.calls += u32::from(operation == self.which.operation);
+            fails
+        };
+        if !fails {
+            let answer = call.await;
+            self.tally.lock().unwrap().written += usize::from(answer.is_ok() && operation.writes());
+            return answer;
+        }
+        // AWS says that something is there already only where it is: an earlier attempt of the same call has made it.
+        if matches!(self.failure, Failure::TimedOutApplied | Failure::Duplicate) {
+            let answer = call.await;
+            self.tally.lock().unwrap().lost += usize::from(answer.is_ok() && operation.writes());
+        }
+        Err(CloudError::new(operation, self.failure.fault(operation)))
+    }
+}
+
+fn scenarios() -> Vec<Scenario> {
+    // Of the table the two extremes, and what is made besides: each operation is in one of them.
+    let mut scenarios: Vec<Scenario> = rows_of_the_table()
+        .into_iter()
+        .filter(|scenario| scenario.name.contains("None/None") || scenario.name.contains("Fit/Available"))
+        .collect();
+    scenarios.extend(with_new_resources());
+    scenarios
+}
+
+/// Runs with a fault; whatever came of it is safe, told, and healed by the next run. Whether the fault was met.
+async fn survives(scenario: &Scenario, which: Which, failure: Failure, used: &mut BTreeSet<Operation>) -> bool {
+    let context = format!("{}: {failure:?} at {which:?}", scenario.name);
+    let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
+    let tally = Mutex::default();
+    let hook = Faults {
+        which,
+        failure,
+        tally: &tally,
+    };
+    let cloud = Interposed {
+        account: &account,
+        hook,
+    };
+    let ended = run(
+        &cloud,
+        &scenario.target,
+        &Options::default(),
+        &Script::default(),
+        Interrupt::never(),
+    )
+    .await;
+    let tally = tally.into_inner().unwrap();
+    used.extend(&tally.used);
+    if tally.calls <= which.from {
+        return false;
+    }
+    assert_safe(&scenario.document, &account.document(), &context);
+    match ended {
+        Ok(outcome) => assert_ne!(outcome.result, RunResult::Planned, "{context}"),
+        Err(ended) => {
+            let code = ended.error.code();
+            let mistakes = ["flawed-plan", "malformed-answer"];
+            assert!(!mistakes.contains(&code), "{context}: {ended}");
+            assert!(!ended.error.to_string().is_empty());
+            // All that was written is told, but for answers that were lost for good.
+            let (told, done) = (ended.applied.len(), tally.written);
+            assert!(
+                (done..=done + tally.lost).contains(&told),
+                "{context}: {told} writes told, {done} done, {} lost: {ended}",
+                tally.lost
+            );
+        }
+    }
+    assert_heals(scenario, &account, &context).await;
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_survives_every_fault() {
+    let mut used = BTreeSet::new();
+    let mut injected = 0;
+    for scenario in scenarios() {
+        for operation in Operation::ALL {
+            for failure in FAILURES {
+                for (from, times) in [(0, 1), (1, 1), (2, 3), (0, u32::MAX)] {
+                    let which = Which { operation, from, times };
+                    injected += u32::from(survives(&scenario, which, failure, &mut used).await);
+                }
+            }
+        }
+    }
+    println!("{injected} faults injected");
+    assert!(injected > 2000, "{injected}");
+    // Names are only listed for a wrong name, which tests/offline/requirements.rs gives.
+    let unmet: Vec<Operation> = Operation::ALL
+        .into_iter()
+        .filter(|operation| !used.contains(operation) && *operation != Operation::ListFunctions)
+        .collect();
+    assert!(unmet.is_empty(), "no scenario calls {unmet:?}");
+}

@@ -1,0 +1,119 @@
+//! A cloud between the program and an account, which delays, loses, refuses or falsifies what passes through it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoconnect::account::OfflineAccount;
+use autoconnect::cloud::*;
+use autoconnect::model::*;
+
+/// What happens around each call.
+pub trait Hook: Sync {
+    /// The account as it was, where a read is to show that instead of what is.
+    fn past(&self, _: Operation) -> Option<Arc<OfflineAccount>> {
+        None
+    }
+
+    /// Carries the call out, or does not.
+    fn around<T: Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> impl Future<Output = Answer<T>> + Send;
+}
+
+/// The account behind a hook. While waiting, it is looked at in seconds of virtual time.
+pub struct Interposed<'a, H> {
+    pub account: &'a OfflineAccount,
+    pub hook: H,
+}
+
+macro_rules! interpose {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr;)*) => {
+        impl<H: Hook> Cloud for Interposed<'_, H> {
+            $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
+                let operation = $operation;
+                match self.hook.past(operation) {
+                    Some(past) => self.hook.around(operation, past.$name($($argument),*)).await,
+                    None => self.hook.around(operation, self.account.$name($($argument),*)).await,
+                }
+            })*
+
+            fn calls(&self) -> ApiCalls {
+                self.account.calls()
+            }
+
+            fn pace(&self) -> Pace {
+                Pace {
+                    first: Duration::from_secs(1),
+                    longest: Duration::from_secs(10),
+                }
+            }
+        }
+    };
+}
+
+interpose! {
+    describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters;
+    describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances;
+    describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances;
+    describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies;
+    describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets;
+    describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups;
+    get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration;
+    describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets;
+    describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+    describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups;
+    describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;
+    describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
+    get_role(name: &str) -> RoleDescription = Operation::GetRole;
+    get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
+    names(kind: ResourceKind) -> Vec<String> = match kind {
+        ResourceKind::Cluster => Operation::DescribeDbClusters,
+        ResourceKind::Instance => Operation::DescribeDbInstances,
+        ResourceKind::Proxy => Operation::DescribeDbProxies,
+        ResourceKind::Function => Operation::ListFunctions,
+    };
+    create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
+    revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress;
+    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);
+    modify_db_cluster(id: &str, groups: &GroupList) -> () = Operation::ModifyDbCluster;
+    modify_db_instance(id: &str, groups: &GroupList) -> () = Operation::ModifyDbInstance;
+    modify_db_proxy(name: &str, groups: &GroupList) -> () = Operation::ModifyDbProxy;
+    register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets;
+    update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+    update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+    create_secret(new: &NewSecret) -> String = Operation::CreateSecret;
+    create_role(new: &NewRole) -> String = Operation::CreateRole;
+    put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy;
+    attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy;
+    create_db_proxy(new: &NewDbProxy) -> String = Operation::CreateDbProxy;
+    create_function(new: &NewLambda) -> String = Operation::CreateFunction;
+}
+
+/// Takes a second of virtual time for each answer, and calls something before each.
+pub struct Slowly<'a>(pub Box<dyn Fn(Operation) + Sync + 'a>);
+
+impl Hook for Slowly<'_> {
+    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        (self.0)(operation);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        call.await
+    }
+}
+
+/// A cloud that takes a second of virtual time for each answer.
+pub fn slow(account: &OfflineAccount) -> Interposed<'_, Slowly<'_>> {
+    slow_with(account, |_| ())
+}
+
+/// The same, which calls something before each answer.
+pub fn slow_with<'a>(
+    account: &'a OfflineAccount,
+    before: impl Fn(Operation) + Sync + 'a,
+) -> Interposed<'a, Slowly<'a>> {
+    Interposed {
+        account,
+        hook: Slowly(Box::new(before)),
+    }
+}

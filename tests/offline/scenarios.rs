@@ -1,0 +1,321 @@
+//! Starting states: every combination of what the decision table tells apart, for clusters and instances, direct and
+//! through a proxy; and what must hold of an account after any run that began there.
+
+use autoconnect::account::{AccountDocument, OfflineAccount};
+use autoconnect::cloud::Cloud;
+use autoconnect::model::{EnvironmentWish, NewFunction};
+use autoconnect::observe::{CredentialsWish, NewProxyWish, ProxyWish, Target};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// An account and what is asked of it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub name: String,
+    pub document: AccountDocument,
+    pub target: Target,
+}
+
+/// What of a side's group there is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Is {
+    Fit,
+    Available,
+    Unfit,
+    None,
+}
+
+const PORT: u16 = 5433;
+
+fn group(id: &str, name: &str, is: Is, ingress: Option<(u16, &str)>, egress: Option<(u16, &str)>) -> Value {
+    let rules = |rule: Option<(u16, &str)>| -> Vec<Value> {
+        rule.into_iter()
+            .map(|(port, peer)| {
+                // Somebody has opened one port more.
+                let to = if is == Is::Unfit { port + 1 } else { port };
+                json!({"IpProtocol": "tcp", "FromPort": port, "ToPort": to, "UserIdGroupPairs": [{"GroupId": peer}]})
+            })
+            .collect()
+    };
+    json!({"GroupId": id, "GroupName": name, "VpcId": "vpc-1",
+           "IpPermissions": rules(ingress), "IpPermissionsEgress": rules(egress)})
+}
+
+/// Base groups stand for what somebody else has put there: they must stay.
+fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Scenario {
+    let mut groups = vec![
+        group("sg-base-d", "databases", Is::Fit, None, None),
+        group("sg-base-f", "functions", Is::Fit, None, None),
+        group("sg-base-p", "proxies", Is::Fit, None, None),
+    ];
+    let (mut on_database, mut on_function) = (vec!["sg-base-d"], vec!["sg-base-f"]);
+    let mut on_proxy = vec!["sg-base-p"];
+    let mut add = |id, name, is, ingress, egress, on: &mut Vec<&'static str>| {
+        if is != Is::None {
+            groups.push(group(id, name, is, ingress, egress));
+        }
+        if matches!(is, Is::Fit | Is::Unfit) {
+            on.push(id);
+        }
+    };
+    match proxy {
+        None => {
+            let peers = (database != Is::None, function != Is::None);
+            add(
+                "sg-d",
+                "rds-lambda-1",
+                database,
+                peers.1.then_some((PORT, "sg-l")),
+                None,
+                &mut on_database,
+            );
+            add(
+                "sg-l",
+                "lambda-rds-1",
+                function,
+                None,
+                peers.0.then_some((PORT, "sg-d")),
+                &mut on_function,
+            );
+        }
+        Some(proxy) => {
+            let to = |is: Is, port, peer| (is != Is::None).then_some((port, peer));
+            add(
+                "sg-d",
+                "rds-rdsproxy-1",
+                database,
+                to(proxy, PORT, "sg-p"),
+                None,
+                &mut on_database,
+            );
+            let (from, onwards) = (to(function, 5432, "sg-l"), to(database, PORT, "sg-d"));
+            add("sg-p", "rdsproxy-lambda-1", proxy, from, onwards, &mut on_proxy);
+            add(
+                "sg-l",
+                "lambda-rdsproxy-1",
+                function,
+                None,
+                to(proxy, 5432, "sg-p"),
+                &mut on_function,
+            );
+        }
+    }
+    let memberships: Vec<Value> = on_database
+        .iter()
+        .map(|id| json!({"VpcSecurityGroupId": id, "Status": "active"}))
+        .collect();
+    let (clusters, instances) = if cluster {
+        let member = |id| json!({"DBInstanceIdentifier": id, "Engine": "aurora-postgresql", "DBSubnetGroup": "s", "DBClusterIdentifier": "db"});
+        let cluster = json!({"DBClusterIdentifier": "db", "Engine": "aurora-postgresql", "Port": PORT, "DBSubnetGroup": "s",
+                             "VpcSecurityGroups": memberships, "Endpoint": "db.example", "MasterUsername": "root"});
+        (vec![cluster], vec![member("db-1"), member("db-2")])
+    } else {
+        let instance = json!({"DBInstanceIdentifier": "db", "Engine": "postgres", "Port": PORT, "DBSubnetGroup": "s",
+                              "VpcSecurityGroups": memberships, "Endpoint": "db.example", "MasterUsername": "root"});
+        (vec![], vec![instance])
+    };
+    let kind = if cluster { "TRACKED_CLUSTER" } else { "RDS_INSTANCE" };
+    let document = json!({
+        "FormatVersion": 1, "AccountId": "123456789012", "Region": "eu-central-1", "SettlesAfterReads": 1,
+        "Vpcs": [{"VpcId": "vpc-1"}],
+        "Subnets": [
+            {"SubnetId": "subnet-a", "VpcId": "vpc-1", "AvailabilityZone": "eu-central-1a"},
+            {"SubnetId": "subnet-b", "VpcId": "vpc-1", "AvailabilityZone": "eu-central-1b"}
+        ],
+        "SecurityGroups": groups,
+        "DBSubnetGroups": [{"DBSubnetGroupName": "s", "VpcId": "vpc-1"}],
+        "DBClusters": clusters, "DBInstances": instances,
+        "DBProxies": [{"DBProxyName": "p", "EngineFamily": "POSTGRESQL", "VpcId": "vpc-1", "VpcSecurityGroupIds": on_proxy,
+                       "Target": {"Type": kind, "RdsResourceId": "db"}, "IAMAuth": "REQUIRED"}],
+        "Functions": [
+            {"FunctionName": "f", "Role": "arn:aws:iam::123456789012:role/f",
+             "VpcConfig": {"SubnetIds": ["subnet-a"], "SecurityGroupIds": on_function}},
+            {"FunctionName": "g", "Role": "arn:aws:iam::123456789012:role/f",
+             "VpcConfig": {"SubnetIds": ["subnet-b"], "SecurityGroupIds": ["sg-base-f"]}}
+        ],
+        "Secrets": [{"Name": "s", "KmsKeyId": "alias/k"}],
+        "KmsKeys": [{"KeyId": "k", "KeyManager": "CUSTOMER", "Aliases": ["alias/k"]}],
+        "Roles": [{"RoleName": "f", "AssumeRolePolicyDocument": {"Statement": []}},
+                  {"RoleName": "r", "AssumeRolePolicyDocument": {"Statement":
+                      [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}]}}]
+    });
+    let target = if cluster {
+        self::cluster("db", "f")
+    } else {
+        instance("db", "f")
+    };
+    Scenario {
+        name: format!(
+            "{} {database:?}/{function:?}/{proxy:?}",
+            if cluster { "cluster" } else { "instance" }
+        ),
+        document: serde_json::from_value(document).unwrap(),
+        target: Target {
+            proxy: proxy.map_or(ProxyWish::None, |_| ProxyWish::Existing("p".into())),
+            ..target
+        },
+    }
+}
+
+/// Every combination.
+pub fn all_rows() -> Vec<Scenario> {
+    let sides = [Is::Fit, Is::Available, Is::Unfit, Is::None];
+    let databases = [Is::Fit, Is::Unfit, Is::None];
+    let mut rows = Vec::new();
+    for cluster in [true, false] {
+        for database in databases {
+            for function in sides {
+                rows.push(scenario(cluster, database, function, None));
+                rows.extend(sides.map(|proxy| scenario(cluster, database, function, Some(proxy))));
+            }
+        }
+    }
+    rows
+}
+
+/// The rows of the guide's table, and one that it leaves out.
+pub fn rows_of_the_table() -> Vec<Scenario> {
+    let rows = [
+        (Is::Fit, Is::Fit, Is::Fit),
+        (Is::None, Is::None, Is::None),
+        (Is::Fit, Is::Unfit, Is::Unfit),
+        (Is::Fit, Is::Available, Is::Available),
+        (Is::None, Is::Fit, Is::Fit),
+        (Is::Fit, Is::Fit, Is::Available),
+        (Is::Fit, Is::Available, Is::Fit),
+        (Is::Unfit, Is::Available, Is::None),
+    ];
+    let mut scenarios = Vec::new();
+    for cluster in [true, false] {
+        for (database, function, proxy) in rows {
+            scenarios.push(scenario(cluster, database, function, None));
+            scenarios.push(scenario(cluster, database, function, Some(proxy)));
+        }
+    }
+    scenarios
+}
+
+/// With what `setup` makes: a proxy on each kind of credentials, a function, a permission, an environment.
+pub fn with_new_resources() -> Vec<Scenario> {
+    let new = |credentials, user: Option<&str>, iam_required, function: &str| {
+        let Scenario { name, document, target } = scenario(function == "f", Is::None, Is::None, None);
+        let target = Target {
+            proxy: ProxyWish::New(NewProxyWish {
+                credentials,
+                ..NewProxyWish::default()
+            }),
+            user: user.map(str::to_owned),
+            iam_required,
+            function: function.to_owned(),
+            new_function: (function == "new").then(|| NewFunction {
+                runtime: "nodejs24.x".into(),
+            }),
+            environment: Some(EnvironmentWish { overwrite: false }),
+            ..target
+        };
+        Scenario {
+            name: format!("{name} with {:?} and function {function}", target.proxy),
+            document,
+            target,
+        }
+    };
+    let by_role = {
+        let mut scenario = new(CredentialsWish::Secret("s".into()), Some("app"), false, "f");
+        scenario.target.proxy = ProxyWish::New(NewProxyWish {
+            credentials: CredentialsWish::Secret("s".into()),
+            role: Some("arn:aws:iam::123456789012:role/r".into()),
+            ..NewProxyWish::default()
+        });
+        scenario
+    };
+    let permission = {
+        let mut scenario = scenario(true, Is::Fit, Is::Available, Some(Is::Fit));
+        scenario.target.user = Some("app".into());
+        scenario.target.iam_required = true;
+        scenario.document.db_proxies[0].target = None;
+        scenario.name += " with a permission and a target";
+        scenario
+    };
+    let without_instances = {
+        let mut scenario = scenario(true, Is::None, Is::None, None);
+        scenario.document.db_instances.clear();
+        scenario.name += " without instances";
+        scenario
+    };
+    vec![
+        new(CredentialsWish::Password, Some("app"), true, "new"),
+        new(CredentialsWish::Secret("s".into()), Some("app"), false, "f"),
+        by_role,
+        permission,
+        without_instances,
+    ]
+}
+
+/// The safety rules (docs/safety.md): whatever happened, nothing of before is lost or changed, and there is at most one
+/// set of ours, and one of each other thing.
+pub fn assert_safe(before: &AccountDocument, after: &AccountDocument, context: &str) {
+    assert_eq!(
+        after.security_groups[..before.security_groups.len()],
+        before.security_groups,
+        "groups and rules of before: {context}"
+    );
+    let grows = |before: Vec<String>, after: Vec<String>| {
+        let distinct: std::collections::BTreeSet<&String> = after.iter().collect();
+        assert!(after.starts_with(&before), "{before:?} became {after:?}: {context}");
+        assert_eq!(distinct.len(), after.len(), "{after:?}: {context}");
+    };
+    let ids = |memberships: &[autoconnect::account::VpcSecurityGroupMembership]| -> Vec<String> {
+        memberships
+            .iter()
+            .map(|membership| membership.vpc_security_group_id.clone())
+            .collect()
+    };
+    for (before, after) in before.db_clusters.iter().zip(&after.db_clusters) {
+        grows(ids(&before.vpc_security_groups), ids(&after.vpc_security_groups));
+    }
+    for (before, after) in before.db_instances.iter().zip(&after.db_instances) {
+        grows(ids(&before.vpc_security_groups), ids(&after.vpc_security_groups));
+    }
+    for (before, after) in before.db_proxies.iter().zip(&after.db_proxies) {
+        grows(
+            before.vpc_security_group_ids.clone(),
+            after.vpc_security_group_ids.clone(),
+        );
+        assert_eq!(before.secret_arns, after.secret_arns, "{context}");
+    }
+    for (before, after) in before.functions.iter().zip(&after.functions) {
+        let groups = |function: &autoconnect::account::FunctionEntry| {
+            let config = function.vpc_config.as_ref();
+            config
+                .map(|config| config.security_group_ids.clone())
+                .unwrap_or_default()
+        };
+        grows(groups(before), groups(after));
+        for (name, value) in &before.environment {
+            assert_eq!(after.environment.get(name), Some(value), "{context}");
+        }
+    }
+    let made = &after.security_groups[before.security_groups.len()..];
+    assert!(made.len() <= 3, "more than one set: {made:?}: {context}");
+    assert!(after.db_proxies.len() <= before.db_proxies.len() + 1, "{context}");
+    assert!(after.secrets.len() <= before.secrets.len() + 1, "{context}");
+    assert!(after.functions.len() <= before.functions.len() + 1, "{context}");
+    assert!(after.roles.len() <= before.roles.len() + 2, "{context}");
+}
+
+/// The next run connects, and the one after it writes nothing.
+pub async fn assert_heals(scenario: &Scenario, account: &OfflineAccount, context: &str) {
+    let outcome = setup(account, &scenario.target).await;
+    if let Err(failure) = &outcome {
+        panic!("the next run fails: {failure} ({}): {context}", failure.error.code());
+    }
+    assert_safe(&scenario.document, &account.document(), context);
+    let writes = account.calls().write;
+    let third = setup(account, &scenario.target).await.unwrap();
+    assert_eq!(
+        (third.proposal.decision.to_string().as_str(), account.calls().write),
+        ("no-op", writes),
+        "the third run writes: {context}"
+    );
+}
