@@ -112,6 +112,7 @@ fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
             role: None,
             secrets: vec![],
             takes_iam: false,
+            requires_iam: false,
         }),
         groups,
         database_subnets: vec![],

@@ -2,7 +2,8 @@
 //!
 //! Source: spec/proxy.md, "`--proxy`" and "`--function`".
 
-use crate::model::{Credentials, Observation, Side};
+use crate::model::{Credentials, Environment, Observation, Secret, Side};
+use crate::naming::created;
 use crate::policy;
 
 /// A secret that clients need.
@@ -23,6 +24,16 @@ pub enum Value {
     ProxyEndpoint,
     /// The ARN of the secret that the run makes.
     NewSecret,
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Known(value) => value,
+            Self::ProxyEndpoint => "(the proxy's endpoint)",
+            Self::NewSecret => "(the new secret's ARN)",
+        })
+    }
 }
 
 /// A variable that the function is to have.
@@ -69,6 +80,39 @@ pub fn client_secret(observation: &Observation) -> Option<ClientSecret<'_>> {
     }
 }
 
+/// Whether the secret is that of the user who was named: one that was named or made with it, or none was named.
+fn is_of_user(observation: &Observation, secret: &ClientSecret<'_>) -> bool {
+    let Observation { proxy, extras, .. } = observation;
+    match (secret, &extras.user) {
+        (ClientSecret::New, _) | (_, None) => true,
+        (ClientSecret::Existing(arn), Some(user)) => {
+            let ours = proxy.as_ref().map(|proxy| created::secret(&proxy.name, user));
+            extras.secret.is_some()
+                || extras.new_proxy.is_some()
+                || ours.is_some_and(|ours| Secret::is_named(arn, &ours))
+        }
+    }
+}
+
+/// How large the environment becomes, as the JSON that Lambda measures. What is not known yet counts as long as it
+/// can be.
+#[must_use]
+pub fn environment_size(observation: &Observation, environment: &Environment) -> usize {
+    const LONGEST_ENDPOINT: usize = 255;
+    let mut after = environment.clone();
+    for (name, value) in variables(observation) {
+        after = match value {
+            Value::Known(value) => after.with(name, &value),
+            Value::ProxyEndpoint | Value::NewSecret => after.with(name, &"x".repeat(LONGEST_ENDPOINT)),
+        };
+    }
+    let json: serde_json::Map<String, serde_json::Value> = after
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    serde_json::Value::Object(json).to_string().len()
+}
+
 /// The variables that `--set-env` gives to the function.
 #[must_use]
 pub fn variables(observation: &Observation) -> Vec<Variable> {
@@ -87,10 +131,12 @@ pub fn variables(observation: &Observation) -> Vec<Variable> {
         None => database.access.endpoint.clone().map(Value::Known),
     };
     let known = |text: String| Value::Known(text);
-    let login = match (extras.connect.is_some(), client_secret(observation)) {
-        (false, Some(ClientSecret::Existing(secret))) => Some(("DB_SECRET_ARN", known(secret.to_owned()))),
-        (false, Some(ClientSecret::New)) => Some(("DB_SECRET_ARN", Value::NewSecret)),
-        _ => user(observation).map(|user| ("DB_USER", known(user.to_owned()))),
+    let is_iam = extras.connect.is_some() || proxy.as_ref().is_some_and(|proxy| proxy.requires_iam);
+    let secret = client_secret(observation).filter(|secret| !is_iam && is_of_user(observation, secret));
+    let login = match secret {
+        Some(ClientSecret::Existing(secret)) => Some(("DB_SECRET_ARN", known(secret.to_owned()))),
+        Some(ClientSecret::New) => Some(("DB_SECRET_ARN", Value::NewSecret)),
+        None => user(observation).map(|user| ("DB_USER", known(user.to_owned()))),
     };
     [
         host.map(|host| ("DB_HOST", host)),
@@ -155,7 +201,10 @@ pub fn lacks(observation: &Observation) -> Vec<String> {
     if !missing.is_empty() {
         let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
         let function = observation.describe(Side::Function);
-        lacks.push(format!("the environment of {function} lacks {}", names.join(", ")));
+        lacks.push(format!(
+            "the environment of {function} does not have {} as it should be",
+            names.join(", ")
+        ));
     }
     lacks
 }

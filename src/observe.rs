@@ -7,7 +7,7 @@ mod similar;
 mod target;
 
 pub use error::ObserveError;
-pub use target::{CredentialsWish, NewProxyWish, ProxyWish, Target};
+pub use target::{NewProxyWish, ProxyWish, Target};
 
 use std::collections::BTreeSet;
 
@@ -60,16 +60,26 @@ async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<Proxy>
         ProxyWish::New(wish) => Ok(Some(cloud.describe_db_proxy(&name_of(wish, target)).await?)),
         ProxyWish::Existing(name) => {
             let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+            let proxy = proxy?;
             Ok(Some(Proxy {
-                targets: targets?,
-                ..proxy?
+                targets: of_proxy(&proxy, targets)?,
+                ..proxy
             }))
         }
     }
 }
 
+/// A proxy that is still being created may not tell its targets: it has none.
+fn of_proxy(proxy: &Proxy, targets: Answer<Vec<ProxyTarget>>) -> Answer<Vec<ProxyTarget>> {
+    match targets {
+        Err(error) if proxy.status != "available" && (error.is_contention() || error.is_not_found()) => Ok(Vec::new()),
+        targets => targets,
+    }
+}
+
 fn name_of(wish: &NewProxyWish, target: &Target) -> String {
-    let name = wish.name.clone();
+    // RDS keeps the names of proxies in lower case.
+    let name = wish.name.as_ref().map(|name| name.to_ascii_lowercase());
     name.unwrap_or_else(|| created::proxy(&target.database.to_ascii_lowercase()))
 }
 
@@ -94,6 +104,7 @@ fn absent_proxy(target: &Target, database: &Database) -> Proxy {
         role: None,
         secrets: Vec::new(),
         takes_iam: true,
+        requires_iam: false,
     }
 }
 
@@ -180,7 +191,7 @@ async fn second_round(
     let targets = async {
         match &proxy {
             Some(proxy) if proxy.exists && proxy.targets.is_empty() && matches!(target.proxy, ProxyWish::New(_)) => {
-                cloud.describe_db_proxy_targets(&proxy.name).await
+                of_proxy(proxy, cloud.describe_db_proxy_targets(&proxy.name).await)
             }
             Some(proxy) => Ok(proxy.targets.clone()),
             None => Ok(Vec::new()),

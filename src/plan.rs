@@ -51,12 +51,11 @@ impl Plan {
             .any(|step| step.status == StepStatus::Planned && step.effect.associates() == Some(side))
     }
 
-    /// Whether a step makes this.
-    #[must_use]
-    pub fn makes(&self, made: Made) -> bool {
-        self.steps
-            .iter()
-            .any(|step| step.status == StepStatus::Planned && step.effect.makes() == Some(made))
+    /// Leaves everything for the next run.
+    pub fn skip(&mut self) {
+        for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Planned) {
+            step.status = StepStatus::Skipped;
+        }
     }
 
     /// Whether a step could not be done yet, and was left for the next run.

@@ -14,5 +14,5 @@ mod session;
 
 pub use driver::{Front, run};
 pub use error::{Applied, Failure, RunError};
-pub use machine::{Event, Machine, Options, Outcome, Proposal, RunResult, State};
+pub use machine::{Event, Looks, Machine, Options, Outcome, Proposal, RunResult, State};
 pub use session::Progress;

@@ -301,6 +301,13 @@ pub struct DbClusterEntry {
     /// The id by which IAM names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_cluster_resource_id: Option<String>,
+    /// Whether it takes IAM authentication.
+    #[serde(
+        rename = "IAMDatabaseAuthenticationEnabled",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub iam_database_authentication_enabled: Option<bool>,
     /// The master user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_username: Option<String>,
@@ -353,6 +360,13 @@ pub struct DbInstanceEntry {
     /// The id by which IAM names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dbi_resource_id: Option<String>,
+    /// Whether it takes IAM authentication.
+    #[serde(
+        rename = "IAMDatabaseAuthenticationEnabled",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub iam_database_authentication_enabled: Option<bool>,
     /// The master user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_username: Option<String>,

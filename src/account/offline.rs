@@ -360,6 +360,7 @@ impl State {
                 endpoint: entry.endpoint,
                 database_name: entry.database_name,
                 resource_id: entry.db_cluster_resource_id,
+                iam_enabled: entry.iam_database_authentication_enabled,
                 master_user: entry.master_username,
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
             },
@@ -381,6 +382,7 @@ impl State {
                 endpoint: entry.endpoint,
                 database_name: entry.db_name,
                 resource_id: entry.dbi_resource_id,
+                iam_enabled: entry.iam_database_authentication_enabled,
                 master_user: entry.master_username,
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
             },
@@ -405,6 +407,7 @@ impl State {
             role: entry.role_arn,
             secrets: entry.secret_arns,
             takes_iam: matches!(entry.iam_auth.as_deref(), Some("REQUIRED" | "ENABLED")),
+            requires_iam: entry.iam_auth.as_deref() == Some("REQUIRED"),
         }
     }
 

@@ -187,7 +187,9 @@ impl State {
     }
 
     pub(super) fn create_proxy(&mut self, new: &NewDbProxy) -> Outcome<String> {
-        let taken = |proxy: &DbProxyEntry| proxy.name.eq_ignore_ascii_case(&new.name);
+        // RDS keeps the names of proxies in lower case.
+        let name = new.name.to_ascii_lowercase();
+        let taken = |proxy: &DbProxyEntry| proxy.name.eq_ignore_ascii_case(&name);
         if self.document.db_proxies.iter().any(taken) {
             return Err(Fault::Duplicate(format!("DB Proxy {} already exists.", new.name)));
         }
@@ -214,7 +216,7 @@ impl State {
             }
         };
         self.document.db_proxies.push(DbProxyEntry {
-            name: new.name.clone(),
+            name: name.clone(),
             engine_family: new.family.to_string(),
             status: "creating".to_owned(),
             vpc_id: vpc,
@@ -225,7 +227,7 @@ impl State {
             iam_auth: Some(iam_auth.to_owned()),
             tags: tags(&new.tags),
         });
-        Ok(self.proxy_arn(&new.name))
+        Ok(self.proxy_arn(&name))
     }
 
     pub(super) fn create_function(&mut self, new: &NewLambda) -> Outcome<String> {

@@ -63,6 +63,7 @@ where
 }
 
 fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Fault {
+    let message = without_values(message);
     let said = || {
         if message.is_empty() {
             code.to_owned()
@@ -111,6 +112,7 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "InvalidDBInstanceStateFault"
         | "InvalidDBProxyState"
         | "InvalidDBProxyStateFault"
+        | "DBProxyTargetGroupNotFoundFault"
         | "ConcurrentModification"
         | "EntityTemporarilyUnmodifiable"
         | "ResourceConflictException" => Fault::Busy(said()),
@@ -191,6 +193,12 @@ fn access_denied(operation: Operation, message: &str) -> Fault {
         action,
         resource,
     }
+}
+
+/// Lambda repeats a whole environment, values and all, where it is too large.
+fn without_values(message: &str) -> &str {
+    let cut = message.find("String measured").unwrap_or(message.len());
+    message[..cut].trim_end()
 }
 
 /// EC2 adds hundreds of encoded characters that only `sts:DecodeAuthorizationMessage` can read.
@@ -297,6 +305,19 @@ mod tests {
                 assert_eq!(matches!(fault, Fault::RoleNotReady(_)), expected, "{message}");
             }
         }
+    }
+
+    #[test]
+    fn an_environment_that_lambda_repeats_is_not_told() {
+        let message = "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {\"API_KEY\":\"canary\"}";
+        let fault = of_code(
+            Operation::UpdateFunctionConfiguration,
+            "InvalidParameterValueException",
+            message,
+            400,
+        );
+        let text = format!("{fault} {fault:?}");
+        assert!(text.contains("4KB limit") && !text.contains("canary"), "{text}");
     }
 
     #[test]

@@ -278,12 +278,15 @@ fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
     let takes_iam = auth
         .iter()
         .any(|auth| matches!(auth.iam_auth, Some(IamAuthMode::Required | IamAuthMode::Enabled)));
+    let requires_iam = !auth.is_empty() && auth.iter().all(|auth| auth.iam_auth == Some(IamAuthMode::Required));
+    let end_to_end = proxy.default_auth_scheme.as_deref() == Some("IAM_AUTH");
     Ok(Proxy {
         exists: true,
         endpoint: proxy.endpoint,
         role: proxy.role_arn,
         secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
-        takes_iam: takes_iam || proxy.default_auth_scheme.as_deref() == Some("IAM_AUTH"),
+        takes_iam: takes_iam || end_to_end,
+        requires_iam: requires_iam || (end_to_end && !takes_iam),
         name: proxy.db_proxy_name.ok_or_else(|| missing("DBProxyName"))?,
         arn: proxy.db_proxy_arn.ok_or_else(|| missing("DBProxyArn"))?,
         engine_family: EngineFamily::from_api(&family).ok_or_else(|| missing("EngineFamily that is known"))?,
@@ -351,6 +354,7 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
             endpoint: cluster.endpoint,
             database_name: cluster.database_name.filter(|name| !name.is_empty()),
             resource_id: cluster.db_cluster_resource_id,
+            iam_enabled: cluster.iam_database_authentication_enabled,
             master_user: cluster.master_username,
             master_secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
         },
@@ -375,6 +379,7 @@ fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
             endpoint: instance.endpoint.and_then(|endpoint| endpoint.address),
             database_name: instance.db_name.filter(|name| !name.is_empty()),
             resource_id: instance.dbi_resource_id,
+            iam_enabled: instance.iam_database_authentication_enabled,
             master_user: instance.master_username,
             master_secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
         },

@@ -33,8 +33,8 @@ pub(super) async fn describe_secret(client: &aws_sdk_secretsmanager::Client, id:
 
 pub(super) async fn create_secret(client: &aws_sdk_secretsmanager::Client, new: &NewSecret) -> Answer<String> {
     let operation = Operation::CreateSecret;
-    let content = serde_json::json!({"username": new.user, "password": new.password.expose_secret()});
-    let content = Zeroizing::new(content.to_string());
+    let content = secret_string(&new.user, new.password.expose_secret())
+        .map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))?;
     let tags = new
         .tags
         .iter()
@@ -49,6 +49,25 @@ pub(super) async fn create_secret(client: &aws_sdk_secretsmanager::Client, new: 
         .await
         .map_err(|error| fault::error(operation, &error))?;
     answer.arn.ok_or_else(|| incomplete(operation, "ARN"))
+}
+
+/// What the secret holds, in memory that is wiped. The SDK's own copy is not.
+fn secret_string(user: &str, password: &str) -> serde_json::Result<Zeroizing<String>> {
+    #[derive(serde::Serialize)]
+    struct Content<'a> {
+        username: &'a str,
+        password: &'a str,
+    }
+    // Large enough from the start: what grows leaves copies behind.
+    let mut json = Zeroizing::new(Vec::with_capacity(64 + 6 * (user.len() + password.len())));
+    serde_json::to_writer(
+        &mut *json,
+        &Content {
+            username: user,
+            password,
+        },
+    )?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&json).into_owned()))
 }
 
 pub(super) async fn describe_key(client: &aws_sdk_kms::Client, id: &str) -> Answer<KeyDescription> {

@@ -15,8 +15,8 @@ use super::{Ending, for_people, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::{DatabaseKind, EnvironmentWish, NewFunction};
-use crate::observe::{CredentialsWish, NewProxyWish, ProxyWish, Target};
+use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
+use crate::observe::{NewProxyWish, ProxyWish, Target};
 use crate::plan::Request;
 use crate::reconcile::{Options, Outcome, RunResult, run};
 use crate::report::{Report, SetupDocument, connected, plan_text, unfinished};
@@ -264,6 +264,14 @@ impl Setup {
             Some((_, option)) => format!("{option} is for a proxy that is created: add --proxy new"),
             None if self.secret.is_some() && !is_new && !(is_direct && self.set_env) => {
                 "--secret is for a proxy that is created (--proxy new), or for --set-env without a proxy".to_owned()
+            }
+            None if is_iam && self.db_password_stdin => "--proxy-auth iam needs no password".to_owned(),
+            None if is_new
+                && self.secret.is_some()
+                && self.db_user.is_some()
+                && self.iam_auth != Some(IamAuth::Required) =>
+            {
+                "--db-user has nothing to act on: with --secret it goes with --iam-auth required".to_owned()
             }
             None if self.secret.is_some() && is_iam => "--proxy-auth iam needs no --secret".to_owned(),
             None if self.iam_auth == Some(IamAuth::Required) && is_direct => {

@@ -56,6 +56,8 @@ pub struct Access {
     pub resource_id: Option<String>,
     /// `MasterUsername`.
     pub master_user: Option<String>,
+    /// `IAMDatabaseAuthenticationEnabled`, where AWS tells.
+    pub iam_enabled: Option<bool>,
     /// The ARN of `MasterUserSecret`, where RDS manages the master user's password.
     pub master_secret: Option<String>,
 }

@@ -26,6 +26,22 @@ pub struct NewProxy {
     pub credentials: Credentials,
     /// The role that RDS assumes for it; none where one is created.
     pub role: Option<Role>,
+    /// What the user asked for: a proxy that exists has to have it.
+    pub wish: CredentialsWish,
+}
+
+/// How a new proxy is to authenticate to the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CredentialsWish {
+    /// With the database's managed master secret; nothing was named.
+    #[default]
+    MasterSecret,
+    /// With the secret of this name or ARN.
+    Secret(String),
+    /// With a new secret, of the target's user and a password.
+    Password,
+    /// With IAM from end to end.
+    Iam,
 }
 
 /// How a new proxy authenticates to the database.
@@ -73,6 +89,17 @@ pub struct Role {
     pub arn: String,
     /// Whether RDS may assume it.
     pub trusts_rds: bool,
+}
+
+impl Secret {
+    /// Whether `arn` is that of a secret with this name, or is this ARN. Secrets Manager appends a hyphen and six
+    /// characters to the name.
+    #[must_use]
+    pub fn is_named(arn: &str, id: &str) -> bool {
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        let cut = name.len().checked_sub(7).and_then(|end| name.get(..end));
+        arn == id || cut == Some(id)
+    }
 }
 
 /// How a function is made.

@@ -68,6 +68,16 @@ impl Observation {
         }
     }
 
+    /// Whether a side's resource exists; if not, the run creates it.
+    #[must_use]
+    pub fn exists(&self, side: Side) -> bool {
+        match side {
+            Side::Database => true,
+            Side::Function => self.function.exists,
+            Side::Proxy => self.proxy.as_ref().is_none_or(|proxy| proxy.exists),
+        }
+    }
+
     /// The sides of this connection, in the order in which they are associated.
     #[must_use]
     pub fn sides(&self) -> &'static [Side] {

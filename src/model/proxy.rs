@@ -172,6 +172,8 @@ pub struct Proxy {
     pub secrets: Vec<String>,
     /// Whether clients can, or must, use IAM.
     pub takes_iam: bool,
+    /// Whether clients must use IAM.
+    pub requires_iam: bool,
 }
 
 impl Proxy {
@@ -203,6 +205,12 @@ impl Proxy {
     pub fn other_target(&self, database: &Database) -> Option<&str> {
         let other = self.targets.iter().find(|target| !target.is_for(database))?;
         Some(other.tracked_cluster.as_deref().unwrap_or(&other.resource))
+    }
+
+    /// Whether it authenticates to the database with IAM, without any secret.
+    #[must_use]
+    pub fn is_iam_only(&self) -> bool {
+        self.exists && self.takes_iam && self.secrets.is_empty()
     }
 
     /// Whether the proxy reaches `database`.

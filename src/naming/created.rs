@@ -40,11 +40,22 @@ pub fn secret(proxy: &str, user: &str) -> String {
     fitted(&format!("autoconnect/{proxy}/{}", plain(user)), LONGEST)
 }
 
-/// The policy by which a function's role may connect through a proxy as one user.
+/// The policy by which a role may connect through a proxy as one user. A role can be that of functions in several
+/// Regions, so that the name tells the Region; `+` is in none of the parts.
 #[must_use]
-pub fn connect_policy(proxy: &str, user: &str) -> String {
+pub fn connect_policy(region: &str, proxy: &str, user: &str) -> String {
+    policy(&format!("autoconnect-connect-{region}+{proxy}+{}", plain(user)))
+}
+
+/// The policy by which a proxy's role may read one secret.
+#[must_use]
+pub fn secret_policy(secret: &str) -> String {
+    policy(&format!("autoconnect-secret+{}", plain(secret)))
+}
+
+fn policy(name: &str) -> String {
     const LONGEST: usize = 128;
-    fitted(&format!("autoconnect-connect-{proxy}-{}", plain(user)), LONGEST)
+    fitted(name, LONGEST)
 }
 
 /// Only characters that names of secrets and policies may have; another one makes room for a checksum, so that two
@@ -93,6 +104,11 @@ mod tests {
     fn users_of_any_name_have_secrets_of_their_own() {
         assert_eq!(secret("p", "app_user"), "autoconnect/p/app_user");
         assert_ne!(secret("p", "app user"), secret("p", "app/user"));
-        assert!(connect_policy("p", "app@db").starts_with("autoconnect-connect-p-app-db-"));
+        assert!(connect_policy("eu-west-1", "p", "app@db").starts_with("autoconnect-connect-eu-west-1+p+app-db-"));
+        let (a, b) = (
+            connect_policy("r", "orders", "eu-app"),
+            connect_policy("r", "orders-eu", "app"),
+        );
+        assert_ne!(a, b);
     }
 }

@@ -1,8 +1,10 @@
 //! Reads what was asked for beside the groups: the secret and its key, the roles. What a secret holds is never read.
 
-use super::{CredentialsWish, ObserveError, ProxyWish, Target};
+use super::{ObserveError, ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, SecretDescription};
-use crate::model::{Connect, Credentials, Database, Extras, Function, NewProxy, Proxy, Role, Secret, last_segment};
+use crate::model::{
+    Connect, Credentials, CredentialsWish, Database, Extras, Function, NewProxy, Proxy, Role, Secret, last_segment,
+};
 use crate::naming::created;
 use crate::{policy, tags};
 
@@ -76,6 +78,7 @@ async fn new_proxy(
     Ok(Some(NewProxy {
         credentials: credentials?,
         role: role?,
+        wish: wish.credentials.clone(),
     }))
 }
 
@@ -106,7 +109,7 @@ async fn connect(
     let user = target.user.as_deref().or(database.access.master_user.as_deref());
     let found = match (proxy, role, user) {
         (Some(proxy), Some(role), Some(user)) if proxy.exists => {
-            let policy = created::connect_policy(&proxy.name, user);
+            let policy = created::connect_policy(database.place().region, &proxy.name, user);
             found(cloud.get_role_policy(last_segment(role), &policy).await)?
         }
         _ => None,
@@ -115,7 +118,10 @@ async fn connect(
 }
 
 async fn role(cloud: &impl Cloud, arn: &str) -> Result<Role, ObserveError> {
-    let role = found(cloud.get_role(last_segment(arn)).await)?
+    // A name is looked up in this account alone, whatever account and path the ARN has.
+    let role = found(cloud.get_role(last_segment(arn)).await)?;
+    let role = role
+        .filter(|role| role.arn == arn)
         .ok_or_else(|| ObserveError::NoSuchRole { arn: arn.to_owned() })?;
     Ok(Role {
         trusts_rds: policy::trusts(&role.trust, policy::RDS),

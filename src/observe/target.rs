@@ -1,6 +1,6 @@
 //! What the user named.
 
-use crate::model::{DatabaseKind, EnvironmentWish, NewFunction};
+use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 
 /// A connection, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,18 +64,4 @@ pub struct NewProxyWish {
     pub credentials: CredentialsWish,
     /// The role that RDS assumes for it, by its ARN; else one is made.
     pub role: Option<String>,
-}
-
-/// How a new proxy is to authenticate to the database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CredentialsWish {
-    /// With the database's managed master secret.
-    #[default]
-    MasterSecret,
-    /// With the secret of this name or ARN.
-    Secret(String),
-    /// With a new secret, of the target's user and a password.
-    Password,
-    /// With IAM from end to end.
-    Iam,
 }

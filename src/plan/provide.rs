@@ -10,7 +10,8 @@ use super::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, R
 use crate::extras;
 use crate::model::{Credentials, Observation, Proxy, Side, SubnetId, last_segment};
 use crate::naming::created;
-use crate::{policy, tags};
+use crate::policy::{LAMBDA, RDS, vpc_access};
+use crate::tags;
 
 /// The most subnets that Lambda takes for a function.
 const MAX_FUNCTION_SUBNETS: usize = 16;
@@ -45,6 +46,11 @@ impl Builder<'_> {
         let new = extras.new_proxy.as_ref();
         let credentials = new.map_or(&Credentials::Missing, |new| &new.credentials);
         let user = extras::user(self.observation).unwrap_or_default().to_owned();
+        let policy = match credentials {
+            Credentials::Secret(secret) => created::secret_policy(&secret.name),
+            Credentials::NewSecret { name } => created::secret_policy(name),
+            _ => created::connect_policy(region, &proxy.name, &user),
+        };
         let mut after = ready.to_vec();
 
         let (auth, grant) = match credentials {
@@ -72,23 +78,9 @@ impl Builder<'_> {
         } else {
             let name = created::proxy_role(region, &proxy.name);
             let what = format!("proxy {}", proxy.name);
-            after.push(self.make_role(Made::ProxyRole, &name, policy::RDS, &what));
-            let of_secret = match &grant {
-                Grant::ReadSecret { customer_key: None, .. } => "read the secret".to_owned(),
-                Grant::ReadSecret {
-                    customer_key: Some(key),
-                    ..
-                } => format!("read the secret, and decrypt it with {key}"),
-                _ => format!("connect to {database} by IAM"),
-            };
+            after.push(self.make_role(Made::ProxyRole, &name, RDS, &what));
             let needs = after.clone();
-            after.push(self.put_policy(
-                &name,
-                "autoconnect",
-                grant,
-                &format!("{of_secret}, and nothing else"),
-                needs,
-            ));
+            after.push(self.put_policy(&name, &policy, grant, needs));
             ResourceRef::New(Made::ProxyRole)
         };
         let how = match &auth {
@@ -106,14 +98,14 @@ impl Builder<'_> {
             tags: self.tags(Side::Proxy),
         }));
         let summary = format!(
-            "proxy {} ({}, {how}) in {} subnets of {}, with {}",
+            "proxy {} ({}, {how}) in {} of {}, with {}",
             proxy.name,
             proxy.engine_family,
-            database.subnets.len(),
+            subnets_in_words(database.subnets.len()),
             database.vpc,
             self.name_of(group)
         );
-        self.push_charged(effect, proxy.name.clone(), &summary, after)
+        self.push(effect, proxy.name.clone(), summary, after, false)
     }
 
     fn with_secret(&self, secret: ResourceRef, customer_key: Option<String>) -> (ProxyAuth, Grant) {
@@ -132,7 +124,7 @@ impl Builder<'_> {
             tags: self.tags(Side::Proxy),
         };
         let summary = format!("secret {name} with the name and the password of user {user}");
-        self.push_charged(effect, name.to_owned(), &summary, Vec::new())
+        self.push(effect, name.to_owned(), summary, Vec::new(), false)
     }
 
     fn make_role(&mut self, made: Made, name: &str, service: &'static str, what: &str) -> u32 {
@@ -152,13 +144,27 @@ impl Builder<'_> {
         self.push(effect, name.to_owned(), summary, Vec::new(), false)
     }
 
-    fn put_policy(&mut self, role: &str, name: &str, grant: Grant, allows: &str, after: Vec<u32>) -> u32 {
+    fn put_policy(&mut self, role: &str, name: &str, grant: Grant, after: Vec<u32>) -> u32 {
+        let database = &self.observation.database;
+        let proxy = self.observation.proxy.as_ref().map_or("", |proxy| proxy.name.as_str());
+        let allows = match &grant {
+            Grant::ReadSecret { secret, customer_key } => {
+                let secret = match secret {
+                    ResourceRef::Existing(arn) => arn,
+                    ResourceRef::New(_) => "the new secret",
+                };
+                let decrypt = customer_key.as_ref().map(|key| format!(", and decrypt it with {key}"));
+                format!("read {secret}{}", decrypt.unwrap_or_default())
+            }
+            Grant::ConnectToDatabase { user, .. } => format!("connect to {database} as user {user} by IAM"),
+            Grant::ConnectThroughProxy { user, .. } => format!("connect through proxy {proxy} as user {user} by IAM"),
+        };
+        let summary = format!("role {role}: policy {name}, to {allows}, and nothing else");
         let effect = Effect::PutRolePolicy {
             role: role.to_owned(),
             policy: name.to_owned(),
             grant,
         };
-        let summary = format!("role {role}: policy {name}, to {allows}");
         self.push(effect, role.to_owned(), summary, after, false)
     }
 
@@ -173,8 +179,8 @@ impl Builder<'_> {
         let role = created::function_role(place.region, &function.name);
         let what = format!("function {}", function.name);
         let mut after = ready.to_vec();
-        let made = self.make_role(Made::FunctionRole, &role, policy::LAMBDA, &what);
-        let managed = policy::vpc_access(place);
+        let made = self.make_role(Made::FunctionRole, &role, LAMBDA, &what);
+        let managed = vpc_access(place);
         let summary = format!("role {role}: policy {}", last_segment(&managed));
         let effect = Effect::AttachRolePolicy {
             role: role.clone(),
@@ -189,9 +195,9 @@ impl Builder<'_> {
             .map(|new| new.runtime.clone())
             .unwrap_or_default();
         let summary = format!(
-            "function {} ({runtime}, a handler that connects to nothing) in {} subnets of {}, with {}",
+            "function {} ({runtime}, a handler that connects to nothing) in {} of {}, with {}",
             function.name,
-            subnets.len(),
+            subnets_in_words(subnets.len()),
             database.vpc,
             self.name_of(group)
         );
@@ -237,14 +243,19 @@ impl Builder<'_> {
             proxy: reference,
             user: user.to_owned(),
         };
-        let allows = format!("connect through proxy {} as user {user}, and nothing else", proxy.name);
-        self.put_policy(
-            &role,
-            &created::connect_policy(&proxy.name, user),
-            grant,
-            &allows,
-            after,
-        );
+        // Without a secret the proxy itself connects as this user, by its own role.
+        let region = database.place().region;
+        let own_role = created::proxy_role(region, &proxy.name);
+        let policy = created::connect_policy(region, &proxy.name, user);
+        if proxy.is_iam_only() && created::is_role(proxy.role.as_deref(), &own_role) {
+            let to_database = Grant::ConnectToDatabase {
+                database: database.arn.clone(),
+                resource_id: database.access.resource_id.clone().unwrap_or_default(),
+                user: user.to_owned(),
+            };
+            self.put_policy(&own_role, &policy, to_database, Vec::new());
+        }
+        self.put_policy(&role, &policy, grant, after);
     }
 
     fn set_environment(&mut self) {
@@ -252,12 +263,20 @@ impl Builder<'_> {
         if variables.is_empty() {
             return;
         }
-        let Observation { function, proxy, .. } = self.observation;
-        let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+        let Observation {
+            function,
+            proxy,
+            extras,
+            ..
+        } = self.observation;
+        let values: Vec<String> = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let summary = format!(
-            "function {}: set {} in its environment",
+            "function {}: set in its environment {}",
             function.name,
-            names.join(", ")
+            values.join(", ")
         );
         let of_function = self
             .steps
@@ -267,6 +286,7 @@ impl Builder<'_> {
         let effect = Effect::SetEnvironment {
             function: function.arn.clone(),
             proxy: proxy.as_ref().map(|proxy| proxy.name.clone()),
+            overwrite: extras.environment.is_some_and(|wish| wish.overwrite),
             variables,
         };
         after.extend(effect.needs().into_iter().filter_map(|made| self.step_that_makes(made)));
@@ -279,15 +299,6 @@ impl Builder<'_> {
         Some(step.id)
     }
 
-    /// A step that makes something which is charged for: its sentence says so.
-    fn push_charged(&mut self, effect: Effect, resource: String, summary: &str, after: Vec<u32>) -> u32 {
-        let summary = match effect.cost() {
-            Some(cost) => format!("{summary}; {cost}"),
-            None => summary.to_owned(),
-        };
-        self.push(effect, resource, summary, after, false)
-    }
-
     /// The tags of all that is made for a side.
     pub(super) fn tags(&self, side: Side) -> BTreeMap<String, String> {
         let mut tags = self.request.tags.clone();
@@ -295,5 +306,12 @@ impl Builder<'_> {
         tags.insert(tags::CONNECTION.to_owned(), self.observation.connection_id());
         tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
         tags
+    }
+}
+
+fn subnets_in_words(count: usize) -> String {
+    match count {
+        1 => "1 subnet".to_owned(),
+        count => format!("{count} subnets"),
     }
 }

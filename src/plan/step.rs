@@ -235,6 +235,8 @@ pub enum Effect {
         function: String,
         /// The proxy's name, whose endpoint a variable may be.
         proxy: Option<String>,
+        /// Whether another value of such a variable may be replaced.
+        overwrite: bool,
         /// The variables.
         variables: Vec<Variable>,
     },
@@ -282,7 +284,7 @@ impl Effect {
         let more: &[&str] = match self {
             Self::CreateSecurityGroup { .. } => &["ec2:CreateTags"],
             Self::CreateSecret { .. } => &["secretsmanager:TagResource"],
-            Self::CreateRole { .. } => &["iam:TagRole"],
+            Self::CreateRole { .. } => &["iam:TagRole", "iam:GetRole"],
             Self::CreateProxy(_) => &["rds:AddTagsToResource", "iam:PassRole"],
             Self::CreateFunction(_) => &["lambda:TagResource", "iam:PassRole"],
             _ => &[],
@@ -297,12 +299,12 @@ impl Effect {
             .collect()
     }
 
-    /// What it costs for as long as it exists, where that is told by the hour or the month.
+    /// How AWS charges for what it makes, for as long as that exists.
     #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         match self {
-            Self::CreateProxy(_) => Some("costs money by the hour, by the database's vCPUs or ACUs"),
-            Self::CreateSecret { .. } => Some("costs money by the month"),
+            Self::CreateProxy(_) => Some("by the hour, for the database's vCPUs or ACUs"),
+            Self::CreateSecret { .. } => Some("by the month"),
             _ => None,
         }
     }

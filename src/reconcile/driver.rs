@@ -150,6 +150,7 @@ impl<C: Cloud, F: Front> Driver<'_, C, F> {
             () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
             consent = self.front.consent(proposal) => consent?,
         }
+        self.session.look_ahead(&proposal.plan).await?;
         self.ask_password(proposal).await?;
         // The user's time is not the run's.
         self.session.extend_clock(asked.elapsed());

@@ -94,7 +94,7 @@ pub enum RunError {
     #[error("nothing was written: the plan was not approved")]
     Declined,
     /// There is nobody to ask.
-    #[error("nothing was written: the plan needs approval, and there is no terminal to ask on")]
+    #[error("nothing was written: the plan needs approval, and standard input is no terminal to ask on")]
     ConsentRequired,
     /// The user ended the run.
     #[error("interrupted {at}")]

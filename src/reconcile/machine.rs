@@ -101,14 +101,23 @@ pub enum State {
     Consent(Box<Proposal>),
     /// Carry out the step at this index of the plan.
     Apply(Box<Proposal>, usize),
-    /// Read the connection again, for the n-th time after the last step.
-    Verify(Box<Proposal>, u32),
+    /// Read the connection again after the last step.
+    Verify(Box<Proposal>, Looks),
     /// Look again a little later, since what was read may be stale.
-    Recheck(Box<Proposal>, u32),
-    /// Look a little later whether the proxy reaches the database by now, for the n-th time.
-    AwaitHealth(Box<Proposal>, u32, Pending),
+    Recheck(Box<Proposal>, Looks),
+    /// Look a little later whether the proxy reaches the database by now.
+    AwaitHealth(Box<Proposal>, Looks, Pending),
     /// The end.
     Done(Box<Outcome>),
+}
+
+/// How often in a row the result was looked at in vain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// It was not what was written: what was read may be stale.
+    stale: u32,
+    /// The proxy's answer may be from before the change.
+    health: u32,
 }
 
 /// What happened.
@@ -269,13 +278,16 @@ impl Machine {
             }
         }));
         let Assessment { decision, .. } = &assessment;
-        let proposal = Box::new(Proposal {
+        let mut proposal = Box::new(Proposal {
             decision: decision.clone(),
             reasons: reasons(&assessment, &plan),
             notes,
             plan,
             observation,
         });
+        if leaves {
+            proposal.plan.skip();
+        }
         if proposal.decision == Decision::NoOp || self.dry_run || leaves {
             let result = match proposal.decision {
                 Decision::NoOp => RunResult::Unchanged,
@@ -295,7 +307,7 @@ impl Machine {
         }
     }
 
-    fn verify(&self, mut proposal: Box<Proposal>, looks: u32, found: Observation) -> Result<State, RunError> {
+    fn verify(&self, mut proposal: Box<Proposal>, looks: Looks, found: Observation) -> Result<State, RunError> {
         let assessment = decide(&found);
         if proposal.plan.has_skipped() {
             let note = "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";
@@ -310,9 +322,12 @@ impl Machine {
         }
         if assessment.decision == Decision::NoOp {
             check_last_update(&found.function)?;
-            let to_come = health_to_come(&found, looks < HEALTH_LOOKS);
-            if let Some(pending) = to_come.filter(|_| self.wait_for_effect) {
-                return Ok(State::AwaitHealth(proposal, looks + 1, pending));
+            let (stale, health) = (0, looks.health + 1);
+            let surely = health_to_come(&found, false).map(|pending| (pending, Looks::default()));
+            let perhaps =
+                health_to_come(&found, health < HEALTH_LOOKS).map(|pending| (pending, Looks { stale, health }));
+            if let Some((pending, looks)) = surely.or(perhaps).filter(|_| self.wait_for_effect) {
+                return Ok(State::AwaitHealth(proposal, looks, pending));
             }
             if !self.wait_for_effect {
                 let note = "Not waited for: the changes were accepted, and may still be taking effect.";
@@ -326,8 +341,9 @@ impl Machine {
                 dry_run: false,
             })));
         }
-        if looks < VERIFICATIONS {
-            return Ok(State::Recheck(proposal, looks + 1));
+        if looks.stale + 1 < VERIFICATIONS {
+            let stale = looks.stale + 1;
+            return Ok(State::Recheck(proposal, Looks { stale, ..looks }));
         }
         Err(RunError::NotVerified {
             decision: assessment.decision.to_string(),
@@ -350,6 +366,6 @@ fn next_step(proposal: Box<Proposal>, from: usize) -> State {
     let is_planned = |step: &Step| step.status == StepStatus::Planned;
     match proposal.plan.steps.iter().skip(from).position(is_planned) {
         Some(offset) => State::Apply(proposal, from + offset),
-        None => State::Verify(proposal, 1),
+        None => State::Verify(proposal, Looks::default()),
     }
 }

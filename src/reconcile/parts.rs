@@ -5,7 +5,9 @@ use std::future::Future;
 
 use super::error::RunError;
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation};
-use crate::model::{DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus};
+use crate::model::{
+    DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, last_segment,
+};
 use crate::observe::read_memberships;
 use crate::requirements::{ExtrasUnmet, MAX_GROUPS, Unmet};
 
@@ -138,7 +140,7 @@ fn last_update(function: &Function) -> (bool, Option<String>, String) {
 }
 
 fn describe_function(arn: &str) -> String {
-    format!("function {}", arn.rsplit(':').next().unwrap_or(arn))
+    format!("function {}", last_segment(arn))
 }
 
 /// A group on a function.
@@ -203,6 +205,8 @@ impl Part for FunctionGroups<'_> {
 /// Variables in a function's environment.
 pub(super) struct FunctionEnvironment<'a> {
     pub(super) function: &'a str,
+    /// Whether other values may be replaced, which the user was shown before.
+    pub(super) overwrite: bool,
     pub(super) variables: Vec<(&'static str, String)>,
 }
 
@@ -238,14 +242,27 @@ impl Part for FunctionEnvironment<'_> {
         })
     }
 
-    /// An environment that cannot be read must not be written: what is in it would be lost.
+    /// An environment that cannot be read must not be written: what is in it would be lost. Nor is a value that
+    /// somebody else has set meanwhile.
     fn check(&self, seen: &Variables) -> Result<(), RunError> {
-        match seen.environment {
-            Some(_) => Ok(()),
-            None => Err(RunError::Unmet(Unmet::Extras(ExtrasUnmet::EnvironmentUnreadable {
-                function: self.function.rsplit(':').next().unwrap_or(self.function).to_owned(),
-            }))),
+        let function = || last_segment(self.function).to_owned();
+        let Some(environment) = &seen.environment else {
+            let unmet = ExtrasUnmet::EnvironmentUnreadable { function: function() };
+            return Err(RunError::Unmet(Unmet::Extras(unmet)));
+        };
+        let others: Vec<String> = self
+            .variables
+            .iter()
+            .filter(|(name, value)| environment.get(name).is_some_and(|found| found != value))
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        if others.is_empty() || self.overwrite {
+            return Ok(());
         }
+        Err(RunError::Unmet(Unmet::Extras(ExtrasUnmet::OtherValues {
+            function: function(),
+            variables: others,
+        })))
     }
 
     async fn write<C: Cloud>(&self, cloud: &C, seen: &Variables) -> Answer<()> {

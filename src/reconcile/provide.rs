@@ -9,10 +9,13 @@ use super::apply::{Bindings, Ended, STALE_READS, Settle};
 use super::error::RunError;
 use super::parts::FunctionEnvironment;
 use super::session::{Session, failed};
-use crate::cloud::{Answer, Cloud, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation};
+use crate::cloud::{
+    Answer, Cloud, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation, RoleDescription,
+};
 use crate::extras::{Value, Variable};
 use crate::model::FunctionState;
-use crate::plan::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Step, StepStatus};
+use crate::observe::ObserveError;
+use crate::plan::{Effect, FunctionPlan, Grant, Made, Plan, ProxyAuth, ProxyPlan, Step, StepStatus};
 use crate::wait::Pauses;
 use crate::{policy, tags};
 
@@ -109,10 +112,12 @@ impl<C: Cloud> Session<'_, C> {
             Effect::SetEnvironment {
                 function,
                 proxy,
+                overwrite,
                 variables,
             } => {
                 let part = FunctionEnvironment {
                     function,
+                    overwrite: *overwrite,
                     variables: self.values(step, variables, proxy.as_deref(), bindings).await?,
                 };
                 self.change(step, &part, settle).await
@@ -122,12 +127,42 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
+    /// Looks for what would stop the run after its first write: a role's name that somebody else holds, a role that
+    /// is gone. The plan itself does not look, so that a dry run needs no rights on IAM.
+    pub(super) async fn look_ahead(&self, plan: &Plan) -> Result<(), RunError> {
+        let is_made = |role: &str| {
+            let mut effects = plan.steps.iter().map(|step| &step.effect);
+            effects.any(|effect| matches!(effect, Effect::CreateRole { name, .. } if name == role))
+        };
+        for step in &plan.steps {
+            let (role, service) = match &step.effect {
+                Effect::CreateRole { name, service, .. } => (name, Some(*service)),
+                Effect::PutRolePolicy { role, .. } if !is_made(role) => (role, None),
+                _ => continue,
+            };
+            match (self.read(&step.summary, self.cloud.get_role(role)).await?, service) {
+                (Ok(found), Some(service)) if !is_our_role(&found, service) => {
+                    return Err(RunError::Taken {
+                        doing: step.summary.clone(),
+                        name: role.clone(),
+                    });
+                }
+                (Err(error), None) if error.is_not_found() => {
+                    return Err(RunError::Observe(ObserveError::NoSuchRole { arn: role.clone() }));
+                }
+                // What cannot be read is left to the step itself.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     async fn create_role(&self, step: &Step, new: &NewRole, service: &str) -> Result<(String, bool), RunError> {
         let answer = self.write(step, &new.name, self.cloud.create_role(new)).await?;
         let look = async || {
             let role = self.cloud.get_role(&new.name).await?;
             Ok(Found {
-                is_ours: role.tags.contains_key(tags::MANAGED) && policy::trusts(&role.trust, service),
+                is_ours: is_our_role(&role, service),
                 arn: role.arn,
             })
         };
@@ -390,6 +425,10 @@ impl<C: Cloud> Session<'_, C> {
             self.pause(&mut pauses, "the proxy's endpoint", &state).await?;
         }
     }
+}
+
+fn is_our_role(role: &RoleDescription, service: &str) -> bool {
+    role.tags.contains_key(tags::MANAGED) && policy::trusts(&role.trust, service)
 }
 
 /// What a look at something new tells.

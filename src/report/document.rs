@@ -108,6 +108,8 @@ pub struct ProxyEntry {
     pub name: String,
     /// The port it listens on.
     pub port: u16,
+    /// The host name to connect to; null until it is known.
+    pub endpoint: Option<String>,
     /// What it says of the database; null if that is not its target.
     pub target_health: Option<TargetHealthEntry>,
 }
@@ -182,6 +184,10 @@ pub struct StepEntry {
     pub id: u32,
     /// The IAM name of the API action.
     pub action: String,
+    /// The IAM actions that the caller needs for it, its own among them.
+    pub permissions: Vec<String>,
+    /// How AWS charges for what it makes; null if it does not.
+    pub charged: Option<String>,
     /// What it does, for people.
     pub summary: String,
     /// What it changes: an id or an ARN; the name of a group that does not exist yet.
@@ -275,6 +281,7 @@ impl ConnectionEntry {
             proxy: proxy.as_ref().map(|proxy| ProxyEntry {
                 name: proxy.name.clone(),
                 port: proxy.engine_family.listener_port(),
+                endpoint: proxy.endpoint.clone(),
                 target_health: proxy.target_health(database).map(|health| TargetHealthEntry {
                     state: health.state.as_api().to_owned(),
                     reason: health.reason.clone(),
@@ -332,6 +339,8 @@ impl StepEntry {
         Self {
             id: step.id,
             action: step.effect.action().to_owned(),
+            permissions: step.effect.iam_actions().into_iter().map(str::to_owned).collect(),
+            charged: step.effect.cost().map(str::to_owned),
             summary: step.summary.clone(),
             resource: step.resource.clone(),
             after: step.after.clone(),

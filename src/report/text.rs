@@ -73,11 +73,19 @@ pub fn connected(outcome: &Outcome) -> String {
         .as_ref()
         .map(|proxy| format!(" through proxy {}", proxy.name))
         .unwrap_or_default();
+    let endpoint = match &found.proxy {
+        Some(proxy) => proxy.endpoint.as_ref(),
+        None => found.database.access.endpoint.as_ref(),
+    };
+    let endpoint = endpoint
+        .zip(found.function_port())
+        .map(|(host, port)| format!("The function reaches it at {host}:{port}.\n"));
+    let endpoint = endpoint.unwrap_or_default();
     let health = health(found)
         .map(|health| format!("note: {health}\n"))
         .unwrap_or_default();
     format!(
-        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.\n{health}",
+        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.\n{endpoint}{health}",
         found.function.name,
         found.database,
         found
@@ -165,6 +173,10 @@ impl Text {
 
     fn side(&mut self, observation: &Observation, side: &SideVerdict<'_>) {
         let resource = observation.describe(side.side);
+        if !observation.exists(side.side) {
+            self.line(format!("  {resource}: to be created"));
+            return;
+        }
         self.line(format!("  {resource}: {}", verdict(side.verdict)));
         if side.side == Side::Database && side.verdict == Verdict::Fit && side.group.is_none() {
             self.line("    the proxy reaches it: its target health is AVAILABLE");
@@ -209,6 +221,10 @@ impl Text {
     fn decision(&mut self, proposal: &Proposal) {
         let what = match proposal.decision {
             Decision::NoOp => "there is nothing to do",
+            Decision::AssociateExisting {
+                function: None,
+                proxy: None,
+            } => "the groups are all there, and what else is missing is added",
             Decision::AssociateExisting { .. } => "existing groups are associated",
             Decision::CreateNew => "a new set of groups is created and associated",
         };
@@ -246,6 +262,14 @@ impl Text {
         self.line(format!(
             "{BOLD}Plan:{BOLD:#} {create} to create, {change} to change, 0 to destroy.{already}"
         ));
+        let charged: Vec<String> = steps
+            .iter()
+            .filter(|step| is_planned(step))
+            .filter_map(|step| Some(format!("{} {}", step.resource, step.effect.cost()?)))
+            .collect();
+        if !charged.is_empty() {
+            self.line(format!("{BOLD}Charged:{BOLD:#} {}.", charged.join("; ")));
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -260,6 +284,9 @@ impl Text {
             "            {DIM}{}{DIM:#}",
             step.effect.iam_actions().join(", ")
         ));
+        if let Some(cost) = step.effect.cost() {
+            self.line(format!("            {BOLD}$ charged {cost}{BOLD:#}"));
+        }
     }
 }
 

@@ -6,10 +6,15 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::extras::{self, Value};
-use crate::model::{Credentials, EngineFamily, Observation, Proxy, Role, Secret, last_segment};
+use crate::extras;
+use crate::model::{
+    Credentials, CredentialsWish, DatabaseKind, EngineFamily, NewProxy, Observation, Proxy, Role, Secret, last_segment,
+};
 use crate::naming::created;
 use crate::tags;
+
+/// The most bytes that Lambda takes for an environment, as JSON.
+const MAX_ENVIRONMENT: usize = 4096;
 
 /// The fewest free addresses that a proxy wants in its subnets (RDS user guide: 10 for small databases).
 const FREE_ADDRESSES: u32 = 10;
@@ -22,6 +27,16 @@ pub enum ExtrasUnmet {
     ProxyNotOurs {
         /// Its name.
         proxy: String,
+    },
+    /// The proxy that an earlier run has made is another one than was asked for now.
+    #[error("proxy {proxy} exists, and {found}, not {expected}")]
+    ProxyDiffers {
+        /// Its name.
+        proxy: String,
+        /// What it has.
+        found: String,
+        /// What was asked for.
+        expected: String,
     },
     /// A function of the new function's name exists, and nothing shows that this program made it.
     #[error("a function named {function} exists, and autoconnect did not make it")]
@@ -52,6 +67,34 @@ pub enum ExtrasUnmet {
     RoleWithoutTrust {
         /// Its name.
         role: String,
+    },
+    /// AWS shows no role of the function.
+    #[error("function {function} has no execution role that could be given the permission")]
+    NoRole {
+        /// Its name.
+        function: String,
+    },
+    /// IAM authentication is not enabled on the database.
+    #[error("IAM database authentication is not enabled on {database}, so that a proxy cannot log in with IAM")]
+    IamDisabled {
+        /// Kind and identifier.
+        database: String,
+    },
+    /// The cluster has no instance that could be a target.
+    #[error("{database} has no instance, and a proxy's target needs one")]
+    NoInstance {
+        /// Kind and identifier.
+        database: String,
+    },
+    /// The environment would be larger than Lambda allows.
+    #[error(
+        "the environment of function {function} would have {size} bytes, and at most {MAX_ENVIRONMENT} are possible"
+    )]
+    EnvironmentTooLarge {
+        /// The function.
+        function: String,
+        /// Its size, as JSON.
+        size: usize,
     },
     /// The subnets of the database are in one Availability Zone.
     #[error("a proxy needs subnets in two Availability Zones, and those of {database} are in {}", in_words(.zones))]
@@ -107,6 +150,11 @@ impl ExtrasUnmet {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ProxyNotOurs { .. } => "proxy-name-taken",
+            Self::ProxyDiffers { .. } => "proxy-differs",
+            Self::NoRole { .. } => "function-without-role",
+            Self::IamDisabled { .. } => "iam-authentication-disabled",
+            Self::NoInstance { .. } => "cluster-without-instances",
+            Self::EnvironmentTooLarge { .. } => "environment-too-large",
             Self::FunctionNotOurs { .. } => "function-name-taken",
             Self::NoCredentials { .. } => "proxy-credentials-missing",
             Self::SecretDeleted { .. } => "secret-deleted",
@@ -128,6 +176,15 @@ impl ExtrasUnmet {
             Self::ProxyNotOurs { proxy } => {
                 format!("use it with --proxy {proxy}, or name another one with --proxy new:NAME")
             }
+            Self::ProxyDiffers { proxy, .. } => format!(
+                "leave the option out to go on with it, use it with --proxy {proxy}, or make another one with --proxy new:NAME"
+            ),
+            Self::NoRole { .. } => "give the function an execution role".to_owned(),
+            Self::IamDisabled { .. } => {
+                "enable it (--enable-iam-database-authentication), or use a secret: --secret or --db-user".to_owned()
+            }
+            Self::NoInstance { .. } => "add an instance to the cluster, then run again".to_owned(),
+            Self::EnvironmentTooLarge { .. } => "make room in the environment, or leave --set-env out".to_owned(),
             Self::FunctionNotOurs { function } => {
                 format!("use it with --function {function}, or give the new one another name")
             }
@@ -157,10 +214,23 @@ impl ExtrasUnmet {
 ///
 /// The first requirement that does not hold.
 pub fn check_extras(observation: &Observation) -> Result<(), ExtrasUnmet> {
+    check_target(observation)?;
     check_new_proxy(observation)?;
     check_new_function(observation)?;
     check_connect(observation)?;
     check_environment(observation)
+}
+
+/// Only a cluster with an instance can be registered with a proxy.
+fn check_target(observation: &Observation) -> Result<(), ExtrasUnmet> {
+    let Observation { database, proxy, .. } = observation;
+    let is_to_register = proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database));
+    if is_to_register && database.kind == DatabaseKind::Cluster && database.members.is_empty() {
+        return Err(ExtrasUnmet::NoInstance {
+            database: database.to_string(),
+        });
+    }
+    Ok(())
 }
 
 fn check_new_proxy(observation: &Observation) -> Result<(), ExtrasUnmet> {
@@ -174,13 +244,12 @@ fn check_new_proxy(observation: &Observation) -> Result<(), ExtrasUnmet> {
         return Ok(());
     };
     if proxy.exists {
-        return if is_our_proxy(observation, proxy, new.role.as_ref()) {
-            Ok(())
-        } else {
-            Err(ExtrasUnmet::ProxyNotOurs {
+        if !is_our_proxy(observation, proxy, new.role.as_ref()) {
+            return Err(ExtrasUnmet::ProxyNotOurs {
                 proxy: proxy.name.clone(),
-            })
-        };
+            });
+        }
+        return check_is_as_asked(observation, proxy, new);
     }
     let zones: BTreeSet<&String> = observation
         .database_subnets
@@ -209,9 +278,48 @@ fn check_new_proxy(observation: &Observation) -> Result<(), ExtrasUnmet> {
         Credentials::Iam if proxy.engine_family == EngineFamily::SqlServer => Err(ExtrasUnmet::NoEndToEndIam {
             database: database.to_string(),
         }),
+        Credentials::Iam if database.access.iam_enabled == Some(false) => Err(ExtrasUnmet::IamDisabled {
+            database: database.to_string(),
+        }),
         Credentials::Iam | Credentials::NewSecret { .. } if extras::user(observation).is_none() => {
             Err(ExtrasUnmet::NoUser)
         }
+        _ => Ok(()),
+    }
+}
+
+/// What was named for a new proxy must be what the one that exists has: nothing is ignored.
+fn check_is_as_asked(observation: &Observation, proxy: &Proxy, new: &NewProxy) -> Result<(), ExtrasUnmet> {
+    let differs = |found: String, expected: String| {
+        Err(ExtrasUnmet::ProxyDiffers {
+            proxy: proxy.name.clone(),
+            found,
+            expected,
+        })
+    };
+    let logs_in = || match proxy.secrets.as_slice() {
+        [] => "logs in with IAM".to_owned(),
+        secrets => format!("logs in with {}", secrets.join(", ")),
+    };
+    let has = |id: &str| proxy.secrets.iter().any(|arn| Secret::is_named(arn, id));
+    match &new.wish {
+        CredentialsWish::Secret(id) if !has(id) => return differs(logs_in(), format!("with secret {id}")),
+        CredentialsWish::Password => {
+            let secret = created::secret(&proxy.name, extras::user(observation).unwrap_or_default());
+            if !has(&secret) {
+                return differs(logs_in(), format!("with secret {secret}"));
+            }
+        }
+        CredentialsWish::Iam if !proxy.is_iam_only() => {
+            return differs(logs_in(), "with IAM from end to end".to_owned());
+        }
+        _ => {}
+    }
+    match (&new.role, &proxy.role) {
+        (Some(named), Some(role)) if named.arn != *role => differs(
+            format!("has role {}", last_segment(role)),
+            last_segment(&named.arn).to_owned(),
+        ),
         _ => Ok(()),
     }
 }
@@ -253,6 +361,12 @@ fn check_connect(observation: &Observation) -> Result<(), ExtrasUnmet> {
             proxy: proxy.name.clone(),
         });
     }
+    let function = &observation.function;
+    if function.exists && function.role.is_none() {
+        return Err(ExtrasUnmet::NoRole {
+            function: function.name.clone(),
+        });
+    }
     match extras::user(observation) {
         Some(_) => Ok(()),
         None => Err(ExtrasUnmet::NoUser),
@@ -262,6 +376,11 @@ fn check_connect(observation: &Observation) -> Result<(), ExtrasUnmet> {
 fn check_environment(observation: &Observation) -> Result<(), ExtrasUnmet> {
     let Observation { function, extras, .. } = observation;
     let Some(wish) = extras.environment else { return Ok(()) };
+    if let Some(secret) = extras.secret.as_ref().filter(|secret| secret.is_deleted) {
+        return Err(ExtrasUnmet::SecretDeleted {
+            secret: secret.name.clone(),
+        });
+    }
     let Some(environment) = &function.environment else {
         return Err(ExtrasUnmet::EnvironmentUnreadable {
             function: function.name.clone(),
@@ -273,6 +392,13 @@ fn check_environment(observation: &Observation) -> Result<(), ExtrasUnmet> {
         .map(|(name, _)| (*name).to_owned())
         .collect();
     if others.is_empty() || wish.overwrite {
+        let size = extras::environment_size(observation, environment);
+        if size > MAX_ENVIRONMENT {
+            return Err(ExtrasUnmet::EnvironmentTooLarge {
+                function: function.name.clone(),
+                size,
+            });
+        }
         return Ok(());
     }
     Err(ExtrasUnmet::OtherValues {
@@ -285,7 +411,6 @@ fn check_environment(observation: &Observation) -> Result<(), ExtrasUnmet> {
 pub(super) fn notes(observation: &Observation) -> Vec<String> {
     let Observation {
         database,
-        function,
         proxy,
         extras,
         ..
@@ -318,8 +443,12 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
             Credentials::NewSecret { .. } | Credentials::NotNeeded | Credentials::Missing | Credentials::NameTaken { .. } => {}
         }
         if let Some(role) = &new.role {
+            let needs = match new.credentials {
+                Credentials::Iam => "connect to the database by rds-db:connect",
+                _ => "read the secret, and to decrypt it where its key is a customer's",
+            };
             notes.push(format!(
-                "Role {} is used as it is: it must be allowed to read the secret, and to decrypt it where its key is a customer's.",
+                "Role {} is used as it is: it must be allowed to {needs}.",
                 last_segment(&role.arn)
             ));
         }
@@ -335,32 +464,102 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
             ));
         }
     }
+    notes.extend(of_existing_proxy(observation));
+    notes.extend(of_environment(observation));
+    notes
+}
+
+/// What is not done again for a proxy that exists, and whom a permission reaches.
+fn of_existing_proxy(observation: &Observation) -> Vec<String> {
+    let Observation {
+        function,
+        proxy,
+        extras,
+        ..
+    } = observation;
+    let mut notes = Vec::new();
+    let Some(proxy) = proxy.as_ref().filter(|proxy| proxy.exists) else {
+        return notes;
+    };
+    if extras
+        .new_proxy
+        .as_ref()
+        .is_some_and(|new| new.wish == CredentialsWish::Password)
+    {
+        notes.push(format!(
+            "Proxy {} exists with its secret, which is kept as it is: no password is asked for.",
+            proxy.name
+        ));
+    }
+    if extras::lacks_permission(observation) {
+        if let Some(role) = function.role.as_deref().filter(|_| function.exists) {
+            notes.push(format!(
+                "The permission to connect is given to role {}: every function with that role has it then.",
+                last_segment(role)
+            ));
+        }
+        let is_known = proxy.is_iam_only() || extras.new_proxy.is_some();
+        if let Some(user) = extras::user(observation).filter(|_| !is_known) {
+            notes.push(format!(
+                "Proxy {} must have a secret of user {user}: autoconnect does not read whose its secrets are.",
+                proxy.name
+            ));
+        }
+    }
+    notes
+}
+
+fn of_environment(observation: &Observation) -> Vec<String> {
+    let Observation {
+        database,
+        function,
+        extras,
+        ..
+    } = observation;
+    let mut notes = Vec::new();
+    if extras.environment.is_none() {
+        return notes;
+    }
     let variables = extras::missing_variables(observation);
+    let has = |name: &str| function.environment.as_ref().is_some_and(|env| env.get(name).is_some());
+    let logs_in_by = extras::variables(observation)
+        .into_iter()
+        .map(|(name, _)| name)
+        .find(|name| ["DB_SECRET_ARN", "DB_USER"].contains(name));
     if variables.iter().any(|(name, _)| *name == "DB_SECRET_ARN") {
         notes.push(format!(
-            "To use DB_SECRET_ARN, the role of function {} must be allowed secretsmanager:GetSecretValue on it; autoconnect does not give it that.",
+            "To use DB_SECRET_ARN, function {} needs a way to Secrets Manager (outbound 443 in one of its groups, and an endpoint or NAT) and a role that may secretsmanager:GetSecretValue, and kms:Decrypt where the key is a customer's. With --iam-auth required it needs neither.",
             function.name
         ));
     }
-    if extras.environment.is_some() && database.access.database_name.is_none() {
+    if database.access.database_name.is_none() {
         notes.push(format!("DB_NAME is left out: {database} was made without a database."));
+    }
+    match logs_in_by {
+        None => notes.push(
+            "Neither DB_USER nor DB_SECRET_ARN is set: name the user with --db-user, or a secret with --secret."
+                .to_owned(),
+        ),
+        Some(name) => {
+            let other = if name == "DB_USER" { "DB_SECRET_ARN" } else { "DB_USER" };
+            if has(other) {
+                notes.push(format!(
+                    "{other} stays in the environment of function {}.",
+                    function.name
+                ));
+            }
+        }
     }
     let replaced: Vec<&str> = variables
         .iter()
-        .filter(|(name, _)| function.environment.as_ref().is_some_and(|env| env.get(name).is_some()))
         .map(|(name, _)| *name)
+        .filter(|name| has(name))
         .collect();
     if !replaced.is_empty() {
         notes.push(format!(
             "--overwrite-env replaces the value of {}.",
             replaced.join(", ")
         ));
-    }
-    if variables
-        .iter()
-        .any(|(name, value)| *name == "DB_HOST" && *value == Value::ProxyEndpoint)
-    {
-        notes.push("DB_HOST will be the proxy's endpoint, which is known once the proxy is made.".to_owned());
     }
     notes
 }

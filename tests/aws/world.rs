@@ -116,6 +116,7 @@ impl World {
             .engine("aurora-postgresql")
             .master_username("admin1")
             .manage_master_user_password(true)
+            .enable_iam_database_authentication(true)
             .database_name("shop")
             .db_subnet_group_name("subnets")
             .vpc_security_group_ids(&self.base);
@@ -149,6 +150,7 @@ impl World {
             .port(port)
             .allocated_storage(20)
             .master_username("admin1")
+            .enable_iam_database_authentication(true)
             .master_user_password("of-the-test-1")
             .db_subnet_group_name("subnets")
             .vpc_security_group_ids(&self.base);

@@ -90,6 +90,7 @@ pub fn proxied(health: Option<TargetHealthState>) -> Observation {
         role: None,
         secrets: vec![],
         takes_iam: false,
+        requires_iam: false,
     });
     observation
 }

@@ -3,8 +3,8 @@
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::decide::Decision;
-use autoconnect::model::{EnvironmentWish, NewFunction, TargetHealthState};
-use autoconnect::observe::{CredentialsWish, NewProxyWish, ProxyWish, Target, observe};
+use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, TargetHealthState};
+use autoconnect::observe::{NewProxyWish, ProxyWish, Target, observe};
 use autoconnect::reconcile::{Options, Outcome, RunResult};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -62,10 +62,11 @@ fn health(outcome: &Outcome) -> Option<TargetHealthState> {
     Some(health.state.clone())
 }
 
-fn policy<'d>(document: &'d AccountDocument, role: &str, policy: &str) -> &'d Value {
+/// The one policy of a role's own.
+fn policy<'d>(document: &'d AccountDocument, role: &str) -> &'d Value {
     let role = document.roles.iter().find(|found| found.role_name == role).unwrap();
-    let policy = role.policies.iter().find(|found| found.policy_name == policy).unwrap();
-    &policy.policy_document
+    assert_eq!(role.policies.len(), 1, "{:?}", role.policies);
+    &role.policies[0].policy_document
 }
 
 #[tokio::test]
@@ -114,7 +115,7 @@ async fn from_nothing_to_a_working_chain() {
             .any(|tag| tag.key == "autoconnect:managed" && tag.value == "true")
     );
     assert_eq!(
-        policy(&document, PROXY_ROLE, "autoconnect")["Statement"],
+        policy(&document, PROXY_ROLE)["Statement"],
         json!([{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": MASTER_SECRET}])
     );
 
@@ -179,7 +180,7 @@ async fn everything_at_once_and_then_nothing() {
         ["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"]
     );
     assert_eq!(
-        policy(&document, FUNCTION_ROLE, "autoconnect-connect-autoconnect-orders-app")["Statement"],
+        policy(&document, FUNCTION_ROLE)["Statement"],
         json!([{
             "Effect": "Allow",
             "Action": "rds-db:connect",
@@ -224,7 +225,7 @@ async fn end_to_end_iam_needs_no_secret() {
     let document = account.document();
     assert!(document.db_proxies[1].secret_arns.is_empty());
     assert_eq!(
-        policy(&document, PROXY_ROLE, "autoconnect")["Statement"][0]["Resource"],
+        policy(&document, PROXY_ROLE)["Statement"][0]["Resource"],
         "arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ORDERSEXAMPLE/app"
     );
     assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
@@ -241,11 +242,7 @@ async fn a_customers_key_and_only_that_is_decrypted_with() {
     let outcome = setup(&account, &target).await.unwrap();
     assert_eq!(health(&outcome), Some(TargetHealthState::Available));
     let document = account.document();
-    let policy = policy(
-        &document,
-        "autoconnect-eu-central-1-proxy-autoconnect-inventory",
-        "autoconnect",
-    );
+    let policy = policy(&document, "autoconnect-eu-central-1-proxy-autoconnect-inventory");
     let decrypt = &policy["Statement"][1];
     assert_eq!(decrypt["Action"], "kms:Decrypt");
     assert_eq!(
@@ -257,11 +254,7 @@ async fn a_customers_key_and_only_that_is_decrypted_with() {
     let account = self::account(|document| document.kms_keys[0].key_manager = "AWS".into());
     setup(&account, &target).await.unwrap();
     let document = account.document();
-    let policy = self::policy(
-        &document,
-        "autoconnect-eu-central-1-proxy-autoconnect-inventory",
-        "autoconnect",
-    );
+    let policy = self::policy(&document, "autoconnect-eu-central-1-proxy-autoconnect-inventory");
     assert_eq!(policy["Statement"].as_array().unwrap().len(), 1);
 }
 
@@ -553,4 +546,194 @@ async fn the_password_is_nowhere() {
     let panic = std::panic::catch_unwind(|| panic!("{new:?}")).unwrap_err();
     let message = panic.downcast_ref::<String>().unwrap();
     assert!(message.contains("NewSecret") && !message.contains(CANARY), "{message}");
+}
+
+/// What is named for a proxy that exists is compared, not ignored.
+#[tokio::test]
+async fn another_proxy_than_the_one_that_exists_is_refused() {
+    let account = account(|_| ());
+    let password = |user| with_credentials(cluster("orders", "refunds"), CredentialsWish::Password, Some(user));
+    setup(&account, &password("app")).await.unwrap();
+    let writes = account.calls().write;
+    let role = "arn:aws:iam::123456789012:role/orders-proxy";
+    let others = [
+        password("app2"),
+        with_credentials(
+            cluster("orders", "refunds"),
+            CredentialsWish::Secret("orders-app".into()),
+            None,
+        ),
+        with_credentials(cluster("orders", "refunds"), CredentialsWish::Iam, Some("app")),
+        Target {
+            proxy: ProxyWish::New(NewProxyWish {
+                role: Some(role.into()),
+                ..NewProxyWish::default()
+            }),
+            ..cluster("orders", "refunds")
+        },
+    ];
+    for target in others {
+        let failure = setup(&account, &target).await.unwrap_err();
+        assert_eq!(failure.error.code(), "proxy-differs", "{failure}");
+    }
+    // Naming nothing, or the same again, goes on with it.
+    for target in [refunds(), password("app")] {
+        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+    }
+    assert_eq!(account.calls().write, writes);
+}
+
+/// With IAM from end to end the proxy itself logs in as each user: its role is allowed that first.
+#[tokio::test]
+async fn a_second_user_of_end_to_end_iam_can_log_in_too() {
+    let account = account(|_| ());
+    let iam = |function, user| with_credentials(cluster("orders", function), CredentialsWish::Iam, Some(user));
+    setup(&account, &iam("refunds", "app")).await.unwrap();
+    let second = setup(&account, &iam("checkout", "app2")).await.unwrap();
+    assert_eq!(
+        actions(&second),
+        [
+            "lambda:UpdateFunctionConfiguration",
+            "iam:PutRolePolicy",
+            "iam:PutRolePolicy"
+        ]
+    );
+    let document = account.document();
+    let resources = |role: &str| -> Vec<String> {
+        let role = document.roles.iter().find(|found| found.role_name == role).unwrap();
+        let statement =
+            |policy: &autoconnect::account::RolePolicy| policy.policy_document["Statement"][0]["Resource"].clone();
+        role.policies
+            .iter()
+            .map(|policy| statement(policy).as_str().unwrap().to_owned())
+            .collect()
+    };
+    for (role, kind) in [
+        (PROXY_ROLE, "cluster-ORDERSEXAMPLE"),
+        ("shop-functions", "prx-autoconnect-orders"),
+    ] {
+        let arn = |user| format!("arn:aws:rds-db:eu-central-1:123456789012:dbuser:{kind}/{user}");
+        assert_eq!(resources(role), [arn("app"), arn("app2")], "{role}");
+    }
+    for target in [iam("refunds", "app"), iam("checkout", "app2")] {
+        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+    }
+}
+
+/// Without a secret of theirs, clients are told the user who was named, not the master user's secret.
+#[tokio::test]
+async fn the_named_user_is_not_given_the_secret_of_another() {
+    let account = account(|_| ());
+    let env = |user: Option<&str>| Target {
+        environment: Some(EnvironmentWish { overwrite: true }),
+        user: user.map(str::to_owned),
+        ..cluster("orders", "checkout")
+    };
+    setup(&account, &env(Some("app"))).await.unwrap();
+    let environment = account.document().functions[0].environment.clone();
+    assert_eq!(environment.get("DB_USER").map(String::as_str), Some("app"));
+    assert!(!environment.contains_key("DB_SECRET_ARN"));
+    let outcome = setup(&account, &env(None)).await.unwrap();
+    assert_eq!(
+        account.document().functions[0].environment["DB_SECRET_ARN"],
+        MASTER_SECRET
+    );
+    assert!(outcome.proposal.notes.iter().any(|note| note.contains("DB_USER stays")));
+}
+
+/// RDS keeps the names of proxies in lower case, also where a run died right after it had made one.
+#[tokio::test(start_paused = true)]
+async fn names_in_other_case_are_the_same_proxy() {
+    let named = Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            name: Some("MyProxy".into()),
+            ..NewProxyWish::default()
+        }),
+        iam_required: true,
+        user: Some("app".into()),
+        ..cluster("orders", "refunds")
+    };
+    for call in 0..90 {
+        let account = account(|_| ());
+        let _ = setup_interrupted_at(call, &account, &named).await;
+        setup(&account, &named).await.unwrap();
+        assert_eq!(
+            account.document().security_groups.len(),
+            example().security_groups.len() + 3
+        );
+        assert_eq!(setup(&account, &named).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(account.document().db_proxies[1].name, "myproxy");
+    }
+}
+
+/// What somebody sets while the run is under way is not replaced.
+#[tokio::test]
+async fn a_value_set_meanwhile_is_not_replaced() {
+    let account = account(|_| ());
+    let target = Target {
+        environment: Some(EnvironmentWish { overwrite: false }),
+        ..refunds()
+    };
+    let cloud = slow_with(&account, |operation| {
+        if operation == Operation::CreateDbProxy {
+            account.edit(|document| {
+                document.functions[1]
+                    .environment
+                    .insert("DB_HOST".into(), "replica".into());
+            });
+        }
+    });
+    let failure = setup(&cloud, &target).await.unwrap_err();
+    assert_eq!(failure.error.code(), "environment-differs", "{failure}");
+    assert_eq!(account.document().functions[1].environment["DB_HOST"], "replica");
+}
+
+/// What would stop the run in the middle is looked for before its first write.
+#[tokio::test]
+async fn nothing_is_written_where_it_would_end_half_way() {
+    type Change = fn(&mut AccountDocument);
+    let taken: Change = |document| {
+        let mut role = document.roles[1].clone();
+        role.role_name = FUNCTION_ROLE.into();
+        document.roles.push(role);
+    };
+    let large: Change = |document| {
+        let variables = &mut document.functions[1].environment;
+        variables.insert("LARGE".into(), "x".repeat(4000));
+    };
+    let env = Target {
+        environment: Some(EnvironmentWish { overwrite: false }),
+        ..refunds()
+    };
+    let permission = with_credentials(cluster("orders", "refunds"), CredentialsWish::Iam, Some("app"));
+    let table: [(Change, Target, &str); 6] = [
+        (taken, everything(), "name-taken"),
+        (large, env, "environment-too-large"),
+        (
+            |d| d.roles.remove(0).role_name.clear(),
+            permission.clone(),
+            "role-not-found",
+        ),
+        (
+            |d| d.functions[1].role = None,
+            permission.clone(),
+            "function-without-role",
+        ),
+        (
+            |d| d.db_clusters[0].iam_database_authentication_enabled = Some(false),
+            permission,
+            "iam-authentication-disabled",
+        ),
+        (
+            |d| d.db_instances.retain(|i| i.cluster.as_deref() != Some("orders")),
+            refunds(),
+            "cluster-without-instances",
+        ),
+    ];
+    for (change, target, code) in table {
+        let account = account(change);
+        let failure = setup(&account, &target).await.unwrap_err();
+        assert_eq!(failure.error.code(), code, "{failure}");
+        assert_eq!(account.calls().write, 0, "{code}");
+    }
 }

@@ -3,8 +3,8 @@
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
-use autoconnect::model::{EnvironmentWish, NewFunction};
-use autoconnect::observe::{CredentialsWish, NewProxyWish, ProxyWish, Target};
+use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction};
+use autoconnect::observe::{NewProxyWish, ProxyWish, Target};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -43,6 +43,7 @@ fn group(id: &str, name: &str, is: Is, ingress: Option<(u16, &str)>, egress: Opt
 }
 
 /// Base groups stand for what somebody else has put there: they must stay.
+#[expect(clippy::too_many_lines, reason = "one account, written down")]
 fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Scenario {
     let mut groups = vec![
         group("sg-base-d", "databases", Is::Fit, None, None),

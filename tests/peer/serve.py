@@ -96,7 +96,7 @@ RDSResponse.modify_db_proxy = modify_db_proxy
 
 
 def db_proxy(response):
-    name = response.params.get("DBProxyName")
+    name = (response.params.get("DBProxyName") or "").lower()
     if name not in response.backend.db_proxies:
         raise DBProxyNotFoundFault(name)
     return response.backend.db_proxies[name]
@@ -113,6 +113,8 @@ def create_db_proxy(self, create=RDSResponse.create_db_proxy):
     if scheme == "NONE" and not self.params.get("Auth"):
         raise RDSClientError("InvalidParameterCombination", "Auth is needed unless DefaultAuthScheme is IAM_AUTH.")
     self.params.setdefault("Auth", [])
+    # AWS keeps the names of proxies in lower case; moto keeps the case.
+    self.params["DBProxyName"] = self.params["DBProxyName"].lower()
     answer = create(self)
     proxy = answer.result["DBProxy"]
     proxy.default_auth_scheme = scheme
@@ -154,6 +156,8 @@ RDSResponse.register_db_proxy_targets = register_db_proxy_targets
 # security groups, after some reads of REGISTERING; moto's is AVAILABLE whatever they say.
 def describe_db_proxy_targets(self):
     proxy = db_proxy(self)
+    if proxy.status == "creating":
+        raise RDSClientError("InvalidDBProxyStateFault", "The proxy is being created.")
     rows = []
     for target in proxy.proxy_target_groups["default"].targets:
         target.reads = getattr(target, "reads", 0) + 1

@@ -40,6 +40,9 @@ impl FromStr for FunctionName {
             Some(name) => (name, true),
             None => (text, false),
         };
+        if text == "new" {
+            return Err("new:NAME creates a function; one that is named new is function:new".to_owned());
+        }
         let captures = FUNCTION.captures(name).ok_or_else(|| {
             "expected a function's name (letters, digits, - and _), a partial or a full ARN".to_owned()
         })?;
@@ -156,6 +159,11 @@ impl FromStr for Tag {
         }
         if value.chars().count() > 256 {
             return Err("expected a value of at most 256 characters after the =".to_owned());
+        }
+        // EC2 takes any character, IAM and Secrets Manager only these.
+        let is_plain = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+        if !key.chars().chain(value.chars()).all(is_plain) {
+            return Err("expected letters, digits, spaces and _ . : / = + - @, as all services take them".to_owned());
         }
         if key.to_ascii_lowercase().starts_with("aws:") || key.starts_with(tags::PREFIX) {
             return Err(format!("keys that begin with aws: or {} are taken", tags::PREFIX));
@@ -282,7 +290,15 @@ mod tests {
         for text in ["team=payments", "a=", "a=b=c", "aws-team=x"] {
             assert!(text.parse::<Tag>().is_ok(), "{text}");
         }
-        for text in ["", "a", "=b", "aws:x=y", "AWS:x=y", "autoconnect:role=database"] {
+        for text in [
+            "",
+            "a",
+            "=b",
+            "note=a,b",
+            "aws:x=y",
+            "AWS:x=y",
+            "autoconnect:role=database",
+        ] {
             assert!(text.parse::<Tag>().is_err(), "{text}");
         }
     }

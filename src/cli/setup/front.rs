@@ -71,7 +71,13 @@ impl Front for Terminal {
         let _guard = TerminalGuard::new();
         let (user, from_pipe) = (user.to_owned(), self.password_stdin);
         // Reading blocks, and Ctrl-C has to be heard meanwhile.
-        let read = move || if from_pipe { from_stdin() } else { from_prompt(&user) };
+        let read = move || {
+            if from_pipe {
+                from_stdin(&user)
+            } else {
+                from_prompt(&user)
+            }
+        };
         match tokio::task::spawn_blocking(read).await {
             Ok(password) => password,
             Err(_) => Err(RunError::BadPassword {

@@ -10,9 +10,24 @@ use crate::reconcile::RunError;
 /// No password of a database is longer.
 const LONGEST: usize = 4096;
 
-/// Reads the password from standard input, to its end.
-pub fn from_stdin() -> Result<SecretString, RunError> {
-    read(io::stdin().lock())
+/// Reads the password from standard input, to its end. On a terminal it is asked for, since it would be seen there.
+pub fn from_stdin(user: &str) -> Result<SecretString, RunError> {
+    if io::stdin().is_terminal() {
+        return from_prompt(user);
+    }
+    read(unbuffered_stdin().map_err(|error| unusable(&error))?)
+}
+
+/// Standard input without the buffer of the standard library, which nobody wipes.
+#[cfg(unix)]
+fn unbuffered_stdin() -> io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    Ok(std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(not(unix))]
+fn unbuffered_stdin() -> io::Result<io::Stdin> {
+    Ok(io::stdin())
 }
 
 /// Asks for the password on the terminal, without an echo.
