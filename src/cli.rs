@@ -1,8 +1,12 @@
 //! The command line (spec/cli.md): one file a command.
 
+mod arguments;
 mod completions;
+mod front;
 mod global;
+mod password;
 mod schema;
+mod session;
 mod setup;
 mod signals;
 mod to_come;

@@ -1,18 +1,23 @@
 //! The state machine of `setup`: observe → wait → plan → consent → apply → verify.
 //!
 //! [`Machine`] is pure: it is told what happened and says what to do next. [`run`] carries that out
-//! against a [`crate::cloud::Cloud`]. A crash between any two calls loses nothing, since names, tags and
+//! against a [`crate::cloud::Cloud`]. Other commands are a [`Goal`], which [`converge`] brings about with the same
+//! steps, waits and consent. A crash between any two calls loses nothing, since names, tags and
 //! rules in AWS are the only state: the next run observes them.
 
 mod apply;
+mod converge;
 mod driver;
 mod error;
+mod executor;
 mod machine;
 mod parts;
 mod provide;
 mod session;
 
-pub use driver::{Front, run};
+pub use converge::{Converged, Draft, Ending, Goal, converge};
+pub use driver::run;
 pub use error::{Applied, Failure, RunError};
+pub use executor::{Asked, Front};
 pub use machine::{Event, Looks, Machine, Options, Outcome, Proposal, RunResult, State};
 pub use session::Progress;

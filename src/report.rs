@@ -5,7 +5,7 @@ mod error;
 mod progress;
 mod text;
 
-pub use document::{OutputDocument, SetupDocument};
+pub use document::{OutputDocument, SetupDocument, StepEntry};
 pub use error::{ErrorBody, ErrorDocument, Report};
 pub use progress::ProgressLine;
-pub use text::{connected, folded, plan_text, unfinished};
+pub use text::{connected, draft_text, folded, plan_text, unfinished};

@@ -1,39 +1,25 @@
 //! `autoconnect setup`: connects a function with a database.
 
-mod arguments;
-mod front;
-mod password;
-
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
-use tokio::runtime;
 
-use super::global::{Global, Output};
-use super::signals::listen;
-use super::{Ending, for_people, print, print_json};
-use crate::account::{AccountFileError, OfflineAccount};
+use super::Ending;
+use super::arguments::{FunctionName, ProxyChoice, RUNTIME, parse_role, parse_runtime, parse_user};
+use super::front::Terminal;
+use super::global::Global;
+use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::plan::Request;
-use crate::reconcile::{Options, Outcome, RunResult, run};
+use crate::reconcile::{Outcome, RunResult, run};
 use crate::report::{Report, SetupDocument, connected, plan_text, unfinished};
-use arguments::{FunctionName, ProxyChoice, RUNTIME, Tag, parse_role, parse_runtime, parse_timeout, parse_user};
-use front::Terminal;
 
 /// Options of `setup`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
 pub struct Setup {
-    /// The Aurora or Multi-AZ DB cluster
-    #[arg(long, value_name = "CLUSTER", required_unless_present = "instance", conflicts_with = "instance",
-          value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    cluster: Option<String>,
-    /// The DB instance (not a cluster's member)
-    #[arg(long, value_name = "INSTANCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    instance: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// The Lambda function: a name, a partial or a full ARN; new:NAME creates one
     #[arg(long, value_name = "F|new:NAME")]
     function: FunctionName,
@@ -68,30 +54,11 @@ pub struct Setup {
     /// With --set-env: replace other values of these variables
     #[arg(long, requires = "set_env")]
     overwrite_env: bool,
-    /// Only show the plan
-    #[arg(long)]
-    dry_run: bool,
-    /// With --dry-run: status 2 if changes are pending
-    #[arg(long, requires = "dry_run")]
-    detailed_exitcode: bool,
-    /// Apply without asking
-    #[arg(long, short)]
-    yes: bool,
     /// Attach a function that is in no VPC to the database's (not in this version)
     #[arg(long)]
     attach_vpc: bool,
-    /// A further tag for all that is created; may be repeated
-    #[arg(long = "tag", value_name = "K=V")]
-    tags: Vec<Tag>,
-    /// For how long to wait in all
-    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_timeout)]
-    timeout: Duration,
-    /// Wait for a database that is not available, instead of refusing
-    #[arg(long)]
-    wait: bool,
-    /// Do not wait until the changes have taken effect (what must end before a write is still waited for)
-    #[arg(long)]
-    no_wait: bool,
+    #[command(flatten)]
+    write: WriteArgs,
 }
 
 /// How a new proxy logs in to the database.
@@ -115,64 +82,7 @@ enum IamAuth {
 impl Setup {
     pub fn run(&self, global: &Global) -> Ending {
         self.check_usage()?;
-        let target = self.target();
-        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return Err(Box::new(Report::new("runtime", &error, None))),
-        };
-        let ending = runtime.block_on(async {
-            let interrupt = listen();
-            match &global.offline {
-                Some(path) => {
-                    let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
-                    self.connect(&account, &target, global, interrupt).await
-                }
-                // The SDK's futures are large, and are kept off the stack.
-                None => Box::pin(self.connect_on_aws(&target, global, interrupt)).await,
-            }
-        });
-        // A prompt that was interrupted still holds a thread.
-        runtime.shutdown_background();
-        ending
-    }
-
-    #[cfg(feature = "aws")]
-    async fn connect_on_aws(&self, target: &Target, global: &Global, interrupt: Interrupt) -> Ending {
-        let configuration = crate::aws::Configuration {
-            region: global.region.clone(),
-            profile: global.profile.clone(),
-            endpoint_url: global.endpoint_url.clone(),
-        };
-        let aws = crate::aws::Aws::connect(&configuration)
-            .await
-            .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
-        Box::pin(self.connect(&aws, target, global, interrupt)).await
-    }
-
-    #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
-    async fn connect_on_aws(&self, _: &Target, _: &Global, _: Interrupt) -> Ending {
-        let error = std::io::Error::other("this build has no adapter to AWS");
-        let hint = "name an account's file with --offline FILE, or build with the default features";
-        Err(Box::new(Report::new("no-aws", &error, Some(hint.to_owned()))))
-    }
-
-    async fn connect(&self, cloud: &impl Cloud, target: &Target, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.yes, self.db_password_stdin, global);
-        let outcome = run(cloud, target, &self.options(), &front, interrupt).await;
-        front.clear();
-        let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let printed = match global.output {
-            Output::Json => print_json(&SetupDocument::new(&outcome, cloud.calls())),
-            Output::Text => print(&for_people(self.text(&outcome), &std::io::stdout())),
-        };
-        // Where the result cannot be printed, what was written is told all the same.
-        printed.map_err(|mut report| {
-            report.body.applied.clone_from(&outcome.applied);
-            report
-        })?;
-        let pending = outcome.result == RunResult::Planned;
-        Ok(if self.detailed_exitcode && pending { 2 } else { 0 })
+        on_account(self, global)
     }
 
     /// After an applied run the plan was shown already.
@@ -180,7 +90,7 @@ impl Setup {
         match outcome.result {
             RunResult::Planned if !outcome.dry_run => unfinished(outcome),
             RunResult::Planned | RunResult::Unchanged => plan_text(&outcome.proposal),
-            RunResult::Connected if self.no_wait => {
+            RunResult::Connected if self.write.no_wait => {
                 let look = match outcome.found.database.kind {
                     DatabaseKind::Cluster => "aws rds describe-db-clusters",
                     DatabaseKind::Instance => "aws rds describe-db-instances",
@@ -195,12 +105,7 @@ impl Setup {
     }
 
     fn target(&self) -> Target {
-        let (kind, database) = match (&self.cluster, &self.instance) {
-            (Some(cluster), _) => (DatabaseKind::Cluster, cluster),
-            (None, Some(instance)) => (DatabaseKind::Instance, instance),
-            // The argument parser requires one of them.
-            (None, None) => (DatabaseKind::Cluster, &self.function.name),
-        };
+        let (kind, database) = self.database.named();
         let credentials = match (&self.proxy_auth, &self.secret, &self.db_user) {
             (Some(ProxyAuth::Iam), ..) => CredentialsWish::Iam,
             (_, Some(secret), _) => CredentialsWish::Secret(secret.clone()),
@@ -210,7 +115,7 @@ impl Setup {
         let is_iam = credentials == CredentialsWish::Iam || self.iam_auth == Some(IamAuth::Required);
         Target {
             kind,
-            database: database.clone(),
+            database: database.to_owned(),
             function: self.function.name.clone(),
             new_function: self.function.is_new.then(|| NewFunction {
                 runtime: self.runtime.clone().unwrap_or_else(|| RUNTIME.to_owned()),
@@ -230,22 +135,6 @@ impl Setup {
             environment: self.set_env.then_some(EnvironmentWish {
                 overwrite: self.overwrite_env,
             }),
-        }
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            dry_run: self.dry_run,
-            wait_for_database: self.wait,
-            wait_for_effect: !self.no_wait,
-            timeout: self.timeout,
-            request: Request {
-                tags: self
-                    .tags
-                    .iter()
-                    .map(|tag| (tag.key.clone(), tag.value.clone()))
-                    .collect(),
-            },
         }
     }
 
@@ -302,17 +191,19 @@ impl Setup {
     }
 }
 
+impl Work for Setup {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let front = Terminal::new(self.write.yes, self.db_password_stdin, global);
+        let outcome = run(cloud, &self.target(), &self.write.options(), &front, interrupt).await;
+        front.clear();
+        let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let document = || SetupDocument::new(&outcome, cloud.calls());
+        print_result(global, document, || self.text(&outcome), &outcome.applied)?;
+        Ok(self.write.status(outcome.result == RunResult::Planned))
+    }
+}
+
 fn missing(what: &str, hint: &str) -> Report {
     let error = std::io::Error::other(what.to_owned());
     Report::new("not-in-this-version", &error, Some(hint.to_owned()))
-}
-
-fn file_report(error: &AccountFileError) -> Report {
-    let hint = match error {
-        AccountFileError::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
-        AccountFileError::Malformed { .. } | AccountFileError::Inconsistent { .. } => {
-            "mend the file; `autoconnect schema account` prints its JSON Schema"
-        }
-    };
-    Report::new("account-file", error, Some(hint.to_owned()))
 }

@@ -335,7 +335,9 @@ pub(super) fn in_order<'s, 'a>(side: &'s SideVerdict<'a>) -> Vec<&'s GroupVerdic
 }
 
 impl StepEntry {
-    fn new(step: &Step) -> Self {
+    /// The step as scripts read it.
+    #[must_use]
+    pub fn new(step: &Step) -> Self {
         Self {
             id: step.id,
             action: step.effect.action().to_owned(),

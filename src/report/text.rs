@@ -8,8 +8,8 @@ use super::document::in_order;
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Side};
 use crate::naming::Convention;
-use crate::plan::{Step, StepStatus, health};
-use crate::reconcile::{Outcome, Proposal};
+use crate::plan::{Plan, Step, StepStatus, health};
+use crate::reconcile::{Draft, Outcome, Proposal};
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.
@@ -41,7 +41,23 @@ pub fn plan_text(proposal: &Proposal) -> String {
     text.connection(&proposal.observation);
     text.found(proposal);
     text.decision(proposal);
-    text.steps(proposal);
+    text.steps(&proposal.plan);
+    text.0
+}
+
+/// The whole draft of another command than `setup`: what it is about, the decision, the steps.
+#[must_use]
+pub fn draft_text(draft: &Draft) -> String {
+    let mut text = Text::default();
+    for (index, line) in draft.heading.iter().enumerate() {
+        match index {
+            0 => text.line(format!("{BOLD}{line}{BOLD:#}")),
+            _ => text.line(format!("  {line}")),
+        }
+    }
+    text.line("");
+    text.decided(draft.decision, draft.meaning, &draft.reasons, &draft.notes);
+    text.steps(&draft.plan);
     text.0
 }
 
@@ -228,18 +244,23 @@ impl Text {
             Decision::AssociateExisting { .. } => "existing groups are associated",
             Decision::CreateNew => "a new set of groups is created and associated",
         };
-        self.line(format!("{BOLD}Decision: {}{BOLD:#}, {what}", proposal.decision));
-        for reason in &proposal.reasons {
+        let decision = proposal.decision.to_string();
+        self.decided(&decision, what, &proposal.reasons, &proposal.notes);
+    }
+
+    fn decided(&mut self, decision: &str, meaning: &str, reasons: &[String], notes: &[String]) {
+        self.line(format!("{BOLD}Decision: {decision}{BOLD:#}, {meaning}"));
+        for reason in reasons {
             self.line(format!("  {reason}"));
         }
-        for note in &proposal.notes {
+        for note in notes {
             self.line(format!("  {DIM}note:{DIM:#} {note}"));
         }
         self.line("");
     }
 
-    fn steps(&mut self, proposal: &Proposal) {
-        let steps = &proposal.plan.steps;
+    fn steps(&mut self, plan: &Plan) {
+        let steps = &plan.steps;
         if steps.is_empty() {
             self.line("No changes.");
             return;

@@ -1,6 +1,7 @@
 //! Whole runs on accounts in memory and in files.
 
 mod aws_rules;
+mod converge;
 mod crashes;
 mod fault_matrix;
 mod files;

@@ -8,7 +8,7 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::observe;
 use autoconnect::plan::StepStatus;
-use autoconnect::reconcile::{Front, Options, Progress, Proposal, RunError, RunResult, run};
+use autoconnect::reconcile::{Asked, Front, Options, Progress, RunError, RunResult, run};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -381,7 +381,7 @@ async fn a_failed_update_is_no_connection() {
 async fn a_slow_answer_costs_no_time_and_is_checked() {
     struct Slowly<'a>(&'a OfflineAccount, Mutex<u32>);
     impl Front for Slowly<'_> {
-        async fn consent(&self, _: &Proposal) -> Result<(), RunError> {
+        async fn consent(&self, _: Asked<'_>) -> Result<(), RunError> {
             tokio::time::sleep(Duration::from_hours(1)).await;
             *self.1.lock().unwrap() += 1;
             // Meanwhile somebody takes the number.

@@ -9,7 +9,7 @@ use autoconnect::cloud::*;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::*;
 use autoconnect::observe::Target;
-use autoconnect::reconcile::{Failure, Front, Options, Outcome, Progress, Proposal, RunError, run};
+use autoconnect::reconcile::{Asked, Draft, Failure, Front, Options, Outcome, Progress, Proposal, RunError, run};
 use secrecy::SecretString;
 
 pub use crate::interposed::{slow, slow_with};
@@ -42,12 +42,16 @@ pub fn instance(database: &str, function: &str) -> Target {
 pub struct Script {
     pub declines: bool,
     pub proposals: Mutex<Vec<Proposal>>,
+    pub drafts: Mutex<Vec<Draft>>,
     pub waits: Mutex<Vec<String>>,
 }
 
 impl Front for Script {
-    async fn consent(&self, proposal: &Proposal) -> Result<(), RunError> {
-        self.proposals.lock().unwrap().push(proposal.clone());
+    async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
+        match asked {
+            Asked::Setup(proposal) => self.proposals.lock().unwrap().push(proposal.clone()),
+            Asked::Draft(draft) => self.drafts.lock().unwrap().push(draft.clone()),
+        }
         if self.declines { Err(RunError::Declined) } else { Ok(()) }
     }
 

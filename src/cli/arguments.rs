@@ -1,4 +1,4 @@
-//! The values of `setup`'s options, read strictly.
+//! The values of options, read strictly.
 
 use std::str::FromStr;
 use std::sync::LazyLock;

@@ -1,14 +1,14 @@
-//! The user in front of `setup`: asked on a terminal, shown the progress there.
+//! The user in front of a run: asked on a terminal, shown the progress there.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use secrecy::SecretString;
 
+use super::for_people;
+use super::global::{Global, Output};
 use super::password::{TerminalGuard, from_prompt, from_stdin};
-use crate::cli::for_people;
-use crate::cli::global::{Global, Output};
-use crate::reconcile::{Front, Progress, Proposal, RunError};
-use crate::report::{ProgressLine, plan_text};
+use crate::reconcile::{Asked, Front, Progress, RunError};
+use crate::report::{ProgressLine, draft_text, plan_text};
 
 /// The terminal, or its absence.
 pub struct Terminal {
@@ -33,8 +33,12 @@ impl Terminal {
     }
 
     /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
-    fn show_plan(&self, proposal: &Proposal) {
-        let text = plan_text(proposal) + "\n";
+    fn show_plan(&self, asked: Asked<'_>) {
+        let mut text = match asked {
+            Asked::Setup(proposal) => plan_text(proposal),
+            Asked::Draft(draft) => draft_text(draft),
+        };
+        text.push('\n');
         // A reader that has gone away does not keep the run from being approved.
         let _ = match self.output {
             Output::Text => anstream::stdout()
@@ -47,10 +51,10 @@ impl Terminal {
 }
 
 impl Front for Terminal {
-    async fn consent(&self, proposal: &Proposal) -> Result<(), RunError> {
+    async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         self.progress.clear();
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-        self.show_plan(proposal);
+        self.show_plan(asked);
         match (self.yes, can_ask) {
             (true, _) => Ok(()),
             (false, false) => Err(RunError::ConsentRequired),

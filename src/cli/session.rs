@@ -1,0 +1,165 @@
+//! A command's session with an account: connected, run until it ends or is interrupted, its result printed.
+
+use clap::Args;
+use std::future::Future;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::runtime;
+
+use super::arguments::{Tag, parse_timeout};
+use super::global::{Global, Output};
+use super::signals::listen;
+use super::{Ending, for_people, print, print_json};
+use crate::account::{AccountFileError, OfflineAccount};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::model::DatabaseKind;
+use crate::plan::Request;
+use crate::reconcile::{Applied, Options};
+use crate::report::Report;
+
+/// What a command does with an account.
+pub trait Work {
+    /// Does it, and prints the result.
+    fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> impl Future<Output = Ending>;
+}
+
+/// Does the work on the account that the global options name.
+pub fn on_account(work: &impl Work, global: &Global) -> Ending {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Err(Box::new(Report::new("runtime", &error, None))),
+    };
+    let ending = runtime.block_on(async {
+        let interrupt = listen();
+        match &global.offline {
+            Some(path) => {
+                let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
+                work.on(&account, global, interrupt).await
+            }
+            // The SDK's futures are large, and are kept off the stack.
+            None => Box::pin(on_aws(work, global, interrupt)).await,
+        }
+    });
+    // A prompt that was interrupted still holds a thread.
+    runtime.shutdown_background();
+    ending
+}
+
+#[cfg(feature = "aws")]
+async fn on_aws(work: &impl Work, global: &Global, interrupt: Interrupt) -> Ending {
+    let configuration = crate::aws::Configuration {
+        region: global.region.clone(),
+        profile: global.profile.clone(),
+        endpoint_url: global.endpoint_url.clone(),
+    };
+    let aws = crate::aws::Aws::connect(&configuration)
+        .await
+        .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
+    Box::pin(work.on(&aws, global, interrupt)).await
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
+async fn on_aws(_: &impl Work, _: &Global, _: Interrupt) -> Ending {
+    let error = std::io::Error::other("this build has no adapter to AWS");
+    let hint = "name an account's file with --offline FILE, or build with the default features";
+    Err(Box::new(Report::new("no-aws", &error, Some(hint.to_owned()))))
+}
+
+/// Prints a result in the form that was asked for. Where it cannot be printed, what was written is told all the same.
+pub fn print_result<D: Serialize>(
+    global: &Global,
+    document: impl FnOnce() -> D,
+    text: impl FnOnce() -> String,
+    applied: &[Applied],
+) -> Result<(), Box<Report>> {
+    let printed = match global.output {
+        Output::Json => print_json(&document()),
+        Output::Text => print(&for_people(text(), &std::io::stdout())),
+    };
+    printed.map_err(|mut report| {
+        report.body.applied = applied.to_vec();
+        report
+    })
+}
+
+fn file_report(error: &AccountFileError) -> Report {
+    let hint = match error {
+        AccountFileError::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
+        AccountFileError::Malformed { .. } | AccountFileError::Inconsistent { .. } => {
+            "mend the file; `autoconnect schema account` prints its JSON Schema"
+        }
+    };
+    Report::new("account-file", error, Some(hint.to_owned()))
+}
+
+/// The database that a command is about.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct DatabaseArgs {
+    /// The Aurora or Multi-AZ DB cluster
+    #[arg(long, value_name = "CLUSTER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    cluster: Option<String>,
+    /// The DB instance (not a cluster's member)
+    #[arg(long, value_name = "INSTANCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    instance: Option<String>,
+}
+
+impl DatabaseArgs {
+    /// Its kind and its identifier.
+    pub fn named(&self) -> (DatabaseKind, &str) {
+        match (&self.cluster, &self.instance) {
+            (Some(cluster), _) => (DatabaseKind::Cluster, cluster),
+            (None, Some(instance)) => (DatabaseKind::Instance, instance),
+            (None, None) => unreachable!("the argument parser requires one of them"),
+        }
+    }
+}
+
+/// Options of every command that writes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Clone, Debug, Args)]
+pub struct WriteArgs {
+    /// Only show the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run: status 2 if changes are pending
+    #[arg(long, requires = "dry_run")]
+    pub detailed_exitcode: bool,
+    /// Apply without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// A further tag for all that is created; may be repeated
+    #[arg(long = "tag", value_name = "K=V")]
+    pub tags: Vec<Tag>,
+    /// For how long to wait in all
+    #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_timeout)]
+    pub timeout: Duration,
+    /// Wait for a database that is not available, instead of refusing
+    #[arg(long)]
+    pub wait: bool,
+    /// Do not wait until the changes have taken effect (what must end before a write is still waited for)
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+impl WriteArgs {
+    /// How a run is to go.
+    pub fn options(&self) -> Options {
+        let tags = self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
+        Options {
+            dry_run: self.dry_run,
+            wait_for_database: self.wait,
+            wait_for_effect: !self.no_wait,
+            timeout: self.timeout,
+            request: Request { tags: tags.collect() },
+        }
+    }
+
+    /// The exit status of a run that did not fail.
+    pub fn status(&self, is_pending: bool) -> u8 {
+        if self.detailed_exitcode && is_pending { 2 } else { 0 }
+    }
+}

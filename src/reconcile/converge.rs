@@ -1,0 +1,281 @@
+//! The driver of every command that writes, but `setup`: observe → draft → wait → consent → apply → verify.
+//!
+//! A command is a [`Goal`]: what it reads, and, purely, what is still to be done. As with `setup`, AWS is the only
+//! state: each draft is made from what is there, so that a run that died is finished by the next.
+
+use std::future::Future;
+
+use tracing::{Instrument, info, info_span, trace};
+
+use super::error::{Applied, Failure, RunError};
+use super::executor::{Asked, Executor, Front};
+use super::machine::Options;
+use super::session::{Progress, Session};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::observe::ObserveError;
+use crate::plan::{Plan, Step, StepStatus};
+use crate::requirements::Pending;
+
+/// How often a stale answer is allowed for when the result is verified.
+const VERIFICATIONS: u32 = 5;
+
+/// How often the draft is made anew where a name was taken between draft and creation.
+const REDRAFTS: u32 = 3;
+
+/// What a run brings about.
+pub trait Goal: Sync {
+    /// What is read for it.
+    type Seen: Send + Sync;
+
+    /// The command, for the log.
+    fn name(&self) -> &'static str;
+
+    /// Reads what the draft is made from.
+    ///
+    /// # Errors
+    ///
+    /// A resource does not exist, or a call fails.
+    fn observe<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Result<Self::Seen, ObserveError>> + Send;
+
+    /// What is still to be done. Pure. Without planned steps the goal is reached.
+    ///
+    /// # Errors
+    ///
+    /// A requirement does not hold: nothing is written.
+    fn draft(&self, seen: &Self::Seen) -> Result<Draft, RunError>;
+}
+
+/// What is still to be done for a goal, before the user is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// What it is about and what was found: lines for people, the first one being the title.
+    pub heading: Vec<String>,
+    /// The decision as scripts read it, such as `disconnect` or `no-op`.
+    pub decision: &'static str,
+    /// The decision in words.
+    pub meaning: &'static str,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
+    /// What has to end before the first write.
+    pub pending: Vec<Pending>,
+    /// The steps, with how far they are.
+    pub plan: Plan,
+}
+
+impl Draft {
+    /// Tells what a run that ends here does not wait for.
+    fn tell_waits(&mut self, dry_run: bool) {
+        let told = if dry_run && !self.plan.is_empty() {
+            "An applied run waits for"
+        } else {
+            "Not waited for:"
+        };
+        let waits = self.pending.iter().map(|pending| format!("{told} {pending}."));
+        self.notes.extend(waits);
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Changes are pending: a dry run, or one that was not to wait.
+    Planned,
+    /// The plan was applied, and nothing is left to be done.
+    Reached,
+    /// There was nothing to do.
+    Unchanged,
+}
+
+/// The end of a run that did not fail.
+#[derive(Clone, Debug)]
+pub struct Converged<S> {
+    /// What was to be done, with how far each step came.
+    pub draft: Draft,
+    /// What was observed last.
+    pub found: S,
+    /// What was written, in order.
+    pub applied: Vec<Applied>,
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+}
+
+/// Brings about a goal.
+///
+/// # Errors
+///
+/// Why it failed, and what it had written by then.
+pub async fn converge<G: Goal>(
+    cloud: &impl Cloud,
+    goal: &G,
+    options: &Options,
+    front: &impl Front,
+    interrupt: Interrupt,
+) -> Result<Converged<G::Seen>, Failure> {
+    let show = |progress: Progress<'_>| front.progress(progress);
+    let session = Session::new(cloud, interrupt, options.timeout, &show);
+    let mut run = Run {
+        goal,
+        options,
+        executor: Executor::new(&session, front, options),
+        approved: None,
+    };
+    let span = info_span!("converge", goal = goal.name(), dry_run = options.dry_run);
+    let driven = run.drive().instrument(span).await;
+    match driven {
+        Ok((draft, found, ending)) => Ok(Converged {
+            draft,
+            found,
+            applied: session.applied(),
+            ending,
+            dry_run: options.dry_run,
+        }),
+        Err(error) => Err(Failure {
+            error,
+            applied: session.applied(),
+        }),
+    }
+}
+
+/// What comes after a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Look again once nothing is pending any more.
+    Wait,
+    /// Ask the user.
+    Ask,
+    /// Carry the plan out.
+    Apply,
+    /// Nothing more.
+    End(Ending),
+}
+
+/// Decides what comes after a draft. Only exactly what was approved is carried out without asking.
+fn next(draft: &Draft, options: &Options, approved: Option<&Plan>) -> Next {
+    let is_reached = draft.plan.is_empty();
+    let waits = !options.dry_run && !draft.pending.is_empty();
+    match (waits, is_reached) {
+        (true, true) if options.wait_for_effect => Next::Wait,
+        (true, false) => Next::Wait,
+        (_, true) => Next::End(Ending::Unchanged),
+        (false, false) if options.dry_run => Next::End(Ending::Planned),
+        (false, false) if approved == Some(&draft.plan) => Next::Apply,
+        (false, false) => Next::Ask,
+    }
+}
+
+struct Run<'a, G, C, F> {
+    goal: &'a G,
+    options: &'a Options,
+    executor: Executor<'a, C, F>,
+    /// What the user has agreed to.
+    approved: Option<Plan>,
+}
+
+impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
+    async fn drive(&mut self) -> Result<(Draft, G::Seen, Ending), RunError> {
+        let mut redrafts = 0;
+        loop {
+            let (mut draft, seen) = self.look().await?;
+            let next = next(&draft, self.options, self.approved.as_ref());
+            info!(decision = draft.decision, ?next, "drafted");
+            match next {
+                Next::Wait => {
+                    self.executor.wait_for(&draft.pending).await?;
+                    continue;
+                }
+                Next::End(ending) => {
+                    draft.tell_waits(self.options.dry_run);
+                    return Ok((draft, seen, ending));
+                }
+                Next::Ask => {
+                    if self.executor.ask(Asked::Draft(&draft)).await? {
+                        self.approved = Some(draft.plan);
+                        continue;
+                    }
+                }
+                Next::Apply => {}
+            }
+            match self.apply(&mut draft.plan).await {
+                Err(RunError::NameTaken { .. }) if redrafts < REDRAFTS => redrafts += 1,
+                applied => {
+                    applied?;
+                    return self.verify(draft).await;
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(Draft, G::Seen), RunError> {
+        let goal = self.goal;
+        let seen = self.executor.look(async |cloud: &C| goal.observe(cloud).await).await?;
+        let draft = goal.draft(&seen)?;
+        trace!(?draft, "observed");
+        Ok((draft, seen))
+    }
+
+    async fn apply(&mut self, plan: &mut Plan) -> Result<(), RunError> {
+        for index in 0..plan.steps.len() {
+            let step = &plan.steps[index];
+            if step.status != StepStatus::Planned {
+                continue;
+            }
+            let ended = if follows_skipped(step, plan) {
+                Step {
+                    status: StepStatus::Skipped,
+                    ..step.clone()
+                }
+            } else {
+                self.executor.apply(step).await?
+            };
+            plan.steps[index] = ended;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the goal is reached. What is read may be from before the last write.
+    async fn verify(&mut self, mut draft: Draft) -> Result<(Draft, G::Seen, Ending), RunError> {
+        let mut looks = 0;
+        loop {
+            let (left, seen) = self.look().await?;
+            if draft.plan.has_skipped() {
+                let note =
+                    "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";
+                draft.notes.push(note.to_owned());
+                return Ok((draft, seen, Ending::Planned));
+            }
+            looks += 1;
+            match next(&left, self.options, None) {
+                Next::End(_) => {
+                    if !self.options.wait_for_effect {
+                        let note = "Not waited for: the changes were accepted, and may still be taking effect.";
+                        draft.notes.push(note.to_owned());
+                    }
+                    return Ok((draft, seen, Ending::Reached));
+                }
+                Next::Wait if left.plan.is_empty() => self.executor.wait_for(&left.pending).await?,
+                _ if looks < VERIFICATIONS => {
+                    self.executor
+                        .pause("AWS to show what was written", "not shown yet")
+                        .await?;
+                }
+                _ => {
+                    return Err(RunError::NotVerified {
+                        decision: left.decision.to_owned(),
+                        reasons: left.reasons,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Whether a step that this one needs was left for the next run.
+fn follows_skipped(step: &Step, plan: &Plan) -> bool {
+    let needed = plan.steps.iter().filter(|other| step.after.contains(&other.id));
+    needed.into_iter().any(|other| other.status == StepStatus::Skipped)
+}

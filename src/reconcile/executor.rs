@@ -1,0 +1,173 @@
+//! What every run does, whoever decides: ask, carry out a step, wait, look.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+use tracing::{Instrument, info, info_span};
+
+use super::apply::{Bindings, Settle};
+use super::converge::Draft;
+use super::error::RunError;
+use super::machine::{Options, Proposal};
+use super::session::{Progress, Session, interrupted};
+use crate::cloud::Cloud;
+use crate::observe::ObserveError;
+use crate::plan::{Effect, Plan, Step};
+use crate::wait::Pauses;
+
+/// For how long what was read holds while the user thinks.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// What the user is asked about.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// What `setup` would do.
+    Setup(&'a Proposal),
+    /// What another command would do.
+    Draft(&'a Draft),
+}
+
+impl<'a> Asked<'a> {
+    /// What would be carried out.
+    #[must_use]
+    pub fn plan(self) -> &'a Plan {
+        match self {
+            Self::Setup(proposal) => &proposal.plan,
+            Self::Draft(draft) => &draft.plan,
+        }
+    }
+}
+
+/// Whoever stands before the program: asked for consent, and told of the progress.
+pub trait Front: Sync {
+    /// Asks whether the plan may be carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Declined`] and [`RunError::ConsentRequired`].
+    fn consent(&self, asked: Asked<'_>) -> impl Future<Output = Result<(), RunError>> + Send;
+
+    /// The password of a database user, for a secret that is to be made. Asked for before anything is written.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::NoPassword`] and [`RunError::BadPassword`].
+    fn password(&self, user: &str) -> impl Future<Output = Result<SecretString, RunError>> + Send;
+
+    /// Tells how the run goes on.
+    fn progress(&self, progress: Progress<'_>);
+}
+
+/// The effects of one run, and what they share.
+pub(super) struct Executor<'a, C, F> {
+    session: &'a Session<'a, C>,
+    front: &'a F,
+    settle: Settle,
+    bindings: Bindings,
+    pauses: Pauses,
+    /// A run that has waited goes on waiting where AWS does not answer for a while.
+    has_waited: bool,
+}
+
+impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
+    pub(super) fn new(session: &'a Session<'a, C>, front: &'a F, options: &Options) -> Self {
+        Self {
+            session,
+            front,
+            settle: if options.wait_for_effect {
+                Settle::Wait
+            } else {
+                Settle::Leave
+            },
+            bindings: Bindings::default(),
+            pauses: session.pauses(),
+            has_waited: false,
+        }
+    }
+
+    /// Reads what the run is about. The first look of a run tells at once that AWS does not answer.
+    pub(super) async fn look<T>(
+        &mut self,
+        observe: impl AsyncFn(&C) -> Result<T, ObserveError>,
+    ) -> Result<T, RunError> {
+        loop {
+            let observing = observe(self.session.cloud).instrument(info_span!("observe"));
+            let observed = tokio::select! {
+                biased;
+                () = self.session.interrupt.raised() => return Err(interrupted("while reading; nothing is lost")),
+                observed = observing => observed,
+            };
+            match observed {
+                Err(ObserveError::Cloud(error)) if error.is_transient() && self.has_waited => {
+                    self.pause("AWS to answer", &error.fault.to_string()).await?;
+                }
+                observed => return Ok(observed?),
+            }
+        }
+    }
+
+    /// Pauses once; an error at the deadline, or when the user ends the run.
+    pub(super) async fn pause(&mut self, waiting_for: &str, state: &str) -> Result<(), RunError> {
+        self.has_waited = true;
+        self.session.pause(&mut self.pauses, waiting_for, state).await
+    }
+
+    /// Pauses once, for what ends by itself.
+    pub(super) async fn wait_for(&mut self, pending: &[impl Display]) -> Result<(), RunError> {
+        let waiting_for: Vec<String> = pending.iter().map(ToString::to_string).collect();
+        self.pause(&waiting_for.join(" and "), "not yet").await
+    }
+
+    /// Asks the user. Whether that took so long that what was read may no longer hold.
+    pub(super) async fn ask(&mut self, asked: Asked<'_>) -> Result<bool, RunError> {
+        let since = Instant::now();
+        tokio::select! {
+            biased;
+            () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
+            consent = self.front.consent(asked) => consent?,
+        }
+        self.session.look_ahead(asked.plan()).await?;
+        self.ask_password(asked.plan()).await?;
+        // The user's time is not the run's.
+        self.session.extend_clock(since.elapsed());
+        self.pauses = self.session.pauses();
+        Ok(since.elapsed() > FRESH)
+    }
+
+    /// Asks for the password that a secret of the plan needs.
+    async fn ask_password(&mut self, plan: &Plan) -> Result<(), RunError> {
+        let user = plan.steps.iter().find_map(|step| match &step.effect {
+            Effect::CreateSecret { user, .. } => Some(user),
+            _ => None,
+        });
+        if let Some(user) = user.filter(|_| self.bindings.password.is_none()) {
+            let password = tokio::select! {
+                biased;
+                () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
+                password = self.front.password(user) => password?,
+            };
+            self.bindings.password = Some(password);
+        }
+        Ok(())
+    }
+
+    /// Carries out one step, and gives it back as it ended.
+    pub(super) async fn apply(&mut self, step: &Step) -> Result<Step, RunError> {
+        // What was written takes effect whether AWS answers the next look or not.
+        self.has_waited = true;
+        self.front.progress(Progress::Started(step));
+        info!(step = step.id, action = step.effect.action(), summary = %step.summary, "step begins");
+        let applied = self.session.apply(step, &mut self.bindings, self.settle).await?;
+        let ended = Step {
+            status: applied.status,
+            resource: applied.resource,
+            ..step.clone()
+        };
+        self.front.progress(Progress::Ended(&ended));
+        info!(step = ended.id, resource = %ended.resource, status = ?ended.status, "step ended");
+        Ok(ended)
+    }
+}
