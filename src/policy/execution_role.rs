@@ -1,0 +1,157 @@
+//! What Lambda needs in the execution role of a function in a VPC, and what of it a role lacks.
+//!
+//! Source: spec/lambda-vpc.md, "Execution role".
+
+use super::document::{PolicyDocument, Statement};
+use super::evaluate::{Context, Request, Verdict, evaluate};
+use crate::model::{GroupId, Place, SubnetId};
+
+/// The actions with which Lambda makes, finds and deletes a function's network interfaces.
+pub const INTERFACE_ACTIONS: [&str; 6] = [
+    CREATE,
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
+const CREATE: &str = "ec2:CreateNetworkInterface";
+
+/// The key by which a function's own calls are told from those that Lambda makes for it. Lambda's have it not.
+pub const SOURCE_FUNCTION: &str = "lambda:SourceFunctionArn";
+
+/// An action that a role does not surely allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// The action.
+    pub action: &'static str,
+    /// The resource for which it is lacking.
+    pub resource: String,
+    /// What the policies say: never [`Verdict::Allowed`].
+    pub verdict: Verdict,
+}
+
+/// What a role with these policies lacks for a function in these subnets with these groups.
+#[must_use]
+pub fn lacks(policies: &[PolicyDocument], place: Place<'_>, subnets: &[SubnetId], groups: &[GroupId]) -> Vec<Lack> {
+    let context = Context::unknown().with(SOURCE_FUNCTION, [""; 0]);
+    let mut lacks = Vec::new();
+    for action in INTERFACE_ACTIONS {
+        let mut resources = match action {
+            "ec2:DescribeNetworkInterfaces" | "ec2:DescribeSubnets" => vec!["*".to_owned()],
+            _ => vec![place.arn("ec2", "network-interface/*")],
+        };
+        if action == CREATE {
+            resources.extend(subnets.iter().map(|id| place.arn("ec2", &format!("subnet/{id}"))));
+            resources.extend(
+                groups
+                    .iter()
+                    .map(|id| place.arn("ec2", &format!("security-group/{id}"))),
+            );
+        }
+        // One line an action, for the worst of its resources.
+        let verdict_on = |resource: String| {
+            let request = Request {
+                action,
+                resource: &resource,
+                context: &context,
+            };
+            (evaluate(policies, request), resource)
+        };
+        let worst = resources
+            .into_iter()
+            .map(verdict_on)
+            .max_by_key(|(verdict, _)| *verdict);
+        if let Some((verdict, resource)) = worst.filter(|(verdict, _)| *verdict != Verdict::Allowed) {
+            lacks.push(Lack {
+                action,
+                resource,
+                verdict,
+            });
+        }
+    }
+    lacks
+}
+
+/// What a function's role needs to run in a VPC.
+#[must_use]
+pub fn execution_role() -> PolicyDocument {
+    // The interfaces do not exist yet when the policy is written, and describing knows no resources.
+    PolicyDocument::new(vec![
+        Statement::allow(INTERFACE_ACTIONS)
+            .on(["*"])
+            .named("LambdaNetworkInterfaces"),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const PLACE: Place<'static> = Place {
+        partition: "aws",
+        region: "eu-central-1",
+        account: "123456789012",
+    };
+
+    fn found(statements: &serde_json::Value) -> Vec<Lack> {
+        let policy = PolicyDocument::read(&json!({ "Statement": statements }).to_string()).unwrap();
+        lacks(&[policy], PLACE, &["subnet-1".into()], &["sg-1".into()])
+    }
+
+    #[test]
+    fn the_printed_policy_is_enough() {
+        assert_eq!(
+            lacks(&[execution_role()], PLACE, &["subnet-1".into()], &["sg-1".into()]),
+            []
+        );
+    }
+
+    #[test]
+    fn each_action_that_is_not_there_is_named() {
+        for left_out in INTERFACE_ACTIONS {
+            let others: Vec<&str> = INTERFACE_ACTIONS
+                .into_iter()
+                .filter(|action| *action != left_out)
+                .collect();
+            let lacks = found(&json!({"Effect": "Allow", "Action": others, "Resource": "*"}));
+            assert_eq!(lacks.len(), 1);
+            assert_eq!((lacks[0].action, lacks[0].verdict), (left_out, Verdict::NotAllowed));
+        }
+    }
+
+    #[test]
+    fn another_subnet_is_not_enough() {
+        let lacks = found(&json!([
+            {"Effect": "Allow", "Action": INTERFACE_ACTIONS, "Resource": ["arn:aws:ec2:*:*:network-interface/*", "arn:aws:ec2:*:*:security-group/*", "arn:aws:ec2:*:*:subnet/subnet-2"]},
+            {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+        ]));
+        let lack = Lack {
+            action: CREATE,
+            resource: "arn:aws:ec2:eu-central-1:123456789012:subnet/subnet-1".into(),
+            verdict: Verdict::NotAllowed,
+        };
+        assert_eq!(lacks, [lack]);
+    }
+
+    #[test]
+    fn what_denies_the_functions_own_code_does_not_deny_lambda() {
+        let lacks = found(&json!([
+            {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "ec2:*", "Resource": "*", "Condition": {"ArnEquals": {SOURCE_FUNCTION: "arn:aws:lambda:eu-central-1:123456789012:function:f"}}}
+        ]));
+        assert_eq!(lacks, []);
+    }
+
+    #[test]
+    fn what_depends_on_the_request_is_not_known() {
+        let lacks = found(
+            &json!({"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}}),
+        );
+        assert!(lacks.iter().all(|lack| lack.verdict == Verdict::Unknown), "{lacks:?}");
+        assert_eq!(lacks.len(), INTERFACE_ACTIONS.len());
+    }
+}
