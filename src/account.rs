@@ -10,6 +10,6 @@ mod resources;
 mod rules;
 mod validate;
 
-pub use document::{AccountDocument, FunctionEntry, RolePolicy, VpcSecurityGroupMembership};
+pub use document::{AccountDocument, FunctionEntry, RolePolicy, SecurityGroupEntry, VpcSecurityGroupMembership};
 pub use offline::{AccountFileError, OfflineAccount};
 pub use validate::Mistake;

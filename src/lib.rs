@@ -23,5 +23,6 @@ pub mod policy;
 pub mod reconcile;
 pub mod report;
 pub mod requirements;
+pub mod restore;
 pub mod tags;
 pub mod wait;

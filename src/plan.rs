@@ -11,7 +11,7 @@ mod lint;
 mod provide;
 mod step;
 
-pub use build::{Request, plan};
+pub use build::{Request, plan, put_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
 pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
@@ -62,6 +62,14 @@ impl Plan {
     #[must_use]
     pub fn has_skipped(&self) -> bool {
         self.steps.iter().any(|step| step.status == StepStatus::Skipped)
+    }
+
+    /// Whether this run has replaced the list of groups of this side's resource.
+    #[must_use]
+    pub fn has_written_to(&self, side: Side) -> bool {
+        let wrote = |step: &Step| step.status == StepStatus::Done && !step.effect.creates();
+        let mut steps = self.steps.iter();
+        steps.any(|step| step.effect.associates() == Some(side) && wrote(step))
     }
 
     /// The group of the set on this side that exists already, from an earlier run.

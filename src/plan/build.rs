@@ -7,6 +7,7 @@ use super::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Side};
 use crate::naming::{Convention, smallest_free_number};
+use crate::restore::taken_off;
 
 /// What the user asked for, beyond the names of the resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,34 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
         steps: builder.steps,
         number,
     }
+}
+
+/// The steps that put back what this run's writes may have taken off other connections of ours; `found` is what was
+/// observed after them (see [`crate::restore`]).
+#[must_use]
+pub fn put_back(found: &Observation, plan: &Plan) -> Vec<Step> {
+    let request = Request::default();
+    let mut builder = Builder {
+        observation: found,
+        request: &request,
+        steps: plan.steps.clone(),
+    };
+    for side in [Side::Database, Side::Proxy] {
+        if !plan.has_written_to(side) {
+            continue;
+        }
+        for group in taken_off(found, side) {
+            let (resource, name) = (found.describe(side), &group.name);
+            builder.associate(side, GroupRef::Existing(group.id.clone()), Vec::new());
+            if let Some(step) = builder.steps.last_mut() {
+                step.summary = format!(
+                    "{resource}: put {name} ({}) back, which another connection needs",
+                    group.id
+                );
+            }
+        }
+    }
+    builder.steps.split_off(plan.steps.len())
 }
 
 /// The group that each side gets.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::{Applied, RunError};
 use crate::decide::{Assessment, Decision, decide};
 use crate::model::{Observation, Side};
-use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, reasons};
+use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, put_back, reasons};
 use crate::requirements::{
     Pending, check_identity, check_last_update, check_port, check_quotas, check_states, health_to_come, notes,
     still_settling,
@@ -15,6 +15,9 @@ use crate::requirements::{
 
 /// How often the decision is made anew where a name was taken between plan and creation.
 const REPLANS: u32 = 3;
+
+/// How often groups of other connections are put back, where writers go on overwriting each other.
+const RESTORES: u32 = 5;
 
 /// How often a stale answer is allowed for when the result is verified.
 const VERIFICATIONS: u32 = 5;
@@ -147,6 +150,7 @@ pub struct Machine {
     wait_for_effect: bool,
     approved: Option<Approved>,
     replans: u32,
+    restores: u32,
 }
 
 /// What the user agreed to.
@@ -193,6 +197,7 @@ impl Machine {
             wait_for_effect: options.wait_for_effect,
             approved: None,
             replans: 0,
+            restores: 0,
         }
     }
 
@@ -307,7 +312,7 @@ impl Machine {
         }
     }
 
-    fn verify(&self, mut proposal: Box<Proposal>, looks: Looks, found: Observation) -> Result<State, RunError> {
+    fn verify(&mut self, mut proposal: Box<Proposal>, looks: Looks, found: Observation) -> Result<State, RunError> {
         let assessment = decide(&found);
         if proposal.plan.has_skipped() {
             let note = "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";
@@ -322,6 +327,13 @@ impl Machine {
         }
         if assessment.decision == Decision::NoOp {
             check_last_update(&found.function)?;
+            let lost = put_back(&found, &proposal.plan);
+            if !lost.is_empty() && self.restores < RESTORES {
+                self.restores += 1;
+                let from = proposal.plan.steps.len();
+                proposal.plan.steps.extend(lost);
+                return Ok(next_step(proposal, from));
+            }
             let (stale, health) = (0, looks.health + 1);
             let surely = health_to_come(&found, false).map(|pending| (pending, Looks::default()));
             let perhaps =

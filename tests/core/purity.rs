@@ -27,6 +27,7 @@ fn the_core_imports_nothing_impure() {
         "plan",
         "policy",
         "requirements",
+        "restore",
         "tags",
     ] {
         sources(&src.join(format!("{module}.rs")), &mut files);

@@ -1,10 +1,13 @@
 //! Starting states: every combination of what the decision table tells apart, for clusters and instances, direct and
 //! through a proxy; and what must hold of an account after any run that began there.
 
-use autoconnect::account::{AccountDocument, OfflineAccount};
+use std::collections::{BTreeMap, BTreeSet};
+
+use autoconnect::account::{AccountDocument, OfflineAccount, VpcSecurityGroupMembership};
 use autoconnect::cloud::Cloud;
-use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction};
+use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, Rule};
 use autoconnect::observe::{NewProxyWish, ProxyWish, Target};
+use autoconnect::tags;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -130,9 +133,9 @@ fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Sce
         "DBProxies": [{"DBProxyName": "p", "EngineFamily": "POSTGRESQL", "VpcId": "vpc-1", "VpcSecurityGroupIds": on_proxy,
                        "Target": {"Type": kind, "RdsResourceId": "db"}, "IAMAuth": "REQUIRED"}],
         "Functions": [
-            {"FunctionName": "f", "Role": "arn:aws:iam::123456789012:role/f",
+            {"FunctionName": "f", "RevisionId": "revision-1", "Role": "arn:aws:iam::123456789012:role/f",
              "VpcConfig": {"SubnetIds": ["subnet-a"], "SecurityGroupIds": on_function}},
-            {"FunctionName": "g", "Role": "arn:aws:iam::123456789012:role/f",
+            {"FunctionName": "g", "RevisionId": "revision-1", "Role": "arn:aws:iam::123456789012:role/f",
              "VpcConfig": {"SubnetIds": ["subnet-b"], "SecurityGroupIds": ["sg-base-f"]}}
         ],
         "Secrets": [{"Name": "s", "KmsKeyId": "alias/k"}],
@@ -162,10 +165,9 @@ fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Sce
 /// Every combination.
 pub fn all_rows() -> Vec<Scenario> {
     let sides = [Is::Fit, Is::Available, Is::Unfit, Is::None];
-    let databases = [Is::Fit, Is::Unfit, Is::None];
     let mut rows = Vec::new();
     for cluster in [true, false] {
-        for database in databases {
+        for database in sides {
             for function in sides {
                 rows.push(scenario(cluster, database, function, None));
                 rows.extend(sides.map(|proxy| scenario(cluster, database, function, Some(proxy))));
@@ -253,52 +255,103 @@ pub fn with_new_resources() -> Vec<Scenario> {
     ]
 }
 
-/// The safety rules (docs/safety.md): whatever happened, nothing of before is lost or changed, and there is at most one
-/// set of ours, and one of each other thing.
-pub fn assert_safe(before: &AccountDocument, after: &AccountDocument, context: &str) {
-    assert_eq!(
-        after.security_groups[..before.security_groups.len()],
-        before.security_groups,
-        "groups and rules of before: {context}"
-    );
-    let grows = |before: Vec<String>, after: Vec<String>| {
-        let distinct: std::collections::BTreeSet<&String> = after.iter().collect();
-        assert!(after.starts_with(&before), "{before:?} became {after:?}: {context}");
-        assert_eq!(distinct.len(), after.len(), "{after:?}: {context}");
-    };
-    let ids = |memberships: &[autoconnect::account::VpcSecurityGroupMembership]| -> Vec<String> {
-        memberships
-            .iter()
+/// The groups on the database of a scenario.
+pub fn groups_on_database(document: &mut AccountDocument) -> &mut Vec<VpcSecurityGroupMembership> {
+    match document.db_clusters.first_mut() {
+        Some(cluster) => &mut cluster.vpc_security_groups,
+        None => &mut document.db_instances[0].vpc_security_groups,
+    }
+}
+
+/// The lists of groups of all resources, by the resource. What is being taken off is off.
+pub fn lists(document: &AccountDocument) -> BTreeMap<String, Vec<String>> {
+    let ids = |memberships: &[VpcSecurityGroupMembership]| -> Vec<String> {
+        let there = memberships.iter().filter(|membership| membership.status != "removing");
+        there
             .map(|membership| membership.vpc_security_group_id.clone())
             .collect()
     };
-    for (before, after) in before.db_clusters.iter().zip(&after.db_clusters) {
-        grows(ids(&before.vpc_security_groups), ids(&after.vpc_security_groups));
+    let mut lists = BTreeMap::new();
+    for cluster in &document.db_clusters {
+        lists.insert(format!("cluster {}", cluster.id), ids(&cluster.vpc_security_groups));
     }
-    for (before, after) in before.db_instances.iter().zip(&after.db_instances) {
-        grows(ids(&before.vpc_security_groups), ids(&after.vpc_security_groups));
+    for instance in &document.db_instances {
+        lists.insert(format!("instance {}", instance.id), ids(&instance.vpc_security_groups));
     }
-    for (before, after) in before.db_proxies.iter().zip(&after.db_proxies) {
-        grows(
-            before.vpc_security_group_ids.clone(),
-            after.vpc_security_group_ids.clone(),
+    for proxy in &document.db_proxies {
+        lists.insert(format!("proxy {}", proxy.name), proxy.vpc_security_group_ids.clone());
+    }
+    for function in &document.functions {
+        let config = function.vpc_config.as_ref();
+        let groups = config.map(|config| config.security_group_ids.clone());
+        lists.insert(
+            format!("function {}", function.function_name),
+            groups.unwrap_or_default(),
         );
-        assert_eq!(before.secret_arns, after.secret_arns, "{context}");
+    }
+    lists
+}
+
+/// Nothing of before is lost: no group, no rule of a group that is not ours, no entry of a list, no variable.
+pub fn assert_nothing_lost(before: &AccountDocument, after: &AccountDocument, context: &str) {
+    for (before, after) in before.security_groups.iter().zip(&after.security_groups) {
+        if before.tags.iter().any(|tag| tag.key == tags::MANAGED) {
+            // Of ours, rules may come; but only the one that EC2 has given it may go.
+            assert_eq!(
+                (&before.group_id, &before.tags),
+                (&after.group_id, &after.tags),
+                "{context}"
+            );
+            let (before, after) = (before.to_model(), after.to_model());
+            let is_kept = |rule: &Rule, rules: &[Rule]| rule.is_default_egress() || rules.contains(rule);
+            assert!(
+                before.ingress.iter().all(|rule| after.ingress.contains(rule)),
+                "{context}"
+            );
+            assert!(
+                before.egress.iter().all(|rule| is_kept(rule, &after.egress)),
+                "{context}"
+            );
+        } else {
+            assert_eq!(before, after, "a group of others: {context}");
+        }
+    }
+    assert!(after.security_groups.len() >= before.security_groups.len(), "{context}");
+    let now = lists(after);
+    for (resource, list) in lists(before) {
+        let now = &now[&resource];
+        assert!(now.starts_with(&list), "{resource}: {list:?} became {now:?}: {context}");
+    }
+    for (resource, list) in now {
+        let distinct: BTreeSet<&String> = list.iter().collect();
+        assert_eq!(distinct.len(), list.len(), "{resource}: {list:?}: {context}");
     }
     for (before, after) in before.functions.iter().zip(&after.functions) {
-        let groups = |function: &autoconnect::account::FunctionEntry| {
-            let config = function.vpc_config.as_ref();
-            config
-                .map(|config| config.security_group_ids.clone())
-                .unwrap_or_default()
-        };
-        grows(groups(before), groups(after));
         for (name, value) in &before.environment {
             assert_eq!(after.environment.get(name), Some(value), "{context}");
         }
     }
-    let made = &after.security_groups[before.security_groups.len()..];
-    assert!(made.len() <= 3, "more than one set: {made:?}: {context}");
+    for (before, after) in before.db_proxies.iter().zip(&after.db_proxies) {
+        assert_eq!(before.secret_arns, after.secret_arns, "{context}");
+    }
+}
+
+/// The groups that were made for a connection, by the numbers of their sets.
+pub fn sets_made(before: &AccountDocument, after: &AccountDocument) -> BTreeMap<String, usize> {
+    let mut sets = BTreeMap::new();
+    for group in &after.security_groups[before.security_groups.len()..] {
+        let number = group.group_name.rsplit('-').next().unwrap_or_default();
+        *sets.entry(number.to_owned()).or_default() += 1;
+    }
+    sets
+}
+
+/// The safety rules (docs/safety.md): whatever happened, nothing of before is lost or changed, and there is at most one
+/// set of ours, and one of each other thing.
+pub fn assert_safe(before: &AccountDocument, after: &AccountDocument, context: &str) {
+    assert_nothing_lost(before, after, context);
+    let made = sets_made(before, after);
+    assert!(made.len() <= 1, "more than one set: {made:?}: {context}");
     assert!(after.db_proxies.len() <= before.db_proxies.len() + 1, "{context}");
     assert!(after.secrets.len() <= before.secrets.len() + 1, "{context}");
     assert!(after.functions.len() <= before.functions.len() + 1, "{context}");
@@ -312,6 +365,12 @@ pub async fn assert_heals(scenario: &Scenario, account: &OfflineAccount, context
         panic!("the next run fails: {failure} ({}): {context}", failure.error.code());
     }
     assert_safe(&scenario.document, &account.document(), context);
+    let made = sets_made(&scenario.document, &account.document());
+    let whole = outcome.map_or(0, |outcome| outcome.found.sides().len());
+    assert!(
+        made.values().all(|groups| *groups == whole),
+        "a set of {whole} groups: {made:?}: {context}"
+    );
     let writes = account.calls().write;
     let third = setup(account, &scenario.target).await.unwrap();
     assert_eq!(

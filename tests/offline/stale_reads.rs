@@ -35,7 +35,7 @@ struct Stale<'a> {
 }
 
 /// States that pass have passed: what is only read in the past does not pass by being read.
-fn settle(document: &mut AccountDocument) {
+pub fn settle(document: &mut AccountDocument) {
     for memberships in document
         .db_clusters
         .iter_mut()

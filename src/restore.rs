@@ -1,0 +1,68 @@
+//! Groups of other connections that a write of ours may have taken off.
+//!
+//! Source: issue 4 and spec/decision.md, "Writing": AWS replaces the lists of databases and proxies whole, without a
+//! precondition. Who reads, waits and writes can overwrite what somebody else has written meanwhile, and that one may have
+//! checked and gone. So each run that has written such a list puts back what belongs on it by its tags and its rules.
+
+use crate::model::{Direction, GroupId, Observation, Protocol, Rule, SecurityGroup, Side};
+use crate::requirements::MAX_GROUPS;
+use crate::tags;
+
+/// The groups made for this side's resource, complete, that are not on it: by name, as many as there is room for.
+#[must_use]
+pub fn taken_off(observation: &Observation, side: Side) -> Vec<&SecurityGroup> {
+    let on = observation.groups_on(side);
+    let mut missing: Vec<&SecurityGroup> = observation
+        .groups
+        .iter()
+        .filter(|group| group.vpc == observation.database.vpc && !on.contains(&group.id))
+        .filter(|group| is_for(observation, side, group) && is_complete(observation, side, group))
+        .collect();
+    missing.sort_by_key(|group| (&group.name, &group.id));
+    missing.truncate(MAX_GROUPS.saturating_sub(on.len()));
+    missing
+}
+
+/// Whether the tags say that the group was made for this side of a connection with this very database or proxy.
+fn is_for(observation: &Observation, side: Side, group: &SecurityGroup) -> bool {
+    let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
+    let Some(connection) = group.tags.get(tags::CONNECTION) else {
+        return false;
+    };
+    let database = format!("{}/{}", observation.database.kind, observation.database.id);
+    let mut parts = connection.split(':');
+    let of_database = parts.next() == Some(database.as_str());
+    let of_resource = match side {
+        Side::Database => of_database,
+        Side::Proxy => {
+            let proxy = observation.proxy.as_ref().map(|proxy| format!("proxy/{}", proxy.name));
+            of_database && proxy.is_some() && parts.next() == proxy.as_deref()
+        }
+        // Lambda's RevisionId guards a function's list.
+        Side::Function => false,
+    };
+    of_resource && is(tags::MANAGED, "true") && is(tags::ROLE, tags::role(side))
+}
+
+/// Whether the group and the one that it lets in name each other, as when a set was written to its end.
+fn is_complete(observation: &Observation, side: Side, group: &SecurityGroup) -> bool {
+    let names = |rules: &[Rule], id: &GroupId| rules.iter().any(|rule| rule.peer.group() == Some(id));
+    let [inbound] = group.ingress.as_slice() else {
+        return false;
+    };
+    let is_one_port = |rule: &Rule| {
+        let ports = rule.ports.filter(|ports| ports.from == ports.to);
+        rule.protocol == Protocol::Tcp && ports.is_some()
+    };
+    let source = inbound.peer.group().and_then(|id| observation.group(id));
+    let outbound = group.rules(Direction::Egress);
+    let leads_on = match (side, outbound) {
+        (Side::Proxy, [rule]) => {
+            let behind = rule.peer.group().and_then(|id| observation.group(id));
+            is_one_port(rule) && behind.is_some_and(|behind| names(&behind.ingress, &group.id))
+        }
+        (Side::Proxy, _) => false,
+        (_, rules) => rules.is_empty(),
+    };
+    is_one_port(inbound) && leads_on && source.is_some_and(|source| names(&source.egress, &group.id))
+}
