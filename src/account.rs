@@ -10,6 +10,8 @@ mod resources;
 mod rules;
 mod validate;
 
-pub use document::{AccountDocument, FunctionEntry, RolePolicy, SecurityGroupEntry, VpcSecurityGroupMembership};
+pub use document::{
+    AccountDocument, FunctionEntry, KmsKeyEntry, RolePolicy, SecurityGroupEntry, VpcSecurityGroupMembership,
+};
 pub use offline::{AccountFileError, OfflineAccount};
 pub use validate::Mistake;

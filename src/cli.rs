@@ -5,6 +5,7 @@ mod completions;
 mod front;
 mod global;
 mod password;
+mod policy;
 mod schema;
 mod session;
 mod setup;
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     /// Connect a function with a database
     Setup(Box<setup::Setup>),
+    /// Print an IAM policy document
+    Policy(policy::Policy),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -75,6 +78,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     );
     let ending = match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
+        Command::Policy(policy) => policy.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

@@ -15,7 +15,9 @@ mod security_group;
 pub use arn::{Place, last_segment};
 pub use database::{Access, Database, DatabaseKind, GroupMembership, Member};
 pub use environment::Environment;
-pub use extras::{Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, NewFunction, NewProxy, Role, Secret};
+pub use extras::{
+    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Key, NewFunction, NewProxy, Role, Secret,
+};
 pub use function::{Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{GroupId, GroupList, SubnetId, VpcId};
 pub use observation::{Observation, Side};

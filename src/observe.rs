@@ -3,10 +3,12 @@
 
 mod error;
 mod extras;
+mod reads;
 mod similar;
 mod target;
 
 pub use error::ObserveError;
+pub use reads::reads;
 pub use target::{NewProxyWish, ProxyWish, Target};
 
 use std::collections::BTreeSet;
@@ -242,6 +244,18 @@ async fn second_round(
         database_subnets,
         extras,
     })
+}
+
+/// The ARN of the function with this name.
+///
+/// # Errors
+///
+/// It does not exist, or a call fails.
+pub async fn function_arn(cloud: &impl Cloud, name: &str) -> Result<String, ObserveError> {
+    match cloud.get_function_configuration(name).await {
+        Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Function, name).await),
+        function => Ok(function?.arn),
+    }
 }
 
 async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {

@@ -19,7 +19,8 @@ use crate::cloud::{
 };
 use crate::model::{
     Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
-    GroupList, GroupMembership, LastUpdateStatus, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    GroupList, GroupMembership, LastUpdateStatus, Place, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId,
+    VpcId,
 };
 
 /// Why an account's file cannot be used.
@@ -307,17 +308,12 @@ impl State {
         }
     }
 
-    pub(super) fn partition(&self) -> &'static str {
-        match self.document.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+    pub(super) fn place(&self) -> Place<'_> {
+        Place::in_region(&self.document.region, &self.document.account_id)
     }
 
     pub(super) fn arn(&self, service: &str, resource: &str) -> String {
-        let AccountDocument { region, account_id, .. } = &self.document;
-        format!("arn:{}:{service}:{region}:{account_id}:{resource}", self.partition())
+        self.place().arn(service, resource)
     }
 
     pub(super) fn proxy_arn(&self, name: &str) -> String {

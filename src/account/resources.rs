@@ -103,8 +103,7 @@ impl State {
     }
 
     pub(super) fn role_arn(&self, name: &str) -> String {
-        let account = &self.document.account_id;
-        format!("arn:{}:iam::{account}:role/{name}", self.partition())
+        self.place().role(name)
     }
 
     pub(super) fn get_role(&self, name: &str) -> Outcome<RoleDescription> {

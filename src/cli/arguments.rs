@@ -65,6 +65,14 @@ impl FromStr for FunctionName {
     }
 }
 
+/// `--function`, where it has to exist.
+pub fn parse_function(text: &str) -> Result<FunctionName, String> {
+    match text.parse::<FunctionName>()? {
+        FunctionName { is_new: true, .. } => Err("expected a function that exists: new:NAME is for setup".to_owned()),
+        function => Ok(function),
+    }
+}
+
 /// `--proxy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyChoice {

@@ -11,7 +11,7 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::reconcile::{Outcome, RunResult, run};
+use crate::reconcile::{Options, Outcome, RunResult, run};
 use crate::report::{Report, SetupDocument, connected, plan_text, unfinished};
 
 /// Options of `setup`.
@@ -104,7 +104,13 @@ impl Setup {
         }
     }
 
-    fn target(&self) -> Target {
+    /// How the run is to go.
+    pub fn options(&self) -> Options {
+        self.write.options()
+    }
+
+    /// What the user named.
+    pub fn target(&self) -> Target {
         let (kind, database) = self.database.named();
         let credentials = match (&self.proxy_auth, &self.secret, &self.db_user) {
             (Some(ProxyAuth::Iam), ..) => CredentialsWish::Iam,
@@ -139,7 +145,7 @@ impl Setup {
     }
 
     /// Options that have nothing to act on are mistakes, and are told before anything is read.
-    fn check_usage(&self) -> Result<(), Box<Report>> {
+    pub fn check_usage(&self) -> Result<(), Box<Report>> {
         let is_new = matches!(self.proxy, ProxyChoice::New(_));
         let is_direct = self.proxy == ProxyChoice::None;
         let is_iam = self.proxy_auth == Some(ProxyAuth::Iam);
@@ -194,7 +200,7 @@ impl Setup {
 impl Work for Setup {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.write.yes, self.db_password_stdin, global);
-        let outcome = run(cloud, &self.target(), &self.write.options(), &front, interrupt).await;
+        let outcome = run(cloud, &self.target(), &self.options(), &front, interrupt).await;
         front.clear();
         let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let document = || SetupDocument::new(&outcome, cloud.calls());

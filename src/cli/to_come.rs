@@ -28,8 +28,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Msk(Rest),
     #[command(hide = true)]
-    Policy(Rest),
-    #[command(hide = true)]
     Export(Rest),
     #[command(hide = true)]
     Snapshot(Rest),
@@ -53,7 +51,6 @@ impl ToCome {
             Self::Attach(_) => "attach",
             Self::Detach(_) => "detach",
             Self::Msk(_) => "msk",
-            Self::Policy(_) => "policy",
             Self::Export(_) => "export",
             Self::Snapshot(_) => "snapshot",
         };

@@ -26,6 +26,21 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// An account in a Region, whose name tells the partition.
+    #[must_use]
+    pub fn in_region(region: &'a str, account: &'a str) -> Self {
+        let partition = match region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Self {
+            partition,
+            region,
+            account,
+        }
+    }
+
     /// The ARN of a resource here.
     #[must_use]
     pub fn arn(&self, service: &str, resource: &str) -> String {
@@ -35,6 +50,12 @@ impl<'a> Place<'a> {
             account,
         } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+
+    /// The ARN of a role of this account, which is in no Region.
+    #[must_use]
+    pub fn role(&self, name: &str) -> String {
+        Self { region: "", ..*self }.arn("iam", &format!("role/{name}"))
     }
 }
 

@@ -74,12 +74,21 @@ pub struct Secret {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// The ARN of the KMS key that encrypts it, where that is a customer's.
-    pub customer_key: Option<String>,
+    /// The KMS key that encrypts it, where it was looked at: that of AWS needs no permission.
+    pub key: Option<Key>,
     /// Whether it is scheduled for deletion, and cannot be used.
     pub is_deleted: bool,
     /// Whether this program has made it.
     pub is_ours: bool,
+}
+
+/// A key of KMS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its ARN.
+    pub arn: String,
+    /// Whether it is a customer's, and not AWS's own.
+    pub is_customers: bool,
 }
 
 /// A role that exists.
@@ -92,6 +101,13 @@ pub struct Role {
 }
 
 impl Secret {
+    /// The ARN of the key that encrypts it, where that is a customer's.
+    #[must_use]
+    pub fn customer_key(&self) -> Option<&str> {
+        let key = self.key.as_ref().filter(|key| key.is_customers)?;
+        Some(&key.arn)
+    }
+
     /// Whether `arn` is that of a secret with this name, or is this ARN. Secrets Manager appends a hyphen and six
     /// characters to the name.
     #[must_use]

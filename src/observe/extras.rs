@@ -1,9 +1,9 @@
 //! Reads what was asked for beside the groups: the secret and its key, the roles. What a secret holds is never read.
 
 use super::{ObserveError, ProxyWish, Target};
-use crate::cloud::{Answer, Cloud, SecretDescription};
+use crate::cloud::{Answer, Cloud, KeyDescription, SecretDescription};
 use crate::model::{
-    Connect, Credentials, CredentialsWish, Database, Extras, Function, NewProxy, Proxy, Role, Secret, last_segment,
+    Connect, Credentials, CredentialsWish, Database, Extras, Function, Key, NewProxy, Proxy, Role, Secret, last_segment,
 };
 use crate::naming::created;
 use crate::{policy, tags};
@@ -145,17 +145,17 @@ async fn secret(cloud: &impl Cloud, id: &str, reads_key: bool) -> Result<Option<
         is_deleted,
         tags,
     } = secret;
-    let customer_key = match kms_key {
+    let key = match kms_key {
         Some(id) if reads_key && id != "alias/aws/secretsmanager" => {
-            let key = cloud.describe_key(&key_in(&id, &arn)).await?;
-            key.is_customers.then_some(key.arn)
+            let KeyDescription { arn, is_customers } = cloud.describe_key(&key_in(&id, &arn)).await?;
+            Some(Key { arn, is_customers })
         }
         _ => None,
     };
     Ok(Some(Secret {
         arn,
         name,
-        customer_key,
+        key,
         is_deleted,
         is_ours: tags.contains_key(tags::MANAGED),
     }))

@@ -56,7 +56,7 @@ impl Builder<'_> {
         let (auth, grant) = match credentials {
             Credentials::Secret(secret) => {
                 let reference = ResourceRef::Existing(secret.arn.clone());
-                let customer_key = secret.customer_key.clone();
+                let customer_key = secret.customer_key().map(str::to_owned);
                 self.with_secret(reference, customer_key)
             }
             Credentials::NewSecret { name } => {

@@ -42,10 +42,13 @@ pub struct Statement {
     /// Patterns of resources that it is not about.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub not_resource: Texts,
-    /// By operator and key, the values of which one must fit.
+    /// Where it applies.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub condition: BTreeMap<String, BTreeMap<String, Texts>>,
+    pub condition: Condition,
 }
+
+/// By operator and key, the values of which one must fit. All operators and keys must.
+pub type Condition = BTreeMap<String, BTreeMap<String, Texts>>;
 
 /// What a statement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +70,7 @@ pub enum Principal {
 }
 
 /// One text or several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Texts(pub Vec<String>);
 
 impl Texts {

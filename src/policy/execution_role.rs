@@ -16,6 +16,19 @@ pub const INTERFACE_ACTIONS: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
+/// The actions of AWS's policy `AWSLambdaMSKExecutionRole`, but for writing the log. Source: spec/msk.md.
+pub const MSK_ACTIONS: [&str; 9] = [
+    "kafka:DescribeCluster",
+    "kafka:DescribeClusterV2",
+    "kafka:GetBootstrapBrokers",
+    CREATE,
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeVpcs",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeSecurityGroups",
+];
+
 const CREATE: &str = "ec2:CreateNetworkInterface";
 
 /// The key by which a function's own calls are told from those that Lambda makes for it. Lambda's have it not.
@@ -74,15 +87,19 @@ pub fn lacks(policies: &[PolicyDocument], place: Place<'_>, subnets: &[SubnetId]
     lacks
 }
 
-/// What a function's role needs to run in a VPC.
+/// What a function's role needs to run in a VPC; and, if `msk`, to be invoked with the records of an MSK cluster.
 #[must_use]
-pub fn execution_role() -> PolicyDocument {
+pub fn execution_role(msk: bool) -> PolicyDocument {
     // The interfaces do not exist yet when the policy is written, and describing knows no resources.
-    PolicyDocument::new(vec![
+    let mut statements = vec![
         Statement::allow(INTERFACE_ACTIONS)
             .on(["*"])
             .named("LambdaNetworkInterfaces"),
-    ])
+    ];
+    if msk {
+        statements.push(Statement::allow(MSK_ACTIONS).on(["*"]).named("LambdaReadsMsk"));
+    }
+    PolicyDocument::new(statements)
 }
 
 #[cfg(test)]
@@ -105,7 +122,7 @@ mod tests {
     #[test]
     fn the_printed_policy_is_enough() {
         assert_eq!(
-            lacks(&[execution_role()], PLACE, &["subnet-1".into()], &["sg-1".into()]),
+            lacks(&[execution_role(false)], PLACE, &["subnet-1".into()], &["sg-1".into()]),
             []
         );
     }

@@ -5,6 +5,8 @@ mod errors;
 mod faults;
 mod new_proxies;
 mod peer;
+mod policies;
 mod proxies;
+mod python;
 mod reads;
 mod world;

@@ -1,14 +1,14 @@
-//! Starts the peer once for all tests: its own Python environment, pinned and with hashes, and a free
-//! loopback port. Everything is made anew where it is missing; nothing outside the target folder changes.
+//! Starts the peer once for all tests, on a free loopback port.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+
+use crate::python;
 
 /// The Regions that tests get, one each: in moto they share nothing.
 const REGIONS: [&str; 32] = [
@@ -122,8 +122,7 @@ impl Peer {
 
 fn start() -> Peer {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer");
-    let python = environment(&folder.join("requirements.txt"));
-    let mut child = Command::new(python)
+    let mut child = Command::new(python::environment("peer", &folder.join("requirements.txt")))
         .arg(folder.join("serve.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -144,40 +143,4 @@ fn start() -> Peer {
         url: format!("http://127.0.0.1:{port}"),
         _child: child,
     }
-}
-
-/// The interpreter of an environment that holds exactly what the requirements name.
-fn environment(requirements: &Path) -> PathBuf {
-    let wanted = fs::read_to_string(requirements).expect("the requirements are there");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peer");
-    let python = folder.join("bin/python");
-    let installed = folder.join("installed.txt");
-    if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
-        return python;
-    }
-    eprintln!(
-        "installing the AWS peer of the tests (moto) into {}: about a minute, once",
-        folder.display()
-    );
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-    run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "--requirement",
-        ])
-        .arg(requirements));
-    fs::write(&installed, wanted).expect("the environment can be written to");
-    python
-}
-
-fn run(command: &mut Command) {
-    let status = command.status().unwrap_or_else(|error| {
-        panic!("the tests over the wire need python3 (3.10 or later) with venv: {command:?}: {error}")
-    });
-    assert!(status.success(), "{command:?} failed with {status}");
 }

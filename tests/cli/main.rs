@@ -1,5 +1,7 @@
 //! The command line: both streams and the exit status of the real program, offline.
 
+mod policy;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
@@ -344,7 +346,7 @@ fn usage_errors_are_status_1() {
 fn what_is_to_come_says_so() {
     let shell = Shell::new();
     for command in [
-        "remove", "list", "drift", "diagnose", "internet", "attach", "detach", "msk", "policy", "export", "snapshot",
+        "remove", "list", "drift", "diagnose", "internet", "attach", "detach", "msk", "export", "snapshot",
     ] {
         let run = shell.run(&format!("{command} --cluster c --function f --output json"));
         assert_eq!(run.status, Some(1));

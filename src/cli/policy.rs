@@ -1,0 +1,202 @@
+//! `autoconnect policy`: prints IAM policy documents.
+
+use clap::{Args, Subcommand};
+
+use super::arguments::{FunctionName, parse_function};
+use super::front::Terminal;
+use super::global::Global;
+use super::session::{Work, on_account};
+use super::setup::Setup;
+use super::{Ending, print_json};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::model::Place;
+use crate::observe::{ObserveError, function_arn, reads};
+use crate::policy::{self, Guardrail};
+use crate::reconcile::{Options, run};
+use crate::report::Report;
+
+/// Options of `policy`.
+#[derive(Clone, Debug, Args)]
+pub struct Policy {
+    #[command(subcommand)]
+    document: Document,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Document {
+    /// The least that the caller of `setup` needs, for exactly this run
+    Operator(Box<Operator>),
+    /// What a function's execution role needs for a VPC
+    ExecutionRole(ExecutionRole),
+    /// Denies a function's own code the network interfaces that Lambda makes with its role
+    DenyEni(DenyEni),
+    /// Bounds for those who create and update functions
+    Guardrail(GuardrailArgs),
+}
+
+/// The options of `setup`. Nothing is written.
+#[derive(Clone, Debug, Args)]
+struct Operator {
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ExecutionRole {
+    /// And for reading an MSK cluster
+    #[arg(long)]
+    msk: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct DenyEni {
+    /// The function: an ARN; a name or a partial ARN is looked up, unless --account and --region are given
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: FunctionName,
+    /// The account of a function that is not looked up
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, requires = "region")]
+    account: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+struct GuardrailArgs {
+    /// Deny functions outside a VPC
+    #[arg(long, required_unless_present_any = ["vpcs", "subnets", "groups"])]
+    require_vpc: bool,
+    /// A VPC; may be repeated
+    #[arg(long = "vpc", value_name = "VPC", value_parser = |text: &str| parse_id(text, "vpc"))]
+    vpcs: Vec<String>,
+    /// A subnet; may be repeated
+    #[arg(long = "subnet", value_name = "SUBNET", value_parser = |text: &str| parse_id(text, "subnet"))]
+    subnets: Vec<String>,
+    /// A security group; may be repeated
+    #[arg(long = "security-group", value_name = "GROUP", value_parser = |text: &str| parse_id(text, "sg"))]
+    groups: Vec<String>,
+    /// Deny what is listed, instead of allowing only that
+    #[arg(long)]
+    deny: bool,
+}
+
+impl Policy {
+    pub fn run(&self, global: &Global) -> Ending {
+        match &self.document {
+            Document::Operator(operator) => {
+                operator.setup.check_usage()?;
+                on_account(operator.as_ref(), global)
+            }
+            Document::ExecutionRole(ExecutionRole { msk }) => print_document(&policy::execution_role(*msk)),
+            Document::DenyEni(deny) => deny.run(global),
+            Document::Guardrail(arguments) => arguments.run(),
+        }
+    }
+}
+
+impl Work for Operator {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let target = self.setup.target();
+        let options = Options {
+            dry_run: true,
+            ..self.setup.options()
+        };
+        let front = Terminal::new(false, false, global);
+        let outcome = run(cloud, &target, &options, &front, interrupt).await;
+        front.clear();
+        let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let proposal = &outcome.proposal;
+        let reads = reads(&target, &proposal.observation);
+        print_document(&policy::operator(&proposal.observation, reads, &proposal.plan))
+    }
+}
+
+impl DenyEni {
+    fn run(&self, global: &Global) -> Ending {
+        let name = &self.function.name;
+        let given = match (&self.account, &global.region) {
+            _ if name.starts_with("arn:") => Some(name.clone()),
+            (Some(account), Some(region)) => {
+                let name = name.rsplit(':').next().unwrap_or(name);
+                let place = Place::in_region(region, account);
+                Some(place.arn("lambda", &format!("function:{name}")))
+            }
+            _ => None,
+        };
+        match given {
+            Some(arn) => print_document(&policy::deny_interfaces(&arn)),
+            None => on_account(self, global),
+        }
+    }
+}
+
+impl Work for DenyEni {
+    async fn on<C: Cloud>(&self, cloud: &C, _: &Global, _: Interrupt) -> Ending {
+        let report = |error: ObserveError| Box::new(Report::new(error.code(), &error, error.hint()));
+        let arn = function_arn(cloud, &self.function.name).await.map_err(report)?;
+        print_document(&policy::deny_interfaces(&arn))
+    }
+}
+
+impl GuardrailArgs {
+    fn run(&self) -> Ending {
+        let guardrail = Guardrail {
+            require_vpc: self.require_vpc,
+            denies: self.deny,
+            vpcs: self.vpcs.clone(),
+            subnets: self.subnets.clone(),
+            groups: self.groups.clone(),
+        };
+        if self.deny && self.vpcs.is_empty() && self.subnets.is_empty() && self.groups.is_empty() {
+            let error = std::io::Error::other("--deny has nothing to act on: add --vpc, --subnet or --security-group");
+            let hint = Some("see `autoconnect policy guardrail --help`".to_owned());
+            return Err(Box::new(Report::new("usage", &error, hint)));
+        }
+        if guardrail.allows_no_vpc() {
+            tracing::warn!("these lists also allow a function that is in no VPC: add --require-vpc to deny that");
+        }
+        print_document(&guardrail.document())
+    }
+}
+
+/// The document alone, whatever form of output was asked for.
+fn print_document(document: &policy::PolicyDocument) -> Ending {
+    print_json(document)?;
+    Ok(0)
+}
+
+fn parse_account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("expected twelve digits".to_owned())
+}
+
+fn parse_id(text: &str, kind: &str) -> Result<String, String> {
+    let id = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
+    let is_id = |id: &str| {
+        !id.is_empty()
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if id.is_some_and(is_id) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected an id such as {kind}-0a1b2c3d4e5f67890"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_strictly() {
+        assert!(parse_id("vpc-0a1b2c3d", "vpc").is_ok());
+        for text in ["", "vpc", "vpc-", "subnet-0a1b", "vpc-*", "vpc-0A", "vpc-1 "] {
+            assert!(parse_id(text, "vpc").is_err(), "{text}");
+        }
+        assert!(parse_account("123456789012").is_ok());
+        for text in ["", "12345678901", "12345678901a", "1234567890123"] {
+            assert!(parse_account(text).is_err(), "{text}");
+        }
+    }
+}

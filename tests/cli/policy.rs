@@ -1,0 +1,80 @@
+//! `policy`: documents alone on standard output.
+
+use insta::assert_snapshot;
+
+use super::Shell;
+
+#[test]
+fn each_document_is_printed_alone() {
+    let shell = Shell::new();
+    let session = |arguments: &str| shell.session(&format!("policy {arguments}"));
+    let refunds = "operator --offline account.json --cluster orders --function refunds";
+    assert_snapshot!(
+        "operator",
+        session(&format!("{refunds} --proxy new --tag team=payments --yes"))
+    );
+    assert_snapshot!("execution_role", session("execution-role --msk"));
+    assert_snapshot!(
+        "deny_eni",
+        session("deny-eni --offline account.json --function checkout")
+    );
+    assert_snapshot!(
+        "guardrail",
+        session("guardrail --require-vpc --vpc vpc-0a1b --subnet subnet-0a1b --subnet subnet-0a1c")
+    );
+    assert_snapshot!(
+        "guardrail_deny",
+        session("guardrail --deny --vpc vpc-0a1b --security-group sg-0a1b")
+    );
+    for arguments in [refunds, "execution-role", "guardrail --require-vpc"] {
+        let run = shell.run(&format!("policy {arguments} --output json"));
+        assert_eq!(
+            (run.status, run.json()["Version"].as_str()),
+            (Some(0), Some("2012-10-17"))
+        );
+    }
+}
+
+#[test]
+fn what_the_lists_leave_open_is_told() {
+    let run = Shell::new().run("policy guardrail --subnet subnet-0a1b --log-format json");
+    assert!(run.stderr.contains("add --require-vpc"), "{}", run.stderr);
+    assert!(run.json()["Statement"].is_array());
+}
+
+#[test]
+fn arns_are_told_in_each_partition() {
+    let shell = Shell::new();
+    let function = |arguments: &str| {
+        let run = shell.run(&format!("policy deny-eni --function {arguments}"));
+        let statement = &run.json()["Statement"][0];
+        statement["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"].clone()
+    };
+    assert_eq!(
+        function("f --account 123456789012 --region cn-north-1"),
+        "arn:aws-cn:lambda:cn-north-1:123456789012:function:f"
+    );
+    let arn = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:f";
+    assert_eq!(function(arn), arn);
+}
+
+#[test]
+fn mistakes() {
+    let shell = Shell::new();
+    for arguments in [
+        "policy",
+        "policy guardrail",
+        "policy guardrail --deny",
+        "policy guardrail --deny --require-vpc",
+        "policy guardrail --vpc subnet-0a1b",
+        "policy deny-eni --function new:f",
+        "policy deny-eni --function f --account 1",
+        "policy deny-eni --function f --account 123456789012",
+        "policy operator --function f",
+    ] {
+        let run = shell.run(arguments);
+        assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{arguments}");
+    }
+    let wrong_name = "policy deny-eni --offline account.json --function chekout";
+    assert_snapshot!("wrong_name", shell.session(wrong_name));
+}

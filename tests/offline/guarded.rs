@@ -1,0 +1,255 @@
+//! An account that refuses what a policy does not allow: what AWS checks for each operation, by the service authorization
+//! reference, written down independently of what the program asks for.
+
+use autoconnect::account::OfflineAccount;
+use autoconnect::cloud::*;
+use autoconnect::model::*;
+use autoconnect::policy::{Context, PolicyDocument, Request, Verdict, evaluate};
+
+/// An account whose caller has one policy.
+pub struct Guarded<'a> {
+    pub account: &'a OfflineAccount,
+    pub policy: PolicyDocument,
+}
+
+/// One question to IAM.
+struct Ask {
+    action: &'static str,
+    resource: String,
+    context: Context,
+}
+
+fn ask(action: &'static str, resource: impl Into<String>) -> Ask {
+    Ask {
+        action,
+        resource: resource.into(),
+        context: Context::complete(),
+    }
+}
+
+impl Ask {
+    fn with(mut self, key: &str, value: &str) -> Self {
+        self.context = self.context.with(key, [value]);
+        self
+    }
+
+    /// With the tags that are to be given to something, or that it has.
+    fn tagged(mut self, key: &str, tags: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (name, value) in tags {
+            self.context = self.context.with(&format!("aws:{key}/{name}"), [value]);
+        }
+        self
+    }
+}
+
+/// What Lambda reads of EC2 on the caller's behalf.
+fn of_lambda() -> Vec<Ask> {
+    ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
+        .map(|action| ask(action, "*"))
+        .into()
+}
+
+impl Guarded<'_> {
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let document = self.account.document();
+        Place::in_region(&document.region, &document.account_id).arn(service, resource)
+    }
+
+    fn role(&self, name: &str) -> String {
+        let document = self.account.document();
+        Place::in_region(&document.region, &document.account_id).role(name)
+    }
+
+    fn function(&self, name: &str) -> String {
+        self.arn("lambda", &format!("function:{}", last_segment(name)))
+    }
+
+    fn proxy(&self, name: &str) -> String {
+        let proxies = self.account.document().db_proxies;
+        let exists = proxies.iter().any(|proxy| proxy.name == name);
+        let id = if exists { format!("prx-{name}") } else { "*".to_owned() };
+        self.arn("rds", &format!("db-proxy:{id}"))
+    }
+
+    fn database(&self, kind: DatabaseKind, id: &str) -> String {
+        let kind = match kind {
+            DatabaseKind::Cluster => "cluster",
+            DatabaseKind::Instance => "db",
+        };
+        self.arn("rds", &format!("{kind}:{id}"))
+    }
+
+    fn target_group(&self) -> String {
+        self.arn("rds", "target-group:prx-tg-0a1b2c")
+    }
+
+    /// By its ARN; by the name alone where there is none of it.
+    fn secret(&self, id: &str) -> String {
+        let secrets = self.account.document().secrets;
+        let exists = secrets.iter().any(|secret| secret.name == id);
+        match id {
+            arn if arn.starts_with("arn:") => arn.to_owned(),
+            name if exists => self.arn("secretsmanager", &format!("secret:{name}-Ac1De2")),
+            name => self.arn("secretsmanager", &format!("secret:{name}")),
+        }
+    }
+
+    fn key(&self, id: &str) -> String {
+        let keys = self.account.document().kms_keys;
+        let is_alias =
+            |key: &&autoconnect::account::KmsKeyEntry| key.aliases.iter().any(|alias| id.ends_with(alias.as_str()));
+        let id = keys.iter().find(is_alias).map_or(last_segment(id), |key| &key.key_id);
+        self.arn("kms", &format!("key/{id}"))
+    }
+
+    fn group(&self, action: &'static str, id: &GroupId) -> Ask {
+        let groups = self.account.document().security_groups;
+        let found = groups.iter().find(|group| group.group_id == id.as_str());
+        let tags = found.map(|group| group.tags.clone()).unwrap_or_default();
+        let vpc = found.map(|group| group.vpc_id.clone()).unwrap_or_default();
+        ask(action, self.arn("ec2", &format!("security-group/{id}")))
+            .with("ec2:Vpc", &self.arn("ec2", &format!("vpc/{vpc}")))
+            .tagged("ResourceTag", tags.into_iter().map(|tag| (tag.key, tag.value)))
+    }
+
+    fn create_group(&self, new: &NewSecurityGroup) -> Vec<Ask> {
+        let groups = self.arn("ec2", "security-group/*");
+        vec![
+            ask("ec2:CreateSecurityGroup", &groups).tagged("RequestTag", new.tags.clone()),
+            ask("ec2:CreateSecurityGroup", self.arn("ec2", &format!("vpc/{}", new.vpc))),
+            ask("ec2:CreateTags", &groups)
+                .with("ec2:CreateAction", "CreateSecurityGroup")
+                .tagged("RequestTag", new.tags.clone()),
+        ]
+    }
+
+    fn pass(role: &str, service: &str) -> Ask {
+        ask("iam:PassRole", role).with("iam:PassedToService", service)
+    }
+
+    fn create_proxy(&self, new: &NewDbProxy) -> Vec<Ask> {
+        vec![
+            ask("rds:CreateDBProxy", "*").tagged("RequestTag", new.tags.clone()),
+            ask("rds:AddTagsToResource", self.arn("rds", "db-proxy:prx-0a1b2c")).tagged("RequestTag", new.tags.clone()),
+            Self::pass(&new.role, "rds.amazonaws.com"),
+        ]
+    }
+
+    fn create_function(&self, new: &NewLambda) -> Vec<Ask> {
+        let mut asks = vec![
+            ask("lambda:CreateFunction", self.function(&new.name)).tagged("RequestTag", new.tags.clone()),
+            ask("lambda:TagResource", self.function(&new.name)).tagged("RequestTag", new.tags.clone()),
+            Self::pass(&new.role, "lambda.amazonaws.com"),
+        ];
+        asks.extend(of_lambda());
+        asks
+    }
+
+    fn update_vpc(&self, name: &str) -> Vec<Ask> {
+        let mut asks = vec![ask("lambda:UpdateFunctionConfiguration", self.function(name))];
+        asks.extend(of_lambda());
+        asks
+    }
+
+    fn check(&self, operation: Operation, asks: Vec<Ask>) -> Answer<()> {
+        let refused = asks.into_iter().find(|ask| {
+            let request = Request {
+                action: ask.action,
+                resource: &ask.resource,
+                context: &ask.context,
+            };
+            evaluate([&self.policy], request) != Verdict::Allowed
+        });
+        match refused {
+            None => Ok(()),
+            Some(Ask { action, resource, .. }) => {
+                let fault = Fault::AccessDenied {
+                    message: format!("not authorized to perform {action} on {resource}"),
+                    action: action.to_owned(),
+                    resource: Some(resource),
+                };
+                Err(CloudError::new(operation, fault))
+            }
+        }
+    }
+}
+
+macro_rules! guard {
+    ($($this:ident.$name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr, $asks:expr;)*) => {
+        impl Cloud for Guarded<'_> {
+            $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
+                let $this = self;
+                $this.check($operation, $asks.into())?;
+                $this.account.$name($($argument),*).await
+            })*
+
+            fn calls(&self) -> ApiCalls {
+                self.account.calls()
+            }
+
+            fn pace(&self) -> Pace {
+                self.account.pace()
+            }
+        }
+    };
+}
+
+guard! {
+    this.describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
+        [ask("rds:DescribeDBClusters", this.database(DatabaseKind::Cluster, id))];
+    this.describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
+        [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, id))];
+    this.describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances,
+        [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, "*"))];
+    this.describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies,
+        [ask("rds:DescribeDBProxies", this.proxy(name))];
+    this.describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets,
+        [ask("rds:DescribeDBProxyTargets", this.proxy(proxy)), ask("rds:DescribeDBProxyTargets", this.target_group())];
+    this.describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups,
+        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{name}")))];
+    this.get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
+        [ask("lambda:GetFunctionConfiguration", this.function(name))];
+    this.describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets,
+        [ask("ec2:DescribeSubnets", "*")];
+    this.describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        [ask("ec2:DescribeSecurityGroups", "*")];
+    this.describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
+        [ask("ec2:DescribeSecurityGroups", "*")];
+    this.describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret,
+        [ask("secretsmanager:DescribeSecret", this.secret(id))];
+    this.describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, [ask("kms:DescribeKey", this.key(id))];
+    this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
+    this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,
+        [ask("iam:GetRolePolicy", this.role(role))];
+    this.names(kind: ResourceKind) -> Vec<String> = Operation::ListFunctions, [ask("lambda:ListFunctions", "*")];
+    this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
+    this.revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress,
+        [this.group("ec2:RevokeSecurityGroupEgress", group)];
+    this.authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction),
+        [this.group(match direction {
+            Direction::Ingress => "ec2:AuthorizeSecurityGroupIngress",
+            Direction::Egress => "ec2:AuthorizeSecurityGroupEgress",
+        }, group)];
+    this.modify_db_cluster(id: &str, groups: &GroupList) -> () = Operation::ModifyDbCluster,
+        [ask("rds:ModifyDBCluster", this.database(DatabaseKind::Cluster, id))];
+    this.modify_db_instance(id: &str, groups: &GroupList) -> () = Operation::ModifyDbInstance,
+        [ask("rds:ModifyDBInstance", this.database(DatabaseKind::Instance, id))];
+    this.modify_db_proxy(name: &str, groups: &GroupList) -> () = Operation::ModifyDbProxy,
+        [ask("rds:ModifyDBProxy", this.proxy(name))];
+    this.register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets,
+        [this.target_group(), this.proxy(proxy), this.database(kind, database)].map(|on| ask("rds:RegisterDBProxyTargets", on));
+    this.update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () =
+        Operation::UpdateFunctionConfiguration, this.update_vpc(name);
+    this.update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () =
+        Operation::UpdateFunctionConfiguration, [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
+    this.create_secret(new: &NewSecret) -> String = Operation::CreateSecret,
+        ["secretsmanager:CreateSecret", "secretsmanager:TagResource"].map(|action| ask(action, this.secret(&new.name)));
+    this.create_role(new: &NewRole) -> String = Operation::CreateRole,
+        ["iam:CreateRole", "iam:TagRole"].map(|action| ask(action, this.role(&new.name)));
+    this.put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy,
+        [ask("iam:PutRolePolicy", this.role(role))];
+    this.attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy,
+        [ask("iam:AttachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
+    this.create_db_proxy(new: &NewDbProxy) -> String = Operation::CreateDbProxy, this.create_proxy(new);
+    this.create_function(new: &NewLambda) -> String = Operation::CreateFunction, this.create_function(new);
+}

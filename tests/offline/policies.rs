@@ -1,0 +1,190 @@
+//! The policy that `policy operator` prints is enough for its run, and for the run that finishes one that died; and no
+//! action of it could be left out.
+
+use std::collections::BTreeSet;
+
+use autoconnect::account::OfflineAccount;
+use autoconnect::cloud::Cloud;
+use autoconnect::interrupt::Interrupt;
+use autoconnect::observe::reads;
+use autoconnect::policy::{PolicyDocument, Texts, operator};
+use autoconnect::reconcile::{Failure, Options, Outcome, run};
+
+use crate::guarded::Guarded;
+use crate::scenarios::{Scenario, rows_of_the_table, with_new_resources};
+use crate::support::*;
+
+fn scenarios() -> Vec<Scenario> {
+    rows_of_the_table().into_iter().chain(with_new_resources()).collect()
+}
+
+fn account_of(scenario: &Scenario) -> OfflineAccount {
+    OfflineAccount::in_memory(scenario.document.clone()).unwrap()
+}
+
+/// What `policy operator` prints.
+async fn printed(scenario: &Scenario) -> PolicyDocument {
+    let outcome = setup_with(&account_of(scenario), &scenario.target, &dry_run(), &Script::default()).await;
+    let proposal = outcome.unwrap().proposal;
+    let reads = reads(&scenario.target, &proposal.observation);
+    operator(&proposal.observation, reads, &proposal.plan)
+}
+
+async fn guarded_run(
+    scenario: &Scenario,
+    account: &OfflineAccount,
+    policy: &PolicyDocument,
+) -> Result<Outcome, Failure> {
+    let cloud = Guarded {
+        account,
+        policy: policy.clone(),
+    };
+    setup(&cloud, &scenario.target).await
+}
+
+/// The actions of a policy.
+fn actions(policy: &PolicyDocument) -> BTreeSet<String> {
+    let actions = policy.statement.iter().flat_map(|statement| statement.action.iter());
+    actions.map(str::to_owned).collect()
+}
+
+/// The policy without one action.
+fn without(policy: &PolicyDocument, action: &str) -> PolicyDocument {
+    let mut policy = policy.clone();
+    for statement in &mut policy.statement {
+        statement.action.0.retain(|found| found != action);
+    }
+    policy.statement.retain(|statement| !statement.action.is_empty());
+    policy
+}
+
+/// What is left of a run that died at each of its calls in turn.
+async fn half_made(scenario: &Scenario) -> Vec<OfflineAccount> {
+    let mut accounts = Vec::new();
+    for call in 0.. {
+        let account = account_of(scenario);
+        if setup_interrupted_at(call, &account, &scenario.target).await.is_ok() {
+            break;
+        }
+        if account.calls().write > 0 {
+            accounts.push(OfflineAccount::in_memory(account.document()).unwrap());
+        }
+    }
+    accounts
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_printed_policy_is_enough() {
+    for scenario in scenarios() {
+        let policy = printed(&scenario).await;
+        let account = account_of(&scenario);
+        if let Err(failure) = guarded_run(&scenario, &account, &policy).await {
+            panic!("{}: {failure}", scenario.name);
+        }
+        // The next run has nothing to do, and needs no more.
+        guarded_run(&scenario, &account, &policy).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_printed_policy_is_enough_to_finish_a_run_that_died() {
+    let mut finished = 0;
+    for scenario in scenarios() {
+        let policy = printed(&scenario).await;
+        for account in half_made(&scenario).await {
+            if let Err(failure) = guarded_run(&scenario, &account, &policy).await {
+                panic!("{}: {failure}", scenario.name);
+            }
+            finished += 1;
+        }
+    }
+    assert!(finished > 200, "{finished}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_action_can_be_left_out() {
+    let mut left_out = 0;
+    for scenario in scenarios() {
+        let policy = printed(&scenario).await;
+        let mut half_made = half_made(&scenario).await;
+        half_made.insert(0, account_of(&scenario));
+        for action in actions(&policy) {
+            let policy = without(&policy, &action);
+            let mut fails = false;
+            for account in &half_made {
+                let account = OfflineAccount::in_memory(account.document()).unwrap();
+                let outcome = guarded_run(&scenario, &account, &policy).await;
+                if let Err(failure) = outcome {
+                    assert_eq!(failure.error.code(), "access-denied", "{}: {failure}", scenario.name);
+                    fails = true;
+                    break;
+                }
+            }
+            assert!(fails, "{}: {action} is not needed", scenario.name);
+            left_out += 1;
+        }
+    }
+    assert!(left_out > 100, "{left_out}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_resource_is_wider_than_it_has_to_be() {
+    // By the service authorization reference these know no resources.
+    let on_all = [
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "rds:CreateDBProxy",
+    ];
+    for scenario in scenarios() {
+        for statement in printed(&scenario).await.statement {
+            assert!(!statement.resource.is_empty(), "{statement:?}");
+            for action in statement.action.iter() {
+                let is_on_all = statement.resource == Texts::from_iter(["*"]);
+                assert_eq!(is_on_all, on_all.contains(&action), "{}: {action}", scenario.name);
+                assert!(!action.contains('*'), "{action}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_with_nothing_to_do_needs_no_action_that_writes() {
+    let target = cluster("orders", "checkout");
+    let scenario = Scenario {
+        name: "no-op".into(),
+        document: example(),
+        target,
+    };
+    let reads = ["Describe", "Get"];
+    for action in actions(&printed(&scenario).await) {
+        let verb = action.split_once(':').unwrap().1;
+        assert!(reads.iter().any(|read| verb.starts_with(read)), "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_connections_policy_is_not_enough() {
+    let scenario = Scenario {
+        name: "other".into(),
+        document: example(),
+        target: instance("inventory", "stock-sync"),
+    };
+    let policy = printed(&scenario).await;
+    let account = account(|_| ());
+    let cloud = Guarded {
+        account: &account,
+        policy,
+    };
+    let other = cluster("orders", "stock-sync");
+    let failed = run(
+        &cloud,
+        &other,
+        &Options::default(),
+        &Script::default(),
+        Interrupt::never(),
+    )
+    .await;
+    assert_eq!(failed.unwrap_err().error.code(), "access-denied");
+    assert_eq!(account.calls().write, 0);
+}
