@@ -105,6 +105,7 @@ fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
             arn: "arn:aws:rds:eu-central-1:123456789012:db-proxy:prx-1".into(),
             engine_family: EngineFamily::PostgreSql,
             vpc: "vpc-0a1b2c3d4e5f60718".into(),
+            subnets: vec![],
             groups: GroupList::as_read(on("p")),
             status: "available".into(),
             targets: vec![],

@@ -5,6 +5,7 @@ mod fault;
 mod functions;
 mod identity;
 mod meter;
+mod network;
 mod rds;
 mod secrets;
 mod starter;

@@ -5,12 +5,16 @@
 //! implementation's affair; waiting for a state is [`crate::wait`]'s.
 
 mod error;
+mod identity;
+mod network;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 pub use error::{CloudError, Fault};
+pub use identity::IdentityCloud;
+pub use network::NetworkCloud;
 
 pub use crate::operation::Operation;
 
@@ -242,7 +246,7 @@ pub enum ResourceKind {
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
-pub trait Cloud: Sync {
+pub trait Cloud: NetworkCloud + IdentityCloud + Sync {
     /// The cluster with this identifier.
     fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
     /// The instance with this identifier.

@@ -18,6 +18,7 @@ pub mod model;
 pub mod naming;
 pub mod observe;
 pub mod operation;
+pub mod path;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;

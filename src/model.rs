@@ -8,6 +8,7 @@ mod environment;
 mod extras;
 mod function;
 mod ids;
+pub mod network;
 mod observation;
 mod proxy;
 mod security_group;
@@ -19,7 +20,10 @@ pub use extras::{
     Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Key, NewFunction, NewProxy, Role, Secret,
 };
 pub use function::{Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
-pub use ids::{GroupId, GroupList, SubnetId, VpcId};
+pub use ids::{
+    EndpointId, GroupId, GroupList, InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, PeeringId,
+    PrefixListId, RouteTableId, SubnetId, VpcId,
+};
 pub use observation::{Observation, Side};
 pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};

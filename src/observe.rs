@@ -99,6 +99,7 @@ fn absent_proxy(target: &Target, database: &Database) -> Proxy {
         // An engine without a family is refused by the requirements, before the family counts.
         engine_family: EngineFamily::of_engine(&database.engine).unwrap_or(EngineFamily::PostgreSql),
         vpc: VpcId::from(""),
+        subnets: Vec::new(),
         groups: GroupList::default(),
         status: "to be created".to_owned(),
         targets: Vec::new(),

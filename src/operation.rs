@@ -63,11 +63,41 @@ pub enum Operation {
     CreateDbProxy,
     /// Makes a function.
     CreateFunction,
+    /// Reads VPCs.
+    DescribeVpcs,
+    /// Reads the DNS attributes of a VPC.
+    DescribeVpcAttribute,
+    /// Reads route tables.
+    DescribeRouteTables,
+    /// Reads network ACLs.
+    DescribeNetworkAcls,
+    /// Reads peering connections.
+    DescribeVpcPeeringConnections,
+    /// Reads internet gateways.
+    DescribeInternetGateways,
+    /// Reads egress-only internet gateways.
+    DescribeEgressOnlyInternetGateways,
+    /// Reads NAT gateways.
+    DescribeNatGateways,
+    /// Reads VPC endpoints.
+    DescribeVpcEndpoints,
+    /// Reads network interfaces.
+    DescribeNetworkInterfaces,
+    /// Reads the ranges of a prefix list.
+    GetManagedPrefixListEntries,
+    /// Reads which policies a role has been given.
+    ListAttachedRolePolicies,
+    /// Reads which policies of its own a role has.
+    ListRolePolicies,
+    /// Reads which version of a policy counts.
+    GetPolicy,
+    /// Reads what a policy says.
+    GetPolicyVersion,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 43] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -96,6 +126,21 @@ impl Operation {
         Self::AttachRolePolicy,
         Self::CreateDbProxy,
         Self::CreateFunction,
+        Self::DescribeVpcs,
+        Self::DescribeVpcAttribute,
+        Self::DescribeRouteTables,
+        Self::DescribeNetworkAcls,
+        Self::DescribeVpcPeeringConnections,
+        Self::DescribeInternetGateways,
+        Self::DescribeEgressOnlyInternetGateways,
+        Self::DescribeNatGateways,
+        Self::DescribeVpcEndpoints,
+        Self::DescribeNetworkInterfaces,
+        Self::GetManagedPrefixListEntries,
+        Self::ListAttachedRolePolicies,
+        Self::ListRolePolicies,
+        Self::GetPolicy,
+        Self::GetPolicyVersion,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -139,6 +184,21 @@ impl Operation {
             Self::AttachRolePolicy => "iam:AttachRolePolicy",
             Self::CreateDbProxy => "rds:CreateDBProxy",
             Self::CreateFunction => "lambda:CreateFunction",
+            Self::DescribeVpcs => "ec2:DescribeVpcs",
+            Self::DescribeVpcAttribute => "ec2:DescribeVpcAttribute",
+            Self::DescribeRouteTables => "ec2:DescribeRouteTables",
+            Self::DescribeNetworkAcls => "ec2:DescribeNetworkAcls",
+            Self::DescribeVpcPeeringConnections => "ec2:DescribeVpcPeeringConnections",
+            Self::DescribeInternetGateways => "ec2:DescribeInternetGateways",
+            Self::DescribeEgressOnlyInternetGateways => "ec2:DescribeEgressOnlyInternetGateways",
+            Self::DescribeNatGateways => "ec2:DescribeNatGateways",
+            Self::DescribeVpcEndpoints => "ec2:DescribeVpcEndpoints",
+            Self::DescribeNetworkInterfaces => "ec2:DescribeNetworkInterfaces",
+            Self::GetManagedPrefixListEntries => "ec2:GetManagedPrefixListEntries",
+            Self::ListAttachedRolePolicies => "iam:ListAttachedRolePolicies",
+            Self::ListRolePolicies => "iam:ListRolePolicies",
+            Self::GetPolicy => "iam:GetPolicy",
+            Self::GetPolicyVersion => "iam:GetPolicyVersion",
         }
     }
 
@@ -158,7 +218,22 @@ impl Operation {
             | Self::DescribeSecret
             | Self::DescribeKey
             | Self::GetRole
-            | Self::GetRolePolicy => false,
+            | Self::GetRolePolicy
+            | Self::DescribeVpcs
+            | Self::DescribeVpcAttribute
+            | Self::DescribeRouteTables
+            | Self::DescribeNetworkAcls
+            | Self::DescribeVpcPeeringConnections
+            | Self::DescribeInternetGateways
+            | Self::DescribeEgressOnlyInternetGateways
+            | Self::DescribeNatGateways
+            | Self::DescribeVpcEndpoints
+            | Self::DescribeNetworkInterfaces
+            | Self::GetManagedPrefixListEntries
+            | Self::ListAttachedRolePolicies
+            | Self::ListRolePolicies
+            | Self::GetPolicy
+            | Self::GetPolicyVersion => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress
             | Self::AuthorizeSecurityGroupIngress

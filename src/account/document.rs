@@ -1,7 +1,14 @@
 //! The format of an account's file: the API's own names and shapes, as `aws … describe-…` prints them.
 
+mod network;
+
 use std::collections::BTreeMap;
 
+pub use network::{
+    AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, InterfaceEntry,
+    InternetGatewayEntry, Ipv6CidrBlock, ManagedPolicy, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo,
+    PrefixListEntry, RouteEntry, RouteTableEntry,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +69,39 @@ pub struct AccountDocument {
     /// The IAM roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleEntry>,
+    /// The policies of IAM's that roles are given, beside AWS's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<ManagedPolicy>,
+    /// The route tables. A VPC without a main one has one with the routes to its own ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub route_tables: Vec<RouteTableEntry>,
+    /// The network ACLs. A VPC without a default one has one that allows everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network_acls: Vec<NetworkAclEntry>,
+    /// The VPC peering connections.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_peering_connections: Vec<PeeringEntry>,
+    /// The internet gateways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub internet_gateways: Vec<InternetGatewayEntry>,
+    /// The egress-only internet gateways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub egress_only_internet_gateways: Vec<EgressOnlyGatewayEntry>,
+    /// The NAT gateways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nat_gateways: Vec<NatGatewayEntry>,
+    /// The VPC endpoints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_endpoints: Vec<EndpointEntry>,
+    /// The prefix lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefix_lists: Vec<PrefixListEntry>,
+    /// The network interfaces that routes lead to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network_interfaces: Vec<InterfaceEntry>,
+    /// The elastic IP addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressEntry>,
 }
 
 fn default_settles_after_reads() -> u32 {
@@ -106,6 +146,21 @@ pub struct Vpc {
     /// The account that owns it; this one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<String>,
+    /// Its IPv4 range; `10.n.0.0/16` if left out, for the file's n-th VPC, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_block: Option<String>,
+    /// Further IPv4 ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cidr_block_association_set: Vec<CidrBlock>,
+    /// `default` or `dedicated`. Default `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_tenancy: Option<String>,
+    /// Whether its resolver answers. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_dns_support: Option<bool>,
+    /// Whether it gives host names. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_dns_hostnames: Option<bool>,
     /// Its IPv6 range. New groups in such a VPC also get an IPv6 outbound rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_cidr_block: Option<String>,
@@ -121,6 +176,15 @@ pub struct SubnetEntry {
     pub vpc_id: String,
     /// E.g. `eu-central-1a`.
     pub availability_zone: String,
+    /// Its IPv4 range; if left out, the n-th /24 of the VPC's first range, for its n-th subnet in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_block: Option<String>,
+    /// Its IPv6 range.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ipv6_cidr_block_association_set: Vec<Ipv6CidrBlock>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
     /// How many of its addresses are free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_ip_address_count: Option<u32>,
@@ -292,6 +356,9 @@ pub struct DbClusterEntry {
     /// The global database it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_cluster_identifier: Option<String>,
+    /// Whether its Data API is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_endpoint_enabled: Option<bool>,
     /// Its writer endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -389,6 +456,9 @@ pub struct DbProxyEntry {
     pub status: String,
     /// Its VPC.
     pub vpc_id: String,
+    /// Its subnets; all those of its VPC if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_subnet_ids: Vec<String>,
     /// Its security groups.
     #[serde(default)]
     pub vpc_security_group_ids: Vec<String>,
@@ -545,6 +615,9 @@ pub struct VpcConfig {
     pub subnet_ids: Vec<String>,
     /// Its security groups.
     pub security_group_ids: Vec<String>,
+    /// Whether it may send over IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_allowed_for_dual_stack: Option<bool>,
 }
 
 impl IpPermission {

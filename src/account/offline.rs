@@ -155,7 +155,7 @@ impl OfflineAccount {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read<T>(&self, operation: Operation, read: impl FnOnce(&mut State) -> Result<T, Fault>) -> Answer<T> {
+    pub(super) fn read<T>(&self, operation: Operation, read: impl FnOnce(&mut State) -> Result<T, Fault>) -> Answer<T> {
         let mut inner = self.lock();
         inner.calls.read += 1;
         let answer = read(&mut inner.state);
@@ -163,7 +163,11 @@ impl OfflineAccount {
         answer.map_err(|fault| CloudError::new(operation, fault))
     }
 
-    fn write<T>(&self, operation: Operation, write: impl FnOnce(&mut State) -> Result<T, Fault>) -> Answer<T> {
+    pub(super) fn write<T>(
+        &self,
+        operation: Operation,
+        write: impl FnOnce(&mut State) -> Result<T, Fault>,
+    ) -> Answer<T> {
         let mut inner = self.lock();
         inner.calls.write += 1;
         let answer = inner.commit(write);
@@ -321,24 +325,21 @@ impl State {
     }
 
     fn subnet_group(&self, name: &str) -> Option<DbSubnetGroup> {
-        let AccountDocument {
-            db_subnet_groups,
-            subnets,
-            ..
-        } = &self.document;
+        let AccountDocument { db_subnet_groups, .. } = &self.document;
         let group = db_subnet_groups.iter().find(|group| group.name == name)?;
-        let of_vpc = || {
-            let of_vpc = subnets.iter().filter(|subnet| subnet.vpc_id == group.vpc_id);
-            of_vpc.map(|subnet| subnet.subnet_id.as_str().into()).collect()
-        };
         Some(DbSubnetGroup {
             vpc: group.vpc_id.as_str().into(),
             subnets: if group.subnet_ids.is_empty() {
-                of_vpc()
+                self.subnets_of(&group.vpc_id)
             } else {
                 group.subnet_ids.iter().map(|id| id.as_str().into()).collect()
             },
         })
+    }
+
+    fn subnets_of(&self, vpc: &str) -> Vec<SubnetId> {
+        let subnets = self.document.subnets.iter().filter(|subnet| subnet.vpc_id == vpc);
+        subnets.map(|subnet| subnet.subnet_id.as_str().into()).collect()
     }
 
     fn db_cluster(&self, entry: DbClusterEntry) -> DbCluster {
@@ -359,6 +360,7 @@ impl State {
                 iam_enabled: entry.iam_database_authentication_enabled,
                 master_user: entry.master_username,
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
+                data_api: entry.http_endpoint_enabled,
             },
         }
     }
@@ -381,11 +383,17 @@ impl State {
                 iam_enabled: entry.iam_database_authentication_enabled,
                 master_user: entry.master_username,
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
+                data_api: None,
             },
         }
     }
 
     fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
+        let subnets = if entry.vpc_subnet_ids.is_empty() {
+            self.subnets_of(&entry.vpc_id)
+        } else {
+            entry.vpc_subnet_ids.iter().map(|id| id.as_str().into()).collect()
+        };
         Proxy {
             arn: self.proxy_arn(&entry.name),
             exists: true,
@@ -396,6 +404,7 @@ impl State {
             name: entry.name,
             // The file was checked for its families.
             engine_family: EngineFamily::from_api(&entry.engine_family).unwrap_or(EngineFamily::MySql),
+            subnets,
             vpc: entry.vpc_id.into(),
             groups: GroupList::as_read(entry.vpc_security_group_ids.into_iter().map(GroupId::from)),
             status: entry.status,
@@ -413,7 +422,7 @@ impl State {
                 vpc: self.vpc_of(&config.subnet_ids)?.into(),
                 subnets: config.subnet_ids.into_iter().map(SubnetId::from).collect(),
                 groups: GroupList::as_read(config.security_group_ids.into_iter().map(GroupId::from)),
-                ipv6_allowed: None,
+                ipv6_allowed: config.ipv6_allowed_for_dual_stack,
             })
         });
         Function {

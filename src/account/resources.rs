@@ -90,7 +90,7 @@ impl State {
         })
     }
 
-    fn role(&self, name: &str) -> Outcome<&RoleEntry> {
+    pub(super) fn role(&self, name: &str) -> Outcome<&RoleEntry> {
         let mut roles = self.document.roles.iter();
         let found = roles.find(|role| role.role_name == name);
         found.ok_or_else(|| Fault::NotFound(format!("The role with name {name} cannot be found.")))
@@ -219,6 +219,7 @@ impl State {
             engine_family: new.family.to_string(),
             status: "creating".to_owned(),
             vpc_id: vpc,
+            vpc_subnet_ids: new.subnets.iter().map(ToString::to_string).collect(),
             vpc_security_group_ids: vec![new.group.to_string()],
             target: None,
             role_arn: Some(new.role.clone()),
@@ -242,6 +243,7 @@ impl State {
             vpc_config: Some(VpcConfig {
                 subnet_ids: new.subnets.iter().map(ToString::to_string).collect(),
                 security_group_ids: vec![new.group.to_string()],
+                ipv6_allowed_for_dual_stack: None,
             }),
             state: "Pending".to_owned(),
             state_reason: Some("The function is being created.".to_owned()),

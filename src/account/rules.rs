@@ -401,6 +401,7 @@ impl State {
         function.vpc_config = Some(VpcConfig {
             subnet_ids,
             security_group_ids: to.groups.iter().map(ToString::to_string).collect(),
+            ipv6_allowed_for_dual_stack: to.ipv6_allowed,
         });
         "InProgress".clone_into(&mut function.last_update_status);
         function.revision_id = Some(next_revision(function.revision_id.as_deref()));

@@ -1,5 +1,7 @@
 //! Mistakes in an account's file, each with the JSON path at which it is.
 
+mod network;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -104,6 +106,12 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
     check.databases(document, &subnet_groups, &groups, &clusters);
     check.proxies(document, &vpcs, &groups);
     check.functions(document, &subnets, &groups);
+    let known = network::Known {
+        vpcs: &vpcs,
+        subnets: &subnets,
+        groups: &groups,
+    };
+    check.network(document, &known);
     check.mistakes
 }
 

@@ -11,16 +11,16 @@ use crate::model::{Direction, GroupId, Peer, PortRange, Protocol, Rule, Security
 use crate::naming::Convention;
 
 /// The largest page that EC2 gives.
-const PAGE: i32 = 1000;
+pub(super) const PAGE: i32 = 1000;
 
-fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+pub(super) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder()
         .name(name)
         .set_values(Some(values.into_iter().collect()))
         .build()
 }
 
-fn incomplete(operation: Operation, field: &str) -> CloudError {
+pub(super) fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn describe_security_group(client: &Client, id: &GroupId) -> An
     }
 }
 
-fn security_group(group: aws_sdk_ec2::types::SecurityGroup) -> Answer<SecurityGroup> {
+pub(super) fn security_group(group: aws_sdk_ec2::types::SecurityGroup) -> Answer<SecurityGroup> {
     let missing = |field| incomplete(Operation::DescribeSecurityGroups, field);
     let rules =
         |permissions: Option<Vec<IpPermission>>| permissions.unwrap_or_default().into_iter().flat_map(rules).collect();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
 
-use super::fault;
-use crate::cloud::{Answer, CloudError, Fault, NewRole, Operation, RoleDescription};
+use super::{Aws, called, fault};
+use crate::cloud::{Answer, CloudError, Fault, IdentityCloud, NewRole, Operation, RoleDescription};
 
 pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescription> {
     let operation = Operation::GetRole;
@@ -36,6 +36,77 @@ pub(super) async fn get_role_policy(client: &Client, role: &str, policy: &str) -
         .await
         .map_err(|error| fault::error(operation, &error))?;
     Ok(decoded(&answer.policy_document))
+}
+
+async fn list_attached_role_policies(client: &Client, role: &str) -> Answer<Vec<String>> {
+    let request = client.list_attached_role_policies().role_name(role);
+    let mut pages = request.into_paginator().items().send();
+    let mut arns = Vec::new();
+    while let Some(policy) = pages.next().await {
+        let policy = policy.map_err(|error| fault::error(Operation::ListAttachedRolePolicies, &error))?;
+        arns.extend(policy.policy_arn);
+    }
+    Ok(arns)
+}
+
+async fn list_role_policies(client: &Client, role: &str) -> Answer<Vec<String>> {
+    let mut pages = client
+        .list_role_policies()
+        .role_name(role)
+        .into_paginator()
+        .items()
+        .send();
+    let mut names = Vec::new();
+    while let Some(name) = pages.next().await {
+        names.push(name.map_err(|error| fault::error(Operation::ListRolePolicies, &error))?);
+    }
+    Ok(names)
+}
+
+async fn get_policy(client: &Client, arn: &str) -> Answer<String> {
+    let operation = Operation::GetPolicy;
+    let answer = client
+        .get_policy()
+        .policy_arn(arn)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    let incomplete = || CloudError::new(operation, Fault::Malformed("it has no DefaultVersionId".to_owned()));
+    let version = answer.policy.and_then(|policy| policy.default_version_id);
+    version.ok_or_else(incomplete)
+}
+
+async fn get_policy_version(client: &Client, arn: &str, version: &str) -> Answer<String> {
+    let operation = Operation::GetPolicyVersion;
+    let answer = client
+        .get_policy_version()
+        .policy_arn(arn)
+        .version_id(version)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    let incomplete = || CloudError::new(operation, Fault::Malformed("it has no Document".to_owned()));
+    let document = answer.policy_version.and_then(|version| version.document);
+    Ok(decoded(&document.ok_or_else(incomplete)?))
+}
+
+impl IdentityCloud for Aws {
+    async fn list_attached_role_policies(&self, role: &str) -> Answer<Vec<String>> {
+        let call = list_attached_role_policies(&self.iam, role);
+        called(Operation::ListAttachedRolePolicies, call).await
+    }
+
+    async fn list_role_policies(&self, role: &str) -> Answer<Vec<String>> {
+        called(Operation::ListRolePolicies, list_role_policies(&self.iam, role)).await
+    }
+
+    async fn get_policy(&self, arn: &str) -> Answer<String> {
+        called(Operation::GetPolicy, get_policy(&self.iam, arn)).await
+    }
+
+    async fn get_policy_version(&self, arn: &str, version: &str) -> Answer<String> {
+        called(Operation::GetPolicyVersion, get_policy_version(&self.iam, arn, version)).await
+    }
 }
 
 /// IAM gives documents URL-encoded.

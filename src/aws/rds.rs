@@ -291,6 +291,12 @@ fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
         arn: proxy.db_proxy_arn.ok_or_else(|| missing("DBProxyArn"))?,
         engine_family: EngineFamily::from_api(&family).ok_or_else(|| missing("EngineFamily that is known"))?,
         vpc: proxy.vpc_id.unwrap_or_default().into(),
+        subnets: proxy
+            .vpc_subnet_ids
+            .unwrap_or_default()
+            .into_iter()
+            .map(Into::into)
+            .collect(),
         groups: GroupList::as_read(
             proxy
                 .vpc_security_group_ids
@@ -357,6 +363,7 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
             iam_enabled: cluster.iam_database_authentication_enabled,
             master_user: cluster.master_username,
             master_secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
+            data_api: cluster.http_endpoint_enabled,
         },
     })
 }
@@ -382,6 +389,7 @@ fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
             iam_enabled: instance.iam_database_authentication_enabled,
             master_user: instance.master_username,
             master_secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
+            data_api: None,
         },
     })
 }

@@ -60,6 +60,8 @@ pub struct Access {
     pub iam_enabled: Option<bool>,
     /// The ARN of `MasterUserSecret`, where RDS manages the master user's password.
     pub master_secret: Option<String>,
+    /// Whether the Data API, which needs no VPC, is on (`HttpEndpointEnabled`), where AWS tells.
+    pub data_api: Option<bool>,
 }
 
 /// A database and what of it matters to a connection.

@@ -52,6 +52,39 @@ id!(
     SubnetId
 );
 
+id!(
+    /// The id of a route table, `rtb-…`.
+    RouteTableId
+);
+id!(
+    /// The id of a network ACL, `acl-…`.
+    NetworkAclId
+);
+id!(
+    /// The id of a VPC peering connection, `pcx-…`.
+    PeeringId
+);
+id!(
+    /// The id of an internet gateway, `igw-…`, or of an egress-only one, `eigw-…`.
+    InternetGatewayId
+);
+id!(
+    /// The id of a NAT gateway, `nat-…`.
+    NatGatewayId
+);
+id!(
+    /// The id of a VPC endpoint, `vpce-…`.
+    EndpointId
+);
+id!(
+    /// The id of a prefix list, `pl-…`.
+    PrefixListId
+);
+id!(
+    /// The id of a network interface, `eni-…`.
+    InterfaceId
+);
+
 /// The security groups of one resource, in the order in which they were read.
 ///
 /// AWS replaces such lists whole. This type starts from what was read and can only grow, so that no

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Database, DatabaseKind, GroupList, VpcId};
+use super::{Database, DatabaseKind, GroupList, SubnetId, VpcId};
 
 /// `EngineFamily` of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +158,8 @@ pub struct Proxy {
     pub engine_family: EngineFamily,
     /// Its VPC.
     pub vpc: VpcId,
+    /// Its subnets; none while it does not exist.
+    pub subnets: Vec<SubnetId>,
     /// groups(proxy) of spec/decision.md.
     pub groups: GroupList,
     /// Its state: `available`, `creating`, …

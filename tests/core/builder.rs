@@ -83,6 +83,7 @@ pub fn proxied(health: Option<TargetHealthState>) -> Observation {
         exists: true,
         engine_family: EngineFamily::PostgreSql,
         vpc: "vpc-1".into(),
+        subnets: vec![],
         groups: GroupList::default(),
         status: "available".into(),
         targets: std::iter::once(tracked).chain(health.map(member)).collect(),

@@ -24,6 +24,7 @@ fn the_core_imports_nothing_impure() {
         "decide",
         "extras",
         "operation",
+        "path",
         "plan",
         "policy",
         "requirements",

@@ -29,8 +29,8 @@ pub struct Interposed<'a, H> {
 }
 
 macro_rules! interpose {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr;)*) => {
-        impl<H: Hook> Cloud for Interposed<'_, H> {
+    ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr;)*) => {
+        impl<H: Hook> $trait for Interposed<'_, H> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let operation = $operation;
                 match self.hook.past(operation) {
@@ -39,21 +39,49 @@ macro_rules! interpose {
                 }
             })*
 
-            fn calls(&self) -> ApiCalls {
-                self.account.calls()
-            }
-
-            fn pace(&self) -> Pace {
-                Pace {
-                    first: Duration::from_secs(1),
-                    longest: Duration::from_secs(10),
-                }
-            }
+            $($own)*
         }
     };
 }
 
 interpose! {
+    NetworkCloud {}
+    describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs;
+    describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute;
+    describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets;
+    describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables;
+    describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls;
+    describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections;
+    describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
+    describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> = Operation::DescribeEgressOnlyInternetGateways;
+    describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways;
+    describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints;
+    describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces;
+    prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries;
+    describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+}
+
+interpose! {
+    IdentityCloud {}
+    list_attached_role_policies(role: &str) -> Vec<String> = Operation::ListAttachedRolePolicies;
+    list_role_policies(role: &str) -> Vec<String> = Operation::ListRolePolicies;
+    get_policy(arn: &str) -> String = Operation::GetPolicy;
+    get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion;
+}
+
+interpose! {
+    Cloud {
+        fn calls(&self) -> ApiCalls {
+            self.account.calls()
+        }
+
+        fn pace(&self) -> Pace {
+            Pace {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(10),
+            }
+        }
+    }
     describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters;
     describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances;
     describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances;

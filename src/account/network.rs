@@ -1,0 +1,477 @@
+//! The network of an account in a file. What the file leaves out is as AWS makes it by itself: a VPC has a main route
+//! table with the routes to its own ranges, and a default network ACL that allows everything.
+
+use std::collections::BTreeMap;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::document::{
+    AccountDocument, AclRule, EndpointEntry, GatewayAttachment, NatGatewayEntry, NetworkAclEntry, PeeringEntry,
+    PeeringVpcInfo, RouteEntry, RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
+};
+use super::offline::OfflineAccount;
+use crate::cloud::{Answer, Fault, NetworkCloud, Operation};
+use crate::model::network::{
+    AclEntry, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
+    LAST_RULE, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet,
+    Vpc, VpcDns,
+};
+use crate::model::{Direction, GroupId, InterfaceId, PrefixListId, SecurityGroup, VpcId};
+
+/// The bits of a subnet's network in a file that does not tell its range.
+const SUBNET_BITS: u8 = 24;
+
+fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect()
+}
+
+/// The ranges in these texts; the file was checked for those that are none.
+fn ranges<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<IpNet> {
+    texts.into_iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+impl VpcEntry {
+    /// Its ranges; `index` is its place in the file.
+    pub(super) fn cidrs(&self, index: usize) -> Vec<IpNet> {
+        let made = format!("10.{}.0.0/16", index % 256);
+        let further = self.cidr_block_association_set.iter().map(|block| &block.cidr_block);
+        let ipv4 = std::iter::once(self.cidr_block.as_ref().unwrap_or(&made)).chain(further);
+        let mut cidrs = ranges(ipv4.chain(&self.ipv6_cidr_block));
+        // The first range is commonly named among its associations too.
+        let mut seen = Vec::new();
+        cidrs.retain(|cidr| {
+            let is_new = !seen.contains(cidr);
+            seen.push(*cidr);
+            is_new
+        });
+        cidrs
+    }
+}
+
+impl AccountDocument {
+    pub(super) fn vpc_cidrs(&self, id: &str) -> Vec<IpNet> {
+        let found = self.vpcs.iter().enumerate().find(|(_, vpc)| vpc.vpc_id == id);
+        found.map(|(index, vpc)| vpc.cidrs(index)).unwrap_or_default()
+    }
+
+    pub(super) fn subnet_cidrs(&self, subnet: &SubnetEntry) -> Vec<IpNet> {
+        let ipv6 = subnet
+            .ipv6_cidr_block_association_set
+            .iter()
+            .map(|block| &block.ipv6_cidr_block);
+        let mut cidrs = ranges(subnet.cidr_block.iter().chain(ipv6));
+        if subnet.cidr_block.is_none() {
+            cidrs.extend(self.made_range(subnet).map(IpNet::V4));
+        }
+        cidrs
+    }
+
+    /// The range of a subnet that the file tells none of.
+    fn made_range(&self, subnet: &SubnetEntry) -> Option<Ipv4Net> {
+        let of_vpc = self.vpc_cidrs(&subnet.vpc_id).into_iter().find_map(|cidr| match cidr {
+            IpNet::V4(cidr) => Some(cidr),
+            IpNet::V6(_) => None,
+        })?;
+        let mut siblings = self.subnets.iter().filter(|other| other.vpc_id == subnet.vpc_id);
+        let index = siblings.position(|other| other.subnet_id == subnet.subnet_id)?;
+        let mut parts = of_vpc.subnets(of_vpc.prefix_len().max(SUBNET_BITS)).ok()?;
+        parts.nth(index)
+    }
+
+    fn to_subnet(&self, entry: &SubnetEntry) -> Subnet {
+        Subnet {
+            id: entry.subnet_id.as_str().into(),
+            vpc: entry.vpc_id.as_str().into(),
+            cidrs: self.subnet_cidrs(entry),
+            availability_zone: entry.availability_zone.clone(),
+            free_addresses: entry.available_ip_address_count,
+            tags: tags(&entry.tags),
+        }
+    }
+
+    fn route_tables_of(&self, vpc: &str) -> Vec<RouteTable> {
+        let entries = self.route_tables.iter().filter(|table| table.vpc_id == vpc);
+        let mut tables: Vec<RouteTable> = entries.map(|entry| self.to_route_table(entry)).collect();
+        if !tables.iter().any(|table| table.is_main) {
+            tables.push(RouteTable {
+                id: made_id("rtb", vpc).into(),
+                vpc: vpc.into(),
+                is_main: true,
+                associations: Vec::new(),
+                routes: local_routes(&self.vpc_cidrs(vpc)),
+                tags: BTreeMap::new(),
+            });
+        }
+        tables
+    }
+
+    fn to_route_table(&self, entry: &RouteTableEntry) -> RouteTable {
+        let mut routes: Vec<Route> = entry.routes.iter().filter_map(to_route).collect();
+        for route in local_routes(&self.vpc_cidrs(&entry.vpc_id)) {
+            if !routes.iter().any(|named| named.destination == route.destination) {
+                routes.push(route);
+            }
+        }
+        let association = |index: usize, subnet: &String| Association {
+            id: format!("rtbassoc-{}-{index}", entry.route_table_id),
+            subnet: subnet.as_str().into(),
+        };
+        RouteTable {
+            id: entry.route_table_id.as_str().into(),
+            vpc: entry.vpc_id.as_str().into(),
+            is_main: entry.associations.iter().any(|found| found.main),
+            associations: entry
+                .associations
+                .iter()
+                .enumerate()
+                .filter_map(|(index, found)| {
+                    let made = association(index, found.subnet_id.as_ref()?);
+                    Some(Association {
+                        id: found.route_table_association_id.clone().unwrap_or(made.id),
+                        ..made
+                    })
+                })
+                .collect(),
+            routes,
+            tags: tags(&entry.tags),
+        }
+    }
+
+    fn acls_of(&self, vpc: &str) -> Vec<NetworkAcl> {
+        let entries = self.network_acls.iter().filter(|acl| acl.vpc_id == vpc);
+        let mut acls: Vec<NetworkAcl> = entries.map(to_acl).collect();
+        if !acls.iter().any(|acl| acl.is_default) {
+            acls.push(default_acl(vpc));
+        }
+        acls
+    }
+
+    fn to_peering(&self, entry: &PeeringEntry) -> Peering {
+        Peering {
+            id: entry.vpc_peering_connection_id.as_str().into(),
+            status: entry.status.code.clone(),
+            requester: self.to_side(&entry.requester_vpc_info),
+            accepter: self.to_side(&entry.accepter_vpc_info),
+        }
+    }
+
+    fn to_side(&self, info: &PeeringVpcInfo) -> PeeringSide {
+        let ipv4 = info.cidr_block_set.iter().map(|block| &block.cidr_block);
+        let ipv6 = info.ipv6_cidr_block_set.iter().map(|block| &block.ipv6_cidr_block);
+        let mut cidrs = ranges(ipv4.chain(ipv6));
+        if cidrs.is_empty() {
+            cidrs = self.vpc_cidrs(&info.vpc_id);
+        }
+        let options = info.peering_options.as_ref();
+        PeeringSide {
+            vpc: info.vpc_id.as_str().into(),
+            owner: info.owner_id.clone().or_else(|| Some(self.account_id.clone())),
+            region: info.region.clone().or_else(|| Some(self.region.clone())),
+            cidrs,
+            resolves_for_peer: Some(options.is_some_and(|options| options.allow_dns_resolution_from_remote_vpc)),
+        }
+    }
+}
+
+/// The id of what the file leaves out, which follows from the VPC's.
+fn made_id(kind: &str, vpc: &str) -> String {
+    format!("{kind}-{}", vpc.strip_prefix("vpc-").unwrap_or(vpc))
+}
+
+fn local_routes(cidrs: &[IpNet]) -> Vec<Route> {
+    let local = |cidr: &IpNet| Route {
+        destination: Destination::Cidr(*cidr),
+        target: RouteTarget::Local,
+        is_blackhole: false,
+        origin: RouteOrigin::Static,
+    };
+    cidrs.iter().map(local).collect()
+}
+
+fn to_route(entry: &RouteEntry) -> Option<Route> {
+    let cidr = entry
+        .destination_cidr_block
+        .as_ref()
+        .or(entry.destination_ipv6_cidr_block.as_ref());
+    let destination = match (cidr, &entry.destination_prefix_list_id) {
+        (Some(cidr), _) => Destination::Cidr(cidr.parse().ok()?),
+        (None, Some(list)) => Destination::PrefixList(list.as_str().into()),
+        (None, None) => return None,
+    };
+    Some(Route {
+        destination,
+        target: entry.target()?,
+        is_blackhole: entry.state == "blackhole",
+        origin: match entry.origin.as_deref() {
+            Some("EnableVgwRoutePropagation") => RouteOrigin::Propagated,
+            _ => RouteOrigin::Static,
+        },
+    })
+}
+
+impl RouteEntry {
+    /// What it leads through; none where it names nothing.
+    pub(super) fn target(&self) -> Option<RouteTarget> {
+        let targets = [
+            self.gateway_id.as_deref().map(RouteTarget::of_gateway),
+            self.nat_gateway_id.as_deref().map(|id| RouteTarget::Nat(id.into())),
+            self.vpc_peering_connection_id
+                .as_deref()
+                .map(|id| RouteTarget::Peering(id.into())),
+            self.transit_gateway_id.clone().map(RouteTarget::TransitGateway),
+            self.egress_only_internet_gateway_id
+                .as_deref()
+                .map(|id| RouteTarget::EgressOnly(id.into())),
+            self.network_interface_id
+                .as_deref()
+                .map(|id| RouteTarget::Interface(id.into())),
+        ];
+        targets.into_iter().flatten().next()
+    }
+}
+
+fn to_acl(entry: &NetworkAclEntry) -> NetworkAcl {
+    let subnets = entry.associations.iter();
+    NetworkAcl {
+        id: entry.network_acl_id.as_str().into(),
+        vpc: entry.vpc_id.as_str().into(),
+        is_default: entry.is_default,
+        subnets: subnets.map(|found| found.subnet_id.as_str().into()).collect(),
+        entries: entry.entries.iter().filter_map(AclRule::to_model).collect(),
+    }
+}
+
+impl AclRule {
+    /// The entry as the rest of the program knows it; none where its range or protocol is none.
+    pub(super) fn to_model(&self) -> Option<AclEntry> {
+        let cidr = self.cidr_block.as_ref().or(self.ipv6_cidr_block.as_ref())?;
+        Some(AclEntry {
+            number: self.rule_number,
+            direction: if self.egress {
+                Direction::Egress
+            } else {
+                Direction::Ingress
+            },
+            allows: self.rule_action == "allow",
+            protocol: match self.protocol.as_str() {
+                "-1" => None,
+                number => Some(number.parse().ok()?),
+            },
+            ports: self.port_range.map(|ports| (ports.from, ports.to)),
+            cidr: cidr.parse().ok()?,
+        })
+    }
+}
+
+fn default_acl(vpc: &str) -> NetworkAcl {
+    let everywhere = || ["0.0.0.0/0", "::/0"].into_iter().filter_map(|cidr| cidr.parse().ok());
+    let entry = |number, direction, allows, cidr| AclEntry {
+        number,
+        direction,
+        allows,
+        protocol: None,
+        ports: None,
+        cidr,
+    };
+    let both = [Direction::Ingress, Direction::Egress];
+    let of = |direction| {
+        let allowed = everywhere()
+            .zip([100, 101])
+            .map(move |(cidr, number)| entry(number, direction, true, cidr));
+        allowed.chain(everywhere().map(move |cidr| entry(LAST_RULE, direction, false, cidr)))
+    };
+    NetworkAcl {
+        id: made_id("acl", vpc).into(),
+        vpc: vpc.into(),
+        is_default: true,
+        subnets: Vec::new(),
+        entries: both.into_iter().flat_map(of).collect(),
+    }
+}
+
+fn attached_to(attachments: &[GatewayAttachment]) -> Option<VpcId> {
+    let attached = attachments
+        .iter()
+        .find(|found| ["available", "attached"].contains(&found.state.as_str()));
+    attached.map(|found| found.vpc_id.as_str().into())
+}
+
+fn to_nat_gateway(entry: &NatGatewayEntry) -> NatGateway {
+    let addresses = entry.nat_gateway_addresses.iter();
+    NatGateway {
+        id: entry.nat_gateway_id.as_str().into(),
+        vpc: entry.vpc_id.as_str().into(),
+        subnet: Some(entry.subnet_id.as_str().into()),
+        state: entry.state.clone(),
+        failure: entry.failure_message.clone(),
+        is_public: entry.connectivity_type == "public",
+        public_addresses: addresses.filter_map(|address| address.public_ip.clone()).collect(),
+        tags: tags(&entry.tags),
+    }
+}
+
+fn to_endpoint(entry: &EndpointEntry) -> Endpoint {
+    Endpoint {
+        id: entry.vpc_endpoint_id.as_str().into(),
+        vpc: entry.vpc_id.as_str().into(),
+        kind: EndpointKind::from_api(&entry.vpc_endpoint_type),
+        service: entry.service_name.clone(),
+        state: entry.state.to_ascii_lowercase(),
+        subnets: entry.subnet_ids.iter().map(|id| id.as_str().into()).collect(),
+        groups: entry
+            .groups
+            .iter()
+            .map(|group| group.group_id.as_str().into())
+            .collect(),
+        route_tables: entry.route_table_ids.iter().map(|id| id.as_str().into()).collect(),
+        private_dns: entry.private_dns_enabled,
+        policy: entry.policy_document.clone(),
+        tags: tags(&entry.tags),
+    }
+}
+
+/// Those of the VPCs, in the order of the file.
+fn of_vpcs<T>(vpcs: &[VpcId], of: impl Fn(&str) -> Vec<T>) -> Vec<T> {
+    vpcs.iter().flat_map(|vpc| of(vpc.as_str())).collect()
+}
+
+fn is_of(vpcs: &[VpcId], id: &str) -> bool {
+    vpcs.iter().any(|vpc| vpc.as_str() == id)
+}
+
+impl NetworkCloud for OfflineAccount {
+    async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
+        self.read(Operation::DescribeVpcs, |state| {
+            let document = &state.document;
+            let asked = document.vpcs.iter().enumerate();
+            let vpc = |(index, entry): (usize, &VpcEntry)| Vpc {
+                id: entry.vpc_id.as_str().into(),
+                owner: entry.owner_id.clone().or_else(|| Some(document.account_id.clone())),
+                cidrs: entry.cidrs(index),
+                tenancy: entry.instance_tenancy.clone().unwrap_or_else(|| "default".to_owned()),
+                dns: Part::Unread("not asked for".to_owned()),
+            };
+            Ok(asked.filter(|(_, entry)| is_of(ids, &entry.vpc_id)).map(vpc).collect())
+        })
+    }
+
+    async fn describe_vpc_dns(&self, id: &VpcId) -> Answer<VpcDns> {
+        self.read(Operation::DescribeVpcAttribute, |state| {
+            let vpcs = &state.document.vpcs;
+            let found = vpcs.iter().find(|vpc| vpc.vpc_id == id.as_str());
+            let found = found.ok_or_else(|| Fault::NotFound(format!("The vpc ID '{id}' does not exist")))?;
+            Ok(VpcDns {
+                support: found.enable_dns_support.unwrap_or(true),
+                hostnames: found.enable_dns_hostnames.unwrap_or(true),
+            })
+        })
+    }
+
+    async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {
+        self.read(Operation::DescribeSubnets, |state| {
+            let document = &state.document;
+            let subnets = document.subnets.iter().filter(|subnet| is_of(vpcs, &subnet.vpc_id));
+            Ok(subnets.map(|entry| document.to_subnet(entry)).collect())
+        })
+    }
+
+    async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
+        self.read(Operation::DescribeRouteTables, |state| {
+            Ok(of_vpcs(vpcs, |vpc| state.document.route_tables_of(vpc)))
+        })
+    }
+
+    async fn describe_network_acls(&self, vpcs: &[VpcId]) -> Answer<Vec<NetworkAcl>> {
+        self.read(Operation::DescribeNetworkAcls, |state| {
+            Ok(of_vpcs(vpcs, |vpc| state.document.acls_of(vpc)))
+        })
+    }
+
+    async fn describe_peerings(&self, vpcs: &[VpcId]) -> Answer<Vec<Peering>> {
+        self.read(Operation::DescribeVpcPeeringConnections, |state| {
+            let document = &state.document;
+            let has_part = |entry: &&PeeringEntry| {
+                is_of(vpcs, &entry.requester_vpc_info.vpc_id) || is_of(vpcs, &entry.accepter_vpc_info.vpc_id)
+            };
+            let entries = document.vpc_peering_connections.iter().filter(has_part);
+            Ok(entries.map(|entry| document.to_peering(entry)).collect())
+        })
+    }
+
+    async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
+        self.read(Operation::DescribeInternetGateways, |state| {
+            let gateways = state.document.internet_gateways.iter().map(|entry| InternetGateway {
+                id: entry.internet_gateway_id.as_str().into(),
+                vpc: attached_to(&entry.attachments),
+                tags: tags(&entry.tags),
+            });
+            let is_attached = |found: &InternetGateway| found.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
+            Ok(gateways.filter(is_attached).collect())
+        })
+    }
+
+    async fn describe_egress_only_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>> {
+        self.read(Operation::DescribeEgressOnlyInternetGateways, |state| {
+            let entries = state.document.egress_only_internet_gateways.iter();
+            let gateways = entries.map(|entry| EgressOnlyGateway {
+                id: entry.egress_only_internet_gateway_id.as_str().into(),
+                vpc: attached_to(&entry.attachments),
+            });
+            let is_attached = |found: &EgressOnlyGateway| found.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
+            Ok(gateways.filter(is_attached).collect())
+        })
+    }
+
+    async fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<NatGateway>> {
+        self.read(Operation::DescribeNatGateways, |state| {
+            let entries = state.document.nat_gateways.iter();
+            Ok(entries
+                .filter(|entry| is_of(vpcs, &entry.vpc_id))
+                .map(to_nat_gateway)
+                .collect())
+        })
+    }
+
+    async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
+        self.read(Operation::DescribeVpcEndpoints, |state| {
+            let entries = state.document.vpc_endpoints.iter();
+            Ok(entries
+                .filter(|entry| is_of(vpcs, &entry.vpc_id))
+                .map(to_endpoint)
+                .collect())
+        })
+    }
+
+    async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
+        self.read(Operation::DescribeNetworkInterfaces, |state| {
+            let entries = state.document.network_interfaces.iter();
+            let asked = entries.filter(|entry| ids.iter().any(|id| id.as_str() == entry.network_interface_id));
+            Ok(asked
+                .map(|entry| Interface {
+                    id: entry.network_interface_id.as_str().into(),
+                    vpc: entry.vpc_id.as_str().into(),
+                    subnet: entry.subnet_id.as_str().into(),
+                    checks_destination: Some(entry.source_dest_check),
+                    public_address: entry.public_ip.clone(),
+                    status: entry.status.clone(),
+                })
+                .collect())
+        })
+    }
+
+    async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>> {
+        self.read(Operation::GetManagedPrefixListEntries, |state| {
+            let lists = &state.document.prefix_lists;
+            let found = lists.iter().find(|list| list.prefix_list_id == id.as_str());
+            let found = found.ok_or_else(|| Fault::NotFound(format!("The prefix list ID '{id}' does not exist")))?;
+            Ok(ranges(found.entries.iter().map(|entry| &entry.cidr)))
+        })
+    }
+
+    async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
+        self.read(Operation::DescribeSecurityGroups, |state| {
+            let read = ids.iter().filter_map(|id| state.read_group(id).ok());
+            Ok(read.map(|entry| entry.to_model()).collect())
+        })
+    }
+}

@@ -1,0 +1,490 @@
+//! The network of VPCs, as EC2 describes it: page by page, and in the program's own words.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types;
+use aws_sdk_ec2::types::VpcAttributeName;
+use ipnet::IpNet;
+
+use super::ec2::{PAGE, filter, incomplete, security_group};
+use super::{Aws, called, fault};
+use crate::cloud::{Answer, NetworkCloud, Operation};
+use crate::model::network::{
+    AclEntry, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
+    NatGateway, NetworkAcl, Part, Peering, PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet, Vpc,
+    VpcDns,
+};
+use crate::model::{Direction, GroupId, InterfaceId, PrefixListId, SecurityGroup, VpcId};
+
+/// Asks for all pages, and reads each item.
+macro_rules! all {
+    ($operation:expr, $request:expr, $read:expr) => {{
+        let mut pages = $request.into_paginator().items().send();
+        let mut read = Vec::new();
+        while let Some(item) = pages.next().await {
+            read.push($read(item.map_err(|error| fault::error($operation, &error))?)?);
+        }
+        Ok(read)
+    }};
+}
+
+fn tags(tags: Option<Vec<types::Tag>>) -> BTreeMap<String, String> {
+    let tags = tags.unwrap_or_default().into_iter();
+    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect()
+}
+
+fn of_vpcs(vpcs: &[VpcId]) -> types::Filter {
+    filter("vpc-id", vpcs.iter().map(ToString::to_string))
+}
+
+/// EC2's texts are ranges; what is none is not counted as one.
+fn range(text: Option<String>) -> Option<IpNet> {
+    text?.parse().ok()
+}
+
+async fn describe_vpcs(client: &Client, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
+    let operation = Operation::DescribeVpcs;
+    let read = |vpc: types::Vpc| {
+        let further = vpc.cidr_block_association_set.unwrap_or_default().into_iter();
+        let ipv4 = std::iter::once(vpc.cidr_block).chain(further.map(|block| block.cidr_block));
+        let ipv6 = vpc.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
+        let mut cidrs: Vec<IpNet> = Vec::new();
+        for cidr in ipv4.chain(ipv6.map(|block| block.ipv6_cidr_block)).filter_map(range) {
+            if !cidrs.contains(&cidr) {
+                cidrs.push(cidr);
+            }
+        }
+        Answer::Ok(Vpc {
+            id: vpc.vpc_id.ok_or_else(|| incomplete(operation, "VpcId"))?.into(),
+            owner: vpc.owner_id,
+            cidrs,
+            tenancy: vpc
+                .instance_tenancy
+                .map_or_else(|| "default".to_owned(), |tenancy| tenancy.as_str().to_owned()),
+            dns: Part::Unread("not asked for".to_owned()),
+        })
+    };
+    all!(operation, client.describe_vpcs().filters(of_vpcs(ids)), read)
+}
+
+async fn describe_vpc_dns(client: &Client, id: &VpcId) -> Answer<VpcDns> {
+    let attribute = |name| {
+        let call = client.describe_vpc_attribute().vpc_id(id.as_str()).attribute(name);
+        async move {
+            let answer = call.send().await;
+            answer.map_err(|error| fault::error(Operation::DescribeVpcAttribute, &error))
+        }
+    };
+    let (support, hostnames) = tokio::join!(
+        attribute(VpcAttributeName::EnableDnsSupport),
+        attribute(VpcAttributeName::EnableDnsHostnames)
+    );
+    let is_on = |value: Option<types::AttributeBooleanValue>| value.and_then(|value| value.value);
+    let missing = |field| incomplete(Operation::DescribeVpcAttribute, field);
+    Ok(VpcDns {
+        support: is_on(support?.enable_dns_support).ok_or_else(|| missing("EnableDnsSupport"))?,
+        hostnames: is_on(hostnames?.enable_dns_hostnames).ok_or_else(|| missing("EnableDnsHostnames"))?,
+    })
+}
+
+async fn describe_vpc_subnets(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {
+    let operation = Operation::DescribeSubnets;
+    let read = |subnet: types::Subnet| {
+        let ipv6 = subnet.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
+        let cidrs = std::iter::once(subnet.cidr_block).chain(ipv6.map(|block| block.ipv6_cidr_block));
+        Answer::Ok(Subnet {
+            id: subnet
+                .subnet_id
+                .ok_or_else(|| incomplete(operation, "SubnetId"))?
+                .into(),
+            vpc: subnet.vpc_id.unwrap_or_default().into(),
+            cidrs: cidrs.filter_map(range).collect(),
+            availability_zone: subnet.availability_zone.unwrap_or_default(),
+            free_addresses: subnet
+                .available_ip_address_count
+                .and_then(|count| u32::try_from(count).ok()),
+            tags: tags(subnet.tags),
+        })
+    };
+    all!(operation, client.describe_subnets().filters(of_vpcs(vpcs)), read)
+}
+
+async fn describe_route_tables(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
+    let operation = Operation::DescribeRouteTables;
+    let read = |table: types::RouteTable| {
+        let associations = table.associations.unwrap_or_default();
+        Answer::Ok(RouteTable {
+            id: table
+                .route_table_id
+                .ok_or_else(|| incomplete(operation, "RouteTableId"))?
+                .into(),
+            vpc: table.vpc_id.unwrap_or_default().into(),
+            is_main: associations.iter().any(|found| found.main == Some(true)),
+            associations: associations
+                .into_iter()
+                .filter_map(|found| {
+                    Some(Association {
+                        id: found.route_table_association_id.unwrap_or_default(),
+                        subnet: found.subnet_id?.into(),
+                    })
+                })
+                .collect(),
+            routes: table.routes.unwrap_or_default().into_iter().filter_map(route).collect(),
+            tags: tags(table.tags),
+        })
+    };
+    all!(operation, client.describe_route_tables().filters(of_vpcs(vpcs)), read)
+}
+
+fn route(route: types::Route) -> Option<Route> {
+    let cidr = range(route.destination_cidr_block).or_else(|| range(route.destination_ipv6_cidr_block));
+    let destination = match cidr {
+        Some(cidr) => Destination::Cidr(cidr),
+        None => Destination::PrefixList(route.destination_prefix_list_id?.into()),
+    };
+    let gateway = route.gateway_id.as_deref().filter(|id| !id.is_empty());
+    let targets = [
+        gateway.map(RouteTarget::of_gateway),
+        route.nat_gateway_id.map(|id| RouteTarget::Nat(id.into())),
+        route
+            .vpc_peering_connection_id
+            .map(|id| RouteTarget::Peering(id.into())),
+        route
+            .egress_only_internet_gateway_id
+            .map(|id| RouteTarget::EgressOnly(id.into())),
+        route.transit_gateway_id.map(RouteTarget::TransitGateway),
+        route.network_interface_id.map(|id| RouteTarget::Interface(id.into())),
+        route
+            .instance_id
+            .or(route.local_gateway_id)
+            .or(route.carrier_gateway_id)
+            .or(route.core_network_arn)
+            .map(RouteTarget::Other),
+    ];
+    Some(Route {
+        destination,
+        // A black hole may not tell any more what it led through.
+        target: targets
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or_else(|| RouteTarget::Other("a target that EC2 does not name".to_owned())),
+        is_blackhole: route.state == Some(types::RouteState::Blackhole),
+        origin: match route.origin {
+            Some(types::RouteOrigin::EnableVgwRoutePropagation) => RouteOrigin::Propagated,
+            _ => RouteOrigin::Static,
+        },
+    })
+}
+
+async fn describe_network_acls(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<NetworkAcl>> {
+    let operation = Operation::DescribeNetworkAcls;
+    let read = |acl: types::NetworkAcl| {
+        let associations = acl.associations.unwrap_or_default().into_iter();
+        let entries = acl.entries.unwrap_or_default().into_iter().map(acl_entry);
+        Answer::Ok(NetworkAcl {
+            id: acl
+                .network_acl_id
+                .ok_or_else(|| incomplete(operation, "NetworkAclId"))?
+                .into(),
+            vpc: acl.vpc_id.unwrap_or_default().into(),
+            is_default: acl.is_default.unwrap_or_default(),
+            subnets: associations.filter_map(|found| Some(found.subnet_id?.into())).collect(),
+            entries: entries.collect::<Answer<_>>()?,
+        })
+    };
+    all!(operation, client.describe_network_acls().filters(of_vpcs(vpcs)), read)
+}
+
+/// An entry that cannot be read must not be passed over: the one behind it would seem to decide.
+fn acl_entry(entry: types::NetworkAclEntry) -> Answer<AclEntry> {
+    let missing = |field| incomplete(Operation::DescribeNetworkAcls, field);
+    let cidr = range(entry.cidr_block).or_else(|| range(entry.ipv6_cidr_block));
+    let protocol = match entry.protocol.as_deref().unwrap_or("-1") {
+        "-1" => None,
+        "tcp" => Some(6),
+        "udp" => Some(17),
+        "icmp" => Some(1),
+        number => Some(number.parse().map_err(|_| missing("Protocol"))?),
+    };
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+    let ports = entry.port_range.and_then(|ports| port(ports.from).zip(port(ports.to)));
+    Ok(AclEntry {
+        number: entry
+            .rule_number
+            .and_then(|number| u16::try_from(number).ok())
+            .ok_or_else(|| missing("RuleNumber"))?,
+        direction: if entry.egress == Some(true) {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        },
+        allows: entry.rule_action == Some(types::RuleAction::Allow),
+        protocol,
+        ports,
+        cidr: cidr.ok_or_else(|| missing("CidrBlock"))?,
+    })
+}
+
+async fn describe_peerings(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Peering>> {
+    let operation = Operation::DescribeVpcPeeringConnections;
+    let of = |side| {
+        let name = format!("{side}-vpc-info.vpc-id");
+        let filter = filter(&name, vpcs.iter().map(ToString::to_string));
+        let request = client.describe_vpc_peering_connections().filters(filter);
+        async move { all!(operation, request, peering) }
+    };
+    let (requested, accepted): (Answer<Vec<Peering>>, Answer<Vec<Peering>>) =
+        tokio::join!(of("requester"), of("accepter"));
+    let mut peerings = requested?;
+    for peering in accepted? {
+        if !peerings.contains(&peering) {
+            peerings.push(peering);
+        }
+    }
+    Ok(peerings)
+}
+
+fn peering(peering: types::VpcPeeringConnection) -> Answer<Peering> {
+    let missing = |field| incomplete(Operation::DescribeVpcPeeringConnections, field);
+    let status = peering.status.and_then(|status| status.code);
+    Ok(Peering {
+        id: peering
+            .vpc_peering_connection_id
+            .ok_or_else(|| missing("VpcPeeringConnectionId"))?
+            .into(),
+        status: status.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        requester: side(peering.requester_vpc_info.ok_or_else(|| missing("RequesterVpcInfo"))?),
+        accepter: side(peering.accepter_vpc_info.ok_or_else(|| missing("AccepterVpcInfo"))?),
+    })
+}
+
+fn side(info: types::VpcPeeringConnectionVpcInfo) -> PeeringSide {
+    let further = info.cidr_block_set.unwrap_or_default().into_iter();
+    let ipv6 = info.ipv6_cidr_block_set.unwrap_or_default().into_iter();
+    let mut cidrs: Vec<IpNet> = Vec::new();
+    let all = std::iter::once(info.cidr_block)
+        .chain(further.map(|block| block.cidr_block))
+        .chain(ipv6.map(|block| block.ipv6_cidr_block));
+    for cidr in all.filter_map(range) {
+        if !cidrs.contains(&cidr) {
+            cidrs.push(cidr);
+        }
+    }
+    PeeringSide {
+        vpc: info.vpc_id.unwrap_or_default().into(),
+        owner: info.owner_id,
+        region: info.region,
+        cidrs,
+        resolves_for_peer: info
+            .peering_options
+            .and_then(|options| options.allow_dns_resolution_from_remote_vpc),
+    }
+}
+
+async fn describe_internet_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
+    let operation = Operation::DescribeInternetGateways;
+    let read = |gateway: types::InternetGateway| {
+        Answer::Ok(InternetGateway {
+            id: gateway
+                .internet_gateway_id
+                .ok_or_else(|| incomplete(operation, "InternetGatewayId"))?
+                .into(),
+            vpc: attached_to(gateway.attachments),
+            tags: tags(gateway.tags),
+        })
+    };
+    let attached = filter("attachment.vpc-id", vpcs.iter().map(ToString::to_string));
+    all!(operation, client.describe_internet_gateways().filters(attached), read)
+}
+
+async fn describe_egress_only_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>> {
+    let operation = Operation::DescribeEgressOnlyInternetGateways;
+    let read = |gateway: types::EgressOnlyInternetGateway| {
+        Answer::Ok(EgressOnlyGateway {
+            id: gateway
+                .egress_only_internet_gateway_id
+                .ok_or_else(|| incomplete(operation, "EgressOnlyInternetGatewayId"))?
+                .into(),
+            vpc: attached_to(gateway.attachments),
+        })
+    };
+    // There is no filter for the VPC.
+    let all: Answer<Vec<EgressOnlyGateway>> = all!(operation, client.describe_egress_only_internet_gateways(), read);
+    let mut gateways = all?;
+    gateways.retain(|gateway| gateway.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc)));
+    Ok(gateways)
+}
+
+/// EC2 calls an internet gateway's attachment `available`, which the type does not know.
+fn attached_to(attachments: Option<Vec<types::InternetGatewayAttachment>>) -> Option<VpcId> {
+    let mut attachments = attachments.unwrap_or_default().into_iter();
+    let is_attached = |state: &types::AttachmentStatus| ["available", "attached"].contains(&state.as_str());
+    let attached = attachments.find(|found| found.state.as_ref().is_some_and(is_attached))?;
+    Some(attached.vpc_id?.into())
+}
+
+async fn describe_nat_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<NatGateway>> {
+    let operation = Operation::DescribeNatGateways;
+    let read = |nat: types::NatGateway| {
+        let addresses = nat.nat_gateway_addresses.unwrap_or_default().into_iter();
+        Answer::Ok(NatGateway {
+            id: nat
+                .nat_gateway_id
+                .ok_or_else(|| incomplete(operation, "NatGatewayId"))?
+                .into(),
+            vpc: nat.vpc_id.unwrap_or_default().into(),
+            subnet: nat.subnet_id.filter(|id| !id.is_empty()).map(Into::into),
+            state: nat.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            failure: nat.failure_message,
+            is_public: nat.connectivity_type != Some(types::ConnectivityType::Private),
+            public_addresses: addresses.filter_map(|address| address.public_ip).collect(),
+            tags: tags(nat.tags),
+        })
+    };
+    all!(operation, client.describe_nat_gateways().filter(of_vpcs(vpcs)), read)
+}
+
+async fn describe_vpc_endpoints(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
+    let operation = Operation::DescribeVpcEndpoints;
+    let read = |endpoint: types::VpcEndpoint| {
+        let groups = endpoint.groups.unwrap_or_default().into_iter();
+        let kind = endpoint.vpc_endpoint_type;
+        Answer::Ok(Endpoint {
+            id: endpoint
+                .vpc_endpoint_id
+                .ok_or_else(|| incomplete(operation, "VpcEndpointId"))?
+                .into(),
+            vpc: endpoint.vpc_id.unwrap_or_default().into(),
+            kind: EndpointKind::from_api(kind.as_ref().map_or("Gateway", types::VpcEndpointType::as_str)),
+            service: endpoint.service_name.unwrap_or_default(),
+            // EC2 writes it with a capital letter or without, as it happens.
+            state: endpoint
+                .state
+                .map(|state| state.as_str().to_ascii_lowercase())
+                .unwrap_or_default(),
+            subnets: endpoint
+                .subnet_ids
+                .unwrap_or_default()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            groups: groups.filter_map(|group| Some(group.group_id?.into())).collect(),
+            route_tables: endpoint
+                .route_table_ids
+                .unwrap_or_default()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            private_dns: endpoint.private_dns_enabled.unwrap_or_default(),
+            policy: endpoint.policy_document,
+            tags: tags(endpoint.tags),
+        })
+    };
+    all!(operation, client.describe_vpc_endpoints().filters(of_vpcs(vpcs)), read)
+}
+
+async fn describe_interfaces(client: &Client, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
+    let operation = Operation::DescribeNetworkInterfaces;
+    let read = |interface: types::NetworkInterface| {
+        let association = interface.association;
+        Answer::Ok(Interface {
+            id: interface
+                .network_interface_id
+                .ok_or_else(|| incomplete(operation, "NetworkInterfaceId"))?
+                .into(),
+            vpc: interface.vpc_id.unwrap_or_default().into(),
+            subnet: interface.subnet_id.unwrap_or_default().into(),
+            checks_destination: interface.source_dest_check,
+            public_address: association.and_then(|association| association.public_ip),
+            status: interface
+                .status
+                .map(|status| status.as_str().to_owned())
+                .unwrap_or_default(),
+        })
+    };
+    let named = filter("network-interface-id", ids.iter().map(ToString::to_string));
+    all!(operation, client.describe_network_interfaces().filters(named), read)
+}
+
+async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<IpNet>> {
+    let operation = Operation::GetManagedPrefixListEntries;
+    let read = |entry: types::PrefixListEntry| range(entry.cidr).ok_or_else(|| incomplete(operation, "Cidr"));
+    all!(
+        operation,
+        client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()),
+        read
+    )
+}
+
+async fn describe_groups(client: &Client, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
+    let operation = Operation::DescribeSecurityGroups;
+    // A filter, since one id that does not exist would make all of the request fail.
+    let named = filter("group-id", ids.iter().map(ToString::to_string));
+    let request = client.describe_security_groups().filters(named).max_results(PAGE);
+    all!(operation, request, security_group)
+}
+
+impl NetworkCloud for Aws {
+    async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
+        called(Operation::DescribeVpcs, describe_vpcs(&self.ec2, ids)).await
+    }
+
+    async fn describe_vpc_dns(&self, id: &VpcId) -> Answer<VpcDns> {
+        called(Operation::DescribeVpcAttribute, describe_vpc_dns(&self.ec2, id)).await
+    }
+
+    async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {
+        called(Operation::DescribeSubnets, describe_vpc_subnets(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
+        called(Operation::DescribeRouteTables, describe_route_tables(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_network_acls(&self, vpcs: &[VpcId]) -> Answer<Vec<NetworkAcl>> {
+        called(Operation::DescribeNetworkAcls, describe_network_acls(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_peerings(&self, vpcs: &[VpcId]) -> Answer<Vec<Peering>> {
+        let call = describe_peerings(&self.ec2, vpcs);
+        called(Operation::DescribeVpcPeeringConnections, call).await
+    }
+
+    async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
+        let call = describe_internet_gateways(&self.ec2, vpcs);
+        called(Operation::DescribeInternetGateways, call).await
+    }
+
+    async fn describe_egress_only_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>> {
+        let call = describe_egress_only_gateways(&self.ec2, vpcs);
+        called(Operation::DescribeEgressOnlyInternetGateways, call).await
+    }
+
+    async fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<NatGateway>> {
+        called(Operation::DescribeNatGateways, describe_nat_gateways(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
+        called(Operation::DescribeVpcEndpoints, describe_vpc_endpoints(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
+        called(
+            Operation::DescribeNetworkInterfaces,
+            describe_interfaces(&self.ec2, ids),
+        )
+        .await
+    }
+
+    async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>> {
+        let call = prefix_list_entries(&self.ec2, id);
+        called(Operation::GetManagedPrefixListEntries, call).await
+    }
+
+    async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
+        called(Operation::DescribeSecurityGroups, describe_groups(&self.ec2, ids)).await
+    }
+}

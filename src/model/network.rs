@@ -1,0 +1,175 @@
+//! A network as EC2 describes it: all that lies between a function and what it wants to reach.
+//!
+//! Ranges are parsed; what EC2 tells in open words (states, kinds) is kept open.
+
+mod gateway;
+mod peering;
+mod route;
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+pub use gateway::{Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway};
+pub use peering::{Peering, PeeringSide};
+pub use route::{Association, Destination, Route, RouteOrigin, RouteTable, RouteTarget};
+
+use super::{Direction, NetworkAclId, PrefixListId, SecurityGroup, SubnetId, VpcId};
+
+/// A part of what there is: read, or not to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<T> {
+    /// It was read.
+    Read(T),
+    /// It was not read, and why: what depends on it is unknown.
+    Unread(String),
+}
+
+impl<T> Part<T> {
+    /// What was read.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not.
+    pub fn read(&self) -> Result<&T, &str> {
+        match self {
+            Self::Read(part) => Ok(part),
+            Self::Unread(why) => Err(why),
+        }
+    }
+
+    /// What was read, if it was.
+    #[must_use]
+    pub fn known(&self) -> Option<&T> {
+        self.read().ok()
+    }
+}
+
+impl<T: Default> Default for Part<T> {
+    fn default() -> Self {
+        Self::Read(T::default())
+    }
+}
+
+/// The network of one VPC or more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The VPCs.
+    pub vpcs: Part<Vec<Vpc>>,
+    /// Their subnets.
+    pub subnets: Part<Vec<Subnet>>,
+    /// Their route tables.
+    pub route_tables: Part<Vec<RouteTable>>,
+    /// Their network ACLs.
+    pub acls: Part<Vec<NetworkAcl>>,
+    /// The peering connections that they have a part in.
+    pub peerings: Part<Vec<Peering>>,
+    /// The internet gateways attached to them.
+    pub internet_gateways: Part<Vec<InternetGateway>>,
+    /// The egress-only internet gateways attached to them.
+    pub egress_only_gateways: Part<Vec<EgressOnlyGateway>>,
+    /// Their NAT gateways, also deleted ones for as long as EC2 tells of them.
+    pub nat_gateways: Part<Vec<NatGateway>>,
+    /// Their endpoints.
+    pub endpoints: Part<Vec<Endpoint>>,
+    /// The network interfaces that routes lead to.
+    pub interfaces: Part<Vec<Interface>>,
+    /// The prefix lists that rules and routes name, as far as they could be read.
+    pub prefix_lists: Part<Vec<PrefixList>>,
+    /// The security groups.
+    pub groups: Part<Vec<SecurityGroup>>,
+}
+
+/// A VPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vpc {
+    /// Its id.
+    pub id: VpcId,
+    /// The account that owns it.
+    pub owner: Option<String>,
+    /// Its ranges, IPv4 and IPv6.
+    pub cidrs: Vec<IpNet>,
+    /// `InstanceTenancy`: `default` or `dedicated`.
+    pub tenancy: String,
+    /// Its DNS attributes.
+    pub dns: Part<VpcDns>,
+}
+
+/// The DNS attributes of a VPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VpcDns {
+    /// `enableDnsSupport`: whether its resolver answers.
+    pub support: bool,
+    /// `enableDnsHostnames`.
+    pub hostnames: bool,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its id.
+    pub id: SubnetId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its ranges: one of IPv4, or of IPv6, or one of each.
+    pub cidrs: Vec<IpNet>,
+    /// Its Availability Zone.
+    pub availability_zone: String,
+    /// How many of its IPv4 addresses are free, where EC2 tells.
+    pub free_addresses: Option<u32>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Subnet {
+    /// Whether it has both IPv4 and IPv6 addresses.
+    #[must_use]
+    pub fn is_dual_stack(&self) -> bool {
+        let has = |is_v6: bool| self.cidrs.iter().any(|cidr| matches!(cidr, IpNet::V6(_)) == is_v6);
+        has(true) && has(false)
+    }
+}
+
+/// A network ACL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkAcl {
+    /// Its id.
+    pub id: NetworkAclId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Whether it is that of every subnet with no other.
+    pub is_default: bool,
+    /// The subnets associated with it.
+    pub subnets: Vec<SubnetId>,
+    /// Its entries, in any order.
+    pub entries: Vec<AclEntry>,
+}
+
+/// The rule number of an ACL's last entry, which people see as `*` and which cannot be changed.
+pub const LAST_RULE: u16 = 32767;
+
+/// An entry of a network ACL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AclEntry {
+    /// Its number: entries are taken in ascending order, and the first that matches decides.
+    pub number: u16,
+    /// Which way.
+    pub direction: Direction,
+    /// Whether it allows what it matches, or denies it.
+    pub allows: bool,
+    /// The protocol's number; none for all (`-1`).
+    pub protocol: Option<u8>,
+    /// The ports, where the protocol has any and the entry is for some of them.
+    pub ports: Option<(u16, u16)>,
+    /// The other end's addresses.
+    pub cidr: IpNet,
+}
+
+/// A prefix list: ranges under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixList {
+    /// Its id.
+    pub id: PrefixListId,
+    /// Its ranges; those of AWS's own lists and of other accounts may not be readable.
+    pub entries: Part<Vec<IpNet>>,
+}
