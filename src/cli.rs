@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod diagnose;
 mod front;
 mod global;
 mod password;
@@ -27,7 +28,7 @@ use global::{Global, Output};
 #[derive(Debug, Parser)]
 #[command(name = "autoconnect", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode); 130 interrupted."
+    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), or a check fails; 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -42,6 +43,8 @@ enum Command {
     Setup(Box<setup::Setup>),
     /// Print an IAM policy document
     Policy(policy::Policy),
+    /// Tell whether a function reaches a database, and if not, why
+    Diagnose(diagnose::Diagnose),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -79,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ending = match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
+        Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

@@ -7,10 +7,12 @@
 pub mod account;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod check;
 pub mod classify;
 pub mod cli;
 pub mod cloud;
 pub mod decide;
+pub mod diagnose;
 pub mod extras;
 pub mod interrupt;
 pub mod logging;

@@ -4,11 +4,14 @@
 mod error;
 mod extras;
 mod reads;
+pub mod network;
+mod scene;
 mod similar;
 mod target;
 
 pub use error::ObserveError;
 pub use reads::reads;
+pub use scene::scene;
 pub use target::{NewProxyWish, ProxyWish, Target};
 
 use std::collections::BTreeSet;

@@ -17,7 +17,7 @@ pub use region::{Addresses, Block, Ports, Region};
 pub use route::{Hop, RouteFault, Way};
 
 use crate::model::network::{Network, NetworkAcl, Part, Peering, RouteTable, Subnet, Vpc};
-use crate::model::{Direction, GroupId, NetworkAclId, PeeringId, PrefixListId, SubnetId, VpcId};
+use crate::model::{Direction, GroupId, PeeringId, PrefixListId, SubnetId, VpcId};
 use acl::CompiledAcl;
 use group::CompiledGroup;
 use route::CompiledTable;

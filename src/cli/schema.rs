@@ -5,7 +5,7 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
-use crate::report::{ErrorDocument, OutputDocument, SetupDocument};
+use crate::report::{ChecksDocument, ErrorDocument, OutputDocument, SetupDocument};
 
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
@@ -18,6 +18,8 @@ pub struct Schema {
 enum Document {
     /// What `setup` prints
     Setup,
+    /// What `diagnose`, `internet check` and `msk check` print
+    Checks,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -29,6 +31,7 @@ impl Schema {
         let schema = match self.document {
             None => schema_for!(OutputDocument),
             Some(Document::Setup) => schema_for!(SetupDocument),
+            Some(Document::Checks) => schema_for!(ChecksDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

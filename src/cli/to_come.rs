@@ -18,8 +18,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Drift(Rest),
     #[command(hide = true)]
-    Diagnose(Rest),
-    #[command(hide = true)]
     Internet(Rest),
     #[command(hide = true)]
     Attach(Rest),
@@ -46,7 +44,6 @@ impl ToCome {
             Self::Remove(_) => "remove",
             Self::List(_) => "list",
             Self::Drift(_) => "drift",
-            Self::Diagnose(_) => "diagnose",
             Self::Internet(_) => "internet",
             Self::Attach(_) => "attach",
             Self::Detach(_) => "detach",

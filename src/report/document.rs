@@ -20,6 +20,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub enum OutputDocument {
     /// Of `setup`.
     Setup(Box<SetupDocument>),
+    /// Of `diagnose`, `internet check` and `msk check`.
+    Checks(super::checks::ChecksDocument),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

@@ -5,6 +5,8 @@ mod docs;
 mod exhaustive;
 mod fitness;
 mod half_made;
+mod packets;
+mod paths;
 mod plans;
 mod purity;
 mod table;

@@ -20,8 +20,10 @@ fn the_core_imports_nothing_impure() {
     for module in [
         "model",
         "naming",
+        "check",
         "classify",
         "decide",
+        "diagnose",
         "extras",
         "operation",
         "path",

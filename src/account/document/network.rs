@@ -42,6 +42,7 @@ pub struct RouteTableEntry {
 }
 
 /// What a route table is the table of: a subnet, or as the main one every subnet with no other.
+#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RouteTableAssociation {
@@ -99,8 +100,7 @@ fn active() -> String {
     "active".to_owned()
 }
 
-#[expect(clippy::ptr_arg, reason = "serde passes the field itself")]
-fn is_active(state: &String) -> bool {
+fn is_active(state: &str) -> bool {
     state == "active"
 }
 
@@ -194,7 +194,6 @@ impl PeeringStatus {
 }
 
 /// A side of a peering connection.
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct PeeringVpcInfo {

@@ -49,9 +49,9 @@ pub struct NatGateway {
 /// `VpcEndpointType`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndpointKind {
-    /// Network interfaces in subnets (PrivateLink).
+    /// Network interfaces in subnets (`PrivateLink`).
     Interface,
-    /// A target in route tables, for S3 and DynamoDB.
+    /// A target in route tables, for S3 and `DynamoDB`.
     Gateway,
     /// Any other.
     Other(String),

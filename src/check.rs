@@ -1,0 +1,134 @@
+//! A check: one question about what is there, with its answer, what it rests on, and what mends it.
+//!
+//! Source: spec/network.md and spec/cli.md, "JSON".
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The answer of a check, from the best to the worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As it should be.
+    #[default]
+    Pass,
+    /// It works, and could be better.
+    Warn,
+    /// It cannot be told, for want of a permission or of sight.
+    Unknown,
+    /// It does not work.
+    Fail,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Unknown => "unknown",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// A check that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Stable, such as `network-acls`.
+    pub id: String,
+    /// Its answer.
+    pub status: Status,
+    /// The answer in one sentence.
+    pub message: String,
+    /// What it rests on: ids, rule numbers, ranges.
+    pub evidence: Vec<String>,
+    /// What to do about it: a command a line.
+    pub remedy: Option<String>,
+}
+
+/// The worst answer of all.
+#[must_use]
+pub fn verdict(checks: &[Check]) -> Status {
+    checks.iter().map(|check| check.status).max().unwrap_or_default()
+}
+
+/// Something that a check came upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is; never [`Status::Pass`].
+    pub status: Status,
+    /// What it is, with ids.
+    pub text: String,
+    /// What mends it: commands.
+    pub remedies: Vec<String>,
+}
+
+impl Finding {
+    /// Something that does not work.
+    #[must_use]
+    pub fn fail(text: impl Into<String>) -> Self {
+        Self::new(Status::Fail, text)
+    }
+
+    /// Something that could be better.
+    #[must_use]
+    pub fn warn(text: impl Into<String>) -> Self {
+        Self::new(Status::Warn, text)
+    }
+
+    /// Something that cannot be told.
+    #[must_use]
+    pub fn unknown(text: impl Into<String>) -> Self {
+        Self::new(Status::Unknown, text)
+    }
+
+    fn new(status: Status, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+            remedies: Vec::new(),
+        }
+    }
+
+    /// With a command that mends it.
+    #[must_use]
+    pub fn mended_by(mut self, remedy: impl Into<String>) -> Self {
+        self.remedies.push(remedy.into());
+        self
+    }
+}
+
+impl Check {
+    /// The check that came upon these findings, the worst first; without any it passes, with this evidence.
+    #[must_use]
+    pub fn of(id: &str, passed: &str, evidence: Vec<String>, mut findings: Vec<Finding>) -> Self {
+        // Stable: of two that are as bad, the first one found is told first.
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
+        let mut remedies: Vec<String> = Vec::new();
+        for remedy in findings.iter().flat_map(|finding| &finding.remedies) {
+            if !remedies.contains(remedy) {
+                remedies.push(remedy.clone());
+            }
+        }
+        let worst = findings.first().map(|finding| finding.status).unwrap_or_default();
+        let same = findings.iter().filter(|finding| finding.status == worst).count();
+        let message = match findings.first() {
+            None => passed.to_owned(),
+            Some(first) if same == 1 => first.text.clone(),
+            Some(first) => format!("{}; and {} more", first.text, same - 1),
+        };
+        Self {
+            id: id.to_owned(),
+            status: worst,
+            message,
+            evidence: match worst {
+                Status::Pass => evidence,
+                _ => findings.into_iter().map(|finding| finding.text).collect(),
+            },
+            remedy: (!remedies.is_empty()).then(|| remedies.join("\n")),
+        }
+    }
+}

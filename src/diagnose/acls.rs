@@ -1,0 +1,162 @@
+//! Network ACLs: four crossings for each pair of subnets, and every port and every address has to pass.
+//!
+//! Source: spec/network.md, `diagnose` 3.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Found, Leg, Scene};
+use crate::check::Finding;
+use crate::model::network::{LAST_RULE, NetworkAcl};
+use crate::model::{Direction, SubnetId};
+use crate::path::{AclCrossing, Addresses, Paths, Ports};
+
+/// What is told in one line: one entry of an ACL at one border, which denies some ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line<'a> {
+    subnet: &'a SubnetId,
+    direction: Direction,
+    rule: u16,
+    ports: Ports,
+    wanted: Ports,
+}
+
+/// What a line is about: the addresses that are denied, and the pairs between which nothing works for it.
+#[derive(Default)]
+struct Denied<'a> {
+    acl: Option<&'a NetworkAcl>,
+    others: BTreeMap<&'a SubnetId, (Addresses, BTreeSet<Addresses>)>,
+    pairs: BTreeSet<(usize, usize)>,
+}
+
+pub(super) fn check(_: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+    let mut found = Found::default();
+    let mut lines: BTreeMap<Line<'_>, Denied<'_>> = BTreeMap::new();
+    let mut gaps: BTreeMap<String, BTreeSet<(usize, usize)>> = BTreeMap::new();
+    let mut acls = BTreeSet::new();
+    for pair in leg.pairs() {
+        let (from, to) = (leg.from.subnets[pair.0], leg.to.subnets[pair.1]);
+        for crossing in paths.acl_crossings(from, to, Leg::is_v6(paths, from, to), leg.port) {
+            match &crossing.denied {
+                Ok((acl, denials)) => {
+                    if denials.is_empty() {
+                        acls.insert(acl.id.as_str());
+                    }
+                    add(&mut lines, &crossing, pair);
+                }
+                Err(gap) => {
+                    gaps.entry(gap.clone()).or_default().insert(pair);
+                }
+            }
+        }
+    }
+    for (line, denied) in lines {
+        found.add(finding(line, &denied), denied.pairs);
+    }
+    for (gap, pairs) in gaps {
+        found.add(Finding::unknown(gap), pairs);
+    }
+    if !acls.is_empty() {
+        let acls: Vec<&str> = acls.into_iter().collect();
+        found
+            .evidence
+            .push(format!("{} to {}: {}", leg.from.name, leg.to.name, acls.join(", ")));
+    }
+    found
+}
+
+fn add<'a>(lines: &mut BTreeMap<Line<'a>, Denied<'a>>, crossing: &AclCrossing<'a>, pair: (usize, usize)) {
+    let (Ok((acl, denials)), Some(other)) = (&crossing.denied, crossing.other) else {
+        return;
+    };
+    for denial in denials {
+        for block in denial.denied.blocks() {
+            let line = Line {
+                subnet: crossing.subnet,
+                direction: crossing.direction,
+                rule: denial.rule,
+                ports: block.ports,
+                wanted: crossing.wanted.ports,
+            };
+            let denied = lines.entry(line).or_default();
+            denied.acl = Some(acl);
+            let addresses = crossing.wanted.addresses;
+            let parts = &mut denied.others.entry(other).or_insert((addresses, BTreeSet::new())).1;
+            parts.insert(block.addresses);
+            denied.pairs.insert(pair);
+        }
+    }
+}
+
+fn finding(line: Line<'_>, denied: &Denied<'_>) -> Finding {
+    let Line {
+        subnet,
+        direction,
+        rule,
+        ports,
+        wanted,
+    } = line;
+    let acl = denied.acl.map(|acl| acl.id.to_string()).unwrap_or_default();
+    let others: Vec<String> = denied
+        .others
+        .iter()
+        .map(|(other, (whole, parts))| {
+            if parts.len() == 1 && parts.contains(whole) {
+                format!("{other} ({whole})")
+            } else {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                format!("{} of {other}", parts.join(", "))
+            }
+        })
+        .collect();
+    let (into, to) = match direction {
+        Direction::Ingress => ("into", "from"),
+        Direction::Egress => ("out of", "to"),
+    };
+    let number = if rule == LAST_RULE {
+        "*".to_owned()
+    } else {
+        rule.to_string()
+    };
+    let text = format!(
+        "{into} {subnet} {to} {}: tcp {ports} blocked by rule {number} of {acl} ({direction})",
+        others.join(", ")
+    );
+    let mut finding = Finding::fail(text);
+    // One entry before the one that denies, for what is wanted, from each of the other ends.
+    let mut free = denied
+        .acl
+        .map(|acl| free_numbers(acl, direction, rule))
+        .unwrap_or_default();
+    let wholes: BTreeSet<Addresses> = denied.others.values().map(|(whole, _)| *whole).collect();
+    for cidr in wholes.iter().flat_map(Addresses::cidrs) {
+        let way = match direction {
+            Direction::Ingress => "--ingress",
+            Direction::Egress => "--egress",
+        };
+        let block = if cidr.addr().is_ipv6() {
+            "--ipv6-cidr-block"
+        } else {
+            "--cidr-block"
+        };
+        finding = finding.mended_by(match free.pop() {
+            Some(number) => format!(
+                "aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
+                wanted.first, wanted.last
+            ),
+            None => format!("give rule {rule} of {acl} a higher number, so that one before it can allow tcp {wanted} {to} {cidr}"),
+        });
+    }
+    finding
+}
+
+/// The numbers that an entry could have which comes before `rule`, the best one last.
+fn free_numbers(acl: &NetworkAcl, direction: Direction, rule: u16) -> Vec<u16> {
+    let own = acl.entries.iter().filter(|entry| entry.direction == direction);
+    let taken: BTreeSet<u16> = own.map(|entry| entry.number).collect();
+    // After all entries that come before, so that what they deny by intent stays denied.
+    let before = taken.range(..rule).next_back().copied().unwrap_or_default();
+    let mut free: Vec<u16> = (before + 1..rule).filter(|number| !taken.contains(number)).collect();
+    // Round numbers are what people expect, and leave room.
+    free.sort_by_key(|number| (number % 10 == 0, number % 5 == 0, std::cmp::Reverse(*number)));
+    free
+}

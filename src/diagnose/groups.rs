@@ -1,0 +1,249 @@
+//! Security groups, in both directions; they are stateful, so that the way back needs no rule.
+//!
+//! Source: spec/network.md, `diagnose` 2.
+
+use std::collections::BTreeMap;
+
+use super::{End, Found, Leg, Scene};
+use crate::check::Finding;
+use crate::model::network::Part;
+use crate::model::{Direction, GroupId, Proxy};
+use crate::path::{Block, Passage, Paths, Ports};
+
+/// One direction: who has to let the traffic through, and who is at the other end.
+struct Gate<'l, 's> {
+    direction: Direction,
+    own: &'l End<'s>,
+    other: &'l End<'s>,
+    /// The other end's groups, where rules may name them.
+    peers: &'l [GroupId],
+    port: u16,
+}
+
+pub(super) fn check(scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+    let nameable = can_name_each_other(paths, leg);
+    let peers = |end: &End<'_>| if nameable { end.groups.clone() } else { Vec::new() };
+    let (of_from, of_to) = (peers(&leg.from), peers(&leg.to));
+    let gates = [
+        Gate {
+            direction: Direction::Egress,
+            own: &leg.from,
+            other: &leg.to,
+            peers: &of_to,
+            port: leg.port,
+        },
+        Gate {
+            direction: Direction::Ingress,
+            own: &leg.to,
+            other: &leg.from,
+            peers: &of_from,
+            port: leg.port,
+        },
+    ];
+    let mut found = Found::default();
+    for gate in &gates {
+        gate.check(scene, paths, leg, nameable, &mut found);
+    }
+    found
+}
+
+/// Within a VPC a rule may name the other end's group; across a peering connection within one Region it may too.
+fn can_name_each_other(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
+    let peered = || {
+        let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+        peerings
+            .iter()
+            .any(|peering| peering.is_active() && peering.is_within_region())
+    };
+    leg.is_within_vpc() || peered()
+}
+
+impl Gate<'_, '_> {
+    fn check(&self, scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>, nameable: bool, found: &mut Found) {
+        let Self { own, other, port, .. } = self;
+        if own.groups.is_empty() {
+            found.add(
+                Finding::fail(format!("{} bears no security group", own.name)),
+                leg.pairs(),
+            );
+            return;
+        }
+        // The same answer for several subnets is told once.
+        let mut answers: BTreeMap<String, (Finding, Vec<usize>)> = BTreeMap::new();
+        let mut by = Vec::new();
+        for (place, subnet) in other.subnets.iter().enumerate() {
+            let addresses = match paths.network().subnets.read() {
+                Ok(_) => [false, true].into_iter().find_map(|v6| paths.addresses(subnet, v6)),
+                Err(_) => None,
+            };
+            let Some(addresses) = addresses else {
+                let finding = Finding::unknown("the addresses of the subnets are not known");
+                answers
+                    .entry(finding.text.clone())
+                    .or_insert((finding, Vec::new()))
+                    .1
+                    .push(place);
+                continue;
+            };
+            let wanted = Block {
+                addresses,
+                ports: Ports::only(*port),
+            };
+            let passage = paths.passage(&own.groups, self.direction, wanted, self.peers);
+            if passage.blocked.is_empty() {
+                by.extend(
+                    passage
+                        .by
+                        .iter()
+                        .map(|(group, rule)| format!("{group} ({rule} for {})", rule.peer)),
+                );
+                continue;
+            }
+            let finding = self.finding(scene, &passage, wanted, nameable);
+            match answers.get_mut(&finding.text) {
+                Some((told, places)) => {
+                    told.remedies.extend(finding.remedies);
+                    places.push(place);
+                }
+                None => {
+                    answers.insert(finding.text.clone(), (finding, vec![place]));
+                }
+            }
+        }
+        by.sort();
+        by.dedup();
+        if !by.is_empty() {
+            found
+                .evidence
+                .push(format!("{}: let through by {}", self.words(), by.join(", ")));
+        }
+        for (mut finding, places) in answers.into_values() {
+            let subnets: Vec<&str> = places.iter().map(|&place| other.subnets[place].as_str()).collect();
+            finding.text = format!("{} ({}): {}", self.words(), subnets.join(", "), finding.text);
+            let pairs = leg.pairs().filter(|(row, column)| {
+                let place = match self.direction {
+                    Direction::Egress => column,
+                    Direction::Ingress => row,
+                };
+                places.contains(place)
+            });
+            found.add(finding, pairs);
+        }
+    }
+
+    fn words(&self) -> String {
+        let Self {
+            direction, own, other, ..
+        } = self;
+        match direction {
+            Direction::Egress => format!("out of {} to {}", own.name, other.name),
+            Direction::Ingress => format!("into {} from {}", own.name, other.name),
+        }
+    }
+
+    fn finding(&self, scene: &Scene, passage: &Passage<'_>, wanted: Block, nameable: bool) -> Finding {
+        let Self { own, port, .. } = self;
+        let groups: Vec<&str> = own.groups.iter().map(GroupId::as_str).collect();
+        let groups = groups.join(", ");
+        if let Some(gap) = passage.gaps.first() {
+            return Finding::unknown(format!("whether tcp {port} is let through is not known: {gap}"));
+        }
+        let is_whole = matches!(passage.blocked.blocks(), [block] if *block == wanted);
+        let text = if is_whole {
+            format!(
+                "no rule of {groups} lets tcp {port} through{}{}",
+                self.peers_in_words(),
+                self.other_vpc(scene, nameable)
+            )
+        } else {
+            let left: Vec<String> = passage
+                .blocked
+                .clone()
+                .merged()
+                .blocks()
+                .iter()
+                .map(|block| block.addresses.to_string())
+                .collect();
+            format!(
+                "{groups} let tcp {port} through for a part of the subnet only, not for {}",
+                left.join(", ")
+            )
+        };
+        self.remedies(scene, Finding::fail(text), wanted)
+    }
+
+    /// What a rule would have to name.
+    fn peers_in_words(&self) -> String {
+        let to = match self.direction {
+            Direction::Egress => "to",
+            Direction::Ingress => "from",
+        };
+        match self.peers {
+            [] => format!(", {to} the addresses of these subnets"),
+            peers => {
+                let peers: Vec<&str> = peers.iter().map(GroupId::as_str).collect();
+                format!(
+                    ", neither {to} {} nor {to} the addresses of these subnets",
+                    peers.join(", ")
+                )
+            }
+        }
+    }
+
+    /// Where a rule names a group that it cannot name, that is why.
+    fn other_vpc(&self, scene: &Scene, nameable: bool) -> String {
+        let Part::Read(groups) = &scene.network.groups else {
+            return String::new();
+        };
+        let own = groups.iter().filter(|group| self.own.groups.contains(&group.id));
+        let named = own
+            .flat_map(|group| group.rules(self.direction))
+            .filter_map(|rule| rule.peer.group())
+            .find(|id| self.other.groups.contains(id));
+        match named {
+            Some(id) if !nameable => {
+                format!("; a rule names {id}, which is in another VPC with no active peering connection in this Region")
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn remedies(&self, scene: &Scene, finding: Finding, wanted: Block) -> Finding {
+        if self.own.vpc == self.other.vpc {
+            return finding.mended_by(setup_command(scene));
+        }
+        let (verb, group) = match self.direction {
+            Direction::Egress => ("egress", &self.own.groups[0]),
+            Direction::Ingress => ("ingress", &self.own.groups[0]),
+        };
+        let port = self.port;
+        wanted.addresses.cidrs().iter().fold(finding, |finding, cidr| {
+            let ranges = if wanted.addresses.is_v6() {
+                format!("Ipv6Ranges=[{{CidrIpv6={cidr}}}]")
+            } else {
+                format!("IpRanges=[{{CidrIp={cidr}}}]")
+            };
+            finding.mended_by(format!(
+                "aws ec2 authorize-security-group-{verb} --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},{ranges}'"
+            ))
+        })
+    }
+}
+
+/// The command that connects the two with groups of their own.
+fn setup_command(scene: &Scene) -> String {
+    let Scene {
+        function,
+        database,
+        proxy,
+        ..
+    } = scene;
+    let proxy = proxy.as_ref().map(|Proxy { name, .. }| format!(" --proxy {name}"));
+    format!(
+        "autoconnect setup --{} {} --function {}{}",
+        database.kind,
+        database.id,
+        function.name,
+        proxy.unwrap_or_default()
+    )
+}

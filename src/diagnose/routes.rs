@@ -1,0 +1,178 @@
+//! Routes, there and back: the local one within a VPC, an active peering connection across two.
+//!
+//! Source: spec/network.md, `diagnose` 4.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use super::{Found, Leg, Scene};
+use crate::check::Finding;
+use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
+use crate::model::{SubnetId, VpcId};
+use crate::path::{Hop, Paths, RouteFault};
+
+/// A line is told once for all pairs that it is about.
+type Lines = BTreeMap<String, (Finding, BTreeSet<(usize, usize)>)>;
+
+pub(super) fn check(_: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+    let mut lines = Lines::new();
+    let mut by = BTreeSet::new();
+    let overlap = (!leg.is_within_vpc()).then(|| overlap(paths, leg)).flatten();
+    if let Some(text) = &overlap {
+        let finding = Finding::fail(text.clone()).mended_by(
+            "give one of the VPCs another range, or offer the database by an endpoint service (PrivateLink)",
+        );
+        lines.insert(text.clone(), (finding, leg.pairs().collect()));
+    }
+    for pair in leg.pairs() {
+        let (from, to) = (leg.from.subnets[pair.0], leg.to.subnets[pair.1]);
+        if overlap.is_none() {
+            one_way(paths, from, to, pair, &mut lines, &mut by);
+            one_way(paths, to, from, pair, &mut lines, &mut by);
+        }
+    }
+    let mut found = Found::default();
+    for (finding, pairs) in lines.into_values() {
+        found.add(finding, pairs);
+    }
+    found.evidence.extend(by);
+    found
+}
+
+/// Overlapping ranges cannot be peered, and within them every route is local.
+fn overlap(paths: &Paths<'_>, leg: &Leg<'_>) -> Option<String> {
+    let cidrs = |vpc: &VpcId| paths.vpc(vpc).map(|vpc: &Vpc| vpc.cidrs.clone()).unwrap_or_default();
+    let (near, far) = (cidrs(leg.from.vpc), cidrs(leg.to.vpc));
+    let overlaps = |a: &IpNet, b: &IpNet| a.contains(b) || b.contains(a);
+    let pair = near
+        .iter()
+        .find_map(|a| far.iter().find(|b| overlaps(a, b)).map(|b| (a, b)))?;
+    Some(format!(
+        "{} ({}) and {} ({}) overlap: VPCs whose ranges overlap cannot be peered",
+        leg.from.vpc, pair.0, leg.to.vpc, pair.1
+    ))
+}
+
+fn one_way(
+    paths: &Paths<'_>,
+    from: &SubnetId,
+    to: &SubnetId,
+    pair: (usize, usize),
+    lines: &mut Lines,
+    by: &mut BTreeSet<String>,
+) {
+    let mut add = |finding: Finding| {
+        let entry = lines.entry(finding.text.clone()).or_insert((finding, BTreeSet::new()));
+        entry.1.insert(pair);
+    };
+    let ways = match paths.ways(from, to, Leg::is_v6(paths, from, to)) {
+        Ok(ways) => ways,
+        Err(gap) => return add(Finding::unknown(format!("from {from} to {to}: {gap}"))),
+    };
+    for way in ways {
+        let hop = &way.hop;
+        match (&way.fault, hop.route) {
+            (None, Some(route)) => {
+                by.insert(format!(
+                    "{from}: {} has {} through {}",
+                    hop.table.id, route.destination, route.target
+                ));
+            }
+            (Some(fault), _) => add(finding(paths, from, to, hop, fault)),
+            (None, None) => {}
+        }
+    }
+}
+
+fn finding(paths: &Paths<'_>, from: &SubnetId, to: &SubnetId, hop: &Hop<'_>, fault: &RouteFault<'_>) -> Finding {
+    let Hop {
+        table,
+        addresses,
+        route,
+        ..
+    } = hop;
+    let there = format!("from {from} to {to} ({addresses})");
+    let route = |what: &str| match route {
+        Some(route) => format!(
+            "the route {} of {} {what} {}",
+            route.destination, table.id, route.target
+        ),
+        None => format!("{} has no route", table.id),
+    };
+    let text = match fault {
+        RouteFault::None => format!("{there}: {} has no route", table.id),
+        RouteFault::Blackhole => format!("{there}: {}, which is gone (blackhole)", route("leads to")),
+        RouteFault::Outward => format!(
+            "{there}: {}, out of the VPC, where private addresses are not found",
+            route("leads to")
+        ),
+        RouteFault::Local => format!("{there}: {}, and {to} is not in this VPC", route("is")),
+        RouteFault::PeeringGone => format!("{there}: {}, which does not exist", route("leads to")),
+        RouteFault::PeeringNotActive(peering) => format!("{there}: {}, which is {}", route("leads to"), peering.status),
+        RouteFault::PeeringElsewhere(peering) => format!(
+            "{there}: {}, which is between {} and {}; peering is not transitive",
+            route("leads to"),
+            peering.requester.vpc,
+            peering.accepter.vpc
+        ),
+        RouteFault::Unknown(why) => return Finding::unknown(format!("{there}: {}; {why}", route("leads to"))),
+    };
+    remedies(paths, from, to, table, fault, Finding::fail(text))
+}
+
+fn remedies(
+    paths: &Paths<'_>,
+    from: &SubnetId,
+    to: &SubnetId,
+    table: &RouteTable,
+    fault: &RouteFault<'_>,
+    finding: Finding,
+) -> Finding {
+    let vpc = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.vpc.clone());
+    let (Some(near), Some(far)) = (vpc(from), vpc(to)) else {
+        return finding;
+    };
+    if near == far {
+        return match fault {
+            RouteFault::None | RouteFault::Unknown(_) => finding,
+            _ => finding.mended_by(format!(
+                "aws ec2 delete-route --route-table-id {} --destination-cidr-block <the route named above>, so that the local route counts",
+                table.id
+            )),
+        };
+    }
+    if let RouteFault::PeeringNotActive(peering) = fault
+        && peering.status == "pending-acceptance"
+    {
+        return finding.mended_by(format!(
+            "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {}",
+            peering.id
+        ));
+    }
+    let peerings = paths.peerings(&near, &far);
+    let Some(peering) = peerings.first().filter(|peering| peering.is_active()) else {
+        // One command, whichever way round it is found to be needed.
+        let (first, second) = if near < far { (near, far) } else { (far, near) };
+        return finding.mended_by(format!(
+            "aws ec2 create-vpc-peering-connection --vpc-id {first} --peer-vpc-id {second}, accept it, and add routes both ways"
+        ));
+    };
+    let cidrs = peering.side(&far).map(|side| side.cidrs.clone()).unwrap_or_default();
+    cidrs
+        .iter()
+        .filter(|cidr| !cidr.addr().is_ipv6())
+        .fold(finding, |finding, cidr| {
+            let is_there =
+                |route: &Route| route.destination == Destination::Cidr(*cidr) && route.target != RouteTarget::Local;
+            let verb = if table.routes.iter().any(is_there) {
+                "replace-route"
+            } else {
+                "create-route"
+            };
+            finding.mended_by(format!(
+                "aws ec2 {verb} --route-table-id {} --destination-cidr-block {cidr} --vpc-peering-connection-id {}",
+                table.id, peering.id
+            ))
+        })
+}

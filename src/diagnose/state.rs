@@ -1,0 +1,211 @@
+//! The states of the function, the database, the proxy and its target.
+//!
+//! Source: spec/network.md, `diagnose` 6.
+
+use super::Scene;
+use crate::check::{Check, Finding};
+use crate::model::{Database, DatabaseKind, Function, FunctionState, LastUpdateStatus, Proxy, TargetHealthState};
+
+/// States in which a database takes connections although it is not `available` (user guide, "Viewing DB instance status").
+const TAKES_CONNECTIONS: [&str; 9] = [
+    "backing-up",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "delete-precheck",
+    "modifying",
+    "resetting-master-credentials",
+    "storage-config-upgrade",
+    "storage-optimization",
+];
+
+pub(super) fn check(scene: &Scene) -> Check {
+    let mut findings = Vec::new();
+    let mut evidence = Vec::new();
+    of_function(&scene.function, &mut findings, &mut evidence);
+    of_database(&scene.database, &mut findings, &mut evidence);
+    if let Some(proxy) = &scene.proxy {
+        of_proxy(scene, proxy, &mut findings, &mut evidence);
+    }
+    Check::of("state", "everything is up", evidence, findings)
+}
+
+fn because(reason: Option<&String>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let name = &function.name;
+    let state = function.state.as_api();
+    evidence.push(format!("function {name}: {state}"));
+    let why = because(function.state_reason.as_ref());
+    match &function.state {
+        FunctionState::Active => {}
+        FunctionState::Inactive => findings.push(Finding::warn(format!(
+            "function {name} is Inactive: its first invocation fails while its network interface comes back{why}"
+        ))),
+        FunctionState::Pending => findings.push(Finding::warn(format!(
+            "function {name} is Pending: it takes invocations once its network interface is made{why}"
+        ))),
+        FunctionState::Other(_) => findings.push(
+            Finding::fail(format!("function {name} is {state}{why}"))
+                .mended_by(format!("aws lambda get-function-configuration --function-name {name}")),
+        ),
+    }
+    let why = because(function.last_update_reason.as_ref());
+    match &function.last_update {
+        None | Some(LastUpdateStatus::Successful) => {}
+        Some(LastUpdateStatus::InProgress) => findings.push(Finding::warn(format!(
+            "an update of function {name} is in progress: until it ends, what was before counts"
+        ))),
+        Some(LastUpdateStatus::Failed) => findings.push(
+            Finding::fail(format!(
+                "the last update of function {name} failed{why}: what is shown may not be in effect"
+            ))
+            .mended_by("send the update again once its reason is mended"),
+        ),
+        Some(LastUpdateStatus::Other(status)) => {
+            findings.push(Finding::unknown(format!(
+                "the last update of function {name} is {status}"
+            )));
+        }
+    }
+}
+
+fn of_database(database: &Database, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let own = (database.to_string(), &database.status);
+    let members = database
+        .members
+        .iter()
+        .filter(|_| database.kind == DatabaseKind::Cluster);
+    let members = members.map(|member| (format!("instance {} of {database}", member.id), &member.status));
+    for (name, status) in std::iter::once(own).chain(members) {
+        evidence.push(format!("{name}: {status}"));
+        if status == "available" {
+            continue;
+        }
+        let text = format!("{name} is {status}");
+        findings.push(if TAKES_CONNECTIONS.contains(&status.as_str()) {
+            Finding::warn(format!("{text}: it takes connections meanwhile"))
+        } else {
+            let start = match database.kind {
+                DatabaseKind::Cluster => format!("aws rds start-db-cluster --db-cluster-identifier {}", database.id),
+                DatabaseKind::Instance => format!("aws rds start-db-instance --db-instance-identifier {}", database.id),
+            };
+            let finding = Finding::fail(format!("{text}, not available"));
+            if status == "stopped" {
+                finding.mended_by(start)
+            } else {
+                finding
+            }
+        });
+    }
+    if database.kind == DatabaseKind::Cluster && database.members.is_empty() && !is_serverless_v1(database) {
+        findings.push(Finding::fail(format!(
+            "{database} has no instance: nothing takes connections"
+        )));
+    }
+    if database.port.is_none() {
+        findings.push(Finding::fail(format!(
+            "{database} is {} and has no port yet",
+            database.status
+        )));
+    }
+}
+
+/// Aurora Serverless v1 has no instances.
+fn is_serverless_v1(database: &Database) -> bool {
+    database.engine_mode.as_deref() == Some("serverless")
+}
+
+fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let name = &proxy.name;
+    evidence.push(format!("proxy {name}: {}", proxy.status));
+    match proxy.status.as_str() {
+        "available" => {}
+        "modifying" => findings.push(Finding::warn(format!(
+            "proxy {name} is modifying: it takes connections meanwhile"
+        ))),
+        status => findings.push(Finding::fail(format!("proxy {name} is {status}, not available"))),
+    }
+    let database = &scene.database;
+    let targets = match scene.targets.read() {
+        Ok(targets) => targets.clone(),
+        Err(why) => return findings.push(Finding::unknown(format!("the targets of proxy {name}: {why}"))),
+    };
+    let proxy = Proxy {
+        targets,
+        ..proxy.clone()
+    };
+    if !proxy.has_target(database) {
+        let text = match proxy.other_target(database) {
+            Some(other) => format!("the target of proxy {name} is {other}, not {database}"),
+            None => format!("{database} is no target of proxy {name}"),
+        };
+        let kind = match database.kind {
+            DatabaseKind::Cluster => "--db-cluster-identifiers",
+            DatabaseKind::Instance => "--db-instance-identifiers",
+        };
+        let remedy = format!(
+            "aws rds register-db-proxy-targets --db-proxy-name {name} {kind} {}",
+            database.id
+        );
+        return findings.push(Finding::fail(text).mended_by(remedy));
+    }
+    let Some(health) = proxy.target_health(database) else {
+        return findings.push(Finding::unknown(format!(
+            "proxy {name} does not tell whether it reaches {database}"
+        )));
+    };
+    let reason = health.reason.as_deref();
+    let said = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    evidence.push(format!(
+        "proxy {name}, target {database}: {}{said}",
+        health.state.as_api()
+    ));
+    match health.state {
+        TargetHealthState::Available => {}
+        TargetHealthState::Registering => findings.push(Finding::warn(format!(
+            "proxy {name} is still trying to reach {database} for the first time (REGISTERING)"
+        ))),
+        TargetHealthState::Unavailable => {
+            let (meaning, remedy) = meaning(reason);
+            let text = format!("proxy {name} does not reach {database}{said}: {meaning}");
+            findings.push(Finding::fail(text).mended_by(remedy));
+        }
+        TargetHealthState::Unused => findings.push(Finding::fail(format!(
+            "proxy {name} does not use {database} (UNUSED): it has no endpoint that needs it"
+        ))),
+        TargetHealthState::Other(_) => findings.push(Finding::unknown(format!(
+            "proxy {name} says of {database}: {}{said}",
+            health.state.as_api()
+        ))),
+    }
+}
+
+/// What a reason means, and what to do (RDS API reference, `TargetHealth`).
+fn meaning(reason: Option<&str>) -> (&'static str, &'static str) {
+    match reason {
+        Some("UNREACHABLE") => (
+            "it gets no answer, for want of a security group's rule, a route or an ACL's entry, or because the database is down",
+            "see the other checks between proxy and database",
+        ),
+        Some("CONNECTION_FAILED") => (
+            "the database does not take its connections",
+            "see whether the database is at its limit of connections, or requires another TLS version",
+        ),
+        Some("AUTH_FAILURE") => (
+            "the database does not accept the user and password of its secret, or the secret cannot be read",
+            "check the secret's user and password, and that the proxy's role may read it and decrypt it with its key",
+        ),
+        Some("PENDING_PROXY_CAPACITY") => (
+            "the proxy is getting more capacity",
+            "wait some minutes, and look again",
+        ),
+        Some("INVALID_REPLICATION_STATE") => (
+            "the database replicates, or does not, other than the proxy can use",
+            "see the replication of the database",
+        ),
+        _ => ("AWS gives no reason", "see `aws rds describe-db-proxy-targets`"),
+    }
+}

@@ -1,0 +1,216 @@
+//! Reads the network of VPCs and the policies of a role. What may not be read is told as such, and stops nothing.
+
+use std::collections::BTreeSet;
+
+use crate::cloud::{Answer, Cloud, CloudError, Fault};
+use crate::model::network::{Destination, Network, Part, PrefixList, RouteTarget, Vpc};
+use crate::model::{GroupId, InterfaceId, Peer, PrefixListId, SecurityGroup, VpcId, last_segment};
+use crate::operation::Operation;
+use crate::policy::PolicyDocument;
+
+/// The operations with which a network is read.
+pub const READS: &[Operation] = &[
+    Operation::DescribeVpcs,
+    Operation::DescribeVpcAttribute,
+    Operation::DescribeSubnets,
+    Operation::DescribeRouteTables,
+    Operation::DescribeNetworkAcls,
+    Operation::DescribeVpcPeeringConnections,
+    Operation::DescribeInternetGateways,
+    Operation::DescribeEgressOnlyInternetGateways,
+    Operation::DescribeNatGateways,
+    Operation::DescribeVpcEndpoints,
+    Operation::DescribeNetworkInterfaces,
+    Operation::DescribeSecurityGroups,
+    Operation::GetManagedPrefixListEntries,
+];
+
+/// The operations with which a role's policies are read.
+pub const ROLE_READS: &[Operation] = &[
+    Operation::ListAttachedRolePolicies,
+    Operation::ListRolePolicies,
+    Operation::GetRolePolicy,
+    Operation::GetPolicy,
+    Operation::GetPolicyVersion,
+];
+
+/// The network of these VPCs, with these security groups and those of the endpoints.
+///
+/// # Errors
+///
+/// AWS cannot be asked at all: no credentials, no connection, no answer.
+pub async fn network(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
+    let (plain, out, endpoints) = tokio::join!(
+        inside(cloud, vpcs, groups),
+        outside(cloud, vpcs),
+        cloud.describe_vpc_endpoints(vpcs)
+    );
+    let (mut network, gateways, endpoints) = (plain?, out?, part(endpoints)?);
+    network.peerings = gateways.peerings;
+    network.internet_gateways = gateways.internet_gateways;
+    network.egress_only_gateways = gateways.egress_only_gateways;
+    network.nat_gateways = gateways.nat_gateways;
+    network.endpoints = endpoints;
+    let (more, lists, interfaces) = tokio::join!(
+        groups_of_endpoints(cloud, &network, groups),
+        prefix_lists(cloud, &network),
+        interfaces(cloud, &network)
+    );
+    if let (Part::Read(groups), more) = (&mut network.groups, more?) {
+        groups.extend(more);
+    }
+    network.prefix_lists = Part::Read(lists?);
+    network.interfaces = interfaces?;
+    Ok(network)
+}
+
+async fn inside(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
+    let of_groups = async {
+        match groups {
+            [] => Ok(Vec::new()),
+            groups => cloud.describe_groups(groups).await,
+        }
+    };
+    let (of_vpcs, subnets, route_tables, acls, groups) = tokio::join!(
+        with_dns(cloud, vpcs),
+        cloud.describe_vpc_subnets(vpcs),
+        cloud.describe_route_tables(vpcs),
+        cloud.describe_network_acls(vpcs),
+        of_groups
+    );
+    Ok(Network {
+        vpcs: of_vpcs?,
+        subnets: part(subnets)?,
+        route_tables: part(route_tables)?,
+        acls: part(acls)?,
+        groups: part(groups)?,
+        ..Network::default()
+    })
+}
+
+async fn outside(cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<Network> {
+    let (peerings, internet, egress_only, nat) = tokio::join!(
+        cloud.describe_peerings(vpcs),
+        cloud.describe_internet_gateways(vpcs),
+        cloud.describe_egress_only_gateways(vpcs),
+        cloud.describe_nat_gateways(vpcs)
+    );
+    Ok(Network {
+        peerings: part(peerings)?,
+        internet_gateways: part(internet)?,
+        egress_only_gateways: part(egress_only)?,
+        nat_gateways: part(nat)?,
+        ..Network::default()
+    })
+}
+
+/// The VPCs with their DNS attributes, which are a question of their own.
+async fn with_dns(cloud: &impl Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
+    let Part::Read(mut vpcs) = part(cloud.describe_vpcs(ids).await)? else {
+        return part(cloud.describe_vpcs(ids).await);
+    };
+    for vpc in &mut vpcs {
+        vpc.dns = part(cloud.describe_vpc_dns(&vpc.id).await)?;
+    }
+    Ok(Part::Read(vpcs))
+}
+
+async fn groups_of_endpoints(cloud: &impl Cloud, network: &Network, known: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
+    let endpoints = network.endpoints.known().into_iter().flatten();
+    let ids: BTreeSet<&GroupId> = endpoints
+        .flat_map(|endpoint| &endpoint.groups)
+        .filter(|id| !known.contains(id))
+        .collect();
+    let ids: Vec<GroupId> = ids.into_iter().cloned().collect();
+    if ids.is_empty() || network.groups.known().is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(part(cloud.describe_groups(&ids).await)?
+        .known()
+        .cloned()
+        .unwrap_or_default())
+}
+
+/// The prefix lists that rules and routes name.
+async fn prefix_lists(cloud: &impl Cloud, network: &Network) -> Answer<Vec<PrefixList>> {
+    let groups = network.groups.known().into_iter().flatten();
+    let rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress));
+    let in_rules = rules.filter_map(|rule| match &rule.peer {
+        Peer::PrefixList(id) => Some(PrefixListId::from(id.as_str())),
+        Peer::Group(_) | Peer::Cidr(_) => None,
+    });
+    let tables = network.route_tables.known().into_iter().flatten();
+    let in_routes = tables
+        .flat_map(|table| &table.routes)
+        .filter_map(|route| match &route.destination {
+            Destination::PrefixList(id) => Some(id.clone()),
+            Destination::Cidr(_) => None,
+        });
+    let ids: BTreeSet<PrefixListId> = in_rules.chain(in_routes).collect();
+    let mut lists = Vec::new();
+    for id in ids {
+        let entries = part(cloud.prefix_list_entries(&id).await)?;
+        lists.push(PrefixList { id, entries });
+    }
+    Ok(lists)
+}
+
+/// The interfaces that routes lead to.
+async fn interfaces(cloud: &impl Cloud, network: &Network) -> Answer<Part<Vec<crate::model::network::Interface>>> {
+    let tables = network.route_tables.known().into_iter().flatten();
+    let ids: BTreeSet<&InterfaceId> = tables
+        .flat_map(|table| &table.routes)
+        .filter_map(|route| match &route.target {
+            RouteTarget::Interface(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    let ids: Vec<InterfaceId> = ids.into_iter().cloned().collect();
+    if ids.is_empty() {
+        return Ok(Part::default());
+    }
+    part(cloud.describe_interfaces(&ids).await)
+}
+
+/// The policies of a role: those attached to it, and its own.
+///
+/// # Errors
+///
+/// AWS cannot be asked at all.
+pub async fn role_policies(cloud: &impl Cloud, role: &str) -> Answer<Part<Vec<PolicyDocument>>> {
+    part(read_policies(cloud, last_segment(role)).await)
+}
+
+async fn read_policies(cloud: &impl Cloud, role: &str) -> Answer<Vec<PolicyDocument>> {
+    let (attached, own) = tokio::join!(cloud.list_attached_role_policies(role), cloud.list_role_policies(role));
+    let (attached, own) = (attached?, own?);
+    let mut policies = Vec::new();
+    for arn in attached {
+        let version = cloud.get_policy(&arn).await?;
+        let text = cloud.get_policy_version(&arn, &version).await?;
+        policies.push(document(Operation::GetPolicyVersion, &text)?);
+    }
+    for name in own {
+        let text = cloud.get_role_policy(role, &name).await?;
+        policies.push(document(Operation::GetRolePolicy, &text)?);
+    }
+    Ok(policies)
+}
+
+fn document(operation: Operation, text: &str) -> Answer<PolicyDocument> {
+    let malformed = |error: serde_json::Error| CloudError::new(operation, Fault::Malformed(error.to_string()));
+    PolicyDocument::read(text).map_err(malformed)
+}
+
+/// What was read, or why not. That AWS cannot be asked at all is no answer, and ends the command.
+pub(super) fn part<T>(answer: Answer<T>) -> Answer<Part<T>> {
+    match answer {
+        Ok(read) => Ok(Part::Read(read)),
+        Err(error) => match &error.fault {
+            Fault::AccessDenied { .. } | Fault::NotFound(_) | Fault::Rejected { .. } | Fault::Malformed(_) => {
+                Ok(Part::Unread(error.to_string()))
+            }
+            _ => Err(error),
+        },
+    }
+}

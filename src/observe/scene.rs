@@ -1,0 +1,121 @@
+//! Reads what `diagnose` judges: both ends and a proxy, then the network of their VPCs and the function's role.
+
+use std::collections::BTreeSet;
+
+use super::network::{network, part, role_policies};
+use super::{Found, ObserveError, no_such, read_database, resource_kind};
+use super::{ProxyWish, Target};
+use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind};
+use crate::diagnose::Scene;
+use crate::model::network::Part;
+use crate::model::{Function, GroupId, Proxy, ProxyTarget, VpcId};
+
+/// Reads a function, a database, and all that is between them.
+///
+/// # Errors
+///
+/// A resource does not exist, or it or AWS cannot be asked for.
+pub async fn scene(cloud: &impl Cloud, target: &Target) -> Result<Scene, ObserveError> {
+    let (database, function, proxy) = tokio::join!(
+        read_database(cloud, target),
+        cloud.get_function_configuration(&target.function),
+        read_proxy(cloud, target)
+    );
+    let function = match function {
+        Err(error) if error.is_not_found() => {
+            return Err(no_such(cloud, ResourceKind::Function, &target.function).await);
+        }
+        function => function?,
+    };
+    let found = match database {
+        Err(error) if error.is_not_found() => {
+            return Err(no_such(cloud, resource_kind(target.kind), &target.database).await);
+        }
+        database => database?,
+    };
+    let proxy = match (proxy, &target.proxy) {
+        (Err(error), ProxyWish::Existing(name)) if error.is_not_found() => {
+            return Err(no_such(cloud, ResourceKind::Proxy, name).await);
+        }
+        (proxy, _) => proxy?,
+    };
+    with_network(cloud, found, function, proxy).await
+}
+
+async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<(Proxy, Part<Vec<ProxyTarget>>)>> {
+    let ProxyWish::Existing(name) = &target.proxy else {
+        return Ok(None);
+    };
+    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+    let proxy = proxy?;
+    Ok(Some((proxy, part(targets)?)))
+}
+
+async fn with_network(
+    cloud: &impl Cloud,
+    found: Found,
+    mut function: Function,
+    proxy: Option<(Proxy, Part<Vec<ProxyTarget>>)>,
+) -> Result<Scene, ObserveError> {
+    let Found {
+        mut database,
+        vpc,
+        subnet_group,
+    } = found;
+    let of_database = async {
+        match (vpc, &subnet_group) {
+            (Some(vpc), _) => Ok(Some(DbSubnetGroup {
+                vpc,
+                subnets: database.subnets.clone(),
+            })),
+            (None, Some(name)) => cloud.describe_db_subnet_group(name).await.map(Some),
+            (None, None) => Ok(None),
+        }
+    };
+    let (group, of_function) = tokio::join!(of_database, vpc_of(cloud, &function));
+    let Some(DbSubnetGroup { vpc, subnets }) = group? else {
+        return Err(ObserveError::NoVpc {
+            database: database.to_string(),
+        });
+    };
+    (database.vpc, database.subnets) = (vpc, subnets);
+    if let (Some(vpc), Some(id)) = (&mut function.vpc, of_function?) {
+        vpc.vpc = id;
+    }
+    let (proxy, targets) = match proxy {
+        Some((proxy, targets)) => (Some(proxy), targets),
+        None => (None, Part::default()),
+    };
+    let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([database.vpc.clone()]);
+    vpcs.extend(function.vpc.as_ref().map(|vpc| vpc.vpc.clone()));
+    vpcs.extend(proxy.as_ref().map(|proxy| proxy.vpc.clone()));
+    let vpcs: Vec<VpcId> = vpcs.into_iter().collect();
+    let mut groups: BTreeSet<GroupId> = database.groups().iter().cloned().collect();
+    groups.extend(function.groups().iter().cloned());
+    groups.extend(proxy.iter().flat_map(|proxy| proxy.groups.iter().cloned()));
+    let groups: Vec<GroupId> = groups.into_iter().collect();
+    let policies = async {
+        match &function.role {
+            Some(role) => role_policies(cloud, role).await,
+            None => Ok(Part::Unread("AWS does not tell the function's role".to_owned())),
+        }
+    };
+    let (network, policies) = tokio::join!(network(cloud, &vpcs, &groups), policies);
+    Ok(Scene {
+        network: network?,
+        policies: policies?,
+        function,
+        database,
+        proxy,
+        targets,
+    })
+}
+
+/// The VPC of the function's subnets; its own configuration only repeats it.
+async fn vpc_of(cloud: &impl Cloud, function: &Function) -> Answer<Option<VpcId>> {
+    let Some(vpc) = &function.vpc else {
+        return Ok(None);
+    };
+    let subnets = part(cloud.describe_subnets(&vpc.subnets).await)?;
+    Ok(subnets.known().and_then(|subnets| Some(subnets.first()?.vpc.clone())))
+}

@@ -1,0 +1,123 @@
+//! The way from a function to a database as a graph, for Mermaid and for Graphviz, with the broken edges marked.
+
+use std::fmt::Write;
+
+use crate::diagnose::{Diagnosis, EndReport, LegReport};
+
+/// More pairs of subnets than these are not drawn one by one: of those that work, none is.
+const PAIRS: usize = 36;
+
+/// An edge between two nodes.
+struct Edge {
+    from: String,
+    to: String,
+    label: String,
+    is_broken: bool,
+}
+
+/// What is drawn.
+struct Graph {
+    /// Each with the title of its box and its own nodes: id and label.
+    ends: Vec<(String, Vec<(String, String)>)>,
+    edges: Vec<Edge>,
+}
+
+impl Graph {
+    fn of(diagnosis: &Diagnosis) -> Self {
+        let mut ends: Vec<(String, Vec<(String, String)>)> = Vec::new();
+        let mut add = |end: &EndReport| {
+            let nodes = end.subnets.iter().enumerate();
+            let nodes = nodes.map(|(place, id)| (node(end, place), id.to_string())).collect();
+            if !ends.iter().any(|(title, _)| *title == end.name) {
+                ends.push((end.name.clone(), nodes));
+            }
+        };
+        for leg in &diagnosis.legs {
+            add(&leg.from);
+            add(&leg.to);
+        }
+        let edges = diagnosis.legs.iter().flat_map(edges).collect();
+        Self { ends, edges }
+    }
+}
+
+fn node(end: &EndReport, place: usize) -> String {
+    format!("{}{place}", end.side)
+}
+
+fn edges(leg: &LegReport) -> Vec<Edge> {
+    let all = leg.pairs() <= PAIRS;
+    let (rows, columns) = (leg.from.subnets.len(), leg.to.subnets.len());
+    let mut edges = Vec::new();
+    for row in 0..rows {
+        for column in 0..columns {
+            let is_broken = leg.failing.contains(&(row, column));
+            if is_broken || all {
+                let by: Vec<&str> = leg.broken_by.iter().copied().collect();
+                edges.push(Edge {
+                    from: node(&leg.from, row),
+                    to: node(&leg.to, column),
+                    label: if is_broken {
+                        by.join(", ")
+                    } else {
+                        format!("tcp {}", leg.port)
+                    },
+                    is_broken,
+                });
+            }
+        }
+    }
+    edges
+}
+
+/// The graph as Mermaid draws it.
+#[must_use]
+pub fn mermaid(diagnosis: &Diagnosis) -> String {
+    let graph = Graph::of(diagnosis);
+    let mut text = String::from("flowchart LR\n");
+    // Writing to a string does not fail.
+    for (place, (title, nodes)) in graph.ends.iter().enumerate() {
+        let _ = writeln!(text, "  subgraph end{place}[\"{title}\"]");
+        for (id, label) in nodes {
+            let _ = writeln!(text, "    {id}[\"{label}\"]");
+        }
+        text.push_str("  end\n");
+    }
+    for edge in &graph.edges {
+        let arrow = if edge.is_broken { "-. " } else { "-- " };
+        let head = if edge.is_broken { " .-x" } else { " -->" };
+        let _ = writeln!(text, "  {} {arrow}\"{}\"{head} {}", edge.from, edge.label, edge.to);
+    }
+    for (place, _) in graph.edges.iter().enumerate().filter(|(_, edge)| edge.is_broken) {
+        let _ = writeln!(text, "  linkStyle {place} stroke:#c00,color:#c00");
+    }
+    text
+}
+
+/// The graph as Graphviz draws it.
+#[must_use]
+pub fn dot(diagnosis: &Diagnosis) -> String {
+    let graph = Graph::of(diagnosis);
+    let mut text = String::from("digraph path {\n  rankdir=LR;\n  node [shape=box];\n");
+    for (place, (title, nodes)) in graph.ends.iter().enumerate() {
+        let _ = writeln!(text, "  subgraph cluster_{place} {{\n    label=\"{title}\";");
+        for (id, label) in nodes {
+            let _ = writeln!(text, "    {id} [label=\"{label}\"];");
+        }
+        text.push_str("  }\n");
+    }
+    for edge in &graph.edges {
+        let style = if edge.is_broken {
+            ", color=red, fontcolor=red, style=dashed"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "  {} -> {} [label=\"{}\"{style}];",
+            edge.from, edge.to, edge.label
+        );
+    }
+    text.push_str("}\n");
+    text
+}
