@@ -181,13 +181,20 @@ impl<'n> Paths<'n> {
 
     /// The four crossings of ACLs on a connection from one subnet to another and back; none within one subnet.
     /// What the other end is, the ACLs see by its whole range, and the way back is on the ephemeral ports.
-    #[must_use]
-    pub fn acl_crossings(&self, from: &SubnetId, to: &SubnetId, v6: bool, port: u16) -> Vec<AclCrossing<'n>> {
-        let (Some((from, near)), Some((to, far))) = (self.end(from, v6), self.end(to, v6)) else {
-            return Vec::new();
-        };
+    ///
+    /// # Errors
+    ///
+    /// The subnets could not be read.
+    pub fn acl_crossings(
+        &self,
+        from: &SubnetId,
+        to: &SubnetId,
+        v6: bool,
+        port: u16,
+    ) -> Result<Vec<AclCrossing<'n>>, Gap> {
+        let (near, far) = (self.end(from, v6)?, self.end(to, v6)?);
         if from == to {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let there = |addresses| Block {
             addresses,
@@ -197,16 +204,30 @@ impl<'n> Paths<'n> {
             addresses,
             ports: Ports::EPHEMERAL,
         };
-        vec![
-            self.acl_crossing(from, Direction::Egress, there(far)).with(to),
-            self.acl_crossing(to, Direction::Ingress, there(near)).with(from),
-            self.acl_crossing(to, Direction::Egress, back(near)).with(from),
-            self.acl_crossing(from, Direction::Ingress, back(far)).with(to),
-        ]
+        let (from, to) = (&near.0.id, &far.0.id);
+        Ok(vec![
+            self.acl_crossing(from, Direction::Egress, there(far.1)).with(to),
+            self.acl_crossing(to, Direction::Ingress, there(near.1)).with(from),
+            self.acl_crossing(to, Direction::Egress, back(near.1)).with(from),
+            self.acl_crossing(from, Direction::Ingress, back(far.1)).with(to),
+        ])
     }
 
-    fn end(&self, subnet: &SubnetId, v6: bool) -> Option<(&'n SubnetId, Addresses)> {
-        Some((&self.subnet(subnet)?.id, self.addresses(subnet, v6)?))
+    /// A subnet with its addresses in one family.
+    ///
+    /// # Errors
+    ///
+    /// It could not be read, or has no such addresses.
+    pub fn end(&self, id: &SubnetId, v6: bool) -> Result<(&'n Subnet, Addresses), Gap> {
+        self.network.subnets.read()?;
+        let subnet = self
+            .subnet(id)
+            .ok_or_else(|| format!("{id} cannot be seen from this account"))?;
+        let family = if v6 { "IPv6" } else { "IPv4" };
+        let addresses = self
+            .addresses(id, v6)
+            .ok_or_else(|| format!("{id} has no {family} addresses"))?;
+        Ok((subnet, addresses))
     }
 
     /// What the ACL of a subnet denies of the traffic that is wanted, to or from the other end.
@@ -256,13 +277,7 @@ impl<'n> Paths<'n> {
     ///
     /// The subnets or their table could not be read.
     pub fn ways(&self, from: &SubnetId, to: &SubnetId, v6: bool) -> Result<Vec<Way<'n>>, Gap> {
-        self.network.subnets.read()?;
-        let unseen = |id: &SubnetId| format!("{id} cannot be seen from this account");
-        let near = self.subnet(from).ok_or_else(|| unseen(from))?;
-        let far = self.subnet(to).ok_or_else(|| unseen(to))?;
-        let addresses = self
-            .addresses(to, v6)
-            .ok_or_else(|| format!("{to} has no such addresses"))?;
+        let (near, (far, addresses)) = (self.end(from, v6)?.0, self.end(to, v6)?);
         let hops = self.hops(from, addresses)?;
         Ok(hops
             .into_iter()

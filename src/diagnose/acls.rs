@@ -35,14 +35,19 @@ pub(super) fn check(_: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     let mut acls = BTreeSet::new();
     for pair in leg.pairs() {
         let (from, to) = (leg.from.subnets[pair.0], leg.to.subnets[pair.1]);
-        for crossing in paths.acl_crossings(from, to, Leg::is_v6(paths, from, to), leg.port) {
+        let crossings = match paths.acl_crossings(from, to, Leg::is_v6(paths, from, to), leg.port) {
+            Ok(crossings) => crossings,
+            Err(gap) => {
+                gaps.entry(gap).or_default().insert(pair);
+                continue;
+            }
+        };
+        for crossing in crossings {
             match &crossing.denied {
-                Ok((acl, denials)) => {
-                    if denials.is_empty() {
-                        acls.insert(acl.id.as_str());
-                    }
-                    add(&mut lines, &crossing, pair);
+                Ok((acl, denials)) if denials.is_empty() => {
+                    acls.insert(acl.id.as_str());
                 }
+                Ok(_) => add(&mut lines, &crossing, pair),
                 Err(gap) => {
                     gaps.entry(gap.clone()).or_default().insert(pair);
                 }

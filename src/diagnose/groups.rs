@@ -72,18 +72,16 @@ impl Gate<'_, '_> {
         let mut answers: BTreeMap<String, (Finding, Vec<usize>)> = BTreeMap::new();
         let mut by = Vec::new();
         for (place, subnet) in other.subnets.iter().enumerate() {
-            let addresses = match paths.network().subnets.read() {
-                Ok(_) => [false, true].into_iter().find_map(|v6| paths.addresses(subnet, v6)),
-                Err(_) => None,
-            };
-            let Some(addresses) = addresses else {
-                let finding = Finding::unknown("the addresses of the subnets are not known");
-                answers
-                    .entry(finding.text.clone())
-                    .or_insert((finding, Vec::new()))
-                    .1
-                    .push(place);
-                continue;
+            let end = paths
+                .end(subnet, false)
+                .or_else(|gap| paths.end(subnet, true).map_err(|_| gap));
+            let addresses = match end {
+                Ok((_, addresses)) => addresses,
+                Err(gap) => {
+                    let finding = Finding::unknown(format!("the addresses are not known: {gap}"));
+                    answers.entry(gap).or_insert((finding, Vec::new())).1.push(place);
+                    continue;
+                }
             };
             let wanted = Block {
                 addresses,

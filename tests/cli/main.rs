@@ -1,5 +1,6 @@
 //! The command line: both streams and the exit status of the real program, offline.
 
+mod diagnose;
 mod policy;
 
 use std::fmt::Write as _;
@@ -33,13 +34,21 @@ impl Run {
 impl Shell {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/account.json");
-        fs::copy(example, folder.path().join("account.json")).unwrap();
+        for example in ["account.json", "network.json"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("docs/examples")
+                .join(example);
+            fs::copy(path, folder.path().join(example)).unwrap();
+        }
         Self { folder }
     }
 
     fn edit(&self, change: impl FnOnce(&mut Value)) {
-        let path = self.folder.path().join("account.json");
+        self.edit_file("account.json", change);
+    }
+
+    fn edit_file(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let path = self.folder.path().join(name);
         let mut account = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         change(&mut account);
         fs::write(path, account.to_string()).unwrap();
@@ -346,7 +355,7 @@ fn usage_errors_are_status_1() {
 fn what_is_to_come_says_so() {
     let shell = Shell::new();
     for command in [
-        "remove", "list", "drift", "diagnose", "internet", "attach", "detach", "msk", "export", "snapshot",
+        "remove", "list", "drift", "internet", "attach", "detach", "msk", "export", "snapshot",
     ] {
         let run = shell.run(&format!("{command} --cluster c --function f --output json"));
         assert_eq!(run.status, Some(1));

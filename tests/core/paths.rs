@@ -130,7 +130,7 @@ fn group(dice: &mut Dice, id: &str, ranges: &[IpNet]) -> SecurityGroup {
             ports: Some(PortRange { from: 0, to: 65535 }),
             ..rule
         });
-        let others = (0..1 + dice.roll(3)).map(|_| {
+        let others = (0..=dice.roll(3)).map(|_| {
             let (from, to) = if dice.one_in(2) { (PORT, PORT) } else { ports(dice) };
             let protocol = dice.pick(&["tcp", "tcp", "-1", "udp"]);
             Rule {
@@ -174,7 +174,7 @@ fn table(dice: &mut Dice, id: &str, vpc: &str, local: IpNet, ranges: &[IpNet]) -
         let other = if local == ranges[1] { ranges[2] } else { ranges[1] };
         routes.push(Route {
             destination: Destination::Cidr(other),
-            target: peering(*dice.pick(&["pcx-ok", "pcx-ok", "pcx-ok", "pcx-pending", "pcx-other", "pcx-gone"])),
+            target: peering(dice.pick::<&str>(&["pcx-ok", "pcx-ok", "pcx-ok", "pcx-pending", "pcx-other", "pcx-gone"])),
             is_blackhole: dice.one_in(10),
             origin: RouteOrigin::Static,
         });
@@ -232,6 +232,38 @@ fn peering(id: &str, status: &str, other: &str, region: &str) -> Peering {
     }
 }
 
+/// The ACLs and route tables of both VPCs, of which each subnet has its own or its VPC's.
+fn borders(dice: &mut Dice, here: &str, subnets: &[Subnet], ranges: &[IpNet]) -> (Vec<NetworkAcl>, Vec<RouteTable>) {
+    let mut acls: Vec<NetworkAcl> = Vec::new();
+    let mut tables: Vec<RouteTable> = Vec::new();
+    for vpc in [here, "vpc-b"] {
+        let local = if vpc == here { ranges[1] } else { ranges[2] };
+        for n in 0..2 {
+            acls.push(NetworkAcl {
+                is_default: n == 0,
+                ..acl(dice, &format!("acl-{vpc}-{n}"), vpc, ranges)
+            });
+            tables.push(RouteTable {
+                is_main: n == 0,
+                ..table(dice, &format!("rtb-{vpc}-{n}"), vpc, local, ranges)
+            });
+        }
+    }
+    for subnet in subnets {
+        let own = usize::from(subnet.vpc.as_str() == "vpc-b") * 2 + 1;
+        if dice.one_in(2) {
+            acls[own].subnets.push(subnet.id.clone());
+        }
+        if dice.one_in(2) {
+            tables[own].associations.push(Association {
+                id: "rtbassoc".into(),
+                subnet: subnet.id.clone(),
+            });
+        }
+    }
+    (acls, tables)
+}
+
 /// Two subnets of the function and two of the database, in one VPC or in two, with random rules all around.
 pub fn scene(seed: u64) -> Scene {
     let mut dice = Dice::new(seed);
@@ -259,33 +291,7 @@ pub fn scene(seed: u64) -> Scene {
         subnets.pop();
     }
     let database_subnet = if shared { "subnet-f2" } else { "subnet-d1" };
-    let mut acls: Vec<NetworkAcl> = Vec::new();
-    let mut tables: Vec<RouteTable> = Vec::new();
-    for vpc in [here, "vpc-b"] {
-        let local = if vpc == here { ranges[1] } else { ranges[2] };
-        for n in 0..2 {
-            acls.push(NetworkAcl {
-                is_default: n == 0,
-                ..acl(&mut dice, &format!("acl-{vpc}-{n}"), vpc, &ranges)
-            });
-            tables.push(RouteTable {
-                is_main: n == 0,
-                ..table(&mut dice, &format!("rtb-{vpc}-{n}"), vpc, local, &ranges)
-            });
-        }
-    }
-    for subnet in &subnets {
-        let own = usize::from(subnet.vpc.as_str() == "vpc-b") * 2 + 1;
-        if dice.one_in(2) {
-            acls[own].subnets.push(subnet.id.clone());
-        }
-        if dice.one_in(2) {
-            tables[own].associations.push(Association {
-                id: "rtbassoc".into(),
-                subnet: subnet.id.clone(),
-            });
-        }
-    }
+    let (acls, tables) = borders(&mut dice, here, &subnets, &ranges);
     let vpc = |id: &str, cidr: IpNet| Vpc {
         id: id.into(),
         owner: None,

@@ -3,6 +3,7 @@
 mod aws_rules;
 mod converge;
 mod crashes;
+mod denied;
 mod fault_matrix;
 mod files;
 mod guarded;

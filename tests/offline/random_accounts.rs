@@ -159,7 +159,7 @@ fn edit(change: &Change, document: &mut AccountDocument) {
     }
 }
 
-fn index<'d>(group: Index, document: &'d mut AccountDocument) -> &'d mut SecurityGroupEntry {
+fn index(group: Index, document: &mut AccountDocument) -> &mut SecurityGroupEntry {
     let groups = &mut document.security_groups;
     let at = group.index(groups.len());
     &mut groups[at]

@@ -38,6 +38,14 @@ pub fn account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
     OfflineAccount::in_memory(document).unwrap()
 }
 
+/// The example network of the documentation.
+pub fn network_account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/network.json");
+    let mut document = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut document);
+    OfflineAccount::in_memory(document).unwrap()
+}
+
 pub fn cluster(database: &str, function: &str) -> Target {
     Target::direct(DatabaseKind::Cluster, database, function)
 }

@@ -1,0 +1,70 @@
+//! What may not be read is unknown, and stops no check of the rest.
+
+use autoconnect::check::Status;
+use autoconnect::cloud::*;
+use autoconnect::diagnose::diagnose;
+use autoconnect::observe::{network, scene};
+
+use crate::interposed::{Hook, Interposed};
+use crate::support::{cluster, network_account};
+
+/// Refuses one operation.
+struct Denied(Operation);
+
+impl Hook for Denied {
+    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        if operation != self.0 {
+            return call.await;
+        }
+        let fault = Fault::AccessDenied {
+            action: operation.iam_action().to_owned(),
+            resource: None,
+            message: format!("no permission for {}", operation.iam_action()),
+        };
+        Err(CloudError::new(operation, fault))
+    }
+}
+
+#[tokio::test]
+async fn each_read_that_is_denied_makes_only_its_checks_unknown() {
+    let target = cluster("orders", "checkout");
+    let mut unknown = 0;
+    for &operation in network::READS.iter().chain(network::ROLE_READS) {
+        let account = network_account(|_| ());
+        let cloud = Interposed {
+            account: &account,
+            hook: Denied(operation),
+        };
+        let diagnosis = diagnose(&scene(&cloud, &target).await.unwrap());
+        for check in &diagnosis.checks {
+            let told = format!("{} {:?}", check.message, check.evidence);
+            match check.status {
+                Status::Pass => {}
+                Status::Unknown => {
+                    unknown += 1;
+                    assert!(told.contains(operation.iam_action()), "{operation}: {check:#?}");
+                }
+                Status::Warn | Status::Fail => panic!("{operation}: {check:#?}"),
+            }
+        }
+    }
+    // Groups, ACLs, routes, subnets, DNS (twice), and the role (four times, since it has no policy of its own).
+    assert!(unknown >= 9, "{unknown}");
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_said() {
+    struct NoCredentials;
+    impl Hook for NoCredentials {
+        async fn around<T: Send>(&self, operation: Operation, _: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+            Err(CloudError::new(operation, Fault::NoCredentials(None)))
+        }
+    }
+    let account = network_account(|_| ());
+    let cloud = Interposed {
+        account: &account,
+        hook: NoCredentials,
+    };
+    let error = scene(&cloud, &cluster("orders", "checkout")).await.unwrap_err();
+    assert_eq!(error.code(), "no-credentials");
+}
