@@ -3,8 +3,8 @@
 
 mod error;
 mod extras;
-mod reads;
 pub mod network;
+mod reads;
 mod scene;
 mod similar;
 mod target;

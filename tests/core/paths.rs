@@ -346,7 +346,7 @@ pub fn scene(seed: u64) -> Scene {
         proxy: None,
         targets: Part::default(),
         network,
-        policies: Part::Read(vec![autoconnect::policy::execution_role()]),
+        policies: Part::Read(vec![autoconnect::policy::execution_role(false)]),
     }
 }
 

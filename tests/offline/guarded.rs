@@ -175,26 +175,74 @@ impl Guarded<'_> {
 }
 
 macro_rules! guard {
-    ($($this:ident.$name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr, $asks:expr;)*) => {
-        impl Cloud for Guarded<'_> {
+    ($trait:ident { $($own:item)* } $($this:ident.$name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr, $asks:expr;)*) => {
+        impl $trait for Guarded<'_> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let $this = self;
                 $this.check($operation, $asks.into())?;
                 $this.account.$name($($argument),*).await
             })*
 
-            fn calls(&self) -> ApiCalls {
-                self.account.calls()
-            }
-
-            fn pace(&self) -> Pace {
-                self.account.pace()
-            }
+            $($own)*
         }
     };
 }
 
+/// The operations of EC2 that read know no resources, but for two.
+fn describe(operation: Operation) -> [Ask; 1] {
+    [ask(operation.iam_action(), "*")]
+}
+
 guard! {
+    NetworkCloud {}
+    this.describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, describe(Operation::DescribeVpcs);
+    this.describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute,
+        [ask("ec2:DescribeVpcAttribute", this.arn("ec2", &format!("vpc/{id}")))];
+    this.describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
+        describe(Operation::DescribeSubnets);
+    this.describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,
+        describe(Operation::DescribeRouteTables);
+    this.describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls,
+        describe(Operation::DescribeNetworkAcls);
+    this.describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections,
+        describe(Operation::DescribeVpcPeeringConnections);
+    this.describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
+        describe(Operation::DescribeInternetGateways);
+    this.describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> =
+        Operation::DescribeEgressOnlyInternetGateways, describe(Operation::DescribeEgressOnlyInternetGateways);
+    this.describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways,
+        describe(Operation::DescribeNatGateways);
+    this.describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
+        describe(Operation::DescribeVpcEndpoints);
+    this.describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
+        describe(Operation::DescribeNetworkInterfaces);
+    this.prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries,
+        [ask("ec2:GetManagedPrefixListEntries", this.arn("ec2", &format!("prefix-list/{id}")))];
+    this.describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        describe(Operation::DescribeSecurityGroups);
+}
+
+guard! {
+    IdentityCloud {}
+    this.list_attached_role_policies(role: &str) -> Vec<String> = Operation::ListAttachedRolePolicies,
+        [ask("iam:ListAttachedRolePolicies", this.role(role))];
+    this.list_role_policies(role: &str) -> Vec<String> = Operation::ListRolePolicies,
+        [ask("iam:ListRolePolicies", this.role(role))];
+    this.get_policy(arn: &str) -> String = Operation::GetPolicy, [ask("iam:GetPolicy", arn)];
+    this.get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion,
+        [ask("iam:GetPolicyVersion", arn)];
+}
+
+guard! {
+    Cloud {
+        fn calls(&self) -> ApiCalls {
+            self.account.calls()
+        }
+
+        fn pace(&self) -> Pace {
+            self.account.pace()
+        }
+    }
     this.describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
         [ask("rds:DescribeDBClusters", this.database(DatabaseKind::Cluster, id))];
     this.describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
