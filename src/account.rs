@@ -1,11 +1,12 @@
 //! An account kept in memory or in a JSON file, which obeys the rules of AWS that the program depends on.
 //!
 //! `document` is the file's format, `validate` finds its mistakes, `rules`, `resources` and `proxies` are AWS's own answers to
-//! writes, `network` and `identity` are what it tells of its VPCs and roles, and this file lets the program use it as a
+//! writes, `network`, `identity` and `msk` are what it tells of its VPCs, roles and MSK clusters, and this file lets the program use it as a
 //! [`crate::cloud::Cloud`].
 
 mod document;
 mod identity;
+mod msk;
 mod network;
 mod offline;
 mod proxies;

@@ -5,6 +5,7 @@ mod fault;
 mod functions;
 mod identity;
 mod meter;
+mod msk;
 mod network;
 mod rds;
 mod secrets;
@@ -52,6 +53,7 @@ pub struct Aws {
     rds: aws_sdk_rds::Client,
     lambda: aws_sdk_lambda::Client,
     iam: aws_sdk_iam::Client,
+    kafka: aws_sdk_kafka::Client,
     kms: aws_sdk_kms::Client,
     secrets: aws_sdk_secretsmanager::Client,
     meter: Arc<Meter>,
@@ -112,6 +114,11 @@ impl Aws {
             ),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            kafka: aws_sdk_kafka::Client::from_conf(
+                aws_sdk_kafka::config::Builder::from(&shared)
                     .interceptor(interceptor.clone())
                     .build(),
             ),

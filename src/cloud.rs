@@ -6,6 +6,7 @@
 
 mod error;
 mod identity;
+mod msk;
 mod network;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
+pub use msk::MskCloud;
 pub use network::NetworkCloud;
 
 pub use crate::operation::Operation;
@@ -246,7 +248,7 @@ pub enum ResourceKind {
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
-pub trait Cloud: NetworkCloud + IdentityCloud + Sync {
+pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + Sync {
     /// The cluster with this identifier.
     fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
     /// The instance with this identifier.

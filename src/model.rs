@@ -8,6 +8,7 @@ mod environment;
 mod extras;
 mod function;
 mod ids;
+mod msk;
 pub mod network;
 mod observation;
 mod proxy;
@@ -23,6 +24,10 @@ pub use function::{Function, FunctionState, FunctionVpc, LastUpdateStatus, Subne
 pub use ids::{
     EndpointId, GroupId, GroupList, InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, PeeringId,
     PrefixListId, RouteTableId, SubnetId, VpcId,
+};
+pub use msk::{
+    Authentication, ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind,
+    MskPlacement, SourceAccess,
 };
 pub use observation::{Observation, Side};
 pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};

@@ -63,6 +63,12 @@ pub enum Operation {
     CreateDbProxy,
     /// Makes a function.
     CreateFunction,
+    /// Reads an MSK cluster.
+    DescribeClusterV2,
+    /// Reads the event source mappings of a source.
+    ListEventSourceMappings,
+    /// Reads an event source mapping.
+    GetEventSourceMapping,
     /// Reads VPCs.
     DescribeVpcs,
     /// Reads the DNS attributes of a VPC.
@@ -97,7 +103,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 46] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -126,6 +132,9 @@ impl Operation {
         Self::AttachRolePolicy,
         Self::CreateDbProxy,
         Self::CreateFunction,
+        Self::DescribeClusterV2,
+        Self::ListEventSourceMappings,
+        Self::GetEventSourceMapping,
         Self::DescribeVpcs,
         Self::DescribeVpcAttribute,
         Self::DescribeRouteTables,
@@ -184,6 +193,9 @@ impl Operation {
             Self::AttachRolePolicy => "iam:AttachRolePolicy",
             Self::CreateDbProxy => "rds:CreateDBProxy",
             Self::CreateFunction => "lambda:CreateFunction",
+            Self::DescribeClusterV2 => "kafka:DescribeClusterV2",
+            Self::ListEventSourceMappings => "lambda:ListEventSourceMappings",
+            Self::GetEventSourceMapping => "lambda:GetEventSourceMapping",
             Self::DescribeVpcs => "ec2:DescribeVpcs",
             Self::DescribeVpcAttribute => "ec2:DescribeVpcAttribute",
             Self::DescribeRouteTables => "ec2:DescribeRouteTables",
@@ -219,6 +231,9 @@ impl Operation {
             | Self::DescribeKey
             | Self::GetRole
             | Self::GetRolePolicy
+            | Self::DescribeClusterV2
+            | Self::ListEventSourceMappings
+            | Self::GetEventSourceMapping
             | Self::DescribeVpcs
             | Self::DescribeVpcAttribute
             | Self::DescribeRouteTables

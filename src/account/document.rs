@@ -1,9 +1,11 @@
 //! The format of an account's file: the API's own names and shapes, as `aws … describe-…` prints them.
 
+mod msk;
 mod network;
 
 use std::collections::BTreeMap;
 
+pub use msk::{ClientAuthenticationEntry, EventSourceMappingEntry, MskClusterEntry, Switch};
 pub use network::{
     AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, InterfaceEntry,
     InternetGatewayEntry, Ipv6CidrBlock, ManagedPolicy, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo,
@@ -102,6 +104,12 @@ pub struct AccountDocument {
     /// The elastic IP addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<AddressEntry>,
+    /// The MSK clusters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub msk_clusters: Vec<MskClusterEntry>,
+    /// The event source mappings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_source_mappings: Vec<EventSourceMappingEntry>,
 }
 
 fn default_settles_after_reads() -> u32 {

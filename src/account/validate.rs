@@ -1,5 +1,6 @@
 //! Mistakes in an account's file, each with the JSON path at which it is.
 
+mod msk;
 mod network;
 
 use std::collections::BTreeSet;
@@ -112,6 +113,7 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
         groups: &groups,
     };
     check.network(document, &known);
+    check.msk(document, &known);
     check.mistakes
 }
 

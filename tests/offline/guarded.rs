@@ -234,6 +234,15 @@ guard! {
 }
 
 guard! {
+    MskCloud {}
+    this.describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2, [ask("kafka:DescribeClusterV2", arn)];
+    this.list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =
+        Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
+    this.get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
+        [ask("lambda:GetEventSourceMapping", this.arn("lambda", &format!("event-source-mapping:{uuid}")))];
+}
+
+guard! {
     Cloud {
         fn calls(&self) -> ApiCalls {
             self.account.calls()

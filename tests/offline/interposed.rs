@@ -70,6 +70,13 @@ interpose! {
 }
 
 interpose! {
+    MskCloud {}
+    describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2;
+    list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> = Operation::ListEventSourceMappings;
+    get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping;
+}
+
+interpose! {
     Cloud {
         fn calls(&self) -> ApiCalls {
             self.account.calls()

@@ -1,0 +1,214 @@
+//! MSK clusters and event source mappings in an account's file, as `aws kafka describe-cluster-v2` and
+//! `aws lambda get-event-source-mapping` print them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An MSK cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct MskClusterEntry {
+    /// Its ARN.
+    pub cluster_arn: String,
+    /// Its name.
+    pub cluster_name: String,
+    /// `PROVISIONED` or `SERVERLESS`.
+    pub cluster_type: String,
+    /// `ACTIVE`, `CREATING`, … Default `ACTIVE`.
+    #[serde(default = "active")]
+    pub state: String,
+    /// What a provisioned cluster is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned: Option<ProvisionedEntry>,
+    /// What a serverless cluster is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serverless: Option<ServerlessEntry>,
+}
+
+fn active() -> String {
+    "ACTIVE".to_owned()
+}
+
+/// What a provisioned cluster is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ProvisionedEntry {
+    /// Where its brokers are.
+    pub broker_node_group_info: BrokerNodeGroupInfo,
+    /// How clients show who they are; not at all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_authentication: Option<ClientAuthenticationEntry>,
+    /// Whether what is said is encrypted; with TLS only if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_info: Option<EncryptionInfo>,
+}
+
+/// Where brokers are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct BrokerNodeGroupInfo {
+    /// Their subnets.
+    pub client_subnets: Vec<String>,
+    /// Their security groups.
+    pub security_groups: Vec<String>,
+    /// E.g. `kafka.m7g.large`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// How they can be reached besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connectivity_info: Option<ConnectivityInfo>,
+}
+
+/// How brokers can be reached besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ConnectivityInfo {
+    /// Whether they have public addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_access: Option<PublicAccess>,
+    /// `IPV4` or `DUAL`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_type: Option<String>,
+}
+
+/// Whether brokers have public addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PublicAccess {
+    /// `DISABLED` or `SERVICE_PROVIDED_EIPS`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+}
+
+/// What a serverless cluster is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ServerlessEntry {
+    /// The places where it can be reached.
+    pub vpc_configs: Vec<MskVpcConfig>,
+    /// How clients show who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_authentication: Option<ClientAuthenticationEntry>,
+    /// How it can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connectivity_info: Option<ConnectivityInfo>,
+}
+
+/// A place where a serverless cluster can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct MskVpcConfig {
+    /// Its subnets.
+    pub subnet_ids: Vec<String>,
+    /// Its security groups.
+    #[serde(default)]
+    pub security_group_ids: Vec<String>,
+}
+
+/// How clients show who they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ClientAuthenticationEntry {
+    /// SASL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sasl: Option<SaslEntry>,
+    /// Mutual TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Switch>,
+    /// Not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unauthenticated: Option<Switch>,
+}
+
+/// SASL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SaslEntry {
+    /// By user and password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scram: Option<Switch>,
+    /// By IAM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iam: Option<Switch>,
+}
+
+/// Whether something is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Switch {
+    /// Whether it is.
+    pub enabled: bool,
+}
+
+/// Whether what is said is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EncryptionInfo {
+    /// On its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_in_transit: Option<EncryptionInTransit>,
+}
+
+/// Whether what is said is encrypted on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EncryptionInTransit {
+    /// `TLS`, `TLS_PLAINTEXT` or `PLAINTEXT`.
+    pub client_broker: String,
+}
+
+/// An event source mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EventSourceMappingEntry {
+    /// Its id.
+    #[serde(rename = "UUID")]
+    pub uuid: String,
+    /// The ARN of what it polls.
+    pub event_source_arn: String,
+    /// The ARN of the function that it invokes, or its name.
+    pub function_arn: String,
+    /// Default `Enabled`.
+    #[serde(default = "enabled")]
+    pub state: String,
+    /// Left out in on-demand mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
+    /// How it shows the cluster who it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_access_configurations: Vec<SourceAccessEntry>,
+    /// The topics that it polls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
+    /// What became of its last poll, in Lambda's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_processing_result: Option<String>,
+}
+
+fn enabled() -> String {
+    "Enabled".to_owned()
+}
+
+/// The pollers of provisioned mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ProvisionedPollerConfig {
+    /// How many there are at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_pollers: Option<u32>,
+    /// How many there are at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_pollers: Option<u32>,
+}
+
+/// How a mapping shows a cluster who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SourceAccessEntry {
+    /// E.g. `SASL_SCRAM_512_AUTH`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// A secret's ARN.
+    #[serde(rename = "URI", default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+}

@@ -1,0 +1,91 @@
+//! Mistakes in the MSK clusters and event source mappings of an account's file.
+
+use super::Check;
+use super::network::Known;
+use crate::account::document::{AccountDocument, MskClusterEntry};
+
+impl Check {
+    pub(super) fn msk(&mut self, document: &AccountDocument, known: &Known<'_>) {
+        let clusters = document.msk_clusters.iter();
+        self.unique(
+            "MskClusters",
+            "ClusterArn",
+            clusters.map(|cluster| cluster.cluster_arn.as_str()),
+        );
+        for (i, cluster) in document.msk_clusters.iter().enumerate() {
+            self.msk_cluster(&format!("$.MskClusters[{i}]"), cluster, known);
+        }
+        let mappings = document.event_source_mappings.iter();
+        self.unique(
+            "EventSourceMappings",
+            "UUID",
+            mappings.map(|mapping| mapping.uuid.as_str()),
+        );
+    }
+
+    fn msk_cluster(&mut self, path: &str, cluster: &MskClusterEntry, known: &Known<'_>) {
+        let (made, left_out) = match cluster.cluster_type.as_str() {
+            "PROVISIONED" => (cluster.provisioned.is_some(), cluster.serverless.is_none()),
+            "SERVERLESS" => (cluster.serverless.is_some(), cluster.provisioned.is_none()),
+            other => {
+                let message = format!("expected PROVISIONED or SERVERLESS, found \"{other}\"");
+                return self.report(format!("{path}.ClusterType"), message);
+            }
+        };
+        if !made || !left_out {
+            self.report(
+                path,
+                "expected Provisioned or Serverless, as its ClusterType says, and not the other",
+            );
+        }
+        let brokers = cluster.provisioned.iter().map(|made| &made.broker_node_group_info);
+        for brokers in brokers {
+            let path = format!("{path}.Provisioned.BrokerNodeGroupInfo");
+            self.placed(
+                &path,
+                "ClientSubnets",
+                &brokers.client_subnets,
+                "SecurityGroups",
+                &brokers.security_groups,
+                known,
+            );
+        }
+        let configs = cluster.serverless.iter().flat_map(|made| &made.vpc_configs);
+        for (i, config) in configs.enumerate() {
+            let path = format!("{path}.Serverless.VpcConfigs[{i}]");
+            self.placed(
+                &path,
+                "SubnetIds",
+                &config.subnet_ids,
+                "SecurityGroupIds",
+                &config.security_group_ids,
+                known,
+            );
+        }
+    }
+
+    fn placed(
+        &mut self,
+        path: &str,
+        subnets_field: &str,
+        subnets: &[String],
+        groups_field: &str,
+        groups: &[String],
+        known: &Known<'_>,
+    ) {
+        if subnets.is_empty() {
+            self.report(format!("{path}.{subnets_field}"), "expected at least one subnet");
+        }
+        for (i, subnet) in subnets.iter().enumerate() {
+            self.exists(format!("{path}.{subnets_field}[{i}]"), "subnet", known.subnets, subnet);
+        }
+        for (i, group) in groups.iter().enumerate() {
+            self.exists(
+                format!("{path}.{groups_field}[{i}]"),
+                "security group",
+                known.groups,
+                group,
+            );
+        }
+    }
+}
