@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
 pub use msk::MskCloud;
-pub use network::NetworkCloud;
+pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
 
 pub use crate::operation::Operation;
 

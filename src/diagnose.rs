@@ -3,22 +3,18 @@
 //! Source: spec/network.md, "`diagnose`". An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
 
-mod acls;
 mod dns;
-mod groups;
 mod headline;
 mod role;
-mod routes;
 mod state;
 mod subnets;
-
-use std::collections::BTreeSet;
 
 pub use headline::headline;
 
 use crate::check::{Check, Finding, Status, verdict};
+use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
-use crate::model::{Database, Function, GroupId, Proxy, ProxyTarget, Side, SubnetId, VpcId};
+use crate::model::{Database, Function, Proxy, ProxyTarget, Side, SubnetId};
 use crate::path::Paths;
 use crate::policy::PolicyDocument;
 
@@ -52,146 +48,24 @@ pub struct Diagnosis {
     pub legs: Vec<LegReport>,
 }
 
-/// One leg, as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LegReport {
-    /// Where it begins.
-    pub from: EndReport,
-    /// Where it ends.
-    pub to: EndReport,
-    /// The port at its end.
-    pub port: u16,
-    /// The pairs of subnets between which nothing passes, by their places in the ends' lists.
-    pub failing: BTreeSet<(usize, usize)>,
-    /// What of the checks is about it and failed, by the checks' ids.
-    pub broken_by: BTreeSet<&'static str>,
-}
-
-impl LegReport {
-    /// How many pairs of subnets there are.
-    #[must_use]
-    pub fn pairs(&self) -> usize {
-        self.from.subnets.len() * self.to.subnets.len()
-    }
-}
-
-/// An end of a leg.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndReport {
-    /// What it is.
-    pub side: Side,
-    /// In words: `function checkout`.
-    pub name: String,
-    /// Its subnets.
-    pub subnets: Vec<SubnetId>,
-}
-
-/// An end of a leg: what bears groups in subnets.
-#[derive(Clone, Debug)]
-struct End<'s> {
-    side: Side,
-    name: String,
-    vpc: &'s VpcId,
-    subnets: Vec<&'s SubnetId>,
-    groups: Vec<GroupId>,
-}
-
-/// From one end to the other, on a port.
-#[derive(Clone, Debug)]
-struct Leg<'s> {
-    from: End<'s>,
-    to: End<'s>,
-    port: u16,
-}
-
-/// A finding with the pairs of subnets between which it stops everything; all of them where it tells none.
-#[derive(Clone, Debug)]
-struct OnLeg {
-    finding: Finding,
-    pairs: BTreeSet<(usize, usize)>,
-}
-
-/// What a concern came upon on one leg.
-#[derive(Clone, Debug, Default)]
-struct Found {
-    findings: Vec<OnLeg>,
-    /// What it rests on where nothing is wrong.
-    evidence: Vec<String>,
-}
-
-impl Found {
-    fn add(&mut self, finding: Finding, pairs: impl IntoIterator<Item = (usize, usize)>) {
-        let pairs = pairs.into_iter().collect();
-        self.findings.push(OnLeg { finding, pairs });
-    }
-}
-
-/// What asks about a leg.
-type Concern = fn(&Scene, &Paths<'_>, &Leg<'_>) -> Found;
-
-/// The concerns that are about subnets and what is between them: id, what is said where nothing is wrong, and the check.
-const CONCERNS: [(&str, &str, Concern); 3] = [
-    (
-        "security-groups",
-        "the security groups let the connection through",
-        groups::check,
-    ),
-    (
-        "network-acls",
-        "the network ACLs let everything through, both ways",
-        acls::check,
-    ),
-    ("routes", "the route tables lead there and back", routes::check),
-];
-
 /// Asks everything.
 #[must_use]
 pub fn diagnose(scene: &Scene) -> Diagnosis {
     let paths = Paths::new(&scene.network);
     let legs = legs(scene);
-    let mut checks = vec![attached(scene), state::check(scene)];
-    let mut reports: Vec<LegReport> = legs.iter().map(report).collect();
+    let mut asked = vec![attached(scene), state::check(scene)];
+    let (of_legs, reports) = checks(&paths, &legs);
     if scene.function.vpc.is_some() {
-        for (id, passed, concern) in CONCERNS {
-            let mut findings = Vec::new();
-            let mut evidence = Vec::new();
-            for (leg, report) in legs.iter().zip(&mut reports) {
-                let found = concern(scene, &paths, leg);
-                evidence.extend(found.evidence);
-                for OnLeg { finding, pairs } in found.findings {
-                    if finding.status == Status::Fail {
-                        report.broken_by.insert(id);
-                        report.failing.extend(&pairs);
-                    }
-                    findings.push(finding);
-                }
-            }
-            checks.push(Check::of(id, passed, evidence, findings));
-        }
-        checks.push(dns::check(scene, &paths, &legs));
-        checks.push(role::check(scene));
-        checks.push(subnets::check(scene, &paths));
+        asked.extend(of_legs);
+        asked.push(dns::check(scene, &paths, &legs));
+        asked.push(role::check(scene));
+        asked.push(subnets::check(scene, &paths));
     }
     Diagnosis {
-        headline: headline(scene, &checks, &reports),
-        verdict: verdict(&checks),
-        checks,
+        headline: headline(scene, &asked, &reports),
+        verdict: verdict(&asked),
+        checks: asked,
         legs: reports,
-    }
-}
-
-fn report(leg: &Leg<'_>) -> LegReport {
-    let end = |end: &End<'_>| EndReport {
-        side: end.side,
-        name: end.name.clone(),
-        subnets: end.subnets.iter().copied().cloned().collect(),
-    };
-    LegReport {
-        from: end(&leg.from),
-        to: end(&leg.to),
-        port: leg.port,
-        failing: BTreeSet::new(),
-        broken_by: BTreeSet::new(),
     }
 }
 
@@ -221,8 +95,9 @@ fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         groups: database.groups().iter().cloned().collect(),
     };
     let port = database.port.unwrap_or_default();
+    let remedy = Some(setup_command(scene));
     let Some(proxy) = proxy else {
-        return vec![Leg { from, to, port }];
+        return vec![Leg { from, to, port, remedy }];
     };
     let between = End {
         side: Side::Proxy,
@@ -235,36 +110,15 @@ fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         from,
         to: between.clone(),
         port: proxy.engine_family.listener_port(),
+        remedy: remedy.clone(),
     };
     let second = Leg {
         from: between,
         to,
         port,
+        remedy,
     };
     vec![first, second]
-}
-
-fn distinct(subnets: &[SubnetId]) -> Vec<&SubnetId> {
-    let mut seen = BTreeSet::new();
-    subnets.iter().filter(|id| seen.insert(*id)).collect()
-}
-
-impl Leg<'_> {
-    /// All pairs of subnets, by their places.
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
-        let (rows, columns) = (self.from.subnets.len(), self.to.subnets.len());
-        (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
-    }
-
-    fn is_within_vpc(&self) -> bool {
-        self.from.vpc == self.to.vpc
-    }
-
-    /// The family in which two subnets speak with each other: IPv4 where both have it.
-    fn is_v6(paths: &Paths<'_>, a: &SubnetId, b: &SubnetId) -> bool {
-        let both = |v6| paths.addresses(a, v6).is_some() && paths.addresses(b, v6).is_some();
-        !both(false) && both(true)
-    }
 }
 
 /// Source: spec/network.md, `diagnose` 1.
@@ -306,4 +160,22 @@ fn attached(scene: &Scene) -> Check {
         format!("the function is in {}, {database} in {}", vpc.vpc, database.vpc)
     };
     Check::of("attached", &passed, evidence, Vec::new())
+}
+
+/// The command that connects the two with groups of their own.
+fn setup_command(scene: &Scene) -> String {
+    let Scene {
+        function,
+        database,
+        proxy,
+        ..
+    } = scene;
+    let proxy = proxy.as_ref().map(|proxy| format!(" --proxy {}", proxy.name));
+    format!(
+        "autoconnect setup --{} {} --function {}{}",
+        database.kind,
+        database.id,
+        function.name,
+        proxy.unwrap_or_default()
+    )
 }

@@ -15,6 +15,7 @@ pub mod decide;
 pub mod diagnose;
 pub mod extras;
 pub mod interrupt;
+pub mod leg;
 pub mod logging;
 pub mod model;
 pub mod naming;

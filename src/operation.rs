@@ -99,11 +99,39 @@ pub enum Operation {
     GetPolicy,
     /// Reads what a policy says.
     GetPolicyVersion,
+    /// Reads elastic IP addresses.
+    DescribeAddresses,
+    /// Makes a subnet.
+    CreateSubnet,
+    /// Makes an internet gateway.
+    CreateInternetGateway,
+    /// Attaches an internet gateway to a VPC.
+    AttachInternetGateway,
+    /// Allocates an elastic IP address.
+    AllocateAddress,
+    /// Makes a NAT gateway.
+    CreateNatGateway,
+    /// Makes a route table.
+    CreateRouteTable,
+    /// Adds a route to a table.
+    CreateRoute,
+    /// Leads a route elsewhere.
+    ReplaceRoute,
+    /// Gives a subnet a route table of its own.
+    AssociateRouteTable,
+    /// Gives a subnet another route table.
+    ReplaceRouteTableAssociation,
+    /// Makes a VPC endpoint.
+    CreateVpcEndpoint,
+    /// Changes a VPC endpoint.
+    ModifyVpcEndpoint,
+    /// Changes the options of a peering connection.
+    ModifyVpcPeeringConnectionOptions,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 60] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -150,6 +178,20 @@ impl Operation {
         Self::ListRolePolicies,
         Self::GetPolicy,
         Self::GetPolicyVersion,
+        Self::DescribeAddresses,
+        Self::CreateSubnet,
+        Self::CreateInternetGateway,
+        Self::AttachInternetGateway,
+        Self::AllocateAddress,
+        Self::CreateNatGateway,
+        Self::CreateRouteTable,
+        Self::CreateRoute,
+        Self::ReplaceRoute,
+        Self::AssociateRouteTable,
+        Self::ReplaceRouteTableAssociation,
+        Self::CreateVpcEndpoint,
+        Self::ModifyVpcEndpoint,
+        Self::ModifyVpcPeeringConnectionOptions,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -211,6 +253,20 @@ impl Operation {
             Self::ListRolePolicies => "iam:ListRolePolicies",
             Self::GetPolicy => "iam:GetPolicy",
             Self::GetPolicyVersion => "iam:GetPolicyVersion",
+            Self::DescribeAddresses => "ec2:DescribeAddresses",
+            Self::CreateSubnet => "ec2:CreateSubnet",
+            Self::CreateInternetGateway => "ec2:CreateInternetGateway",
+            Self::AttachInternetGateway => "ec2:AttachInternetGateway",
+            Self::AllocateAddress => "ec2:AllocateAddress",
+            Self::CreateNatGateway => "ec2:CreateNatGateway",
+            Self::CreateRouteTable => "ec2:CreateRouteTable",
+            Self::CreateRoute => "ec2:CreateRoute",
+            Self::ReplaceRoute => "ec2:ReplaceRoute",
+            Self::AssociateRouteTable => "ec2:AssociateRouteTable",
+            Self::ReplaceRouteTableAssociation => "ec2:ReplaceRouteTableAssociation",
+            Self::CreateVpcEndpoint => "ec2:CreateVpcEndpoint",
+            Self::ModifyVpcEndpoint => "ec2:ModifyVpcEndpoint",
+            Self::ModifyVpcPeeringConnectionOptions => "ec2:ModifyVpcPeeringConnectionOptions",
         }
     }
 
@@ -248,7 +304,8 @@ impl Operation {
             | Self::ListAttachedRolePolicies
             | Self::ListRolePolicies
             | Self::GetPolicy
-            | Self::GetPolicyVersion => false,
+            | Self::GetPolicyVersion
+            | Self::DescribeAddresses => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress
             | Self::AuthorizeSecurityGroupIngress
@@ -263,7 +320,20 @@ impl Operation {
             | Self::PutRolePolicy
             | Self::AttachRolePolicy
             | Self::CreateDbProxy
-            | Self::CreateFunction => true,
+            | Self::CreateFunction
+            | Self::CreateSubnet
+            | Self::CreateInternetGateway
+            | Self::AttachInternetGateway
+            | Self::AllocateAddress
+            | Self::CreateNatGateway
+            | Self::CreateRouteTable
+            | Self::CreateRoute
+            | Self::ReplaceRoute
+            | Self::AssociateRouteTable
+            | Self::ReplaceRouteTableAssociation
+            | Self::CreateVpcEndpoint
+            | Self::ModifyVpcEndpoint
+            | Self::ModifyVpcPeeringConnectionOptions => true,
         }
     }
 }

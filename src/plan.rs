@@ -8,12 +8,14 @@ mod build;
 mod explain;
 mod half_made;
 mod lint;
+pub mod network;
 mod provide;
 mod step;
 
 pub use build::{Request, plan, put_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
+pub use network::NetworkEffect;
 pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
 
 use crate::model::{GroupId, Side};

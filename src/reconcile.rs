@@ -11,6 +11,7 @@ mod driver;
 mod error;
 mod executor;
 mod machine;
+mod network;
 mod parts;
 mod provide;
 mod session;

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 pub use msk::{ClientAuthenticationEntry, EventSourceMappingEntry, MskClusterEntry, Switch};
 pub use network::{
-    AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, InterfaceEntry,
-    InternetGatewayEntry, Ipv6CidrBlock, ManagedPolicy, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo,
-    PrefixListEntry, RouteEntry, RouteTableEntry,
+    AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, EndpointGroup, GatewayAttachment,
+    InterfaceEntry, InternetGatewayEntry, Ipv6CidrBlock, ManagedPolicy, NatGatewayAddress, NatGatewayEntry,
+    NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringVpcInfo, PrefixListEntry, RouteEntry, RouteTableAssociation,
+    RouteTableEntry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

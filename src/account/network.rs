@@ -1,22 +1,28 @@
 //! The network of an account in a file. What the file leaves out is as AWS makes it by itself: a VPC has a main route
 //! table with the routes to its own ranges, and a default network ACL that allows everything.
 
+mod writes;
+
 use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
 use super::document::{
-    AccountDocument, AclRule, EndpointEntry, GatewayAttachment, NatGatewayEntry, NetworkAclEntry, PeeringEntry,
-    PeeringVpcInfo, RouteEntry, RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
+    AccountDocument, AclRule, EndpointEntry, GatewayAttachment, InternetGatewayEntry, NatGatewayEntry, NetworkAclEntry,
+    PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
 };
 use super::offline::OfflineAccount;
-use crate::cloud::{Answer, Fault, NetworkCloud, Operation};
+use super::rules::State;
+use crate::cloud::{Answer, EndpointChange, Fault, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::{
-    AclEntry, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
+    AclEntry, Address, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
     LAST_RULE, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet,
     Vpc, VpcDns,
 };
-use crate::model::{Direction, GroupId, InterfaceId, PrefixListId, SecurityGroup, VpcId};
+use crate::model::{
+    Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
+    RouteTableId, SecurityGroup, SubnetId, VpcId,
+};
 
 /// The bits of a subnet's network in a file that does not tell its range.
 const SUBNET_BITS: u8 = 24;
@@ -296,6 +302,14 @@ fn attached_to(attachments: &[GatewayAttachment]) -> Option<VpcId> {
     attached.map(|found| found.vpc_id.as_str().into())
 }
 
+fn to_internet_gateway(entry: &InternetGatewayEntry) -> InternetGateway {
+    InternetGateway {
+        id: entry.internet_gateway_id.as_str().into(),
+        vpc: attached_to(&entry.attachments),
+        tags: tags(&entry.tags),
+    }
+}
+
 fn to_nat_gateway(entry: &NatGatewayEntry) -> NatGateway {
     let addresses = entry.nat_gateway_addresses.iter();
     NatGateway {
@@ -400,11 +414,7 @@ impl NetworkCloud for OfflineAccount {
 
     async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
         self.read(Operation::DescribeInternetGateways, |state| {
-            let gateways = state.document.internet_gateways.iter().map(|entry| InternetGateway {
-                id: entry.internet_gateway_id.as_str().into(),
-                vpc: attached_to(&entry.attachments),
-                tags: tags(&entry.tags),
-            });
+            let gateways = state.document.internet_gateways.iter().map(to_internet_gateway);
             let is_attached = |found: &InternetGateway| found.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
             Ok(gateways.filter(is_attached).collect())
         })
@@ -424,6 +434,7 @@ impl NetworkCloud for OfflineAccount {
 
     async fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<NatGateway>> {
         self.read(Operation::DescribeNatGateways, |state| {
+            state.settle_network();
             let entries = state.document.nat_gateways.iter();
             Ok(entries
                 .filter(|entry| is_of(vpcs, &entry.vpc_id))
@@ -434,6 +445,7 @@ impl NetworkCloud for OfflineAccount {
 
     async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
         self.read(Operation::DescribeVpcEndpoints, |state| {
+            state.settle_network();
             let entries = state.document.vpc_endpoints.iter();
             Ok(entries
                 .filter(|entry| is_of(vpcs, &entry.vpc_id))
@@ -472,6 +484,105 @@ impl NetworkCloud for OfflineAccount {
         self.read(Operation::DescribeSecurityGroups, |state| {
             let read = ids.iter().filter_map(|id| state.read_group(id).ok());
             Ok(read.map(|entry| entry.to_model()).collect())
+        })
+    }
+
+    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
+        self.read(Operation::DescribeSecurityGroups, |state| {
+            let groups = state.read_groups(vpc.as_str());
+            let named = groups.iter().filter(|group| group.group_name == name);
+            Ok(named.map(super::document::SecurityGroupEntry::to_model).collect())
+        })
+    }
+
+    async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>> {
+        self.read(Operation::DescribeInternetGateways, |state| {
+            let entries = state.document.internet_gateways.iter();
+            let tagged = entries.filter(|entry| State::is_tagged(&entry.tags, key, value));
+            Ok(tagged.map(to_internet_gateway).collect())
+        })
+    }
+
+    async fn describe_tagged_addresses(&self, key: &str, value: &str) -> Answer<Vec<Address>> {
+        self.read(Operation::DescribeAddresses, |state| {
+            let entries = state.document.addresses.iter();
+            let tagged = entries.filter(|entry| State::is_tagged(&entry.tags, key, value));
+            Ok(tagged
+                .map(|entry| Address {
+                    allocation: entry.allocation_id.clone(),
+                    public_ip: entry.public_ip.clone(),
+                    association: entry.association_id.clone(),
+                    tags: tags(&entry.tags),
+                })
+                .collect())
+        })
+    }
+
+    async fn create_subnet(&self, new: &NewSubnet) -> Answer<SubnetId> {
+        self.write(Operation::CreateSubnet, |state| state.create_subnet(new))
+    }
+
+    async fn create_internet_gateway(&self, tags: &Tags) -> Answer<InternetGatewayId> {
+        self.write(Operation::CreateInternetGateway, |state| {
+            Ok(state.create_internet_gateway(tags))
+        })
+    }
+
+    async fn attach_internet_gateway(&self, gateway: &InternetGatewayId, vpc: &VpcId) -> Answer<()> {
+        self.write(Operation::AttachInternetGateway, |state| {
+            state.attach_internet_gateway(gateway, vpc)
+        })
+    }
+
+    async fn allocate_address(&self, tags: &Tags) -> Answer<String> {
+        self.write(Operation::AllocateAddress, |state| state.allocate_address(tags))
+    }
+
+    async fn create_nat_gateway(&self, subnet: &SubnetId, allocation: &str, tags: &Tags) -> Answer<NatGatewayId> {
+        self.write(Operation::CreateNatGateway, |state| {
+            state.create_nat_gateway(subnet, allocation, tags)
+        })
+    }
+
+    async fn create_route_table(&self, vpc: &VpcId, tags: &Tags) -> Answer<RouteTableId> {
+        self.write(Operation::CreateRouteTable, |state| state.create_route_table(vpc, tags))
+    }
+
+    async fn create_route(&self, table: &RouteTableId, destination: IpNet, target: &RouteTarget) -> Answer<()> {
+        self.write(Operation::CreateRoute, |state| {
+            state.create_route(table, destination, target)
+        })
+    }
+
+    async fn replace_route(&self, table: &RouteTableId, destination: IpNet, target: &RouteTarget) -> Answer<()> {
+        self.write(Operation::ReplaceRoute, |state| {
+            state.replace_route(table, destination, target)
+        })
+    }
+
+    async fn associate_route_table(&self, table: &RouteTableId, subnet: &SubnetId) -> Answer<()> {
+        self.write(Operation::AssociateRouteTable, |state| {
+            state.associate_route_table(table, subnet)
+        })
+    }
+
+    async fn replace_route_table_association(&self, association: &str, table: &RouteTableId) -> Answer<()> {
+        self.write(Operation::ReplaceRouteTableAssociation, |state| {
+            state.replace_association(association, table)
+        })
+    }
+
+    async fn create_vpc_endpoint(&self, new: &NewEndpoint) -> Answer<EndpointId> {
+        self.write(Operation::CreateVpcEndpoint, |state| state.create_endpoint(new))
+    }
+
+    async fn modify_vpc_endpoint(&self, id: &EndpointId, change: &EndpointChange) -> Answer<()> {
+        self.write(Operation::ModifyVpcEndpoint, |state| state.modify_endpoint(id, change))
+    }
+
+    async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
+        self.write(Operation::ModifyVpcPeeringConnectionOptions, |state| {
+            state.allow_peering_dns(id, requester, accepter)
         })
     }
 }

@@ -89,7 +89,10 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "InvalidSubnetID.NotFound"
         | "NoSuchEntity"
         | "NotFoundException"
+        | "NatGatewayNotFound"
         | "ResourceNotFoundException" => Fault::NotFound(said()),
+        // How EC2 words it of all else: `InvalidRouteTableID.NotFound`, `InvalidAllocationID.NotFound`, …
+        _ if code.ends_with(".NotFound") && code != "InvalidPermission.NotFound" => Fault::NotFound(said()),
         // RDS and Lambda ask EC2 for a group, and pass on in their own words that EC2 does not find it yet.
         "InvalidParameterValue" if operation.writes() && message.contains("Invalid security group") => {
             Fault::NotFound(said())
@@ -104,7 +107,16 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "EntityAlreadyExists"
         | "InvalidGroup.Duplicate"
         | "InvalidPermission.Duplicate"
+        | "RouteAlreadyExists"
         | "ResourceExistsException" => Fault::Duplicate(said()),
+        "Resource.AlreadyAssociated"
+            if matches!(
+                operation,
+                Operation::AttachInternetGateway | Operation::AssociateRouteTable
+            ) =>
+        {
+            Fault::Duplicate(said())
+        }
         "DependencyViolation" => Fault::DependencyViolation(said()),
         "PreconditionFailedException" => Fault::PreconditionFailed(said()),
         "InvalidDBClusterStateFault"

@@ -1,5 +1,7 @@
 //! The network of VPCs, as EC2 describes it: page by page, and in the program's own words.
 
+mod writes;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::Client;
@@ -9,13 +11,16 @@ use ipnet::IpNet;
 
 use super::ec2::{PAGE, filter, incomplete, security_group};
 use super::{Aws, called, fault};
-use crate::cloud::{Answer, NetworkCloud, Operation};
+use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::{
-    AclEntry, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
+    AclEntry, Address, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
     NatGateway, NetworkAcl, Part, Peering, PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet, Vpc,
     VpcDns,
 };
-use crate::model::{Direction, GroupId, InterfaceId, PrefixListId, SecurityGroup, VpcId};
+use crate::model::{
+    Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
+    RouteTableId, SecurityGroup, SubnetId, VpcId,
+};
 
 /// Asks for all pages, and reads each item.
 macro_rules! all {
@@ -285,6 +290,11 @@ fn side(info: types::VpcPeeringConnectionVpcInfo) -> PeeringSide {
 }
 
 async fn describe_internet_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
+    let attached = filter("attachment.vpc-id", vpcs.iter().map(ToString::to_string));
+    describe_gateways(client, attached).await
+}
+
+async fn describe_gateways(client: &Client, which: types::Filter) -> Answer<Vec<InternetGateway>> {
     let operation = Operation::DescribeInternetGateways;
     let read = |gateway: types::InternetGateway| {
         Answer::Ok(InternetGateway {
@@ -296,8 +306,7 @@ async fn describe_internet_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<V
             tags: tags(gateway.tags),
         })
     };
-    let attached = filter("attachment.vpc-id", vpcs.iter().map(ToString::to_string));
-    all!(operation, client.describe_internet_gateways().filters(attached), read)
+    all!(operation, client.describe_internet_gateways().filters(which), read)
 }
 
 async fn describe_egress_only_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>> {
@@ -419,6 +428,35 @@ async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<I
     )
 }
 
+async fn describe_named_groups(client: &Client, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
+    let request = client
+        .describe_security_groups()
+        .filters(of_vpcs(std::slice::from_ref(vpc)))
+        .filters(filter("group-name", [name.to_owned()]));
+    all!(Operation::DescribeSecurityGroups, request, security_group)
+}
+
+async fn describe_tagged_addresses(client: &Client, key: &str, value: &str) -> Answer<Vec<Address>> {
+    let operation = Operation::DescribeAddresses;
+    let answer = client
+        .describe_addresses()
+        .filters(filter(&format!("tag:{key}"), [value.to_owned()]))
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    let read = |address: types::Address| {
+        Ok(Address {
+            allocation: address
+                .allocation_id
+                .ok_or_else(|| incomplete(operation, "AllocationId"))?,
+            public_ip: address.public_ip.unwrap_or_default(),
+            association: address.association_id,
+            tags: tags(address.tags),
+        })
+    };
+    answer.addresses.unwrap_or_default().into_iter().map(read).collect()
+}
+
 async fn describe_groups(client: &Client, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
     let operation = Operation::DescribeSecurityGroups;
     // A filter, since one id that does not exist would make all of the request fail.
@@ -486,5 +524,92 @@ impl NetworkCloud for Aws {
 
     async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
         called(Operation::DescribeSecurityGroups, describe_groups(&self.ec2, ids)).await
+    }
+
+    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
+        called(
+            Operation::DescribeSecurityGroups,
+            describe_named_groups(&self.ec2, vpc, name),
+        )
+        .await
+    }
+
+    async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>> {
+        let call = describe_gateways(&self.ec2, filter(&format!("tag:{key}"), [value.to_owned()]));
+        called(Operation::DescribeInternetGateways, call).await
+    }
+
+    async fn describe_tagged_addresses(&self, key: &str, value: &str) -> Answer<Vec<Address>> {
+        let call = describe_tagged_addresses(&self.ec2, key, value);
+        called(Operation::DescribeAddresses, call).await
+    }
+
+    async fn create_subnet(&self, new: &NewSubnet) -> Answer<SubnetId> {
+        called(Operation::CreateSubnet, writes::create_subnet(&self.ec2, new)).await
+    }
+
+    async fn create_internet_gateway(&self, tags: &Tags) -> Answer<InternetGatewayId> {
+        let call = writes::create_internet_gateway(&self.ec2, tags);
+        called(Operation::CreateInternetGateway, call).await
+    }
+
+    async fn attach_internet_gateway(&self, gateway: &InternetGatewayId, vpc: &VpcId) -> Answer<()> {
+        let call = writes::attach_internet_gateway(&self.ec2, gateway, vpc);
+        called(Operation::AttachInternetGateway, call).await
+    }
+
+    async fn allocate_address(&self, tags: &Tags) -> Answer<String> {
+        called(Operation::AllocateAddress, writes::allocate_address(&self.ec2, tags)).await
+    }
+
+    async fn create_nat_gateway(&self, subnet: &SubnetId, allocation: &str, tags: &Tags) -> Answer<NatGatewayId> {
+        let call = writes::create_nat_gateway(&self.ec2, subnet, allocation, tags);
+        called(Operation::CreateNatGateway, call).await
+    }
+
+    async fn create_route_table(&self, vpc: &VpcId, tags: &Tags) -> Answer<RouteTableId> {
+        called(
+            Operation::CreateRouteTable,
+            writes::create_route_table(&self.ec2, vpc, tags),
+        )
+        .await
+    }
+
+    async fn create_route(&self, table: &RouteTableId, destination: IpNet, target: &RouteTarget) -> Answer<()> {
+        let call = writes::create_route(&self.ec2, table, destination, target);
+        called(Operation::CreateRoute, call).await
+    }
+
+    async fn replace_route(&self, table: &RouteTableId, destination: IpNet, target: &RouteTarget) -> Answer<()> {
+        let call = writes::replace_route(&self.ec2, table, destination, target);
+        called(Operation::ReplaceRoute, call).await
+    }
+
+    async fn associate_route_table(&self, table: &RouteTableId, subnet: &SubnetId) -> Answer<()> {
+        let call = writes::associate_route_table(&self.ec2, table, subnet);
+        called(Operation::AssociateRouteTable, call).await
+    }
+
+    async fn replace_route_table_association(&self, association: &str, table: &RouteTableId) -> Answer<()> {
+        let call = writes::replace_association(&self.ec2, association, table);
+        called(Operation::ReplaceRouteTableAssociation, call).await
+    }
+
+    async fn create_vpc_endpoint(&self, new: &NewEndpoint) -> Answer<EndpointId> {
+        called(
+            Operation::CreateVpcEndpoint,
+            writes::create_vpc_endpoint(&self.ec2, new),
+        )
+        .await
+    }
+
+    async fn modify_vpc_endpoint(&self, id: &EndpointId, change: &EndpointChange) -> Answer<()> {
+        let call = writes::modify_vpc_endpoint(&self.ec2, id, change);
+        called(Operation::ModifyVpcEndpoint, call).await
+    }
+
+    async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
+        let call = writes::allow_peering_dns(&self.ec2, id, requester, accepter);
+        called(Operation::ModifyVpcPeeringConnectionOptions, call).await
     }
 }

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Leg, Scene};
+use super::Scene;
 use crate::check::{Check, Finding};
+use crate::leg::Leg;
 use crate::model::VpcId;
 use crate::model::network::{Peering, PeeringSide};
 use crate::path::Paths;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{LegReport, Scene};
+use super::Scene;
 use crate::check::{Check, Status, verdict};
+use crate::leg::LegReport;
 use crate::model::{Side, SubnetId};
 
 /// The checks that are about pairs of subnets: they may fail for some and not for others.

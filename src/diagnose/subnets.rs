@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scene, distinct};
+use super::Scene;
 use crate::check::{Check, Finding};
+use crate::leg::distinct;
 use crate::model::SubnetId;
 use crate::path::Paths;
 

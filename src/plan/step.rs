@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::network::{NetworkEffect, Slot};
 use crate::extras::{Value, Variable};
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Side, SubnetId, VpcId};
 use crate::operation::Operation;
@@ -240,6 +241,8 @@ pub enum Effect {
         /// The variables.
         variables: Vec<Variable>,
     },
+    /// Makes or changes a part of a network.
+    Network(NetworkEffect),
 }
 
 impl Effect {
@@ -267,6 +270,7 @@ impl Effect {
             Self::AttachRolePolicy { .. } => Operation::AttachRolePolicy,
             Self::CreateProxy(_) => Operation::CreateDbProxy,
             Self::CreateFunction(_) => Operation::CreateFunction,
+            Self::Network(effect) => effect.operation(),
         }
     }
 
@@ -287,6 +291,7 @@ impl Effect {
             Self::CreateRole { .. } => &["iam:TagRole", "iam:GetRole"],
             Self::CreateProxy(_) => &["rds:AddTagsToResource", "iam:PassRole"],
             Self::CreateFunction(_) => &["lambda:TagResource", "iam:PassRole"],
+            Self::Network(effect) => effect.more_actions(),
             _ => &[],
         };
         let of_lambda: &[&str] = match self {
@@ -305,6 +310,7 @@ impl Effect {
         match self {
             Self::CreateProxy(_) => Some("by the hour, for the database's vCPUs or ACUs"),
             Self::CreateSecret { .. } => Some("by the month"),
+            Self::Network(effect) => effect.cost(),
             _ => None,
         }
     }
@@ -339,6 +345,7 @@ impl Effect {
             Self::AssociateFunction { .. } | Self::SetEnvironment { .. } => Some("the function's update to end"),
             Self::CreateProxy(_) => Some("the proxy to become available"),
             Self::CreateFunction(_) => Some("the function to become active"),
+            Self::Network(effect) => effect.waits_for(),
             Self::RevokeDefaultEgress { .. }
             | Self::Authorize { .. }
             | Self::RegisterTarget { .. }
@@ -352,6 +359,9 @@ impl Effect {
     /// Whether the step creates something, rather than changing it.
     #[must_use]
     pub fn creates(&self) -> bool {
+        if self.makes_slot().is_some() {
+            return true;
+        }
         matches!(
             self,
             Self::CreateSecurityGroup { .. }
@@ -360,6 +370,15 @@ impl Effect {
                 | Self::CreateProxy(_)
                 | Self::CreateFunction(_)
         )
+    }
+
+    /// By what later steps know what it makes of a network.
+    #[must_use]
+    pub fn makes_slot(&self) -> Option<&Slot> {
+        match self {
+            Self::Network(effect) => effect.makes(),
+            _ => None,
+        }
     }
 
     /// What it makes beside groups.

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::error::RunError;
+use super::network::Slots;
 use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
 use crate::cloud::{Cloud, CloudError, Fault, NewSecurityGroup};
@@ -32,6 +33,7 @@ pub(super) const STALE_READS: u32 = 4;
 pub(super) struct Bindings {
     groups: BTreeMap<Side, GroupId>,
     made: BTreeMap<Made, String>,
+    pub(super) slots: Slots,
     pub(super) password: Option<SecretString>,
 }
 
@@ -146,6 +148,7 @@ impl<C: Cloud> Session<'_, C> {
                     resource: step.resource.clone(),
                 })
             }
+            Effect::Network(effect) => self.network(step, effect, bindings, settle).await,
             _ => self.provide(step, bindings, settle).await,
         }
     }
@@ -213,7 +216,12 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    async fn revoke_default_egress(&self, step: &Step, id: &GroupId, is_new: bool) -> Result<StepStatus, RunError> {
+    pub(super) async fn revoke_default_egress(
+        &self,
+        step: &Step,
+        id: &GroupId,
+        is_new: bool,
+    ) -> Result<StepStatus, RunError> {
         let mut pauses = self.consistency_pauses();
         let mut is_new = is_new;
         loop {

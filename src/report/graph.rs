@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::diagnose::{Diagnosis, EndReport, LegReport};
+use crate::diagnose::Diagnosis;
+use crate::leg::{EndReport, LegReport};
 
 /// More pairs of subnets than these are not drawn one by one: of those that work, none is.
 const PAIRS: usize = 36;

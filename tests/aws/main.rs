@@ -1,6 +1,7 @@
 //! The program on AWS's API over real HTTP, against moto.
 
 mod decisions;
+mod diagnose;
 mod errors;
 mod faults;
 mod new_proxies;

@@ -284,10 +284,13 @@ impl World {
 
     /// Runs `setup` with JSON output, and holds what it prints to its own schema.
     pub fn setup(&self, arguments: &str) -> Run {
+        self.run(&format!("setup {arguments}"))
+    }
+
+    /// Runs a command with JSON output, and holds what it prints to its own schema.
+    pub fn run(&self, arguments: &str) -> Run {
         let mut command = self.command();
-        command
-            .args(["setup", "--output", "json"])
-            .args(arguments.split_whitespace());
+        command.args(arguments.split_whitespace()).args(["--output", "json"]);
         let run = finish(&mut command);
         let schema: Value = {
             let mut command = self.command();

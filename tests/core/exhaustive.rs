@@ -207,6 +207,7 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
             | Effect::PutRolePolicy { .. }
             | Effect::AttachRolePolicy { .. }
             | Effect::SetEnvironment { .. } => {}
+            Effect::Network(effect) => panic!("setup makes no network: {effect:?}"),
         }
     }
     after

@@ -25,6 +25,7 @@ fn the_core_imports_nothing_impure() {
         "decide",
         "diagnose",
         "extras",
+        "leg",
         "operation",
         "path",
         "plan",

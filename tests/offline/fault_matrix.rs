@@ -7,6 +7,7 @@ use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::network;
+use autoconnect::plan;
 use autoconnect::reconcile::{Options, RunResult, run};
 
 use crate::interposed::{Hook, Interposed};
@@ -200,7 +201,13 @@ async fn every_operation_survives_every_fault() {
     assert!(injected > 2000, "{injected}");
     // Names are only listed for a wrong name, which tests/offline/requirements.rs gives; other commands have operations
     // of their own.
-    let others = [network::READS, network::ROLE_READS, &[Operation::ListFunctions]].concat();
+    let others = [
+        network::READS,
+        network::ROLE_READS,
+        plan::network::OPERATIONS,
+        &[Operation::ListFunctions],
+    ]
+    .concat();
     let unmet: Vec<Operation> = Operation::ALL
         .into_iter()
         .filter(|operation| !used.contains(operation) && !others.contains(operation))

@@ -220,6 +220,38 @@ guard! {
         [ask("ec2:GetManagedPrefixListEntries", this.arn("ec2", &format!("prefix-list/{id}")))];
     this.describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
         describe(Operation::DescribeSecurityGroups);
+    this.describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        describe(Operation::DescribeSecurityGroups);
+    this.describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
+        describe(Operation::DescribeInternetGateways);
+    this.describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
+        describe(Operation::DescribeAddresses);
+    this.create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet,
+        describe(Operation::CreateSubnet);
+    this.create_internet_gateway(tags: &Tags) -> InternetGatewayId = Operation::CreateInternetGateway,
+        describe(Operation::CreateInternetGateway);
+    this.attach_internet_gateway(gateway: &InternetGatewayId, vpc: &VpcId) -> () = Operation::AttachInternetGateway,
+        describe(Operation::AttachInternetGateway);
+    this.allocate_address(tags: &Tags) -> String = Operation::AllocateAddress,
+        describe(Operation::AllocateAddress);
+    this.create_nat_gateway(subnet: &SubnetId, allocation: &str, tags: &Tags) -> NatGatewayId = Operation::CreateNatGateway,
+        describe(Operation::CreateNatGateway);
+    this.create_route_table(vpc: &VpcId, tags: &Tags) -> RouteTableId = Operation::CreateRouteTable,
+        describe(Operation::CreateRouteTable);
+    this.create_route(table: &RouteTableId, destination: ipnet::IpNet, target: &network::RouteTarget) -> () = Operation::CreateRoute,
+        describe(Operation::CreateRoute);
+    this.replace_route(table: &RouteTableId, destination: ipnet::IpNet, target: &network::RouteTarget) -> () = Operation::ReplaceRoute,
+        describe(Operation::ReplaceRoute);
+    this.associate_route_table(table: &RouteTableId, subnet: &SubnetId) -> () = Operation::AssociateRouteTable,
+        describe(Operation::AssociateRouteTable);
+    this.replace_route_table_association(association: &str, table: &RouteTableId) -> () = Operation::ReplaceRouteTableAssociation,
+        describe(Operation::ReplaceRouteTableAssociation);
+    this.create_vpc_endpoint(new: &NewEndpoint) -> EndpointId = Operation::CreateVpcEndpoint,
+        describe(Operation::CreateVpcEndpoint);
+    this.modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> () = Operation::ModifyVpcEndpoint,
+        describe(Operation::ModifyVpcEndpoint);
+    this.allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions,
+        describe(Operation::ModifyVpcPeeringConnectionOptions);
 }
 
 guard! {

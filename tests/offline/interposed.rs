@@ -59,6 +59,22 @@ interpose! {
     describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces;
     prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries;
     describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+    describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
+    describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses;
+    create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet;
+    create_internet_gateway(tags: &Tags) -> InternetGatewayId = Operation::CreateInternetGateway;
+    attach_internet_gateway(gateway: &InternetGatewayId, vpc: &VpcId) -> () = Operation::AttachInternetGateway;
+    allocate_address(tags: &Tags) -> String = Operation::AllocateAddress;
+    create_nat_gateway(subnet: &SubnetId, allocation: &str, tags: &Tags) -> NatGatewayId = Operation::CreateNatGateway;
+    create_route_table(vpc: &VpcId, tags: &Tags) -> RouteTableId = Operation::CreateRouteTable;
+    create_route(table: &RouteTableId, destination: ipnet::IpNet, target: &network::RouteTarget) -> () = Operation::CreateRoute;
+    replace_route(table: &RouteTableId, destination: ipnet::IpNet, target: &network::RouteTarget) -> () = Operation::ReplaceRoute;
+    associate_route_table(table: &RouteTableId, subnet: &SubnetId) -> () = Operation::AssociateRouteTable;
+    replace_route_table_association(association: &str, table: &RouteTableId) -> () = Operation::ReplaceRouteTableAssociation;
+    create_vpc_endpoint(new: &NewEndpoint) -> EndpointId = Operation::CreateVpcEndpoint;
+    modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> () = Operation::ModifyVpcEndpoint;
+    allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions;
 }
 
 interpose! {

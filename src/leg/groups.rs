@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{End, Found, Leg, Scene};
+use super::{End, Found, Leg};
 use crate::check::Finding;
 use crate::model::network::Part;
-use crate::model::{Direction, GroupId, Proxy};
+use crate::model::{Direction, GroupId};
 use crate::path::{Block, Passage, Paths, Ports};
 
 /// One direction: who has to let the traffic through, and who is at the other end.
@@ -20,7 +20,7 @@ struct Gate<'l, 's> {
     port: u16,
 }
 
-pub(super) fn check(scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     let nameable = can_name_each_other(paths, leg);
     let peers = |end: &End<'_>| if nameable { end.groups.clone() } else { Vec::new() };
     let (of_from, of_to) = (peers(&leg.from), peers(&leg.to));
@@ -42,7 +42,7 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     ];
     let mut found = Found::default();
     for gate in &gates {
-        gate.check(scene, paths, leg, nameable, &mut found);
+        gate.check(paths, leg, nameable, &mut found);
     }
     found
 }
@@ -59,7 +59,7 @@ fn can_name_each_other(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
 }
 
 impl Gate<'_, '_> {
-    fn check(&self, scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>, nameable: bool, found: &mut Found) {
+    fn check(&self, paths: &Paths<'_>, leg: &Leg<'_>, nameable: bool, found: &mut Found) {
         let Self { own, other, port, .. } = self;
         if own.groups.is_empty() {
             found.add(
@@ -97,7 +97,7 @@ impl Gate<'_, '_> {
                 );
                 continue;
             }
-            let finding = self.finding(scene, &passage, wanted, nameable);
+            let finding = self.finding(paths, leg, &passage, wanted, nameable);
             match answers.get_mut(&finding.text) {
                 Some((told, places)) => {
                     told.remedies.extend(finding.remedies);
@@ -139,7 +139,14 @@ impl Gate<'_, '_> {
         }
     }
 
-    fn finding(&self, scene: &Scene, passage: &Passage<'_>, wanted: Block, nameable: bool) -> Finding {
+    fn finding(
+        &self,
+        paths: &Paths<'_>,
+        leg: &Leg<'_>,
+        passage: &Passage<'_>,
+        wanted: Block,
+        nameable: bool,
+    ) -> Finding {
         let Self { own, port, .. } = self;
         let groups: Vec<&str> = own.groups.iter().map(GroupId::as_str).collect();
         let groups = groups.join(", ");
@@ -151,7 +158,7 @@ impl Gate<'_, '_> {
             format!(
                 "no rule of {groups} lets tcp {port} through{}{}",
                 self.peers_in_words(),
-                self.other_vpc(scene, nameable)
+                self.other_vpc(paths, nameable)
             )
         } else {
             let left: Vec<String> = passage
@@ -167,7 +174,7 @@ impl Gate<'_, '_> {
                 left.join(", ")
             )
         };
-        self.remedies(scene, Finding::fail(text), wanted)
+        self.remedies(leg, Finding::fail(text), wanted)
     }
 
     /// What a rule would have to name.
@@ -189,8 +196,8 @@ impl Gate<'_, '_> {
     }
 
     /// Where a rule names a group that it cannot name, that is why.
-    fn other_vpc(&self, scene: &Scene, nameable: bool) -> String {
-        let Part::Read(groups) = &scene.network.groups else {
+    fn other_vpc(&self, paths: &Paths<'_>, nameable: bool) -> String {
+        let Part::Read(groups) = &paths.network().groups else {
             return String::new();
         };
         let own = groups.iter().filter(|group| self.own.groups.contains(&group.id));
@@ -206,9 +213,9 @@ impl Gate<'_, '_> {
         }
     }
 
-    fn remedies(&self, scene: &Scene, finding: Finding, wanted: Block) -> Finding {
-        if self.own.vpc == self.other.vpc {
-            return finding.mended_by(setup_command(scene));
+    fn remedies(&self, leg: &Leg<'_>, finding: Finding, wanted: Block) -> Finding {
+        if let Some(command) = leg.remedy.as_ref().filter(|_| leg.is_within_vpc()) {
+            return finding.mended_by(command.clone());
         }
         let (verb, group) = match self.direction {
             Direction::Egress => ("egress", &self.own.groups[0]),
@@ -226,22 +233,4 @@ impl Gate<'_, '_> {
             ))
         })
     }
-}
-
-/// The command that connects the two with groups of their own.
-fn setup_command(scene: &Scene) -> String {
-    let Scene {
-        function,
-        database,
-        proxy,
-        ..
-    } = scene;
-    let proxy = proxy.as_ref().map(|Proxy { name, .. }| format!(" --proxy {name}"));
-    format!(
-        "autoconnect setup --{} {} --function {}{}",
-        database.kind,
-        database.id,
-        function.name,
-        proxy.unwrap_or_default()
-    )
 }

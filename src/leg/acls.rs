@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, Leg, Scene};
+use super::{Found, Leg};
 use crate::check::Finding;
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
@@ -28,7 +28,7 @@ struct Denied<'a> {
     pairs: BTreeSet<(usize, usize)>,
 }
 
-pub(super) fn check(_: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     let mut found = Found::default();
     let mut lines: BTreeMap<Line<'_>, Denied<'_>> = BTreeMap::new();
     let mut gaps: BTreeMap<String, BTreeSet<(usize, usize)>> = BTreeMap::new();

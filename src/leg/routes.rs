@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{Found, Leg, Scene};
+use super::{Found, Leg};
 use crate::check::Finding;
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
@@ -15,7 +15,7 @@ use crate::path::{Hop, Paths, RouteFault};
 /// A line is told once for all pairs that it is about.
 type Lines = BTreeMap<String, (Finding, BTreeSet<(usize, usize)>)>;
 
-pub(super) fn check(_: &Scene, paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     let mut lines = Lines::new();
     let mut by = BTreeSet::new();
     let overlap = (!leg.is_within_vpc()).then(|| overlap(paths, leg)).flatten();

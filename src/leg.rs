@@ -1,0 +1,181 @@
+//! A leg of a way: from what bears groups in some subnets to what bears groups in others, on one port.
+//!
+//! Source: spec/network.md, `diagnose` 2 to 4. All pairs of subnets count, since either end may be in any of its own.
+
+mod acls;
+mod groups;
+mod routes;
+
+use std::collections::BTreeSet;
+
+use crate::check::{Check, Finding, Status};
+use crate::model::{GroupId, Side, SubnetId, VpcId};
+use crate::path::Paths;
+
+/// One leg, as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegReport {
+    /// Where it begins.
+    pub from: EndReport,
+    /// Where it ends.
+    pub to: EndReport,
+    /// The port at its end.
+    pub port: u16,
+    /// The pairs of subnets between which nothing passes, by their places in the ends' lists.
+    pub failing: BTreeSet<(usize, usize)>,
+    /// What of the checks is about it and failed, by the checks' ids.
+    pub broken_by: BTreeSet<&'static str>,
+}
+
+impl LegReport {
+    /// How many pairs of subnets there are.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.from.subnets.len() * self.to.subnets.len()
+    }
+}
+
+/// An end of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndReport {
+    /// What it is.
+    pub side: Side,
+    /// In words: `function checkout`.
+    pub name: String,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+}
+
+/// An end of a leg: what bears groups in subnets.
+#[derive(Clone, Debug)]
+pub struct End<'s> {
+    /// What it is.
+    pub side: Side,
+    /// In words: `function checkout`.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: &'s VpcId,
+    /// Its subnets, each once.
+    pub subnets: Vec<&'s SubnetId>,
+    /// Its groups.
+    pub groups: Vec<GroupId>,
+}
+
+/// From one end to the other, on a port.
+#[derive(Clone, Debug)]
+pub struct Leg<'s> {
+    /// Where it begins.
+    pub from: End<'s>,
+    /// Where it ends.
+    pub to: End<'s>,
+    /// The port at its end.
+    pub port: u16,
+    /// The command that gives both ends groups within one VPC, where there is one.
+    pub remedy: Option<String>,
+}
+
+/// A finding with the pairs of subnets between which it stops everything; all of them where it tells none.
+#[derive(Clone, Debug)]
+struct OnLeg {
+    finding: Finding,
+    pairs: BTreeSet<(usize, usize)>,
+}
+
+/// What a concern came upon on one leg.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    findings: Vec<OnLeg>,
+    /// What it rests on where nothing is wrong.
+    evidence: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, finding: Finding, pairs: impl IntoIterator<Item = (usize, usize)>) {
+        let pairs = pairs.into_iter().collect();
+        self.findings.push(OnLeg { finding, pairs });
+    }
+}
+
+/// What asks about a leg.
+type Concern = fn(&Paths<'_>, &Leg<'_>) -> Found;
+
+/// The concerns that are about subnets and what is between them: id, what is said where nothing is wrong, and the check.
+const CONCERNS: [(&str, &str, Concern); 3] = [
+    (
+        "security-groups",
+        "the security groups let the connection through",
+        groups::check,
+    ),
+    (
+        "network-acls",
+        "the network ACLs let everything through, both ways",
+        acls::check,
+    ),
+    ("routes", "the route tables lead there and back", routes::check),
+];
+
+/// Asks everything that is about subnets and what is between them: one check for each concern, and each leg as it was found.
+#[must_use]
+pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport>) {
+    let mut reports: Vec<LegReport> = legs.iter().map(report).collect();
+    let check = |(id, passed, concern): (&'static str, &str, Concern)| {
+        let mut findings = Vec::new();
+        let mut evidence = Vec::new();
+        for (leg, report) in legs.iter().zip(&mut reports) {
+            let found = concern(paths, leg);
+            evidence.extend(found.evidence);
+            for OnLeg { finding, pairs } in found.findings {
+                if finding.status == Status::Fail {
+                    report.broken_by.insert(id);
+                    report.failing.extend(&pairs);
+                }
+                findings.push(finding);
+            }
+        }
+        Check::of(id, passed, evidence, findings)
+    };
+    let checks = CONCERNS.into_iter().map(check).collect();
+    (checks, reports)
+}
+
+fn report(leg: &Leg<'_>) -> LegReport {
+    let end = |end: &End<'_>| EndReport {
+        side: end.side,
+        name: end.name.clone(),
+        subnets: end.subnets.iter().copied().cloned().collect(),
+    };
+    LegReport {
+        from: end(&leg.from),
+        to: end(&leg.to),
+        port: leg.port,
+        failing: BTreeSet::new(),
+        broken_by: BTreeSet::new(),
+    }
+}
+
+/// Each subnet once.
+#[must_use]
+pub fn distinct(subnets: &[SubnetId]) -> Vec<&SubnetId> {
+    let mut seen = BTreeSet::new();
+    subnets.iter().filter(|id| seen.insert(*id)).collect()
+}
+
+impl Leg<'_> {
+    /// All pairs of subnets, by their places.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (rows, columns) = (self.from.subnets.len(), self.to.subnets.len());
+        (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
+    }
+
+    /// Whether both ends are in one VPC.
+    #[must_use]
+    pub fn is_within_vpc(&self) -> bool {
+        self.from.vpc == self.to.vpc
+    }
+
+    /// The family in which two subnets speak with each other: IPv4 where both have it.
+    fn is_v6(paths: &Paths<'_>, a: &SubnetId, b: &SubnetId) -> bool {
+        let both = |v6| paths.addresses(a, v6).is_some() && paths.addresses(b, v6).is_some();
+        !both(false) && both(true)
+    }
+}

@@ -1,0 +1,428 @@
+//! Carries out the steps that make or change a network.
+//!
+//! What is made has the tags of its plan from birth: where an answer is lost, it is found by them, and nothing is made
+//! twice. What is already as it should be is no error; what was made a moment ago may not be found at once.
+
+use std::collections::BTreeMap;
+
+use super::apply::{Bindings, Ended, STALE_READS, Settle};
+use super::error::RunError;
+use super::session::{Session, failed};
+use crate::cloud::{
+    Answer, Cloud, CloudError, EndpointChange, Fault, NewEndpoint, NewSecurityGroup, NewSubnet, Operation, Tags,
+};
+use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
+use crate::model::{GroupId, PortRange, Protocol, RouteTableId, Rule, VpcId};
+use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, Slot, Via};
+use crate::plan::{Step, StepStatus};
+use crate::tags;
+
+/// What stands for the symbols of a network's plan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slots(BTreeMap<Slot, String>);
+
+impl Slots {
+    // The plan's order has seen to it that the step which makes a slot came before.
+    fn id(&self, reference: &Ref) -> String {
+        match reference {
+            Ref::Existing(id) => id.clone(),
+            Ref::New(slot) => self.0.get(slot).cloned().unwrap_or_default(),
+        }
+    }
+
+    fn target(&self, via: &Via) -> RouteTarget {
+        match via {
+            Via::InternetGateway(gateway) => RouteTarget::InternetGateway(self.id(gateway).into()),
+            Via::Nat(nat) => RouteTarget::Nat(self.id(nat).into()),
+            Via::Existing(target) => target.clone(),
+        }
+    }
+}
+
+/// Where something that was made can be found again by its tags.
+enum Place<'a> {
+    Subnet(&'a VpcId),
+    InternetGateway,
+    Address,
+    Nat(&'a VpcId),
+    RouteTable(&'a VpcId),
+    Endpoint(&'a VpcId),
+    Group(&'a VpcId, &'a str),
+}
+
+impl<C: Cloud> Session<'_, C> {
+    /// Carries out one step of a network's plan.
+    pub(super) async fn network(
+        &self,
+        step: &Step,
+        effect: &NetworkEffect,
+        bindings: &mut Bindings,
+        settle: Settle,
+    ) -> Result<Ended, RunError> {
+        let made = self.make(step, effect, bindings).await?;
+        if let (Some(id), Some(slot)) = (&made, effect.makes()) {
+            bindings.slots.0.insert(slot.clone(), id.clone());
+        }
+        if let Some(id) = made {
+            self.await_made(step, effect, &id, settle).await?;
+            return Ok(done(&id));
+        }
+        self.adjust(step, effect, &bindings.slots).await?;
+        Ok(done(&step.resource))
+    }
+
+    /// Makes what the step makes, and gives its id; none for a step that makes nothing.
+    async fn make(&self, step: &Step, effect: &NetworkEffect, bindings: &Bindings) -> Result<Option<String>, RunError> {
+        let slots = &bindings.slots;
+        let cloud = self.cloud;
+        let made = match effect {
+            NetworkEffect::CreateSubnet {
+                vpc, cidr, zone, tags, ..
+            } => {
+                let new = NewSubnet {
+                    vpc: vpc.clone(),
+                    cidr: *cidr,
+                    zone: zone.clone(),
+                    tags: tags.clone(),
+                };
+                let call = || async { Ok(cloud.create_subnet(&new).await?.to_string()) };
+                self.once(step, tags, &Place::Subnet(vpc), call).await?
+            }
+            NetworkEffect::CreateInternetGateway { tags, .. } => {
+                let call = || async { Ok(cloud.create_internet_gateway(tags).await?.to_string()) };
+                self.once(step, tags, &Place::InternetGateway, call).await?
+            }
+            NetworkEffect::AllocateAddress { tags, .. } => {
+                let call = || cloud.allocate_address(tags);
+                self.once(step, tags, &Place::Address, call).await?
+            }
+            NetworkEffect::CreateNatGateway {
+                vpc,
+                subnet,
+                address,
+                tags,
+                ..
+            } => {
+                let (subnet, address) = (slots.id(subnet).into(), slots.id(address));
+                let call = || async { Ok(cloud.create_nat_gateway(&subnet, &address, tags).await?.to_string()) };
+                self.once(step, tags, &Place::Nat(vpc), call).await?
+            }
+            NetworkEffect::CreateRouteTable { vpc, tags, .. } => {
+                let call = || async { Ok(cloud.create_route_table(vpc, tags).await?.to_string()) };
+                self.once(step, tags, &Place::RouteTable(vpc), call).await?
+            }
+            NetworkEffect::CreateEndpoint(plan) => {
+                let new = new_endpoint(plan, slots);
+                let call = || async { Ok(cloud.create_vpc_endpoint(&new).await?.to_string()) };
+                self.once(step, &plan.tags, &Place::Endpoint(&plan.vpc), call).await?
+            }
+            NetworkEffect::CreateGroup {
+                name,
+                vpc,
+                description,
+                tags,
+                ..
+            } => {
+                let new = NewSecurityGroup {
+                    name: name.clone(),
+                    vpc: vpc.clone(),
+                    description: description.clone(),
+                    tags: tags.clone(),
+                };
+                let call = || async { Ok(cloud.create_security_group(&new).await?.to_string()) };
+                let id = self.once(step, tags, &Place::Group(vpc, name), call).await?;
+                self.revoke_default_egress(step, &id.as_str().into(), true).await?;
+                id
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(made))
+    }
+
+    /// Makes something; where the answer is lost, what has its tags is taken for it.
+    async fn once<F>(
+        &self,
+        step: &Step,
+        tags: &Tags,
+        place: &Place<'_>,
+        call: impl Fn() -> F,
+    ) -> Result<String, RunError>
+    where
+        F: Future<Output = Answer<String>>,
+    {
+        let mut pauses = self.consistency_pauses();
+        loop {
+            match self.write(step, &step.resource, call()).await? {
+                Ok(id) => {
+                    self.name_last_applied(&id);
+                    return Ok(id);
+                }
+                // What it needs was made a moment ago.
+                Err(error) if error.is_not_found() => {
+                    self.pause(
+                        &mut pauses,
+                        "what was made before to be found",
+                        &error.fault.to_string(),
+                    )
+                    .await?;
+                }
+                // A group's name is taken once: perhaps by a call of ours whose answer was lost.
+                Err(error) if error.may_have_applied() || error.is_duplicate() => {
+                    let mut looks = 0;
+                    let found = loop {
+                        let found = self.read(&step.summary, self.tagged(place, tags)).await?;
+                        match found.map_err(|error| failed(step, error))? {
+                            None if looks < STALE_READS => {
+                                looks += 1;
+                                self.pause(&mut pauses, "what may have been made to be found", "not found")
+                                    .await?;
+                            }
+                            found => break found,
+                        }
+                    };
+                    return match found {
+                        Some(id) => {
+                            self.note_applied(step, &id);
+                            Ok(id)
+                        }
+                        None => match place {
+                            Place::Group(_, name) if error.is_duplicate() => Err(RunError::NameTaken {
+                                name: (*name).to_owned(),
+                            }),
+                            _ => Err(failed(step, error)),
+                        },
+                    };
+                }
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    /// The id of what has these tags, if there is such.
+    async fn tagged(&self, place: &Place<'_>, wanted: &Tags) -> Answer<Option<String>> {
+        let cloud = self.cloud;
+        let is_it = |found: &Tags| tags::OWN.iter().all(|key| found.get(*key) == wanted.get(*key));
+        let connection = wanted.get(tags::CONNECTION).map(String::as_str).unwrap_or_default();
+        Ok(match place {
+            Place::Subnet(vpc) => {
+                let all = cloud.describe_vpc_subnets(std::slice::from_ref(*vpc)).await?;
+                all.into_iter()
+                    .find(|found| is_it(&found.tags))
+                    .map(|found| found.id.to_string())
+            }
+            Place::InternetGateway => {
+                let all = cloud.describe_tagged_gateways(tags::CONNECTION, connection).await?;
+                all.into_iter()
+                    .find(|found| is_it(&found.tags))
+                    .map(|found| found.id.to_string())
+            }
+            Place::Address => {
+                let all = cloud.describe_tagged_addresses(tags::CONNECTION, connection).await?;
+                all.into_iter()
+                    .find(|found| is_it(&found.tags))
+                    .map(|found| found.allocation)
+            }
+            Place::Nat(vpc) => {
+                let all = cloud.describe_nat_gateways(std::slice::from_ref(*vpc)).await?;
+                let mut live = all.into_iter().filter(|nat| !is_gone(nat));
+                live.find(|found| is_it(&found.tags)).map(|found| found.id.to_string())
+            }
+            Place::RouteTable(vpc) => {
+                let all = cloud.describe_route_tables(std::slice::from_ref(*vpc)).await?;
+                all.into_iter()
+                    .find(|found| is_it(&found.tags))
+                    .map(|found| found.id.to_string())
+            }
+            Place::Group(vpc, name) => {
+                let all = cloud.describe_named_groups(vpc, name).await?;
+                all.into_iter()
+                    .find(|found| is_it(&found.tags))
+                    .map(|found| found.id.to_string())
+            }
+            Place::Endpoint(vpc) => {
+                let all = cloud.describe_vpc_endpoints(std::slice::from_ref(*vpc)).await?;
+                all.into_iter()
+                    .find(|found| is_it(&found.tags))
+                    .map(|found| found.id.to_string())
+            }
+        })
+    }
+
+    /// Waits until what was made can be used.
+    async fn await_made(&self, step: &Step, effect: &NetworkEffect, id: &str, settle: Settle) -> Result<(), RunError> {
+        let mut pauses = self.pauses();
+        loop {
+            let state = match effect {
+                NetworkEffect::CreateNatGateway { vpc, .. } => {
+                    let all = self.cloud.describe_nat_gateways(std::slice::from_ref(vpc));
+                    let all = self.read(&step.summary, all).await?;
+                    let nat = look(step, all, |nat: &NatGateway| nat.id.as_str() == id)?;
+                    if let Some(nat) = nat.as_ref().filter(|nat| is_gone(nat)) {
+                        let reason = nat.failure.clone().unwrap_or_else(|| format!("it is {}", nat.state));
+                        let resource = format!("NAT gateway {id}");
+                        return Err(RunError::NotTaken { resource, reason });
+                    }
+                    nat.map(|nat| nat.state)
+                }
+                // A route that leads to it waits for it; nothing waits for an endpoint.
+                NetworkEffect::CreateEndpoint(plan) if settle == Settle::Wait => {
+                    let all = self.cloud.describe_vpc_endpoints(std::slice::from_ref(&plan.vpc));
+                    let all = self.read(&step.summary, all).await?;
+                    look(step, all, |found: &crate::model::network::Endpoint| {
+                        found.id.as_str() == id
+                    })?
+                    .map(|found| found.state)
+                }
+                NetworkEffect::CreateSubnet { vpc, .. } => {
+                    let all = self.cloud.describe_vpc_subnets(std::slice::from_ref(vpc));
+                    let all = self.read(&step.summary, all).await?;
+                    look(step, all, |found: &crate::model::network::Subnet| {
+                        found.id.as_str() == id
+                    })?
+                    .map(|_| "available".to_owned())
+                }
+                _ => return Ok(()),
+            };
+            if state.as_deref() == Some("available") {
+                return Ok(());
+            }
+            let waiting_for = effect.waits_for().unwrap_or("it to be found");
+            self.pause(&mut pauses, waiting_for, state.as_deref().unwrap_or("not found"))
+                .await?;
+        }
+    }
+
+    /// Changes what is there. That it is so already is no error.
+    async fn adjust(&self, step: &Step, effect: &NetworkEffect, slots: &Slots) -> Result<(), RunError> {
+        let mut pauses = self.consistency_pauses();
+        loop {
+            let answer = self.write(step, &step.resource, self.adjusted(effect, slots)).await?;
+            match answer {
+                Ok(()) => return Ok(()),
+                // It was not so when the plan was made: a lost answer of ours, or another run. The next look tells
+                // whether it is as it should be.
+                Err(error) if error.is_duplicate() => {
+                    self.note_applied(step, &step.resource);
+                    return Ok(());
+                }
+                // Each of these can be sent again: what it did is then found done.
+                Err(error) if error.is_not_found() || error.is_contention() || error.may_have_applied() => {
+                    self.pause(&mut pauses, "AWS to take the change", &error.fault.to_string())
+                        .await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    async fn adjusted(&self, effect: &NetworkEffect, slots: &Slots) -> Answer<()> {
+        let cloud = self.cloud;
+        let table = |reference: &Ref| RouteTableId::from(slots.id(reference));
+        match effect {
+            NetworkEffect::AttachInternetGateway { gateway, vpc } => {
+                cloud.attach_internet_gateway(&slots.id(gateway).into(), vpc).await
+            }
+            NetworkEffect::CreateRoute {
+                table: id,
+                destination,
+                via,
+            } => cloud.create_route(&table(id), *destination, &slots.target(via)).await,
+            NetworkEffect::ReplaceRoute {
+                table: id,
+                destination,
+                via,
+            } => cloud.replace_route(&table(id), *destination, &slots.target(via)).await,
+            NetworkEffect::AssociateRouteTable { table: id, subnet } => {
+                cloud.associate_route_table(&table(id), &slots.id(subnet).into()).await
+            }
+            NetworkEffect::ReplaceAssociation {
+                association, table: id, ..
+            } => cloud.replace_route_table_association(association, &table(id)).await,
+            NetworkEffect::ModifyEndpoint { endpoint, wish } => {
+                cloud.modify_vpc_endpoint(endpoint, &change(wish, slots)).await
+            }
+            NetworkEffect::AddRule {
+                direction,
+                group,
+                port,
+                peer,
+                description,
+            } => {
+                let rule = Rule {
+                    protocol: Protocol::Tcp,
+                    ports: Some(PortRange::only(*port)),
+                    peer: peer.resolved(|group| slots.id(group)),
+                    description: Some(description.clone()),
+                };
+                let group = GroupId::from(slots.id(group));
+                cloud.authorize_security_group(&group, *direction, &rule).await
+            }
+            NetworkEffect::AllowPeeringDns {
+                peering,
+                requester,
+                accepter,
+            } => cloud.allow_peering_dns(peering, *requester, *accepter).await,
+            NetworkEffect::CreateSubnet { .. }
+            | NetworkEffect::CreateInternetGateway { .. }
+            | NetworkEffect::AllocateAddress { .. }
+            | NetworkEffect::CreateNatGateway { .. }
+            | NetworkEffect::CreateRouteTable { .. }
+            | NetworkEffect::CreateEndpoint(_)
+            | NetworkEffect::CreateGroup { .. } => Err(CloudError::new(
+                Operation::CreateRoute,
+                Fault::Malformed("a step that makes something changes nothing".to_owned()),
+            )),
+        }
+    }
+}
+
+fn done(resource: &str) -> Ended {
+    Ended {
+        status: StepStatus::Done,
+        resource: resource.to_owned(),
+    }
+}
+
+/// The one that is looked for, in what was read; AWS may not answer for a while.
+fn look<T>(step: &Step, answer: Answer<Vec<T>>, is_it: impl Fn(&T) -> bool) -> Result<Option<T>, RunError> {
+    match answer {
+        Ok(all) => Ok(all.into_iter().find(is_it)),
+        Err(error) if error.is_transient() || error.is_not_found() => Ok(None),
+        Err(error) => Err(failed(step, error)),
+    }
+}
+
+fn is_gone(nat: &NatGateway) -> bool {
+    ["failed", "deleting", "deleted"].contains(&nat.state.as_str())
+}
+
+fn new_endpoint(plan: &EndpointPlan, slots: &Slots) -> NewEndpoint {
+    NewEndpoint {
+        vpc: plan.vpc.clone(),
+        kind: if plan.subnets.is_empty() {
+            EndpointKind::Gateway
+        } else {
+            EndpointKind::Interface
+        },
+        service: plan.service.clone(),
+        subnets: plan.subnets.clone(),
+        groups: plan.groups.iter().map(|group| slots.id(group).into()).collect(),
+        route_tables: plan.route_tables.iter().map(|table| slots.id(table).into()).collect(),
+        policy: plan.policy.clone(),
+        tags: plan.tags.clone(),
+    }
+}
+
+fn change(wish: &EndpointWish, slots: &Slots) -> EndpointChange {
+    EndpointChange {
+        add_subnets: wish.add_subnets.clone(),
+        add_groups: wish.add_groups.iter().map(|group| slots.id(group).into()).collect(),
+        add_route_tables: wish
+            .add_route_tables
+            .iter()
+            .map(|table| slots.id(table).into())
+            .collect(),
+        private_dns: wish.private_dns.then_some(true),
+        policy: wish.policy.clone(),
+    }
+}
