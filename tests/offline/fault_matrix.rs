@@ -205,7 +205,12 @@ async fn every_operation_survives_every_fault() {
         network::READS,
         network::ROLE_READS,
         plan::network::OPERATIONS,
-        &[Operation::ListFunctions],
+        &[
+            Operation::ListFunctions,
+            Operation::DescribeClusterV2,
+            Operation::ListEventSourceMappings,
+            Operation::GetEventSourceMapping,
+        ],
     ]
     .concat();
     let unmet: Vec<Operation> = Operation::ALL
