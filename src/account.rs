@@ -4,6 +4,7 @@
 //! writes, `network`, `identity` and `msk` are what it tells of its VPCs, roles and MSK clusters, and this file lets the program use it as a
 //! [`crate::cloud::Cloud`].
 
+mod attachment;
 mod document;
 mod identity;
 mod msk;

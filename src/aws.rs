@@ -1,5 +1,6 @@
 //! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and nothing decided here.
 
+mod attachment;
 mod ec2;
 mod fault;
 mod functions;

@@ -1,6 +1,7 @@
 //! The command line (spec/cli.md): one file a command.
 
 mod arguments;
+mod attach;
 mod completions;
 mod diagnose;
 mod front;
@@ -41,6 +42,10 @@ struct Cli {
 enum Command {
     /// Connect a function with a database
     Setup(Box<setup::Setup>),
+    /// Attach a function to a VPC
+    Attach(Box<attach::Attach>),
+    /// Take a function out of its VPC
+    Detach(attach::Detach),
     /// Print an IAM policy document
     Policy(policy::Policy),
     /// Tell whether a function reaches a database, and if not, why
@@ -81,6 +86,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     );
     let ending = match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
+        Command::Attach(attach) => attach.run(&cli.global),
+        Command::Detach(detach) => detach.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::ToCome(command) => command.run(),

@@ -4,6 +4,7 @@
 //! Each method is one operation of the API. Retrying after a throttled or lost request is the
 //! implementation's affair; waiting for a state is [`crate::wait`]'s.
 
+mod attachment;
 mod error;
 mod identity;
 mod msk;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
+pub use attachment::AttachmentCloud;
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
 pub use msk::MskCloud;
@@ -248,7 +250,7 @@ pub enum ResourceKind {
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
-pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + Sync {
+pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Sync {
     /// The cluster with this identifier.
     fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
     /// The instance with this identifier.

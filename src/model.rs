@@ -12,6 +12,7 @@ mod msk;
 pub mod network;
 mod observation;
 mod proxy;
+mod reason;
 mod security_group;
 
 pub use arn::{Place, last_segment};
@@ -31,4 +32,5 @@ pub use msk::{
 };
 pub use observation::{Observation, Side};
 pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};
+pub use reason::{explained, remedy};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};

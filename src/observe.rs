@@ -1,6 +1,7 @@
 //! Reads one connection, in two rounds of concurrent calls; in three where one answer leads to another: a cluster
 //! without instances to its subnets, a secret to the key that encrypts it.
 
+mod attachment;
 mod error;
 mod extras;
 pub mod network;
@@ -9,6 +10,7 @@ mod scene;
 mod similar;
 mod target;
 
+pub use attachment::{Location, site, the_function};
 pub use error::ObserveError;
 pub use reads::reads;
 pub use scene::scene;
@@ -128,8 +130,10 @@ fn absent_function(target: &Target, database: &Database) -> Function {
         }),
         state: FunctionState::Pending,
         state_reason: None,
+        state_reason_code: None,
         last_update: None,
         last_update_reason: None,
+        last_update_reason_code: None,
         revision_id: None,
         role: None,
         environment: Some(Environment::default()),
@@ -166,7 +170,8 @@ async fn second_round(
         }
     };
     let of_function = attached.map(|attached| attached.subnets.clone()).unwrap_or_default();
-    let creates = function.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.exists);
+    let is_to_attach = target.attach && attached.is_none();
+    let creates = function.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.exists) || is_to_attach;
     let network = async {
         let group = match (vpc, &subnet_group) {
             (Some(vpc), _) => DbSubnetGroup {
@@ -206,7 +211,7 @@ async fn second_round(
     let extras = extras::read(cloud, target, &database, function.as_ref(), proxy.as_ref());
     let (groups, network, targets, extras) = tokio::join!(groups, network, targets, extras);
     let (mut groups, (subnet_group, subnets), targets): (_, _, Vec<ProxyTarget>) = (groups?, network?, targets?);
-    let extras: Extras = extras?;
+    let mut extras: Extras = extras?;
 
     let Some(DbSubnetGroup { vpc, subnets: ids }) = subnet_group else {
         return Err(ObserveError::NoVpc {
@@ -223,6 +228,9 @@ async fn second_round(
         listed.cloned().collect()
     };
     let mut function = function.unwrap_or_else(|| absent_function(target, &database));
+    if is_to_attach && function.exists {
+        extras.attach = Some(Box::new(attachment::prepare(cloud, &mut function, &database).await?));
+    }
     let of_function = function.vpc.as_ref().map(|vpc| vpc.subnets.clone()).unwrap_or_default();
     let function_subnets = in_list(&of_function);
     // The subnets say where the function is; its own configuration only repeats it.
@@ -248,18 +256,6 @@ async fn second_round(
         database_subnets,
         extras,
     })
-}
-
-/// The ARN of the function with this name.
-///
-/// # Errors
-///
-/// It does not exist, or a call fails.
-pub async fn function_arn(cloud: &impl Cloud, name: &str) -> Result<String, ObserveError> {
-    match cloud.get_function_configuration(name).await {
-        Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Function, name).await),
-        function => Ok(function?.arn),
-    }
 }
 
 async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {

@@ -11,12 +11,14 @@ mod lint;
 pub mod network;
 mod provide;
 mod step;
+mod vpc;
 
 pub use build::{Request, plan, put_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
 pub use network::NetworkEffect;
 pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
+pub use vpc::{AttachPlan, VpcEffect};
 
 use crate::model::{GroupId, Side};
 

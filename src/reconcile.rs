@@ -6,6 +6,7 @@
 //! rules in AWS are the only state: the next run observes them.
 
 mod apply;
+mod attach;
 mod converge;
 mod driver;
 mod error;
@@ -15,7 +16,9 @@ mod network;
 mod parts;
 mod provide;
 mod session;
+mod vpc;
 
+pub use attach::{Attach, Detach};
 pub use converge::{Converged, Draft, Ending, Goal, converge};
 pub use driver::run;
 pub use error::{Applied, Failure, RunError};

@@ -3,12 +3,14 @@
 //! Source: spec/decision.md, "Requirements". What never changes by waiting is refused; what does is
 //! told as something to wait for.
 
+mod attach;
 mod extras;
 mod pending;
 mod unmet;
 
 use std::collections::BTreeSet;
 
+pub use attach::{AttachUnmet, MAX_SUBNETS, check_attachment};
 pub use extras::{ExtrasUnmet, check_extras};
 pub use pending::Pending;
 pub use unmet::Unmet;
@@ -55,6 +57,7 @@ pub fn check_identity(observation: &Observation) -> Result<(), Unmet> {
             database_vpc: database.vpc.clone(),
         });
     }
+    check_attachment(observation)?;
     check_proxy(observation)?;
     Ok(check_extras(observation)?)
 }
@@ -308,14 +311,18 @@ pub fn check_last_update(function: &Function) -> Result<(), Unmet> {
     match function.last_update {
         Some(LastUpdateStatus::Failed) => Err(Unmet::LastUpdateFailed {
             function: function.name.clone(),
-            reason: function.last_update_reason.clone(),
+            reason: function.why_update(),
         }),
         _ => Ok(()),
     }
 }
 
 /// The function's update, or its creation, that is under way.
-fn function_update(function: &Function) -> Result<Option<Pending>, Unmet> {
+///
+/// # Errors
+///
+/// [`Unmet::FunctionNotActive`].
+pub fn function_update(function: &Function) -> Result<Option<Pending>, Unmet> {
     let pending = || Pending::FunctionUpdate {
         function: function.name.clone(),
     };
@@ -327,7 +334,7 @@ fn function_update(function: &Function) -> Result<Option<Pending>, Unmet> {
         FunctionState::Other(state) => Err(Unmet::FunctionNotActive {
             function: function.name.clone(),
             state: state.clone(),
-            reason: function.state_reason.clone(),
+            reason: function.why_state(),
         }),
     }
 }
@@ -368,6 +375,7 @@ pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
     let observation = assessment.observation;
     let mut notes = Vec::new();
     if assessment.decision != Decision::NoOp {
+        notes.extend(attach::notes(observation));
         notes.extend(cross_zone(observation));
         notes.extend(extras::notes(observation));
     }

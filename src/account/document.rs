@@ -585,12 +585,18 @@ pub struct FunctionEntry {
     /// Why it is in that state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
+    /// The code of that reason, such as `EniLimitExceeded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason_code: Option<String>,
     /// Default `Successful`.
     #[serde(default = "update_successful")]
     pub last_update_status: String,
     /// Why the last update failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_status_reason: Option<String>,
+    /// The code of that reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_status_reason_code: Option<String>,
     /// Changes with each update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision_id: Option<String>,

@@ -416,7 +416,7 @@ impl State {
         }
     }
 
-    fn to_function(&self, entry: FunctionEntry) -> Function {
+    pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
         let vpc = entry.vpc_config.and_then(|config| {
             Some(FunctionVpc {
                 vpc: self.vpc_of(&config.subnet_ids)?.into(),
@@ -432,8 +432,10 @@ impl State {
             vpc,
             state: FunctionState::from_api(&entry.state),
             state_reason: entry.state_reason,
+            state_reason_code: entry.state_reason_code,
             last_update: Some(LastUpdateStatus::from_api(&entry.last_update_status)),
             last_update_reason: entry.last_update_status_reason,
+            last_update_reason_code: entry.last_update_status_reason_code,
             revision_id: entry.revision_id,
             role: entry.role,
             environment: Some(Environment::as_read(entry.environment)),

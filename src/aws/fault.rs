@@ -166,7 +166,10 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
 
 /// Whether the operation gives a role to a service, which then assumes it.
 fn makes_with_a_role(operation: Operation) -> bool {
-    matches!(operation, Operation::CreateDbProxy | Operation::CreateFunction)
+    matches!(
+        operation,
+        Operation::CreateDbProxy | Operation::CreateFunction | Operation::UpdateFunctionConfiguration
+    )
 }
 
 /// How RDS and Lambda word that a role does not work, as it does for some seconds after its creation.
@@ -308,6 +311,11 @@ mod tests {
                 Operation::CreateFunction,
                 "The runtime parameter of nodejs8.x is no longer supported",
                 false,
+            ),
+            (
+                Operation::UpdateFunctionConfiguration,
+                "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+                true,
             ),
             (Operation::ModifyDbCluster, "the role cannot be assumed", false),
         ];

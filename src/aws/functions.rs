@@ -3,7 +3,7 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime, VpcConfig};
+use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime, VpcConfig, VpcConfigResponse};
 
 use super::{fault, starter};
 use crate::cloud::{Answer, CloudError, Fault, NewLambda, Operation};
@@ -100,6 +100,23 @@ pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<
     answer.function_arn.ok_or_else(missing)
 }
 
+/// Where a function is attached. One that was detached keeps a `VpcConfig` with empty lists.
+pub(super) fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
+    let subnets: Vec<SubnetId> = config
+        .subnet_ids
+        .unwrap_or_default()
+        .into_iter()
+        .map(SubnetId::from)
+        .collect();
+    let groups = config.security_group_ids.unwrap_or_default();
+    (!subnets.is_empty()).then(|| FunctionVpc {
+        vpc: config.vpc_id.unwrap_or_default().into(),
+        subnets,
+        groups: GroupList::as_read(groups.into_iter().map(GroupId::from)),
+        ipv6_allowed: config.ipv6_allowed_for_dual_stack,
+    })
+}
+
 fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
     let missing = |field: &str| {
         CloudError::new(
@@ -107,27 +124,7 @@ fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
             Fault::Malformed(format!("it has no {field}")),
         )
     };
-    // A function that was detached keeps a VpcConfig with empty lists.
-    let vpc = answer.vpc_config.and_then(|config| {
-        let subnets: Vec<SubnetId> = config
-            .subnet_ids
-            .unwrap_or_default()
-            .into_iter()
-            .map(SubnetId::from)
-            .collect();
-        (!subnets.is_empty()).then(|| FunctionVpc {
-            vpc: config.vpc_id.unwrap_or_default().into(),
-            subnets,
-            groups: GroupList::as_read(
-                config
-                    .security_group_ids
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(GroupId::from),
-            ),
-            ipv6_allowed: config.ipv6_allowed_for_dual_stack,
-        })
-    });
+    let vpc = answer.vpc_config.and_then(attached);
     Ok(Function {
         name: answer.function_name.ok_or_else(|| missing("FunctionName"))?,
         arn: answer.function_arn.ok_or_else(|| missing("FunctionArn"))?,
@@ -135,10 +132,14 @@ fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
         vpc,
         state: FunctionState::from_api(answer.state.as_ref().map_or("unknown", |state| state.as_str())),
         state_reason: answer.state_reason,
+        state_reason_code: answer.state_reason_code.map(|code| code.as_str().to_owned()),
         last_update: answer
             .last_update_status
             .map(|status| LastUpdateStatus::from_api(status.as_str())),
         last_update_reason: answer.last_update_status_reason,
+        last_update_reason_code: answer
+            .last_update_status_reason_code
+            .map(|code| code.as_str().to_owned()),
         revision_id: answer.revision_id,
         role: answer.role,
         // Without a permission on its key, AWS gives an error in place of the variables.

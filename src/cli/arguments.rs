@@ -73,6 +73,21 @@ pub fn parse_function(text: &str) -> Result<FunctionName, String> {
     }
 }
 
+/// The id of a resource of EC2, of a kind such as `subnet`.
+pub fn parse_id(text: &str, kind: &str) -> Result<String, String> {
+    let id = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
+    let is_id = |id: &str| {
+        !id.is_empty()
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if id.is_some_and(is_id) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected an id such as {kind}-0a1b2c3d4e5f67890"))
+}
+
 /// `--proxy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyChoice {
@@ -229,6 +244,14 @@ mod tests {
         for (text, name) in table {
             let parsed = text.parse::<FunctionName>().ok().map(|function| function.name);
             assert_eq!(parsed.as_deref(), name, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_read_strictly() {
+        assert!(parse_id("vpc-0a1b2c3d", "vpc").is_ok());
+        for text in ["", "vpc", "vpc-", "subnet-0a1b", "vpc-*", "vpc-0A", "vpc-1 "] {
+            assert!(parse_id(text, "vpc").is_err(), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::arguments::{FunctionName, parse_function};
+use super::arguments::{FunctionName, parse_function, parse_id};
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{Work, on_account};
@@ -11,7 +11,7 @@ use super::{Ending, print_json};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Place;
-use crate::observe::{ObserveError, function_arn, reads};
+use crate::observe::{ObserveError, reads, the_function};
 use crate::policy::{self, Guardrail};
 use crate::reconcile::{Options, run};
 use crate::report::Report;
@@ -131,8 +131,8 @@ impl DenyEni {
 impl Work for DenyEni {
     async fn on<C: Cloud>(&self, cloud: &C, _: &Global, _: Interrupt) -> Ending {
         let report = |error: ObserveError| Box::new(Report::new(error.code(), &error, error.hint()));
-        let arn = function_arn(cloud, &self.function.name).await.map_err(report)?;
-        print_document(&policy::deny_interfaces(&arn))
+        let function = the_function(cloud, &self.function.name).await.map_err(report)?;
+        print_document(&policy::deny_interfaces(&function.arn))
     }
 }
 
@@ -170,30 +170,12 @@ fn parse_account(text: &str) -> Result<String, String> {
     Err("expected twelve digits".to_owned())
 }
 
-fn parse_id(text: &str, kind: &str) -> Result<String, String> {
-    let id = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
-    let is_id = |id: &str| {
-        !id.is_empty()
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    if id.is_some_and(is_id) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("expected an id such as {kind}-0a1b2c3d4e5f67890"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_read_strictly() {
-        assert!(parse_id("vpc-0a1b2c3d", "vpc").is_ok());
-        for text in ["", "vpc", "vpc-", "subnet-0a1b", "vpc-*", "vpc-0A", "vpc-1 "] {
-            assert!(parse_id(text, "vpc").is_err(), "{text}");
-        }
+    fn accounts_are_read_strictly() {
         assert!(parse_account("123456789012").is_ok());
         for text in ["", "12345678901", "12345678901a", "1234567890123"] {
             assert!(parse_account(text).is_err(), "{text}");

@@ -5,7 +5,7 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
-use crate::report::{ChecksDocument, ErrorDocument, OutputDocument, SetupDocument};
+use crate::report::{AttachmentDocument, ChecksDocument, ErrorDocument, OutputDocument, SetupDocument};
 
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
@@ -20,6 +20,8 @@ enum Document {
     Setup,
     /// What `diagnose`, `internet check` and `msk check` print
     Checks,
+    /// What `attach` and `detach` print
+    Attachment,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -32,6 +34,7 @@ impl Schema {
             None => schema_for!(OutputDocument),
             Some(Document::Setup) => schema_for!(SetupDocument),
             Some(Document::Checks) => schema_for!(ChecksDocument),
+            Some(Document::Attachment) => schema_for!(AttachmentDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

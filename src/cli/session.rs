@@ -121,7 +121,7 @@ impl DatabaseArgs {
 /// Options of every command that writes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
-pub struct WriteArgs {
+pub struct RunArgs {
     /// Only show the plan
     #[arg(long)]
     pub dry_run: bool,
@@ -131,18 +131,42 @@ pub struct WriteArgs {
     /// Apply without asking
     #[arg(long, short)]
     pub yes: bool,
-    /// A further tag for all that is created; may be repeated
-    #[arg(long = "tag", value_name = "K=V")]
-    pub tags: Vec<Tag>,
     /// For how long to wait in all
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_timeout)]
     pub timeout: Duration,
-    /// Wait for a database that is not available, instead of refusing
-    #[arg(long)]
-    pub wait: bool,
     /// Do not wait until the changes have taken effect (what must end before a write is still waited for)
     #[arg(long)]
     pub no_wait: bool,
+}
+
+impl RunArgs {
+    /// How a run is to go.
+    pub fn options(&self) -> Options {
+        Options {
+            dry_run: self.dry_run,
+            wait_for_effect: !self.no_wait,
+            timeout: self.timeout,
+            ..Options::default()
+        }
+    }
+
+    /// The exit status of a run that did not fail.
+    pub fn status(&self, is_pending: bool) -> u8 {
+        if self.detailed_exitcode && is_pending { 2 } else { 0 }
+    }
+}
+
+/// Options of a command that creates something for a database.
+#[derive(Clone, Debug, Args)]
+pub struct WriteArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// A further tag for all that is created; may be repeated
+    #[arg(long = "tag", value_name = "K=V")]
+    pub tags: Vec<Tag>,
+    /// Wait for a database that is not available, instead of refusing
+    #[arg(long)]
+    pub wait: bool,
 }
 
 impl WriteArgs {
@@ -150,16 +174,9 @@ impl WriteArgs {
     pub fn options(&self) -> Options {
         let tags = self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
         Options {
-            dry_run: self.dry_run,
             wait_for_database: self.wait,
-            wait_for_effect: !self.no_wait,
-            timeout: self.timeout,
             request: Request { tags: tags.collect() },
+            ..self.run.options()
         }
-    }
-
-    /// The exit status of a run that did not fail.
-    pub fn status(&self, is_pending: bool) -> u8 {
-        if self.detailed_exitcode && is_pending { 2 } else { 0 }
     }
 }

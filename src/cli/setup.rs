@@ -54,7 +54,7 @@ pub struct Setup {
     /// With --set-env: replace other values of these variables
     #[arg(long, requires = "set_env")]
     overwrite_env: bool,
-    /// Attach a function that is in no VPC to the database's (not in this version)
+    /// Attach a function that is in no VPC to the private subnets of the database's
     #[arg(long)]
     attach_vpc: bool,
     #[command(flatten)]
@@ -90,7 +90,7 @@ impl Setup {
         match outcome.result {
             RunResult::Planned if !outcome.dry_run => unfinished(outcome),
             RunResult::Planned | RunResult::Unchanged => plan_text(&outcome.proposal),
-            RunResult::Connected if self.write.no_wait => {
+            RunResult::Connected if self.write.run.no_wait => {
                 let look = match outcome.found.database.kind {
                     DatabaseKind::Cluster => "aws rds describe-db-clusters",
                     DatabaseKind::Instance => "aws rds describe-db-instances",
@@ -141,6 +141,7 @@ impl Setup {
             environment: self.set_env.then_some(EnvironmentWish {
                 overwrite: self.overwrite_env,
             }),
+            attach: self.attach_vpc,
         }
     }
 
@@ -184,12 +185,6 @@ impl Setup {
             None if self.runtime.is_some() && !self.function.is_new => {
                 "--runtime is for a function that is created: --function new:NAME".to_owned()
             }
-            None if self.attach_vpc => {
-                return Err(Box::new(missing(
-                    "this version does not attach functions to a VPC",
-                    "attach it with `aws lambda update-function-configuration --vpc-config …`, then run without --attach-vpc",
-                )));
-            }
             None => return Ok(()),
         };
         let hint = Some("see `autoconnect setup --help`".to_owned());
@@ -199,17 +194,12 @@ impl Setup {
 
 impl Work for Setup {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.write.yes, self.db_password_stdin, global);
+        let front = Terminal::new(self.write.run.yes, self.db_password_stdin, global);
         let outcome = run(cloud, &self.target(), &self.options(), &front, interrupt).await;
         front.clear();
         let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let document = || SetupDocument::new(&outcome, cloud.calls());
         print_result(global, document, || self.text(&outcome), &outcome.applied)?;
-        Ok(self.write.status(outcome.result == RunResult::Planned))
+        Ok(self.write.run.status(outcome.result == RunResult::Planned))
     }
-}
-
-fn missing(what: &str, hint: &str) -> Report {
-    let error = std::io::Error::other(what.to_owned());
-    Report::new("not-in-this-version", &error, Some(hint.to_owned()))
 }

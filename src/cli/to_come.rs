@@ -20,10 +20,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Internet(Rest),
     #[command(hide = true)]
-    Attach(Rest),
-    #[command(hide = true)]
-    Detach(Rest),
-    #[command(hide = true)]
     Msk(Rest),
     #[command(hide = true)]
     Export(Rest),
@@ -45,8 +41,6 @@ impl ToCome {
             Self::List(_) => "list",
             Self::Drift(_) => "drift",
             Self::Internet(_) => "internet",
-            Self::Attach(_) => "attach",
-            Self::Detach(_) => "detach",
             Self::Msk(_) => "msk",
             Self::Export(_) => "export",
             Self::Snapshot(_) => "snapshot",

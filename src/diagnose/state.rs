@@ -38,7 +38,7 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
     let name = &function.name;
     let state = function.state.as_api();
     evidence.push(format!("function {name}: {state}"));
-    let why = because(function.state_reason.as_ref());
+    let why = because(function.why_state().as_ref());
     match &function.state {
         FunctionState::Active => {}
         FunctionState::Inactive => findings.push(Finding::warn(format!(
@@ -52,7 +52,7 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
                 .mended_by(format!("aws lambda get-function-configuration --function-name {name}")),
         ),
     }
-    let why = because(function.last_update_reason.as_ref());
+    let why = because(function.why_update().as_ref());
     match &function.last_update {
         None | Some(LastUpdateStatus::Successful) => {}
         Some(LastUpdateStatus::InProgress) => findings.push(Finding::warn(format!(

@@ -2,6 +2,8 @@
 //!
 //! Source: spec/proxy.md.
 
+use crate::attach::Site;
+
 /// What was asked for beside the groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
@@ -17,6 +19,8 @@ pub struct Extras {
     pub connect: Option<Connect>,
     /// `--set-env`.
     pub environment: Option<EnvironmentWish>,
+    /// `--attach-vpc`: where the function is to be attached, if it is in no VPC.
+    pub attach: Option<Box<Site>>,
 }
 
 /// How a proxy is made.

@@ -1,6 +1,6 @@
 //! A Lambda function and the subnets it is attached to.
 
-use super::{Environment, GroupList, SubnetId, VpcId};
+use super::{Environment, GroupList, SubnetId, VpcId, explained};
 
 /// `State` of a function. Open: an unknown state is never treated as good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +93,14 @@ pub struct Function {
     pub state: FunctionState,
     /// Why it is in that state, where AWS says so.
     pub state_reason: Option<String>,
+    /// `StateReasonCode`.
+    pub state_reason_code: Option<String>,
     /// The fate of its last update, if it had one.
     pub last_update: Option<LastUpdateStatus>,
     /// Why the last update failed, where AWS says so.
     pub last_update_reason: Option<String>,
+    /// `LastUpdateStatusReasonCode`.
+    pub last_update_reason_code: Option<String>,
     /// Guards an update against a writer in between.
     pub revision_id: Option<String>,
     /// The ARN of its execution role.
@@ -106,6 +110,21 @@ pub struct Function {
 }
 
 impl Function {
+    /// Why it is in its state, and what to do about it.
+    #[must_use]
+    pub fn why_state(&self) -> Option<String> {
+        explained(self.state_reason.as_deref(), self.state_reason_code.as_deref())
+    }
+
+    /// Why its last update failed, and what to do about it.
+    #[must_use]
+    pub fn why_update(&self) -> Option<String> {
+        explained(
+            self.last_update_reason.as_deref(),
+            self.last_update_reason_code.as_deref(),
+        )
+    }
+
     /// groups(function) of spec/decision.md; none for a function outside any VPC.
     #[must_use]
     pub fn groups(&self) -> GroupList {

@@ -27,6 +27,7 @@ pub(super) async fn read(
         secret: secret?,
         connect: connect?,
         environment: target.environment,
+        attach: None,
     })
 }
 

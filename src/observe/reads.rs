@@ -40,6 +40,9 @@ pub fn reads(target: &Target, observation: &Observation) -> BTreeSet<Operation> 
     if matches!(credentials, Some(Credentials::Secret(secret)) if secret.key.is_some()) {
         reads.insert(Operation::DescribeKey);
     }
+    if extras.attach.is_some() {
+        reads.insert(Operation::DescribeVpcs);
+    }
     let is_new = proxy.as_ref().is_some_and(|proxy| !proxy.exists);
     if is_new && extras.new_proxy.as_ref().is_some_and(|new| new.role.is_some()) {
         reads.insert(Operation::GetRole);

@@ -23,6 +23,8 @@ pub struct Target {
     pub iam_required: bool,
     /// The function's environment is to say how to connect.
     pub environment: Option<EnvironmentWish>,
+    /// A function that is in no VPC is to be attached to the database's.
+    pub attach: bool,
 }
 
 impl Target {
@@ -39,6 +41,7 @@ impl Target {
             secret: None,
             iam_required: false,
             environment: None,
+            attach: false,
         }
     }
 }

@@ -209,6 +209,9 @@ impl Builder<'_> {
             n => format!(", beside the {n} groups it has"),
         };
         let (effect, resource) = match side {
+            Side::Function if observation.extras.attach.is_some() => {
+                return self.attach(group, &added, after);
+            }
             Side::Database => (
                 Effect::AssociateDatabase {
                     kind: observation.database.kind,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::build::{Builder, Groups};
-use super::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef};
+use super::{AttachPlan, Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, VpcEffect};
 use crate::extras;
 use crate::model::{Credentials, Observation, Proxy, Side, SubnetId, last_segment};
 use crate::naming::created;
@@ -209,6 +209,26 @@ impl Builder<'_> {
             role: ResourceRef::New(Made::FunctionRole),
             tags: self.tags(Side::Function),
         }));
+        self.push(effect, function.arn.clone(), summary, after, false);
+    }
+
+    /// Attaches a function that is in no VPC, with the group that the decision gives it.
+    pub(super) fn attach(&mut self, group: GroupRef, added: &str, after: Vec<u32>) {
+        let function = &self.observation.function;
+        let Some(vpc) = &function.vpc else { return };
+        let summary = format!(
+            "function {}: attach it to {} of {}, with {added}",
+            function.name,
+            subnets_in_words(vpc.subnets.len()),
+            vpc.vpc
+        );
+        let effect = Effect::Vpc(VpcEffect::Attach(Box::new(AttachPlan {
+            function: function.arn.clone(),
+            vpc: vpc.vpc.clone(),
+            subnets: vpc.subnets.clone(),
+            groups: vec![group],
+            ipv6: None,
+        })));
         self.push(effect, function.arn.clone(), summary, after, false);
     }
 

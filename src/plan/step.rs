@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::VpcEffect;
 use super::network::{NetworkEffect, Slot};
 use crate::extras::{Value, Variable};
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Side, SubnetId, VpcId};
@@ -230,6 +231,8 @@ pub enum Effect {
     CreateProxy(Box<ProxyPlan>),
     /// Makes a function.
     CreateFunction(Box<FunctionPlan>),
+    /// Changes where a function is attached.
+    Vpc(VpcEffect),
     /// Gives variables to the function's environment, beside those it has.
     SetEnvironment {
         /// The function's ARN.
@@ -263,7 +266,9 @@ impl Effect {
             } => Operation::ModifyDbInstance,
             Self::RegisterTarget { .. } => Operation::RegisterDbProxyTargets,
             Self::AssociateProxy { .. } => Operation::ModifyDbProxy,
-            Self::AssociateFunction { .. } | Self::SetEnvironment { .. } => Operation::UpdateFunctionConfiguration,
+            Self::AssociateFunction { .. } | Self::SetEnvironment { .. } | Self::Vpc(_) => {
+                Operation::UpdateFunctionConfiguration
+            }
             Self::CreateSecret { .. } => Operation::CreateSecret,
             Self::CreateRole { .. } => Operation::CreateRole,
             Self::PutRolePolicy { .. } => Operation::PutRolePolicy,
@@ -295,7 +300,7 @@ impl Effect {
             _ => &[],
         };
         let of_lambda: &[&str] = match self {
-            Self::AssociateFunction { .. } | Self::CreateFunction(_) => &OF_LAMBDA,
+            Self::AssociateFunction { .. } | Self::CreateFunction(_) | Self::Vpc(VpcEffect::Attach(_)) => &OF_LAMBDA,
             _ => &[],
         };
         std::iter::once(self.action())
@@ -321,7 +326,9 @@ impl Effect {
         match self {
             Self::AssociateDatabase { .. } => Some(Side::Database),
             Self::AssociateProxy { .. } | Self::CreateProxy(_) => Some(Side::Proxy),
-            Self::AssociateFunction { .. } | Self::CreateFunction(_) => Some(Side::Function),
+            Self::AssociateFunction { .. } | Self::CreateFunction(_) | Self::Vpc(VpcEffect::Attach(_)) => {
+                Some(Side::Function)
+            }
             _ => None,
         }
     }
@@ -342,7 +349,10 @@ impl Effect {
             Self::CreateSecurityGroup { .. } => Some("the group to be found"),
             Self::AssociateDatabase { .. } => Some("the group to be active on the database"),
             Self::AssociateProxy { .. } => Some("the proxy to be available with the group"),
-            Self::AssociateFunction { .. } | Self::SetEnvironment { .. } => Some("the function's update to end"),
+            Self::AssociateFunction { .. } | Self::SetEnvironment { .. } | Self::Vpc(VpcEffect::Detach { .. }) => {
+                Some("the function's update to end")
+            }
+            Self::Vpc(VpcEffect::Attach(_)) => Some("the function's network interface to be made"),
             Self::CreateProxy(_) => Some("the proxy to become available"),
             Self::CreateFunction(_) => Some("the function to become active"),
             Self::Network(effect) => effect.waits_for(),
@@ -434,6 +444,7 @@ impl Effect {
             Self::Authorize { group, peer, .. } => vec![group, peer],
             Self::CreateProxy(proxy) => vec![&proxy.group],
             Self::CreateFunction(function) => vec![&function.group],
+            Self::Vpc(VpcEffect::Attach(plan)) => plan.groups.iter().collect(),
             Self::RevokeDefaultEgress { group }
             | Self::AssociateDatabase { group, .. }
             | Self::AssociateProxy { group, .. }

@@ -149,6 +149,7 @@ impl<C: Cloud> Session<'_, C> {
                 })
             }
             Effect::Network(effect) => self.network(step, effect, bindings, settle).await,
+            Effect::Vpc(effect) => self.apply_vpc(step, effect, bindings, settle).await,
             _ => self.provide(step, bindings, settle).await,
         }
     }
@@ -317,6 +318,7 @@ impl<C: Cloud> Session<'_, C> {
         let mut unanswered = false;
         let mut pauses = self.pauses();
         let mut visible = self.consistency_pauses();
+        let mut roles = self.role_pauses();
         let waiting_for = step.effect.waits_for().unwrap_or("the change to take effect");
         let (mut not_seen, mut unfound) = (0, 0);
         loop {
@@ -381,6 +383,14 @@ impl<C: Cloud> Session<'_, C> {
                 // Another change is under way, or somebody wrote in between: read, and write if still needed.
                 Err(error) if error.is_contention() => {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
+                }
+                Err(error) if error.is_role_not_ready() && part.may_need_new_role() => {
+                    let state = error.fault.to_string();
+                    // What AWS says tells more than that the time is up.
+                    match self.pause(&mut roles, "the role's permissions to work", &state).await {
+                        Err(RunError::TimedOut { .. }) => return Err(failed(step, error)),
+                        pause => pause?,
+                    }
                 }
                 // The new group is not visible to this service yet.
                 Err(error) if error.is_not_found() => {

@@ -30,6 +30,10 @@ pub(super) trait Part: Sync {
     type Seen: Send + Sync;
 
     fn describe(&self) -> String;
+    /// Whether a role that was just changed may keep AWS from taking the write.
+    fn may_need_new_role(&self) -> bool {
+        false
+    }
     fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<Now<Self::Seen>>> + Send;
     /// Whether what was seen has room for our change.
     fn check(&self, seen: &Self::Seen) -> Result<(), RunError>;
@@ -126,11 +130,8 @@ impl Part for ProxyGroups<'_> {
 }
 
 /// How the last update of a function ended: settled, failed, in words.
-fn last_update(function: &Function) -> (bool, Option<String>, String) {
-    let reason = || {
-        let reason = function.last_update_reason.clone();
-        reason.unwrap_or_else(|| "no reason given".to_owned())
-    };
+pub(super) fn last_update(function: &Function) -> (bool, Option<String>, String) {
+    let reason = || function.why_update().unwrap_or_else(|| "no reason given".to_owned());
     match &function.last_update {
         Some(LastUpdateStatus::InProgress) => (false, None, "update in progress".to_owned()),
         Some(LastUpdateStatus::Failed) => (true, Some(reason()), "update failed".to_owned()),
@@ -139,7 +140,7 @@ fn last_update(function: &Function) -> (bool, Option<String>, String) {
     }
 }
 
-fn describe_function(arn: &str) -> String {
+pub(super) fn describe_function(arn: &str) -> String {
     format!("function {}", last_segment(arn))
 }
 

@@ -332,6 +332,12 @@ impl<C: Cloud> Session<'_, C> {
         Ok(arn)
     }
 
+    /// Pauses while a role that was just made, or changed, may not work yet.
+    pub(super) fn role_pauses(&self) -> Pauses {
+        let deadline = self.deadline().min(Instant::now() + ROLE_WINDOW);
+        Pauses::until(deadline, self.cloud.pace())
+    }
+
     /// Creates something whose role, or group, may be too new to be used.
     async fn create_with_role(
         &self,
@@ -339,8 +345,7 @@ impl<C: Cloud> Session<'_, C> {
         name: &str,
         create: impl AsyncFn() -> Answer<String>,
     ) -> Result<Answer<String>, RunError> {
-        let deadline = self.deadline().min(Instant::now() + ROLE_WINDOW);
-        let mut pauses = Pauses::until(deadline, self.cloud.pace());
+        let mut pauses = self.role_pauses();
         loop {
             let answer = self.write(step, name, create()).await?;
             let waiting_for = match &answer {

@@ -22,6 +22,8 @@ pub enum OutputDocument {
     Setup(Box<SetupDocument>),
     /// Of `diagnose`, `internet check` and `msk check`.
     Checks(super::checks::ChecksDocument),
+    /// Of `attach` and `detach`.
+    Attachment(Box<super::attachment::AttachmentDocument>),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

@@ -9,7 +9,7 @@ use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Side};
 use crate::naming::Convention;
 use crate::plan::{Plan, Step, StepStatus, health};
-use crate::reconcile::{Draft, Outcome, Proposal};
+use crate::reconcile::{Converged, Draft, Ending, Outcome, Proposal};
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.
@@ -132,6 +132,39 @@ pub fn unfinished(outcome: &Outcome) -> String {
     });
     text.line(format!("{} run the same command again to finish.", look.unwrap_or_default()).trim_start());
     text.0
+}
+
+/// The end of a command other than `setup`: what is pending or unchanged, what could not wait, or what was done.
+#[must_use]
+pub fn converged_text<S>(converged: &Converged<S>) -> String {
+    let draft = &converged.draft;
+    let subject = draft.heading.first().map_or("", String::as_str);
+    let mut text = Text::default();
+    match converged.ending {
+        Ending::Planned if !converged.dry_run => {
+            let yellow = coloured(AnsiColor::Yellow).bold();
+            text.line(format!(
+                "{yellow}Not finished{yellow:#}: what is left has to wait, and --no-wait is not to."
+            ));
+            for step in &draft.plan.steps {
+                if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
+                    text.line(format!("  left  {}", step.summary));
+                }
+            }
+            text.line("Run the same command again to finish.");
+            text.0
+        }
+        Ending::Planned | Ending::Unchanged => draft_text(draft),
+        Ending::Reached => {
+            let green = coloured(AnsiColor::Green).bold();
+            let writes = match converged.applied.len() {
+                1 => "1 write".to_owned(),
+                count => format!("{count} writes"),
+            };
+            text.line(format!("{green}Done{green:#}: {subject}, {writes}."));
+            text.0
+        }
+    }
 }
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{ExtrasUnmet, MAX_GROUPS};
+use super::{AttachUnmet, ExtrasUnmet, MAX_GROUPS};
 use crate::model::VpcId;
 
 /// A requirement that does not hold.
@@ -165,6 +165,9 @@ pub enum Unmet {
     /// Of what is made or changed beside the groups.
     #[error(transparent)]
     Extras(#[from] ExtrasUnmet),
+    /// Of attaching a function to a VPC.
+    #[error(transparent)]
+    Attach(#[from] AttachUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -201,6 +204,7 @@ impl Unmet {
             Self::ProxyNotAvailable { .. } => "proxy-not-available",
             Self::FunctionNotActive { .. } => "function-not-active",
             Self::Extras(unmet) => unmet.code(),
+            Self::Attach(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -218,7 +222,7 @@ impl Unmet {
             Self::GlobalDatabase { .. } => "set the groups of its clusters by hand, in each Region".to_owned(),
             Self::SharedVpc { .. } => "connect databases in VPCs that their own account owns".to_owned(),
             Self::FunctionOutsideVpc { function, vpc, .. } => {
-                format!("attach function {function} to subnets of {vpc}, then run again")
+                format!("add --attach-vpc, or attach function {function} to subnets of {vpc} with `autoconnect attach`")
             }
             Self::DifferentVpcs { function_vpc, database_vpc, .. } => format!(
                 "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose` tells what the path needs"
@@ -239,6 +243,7 @@ impl Unmet {
             Self::ProxyNotAvailable { .. } => "run again once it is available".to_owned(),
             Self::FunctionNotActive { .. } => "mend the function, then run again".to_owned(),
             Self::Extras(unmet) => unmet.hint(),
+            Self::Attach(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

@@ -15,6 +15,7 @@ fn every_error_code_is_documented() {
     for file in [
         "src/cloud/error.rs",
         "src/requirements/unmet.rs",
+        "src/requirements/attach.rs",
         "src/requirements/extras.rs",
         "src/observe/error.rs",
         "src/reconcile/error.rs",
@@ -47,14 +48,7 @@ fn every_option_of_setup_is_in_the_readme() {
         .filter(|word| word.starts_with("--") && word.len() > 2)
         .collect();
     assert!(options.len() > 25, "{options:?}");
-    let common = [
-        "--color",
-        "--verbose",
-        "--quiet",
-        "--log-format",
-        "--help",
-        "--attach-vpc",
-    ];
+    let common = ["--color", "--verbose", "--quiet", "--log-format", "--help"];
     for option in options.iter().filter(|option| !common.contains(option)) {
         assert!(readme.contains(option), "{option} is not in the README");
     }

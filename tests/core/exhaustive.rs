@@ -6,7 +6,7 @@
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
 use autoconnect::naming::Convention;
-use autoconnect::plan::{Effect, GroupRef, Plan, Request, StepStatus, lint, plan};
+use autoconnect::plan::{Effect, GroupRef, Plan, Request, StepStatus, VpcEffect, lint, plan};
 
 use crate::builder::*;
 
@@ -197,6 +197,12 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                 after.proxy.as_mut().unwrap().exists = true;
                 associate(&mut after, Side::Proxy, id(&plan.group).as_str());
             }
+            Effect::Vpc(VpcEffect::Attach(plan)) => {
+                for group in &plan.groups {
+                    associate(&mut after, Side::Function, id(group).as_str());
+                }
+            }
+            Effect::Vpc(VpcEffect::Detach { .. }) => panic!("setup detaches nothing"),
             Effect::CreateFunction(plan) => {
                 after.function.exists = true;
                 associate(&mut after, Side::Function, id(&plan.group).as_str());

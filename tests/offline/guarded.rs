@@ -255,6 +255,14 @@ guard! {
 }
 
 guard! {
+    AttachmentCloud {}
+    this.attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions,
+        [ask("lambda:ListFunctions", "*")];
+    this.detach_function(name: &str, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration,
+        [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
+}
+
+guard! {
     IdentityCloud {}
     this.list_attached_role_policies(role: &str) -> Vec<String> = Operation::ListAttachedRolePolicies,
         [ask("iam:ListAttachedRolePolicies", this.role(role))];

@@ -78,6 +78,12 @@ interpose! {
 }
 
 interpose! {
+    AttachmentCloud {}
+    attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions;
+    detach_function(name: &str, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+}
+
+interpose! {
     IdentityCloud {}
     list_attached_role_policies(role: &str) -> Vec<String> = Operation::ListAttachedRolePolicies;
     list_role_policies(role: &str) -> Vec<String> = Operation::ListRolePolicies;

@@ -246,7 +246,20 @@ pub fn with_new_resources() -> Vec<Scenario> {
         scenario.name += " without instances";
         scenario
     };
+    let outside = |database, function| {
+        let mut scenario = scenario(true, database, function, None);
+        scenario.document.functions[0].vpc_config = None;
+        for role in &mut scenario.document.roles {
+            role.attached_policies =
+                vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole".into()];
+        }
+        scenario.target.attach = true;
+        scenario.name += " with a function in no VPC";
+        scenario
+    };
     vec![
+        outside(Is::None, Is::None),
+        outside(Is::Fit, Is::Available),
         new(CredentialsWish::Password, Some("app"), true, "new"),
         new(CredentialsWish::Secret("s".into()), Some("app"), false, "f"),
         by_role,

@@ -1,0 +1,271 @@
+//! Whether a function can be attached where it is to be, and what that takes. Pure.
+//!
+//! Source: spec/lambda-vpc.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::network::{Network, Part, RouteTarget, Subnet, Vpc};
+use crate::model::{Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
+use crate::path::Paths;
+use crate::policy::{PolicyDocument, Verdict, lacks, vpc_access};
+use crate::requirements::{AttachUnmet, MAX_SUBNETS};
+
+/// What was read of where a function is to be attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// The VPCs of the subnets that were named.
+    pub vpcs: Vec<Vpc>,
+    /// All subnets of these VPCs, and their route tables.
+    pub network: Network,
+    /// The groups that were named, as far as they exist.
+    pub groups: Vec<SecurityGroup>,
+    /// The policies of the function's role.
+    pub policies: Part<Vec<PolicyDocument>>,
+    /// Where the other functions are attached, by their names.
+    pub neighbours: Part<BTreeMap<String, FunctionVpc>>,
+    /// The subnets and groups that were named, or that the database has.
+    pub wish: Wish,
+}
+
+/// Where a function is to be attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The subnets.
+    pub subnets: Vec<SubnetId>,
+    /// The groups.
+    pub groups: Vec<GroupId>,
+    /// The database whose subnets these are, in words; none where the user named them.
+    pub like: Option<String>,
+    /// `--ipv6`.
+    pub ipv6: bool,
+}
+
+/// A function that can be attached: where, and what the role still needs for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fitting {
+    /// The VPC.
+    pub vpc: VpcId,
+    /// The subnets, in order.
+    pub subnets: Vec<SubnetId>,
+    /// What the role surely lacks.
+    pub lacks: Vec<&'static str>,
+    /// The policy that would give it that.
+    pub policy: String,
+    /// What else the user should know, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Judges whether the function can be attached.
+///
+/// # Errors
+///
+/// The first condition that does not hold. That the role lacks something is told, since it can be given.
+pub fn fit(function: &Function, site: &Site) -> Result<Fitting, AttachUnmet> {
+    let vpc = the_vpc(site)?;
+    if let Some(attached) = function.vpc.as_ref().filter(|attached| attached.vpc != vpc.id) {
+        return Err(AttachUnmet::AttachedElsewhere {
+            function: format!("function {}", function.name),
+            vpc: attached.vpc.clone(),
+            wanted: vpc.id.clone(),
+        });
+    }
+    if vpc.tenancy == "dedicated" {
+        return Err(AttachUnmet::DedicatedTenancy { vpc: vpc.id.clone() });
+    }
+    let groups = site.groups.iter().filter(|group| group.vpc == vpc.id);
+    let known: BTreeSet<&GroupId> = groups.map(|group| &group.id).collect();
+    let unknown: Vec<String> = site
+        .wish
+        .groups
+        .iter()
+        .filter(|id| !known.contains(id))
+        .map(ToString::to_string)
+        .collect();
+    if !unknown.is_empty() {
+        let vpc = vpc.id.clone();
+        return Err(AttachUnmet::NotInVpc { ids: unknown, vpc });
+    }
+    let (subnets, mut notes) = choose(site)?;
+    check_ipv6(site, &subnets)?;
+    notes.extend(zones(site, &subnets));
+    let place = Place::of(&function.arn);
+    let lacks = of_role(function, site, &subnets, &mut notes)?;
+    notes.extend(sharing(function, site, &vpc.id, &subnets));
+    Ok(Fitting {
+        vpc: vpc.id.clone(),
+        subnets,
+        lacks,
+        policy: vpc_access(place),
+        notes,
+    })
+}
+
+/// The one VPC of the subnets.
+fn the_vpc(site: &Site) -> Result<&Vpc, AttachUnmet> {
+    match site.vpcs.as_slice() {
+        [vpc] => Ok(vpc),
+        vpcs => Err(AttachUnmet::SeveralVpcs {
+            vpcs: vpcs.iter().map(|vpc| vpc.id.clone()).collect(),
+        }),
+    }
+}
+
+fn subnets(site: &Site) -> &[Subnet] {
+    site.network.subnets.known().map_or(&[], Vec::as_slice)
+}
+
+/// The subnets. A public one is of no use to a function, which gets no public address there: of a database's, only the
+/// private ones are taken, where there are any.
+fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
+    let Wish { subnets, like, .. } = &site.wish;
+    let mut notes = Vec::new();
+    let paths = Paths::new(&site.network);
+    let mut public = Vec::new();
+    for id in subnets {
+        match paths.route_table(id) {
+            Ok(table) => {
+                let leads_out = |target: &RouteTarget| matches!(target, RouteTarget::InternetGateway(_));
+                let is_public = table
+                    .routes
+                    .iter()
+                    .any(|route| leads_out(&route.target) && !route.is_blackhole);
+                public.extend(is_public.then_some(id));
+            }
+            Err(why) => notes.push(format!("Whether {id} is public is not known: {why}.")),
+        }
+    }
+    let private: Vec<SubnetId> = subnets.iter().filter(|id| !public.contains(id)).cloned().collect();
+    if like.is_some() && !private.is_empty() {
+        return Ok((private.into_iter().take(MAX_SUBNETS).collect(), notes));
+    }
+    if !public.is_empty() {
+        let ids: Vec<&str> = public.iter().map(|id| id.as_str()).collect();
+        notes.push(format!(
+            "Public: {}. A function gets no public address there, and so does not reach the internet; private subnets are better.",
+            ids.join(", ")
+        ));
+    }
+    if like.is_none() && subnets.len() > MAX_SUBNETS {
+        return Err(AttachUnmet::TooManySubnets { count: subnets.len() });
+    }
+    Ok((subnets.iter().take(MAX_SUBNETS).cloned().collect(), notes))
+}
+
+fn check_ipv6(site: &Site, chosen: &[SubnetId]) -> Result<(), AttachUnmet> {
+    let is_dual = |id: &SubnetId| {
+        subnets(site)
+            .iter()
+            .any(|subnet| subnet.id == *id && subnet.is_dual_stack())
+    };
+    let others: Vec<SubnetId> = chosen.iter().filter(|id| !is_dual(id)).cloned().collect();
+    if site.wish.ipv6 && !others.is_empty() {
+        return Err(AttachUnmet::NotDualStack { subnets: others });
+    }
+    Ok(())
+}
+
+/// What the zones and the free addresses of the subnets are worth saying.
+fn zones(site: &Site, chosen: &[SubnetId]) -> Vec<String> {
+    let chosen: Vec<&Subnet> = subnets(site)
+        .iter()
+        .filter(|subnet| chosen.contains(&subnet.id))
+        .collect();
+    let zones: BTreeSet<&str> = chosen.iter().map(|subnet| subnet.availability_zone.as_str()).collect();
+    let one_zone = zones.first().filter(|_| zones.len() == 1);
+    let one_zone = one_zone.map(|zone| format!("All subnets are in {zone}: if that zone fails, so does the function."));
+    let full = chosen.iter().filter(|subnet| subnet.free_addresses == Some(0));
+    let full = full.map(|subnet| {
+        format!(
+            "{} has no free address: Lambda cannot make an interface there.",
+            subnet.id
+        )
+    });
+    one_zone.into_iter().chain(full).collect()
+}
+
+/// What the role surely lacks. What cannot be told is noted.
+fn of_role(
+    function: &Function,
+    site: &Site,
+    chosen: &[SubnetId],
+    notes: &mut Vec<String>,
+) -> Result<Vec<&'static str>, AttachUnmet> {
+    let role = function.role.as_deref().map_or("", last_segment);
+    let policies = match site.policies.read() {
+        Ok(policies) => policies,
+        Err(why) => {
+            notes.push(format!(
+                "Whether role {role} allows what Lambda needs is not known: {why}."
+            ));
+            return Ok(Vec::new());
+        }
+    };
+    let found = lacks(policies, Place::of(&function.arn), chosen, &site.wish.groups);
+    let with = |verdict: Verdict| -> Vec<&'static str> {
+        let found = found.iter().filter(|lack| lack.verdict == verdict);
+        found.map(|lack| lack.action).collect()
+    };
+    let (denied, unknown) = (with(Verdict::Denied), with(Verdict::Unknown));
+    if !denied.is_empty() {
+        return Err(AttachUnmet::RoleDenies {
+            role: role.to_owned(),
+            actions: denied,
+        });
+    }
+    if !unknown.is_empty() {
+        notes.push(format!(
+            "Whether role {role} allows {} depends on conditions that are not known here.",
+            unknown.join(", ")
+        ));
+    }
+    Ok(with(Verdict::NotAllowed))
+}
+
+/// Functions with the same subnets and the same groups share one interface: whether another one of the VPC has a
+/// combination that could be shared.
+fn sharing(function: &Function, site: &Site, vpc: &VpcId, chosen: &[SubnetId]) -> Option<String> {
+    type Combination<'a> = (BTreeSet<&'a SubnetId>, BTreeSet<&'a GroupId>);
+    let neighbours = site.neighbours.known()?;
+    let mut combinations: BTreeMap<Combination<'_>, Vec<&str>> = BTreeMap::new();
+    for (name, attached) in neighbours {
+        if attached.vpc == *vpc && *name != function.name {
+            let combination = (attached.subnets.iter().collect(), attached.groups.iter().collect());
+            combinations.entry(combination).or_default().push(name);
+        }
+    }
+    let own = function.groups();
+    let groups: BTreeSet<&GroupId> = site.wish.groups.iter().chain(own.iter()).collect();
+    let wanted: Combination<'_> = (chosen.iter().collect(), groups);
+    if let Some(names) = combinations.get(&wanted) {
+        return Some(format!(
+            "It shares the network interfaces of {}, which have these subnets and groups too: that is fast, and saves interfaces.",
+            listed(names)
+        ));
+    }
+    // The combination of most functions, of those in subnets that were asked for.
+    let fits =
+        |(subnets, groups): &&Combination<'_>| !groups.is_empty() && subnets.iter().all(|id| chosen.contains(id));
+    let best = combinations
+        .iter()
+        .filter(|(combination, _)| fits(combination))
+        .max_by_key(|(combination, names)| (names.len(), combination.0.len()))?;
+    let ((subnets, groups), names) = best;
+    let options: Vec<String> = subnets
+        .iter()
+        .map(|id| format!("--subnet {id}"))
+        .chain(groups.iter().map(|id| format!("--security-group {id}")))
+        .collect();
+    Some(format!(
+        "{} could share its network interfaces, which is faster and saves interfaces (65,000 connections each): {}, if these groups suit this function.",
+        listed(names),
+        options.join(" ")
+    ))
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [name] => format!("function {name}"),
+        [name, rest @ ..] => format!("function {name} and {} more", rest.len()),
+        [] => String::new(),
+    }
+}

@@ -1,0 +1,117 @@
+//! `autoconnect attach` and `autoconnect detach`: put a function into a VPC, and take it out.
+
+use clap::Args;
+
+use super::Ending;
+use super::arguments::{FunctionName, parse_function, parse_id};
+use super::front::Terminal;
+use super::global::Global;
+use super::session::{RunArgs, Work, on_account, print_result};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::model::{DatabaseKind, Function};
+use crate::observe::Location;
+use crate::reconcile::{self, Converged, Ending as RunEnding, Goal, converge};
+use crate::report::{AttachmentDocument, Report, converged_text};
+
+/// Options of `attach`.
+#[derive(Clone, Debug, Args)]
+pub struct Attach {
+    /// The Lambda function: a name, a partial or a full ARN
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: FunctionName,
+    /// A subnet, best a private one; may be repeated, up to 16 times
+    #[arg(long = "subnet", value_name = "SUBNET", value_parser = |text: &str| parse_id(text, "subnet"),
+          required_unless_present_any = ["like_database", "like_instance"], requires = "groups",
+          conflicts_with_all = ["like_database", "like_instance"])]
+    subnets: Vec<String>,
+    /// A security group; may be repeated, up to 5 times
+    #[arg(long = "security-group", value_name = "GROUP", value_parser = |text: &str| parse_id(text, "sg"))]
+    groups: Vec<String>,
+    /// Into the private subnets of this DB cluster (or DB instance), and with its security groups unless others are named
+    #[arg(long, value_name = "CLUSTER", value_parser = clap::builder::NonEmptyStringValueParser::new(),
+          conflicts_with = "like_instance")]
+    like_database: Option<String>,
+    /// The same, of a DB instance
+    #[arg(long, value_name = "INSTANCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    like_instance: Option<String>,
+    /// Use IPv6 too; every subnet must be dual-stack
+    #[arg(long)]
+    ipv6: bool,
+    /// Give the execution role `AWSLambdaVPCAccessExecutionRole`, if it lacks what Lambda needs
+    #[arg(long)]
+    grant: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Options of `detach`.
+#[derive(Clone, Debug, Args)]
+pub struct Detach {
+    /// The Lambda function: a name, a partial or a full ARN
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: FunctionName,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Attach {
+    pub fn run(&self, global: &Global) -> Ending {
+        on_account(self, global)
+    }
+
+    fn goal(&self) -> reconcile::Attach {
+        let like = |kind, id: &String| Location::Like { kind, id: id.clone() };
+        reconcile::Attach {
+            function: self.function.name.clone(),
+            location: match (&self.like_database, &self.like_instance) {
+                (Some(id), _) => like(None, id),
+                (None, Some(id)) => like(Some(DatabaseKind::Instance), id),
+                (None, None) => Location::Subnets(self.subnets.iter().map(|id| id.as_str().into()).collect()),
+            },
+            groups: self.groups.iter().map(|id| id.as_str().into()).collect(),
+            ipv6: self.ipv6,
+            grant: self.grant,
+        }
+    }
+}
+
+impl Detach {
+    pub fn run(&self, global: &Global) -> Ending {
+        on_account(self, global)
+    }
+}
+
+impl Work for Attach {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let function = |(function, _): &<reconcile::Attach as Goal>::Seen| function.clone();
+        bring_about(cloud, &self.goal(), function, &self.run, global, interrupt).await
+    }
+}
+
+impl Work for Detach {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let goal = reconcile::Detach {
+            function: self.function.name.clone(),
+        };
+        let function = |(function, ..): &<reconcile::Detach as Goal>::Seen| function.clone();
+        bring_about(cloud, &goal, function, &self.run, global, interrupt).await
+    }
+}
+
+async fn bring_about<C: Cloud, G: Goal>(
+    cloud: &C,
+    goal: &G,
+    function: impl Fn(&G::Seen) -> Function,
+    run: &RunArgs,
+    global: &Global,
+    interrupt: Interrupt,
+) -> Ending {
+    let front = Terminal::new(run.yes, false, global);
+    let converged = converge(cloud, goal, &run.options(), &front, interrupt).await;
+    front.clear();
+    let converged: Converged<_> = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+    let document = || AttachmentDocument::new(&converged, &function(&converged.found), cloud.calls());
+    print_result(global, document, || converged_text(&converged), &converged.applied)?;
+    Ok(run.status(converged.ending == RunEnding::Planned))
+}

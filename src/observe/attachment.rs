@@ -1,0 +1,191 @@
+//! Reads what attaching a function to a VPC is judged by.
+
+use std::collections::BTreeSet;
+
+use super::network::{part, role_policies};
+use super::{Found, ObserveError, Target, no_such, read_database, resource_kind};
+use crate::attach::{Site, Wish, fit};
+use crate::cloud::{Cloud, DbSubnetGroup, ResourceKind};
+use crate::model::network::{Network, Part};
+use crate::model::{Database, DatabaseKind, Function, FunctionVpc, GroupId, GroupList, SubnetId, VpcId};
+use crate::naming::Convention;
+
+/// Where a function is to be attached, as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In these subnets.
+    Subnets(Vec<SubnetId>),
+    /// Where the database is.
+    Like {
+        /// Cluster or instance; none where it may be either.
+        kind: Option<DatabaseKind>,
+        /// Its identifier.
+        id: String,
+    },
+}
+
+/// Reads a function that has to exist.
+///
+/// # Errors
+///
+/// It does not exist, or a call fails.
+pub async fn the_function(cloud: &impl Cloud, name: &str) -> Result<Function, ObserveError> {
+    match cloud.get_function_configuration(name).await {
+        Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Function, name).await),
+        function => Ok(function?),
+    }
+}
+
+/// Reads where a function is to be attached. Without `groups`, a database's own are taken: those of other functions'
+/// connections are of no use to it.
+///
+/// # Errors
+///
+/// A resource does not exist, or a call fails.
+pub async fn site(
+    cloud: &impl Cloud,
+    function: &Function,
+    location: &Location,
+    groups: &[GroupId],
+    ipv6: bool,
+) -> Result<Site, ObserveError> {
+    let (subnets, like, of_database) = match location {
+        Location::Subnets(subnets) => (subnets.clone(), None, Vec::new()),
+        Location::Like { kind, id } => {
+            let (database, subnets) = the_database(cloud, *kind, id).await?;
+            let groups = database.groups().iter().cloned().collect();
+            (subnets, Some(database.to_string()), groups)
+        }
+    };
+    let shares = groups.is_empty();
+    let groups = if shares { of_database } else { groups.to_vec() };
+    let wish = Wish {
+        subnets,
+        groups,
+        like,
+        ipv6,
+    };
+    let mut site = around(cloud, function, wish).await?;
+    if shares {
+        let is_of_convention = |id: &GroupId| {
+            let mut names = site
+                .groups
+                .iter()
+                .filter(|group| group.id == *id)
+                .map(|group| &group.name);
+            names.any(|name| {
+                Convention::ALL
+                    .iter()
+                    .any(|convention| convention.number(name).is_some())
+            })
+        };
+        site.wish.groups = site
+            .wish
+            .groups
+            .iter()
+            .filter(|id| !is_of_convention(id))
+            .cloned()
+            .collect();
+    }
+    Ok(site)
+}
+
+/// Reads where a function is to be attached that gets a group of its own in the database's VPC, and gives it the attachment
+/// as it will be, but for that group. Whether it can be is for the requirements to say.
+pub(super) async fn prepare(
+    cloud: &impl Cloud,
+    function: &mut Function,
+    database: &Database,
+) -> Result<Site, ObserveError> {
+    let wish = Wish {
+        subnets: database.subnets.clone(),
+        like: Some(database.to_string()),
+        ..Wish::default()
+    };
+    let site = around(cloud, function, wish).await?;
+    function.vpc = Some(FunctionVpc {
+        vpc: database.vpc.clone(),
+        subnets: fit(function, &site).map_or_else(|_| database.subnets.clone(), |fitting| fitting.subnets),
+        groups: GroupList::default(),
+        ipv6_allowed: None,
+    });
+    Ok(site)
+}
+
+/// The network around the subnets of a wish, and the role of the function.
+async fn around(cloud: &impl Cloud, function: &Function, wish: Wish) -> Result<Site, ObserveError> {
+    let named = cloud.describe_subnets(&wish.subnets).await?;
+    let vpcs: BTreeSet<VpcId> = named.into_iter().map(|subnet| subnet.vpc).collect();
+    let vpcs: Vec<VpcId> = vpcs.into_iter().collect();
+    let groups = async {
+        match wish.groups.as_slice() {
+            [] => Ok(Vec::new()),
+            groups => cloud.describe_groups(groups).await,
+        }
+    };
+    let policies = async {
+        match &function.role {
+            Some(role) => role_policies(cloud, role).await,
+            None => Ok(Part::Unread("AWS tells no role of it".to_owned())),
+        }
+    };
+    let (of_vpcs, subnets, tables, groups, policies, neighbours) = tokio::join!(
+        cloud.describe_vpcs(&vpcs),
+        cloud.describe_vpc_subnets(&vpcs),
+        cloud.describe_route_tables(&vpcs),
+        groups,
+        policies,
+        cloud.attached_functions()
+    );
+    Ok(Site {
+        vpcs: of_vpcs?,
+        network: Network {
+            subnets: Part::Read(subnets?),
+            route_tables: part(tables)?,
+            ..Network::default()
+        },
+        groups: groups?,
+        policies: policies?,
+        neighbours: part(neighbours)?,
+        wish,
+    })
+}
+
+/// The database, and its subnets.
+async fn the_database(
+    cloud: &impl Cloud,
+    kind: Option<DatabaseKind>,
+    id: &str,
+) -> Result<(Database, Vec<SubnetId>), ObserveError> {
+    let target = |kind| Target::direct(kind, id, "");
+    let first = kind.unwrap_or(DatabaseKind::Cluster);
+    let found = match read_database(cloud, &target(first)).await {
+        Err(error) if error.is_not_found() && kind.is_none() => {
+            match read_database(cloud, &target(DatabaseKind::Instance)).await {
+                Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Cluster, id).await),
+                found => Ok(found?),
+            }
+        }
+        Err(error) if error.is_not_found() => Err(no_such(cloud, resource_kind(first), id).await),
+        found => Ok(found?),
+    }?;
+    let Found {
+        database,
+        vpc,
+        subnet_group,
+    } = found;
+    let group = match (vpc, subnet_group) {
+        (Some(_), _) => None,
+        (None, Some(name)) => Some(cloud.describe_db_subnet_group(&name).await?),
+        (None, None) => {
+            return Err(ObserveError::NoVpc {
+                database: database.to_string(),
+            });
+        }
+    };
+    let subnets = match group {
+        Some(DbSubnetGroup { subnets, .. }) => subnets,
+        None => database.subnets.clone(),
+    };
+    Ok((database, subnets))
+}

@@ -1,0 +1,337 @@
+//! `attach` and `detach`, as goals of [`super::converge`].
+//!
+//! Source: spec/lambda-vpc.md.
+
+use super::converge::{Draft, Goal};
+use super::error::RunError;
+use crate::attach::{Fitting, Site, fit};
+use crate::cloud::Cloud;
+use crate::model::network::Part;
+use crate::model::{Function, FunctionState, GroupId, Place, SubnetId, last_segment};
+use crate::naming::Convention;
+use crate::observe::{Location, ObserveError, network, site, the_function};
+use crate::plan::{AttachPlan, Effect, GroupRef, Plan, Step, StepStatus, VpcEffect};
+use crate::policy::{PolicyDocument, lacks};
+use crate::requirements::{AttachUnmet, MAX_GROUPS, Unmet, function_update};
+
+/// A function that is to be in a VPC.
+#[derive(Clone, Debug)]
+pub struct Attach {
+    /// The function's name or ARN.
+    pub function: String,
+    /// Where it is to be.
+    pub location: Location,
+    /// The groups that it is to have; none for those of the database that it is to be like.
+    pub groups: Vec<GroupId>,
+    /// `Ipv6AllowedForDualStack`.
+    pub ipv6: bool,
+    /// The role is given what it lacks.
+    pub grant: bool,
+}
+
+impl Goal for Attach {
+    type Seen = (Function, Site);
+
+    fn name(&self) -> &'static str {
+        "attach"
+    }
+
+    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+        let function = the_function(cloud, &self.function).await?;
+        let site = site(cloud, &function, &self.location, &self.groups, self.ipv6).await?;
+        Ok((function, site))
+    }
+
+    fn draft(&self, (function, site): &Self::Seen) -> Result<Draft, RunError> {
+        let name = &function.name;
+        let pending = function_update(function)?.into_iter().collect();
+        let fitting = fit(function, site).map_err(Unmet::from)?;
+        if let (true, Some(database)) = (site.wish.groups.is_empty(), &site.wish.like) {
+            let database = database.clone();
+            return Err(Unmet::from(AttachUnmet::NoGroup { database }).into());
+        }
+        let role = function.role.as_deref().map_or("", last_segment);
+        let mut steps = Steps::default();
+        if !fitting.lacks.is_empty() && self.grant {
+            steps.grant(role, &fitting);
+        }
+        let changes = changes(function, &fitting, site);
+        if !changes.is_empty() {
+            if !fitting.lacks.is_empty() && !self.grant {
+                return Err(Unmet::from(AttachUnmet::RoleLacks {
+                    role: role.to_owned(),
+                    actions: fitting.lacks,
+                    policy: fitting.policy,
+                })
+                .into());
+            }
+            check_room(function, site)?;
+            steps.attach(function, &fitting, site);
+        }
+        let mut notes = fitting.notes.clone();
+        if function.state == FunctionState::Inactive {
+            notes.push(format!(
+                "Function {name} is Inactive: its network interface is gone, and its next invocation fails once while it comes back."
+            ));
+        }
+        if changes.is_empty() && !fitting.lacks.is_empty() && !self.grant {
+            notes.push(format!(
+                "Role {role} lacks {}: Lambda cannot make or delete the function's network interfaces. --grant gives it that.",
+                fitting.lacks.join(", ")
+            ));
+        }
+        if !changes.is_empty() {
+            notes.push(
+                "Making a network interface can take minutes; until then the function is as it was before.".to_owned(),
+            );
+        }
+        let is_reached = steps.0.is_empty();
+        let reasons = if is_reached {
+            vec![format!(
+                "Function {name} is attached to {} as it should be.",
+                fitting.vpc
+            )]
+        } else {
+            changes
+        };
+        Ok(Draft {
+            heading: vec![
+                format!("Attach function {name} to {}", fitting.vpc),
+                format!("subnets  {}", listed(&fitting.subnets)),
+                format!("groups   {}", listed(&site.wish.groups)),
+            ],
+            decision: if is_reached { "no-op" } else { "attach" },
+            meaning: if is_reached {
+                "nothing has to be changed"
+            } else {
+                "the function is attached"
+            },
+            reasons,
+            notes,
+            pending,
+            plan: steps.plan(),
+        })
+    }
+}
+
+/// What is different from how it should be, one sentence each.
+fn changes(function: &Function, fitting: &Fitting, site: &Site) -> Vec<String> {
+    let name = &function.name;
+    let Some(attached) = &function.vpc else {
+        return vec![format!("Function {name} is in no VPC.")];
+    };
+    let mut changes = Vec::new();
+    let of = |ids: &[SubnetId], others: &[SubnetId]| -> Vec<SubnetId> {
+        ids.iter().filter(|id| !others.contains(id)).cloned().collect()
+    };
+    let (more, fewer) = (
+        of(&fitting.subnets, &attached.subnets),
+        of(&attached.subnets, &fitting.subnets),
+    );
+    if !more.is_empty() {
+        changes.push(format!("Function {name} is not in {}.", listed(&more)));
+    }
+    if !fewer.is_empty() {
+        changes.push(format!(
+            "Function {name} leaves {}, which are not named.",
+            listed(&fewer)
+        ));
+    }
+    let groups: Vec<GroupId> = site
+        .wish
+        .groups
+        .iter()
+        .filter(|id| !attached.groups.contains(id))
+        .cloned()
+        .collect();
+    if !groups.is_empty() {
+        changes.push(format!("Function {name} does not have {}.", listed(&groups)));
+    }
+    if site.wish.ipv6 && attached.ipv6_allowed != Some(true) {
+        changes.push(format!("Function {name} does not use IPv6."));
+    }
+    changes
+}
+
+fn check_room(function: &Function, site: &Site) -> Result<(), Unmet> {
+    let before = function.groups();
+    let after = site
+        .wish
+        .groups
+        .iter()
+        .cloned()
+        .fold(before.clone(), crate::model::GroupList::with);
+    if after.len() <= MAX_GROUPS {
+        return Ok(());
+    }
+    Err(Unmet::TooManyGroups {
+        resource: format!("function {}", function.name),
+        count: before.len(),
+        groups: after.iter().map(ToString::to_string).collect(),
+        could_go: None,
+    })
+}
+
+/// A function that is to be in no VPC.
+#[derive(Clone, Debug)]
+pub struct Detach {
+    /// The function's name or ARN.
+    pub function: String,
+}
+
+impl Goal for Detach {
+    type Seen = (Function, Part<Vec<PolicyDocument>>, Vec<(GroupId, String)>);
+
+    fn name(&self) -> &'static str {
+        "detach"
+    }
+
+    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+        let function = the_function(cloud, &self.function).await?;
+        let ids: Vec<GroupId> = function.groups().iter().cloned().collect();
+        let policies = async {
+            match &function.role {
+                Some(role) => network::role_policies(cloud, role).await,
+                None => Ok(Part::Unread("AWS tells no role of it".to_owned())),
+            }
+        };
+        let groups = async {
+            match ids.as_slice() {
+                [] => Ok(Vec::new()),
+                ids => cloud.describe_groups(ids).await,
+            }
+        };
+        let (policies, groups) = tokio::join!(policies, groups);
+        let groups = groups?.into_iter().map(|group| (group.id, group.name));
+        Ok((function, policies?, groups.collect()))
+    }
+
+    fn draft(&self, (function, policies, groups): &Self::Seen) -> Result<Draft, RunError> {
+        let name = &function.name;
+        let pending = function_update(function)?.into_iter().collect();
+        let Some(attached) = &function.vpc else {
+            return Ok(Draft {
+                heading: vec![format!("Detach function {name}")],
+                decision: "no-op",
+                meaning: "nothing has to be changed",
+                reasons: vec![format!("Function {name} is in no VPC.")],
+                pending,
+                ..Draft::default()
+            });
+        };
+        let named = |id: &GroupId| match groups.iter().find(|(found, _)| found == id) {
+            Some((_, group)) => format!("{group} ({id})"),
+            None => id.to_string(),
+        };
+        let taken: Vec<String> = attached.groups.iter().map(named).collect();
+        let mut steps = Steps::default();
+        let summary = format!(
+            "function {name}: detach it from {}, out of {} and with {} taken off",
+            attached.vpc,
+            listed(&attached.subnets),
+            taken.join(", ")
+        );
+        let effect = Effect::Vpc(VpcEffect::Detach {
+            function: function.arn.clone(),
+        });
+        steps.push(effect, function.arn.clone(), summary);
+        let mut notes = vec![
+            "Lambda takes up to 20 minutes to delete the network interface: until then its groups and subnets cannot be deleted, and its role has to keep its permissions.".to_owned(),
+        ];
+        let connects = |group: &&(GroupId, String)| {
+            Convention::ALL
+                .iter()
+                .any(|convention| convention.number(&group.1).is_some())
+        };
+        let connections: Vec<&str> = groups.iter().filter(connects).map(|(_, name)| name.as_str()).collect();
+        if !connections.is_empty() {
+            notes.push(format!("Its connections through {} end.", connections.join(", ")));
+        }
+        notes.extend(cannot_delete(function, policies));
+        Ok(Draft {
+            heading: vec![
+                format!("Detach function {name} from {}", attached.vpc),
+                format!("subnets  {}", listed(&attached.subnets)),
+                format!("groups   {}", taken.join(", ")),
+            ],
+            decision: "detach",
+            meaning: "the function is taken out of its VPC",
+            reasons: vec![format!("Function {name} is attached to {}.", attached.vpc)],
+            notes,
+            pending,
+            plan: steps.plan(),
+        })
+    }
+}
+
+/// Without the role's permission, interfaces stay behind.
+fn cannot_delete(function: &Function, policies: &Part<Vec<PolicyDocument>>) -> Option<String> {
+    const DELETE: &str = "ec2:DeleteNetworkInterface";
+    let role = function.role.as_deref().map_or("", last_segment);
+    let lacking = lacks(policies.known()?, Place::of(&function.arn), &[], &[]);
+    lacking.iter().any(|lack| lack.action == DELETE).then(|| {
+        format!("Role {role} does not surely allow {DELETE}: without it the interface stays behind, and somebody has to delete it by hand.")
+    })
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}
+
+/// Steps, each after the one before.
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+impl Steps {
+    fn push(&mut self, effect: Effect, resource: String, summary: String) {
+        let before = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        self.0.push(Step {
+            id: before + 1,
+            effect,
+            resource,
+            summary,
+            after: (1..=before).collect(),
+            status: StepStatus::Planned,
+        });
+    }
+
+    fn grant(&mut self, role: &str, fitting: &Fitting) {
+        let summary = format!(
+            "role {role}: policy {}, for {}",
+            last_segment(&fitting.policy),
+            fitting.lacks.join(", ")
+        );
+        let effect = Effect::AttachRolePolicy {
+            role: role.to_owned(),
+            policy: fitting.policy.clone(),
+        };
+        self.push(effect, role.to_owned(), summary);
+    }
+
+    fn attach(&mut self, function: &Function, fitting: &Fitting, site: &Site) {
+        let summary = format!(
+            "function {}: attach it to {} of {}, with {}",
+            function.name,
+            listed(&fitting.subnets),
+            fitting.vpc,
+            listed(&site.wish.groups)
+        );
+        let plan = AttachPlan {
+            function: function.arn.clone(),
+            vpc: fitting.vpc.clone(),
+            subnets: fitting.subnets.clone(),
+            groups: site.wish.groups.iter().cloned().map(GroupRef::Existing).collect(),
+            ipv6: site.wish.ipv6.then_some(true),
+        };
+        let effect = Effect::Vpc(VpcEffect::Attach(Box::new(plan)));
+        self.push(effect, function.arn.clone(), summary);
+    }
+
+    fn plan(self) -> Plan {
+        Plan {
+            steps: self.0,
+            number: None,
+        }
+    }
+}
