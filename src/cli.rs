@@ -6,6 +6,7 @@ mod completions;
 mod diagnose;
 mod front;
 mod global;
+mod msk;
 mod password;
 mod policy;
 mod schema;
@@ -50,6 +51,8 @@ enum Command {
     Policy(policy::Policy),
     /// Tell whether a function reaches a database, and if not, why
     Diagnose(diagnose::Diagnose),
+    /// Tell whether Lambda can poll an MSK cluster for a function, and if not, why
+    Msk(msk::Msk),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -90,6 +93,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Detach(detach) => detach.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
+        Command::Msk(msk) => msk.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

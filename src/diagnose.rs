@@ -3,9 +3,9 @@
 //! Source: spec/network.md, "`diagnose`". An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
 
-mod dns;
+pub(crate) mod dns;
 mod headline;
-mod role;
+pub(crate) mod role;
 mod state;
 mod subnets;
 

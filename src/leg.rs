@@ -2,7 +2,7 @@
 //!
 //! Source: spec/network.md, `diagnose` 2 to 4. All pairs of subnets count, since either end may be in any of its own.
 
-mod acls;
+pub(crate) mod acls;
 mod groups;
 mod routes;
 

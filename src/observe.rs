@@ -4,6 +4,7 @@
 mod attachment;
 mod error;
 mod extras;
+mod msk;
 pub mod network;
 mod reads;
 mod scene;
@@ -12,6 +13,7 @@ mod target;
 
 pub use attachment::{Location, site, the_function};
 pub use error::ObserveError;
+pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene};
 pub use reads::reads;
 pub use scene::scene;
 pub use target::{NewProxyWish, ProxyWish, Target};

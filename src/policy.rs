@@ -1,10 +1,11 @@
 //! IAM policy documents: those that the program writes or prints, and what it reads in those of others.
 //!
-//! `document` is their shape, `evaluate` what IAM makes of them, `grants` what new roles are given, `execution_role` what
+//! `document` is their shape, `evaluate` what IAM makes of them, `endpoint` what VPC endpoints do, `grants` what new roles are given, `execution_role` what
 //! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, and `lambda` what keeps
 //! functions within bounds.
 
 mod document;
+mod endpoint;
 mod evaluate;
 mod execution_role;
 mod grants;
@@ -13,9 +14,10 @@ mod operator;
 mod permissions;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts};
+pub use endpoint::{Caller, for_mapping, through_endpoint};
 pub use evaluate::{Context, Request, Verdict, evaluate};
-pub use execution_role::{INTERFACE_ACTIONS, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks};
-pub use grants::{LAMBDA, RDS, connect, connect_through, is_same, read_secret, trust, trusts, vpc_access};
+pub use execution_role::{INTERFACE_ACTIONS, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_msk};
+pub use grants::{LAMBDA, RDS, connect, connect_through, is_same, msk_access, read_secret, trust, trusts, vpc_access};
 pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::operator;
 pub use permissions::Permissions;

@@ -213,6 +213,18 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a time from 1s to 168h, such as 20m, 90s or 1h30m".to_owned())
 }
 
+/// `--cluster-arn`: the ARN of an MSK cluster.
+pub fn parse_cluster_arn(text: &str) -> Result<String, String> {
+    static CLUSTER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^arn:aws[a-zA-Z-]*:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_.-]+/[A-Za-z0-9_-]+$")
+            .expect("the pattern is a literal, which a test reads")
+    });
+    if CLUSTER.is_match(text) {
+        return Ok(text.to_owned());
+    }
+    Err("expected the ARN of an MSK cluster, such as arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e3d4c-5b6a-1".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +264,26 @@ mod tests {
         assert!(parse_id("vpc-0a1b2c3d", "vpc").is_ok());
         for text in ["", "vpc", "vpc-", "subnet-0a1b", "vpc-*", "vpc-0A", "vpc-1 "] {
             assert!(parse_id(text, "vpc").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn msk_clusters_are_named_by_their_arns() {
+        let table = [
+            (
+                "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e3d4c-5b6a-4789-8abc-def012345678-2",
+                true,
+            ),
+            (
+                "arn:aws-cn:kafka:cn-north-1:123456789012:cluster/o.r_d/1f2e3d4c-s1",
+                true,
+            ),
+            ("arn:aws:rds:eu-central-1:123456789012:cluster:orders", false),
+            ("orders", false),
+            ("", false),
+        ];
+        for (text, is_one) in table {
+            assert_eq!(parse_cluster_arn(text).is_ok(), is_one, "{text:?}");
         }
     }
 

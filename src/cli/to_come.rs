@@ -20,7 +20,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Internet(Rest),
     #[command(hide = true)]
-    Msk(Rest),
     #[command(hide = true)]
     Export(Rest),
     #[command(hide = true)]
@@ -41,7 +40,6 @@ impl ToCome {
             Self::List(_) => "list",
             Self::Drift(_) => "drift",
             Self::Internet(_) => "internet",
-            Self::Msk(_) => "msk",
             Self::Export(_) => "export",
             Self::Snapshot(_) => "snapshot",
         };

@@ -16,7 +16,7 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check
     let mut evidence = Vec::new();
     let vpcs: BTreeSet<&VpcId> = legs.iter().flat_map(|leg| [leg.from.vpc, leg.to.vpc]).collect();
     for id in vpcs {
-        of_vpc(scene, paths, id, &mut findings, &mut evidence);
+        of_vpc(paths, id, &mut findings, &mut evidence);
     }
     // A proxy finds the database by itself: only the function asks for a name across VPCs.
     if let Some(leg) = legs.first().filter(|leg| !leg.is_within_vpc()) {
@@ -30,8 +30,9 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check
     Check::of("dns", "names resolve to private addresses", evidence, findings)
 }
 
-fn of_vpc(scene: &Scene, paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
-    let dns = match (scene.network.vpcs.read(), paths.vpc(id)) {
+/// The attributes without which names of a VPC do not resolve to its private addresses.
+pub(crate) fn of_vpc(paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let dns = match (paths.network().vpcs.read(), paths.vpc(id)) {
         (Err(why), _) => Err(why.to_owned()),
         (Ok(_), None) => Err("it cannot be seen from this account".to_owned()),
         (Ok(_), Some(vpc)) => vpc.dns.read().copied().map_err(str::to_owned),

@@ -4,39 +4,63 @@
 
 use super::Scene;
 use crate::check::{Check, Finding};
+use crate::model::network::Part;
 use crate::model::{Place, last_segment};
-use crate::policy::{Verdict, lacks, vpc_access};
+use crate::policy::{Lack, PolicyDocument, Verdict, lacks, vpc_access};
+
+const ID: &str = "execution-role";
 
 pub(super) fn check(scene: &Scene) -> Check {
-    const ID: &str = "execution-role";
     let function = &scene.function;
     let (Some(arn), Some(vpc)) = (&function.role, &function.vpc) else {
         let finding = Finding::unknown(format!("the execution role of function {} is not told", function.name));
         return Check::of(ID, "", Vec::new(), vec![finding]);
     };
-    let policies = match scene.policies.read() {
+    let place = Place::of(&function.arn);
+    let groups: Vec<_> = vpc.groups.iter().cloned().collect();
+    let wanted = Wanted {
+        lacks: &|policies| lacks(policies, place, &vpc.subnets, &groups),
+        policy: vpc_access(place),
+        passed: "the role may manage network interfaces",
+        purpose: "Lambda needs this to make and to keep the function's network interfaces",
+    };
+    of_role(arn, &scene.policies, &wanted)
+}
+
+/// What a role has to allow.
+pub(crate) struct Wanted<'w> {
+    /// What policies lack of it.
+    pub lacks: &'w dyn Fn(&[PolicyDocument]) -> Vec<Lack>,
+    /// The ARN of a policy that has all of it.
+    pub policy: String,
+    /// What is said where nothing is lacking.
+    pub passed: &'w str,
+    /// What it is for.
+    pub purpose: &'w str,
+}
+
+/// Whether a role with these policies allows what is wanted of it.
+pub(crate) fn of_role(arn: &str, policies: &Part<Vec<PolicyDocument>>, wanted: &Wanted<'_>) -> Check {
+    let policies = match policies.read() {
         Ok(policies) => policies,
         Err(why) => {
             let finding = Finding::unknown(format!("what {arn} may do is not known: {why}"));
             return Check::of(ID, "", Vec::new(), vec![finding]);
         }
     };
-    let place = Place::of(&function.arn);
-    let groups: Vec<_> = vpc.groups.iter().cloned().collect();
-    let lacks = lacks(policies, place, &vpc.subnets, &groups);
-    let actions = |wanted: &dyn Fn(Verdict) -> bool| -> Vec<&str> {
-        let lacking = lacks.iter().filter(|lack| wanted(lack.verdict));
+    let lacks = (wanted.lacks)(policies);
+    let actions = |verdict: Verdict| -> Vec<&str> {
+        let lacking = lacks.iter().filter(|lack| lack.verdict == verdict);
         lacking.map(|lack| lack.action).collect()
     };
     let mut findings = Vec::new();
-    let missing = actions(&|verdict| verdict == Verdict::NotAllowed);
-    let denied = actions(&|verdict| verdict == Verdict::Denied);
-    let unclear = actions(&|verdict| verdict == Verdict::Unknown);
+    let (missing, denied) = (actions(Verdict::NotAllowed), actions(Verdict::Denied));
+    let unclear = actions(Verdict::Unknown);
     if !missing.is_empty() {
         let remedy = format!(
             "aws iam attach-role-policy --role-name {} --policy-arn {}",
             last_segment(arn),
-            vpc_access(place)
+            wanted.policy
         );
         findings.push(Finding::fail(format!("{arn} does not allow {}", missing.join(", "))).mended_by(remedy));
     }
@@ -48,13 +72,8 @@ pub(super) fn check(scene: &Scene) -> Check {
         let text = format!("whether {arn} allows {} depends on conditions", unclear.join(", "));
         findings.push(Finding::unknown(text));
     }
-    if !findings.is_empty() {
-        findings[0].text += ": Lambda needs this to make and to keep the function's network interfaces";
+    if let Some(first) = findings.first_mut() {
+        first.text = format!("{}: {}", first.text, wanted.purpose);
     }
-    Check::of(
-        ID,
-        "the role may manage network interfaces",
-        vec![arn.clone()],
-        findings,
-    )
+    Check::of(ID, wanted.passed, vec![arn.to_owned()], findings)
 }

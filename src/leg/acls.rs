@@ -29,13 +29,38 @@ struct Denied<'a> {
 }
 
 pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
+    let Between { findings, acls } = between(paths, &leg.from.subnets, &leg.to.subnets, leg.port);
     let mut found = Found::default();
+    for (finding, pairs) in findings {
+        found.add(finding, pairs);
+    }
+    if !acls.is_empty() {
+        let acls: Vec<&str> = acls.into_iter().collect();
+        found
+            .evidence
+            .push(format!("{} to {}: {}", leg.from.name, leg.to.name, acls.join(", ")));
+    }
+    found
+}
+
+/// What ACLs make of the traffic between subnets.
+#[derive(Debug, Default)]
+pub(crate) struct Between<'n> {
+    /// What they deny, with the pairs of subnets between which nothing works for it, by their places.
+    pub findings: Vec<(Finding, BTreeSet<(usize, usize)>)>,
+    /// Those that deny nothing of it.
+    pub acls: BTreeSet<&'n str>,
+}
+
+/// Every pair of these subnets, from the first to the second list on `port`, and back.
+pub(crate) fn between<'n>(paths: &Paths<'n>, from: &[&SubnetId], to: &[&SubnetId], port: u16) -> Between<'n> {
     let mut lines: BTreeMap<Line<'_>, Denied<'_>> = BTreeMap::new();
     let mut gaps: BTreeMap<String, BTreeSet<(usize, usize)>> = BTreeMap::new();
     let mut acls = BTreeSet::new();
-    for pair in leg.pairs() {
-        let (from, to) = (leg.from.subnets[pair.0], leg.to.subnets[pair.1]);
-        let crossings = match paths.acl_crossings(from, to, Leg::is_v6(paths, from, to), leg.port) {
+    let pairs = (0..from.len()).flat_map(|row| (0..to.len()).map(move |column| (row, column)));
+    for pair in pairs {
+        let (from, to) = (from[pair.0], to[pair.1]);
+        let crossings = match paths.acl_crossings(from, to, Leg::is_v6(paths, from, to), port) {
             Ok(crossings) => crossings,
             Err(gap) => {
                 gaps.entry(gap).or_default().insert(pair);
@@ -54,19 +79,14 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
             }
         }
     }
-    for (line, denied) in lines {
-        found.add(finding(line, &denied), denied.pairs);
+    let denied = lines
+        .into_iter()
+        .map(|(line, denied)| (finding(line, &denied), denied.pairs));
+    let gaps = gaps.into_iter().map(|(gap, pairs)| (Finding::unknown(gap), pairs));
+    Between {
+        findings: denied.chain(gaps).collect(),
+        acls,
     }
-    for (gap, pairs) in gaps {
-        found.add(Finding::unknown(gap), pairs);
-    }
-    if !acls.is_empty() {
-        let acls: Vec<&str> = acls.into_iter().collect();
-        found
-            .evidence
-            .push(format!("{} to {}: {}", leg.from.name, leg.to.name, acls.join(", ")));
-    }
-    found
 }
 
 fn add<'a>(lines: &mut BTreeMap<Line<'a>, Denied<'a>>, crossing: &AclCrossing<'a>, pair: (usize, usize)) {
@@ -126,32 +146,45 @@ fn finding(line: Line<'_>, denied: &Denied<'_>) -> Finding {
         "{into} {subnet} {to} {}: tcp {ports} blocked by rule {number} of {acl} ({direction})",
         others.join(", ")
     );
-    let mut finding = Finding::fail(text);
-    // One entry before the one that denies, for what is wanted, from each of the other ends.
-    let mut free = denied
-        .acl
-        .map(|acl| free_numbers(acl, direction, rule))
-        .unwrap_or_default();
     let wholes: BTreeSet<Addresses> = denied.others.values().map(|(whole, _)| *whole).collect();
-    for cidr in wholes.iter().flat_map(Addresses::cidrs) {
-        let way = match direction {
-            Direction::Ingress => "--ingress",
-            Direction::Egress => "--egress",
-        };
-        let block = if cidr.addr().is_ipv6() {
-            "--ipv6-cidr-block"
-        } else {
-            "--cidr-block"
-        };
-        finding = finding.mended_by(match free.pop() {
-            Some(number) => format!(
-                "aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
-                wanted.first, wanted.last
-            ),
-            None => format!("give rule {rule} of {acl} a higher number, so that one before it can allow tcp {wanted} {to} {cidr}"),
-        });
-    }
-    finding
+    let remedies = denied
+        .acl
+        .map(|acl| remedies(acl, direction, rule, wanted, wholes))
+        .unwrap_or_default();
+    remedies.into_iter().fold(Finding::fail(text), Finding::mended_by)
+}
+
+/// One entry before the one that denies, for what is wanted, from each of the other ends.
+pub(crate) fn remedies(
+    acl: &NetworkAcl,
+    direction: Direction,
+    rule: u16,
+    wanted: Ports,
+    others: impl IntoIterator<Item = Addresses>,
+) -> Vec<String> {
+    let mut free = free_numbers(acl, direction, rule);
+    let cidrs = others.into_iter().flat_map(|others| others.cidrs());
+    let acl = &acl.id;
+    let (way, to) = match direction {
+        Direction::Ingress => ("--ingress", "from"),
+        Direction::Egress => ("--egress", "to"),
+    };
+    cidrs
+        .map(|cidr| {
+            let block = if cidr.addr().is_ipv6() {
+                "--ipv6-cidr-block"
+            } else {
+                "--cidr-block"
+            };
+            match free.pop() {
+                Some(number) => format!(
+                    "aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
+                    wanted.first, wanted.last
+                ),
+                None => format!("give rule {rule} of {acl} a higher number, so that one before it can allow tcp {wanted} {to} {cidr}"),
+            }
+        })
+        .collect()
 }
 
 /// The numbers that an entry could have which comes before `rule`, the best one last.

@@ -31,6 +31,18 @@ pub enum ObserveError {
         /// Its ARN.
         arn: String,
     },
+    /// There is no MSK cluster with that ARN.
+    #[error("there is no MSK cluster {arn}")]
+    NoSuchMskCluster {
+        /// Its ARN.
+        arn: String,
+    },
+    /// There is no event source mapping with that id.
+    #[error("there is no event source mapping {uuid}")]
+    NoSuchMapping {
+        /// Its id.
+        uuid: String,
+    },
     /// AWS does not say in which VPC the database is.
     #[error("{database} is in no VPC that AWS names")]
     NoVpc {
@@ -65,6 +77,8 @@ impl ObserveError {
             },
             Self::NoSuchSecret { .. } => "secret-not-found",
             Self::NoSuchRole { .. } => "role-not-found",
+            Self::NoSuchMskCluster { .. } => "msk-cluster-not-found",
+            Self::NoSuchMapping { .. } => "mapping-not-found",
             Self::NoVpc { .. } => "no-vpc",
             Self::Cloud(error) => error.code(),
         }
@@ -83,6 +97,12 @@ impl ObserveError {
                 ResourceKind::Instance => format!("{name} is a cluster: use --cluster {name}"),
                 _ => format!("{name} is an instance: use --instance {name}"),
             }),
+            Self::NoSuchMskCluster { .. } => {
+                Some("`aws kafka list-clusters-v2` lists the ARNs of this account and Region".to_owned())
+            }
+            Self::NoSuchMapping { .. } => Some(
+                "`aws lambda list-event-source-mappings --event-source-arn ARN` lists those of the cluster".to_owned(),
+            ),
             Self::NoSuchSecret { .. } | Self::NoSuchRole { .. } => {
                 Some("check the name, and whether this is the right account and Region".to_owned())
             }

@@ -160,6 +160,13 @@ impl Statement {
         self
     }
 
+    /// For these only, in the policy of a resource.
+    #[must_use]
+    pub fn by(mut self, principal: Principal) -> Self {
+        self.principal = Some(principal);
+        self
+    }
+
     /// By this name.
     #[must_use]
     pub fn named(mut self, sid: &str) -> Self {

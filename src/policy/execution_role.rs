@@ -48,43 +48,67 @@ pub struct Lack {
 /// What a role with these policies lacks for a function in these subnets with these groups.
 #[must_use]
 pub fn lacks(policies: &[PolicyDocument], place: Place<'_>, subnets: &[SubnetId], groups: &[GroupId]) -> Vec<Lack> {
+    lacking(policies, &INTERFACE_ACTIONS, |action| {
+        on_interfaces(action, place, subnets, groups)
+    })
+}
+
+/// What a role with these policies lacks for a function that is invoked with the records of an MSK cluster in these
+/// subnets with these groups.
+#[must_use]
+pub fn lacks_for_msk(
+    policies: &[PolicyDocument],
+    cluster: &str,
+    subnets: &[SubnetId],
+    groups: &[GroupId],
+) -> Vec<Lack> {
+    lacking(policies, &MSK_ACTIONS, |action| match action.split_once(':') {
+        Some(("kafka", _)) => vec![cluster.to_owned()],
+        _ => on_interfaces(action, Place::of(cluster), subnets, groups),
+    })
+}
+
+/// The resources on which Lambda needs an action of EC2's.
+fn on_interfaces(action: &str, place: Place<'_>, subnets: &[SubnetId], groups: &[GroupId]) -> Vec<String> {
+    if action.starts_with("ec2:Describe") {
+        return vec!["*".to_owned()];
+    }
+    let mut resources = vec![place.arn("ec2", "network-interface/*")];
+    if action == CREATE {
+        resources.extend(subnets.iter().map(|id| place.arn("ec2", &format!("subnet/{id}"))));
+        let groups = groups.iter();
+        resources.extend(groups.map(|id| place.arn("ec2", &format!("security-group/{id}"))));
+    }
+    resources
+}
+
+fn lacking(
+    policies: &[PolicyDocument],
+    actions: &[&'static str],
+    resources: impl Fn(&str) -> Vec<String>,
+) -> Vec<Lack> {
     let context = Context::unknown().with(SOURCE_FUNCTION, [""; 0]);
-    let mut lacks = Vec::new();
-    for action in INTERFACE_ACTIONS {
-        let mut resources = match action {
-            "ec2:DescribeNetworkInterfaces" | "ec2:DescribeSubnets" => vec!["*".to_owned()],
-            _ => vec![place.arn("ec2", "network-interface/*")],
-        };
-        if action == CREATE {
-            resources.extend(subnets.iter().map(|id| place.arn("ec2", &format!("subnet/{id}"))));
-            resources.extend(
-                groups
-                    .iter()
-                    .map(|id| place.arn("ec2", &format!("security-group/{id}"))),
-            );
-        }
+    let worst = |&action: &&'static str| {
         // One line an action, for the worst of its resources.
-        let verdict_on = |resource: String| {
-            let request = Request {
-                action,
-                resource: &resource,
-                context: &context,
-            };
-            (evaluate(policies, request), resource)
+        let verdict_on = |resource: String| Lack {
+            verdict: evaluate(
+                policies,
+                Request {
+                    action,
+                    resource: &resource,
+                    context: &context,
+                },
+            ),
+            action,
+            resource,
         };
-        let worst = resources
+        let worst = resources(action)
             .into_iter()
             .map(verdict_on)
-            .max_by_key(|(verdict, _)| *verdict);
-        if let Some((verdict, resource)) = worst.filter(|(verdict, _)| *verdict != Verdict::Allowed) {
-            lacks.push(Lack {
-                action,
-                resource,
-                verdict,
-            });
-        }
-    }
-    lacks
+            .max_by_key(|lack| lack.verdict)?;
+        (worst.verdict != Verdict::Allowed).then_some(worst)
+    };
+    actions.iter().filter_map(worst).collect()
 }
 
 /// What a function's role needs to run in a VPC; and, if `msk`, to be invoked with the records of an MSK cluster.

@@ -21,6 +21,15 @@ pub fn vpc_access(place: Place<'_>) -> String {
     )
 }
 
+/// AWS's own policy with what Lambda needs to read an MSK cluster for a function, and to write its log.
+#[must_use]
+pub fn msk_access(place: Place<'_>) -> String {
+    format!(
+        "arn:{}:iam::aws:policy/service-role/AWSLambdaMSKExecutionRole",
+        place.partition
+    )
+}
+
 /// Lets one service assume a role.
 #[must_use]
 pub fn trust(service: &str) -> String {

@@ -1,6 +1,7 @@
 //! The command line: both streams and the exit status of the real program, offline.
 
 mod diagnose;
+mod msk;
 mod policy;
 
 use std::fmt::Write as _;
@@ -34,7 +35,7 @@ impl Run {
 impl Shell {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for example in ["account.json", "network.json"] {
+        for example in ["account.json", "msk.json", "network.json"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("docs/examples")
                 .join(example);

@@ -5,6 +5,7 @@ mod docs;
 mod exhaustive;
 mod fitness;
 mod half_made;
+mod msk;
 mod packets;
 mod paths;
 mod plans;

@@ -1,0 +1,123 @@
+//! `autoconnect msk`: whether Lambda can poll an MSK cluster for a function.
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Ending;
+use super::arguments::{FunctionName, parse_cluster_arn, parse_function};
+use super::diagnose::read;
+use super::global::Global;
+use super::session::{Work, on_account, print_result};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::model::{Authentication, MappingMode};
+use crate::msk;
+use crate::observe::{MskTarget, Which, msk_scene};
+use crate::report::ChecksDocument;
+
+/// MSK clusters as event sources.
+#[derive(Debug, Args)]
+pub struct Msk {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check rules, NAT gateways, endpoints and the execution role; changes nothing
+    Check(Check),
+}
+
+impl Msk {
+    pub fn run(&self, global: &Global) -> Ending {
+        match &self.verb {
+            Verb::Check(check) => on_account(check, global),
+        }
+    }
+}
+
+/// The cluster, and what polls it.
+#[derive(Clone, Debug, Args)]
+struct Subject {
+    /// The MSK cluster, provisioned or serverless
+    #[arg(long, value_name = "ARN", value_parser = parse_cluster_arn)]
+    cluster_arn: String,
+    /// Only the event source mappings of this function; its execution role is checked even if it has none yet
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: Option<FunctionName>,
+    /// Only this event source mapping
+    #[arg(long, value_name = "UUID", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "function")]
+    mapping: Option<String>,
+    /// The mode of the event source mapping, instead of the one that it has; without one on-demand
+    #[arg(long, value_enum, value_name = "MODE")]
+    mode: Option<Mode>,
+    /// How the mapping authenticates, instead of as it does; without one each way that is on
+    #[arg(long, value_enum, value_name = "HOW")]
+    authentication: Option<How>,
+}
+
+/// The mode of an event source mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Lambda's default
+    OnDemand,
+    /// With pollers of its own
+    Provisioned,
+}
+
+/// A way to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum How {
+    /// Not at all, in plaintext
+    Plaintext,
+    /// Not at all, but encrypted
+    Tls,
+    /// By a client certificate
+    MutualTls,
+    /// By user and password
+    Scram,
+    /// By IAM
+    Iam,
+}
+
+impl Subject {
+    fn target(&self) -> MskTarget {
+        MskTarget {
+            cluster: self.cluster_arn.clone(),
+            which: match (&self.mapping, &self.function) {
+                (Some(uuid), _) => Which::One(uuid.clone()),
+                (None, Some(function)) => Which::OfFunction(function.name.clone()),
+                (None, None) => Which::All,
+            },
+            mode: self.mode.map(|mode| match mode {
+                Mode::OnDemand => MappingMode::OnDemand,
+                Mode::Provisioned => MappingMode::Provisioned,
+            }),
+            authentication: self.authentication.map(|how| match how {
+                How::Plaintext => Authentication::Plaintext,
+                How::Tls => Authentication::Tls,
+                How::MutualTls => Authentication::MutualTls,
+                How::Scram => Authentication::Scram,
+                How::Iam => Authentication::Iam,
+            }),
+        }
+    }
+}
+
+/// Options of `msk check`.
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    subject: Subject,
+}
+
+impl Work for Check {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let target = self.subject.target();
+        let scene = read(msk_scene(cloud, &target), interrupt).await?;
+        let report = msk::check(&scene);
+        let document = ChecksDocument::new("msk check", &report.headline, &report.checks, cloud.calls());
+        print_result(global, || &document, || document.text(), &[])?;
+        Ok(document.exit_status())
+    }
+}

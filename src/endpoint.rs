@@ -1,0 +1,312 @@
+//! Whether a VPC endpoint leads what is in some subnets to a service of AWS, decided from API descriptions alone.
+//!
+//! Source: spec/msk.md, 4; spec/network.md, "`internet`".
+
+use std::collections::BTreeSet;
+
+use crate::check::{Finding, Status};
+use crate::diagnose::dns;
+use crate::leg::acls;
+use crate::model::network::{Endpoint, EndpointKind};
+use crate::model::{Direction, GroupId, SubnetId, VpcId};
+use crate::path::{Block, Paths, Ports};
+
+/// The port of every service of AWS.
+pub const HTTPS: u16 = 443;
+
+/// What asks a service: interfaces in subnets of a VPC, which bear groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'s> {
+    /// In words: `cluster orders`.
+    pub name: &'s str,
+    /// The VPC.
+    pub vpc: &'s VpcId,
+    /// The subnets.
+    pub subnets: &'s [SubnetId],
+    /// The groups.
+    pub groups: &'s [GroupId],
+}
+
+/// What an interface endpoint makes of the requests to a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceWay {
+    /// The endpoint, if there is one; of several the best.
+    pub endpoint: Option<Endpoint>,
+    /// What is wrong with it, but for what the asker's own groups let out.
+    pub findings: Vec<Finding>,
+    /// What the asker's own groups do not let out to it.
+    pub outbound: Vec<Finding>,
+    /// What it rests on where nothing is wrong.
+    pub evidence: Vec<String>,
+}
+
+impl ServiceWay {
+    /// How well the endpoint serves, but for what the asker's groups let out.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        worst(&self.findings)
+    }
+
+    /// Whether requests go to the endpoint whatever else leads to the service: its private DNS answers in all of the VPC.
+    #[must_use]
+    pub fn takes_requests(&self) -> bool {
+        self.endpoint.as_ref().is_some_and(|endpoint| endpoint.private_dns)
+    }
+}
+
+/// The worst status of findings.
+#[must_use]
+pub fn worst(findings: &[Finding]) -> Status {
+    findings.iter().map(|finding| finding.status).max().unwrap_or_default()
+}
+
+/// The interface endpoint of a service, `secretsmanager` say, for an asker. `policy` judges an endpoint's policy.
+#[must_use]
+pub fn service_way(
+    paths: &Paths<'_>,
+    asker: &Asker<'_>,
+    region: &str,
+    service: &str,
+    policy: impl Fn(&Endpoint) -> Vec<Finding>,
+) -> ServiceWay {
+    let endpoints = match paths.network().endpoints.read() {
+        Ok(endpoints) => endpoints,
+        Err(why) => {
+            return ServiceWay {
+                findings: vec![Finding::unknown(format!("the endpoints of {}: {why}", asker.vpc))],
+                ..ServiceWay::default()
+            };
+        }
+    };
+    let name = format!("com.amazonaws.{region}.{service}");
+    let of_service = endpoints.iter().filter(|endpoint| {
+        // In China, some names have a further part before.
+        endpoint.vpc == *asker.vpc && endpoint.service.ends_with(&name) && endpoint.kind == EndpointKind::Interface
+    });
+    let ways = of_service.map(|endpoint| judge(paths, asker, endpoint, policy(endpoint)));
+    // Names lead to one with private DNS, whatever others there are.
+    let best = ways.min_by_key(|way| (!way.takes_requests(), way.status(), worst(&way.outbound)));
+    best.unwrap_or_else(|| ServiceWay {
+        findings: vec![
+            Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).mended_by(create(asker, &name)),
+        ],
+        ..ServiceWay::default()
+    })
+}
+
+fn create(asker: &Asker<'_>, service: &str) -> String {
+    let subnets: Vec<&str> = asker.subnets.iter().map(SubnetId::as_str).collect();
+    format!(
+        "aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id {} --service-name {service} --subnet-ids {} --security-group-ids <a group that lets {HTTPS} in> --private-dns-enabled",
+        asker.vpc,
+        subnets.join(" ")
+    )
+}
+
+fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: Vec<Finding>) -> ServiceWay {
+    let mut way = ServiceWay {
+        endpoint: Some(endpoint.clone()),
+        ..ServiceWay::default()
+    };
+    let id = &endpoint.id;
+    let findings = &mut way.findings;
+    if endpoint.state != "available" {
+        let text = format!(
+            "endpoint {id} ({}) is {}, not available",
+            endpoint.service, endpoint.state
+        );
+        findings.push(match endpoint.state.as_str() {
+            "pendingacceptance" | "rejected" | "failed" | "expired" | "deleting" | "deleted" | "pending" => {
+                Finding::fail(text)
+            }
+            _ => Finding::unknown(text),
+        });
+    }
+    if endpoint.private_dns {
+        dns::of_vpc(paths, asker.vpc, findings, &mut Vec::new());
+    } else {
+        let text = format!(
+            "private DNS of endpoint {id} ({}) is off: the service's name does not lead to it",
+            endpoint.service
+        );
+        let remedy = format!("aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --private-dns-enabled");
+        findings.push(Finding::fail(text).mended_by(remedy));
+    }
+    findings.extend(of_subnets(asker, endpoint));
+    let to: Vec<&SubnetId> = endpoint.subnets.iter().collect();
+    let from: Vec<&SubnetId> = asker.subnets.iter().collect();
+    findings.extend(inbound(paths, asker, endpoint));
+    let crossings = acls::between(paths, &from, &to, HTTPS).findings;
+    findings.extend(crossings.into_iter().map(|(finding, _)| finding));
+    findings.extend(of_policy);
+    way.outbound = outbound(paths, asker, endpoint);
+    way.evidence.push(format!(
+        "{}: {id} with {}, {}",
+        endpoint.service,
+        listed(&endpoint.groups),
+        endpoint.state
+    ));
+    way
+}
+
+fn of_subnets(asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Finding> {
+    let without: Vec<&str> = asker
+        .subnets
+        .iter()
+        .filter(|id| !endpoint.subnets.contains(id))
+        .map(SubnetId::as_str)
+        .collect();
+    let (id, service) = (&endpoint.id, &endpoint.service);
+    let remedy = || {
+        format!(
+            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --add-subnet-ids {}",
+            without.join(" ")
+        )
+    };
+    match without.len() {
+        0 => None,
+        some if some < asker.subnets.len() => Some(
+            Finding::warn(format!(
+                "endpoint {id} ({service}) is not in {}: requests from there cross to another subnet",
+                without.join(", ")
+            ))
+            .mended_by(remedy()),
+        ),
+        _ => Some(
+            Finding::fail(format!(
+                "endpoint {id} ({service}) is in none of the subnets of {}",
+                asker.name
+            ))
+            .mended_by(remedy()),
+        ),
+    }
+}
+
+/// What the endpoint's groups do not let in from the asker.
+fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let gate = Gate {
+        groups: &endpoint.groups,
+        direction: Direction::Ingress,
+        subnets: asker.subnets,
+        peers: asker.groups,
+        port: HTTPS,
+        v6: false,
+    };
+    gate.closed(paths, |subnets| {
+        format!(
+            "{} of endpoint {} ({}) let no tcp {HTTPS} in from {} ({subnets})",
+            listed(&endpoint.groups),
+            endpoint.id,
+            endpoint.service,
+            asker.name
+        )
+    })
+}
+
+/// What the asker's groups do not let out to the endpoint.
+fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let gate = Gate {
+        groups: asker.groups,
+        direction: Direction::Egress,
+        subnets: &endpoint.subnets,
+        peers: &endpoint.groups,
+        port: HTTPS,
+        v6: false,
+    };
+    gate.closed(paths, |subnets| {
+        format!(
+            "{} of {} let no tcp {HTTPS} out to endpoint {} ({subnets})",
+            listed(asker.groups),
+            asker.name,
+            endpoint.id
+        )
+    })
+}
+
+/// Ids with commas between them.
+#[must_use]
+pub fn listed<T: std::fmt::Display>(ids: &[T]) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    ids.join(", ")
+}
+
+/// What has to pass some groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate<'s> {
+    /// The groups.
+    pub groups: &'s [GroupId],
+    /// In or out.
+    pub direction: Direction,
+    /// The subnets of the other end.
+    pub subnets: &'s [SubnetId],
+    /// The groups of the other end.
+    pub peers: &'s [GroupId],
+    /// The port.
+    pub port: u16,
+    /// Whether over IPv6.
+    pub v6: bool,
+}
+
+impl Gate<'_> {
+    /// What is closed, in words that are given the subnets of the other end; and what is not known. Nothing: it is open.
+    pub fn closed(&self, paths: &Paths<'_>, text: impl Fn(&str) -> String) -> Vec<Finding> {
+        let (mut shut, mut gaps) = (Vec::new(), BTreeSet::new());
+        for id in self.subnets {
+            let addresses = match paths.end(id, self.v6) {
+                Ok((_, addresses)) => addresses,
+                Err(gap) => {
+                    gaps.insert(gap);
+                    continue;
+                }
+            };
+            let wanted = Block {
+                addresses,
+                ports: Ports::only(self.port),
+            };
+            let passage = paths.passage(self.groups, self.direction, wanted, self.peers);
+            match (passage.blocked.is_empty(), passage.gaps.is_empty()) {
+                (true, _) => {}
+                (false, true) => shut.push(id),
+                (false, false) => gaps.extend(passage.gaps),
+            }
+        }
+        let mut findings = Vec::new();
+        if !shut.is_empty() {
+            let mut finding = Finding::fail(text(&listed(&shut)));
+            finding.remedies.extend(self.remedy());
+            findings.push(finding);
+        }
+        let unknown = |gap| {
+            Finding::unknown(format!(
+                "what the {} rules let through is not known: {gap}",
+                self.direction
+            ))
+        };
+        findings.extend(gaps.into_iter().map(unknown));
+        findings
+    }
+
+    /// The command that opens it, by a rule that names a group of the other end.
+    fn remedy(&self) -> Option<String> {
+        let peer = self.peers.first()?;
+        let group = self.groups.first()?;
+        Some(authorize(
+            group,
+            self.direction,
+            self.port,
+            &format!("UserIdGroupPairs=[{{GroupId={peer}}}]"),
+        ))
+    }
+}
+
+/// The command that adds a rule for a TCP port to a group. `target` is as `--ip-permissions` takes it.
+#[must_use]
+pub fn authorize(group: &GroupId, direction: Direction, port: u16, target: &str) -> String {
+    let verb = match direction {
+        Direction::Ingress => "ingress",
+        Direction::Egress => "egress",
+    };
+    format!(
+        "aws ec2 authorize-security-group-{verb} --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},{target}'"
+    )
+}

@@ -1,0 +1,188 @@
+//! Whether an event source mapping can poll an MSK cluster and invoke its function, and if not, why: decided from what was
+//! read, and nothing sent.
+//!
+//! Source: spec/msk.md. The poller works from interfaces in the *cluster's* subnets with the *cluster's* groups; the
+//! function's own VPC plays no part. In on-demand mode it calls Lambda and STS from there, through a NAT gateway or
+//! through endpoints; in provisioned mode it does not.
+
+mod brokers;
+mod cluster;
+mod headline;
+mod role;
+mod ways;
+
+use std::collections::BTreeSet;
+
+pub use headline::headline;
+pub use ways::services;
+
+use crate::check::{Check, Status, verdict};
+use crate::endpoint::Asker;
+use crate::model::network::{Destination, Network, Part, RouteTarget};
+use crate::model::{
+    Authentication, EventSourceMapping, Function, MappingMode, MskCluster, MskPlacement, Place, SubnetId, VpcId,
+};
+use crate::path::{Gap, Paths};
+use crate::policy::PolicyDocument;
+
+/// What was read of a cluster, what polls it, and the network between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MskScene {
+    /// The cluster.
+    pub cluster: MskCluster,
+    /// The VPC of its subnets, where it could be read.
+    pub vpc: Part<VpcId>,
+    /// The mappings that were asked about: one by its id, a function's, or all of the cluster's.
+    pub mappings: Part<Vec<EventSourceMapping>>,
+    /// The function that is, or is to be, invoked, if one is known.
+    pub function: Option<Function>,
+    /// The policies of its execution role.
+    pub policies: Part<Vec<PolicyDocument>>,
+    /// The network of the cluster's VPC.
+    pub network: Network,
+    /// The mode, where the user told one.
+    pub mode: Option<MappingMode>,
+    /// The authentication, where the user told one.
+    pub authentication: Option<Authentication>,
+}
+
+/// What the poller needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Its mode. Of several mappings with both, on-demand, which needs more.
+    pub mode: MappingMode,
+    /// How it authenticates.
+    pub authentications: Vec<Authentication>,
+    /// Whether it reads a secret.
+    pub uses_secret: bool,
+    /// The secrets, as far as they are known.
+    pub secrets: Vec<String>,
+}
+
+/// What came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MskReport {
+    /// Whether it works, in one sentence.
+    pub headline: String,
+    /// The worst of the checks.
+    pub verdict: Status,
+    /// The checks, in the order of the spec.
+    pub checks: Vec<Check>,
+}
+
+impl MskScene {
+    /// The mappings that were read.
+    #[must_use]
+    pub fn known_mappings(&self) -> &[EventSourceMapping] {
+        self.mappings.known().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What the poller needs: as the user says, else as the mappings say, else for everything that is on.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let mappings = self.known_mappings();
+        // Lambda's own default is on-demand.
+        let of_mappings = mappings.iter().map(|mapping| mapping.mode).min();
+        let told: BTreeSet<Authentication> = match self.authentication {
+            Some(told) => BTreeSet::from([told]),
+            None => mappings
+                .iter()
+                .flat_map(|mapping| mapping.authentications(&self.cluster))
+                .collect(),
+        };
+        let is_told = !told.is_empty();
+        let authentications = if is_told {
+            told.into_iter().collect()
+        } else {
+            self.cluster.authentications()
+        };
+        let secrets: BTreeSet<&str> = mappings.iter().flat_map(EventSourceMapping::secrets).collect();
+        let mut by_secret = authentications.iter().map(|way| way.uses_secret());
+        Needs {
+            mode: self.mode.or(of_mappings).unwrap_or(MappingMode::OnDemand),
+            // Where nobody tells, a secret is needed only if there is no way without one.
+            uses_secret: if is_told {
+                by_secret.any(|uses| uses) || (self.authentication.is_none() && !secrets.is_empty())
+            } else {
+                !authentications.is_empty() && by_secret.all(|uses| uses)
+            },
+            authentications,
+            secrets: secrets.into_iter().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Where the poller is: of a serverless cluster with several places, the first.
+    #[must_use]
+    pub fn placement(&self) -> MskPlacement {
+        self.cluster.placements.first().cloned().unwrap_or_default()
+    }
+
+    /// The cluster's Region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        Place::of(&self.cluster.arn).region
+    }
+}
+
+/// The poller, as what asks services, and what is known of its network.
+struct Poller<'s> {
+    scene: &'s MskScene,
+    paths: &'s Paths<'s>,
+    place: &'s MskPlacement,
+    vpc: &'s VpcId,
+    name: String,
+    needs: Needs,
+}
+
+impl Poller<'_> {
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            name: &self.name,
+            vpc: self.vpc,
+            subnets: &self.place.subnets,
+            groups: &self.place.groups,
+        }
+    }
+}
+
+/// Asks everything.
+#[must_use]
+pub fn check(scene: &MskScene) -> MskReport {
+    let paths = Paths::new(&scene.network);
+    let place = scene.placement();
+    let unknown = VpcId::from("its VPC");
+    let poller = Poller {
+        scene,
+        paths: &paths,
+        place: &place,
+        vpc: scene.vpc.known().unwrap_or(&unknown),
+        name: format!("MSK cluster {}", scene.cluster.name),
+        needs: scene.needs(),
+    };
+    let mut checks = vec![
+        cluster::check(&poller),
+        cluster::mapping(&poller),
+        brokers::inbound(&poller),
+    ];
+    checks.extend(ways::check(&poller));
+    checks.extend(role::check(&poller));
+    MskReport {
+        headline: headline(scene, &poller.needs, &checks),
+        verdict: verdict(&checks),
+        checks,
+    }
+}
+
+/// Whether a subnet is public: its route table leads to an internet gateway.
+///
+/// # Errors
+///
+/// Its route table could not be read.
+pub fn is_public(paths: &Paths<'_>, subnet: &SubnetId) -> Result<bool, Gap> {
+    let table = paths.route_table(subnet)?;
+    Ok(table.routes.iter().any(|route| {
+        let is_default =
+            matches!(&route.destination, Destination::Cidr(range) if range.prefix_len() == 0 && range.addr().is_ipv4());
+        is_default && matches!(route.target, RouteTarget::InternetGateway(_))
+    }))
+}

@@ -1,0 +1,99 @@
+//! The rules of the brokers' groups, which the poller's interfaces bear too: from itself to itself is enough.
+//!
+//! Source: spec/msk.md, 1 and 2.
+
+use std::collections::BTreeMap;
+
+use super::Poller;
+use crate::check::{Check, Finding};
+use crate::endpoint::{Gate, listed};
+use crate::model::Direction;
+
+/// A listener of the brokers.
+struct Listener {
+    /// The ways to authenticate that use it, in words.
+    ways: Vec<String>,
+    v6: bool,
+    /// Whether the poller uses it; else only other clients do.
+    is_polled: bool,
+}
+
+/// The listeners of the ways in question, by their ports. The poller comes over IPv4, from within the VPC; what public
+/// access and a dual-stack cluster add is for other clients.
+fn listeners(poller: &Poller<'_>) -> BTreeMap<u16, Listener> {
+    let cluster = &poller.scene.cluster;
+    let mut listeners: BTreeMap<u16, Listener> = BTreeMap::new();
+    for way in &poller.needs.authentications {
+        let public = way.public_port().filter(|_| cluster.is_public());
+        let ipv6 = cluster.is_dual_stack().then(|| way.ipv6_port());
+        let all = [
+            (Some(way.port()), "", false),
+            (public, " from the internet", false),
+            (ipv6, " over IPv6", true),
+        ];
+        for (place, (port, words, v6)) in all.into_iter().enumerate() {
+            let Some(port) = port else { continue };
+            let listener = listeners.entry(port).or_insert(Listener {
+                ways: Vec::new(),
+                v6,
+                is_polled: place == 0,
+            });
+            listener.ways.push(format!("{way}{words}"));
+        }
+    }
+    listeners
+}
+
+/// Whether the brokers' groups let the poller in.
+pub(super) fn inbound(poller: &Poller<'_>) -> Check {
+    let passed = format!("{} let the poller in", listed(&poller.place.groups));
+    let (evidence, findings) = rules(poller, Direction::Ingress);
+    Check::of("brokers-inbound", &passed, evidence, findings)
+}
+
+/// What the rules of one direction make of each listener.
+pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, Vec<Finding>) {
+    let place = poller.place;
+    let (mut evidence, mut findings) = (Vec::new(), Vec::new());
+    for (port, Listener { ways, v6, is_polled }) in listeners(poller) {
+        let gate = Gate {
+            groups: &place.groups,
+            direction,
+            subnets: &place.subnets,
+            peers: &place.groups,
+            port,
+            v6,
+        };
+        let (verb, end) = match direction {
+            Direction::Ingress => ("in from", "the poller"),
+            Direction::Egress => ("out to", "the brokers"),
+        };
+        let ways = ways.join(", ");
+        let mut closed = gate.closed(poller.paths, |subnets| {
+            format!(
+                "{} let no tcp {port} ({ways}) {verb} {end}, which bear them too ({subnets})",
+                listed(&place.groups)
+            )
+        });
+        if !is_polled {
+            // Other clients' affair; and a subnet without IPv6 has no listener there.
+            closed.retain(|finding| finding.status == crate::check::Status::Fail);
+            closed = closed.into_iter().map(|finding| as_warning(finding, &ways)).collect();
+        }
+        if closed.is_empty() {
+            evidence.push(format!("tcp {port} ({ways}): {verb} {end}"));
+        }
+        findings.extend(closed);
+    }
+    if direction == Direction::Egress {
+        // What other clients come in by, the poller does not go out to.
+        findings.retain(|finding| finding.status != crate::check::Status::Warn);
+    }
+    (evidence, findings)
+}
+
+fn as_warning(finding: Finding, ways: &str) -> Finding {
+    let remedies = finding.remedies;
+    let text = format!("{}; the poller does not need it, clients with {ways} do", finding.text);
+    remedies.into_iter().fold(Finding::warn(text), Finding::mended_by)
+}

@@ -1,0 +1,147 @@
+//! The cluster itself, and the mappings that poll it.
+
+use super::{Poller, is_public};
+use crate::check::{Check, Finding};
+use crate::endpoint::listed;
+use crate::model::{Authentication, EventSourceMapping};
+
+/// Whether the cluster is up, and where it is.
+pub(super) fn check(poller: &Poller<'_>) -> Check {
+    let cluster = &poller.scene.cluster;
+    let mut findings = Vec::new();
+    let told = format!("{} is {}", poller.name, cluster.state);
+    match cluster.state.as_str() {
+        "ACTIVE" => {}
+        "UPDATING" | "MAINTENANCE" | "REBOOTING_BROKER" | "HEALING" => findings.push(Finding::warn(told)),
+        "CREATING" | "DELETING" | "FAILED" => findings.push(Finding::fail(told)),
+        _ => findings.push(Finding::unknown(told)),
+    }
+    if let Err(why) = poller.scene.vpc.read() {
+        findings.push(Finding::unknown(format!("the VPC of {}: {why}", poller.name)));
+    }
+    if poller.place.subnets.is_empty() {
+        findings.push(Finding::unknown(format!("AWS tells no subnets of {}", poller.name)));
+    }
+    if poller.place.groups.is_empty() {
+        findings.push(Finding::unknown(format!(
+            "AWS tells no security groups of {}: it has the default group of {}",
+            poller.name, poller.vpc
+        )));
+    }
+    if let [_, others @ ..] = cluster.placements.as_slice()
+        && !others.is_empty()
+    {
+        let subnets: Vec<_> = others.iter().flat_map(|place| place.subnets.clone()).collect();
+        findings.push(Finding::warn(format!(
+            "{} is in {} VPCs, and only the first was looked at, not {}",
+            poller.name,
+            others.len() + 1,
+            listed(&subnets)
+        )));
+    }
+    let mut evidence = vec![format!(
+        "{}, {}, {} with {}",
+        cluster.kind,
+        cluster.state,
+        poller.vpc,
+        listed(&poller.place.groups)
+    )];
+    for subnet in &poller.place.subnets {
+        evidence.push(match is_public(poller.paths, subnet) {
+            Ok(true) => format!("{subnet}: public, its route table leads to an internet gateway"),
+            Ok(false) => format!("{subnet}: private"),
+            Err(gap) => format!("{subnet}: {gap}"),
+        });
+    }
+    let on: Vec<String> = cluster.authentications().iter().map(ToString::to_string).collect();
+    evidence.push(format!("authentication that is on: {}", on.join(", ")));
+    Check::of(
+        "cluster",
+        &format!("{} is {}", poller.name, cluster.state),
+        evidence,
+        findings,
+    )
+}
+
+/// Whether the mappings are on, and fit the cluster.
+pub(super) fn mapping(poller: &Poller<'_>) -> Check {
+    const ID: &str = "mapping";
+    let scene = poller.scene;
+    let mut findings = Vec::new();
+    let mut evidence = Vec::new();
+    if let Err(why) = scene.mappings.read() {
+        findings.push(Finding::unknown(format!(
+            "the event source mappings of {}: {why}",
+            poller.name
+        )));
+    }
+    let mappings = scene.known_mappings();
+    for mapping in mappings {
+        findings.extend(of_mapping(poller, mapping));
+        let ways: Vec<String> = mapping
+            .authentications(&scene.cluster)
+            .iter()
+            .map(Authentication::to_string)
+            .collect();
+        let function = mapping.function.as_deref().unwrap_or("a function that is not told");
+        evidence.push(format!(
+            "{}: {}, {} mode, {}, for {function}",
+            mapping.uuid,
+            mapping.state,
+            mapping.mode,
+            ways.join(" or ")
+        ));
+    }
+    let on = scene.cluster.authentications();
+    for way in poller.needs.authentications.iter().filter(|way| !on.contains(way)) {
+        let text = format!("{way} authentication is off on {}", poller.name);
+        findings.push(Finding::fail(text).mended_by(format!(
+            "aws kafka update-security --cluster-arn {} --current-version <its current version> --client-authentication <what is to be on>",
+            scene.cluster.arn
+        )));
+    }
+    let mode = poller.needs.mode;
+    let passed = match mappings {
+        [] => format!("no event source mapping polls it yet; checked for {mode} mode"),
+        [one] => format!("event source mapping {}, checked for {mode} mode", one.uuid),
+        some => format!("{} event source mappings, checked for {mode} mode", some.len()),
+    };
+    Check::of(ID, &passed, evidence, findings)
+}
+
+fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding> {
+    let uuid = &mapping.uuid;
+    let mut findings = Vec::new();
+    if let Some(source) = mapping
+        .source
+        .as_ref()
+        .filter(|source| **source != poller.scene.cluster.arn)
+    {
+        findings.push(Finding::fail(format!(
+            "event source mapping {uuid} polls {source}, not {}",
+            poller.name
+        )));
+    }
+    if matches!(mapping.state.as_str(), "Disabled" | "Disabling") {
+        let remedy = format!("aws lambda update-event-source-mapping --uuid {uuid} --enabled");
+        let text = format!("event source mapping {uuid} is {}: it polls nothing", mapping.state);
+        findings.push(Finding::warn(text).mended_by(remedy));
+    }
+    if mapping.state == "Deleting" {
+        findings.push(Finding::warn(format!("event source mapping {uuid} is being deleted")));
+    }
+    if let Some(result) = mapping
+        .last_result
+        .as_ref()
+        .filter(|result| result.starts_with("PROBLEM"))
+    {
+        findings.push(Finding::warn(format!("event source mapping {uuid} says: {result}")));
+    }
+    if poller.scene.mode.is_some_and(|mode| mode != mapping.mode) {
+        findings.push(Finding::warn(format!(
+            "event source mapping {uuid} is in {} mode, and {} mode was asked about",
+            mapping.mode, poller.needs.mode
+        )));
+    }
+    findings
+}

@@ -1,0 +1,47 @@
+//! Whether it works, in a sentence or two.
+
+use super::ways::{ENDPOINTS, NAT, services};
+use super::{MskScene, Needs};
+use crate::check::{Check, Status, verdict};
+use crate::model::Authentication;
+
+/// The first line of the answer.
+#[must_use]
+pub fn headline(scene: &MskScene, needs: &Needs, checks: &[Check]) -> String {
+    let name = &scene.cluster.name;
+    let function = scene.function.as_ref().map(|function| &function.name);
+    let what = match function {
+        Some(function) => format!("MSK cluster {name} as an event source of function {function}"),
+        None => format!("MSK cluster {name} as an event source"),
+    };
+    let ways: Vec<String> = needs.authentications.iter().map(Authentication::to_string).collect();
+    let how = format!("{} mode, {}", needs.mode, ways.join(" or "));
+    let first = checks.iter().find(|check| check.status == verdict(checks));
+    let message = first
+        .map(|check| check.message.trim_end_matches('.'))
+        .unwrap_or_default();
+    let failed = |id: &str| {
+        checks
+            .iter()
+            .any(|check| check.id == id && check.status == Status::Fail)
+    };
+    let no_way = format!(
+        "From its subnets nothing leads to {}, neither NAT gateways nor endpoints",
+        services(needs).join(", ")
+    );
+    let message = if failed(NAT) && failed(ENDPOINTS) {
+        &no_way
+    } else {
+        message
+    };
+    let mut text = match verdict(checks) {
+        Status::Pass => format!("It works: {what} ({how})."),
+        Status::Warn => format!("It works, and could be better: {what} ({how}). {message}."),
+        Status::Unknown => format!("It cannot be told whether it works: {what} ({how}). {message}."),
+        Status::Fail => format!("It does not work: {what} ({how}). {message}."),
+    };
+    if function.is_none() {
+        text += " No function is known: name one with --function to have its role checked.";
+    }
+    text
+}

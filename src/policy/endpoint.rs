@@ -1,0 +1,163 @@
+//! The policies of VPC endpoints: what they let whom do, and the least for an event source mapping.
+//!
+//! Source: spec/msk.md, 4 and "`--restrict`".
+
+use std::collections::BTreeMap;
+
+use super::document::{Effect, PolicyDocument, Principal, Statement, Texts};
+use super::evaluate::{Context, Request, Verdict, evaluate};
+use super::grants::LAMBDA;
+use crate::model::Place;
+
+/// Who sends a request through an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller<'a> {
+    /// A service of AWS, such as `lambda.amazonaws.com`.
+    Service(&'a str),
+    /// A role, by its ARN.
+    Role(&'a str),
+}
+
+impl Caller<'_> {
+    fn is_among(self, principal: &Principal) -> bool {
+        let by_kind = match principal {
+            Principal::Everyone(text) => return text == "*",
+            Principal::Of(by_kind) => by_kind,
+        };
+        let named = |kind: &str| by_kind.get(kind).into_iter().flat_map(Texts::iter);
+        // The whole account is meant by its number and by its root.
+        let is_own = |text: &str| match self {
+            Self::Service(_) => false,
+            Self::Role(arn) => {
+                let account = Place::of(arn).account;
+                text == arn || text == account || text.ends_with(&format!(":iam::{account}:root"))
+            }
+        };
+        let is_service = |text: &str| matches!(self, Self::Service(name) if name == text);
+        named("AWS").any(|text| text == "*" || is_own(text)) || named("Service").any(is_service)
+    }
+}
+
+/// What an endpoint's policy says of a request that one of these sends.
+#[must_use]
+pub fn through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>], action: &str, resource: &str) -> Verdict {
+    let concerns = |statement: &&Statement| match &statement.principal {
+        Some(principal) => callers.iter().any(|caller| caller.is_among(principal)),
+        // For all but some: nothing is allowed by it for certain, and denied it may be.
+        None => statement.effect == Effect::Deny,
+    };
+    let statements = policy.statement.iter().filter(concerns).cloned().collect();
+    let request = Request {
+        action,
+        resource,
+        context: &Context::unknown(),
+    };
+    evaluate([&PolicyDocument::new(statements)], request)
+}
+
+/// The least that the endpoint of a service has to let an event source mapping do: Lambda invoke functions, Lambda assume
+/// their roles, and whoever may read these secrets read them. None for a service that no mapping needs.
+#[must_use]
+pub fn for_mapping(service: &str, secrets: &[String]) -> Option<PolicyDocument> {
+    let statement = match service {
+        "lambda" => Statement::allow(["lambda:InvokeFunction"])
+            .on(["*"])
+            .by(service_principal()),
+        "sts" => Statement::allow(["sts:AssumeRole"]).on(["*"]).by(service_principal()),
+        // The function's role reads the secret, and its own policies say whether it may.
+        "secretsmanager" if !secrets.is_empty() => Statement::allow(["secretsmanager:GetSecretValue"])
+            .on(secrets)
+            .by(Principal::Everyone("*".to_owned())),
+        _ => return None,
+    };
+    Some(PolicyDocument::new(vec![statement]))
+}
+
+fn service_principal() -> Principal {
+    Principal::Of(BTreeMap::from([("Service".to_owned(), [LAMBDA].into_iter().collect())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/r";
+
+    fn verdict(statement: &Value, callers: &[Caller<'_>], action: &str, resource: &str) -> Verdict {
+        let policy = PolicyDocument::read(&json!({ "Statement": statement }).to_string()).unwrap();
+        through_endpoint(&policy, callers, action, resource)
+    }
+
+    #[test]
+    fn principals_are_told_apart() {
+        let service = [Caller::Service(LAMBDA)];
+        let both = [Caller::Service(LAMBDA), Caller::Role(ROLE)];
+        let table = [
+            (json!("*"), true, true),
+            (json!({"AWS": "*"}), true, true),
+            (json!({"Service": "lambda.amazonaws.com"}), true, true),
+            (
+                json!({"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}),
+                true,
+                true,
+            ),
+            (json!({"Service": "ec2.amazonaws.com"}), false, false),
+            (json!({"AWS": ROLE}), false, true),
+            (json!({"AWS": "123456789012"}), false, true),
+            (json!({"AWS": "arn:aws:iam::123456789012:root"}), false, true),
+            (json!({"AWS": "arn:aws:iam::210987654321:root"}), false, false),
+        ];
+        for (principal, by_service, by_either) in table {
+            let statement = json!({"Effect": "Allow", "Principal": principal, "Action": "sts:*", "Resource": "*"});
+            for (callers, allowed) in [(&service[..], by_service), (&both[..], by_either)] {
+                let verdict = verdict(&statement, callers, "sts:AssumeRole", "*");
+                assert_eq!(verdict == Verdict::Allowed, allowed, "{principal} {callers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_denial_counts_for_those_that_it_names() {
+        let statements = |principal: Value| {
+            json!([
+                {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+                {"Effect": "Deny", "Principal": principal, "Action": "lambda:*", "Resource": "*"}
+            ])
+        };
+        let callers = [Caller::Service(LAMBDA)];
+        let table = [
+            (json!({"AWS": ROLE}), Verdict::Allowed),
+            (json!({"Service": "lambda.amazonaws.com"}), Verdict::Denied),
+        ];
+        for (principal, expected) in table {
+            let found = verdict(&statements(principal), &callers, "lambda:InvokeFunction", "*");
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn the_least_is_enough_and_no_more() {
+        let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_s-AbCdEf";
+        let secrets = [secret.to_owned()];
+        let role = [Caller::Role(ROLE)];
+        let lambda = [Caller::Service(LAMBDA)];
+        let table: [(&str, &[Caller<'_>], &str, &str); 3] = [
+            ("lambda", &lambda, "lambda:InvokeFunction", "*"),
+            ("sts", &lambda, "sts:AssumeRole", "*"),
+            ("secretsmanager", &role, "secretsmanager:GetSecretValue", secret),
+        ];
+        for (service, callers, action, resource) in table {
+            let policy = for_mapping(service, &secrets).unwrap();
+            assert_eq!(through_endpoint(&policy, callers, action, resource), Verdict::Allowed);
+            let other = through_endpoint(&policy, callers, "lambda:CreateFunction", resource);
+            assert_eq!(other, Verdict::NotAllowed);
+        }
+        let policy = for_mapping("secretsmanager", &secrets).unwrap();
+        let other = through_endpoint(&policy, &role, "secretsmanager:GetSecretValue", &format!("{secret}x"));
+        assert_eq!(other, Verdict::NotAllowed);
+        assert_eq!(for_mapping("secretsmanager", &[]), None);
+        assert_eq!(for_mapping("sqs", &secrets), None);
+    }
+}

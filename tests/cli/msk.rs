@@ -1,0 +1,124 @@
+//! `msk` on the example account.
+
+use insta::assert_snapshot;
+
+use crate::Shell;
+
+const CHECK: &str = "msk check --offline msk.json";
+
+fn arn(name: &str) -> String {
+    let id = match name {
+        "orders" => "0e010000-0000-4000-8000-000000000001-1",
+        "audit" => "0e020000-0000-4000-8000-000000000002-1",
+        "clicks" => "0e030000-0000-4000-8000-000000000003-1",
+        "payments" => "0e040000-0000-4000-8000-000000000004-1",
+        _ => "0e050000-0000-4000-8000-000000000005-s1",
+    };
+    format!("arn:aws:kafka:eu-central-1:123456789012:cluster/{name}/{id}")
+}
+
+#[test]
+fn what_a_person_reads() {
+    let shell = Shell::new();
+    let table = [
+        ("works", "orders", ""),
+        ("no_way", "audit", ""),
+        ("no_way_needed", "audit", " --mode provisioned"),
+        ("public", "clicks", " --function clicks-sink"),
+        ("secret", "payments", " --mapping 0e04aaaa-0000-4000-8000-000000000004"),
+        ("serverless_json", "telemetry", " --output json"),
+        ("no_cluster", "nobody", ""),
+        ("no_mapping", "orders", " --mapping 0e0f"),
+        ("no_function", "orders", " --function order-event"),
+    ];
+    for (name, cluster, more) in table {
+        let before = std::fs::read(shell.folder.path().join("msk.json")).unwrap();
+        let cluster = arn(cluster);
+        assert_snapshot!(
+            format!("msk_{name}"),
+            shell.session(&format!("{CHECK} --cluster-arn {cluster}{more}"))
+        );
+        let after = std::fs::read(shell.folder.path().join("msk.json")).unwrap();
+        assert!(before == after, "{name} changed the file");
+    }
+}
+
+#[test]
+fn statuses_follow_from_verdicts() {
+    let shell = Shell::new();
+    let table = [
+        ("orders", "pass", 0),
+        ("audit", "fail", 2),
+        ("clicks", "fail", 2),
+        ("payments", "fail", 2),
+    ];
+    for (cluster, verdict, status) in table {
+        let run = shell.run(&format!("{CHECK} --cluster-arn {} --output json", arn(cluster)));
+        let document = run.json();
+        assert_eq!(
+            (&document["verdict"], run.status),
+            (&verdict.into(), Some(status)),
+            "{cluster}"
+        );
+        let schema = shell.run("schema checks").json();
+        assert!(jsonschema::is_valid(&schema, &document), "{document:#}");
+        for check in document["checks"].as_array().unwrap() {
+            let told = check["status"] == "pass" || check["evidence"].as_array().is_some_and(|lines| !lines.is_empty());
+            assert!(told, "{check:#}");
+        }
+    }
+}
+
+#[test]
+fn options_that_do_not_fit_are_mistakes() {
+    let shell = Shell::new();
+    let orders = arn("orders");
+    for arguments in [
+        String::new(),
+        "--cluster-arn orders".to_owned(),
+        format!("--cluster-arn {orders} --function f --mapping u"),
+        format!("--cluster-arn {orders} --function new:f"),
+        format!("--cluster-arn {orders} --mode sometimes"),
+        format!("--cluster-arn {orders} --authentication password"),
+    ] {
+        let run = shell.run(&format!("{CHECK} {arguments}"));
+        assert_eq!(run.status, Some(1), "{arguments}: {}", run.stderr);
+        assert!(run.stderr.starts_with("error"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn mistakes_in_the_file_are_named_by_their_places() {
+    type Edit = fn(&mut serde_json::Value);
+    let table: [(&str, Edit); 5] = [
+        ("$.MskClusters[0].ClusterType", |account| {
+            account["MskClusters"][0]["ClusterType"] = "SHARED".into();
+        }),
+        ("$.MskClusters[0]", |account| {
+            account["MskClusters"][0]["ClusterType"] = "SERVERLESS".into();
+        }),
+        (
+            "$.MskClusters[0].Provisioned.BrokerNodeGroupInfo.ClientSubnets[1]",
+            |account| {
+                account["MskClusters"][0]["Provisioned"]["BrokerNodeGroupInfo"]["ClientSubnets"][1] =
+                    "subnet-none".into();
+            },
+        ),
+        (
+            "$.MskClusters[4].Serverless.VpcConfigs[0].SecurityGroupIds[0]",
+            |account| {
+                account["MskClusters"][4]["Serverless"]["VpcConfigs"][0]["SecurityGroupIds"][0] = "sg-none".into();
+            },
+        ),
+        ("$.EventSourceMappings[1].UUID", |account| {
+            account["EventSourceMappings"][1]["UUID"] = account["EventSourceMappings"][0]["UUID"].clone();
+        }),
+    ];
+    for (place, edit) in table {
+        let shell = Shell::new();
+        shell.edit_file("msk.json", edit);
+        let run = shell.run(&format!("{CHECK} --cluster-arn {}", arn("orders")));
+        assert_eq!(run.status, Some(1));
+        assert!(run.stderr.contains(place), "{place}: {}", run.stderr);
+    }
+}
