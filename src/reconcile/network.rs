@@ -131,7 +131,7 @@ impl<C: Cloud> Session<'_, C> {
                 };
                 let call = || async { Ok(cloud.create_security_group(&new).await?.to_string()) };
                 let id = self.once(step, tags, &Place::Group(vpc, name), call).await?;
-                self.revoke_default_egress(step, &id.as_str().into(), true).await?;
+                self.without_default_egress(step, &id.as_str().into()).await?;
                 id
             }
             _ => return Ok(None),
@@ -194,6 +194,23 @@ impl<C: Cloud> Session<'_, C> {
                     };
                 }
                 Err(error) => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    /// Takes EC2's own outbound rules out of a new group; where an answer is lost, what is left is taken out.
+    async fn without_default_egress(&self, step: &Step, id: &GroupId) -> Result<(), RunError> {
+        let mut pauses = self.consistency_pauses();
+        let mut tries = 0;
+        loop {
+            match self.revoke_default_egress(step, id, tries == 0).await {
+                Err(RunError::Cloud { source, .. }) if source.may_have_applied() && tries < STALE_READS => {
+                    tries += 1;
+                    self.pause(&mut pauses, "the default outbound rule to go", &source.fault.to_string())
+                        .await?;
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
             }
         }
     }
@@ -295,6 +312,7 @@ impl<C: Cloud> Session<'_, C> {
     /// Changes what is there. That it is so already is no error.
     async fn adjust(&self, step: &Step, effect: &NetworkEffect, slots: &Slots) -> Result<(), RunError> {
         let mut pauses = self.consistency_pauses();
+        let mut unanswered = false;
         loop {
             let answer = self.write(step, &step.resource, self.adjusted(effect, slots)).await?;
             match answer {
@@ -305,8 +323,19 @@ impl<C: Cloud> Session<'_, C> {
                     self.note_applied(step, &step.resource);
                     return Ok(());
                 }
+                // An association that was replaced has another id: that it is gone says that the lost write was carried
+                // out, which the look at the end confirms.
+                Err(error)
+                    if unanswered
+                        && error.is_not_found()
+                        && matches!(effect, NetworkEffect::ReplaceAssociation { .. }) =>
+                {
+                    self.note_applied(step, &step.resource);
+                    return Ok(());
+                }
                 // Each of these can be sent again: what it did is then found done.
                 Err(error) if error.is_not_found() || error.is_contention() || error.may_have_applied() => {
+                    unanswered |= error.may_have_applied();
                     self.pause(&mut pauses, "AWS to take the change", &error.fault.to_string())
                         .await?;
                 }
