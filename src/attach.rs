@@ -122,15 +122,8 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
     let paths = Paths::new(&site.network);
     let mut public = Vec::new();
     for id in subnets {
-        match paths.route_table(id) {
-            Ok(table) => {
-                let leads_out = |target: &RouteTarget| matches!(target, RouteTarget::InternetGateway(_));
-                let is_public = table
-                    .routes
-                    .iter()
-                    .any(|route| leads_out(&route.target) && !route.is_blackhole);
-                public.extend(is_public.then_some(id));
-            }
+        match is_public(&paths, id) {
+            Ok(is_public) => public.extend(is_public.then_some(id)),
             Err(why) => notes.push(format!("Whether {id} is public is not known: {why}.")),
         }
     }
@@ -149,6 +142,13 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
         return Err(AttachUnmet::TooManySubnets { count: subnets.len() });
     }
     Ok((subnets.iter().take(MAX_SUBNETS).cloned().collect(), notes))
+}
+
+/// Whether its route table leads to an internet gateway.
+fn is_public(paths: &Paths<'_>, subnet: &SubnetId) -> Result<bool, String> {
+    let table = paths.route_table(subnet)?;
+    let mut routes = table.routes.iter().filter(|route| !route.is_blackhole);
+    Ok(routes.any(|route| matches!(route.target, RouteTarget::InternetGateway(_))))
 }
 
 fn check_ipv6(site: &Site, chosen: &[SubnetId]) -> Result<(), AttachUnmet> {
@@ -225,7 +225,7 @@ fn of_role(
 /// combination that could be shared.
 fn sharing(function: &Function, site: &Site, vpc: &VpcId, chosen: &[SubnetId]) -> Option<String> {
     type Combination<'a> = (BTreeSet<&'a SubnetId>, BTreeSet<&'a GroupId>);
-    let neighbours = site.neighbours.known()?;
+    let neighbours = site.neighbours.known().filter(|_| !site.wish.groups.is_empty())?;
     let mut combinations: BTreeMap<Combination<'_>, Vec<&str>> = BTreeMap::new();
     for (name, attached) in neighbours {
         if attached.vpc == *vpc && *name != function.name {
@@ -242,9 +242,12 @@ fn sharing(function: &Function, site: &Site, vpc: &VpcId, chosen: &[SubnetId]) -
             listed(names)
         ));
     }
-    // The combination of most functions, of those in subnets that were asked for.
-    let fits =
-        |(subnets, groups): &&Combination<'_>| !groups.is_empty() && subnets.iter().all(|id| chosen.contains(id));
+    // The combination of most functions, of those in private subnets.
+    let paths = Paths::new(&site.network);
+    let fits = |(subnets, groups): &&Combination<'_>| {
+        let is_private = |id: &&SubnetId| is_public(&paths, id) == Ok(false);
+        !groups.is_empty() && subnets.iter().all(is_private)
+    };
     let best = combinations
         .iter()
         .filter(|(combination, _)| fits(combination))

@@ -1,5 +1,6 @@
 //! The pure core: classification, decision and plan.
 
+mod attach;
 mod builder;
 mod docs;
 mod exhaustive;
