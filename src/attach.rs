@@ -190,7 +190,10 @@ fn of_role(
     chosen: &[SubnetId],
     notes: &mut Vec<String>,
 ) -> Result<Vec<&'static str>, AttachUnmet> {
-    let role = function.role.as_deref().map_or("", last_segment);
+    let Some(role) = function.role.as_deref().map(last_segment) else {
+        notes.push("AWS names no execution role: whether it allows what Lambda needs is not known.".to_owned());
+        return Ok(Vec::new());
+    };
     let policies = match site.policies.read() {
         Ok(policies) => policies,
         Err(why) => {

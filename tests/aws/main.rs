@@ -1,5 +1,6 @@
 //! The program on AWS's API over real HTTP, against moto.
 
+mod attach;
 mod decisions;
 mod diagnose;
 mod errors;

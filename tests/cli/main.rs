@@ -1,5 +1,6 @@
 //! The command line: both streams and the exit status of the real program, offline.
 
+mod attach;
 mod diagnose;
 mod msk;
 mod policy;
