@@ -5,6 +5,7 @@ mod ec2;
 mod fault;
 mod functions;
 mod identity;
+mod inventory;
 mod meter;
 mod msk;
 mod network;

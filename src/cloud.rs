@@ -9,6 +9,7 @@ mod error;
 mod identity;
 mod msk;
 mod network;
+pub mod inventory;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,6 +20,8 @@ pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
+pub use network::NetworkCloud;
+pub use inventory::{Inventory, ListedSubnet, Page};
 
 pub use crate::operation::Operation;
 
@@ -250,7 +253,7 @@ pub enum ResourceKind {
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
-pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Sync {
+pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + Sync {
     /// The cluster with this identifier.
     fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
     /// The instance with this identifier.

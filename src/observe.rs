@@ -9,6 +9,7 @@ pub mod network;
 mod reads;
 mod scene;
 mod similar;
+mod survey;
 mod target;
 
 pub use attachment::{Location, site, the_function};
@@ -16,6 +17,7 @@ pub use error::ObserveError;
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene};
 pub use reads::reads;
 pub use scene::scene;
+pub use survey::{Proxies, READS, survey};
 pub use target::{NewProxyWish, ProxyWish, Target};
 
 use std::collections::BTreeSet;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::document::{
-    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, FunctionEntry, VpcSecurityGroupMembership,
+    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, FunctionEntry, SubnetEntry,
+    VpcSecurityGroupMembership,
 };
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
@@ -324,9 +325,8 @@ impl State {
         self.arn("rds", &format!("db-proxy:prx-{name}"))
     }
 
-    fn subnet_group(&self, name: &str) -> Option<DbSubnetGroup> {
-        let AccountDocument { db_subnet_groups, .. } = &self.document;
-        let group = db_subnet_groups.iter().find(|group| group.name == name)?;
+    pub(super) fn subnet_group(&self, name: &str) -> Option<DbSubnetGroup> {
+        let group = self.places.subnet_group(&self.document.db_subnet_groups, name)?;
         Some(DbSubnetGroup {
             vpc: group.vpc_id.as_str().into(),
             subnets: if group.subnet_ids.is_empty() {
@@ -342,7 +342,7 @@ impl State {
         subnets.map(|subnet| subnet.subnet_id.as_str().into()).collect()
     }
 
-    fn db_cluster(&self, entry: DbClusterEntry) -> DbCluster {
+    pub(super) fn db_cluster(&self, entry: DbClusterEntry) -> DbCluster {
         DbCluster {
             arn: self.arn("rds", &format!("cluster:{}", entry.id)),
             memberships: memberships(&entry.vpc_security_groups),
@@ -365,7 +365,7 @@ impl State {
         }
     }
 
-    fn db_instance(&self, entry: DbInstanceEntry) -> DbInstance {
+    pub(super) fn db_instance(&self, entry: DbInstanceEntry) -> DbInstance {
         DbInstance {
             arn: self.arn("rds", &format!("db:{}", entry.id)),
             memberships: memberships(&entry.vpc_security_groups),
@@ -388,7 +388,7 @@ impl State {
         }
     }
 
-    fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
+    pub(super) fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
         let subnets = if entry.vpc_subnet_ids.is_empty() {
             self.subnets_of(&entry.vpc_id)
         } else {
@@ -413,6 +413,19 @@ impl State {
             secrets: entry.secret_arns,
             takes_iam: matches!(entry.iam_auth.as_deref(), Some("REQUIRED" | "ENABLED")),
             requires_iam: entry.iam_auth.as_deref() == Some("REQUIRED"),
+        }
+    }
+
+    pub(super) fn to_subnet(&self, entry: &SubnetEntry) -> Subnet {
+        let AccountDocument { vpcs, account_id, .. } = &self.document;
+        let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == entry.vpc_id);
+        let owner = vpc.and_then(|vpc| vpc.owner_id.clone());
+        Subnet {
+            id: entry.subnet_id.as_str().into(),
+            vpc: entry.vpc_id.as_str().into(),
+            availability_zone: entry.availability_zone.clone(),
+            owner: owner.or_else(|| Some(account_id.clone())),
+            free_addresses: entry.available_ip_address_count,
         }
     }
 
@@ -532,16 +545,7 @@ impl Cloud for OfflineAccount {
                 .map(|id| {
                     let entry = document.subnets.iter().find(|subnet| subnet.subnet_id == id.as_str());
                     let entry = entry.ok_or_else(|| Fault::NotFound(format!("The subnet ID '{id}' does not exist")))?;
-                    let vpc = document.vpcs.iter().find(|vpc| vpc.vpc_id == entry.vpc_id);
-                    Ok(Subnet {
-                        id: id.clone(),
-                        vpc: entry.vpc_id.as_str().into(),
-                        availability_zone: entry.availability_zone.clone(),
-                        owner: vpc
-                            .and_then(|vpc| vpc.owner_id.clone())
-                            .or_else(|| Some(document.account_id.clone())),
-                        free_addresses: entry.available_ip_address_count,
-                    })
+                    Ok(state.to_subnet(entry))
                 })
                 .collect()
         })

@@ -1,6 +1,6 @@
 //! Proxies of an account, and the health of their targets, which follows from the security groups.
 
-use super::document::{DbProxyEntry, ProxyTargetEntry};
+use super::document::{DbProxyEntry, ProxyTargetEntry, SecurityGroupEntry};
 use super::rules::{Outcome, State, rejected};
 use crate::cloud::Fault;
 use crate::model::{
@@ -121,11 +121,9 @@ impl State {
                 covers && reaches
             })
         };
-        let mut entries = self.document.security_groups.iter();
-        entries.any(|entry| {
-            let group = entry.to_model();
-            groups.contains(&group.id) && lets(&group)
-        })
+        let is_one = |entry: &&SecurityGroupEntry| groups.iter().any(|id| id.as_str() == entry.group_id);
+        let mut entries = self.document.security_groups.iter().filter(is_one);
+        entries.any(|entry| lets(&entry.to_model()))
     }
 
     pub(super) fn modify_proxy(&mut self, name: &str, groups: &GroupList) -> Outcome<()> {

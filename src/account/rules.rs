@@ -1,11 +1,13 @@
 //! What AWS answers to a write, and how states pass.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, FunctionEntry, IpPermission, SecurityGroupEntry, Tag, VpcConfig,
     VpcSecurityGroupMembership,
 };
+use super::places::Places;
 use crate::cloud::{Fault, NewSecurityGroup};
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Peer, Rule};
 
@@ -13,6 +15,7 @@ use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Peer, Rule};
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) document: AccountDocument,
+    pub(super) places: Arc<Places>,
     reads: BTreeMap<String, u32>,
     /// How often a new group is still not found, and which ones.
     hidden_for: u32,
@@ -33,6 +36,7 @@ pub(super) fn rejected(code: &str, message: impl Into<String>) -> Fault {
 impl State {
     pub(super) fn new(document: AccountDocument, hidden_for: u32) -> Self {
         Self {
+            places: Arc::new(Places::of(&document)),
             document,
             reads: BTreeMap::new(),
             hidden_for,
@@ -426,7 +430,7 @@ impl State {
     /// The VPC of a list of subnets.
     pub(super) fn vpc_of(&self, subnets: &[String]) -> Option<String> {
         let first = subnets.first()?;
-        let subnet = self.document.subnets.iter().find(|subnet| subnet.subnet_id == *first)?;
+        let subnet = self.places.subnet(&self.document.subnets, first)?;
         Some(subnet.vpc_id.clone())
     }
 }

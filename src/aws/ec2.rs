@@ -166,21 +166,20 @@ pub(super) async fn describe_subnets(client: &Client, ids: &[SubnetId]) -> Answe
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
-    let subnet = |subnet: aws_sdk_ec2::types::Subnet| {
-        Ok(Subnet {
-            id: subnet
-                .subnet_id
-                .ok_or_else(|| incomplete(operation, "SubnetId"))?
-                .into(),
-            vpc: subnet.vpc_id.ok_or_else(|| incomplete(operation, "VpcId"))?.into(),
-            availability_zone: subnet.availability_zone.unwrap_or_default(),
-            owner: subnet.owner_id,
-            free_addresses: subnet
-                .available_ip_address_count
-                .and_then(|count| u32::try_from(count).ok()),
-        })
-    };
     answer.subnets.unwrap_or_default().into_iter().map(subnet).collect()
+}
+
+pub(super) fn subnet(subnet: aws_sdk_ec2::types::Subnet) -> Answer<Subnet> {
+    let missing = |field| incomplete(Operation::DescribeSubnets, field);
+    Ok(Subnet {
+        id: subnet.subnet_id.ok_or_else(|| missing("SubnetId"))?.into(),
+        vpc: subnet.vpc_id.ok_or_else(|| missing("VpcId"))?.into(),
+        availability_zone: subnet.availability_zone.unwrap_or_default(),
+        owner: subnet.owner_id,
+        free_addresses: subnet
+            .available_ip_address_count
+            .and_then(|count| u32::try_from(count).ok()),
+    })
 }
 
 pub(super) async fn create_security_group(client: &Client, new: &NewSecurityGroup) -> Answer<GroupId> {

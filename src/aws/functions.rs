@@ -3,7 +3,9 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime, VpcConfig, VpcConfigResponse};
+use aws_sdk_lambda::types::{
+    Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig, VpcConfigResponse,
+};
 
 use super::{fault, starter};
 use crate::cloud::{Answer, CloudError, Fault, NewLambda, Operation};
@@ -114,6 +116,26 @@ pub(super) fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
         subnets,
         groups: GroupList::as_read(groups.into_iter().map(GroupId::from)),
         ipv6_allowed: config.ipv6_allowed_for_dual_stack,
+    })
+}
+
+/// A function as Lambda lists it: the same fields in another type, without its environment.
+pub(super) fn listed(found: FunctionConfiguration) -> Answer<Function> {
+    let answer = GetFunctionConfigurationOutput::builder()
+        .set_function_name(found.function_name)
+        .set_function_arn(found.function_arn)
+        .set_role(found.role)
+        .set_vpc_config(found.vpc_config)
+        .set_revision_id(found.revision_id)
+        .set_state(found.state)
+        .set_state_reason(found.state_reason)
+        .set_last_update_status(found.last_update_status)
+        .set_last_update_status_reason(found.last_update_status_reason)
+        .build();
+    let function = function(answer)?;
+    Ok(Function {
+        environment: None,
+        ..function
     })
 }
 

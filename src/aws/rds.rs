@@ -20,7 +20,7 @@ use crate::model::{
 };
 
 /// The largest page that RDS gives.
-const PAGE: i32 = 100;
+pub(super) const PAGE: i32 = 100;
 
 fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
@@ -271,7 +271,7 @@ pub(super) async fn register_db_proxy_targets(
     Ok(())
 }
 
-fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
+pub(super) fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
     let missing = |field| incomplete(Operation::DescribeDbProxies, field);
     let family = proxy.engine_family.unwrap_or_default();
     let auth = proxy.auth.unwrap_or_default();
@@ -313,7 +313,7 @@ fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
 }
 
 /// None without a VPC, as of an instance that was never in one.
-fn subnet_group(group: SdkSubnetGroup) -> Option<DbSubnetGroup> {
+pub(super) fn subnet_group(group: SdkSubnetGroup) -> Option<DbSubnetGroup> {
     let vpc = group.vpc_id.filter(|vpc| !vpc.is_empty())?;
     let subnets = group.subnets.unwrap_or_default().into_iter();
     Some(DbSubnetGroup {
@@ -342,7 +342,7 @@ fn memberships(memberships: Option<Vec<VpcSecurityGroupMembership>>) -> Vec<Grou
         .collect()
 }
 
-fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
+pub(super) fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
     let missing = |field| incomplete(Operation::DescribeDbClusters, field);
     Ok(DbCluster {
         id: cluster
@@ -368,7 +368,7 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
     })
 }
 
-fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
+pub(super) fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
     let missing = |field| incomplete(Operation::DescribeDbInstances, field);
     Ok(DbInstance {
         id: instance

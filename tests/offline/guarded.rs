@@ -188,9 +188,27 @@ macro_rules! guard {
     };
 }
 
-/// The operations of EC2 that read know no resources, but for two.
+/// Lists, and the operations of EC2 that read but for two, know no resources.
 fn describe(operation: Operation) -> [Ask; 1] {
     [ask(operation.iam_action(), "*")]
+}
+
+guard! {
+    Inventory {}
+    this.list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
+        describe(Operation::DescribeDbClusters);
+    this.list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances,
+        describe(Operation::DescribeDbInstances);
+    this.list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups,
+        describe(Operation::DescribeDbSubnetGroups);
+    this.list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies,
+        describe(Operation::DescribeDbProxies);
+    this.list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions,
+        describe(Operation::ListFunctions);
+    this.list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups,
+        describe(Operation::DescribeSecurityGroups);
+    this.list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets,
+        describe(Operation::DescribeSubnets);
 }
 
 guard! {

@@ -45,6 +45,17 @@ macro_rules! interpose {
 }
 
 interpose! {
+    Inventory {}
+    list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters;
+    list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances;
+    list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups;
+    list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies;
+    list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions;
+    list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups;
+    list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets;
+}
+
+interpose! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs;
     describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute;

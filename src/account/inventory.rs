@@ -1,0 +1,104 @@
+//! An account's lists, in pages of the sizes that AWS gives. A list shows what is: states do not pass by it.
+
+use super::document::{AccountDocument, DbInstanceEntry, SecurityGroupEntry};
+use super::offline::OfflineAccount;
+use super::rules::State;
+use crate::cloud::inventory::Listed;
+use crate::cloud::{DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page};
+use crate::model::{Function, Proxy, SecurityGroup};
+
+/// The largest page of RDS.
+const RDS_PAGE: usize = 100;
+/// The largest page of EC2.
+const EC2_PAGE: usize = 1000;
+/// The largest page of Lambda.
+const LAMBDA_PAGE: usize = 50;
+
+impl OfflineAccount {
+    fn page<E, T>(
+        &self,
+        operation: Operation,
+        size: usize,
+        from: Option<String>,
+        list: impl FnOnce(&AccountDocument) -> &[E],
+        item: impl Fn(&State, &E) -> Option<T>,
+    ) -> Listed<T> {
+        self.read(operation, |state| {
+            let entries = list(&state.document);
+            let start: usize = from.and_then(|from| from.parse().ok()).unwrap_or_default();
+            let rest = entries.get(start..).unwrap_or_default();
+            Ok(Page {
+                items: rest.iter().take(size).filter_map(|entry| item(state, entry)).collect(),
+                next: (rest.len() > size).then(|| (start + size).to_string()),
+            })
+        })
+    }
+}
+
+impl State {
+    /// The instance; a member has its cluster's groups and port.
+    fn listed_instance(&self, entry: &DbInstanceEntry) -> DbInstance {
+        let mut entry = entry.clone();
+        let cluster = entry.cluster.as_deref().and_then(|id| self.places.cluster(&self.document.db_clusters, id));
+        if let Some(cluster) = cluster {
+            entry.vpc_security_groups.clone_from(&cluster.vpc_security_groups);
+            entry.port = entry.port.or(Some(cluster.port));
+        }
+        self.db_instance(entry)
+    }
+}
+
+impl Inventory for OfflineAccount {
+    async fn list_db_clusters(&self, from: Option<String>) -> Listed<DbCluster> {
+        let operation = Operation::DescribeDbClusters;
+        self.page(operation, RDS_PAGE, from, |document| &document.db_clusters, |state, entry| {
+            Some(state.db_cluster(entry.clone()))
+        })
+    }
+
+    async fn list_db_instances(&self, from: Option<String>) -> Listed<DbInstance> {
+        let operation = Operation::DescribeDbInstances;
+        self.page(operation, RDS_PAGE, from, |document| &document.db_instances, |state, entry| {
+            Some(state.listed_instance(entry))
+        })
+    }
+
+    async fn list_db_subnet_groups(&self, from: Option<String>) -> Listed<(String, DbSubnetGroup)> {
+        let operation = Operation::DescribeDbSubnetGroups;
+        self.page(operation, RDS_PAGE, from, |document| &document.db_subnet_groups, |state, entry| {
+            Some((entry.name.clone(), state.subnet_group(&entry.name)?))
+        })
+    }
+
+    async fn list_db_proxies(&self, from: Option<String>) -> Listed<Proxy> {
+        let operation = Operation::DescribeDbProxies;
+        self.page(operation, RDS_PAGE, from, |document| &document.db_proxies, |state, entry| {
+            Some(state.to_proxy(entry.clone()))
+        })
+    }
+
+    async fn list_functions(&self, from: Option<String>) -> Listed<Function> {
+        let operation = Operation::ListFunctions;
+        self.page(operation, LAMBDA_PAGE, from, |document| &document.functions, |state, entry| {
+            let function = state.to_function(entry.clone());
+            Some(Function { environment: None, ..function })
+        })
+    }
+
+    async fn list_security_groups(&self, from: Option<String>) -> Listed<SecurityGroup> {
+        let operation = Operation::DescribeSecurityGroups;
+        self.page(operation, EC2_PAGE, from, |document| &document.security_groups, |_, entry| {
+            Some(SecurityGroupEntry::to_model(entry))
+        })
+    }
+
+    async fn list_subnets(&self, from: Option<String>) -> Listed<ListedSubnet> {
+        let operation = Operation::DescribeSubnets;
+        self.page(operation, EC2_PAGE, from, |document| &document.subnets, |state, entry| {
+            Some(ListedSubnet {
+                subnet: state.to_subnet(entry),
+                ranges: state.document.subnet_cidrs(entry),
+            })
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Reads in bulk, a page at a time: what exists in the account and Region, whoever asks for it.
+//!
+//! Source: spec/drift.md, "Cost". The number of calls grows with the pages of what exists.
+
+use std::future::Future;
+
+use ipnet::IpNet;
+
+use super::{Answer, DbCluster, DbInstance, DbSubnetGroup};
+use crate::model::{Function, Proxy, SecurityGroup, Subnet};
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last one.
+    pub next: Option<String>,
+}
+
+/// A subnet with its ranges, as far as they are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSubnet {
+    /// The subnet.
+    pub subnet: Subnet,
+    /// Its IPv4 range and its IPv6 ranges.
+    pub ranges: Vec<IpNet>,
+}
+
+/// A list's answer: one page, of the largest size.
+pub type Listed<T> = Answer<Page<T>>;
+
+/// Lists of all that exists. `from` is a page's `next`; none for the first page.
+pub trait Inventory: Sync {
+    /// All clusters.
+    fn list_db_clusters(&self, from: Option<String>) -> impl Future<Output = Listed<DbCluster>> + Send;
+    /// All instances, those of clusters too.
+    fn list_db_instances(&self, from: Option<String>) -> impl Future<Output = Listed<DbInstance>> + Send;
+    /// All DB subnet groups in a VPC, with their names.
+    fn list_db_subnet_groups(
+        &self,
+        from: Option<String>,
+    ) -> impl Future<Output = Listed<(String, DbSubnetGroup)>> + Send;
+    /// All proxies, without their targets: those have to be asked for one by one.
+    fn list_db_proxies(&self, from: Option<String>) -> impl Future<Output = Listed<Proxy>> + Send;
+    /// All functions. Lambda's list tells no states, and environments are not kept.
+    fn list_functions(&self, from: Option<String>) -> impl Future<Output = Listed<Function>> + Send;
+    /// All security groups.
+    fn list_security_groups(&self, from: Option<String>) -> impl Future<Output = Listed<SecurityGroup>> + Send;
+    /// All subnets.
+    fn list_subnets(&self, from: Option<String>) -> impl Future<Output = Listed<ListedSubnet>> + Send;
+}

@@ -1,0 +1,209 @@
+//! Judges connections: is each still as `setup` would leave it, and can traffic pass at all?
+//!
+//! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*;
+//! [`explain`] tells what has changed where the decision is not no-op, and [`traffic`] whether that breaks the path.
+
+mod console;
+mod explain;
+mod finding;
+pub mod traffic;
+
+pub use console::{Compute, Listing, connected, discover, list};
+pub use finding::{Finding, FindingKind};
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Decision, decide};
+use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
+use crate::model::{Observation, Side};
+use crate::plan::health;
+use crate::requirements::{Unmet, check_identity};
+use explain::in_words;
+
+/// How a connection stands, from the best to the worst.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As `setup` would leave it.
+    InSync,
+    /// Changed, though traffic may still pass.
+    Drifted,
+    /// Traffic cannot pass at all.
+    Broken,
+    /// Something that it is judged by could not be read.
+    Unknown,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::InSync, Self::Drifted, Self::Broken, Self::Unknown];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InSync => "in-sync",
+            Self::Drifted => "drifted",
+            Self::Broken => "broken",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One connection, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What `setup` would do; none where that could not be told.
+    pub decision: Option<Decision>,
+    /// What has changed, or could not be read.
+    pub findings: Vec<Finding>,
+}
+
+/// Judges one connection.
+#[must_use]
+pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
+    let observation = match estate.observation(connection, Scope::Associated) {
+        Ok(observation) => observation,
+        Err(Obstacle::Missing(missing)) => {
+            return Judgement {
+                verdict: Verdict::Broken,
+                decision: None,
+                findings: missing.iter().map(|(kind, name)| Finding::gone(kind, name)).collect(),
+            };
+        }
+        Err(Obstacle::Unread(unread)) => {
+            return Judgement {
+                verdict: Verdict::Unknown,
+                decision: None,
+                findings: unread.iter().map(|why| Finding::unread(connection, why)).collect(),
+            };
+        }
+    };
+    let is_no_op = decide(&observation).decision == Decision::NoOp;
+    let mut findings: Vec<Finding> = function_moved(&observation).into_iter().collect();
+    let mut decision = Decision::NoOp;
+    if !is_no_op {
+        // What the decision is instead, and why, depends on other groups too.
+        if let Ok(wide) = estate.observation(connection, Scope::Candidates) {
+            let assessment = decide(&wide);
+            findings.extend(explain::findings(estate, &wide, &assessment, !findings.is_empty()));
+            decision = assessment.decision;
+        }
+    }
+    findings.extend(target(&observation));
+    findings.extend(requirement(&observation));
+    findings.extend(unused(estate, &observation, &findings));
+    let verdict = if !traffic::can_pass(estate, &observation) {
+        Verdict::Broken
+    } else if is_no_op && findings.is_empty() {
+        Verdict::InSync
+    } else {
+        Verdict::Drifted
+    };
+    // No verdict without its reason.
+    if verdict != Verdict::InSync && findings.is_empty() {
+        findings.push(Finding::not_as_set_up(&observation, &decision));
+    }
+    Judgement {
+        verdict,
+        decision: Some(decision),
+        findings,
+    }
+}
+
+/// A function that is in another VPC than its database, or in none.
+fn function_moved(observation: &Observation) -> Option<Finding> {
+    let Observation { database, function, .. } = observation;
+    let found = match &function.vpc {
+        Some(vpc) if vpc.vpc == database.vpc => return None,
+        Some(vpc) => vpc.vpc.to_string(),
+        None => "no VPC".to_owned(),
+    };
+    Some(Finding {
+        kind: FindingKind::FunctionMoved,
+        message: format!("function {} is in {found}, and {database} is in {}", function.name, database.vpc),
+        resource: function.arn.clone(),
+        expected: Some(database.vpc.to_string()),
+        found: Some(found),
+    })
+}
+
+/// A proxy that does not have the database for its target, or does not reach it.
+fn target(observation: &Observation) -> Option<Finding> {
+    let Observation { database, proxy, .. } = observation;
+    let proxy = proxy.as_ref()?;
+    let finding = |message: String, found: String| Finding {
+        kind: FindingKind::TargetNotAvailable,
+        message,
+        resource: proxy.name.clone(),
+        expected: Some(format!("{database} is its target, AVAILABLE")),
+        found: Some(found),
+    };
+    if !proxy.has_target(database) {
+        let found = match proxy.other_target(database) {
+            Some(other) => format!("its target is {other}"),
+            None => "no target".to_owned(),
+        };
+        return Some(finding(format!("{database} is not a target of proxy {}: {found}", proxy.name), found));
+    }
+    match proxy.target_health(database) {
+        // A cluster without instances has no target that could have a health.
+        None if database.members.is_empty() => None,
+        None => Some(finding(format!("proxy {} tells no health of {database}", proxy.name), "no health".to_owned())),
+        Some(_) if proxy.reaches(database) => None,
+        Some(found) => {
+            let reason = found.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let found = format!("{}{reason}", found.state.as_api());
+            let message = health(observation).unwrap_or_else(|| format!("proxy {} has {database} as {found}", proxy.name));
+            Some(finding(message, found))
+        }
+    }
+}
+
+/// What `setup` would refuse by now, though it made the connection once: a database that has joined a global
+/// database, a proxy that was made anew for another engine.
+fn requirement(observation: &Observation) -> Option<Finding> {
+    match check_identity(observation) {
+        // These are told in their own words.
+        Ok(()) | Err(Unmet::FunctionOutsideVpc { .. } | Unmet::DifferentVpcs { .. } | Unmet::ProxyOtherTarget { .. }) => None,
+        Err(unmet) => Some(Finding {
+            kind: FindingKind::NotSupported,
+            message: unmet.to_string(),
+            resource: observation.database.arn.clone(),
+            expected: Some("a connection that setup could make".to_owned()),
+            found: Some(unmet.code().to_owned()),
+        }),
+    }
+}
+
+/// Groups that were made for this connection, and that nothing bears any more.
+fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<Finding> {
+    let connection = observation.connection_id();
+    if [Part::Clusters, Part::Instances, Part::Proxies, Part::Functions].iter().any(|part| estate.unread(part).is_some()) {
+        return Vec::new();
+    }
+    let groups = estate.tagged(&connection).filter(|group| {
+        !estate.is_in_use(&group.id) && !told.iter().any(|finding| finding.resource == group.id.as_str())
+    });
+    groups
+        .map(|group| Finding {
+            kind: FindingKind::GroupUnused,
+            message: format!("{} was made for this connection, and nothing bears it", in_words(group)),
+            resource: group.id.to_string(),
+            expected: Some("a group in use, or none".to_owned()),
+            found: Some("a group that nothing bears".to_owned()),
+        })
+        .collect()
+}
+
+/// The sides of a connection that its traffic passes one after the other.
+fn hops(observation: &Observation) -> &'static [(Side, Side)] {
+    match observation.proxy {
+        Some(_) => &[(Side::Function, Side::Proxy), (Side::Proxy, Side::Database)],
+        None => &[(Side::Function, Side::Database)],
+    }
+}

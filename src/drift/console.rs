@@ -1,0 +1,146 @@
+//! Connected compute resources: which functions the console lists under a database, and which reach it besides.
+//!
+//! Source: spec/decision.md, "Connected compute resources".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::traffic::{End, passes};
+use crate::estate::{Connection, Estate};
+use crate::model::{Database, DatabaseKind, Function, GroupId, GroupList, Proxy, Protocol, PortRange, TargetKind};
+use crate::naming::Convention;
+
+/// A function that reaches a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compute<'e> {
+    /// The function.
+    pub function: &'e Function,
+    /// The proxy through which it does.
+    pub proxy: Option<&'e Proxy>,
+    /// The function's groups that make the console list it; none where it does not.
+    pub groups: Vec<&'e GroupId>,
+}
+
+impl Compute<'_> {
+    /// Whether the console lists it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        !self.groups.is_empty()
+    }
+}
+
+/// What is connected to one database.
+pub type Listing<'e> = Vec<Compute<'e>>;
+
+/// What a function is listed under: the database, and the proxy if it is through one.
+type Place<'e> = (DatabaseKind, &'e str, Option<&'e str>);
+
+/// Where the console lists a function, each with the function's groups that say so.
+fn places<'e>(estate: &'e Estate, function: &'e Function) -> BTreeMap<Place<'e>, Vec<&'e GroupId>> {
+    let mut places: BTreeMap<Place<'e>, Vec<&'e GroupId>> = BTreeMap::new();
+    let groups = function.vpc.iter().flat_map(|vpc| vpc.groups.iter());
+    for group in groups.filter_map(|id| estate.group(id)).filter(|group| is_function_group(&group.name)) {
+        for rule in group.egress.iter().filter(|rule| rule.protocol == Protocol::Tcp) {
+            let (Some(ports), Some(to)) = (rule.ports, rule.peer.group()) else { continue };
+            let is_for = |port: u16| ports == PortRange::only(port);
+            let direct = estate.databases_with(to).filter(|database| database.port.is_some_and(is_for));
+            let mut found: Vec<Place<'e>> = direct.map(|database| (database.kind, database.id.as_str(), None)).collect();
+            let proxies = estate.proxies_with(to).filter(|proxy| is_for(proxy.engine_family.listener_port()));
+            for proxy in proxies.filter(|proxy| has_console_group(estate, proxy)) {
+                found.extend(targets(proxy).map(|(kind, id)| (kind, id, Some(proxy.name.as_str()))));
+            }
+            for place in found {
+                let groups = places.entry(place).or_default();
+                if !groups.contains(&&group.id) {
+                    groups.push(&group.id);
+                }
+            }
+        }
+    }
+    places
+}
+
+fn is_function_group(name: &str) -> bool {
+    let conventions = [Convention::LambdaRds, Convention::LambdaRdsproxy];
+    conventions.iter().any(|convention| convention.number(name).is_some())
+}
+
+fn has_console_group(estate: &Estate, proxy: &Proxy) -> bool {
+    let mut groups = proxy.groups.iter().filter_map(|id| estate.group(id));
+    groups.any(|group| Convention::RdsproxyLambda.number(&group.name).is_some())
+}
+
+/// The databases behind a proxy: a cluster, not its instances.
+fn targets(proxy: &Proxy) -> impl Iterator<Item = (DatabaseKind, &str)> {
+    proxy.targets.iter().filter_map(|target| match (&target.kind, &target.tracked_cluster) {
+        (TargetKind::TrackedCluster, _) => Some((DatabaseKind::Cluster, target.resource.as_str())),
+        (TargetKind::RdsInstance, None) => Some((DatabaseKind::Instance, target.resource.as_str())),
+        _ => None,
+    })
+}
+
+/// Every function-database pair that the console would show, as connections.
+#[must_use]
+pub fn connected(estate: &Estate) -> BTreeSet<Connection> {
+    let of_function = |function| places(estate, function).into_keys().map(move |(kind, database, proxy)| connection(function, kind, database, proxy));
+    estate.functions().flat_map(of_function).collect()
+}
+
+fn connection(function: &Function, kind: DatabaseKind, database: &str, proxy: Option<&str>) -> Connection {
+    Connection {
+        kind,
+        database: database.to_owned(),
+        proxy: proxy.map(str::to_owned),
+        function: function.name.clone(),
+    }
+}
+
+/// Every connection there is in an estate: ours by their tags, and those that the console would show.
+#[must_use]
+pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
+    let mut connections = connected(estate);
+    connections.extend(estate.tagged_connections().filter_map(Connection::from_tag));
+    connections
+}
+
+/// The functions that reach a database: first those that the console lists, then those that only other rules let pass.
+#[must_use]
+pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
+    let proxies: Vec<&Proxy> = estate
+        .proxies()
+        .filter(|proxy| targets(proxy).any(|(kind, id)| kind == database.kind && id == database.id))
+        .collect();
+    let to = |groups: GroupList| End::new(estate, groups, &database.subnets);
+    let ways = std::iter::once(None).chain(proxies.into_iter().map(Some));
+    let ways: Vec<(Option<&Proxy>, End, Option<u16>)> = ways
+        .filter_map(|proxy| match proxy {
+            None => Some((None, to(database.groups()), database.port)),
+            Some(proxy) => {
+                let at = End::new(estate, proxy.groups.clone(), &proxy.subnets);
+                let goes_on = proxy.reaches(database) || database.port.is_some_and(|port| passes(estate, &at, &to(database.groups()), port));
+                goes_on.then(|| (Some(proxy), at, Some(proxy.engine_family.listener_port())))
+            }
+        })
+        .collect();
+    let mut listed = Vec::new();
+    let mut manual = Vec::new();
+    for function in estate.functions() {
+        let mut places = places(estate, function);
+        places.retain(|(kind, id, _), _| *kind == database.kind && *id == database.id);
+        let from = function.vpc.as_ref().filter(|vpc| vpc.vpc == database.vpc);
+        let from = from.map(|vpc| End::new(estate, vpc.groups.clone(), &vpc.subnets));
+        for (proxy, at, port) in &ways {
+            let place = (database.kind, database.id.as_str(), proxy.map(|proxy| proxy.name.as_str()));
+            let reaches = |port| from.as_ref().is_some_and(|from| passes(estate, from, at, port));
+            if !places.contains_key(&place) && port.is_some_and(reaches) {
+                manual.push(Compute { function, proxy: *proxy, groups: Vec::new() });
+            }
+        }
+        listed.extend(places.into_iter().map(|((_, _, through), groups)| Compute {
+            function,
+            proxy: through.and_then(|name| estate.proxies().find(|proxy| proxy.name == name)),
+            groups,
+        }));
+    }
+    listed.extend(manual);
+    listed
+}

@@ -1,0 +1,96 @@
+//! Whether security groups let any traffic of a connection pass: all rules of all groups of both ends, whoever made them.
+//!
+//! Source: spec/drift.md, `broken`: traffic cannot pass at all. What is not known counts as passing: the ranges of a
+//! subnet that could not be read, and prefix lists.
+
+use ipnet::IpNet;
+
+use super::hops;
+use crate::estate::Estate;
+use crate::model::{Direction, GroupList, Observation, Peer, Protocol, Rule, Side, SubnetId};
+
+/// An end of a hop: what bears groups, and where its addresses are.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Its groups.
+    pub groups: GroupList,
+    /// The ranges of the subnets that it is in; none where they are not known.
+    pub ranges: Option<Vec<IpNet>>,
+}
+
+impl End {
+    /// An end in these subnets.
+    #[must_use]
+    pub fn new(estate: &Estate, groups: GroupList, subnets: &[SubnetId]) -> Self {
+        Self {
+            groups,
+            ranges: estate.ranges(subnets),
+        }
+    }
+}
+
+/// Whether any traffic of this connection can pass all of its hops.
+#[must_use]
+pub fn can_pass(estate: &Estate, observation: &Observation) -> bool {
+    let Observation { database, proxy, function, .. } = observation;
+    if function.vpc.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database)) {
+        return false;
+    }
+    hops(observation).iter().all(|(from, to)| {
+        // The proxy itself has tried.
+        let is_tried = *from == Side::Proxy && proxy.as_ref().is_some_and(|proxy| proxy.reaches(database));
+        let port = match to {
+            Side::Database => database.port,
+            _ => observation.function_port(),
+        };
+        is_tried || port.is_some_and(|port| passes(estate, &end(estate, observation, *from), &end(estate, observation, *to), port))
+    })
+}
+
+fn end(estate: &Estate, observation: &Observation, side: Side) -> End {
+    let subnets: &[SubnetId] = match side {
+        Side::Database => &observation.database.subnets,
+        Side::Function => observation.function.vpc.as_ref().map_or(&[], |vpc| &vpc.subnets),
+        Side::Proxy => observation.proxy.as_ref().map_or(&[], |proxy| &proxy.subnets),
+    };
+    End::new(estate, observation.groups_on(side), subnets)
+}
+
+/// Whether tcp to this port can leave the one end and enter the other, both over IPv4 or both over IPv6.
+#[must_use]
+pub fn passes(estate: &Estate, from: &End, to: &End, port: u16) -> bool {
+    [false, true].into_iter().any(|ipv6| {
+        lets(estate, &from.groups, Direction::Egress, port, to, ipv6)
+            && lets(estate, &to.groups, Direction::Ingress, port, from, ipv6)
+    })
+}
+
+fn lets(estate: &Estate, groups: &GroupList, direction: Direction, port: u16, other: &End, ipv6: bool) -> bool {
+    let mut rules = groups.iter().filter_map(|id| estate.group(id)).flat_map(|group| group.rules(direction));
+    rules.any(|rule| covers(rule, port) && meets(&rule.peer, other, ipv6))
+}
+
+fn covers(rule: &Rule, port: u16) -> bool {
+    match rule.protocol {
+        Protocol::All => true,
+        Protocol::Tcp => rule.ports.is_some_and(|ports| (ports.from..=ports.to).contains(&i32::from(port))),
+        Protocol::Other(_) => false,
+    }
+}
+
+/// Whether a rule's peer can be the other end. Hardly anything speaks IPv6 in a VPC: where the ranges of the other end
+/// are not known, it does not.
+fn meets(peer: &Peer, other: &End, ipv6: bool) -> bool {
+    let has_family = |ranges: &[IpNet]| ranges.iter().any(|range| matches!(range, IpNet::V6(_)) == ipv6);
+    let is_in_family = other.ranges.as_ref().map_or(!ipv6, |ranges| has_family(ranges));
+    match peer {
+        Peer::Group(id) => is_in_family && other.groups.contains(id),
+        Peer::PrefixList(_) => is_in_family,
+        Peer::Cidr(cidr) => {
+            let Ok(cidr) = cidr.parse::<IpNet>() else { return false };
+            let is_of_family = matches!(cidr, IpNet::V6(_)) == ipv6;
+            let overlaps = |range: &IpNet| range.contains(&cidr) || cidr.contains(range);
+            is_in_family && is_of_family && other.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(overlaps))
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! All of an account and Region that connections are judged by: plain data, read in bulk once, and indexed.
+//!
+//! From it follows, for any connection, the same [`Observation`] that `setup` reads for one: [`crate::decide`]
+//! stays the one measure. Source: spec/drift.md, "Cost".
+
+mod connection;
+mod observation;
+mod part;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+pub use connection::Connection;
+pub use observation::{Obstacle, Scope};
+pub use part::Part;
+
+use crate::model::{Database, DatabaseKind, Function, GroupId, Proxy, SecurityGroup, Subnet, SubnetId, last_segment};
+use crate::naming::Convention;
+use crate::tags;
+
+/// What was read, as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// Clusters, and instances: also those that are members of clusters.
+    pub databases: Vec<Database>,
+    /// Functions, without their environments.
+    pub functions: Vec<Function>,
+    /// Proxies with their targets.
+    pub proxies: Vec<Proxy>,
+    /// Security groups.
+    pub groups: Vec<SecurityGroup>,
+    /// Subnets.
+    pub subnets: Vec<Subnet>,
+    /// The ranges of subnets, as far as they are known.
+    pub ranges: BTreeMap<SubnetId, Vec<IpNet>>,
+    /// What could not be read, and why.
+    pub unread: BTreeMap<Part, String>,
+}
+
+/// An account and Region, indexed.
+#[derive(Clone, Debug, Default)]
+pub struct Estate {
+    databases: BTreeMap<(DatabaseKind, String), Database>,
+    functions: BTreeMap<String, Function>,
+    proxies: BTreeMap<String, Proxy>,
+    groups: BTreeMap<GroupId, SecurityGroup>,
+    subnets: BTreeMap<SubnetId, Subnet>,
+    ranges: BTreeMap<SubnetId, Vec<IpNet>>,
+    unread: BTreeMap<Part, String>,
+    /// By group: the groups of the convention with a rule that names it.
+    named_by: BTreeMap<GroupId, Vec<GroupId>>,
+    /// By the tag `autoconnect:connection`.
+    tagged: BTreeMap<String, Vec<GroupId>>,
+    /// By group: the databases, that are no members, which bear it.
+    on_databases: BTreeMap<GroupId, Vec<(DatabaseKind, String)>>,
+    on_proxies: BTreeMap<GroupId, Vec<String>>,
+    on_functions: BTreeSet<GroupId>,
+}
+
+/// What was looked for in an estate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look<'e, T> {
+    /// It is there.
+    Found(&'e T),
+    /// It is not there.
+    Absent,
+    /// Whether it is there could not be read, and why.
+    Unread(&'e str),
+}
+
+impl Estate {
+    /// Indexes what was read.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let mut estate = Self {
+            ranges: parts.ranges,
+            unread: parts.unread,
+            ..Self::default()
+        };
+        for group in parts.groups {
+            if is_of_convention(&group.name) {
+                let peers: BTreeSet<&GroupId> = group.ingress.iter().chain(&group.egress).filter_map(|rule| rule.peer.group()).collect();
+                for peer in peers {
+                    estate.named_by.entry(peer.clone()).or_default().push(group.id.clone());
+                }
+            }
+            if let Some(connection) = group.tags.get(tags::CONNECTION) {
+                estate.tagged.entry(connection.clone()).or_default().push(group.id.clone());
+            }
+            estate.groups.insert(group.id.clone(), group);
+        }
+        for database in parts.databases {
+            let key = (database.kind, database.id.clone());
+            for group in database.groups().iter().filter(|_| database.member_of.is_none()) {
+                estate.on_databases.entry(group.clone()).or_default().push(key.clone());
+            }
+            estate.databases.insert(key, database);
+        }
+        for proxy in parts.proxies {
+            for group in proxy.groups.iter() {
+                estate.on_proxies.entry(group.clone()).or_default().push(proxy.name.clone());
+            }
+            estate.proxies.insert(proxy.name.clone(), proxy);
+        }
+        estate.subnets = parts.subnets.into_iter().map(|subnet| (subnet.id.clone(), subnet)).collect();
+        for mut function in parts.functions {
+            // The subnets say where the function is; its own configuration only repeats it.
+            if let Some(vpc) = &mut function.vpc {
+                if let Some(subnet) = vpc.subnets.iter().find_map(|id| estate.subnets.get(id)) {
+                    vpc.vpc.clone_from(&subnet.vpc);
+                }
+                estate.on_functions.extend(vpc.groups.iter().cloned());
+            }
+            estate.functions.insert(function.name.clone(), function);
+        }
+        estate
+    }
+
+    /// Why a part was not read.
+    #[must_use]
+    pub fn unread(&self, part: &Part) -> Option<&str> {
+        self.unread.get(part).map(String::as_str)
+    }
+
+    /// All parts that were not read, with the reasons.
+    pub fn all_unread(&self) -> impl Iterator<Item = (&Part, &str)> {
+        self.unread.iter().map(|(part, why)| (part, why.as_str()))
+    }
+
+    /// A database by its identifier, in any case.
+    #[must_use]
+    pub fn database(&self, kind: DatabaseKind, id: &str) -> Look<'_, Database> {
+        let parts: &[Part] = match kind {
+            // A cluster's VPC and its state come from its instances.
+            DatabaseKind::Cluster => &[Part::Clusters, Part::Instances],
+            DatabaseKind::Instance => &[Part::Instances],
+        };
+        let key = (kind, last_segment(id).to_ascii_lowercase());
+        self.look(parts, self.databases.get(&key))
+    }
+
+    /// A function by its name, partial ARN or ARN.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Look<'_, Function> {
+        let found = self.functions.get(last_segment(name));
+        let is_it = |function: &&Function| match name.split(':').collect::<Vec<_>>().as_slice() {
+            ["arn", ..] => function.arn == name,
+            [account, "function", _] => function.arn.split(':').nth(4) == Some(account),
+            _ => true,
+        };
+        self.look(&[Part::Functions], found.filter(is_it))
+    }
+
+    /// A proxy by its name, in any case, with its targets.
+    #[must_use]
+    pub fn proxy(&self, name: &str) -> Look<'_, Proxy> {
+        let name = name.to_ascii_lowercase();
+        let mut proxies = self.proxies.values();
+        let found = self.proxies.get(&name).or_else(|| proxies.find(|proxy| proxy.name.eq_ignore_ascii_case(&name)));
+        match (found, found.and_then(|proxy| self.unread(&Part::TargetsOf(proxy.name.clone())))) {
+            (Some(_), Some(why)) => Look::Unread(why),
+            (found, _) => self.look(&[Part::Proxies], found),
+        }
+    }
+
+    fn look<'e, T>(&'e self, parts: &[Part], found: Option<&'e T>) -> Look<'e, T> {
+        match (parts.iter().find_map(|part| self.unread(part)), found) {
+            (Some(why), _) => Look::Unread(why),
+            (None, Some(found)) => Look::Found(found),
+            (None, None) => Look::Absent,
+        }
+    }
+
+    /// A security group.
+    #[must_use]
+    pub fn group(&self, id: &GroupId) -> Option<&SecurityGroup> {
+        self.groups.get(id)
+    }
+
+    /// All databases.
+    pub fn databases(&self) -> impl Iterator<Item = &Database> {
+        self.databases.values()
+    }
+
+    /// All functions.
+    pub fn functions(&self) -> impl Iterator<Item = &Function> {
+        self.functions.values()
+    }
+
+    /// All proxies.
+    pub fn proxies(&self) -> impl Iterator<Item = &Proxy> {
+        self.proxies.values()
+    }
+
+    /// The values of the tag `autoconnect:connection`.
+    pub fn tagged_connections(&self) -> impl Iterator<Item = &str> {
+        self.tagged.keys().map(String::as_str)
+    }
+
+    /// The groups with this value of the tag `autoconnect:connection`.
+    pub fn tagged(&self, connection: &str) -> impl Iterator<Item = &SecurityGroup> {
+        let ids = self.tagged.get(connection).into_iter().flatten();
+        ids.filter_map(|id| self.groups.get(id))
+    }
+
+    /// The databases that bear a group; no members of clusters.
+    pub fn databases_with(&self, group: &GroupId) -> impl Iterator<Item = &Database> {
+        let keys = self.on_databases.get(group).into_iter().flatten();
+        keys.filter_map(|key| self.databases.get(key))
+    }
+
+    /// The proxies that bear a group.
+    pub fn proxies_with(&self, group: &GroupId) -> impl Iterator<Item = &Proxy> {
+        let names = self.on_proxies.get(group).into_iter().flatten();
+        names.filter_map(|name| self.proxies.get(name))
+    }
+
+    /// Whether a function, a proxy or a database bears this group.
+    #[must_use]
+    pub fn is_in_use(&self, group: &GroupId) -> bool {
+        self.on_functions.contains(group) || self.on_databases.contains_key(group) || self.on_proxies.contains_key(group)
+    }
+
+    /// Whether a function bears this group.
+    #[must_use]
+    pub fn is_on_a_function(&self, group: &GroupId) -> bool {
+        self.on_functions.contains(group)
+    }
+
+    /// The ranges of subnets; none where one of them is not known.
+    #[must_use]
+    pub fn ranges(&self, subnets: &[SubnetId]) -> Option<Vec<IpNet>> {
+        let ranges = |id| self.ranges.get(id).filter(|ranges| !ranges.is_empty());
+        let known: Option<Vec<&Vec<IpNet>>> = subnets.iter().map(ranges).collect();
+        let known = known.filter(|known| !known.is_empty())?;
+        Some(known.into_iter().flatten().copied().collect())
+    }
+}
+
+fn is_of_convention(name: &str) -> bool {
+    Convention::ALL.iter().any(|convention| convention.number(name).is_some())
+}

@@ -1,0 +1,160 @@
+//! Reads an account and Region in bulk: lists concurrently, each to its last page, then the proxies' targets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Found, from_cluster, from_instance};
+use crate::cloud::inventory::Listed;
+use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Operation, Page};
+use crate::concurrent::bounded;
+use crate::estate::{Estate, Part, Parts};
+use crate::model::{Database, Proxy};
+use crate::wait::Pauses;
+
+/// The operations of a survey: what a caller of `drift` and `list` needs permission for, and nothing else.
+pub const READS: &[Operation] = &[
+    Operation::DescribeDbClusters,
+    Operation::DescribeDbInstances,
+    Operation::DescribeDbSubnetGroups,
+    Operation::DescribeDbProxies,
+    Operation::DescribeDbProxyTargets,
+    Operation::ListFunctions,
+    Operation::DescribeSecurityGroups,
+    Operation::DescribeSubnets,
+];
+
+/// For how long a page is asked for again while requests are throttled.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// How many proxies are asked for their targets at once.
+const PROXIES_AT_ONCE: usize = 5;
+
+/// The proxies that are asked for their targets, one call each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxies {
+    /// All of them.
+    All,
+    /// Those with these names, in lower case.
+    Named(BTreeSet<String>),
+}
+
+impl Proxies {
+    fn wants(&self, proxy: &Proxy) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(&proxy.name.to_ascii_lowercase()),
+        }
+    }
+}
+
+/// Reads everything that connections are judged by. A part that cannot be read is told as such.
+pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Estate {
+    let (clusters, instances, subnet_groups, found, functions, groups, subnets) = tokio::join!(
+        all(cloud, |from| cloud.list_db_clusters(from)),
+        all(cloud, |from| cloud.list_db_instances(from)),
+        all(cloud, |from| cloud.list_db_subnet_groups(from)),
+        all(cloud, |from| cloud.list_db_proxies(from)),
+        all(cloud, |from| cloud.list_functions(from)),
+        all(cloud, |from| cloud.list_security_groups(from)),
+        all(cloud, |from| cloud.list_subnets(from)),
+    );
+    let mut unread = BTreeMap::new();
+    let mut parts = Parts {
+        databases: databases(
+            take(clusters, Part::Clusters, &mut unread),
+            take(instances, Part::Instances, &mut unread),
+            take(subnet_groups, Part::SubnetGroups, &mut unread),
+        ),
+        functions: take(functions, Part::Functions, &mut unread),
+        proxies: take(found, Part::Proxies, &mut unread),
+        groups: take(groups, Part::Groups, &mut unread),
+        ..Parts::default()
+    };
+    for ListedSubnet { subnet, ranges } in take(subnets, Part::Subnets, &mut unread) {
+        parts.ranges.insert(subnet.id.clone(), ranges);
+        parts.subnets.push(subnet);
+    }
+    let targets = parts.proxies.iter_mut().filter(|proxy| proxies.wants(proxy)).map(async |proxy| {
+        let answer = patiently(cloud, || cloud.describe_db_proxy_targets(&proxy.name)).await;
+        match super::of_proxy(proxy, answer) {
+            Ok(targets) => {
+                proxy.targets = targets;
+                None
+            }
+            Err(error) => Some((Part::TargetsOf(proxy.name.clone()), error.to_string())),
+        }
+    });
+    unread.extend(bounded(PROXIES_AT_ONCE, targets).await.into_iter().flatten());
+    Estate::new(Parts { unread, ..parts })
+}
+
+fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut BTreeMap<Part, String>) -> Vec<T> {
+    list.unwrap_or_else(|error| {
+        unread.insert(part, error.to_string());
+        Vec::new()
+    })
+}
+
+/// All pages of a list.
+pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
+    cloud: &impl Cloud,
+    page: impl Fn(Option<String>) -> F,
+) -> Answer<Vec<T>> {
+    let (mut items, mut from) = (Vec::new(), None);
+    loop {
+        let Page { items: more, next } = patiently(cloud, || page(from.clone())).await?;
+        items.extend(more);
+        match next {
+            // A service that gives the same page again would never end.
+            next @ Some(_) if next != from => from = next,
+            _ => return Ok(items),
+        }
+    }
+}
+
+/// The answer of a call that may be throttled: then the run becomes slower, and does not fail.
+pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &impl Cloud, call: impl Fn() -> F) -> Answer<T> {
+    let mut pauses = Pauses::until(Instant::now() + PATIENCE, cloud.pace());
+    loop {
+        let answer = call().await;
+        let is_throttled = matches!(&answer, Err(error) if matches!(error.fault, Fault::Throttled(_)));
+        if !is_throttled || !pauses.pause().await {
+            return answer;
+        }
+    }
+}
+
+/// Clusters with their instances, and the instances. An instance tells its VPC; a cluster without instances tells it
+/// only by its subnet group.
+fn databases(
+    clusters: Vec<DbCluster>,
+    instances: Vec<DbInstance>,
+    subnet_groups: Vec<(String, DbSubnetGroup)>,
+) -> Vec<Database> {
+    let subnet_groups: BTreeMap<String, DbSubnetGroup> = subnet_groups.into_iter().collect();
+    let mut members: BTreeMap<String, Vec<DbInstance>> = BTreeMap::new();
+    for instance in &instances {
+        if let Some(cluster) = &instance.cluster {
+            members.entry(cluster.clone()).or_default().push(instance.clone());
+        }
+    }
+    let placed = |found: Found| {
+        let Found { mut database, vpc, subnet_group } = found;
+        let group = subnet_group.and_then(|name| subnet_groups.get(&name));
+        match (vpc, group) {
+            (Some(vpc), _) => database.vpc = vpc,
+            (None, Some(group)) => (database.vpc, database.subnets) = (group.vpc.clone(), group.subnets.clone()),
+            (None, None) => {}
+        }
+        database
+    };
+    let clusters = clusters.into_iter().map(|cluster| {
+        let members = members.remove(&cluster.id).unwrap_or_default();
+        from_cluster(cluster, members)
+    });
+    let clusters: Vec<Found> = clusters.collect();
+    clusters.into_iter().chain(instances.into_iter().map(from_instance)).map(placed).collect()
+}
