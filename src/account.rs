@@ -7,9 +7,9 @@
 mod attachment;
 mod document;
 mod identity;
+mod inventory;
 mod msk;
 mod network;
-mod inventory;
 mod offline;
 mod places;
 mod proxies;

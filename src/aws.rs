@@ -9,6 +9,7 @@ mod inventory;
 mod meter;
 mod msk;
 mod network;
+mod notify;
 mod rds;
 mod secrets;
 mod starter;
@@ -16,8 +17,10 @@ mod starter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::cloud::{
@@ -29,6 +32,7 @@ use crate::model::{
     SecurityGroup, Subnet, SubnetId, VpcId,
 };
 use meter::Meter;
+pub use notify::notify;
 use tracing::{Instrument, debug_span};
 
 /// How long one attempt of a call may take. `ModifyDBCluster` can take some seconds.
@@ -46,6 +50,8 @@ pub struct Configuration {
     pub profile: Option<String>,
     /// Another endpoint for every service.
     pub endpoint_url: Option<String>,
+    /// The role that is assumed, with the credentials that are found.
+    pub role_arn: Option<String>,
 }
 
 /// An AWS account in one Region.
@@ -69,33 +75,7 @@ impl Aws {
     ///
     /// [`Fault::NoRegion`].
     pub async fn connect(configuration: &Configuration) -> Result<Self, Fault> {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                    .build(),
-            );
-        if let Ok(name) = AppName::new(concat!("autoconnect-", env!("CARGO_PKG_VERSION_MAJOR"))) {
-            loader = loader.app_name(name);
-        }
-        if let Some(region) = &configuration.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(profile) = &configuration.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(url) = &configuration.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        let shared = loader.load().await;
-        if shared.region().is_none() {
-            return Err(Fault::NoRegion);
-        }
+        let shared = load(configuration).await?;
         let meter = Arc::new(Meter::default());
         let interceptor = meter::Interceptor::new(Arc::clone(&meter));
         Ok(Self {
@@ -148,6 +128,45 @@ impl Aws {
         self.pace = pace;
         self
     }
+}
+
+/// What the configuration, the environment and the files say, with one HTTP client for all services.
+async fn load(configuration: &Configuration) -> Result<SdkConfig, Fault> {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .build(),
+        );
+    if let Ok(name) = AppName::new(concat!("autoconnect-", env!("CARGO_PKG_VERSION_MAJOR"))) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = &configuration.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &configuration.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &configuration.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    let shared = loader.load().await;
+    if shared.region().is_none() {
+        return Err(Fault::NoRegion);
+    }
+    let Some(role) = &configuration.role_arn else {
+        return Ok(shared);
+    };
+    let provider = AssumeRoleProvider::builder(role)
+        .session_name("autoconnect")
+        .configure(&shared);
+    let provider = SharedCredentialsProvider::new(provider.build().await);
+    Ok(shared.into_builder().credentials_provider(provider).build())
 }
 
 /// A call in a span of its own; what each attempt took is logged within.

@@ -4,8 +4,10 @@ mod arguments;
 mod attach;
 mod completions;
 mod diagnose;
+mod drift;
 mod front;
 mod global;
+mod list;
 mod msk;
 mod password;
 mod policy;
@@ -30,7 +32,7 @@ use global::{Global, Output};
 #[derive(Debug, Parser)]
 #[command(name = "autoconnect", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), or a check fails; 130 interrupted."
+    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), a check fails, or drift was found; 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -53,6 +55,10 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     /// Tell whether Lambda can poll an MSK cluster for a function, and if not, why
     Msk(msk::Msk),
+    /// Tell whether connections are still as setup would leave them
+    Drift(Box<drift::Drift>),
+    /// List the functions that are connected with a database
+    List(list::List),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -87,6 +93,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         cli.global.log_format,
         colour && io::stderr().is_terminal(),
     );
+    if cli.global.output == Output::Ndjson && !matches!(cli.command, Command::Drift(_)) {
+        let error = io::Error::other("--output ndjson is for drift only");
+        let report = Report::new("usage", &error, Some("take --output json".to_owned()));
+        fail(&report, Output::Text);
+        return ExitCode::from(report.status);
+    }
     let ending = match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
         Command::Attach(attach) => attach.run(&cli.global),
@@ -94,6 +106,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::Msk(msk) => msk.run(&cli.global),
+        Command::Drift(drift) => drift.run(&cli.global),
+        Command::List(list) => list.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

@@ -7,9 +7,9 @@
 mod attachment;
 mod error;
 mod identity;
+pub mod inventory;
 mod msk;
 mod network;
-pub mod inventory;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,10 +18,9 @@ use std::time::Duration;
 pub use attachment::AttachmentCloud;
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
+pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
-pub use network::NetworkCloud;
-pub use inventory::{Inventory, ListedSubnet, Page};
 
 pub use crate::operation::Operation;
 

@@ -21,9 +21,7 @@ use crate::requirements::{Unmet, check_identity};
 use explain::in_words;
 
 /// How a connection stands, from the best to the worst.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// As `setup` would leave it.
@@ -96,7 +94,13 @@ pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
     }
     findings.extend(target(&observation));
     findings.extend(requirement(&observation));
-    findings.extend(unused(estate, &observation, &findings));
+    // A function that has moved has left its groups behind.
+    if !findings
+        .iter()
+        .any(|finding| finding.kind == FindingKind::FunctionMoved)
+    {
+        findings.extend(unused(estate, &observation, &findings));
+    }
     let verdict = if !traffic::can_pass(estate, &observation) {
         Verdict::Broken
     } else if is_no_op && findings.is_empty() {
@@ -125,7 +129,10 @@ fn function_moved(observation: &Observation) -> Option<Finding> {
     };
     Some(Finding {
         kind: FindingKind::FunctionMoved,
-        message: format!("function {} is in {found}, and {database} is in {}", function.name, database.vpc),
+        message: format!(
+            "function {} is in {found}, and {database} is in {}",
+            function.name, database.vpc
+        ),
         resource: function.arn.clone(),
         expected: Some(database.vpc.to_string()),
         found: Some(found),
@@ -148,17 +155,28 @@ fn target(observation: &Observation) -> Option<Finding> {
             Some(other) => format!("its target is {other}"),
             None => "no target".to_owned(),
         };
-        return Some(finding(format!("{database} is not a target of proxy {}: {found}", proxy.name), found));
+        return Some(finding(
+            format!("{database} is not a target of proxy {}: {found}", proxy.name),
+            found,
+        ));
     }
     match proxy.target_health(database) {
         // A cluster without instances has no target that could have a health.
         None if database.members.is_empty() => None,
-        None => Some(finding(format!("proxy {} tells no health of {database}", proxy.name), "no health".to_owned())),
+        None => Some(finding(
+            format!("proxy {} tells no health of {database}", proxy.name),
+            "no health".to_owned(),
+        )),
         Some(_) if proxy.reaches(database) => None,
         Some(found) => {
-            let reason = found.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let reason = found
+                .reason
+                .as_ref()
+                .map(|reason| format!(" ({reason})"))
+                .unwrap_or_default();
             let found = format!("{}{reason}", found.state.as_api());
-            let message = health(observation).unwrap_or_else(|| format!("proxy {} has {database} as {found}", proxy.name));
+            let message =
+                health(observation).unwrap_or_else(|| format!("proxy {} has {database} as {found}", proxy.name));
             Some(finding(message, found))
         }
     }
@@ -169,7 +187,8 @@ fn target(observation: &Observation) -> Option<Finding> {
 fn requirement(observation: &Observation) -> Option<Finding> {
     match check_identity(observation) {
         // These are told in their own words.
-        Ok(()) | Err(Unmet::FunctionOutsideVpc { .. } | Unmet::DifferentVpcs { .. } | Unmet::ProxyOtherTarget { .. }) => None,
+        Ok(())
+        | Err(Unmet::FunctionOutsideVpc { .. } | Unmet::DifferentVpcs { .. } | Unmet::ProxyOtherTarget { .. }) => None,
         Err(unmet) => Some(Finding {
             kind: FindingKind::NotSupported,
             message: unmet.to_string(),
@@ -183,7 +202,10 @@ fn requirement(observation: &Observation) -> Option<Finding> {
 /// Groups that were made for this connection, and that nothing bears any more.
 fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<Finding> {
     let connection = observation.connection_id();
-    if [Part::Clusters, Part::Instances, Part::Proxies, Part::Functions].iter().any(|part| estate.unread(part).is_some()) {
+    if [Part::Clusters, Part::Instances, Part::Proxies, Part::Functions]
+        .iter()
+        .any(|part| estate.unread(part).is_some())
+    {
         return Vec::new();
     }
     let groups = estate.tagged(&connection).filter(|group| {

@@ -59,7 +59,7 @@ pub struct Estate {
 }
 
 /// What was looked for in an estate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Look<'e, T> {
     /// It is there.
     Found(&'e T),
@@ -80,13 +80,22 @@ impl Estate {
         };
         for group in parts.groups {
             if is_of_convention(&group.name) {
-                let peers: BTreeSet<&GroupId> = group.ingress.iter().chain(&group.egress).filter_map(|rule| rule.peer.group()).collect();
+                let peers: BTreeSet<&GroupId> = group
+                    .ingress
+                    .iter()
+                    .chain(&group.egress)
+                    .filter_map(|rule| rule.peer.group())
+                    .collect();
                 for peer in peers {
                     estate.named_by.entry(peer.clone()).or_default().push(group.id.clone());
                 }
             }
             if let Some(connection) = group.tags.get(tags::CONNECTION) {
-                estate.tagged.entry(connection.clone()).or_default().push(group.id.clone());
+                estate
+                    .tagged
+                    .entry(connection.clone())
+                    .or_default()
+                    .push(group.id.clone());
             }
             estate.groups.insert(group.id.clone(), group);
         }
@@ -99,11 +108,19 @@ impl Estate {
         }
         for proxy in parts.proxies {
             for group in proxy.groups.iter() {
-                estate.on_proxies.entry(group.clone()).or_default().push(proxy.name.clone());
+                estate
+                    .on_proxies
+                    .entry(group.clone())
+                    .or_default()
+                    .push(proxy.name.clone());
             }
             estate.proxies.insert(proxy.name.clone(), proxy);
         }
-        estate.subnets = parts.subnets.into_iter().map(|subnet| (subnet.id.clone(), subnet)).collect();
+        estate.subnets = parts
+            .subnets
+            .into_iter()
+            .map(|subnet| (subnet.id.clone(), subnet))
+            .collect();
         for mut function in parts.functions {
             // The subnets say where the function is; its own configuration only repeats it.
             if let Some(vpc) = &mut function.vpc {
@@ -157,8 +174,14 @@ impl Estate {
     pub fn proxy(&self, name: &str) -> Look<'_, Proxy> {
         let name = name.to_ascii_lowercase();
         let mut proxies = self.proxies.values();
-        let found = self.proxies.get(&name).or_else(|| proxies.find(|proxy| proxy.name.eq_ignore_ascii_case(&name)));
-        match (found, found.and_then(|proxy| self.unread(&Part::TargetsOf(proxy.name.clone())))) {
+        let found = self
+            .proxies
+            .get(&name)
+            .or_else(|| proxies.find(|proxy| proxy.name.eq_ignore_ascii_case(&name)));
+        match (
+            found,
+            found.and_then(|proxy| self.unread(&Part::TargetsOf(proxy.name.clone()))),
+        ) {
             (Some(_), Some(why)) => Look::Unread(why),
             (found, _) => self.look(&[Part::Proxies], found),
         }
@@ -219,7 +242,9 @@ impl Estate {
     /// Whether a function, a proxy or a database bears this group.
     #[must_use]
     pub fn is_in_use(&self, group: &GroupId) -> bool {
-        self.on_functions.contains(group) || self.on_databases.contains_key(group) || self.on_proxies.contains_key(group)
+        self.on_functions.contains(group)
+            || self.on_databases.contains_key(group)
+            || self.on_proxies.contains_key(group)
     }
 
     /// Whether a function bears this group.
@@ -239,5 +264,7 @@ impl Estate {
 }
 
 fn is_of_convention(name: &str) -> bool {
-    Convention::ALL.iter().any(|convention| convention.number(name).is_some())
+    Convention::ALL
+        .iter()
+        .any(|convention| convention.number(name).is_some())
 }

@@ -17,7 +17,7 @@ pub use error::ObserveError;
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene};
 pub use reads::reads;
 pub use scene::scene;
-pub use survey::{Proxies, READS, survey};
+pub use survey::{Proxies, READS, Surveyed, survey};
 pub use target::{NewProxyWish, ProxyWish, Target};
 
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ use crate::model::{
     Observation, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
 };
 use crate::naming::created;
-use similar::no_such;
+pub(crate) use similar::no_such;
 
 /// Reads the database, the function, the proxy, the subnets, the groups of the convention, and what else was asked for.
 ///

@@ -127,11 +127,15 @@ pub enum Operation {
     ModifyVpcEndpoint,
     /// Changes the options of a peering connection.
     ModifyVpcPeeringConnectionOptions,
+    /// Tells a topic of changed verdicts.
+    Publish,
+    /// Tells an event bus of changed verdicts.
+    PutEvents,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 62] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -192,6 +196,8 @@ impl Operation {
         Self::CreateVpcEndpoint,
         Self::ModifyVpcEndpoint,
         Self::ModifyVpcPeeringConnectionOptions,
+        Self::Publish,
+        Self::PutEvents,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -238,6 +244,8 @@ impl Operation {
             Self::DescribeClusterV2 => "kafka:DescribeClusterV2",
             Self::ListEventSourceMappings => "lambda:ListEventSourceMappings",
             Self::GetEventSourceMapping => "lambda:GetEventSourceMapping",
+            Self::Publish => "sns:Publish",
+            Self::PutEvents => "events:PutEvents",
             Self::DescribeVpcs => "ec2:DescribeVpcs",
             Self::DescribeVpcAttribute => "ec2:DescribeVpcAttribute",
             Self::DescribeRouteTables => "ec2:DescribeRouteTables",
@@ -333,7 +341,9 @@ impl Operation {
             | Self::ReplaceRouteTableAssociation
             | Self::CreateVpcEndpoint
             | Self::ModifyVpcEndpoint
-            | Self::ModifyVpcPeeringConnectionOptions => true,
+            | Self::ModifyVpcPeeringConnectionOptions
+            | Self::Publish
+            | Self::PutEvents => true,
         }
     }
 }

@@ -3,15 +3,19 @@
 mod attachment;
 mod checks;
 mod document;
+mod drift;
 mod error;
 mod graph;
+mod list;
 mod progress;
 mod text;
 
 pub use attachment::AttachmentDocument;
 pub use checks::ChecksDocument;
 pub use document::{OutputDocument, SetupDocument, StepEntry};
+pub use drift::{ConnectionChange, ConnectionDrift, DriftDocument, DriftNotice, DriftSummary, drift_text};
 pub use error::{ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
+pub use list::{ListDocument, list_text};
 pub use progress::ProgressLine;
 pub use text::{connected, converged_text, draft_text, folded, plan_text, unfinished};

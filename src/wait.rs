@@ -3,6 +3,7 @@
 //! Behind this module's small interface is the `backoff` crate, which is no longer maintained
 //! (deny.toml says so): to change it is to change this file.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use backoff::ExponentialBackoff;
@@ -51,6 +52,16 @@ impl Pauses {
     }
 }
 
+/// A time of a tenth more or less, so that many schedules do not all ask at once.
+#[must_use]
+pub fn jittered(time: Duration) -> Duration {
+    // The standard library draws the keys of its hash tables at random, and hands them out.
+    let random = RandomState::new().hash_one(0_u8);
+    #[expect(clippy::cast_precision_loss, reason = "of a random number the first digits do")]
+    let share = random as f64 / u64::MAX as f64;
+    time.mul_f64(0.9 + 0.2 * share)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +86,16 @@ mod tests {
             elapsed >= Duration::from_mins(1) && elapsed < Duration::from_millis(60_100),
             "{elapsed:?}"
         );
+    }
+
+    #[test]
+    fn jitter_is_a_tenth() {
+        let times: Vec<Duration> = (0..100).map(|_| jittered(Duration::from_secs(100))).collect();
+        assert!(
+            times.iter().all(|time| (90.0..=110.0).contains(&time.as_secs_f64())),
+            "{times:?}"
+        );
+        assert!(times.iter().max() > times.iter().min());
     }
 
     #[tokio::test(start_paused = true)]

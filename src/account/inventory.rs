@@ -39,7 +39,10 @@ impl State {
     /// The instance; a member has its cluster's groups and port.
     fn listed_instance(&self, entry: &DbInstanceEntry) -> DbInstance {
         let mut entry = entry.clone();
-        let cluster = entry.cluster.as_deref().and_then(|id| self.places.cluster(&self.document.db_clusters, id));
+        let cluster = entry
+            .cluster
+            .as_deref()
+            .and_then(|id| self.places.cluster(&self.document.db_clusters, id));
         if let Some(cluster) = cluster {
             entry.vpc_security_groups.clone_from(&cluster.vpc_security_groups);
             entry.port = entry.port.or(Some(cluster.port));
@@ -51,54 +54,89 @@ impl State {
 impl Inventory for OfflineAccount {
     async fn list_db_clusters(&self, from: Option<String>) -> Listed<DbCluster> {
         let operation = Operation::DescribeDbClusters;
-        self.page(operation, RDS_PAGE, from, |document| &document.db_clusters, |state, entry| {
-            Some(state.db_cluster(entry.clone()))
-        })
+        self.page(
+            operation,
+            RDS_PAGE,
+            from,
+            |document| &document.db_clusters,
+            |state, entry| Some(state.db_cluster(entry.clone())),
+        )
     }
 
     async fn list_db_instances(&self, from: Option<String>) -> Listed<DbInstance> {
         let operation = Operation::DescribeDbInstances;
-        self.page(operation, RDS_PAGE, from, |document| &document.db_instances, |state, entry| {
-            Some(state.listed_instance(entry))
-        })
+        self.page(
+            operation,
+            RDS_PAGE,
+            from,
+            |document| &document.db_instances,
+            |state, entry| Some(state.listed_instance(entry)),
+        )
     }
 
     async fn list_db_subnet_groups(&self, from: Option<String>) -> Listed<(String, DbSubnetGroup)> {
         let operation = Operation::DescribeDbSubnetGroups;
-        self.page(operation, RDS_PAGE, from, |document| &document.db_subnet_groups, |state, entry| {
-            Some((entry.name.clone(), state.subnet_group(&entry.name)?))
-        })
+        self.page(
+            operation,
+            RDS_PAGE,
+            from,
+            |document| &document.db_subnet_groups,
+            |state, entry| Some((entry.name.clone(), state.subnet_group(&entry.name)?)),
+        )
     }
 
     async fn list_db_proxies(&self, from: Option<String>) -> Listed<Proxy> {
         let operation = Operation::DescribeDbProxies;
-        self.page(operation, RDS_PAGE, from, |document| &document.db_proxies, |state, entry| {
-            Some(state.to_proxy(entry.clone()))
-        })
+        self.page(
+            operation,
+            RDS_PAGE,
+            from,
+            |document| &document.db_proxies,
+            |state, entry| Some(state.to_proxy(entry.clone())),
+        )
     }
 
     async fn list_functions(&self, from: Option<String>) -> Listed<Function> {
         let operation = Operation::ListFunctions;
-        self.page(operation, LAMBDA_PAGE, from, |document| &document.functions, |state, entry| {
-            let function = state.to_function(entry.clone());
-            Some(Function { environment: None, ..function })
-        })
+        self.page(
+            operation,
+            LAMBDA_PAGE,
+            from,
+            |document| &document.functions,
+            |state, entry| {
+                let function = state.to_function(entry.clone());
+                Some(Function {
+                    environment: None,
+                    ..function
+                })
+            },
+        )
     }
 
     async fn list_security_groups(&self, from: Option<String>) -> Listed<SecurityGroup> {
         let operation = Operation::DescribeSecurityGroups;
-        self.page(operation, EC2_PAGE, from, |document| &document.security_groups, |_, entry| {
-            Some(SecurityGroupEntry::to_model(entry))
-        })
+        self.page(
+            operation,
+            EC2_PAGE,
+            from,
+            |document| &document.security_groups,
+            |_, entry| Some(SecurityGroupEntry::to_model(entry)),
+        )
     }
 
     async fn list_subnets(&self, from: Option<String>) -> Listed<ListedSubnet> {
         let operation = Operation::DescribeSubnets;
-        self.page(operation, EC2_PAGE, from, |document| &document.subnets, |state, entry| {
-            Some(ListedSubnet {
-                subnet: state.to_subnet(entry),
-                ranges: state.document.subnet_cidrs(entry),
-            })
-        })
+        self.page(
+            operation,
+            EC2_PAGE,
+            from,
+            |document| &document.subnets,
+            |state, entry| {
+                Some(ListedSubnet {
+                    subnet: state.to_subnet(entry),
+                    ranges: state.document.subnet_cidrs(entry),
+                })
+            },
+        )
     }
 }

@@ -56,6 +56,19 @@ pub enum AccountFileError {
     },
 }
 
+impl AccountFileError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
+            Self::Malformed { .. } | Self::Inconsistent { .. } => {
+                "mend the file; `autoconnect schema account` prints its JSON Schema"
+            }
+        }
+    }
+}
+
 /// An account in memory. With a file, each write rewrites that file, whole or not at all.
 #[derive(Debug)]
 pub struct OfflineAccount {
@@ -134,6 +147,13 @@ impl OfflineAccount {
     #[must_use]
     pub fn document(&self) -> AccountDocument {
         self.lock().state.document.clone()
+    }
+
+    /// Its id and its Region.
+    #[must_use]
+    pub fn place(&self) -> (String, String) {
+        let AccountDocument { account_id, region, .. } = &self.lock().state.document;
+        (account_id.clone(), region.clone())
     }
 
     /// Changes the account as somebody else would, without the program's knowledge.

@@ -3,9 +3,7 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{
-    Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig, VpcConfigResponse,
-};
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig, VpcConfigResponse};
 
 use super::{fault, starter};
 use crate::cloud::{Answer, CloudError, Fault, NewLambda, Operation};

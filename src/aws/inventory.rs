@@ -2,9 +2,7 @@
 
 use super::{Aws, called, ec2, fault, functions, rds};
 use crate::cloud::inventory::Listed;
-use crate::cloud::{
-    Answer, DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page,
-};
+use crate::cloud::{Answer, DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page};
 use crate::model::{Function, Proxy, SecurityGroup};
 
 /// The largest page that Lambda gives.
@@ -42,15 +40,23 @@ impl Inventory for Aws {
 
     async fn list_db_subnet_groups(&self, from: Option<String>) -> Listed<(String, DbSubnetGroup)> {
         let operation = Operation::DescribeDbSubnetGroups;
-        let call = self.rds.describe_db_subnet_groups().max_records(rds::PAGE).set_marker(from);
+        let call = self
+            .rds
+            .describe_db_subnet_groups()
+            .max_records(rds::PAGE)
+            .set_marker(from);
         let answer = called(operation, async {
             call.send().await.map_err(|error| fault::error(operation, &error))
         });
         let answer = answer.await?;
-        let named = answer.db_subnet_groups.unwrap_or_default().into_iter().filter_map(|group| {
-            let name = group.db_subnet_group_name.clone()?;
-            Some((name, rds::subnet_group(group)?))
-        });
+        let named = answer
+            .db_subnet_groups
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|group| {
+                let name = group.db_subnet_group_name.clone()?;
+                Some((name, rds::subnet_group(group)?))
+            });
         page(Some(named.collect()), answer.marker, Ok)
     }
 
@@ -76,7 +82,11 @@ impl Inventory for Aws {
 
     async fn list_security_groups(&self, from: Option<String>) -> Listed<SecurityGroup> {
         let operation = Operation::DescribeSecurityGroups;
-        let call = self.ec2.describe_security_groups().max_results(ec2::PAGE).set_next_token(from);
+        let call = self
+            .ec2
+            .describe_security_groups()
+            .max_results(ec2::PAGE)
+            .set_next_token(from);
         let answer = called(operation, async {
             call.send().await.map_err(|error| fault::error(operation, &error))
         });

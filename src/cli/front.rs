@@ -45,7 +45,7 @@ impl Terminal {
                 .write_all(for_people(text, &io::stdout()).as_bytes())
                 .and_then(|()| io::stdout().flush()),
             Output::Json if !self.yes => anstream::stderr().write_all(for_people(text, &io::stderr()).as_bytes()),
-            Output::Json => Ok(()),
+            Output::Json | Output::Ndjson => Ok(()),
         };
     }
 }

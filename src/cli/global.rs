@@ -59,6 +59,19 @@ pub struct Global {
     pub log_format: LogFormat,
 }
 
+#[cfg(feature = "aws")]
+impl Global {
+    /// Where the account is.
+    pub fn configuration(&self) -> crate::aws::Configuration {
+        crate::aws::Configuration {
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            role_arn: None,
+        }
+    }
+}
+
 /// The form of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -67,6 +80,8 @@ pub enum Output {
     Text,
     /// For scripts.
     Json,
+    /// For logs: a line for each connection (`drift` only)
+    Ndjson,
 }
 
 /// When to use colours.

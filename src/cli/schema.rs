@@ -5,7 +5,11 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
-use crate::report::{AttachmentDocument, ChecksDocument, ErrorDocument, OutputDocument, SetupDocument};
+use crate::patrol::manifest::Manifest;
+use crate::report::{
+    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, ListDocument, OutputDocument,
+    SetupDocument,
+};
 
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
@@ -22,6 +26,14 @@ enum Document {
     Checks,
     /// What `attach` and `detach` print
     Attachment,
+    /// What `drift` prints; with `--output ndjson` each line is one of its connections
+    Drift,
+    /// What `drift` sends when verdicts change
+    Notice,
+    /// What `list` prints
+    List,
+    /// The connections that `drift --manifest` reads
+    Manifest,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -35,6 +47,10 @@ impl Schema {
             Some(Document::Setup) => schema_for!(SetupDocument),
             Some(Document::Checks) => schema_for!(ChecksDocument),
             Some(Document::Attachment) => schema_for!(AttachmentDocument),
+            Some(Document::Drift) => schema_for!(DriftDocument),
+            Some(Document::Notice) => schema_for!(DriftNotice),
+            Some(Document::List) => schema_for!(ListDocument),
+            Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

@@ -49,12 +49,7 @@ pub fn on_account(work: &impl Work, global: &Global) -> Ending {
 
 #[cfg(feature = "aws")]
 async fn on_aws(work: &impl Work, global: &Global, interrupt: Interrupt) -> Ending {
-    let configuration = crate::aws::Configuration {
-        region: global.region.clone(),
-        profile: global.profile.clone(),
-        endpoint_url: global.endpoint_url.clone(),
-    };
-    let aws = crate::aws::Aws::connect(&configuration)
+    let aws = crate::aws::Aws::connect(&global.configuration())
         .await
         .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
     Box::pin(work.on(&aws, global, interrupt)).await
@@ -63,9 +58,15 @@ async fn on_aws(work: &impl Work, global: &Global, interrupt: Interrupt) -> Endi
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
 async fn on_aws(_: &impl Work, _: &Global, _: Interrupt) -> Ending {
+    Err(Box::new(no_aws()))
+}
+
+/// What a build without the adapter says.
+#[cfg(not(feature = "aws"))]
+pub fn no_aws() -> Report {
     let error = std::io::Error::other("this build has no adapter to AWS");
     let hint = "name an account's file with --offline FILE, or build with the default features";
-    Err(Box::new(Report::new("no-aws", &error, Some(hint.to_owned()))))
+    Report::new("no-aws", &error, Some(hint.to_owned()))
 }
 
 /// Prints a result in the form that was asked for. Where it cannot be printed, what was written is told all the same.
@@ -76,7 +77,7 @@ pub fn print_result<D: Serialize>(
     applied: &[Applied],
 ) -> Result<(), Box<Report>> {
     let printed = match global.output {
-        Output::Json => print_json(&document()),
+        Output::Json | Output::Ndjson => print_json(&document()),
         Output::Text => print(&for_people(text(), &std::io::stdout())),
     };
     printed.map_err(|mut report| {
@@ -86,13 +87,7 @@ pub fn print_result<D: Serialize>(
 }
 
 fn file_report(error: &AccountFileError) -> Report {
-    let hint = match error {
-        AccountFileError::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
-        AccountFileError::Malformed { .. } | AccountFileError::Inconsistent { .. } => {
-            "mend the file; `autoconnect schema account` prints its JSON Schema"
-        }
-    };
-    Report::new("account-file", error, Some(hint.to_owned()))
+    Report::new("account-file", error, Some(error.hint().to_owned()))
 }
 
 /// The database that a command is about.

@@ -14,10 +14,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Remove(Rest),
     #[command(hide = true)]
-    List(Rest),
-    #[command(hide = true)]
-    Drift(Rest),
-    #[command(hide = true)]
     Internet(Rest),
     #[command(hide = true)]
     #[command(hide = true)]
@@ -37,8 +33,6 @@ impl ToCome {
     pub fn run(&self) -> Ending {
         let name = match self {
             Self::Remove(_) => "remove",
-            Self::List(_) => "list",
-            Self::Drift(_) => "drift",
             Self::Internet(_) => "internet",
             Self::Export(_) => "export",
             Self::Snapshot(_) => "snapshot",

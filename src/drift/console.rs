@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::traffic::{End, passes};
 use crate::estate::{Connection, Estate};
-use crate::model::{Database, DatabaseKind, Function, GroupId, GroupList, Proxy, Protocol, PortRange, TargetKind};
+use crate::model::{Database, DatabaseKind, Function, GroupId, GroupList, PortRange, Protocol, Proxy, TargetKind};
 use crate::naming::Convention;
 
 /// A function that reaches a database.
@@ -38,13 +38,24 @@ type Place<'e> = (DatabaseKind, &'e str, Option<&'e str>);
 fn places<'e>(estate: &'e Estate, function: &'e Function) -> BTreeMap<Place<'e>, Vec<&'e GroupId>> {
     let mut places: BTreeMap<Place<'e>, Vec<&'e GroupId>> = BTreeMap::new();
     let groups = function.vpc.iter().flat_map(|vpc| vpc.groups.iter());
-    for group in groups.filter_map(|id| estate.group(id)).filter(|group| is_function_group(&group.name)) {
+    for group in groups
+        .filter_map(|id| estate.group(id))
+        .filter(|group| is_function_group(&group.name))
+    {
         for rule in group.egress.iter().filter(|rule| rule.protocol == Protocol::Tcp) {
-            let (Some(ports), Some(to)) = (rule.ports, rule.peer.group()) else { continue };
+            let (Some(ports), Some(to)) = (rule.ports, rule.peer.group()) else {
+                continue;
+            };
             let is_for = |port: u16| ports == PortRange::only(port);
-            let direct = estate.databases_with(to).filter(|database| database.port.is_some_and(is_for));
-            let mut found: Vec<Place<'e>> = direct.map(|database| (database.kind, database.id.as_str(), None)).collect();
-            let proxies = estate.proxies_with(to).filter(|proxy| is_for(proxy.engine_family.listener_port()));
+            let direct = estate
+                .databases_with(to)
+                .filter(|database| database.port.is_some_and(is_for));
+            let mut found: Vec<Place<'e>> = direct
+                .map(|database| (database.kind, database.id.as_str(), None))
+                .collect();
+            let proxies = estate
+                .proxies_with(to)
+                .filter(|proxy| is_for(proxy.engine_family.listener_port()));
             for proxy in proxies.filter(|proxy| has_console_group(estate, proxy)) {
                 found.extend(targets(proxy).map(|(kind, id)| (kind, id, Some(proxy.name.as_str()))));
             }
@@ -71,17 +82,24 @@ fn has_console_group(estate: &Estate, proxy: &Proxy) -> bool {
 
 /// The databases behind a proxy: a cluster, not its instances.
 fn targets(proxy: &Proxy) -> impl Iterator<Item = (DatabaseKind, &str)> {
-    proxy.targets.iter().filter_map(|target| match (&target.kind, &target.tracked_cluster) {
-        (TargetKind::TrackedCluster, _) => Some((DatabaseKind::Cluster, target.resource.as_str())),
-        (TargetKind::RdsInstance, None) => Some((DatabaseKind::Instance, target.resource.as_str())),
-        _ => None,
-    })
+    proxy
+        .targets
+        .iter()
+        .filter_map(|target| match (&target.kind, &target.tracked_cluster) {
+            (TargetKind::TrackedCluster, _) => Some((DatabaseKind::Cluster, target.resource.as_str())),
+            (TargetKind::RdsInstance, None) => Some((DatabaseKind::Instance, target.resource.as_str())),
+            _ => None,
+        })
 }
 
 /// Every function-database pair that the console would show, as connections.
 #[must_use]
 pub fn connected(estate: &Estate) -> BTreeSet<Connection> {
-    let of_function = |function| places(estate, function).into_keys().map(move |(kind, database, proxy)| connection(function, kind, database, proxy));
+    let of_function = |function| {
+        places(estate, function)
+            .into_keys()
+            .map(move |(kind, database, proxy)| connection(function, kind, database, proxy))
+    };
     estate.functions().flat_map(of_function).collect()
 }
 
@@ -116,7 +134,10 @@ pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
             None => Some((None, to(database.groups()), database.port)),
             Some(proxy) => {
                 let at = End::new(estate, proxy.groups.clone(), &proxy.subnets);
-                let goes_on = proxy.reaches(database) || database.port.is_some_and(|port| passes(estate, &at, &to(database.groups()), port));
+                let goes_on = proxy.reaches(database)
+                    || database
+                        .port
+                        .is_some_and(|port| passes(estate, &at, &to(database.groups()), port));
                 goes_on.then(|| (Some(proxy), at, Some(proxy.engine_family.listener_port())))
             }
         })
@@ -129,10 +150,18 @@ pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
         let from = function.vpc.as_ref().filter(|vpc| vpc.vpc == database.vpc);
         let from = from.map(|vpc| End::new(estate, vpc.groups.clone(), &vpc.subnets));
         for (proxy, at, port) in &ways {
-            let place = (database.kind, database.id.as_str(), proxy.map(|proxy| proxy.name.as_str()));
+            let place = (
+                database.kind,
+                database.id.as_str(),
+                proxy.map(|proxy| proxy.name.as_str()),
+            );
             let reaches = |port| from.as_ref().is_some_and(|from| passes(estate, from, at, port));
             if !places.contains_key(&place) && port.is_some_and(reaches) {
-                manual.push(Compute { function, proxy: *proxy, groups: Vec::new() });
+                manual.push(Compute {
+                    function,
+                    proxy: *proxy,
+                    groups: Vec::new(),
+                });
             }
         }
         listed.extend(places.into_iter().map(|((_, _, through), groups)| Compute {

@@ -41,21 +41,26 @@ pub(super) fn findings(
     function_moved: bool,
 ) -> Vec<Finding> {
     let classified = classify(observation);
-    let mut case = Case { estate, observation, classified: &classified, function_moved, own: Vec::new() };
+    let mut case = Case {
+        estate,
+        observation,
+        classified: &classified,
+        function_moved,
+        own: Vec::new(),
+    };
     let sides = observation.sides().iter().copied();
     case.own = sides.clone().filter_map(|side| case.own_group(side)).collect();
     let mut findings = Vec::new();
-    for side in sides {
+    for side in sides.filter(|side| !(function_moved && *side == Side::Function)) {
         let Some(verdict) = assessment.side(side) else { continue };
-        let skipped = function_moved && side == Side::Function;
-        match (verdict.verdict, verdict.group.and_then(|id| observation.group(id))) {
-            (Verdict::Fit, _) => {}
-            _ if skipped => {}
-            (Verdict::Available, Some(group)) => findings.push(case.detached(side, group)),
-            _ => match case.own.iter().find(|own| own.side == side) {
-                Some(own) => findings.extend(case.rules(own)),
-                None => findings.push(case.absent(side)),
-            },
+        let chosen = verdict.group.and_then(|id| observation.group(id));
+        match (case.own.iter().find(|own| own.side == side), verdict.verdict) {
+            _ if case.is_fit(side) => {}
+            (Some(own), _) => findings.extend(case.rules(own)),
+            // It fits as soon as the others are mended.
+            (None, Verdict::Fit) => {}
+            (None, Verdict::Available) => findings.extend(chosen.map(|group| case.detached(side, group))),
+            (None, _) => findings.push(case.absent(side)),
         }
     }
     let mut findings = case.ports_moved(findings);
@@ -70,6 +75,14 @@ pub(super) fn findings(
 }
 
 impl<'c, 'a> Case<'_, 'c, 'a> {
+    /// Whether the side has a group that fits as things are.
+    fn is_fit(&self, side: Side) -> bool {
+        let now = self.classified.now();
+        let mut candidates = self.classified.side(side).iter();
+        candidates.any(|candidate| candidate.associated && now.suits(side, candidate))
+            || (side == Side::Database && self.classified.proxy_reaches_database())
+    }
+
     /// The sides next to this one on the path.
     fn neighbours(&self, side: Side) -> impl Iterator<Item = Side> {
         hops(self.observation).iter().filter_map(move |(from, to)| match side {
@@ -124,11 +137,21 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
 
     /// A side without a group of this connection: it was taken off, or is gone.
     fn absent(&self, side: Side) -> Finding {
-        let candidates = self.classified.side(side).iter().filter(|candidate| !candidate.associated);
-        let own = candidates.filter(|candidate| self.is_made_for_this(candidate.group) || self.is_tied(side, candidate.group));
+        let candidates = self
+            .classified
+            .side(side)
+            .iter()
+            .filter(|candidate| !candidate.associated);
+        let own = candidates
+            .filter(|candidate| self.is_made_for_this(candidate.group) || self.is_tied(side, candidate.group));
         let own = own.min_by_key(|candidate| {
             let group = candidate.group;
-            (!self.is_made_for_this(group), candidate.misfits.len(), candidate.number, &group.id)
+            (
+                !self.is_made_for_this(group),
+                candidate.misfits.len(),
+                candidate.number,
+                &group.id,
+            )
         });
         match own {
             Some(candidate) => self.detached(side, candidate.group),
@@ -154,7 +177,9 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let patterns = patterns.join(" or ");
         Finding {
             kind: FindingKind::GroupGone,
-            message: format!("{resource} has no security group named {patterns} for this connection, and none is left that it had"),
+            message: format!(
+                "{resource} has no security group named {patterns} for this connection, and none is left that it had"
+            ),
             resource: self.arn(side).to_owned(),
             expected: Some(format!("a security group named {patterns}")),
             found: Some("none".to_owned()),
@@ -203,7 +228,9 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
                 };
                 let told = match (&found, &wanted) {
                     (None, Some(wanted)) => format!(": {wanted}"),
-                    (Some(found), Some(wanted)) if kind == FindingKind::RuleChanged => format!(": {found} instead of {wanted}"),
+                    (Some(found), Some(wanted)) if kind == FindingKind::RuleChanged => {
+                        format!(": {found} instead of {wanted}")
+                    }
                     (Some(found), _) => format!(": {found}"),
                     (None, None) => String::new(),
                 };
@@ -211,7 +238,11 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
                     kind,
                     message: format!("{} {what} {direction} rule{told}", in_words(group)),
                     resource: group.id.to_string(),
-                    expected: if kind == FindingKind::RuleAdded { None } else { wanted.clone() },
+                    expected: if kind == FindingKind::RuleAdded {
+                        None
+                    } else {
+                        wanted.clone()
+                    },
                     found,
                 }
             };
@@ -223,15 +254,26 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
                         is_removed = true;
                         findings.push(rule(FindingKind::RuleRemoved, None));
                     }
-                    Misfit::ExtraRule { direction: of, rule: found } if *of == direction => {
+                    Misfit::ExtraRule {
+                        direction: of,
+                        rule: found,
+                    } if *of == direction => {
                         extra += 1;
                         findings.push(rule(FindingKind::RuleAdded, Some(found)));
                     }
-                    Misfit::WrongProtocol { direction: of, rule: found }
-                    | Misfit::WrongPort { direction: of, rule: found, .. }
-                    | Misfit::NoGroup { direction: of, rule: found }
-                        if *of == direction && changed.is_none() =>
-                    {
+                    Misfit::WrongProtocol {
+                        direction: of,
+                        rule: found,
+                    }
+                    | Misfit::WrongPort {
+                        direction: of,
+                        rule: found,
+                        ..
+                    }
+                    | Misfit::NoGroup {
+                        direction: of,
+                        rule: found,
+                    } if *of == direction && changed.is_none() => {
                         changed = Some(found);
                         findings.push(rule(FindingKind::RuleChanged, Some(found)));
                     }
@@ -243,13 +285,22 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             if expected.is_some() && !is_removed && changed.is_none() && extra > 0 && extra == all {
                 findings.push(rule(FindingKind::RuleRemoved, None));
             }
-            let Some((_, other)) = expected.filter(|_| changed.is_none()) else { continue };
+            let Some((_, other)) = expected.filter(|_| changed.is_none()) else {
+                continue;
+            };
             let peer = own.dangling.iter().find_map(|misfit| match misfit {
-                Misfit::NotOn { direction: of, peer, .. } if *of == direction => Some(*peer),
+                Misfit::NotOn {
+                    direction: of, peer, ..
+                } if *of == direction => Some(*peer),
                 _ => None,
             });
-            let Some(peer) = peer.filter(|_| !(self.function_moved && other == Side::Function)) else { continue };
-            let found = group.rules(direction).iter().find(|rule| rule.peer.group() == Some(peer));
+            let Some(peer) = peer.filter(|_| !(self.function_moved && other == Side::Function)) else {
+                continue;
+            };
+            let found = group
+                .rules(direction)
+                .iter()
+                .find(|rule| rule.peer.group() == Some(peer));
             findings.push(match self.what_became_of(group, peer, other) {
                 Some(finding) => finding,
                 None => rule(FindingKind::RuleChanged, found),
@@ -273,7 +324,9 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             });
         };
         let accepted = Convention::accepted(other, self.observation.proxy.is_some());
-        let is_of_side = accepted.iter().any(|convention| convention.number(&named.name).is_some());
+        let is_of_side = accepted
+            .iter()
+            .any(|convention| convention.number(&named.name).is_some());
         (is_of_side || self.is_made_for_this(named)).then(|| self.detached(other, named))
     }
 
@@ -299,8 +352,12 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         };
         let old_port = |side: Side, direction: Direction| {
             let own = self.own.iter().find(|own| own.side == side)?;
-            let [rule] = own.candidate.group.rules(direction) else { return None };
-            let ports = rule.ports.filter(|ports| *ports != PortRange::only(port) && ports.from == ports.to)?;
+            let [rule] = own.candidate.group.rules(direction) else {
+                return None;
+            };
+            let ports = rule
+                .ports
+                .filter(|ports| *ports != PortRange::only(port) && ports.from == ports.to)?;
             (rule.protocol == Protocol::Tcp && rule.peer.group().is_some()).then_some((ports, &own.candidate.group.id))
         };
         let ends = old_port(*from, Direction::Egress).zip(old_port(*to, Direction::Ingress));
@@ -313,13 +370,16 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             let is_of_ends = [leaving, entering].iter().any(|id| finding.resource == id.as_str());
             finding.kind != FindingKind::RuleChanged || !is_of_ends
         });
-        findings.insert(0, Finding {
-            kind: FindingKind::PortMoved,
-            message: format!("{database} listens on port {port}, and its security groups are for port {old}"),
-            resource: database.arn.clone(),
-            expected: Some(old.to_string()),
-            found: Some(port.to_string()),
-        });
+        findings.insert(
+            0,
+            Finding {
+                kind: FindingKind::PortMoved,
+                message: format!("{database} listens on port {port}, and its security groups are for port {old}"),
+                resource: database.arn.clone(),
+                expected: Some(old.to_string()),
+                found: Some(port.to_string()),
+            },
+        );
         findings
     }
 }

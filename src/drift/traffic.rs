@@ -32,7 +32,12 @@ impl End {
 /// Whether any traffic of this connection can pass all of its hops.
 #[must_use]
 pub fn can_pass(estate: &Estate, observation: &Observation) -> bool {
-    let Observation { database, proxy, function, .. } = observation;
+    let Observation {
+        database,
+        proxy,
+        function,
+        ..
+    } = observation;
     if function.vpc.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database)) {
         return false;
     }
@@ -43,7 +48,15 @@ pub fn can_pass(estate: &Estate, observation: &Observation) -> bool {
             Side::Database => database.port,
             _ => observation.function_port(),
         };
-        is_tried || port.is_some_and(|port| passes(estate, &end(estate, observation, *from), &end(estate, observation, *to), port))
+        is_tried
+            || port.is_some_and(|port| {
+                passes(
+                    estate,
+                    &end(estate, observation, *from),
+                    &end(estate, observation, *to),
+                    port,
+                )
+            })
     })
 }
 
@@ -66,14 +79,19 @@ pub fn passes(estate: &Estate, from: &End, to: &End, port: u16) -> bool {
 }
 
 fn lets(estate: &Estate, groups: &GroupList, direction: Direction, port: u16, other: &End, ipv6: bool) -> bool {
-    let mut rules = groups.iter().filter_map(|id| estate.group(id)).flat_map(|group| group.rules(direction));
+    let mut rules = groups
+        .iter()
+        .filter_map(|id| estate.group(id))
+        .flat_map(|group| group.rules(direction));
     rules.any(|rule| covers(rule, port) && meets(&rule.peer, other, ipv6))
 }
 
 fn covers(rule: &Rule, port: u16) -> bool {
     match rule.protocol {
         Protocol::All => true,
-        Protocol::Tcp => rule.ports.is_some_and(|ports| (ports.from..=ports.to).contains(&i32::from(port))),
+        Protocol::Tcp => rule
+            .ports
+            .is_some_and(|ports| (ports.from..=ports.to).contains(&i32::from(port))),
         Protocol::Other(_) => false,
     }
 }

@@ -61,10 +61,20 @@ mod tests {
 
     #[test]
     fn tags_are_read_as_they_are_written() {
-        for tag in ["cluster/orders:function/checkout", "instance/ledger:proxy/p:function/f_1"] {
+        for tag in [
+            "cluster/orders:function/checkout",
+            "instance/ledger:proxy/p:function/f_1",
+        ] {
             assert_eq!(Connection::from_tag(tag).unwrap().to_string(), tag);
         }
-        for tag in ["", "cluster/orders", "table/a:function/f", "cluster/:function/f", "cluster/a:function/f:more", "cluster/a:proxy/p"] {
+        for tag in [
+            "",
+            "cluster/orders",
+            "table/a:function/f",
+            "cluster/:function/f",
+            "cluster/a:function/f:more",
+            "cluster/a:proxy/p",
+        ] {
             assert_eq!(Connection::from_tag(tag), None, "{tag}");
         }
     }

@@ -31,30 +31,39 @@ impl Estate {
     ///
     /// A resource does not exist, or could not be read.
     pub fn observation(&self, connection: &Connection, scope: Scope) -> Result<Observation, Obstacle> {
-        let Connection { kind, database, proxy, function } = connection;
+        let Connection {
+            kind,
+            database,
+            proxy,
+            function,
+        } = connection;
         let kind_word = match kind {
             crate::model::DatabaseKind::Cluster => "cluster",
             crate::model::DatabaseKind::Instance => "instance",
         };
         let mut obstacles = Obstacles::default();
-        let proxy = match proxy {
-            Some(name) => Some(obstacles.see(self.proxy(name), "proxy", name)),
-            None => None,
-        };
-        let database = obstacles.see(self.database(*kind, database), kind_word, database);
-        let function = obstacles.see(self.function(function), "function", function);
+        let proxy = proxy
+            .as_ref()
+            .map(|name| obstacles.see(&self.proxy(name), "proxy", name));
+        let database = obstacles.see(&self.database(*kind, database), kind_word, database);
+        let function = obstacles.see(&self.function(function), "function", function);
         obstacles.unread.extend(self.unread(&Part::Groups).map(str::to_owned));
         let (Some(database), Some(function), false) = (database, function, proxy == Some(None)) else {
             return Err(obstacles.into());
         };
-        if let Some(why) = self.unread(&Part::SubnetGroups).filter(|_| database.vpc.as_str().is_empty()) {
+        if let Some(why) = self
+            .unread(&Part::SubnetGroups)
+            .filter(|_| database.vpc.as_str().is_empty())
+        {
             obstacles.unread.push(why.to_owned());
         }
         if database.vpc.as_str().is_empty() && obstacles.unread.is_empty() {
             obstacles.unread.push(format!("{database} is in no VPC that AWS names"));
         }
         if database.port.is_none() {
-            obstacles.unread.push(format!("{database} is {} and has no port yet", database.status));
+            obstacles
+                .unread
+                .push(format!("{database} is {} and has no port yet", database.status));
         }
         if !obstacles.unread.is_empty() {
             return Err(obstacles.into());
@@ -86,10 +95,18 @@ impl Estate {
 
     /// The groups with which the connection could be made, and those that it was made with. A group that leads to
     /// the database names a group on it; one that leads to the proxy names one on it, or one that could be on it.
-    fn add_candidates<'e>(&'e self, ids: &mut BTreeSet<&'e GroupId>, connection: &str, [database, _, proxy]: &'e [GroupList; 3]) {
+    fn add_candidates<'e>(
+        &'e self,
+        ids: &mut BTreeSet<&'e GroupId>,
+        connection: &str,
+        [database, _, proxy]: &'e [GroupList; 3],
+    ) {
         let naming = |group: &GroupId| self.named_by.get(group).into_iter().flatten();
         let leading: Vec<&GroupId> = database.iter().flat_map(naming).collect();
-        let for_proxy = leading.iter().copied().filter(|id| self.has_name(id, Convention::RdsproxyLambda));
+        let for_proxy = leading
+            .iter()
+            .copied()
+            .filter(|id| self.has_name(id, Convention::RdsproxyLambda));
         let before_proxy: Vec<&GroupId> = proxy.iter().chain(for_proxy).flat_map(naming).collect();
         ids.extend(leading);
         ids.extend(before_proxy);
@@ -113,11 +130,11 @@ struct Obstacles {
 }
 
 impl Obstacles {
-    fn see<'e, T>(&mut self, look: Look<'e, T>, kind: &'static str, name: &str) -> Option<&'e T> {
+    fn see<'e, T>(&mut self, look: &Look<'e, T>, kind: &'static str, name: &str) -> Option<&'e T> {
         match look {
             Look::Found(found) => return Some(found),
             Look::Absent => self.missing.push((kind, name.to_owned())),
-            Look::Unread(why) => self.unread.push(why.to_owned()),
+            Look::Unread(why) => self.unread.push((*why).to_owned()),
         }
         None
     }
@@ -128,6 +145,10 @@ impl From<Obstacles> for Obstacle {
     fn from(obstacles: Obstacles) -> Self {
         let Obstacles { missing, mut unread } = obstacles;
         unread.dedup();
-        if missing.is_empty() { Self::Unread(unread) } else { Self::Missing(missing) }
+        if missing.is_empty() {
+            Self::Unread(unread)
+        } else {
+            Self::Missing(missing)
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::cloud::{Cloud, ResourceKind};
 /// How many names are offered for a wrong one.
 const OFFERED: usize = 3;
 
-pub(super) async fn no_such(cloud: &impl Cloud, kind: ResourceKind, name: &str) -> ObserveError {
+pub(crate) async fn no_such(cloud: &impl Cloud, kind: ResourceKind, name: &str) -> ObserveError {
     // The names are a help, not the matter: where they cannot be read, none are offered.
     let names = cloud.names(kind).await.unwrap_or_default();
     let other = match kind {

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::{Found, from_cluster, from_instance};
 use crate::cloud::inventory::Listed;
-use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Operation, Page};
+use crate::cloud::{
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Operation, Page,
+};
 use crate::concurrent::bounded;
 use crate::estate::{Estate, Part, Parts};
 use crate::model::{Database, Proxy};
@@ -50,8 +52,19 @@ impl Proxies {
     }
 }
 
+/// What a survey gives.
+#[derive(Clone, Debug, Default)]
+pub struct Surveyed {
+    /// What was read, and which parts of it were not.
+    pub estate: Estate,
+    /// Why parts were not read.
+    pub errors: Vec<CloudError>,
+    /// Whether no part was.
+    pub is_empty: bool,
+}
+
 /// Reads everything that connections are judged by. A part that cannot be read is told as such.
-pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Estate {
+pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
     let (clusters, instances, subnet_groups, found, functions, groups, subnets) = tokio::join!(
         all(cloud, |from| cloud.list_db_clusters(from)),
         all(cloud, |from| cloud.list_db_instances(from)),
@@ -61,7 +74,7 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Estate {
         all(cloud, |from| cloud.list_security_groups(from)),
         all(cloud, |from| cloud.list_subnets(from)),
     );
-    let mut unread = BTreeMap::new();
+    let mut unread = Unread::default();
     let mut parts = Parts {
         databases: databases(
             take(clusters, Part::Clusters, &mut unread),
@@ -77,23 +90,53 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Estate {
         parts.ranges.insert(subnet.id.clone(), ranges);
         parts.subnets.push(subnet);
     }
-    let targets = parts.proxies.iter_mut().filter(|proxy| proxies.wants(proxy)).map(async |proxy| {
-        let answer = patiently(cloud, || cloud.describe_db_proxy_targets(&proxy.name)).await;
-        match super::of_proxy(proxy, answer) {
-            Ok(targets) => {
-                proxy.targets = targets;
-                None
+    let targets = parts
+        .proxies
+        .iter_mut()
+        .filter(|proxy| proxies.wants(proxy))
+        .map(async |proxy| {
+            let answer = patiently(cloud, || cloud.describe_db_proxy_targets(&proxy.name)).await;
+            match super::of_proxy(proxy, answer) {
+                Ok(targets) => {
+                    proxy.targets = targets;
+                    None
+                }
+                Err(error) => Some((Part::TargetsOf(proxy.name.clone()), error)),
             }
-            Err(error) => Some((Part::TargetsOf(proxy.name.clone()), error.to_string())),
-        }
-    });
-    unread.extend(bounded(PROXIES_AT_ONCE, targets).await.into_iter().flatten());
-    Estate::new(Parts { unread, ..parts })
+        });
+    let is_empty = unread.parts.len() == LISTS;
+    for (part, error) in bounded(PROXIES_AT_ONCE, targets).await.into_iter().flatten() {
+        unread.tell(part, error);
+    }
+    Surveyed {
+        estate: Estate::new(Parts {
+            unread: unread.parts,
+            ..parts
+        }),
+        errors: unread.errors,
+        is_empty,
+    }
 }
 
-fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut BTreeMap<Part, String>) -> Vec<T> {
+/// How many lists there are.
+const LISTS: usize = 7;
+
+#[derive(Default)]
+struct Unread {
+    parts: BTreeMap<Part, String>,
+    errors: Vec<CloudError>,
+}
+
+impl Unread {
+    fn tell(&mut self, part: Part, error: CloudError) {
+        self.parts.insert(part, error.to_string());
+        self.errors.push(error);
+    }
+}
+
+fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut Unread) -> Vec<T> {
     list.unwrap_or_else(|error| {
-        unread.insert(part, error.to_string());
+        unread.tell(part, error);
         Vec::new()
     })
 }
@@ -142,7 +185,11 @@ fn databases(
         }
     }
     let placed = |found: Found| {
-        let Found { mut database, vpc, subnet_group } = found;
+        let Found {
+            mut database,
+            vpc,
+            subnet_group,
+        } = found;
         let group = subnet_group.and_then(|name| subnet_groups.get(&name));
         match (vpc, group) {
             (Some(vpc), _) => database.vpc = vpc,
@@ -156,5 +203,9 @@ fn databases(
         from_cluster(cluster, members)
     });
     let clusters: Vec<Found> = clusters.collect();
-    clusters.into_iter().chain(instances.into_iter().map(from_instance)).map(placed).collect()
+    clusters
+        .into_iter()
+        .chain(instances.into_iter().map(from_instance))
+        .map(placed)
+        .collect()
 }

@@ -206,8 +206,12 @@ impl<C: Cloud> Session<'_, C> {
             match self.revoke_default_egress(step, id, tries == 0).await {
                 Err(RunError::Cloud { source, .. }) if source.may_have_applied() && tries < STALE_READS => {
                     tries += 1;
-                    self.pause(&mut pauses, "the default outbound rule to go", &source.fault.to_string())
-                        .await?;
+                    self.pause(
+                        &mut pauses,
+                        "the default outbound rule to go",
+                        &source.fault.to_string(),
+                    )
+                    .await?;
                 }
                 Err(error) => return Err(error),
                 Ok(_) => return Ok(()),

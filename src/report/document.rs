@@ -24,6 +24,10 @@ pub enum OutputDocument {
     Checks(super::checks::ChecksDocument),
     /// Of `attach` and `detach`.
     Attachment(Box<super::attachment::AttachmentDocument>),
+    /// Of `drift`.
+    Drift(super::drift::DriftDocument),
+    /// Of `list`.
+    List(super::list::ListDocument),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

@@ -241,6 +241,7 @@ pub fn check(observation: &Observation) {
     let again = decide(&after);
     assert_eq!(again.decision, Decision::NoOp, "{observation:#?}\n{steps:#?}");
     assert!(plan(&again, &Request::default()).is_empty());
+    crate::drift::check(observation, &after);
     for &side in observation.sides() {
         let now = after.groups_on(side);
         assert!(

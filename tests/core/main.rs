@@ -3,6 +3,7 @@
 mod attach;
 mod builder;
 mod docs;
+mod drift;
 mod exhaustive;
 mod fitness;
 mod half_made;

@@ -25,6 +25,8 @@ fn the_core_imports_nothing_impure() {
         "check",
         "classify",
         "decide",
+        "drift",
+        "estate",
         "diagnose",
         "endpoint",
         "extras",

@@ -5,6 +5,7 @@ mod aws_rules;
 mod converge;
 mod crashes;
 mod denied;
+mod drift;
 mod fault_matrix;
 mod files;
 mod guarded;

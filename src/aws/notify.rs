@@ -1,0 +1,76 @@
+//! Publishes a notice of `drift` to a topic of SNS, or puts it on an event bus.
+
+use super::{Configuration, called, fault};
+use crate::cloud::{Answer, CloudError, Fault, Operation};
+use crate::model::Place;
+use crate::patrol::Notify;
+use crate::report::DriftNotice;
+
+/// The source of our events.
+const SOURCE: &str = "autoconnect";
+/// Their type.
+const DETAIL_TYPE: &str = "Autoconnect Drift";
+
+/// Tells one topic or bus. It is in the Region of its ARN.
+///
+/// # Errors
+///
+/// The configuration has no Region, or the call fails.
+pub async fn notify(configuration: &Configuration, to: &Notify, notice: &DriftNotice) -> Answer<()> {
+    let (operation, place) = match to {
+        Notify::Sns(topic) => (Operation::Publish, Place::of(topic)),
+        Notify::EventBridge(bus) => (Operation::PutEvents, Place::of(bus)),
+    };
+    let mut configuration = configuration.clone();
+    if !place.region.is_empty() {
+        configuration.region = Some(place.region.to_owned());
+    }
+    let shared = super::load(&configuration)
+        .await
+        .map_err(|fault| CloudError::new(operation, fault))?;
+    let text = serde_json::to_string(notice);
+    let text = text.map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))?;
+    match to {
+        Notify::Sns(topic) => {
+            let summary = &notice.summary;
+            let subject = format!(
+                "autoconnect: {} drifted, {} broken, {} unknown",
+                summary.drifted, summary.broken, summary.unknown
+            );
+            let client = aws_sdk_sns::Client::new(&shared);
+            let call = client.publish().topic_arn(topic).subject(subject).message(text);
+            called(operation, async {
+                call.send().await.map_err(|error| fault::error(operation, &error))
+            })
+            .await?;
+            Ok(())
+        }
+        Notify::EventBridge(bus) => {
+            let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
+                .event_bus_name(bus)
+                .source(SOURCE)
+                .detail_type(DETAIL_TYPE)
+                .detail(text)
+                .build();
+            let client = aws_sdk_eventbridge::Client::new(&shared);
+            let call = client.put_events().entries(entry);
+            let answer = called(operation, async {
+                call.send().await.map_err(|error| fault::error(operation, &error))
+            })
+            .await?;
+            // The call succeeds also where the event was not taken.
+            match answer
+                .entries
+                .unwrap_or_default()
+                .into_iter()
+                .find_map(|entry| Some((entry.error_code?, entry.error_message)))
+            {
+                None => Ok(()),
+                Some((code, message)) => {
+                    let message = message.unwrap_or_default();
+                    Err(CloudError::new(operation, Fault::Rejected { code, message }))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `--every`: one run after the other, never two at once, until a signal ends it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Drift;
+use crate::cli::global::{Global, Output};
+use crate::cli::{Ending, fail};
+use crate::interrupt::Interrupt;
+use crate::patrol::Accounts;
+use crate::wait::jittered;
+
+/// Runs until it is interrupted, which is how a schedule ends well. A run that fails is told, and the next one comes.
+pub async fn run(
+    drift: &Drift,
+    accounts: &impl Accounts,
+    global: &Global,
+    every: Duration,
+    interrupt: Interrupt,
+) -> Ending {
+    let mut state = drift.last_state()?;
+    loop {
+        let next = Instant::now() + jittered(every);
+        tokio::select! {
+            ending = drift.once(accounts, global, &mut state) => if let Err(report) = ending {
+                // Standard output of a schedule is the reports of its runs; with JSON a failed one is among them.
+                fail(&report, if global.output == Output::Ndjson { Output::Text } else { global.output });
+            },
+            () = interrupt.raised() => break,
+        }
+        // A run that took longer than the interval is followed by the next one at once.
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = interrupt.raised() => break,
+        }
+    }
+    if !global.quiet {
+        let _ = writeln!(std::io::stderr(), "the schedule was ended");
+    }
+    Ok(0)
+}

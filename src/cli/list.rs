@@ -1,0 +1,56 @@
+//! `autoconnect list`: the functions that are connected with a database.
+
+use clap::Args;
+
+use super::Ending;
+use super::diagnose::read;
+use super::global::Global;
+use super::session::{DatabaseArgs, Work, on_account, print_result};
+use crate::cloud::{Cloud, ResourceKind};
+use crate::drift::list;
+use crate::estate::{Look, Part};
+use crate::interrupt::Interrupt;
+use crate::model::DatabaseKind;
+use crate::observe::{ObserveError, Proxies, Surveyed, no_such, survey};
+use crate::report::{ListDocument, list_text};
+
+/// Options of `list`.
+#[derive(Clone, Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl List {
+    pub fn run(&self, global: &Global) -> Ending {
+        on_account(self, global)
+    }
+
+    async fn document(&self, cloud: &impl Cloud) -> Result<ListDocument, ObserveError> {
+        let (kind, name) = self.database.named();
+        let Surveyed { estate, mut errors, .. } = survey(cloud, &Proxies::All).await;
+        // A list that lacks something is none. Subnets only tell ranges, and their groups the VPC of empty clusters.
+        let is_whole = estate
+            .all_unread()
+            .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups));
+        if !is_whole {
+            return Err(errors.swap_remove(0).into());
+        }
+        let resource = match kind {
+            DatabaseKind::Cluster => ResourceKind::Cluster,
+            DatabaseKind::Instance => ResourceKind::Instance,
+        };
+        match estate.database(kind, name) {
+            Look::Found(database) => Ok(ListDocument::new(database, &list(&estate, database), cloud.calls())),
+            Look::Absent | Look::Unread(_) => Err(no_such(cloud, resource, name).await),
+        }
+    }
+}
+
+impl Work for List {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let document = read(self.document(cloud), interrupt).await?;
+        print_result(global, || &document, || list_text(&document), &[])?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,89 @@
+//! Where accounts and Regions are read: AWS, or one account's file in its place.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use super::{Place, Survey, Unreachable};
+use crate::account::OfflineAccount;
+use crate::cloud::Cloud;
+use crate::observe::{Proxies, survey};
+
+/// Reads accounts and Regions.
+pub trait Accounts: Sync {
+    /// Reads one, in bulk.
+    fn survey(&self, place: &Place, proxies: &Proxies) -> impl Future<Output = Result<Survey, Unreachable>>;
+}
+
+/// Surveys an account, and tells one of which nothing could be read from one of which something could not.
+async fn read(cloud: &impl Cloud, proxies: &Proxies) -> Result<Survey, Unreachable> {
+    let surveyed = survey(cloud, proxies).await;
+    let error = surveyed.errors.first().map(Unreachable::from);
+    match error {
+        Some(error) if surveyed.is_empty => Err(error),
+        error => Ok(Survey {
+            estate: surveyed.estate,
+            error,
+            calls: cloud.calls(),
+        }),
+    }
+}
+
+/// `--offline`: a file that is read anew each time. It is one account in one Region.
+#[derive(Clone, Debug)]
+pub struct OfflineFile(pub PathBuf);
+
+impl Accounts for OfflineFile {
+    async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
+        let account = OfflineAccount::open(&self.0).map_err(|error| {
+            let mut message = error.to_string();
+            if let Some(source) = std::error::Error::source(&error) {
+                message = format!("{message}: {source}");
+            }
+            Unreachable {
+                code: "account-file",
+                message,
+                hint: Some(error.hint().to_owned()),
+            }
+        })?;
+        let elsewhere = |what: &str, wanted: &str, found: &str| Unreachable {
+            code: "other-account",
+            message: format!("{what} {wanted} is not in the account file, which is of {found}"),
+            hint: None,
+        };
+        let (id, region) = account.place();
+        match (&place.role_arn, &place.region) {
+            (Some(role), _) if role.split(':').nth(4) != Some(id.as_str()) => {
+                Err(elsewhere("the account of", role, &id))
+            }
+            (_, Some(wanted)) if *wanted != region => Err(elsewhere("Region", wanted, &region)),
+            _ => read(&account, proxies).await,
+        }
+    }
+}
+
+/// AWS itself.
+#[cfg(feature = "aws")]
+#[derive(Clone, Debug)]
+pub struct OnAws(pub crate::aws::Configuration);
+
+#[cfg(feature = "aws")]
+impl Accounts for OnAws {
+    async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
+        let Place {
+            region,
+            profile,
+            role_arn,
+        } = place.clone();
+        let own = self.0.clone();
+        let configuration = crate::aws::Configuration {
+            region: region.or(own.region),
+            profile: profile.or(own.profile),
+            role_arn,
+            ..own
+        };
+        // The SDK's futures are large, and are kept off the stack.
+        let aws = Box::pin(crate::aws::Aws::connect(&configuration)).await;
+        let aws = aws.map_err(|fault| Unreachable::from(&fault))?;
+        Box::pin(read(&aws, proxies)).await
+    }
+}

@@ -1,0 +1,311 @@
+//! The manifest of `drift`: the connections to look at, in TOML, with errors by line.
+//!
+//! Source: spec/drift.md, "Which connections".
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::{Entry, Place, key};
+use crate::estate::Connection;
+use crate::model::DatabaseKind;
+use crate::naming::created;
+
+/// The connections that are looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The connections.
+    #[serde(default)]
+    pub connection: Vec<ManifestConnection>,
+}
+
+/// A connection, by the options of `setup`, and where it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestConnection {
+    /// What it is called in reports; by its database and function if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The Aurora or Multi-AZ DB cluster; or `instance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The DB instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The function: a name, a partial or a full ARN.
+    pub function: String,
+    /// The RDS Proxy between them: `none`, its name, `new`, or `new:NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// The Region; that of the command line or the environment if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The profile of the AWS configuration; or `role_arn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The role to assume, in this account or another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+}
+
+/// The manifest as it is read: each connection with its place in the text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    #[serde(default)]
+    connection: Vec<Spanned<ManifestConnection>>,
+}
+
+/// A mistake in a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Its line, from 1; none in a manifest that is no text.
+    pub line: Option<usize>,
+    /// What was expected and found.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+///
+/// All mistakes of its connections; or the first one in its shape.
+pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
+    let lines = Lines::of(text);
+    let read: Text = toml::from_str(text).map_err(|error| {
+        vec![Mistake {
+            line: error.span().map(|span| lines.line(span.start)),
+            message: error.message().trim().replace('\n', "; "),
+        }]
+    })?;
+    let read = read.connection.into_iter().map(|found| {
+        let line = lines.line(found.span().start);
+        (Some(line), found.into_inner())
+    });
+    checked(read)
+}
+
+/// Checks connections that came in another way.
+///
+/// # Errors
+///
+/// All mistakes.
+pub fn check(connections: Vec<ManifestConnection>) -> Result<Vec<Entry>, Vec<Mistake>> {
+    checked(connections.into_iter().map(|connection| (None, connection)))
+}
+
+fn checked(connections: impl Iterator<Item = (Option<usize>, ManifestConnection)>) -> Result<Vec<Entry>, Vec<Mistake>> {
+    let (mut entries, mut mistakes) = (Vec::new(), Vec::new());
+    let mut seen: BTreeMap<String, Option<usize>> = BTreeMap::new();
+    for (line, connection) in connections {
+        match entry(connection) {
+            Ok(entry) => {
+                let before = seen.insert(key(&entry.place, &entry.connection), line);
+                if let Some(before) = before {
+                    let before = before.map(|line| format!(", in line {line}")).unwrap_or_default();
+                    mistakes.push(Mistake {
+                        line,
+                        message: format!("{} is there already{before}", entry.connection),
+                    });
+                }
+                entries.push(entry);
+            }
+            Err(messages) => mistakes.extend(messages.into_iter().map(|message| Mistake { line, message })),
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(entries)
+    } else {
+        Err(mistakes)
+    }
+}
+
+fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
+    let ManifestConnection {
+        name,
+        cluster,
+        instance,
+        function,
+        proxy,
+        region,
+        profile,
+        role_arn,
+    } = connection;
+    let mut mistakes = Vec::new();
+    let texts = [
+        ("name", &name),
+        ("cluster", &cluster),
+        ("instance", &instance),
+        ("region", &region),
+        ("profile", &profile),
+        ("role_arn", &role_arn),
+    ];
+    for (key, text) in texts {
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            mistakes.push(format!("{key} is empty"));
+        }
+    }
+    let (kind, database) = match (cluster, instance) {
+        (Some(cluster), None) => (DatabaseKind::Cluster, cluster),
+        (None, Some(instance)) => (DatabaseKind::Instance, instance),
+        (Some(_), Some(_)) => {
+            mistakes.push("expected cluster or instance, found both".to_owned());
+            (DatabaseKind::Cluster, String::new())
+        }
+        (None, None) => {
+            mistakes.push("expected cluster or instance, found neither".to_owned());
+            (DatabaseKind::Cluster, String::new())
+        }
+    };
+    if profile.is_some() && role_arn.is_some() {
+        mistakes.push("expected profile or role_arn, found both".to_owned());
+    }
+    if let Some(role) = &role_arn
+        && !is_role(role)
+    {
+        mistakes.push(format!(
+            "role_arn: expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found {role}"
+        ));
+    }
+    // What setup has made is not new any more.
+    let function = function.strip_prefix("new:").unwrap_or(&function).to_owned();
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte))
+    };
+    if !is_name(&function) {
+        mistakes.push(format!(
+            "function: expected a name, a partial or a full ARN, found \"{function}\""
+        ));
+    }
+    let proxy = match proxy.as_deref() {
+        None | Some("none") => None,
+        Some("new") => Some(created::proxy(&database.to_ascii_lowercase())),
+        Some(name) => Some(name.strip_prefix("new:").unwrap_or(name).to_owned()),
+    };
+    if let Some(name) = proxy.as_ref().filter(|name| !is_name(name) || name.contains(':')) {
+        mistakes.push(format!(
+            "proxy: expected none, new, new:NAME or a proxy's name, found \"{name}\""
+        ));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Ok(Entry {
+        name,
+        place: Place {
+            region,
+            profile,
+            role_arn,
+        },
+        connection: Connection {
+            kind,
+            database,
+            proxy,
+            function,
+        },
+    })
+}
+
+fn is_role(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", _, "iam", "", account, role] if account.len() == 12 && role.starts_with("role/"))
+}
+
+/// Where the lines of a text begin.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(place, _)| place).collect())
+    }
+
+    /// The line of a byte, from 1.
+    fn line(&self, place: usize) -> usize {
+        self.0.partition_point(|newline| *newline < place) + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn connections_are_read_with_their_places() {
+        let entries = parse(
+            r#"
+            [[connection]]
+            name = "shop"
+            cluster = "orders"
+            function = "checkout"
+            proxy = "new"
+            region = "eu-west-1"
+            role_arn = "arn:aws:iam::123456789012:role/drift"
+
+            [[connection]]
+            instance = "ledger"
+            function = "new:invoices"
+            proxy = "none"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(
+            entries[0].connection.to_string(),
+            "cluster/orders:proxy/autoconnect-orders:function/checkout"
+        );
+        assert_eq!(entries[0].place.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(entries[1].connection.to_string(), "instance/ledger:function/invoices");
+        assert_eq!(entries[1].place, Place::default());
+        assert_eq!(parse(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn mistakes_are_told_by_line() {
+        let text = "[[connection]]\ncluster = \"a\"\ninstance = \"b\"\nfunction = \"f\"\n\n[[connection]]\nfunction = \"f g\"\n";
+        assert_eq!(
+            mistakes(text),
+            [
+                "line 1: expected cluster or instance, found both",
+                "line 6: expected cluster or instance, found neither",
+                "line 6: function: expected a name, a partial or a full ARN, found \"f g\""
+            ]
+        );
+        let twice =
+            "[[connection]]\ncluster = \"a\"\nfunction = \"f\"\n[[connection]]\ncluster = \"A\"\nfunction = \"f\"\n";
+        assert_eq!(
+            mistakes(twice),
+            ["line 4: cluster/a:function/f is there already, in line 1"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_shape_is_told_by_line() {
+        for (text, line) in [
+            ("[[connection]]\ncluster = \"a\"\nfunktion = \"f\"\n", "line 3: "),
+            ("[[connection]]\ncluster = 7\nfunction = \"f\"\n", "line 2: "),
+            ("\n[[connection]\n", "line 2: "),
+        ] {
+            let found = mistakes(text);
+            assert!(found[0].starts_with(line), "{found:?}");
+        }
+    }
+}

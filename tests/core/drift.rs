@@ -1,0 +1,657 @@
+//! Drift, judged from an estate: each kind of finding, alone and exactly; and that nothing is found where nothing changed.
+
+use std::collections::BTreeMap;
+
+use autoconnect::decide::decide;
+use autoconnect::drift::{FindingKind, FindingKind::*, Verdict, Verdict::*, discover, judge, list};
+use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
+use autoconnect::model::*;
+use autoconnect::tags;
+
+use crate::builder::*;
+
+/// The estate in which an observation was made.
+pub fn estate(observation: &Observation) -> Estate {
+    estate_with(observation, |_| ())
+}
+
+fn estate_with(observation: &Observation, change: impl FnOnce(&mut Parts)) -> Estate {
+    let Observation {
+        database,
+        function,
+        function_subnets,
+        proxy,
+        groups,
+        ..
+    } = observation.clone();
+    let mut parts = Parts {
+        databases: vec![database],
+        functions: vec![function],
+        proxies: proxy.into_iter().collect(),
+        groups,
+        subnets: function_subnets,
+        ..Parts::default()
+    };
+    change(&mut parts);
+    Estate::new(parts)
+}
+
+pub fn connection(observation: &Observation) -> Connection {
+    Connection::from_tag(&observation.connection_id()).unwrap()
+}
+
+/// For every world of the exhaustive search: the estate gives the same decision, and what `setup` leaves is in sync.
+pub fn check(before: &Observation, after: &Observation) {
+    let (found, of) = (estate(before), connection(before));
+    let expected = decide(before).decision;
+    let wide = found.observation(&of, Scope::Candidates).unwrap();
+    assert_eq!(decide(&wide).decision, expected, "{before:#?}");
+    let narrow = found.observation(&of, Scope::Associated).unwrap();
+    assert_eq!(
+        decide(&narrow).decision.to_string() == "no-op",
+        expected.to_string() == "no-op",
+        "{before:#?}"
+    );
+    let judged = judge(&found, &of);
+    let is_healthy = before
+        .proxy
+        .as_ref()
+        .is_none_or(|proxy| proxy.reaches(&before.database));
+    assert_eq!(
+        judged.verdict == InSync,
+        expected.to_string() == "no-op" && is_healthy,
+        "{judged:#?}\n{before:#?}"
+    );
+    assert_eq!(
+        judged.verdict == InSync,
+        judged.findings.is_empty(),
+        "{judged:#?}\n{before:#?}"
+    );
+
+    let mut after = after.clone();
+    if let Some(proxy) = &mut after.proxy {
+        proxy.targets.retain(|target| target.kind == TargetKind::TrackedCluster);
+        proxy.targets.push(reached(TargetHealthState::Available, None));
+    }
+    let judged = judge(&estate(&after), &of);
+    assert_eq!(
+        (judged.verdict, judged.findings.as_slice()),
+        (InSync, [].as_slice()),
+        "{after:#?}"
+    );
+}
+
+fn reached(state: TargetHealthState, reason: Option<&str>) -> ProxyTarget {
+    ProxyTarget {
+        kind: TargetKind::RdsInstance,
+        resource: "c-1".into(),
+        tracked_cluster: Some("c".into()),
+        health: Some(TargetHealth {
+            state,
+            reason: reason.map(str::to_owned),
+        }),
+    }
+}
+
+/// A direct connection as `setup` leaves it, with the tags of ours.
+fn connected() -> Observation {
+    let mut observation = direct();
+    observation.groups = vec![
+        group("sg-d", "rds-lambda-1", vec![tcp(PORT, "sg-l")], vec![]),
+        group("sg-l", "lambda-rds-1", vec![], vec![tcp(PORT, "sg-d")]),
+        group("sg-x", "others", vec![], vec![]),
+    ];
+    let id = observation.connection_id();
+    for group in &mut observation.groups[..2] {
+        group.tags.insert(tags::CONNECTION.to_owned(), id.clone());
+    }
+    associate(&mut observation, Side::Database, "sg-d");
+    associate(&mut observation, Side::Function, "sg-l");
+    observation
+}
+
+/// The same through a proxy that reaches the database.
+fn connected_through_proxy() -> Observation {
+    let mut observation = proxied(Some(TargetHealthState::Available));
+    observation.groups = vec![
+        group("sg-d", "rds-rdsproxy-1", vec![tcp(PORT, "sg-p")], vec![]),
+        group(
+            "sg-p",
+            "rdsproxy-lambda-1",
+            vec![tcp(PROXY_PORT, "sg-l")],
+            vec![tcp(PORT, "sg-d")],
+        ),
+        group("sg-l", "lambda-rdsproxy-1", vec![], vec![tcp(PROXY_PORT, "sg-p")]),
+        group("sg-x", "others", vec![], vec![]),
+    ];
+    associate(&mut observation, Side::Database, "sg-d");
+    associate(&mut observation, Side::Proxy, "sg-p");
+    associate(&mut observation, Side::Function, "sg-l");
+    observation
+}
+
+fn rules<'o>(observation: &'o mut Observation, id: &str, direction: Direction) -> &'o mut Vec<Rule> {
+    let group = observation
+        .groups
+        .iter_mut()
+        .find(|group| group.id.as_str() == id)
+        .unwrap();
+    match direction {
+        Direction::Ingress => &mut group.ingress,
+        Direction::Egress => &mut group.egress,
+    }
+}
+
+fn take_off(observation: &mut Observation, side: Side, id: &str) {
+    let left = |list: &GroupList| GroupList::as_read(list.iter().filter(|group| group.as_str() != id).cloned());
+    match side {
+        Side::Database => observation
+            .database
+            .memberships
+            .retain(|membership| membership.group.as_str() != id),
+        Side::Function => {
+            let vpc = observation.function.vpc.as_mut().unwrap();
+            vpc.groups = left(&vpc.groups);
+        }
+        Side::Proxy => {
+            let proxy = observation.proxy.as_mut().unwrap();
+            proxy.groups = left(&proxy.groups);
+        }
+    }
+}
+
+fn set_health(observation: &mut Observation, state: TargetHealthState, reason: Option<&str>) {
+    let proxy = observation.proxy.as_mut().unwrap();
+    proxy.targets[1] = reached(state, reason);
+}
+
+type Change = fn(&mut Observation);
+
+type Mutation = (
+    &'static str,
+    Change,
+    Verdict,
+    &'static [(FindingKind, &'static str, Option<&'static str>)],
+);
+
+/// Each mutation gives exactly these findings: kind, resource, and what is there.
+fn check_table(base: &Observation, table: &[Mutation]) {
+    let judged = judge(&estate(base), &connection(base));
+    assert_eq!((judged.verdict, judged.findings), (InSync, vec![]));
+    for (name, mutate, verdict, findings) in table {
+        let mut observation = base.clone();
+        mutate(&mut observation);
+        let judged = judge(&estate(&observation), &connection(&observation));
+        let found: Vec<_> = judged
+            .findings
+            .iter()
+            .map(|found| (found.kind, found.resource.as_str(), found.found.as_deref()))
+            .collect();
+        assert_eq!(
+            (judged.verdict, found.as_slice()),
+            (*verdict, *findings),
+            "{name}: {judged:#?}"
+        );
+    }
+}
+
+const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:f";
+const DATABASE: &str = "arn:aws:rds:eu-central-1:123456789012:cluster:c";
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+#[test]
+fn each_change_of_a_direct_connection_is_found() {
+    use Direction::*;
+    let table: &[Mutation] = &[
+        (
+            "a second inbound rule",
+            |o| rules(o, "sg-d", Ingress).push(tcp(22, "sg-x")),
+            Drifted,
+            &[(RuleAdded, "sg-d", Some("tcp 22 from others (sg-x)"))],
+        ),
+        (
+            "the same rule for a range",
+            |o| rules(o, "sg-d", Ingress).push(cidr(Protocol::Tcp, Some(PORT), "10.0.0.0/8")),
+            Drifted,
+            &[(RuleAdded, "sg-d", Some("tcp 5433 from 10.0.0.0/8"))],
+        ),
+        (
+            "an outbound rule of the database's",
+            |o| rules(o, "sg-d", Egress).push(tcp(22, "sg-x")),
+            Drifted,
+            &[(RuleAdded, "sg-d", Some("tcp 22 to others (sg-x)"))],
+        ),
+        (
+            "the default outbound rule of the database's",
+            |o| rules(o, "sg-d", Egress).push(allow_all()),
+            InSync,
+            &[],
+        ),
+        (
+            "the default outbound rule of the function's",
+            |o| rules(o, "sg-l", Egress).push(allow_all()),
+            Drifted,
+            &[(RuleAdded, "sg-l", Some("all traffic to 0.0.0.0/0"))],
+        ),
+        (
+            "an inbound rule of the function's",
+            |o| rules(o, "sg-l", Ingress).push(tcp(22, "sg-x")),
+            Drifted,
+            &[(RuleAdded, "sg-l", Some("tcp 22 from others (sg-x)"))],
+        ),
+        (
+            "no inbound rule",
+            |o| rules(o, "sg-d", Ingress).clear(),
+            Broken,
+            &[(RuleRemoved, "sg-d", None)],
+        ),
+        (
+            "no outbound rule",
+            |o| rules(o, "sg-l", Egress).clear(),
+            Broken,
+            &[(RuleRemoved, "sg-l", None)],
+        ),
+        (
+            "other rules in its place",
+            |o| *rules(o, "sg-d", Ingress) = vec![tcp(1, "sg-l"), tcp(2, "sg-l")],
+            Broken,
+            &[
+                (RuleAdded, "sg-d", Some("tcp 1 from lambda-rds-1 (sg-l)")),
+                (RuleAdded, "sg-d", Some("tcp 2 from lambda-rds-1 (sg-l)")),
+                (RuleRemoved, "sg-d", None),
+            ],
+        ),
+        (
+            "another port",
+            |o| *rules(o, "sg-d", Ingress) = vec![tcp(3306, "sg-l")],
+            Broken,
+            &[(RuleChanged, "sg-d", Some("tcp 3306 from lambda-rds-1 (sg-l)"))],
+        ),
+        (
+            "all protocols",
+            |o| {
+                *rules(o, "sg-d", Ingress) = vec![Rule {
+                    protocol: Protocol::All,
+                    ports: None,
+                    ..tcp(1, "sg-l")
+                }];
+            },
+            Drifted,
+            &[(RuleChanged, "sg-d", Some("all traffic from lambda-rds-1 (sg-l)"))],
+        ),
+        (
+            "a range for the source",
+            |o| *rules(o, "sg-d", Ingress) = vec![cidr(Protocol::Tcp, Some(PORT), "10.0.0.0/8")],
+            Drifted,
+            &[(RuleChanged, "sg-d", Some("tcp 5433 from 10.0.0.0/8"))],
+        ),
+        (
+            "another group for the source",
+            |o| *rules(o, "sg-d", Ingress) = vec![tcp(PORT, "sg-x")],
+            Broken,
+            &[(RuleChanged, "sg-d", Some("tcp 5433 from others (sg-x)"))],
+        ),
+        (
+            "another group for the destination",
+            |o| *rules(o, "sg-l", Egress) = vec![tcp(PORT, "sg-x")],
+            Broken,
+            &[(RuleChanged, "sg-l", Some("tcp 5433 to others (sg-x)"))],
+        ),
+        (
+            "the function's group taken off",
+            |o| take_off(o, Side::Function, "sg-l"),
+            Broken,
+            &[(GroupDetached, "sg-l", Some("not associated"))],
+        ),
+        (
+            "the database's group taken off",
+            |o| take_off(o, Side::Database, "sg-d"),
+            Broken,
+            &[(GroupDetached, "sg-d", Some("not associated"))],
+        ),
+        (
+            "the database's group being taken off",
+            |o| o.database.memberships[0].status = "removing".into(),
+            Broken,
+            &[(GroupDetached, "sg-d", Some("not associated"))],
+        ),
+        (
+            "both taken off",
+            |o| {
+                take_off(o, Side::Function, "sg-l");
+                take_off(o, Side::Database, "sg-d");
+            },
+            Broken,
+            &[
+                (GroupDetached, "sg-d", Some("not associated")),
+                (GroupDetached, "sg-l", Some("not associated")),
+            ],
+        ),
+        (
+            "the function's group deleted",
+            |o| {
+                take_off(o, Side::Function, "sg-l");
+                rules(o, "sg-d", Ingress).clear();
+                o.groups.remove(1);
+            },
+            Broken,
+            &[(RuleRemoved, "sg-d", None), (GroupGone, FUNCTION, Some("none"))],
+        ),
+        (
+            "both deleted",
+            |o| {
+                take_off(o, Side::Function, "sg-l");
+                take_off(o, Side::Database, "sg-d");
+                o.groups.truncate(0);
+            },
+            Broken,
+            &[(GroupGone, DATABASE, Some("none")), (GroupGone, FUNCTION, Some("none"))],
+        ),
+        (
+            "the port of the database moved",
+            |o| o.database.port = Some(3307),
+            Broken,
+            &[(PortMoved, DATABASE, Some("3307"))],
+        ),
+        (
+            "the function moved",
+            |o| {
+                let vpc = o.function.vpc.as_mut().unwrap();
+                vpc.vpc = "vpc-2".into();
+                vpc.groups = GroupList::default();
+                o.function_subnets[0].vpc = "vpc-2".into();
+            },
+            Broken,
+            &[(FunctionMoved, FUNCTION, Some("vpc-2"))],
+        ),
+        (
+            "the function in no VPC",
+            |o| o.function.vpc = None,
+            Broken,
+            &[(FunctionMoved, FUNCTION, Some("no VPC"))],
+        ),
+        (
+            "a further set of its own that nothing bears",
+            |o| {
+                let mut left = o.groups[0].clone();
+                left.id = "sg-d0".into();
+                left.name = "rds-lambda-9".into();
+                o.groups.push(left);
+            },
+            Drifted,
+            &[(GroupUnused, "sg-d0", Some("a group that nothing bears"))],
+        ),
+        (
+            "the database joined a global one",
+            |o| o.database.global_cluster = Some("g".into()),
+            Drifted,
+            &[(NotSupported, DATABASE, Some("global-database"))],
+        ),
+        (
+            "a changed group beside one that fits",
+            |o| {
+                o.groups.push(group("sg-d0", "rds-lambda-9", vec![], vec![]));
+                associate(o, Side::Database, "sg-d0");
+            },
+            InSync,
+            &[],
+        ),
+    ];
+    check_table(&connected(), table);
+}
+
+#[test]
+fn each_change_of_a_connection_through_a_proxy_is_found() {
+    use Direction::*;
+    use TargetHealthState::*;
+    let table: &[Mutation] = &[
+        (
+            "the proxy's inbound rule gone",
+            |o| rules(o, "sg-p", Ingress).clear(),
+            Broken,
+            &[(RuleRemoved, "sg-p", None)],
+        ),
+        (
+            "the proxy's outbound rule gone, though it reaches the database",
+            |o| rules(o, "sg-p", Egress).clear(),
+            Drifted,
+            &[(RuleRemoved, "sg-p", None)],
+        ),
+        (
+            "the proxy's outbound rule gone",
+            |o| {
+                rules(o, "sg-p", Egress).clear();
+                set_health(o, Unavailable, Some("UNREACHABLE"));
+            },
+            Broken,
+            &[
+                (RuleRemoved, "sg-p", None),
+                (TargetNotAvailable, "p", Some("UNAVAILABLE (UNREACHABLE)")),
+            ],
+        ),
+        (
+            "the database's rule gone, and the proxy reaches it by another way",
+            |o| rules(o, "sg-d", Ingress).clear(),
+            InSync,
+            &[],
+        ),
+        (
+            "the proxy's group taken off",
+            |o| take_off(o, Side::Proxy, "sg-p"),
+            Broken,
+            &[(GroupDetached, "sg-p", Some("not associated"))],
+        ),
+        (
+            "the function's group taken off",
+            |o| take_off(o, Side::Function, "sg-l"),
+            Broken,
+            &[(GroupDetached, "sg-l", Some("not associated"))],
+        ),
+        (
+            "the proxy cannot log in",
+            |o| set_health(o, Unavailable, Some("AUTH_FAILURE")),
+            Drifted,
+            &[(TargetNotAvailable, "p", Some("UNAVAILABLE (AUTH_FAILURE)"))],
+        ),
+        (
+            "the proxy has not tried yet",
+            |o| set_health(o, Registering, None),
+            Drifted,
+            &[(TargetNotAvailable, "p", Some("REGISTERING"))],
+        ),
+        (
+            "the database is no target",
+            |o| o.proxy.as_mut().unwrap().targets.clear(),
+            Broken,
+            &[(TargetNotAvailable, "p", Some("no target"))],
+        ),
+        (
+            "another database is its target",
+            |o| {
+                o.proxy.as_mut().unwrap().targets = vec![ProxyTarget {
+                    kind: TargetKind::RdsInstance,
+                    resource: "other".into(),
+                    tracked_cluster: None,
+                    health: None,
+                }];
+            },
+            Broken,
+            &[(TargetNotAvailable, "p", Some("its target is other"))],
+        ),
+        (
+            "the port moved, and the proxy knows",
+            |o| {
+                o.database.port = Some(3307);
+                set_health(o, Unavailable, Some("UNREACHABLE"));
+            },
+            Broken,
+            &[
+                (PortMoved, DATABASE, Some("3307")),
+                (TargetNotAvailable, "p", Some("UNAVAILABLE (UNREACHABLE)")),
+            ],
+        ),
+    ];
+    check_table(&connected_through_proxy(), table);
+}
+
+#[test]
+fn a_second_function_shares_the_pair() {
+    let base = connected();
+    let other = Function {
+        name: "g".into(),
+        ..base.function.clone()
+    };
+    let found = estate_with(&base, |parts| parts.functions.push(other));
+    let of = Connection {
+        function: "g".into(),
+        ..connection(&base)
+    };
+    assert_eq!(judge(&found, &of).verdict, InSync);
+    let ids: Vec<String> = discover(&found).iter().map(ToString::to_string).collect();
+    assert_eq!(ids, ["cluster/c:function/f", "cluster/c:function/g"]);
+}
+
+#[test]
+fn groups_of_other_connections_are_no_findings_of_this_one() {
+    // g has a pair of its own on the same database, and somebody changed f's.
+    let mut base = connected();
+    base.groups
+        .push(group("sg-d2", "rds-lambda-2", vec![tcp(PORT, "sg-l2")], vec![]));
+    base.groups
+        .push(group("sg-l2", "lambda-rds-2", vec![], vec![tcp(PORT, "sg-d2")]));
+    associate(&mut base, Side::Database, "sg-d2");
+    let mut other = Function {
+        name: "g".into(),
+        ..base.function.clone()
+    };
+    other.vpc.as_mut().unwrap().groups = GroupList::as_read(["sg-l2".into()]);
+    rules(&mut base, "sg-d", Direction::Ingress).clear();
+    let found = estate_with(&base, |parts| parts.functions.push(other));
+    let judged = judge(&found, &connection(&base));
+    let kinds: Vec<_> = judged
+        .findings
+        .iter()
+        .map(|finding| (finding.kind, finding.resource.as_str()))
+        .collect();
+    assert_eq!(kinds, [(RuleRemoved, "sg-d")], "{judged:#?}");
+    let of = Connection {
+        function: "g".into(),
+        ..connection(&base)
+    };
+    assert_eq!(judge(&found, &of).verdict, InSync);
+}
+
+#[test]
+fn other_rules_let_pass_too() {
+    // Whoever has opened other groups, the connection is not broken.
+    let mut base = connected();
+    base.groups[2].ingress = vec![cidr(Protocol::Tcp, Some(PORT), "10.0.1.0/24")];
+    base.groups[2].egress = vec![allow_all()];
+    associate(&mut base, Side::Database, "sg-x");
+    associate(&mut base, Side::Function, "sg-x");
+    take_off(&mut base, Side::Function, "sg-l");
+    let with_range = |range: Option<&str>| {
+        let range = range.map(|range| range.parse().unwrap());
+        let found = estate_with(&base, |parts| {
+            parts.ranges = BTreeMap::from([(SubnetId::from("subnet-1"), range.into_iter().collect())]);
+        });
+        judge(&found, &connection(&base)).verdict
+    };
+    assert_eq!(with_range(Some("10.0.1.128/25")), Drifted);
+    assert_eq!(with_range(Some("10.0.2.0/24")), Broken);
+    assert_eq!(with_range(Some("10.0.0.0/16")), Drifted);
+    // What is not known may pass.
+    assert_eq!(with_range(None), Drifted);
+}
+
+#[test]
+fn what_does_not_exist_is_broken_and_what_was_not_read_is_unknown() {
+    let base = connected_through_proxy();
+    let of = connection(&base);
+    let judged = |change: &dyn Fn(&mut Parts)| {
+        let judged = judge(&estate_with(&base, |parts| change(parts)), &of);
+        let kinds: Vec<FindingKind> = judged.findings.iter().map(|finding| finding.kind).collect();
+        (judged.verdict, kinds)
+    };
+    assert_eq!(judged(&|parts| parts.functions.clear()), (Broken, vec![FunctionGone]));
+    assert_eq!(judged(&|parts| parts.proxies.clear()), (Broken, vec![ProxyGone]));
+    assert_eq!(judged(&|parts| parts.databases.clear()), (Broken, vec![DatabaseGone]));
+    for part in [
+        Part::Clusters,
+        Part::Instances,
+        Part::Proxies,
+        Part::TargetsOf("p".into()),
+        Part::Functions,
+        Part::Groups,
+    ] {
+        let unread = |parts: &mut Parts| {
+            parts.unread.insert(part.clone(), "no permission".into());
+        };
+        assert_eq!(judged(&unread), (Unknown, vec![Unread]), "{part}");
+    }
+    // A direct connection has nothing to do with proxies.
+    let direct = connected();
+    let found = estate_with(&direct, |parts| {
+        parts.unread.insert(Part::Proxies, "no permission".into());
+    });
+    assert_eq!(judge(&found, &connection(&direct)).verdict, InSync);
+}
+
+#[test]
+fn the_list_is_the_consoles_and_manual_connections_stand_apart() {
+    let base = connected();
+    let manual = Function {
+        name: "m".into(),
+        ..base.function.clone()
+    };
+    let listed = |base: &Observation, opens: bool| -> Vec<(String, bool)> {
+        let mut manual = manual.clone();
+        manual.vpc.as_mut().unwrap().groups = GroupList::as_read(["sg-m".into()]);
+        let mut base = base.clone();
+        base.groups.push(group("sg-m", "mine", vec![], vec![allow_all()]));
+        if opens {
+            base.groups.push(group("sg-o", "open", vec![tcp(PORT, "sg-m")], vec![]));
+            associate(&mut base, Side::Database, "sg-o");
+        }
+        let found = estate_with(&base, |parts| parts.functions.push(manual));
+        let database = found.databases().next().unwrap();
+        list(&found, database)
+            .iter()
+            .map(|compute| (compute.function.name.clone(), compute.is_listed()))
+            .collect()
+    };
+    assert_eq!(listed(&base, false), [("f".to_owned(), true)]);
+    assert_eq!(listed(&base, true), [("f".to_owned(), true), ("m".to_owned(), false)]);
+    // A group of another name, another port, a range of ports, or another destination: not listed, though f may reach it.
+    let changes: [(Change, bool); 4] = [
+        (|o| o.groups[1].name = "lambda-rds-x".into(), true),
+        (|o| o.groups[1].egress = vec![tcp(1, "sg-d")], false),
+        (
+            |o| o.groups[1].egress[0].ports = Some(PortRange { from: 1, to: 9999 }),
+            true,
+        ),
+        (|o| o.groups[1].egress = vec![tcp(PORT, "sg-x")], false),
+    ];
+    for (change, reaches) in changes {
+        let mut world = base.clone();
+        change(&mut world);
+        let expected: Vec<(String, bool)> = reaches.then(|| ("f".to_owned(), false)).into_iter().collect();
+        assert_eq!(listed(&world, false), expected);
+    }
+}
+
+#[test]
+fn through_a_proxy_the_console_wants_its_group_on_the_proxy() {
+    let listed = |base: &Observation| -> Vec<(Option<String>, bool)> {
+        let found = estate(base);
+        let database = found.databases().next().unwrap();
+        let of = |compute: &autoconnect::drift::Compute<'_>| {
+            (compute.proxy.map(|proxy| proxy.name.clone()), compute.is_listed())
+        };
+        list(&found, database).iter().map(of).collect()
+    };
+    let mut base = connected_through_proxy();
+    assert_eq!(listed(&base), [(Some("p".to_owned()), true)]);
+    base.groups[1].name = "proxy".into();
+    assert_eq!(listed(&base), [(Some("p".to_owned()), false)]);
+}
