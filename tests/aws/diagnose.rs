@@ -102,7 +102,7 @@ async fn an_acl_that_denies_a_part_is_named_with_its_rule() {
     let association = all
         .network_acls()
         .iter()
-        .flat_map(|acl| acl.associations())
+        .flat_map(aws_sdk_ec2::types::NetworkAcl::associations)
         .find(|found| found.subnet_id() == Some(&world.subnets[1]))
         .and_then(|found| found.network_acl_association_id())
         .unwrap();

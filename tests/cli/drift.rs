@@ -168,7 +168,7 @@ fn only_changes_are_told_and_figures_are_written() {
         account["Functions"]
             .as_array_mut()
             .unwrap()
-            .retain(|function| function["FunctionName"] != "invoices")
+            .retain(|function| function["FunctionName"] != "invoices");
     });
     assert_eq!(run(ledger), Some(2));
     assert_eq!(told().lines().count(), 2);

@@ -210,6 +210,8 @@ async fn every_operation_survives_every_fault() {
             Operation::DescribeClusterV2,
             Operation::ListEventSourceMappings,
             Operation::GetEventSourceMapping,
+            Operation::Publish,
+            Operation::PutEvents,
         ],
     ]
     .concat();
