@@ -13,7 +13,7 @@ mod provide;
 mod step;
 mod vpc;
 
-pub use build::{Request, plan, put_back};
+pub use build::{Request, do_again, plan, put_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
 pub use network::NetworkEffect;

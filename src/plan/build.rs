@@ -71,6 +71,23 @@ pub fn put_back(found: &Observation, plan: &Plan) -> Vec<Step> {
     builder.steps.split_off(plan.steps.len())
 }
 
+/// The steps that associate again what somebody has taken off since this run associated it, counted from `from`. None
+/// where more than that was undone: what people change is theirs.
+#[must_use]
+pub fn do_again(assessment: &Assessment<'_>, request: &Request, from: u32) -> Vec<Step> {
+    let mut steps = plan(assessment, request).steps;
+    steps.retain(|step| step.status == StepStatus::Planned);
+    let associates = |step: &Step| step.effect.associates().is_some() && !step.effect.creates();
+    if !steps.iter().all(associates) {
+        return Vec::new();
+    }
+    for (id, step) in (from + 1..).zip(&mut steps) {
+        (step.id, step.after) = (id, Vec::new());
+        step.summary += ", again";
+    }
+    steps
+}
+
 /// The group that each side gets.
 pub(super) type Groups = BTreeMap<Side, GroupRef>;
 

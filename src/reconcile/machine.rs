@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::{Applied, RunError};
 use crate::decide::{Assessment, Decision, decide};
 use crate::model::{Observation, Side};
-use crate::plan::{Plan, Request, Step, StepStatus, lint, plan, put_back, reasons};
+use crate::plan::{Plan, Request, Step, StepStatus, do_again, lint, plan, put_back, reasons};
 use crate::requirements::{
     Pending, check_identity, check_last_update, check_port, check_quotas, check_states, health_to_come, notes,
     still_settling,
@@ -16,7 +16,7 @@ use crate::requirements::{
 /// How often the decision is made anew where a name was taken between plan and creation.
 const REPLANS: u32 = 3;
 
-/// How often groups of other connections are put back, where writers go on overwriting each other.
+/// How often groups are put back, of this connection or of others, where writers go on overwriting each other.
 const RESTORES: u32 = 5;
 
 /// How often a stale answer is allowed for when the result is verified.
@@ -312,6 +312,13 @@ impl Machine {
         }
     }
 
+    /// Whether these steps are carried out, too.
+    fn restores(&mut self, lost: &[Step]) -> bool {
+        let is_one_more = !lost.is_empty() && self.restores < RESTORES;
+        self.restores += u32::from(is_one_more);
+        is_one_more
+    }
+
     fn verify(&mut self, mut proposal: Box<Proposal>, looks: Looks, found: Observation) -> Result<State, RunError> {
         let assessment = decide(&found);
         if proposal.plan.has_skipped() {
@@ -328,11 +335,8 @@ impl Machine {
         if assessment.decision == Decision::NoOp {
             check_last_update(&found.function)?;
             let lost = put_back(&found, &proposal.plan);
-            if !lost.is_empty() && self.restores < RESTORES {
-                self.restores += 1;
-                let from = proposal.plan.steps.len();
-                proposal.plan.steps.extend(lost);
-                return Ok(next_step(proposal, from));
+            if self.restores(&lost) {
+                return Ok(go_on(proposal, lost));
             }
             let (stale, health) = (0, looks.health + 1);
             let surely = health_to_come(&found, false).map(|pending| (pending, Looks::default()));
@@ -357,11 +361,24 @@ impl Machine {
             let stale = looks.stale + 1;
             return Ok(State::Recheck(proposal, Looks { stale, ..looks }));
         }
+        // Another run may have overwritten our group before it could know of it.
+        let from = proposal.plan.steps.last().map_or(0, |step| step.id);
+        let lost = do_again(&assessment, &self.request, from);
+        if self.restores(&lost) {
+            return Ok(go_on(proposal, lost));
+        }
         Err(RunError::NotVerified {
             decision: assessment.decision.to_string(),
             reasons: reasons(&assessment, &Plan::default()),
         })
     }
+}
+
+/// The run with further steps.
+fn go_on(mut proposal: Box<Proposal>, steps: Vec<Step>) -> State {
+    let from = proposal.plan.steps.len();
+    proposal.plan.steps.extend(steps);
+    next_step(proposal, from)
 }
 
 /// Whether a run waits for this proxy to be created.

@@ -5,6 +5,7 @@ mod decisions;
 mod diagnose;
 mod errors;
 mod faults;
+mod kills;
 mod new_proxies;
 mod peer;
 mod policies;

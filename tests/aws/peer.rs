@@ -106,6 +106,23 @@ impl Peer {
         );
     }
 
+    /// Holds this request of a caller, counted from 0, before it is carried out or before it is answered.
+    pub fn stop(&self, key: &str, request: usize, applied: bool) {
+        self.control("stop", &json!({ "key": key, "request": request, "applied": applied }));
+    }
+
+    /// Whether the caller is being held.
+    pub fn is_stopped(&self, key: &str) -> bool {
+        self.control("stopped", &json!({ "key": key }))
+            .as_bool()
+            .expect("yes or no")
+    }
+
+    /// Holds the caller no longer.
+    pub fn go_on(&self, key: &str) {
+        self.control("go_on", &json!({ "key": key }));
+    }
+
     /// Does not find a new group for the first requests that name it.
     pub fn hide_new_groups(&self, region: &str, requests: u32) {
         self.control("hide", &json!({ "region": region, "requests": requests }));

@@ -30,7 +30,11 @@ struct Crash<'a> {
 }
 
 impl Hook for Crash<'_> {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         if self.calls.fetch_add(1, Ordering::Relaxed) != self.at {
             return call.await;
         }

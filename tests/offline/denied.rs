@@ -12,7 +12,11 @@ use crate::support::{cluster, network_account};
 struct Denied(Operation);
 
 impl Hook for Denied {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         if operation != self.0 {
             return call.await;
         }
@@ -56,7 +60,11 @@ async fn each_read_that_is_denied_makes_only_its_checks_unknown() {
 async fn without_credentials_nothing_is_said() {
     struct NoCredentials;
     impl Hook for NoCredentials {
-        async fn around<T: Send>(&self, operation: Operation, _: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        async fn around<T: std::fmt::Debug + Send>(
+            &self,
+            operation: Operation,
+            _: impl Future<Output = Answer<T>> + Send,
+        ) -> Answer<T> {
             Err(CloudError::new(operation, Fault::NoCredentials(None)))
         }
     }

@@ -90,7 +90,11 @@ struct Faults<'a> {
 }
 
 impl Hook for Faults<'_> {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         let fails = {
             let mut tally = self.tally.lock().unwrap();
             tally.used.insert(operation);

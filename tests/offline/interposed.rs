@@ -1,5 +1,6 @@
 //! A cloud between the program and an account, which delays, loses, refuses or falsifies what passes through it.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,16 @@ pub trait Hook: Sync {
         None
     }
 
+    /// How fast the run looks again.
+    fn pace(&self) -> Pace {
+        Pace {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(10),
+        }
+    }
+
     /// Carries the call out, or does not.
-    fn around<T: Send>(
+    fn around<T: Debug + Send>(
         &self,
         operation: Operation,
         call: impl Future<Output = Answer<T>> + Send,
@@ -116,10 +125,7 @@ interpose! {
         }
 
         fn pace(&self) -> Pace {
-            Pace {
-                first: Duration::from_secs(1),
-                longest: Duration::from_secs(10),
-            }
+            self.hook.pace()
         }
     }
     describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters;
@@ -163,7 +169,11 @@ interpose! {
 pub struct Slowly<'a>(pub Box<dyn Fn(Operation) + Sync + 'a>);
 
 impl Hook for Slowly<'_> {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         (self.0)(operation);
         tokio::time::sleep(Duration::from_secs(1)).await;
         call.await

@@ -199,6 +199,13 @@ pub fn rows_of_the_table() -> Vec<Scenario> {
     scenarios
 }
 
+/// The row of the table with this name.
+pub fn row(name: &str) -> Scenario {
+    let mut rows = rows_of_the_table().into_iter();
+    let row = rows.find(|scenario| scenario.name == name);
+    row.unwrap_or_else(|| panic!("no row {name}"))
+}
+
 /// With what `setup` makes: a proxy on each kind of credentials, a function, a permission, an environment.
 pub fn with_new_resources() -> Vec<Scenario> {
     let new = |credentials, user: Option<&str>, iam_required, function: &str| {

@@ -51,7 +51,11 @@ struct Troubled<'a> {
 }
 
 impl Hook for Troubled<'_> {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         let trouble = {
             let mut left = self.left.lock().unwrap();
             match left.last_mut() {

@@ -86,7 +86,11 @@ impl Hook for Stale<'_> {
         (behind > 0).then(|| Arc::clone(&history.versions[last.saturating_sub(behind)]))
     }
 
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
         let answer = call.await;
         if operation.writes() && answer.is_ok() {
             let now = OfflineAccount::in_memory(self.account.document()).expect("it was one before");

@@ -1,322 +1,195 @@
-//! Two writers: two runs on one database, in all orders with up to two preemptions at any call, and with three around
-//! the writes that AWS does not guard; and a person who edits between any two calls.
+//! Two writers: two runs on one connection, or of two functions on one database, in every order of their calls, also
+//! where one of them dies.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::panic::catch_unwind;
 
-use autoconnect::account::{AccountDocument, OfflineAccount, VpcSecurityGroupMembership};
-use autoconnect::cloud::{Answer, Cloud, Operation};
+use autoconnect::account::{AccountDocument, OfflineAccount, SecurityGroupEntry};
+use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
+use autoconnect::model::GroupId;
 use autoconnect::observe::Target;
-use autoconnect::reconcile::{Failure, Options, Outcome, RunResult, run};
-use tokio::sync::Notify;
+use autoconnect::reconcile::{Options, RunResult, run};
 
-use crate::interposed::{Hook, Interposed};
-use crate::scenarios::{
-    Scenario, assert_heals, assert_nothing_lost, assert_safe, groups_on_database, rows_of_the_table,
-};
-use crate::stale_reads::settle;
-use crate::support::{Script, setup};
+use crate::scenarios::{Scenario, assert_nothing_lost, lists, row};
+use crate::schedules::{Agreeing, Moment, Start, Turn, Verdict, World, cloud, explore};
+use crate::support::{setup, thoroughly};
 
-/// Whose turn it is: each run does so many calls, and then the other, until the list is at its end.
-struct Turns {
-    state: Mutex<(usize, Vec<u32>)>,
-    ended: [Mutex<bool>; 2],
-    changed: Notify,
-}
-
-impl Turns {
-    fn new(calls: &[u32]) -> Self {
-        let mut calls = calls.to_vec();
-        calls.reverse();
-        Self {
-            state: Mutex::new((0, calls)),
-            ended: [Mutex::new(false), Mutex::new(false)],
-            changed: Notify::new(),
-        }
-    }
-
-    /// Waits for the turn of a run, and takes one call of it.
-    async fn take(&self, me: usize) {
-        loop {
-            let changed = self.changed.notified();
-            {
-                let mut state = self.state.lock().unwrap();
-                if *self.ended[1 - me].lock().unwrap() {
-                    return;
-                }
-                let (turn, left) = &mut *state;
-                if *turn == me {
-                    match left.last_mut() {
-                        // The last of the list goes on to its end.
-                        None => return,
-                        Some(0) => {
-                            left.pop();
-                            *turn = 1 - me;
-                            self.changed.notify_waiters();
-                        }
-                        Some(calls) => {
-                            *calls -= 1;
-                            return;
-                        }
-                    }
-                }
-            }
-            changed.await;
-        }
-    }
-
-    fn end(&self, me: usize) {
-        *self.ended[me].lock().unwrap() = true;
-        self.changed.notify_waiters();
-    }
-}
-
-struct Turn<'a> {
-    account: &'a OfflineAccount,
-    me: usize,
-    turns: &'a Turns,
-    /// The calls of this run, in order.
-    calls: &'a Mutex<Vec<Operation>>,
-}
-
-impl Hook for Turn<'_> {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
-        self.turns.take(self.me).await;
-        self.calls.lock().unwrap().push(operation);
-        let answer = call.await;
-        if operation.writes() {
-            // A database that is modifying would refuse the other's write, and so guard the list: AWS promises no such thing.
-            self.account.edit(settle);
-        }
-        answer
-    }
-}
-
-struct Ended {
-    outcomes: [Result<Outcome, Failure>; 2],
-    calls: [Vec<Operation>; 2],
-}
-
-/// Both runs, in this order of calls.
-async fn interleaved(account: &OfflineAccount, targets: &[Target; 2], order: &[u32]) -> Ended {
-    let turns = Turns::new(order);
-    let calls = [Mutex::default(), Mutex::default()];
-    let options = Options::default();
-    let one = async |me: usize| {
-        let hook = Turn {
-            account,
-            me,
-            turns: &turns,
-            calls: &calls[me],
-        };
-        let cloud = Interposed { account, hook };
-        let ended = run(&cloud, &targets[me], &options, &Script::default(), Interrupt::never()).await;
-        turns.end(me);
-        ended
-    };
-    let (first, second) = tokio::join!(Box::pin(one(0)), Box::pin(one(1)));
-    Ended {
-        outcomes: [first, second],
-        calls: calls.map(|calls| calls.into_inner().unwrap()),
-    }
-}
-
-/// Whoever ended well is connected at the end, whatever the other did; who did not, is by the next run.
-async fn assert_both(scenario: &Scenario, targets: &[Target; 2], order: &[u32]) {
-    let context = format!("{} after {order:?}", scenario.name);
-    let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
-    let ended = interleaved(&account, targets, order).await;
-    assert_nothing_lost(&scenario.document, &account.document(), &context);
-    for (outcome, target) in ended.outcomes.iter().zip(targets) {
-        let now = setup(&account, target).await;
-        let now = now.unwrap_or_else(|failure| panic!("{context}: {failure}"));
-        match outcome {
-            Ok(_) => assert_eq!(
-                now.result,
-                RunResult::Unchanged,
-                "{context}: it was told that it is connected"
-            ),
-            Err(failure) => assert!(
-                [
-                    "name-taken",
-                    "not-verified",
-                    "change-failed",
-                    "busy",
-                    "changed-meanwhile"
-                ]
-                .contains(&failure.error.code()),
-                "{context}: {failure} ({})",
-                failure.error.code()
-            ),
-        }
-    }
-    for target in targets {
-        let writes = account.calls().write;
-        assert_eq!(
-            setup(&account, target).await.unwrap().result,
-            RunResult::Unchanged,
-            "{context}"
-        );
-        assert_eq!(account.calls().write, writes, "{context}");
-    }
-}
-
-/// Every order with at most two preemptions; then three, around the writes that nothing guards.
-async fn all_orders(scenario: &Scenario, targets: &[Target; 2]) -> u32 {
-    let alone = {
-        let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
-        interleaved(&account, targets, &[u32::MAX]).await.calls[0].clone()
-    };
-    let length = u32::try_from(alone.len()).unwrap();
-    let mut orders = 0;
-    for first in 0..=length {
-        for second in 0..=length {
-            assert_both(scenario, targets, &[first, second]).await;
-            orders += 1;
-        }
-    }
-    let unguarded = |operation: &Operation| {
-        matches!(
-            operation,
-            Operation::ModifyDbCluster | Operation::ModifyDbInstance | Operation::ModifyDbProxy
-        )
-    };
-    let writes: Vec<u32> = (0..length).filter(|at| unguarded(&alone[*at as usize])).collect();
-    let near = |at: u32| {
-        writes
-            .iter()
-            .any(|write| (write.saturating_sub(2)..=write + 3).contains(&at))
-    };
-    for first in (0..=length).filter(|at| near(*at)) {
-        for second in (0..=length).filter(|at| near(*at)) {
-            for third in 1..=4 {
-                assert_both(scenario, targets, &[first, second, third]).await;
-                orders += 1;
-            }
-        }
-    }
-    orders
-}
-
-fn pairs() -> Vec<(Scenario, [Target; 2])> {
-    let fresh = rows_of_the_table()
-        .into_iter()
-        .filter(|scenario| scenario.name.contains("None/None"));
-    fresh
-        .flat_map(|scenario| {
-            let other = Target {
-                function: "g".into(),
-                ..scenario.target.clone()
-            };
-            let same = [scenario.target.clone(), scenario.target.clone()];
-            let two = [scenario.target.clone(), other];
-            [(scenario.clone(), same), (scenario, two)]
+/// A run of `setup`.
+pub fn connecting(target: &Target) -> Box<Start> {
+    let target = target.clone();
+    Box::new(move |gated| {
+        let target = target.clone();
+        Box::pin(async move {
+            let (cloud, front, options) = (cloud(&gated), Agreeing(&gated.1), Options::default());
+            let ended = run(&cloud, &target, &options, &front, Interrupt::never()).await;
+            ended.map(|_| ()).map_err(|failure| failure.error.code())
         })
-        .collect()
+    })
 }
 
-#[tokio::test(start_paused = true)]
-async fn two_runs_in_every_order() {
-    let mut orders = 0;
-    for (scenario, targets) in pairs() {
-        orders += all_orders(&scenario, &targets).await;
-    }
-    println!("{orders} orders of two runs");
-    assert!(orders > 5000, "{orders}");
+/// Nobody writes what these read.
+pub fn is_unshared(operation: Operation) -> bool {
+    let of_subnets = [Operation::DescribeSubnets, Operation::DescribeDbSubnetGroups];
+    of_subnets.contains(&operation)
 }
 
-struct Person<'a> {
-    account: &'a OfflineAccount,
-    at: u32,
-    calls: &'a AtomicU32,
-    edit: fn(&mut AccountDocument),
-    /// The call right before which the edit was made.
-    met: &'a Mutex<Option<Operation>>,
+/// Where a cluster is connected, its instances stay as they are.
+pub fn is_unshared_of_cluster(operation: Operation) -> bool {
+    is_unshared(operation) || operation == Operation::DescribeDbInstances
 }
 
-impl Hook for Person<'_> {
-    async fn around<T: Send>(&self, operation: Operation, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
-            self.account.edit(self.edit);
-            *self.met.lock().unwrap() = Some(operation);
+/// Two functions' runs read and write their own function, and nobody else's.
+fn is_unshared_of_two_functions(operation: Operation) -> bool {
+    let of_function = [
+        Operation::GetFunctionConfiguration,
+        Operation::UpdateFunctionConfiguration,
+    ];
+    is_unshared_of_cluster(operation) || of_function.contains(&operation)
+}
+
+pub fn nothing_is_lost(before: &AccountDocument) -> Box<Verdict> {
+    let before = before.clone();
+    Box::new(move |now, _| {
+        let held = catch_unwind(|| assert_nothing_lost(&before, now, ""));
+        held.map_err(|words| words.downcast_ref::<String>().cloned().unwrap_or_default())
+    })
+}
+
+/// Runs `setup` for each of them twice on a copy of the account: whether the first run had nothing to do; the second
+/// must have nothing to do.
+pub fn set_up_again(now: &AccountDocument, targets: &[Target]) -> Result<Vec<bool>, String> {
+    let account = OfflineAccount::in_memory(now.clone()).map_err(|mistakes| format!("{mistakes:?}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let mut were_connected = Vec::new();
+        for target in targets.iter().chain(targets) {
+            let writes = account.calls().write;
+            let again = setup(&account, target).await;
+            let again = again.map_err(|failure| format!("the next run of {} fails: {failure}", target.function))?;
+            were_connected.push(again.result == RunResult::Unchanged && account.calls().write == writes);
         }
-        call.await
-    }
-}
-
-fn member(id: &str) -> VpcSecurityGroupMembership {
-    serde_json::from_value(serde_json::json!({"VpcSecurityGroupId": id, "Status": "active"})).unwrap()
-}
-
-/// A person puts a group on the database or the function between any two calls: it is never lost, but for the one
-/// moment between the read and the write of a database's list, which AWS does not guard (docs/safety.md).
-#[tokio::test(start_paused = true)]
-async fn what_a_person_adds_between_two_calls_stays() {
-    let to_database: fn(&mut AccountDocument) = |document| groups_on_database(document).push(member("sg-base-p"));
-    let to_function: fn(&mut AccountDocument) = |document| {
-        let function = &mut document.functions[0];
-        function
-            .vpc_config
-            .as_mut()
-            .unwrap()
-            .security_group_ids
-            .push("sg-base-p".into());
-        function.revision_id = Some("of-the-person".into());
-    };
-    let has = |document: &mut AccountDocument, database: bool| {
-        if database {
-            groups_on_database(document)
-                .iter()
-                .any(|group| group.vpc_security_group_id == "sg-base-p")
-        } else {
-            let config = document.functions[0].vpc_config.as_ref().unwrap();
-            config.security_group_ids.iter().any(|group| group == "sg-base-p")
+        let in_the_end = were_connected.split_off(targets.len());
+        if in_the_end.contains(&false) {
+            return Err("not connected in the end".to_owned());
         }
-    };
-    let mut edits = 0;
-    for scenario in rows_of_the_table() {
-        for (edit, database) in [(to_database, true), (to_function, false)] {
-            for at in 0.. {
-                let context = format!("{}: database {database}, before call {at}", scenario.name);
-                let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
-                let (calls, met) = (AtomicU32::new(0), Mutex::new(None));
-                let hook = Person {
-                    account: &account,
-                    at,
-                    calls: &calls,
-                    edit,
-                    met: &met,
-                };
-                let cloud = Interposed {
-                    account: &account,
-                    hook,
-                };
-                let options = Options::default();
-                let ended = run(
-                    &cloud,
-                    &scenario.target,
-                    &options,
-                    &Script::default(),
-                    Interrupt::never(),
-                )
-                .await;
-                let Some(next) = *met.lock().unwrap() else { break };
-                edits += 1;
-                let unguarded = matches!(next, Operation::ModifyDbCluster | Operation::ModifyDbInstance);
-                let mut after = account.document();
-                assert!(
-                    has(&mut after, database) || (database && unguarded),
-                    "{context}: the person's group is lost"
-                );
-                assert_safe(&scenario.document, &after, &context);
-                if let Err(failure) = ended {
-                    panic!("{context}: {failure}");
+        Ok(were_connected)
+    })
+}
+
+/// Each run was told that it is connected, and is; one that died is by its next run. What a run has overwritten that then
+/// died is put back by the next run, of whichever connection (docs/safety.md, "What is not promised").
+fn all_are_connected(targets: Vec<Target>) -> Box<Verdict> {
+    Box::new(move |now: &AccountDocument, moment: &Moment| {
+        let were_connected = set_up_again(now, &targets)?;
+        let has_died = |run: usize| moment.turns.contains(&Turn::Death(run));
+        let has_overwritten = moment.calls.iter().any(|(turn, call)| {
+            matches!(turn, Turn::Run(run) if has_died(*run)) && *call == Some(Operation::ModifyDbCluster)
+        });
+        for ((target, end), was_connected) in targets.iter().zip(&moment.ends).zip(were_connected) {
+            match end {
+                Some(Ok(())) if !was_connected && !has_overwritten => {
+                    return Err(format!("{} is not connected", target.function));
                 }
-                assert_heals(&scenario, &account, &context).await;
+                Some(Err(code)) => return Err(format!("{} fails with {code}", target.function)),
+                _ => {}
             }
         }
+        Ok(())
+    })
+}
+
+/// Runs of these, and nobody else.
+pub fn world(scenario: &Scenario, targets: Vec<Target>) -> World {
+    World {
+        runs: targets.iter().map(connecting).collect(),
+        edits: Vec::new(),
+        edits_at_most: 0,
+        deaths_at_most: 0,
+        switches_at_most: None,
+        is_unshared: if scenario.document.db_clusters.is_empty() {
+            is_unshared
+        } else {
+            is_unshared_of_cluster
+        },
+        always: nothing_is_lost(&scenario.document),
+        at_the_end: all_are_connected(targets),
+        sometimes: |_| true,
+        before: scenario.document.clone(),
     }
-    println!("{edits} edits by a person");
-    assert!(edits > 1000, "{edits}");
+}
+
+/// Runs for both functions of a scenario.
+fn two_functions(scenario: &Scenario) -> World {
+    let other = Target {
+        function: "g".into(),
+        ..scenario.target.clone()
+    };
+    World {
+        is_unshared: is_unshared_of_two_functions,
+        sometimes: is_overwritten,
+        ..world(scenario, vec![scenario.target.clone(), other])
+    }
+}
+
+/// Whether a function has its group, and the group that lets it in is not where it was put before: another run has
+/// overwritten the list, and has yet to put it back.
+fn is_overwritten(now: &AccountDocument) -> bool {
+    let lists = lists(now);
+    let is_on = |kinds: [&str; 2], id: &GroupId| {
+        let mut of_kind = lists
+            .iter()
+            .filter(|(resource, _)| kinds.iter().any(|kind| resource.starts_with(kind)));
+        of_kind.any(|(_, groups)| groups.iter().any(|group| group == id.as_str()))
+    };
+    let groups: Vec<_> = now.security_groups.iter().map(SecurityGroupEntry::to_model).collect();
+    groups
+        .iter()
+        .filter(|group| group.name.starts_with("lambda-"))
+        .any(|group| {
+            let lets_in = group.egress.first().and_then(|rule| rule.peer.group());
+            is_on(["function", "function"], &group.id) && lets_in.is_some_and(|id| !is_on(["cluster", "proxy"], id))
+        })
+}
+
+#[test]
+fn two_runs_on_one_connection() {
+    let scenario = row("cluster None/None/None");
+    let targets = vec![scenario.target.clone(), scenario.target.clone()];
+    let world = World {
+        switches_at_most: thoroughly(Some(2), None),
+        ..world(&scenario, targets)
+    };
+    explore("two runs on one connection", world);
+}
+
+#[test]
+fn two_functions_on_one_database() {
+    let world = World {
+        switches_at_most: thoroughly(Some(3), None),
+        ..two_functions(&row("cluster None/None/None"))
+    };
+    explore("two functions on one database", world);
+}
+
+#[test]
+fn two_functions_through_one_proxy() {
+    let world = World {
+        switches_at_most: thoroughly(Some(2), Some(4)),
+        ..two_functions(&row("cluster None/None/Some(None)"))
+    };
+    explore("two functions through one proxy", world);
+}
+
+/// Where one of two runs dies, the other connects all the same; and its own connection is there after its next run.
+#[test]
+fn two_functions_of_which_one_dies() {
+    let world = World {
+        deaths_at_most: 1,
+        switches_at_most: thoroughly(Some(2), Some(3)),
+        ..two_functions(&row("cluster None/None/None"))
+    };
+    explore("two functions, of which one dies", world);
 }

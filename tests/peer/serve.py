@@ -259,6 +259,7 @@ class Peer:
         self.hidden = {}
         self.meddlers = []
         self.functions = {}
+        self.stops = {}
 
     def __call__(self, environ, start_response):
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -267,10 +268,27 @@ class Peer:
         if path.startswith("/_peer/"):
             with self.lock:
                 return self.control(path.removeprefix("/_peer/"), body, environ, start_response)
+        stop = self.stop_here(environ)
+        if stop and not stop["applied"]:
+            stop["reached"] = True
+            stop["over"].wait()
+            raise ConnectionAbortedError
         with self.lock:
             status, headers, answer = self.serve(environ, path, body)
+        if stop:
+            stop["reached"] = True
+            stop["over"].wait()
         start_response(status, headers)
         return [answer]
+
+    def stop_here(self, environ):
+        """The stop of this caller, if it is at this request: the tests kill the caller there."""
+        with self.lock:
+            stop = self.stops.get(scope(environ)[0])
+            if not stop:
+                return None
+            stop["left"] -= 1
+            return stop if stop["left"] == -1 else None
 
     # What the tests ask of the peer itself.
 
@@ -281,6 +299,12 @@ class Peer:
             answer = [entry for entry in self.log if entry["region"] == told["region"]]
         elif verb == "fault":
             self.faults.append(told)
+        elif verb == "stop":
+            self.stops[told["key"]] = {"left": told["request"], "applied": told["applied"], "reached": False, "over": threading.Event()}
+        elif verb == "stopped":
+            answer = self.stops[told["key"]]["reached"]
+        elif verb == "go_on":
+            self.stops.pop(told["key"])["over"].set()
         elif verb == "hide":
             self.hidden_for[told["region"]] = told["requests"]
         elif verb == "meddle":
@@ -291,8 +315,7 @@ class Peer:
     # AWS's requests.
 
     def serve(self, environ, path, body):
-        scope = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-        key, region, service = scope.groups() if scope else ("", "", "")
+        key, region, service = scope(environ)
         if service == "iam":
             # IAM has no Region: the access key names that of the test.
             region = key
@@ -403,6 +426,12 @@ class Peer:
 
     def state(self, region, function):
         return self.functions.setdefault((region, function), {"revision": str(uuid.uuid4()), "reads": 0, "pending": False})
+
+
+def scope(environ):
+    """Access key, Region and service of a request."""
+    found = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    return found.groups() if found else ("", "", "")
 
 
 def not_found(service, group):
