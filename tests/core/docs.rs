@@ -53,3 +53,27 @@ fn every_option_of_setup_is_in_the_readme() {
         assert!(readme.contains(option), "{option} is not in the README");
     }
 }
+
+/// Each promise names the test that holds it, as `tests/…/file.rs::name`.
+#[test]
+fn every_test_that_a_promise_names_exists() {
+    let promises = read("docs/safety.md");
+    let named: BTreeSet<(&str, &str)> = promises
+        .split('`')
+        .filter_map(|code| code.split_once("::"))
+        .filter(|(file, _)| file.starts_with("tests/"))
+        .collect();
+    assert!(named.len() > 15, "{named:?}");
+    for (file, test) in named {
+        let source = read(file);
+        let (_, body) = source
+            .split_once(&format!("fn {test}("))
+            .unwrap_or_else(|| panic!("docs/safety.md names {file}::{test}, which does not exist"));
+        let before = &source[..source.len() - body.len()];
+        let attributes = before.rsplit("\n\n").next().unwrap_or_default();
+        assert!(
+            attributes.contains("#[test]") || attributes.contains("#[tokio::test"),
+            "{file}::{test} is no test"
+        );
+    }
+}

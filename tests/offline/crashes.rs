@@ -9,8 +9,8 @@ use autoconnect::reconcile::{Options, run};
 use tokio::sync::Notify;
 
 use crate::interposed::{Hook, Interposed};
-use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, with_new_resources};
-use crate::support::Script;
+use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, row, with_new_resources};
+use crate::support::{Script, thoroughly};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Death {
@@ -109,4 +109,31 @@ async fn new_resources_survive_each_death() {
     let deaths = matrix(with_new_resources()).await;
     println!("{deaths} crashes healed");
     assert!(deaths > 600, "{deaths}");
+}
+
+/// The run that finishes what another one has left dies too.
+#[tokio::test(start_paused = true)]
+async fn the_run_that_heals_dies_too() {
+    let mut deaths = 0;
+    for scenario in thoroughly(vec![row("cluster None/None/None")], all_rows()) {
+        for first in 0.. {
+            let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
+            let has_lived = dies(&scenario, &account, first, Death::After).await.is_some();
+            if has_lived {
+                break;
+            }
+            for second in 0.. {
+                let account = OfflineAccount::in_memory(account.document()).unwrap();
+                let has_lived = dies(&scenario, &account, second, Death::After).await.is_some();
+                if has_lived {
+                    break;
+                }
+                let context = format!("{}, dead after calls {first} and {second}", scenario.name);
+                assert_heals(&scenario, &account, &context).await;
+                deaths += 1;
+            }
+        }
+    }
+    println!("{deaths} crashes of two runs healed");
+    assert!(deaths > 300, "{deaths}");
 }

@@ -190,9 +190,10 @@ async fn operations_of(scenario: &Scenario) -> BTreeSet<Operation> {
 #[tokio::test(start_paused = true)]
 async fn every_operation_survives_every_fault() {
     let mut used = BTreeSet::new();
-    let mut injected = 0;
+    let (mut injected, mut rows) = (0, BTreeSet::new());
     for scenario in scenarios() {
         for operation in operations_of(&scenario).await {
+            rows.insert(operation);
             for failure in FAILURES {
                 for (from, times) in [(0, 1), (1, 1), (2, 3), (0, u32::MAX)] {
                     let which = Which { operation, from, times };
@@ -203,6 +204,7 @@ async fn every_operation_survives_every_fault() {
     }
     println!("{injected} faults injected");
     assert!(injected > 2000, "{injected}");
+    assert_eq!(rows, used, "operations that are called only after a fault have no row");
     // Names are only listed for a wrong name, which tests/offline/requirements.rs gives; other commands have operations
     // of their own.
     let others = [
