@@ -35,6 +35,20 @@ pub struct Scene {
     pub policies: Part<Vec<PolicyDocument>>,
 }
 
+impl Scene {
+    /// What tells this connection from others, as in the tag `autoconnect:connection`.
+    #[must_use]
+    pub fn connection_id(&self) -> String {
+        let database = format!("{}/{}", self.database.kind, self.database.id);
+        let through = self.proxy.as_ref().map(|proxy| format!(":proxy/{}", proxy.name));
+        format!(
+            "{database}{}:function/{}",
+            through.unwrap_or_default(),
+            self.function.name
+        )
+    }
+}
+
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
@@ -70,7 +84,8 @@ pub fn diagnose(scene: &Scene) -> Diagnosis {
 }
 
 /// The legs from the function to the database; none for a function in no VPC.
-fn legs(scene: &Scene) -> Vec<Leg<'_>> {
+#[must_use]
+pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
     let Scene {
         function,
         database,

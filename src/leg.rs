@@ -8,6 +8,8 @@ mod routes;
 
 use std::collections::BTreeSet;
 
+pub use groups::{Missing, missing};
+
 use crate::check::{Check, Finding, Status};
 use crate::model::{GroupId, Side, SubnetId, VpcId};
 use crate::path::Paths;

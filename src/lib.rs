@@ -22,6 +22,7 @@ pub mod extras;
 pub mod interrupt;
 pub mod leg;
 pub mod logging;
+pub mod mend;
 pub mod model;
 pub mod msk;
 pub mod naming;

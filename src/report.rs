@@ -1,5 +1,6 @@
 //! What people and scripts see: the text plan, the JSON documents, errors and progress.
 
+mod across;
 mod attachment;
 mod checks;
 mod document;

@@ -4,6 +4,7 @@
 //! told as something to wait for.
 
 mod attach;
+mod cross_vpc;
 mod extras;
 mod pending;
 mod unmet;
@@ -11,6 +12,7 @@ mod unmet;
 use std::collections::BTreeSet;
 
 pub use attach::{AttachUnmet, MAX_SUBNETS, check_attachment};
+pub use cross_vpc::CrossVpcUnmet;
 pub use extras::{ExtrasUnmet, check_extras};
 pub use pending::Pending;
 pub use unmet::Unmet;

@@ -3,15 +3,18 @@
 use clap::{Args, ValueEnum};
 
 use super::arguments::{FunctionName, ProxyChoice};
+use super::front::Terminal;
 use super::global::{Global, Output};
-use super::session::{DatabaseArgs, Work, on_account, print_result};
+use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_result};
 use super::{Ending, print};
 use crate::cloud::Cloud;
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::interrupt::Interrupt;
+use crate::mend::Scope;
 use crate::observe::{ProxyWish, Target, scene};
-use crate::reconcile::{Failure, RunError};
-use crate::report::{ChecksDocument, Report, dot, mermaid};
+use crate::plan::Request;
+use crate::reconcile::{Ending as RunEnding, Failure, Mend, RunError, converge};
+use crate::report::{ChecksDocument, Report, converged_text, dot, mermaid};
 
 /// Options of `diagnose`.
 #[derive(Clone, Debug, Args)]
@@ -25,8 +28,13 @@ pub struct Diagnose {
     #[arg(long, value_name = "NAME", default_value = "none")]
     proxy: ProxyChoice,
     /// Draw the path instead, with the broken edges marked
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "fix")]
     format: Option<Format>,
+    /// Mend what adding can mend: groups of its own, routes to a peering connection that is there, DNS on it
+    #[arg(long)]
+    fix: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// What a path is drawn with.
@@ -58,6 +66,9 @@ impl Diagnose {
         let wrong = match (&self.proxy, self.function.is_new, self.format) {
             (ProxyChoice::New(_), ..) => "diagnose looks at a proxy that exists: --proxy NAME",
             (_, true, _) => "diagnose looks at a function that exists: --function NAME",
+            _ if !self.fix && (self.run.dry_run || self.run.yes || self.run.no_wait) => {
+                "--dry-run, --yes and --no-wait are for --fix: without it nothing is written"
+            }
             (_, _, Some(_)) if global.output == Output::Json => {
                 "--format draws, and --output json does not: take one of them"
             }
@@ -79,9 +90,34 @@ impl Diagnose {
     }
 }
 
+impl Diagnose {
+    /// Mends, and tells how it stands at the end.
+    async fn mend<C: Cloud>(&self, cloud: &C, target: Target, global: &Global, interrupt: Interrupt) -> Ending {
+        let goal = Mend {
+            target,
+            scope: Scope::Everything,
+            request: Request::default(),
+        };
+        let front = Terminal::new(self.run.yes, false, global);
+        let converged = converge(cloud, &goal, &self.run.options(), &front, interrupt).await;
+        front.clear();
+        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let diagnosis = diagnose(&converged.found.scene);
+        let document = ChecksDocument::new("diagnose", &diagnosis.headline, &diagnosis.checks, cloud.calls())
+            .with_steps(&converged.draft.plan.steps);
+        let text = || format!("{}\n{}", converged_text(&converged), document.text());
+        print_result(global, || &document, text, &converged.applied)?;
+        let pending = converged.ending == RunEnding::Planned;
+        Ok(document.exit_status().max(self.run.status(pending)))
+    }
+}
+
 impl Work for Diagnose {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let target = self.target();
+        if self.fix {
+            return self.mend(cloud, target, global, interrupt).await;
+        }
         let scene = read(scene(cloud, &target), interrupt).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new("diagnose", &diagnosis.headline, &diagnosis.checks, cloud.calls());

@@ -9,10 +9,11 @@ use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
+use crate::mend::Scope;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::reconcile::{Options, Outcome, RunResult, run};
-use crate::report::{Report, SetupDocument, connected, plan_text, unfinished};
+use crate::reconcile::{Ending as RunEnding, Mend, Options, Outcome, RunResult, converge, run};
+use crate::report::{Report, SetupDocument, connected, converged_text, plan_text, unfinished};
 
 /// Options of `setup`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -57,6 +58,9 @@ pub struct Setup {
     /// Attach a function that is in no VPC to the private subnets of the database's
     #[arg(long)]
     attach_vpc: bool,
+    /// The function and the database are in two VPCs that are peered: groups with rules for the other side's subnets
+    #[arg(long, conflicts_with_all = ["attach_vpc", "set_env", "db_user", "secret", "proxy_auth", "iam_auth", "runtime"])]
+    cross_vpc: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -185,6 +189,9 @@ impl Setup {
             None if self.runtime.is_some() && !self.function.is_new => {
                 "--runtime is for a function that is created: --function new:NAME".to_owned()
             }
+            None if self.cross_vpc && (is_new || self.function.is_new) => {
+                "--cross-vpc connects a function, and a proxy, that exist".to_owned()
+            }
             None => return Ok(()),
         };
         let hint = Some("see `autoconnect setup --help`".to_owned());
@@ -192,8 +199,30 @@ impl Setup {
     }
 }
 
+impl Setup {
+    /// Connects across two VPCs.
+    async fn across_vpcs<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let options = self.write.options();
+        let goal = Mend {
+            target: self.target(),
+            scope: Scope::GroupsAcrossVpcs,
+            request: options.request.clone(),
+        };
+        let front = Terminal::new(self.write.run.yes, false, global);
+        let converged = converge(cloud, &goal, &options, &front, interrupt).await;
+        front.clear();
+        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let document = || SetupDocument::across_vpcs(&converged, cloud.calls());
+        print_result(global, document, || converged_text(&converged), &converged.applied)?;
+        Ok(self.write.run.status(converged.ending == RunEnding::Planned))
+    }
+}
+
 impl Work for Setup {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        if self.cross_vpc {
+            return self.across_vpcs(cloud, global, interrupt).await;
+        }
         let front = Terminal::new(self.write.run.yes, self.db_password_stdin, global);
         let outcome = run(cloud, &self.target(), &self.options(), &front, interrupt).await;
         front.clear();

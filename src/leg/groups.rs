@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use super::{End, Found, Leg};
 use crate::check::Finding;
 use crate::model::network::Part;
-use crate::model::{Direction, GroupId};
+use crate::model::{Direction, GroupId, Side, SubnetId};
 use crate::path::{Block, Passage, Paths, Ports};
 
 /// One direction: who has to let the traffic through, and who is at the other end.
@@ -45,6 +47,52 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
         gate.check(paths, leg, nameable, &mut found);
     }
     found
+}
+
+/// What no group of one end lets through to or from subnets of the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The end.
+    pub side: Side,
+    /// Which way.
+    pub direction: Direction,
+    /// The port.
+    pub port: u16,
+    /// The ranges of the other end's subnets.
+    pub ranges: Vec<IpNet>,
+}
+
+/// What the groups of a leg's ends do not let through. What could not be read is not among it.
+#[must_use]
+pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
+    let nameable = can_name_each_other(paths, leg);
+    let gates = [
+        (&leg.from, Direction::Egress, &leg.to),
+        (&leg.to, Direction::Ingress, &leg.from),
+    ];
+    let of = |(own, direction, other): (&End<'_>, Direction, &End<'_>)| {
+        let peers: &[GroupId] = if nameable { &other.groups } else { &[] };
+        let blocked = |subnet: &&&SubnetId| {
+            let end = paths.end(subnet, false).or_else(|_| paths.end(subnet, true));
+            end.is_ok_and(|(_, addresses)| {
+                let wanted = Block {
+                    addresses,
+                    ports: Ports::only(leg.port),
+                };
+                let passage = paths.passage(&own.groups, direction, wanted, peers);
+                !passage.blocked.is_empty() && passage.gaps.is_empty()
+            })
+        };
+        let subnets = other.subnets.iter().filter(blocked).filter_map(|id| paths.subnet(id));
+        let ranges: Vec<IpNet> = subnets.filter_map(|subnet| subnet.cidrs.first().copied()).collect();
+        (!ranges.is_empty()).then_some(Missing {
+            side: own.side,
+            direction,
+            port: leg.port,
+            ranges,
+        })
+    };
+    gates.into_iter().filter_map(of).collect()
 }
 
 /// Within a VPC a rule may name the other end's group; across a peering connection within one Region it may too.

@@ -97,6 +97,8 @@ impl<C: Cloud> Session<'_, C> {
                 };
                 let id = self.create(step, &new).await?;
                 bindings.bind(*side, id.clone());
+                // Rules for ranges know it by its role.
+                bindings.slots.bind(tags::role(*side), id.as_str());
                 Ok(Ended {
                     status: StepStatus::Done,
                     resource: id.to_string(),

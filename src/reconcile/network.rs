@@ -22,6 +22,10 @@ use crate::tags;
 pub(super) struct Slots(BTreeMap<Slot, String>);
 
 impl Slots {
+    pub(super) fn bind(&mut self, slot: &str, id: &str) {
+        self.0.insert(slot.to_owned(), id.to_owned());
+    }
+
     // The plan's order has seen to it that the step which makes a slot came before.
     fn id(&self, reference: &Ref) -> String {
         match reference {
@@ -61,7 +65,7 @@ impl<C: Cloud> Session<'_, C> {
     ) -> Result<Ended, RunError> {
         let made = self.make(step, effect, bindings).await?;
         if let (Some(id), Some(slot)) = (&made, effect.makes()) {
-            bindings.slots.0.insert(slot.clone(), id.clone());
+            bindings.slots.bind(slot, id);
         }
         if let Some(id) = made {
             self.await_made(step, effect, &id, settle).await?;

@@ -8,9 +8,10 @@ use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::document::SCHEMA_VERSION;
+use super::document::{SCHEMA_VERSION, StepEntry};
 use crate::check::{Check, Status, verdict};
 use crate::cloud::ApiCalls;
+use crate::plan::Step;
 
 /// How many lines of evidence are shown of a check before the rest is only counted.
 const EVIDENCE: usize = 8;
@@ -29,6 +30,9 @@ pub struct ChecksDocument {
     pub verdict: Status,
     /// The checks.
     pub checks: Vec<Check>,
+    /// With `--fix`, the steps that mend what adding can mend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<StepEntry>>,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
 }
@@ -43,7 +47,17 @@ impl ChecksDocument {
             summary: summary.to_owned(),
             verdict: verdict(checks),
             checks: checks.to_vec(),
+            steps: None,
             api_calls,
+        }
+    }
+
+    /// The same with the steps that were planned or done.
+    #[must_use]
+    pub fn with_steps(self, steps: &[Step]) -> Self {
+        Self {
+            steps: Some(steps.iter().map(StepEntry::new).collect()),
+            ..self
         }
     }
 

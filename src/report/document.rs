@@ -266,7 +266,7 @@ impl SetupDocument {
 }
 
 impl ConnectionEntry {
-    fn new(observation: &Observation) -> Self {
+    pub(super) fn new(observation: &Observation) -> Self {
         let Observation {
             database,
             function,

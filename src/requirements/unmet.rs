@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{AttachUnmet, ExtrasUnmet, MAX_GROUPS};
+use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, MAX_GROUPS};
 use crate::model::VpcId;
 
 /// A requirement that does not hold.
@@ -168,6 +168,9 @@ pub enum Unmet {
     /// Of attaching a function to a VPC.
     #[error(transparent)]
     Attach(#[from] AttachUnmet),
+    /// Of connecting across VPCs.
+    #[error(transparent)]
+    CrossVpc(#[from] CrossVpcUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -205,6 +208,7 @@ impl Unmet {
             Self::FunctionNotActive { .. } => "function-not-active",
             Self::Extras(unmet) => unmet.code(),
             Self::Attach(unmet) => unmet.code(),
+            Self::CrossVpc(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -244,6 +248,7 @@ impl Unmet {
             Self::FunctionNotActive { .. } => "mend the function, then run again".to_owned(),
             Self::Extras(unmet) => unmet.hint(),
             Self::Attach(unmet) => unmet.hint(),
+            Self::CrossVpc(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

@@ -114,3 +114,42 @@ fn each_fault_is_found_by_its_own_check() {
         }
     }
 }
+
+#[test]
+fn what_adding_mends_is_mended() {
+    let shell = Shell::new();
+    let ledger = format!("{DIAGNOSE} --instance ledger --function ledger-sync");
+    assert_snapshot!("fix_plan", shell.session(&format!("{ledger} --fix --dry-run")));
+    assert_snapshot!("fix_consent", shell.session(&format!("{ledger} --fix")));
+    assert_snapshot!("fix_applied", shell.session(&format!("{ledger} --fix --yes")));
+    assert_snapshot!("fix_again", shell.session(&format!("{ledger} --fix --yes")));
+    // An ACL is told about, and not touched.
+    let reports = format!("{DIAGNOSE} --cluster orders --function reports");
+    assert_snapshot!("fix_nothing", shell.session(&format!("{reports} --fix --yes")));
+    // Within one VPC the groups are those of setup.
+    let proxy = format!("{DIAGNOSE} --cluster orders --function checkout --proxy orders-proxy");
+    assert_snapshot!("fix_within", shell.session(&format!("{proxy} --fix --yes")));
+    let run = shell.run(&format!("{ledger} --yes"));
+    assert!(run.stderr.contains("error[usage]"), "{}", run.stderr);
+}
+
+#[test]
+fn across_two_vpcs() {
+    let shell = Shell::new();
+    let setup = "setup --offline network.json --cross-vpc --instance ledger --function ledger-sync";
+    assert_snapshot!("cross_vpc_not_ready", shell.session(&format!("{setup} --yes")));
+    shell.edit_file("network.json", |account| {
+        account["RouteTables"][2]["Routes"] =
+            serde_json::json!([{"DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0a0d"}]);
+        account["VpcPeeringConnections"][0]["AccepterVpcInfo"]["PeeringOptions"]["AllowDnsResolutionFromRemoteVpc"] =
+            true.into();
+    });
+    assert_snapshot!("cross_vpc_plan", shell.session(&format!("{setup} --dry-run")));
+    let applied = shell.run(&format!("{setup} --yes --output json"));
+    let schema = shell.run("schema setup").json();
+    assert!(jsonschema::is_valid(&schema, &applied.json()), "{:#}", applied.json());
+    assert_snapshot!("cross_vpc_json", format!("{:#}", applied.json()));
+    assert_snapshot!("cross_vpc_again", shell.session(&format!("{setup} --yes")));
+    let same = "setup --offline network.json --cross-vpc --cluster orders --function checkout";
+    assert_snapshot!("cross_vpc_same_vpc", shell.session(same));
+}

@@ -16,6 +16,7 @@ fn every_error_code_is_documented() {
         "src/cloud/error.rs",
         "src/requirements/unmet.rs",
         "src/requirements/attach.rs",
+        "src/requirements/cross_vpc.rs",
         "src/requirements/extras.rs",
         "src/observe/error.rs",
         "src/reconcile/error.rs",

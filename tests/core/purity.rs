@@ -31,6 +31,7 @@ fn the_core_imports_nothing_impure() {
         "endpoint",
         "extras",
         "leg",
+        "mend",
         "msk",
         "operation",
         "path",

@@ -10,6 +10,7 @@ mod fault_matrix;
 mod files;
 mod guarded;
 mod interposed;
+mod mend;
 mod new_proxies;
 mod persons;
 mod policies;

@@ -1,0 +1,438 @@
+//! What mends a connection by adding, and nothing else: a rule in a group of its own, a route to a peering connection that
+//! is there, DNS on it. Network ACLs and the groups of others are told about, not touched.
+//!
+//! Source: spec/network.md, "`--fix`" and "`setup --cross-vpc`". Within one VPC the groups are those of `setup`; across
+//! two they have the usual names, and rules for the ranges of the other side's subnets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use crate::check::{Check, Status};
+use crate::decide::decide;
+use crate::diagnose::{Diagnosis, Scene, diagnose, legs};
+use crate::leg::{Leg, Missing, missing};
+use crate::model::network::{Destination, RouteTarget};
+use crate::model::{
+    GroupId, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side, SubnetId, VpcId,
+};
+use crate::naming::{Convention, smallest_free_number};
+use crate::path::{Addresses, Paths, RouteFault};
+use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
+use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
+use crate::requirements::{CrossVpcUnmet, MAX_GROUPS, Unmet, check_identity, check_quotas};
+use crate::tags;
+
+/// How much is to be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that adding can mend: `diagnose --fix`.
+    Everything,
+    /// The security groups across two VPCs, where nothing else is amiss: `setup --cross-vpc`.
+    GroupsAcrossVpcs,
+}
+
+/// What is mended from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Both ends, and all that is between them.
+    pub scene: Scene,
+    /// The groups of both VPCs whose names are of the convention.
+    pub groups: Vec<SecurityGroup>,
+    /// The connection as `setup` sees it, where it is within one VPC.
+    pub observation: Option<Observation>,
+}
+
+impl Seen {
+    /// The VPC of a side.
+    #[must_use]
+    pub fn vpc(&self, side: Side) -> &VpcId {
+        let scene = &self.scene;
+        let of_function = scene.function.vpc.as_ref().map(|vpc| &vpc.vpc);
+        match side {
+            Side::Function => of_function.unwrap_or(&scene.database.vpc),
+            Side::Proxy => scene.proxy.as_ref().map_or(&scene.database.vpc, |proxy| &proxy.vpc),
+            Side::Database => &scene.database.vpc,
+        }
+    }
+
+    /// The group of a side that an earlier run has made for this connection.
+    #[must_use]
+    pub fn own_group(&self, side: Side) -> Option<&SecurityGroup> {
+        let connection = self.scene.connection_id();
+        self.groups.iter().find(|group| {
+            group.vpc == *self.vpc(side)
+                && group.tags.get(tags::CONNECTION) == Some(&connection)
+                && group.tags.get(tags::ROLE).map(String::as_str) == Some(tags::role(side))
+        })
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mending {
+    /// The steps.
+    pub plan: Plan,
+    /// What is amiss.
+    pub reasons: Vec<String>,
+    /// What adding does not mend, each with what does.
+    pub left: Vec<String>,
+}
+
+/// What mends a connection.
+///
+/// # Errors
+///
+/// A requirement does not hold.
+pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unmet> {
+    let scene = &seen.scene;
+    let diagnosis = diagnose(scene);
+    let legs = legs(scene);
+    if scope == Scope::GroupsAcrossVpcs {
+        check_ready(scene, &diagnosis, &legs)?;
+    }
+    let paths = Paths::new(&scene.network);
+    let mut builder = Builder {
+        seen,
+        request,
+        steps: Vec::new(),
+    };
+    let mut mended = BTreeSet::new();
+    let gaps: Vec<Missing> = legs.iter().flat_map(|leg| missing(&paths, leg)).collect();
+    if !gaps.is_empty() {
+        builder.groups(&legs, &gaps)?;
+    }
+    if !builder.steps.is_empty() {
+        mended.insert("security-groups");
+    }
+    if scope == Scope::Everything {
+        for leg in legs.iter().filter(|leg| !leg.is_within_vpc()) {
+            if builder.routes(&paths, leg) {
+                mended.insert("routes");
+            }
+            if builder.dns(&paths, leg) {
+                mended.insert("dns");
+            }
+        }
+    }
+    let failing = diagnosis.checks.iter().filter(|check| check.status == Status::Fail);
+    let (reasons, left): (Vec<&Check>, Vec<&Check>) = failing.partition(|check| mended.contains(check.id.as_str()));
+    Ok(Mending {
+        plan: Plan {
+            steps: builder.steps,
+            ..Plan::default()
+        },
+        reasons: reasons
+            .into_iter()
+            .map(|check| format!("{}: {}.", check.id, check.message))
+            .collect(),
+        left: left.into_iter().map(told).collect(),
+    })
+}
+
+/// A check that adding does not mend.
+fn told(check: &Check) -> String {
+    match &check.remedy {
+        Some(remedy) => {
+            let commands: Vec<&str> = remedy.lines().collect();
+            format!(
+                "Not mended, {}: {}. By hand: {}",
+                check.id,
+                check.message,
+                commands.join("; ")
+            )
+        }
+        None => format!("Not mended, {}: {}.", check.id, check.message),
+    }
+}
+
+/// Source: spec/network.md: "the checks above as preconditions".
+fn check_ready(scene: &Scene, diagnosis: &Diagnosis, legs: &[Leg<'_>]) -> Result<(), CrossVpcUnmet> {
+    if !legs.is_empty() && legs.iter().all(Leg::is_within_vpc) {
+        return Err(CrossVpcUnmet::SameVpc {
+            vpc: scene.database.vpc.clone(),
+        });
+    }
+    let mut others = diagnosis.checks.iter().filter(|check| check.id != "security-groups");
+    match others.find(|check| check.status == Status::Fail) {
+        None => Ok(()),
+        Some(check) => Err(CrossVpcUnmet::NotReady {
+            check: check.id.clone(),
+            message: check.message.clone(),
+        }),
+    }
+}
+
+struct Builder<'s> {
+    seen: &'s Seen,
+    request: &'s Request,
+    steps: Vec<Step>,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, effect: Effect, resource: &str, summary: String, after: Vec<u32>) -> u32 {
+        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        self.steps.push(Step {
+            id,
+            effect,
+            resource: resource.to_owned(),
+            summary,
+            after,
+            status: StepStatus::Planned,
+        });
+        id
+    }
+
+    /// Groups that let through what no group does.
+    fn groups(&mut self, legs: &[Leg<'_>], gaps: &[Missing]) -> Result<(), Unmet> {
+        if let (true, Some(observation)) = (legs.iter().all(Leg::is_within_vpc), &self.seen.observation) {
+            check_identity(observation)?;
+            let assessment = decide(observation);
+            let plan = plan(&assessment, self.request);
+            check_quotas(&assessment, &plan)?;
+            self.steps = plan.steps;
+            return Ok(());
+        }
+        let mut by_side: BTreeMap<Side, Vec<&Missing>> = BTreeMap::new();
+        for gap in gaps {
+            by_side.entry(gap.side).or_default().push(gap);
+        }
+        let number = self.free_number(by_side.keys().copied());
+        let mut ready = Vec::new();
+        let mut groups = Vec::new();
+        for (side, gaps) in &by_side {
+            let (group, steps) = self.group(*side, gaps, number);
+            ready.extend(steps);
+            groups.push((*side, group));
+        }
+        for (side, group) in groups {
+            self.associate(side, &group, ready.clone())?;
+        }
+        Ok(())
+    }
+
+    fn free_number(&self, sides: impl Iterator<Item = Side>) -> u64 {
+        let through_proxy = self.seen.scene.proxy.is_some();
+        let conventions: Vec<Convention> = sides.map(|side| Convention::for_new(side, through_proxy)).collect();
+        smallest_free_number(&conventions, self.seen.groups.iter().map(|group| group.name.as_str()))
+    }
+
+    fn connection(&self) -> String {
+        self.seen.scene.connection_id()
+    }
+
+    fn describe(&self, side: Side) -> String {
+        let scene = &self.seen.scene;
+        match side {
+            Side::Function => format!("function {}", scene.function.name),
+            Side::Proxy => scene
+                .proxy
+                .as_ref()
+                .map_or_else(String::new, |proxy| format!("proxy {}", proxy.name)),
+            Side::Database => scene.database.to_string(),
+        }
+    }
+
+    /// The group of a side with the rules that are missing, and the steps that make it so.
+    fn group(&mut self, side: Side, gaps: &[&Missing], number: u64) -> (GroupRef, Vec<u32>) {
+        let own = self.seen.own_group(side).cloned();
+        let mut steps = Vec::new();
+        let (reference, in_rules, name) = if let Some(group) = &own {
+            let id = group.id.clone();
+            (
+                GroupRef::Existing(id.clone()),
+                Ref::Existing(id.to_string()),
+                group.name.clone(),
+            )
+        } else {
+            let name = Convention::for_new(side, self.seen.scene.proxy.is_some()).name(number);
+            steps.push(self.create(side, &name));
+            (GroupRef::New(side), Ref::New(tags::role(side).to_owned()), name)
+        };
+        let has_default = own
+            .as_ref()
+            .is_none_or(|group| group.egress.iter().any(crate::model::Rule::is_default_egress));
+        let resource = own.as_ref().map_or_else(|| name.clone(), |group| group.id.to_string());
+        if has_default {
+            let effect = Effect::RevokeDefaultEgress {
+                group: reference.clone(),
+            };
+            let summary = format!("{name}: remove the default outbound rule (all traffic)");
+            steps.push(self.push(effect, &resource, summary, steps.clone()));
+        }
+        let before = steps.clone();
+        for gap in gaps {
+            for cidr in &gap.ranges {
+                let is_there = own.as_ref().is_some_and(|group| has_rule(group, gap, *cidr));
+                if is_there {
+                    continue;
+                }
+                let effect = Effect::Network(NetworkEffect::AddRule {
+                    direction: gap.direction,
+                    group: in_rules.clone(),
+                    port: gap.port,
+                    peer: RulePeer::Cidr(*cidr),
+                    description: self.connection(),
+                });
+                let summary = format!("{name}: {} tcp {} for {cidr}", gap.direction, gap.port);
+                steps.push(self.push(effect, &resource, summary, before.clone()));
+            }
+        }
+        (reference, steps)
+    }
+
+    fn create(&mut self, side: Side, name: &str) -> u32 {
+        let vpc = self.seen.vpc(side).clone();
+        let own = [
+            (tags::MANAGED, "true".to_owned()),
+            (tags::CONNECTION, self.connection()),
+            (tags::ROLE, tags::role(side).to_owned()),
+        ];
+        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let effect = Effect::CreateSecurityGroup {
+            side,
+            name: name.to_owned(),
+            vpc: vpc.clone(),
+            description: format!("Connects {} across VPCs. Made by autoconnect", self.describe(side)),
+            tags: self.request.tags.clone().into_iter().chain(own).collect(),
+            existing: None,
+        };
+        let summary = format!("security group {name} in {vpc}, for {}", self.describe(side));
+        self.push(effect, name, summary, Vec::new())
+    }
+
+    /// Puts a group on its resource, unless it is there.
+    fn associate(&mut self, side: Side, group: &GroupRef, after: Vec<u32>) -> Result<(), Unmet> {
+        let scene = &self.seen.scene;
+        let present: Vec<GroupId> = match (side, &scene.proxy) {
+            (Side::Function, _) => scene.function.groups().iter().cloned().collect(),
+            (Side::Database, _) => scene.database.groups().iter().cloned().collect(),
+            (Side::Proxy, Some(proxy)) => proxy.groups.iter().cloned().collect(),
+            (Side::Proxy, None) => Vec::new(),
+        };
+        if matches!(group, GroupRef::Existing(id) if present.contains(id)) {
+            return Ok(());
+        }
+        if present.len() >= MAX_GROUPS {
+            return Err(Unmet::TooManyGroups {
+                resource: self.describe(side),
+                count: present.len(),
+                groups: present.iter().map(ToString::to_string).collect(),
+                could_go: None,
+            });
+        }
+        let group = group.clone();
+        let (effect, resource) = match (side, &scene.proxy) {
+            (Side::Proxy, Some(proxy)) => {
+                let name = proxy.name.clone();
+                (Effect::AssociateProxy { name, group }, proxy.arn.clone())
+            }
+            (Side::Function, _) => {
+                let function = scene.function.arn.clone();
+                (
+                    Effect::AssociateFunction { function, group },
+                    scene.function.arn.clone(),
+                )
+            }
+            _ => {
+                let (kind, id) = (scene.database.kind, scene.database.id.clone());
+                (
+                    Effect::AssociateDatabase { kind, id, group },
+                    scene.database.arn.clone(),
+                )
+            }
+        };
+        let summary = format!("{}: add its new security group", self.describe(side));
+        self.push(effect, &resource, summary, after);
+        Ok(())
+    }
+
+    /// Routes to a peering connection that is there, where no route leads to the other VPC. Whether there are any.
+    fn routes(&mut self, paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
+        let mut wanted: BTreeSet<(RouteTableId, IpNet, PeeringId)> = BTreeSet::new();
+        for &from in &leg.from.subnets {
+            for &to in &leg.to.subnets {
+                for (near, far) in [(from, to), (to, from)] {
+                    wanted.extend(missing_routes(paths, near, far));
+                }
+            }
+        }
+        for (table, destination, peering) in &wanted {
+            let effect = Effect::Network(NetworkEffect::CreateRoute {
+                table: Ref::Existing(table.to_string()),
+                destination: *destination,
+                via: Via::Existing(RouteTarget::Peering(peering.clone())),
+            });
+            let summary = format!("{table}: route {destination} to {peering}");
+            self.push(effect, table.as_str(), summary, Vec::new());
+        }
+        !wanted.is_empty()
+    }
+
+    /// DNS on the peering connection, on the sides of this account. Whether there is anything to allow.
+    fn dns(&mut self, paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
+        let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+        let Some(peering) = peerings.first().filter(|peering| peering.is_active()) else {
+            return false;
+        };
+        let account = self.seen.scene.database.account();
+        let is_off = |side: &crate::model::network::PeeringSide| {
+            side.resolves_for_peer == Some(false) && (side.owner.is_none() || side.owner.as_deref() == account)
+        };
+        let (requester, accepter) = (is_off(&peering.requester), is_off(&peering.accepter));
+        if !requester && !accepter {
+            return false;
+        }
+        let effect = Effect::Network(NetworkEffect::AllowPeeringDns {
+            peering: peering.id.clone(),
+            requester,
+            accepter,
+        });
+        let summary = format!(
+            "{}: let names resolve to private addresses for the other VPC",
+            peering.id
+        );
+        self.push(effect, peering.id.as_str(), summary, Vec::new());
+        true
+    }
+}
+
+fn has_rule(group: &SecurityGroup, gap: &Missing, cidr: IpNet) -> bool {
+    group.rules(gap.direction).iter().any(|rule| {
+        let port = i32::from(gap.port);
+        rule.protocol == Protocol::Tcp
+            && rule.ports.is_some_and(|ports| (ports.from, ports.to) == (port, port))
+            && rule.peer == Peer::Cidr(cidr.to_string())
+    })
+}
+
+/// The routes that lead a subnet to another one's VPC, where nothing leads there and an active connection could. A
+/// default route may lead the traffic out: a longer prefix takes it back.
+fn missing_routes(paths: &Paths<'_>, near: &SubnetId, far: &SubnetId) -> Vec<(RouteTableId, IpNet, PeeringId)> {
+    let (Some(from), Some(to)) = (paths.subnet(near), paths.subnet(far)) else {
+        return Vec::new();
+    };
+    let peerings = paths.peerings(&from.vpc, &to.vpc);
+    let Some(peering) = peerings.first().filter(|peering| peering.is_active()) else {
+        return Vec::new();
+    };
+    let ways = paths.ways(near, far, false).unwrap_or_default();
+    let amiss = ways
+        .iter()
+        .filter(|way| matches!(way.fault, Some(RouteFault::None | RouteFault::Outward)));
+    let cidrs = peering.side(&to.vpc).map(|side| side.cidrs.clone()).unwrap_or_default();
+    let mut routes = Vec::new();
+    for way in amiss {
+        let covers = |cidr: &&IpNet| Addresses::from(**cidr).intersection(&way.hop.addresses).is_some();
+        let table = way.hop.table;
+        let is_free = |cidr: &&IpNet| {
+            !table
+                .routes
+                .iter()
+                .any(|route| route.destination == Destination::Cidr(**cidr))
+        };
+        let of_side = cidrs.iter().filter(covers).filter(is_free);
+        routes.extend(of_side.map(|cidr| (table.id.clone(), *cidr, peering.id.clone())));
+    }
+    routes
+}

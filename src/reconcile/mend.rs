@@ -1,0 +1,93 @@
+//! The goal of `diagnose --fix` and of `setup --cross-vpc`.
+
+use std::collections::BTreeSet;
+
+use super::converge::{Draft, Goal};
+use super::error::RunError;
+use crate::cloud::Cloud;
+use crate::mend::{Mending, Scope, Seen, mend};
+use crate::model::VpcId;
+use crate::observe::{ObserveError, Target, observe, scene};
+use crate::plan::{Effect, Request};
+
+/// A connection that works, as far as adding can make it so.
+#[derive(Clone, Debug)]
+pub struct Mend {
+    /// The connection.
+    pub target: Target,
+    /// How much is mended.
+    pub scope: Scope,
+    /// What was asked for besides.
+    pub request: Request,
+}
+
+impl Goal for Mend {
+    type Seen = Seen;
+
+    fn name(&self) -> &'static str {
+        match self.scope {
+            Scope::Everything => "diagnose --fix",
+            Scope::GroupsAcrossVpcs => "setup --cross-vpc",
+        }
+    }
+
+    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Seen, ObserveError> {
+        // Both are large, and are kept off the stack.
+        let scene = Box::pin(scene(cloud, &self.target)).await?;
+        let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([scene.database.vpc.clone()]);
+        vpcs.extend(scene.function.vpc.as_ref().map(|vpc| vpc.vpc.clone()));
+        vpcs.extend(scene.proxy.as_ref().map(|proxy| proxy.vpc.clone()));
+        let mut seen = Seen {
+            scene,
+            groups: Vec::new(),
+            observation: None,
+        };
+        if vpcs.len() == 1 {
+            seen.observation = Some(Box::pin(observe(cloud, &self.target)).await?);
+            return Ok(seen);
+        }
+        for vpc in &vpcs {
+            seen.groups.extend(cloud.describe_connection_groups(vpc).await?);
+        }
+        Ok(seen)
+    }
+
+    fn draft(&self, seen: &Seen) -> Result<Draft, RunError> {
+        let Mending { plan, reasons, left } = mend(seen, self.scope, &self.request)?;
+        let creates = plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.effect, Effect::CreateSecurityGroup { .. }));
+        let (decision, meaning) = match (plan.is_empty(), creates) {
+            (true, _) => ("no-op", "there is nothing that adding mends"),
+            (false, true) => ("create-new", "what is missing is added, with groups of its own"),
+            (false, false) => ("associate-existing", "what is missing is added"),
+        };
+        let scene = &seen.scene;
+        let through = scene
+            .proxy
+            .as_ref()
+            .map(|proxy| format!(" through proxy {}", proxy.name));
+        let function = scene.function.vpc.as_ref().map_or("no VPC", |vpc| vpc.vpc.as_str());
+        Ok(Draft {
+            heading: vec![
+                format!(
+                    "Connect function {} with {}{}",
+                    scene.function.name,
+                    scene.database,
+                    through.unwrap_or_default()
+                ),
+                format!(
+                    "the function is in {function}, {} in {}",
+                    scene.database, scene.database.vpc
+                ),
+            ],
+            decision,
+            meaning,
+            reasons,
+            notes: left,
+            pending: Vec::new(),
+            plan,
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! What connecting across two VPCs needs, as errors.
+
+use thiserror::Error;
+
+use crate::model::VpcId;
+
+/// A requirement of `setup --cross-vpc` that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CrossVpcUnmet {
+    /// Both are in one VPC.
+    #[error("the function and the database are both in {vpc}")]
+    SameVpc {
+        /// The VPC.
+        vpc: VpcId,
+    },
+    /// Something else than groups is amiss.
+    #[error("the way between the VPCs is not ready ({check}): {message}")]
+    NotReady {
+        /// The check that fails.
+        check: String,
+        /// What it says.
+        message: String,
+    },
+}
+
+impl CrossVpcUnmet {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SameVpc { .. } => "same-vpc",
+            Self::NotReady { .. } => "path-not-ready",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::SameVpc { .. } => "leave out --cross-vpc".to_owned(),
+            Self::NotReady { .. } => {
+                "`autoconnect diagnose` says what is amiss, and `diagnose --fix` mends what adding can mend".to_owned()
+            }
+        }
+    }
+}
