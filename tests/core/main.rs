@@ -12,4 +12,5 @@ mod packets;
 mod paths;
 mod plans;
 mod purity;
+mod restore;
 mod table;

@@ -1,0 +1,119 @@
+//! Which groups are put back where a list may have been overwritten: those of other connections that are whole.
+
+use autoconnect::model::*;
+use autoconnect::restore::taken_off;
+use autoconnect::tags;
+
+use crate::builder::{PORT, PROXY_PORT, allow_all, direct, group, proxied, tcp};
+
+fn tagged(mut group: SecurityGroup, side: Side, connection: &str) -> SecurityGroup {
+    group.tags = [
+        (tags::MANAGED, "true"),
+        (tags::CONNECTION, connection),
+        (tags::ROLE, tags::role(side)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    group
+}
+
+/// The set of function `g` on cluster `c`, complete, its group for the database being on nothing.
+fn overwritten() -> Observation {
+    let mut observation = direct();
+    let of = "cluster/c:function/g";
+    observation.groups = vec![
+        tagged(
+            group("sg-d", "rds-lambda-2", vec![tcp(PORT, "sg-l")], vec![]),
+            Side::Database,
+            of,
+        ),
+        tagged(
+            group("sg-l", "lambda-rds-2", vec![], vec![tcp(PORT, "sg-d")]),
+            Side::Function,
+            of,
+        ),
+    ];
+    observation
+}
+
+fn ids(observation: &Observation, side: Side) -> Vec<&str> {
+    taken_off(observation, side)
+        .into_iter()
+        .map(|group| group.id.as_str())
+        .collect()
+}
+
+#[test]
+fn a_whole_group_of_another_connection_is_put_back() {
+    assert_eq!(ids(&overwritten(), Side::Database), ["sg-d"]);
+}
+
+#[test]
+fn a_list_that_lambda_guards_needs_nothing() {
+    assert_eq!(ids(&overwritten(), Side::Function), [""; 0]);
+}
+
+#[test]
+fn nothing_else_is_put_back() {
+    let changes: [(&str, fn(&mut Observation)); 9] = [
+        ("it is there", |o| {
+            crate::builder::associate(o, Side::Database, "sg-d");
+        }),
+        ("it is not ours", |o| o.groups[0].tags.clear()),
+        ("it is another database's", |o| {
+            let connection = "cluster/other:function/g".to_owned();
+            o.groups[0].tags.insert(tags::CONNECTION.to_owned(), connection);
+        }),
+        ("it is for another side", |o| {
+            o.groups[0].tags.insert(tags::ROLE.to_owned(), "function".to_owned());
+        }),
+        ("it is of another VPC", |o| o.groups[0].vpc = "vpc-2".into()),
+        ("it lets nobody in", |o| o.groups[0].ingress.clear()),
+        ("somebody has opened it", |o| o.groups[0].ingress.push(tcp(22, "sg-x"))),
+        ("its partner does not lead to it", |o| o.groups[1].egress.clear()),
+        ("it is still being made", |o| o.groups[0].egress.push(allow_all())),
+    ];
+    for (why, change) in changes {
+        let mut observation = overwritten();
+        change(&mut observation);
+        assert_eq!(ids(&observation, Side::Database), [""; 0], "{why}");
+    }
+}
+
+#[test]
+fn no_more_are_put_back_than_there_is_room_for() {
+    let mut observation = overwritten();
+    for n in 1..=5 {
+        crate::builder::associate(&mut observation, Side::Database, &format!("sg-{n}"));
+    }
+    assert_eq!(ids(&observation, Side::Database), [""; 0]);
+}
+
+#[test]
+fn a_proxys_group_is_whole_if_it_leads_from_the_function_to_the_database() {
+    let mut observation = proxied(None);
+    let of = "cluster/c:proxy/p:function/g";
+    let in_between = group(
+        "sg-p",
+        "rdsproxy-lambda-2",
+        vec![tcp(PROXY_PORT, "sg-l")],
+        vec![tcp(PORT, "sg-d")],
+    );
+    observation.groups = vec![
+        tagged(
+            group("sg-d", "rds-rdsproxy-2", vec![tcp(PORT, "sg-p")], vec![]),
+            Side::Database,
+            of,
+        ),
+        tagged(in_between, Side::Proxy, of),
+        tagged(
+            group("sg-l", "lambda-rdsproxy-2", vec![], vec![tcp(PROXY_PORT, "sg-p")]),
+            Side::Function,
+            of,
+        ),
+    ];
+    assert_eq!(ids(&observation, Side::Proxy), ["sg-p"]);
+    assert_eq!(ids(&observation, Side::Database), ["sg-d"]);
+    observation.groups[0].ingress.clear();
+    assert_eq!(ids(&observation, Side::Proxy), [""; 0]);
+}
