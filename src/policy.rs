@@ -1,8 +1,8 @@
 //! IAM policy documents: those that the program writes or prints, and what it reads in those of others.
 //!
 //! `document` is their shape, `evaluate` what IAM makes of them, `endpoint` what VPC endpoints do, `grants` what new roles are given, `execution_role` what
-//! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, and `lambda` what keeps
-//! functions within bounds.
+//! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, `reads` who only reads,
+//! and `lambda` what keeps functions within bounds.
 
 mod document;
 mod endpoint;
@@ -12,6 +12,7 @@ mod grants;
 mod lambda;
 mod operator;
 mod permissions;
+mod reads;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts};
 pub use endpoint::{Caller, for_mapping, through_endpoint};
@@ -21,3 +22,4 @@ pub use grants::{LAMBDA, RDS, connect, connect_through, is_same, msk_access, rea
 pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::operator;
 pub use permissions::Permissions;
+pub use reads::{of_any, read_only};

@@ -11,7 +11,7 @@ use super::{Ending, print_json};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Place;
-use crate::observe::{ObserveError, reads, the_function};
+use crate::observe::{ObserveError, READS, reads, the_function};
 use crate::policy::{self, Guardrail};
 use crate::reconcile::{Options, run};
 use crate::report::Report;
@@ -27,6 +27,8 @@ pub struct Policy {
 enum Document {
     /// The least that the caller of `setup` needs, for exactly this run
     Operator(Box<Operator>),
+    /// What `drift` and `list` need, which only read
+    Drift(Drift),
     /// What a function's execution role needs for a VPC
     ExecutionRole(ExecutionRole),
     /// Denies a function's own code the network interfaces that Lambda makes with its role
@@ -40,6 +42,14 @@ enum Document {
 struct Operator {
     #[command(flatten)]
     setup: Setup,
+}
+
+/// With `--region`, only there.
+#[derive(Clone, Debug, Args)]
+struct Drift {
+    /// Only in this account
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
+    account: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -84,6 +94,12 @@ impl Policy {
             Document::Operator(operator) => {
                 operator.setup.check_usage()?;
                 on_account(operator.as_ref(), global)
+            }
+            Document::Drift(Drift { account }) => {
+                let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+                let (region, account) = (any(&global.region), any(account));
+                let place = Place::in_region(&region, &account);
+                print_document(&policy::read_only(READS.iter().copied(), place))
             }
             Document::ExecutionRole(ExecutionRole { msk }) => print_document(&policy::execution_role(*msk)),
             Document::DenyEni(deny) => deny.run(global),

@@ -26,10 +26,11 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// An account in a Region, whose name tells the partition.
+    /// An account in a Region, whose name tells the partition; `*` stands for any.
     #[must_use]
     pub fn in_region(region: &'a str, account: &'a str) -> Self {
         let partition = match region {
+            "*" => "*",
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",

@@ -289,7 +289,12 @@ impl Effect {
     /// to a service.
     #[must_use]
     pub fn iam_actions(&self) -> Vec<&'static str> {
-        const OF_LAMBDA: [&str; 3] = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
+        const OF_LAMBDA: [&str; 4] = [
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+            "ec2:GetSecurityGroupsForVpc",
+        ];
         let more: &[&str] = match self {
             Self::CreateSecurityGroup { .. } => &["ec2:CreateTags"],
             Self::CreateSecret { .. } => &["secretsmanager:TagResource"],

@@ -6,8 +6,9 @@
 
 use super::document::{Condition, Texts};
 use super::grants::{LAMBDA, RDS};
+use super::reads::of_any;
 use super::{Permissions, PolicyDocument};
-use crate::model::{Credentials, DatabaseKind, Observation, Place, last_segment};
+use crate::model::{Credentials, DatabaseKind, Observation, Place, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::plan::{Effect, GroupRef, Made, Plan, ResourceRef};
@@ -47,11 +48,8 @@ impl Run<'_> {
         match operation {
             Operation::DescribeDbClusters => vec![database.arn.clone()],
             Operation::DescribeDbInstances if database.kind == DatabaseKind::Instance => vec![database.arn.clone()],
-            // The members of a cluster are found by a filter.
-            Operation::DescribeDbInstances => vec![self.place.arn("rds", "db:*")],
             Operation::DescribeDbProxies => vec![self.proxy()],
             Operation::DescribeDbProxyTargets => vec![self.proxy(), self.target_groups()],
-            Operation::DescribeDbSubnetGroups => vec![self.place.arn("rds", "subgrp:*")],
             Operation::GetFunctionConfiguration => vec![self.observation.function.arn.clone()],
             Operation::GetRolePolicy => vec![self.function_role()],
             Operation::GetRole => {
@@ -66,8 +64,8 @@ impl Run<'_> {
                     _ => Vec::new(),
                 }
             }
-            // EC2 describes all or nothing.
-            _ => vec!["*".to_owned()],
+            // Among them the members of a cluster, which are found by a filter.
+            _ => of_any(operation, self.place),
         }
     }
 
@@ -79,7 +77,7 @@ impl Run<'_> {
         match (action, effect) {
             ("ec2:CreateSecurityGroup", Effect::CreateSecurityGroup { vpc, .. }) => {
                 permit(tagged(), vec![self.group("*")]);
-                permit(always(), vec![self.place.arn("ec2", &format!("vpc/{vpc}"))]);
+                permit(always(), vec![self.vpc(vpc)]);
             }
             ("ec2:CreateTags", _) => permit(
                 when("StringEquals", "ec2:CreateAction", "CreateSecurityGroup"),
@@ -127,9 +125,16 @@ impl Run<'_> {
             ("lambda:UpdateFunctionConfiguration" | "lambda:CreateFunction" | "lambda:TagResource", _) => {
                 permit(always(), vec![self.observation.function.arn.clone()]);
             }
+            ("ec2:GetSecurityGroupsForVpc", _) => {
+                permit(always(), vec![self.vpc(&self.observation.database.vpc)]);
+            }
             // What Lambda reads of EC2 on the caller's behalf.
             _ => permit(always(), vec!["*".to_owned()]),
         }
+    }
+
+    fn vpc(&self, id: &VpcId) -> String {
+        self.place.arn("ec2", &format!("vpc/{id}"))
     }
 
     fn group(&self, id: &str) -> String {

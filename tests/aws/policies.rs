@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 use crate::python;
 
 /// The command lines after `autoconnect policy`.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 18] = [
     "operator --instance inventory --function stock-sync",
     "operator --cluster orders --function checkout",
     "operator --cluster orders --function refunds",
     "operator --cluster orders --function refunds --proxy new",
     "operator --cluster orders --function refunds --proxy new --proxy-auth iam --db-user app",
     "operator --cluster orders --function new:report --proxy new --db-user app --iam-auth required --set-env",
+    "operator --cluster orders --function newsletter --attach-vpc",
+    "drift",
+    "drift --account 123456789012 --region eu-central-1",
     "execution-role",
     "execution-role --msk",
     "deny-eni --function checkout",
@@ -31,7 +34,11 @@ const DOCUMENTS: [&str; 15] = [
 ];
 
 /// What parliament finds although it is right: how the finding begins, and why it is so.
-const JUDGED: [(&str, &str); 5] = [
+const JUDGED: [(&str, &str); 6] = [
+    (
+        "RESOURCE_EFFECTIVELY_STAR: null",
+        "drift reads whatever there is, in any account and Region unless one is named",
+    ),
     (
         r#"RESOURCE_MISMATCH: [{"action": "ec2:CreateSecurityGroup", "required_format": "arn:*:ec2:*:*:security-group/*"}]"#,
         "the action needs a group and a VPC, which stand in two statements: only the group's request has tags",

@@ -13,6 +13,11 @@ fn each_document_is_printed_alone() {
         "operator",
         session(&format!("{refunds} --proxy new --tag team=payments --yes"))
     );
+    assert_snapshot!("drift", session("drift"));
+    assert_snapshot!(
+        "drift_in_one_place",
+        session("drift --account 123456789012 --region eu-central-1")
+    );
     assert_snapshot!("execution_role", session("execution-role --msk"));
     assert_snapshot!(
         "deny_eni",

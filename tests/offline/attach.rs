@@ -340,3 +340,25 @@ async fn each_run_survives_each_death() {
         + survives(&detach("checkout"), &example()).await;
     assert!(deaths > 30, "{deaths}");
 }
+
+/// AWS accepts the change, and then cannot make the interface.
+#[tokio::test(start_paused = true)]
+async fn an_attachment_that_fails_is_told_with_what_mends_it() {
+    let account = account(|_| ());
+    let reads_after = AtomicU32::new(0);
+    let cloud = slow_with(&account, |operation| {
+        let is_attached = place(&account.document(), "newsletter").is_some();
+        if operation == Operation::GetFunctionConfiguration && is_attached {
+            reads_after.fetch_add(1, Ordering::Relaxed);
+            let failed = json!({"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "The limit is reached.",
+                                "LastUpdateStatusReasonCode": "EniLimitExceeded"});
+            account.edit(|document| set(document, "newsletter", &failed));
+        }
+    });
+    let failure = run(&cloud, &newsletter()).await.unwrap_err();
+    let text = failure.to_string();
+    assert_eq!(failure.error.code(), "change-failed", "{text}");
+    assert!(text.contains("EniLimitExceeded") && text.contains("quota"), "{text}");
+    assert_eq!(failure.applied.len(), 1);
+    assert!(reads_after.load(Ordering::Relaxed) > 0);
+}

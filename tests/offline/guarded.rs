@@ -42,13 +42,6 @@ impl Ask {
     }
 }
 
-/// What Lambda reads of EC2 on the caller's behalf.
-fn of_lambda() -> Vec<Ask> {
-    ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
-        .map(|action| ask(action, "*"))
-        .into()
-}
-
 impl Guarded<'_> {
     fn arn(&self, service: &str, resource: &str) -> String {
         let document = self.account.document();
@@ -58,6 +51,20 @@ impl Guarded<'_> {
     fn role(&self, name: &str) -> String {
         let document = self.account.document();
         Place::in_region(&document.region, &document.account_id).role(name)
+    }
+
+    /// What Lambda reads of EC2 on the caller's behalf.
+    fn of_lambda(&self, subnets: &[SubnetId]) -> Vec<Ask> {
+        let document = self.account.document();
+        let mut found = document.subnets.iter();
+        let vpc = found.find(|subnet| subnets.iter().any(|id| id.as_str() == subnet.subnet_id));
+        let vpc = vpc.map_or("", |subnet| &subnet.vpc_id);
+        vec![
+            ask("ec2:DescribeSecurityGroups", "*"),
+            ask("ec2:DescribeSubnets", "*"),
+            ask("ec2:DescribeVpcs", "*"),
+            ask("ec2:GetSecurityGroupsForVpc", self.arn("ec2", &format!("vpc/{vpc}"))),
+        ]
     }
 
     fn function(&self, name: &str) -> String {
@@ -141,13 +148,13 @@ impl Guarded<'_> {
             ask("lambda:TagResource", self.function(&new.name)).tagged("RequestTag", new.tags.clone()),
             Self::pass(&new.role, "lambda.amazonaws.com"),
         ];
-        asks.extend(of_lambda());
+        asks.extend(self.of_lambda(&new.subnets));
         asks
     }
 
-    fn update_vpc(&self, name: &str) -> Vec<Ask> {
+    fn update_vpc(&self, name: &str, vpc: &FunctionVpc) -> Vec<Ask> {
         let mut asks = vec![ask("lambda:UpdateFunctionConfiguration", self.function(name))];
-        asks.extend(of_lambda());
+        asks.extend(self.of_lambda(&vpc.subnets));
         asks
     }
 
@@ -196,13 +203,13 @@ fn describe(operation: Operation) -> [Ask; 1] {
 guard! {
     Inventory {}
     this.list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
-        describe(Operation::DescribeDbClusters);
+        [ask("rds:DescribeDBClusters", this.arn("rds", "cluster:c"))];
     this.list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances,
-        describe(Operation::DescribeDbInstances);
+        [ask("rds:DescribeDBInstances", this.arn("rds", "db:d"))];
     this.list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups,
-        describe(Operation::DescribeDbSubnetGroups);
+        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", "subgrp:g"))];
     this.list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies,
-        describe(Operation::DescribeDbProxies);
+        [ask("rds:DescribeDBProxies", this.arn("rds", "db-proxy:prx-p"))];
     this.list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions,
         describe(Operation::ListFunctions);
     this.list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups,
@@ -354,7 +361,7 @@ guard! {
     this.register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets,
         [this.target_group(), this.proxy(proxy), this.database(kind, database)].map(|on| ask("rds:RegisterDBProxyTargets", on));
     this.update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, this.update_vpc(name);
+        Operation::UpdateFunctionConfiguration, this.update_vpc(name, vpc);
     this.update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () =
         Operation::UpdateFunctionConfiguration, [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
     this.create_secret(new: &NewSecret) -> String = Operation::CreateSecret,

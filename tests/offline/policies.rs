@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::Cloud;
 use autoconnect::interrupt::Interrupt;
-use autoconnect::observe::reads;
-use autoconnect::policy::{PolicyDocument, Texts, operator};
+use autoconnect::model::Place;
+use autoconnect::observe::{Proxies, READS, reads, survey};
+use autoconnect::policy::{PolicyDocument, Texts, operator, read_only};
 use autoconnect::reconcile::{Failure, Options, Outcome, run};
 
 use crate::guarded::Guarded;
@@ -187,4 +188,38 @@ async fn another_connections_policy_is_not_enough() {
     .await;
     assert_eq!(failed.unwrap_err().error.code(), "access-denied");
     assert_eq!(account.calls().write, 0);
+}
+
+/// Both in any place and in this one.
+#[tokio::test(start_paused = true)]
+async fn the_policy_of_drift_is_enough_and_no_action_can_be_left_out() {
+    let account = account(|_| ());
+    let whole = survey(&account, &Proxies::All).await;
+    assert!(whole.errors.is_empty());
+    for place in [
+        Place::in_region("*", "*"),
+        Place::in_region("eu-central-1", "123456789012"),
+    ] {
+        let policy = read_only(READS.iter().copied(), place);
+        let seen = async |policy| {
+            let account = &account;
+            survey(&Guarded { account, policy }, &Proxies::All).await
+        };
+        let found = seen(policy.clone()).await;
+        assert!(found.errors.is_empty(), "{:?}", found.errors);
+        assert_eq!(format!("{:?}", found.estate), format!("{:?}", whole.estate));
+        for action in actions(&policy) {
+            let found = seen(without(&policy, &action)).await;
+            assert!(!found.errors.is_empty(), "{action} is not needed");
+        }
+    }
+    let elsewhere = read_only(READS.iter().copied(), Place::in_region("eu-west-1", "123456789012"));
+    let account = &account;
+    let policy = elsewhere;
+    assert!(
+        !survey(&Guarded { account, policy }, &Proxies::All)
+            .await
+            .errors
+            .is_empty()
+    );
 }

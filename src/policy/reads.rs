@@ -1,0 +1,32 @@
+//! What who only reads needs: the scheduled check of `drift`.
+//!
+//! Source: spec/lambda-vpc.md, "`policy`".
+
+use super::{Permissions, PolicyDocument};
+use crate::model::Place;
+use crate::operation::Operation;
+
+/// The document for these operations, whatever they find in a place. A part of the place that is `*` is any.
+#[must_use]
+pub fn read_only(reads: impl IntoIterator<Item = Operation>, place: Place<'_>) -> PolicyDocument {
+    let mut permissions = Permissions::default();
+    for read in reads {
+        permissions.add(read.iam_action(), of_any(read, place));
+    }
+    permissions.document()
+}
+
+/// The resources that an operation which reads is checked on, whichever it asks for.
+#[must_use]
+pub fn of_any(read: Operation, place: Place<'_>) -> Vec<String> {
+    let rds = |resource: &str| place.arn("rds", resource);
+    match read {
+        Operation::DescribeDbClusters => vec![rds("cluster:*")],
+        Operation::DescribeDbInstances => vec![rds("db:*")],
+        Operation::DescribeDbSubnetGroups => vec![rds("subgrp:*")],
+        Operation::DescribeDbProxies => vec![rds("db-proxy:*")],
+        Operation::DescribeDbProxyTargets => vec![rds("db-proxy:*"), rds("target-group:*")],
+        // EC2 describes all or nothing, and so does Lambda list functions.
+        _ => vec!["*".to_owned()],
+    }
+}
