@@ -239,6 +239,16 @@ impl Estate {
         names.filter_map(|name| self.proxies.get(name))
     }
 
+    /// The groups that a rule of a group names, and those of the convention with a rule that names it.
+    pub fn neighbours(&self, group: &GroupId) -> impl Iterator<Item = &GroupId> {
+        let rules = self
+            .group(group)
+            .into_iter()
+            .flat_map(|group| group.ingress.iter().chain(&group.egress));
+        let named = rules.filter_map(|rule| rule.peer.group());
+        named.chain(self.named_by.get(group).into_iter().flatten())
+    }
+
     /// Whether a function, a proxy or a database bears this group.
     #[must_use]
     pub fn is_in_use(&self, group: &GroupId) -> bool {

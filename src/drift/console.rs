@@ -112,10 +112,38 @@ fn connection(function: &Function, kind: DatabaseKind, database: &str, proxy: Op
     }
 }
 
-/// Every connection there is in an estate: ours by their tags, and those that the console would show.
+/// Every pair of a function and a database whose groups of the console's names know each other, whatever the rule: one
+/// that somebody has changed at one end is known by the other end, or else a connection would no longer be watched from
+/// the moment in which it drifts.
+fn tied(estate: &Estate) -> BTreeSet<Connection> {
+    let mut tied = BTreeSet::new();
+    for function in estate.functions() {
+        let groups = function.vpc.iter().flat_map(|vpc| vpc.groups.iter());
+        for group in groups.filter_map(|id| estate.group(id)) {
+            let is = |convention: Convention, name: &str| convention.number(name).is_some();
+            for peer in estate.neighbours(&group.id).filter_map(|id| estate.group(id)) {
+                if is(Convention::LambdaRds, &group.name) && is(Convention::RdsLambda, &peer.name) {
+                    let databases = estate.databases_with(&peer.id);
+                    tied.extend(databases.map(|database| connection(function, database.kind, &database.id, None)));
+                }
+                if is(Convention::LambdaRdsproxy, &group.name) && is(Convention::RdsproxyLambda, &peer.name) {
+                    for proxy in estate.proxies_with(&peer.id) {
+                        let of = |(kind, id)| connection(function, kind, id, Some(&proxy.name));
+                        tied.extend(targets(proxy).map(of));
+                    }
+                }
+            }
+        }
+    }
+    tied
+}
+
+/// Every connection there is in an estate: ours by their tags, those that the console would show, and those of the
+/// console's names that somebody has changed at one end.
 #[must_use]
 pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     let mut connections = connected(estate);
+    connections.extend(tied(estate));
     connections.extend(estate.tagged_connections().filter_map(Connection::from_tag));
     connections
 }

@@ -655,3 +655,35 @@ fn through_a_proxy_the_console_wants_its_group_on_the_proxy() {
     base.groups[1].name = "proxy".into();
     assert_eq!(listed(&base), [(Some("p".to_owned()), false)]);
 }
+
+/// Without tags, as of the console's making: whatever somebody changes at one end, the connection is still watched.
+#[test]
+fn a_changed_connection_of_the_console_is_still_discovered() {
+    let pairs: [(fn() -> Observation, [(&str, Direction); 2]); 2] = [
+        (connected, [("sg-d", Direction::Ingress), ("sg-l", Direction::Egress)]),
+        (
+            connected_through_proxy,
+            [("sg-p", Direction::Ingress), ("sg-l", Direction::Egress)],
+        ),
+    ];
+    for (connected, ends) in pairs {
+        let of = connection(&connected());
+        for (id, direction) in ends {
+            let changes: [fn(&mut Vec<Rule>); 3] = [
+                |rules| rules[0].peer = Peer::Cidr("10.0.0.0/8".into()),
+                |rules| rules[0].ports = Some(PortRange::only(1)),
+                Vec::clear,
+            ];
+            for change in changes {
+                let mut observation = connected();
+                for group in &mut observation.groups {
+                    group.tags.clear();
+                }
+                change(rules(&mut observation, id, direction));
+                let estate = estate(&observation);
+                assert_eq!(discover(&estate), [of.clone()].into(), "{id}: {observation:#?}");
+                assert_ne!(judge(&estate, &of).verdict, InSync, "{id}");
+            }
+        }
+    }
+}
