@@ -5,6 +5,7 @@ mod attach;
 mod completions;
 mod diagnose;
 mod drift;
+mod export;
 mod front;
 mod global;
 mod list;
@@ -59,6 +60,8 @@ enum Command {
     Drift(Box<drift::Drift>),
     /// List the functions that are connected with a database
     List(list::List),
+    /// Draw the path between a function and a database
+    Export(export::Export),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -108,6 +111,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Msk(msk) => msk.run(&cli.global),
         Command::Drift(drift) => drift.run(&cli.global),
         Command::List(list) => list.run(&cli.global),
+        Command::Export(export) => export.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

@@ -16,9 +16,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Internet(Rest),
     #[command(hide = true)]
-    #[command(hide = true)]
-    Export(Rest),
-    #[command(hide = true)]
     Snapshot(Rest),
 }
 
@@ -34,7 +31,6 @@ impl ToCome {
         let name = match self {
             Self::Remove(_) => "remove",
             Self::Internet(_) => "internet",
-            Self::Export(_) => "export",
             Self::Snapshot(_) => "snapshot",
         };
         let error = std::io::Error::other(format!("this version has no `{name}` yet"));
