@@ -70,7 +70,10 @@ async fn a_function_goes_into_a_vpc_and_out_of_it() {
     assert_eq!(attached["result"], "attached", "{attached:#}");
     assert_eq!(attached["vpc_config"]["vpc"], world.vpc.as_str(), "{attached:#}");
     assert_eq!(attached["vpc_config"]["subnets"].as_array().unwrap().len(), 2);
-    assert_eq!(world.groups_of_function("newsletter").await, [world.base.clone()]);
+    assert_eq!(
+        world.groups_of_function("newsletter").await,
+        std::slice::from_ref(&world.base)
+    );
     let actions: Vec<&str> = attached["steps"]
         .as_array()
         .unwrap()
@@ -102,7 +105,10 @@ async fn like_a_database_is_where_it_is() {
         .run("attach --function newsletter --like-database orders --yes")
         .json();
     assert_eq!(attached["result"], "attached", "{attached:#}");
-    assert_eq!(world.groups_of_function("newsletter").await, [world.base.clone()]);
+    assert_eq!(
+        world.groups_of_function("newsletter").await,
+        std::slice::from_ref(&world.base)
+    );
 }
 
 #[tokio::test]
