@@ -9,6 +9,7 @@ mod export;
 mod front;
 mod global;
 mod list;
+mod internet;
 mod msk;
 mod password;
 mod policy;
@@ -62,6 +63,8 @@ enum Command {
     List(list::List),
     /// Draw the path between a function and a database
     Export(export::Export),
+    /// Tell whether a function in a VPC reaches the internet or AWS services, or build what is missing
+    Internet(internet::Internet),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -112,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Drift(drift) => drift.run(&cli.global),
         Command::List(list) => list.run(&cli.global),
         Command::Export(export) => export.run(&cli.global),
+        Command::Internet(internet) => internet.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

@@ -8,6 +8,7 @@ mod drift;
 mod error;
 mod graph;
 mod list;
+mod internet;
 mod progress;
 mod text;
 
@@ -18,5 +19,6 @@ pub use drift::{ConnectionChange, ConnectionDrift, DriftDocument, DriftNotice, D
 pub use error::{ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use list::{ListDocument, list_text};
+pub use internet::InternetDocument;
 pub use progress::ProgressLine;
 pub use text::{connected, converged_text, draft_text, folded, plan_text, unfinished};

@@ -6,6 +6,7 @@
 mod attach;
 mod cross_vpc;
 mod extras;
+mod internet;
 mod pending;
 mod unmet;
 
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 pub use attach::{AttachUnmet, MAX_SUBNETS, check_attachment};
 pub use cross_vpc::CrossVpcUnmet;
 pub use extras::{ExtrasUnmet, check_extras};
+pub use internet::InternetUnmet;
 pub use pending::Pending;
 pub use unmet::Unmet;
 

@@ -9,8 +9,8 @@ pub use msk::{ClientAuthenticationEntry, EventSourceMappingEntry, MskClusterEntr
 pub use network::{
     AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, EndpointGroup, GatewayAttachment,
     InterfaceEntry, InternetGatewayEntry, Ipv6CidrBlock, ManagedPolicy, NatGatewayAddress, NatGatewayEntry,
-    NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringVpcInfo, PrefixListEntry, RouteEntry, RouteTableAssociation,
-    RouteTableEntry,
+    NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringVpcInfo, PrefixListEntry, PrefixListRange, RouteEntry,
+    RouteTableAssociation, RouteTableEntry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -73,6 +73,15 @@ pub fn parse_function(text: &str) -> Result<FunctionName, String> {
     }
 }
 
+/// The name of an AWS service, as endpoints have it.
+pub fn parse_service(text: &str) -> Result<String, String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    if !text.is_empty() && text.chars().all(is_name) {
+        return Ok(text.to_owned());
+    }
+    Err("expected services as in the names of their endpoints, such as secretsmanager,s3".to_owned())
+}
+
 /// The id of a resource of EC2, of a kind such as `subnet`.
 pub fn parse_id(text: &str, kind: &str) -> Result<String, String> {
     let id = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));

@@ -7,7 +7,7 @@ use super::{Ending, print_json};
 use crate::account::AccountDocument;
 use crate::patrol::manifest::Manifest;
 use crate::report::{
-    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, ListDocument, OutputDocument,
+    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, InternetDocument, ListDocument, OutputDocument,
     SetupDocument,
 };
 
@@ -34,6 +34,8 @@ enum Document {
     List,
     /// The connections that `drift --manifest` reads
     Manifest,
+    /// What `internet setup` prints
+    Internet,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -51,6 +53,7 @@ impl Schema {
             Some(Document::Notice) => schema_for!(DriftNotice),
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
+            Some(Document::Internet) => schema_for!(InternetDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

@@ -14,8 +14,6 @@ pub enum ToCome {
     #[command(hide = true)]
     Remove(Rest),
     #[command(hide = true)]
-    Internet(Rest),
-    #[command(hide = true)]
     Snapshot(Rest),
 }
 
@@ -30,7 +28,6 @@ impl ToCome {
     pub fn run(&self) -> Ending {
         let name = match self {
             Self::Remove(_) => "remove",
-            Self::Internet(_) => "internet",
             Self::Snapshot(_) => "snapshot",
         };
         let error = std::io::Error::other(format!("this version has no `{name}` yet"));

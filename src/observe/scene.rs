@@ -112,7 +112,7 @@ async fn with_network(
 }
 
 /// The VPC of the function's subnets; its own configuration only repeats it.
-async fn vpc_of(cloud: &impl Cloud, function: &Function) -> Answer<Option<VpcId>> {
+pub(super) async fn vpc_of(cloud: &impl Cloud, function: &Function) -> Answer<Option<VpcId>> {
     let Some(vpc) = &function.vpc else {
         return Ok(None);
     };

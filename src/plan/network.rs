@@ -419,6 +419,11 @@ impl Steps {
         id
     }
 
+    /// The steps so far.
+    pub fn iter(&self) -> impl Iterator<Item = &Step> {
+        self.0.iter()
+    }
+
     /// The plan of these steps.
     #[must_use]
     pub fn plan(self) -> Plan {

@@ -28,6 +28,8 @@ pub enum OutputDocument {
     Drift(super::drift::DriftDocument),
     /// Of `list`.
     List(super::list::ListDocument),
+    /// Of `internet setup`.
+    Internet(Box<super::internet::InternetDocument>),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

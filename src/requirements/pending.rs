@@ -27,11 +27,17 @@ pub enum Pending {
         /// Each resource that is not available, with its status.
         states: Vec<String>,
     },
+    /// Something of a network is on its way to be available.
+    Available {
+        /// What, with its id.
+        what: String,
+    },
 }
 
 impl std::fmt::Display for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Available { what } => write!(f, "{what} to become available"),
             Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
             Self::TargetHealth { proxy, database } => {
                 write!(f, "proxy {proxy} to reach {database}")

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, MAX_GROUPS};
+use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS};
 use crate::model::VpcId;
 
 /// A requirement that does not hold.
@@ -171,6 +171,9 @@ pub enum Unmet {
     /// Of connecting across VPCs.
     #[error(transparent)]
     CrossVpc(#[from] CrossVpcUnmet),
+    /// Of a way to the internet.
+    #[error(transparent)]
+    Internet(#[from] InternetUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -209,6 +212,7 @@ impl Unmet {
             Self::Extras(unmet) => unmet.code(),
             Self::Attach(unmet) => unmet.code(),
             Self::CrossVpc(unmet) => unmet.code(),
+            Self::Internet(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -249,6 +253,7 @@ impl Unmet {
             Self::Extras(unmet) => unmet.hint(),
             Self::Attach(unmet) => unmet.hint(),
             Self::CrossVpc(unmet) => unmet.hint(),
+            Self::Internet(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

@@ -3,6 +3,7 @@
 mod attach;
 mod diagnose;
 mod drift;
+mod internet;
 mod msk;
 mod policy;
 
@@ -357,7 +358,7 @@ fn usage_errors_are_status_1() {
 #[test]
 fn what_is_to_come_says_so() {
     let shell = Shell::new();
-    for command in ["remove", "internet", "snapshot"] {
+    for command in ["remove", "snapshot"] {
         let run = shell.run(&format!("{command} --cluster c --function f --output json"));
         assert_eq!(run.status, Some(1));
         assert_eq!(run.json()["error"]["code"], "not-in-this-version", "{command}");

@@ -7,6 +7,7 @@ mod drift;
 mod exhaustive;
 mod fitness;
 mod half_made;
+mod internet;
 mod msk;
 mod packets;
 mod paths;

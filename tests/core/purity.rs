@@ -30,6 +30,7 @@ fn the_core_imports_nothing_impure() {
         "diagnose",
         "endpoint",
         "extras",
+        "internet",
         "leg",
         "mend",
         "msk",

@@ -12,8 +12,9 @@ use crate::interposed::{Hook, Interposed};
 use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, row, with_new_resources};
 use crate::support::{Script, thoroughly};
 
+/// How a run dies.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Death {
+pub enum Death {
     /// The process dies before the call.
     Before,
     /// The process dies right after the call was carried out.
@@ -22,11 +23,12 @@ enum Death {
     AnswerLost,
 }
 
-struct Crash<'a> {
-    at: u32,
-    death: Death,
-    calls: &'a AtomicU32,
-    dead: &'a Notify,
+/// Dies at its n-th call, counted from 0.
+pub struct Crash<'a> {
+    pub at: u32,
+    pub death: Death,
+    pub calls: &'a AtomicU32,
+    pub dead: &'a Notify,
 }
 
 impl Hook for Crash<'_> {

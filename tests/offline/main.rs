@@ -9,6 +9,8 @@ mod drift;
 mod fault_matrix;
 mod files;
 mod guarded;
+mod internet;
+mod internet_checks;
 mod interposed;
 mod mend;
 mod new_proxies;

@@ -7,8 +7,8 @@ use ipnet::{IpNet, Ipv4Net};
 use super::tags as to_tags;
 use crate::account::document::{
     AccountDocument, AddressEntry, EndpointEntry, EndpointGroup, GatewayAttachment, InternetGatewayEntry,
-    NatGatewayAddress, NatGatewayEntry, PeeringOptions, RouteEntry, RouteTableAssociation, RouteTableEntry,
-    SubnetEntry, Tag,
+    NatGatewayAddress, NatGatewayEntry, PeeringOptions, PrefixListEntry, PrefixListRange, RouteEntry,
+    RouteTableAssociation, RouteTableEntry, SubnetEntry, Tag,
 };
 use crate::account::rules::{Outcome, State, rejected};
 use crate::cloud::{EndpointChange, Fault, NewEndpoint, NewSubnet, Tags};
@@ -59,6 +59,43 @@ impl AccountDocument {
         }
         let table = self.route_tables.iter_mut().find(|table| is_it(table));
         table.ok_or_else(|| not_found("routeTable", id.as_str()))
+    }
+
+    /// A gateway endpoint is a route in each of its tables, to the prefix list of its service.
+    fn route_to_endpoint(&mut self, endpoint: &str, service: &str, tables: &[RouteTableId]) -> Outcome<()> {
+        let leads_there = |route: &&RouteEntry| route.gateway_id.as_deref() == Some(endpoint);
+        let routes = self.route_tables.iter().flat_map(|table| &table.routes);
+        let of_route = routes
+            .filter(leads_there)
+            .find_map(|route| route.destination_prefix_list_id.clone());
+        let mut lists = self.prefix_lists.iter();
+        let named = lists.find(|list| list.prefix_list_name.as_deref() == Some(service));
+        let list = of_route.or_else(|| named.map(|list| list.prefix_list_id.clone()));
+        let list = list.unwrap_or_else(|| {
+            let id = format!("pl-{}", service.rsplit('.').next().unwrap_or(service));
+            // Addresses that are for documentation stand for the service's.
+            let range = PrefixListRange {
+                cidr: "198.51.100.0/24".to_owned(),
+            };
+            self.prefix_lists.push(PrefixListEntry {
+                prefix_list_id: id.clone(),
+                prefix_list_name: Some(service.to_owned()),
+                entries: vec![range],
+            });
+            id
+        });
+        for id in tables {
+            let table = self.table_mut(id)?;
+            if !table.routes.iter().any(|route| leads_there(&route)) {
+                table.routes.push(RouteEntry {
+                    destination_prefix_list_id: Some(list.clone()),
+                    gateway_id: Some(endpoint.to_owned()),
+                    state: "active".to_owned(),
+                    ..RouteEntry::default()
+                });
+            }
+        }
+        Ok(())
     }
 
     fn vpc_exists(&self, id: &VpcId) -> Outcome<()> {
@@ -480,6 +517,9 @@ impl State {
             policy_document: new.policy.clone(),
             tags: tags(&new.tags),
         });
+        if !new.route_tables.is_empty() {
+            self.document.route_to_endpoint(&id, &new.service, &new.route_tables)?;
+        }
         Ok(id.into())
     }
 
@@ -515,7 +555,12 @@ impl State {
         if change.policy.is_some() {
             endpoint.policy_document.clone_from(&change.policy);
         }
-        Ok(())
+        let service = endpoint.service_name.clone();
+        if change.add_route_tables.is_empty() {
+            return Ok(());
+        }
+        self.document
+            .route_to_endpoint(id.as_str(), &service, &change.add_route_tables)
     }
 
     pub(super) fn allow_peering_dns(&mut self, id: &PeeringId, requester: bool, accepter: bool) -> Outcome<()> {

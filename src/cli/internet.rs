@@ -1,0 +1,112 @@
+//! `autoconnect internet`: whether a function in a VPC reaches the internet, and what is missing is built.
+
+use clap::{Args, ValueEnum};
+
+use super::Ending;
+use super::arguments::{FunctionName, Tag, parse_function, parse_service};
+use super::diagnose::read;
+use super::front::Terminal;
+use super::global::Global;
+use super::session::{RunArgs, Work, on_account, print_result};
+use crate::cloud::Cloud;
+use crate::internet::{Wish, check};
+use crate::interrupt::Interrupt;
+use crate::observe::way_out;
+use crate::reconcile::{self, Ending as RunEnding, converge};
+use crate::report::{ChecksDocument, InternetDocument, Report, converged_text};
+
+/// Options of `internet`.
+#[derive(Clone, Debug, Args)]
+pub struct Internet {
+    /// Whether to look, or to build what is missing
+    #[arg(value_enum, default_value = "check")]
+    action: Action,
+    /// The Lambda function: a name, a partial or a full ARN
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: FunctionName,
+    /// The TCP port that it wants to reach
+    #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// The AWS services that are enough, such as secretsmanager,s3: endpoints do as well as the internet
+    #[arg(long = "service", value_name = "S", value_delimiter = ',', value_parser = parse_service)]
+    services: Vec<String>,
+    /// setup: a NAT gateway in each of the function's Availability Zones
+    #[arg(long)]
+    nat_per_zone: bool,
+    /// setup: a further tag for all that is made; may be repeated
+    #[arg(long = "tag", value_name = "K=V")]
+    tags: Vec<Tag>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Action {
+    /// Tell whether it works, and if not, why
+    Check,
+    /// Build what is missing
+    Setup,
+}
+
+impl Internet {
+    pub fn run(&self, global: &Global) -> Ending {
+        let RunArgs {
+            dry_run,
+            detailed_exitcode,
+            yes,
+            no_wait,
+            ..
+        } = self.run;
+        let is_for_setup = dry_run || detailed_exitcode || yes || no_wait || self.nat_per_zone || !self.tags.is_empty();
+        if self.action == Action::Check && is_for_setup {
+            let error =
+                std::io::Error::other("`internet check` writes nothing, and takes no options of `internet setup`");
+            let hint = Some("see `autoconnect internet --help`".to_owned());
+            return Err(Box::new(Report::new("usage", &error, hint)));
+        }
+        on_account(self, global)
+    }
+
+    fn wish(&self) -> Wish {
+        let tags = self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
+        let mut services: Vec<String> = Vec::new();
+        for service in &self.services {
+            if !services.contains(service) {
+                services.push(service.clone());
+            }
+        }
+        Wish {
+            function: self.function.name.clone(),
+            port: self.port,
+            services,
+            per_zone: self.nat_per_zone,
+            tags: tags.collect(),
+        }
+    }
+}
+
+impl Work for Internet {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let wish = self.wish();
+        match self.action {
+            Action::Check => {
+                let scene = read(way_out(cloud, &wish.function), interrupt).await?;
+                let answer = check(&scene, &wish);
+                let document = ChecksDocument::new("internet check", &answer.headline, &answer.checks, cloud.calls());
+                print_result(global, || &document, || document.text(), &[])?;
+                Ok(document.exit_status())
+            }
+            Action::Setup => {
+                let front = Terminal::new(self.run.yes, false, global);
+                let goal = reconcile::Internet(wish.clone());
+                let converged = converge(cloud, &goal, &self.run.options(), &front, interrupt).await;
+                front.clear();
+                let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+                let document = || InternetDocument::new(&converged, &wish, cloud.calls());
+                print_result(global, document, || converged_text(&converged), &converged.applied)?;
+                Ok(self.run.status(converged.ending == RunEnding::Planned))
+            }
+        }
+    }
+}

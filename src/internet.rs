@@ -1,0 +1,188 @@
+//! Whether a function in a VPC reaches the internet, or AWS services without it, and what is missing. Pure.
+//!
+//! Source: spec/network.md, `internet`. A function in a VPC has only private addresses: being in a public subnet gives
+//! it no internet.
+
+mod acls;
+mod build;
+mod checks;
+mod endpoints;
+mod range;
+mod services;
+mod way;
+
+use std::collections::BTreeMap;
+
+pub use build::{Building, connection, draft};
+pub use endpoints::GROUP;
+pub use range::free_block;
+
+use crate::check::{Check, Finding, Status, verdict};
+use crate::leg::distinct;
+use crate::model::network::{Address, InternetGateway, Network};
+use crate::model::{Function, GroupId, SecurityGroup, SubnetId, VpcId};
+use crate::path::Paths;
+
+/// What is asked: whether this function reaches the internet, or these services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The function, by its name or ARN.
+    pub function: String,
+    /// The port; 443 unless told.
+    pub port: u16,
+    /// The AWS services that are enough, such as `secretsmanager`; none for the whole internet.
+    pub services: Vec<String>,
+    /// Whether each of the function's Availability Zones gets a NAT gateway of its own.
+    pub per_zone: bool,
+    /// Further tags for all that is made.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// The function.
+    pub function: Function,
+    /// The network of its VPC; empty for a function in none.
+    pub network: Network,
+    /// What earlier runs have made for this VPC, and the network does not show.
+    pub own: Own,
+}
+
+/// What bears our tags for a VPC, attached to something or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Internet gateways.
+    pub gateways: Vec<InternetGateway>,
+    /// Elastic IP addresses.
+    pub addresses: Vec<Address>,
+    /// The group of interface endpoints.
+    pub group: Option<SecurityGroup>,
+}
+
+/// What came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it works, in one sentence.
+    pub headline: String,
+    /// The worst of the checks.
+    pub verdict: Status,
+    /// The checks, in the order of the spec.
+    pub checks: Vec<Check>,
+}
+
+/// Whoever wants out: what bears groups in subnets.
+#[derive(Clone, Debug)]
+pub struct Traveller<'s> {
+    /// In words: `function checkout`.
+    pub name: String,
+    /// The option that names it on the command line: `--function checkout`.
+    pub option: String,
+    /// Its VPC.
+    pub vpc: &'s VpcId,
+    /// Its subnets.
+    pub subnets: Vec<&'s SubnetId>,
+    /// Its groups.
+    pub groups: Vec<GroupId>,
+    /// The port that it wants to reach.
+    pub port: u16,
+    /// Whether it uses IPv6 (`Ipv6AllowedForDualStack`).
+    pub ipv6: bool,
+}
+
+impl<'s> Traveller<'s> {
+    /// The function; none for one in no VPC.
+    #[must_use]
+    pub fn of_function(function: &'s Function, port: u16) -> Option<Self> {
+        let vpc = function.vpc.as_ref()?;
+        Some(Self {
+            name: format!("function {}", function.name),
+            option: format!("--function {}", function.name),
+            vpc: &vpc.vpc,
+            subnets: distinct(&vpc.subnets),
+            groups: vpc.groups.iter().cloned().collect(),
+            port,
+            ipv6: vpc.ipv6_allowed == Some(true),
+        })
+    }
+
+    fn acl_stops(&self, paths: &Paths<'_>, subnet: &SubnetId) -> bool {
+        acls::stops(paths, subnet, self.port)
+    }
+
+    /// The checks of the way to the internet.
+    #[must_use]
+    pub fn checks(&self, paths: &Paths<'_>) -> Vec<Check> {
+        checks::all(paths, self)
+    }
+}
+
+/// Asks everything.
+#[must_use]
+pub fn check(scene: &Scene, wish: &Wish) -> Answer {
+    let name = format!("function {}", scene.function.name);
+    let Some(traveller) = Traveller::of_function(&scene.function, wish.port) else {
+        let passed = "the function is in no VPC: Lambda's own network reaches the internet";
+        let checks = vec![Check::of("attached", passed, Vec::new(), Vec::new())];
+        return Answer {
+            headline: format!("{name} is in no VPC, and reaches the internet."),
+            verdict: verdict(&checks),
+            checks,
+        };
+    };
+    let paths = Paths::new(&scene.network);
+    let subnets: Vec<&str> = traveller.subnets.iter().map(|subnet| subnet.as_str()).collect();
+    let attached = format!("the function is in {}, {}", traveller.vpc, subnets.join(", "));
+    let mut checks = vec![match scene.network.subnets.read() {
+        Ok(_) => Check::of("attached", &attached, vec![attached.clone()], Vec::new()),
+        Err(why) => Check::of(
+            "attached",
+            "",
+            Vec::new(),
+            vec![Finding::unknown(format!("the subnets of {name}: {why}"))],
+        ),
+    }];
+    let internet = traveller.checks(&paths);
+    let way = verdict(&internet);
+    if wish.services.is_empty() {
+        checks.extend(internet);
+    } else {
+        let region = crate::model::Place::of(&scene.function.arn).region;
+        let services = services::all(&paths, &traveller, region, &wish.services);
+        let all_pass = services.iter().all(|check| check.status < Status::Unknown);
+        checks.extend(services);
+        // Where a service is not reached, either way would do: what stops the internet is told too.
+        if !all_pass && way >= Status::Unknown {
+            checks.extend(internet);
+        }
+    }
+    Answer {
+        headline: headline(&paths, &traveller, wish, &checks),
+        verdict: verdict(&checks),
+        checks,
+    }
+}
+
+fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &[Check]) -> String {
+    let what = match wish.services.as_slice() {
+        [] => format!("the internet on port {}", wish.port),
+        services => services.join(", "),
+    };
+    let name = &traveller.name;
+    let broken: Vec<&SubnetId> = traveller
+        .subnets
+        .iter()
+        .copied()
+        .filter(|subnet| checks::leads_out(paths, subnet) == Some(false))
+        .collect();
+    let (all, failing) = (traveller.subnets.len(), broken.len());
+    match verdict(checks) {
+        Status::Pass => format!("{name} reaches {what}."),
+        Status::Warn => format!("{name} reaches {what}; some of it could be better."),
+        Status::Unknown => format!("Whether {name} reaches {what} cannot be told: see what is unknown."),
+        Status::Fail if wish.services.is_empty() && (1..all).contains(&failing) => format!(
+            "{name} does not reach {what} from {failing} of its {all} subnets: about {failing} of {all} cold starts fail."
+        ),
+        Status::Fail => format!("{name} does not reach {what}."),
+    }
+}

@@ -1,0 +1,348 @@
+//! What is still to be built for a way to the internet, step by step; what is there already is used.
+//!
+//! Source: spec/network.md, `internet setup`, in the article's order: public subnet, internet gateway, elastic IP
+//! address, NAT gateway, the two route tables, their associations. A route table that other subnets use too is left as
+//! it is: the function's subnets get one of their own, with the same routes (docs/network.md).
+
+mod names;
+mod nat;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::way::{Exit, Fault, WayOut, instance_fault, way_out};
+use super::{Scene, Traveller, Wish, endpoints, range::free_block};
+use crate::check::Status;
+use crate::model::network::{Part, RouteTable, Subnet};
+use crate::model::{SubnetId, VpcId};
+use crate::path::Paths;
+use crate::plan::network::{NetworkEffect, Ref, RulePeer, Steps};
+use crate::plan::{Effect, Plan, Step};
+use crate::requirements::InternetUnmet;
+use crate::tags;
+
+/// What is to be built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Building {
+    /// The steps; none where nothing is missing.
+    pub plan: Plan,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
+    /// NAT gateways and endpoints that are on their way to be available.
+    pub pending: Vec<String>,
+}
+
+/// The value of the tag that tells what belongs to a VPC's way to the internet.
+#[must_use]
+pub fn connection(vpc: &VpcId) -> String {
+    format!("internet/{vpc}")
+}
+
+/// What is still to be built. Nothing for a function in no VPC, which has the internet.
+///
+/// # Errors
+///
+/// What is in the way and is not ours to change, with the command that changes it.
+pub fn draft(scene: &Scene, wish: &Wish) -> Result<Building, InternetUnmet> {
+    let Some(traveller) = Traveller::of_function(&scene.function, wish.port) else {
+        return Ok(Building {
+            reasons: vec![format!(
+                "Function {} is in no VPC: Lambda's own network reaches the internet.",
+                scene.function.name
+            )],
+            ..Building::default()
+        });
+    };
+    all_read(scene)?;
+    let paths = Paths::new(&scene.network);
+    let mut builder = Builder::new(scene, wish, &paths, &traveller);
+    if wish.services.is_empty() {
+        builder.internet()?;
+    } else {
+        endpoints::build(&mut builder)?;
+    }
+    builder.check_what_stays()?;
+    Ok(builder.building())
+}
+
+fn all_read(scene: &Scene) -> Result<(), InternetUnmet> {
+    fn read<T>(what: &'static str, part: &Part<T>) -> Result<(), InternetUnmet> {
+        let unread = |why: &str| InternetUnmet::Unreadable {
+            what,
+            why: why.to_owned(),
+        };
+        part.read().map(|_| ()).map_err(unread)
+    }
+    let network = &scene.network;
+    read("the ranges", &network.vpcs)?;
+    read("the subnets", &network.subnets)?;
+    read("the route tables", &network.route_tables)?;
+    read("the internet gateways", &network.internet_gateways)?;
+    read("the NAT gateways", &network.nat_gateways)?;
+    read("the endpoints", &network.endpoints)
+}
+
+/// A NAT gateway to lead a subnet to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Nat {
+    reference: Ref,
+    zone: String,
+}
+
+pub(super) struct Builder<'b, 's> {
+    pub scene: &'s Scene,
+    pub wish: &'b Wish,
+    pub paths: &'b Paths<'s>,
+    pub traveller: &'b Traveller<'s>,
+    pub steps: Steps,
+    pub building: Building,
+    /// The steps that the internet gateway is ready after, once they were added.
+    gateway: Option<Ref>,
+    /// The tables of their own that subnets get: by the table that they have, and what tells them apart.
+    tables: BTreeMap<(String, String), Ref>,
+    nats: BTreeMap<String, Nat>,
+}
+
+impl<'b, 's> Builder<'b, 's> {
+    pub(super) fn new(scene: &'s Scene, wish: &'b Wish, paths: &'b Paths<'s>, traveller: &'b Traveller<'s>) -> Self {
+        Self {
+            scene,
+            wish,
+            paths,
+            traveller,
+            steps: Steps::default(),
+            building: Building::default(),
+            gateway: None,
+            tables: BTreeMap::new(),
+            nats: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn building(self) -> Building {
+        Building {
+            plan: self.steps.plan(),
+            ..self.building
+        }
+    }
+
+    /// The tags of something new in this role.
+    pub(super) fn tags(&self, role: &str) -> BTreeMap<String, String> {
+        let own = [
+            (tags::MANAGED, "true".to_owned()),
+            (tags::CONNECTION, connection(self.traveller.vpc)),
+            (tags::ROLE, role.to_owned()),
+        ];
+        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+        own.chain(self.wish.tags.clone()).collect()
+    }
+
+    /// Whether something is ours, in this role.
+    pub(super) fn is_ours(&self, found: &BTreeMap<String, String>, role: Option<&str>) -> bool {
+        found.get(tags::CONNECTION) == Some(&connection(self.traveller.vpc))
+            && role.is_none_or(|role| found.get(tags::ROLE).is_some_and(|found| found == role))
+    }
+
+    pub(super) fn subnets(&self) -> &'s [Subnet] {
+        self.scene.network.subnets.known().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn route_tables(&self) -> &'s [RouteTable] {
+        self.scene.network.route_tables.known().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn zone(&self, subnet: &SubnetId) -> String {
+        self.paths
+            .subnet(subnet)
+            .map(|subnet| subnet.availability_zone.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn of_vpc(&self, subnet: &Subnet) -> bool {
+        subnet.vpc == *self.traveller.vpc
+    }
+
+    /// Each of the traveller's subnets gets a way out.
+    pub(super) fn internet(&mut self) -> Result<(), InternetUnmet> {
+        let mut public = Vec::new();
+        let mut lacking: Vec<&'s SubnetId> = Vec::new();
+        for subnet in &self.traveller.subnets {
+            let way = way_out(self.paths, subnet, false).map_err(|why| InternetUnmet::Unreadable {
+                what: "a route table",
+                why,
+            })?;
+            match &way.exit {
+                Exit::InternetGateway(_) => public.push((*subnet).clone()),
+                Exit::None | Exit::Blackhole(_) => lacking.push(subnet),
+                Exit::Elsewhere(target) => return Err(elsewhere(subnet, way.table, &target.to_string())),
+                Exit::Nat(id) => {
+                    if !self.judge_nat(id)? {
+                        lacking.push(subnet);
+                    }
+                }
+                Exit::Instance(id) => match instance_fault(self.paths, id) {
+                    None => self
+                        .building
+                        .reasons
+                        .push(format!("{subnet} leads out through network interface {id}.")),
+                    Some(Fault::Unseen(_)) => lacking.push(subnet),
+                    Some(_) => {
+                        return Err(elsewhere(
+                            subnet,
+                            way.table,
+                            &format!(
+                                "network interface {id}, which does not work as a NAT instance's (see `autoconnect internet check`)"
+                            ),
+                        ));
+                    }
+                },
+            }
+        }
+        if !public.is_empty() {
+            return Err(self.public_subnets(public));
+        }
+        let mut by_table: BTreeMap<&str, BTreeSet<Nat>> = BTreeMap::new();
+        let mut chosen = Vec::new();
+        for subnet in lacking {
+            let nat = self.nat_for(subnet)?;
+            let Ok(WayOut { table, exit }) = way_out(self.paths, subnet, false) else {
+                continue;
+            };
+            by_table.entry(table.id.as_str()).or_default().insert(nat.clone());
+            let why = if matches!(exit, Exit::None) {
+                "has no route 0.0.0.0/0"
+            } else {
+                "leads 0.0.0.0/0 to what does not work"
+            };
+            self.building
+                .reasons
+                .push(format!("{subnet}: route table {} {why}.", table.id));
+            chosen.push((subnet, table, !matches!(exit, Exit::None), nat));
+        }
+        for (subnet, table, replaces, nat) in chosen {
+            let is_one = by_table.get(table.id.as_str()).is_some_and(|nats| nats.len() == 1);
+            self.lead_out(subnet, table, replaces, &nat, is_one)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn public_subnets(&self, subnets: Vec<SubnetId>) -> InternetUnmet {
+        let mut taken: Vec<IpNet> = self.taken();
+        let mut remedies = Vec::new();
+        let zones: BTreeSet<String> = subnets.iter().map(|subnet| self.zone(subnet)).collect();
+        for zone in zones {
+            // Room for the interfaces of several functions.
+            let range = free_block(&self.ranges(), &taken, 26)
+                .or_else(|| free_block(&self.ranges(), &taken, nat::PUBLIC_SUBNET));
+            if let Some(range) = range {
+                taken.push(range.into());
+                remedies.push(format!(
+                    "aws ec2 create-subnet --vpc-id {} --availability-zone {zone} --cidr-block {range}",
+                    self.traveller.vpc
+                ));
+            }
+        }
+        let groups: Vec<String> = self
+            .traveller
+            .groups
+            .iter()
+            .map(|group| format!("--security-group {group}"))
+            .collect();
+        remedies.push(format!(
+            "autoconnect attach {} --subnet <each of them> {}",
+            self.traveller.option,
+            groups.join(" ")
+        ));
+        InternetUnmet::PublicSubnets {
+            function: self.traveller.name.clone(),
+            subnets,
+            remedies,
+        }
+    }
+
+    pub(super) fn ranges(&self) -> Vec<IpNet> {
+        self.paths
+            .vpc(self.traveller.vpc)
+            .map(|vpc| vpc.cidrs.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn taken(&self) -> Vec<IpNet> {
+        let own = self.subnets().iter().filter(|subnet| self.of_vpc(subnet));
+        own.flat_map(|subnet| subnet.cidrs.clone()).collect()
+    }
+
+    /// Whether a step makes what has this role.
+    pub(super) fn has_slot(&self, role: &str) -> bool {
+        self.steps
+            .iter()
+            .any(|step| step.effect.makes_slot().is_some_and(|slot| slot == role))
+    }
+
+    pub(super) fn rules_of(&self, group: &Ref) -> Vec<(u32, RulePeer)> {
+        let rule = |step: &Step| match &step.effect {
+            Effect::Network(NetworkEffect::AddRule { group: of, peer, .. }) if of == group => {
+                Some((step.id, peer.clone()))
+            }
+            _ => None,
+        };
+        self.steps.iter().filter_map(rule).collect()
+    }
+
+    /// Whether a step lets this range into a group.
+    pub(super) fn has_rule(&self, group: &Ref, cidr: IpNet) -> bool {
+        self.rules_of(group)
+            .iter()
+            .any(|(_, peer)| *peer == RulePeer::Cidr(cidr))
+    }
+
+    /// The steps that give groups their rules, which come before the groups are used.
+    pub(super) fn steps_of_group(&self, groups: &[Ref]) -> Vec<u32> {
+        groups
+            .iter()
+            .flat_map(|group| self.rules_of(group))
+            .map(|(step, _)| step)
+            .collect()
+    }
+
+    /// What is never changed has to let the traffic pass: else what is built would only cost.
+    pub(super) fn check_what_stays(&mut self) -> Result<(), InternetUnmet> {
+        let checks = self.traveller.checks(self.paths);
+        let stays = ["network-acls", "security-groups"];
+        let (mut findings, mut remedies) = (Vec::new(), Vec::new());
+        for check in checks.iter().filter(|check| stays.contains(&check.id.as_str())) {
+            match check.status {
+                Status::Fail if self.wish.services.is_empty() => {
+                    findings.push(check.message.clone());
+                    remedies.extend(check.remedy.iter().flat_map(|remedy| remedy.lines()).map(str::to_owned));
+                }
+                Status::Unknown => self
+                    .building
+                    .notes
+                    .push(format!("It cannot be told whether all will work: {}.", check.message)),
+                _ => {}
+            }
+        }
+        if findings.is_empty() {
+            Ok(())
+        } else {
+            Err(InternetUnmet::Blocked { findings, remedies })
+        }
+    }
+}
+
+fn elsewhere(subnet: &SubnetId, table: &RouteTable, target: &str) -> InternetUnmet {
+    InternetUnmet::LeadsElsewhere {
+        subnet: subnet.clone(),
+        table: table.id.clone(),
+        target: target.to_owned(),
+    }
+}
+
+/// Every IPv4 address.
+fn everywhere() -> IpNet {
+    IpNet::V4(Ipv4Net::default())
+}

@@ -1,0 +1,262 @@
+//! Route tables: which one a subnet's way out goes into. One that other subnets use too is never changed: the function's
+//! subnets get a copy of their own.
+
+use ipnet::IpNet;
+
+use super::names::{named, through};
+use super::{Builder, Nat, everywhere};
+use crate::model::network::{Destination, Route, RouteOrigin, RouteTable, RouteTarget};
+use crate::model::{EndpointId, SubnetId};
+use crate::plan::network::{EndpointWish, NetworkEffect, Ref, Via};
+use crate::plan::{Effect, Step};
+use crate::requirements::InternetUnmet;
+
+impl Builder<'_, '_> {
+    pub(in crate::internet) fn new_table(&mut self, role: &str, summary: String) -> Ref {
+        let effect = NetworkEffect::CreateRouteTable {
+            slot: role.to_owned(),
+            vpc: self.traveller.vpc.clone(),
+            tags: self.tags(role),
+        };
+        self.steps.add(effect, role, summary, &[]);
+        Ref::New(role.to_owned())
+    }
+
+    pub(in crate::internet) fn route(&mut self, table: &Ref, destination: IpNet, via: Via, replaces: bool) {
+        let after = match &via {
+            Via::InternetGateway(gateway) => self.last_of(gateway),
+            _ => Vec::new(),
+        };
+        let summary = format!("{}: route {destination} to {}", named(table), through(&via));
+        let table_name = table.to_string();
+        let effect = if replaces {
+            NetworkEffect::ReplaceRoute {
+                table: table.clone(),
+                destination,
+                via,
+            }
+        } else {
+            NetworkEffect::CreateRoute {
+                table: table.clone(),
+                destination,
+                via,
+            }
+        };
+        self.steps.add(
+            effect,
+            &table_name,
+            if replaces {
+                format!("{summary}, in place of one that leads nowhere")
+            } else {
+                summary
+            },
+            &after,
+        );
+    }
+
+    /// Associates a subnet with a table, after everything that was planned for that table.
+    pub(in crate::internet) fn associate(&mut self, subnet: &Ref, table: &Ref) {
+        let speaks_of = |step: &&Step| match &step.effect {
+            Effect::Network(
+                NetworkEffect::CreateRoute { table: of, .. } | NetworkEffect::ReplaceRoute { table: of, .. },
+            ) => of == table,
+            Effect::Network(NetworkEffect::ModifyEndpoint { wish, .. }) => wish.add_route_tables.contains(table),
+            Effect::Network(NetworkEffect::CreateEndpoint(endpoint)) => endpoint.route_tables.contains(table),
+            _ => false,
+        };
+        let after: Vec<u32> = self.steps.iter().filter(speaks_of).map(|step| step.id).collect();
+        let own = match subnet {
+            Ref::Existing(id) => self.route_tables().iter().find_map(|found| {
+                let association = found
+                    .associations
+                    .iter()
+                    .find(|association| association.subnet.as_str() == id)?;
+                Some((found, association))
+            }),
+            Ref::New(_) => None,
+        };
+        let (effect, summary) = match own {
+            Some((found, _)) if Ref::Existing(found.id.to_string()) == *table => return,
+            Some((found, association)) => (
+                NetworkEffect::ReplaceAssociation {
+                    association: association.id.clone(),
+                    table: table.clone(),
+                    subnet: association.subnet.clone(),
+                },
+                format!(
+                    "{}: associate {}, in place of {}",
+                    named(subnet),
+                    named(table),
+                    found.id
+                ),
+            ),
+            None => (
+                NetworkEffect::AssociateRouteTable {
+                    table: table.clone(),
+                    subnet: subnet.clone(),
+                },
+                format!("{}: associate {}", named(subnet), named(table)),
+            ),
+        };
+        self.steps.add(effect, &subnet.to_string(), summary, &after);
+    }
+
+    /// Leads a subnet to a NAT gateway: in its table, if that is its own, else in a copy of it.
+    pub(in crate::internet) fn lead_out(
+        &mut self,
+        subnet: &SubnetId,
+        table: &RouteTable,
+        replaces: bool,
+        nat: &Nat,
+        is_one: bool,
+    ) -> Result<(), InternetUnmet> {
+        let via = Via::Nat(nat.reference.clone());
+        let (reference, replaces) = if is_one && self.is_own(table) {
+            (Ref::Existing(table.id.to_string()), replaces)
+        } else {
+            let key = format!("private-routes-{}-{}", table.id, nat.zone);
+            self.own_table(table, &key, false)?
+        };
+        let key = (reference.to_string(), "default".to_owned());
+        if self.tables.insert(key, reference.clone()).is_none() {
+            let leads_there = self.route_tables().iter().find(|found| Ref::Existing(found.id.to_string()) == reference).is_some_and(|found| {
+                found.routes.iter().any(|route| {
+                    route.destination == Destination::Cidr(everywhere())
+                        && !route.is_blackhole
+                        && matches!(&route.target, RouteTarget::Nat(id) if Ref::Existing(id.to_string()) == nat.reference)
+                })
+            });
+            if !leads_there {
+                self.route(&reference, everywhere(), via, replaces);
+            }
+        }
+        self.associate(&Ref::Existing(subnet.to_string()), &reference);
+        Ok(())
+    }
+
+    /// Whether a table is only that of the function's subnets, or ours.
+    pub(in crate::internet) fn is_own(&self, table: &RouteTable) -> bool {
+        let is_among = |subnet: &SubnetId| self.traveller.subnets.contains(&subnet);
+        let of_function = !table.is_main && table.associations.iter().all(|found| is_among(&found.subnet));
+        of_function || self.is_ours(&table.tags, None)
+    }
+
+    /// A table of the function's own with the routes of another one, and whether it has a default route already.
+    /// What an earlier run has made of it is completed.
+    pub(in crate::internet) fn own_table(
+        &mut self,
+        table: &RouteTable,
+        role: &str,
+        with_default: bool,
+    ) -> Result<(Ref, bool), InternetUnmet> {
+        let existing = self
+            .route_tables()
+            .iter()
+            .find(|found| self.is_ours(&found.tags, Some(role)));
+        let key = (table.id.to_string(), role.to_owned());
+        let has = |destination: &Destination| {
+            existing.is_some_and(|found| found.routes.iter().any(|route| route.destination == *destination))
+        };
+        let has_default = has(&Destination::Cidr(everywhere()));
+        if let Some(found) = self.tables.get(&key) {
+            return Ok((found.clone(), has_default));
+        }
+        let copies = copies(table, with_default)?;
+        let reference = match existing {
+            Some(found) => Ref::Existing(found.id.to_string()),
+            None => self.new_table(
+                role,
+                format!(
+                    "route table for the subnets of {}, with the routes of {}",
+                    self.traveller.name, table.id
+                ),
+            ),
+        };
+        self.tables.insert(key, reference.clone());
+        let others = table
+            .associations
+            .iter()
+            .filter(|found| !self.traveller.subnets.contains(&&found.subnet))
+            .count();
+        let whose = if table.is_main {
+            "the VPC's main one".to_owned()
+        } else {
+            format!("that of {others} other subnets")
+        };
+        self.building.notes.push(format!(
+            "Route table {} is {whose}: it stays as it is, and the function's subnets get one of their own with the same routes. Routes that are added to {} later have to be added there too.",
+            table.id, table.id
+        ));
+        for route in copies.routes.iter().filter(|route| !has(&route.destination)) {
+            if let Destination::Cidr(cidr) = route.destination {
+                self.route(&reference, cidr, Via::Existing(route.target.clone()), false);
+            }
+        }
+        for endpoint in copies.endpoints {
+            let endpoints = self.scene.network.endpoints.known().into_iter().flatten();
+            let found = endpoints.into_iter().find(|found| found.id == endpoint);
+            let has = found.is_some_and(|found| {
+                found
+                    .route_tables
+                    .iter()
+                    .any(|id| Ref::Existing(id.to_string()) == reference)
+            });
+            if !has {
+                let wish = EndpointWish {
+                    add_route_tables: vec![reference.clone()],
+                    ..EndpointWish::default()
+                };
+                let summary = format!(
+                    "gateway endpoint {endpoint}: add {} to its route tables",
+                    named(&reference)
+                );
+                let name = endpoint.to_string();
+                self.steps
+                    .add(NetworkEffect::ModifyEndpoint { endpoint, wish }, &name, summary, &[]);
+            }
+        }
+        for gone in copies.gone {
+            self.building.notes.push(format!(
+                "The route {gone} of {} leads nowhere (blackhole), and is not copied.",
+                table.id
+            ));
+        }
+        Ok((reference, has_default))
+    }
+}
+
+/// What a copy of a route table takes.
+struct Copies<'n> {
+    routes: Vec<&'n Route>,
+    endpoints: Vec<EndpointId>,
+    gone: Vec<String>,
+}
+
+fn copies(table: &RouteTable, with_default: bool) -> Result<Copies<'_>, InternetUnmet> {
+    let mut copies = Copies {
+        routes: Vec::new(),
+        endpoints: Vec::new(),
+        gone: Vec::new(),
+    };
+    let mut left = Vec::new();
+    for route in &table.routes {
+        match (&route.destination, &route.target) {
+            (_, RouteTarget::Local) => {}
+            (Destination::Cidr(cidr), _) if *cidr == everywhere() && !with_default => {}
+            _ if route.is_blackhole => copies.gone.push(route.destination.to_string()),
+            (Destination::PrefixList(_), RouteTarget::Endpoint(id)) => copies.endpoints.push(id.clone()),
+            (Destination::Cidr(_), RouteTarget::Other(_)) => {
+                left.push(format!("{} to {}", route.destination, route.target));
+            }
+            (Destination::Cidr(_), _) if route.origin == RouteOrigin::Static => copies.routes.push(route),
+            _ => left.push(format!("{} to {}", route.destination, route.target)),
+        }
+    }
+    if left.is_empty() {
+        return Ok(copies);
+    }
+    Err(InternetUnmet::RoutesNotCopied {
+        table: table.id.clone(),
+        routes: left,
+    })
+}

@@ -1,0 +1,467 @@
+//! The checks of the way to the internet, all subnets together.
+//!
+//! Source: spec/network.md, `internet`, 1 to 7.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, way_out};
+use super::{Traveller, acls};
+use crate::check::{Check, Finding};
+use crate::model::network::{RouteTarget, Subnet};
+use crate::model::{Direction, SubnetId};
+use crate::path::{Addresses, Block, Paths, Ports};
+
+/// All checks, in the order of the spec.
+pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
+    let mut checks = vec![
+        default_route(paths, traveller),
+        route_active(paths, traveller),
+        nat_gateways(paths, traveller),
+        acls::check(paths, traveller),
+        security_groups(paths, traveller),
+    ];
+    checks.extend(ipv6(paths, traveller));
+    checks.push(agreement(paths, traveller));
+    checks.push(zones(paths, traveller));
+    checks
+}
+
+/// The subnets of NAT gateways and NAT instances that the traveller's subnets lead to.
+pub(super) fn outlets<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>) -> BTreeSet<&'n SubnetId> {
+    let network = paths.network();
+    let mut outlets = BTreeSet::new();
+    for subnet in &traveller.subnets {
+        match way_out(paths, subnet, false).map(|way| way.exit) {
+            Ok(Exit::Nat(id)) => {
+                let nats = network.nat_gateways.known().into_iter().flatten();
+                outlets.extend(nats.filter(|nat| nat.id == *id).filter_map(|nat| nat.subnet.as_ref()));
+            }
+            Ok(Exit::Instance(id)) => {
+                let interfaces = network.interfaces.known().into_iter().flatten();
+                outlets.extend(interfaces.filter(|found| found.id == *id).map(|found| &found.subnet));
+            }
+            _ => {}
+        }
+    }
+    outlets
+}
+
+fn setup(traveller: &Traveller<'_>) -> String {
+    format!("autoconnect internet setup {}", traveller.option)
+}
+
+fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    for subnet in &traveller.subnets {
+        let WayOut { table, exit } = match way_out(paths, subnet, false) {
+            Ok(way) => way,
+            Err(gap) => {
+                findings.push(Finding::unknown(format!("{subnet}: {gap}")));
+                continue;
+            }
+        };
+        let table = &table.id;
+        match exit {
+            Exit::Nat(id) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through NAT gateway {id}")),
+            Exit::Instance(id) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through network interface {id}")),
+            // The next check is about it.
+            Exit::Blackhole(target) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through {target}")),
+            Exit::InternetGateway(id) => findings.push(
+                Finding::fail(format!(
+                    "{subnet}: 0.0.0.0/0 of {table} leads to internet gateway {id}, which makes {subnet} a public subnet; {} has only private addresses, which an internet gateway drops",
+                    traveller.name
+                ))
+                .mended_by(setup(traveller)),
+            ),
+            Exit::None => findings.push(
+                Finding::fail(format!("{subnet}: {table} has no route 0.0.0.0/0")).mended_by(setup(traveller)),
+            ),
+            Exit::Elsewhere(target) => findings.push(Finding::unknown(format!(
+                "{subnet}: 0.0.0.0/0 of {table} leads to {target}, and what lies behind it cannot be told from here"
+            ))),
+        }
+        if let Ok(roads) = side_roads(paths, subnet) {
+            evidence.extend(roads.into_iter().map(|(route, _)| {
+                format!(
+                    "{subnet}: {table} leads {} elsewhere, through {}",
+                    route.destination, route.target
+                )
+            }));
+        }
+    }
+    Check::of(
+        "default-route",
+        "every subnet's route table leads 0.0.0.0/0 to a NAT gateway",
+        evidence,
+        findings,
+    )
+}
+
+fn route_active(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    for subnet in &traveller.subnets {
+        match way_out(paths, subnet, false) {
+            Ok(WayOut {
+                table,
+                exit: Exit::Blackhole(target),
+            }) => findings.push(
+                Finding::fail(format!(
+                    "{subnet}: 0.0.0.0/0 of {} leads to {target}, which is gone (blackhole)",
+                    table.id
+                ))
+                .mended_by(setup(traveller)),
+            ),
+            Ok(WayOut { exit: Exit::None, .. }) => {}
+            Ok(WayOut { table, .. }) => evidence.push(format!("{subnet}: 0.0.0.0/0 of {} is active", table.id)),
+            Err(gap) => findings.push(Finding::unknown(format!("{subnet}: {gap}"))),
+        }
+    }
+    let passed = if evidence.is_empty() {
+        "there is no default route that could be a black hole"
+    } else {
+        "the default routes are active"
+    };
+    Check::of("route-active", passed, evidence, findings)
+}
+
+fn nat_gateways(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let (mut findings, mut evidence) = (BTreeMap::new(), BTreeSet::new());
+    for subnet in &traveller.subnets {
+        let (what, fault) = match way_out(paths, subnet, false).map(|way| way.exit) {
+            Ok(Exit::Nat(id)) => (format!("NAT gateway {id}"), nat_fault(paths, id)),
+            Ok(Exit::Instance(id)) => (format!("network interface {id}"), instance_fault(paths, id)),
+            _ => continue,
+        };
+        match fault {
+            None => {
+                evidence.insert(format!("{what} is available, and its subnet leads to the internet"));
+            }
+            Some(fault) => {
+                let finding = nat_finding(paths, traveller, &fault);
+                findings.insert(finding.text.clone(), finding);
+            }
+        }
+    }
+    let passed = if evidence.is_empty() {
+        "no route leads to a NAT gateway that could fail"
+    } else {
+        "the NAT gateways work"
+    };
+    Check::of(
+        "nat-gateways",
+        passed,
+        evidence.into_iter().collect(),
+        findings.into_values().collect(),
+    )
+}
+
+fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) -> Finding {
+    match fault {
+        Fault::Unseen(what) => Finding::fail(format!("{what} does not exist in this account")).mended_by(setup(traveller)),
+        Fault::Unknown(why) => Finding::unknown(why.clone()),
+        Fault::Pending(nat) => Finding::warn(format!("NAT gateway {} is pending: it works in some minutes", nat.id)),
+        Fault::NotAvailable(nat) => {
+            let why = nat.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            Finding::fail(format!("NAT gateway {} is {}, not available{why}", nat.id, nat.state)).mended_by(setup(traveller))
+        }
+        Fault::Private(nat) => Finding::fail(format!(
+            "NAT gateway {} is a private one: it does not lead to the internet",
+            nat.id
+        ))
+        .mended_by("create a public NAT gateway, and lead 0.0.0.0/0 to it: aws ec2 replace-route --route-table-id <table> --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <the public one>"),
+        Fault::NotPublicSubnet { what, subnet, table } => {
+            let text = format!(
+                "{what} is in {subnet}, whose route table {} has no route 0.0.0.0/0 to an internet gateway of {}",
+                table.id, table.vpc
+            );
+            let gateways = paths.network().internet_gateways.known().into_iter().flatten();
+            let attached = gateways.into_iter().find(|gateway| gateway.vpc.as_ref() == Some(&table.vpc));
+            Finding::fail(text).mended_by(match attached {
+                Some(gateway) => format!(
+                    "aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id {}",
+                    table.id, gateway.id
+                ),
+                None => format!(
+                    "aws ec2 create-internet-gateway, aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id <its id>, and a route 0.0.0.0/0 to it in {}",
+                    table.vpc, table.id
+                ),
+            })
+        }
+        Fault::ChecksDestination(interface) => Finding::fail(format!(
+            "network interface {} checks source and destination, and so drops what is not its own: it cannot be a NAT instance's",
+            interface.id
+        ))
+        .mended_by(format!(
+            "aws ec2 modify-network-interface-attribute --network-interface-id {} --no-source-dest-check",
+            interface.id
+        )),
+        Fault::NoPublicAddress(interface) => Finding::fail(format!(
+            "network interface {} has no public address, and so leads to no internet",
+            interface.id
+        ))
+        .mended_by(format!(
+            "aws ec2 associate-address --allocation-id <an elastic IP address> --network-interface-id {}",
+            interface.id
+        )),
+    }
+}
+
+fn security_groups(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let port = traveller.port;
+    let wanted = Block {
+        addresses: Addresses::ALL_V4,
+        ports: Ports::only(port),
+    };
+    let passage = paths.passage(&traveller.groups, Direction::Egress, wanted, &[]);
+    let blocked = public_part(passage.blocked);
+    let evidence = passage
+        .by
+        .iter()
+        .map(|(group, rule)| format!("{group} lets {rule} out to {}", rule.peer))
+        .collect();
+    let groups: Vec<String> = traveller.groups.iter().map(ToString::to_string).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    if !blocked.is_empty() {
+        let whole = passage.by.is_empty();
+        let text = if whole {
+            format!(
+                "no group of {} ({}) lets tcp {port} out to 0.0.0.0/0",
+                traveller.name,
+                groups.join(", ")
+            )
+        } else {
+            let ranges: Vec<String> = blocked
+                .merged()
+                .blocks()
+                .iter()
+                .map(|block| block.addresses.to_string())
+                .collect();
+            format!(
+                "the groups of {} ({}) do not let tcp {port} out to all of the internet: not to {}",
+                traveller.name,
+                groups.join(", "),
+                shortened(&ranges.join(", "))
+            )
+        };
+        let finding = if passage.gaps.is_empty() {
+            Finding::fail(text)
+        } else {
+            Finding::unknown(text)
+        };
+        findings.push(match traveller.groups.first() {
+            Some(group) => finding.mended_by(format!(
+                "aws ec2 authorize-security-group-egress --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},IpRanges=[{{CidrIp=0.0.0.0/0}}]'"
+            )),
+            None => finding,
+        });
+        findings.extend(passage.gaps.into_iter().map(Finding::unknown));
+    }
+    Check::of(
+        "security-groups",
+        &format!("a security group lets tcp {port} out"),
+        evidence,
+        findings,
+    )
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 120;
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    format!(
+        "{} …",
+        text[..text.floor_char_boundary(LONGEST)].trim_end_matches([',', ' '])
+    )
+}
+
+/// Only where IPv6 is on: then names that have both kinds of addresses may be tried by IPv6 first.
+fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
+    if !traveller.ipv6 {
+        return None;
+    }
+    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    for id in &traveller.subnets {
+        let Some(subnet) = paths.subnet(id) else {
+            findings.push(Finding::unknown(format!("{id} cannot be seen from this account")));
+            continue;
+        };
+        if !subnet.is_dual_stack() {
+            findings.push(
+                Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).mended_by(
+                    format!(
+                        "aws ec2 associate-subnet-cidr-block --subnet-id {id} --ipv6-cidr-block <a /64 of {}>",
+                        subnet.vpc
+                    ),
+                ),
+            );
+            continue;
+        }
+        ipv6_route(paths, subnet, &mut findings, &mut evidence);
+    }
+    Some(Check::of(
+        "ipv6",
+        "every subnet is dual-stack, and ::/0 leads to an egress-only internet gateway",
+        evidence,
+        findings,
+    ))
+}
+
+fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let (id, vpc) = (&subnet.id, &subnet.vpc);
+    let gateways = &paths.network().egress_only_gateways;
+    let attached = gateways
+        .known()
+        .into_iter()
+        .flatten()
+        .find(|gateway| gateway.vpc.as_ref() == Some(vpc));
+    let WayOut { table, exit } = match way_out(paths, id, true) {
+        Ok(way) => way,
+        Err(gap) => return findings.push(Finding::unknown(format!("{id}: {gap}"))),
+    };
+    let text = match exit {
+        Exit::Elsewhere(RouteTarget::EgressOnly(gateway)) => match (gateways.read(), attached) {
+            (Ok(_), Some(found)) if found.id == *gateway => {
+                return evidence.push(format!("{id}: {} has ::/0 through {gateway}", table.id));
+            }
+            (Err(why), _) => {
+                return findings.push(Finding::unknown(format!(
+                    "{id}: egress-only internet gateway {gateway}: {why}"
+                )));
+            }
+            _ => format!(
+                "{id}: ::/0 of {} leads to egress-only internet gateway {gateway}, which is not attached to {vpc}",
+                table.id
+            ),
+        },
+        Exit::InternetGateway(gateway) => {
+            let text = format!(
+                "{id}: ::/0 of {} leads to internet gateway {gateway}, by which the internet reaches the subnet's IPv6 addresses; an egress-only one does not let it in",
+                table.id
+            );
+            return findings.push(Finding::warn(text));
+        }
+        Exit::Elsewhere(target) => {
+            return findings.push(Finding::unknown(format!(
+                "{id}: ::/0 of {} leads to {target}, and what lies behind it cannot be told",
+                table.id
+            )));
+        }
+        Exit::Blackhole(target) => format!(
+            "{id}: ::/0 of {} leads to {target}, which is gone (blackhole)",
+            table.id
+        ),
+        Exit::Nat(target) => format!(
+            "{id}: ::/0 of {} leads to NAT gateway {target}, which translates no IPv6",
+            table.id
+        ),
+        Exit::Instance(target) => {
+            return findings.push(Finding::unknown(format!(
+                "{id}: ::/0 of {} leads to network interface {target}",
+                table.id
+            )));
+        }
+        Exit::None => format!(
+            "{id}: Ipv6AllowedForDualStack is set, but {} has no route ::/0",
+            table.id
+        ),
+    };
+    let verb = if matches!(exit, Exit::None) {
+        "create-route"
+    } else {
+        "replace-route"
+    };
+    let gateway = attached.map_or_else(
+        || format!("<aws ec2 create-egress-only-internet-gateway --vpc-id {vpc}>"),
+        |gateway| gateway.id.to_string(),
+    );
+    findings.push(Finding::fail(text).mended_by(format!(
+        "aws ec2 {verb} --route-table-id {} --destination-ipv6-cidr-block ::/0 --egress-only-internet-gateway-id {gateway}",
+        table.id
+    )));
+}
+
+/// An invocation lands in any of the subnets: where one of them has no way out, its share of the cold starts fails.
+fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let (mut out, mut none, mut untold) = (Vec::new(), Vec::new(), Vec::new());
+    for subnet in &traveller.subnets {
+        match leads_out(paths, subnet) {
+            Some(true) => out.push(subnet.to_string()),
+            Some(false) => none.push(subnet.to_string()),
+            None => untold.push(subnet.to_string()),
+        }
+    }
+    let mut findings = Vec::new();
+    if !out.is_empty() && !none.is_empty() {
+        findings.push(Finding::fail(format!(
+            "the subnets do not agree: {} lead out, {} not; of the cold starts of {}, {} of {} fail",
+            out.join(", "),
+            none.join(", "),
+            traveller.name,
+            none.len(),
+            traveller.subnets.len()
+        )));
+    }
+    let passed = match (out.is_empty(), none.is_empty()) {
+        (true, false) => "the subnets agree: none of them leads out",
+        _ if !untold.is_empty() => "nothing is known against it that the subnets agree",
+        _ => "the subnets agree",
+    };
+    let evidence = out.iter().map(|subnet| format!("{subnet} leads out")).collect();
+    Check::of("subnets-agree", passed, evidence, findings)
+}
+
+/// Whether the routes of a subnet lead out, to something that works; none where that cannot be told.
+pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
+    let fault = match way_out(paths, subnet, false).ok()?.exit {
+        Exit::Nat(id) => nat_fault(paths, id),
+        Exit::Instance(id) => instance_fault(paths, id),
+        Exit::Elsewhere(_) => return None,
+        Exit::InternetGateway(_) | Exit::Blackhole(_) | Exit::None => return Some(false),
+    };
+    match fault {
+        None | Some(Fault::Pending(_)) => Some(true),
+        Some(Fault::Unknown(_)) => None,
+        Some(_) => Some(false),
+    }
+}
+
+fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    let zone = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
+    let own: BTreeSet<&str> = traveller.subnets.iter().filter_map(|id| zone(id)).collect();
+    if own.len() == 1 && traveller.subnets.iter().all(|id| zone(id).is_some()) {
+        let only: Vec<&str> = own.iter().copied().collect();
+        findings.push(Finding::warn(format!(
+            "all subnets are in {}: where that Availability Zone fails, {} fails",
+            only.join(""),
+            traveller.name
+        )));
+    }
+    for subnet in &traveller.subnets {
+        let Ok(WayOut {
+            exit: Exit::Nat(id), ..
+        }) = way_out(paths, subnet, false)
+        else {
+            continue;
+        };
+        let nats = paths.network().nat_gateways.known().into_iter().flatten();
+        let nat = nats
+            .into_iter()
+            .find(|nat| nat.id == *id)
+            .and_then(|nat| nat.subnet.as_ref());
+        match (zone(subnet), nat.and_then(zone)) {
+            (Some(own), Some(other)) if own != other => findings.push(Finding::warn(format!(
+                "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged for, and either zone's failure stops it"
+            ))),
+            (Some(own), Some(_)) => evidence.push(format!("{subnet} and NAT gateway {id} are in {own}")),
+            _ => {}
+        }
+    }
+    Check::of(
+        "zones",
+        "there are several Availability Zones, and a NAT gateway in each",
+        evidence,
+        findings,
+    )
+}

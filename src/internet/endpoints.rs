@@ -1,0 +1,295 @@
+//! What is still to be built for services that need no internet: gateway endpoints, and interface endpoints.
+
+use super::build::Builder;
+use super::checks::leads_out;
+use super::services::{BY_GATEWAY, HTTPS, endpoints_of};
+use super::way::way_out;
+use crate::check::Status;
+use crate::model::network::{Endpoint, EndpointKind};
+use crate::model::{Direction, Place, SubnetId};
+use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
+use crate::requirements::InternetUnmet;
+
+/// The name of the group of our interface endpoints.
+pub const GROUP: &str = "autoconnect-endpoints";
+
+/// Each service that is not reached gets an endpoint.
+pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> {
+    let arn = builder.scene.function.arn.clone();
+    let place = Place::of(&arn);
+    for service in &builder.wish.services.clone() {
+        let endpoints = endpoints_of(builder.paths, builder.traveller, place.region, service);
+        let named = endpoints
+            .iter()
+            .find(|found| found.kind == EndpointKind::Interface && found.private_dns && is_alive(found));
+        if let Some(endpoint) = named {
+            keep(builder, service, endpoint)?;
+            continue;
+        }
+        if endpoints.is_empty() && all_lead_out(builder) {
+            builder
+                .building
+                .reasons
+                .push(format!("{service} is reached through the internet."));
+            continue;
+        }
+        if BY_GATEWAY.contains(&service.as_str()) {
+            by_gateway(builder, place.region, service, &endpoints)?;
+            continue;
+        }
+        if let Some(endpoint) = endpoints
+            .iter()
+            .find(|found| found.kind == EndpointKind::Interface && is_alive(found))
+        {
+            return Err(InternetUnmet::NotOurs {
+                what: format!(
+                    "interface endpoint {} of {service} has private DNS off: turned on, it is what the service's name leads to in all of {}",
+                    endpoint.id, endpoint.vpc
+                ),
+                remedy: format!(
+                    "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
+                    endpoint.id
+                ),
+            });
+        }
+        by_interface(builder, place.region, service)?;
+    }
+    Ok(())
+}
+
+fn is_alive(endpoint: &Endpoint) -> bool {
+    ["available", "pending"].contains(&endpoint.state.as_str())
+}
+
+/// Whether the internet is a way that works, from every subnet.
+fn all_lead_out(builder: &Builder<'_, '_>) -> bool {
+    let stops = builder
+        .traveller
+        .checks(builder.paths)
+        .iter()
+        .any(|check| check.status == Status::Fail);
+    !stops
+        && builder
+            .traveller
+            .subnets
+            .iter()
+            .all(|subnet| leads_out(builder.paths, subnet) == Some(true))
+}
+
+/// An endpoint that the service's name leads to is used; whether its group lets the function in is not ours to change.
+fn keep(builder: &mut Builder<'_, '_>, service: &str, endpoint: &Endpoint) -> Result<(), InternetUnmet> {
+    if endpoint.state == "pending" {
+        builder.building.pending.push(format!("endpoint {}", endpoint.id));
+        return Ok(());
+    }
+    let findings = super::services::faults(builder.paths, builder.traveller, endpoint);
+    let failing: Vec<_> = findings
+        .into_iter()
+        .filter(|finding| finding.status == Status::Fail)
+        .collect();
+    if failing.is_empty() {
+        builder.building.reasons.push(format!(
+            "{service} is reached through interface endpoint {}.",
+            endpoint.id
+        ));
+        return Ok(());
+    }
+    Err(InternetUnmet::Blocked {
+        findings: failing.iter().map(|finding| finding.text.clone()).collect(),
+        remedies: failing.into_iter().flat_map(|finding| finding.remedies).collect(),
+    })
+}
+
+fn by_gateway(
+    builder: &mut Builder<'_, '_>,
+    region: &str,
+    service: &str,
+    endpoints: &[&Endpoint],
+) -> Result<(), InternetUnmet> {
+    let gateway = endpoints
+        .iter()
+        .find(|found| found.kind == EndpointKind::Gateway && is_alive(found));
+    let mut tables: Vec<Ref> = Vec::new();
+    let mut moved: Vec<(SubnetId, Ref)> = Vec::new();
+    for subnet in builder.traveller.subnets.clone() {
+        let Ok(way) = way_out(builder.paths, subnet, false) else {
+            continue;
+        };
+        if gateway.is_some_and(|gateway| gateway.route_tables.contains(&way.table.id)) {
+            continue;
+        }
+        let table = if builder.is_own(way.table) {
+            Ref::Existing(way.table.id.to_string())
+        } else {
+            // Other subnets would reach the service by the endpoint too, from other addresses than now.
+            let role = format!("private-routes-{}-endpoints", way.table.id);
+            builder.own_table(way.table, &role, true)?.0
+        };
+        let is_there = gateway.is_some_and(|gateway| {
+            gateway
+                .route_tables
+                .iter()
+                .any(|id| Ref::Existing(id.to_string()) == table)
+        });
+        if !is_there && !tables.contains(&table) {
+            tables.push(table.clone());
+        }
+        moved.push((subnet.clone(), table));
+    }
+    if moved.is_empty() {
+        builder
+            .building
+            .reasons
+            .push(format!("{service} is reached through a gateway endpoint."));
+        return Ok(());
+    }
+    builder.building.reasons.push(format!(
+        "{service}: the route tables of the function's subnets have no gateway endpoint for it."
+    ));
+    match gateway {
+        _ if tables.is_empty() => {}
+        Some(gateway) => {
+            let wish = EndpointWish {
+                add_route_tables: tables,
+                ..EndpointWish::default()
+            };
+            let summary = format!(
+                "gateway endpoint {} of {service}: add the route tables of the function's subnets",
+                gateway.id
+            );
+            let effect = NetworkEffect::ModifyEndpoint {
+                endpoint: gateway.id.clone(),
+                wish,
+            };
+            builder.steps.add(effect, gateway.id.as_str(), summary, &[]);
+        }
+        None => create(builder, region, service, Vec::new(), Vec::new(), tables),
+    }
+    for (subnet, table) in moved {
+        builder.associate(&Ref::Existing(subnet.to_string()), &table);
+    }
+    Ok(())
+}
+
+fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> Result<(), InternetUnmet> {
+    let vpc = builder.traveller.vpc;
+    if let Some(dns) = builder.paths.vpc(vpc).and_then(|vpc| vpc.dns.known()) {
+        for (is_on, attribute) in [(dns.support, "support"), (dns.hostnames, "hostnames")] {
+            if !is_on {
+                return Err(InternetUnmet::NotOurs {
+                    what: format!(
+                        "DNS {attribute} of {vpc} is off, without which the name of {service} does not lead to an endpoint"
+                    ),
+                    remedy: format!("aws ec2 modify-vpc-attribute --vpc-id {vpc} --enable-dns-{attribute}"),
+                });
+            }
+        }
+    }
+    builder.building.reasons.push(format!(
+        "{service}: {vpc} has no endpoint for it, and the function has no way to the internet."
+    ));
+    // One subnet in each zone is all that an endpoint takes.
+    let mut zones: Vec<String> = Vec::new();
+    let mut subnets = Vec::new();
+    for subnet in &builder.traveller.subnets {
+        let zone = builder.zone(subnet);
+        if !zones.contains(&zone) {
+            zones.push(zone);
+            subnets.push((*subnet).clone());
+        }
+    }
+    let group = group(builder);
+    create(builder, region, service, subnets, vec![group], Vec::new());
+    Ok(())
+}
+
+/// The group of our endpoints. From the moment an endpoint exists, the service's name leads to it in all of the VPC: its
+/// group lets all of the VPC in, so that nobody loses the service.
+fn group(builder: &mut Builder<'_, '_>) -> Ref {
+    const ROLE: &str = "endpoints-group";
+    let existing = builder
+        .scene
+        .own
+        .group
+        .as_ref()
+        .filter(|group| builder.is_ours(&group.tags, Some(ROLE)));
+    if builder.has_slot(ROLE) {
+        return Ref::New(ROLE.to_owned());
+    }
+    let vpc = builder.traveller.vpc.clone();
+    let group = if let Some(group) = existing {
+        Ref::Existing(group.id.to_string())
+    } else {
+        let effect = NetworkEffect::CreateGroup {
+            slot: ROLE.to_owned(),
+            name: GROUP.to_owned(),
+            vpc: vpc.clone(),
+            description: format!("On VPC endpoints, to let {vpc} in"),
+            tags: builder.tags(ROLE),
+        };
+        builder.steps.add(
+            effect,
+            GROUP,
+            format!("security group {GROUP} in {vpc}, for its endpoints"),
+            &[],
+        );
+        Ref::New(ROLE.to_owned())
+    };
+    for cidr in builder.paths.vpc(&vpc).map(|vpc| vpc.cidrs.clone()).unwrap_or_default() {
+        let lets_in = |rule: &crate::model::Rule| {
+            rule.ports == Some(crate::model::PortRange::only(HTTPS))
+                && rule.peer == crate::model::Peer::Cidr(cidr.to_string())
+        };
+        if existing.is_some_and(|group| group.ingress.iter().any(lets_in)) || builder.has_rule(&group, cidr) {
+            continue;
+        }
+        let effect = NetworkEffect::AddRule {
+            direction: Direction::Ingress,
+            group: group.clone(),
+            port: HTTPS,
+            peer: RulePeer::Cidr(cidr),
+            description: format!("autoconnect: from {vpc}"),
+        };
+        builder.steps.add(
+            effect,
+            GROUP,
+            format!("{GROUP}: inbound rule tcp {HTTPS} from {cidr}, all of {vpc}"),
+            &[],
+        );
+    }
+    group
+}
+
+fn create(
+    builder: &mut Builder<'_, '_>,
+    region: &str,
+    service: &str,
+    subnets: Vec<SubnetId>,
+    groups: Vec<Ref>,
+    route_tables: Vec<Ref>,
+) {
+    let name = if service.contains("amazonaws") {
+        service.to_owned()
+    } else {
+        format!("com.amazonaws.{region}.{service}")
+    };
+    let slot = format!("endpoint-{service}");
+    let kind = if subnets.is_empty() { "gateway" } else { "interface" };
+    let rules = builder.steps_of_group(&groups);
+    let plan = EndpointPlan {
+        slot: slot.clone(),
+        vpc: builder.traveller.vpc.clone(),
+        service: name.clone(),
+        subnets,
+        groups,
+        route_tables,
+        policy: None,
+        tags: builder.tags(&slot),
+    };
+    builder.steps.add(
+        NetworkEffect::CreateEndpoint(Box::new(plan)),
+        &slot,
+        format!("{kind} endpoint for {name}"),
+        &rules,
+    );
+}

@@ -1,0 +1,208 @@
+//! The way out of a subnet: where its route table leads with the addresses of the internet, and whether that works.
+
+use ipnet::IpNet;
+
+use crate::model::network::{
+    Destination, Interface, InternetGateway, NatGateway, Part, Route, RouteTable, RouteTarget,
+};
+use crate::model::{InterfaceId, InternetGatewayId, NatGatewayId, SubnetId};
+use crate::path::{Addresses, Block, Gap, Paths, Ports, Region};
+
+/// Ranges that are not of the internet: private ones, loopback, link-local, shared, multicast and reserved ones
+/// (RFC 6890).
+const NOT_PUBLIC: [&str; 8] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "224.0.0.0/3",
+];
+
+/// Where a subnet's route table leads with what it has no other route for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit<'n> {
+    /// Through a NAT gateway.
+    Nat(&'n NatGatewayId),
+    /// Through a network interface: a NAT instance's, if it is one.
+    Instance(&'n InterfaceId),
+    /// Through an internet gateway, where a function's private addresses are dropped.
+    InternetGateway(&'n InternetGatewayId),
+    /// Through something that is gone.
+    Blackhole(&'n RouteTarget),
+    /// Through something behind which nothing can be seen.
+    Elsewhere(&'n RouteTarget),
+    /// There is no route.
+    None,
+}
+
+/// A subnet's way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayOut<'n> {
+    /// The subnet's route table.
+    pub table: &'n RouteTable,
+    /// Where it leads.
+    pub exit: Exit<'n>,
+}
+
+/// The region without what is not of the internet.
+#[must_use]
+pub fn public_part(mut region: Region) -> Region {
+    for range in NOT_PUBLIC {
+        if let Ok(range) = range.parse::<IpNet>() {
+            let _ = region.take(&Block {
+                addresses: range.into(),
+                ports: Ports::ALL,
+            });
+        }
+    }
+    region
+}
+
+fn is_default(route: &Route, v6: bool) -> bool {
+    let Destination::Cidr(cidr) = route.destination else {
+        return false;
+    };
+    cidr.prefix_len() == 0 && cidr.addr().is_ipv6() == v6
+}
+
+/// The way out of a subnet, for IPv4 or IPv6: its default route.
+///
+/// # Errors
+///
+/// The route table could not be read.
+pub fn way_out<'n>(paths: &Paths<'n>, subnet: &SubnetId, v6: bool) -> Result<WayOut<'n>, Gap> {
+    let table = paths.route_table(subnet)?;
+    let route = table
+        .routes
+        .iter()
+        .filter(|route| is_default(route, v6))
+        .min_by_key(|route| route.origin);
+    let exit = match route {
+        None => Exit::None,
+        Some(route) if route.is_blackhole => Exit::Blackhole(&route.target),
+        Some(route) => match &route.target {
+            RouteTarget::Nat(id) => Exit::Nat(id),
+            RouteTarget::Interface(id) => Exit::Instance(id),
+            RouteTarget::InternetGateway(id) => Exit::InternetGateway(id),
+            target => Exit::Elsewhere(target),
+        },
+    };
+    Ok(WayOut { table, exit })
+}
+
+/// Routes beside the default one that lead some of the internet away, such as to a peered VPC.
+pub fn side_roads<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Vec<(&'n Route, Region)>, Gap> {
+    let mut roads: Vec<(&Route, Region)> = Vec::new();
+    for hop in paths.hops(subnet, Addresses::ALL_V4)? {
+        let Some(route) = hop.route.filter(|route| !is_default(route, false)) else {
+            continue;
+        };
+        let region = public_part(Region::of(Block {
+            addresses: hop.addresses,
+            ports: Ports::ALL,
+        }));
+        let leads_away = !matches!(route.target, RouteTarget::Local | RouteTarget::Endpoint(_));
+        if leads_away && !region.is_empty() && !roads.iter().any(|(known, _)| *known == route) {
+            roads.push((route, region));
+        }
+    }
+    Ok(roads)
+}
+
+/// What keeps a NAT gateway or a NAT instance from working.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault<'n> {
+    /// It is not among what was read: it is gone, or another account's.
+    Unseen(String),
+    /// It is on its way to be available.
+    Pending(&'n NatGateway),
+    /// It is in another state than `available`.
+    NotAvailable(&'n NatGateway),
+    /// It is a private one.
+    Private(&'n NatGateway),
+    /// Its subnet has no route to an internet gateway that is attached to the VPC.
+    NotPublicSubnet {
+        /// The gateway or the interface.
+        what: String,
+        /// Its subnet.
+        subnet: &'n SubnetId,
+        /// The subnet's route table.
+        table: &'n RouteTable,
+    },
+    /// The instance's interface drops what is not its own.
+    ChecksDestination(&'n Interface),
+    /// The interface has no public address.
+    NoPublicAddress(&'n Interface),
+    /// It cannot be told.
+    Unknown(String),
+}
+
+fn find<T>(part: &Part<Vec<T>>, is_it: impl Fn(&T) -> bool) -> Result<Option<&T>, String> {
+    Ok(part.read()?.iter().find(|found| is_it(found)))
+}
+
+/// What keeps a NAT gateway from working. Source: spec/network.md, `internet` 3.
+#[must_use]
+pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> {
+    let nat = match find(&paths.network().nat_gateways, |nat| nat.id == *id) {
+        Ok(Some(nat)) => nat,
+        Ok(None) => return Some(Fault::Unseen(format!("NAT gateway {id}"))),
+        Err(why) => return Some(Fault::Unknown(format!("NAT gateway {id}: {why}"))),
+    };
+    match (nat.state.as_str(), &nat.subnet) {
+        ("pending", _) => Some(Fault::Pending(nat)),
+        (state, _) if state != "available" => Some(Fault::NotAvailable(nat)),
+        _ if !nat.is_public => Some(Fault::Private(nat)),
+        (_, None) => Some(Fault::Unknown(format!(
+            "NAT gateway {id}: EC2 does not tell its subnet"
+        ))),
+        (_, Some(subnet)) => subnet_fault(paths, format!("NAT gateway {id}"), subnet),
+    }
+}
+
+/// What keeps a NAT instance from working, as far as its interface tells.
+#[must_use]
+pub fn instance_fault<'n>(paths: &Paths<'n>, id: &InterfaceId) -> Option<Fault<'n>> {
+    let interface = match find(&paths.network().interfaces, |interface| interface.id == *id) {
+        Ok(Some(interface)) => interface,
+        Ok(None) => return Some(Fault::Unseen(format!("network interface {id}"))),
+        Err(why) => return Some(Fault::Unknown(format!("network interface {id}: {why}"))),
+    };
+    if interface.checks_destination == Some(true) {
+        return Some(Fault::ChecksDestination(interface));
+    }
+    if interface.public_address.is_none() {
+        return Some(Fault::NoPublicAddress(interface));
+    }
+    subnet_fault(paths, format!("network interface {id}"), &interface.subnet)
+}
+
+fn subnet_fault<'n>(paths: &Paths<'n>, what: String, subnet: &'n SubnetId) -> Option<Fault<'n>> {
+    match public_gateway(paths, subnet) {
+        Ok(Some(_)) => None,
+        Ok(None) => match paths.route_table(subnet) {
+            Ok(table) => Some(Fault::NotPublicSubnet { what, subnet, table }),
+            Err(why) => Some(Fault::Unknown(why)),
+        },
+        Err(why) => Some(Fault::Unknown(why)),
+    }
+}
+
+/// The internet gateway that a subnet's default route leads to, if it is attached to the subnet's VPC.
+///
+/// # Errors
+///
+/// The table or the gateways could not be read.
+pub fn public_gateway<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Option<&'n InternetGateway>, Gap> {
+    let WayOut { table, exit } = way_out(paths, subnet, false)?;
+    let Exit::InternetGateway(id) = exit else {
+        return Ok(None);
+    };
+    let gateways = &paths.network().internet_gateways;
+    find(gateways, |gateway| {
+        gateway.id == *id && gateway.vpc.as_ref() == Some(&table.vpc)
+    })
+}

@@ -1,0 +1,71 @@
+//! Reads what `internet` judges: a function, the network of its VPC, and what earlier runs have made there.
+
+use super::network::{network, part};
+use super::scene::vpc_of;
+use super::{ObserveError, the_function};
+use crate::cloud::{Answer, Cloud};
+use crate::internet::{GROUP, Own, Scene, connection};
+use crate::model::VpcId;
+use crate::model::network::Network;
+use crate::operation::Operation;
+use crate::tags;
+
+/// The operations with which what earlier runs have made is read, beside those of a network.
+pub const OWN_READS: &[Operation] = &[
+    Operation::DescribeInternetGateways,
+    Operation::DescribeAddresses,
+    Operation::DescribeSecurityGroups,
+];
+
+/// Reads a function and the network of its VPC.
+///
+/// # Errors
+///
+/// The function does not exist, or AWS cannot be asked.
+pub async fn way_out(cloud: &impl Cloud, function: &str) -> Result<Scene, ObserveError> {
+    let mut function = the_function(cloud, function).await?;
+    let id = vpc_of(cloud, &function).await?;
+    if let (Some(vpc), Some(id)) = (&mut function.vpc, id) {
+        vpc.vpc = id;
+    }
+    let network = match &function.vpc {
+        Some(vpc) => {
+            let groups: Vec<_> = vpc.groups.iter().cloned().collect();
+            network(cloud, std::slice::from_ref(&vpc.vpc), &groups).await?
+        }
+        None => Network::default(),
+    };
+    Ok(Scene {
+        function,
+        network,
+        own: Own::default(),
+    })
+}
+
+/// Reads the same, and what a run that died may have left: gateways and addresses that are attached to nothing yet.
+///
+/// # Errors
+///
+/// The function does not exist, or a call fails.
+pub async fn building_site(cloud: &impl Cloud, function: &str) -> Result<Scene, ObserveError> {
+    let mut scene = way_out(cloud, function).await?;
+    if let Some(vpc) = &scene.function.vpc {
+        scene.own = own(cloud, &vpc.vpc).await?;
+    }
+    Ok(scene)
+}
+
+async fn own(cloud: &impl Cloud, vpc: &VpcId) -> Answer<Own> {
+    let mark = connection(vpc);
+    let (gateways, addresses, groups) = tokio::join!(
+        cloud.describe_tagged_gateways(tags::CONNECTION, &mark),
+        cloud.describe_tagged_addresses(tags::CONNECTION, &mark),
+        cloud.describe_named_groups(vpc, GROUP)
+    );
+    Ok(Own {
+        gateways: gateways?,
+        addresses: addresses?,
+        // Without it, a group of this name is found when it is made.
+        group: part(groups)?.known().and_then(|groups| groups.first().cloned()),
+    })
+}

@@ -1,0 +1,58 @@
+//! `internet setup`, as a goal of [`super::converge`].
+
+use super::converge::{Draft, Goal};
+use super::error::RunError;
+use crate::cloud::Cloud;
+use crate::internet::{Scene, Wish, draft};
+use crate::observe::{ObserveError, building_site};
+use crate::requirements::{Pending, Unmet};
+
+/// A function that is to reach the internet, or AWS services without it.
+#[derive(Clone, Debug)]
+pub struct Internet(pub Wish);
+
+impl Goal for Internet {
+    type Seen = Scene;
+
+    fn name(&self) -> &'static str {
+        "internet setup"
+    }
+
+    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Scene, ObserveError> {
+        building_site(cloud, &self.0.function).await
+    }
+
+    fn draft(&self, scene: &Scene) -> Result<Draft, RunError> {
+        let Self(wish) = self;
+        let building = draft(scene, wish).map_err(Unmet::from)?;
+        let name = &scene.function.name;
+        let what = match wish.services.as_slice() {
+            [] => "the internet".to_owned(),
+            services => format!("{} without the internet", services.join(", ")),
+        };
+        let mut heading = vec![format!("Let function {name} reach {what}")];
+        if let Some(vpc) = &scene.function.vpc {
+            let subnets: Vec<&str> = vpc.subnets.iter().map(crate::model::SubnetId::as_str).collect();
+            heading.push(format!("vpc      {}", vpc.vpc));
+            heading.push(format!("subnets  {}", subnets.join(", ")));
+        }
+        let is_reached = building.plan.steps.is_empty();
+        Ok(Draft {
+            heading,
+            decision: if is_reached { "no-op" } else { "build" },
+            meaning: if is_reached {
+                "nothing has to be built"
+            } else {
+                "what is missing is built, what is there is used"
+            },
+            reasons: building.reasons,
+            notes: building.notes,
+            pending: building
+                .pending
+                .into_iter()
+                .map(|what| Pending::Available { what })
+                .collect(),
+            plan: building.plan,
+        })
+    }
+}

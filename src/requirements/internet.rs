@@ -1,0 +1,118 @@
+//! Why a way to the internet cannot be built, as errors: what is not ours to change, with the command that changes it.
+
+use thiserror::Error;
+
+use crate::model::{RouteTableId, SubnetId, VpcId};
+
+/// A requirement of `internet setup` that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InternetUnmet {
+    /// Something that is never changed stops the traffic.
+    #[error("what is built would be of no use: {}", .findings.join("; "))]
+    Blocked {
+        /// What stops it.
+        findings: Vec<String>,
+        /// The commands that let it pass.
+        remedies: Vec<String>,
+    },
+    /// The function is in public subnets, whose route tables others may use.
+    #[error("{function} is in {}, public by the route 0.0.0.0/0 to an internet gateway, on which others in there may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    PublicSubnets {
+        /// The function, in words.
+        function: String,
+        /// The subnets.
+        subnets: Vec<SubnetId>,
+        /// The commands that move it.
+        remedies: Vec<String>,
+    },
+    /// The default route leads to something that cannot be judged.
+    #[error(
+        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: that is somebody's intent, and is left"
+    )]
+    LeadsElsewhere {
+        /// The subnet.
+        subnet: SubnetId,
+        /// Its route table.
+        table: RouteTableId,
+        /// Where it leads.
+        target: String,
+    },
+    /// Something that is not ours has to be mended first.
+    #[error("{what}")]
+    NotOurs {
+        /// What, and what is wrong with it.
+        what: String,
+        /// The command that mends it.
+        remedy: String,
+    },
+    /// A route table with routes that cannot be copied into one of the function's own.
+    #[error("{table} is the route table of other subnets too, and {} cannot be copied into one of the function's own", .routes.join(", "))]
+    RoutesNotCopied {
+        /// The table.
+        table: RouteTableId,
+        /// The routes.
+        routes: Vec<String>,
+    },
+    /// The VPC has no free range.
+    #[error("{vpc} has no free /{prefix} for a subnet")]
+    NoRoom {
+        /// The VPC.
+        vpc: VpcId,
+        /// The length that was looked for.
+        prefix: u8,
+    },
+    /// A part of the network could not be read.
+    #[error("{what} of the VPC could not be read, and nothing is built blindly: {why}")]
+    Unreadable {
+        /// Which part.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl InternetUnmet {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Blocked { .. } => "internet-blocked",
+            Self::PublicSubnets { .. } => "public-subnet",
+            Self::LeadsElsewhere { .. } => "route-elsewhere",
+            Self::NotOurs { .. } => "not-ours-to-mend",
+            Self::RoutesNotCopied { .. } => "routes-not-copied",
+            Self::NoRoom { .. } => "no-free-range",
+            Self::Unreadable { .. } => "network-unreadable",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Blocked { remedies, .. } => match remedies.as_slice() {
+                [] => "see `autoconnect internet check`".to_owned(),
+                remedies => format!("run {}, then run again", remedies.join("; ")),
+            },
+            Self::PublicSubnets { remedies, .. } => {
+                format!(
+                    "move the function to private subnets: {}; then run again",
+                    remedies.join("; ")
+                )
+            }
+            Self::LeadsElsewhere { table, .. } => format!(
+                "see whether it leads to the internet; if it is of no use: aws ec2 delete-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0, then run again"
+            ),
+            Self::NotOurs { remedy, .. } => format!("{remedy}; then run again"),
+            Self::RoutesNotCopied { table, .. } => format!(
+                "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again"
+            ),
+            Self::NoRoom { vpc, .. } => {
+                format!(
+                    "give it another range: aws ec2 associate-vpc-cidr-block --vpc-id {vpc} --cidr-block <range>, then run again"
+                )
+            }
+            Self::Unreadable { .. } => "allow the caller what AWS names, then run again".to_owned(),
+        }
+    }
+}
