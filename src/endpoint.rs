@@ -183,7 +183,8 @@ fn of_subnets(asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Finding> {
 }
 
 /// What the endpoint's groups do not let in from the asker.
-fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+#[must_use]
+pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let gate = Gate {
         groups: &endpoint.groups,
         direction: Direction::Ingress,
@@ -204,7 +205,8 @@ fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Fin
 }
 
 /// What the asker's groups do not let out to the endpoint.
-fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+#[must_use]
+pub fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let gate = Gate {
         groups: asker.groups,
         direction: Direction::Egress,

@@ -6,6 +6,7 @@
 //! through endpoints; in provisioned mode it does not.
 
 mod brokers;
+mod build;
 mod cluster;
 mod headline;
 mod role;
@@ -13,6 +14,7 @@ mod ways;
 
 use std::collections::BTreeSet;
 
+pub use build::{Built, EndpointsWish, GROUP, broker_rules, endpoints};
 pub use headline::headline;
 pub use ways::services;
 

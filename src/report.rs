@@ -9,6 +9,7 @@ mod error;
 mod graph;
 mod list;
 mod internet;
+mod msk;
 mod progress;
 mod text;
 
@@ -20,5 +21,6 @@ pub use error::{ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use list::{ListDocument, list_text};
 pub use internet::InternetDocument;
+pub use msk::MskDocument;
 pub use progress::ProgressLine;
 pub use text::{connected, converged_text, draft_text, folded, plan_text, unfinished};

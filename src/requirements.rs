@@ -7,6 +7,7 @@ mod attach;
 mod cross_vpc;
 mod extras;
 mod internet;
+mod msk;
 mod pending;
 mod unmet;
 
@@ -16,6 +17,7 @@ pub use attach::{AttachUnmet, MAX_SUBNETS, check_attachment};
 pub use cross_vpc::CrossVpcUnmet;
 pub use extras::{ExtrasUnmet, check_extras};
 pub use internet::InternetUnmet;
+pub use msk::MskUnmet;
 pub use pending::Pending;
 pub use unmet::Unmet;
 

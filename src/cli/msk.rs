@@ -1,19 +1,21 @@
-//! `autoconnect msk`: whether Lambda can poll an MSK cluster for a function.
+//! `autoconnect msk`: whether Lambda can poll an MSK cluster for a function, and what is missing is built.
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Ending;
-use super::arguments::{FunctionName, parse_cluster_arn, parse_function};
+use super::arguments::{FunctionName, Tag, parse_cluster_arn, parse_function};
 use super::diagnose::read;
+use super::front::Terminal;
 use super::global::Global;
-use super::session::{Work, on_account, print_result};
+use super::session::{RunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::{Authentication, MappingMode};
-use crate::msk;
+use crate::msk::{self, EndpointsWish};
 use crate::observe::{MskTarget, Which, msk_scene};
-use crate::report::ChecksDocument;
+use crate::reconcile::{Ending as RunEnding, MskSetup, MskVia, converge};
+use crate::report::{ChecksDocument, MskDocument, Report, converged_text};
 
 /// MSK clusters as event sources.
 #[derive(Debug, Args)]
@@ -26,12 +28,15 @@ pub struct Msk {
 enum Verb {
     /// Check rules, NAT gateways, endpoints and the execution role; changes nothing
     Check(Check),
+    /// Build what is missing of the way from the cluster's subnets to Lambda and STS
+    Setup(Box<Setup>),
 }
 
 impl Msk {
     pub fn run(&self, global: &Global) -> Ending {
         match &self.verb {
             Verb::Check(check) => on_account(check, global),
+            Verb::Setup(setup) => setup.run(global),
         }
     }
 }
@@ -119,5 +124,71 @@ impl Work for Check {
         let document = ChecksDocument::new("msk check", &report.headline, &report.checks, cloud.calls());
         print_result(global, || &document, || document.text(), &[])?;
         Ok(document.exit_status())
+    }
+}
+
+/// Options of `msk setup`.
+#[derive(Debug, Args)]
+struct Setup {
+    #[command(flatten)]
+    subject: Subject,
+    /// The way that is to be there
+    #[arg(long, value_enum, value_name = "WAY")]
+    via: Via,
+    /// With --via endpoints: policies that allow only what the poller needs, and a group that lets only the brokers' in
+    #[arg(long)]
+    restrict: bool,
+    /// A further tag for all that is made; may be repeated
+    #[arg(long = "tag", value_name = "K=V")]
+    tags: Vec<Tag>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// The way from the cluster's subnets to Lambda and STS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Via {
+    /// Interface endpoints, for private and public subnets
+    Endpoints,
+    /// A NAT gateway in each zone, for private subnets
+    Nat,
+}
+
+impl Setup {
+    fn run(&self, global: &Global) -> Ending {
+        if self.restrict && self.via == Via::Nat {
+            let error =
+                std::io::Error::other("--restrict narrows the policies of endpoints, and NAT gateways have none");
+            let hint = Some("see `autoconnect msk setup --help`".to_owned());
+            return Err(Box::new(Report::new("usage", &error, hint)));
+        }
+        on_account(self, global)
+    }
+
+    fn goal(&self) -> MskSetup {
+        let tags = self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
+        MskSetup {
+            target: self.subject.target(),
+            via: match self.via {
+                Via::Endpoints => MskVia::Endpoints,
+                Via::Nat => MskVia::Nat,
+            },
+            wish: EndpointsWish {
+                restrict: self.restrict,
+                tags: tags.collect(),
+            },
+        }
+    }
+}
+
+impl Work for Setup {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let front = Terminal::new(self.run.yes, false, global);
+        let converged = converge(cloud, &self.goal(), &self.run.options(), &front, interrupt).await;
+        front.clear();
+        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let document = || MskDocument::new(&converged, cloud.calls());
+        print_result(global, document, || converged_text(&converged), &converged.applied)?;
+        Ok(self.run.status(converged.ending == RunEnding::Planned))
     }
 }

@@ -7,7 +7,7 @@ use super::{Ending, print_json};
 use crate::account::AccountDocument;
 use crate::patrol::manifest::Manifest;
 use crate::report::{
-    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, InternetDocument, ListDocument, OutputDocument,
+    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, InternetDocument, ListDocument, MskDocument, OutputDocument,
     SetupDocument,
 };
 
@@ -36,6 +36,8 @@ enum Document {
     Manifest,
     /// What `internet setup` prints
     Internet,
+    /// What `msk setup` prints
+    Msk,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -54,6 +56,7 @@ impl Schema {
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Internet) => schema_for!(InternetDocument),
+            Some(Document::Msk) => schema_for!(MskDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

@@ -8,7 +8,7 @@ use super::{Needs, Poller};
 use crate::check::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, service_way, worst};
 use crate::model::network::Endpoint;
-use crate::model::{Direction, MappingMode};
+use crate::model::{Direction, Function, MappingMode};
 use crate::nat::{NatWay, nat_way};
 use crate::path::{Addresses, Block, Ports};
 use crate::policy::{Caller, LAMBDA, PolicyDocument, Verdict, for_mapping, through_endpoint};
@@ -64,7 +64,8 @@ struct Ways {
 impl Ways {
     fn of(poller: &Poller<'_>) -> Self {
         let way = |service: &'static str| {
-            let policy = |endpoint: &Endpoint| of_policy(poller, service, endpoint);
+            let policy =
+                |endpoint: &Endpoint| of_policy(&poller.needs, poller.scene.function.as_ref(), service, endpoint);
             service_way(poller.paths, &poller.asker(), poller.scene.region(), service, policy)
         };
         Self {
@@ -204,7 +205,12 @@ fn out_to_all(poller: &Poller<'_>) -> Vec<Finding> {
 }
 
 /// What an endpoint's policy does not let the poller do.
-fn of_policy(poller: &Poller<'_>, service: &str, endpoint: &Endpoint) -> Vec<Finding> {
+pub(super) fn of_policy(
+    needs: &Needs,
+    function: Option<&Function>,
+    service: &str,
+    endpoint: &Endpoint,
+) -> Vec<Finding> {
     let Some(text) = &endpoint.policy else {
         return Vec::new();
     };
@@ -214,7 +220,6 @@ fn of_policy(poller: &Poller<'_>, service: &str, endpoint: &Endpoint) -> Vec<Fin
             "the policy of endpoint {id} ({service_name}) cannot be read"
         ))];
     };
-    let function = poller.scene.function.as_ref();
     let role = function.and_then(|function| function.role.as_deref());
     let any = || vec!["*".to_owned()];
     let one = |arn: Option<&str>| arn.map_or_else(any, |arn| vec![arn.to_owned()]);
@@ -227,7 +232,7 @@ fn of_policy(poller: &Poller<'_>, service: &str, endpoint: &Endpoint) -> Vec<Fin
         "sts" => ("sts:AssumeRole", vec![lambda], one(role)),
         _ => {
             let callers = std::iter::once(lambda).chain(role.map(Caller::Role)).collect();
-            let secrets = match poller.needs.secrets.as_slice() {
+            let secrets = match needs.secrets.as_slice() {
                 [] => any(),
                 secrets => secrets.to_vec(),
             };

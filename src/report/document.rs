@@ -30,6 +30,8 @@ pub enum OutputDocument {
     List(super::list::ListDocument),
     /// Of `internet setup`.
     Internet(Box<super::internet::InternetDocument>),
+    /// Of `msk setup`.
+    Msk(Box<super::msk::MskDocument>),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

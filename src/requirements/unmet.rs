@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS};
+use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MskUnmet, MAX_GROUPS};
 use crate::model::VpcId;
 
 /// A requirement that does not hold.
@@ -174,6 +174,9 @@ pub enum Unmet {
     /// Of a way to the internet.
     #[error(transparent)]
     Internet(#[from] InternetUnmet),
+    /// A requirement of polling an MSK cluster.
+    #[error(transparent)]
+    Msk(#[from] MskUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -213,6 +216,7 @@ impl Unmet {
             Self::Attach(unmet) => unmet.code(),
             Self::CrossVpc(unmet) => unmet.code(),
             Self::Internet(unmet) => unmet.code(),
+            Self::Msk(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -254,6 +258,7 @@ impl Unmet {
             Self::Attach(unmet) => unmet.hint(),
             Self::CrossVpc(unmet) => unmet.hint(),
             Self::Internet(unmet) => unmet.hint(),
+            Self::Msk(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

@@ -13,6 +13,7 @@ mod internet;
 mod internet_checks;
 mod interposed;
 mod mend;
+mod msk;
 mod new_proxies;
 mod persons;
 mod policies;

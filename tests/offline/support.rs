@@ -40,7 +40,14 @@ pub fn account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
 
 /// The example network of the documentation.
 pub fn network_account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/network.json");
+    account_of("network.json", change)
+}
+
+/// An example of the documentation.
+pub fn account_of(example: &str, change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs/examples")
+        .join(example);
     let mut document = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     change(&mut document);
     OfflineAccount::in_memory(document).unwrap()

@@ -1,0 +1,589 @@
+//! What `msk setup --via endpoints` makes: endpoints in the cluster's subnets, and a group for them.
+//!
+//! Source: spec/msk.md. The private names of an endpoint take the requests of the whole VPC: so that nobody else is cut
+//! off, the group lets the whole VPC in, unless `--restrict` asks for the least. The brokers' own groups are changed
+//! only where they bear our tags: MSK has no operation that gives the brokers further groups, and the poller bears
+//! those that the cluster was made with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{MskScene, Needs, services};
+use crate::check::{Finding, Status};
+use crate::diagnose::dns;
+use crate::endpoint::{Asker, Gate, HTTPS, authorize, inbound, listed, outbound};
+use crate::leg::acls;
+use crate::model::network::{Endpoint, EndpointKind};
+use crate::model::{
+    Direction, GroupId, MappingMode, MskPlacement, Peer, PortRange, Protocol, Rule, SecurityGroup, SubnetId, VpcId,
+};
+use crate::path::Paths;
+use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
+use crate::plan::{Effect, GroupRef, Plan, Step, StepStatus};
+use crate::policy::{PolicyDocument, for_mapping};
+use crate::requirements::{MskUnmet, Pending};
+use crate::tags;
+
+/// The name of the endpoints' group in each VPC.
+pub const GROUP: &str = "autoconnect-msk-endpoints";
+
+/// What is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointsWish {
+    /// Whether the endpoints' policies allow the least, and their group lets only the brokers' groups in.
+    pub restrict: bool,
+    /// Further tags for all that is made.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What is still to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Built {
+    /// The steps.
+    pub plan: Plan,
+    /// What has to end first.
+    pub pending: Vec<Pending>,
+    /// What is missing, one sentence each.
+    pub reasons: Vec<String>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
+}
+
+/// The steps to what is wanted; none where it is there. `group` is what has the name of the endpoints' group.
+///
+/// # Errors
+///
+/// A requirement does not hold.
+pub fn endpoints(scene: &MskScene, group: Option<&SecurityGroup>, wish: &EndpointsWish) -> Result<Built, MskUnmet> {
+    let paths = Paths::new(&scene.network);
+    let place = scene.placement();
+    let mut builder = Builder::new(scene, &paths, &place, wish)?;
+    builder.brokers()?;
+    if builder.needs.mode == MappingMode::OnDemand {
+        builder.check_paths()?;
+        builder.services(group)?;
+    }
+    Ok(builder.built())
+}
+
+/// The rules that the brokers' groups lack from and to themselves: their ports, and 443 where nothing else lets it out.
+///
+/// # Errors
+///
+/// They are not ours to change.
+pub fn broker_rules(scene: &MskScene) -> Result<Built, MskUnmet> {
+    let paths = Paths::new(&scene.network);
+    let place = scene.placement();
+    let wish = EndpointsWish::default();
+    let mut builder = Builder::new(scene, &paths, &place, &wish)?;
+    builder.joins = false;
+    builder.brokers()?;
+    Ok(builder.built())
+}
+
+struct Builder<'b> {
+    scene: &'b MskScene,
+    paths: &'b Paths<'b>,
+    place: &'b MskPlacement,
+    vpc: &'b VpcId,
+    name: String,
+    needs: Needs,
+    wish: &'b EndpointsWish,
+    /// Whether the brokers' groups let 443 out to themselves only, so that the endpoints have to bear them.
+    joins: bool,
+    steps: Steps,
+    half_made: Vec<GroupId>,
+    pending: Vec<Pending>,
+    reasons: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl<'b> Builder<'b> {
+    fn new(
+        scene: &'b MskScene,
+        paths: &'b Paths<'b>,
+        place: &'b MskPlacement,
+        wish: &'b EndpointsWish,
+    ) -> Result<Self, MskUnmet> {
+        let name = format!("MSK cluster {}", scene.cluster.name);
+        if matches!(scene.cluster.state.as_str(), "CREATING" | "DELETING" | "FAILED") {
+            let state = scene.cluster.state.clone();
+            return Err(MskUnmet::NotActive { cluster: name, state });
+        }
+        let unread = |why: &str| MskUnmet::Unread { why: why.to_owned() };
+        let vpc = scene.vpc.read().map_err(unread)?;
+        let network = &scene.network;
+        network.subnets.read().map_err(unread)?;
+        network.groups.read().map_err(unread)?;
+        network.endpoints.read().map_err(unread)?;
+        scene.mappings.read().map_err(unread)?;
+        let mut builder = Self {
+            scene,
+            paths,
+            place,
+            vpc,
+            name,
+            needs: scene.needs(),
+            wish,
+            joins: false,
+            steps: Steps::default(),
+            half_made: Vec::new(),
+            pending: Vec::new(),
+            reasons: Vec::new(),
+            notes: Vec::new(),
+        };
+        builder.joins = builder.needs.mode == MappingMode::OnDemand && !builder.is_open(Direction::Egress, &[], HTTPS);
+        Ok(builder)
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            name: &self.name,
+            vpc: self.vpc,
+            subnets: &self.place.subnets,
+            groups: &self.place.groups,
+        }
+    }
+
+    /// Whether the brokers' groups let a port through, to or from what bears `peers` in the cluster's subnets.
+    fn is_open(&self, direction: Direction, peers: &[GroupId], port: u16) -> bool {
+        let gate = Gate {
+            groups: &self.place.groups,
+            direction,
+            subnets: &self.place.subnets,
+            peers,
+            port,
+            v6: false,
+        };
+        gate.closed(self.paths, |_| String::new()).is_empty()
+    }
+
+    /// The rules from the brokers' groups to themselves.
+    fn brokers(&mut self) -> Result<(), MskUnmet> {
+        let ports: BTreeSet<u16> = self.needs.authentications.iter().map(|way| way.port()).collect();
+        let both = |port| [(Direction::Ingress, port), (Direction::Egress, port)];
+        let mut wanted: Vec<(Direction, u16)> = ports.into_iter().flat_map(both).collect();
+        wanted.extend(self.joins.then_some((Direction::Egress, HTTPS)));
+        wanted.retain(|(direction, port)| !self.is_open(*direction, &self.place.groups, *port));
+        let Some(first) = self.place.groups.first() else {
+            return Ok(());
+        };
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let groups = self.scene.network.groups.known().into_iter().flatten();
+        let mut own = groups.filter(|group| self.place.groups.contains(&group.id) && is_ours(&group.tags));
+        let Some(group) = own.next().map(|group| group.id.clone()) else {
+            let itself = format!("UserIdGroupPairs=[{{GroupId={first}}}]");
+            let command = |(direction, port)| authorize(first, direction, port, &itself);
+            return Err(MskUnmet::BrokerRules {
+                cluster: self.name.clone(),
+                groups: self.place.groups.clone(),
+                commands: wanted.into_iter().map(command).collect(),
+            });
+        };
+        for (direction, port) in wanted {
+            self.reasons.push(format!(
+                "{group} lacks an {direction} rule for tcp {port} from and to itself."
+            ));
+            let end = Ref::Existing(group.to_string());
+            self.rule(direction, end.clone(), port, RulePeer::Group(end), "Pollers of MSK");
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, direction: Direction, group: Ref, port: u16, peer: RulePeer, description: &str) -> u32 {
+        let preposition = match direction {
+            Direction::Ingress => "from",
+            Direction::Egress => "to",
+        };
+        let summary = format!("{group}: {direction} rule, tcp {port} {preposition} {peer}");
+        let resource = group.to_string();
+        let effect = NetworkEffect::AddRule {
+            direction,
+            group,
+            port,
+            peer,
+            description: description.to_owned(),
+        };
+        self.steps.add(effect, &resource, summary, &[])
+    }
+
+    /// What is in the way of any endpoint in the cluster's subnets.
+    fn check_paths(&self) -> Result<(), MskUnmet> {
+        let subnets: Vec<&SubnetId> = self.place.subnets.iter().collect();
+        let between = acls::between(self.paths, &subnets, &subnets, HTTPS).findings;
+        let mut findings: Vec<Finding> = between.into_iter().map(|(finding, _)| finding).collect();
+        dns::of_vpc(self.paths, self.vpc, &mut findings, &mut Vec::new());
+        let failing: Vec<Finding> = findings
+            .into_iter()
+            .filter(|finding| finding.status == Status::Fail)
+            .collect();
+        if failing.is_empty() {
+            return Ok(());
+        }
+        Err(MskUnmet::Blocked {
+            commands: failing.iter().flat_map(|finding| finding.remedies.clone()).collect(),
+            findings: failing.into_iter().map(|finding| finding.text).collect(),
+        })
+    }
+
+    fn service_name(&self, service: &str) -> String {
+        format!("com.amazonaws.{}.{service}", self.scene.region())
+    }
+
+    /// The endpoint that takes the requests to a service.
+    fn endpoint_of(&self, service: &str) -> Option<&'b Endpoint> {
+        let name = self.service_name(service);
+        let network = &self.scene.network;
+        let mut all = network.endpoints.known().into_iter().flatten();
+        all.find(|found| {
+            let is_live = !matches!(
+                found.state.as_str(),
+                "deleting" | "deleted" | "failed" | "rejected" | "expired"
+            );
+            let is_private = found.kind == EndpointKind::Interface && found.private_dns;
+            found.vpc == *self.vpc && found.service.ends_with(&name) && is_private && is_live
+        })
+    }
+
+    fn services(&mut self, group: Option<&SecurityGroup>) -> Result<(), MskUnmet> {
+        let services = services(&self.needs);
+        let found: Vec<(&str, Option<&Endpoint>)> = services
+            .iter()
+            .map(|&service| (service, self.endpoint_of(service)))
+            .collect();
+        let is_closed = |endpoint: &&Endpoint| !inbound(self.paths, &self.asker(), endpoint).is_empty();
+        let needs_group = found
+            .iter()
+            .any(|(_, endpoint)| endpoint.as_ref().is_none_or(is_closed));
+        let group = match group {
+            Some(group) if needs_group && !is_ours(&group.tags) => {
+                return Err(MskUnmet::GroupName {
+                    group: group.id.clone(),
+                    name: group.name.clone(),
+                });
+            }
+            group => group.filter(|group| is_ours(&group.tags)),
+        };
+        let bears_it = |endpoint: &&Endpoint| group.is_some_and(|group| endpoint.groups.contains(&group.id));
+        let is_used = found
+            .iter()
+            .filter_map(|(_, endpoint)| *endpoint)
+            .any(|endpoint| bears_it(&endpoint));
+        let mut after = Vec::new();
+        let own = Ref::New("endpoints-group".to_owned());
+        let reference = group.map_or(own, |group| Ref::Existing(group.id.to_string()));
+        if needs_group || is_used {
+            after = self.group(group, &reference, &found);
+        }
+        for (service, endpoint) in found {
+            match endpoint {
+                None => self.create(service, &reference, &after)?,
+                Some(endpoint) => self.mend(service, endpoint, &reference, &after)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The endpoints' group with its rules; the steps that the endpoints come after.
+    fn group(
+        &mut self,
+        group: Option<&SecurityGroup>,
+        reference: &Ref,
+        found: &[(&str, Option<&Endpoint>)],
+    ) -> Vec<u32> {
+        let mut after = Vec::new();
+        match group {
+            None => {
+                self.reasons
+                    .push(format!("{} has no group for the endpoints.", self.vpc));
+                let effect = NetworkEffect::CreateGroup {
+                    slot: "endpoints-group".to_owned(),
+                    name: GROUP.to_owned(),
+                    vpc: self.vpc.clone(),
+                    description: "Endpoints for the event sources of MSK clusters".to_owned(),
+                    tags: self.tags("endpoints-group"),
+                };
+                let summary = format!("security group {GROUP} in {}, for the endpoints", self.vpc);
+                after.push(self.steps.add(effect, GROUP, summary, &[]));
+            }
+            Some(group) if group.egress.iter().any(Rule::is_default_egress) => self.half_made.push(group.id.clone()),
+            Some(_) => {}
+        }
+        // What was narrowed once is not opened again.
+        let is_narrow = |(service, endpoint): &(&str, Option<&Endpoint>)| {
+            endpoint.is_some_and(|endpoint| is_ours(&endpoint.tags) && narrowed(endpoint, service).is_some())
+        };
+        let narrow = self.wish.restrict || found.iter().any(is_narrow);
+        let mut peers: Vec<RulePeer> = self
+            .place
+            .groups
+            .iter()
+            .take(1)
+            .map(|id| RulePeer::Group(Ref::Existing(id.to_string())))
+            .collect();
+        let ranges = self.paths.vpc(self.vpc).into_iter().flat_map(|vpc| &vpc.cidrs);
+        let ipv4 = ranges.filter(|range| range.addr().is_ipv4() && !narrow);
+        peers.extend(ipv4.map(|range| RulePeer::Cidr(*range)));
+        for peer in peers {
+            let has = |group: &SecurityGroup| group.ingress.iter().any(|rule| lets_in(rule, &peer));
+            if group.is_some_and(has) {
+                continue;
+            }
+            if group.is_some() {
+                self.reasons
+                    .push(format!("{reference} does not let tcp {HTTPS} in from {peer}."));
+            }
+            after.push(self.rule(Direction::Ingress, reference.clone(), HTTPS, peer, "Pollers of MSK"));
+        }
+        after
+    }
+
+    fn create(&mut self, service: &str, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
+        let name = self.service_name(service);
+        self.reasons.push(format!(
+            "{} has no interface endpoint {name} with private DNS.",
+            self.vpc
+        ));
+        let subnets = self.one_in_each_zone(&[]);
+        let mut groups = vec![group.clone()];
+        if self.joins {
+            groups.extend(self.place.groups.iter().take(1).map(|id| Ref::Existing(id.to_string())));
+        }
+        let role = format!("{service}-endpoint");
+        let summary = format!(
+            "interface endpoint {name} in {}, with private DNS and {}{}",
+            listed(&subnets),
+            listed(&groups),
+            if self.wish.restrict {
+                ", for the poller only"
+            } else {
+                ""
+            }
+        );
+        let plan = EndpointPlan {
+            slot: role.clone(),
+            vpc: self.vpc.clone(),
+            service: name.clone(),
+            subnets,
+            groups,
+            route_tables: Vec::new(),
+            policy: self
+                .wish
+                .restrict
+                .then(|| self.least(service, &[]))
+                .transpose()?
+                .map(|least| least.to_string()),
+            tags: self.tags(&role),
+        };
+        self.steps
+            .add(NetworkEffect::CreateEndpoint(Box::new(plan)), &name, summary, after);
+        Ok(())
+    }
+
+    /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups and subnets are added only.
+    fn mend(&mut self, service: &str, endpoint: &Endpoint, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
+        if endpoint.state != "available" {
+            self.pending.push(Pending::EndpointAvailable {
+                endpoint: endpoint.id.to_string(),
+                service: endpoint.service.clone(),
+            });
+            return Ok(());
+        }
+        let mut wish = EndpointWish {
+            add_subnets: self.one_in_each_zone(&endpoint.subnets),
+            ..EndpointWish::default()
+        };
+        let bears = |id: &str| endpoint.groups.iter().any(|group| group.as_str() == id);
+        if !inbound(self.paths, &self.asker(), endpoint).is_empty() && !matches!(group, Ref::Existing(id) if bears(id))
+        {
+            wish.add_groups.push(group.clone());
+        }
+        if !outbound(self.paths, &self.asker(), endpoint).is_empty() && self.joins {
+            let brokers = self.place.groups.iter().take(1).filter(|id| !bears(id.as_str()));
+            wish.add_groups.extend(brokers.map(|id| Ref::Existing(id.to_string())));
+        }
+        if self.wish.restrict {
+            wish.policy = self.narrower(service, endpoint)?;
+        }
+        self.check_rest(service, endpoint, &wish)?;
+        if wish == EndpointWish::default() {
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        if !wish.add_subnets.is_empty() {
+            parts.push(format!("add {}", listed(&wish.add_subnets)));
+        }
+        if !wish.add_groups.is_empty() {
+            parts.push(format!("add {}", listed(&wish.add_groups)));
+        }
+        parts.extend(
+            wish.policy
+                .is_some()
+                .then(|| "narrow its policy to the least".to_owned()),
+        );
+        let (id, what) = (&endpoint.id, parts.join("; "));
+        self.reasons.push(format!(
+            "Endpoint {id} ({}) is not as it should be: {what}.",
+            endpoint.service
+        ));
+        let effect = NetworkEffect::ModifyEndpoint {
+            endpoint: id.clone(),
+            wish,
+        };
+        self.steps
+            .add(effect, id.as_str(), format!("endpoint {id}: {what}"), after);
+        Ok(())
+    }
+
+    /// What no step mends is an error, before the first write.
+    fn check_rest(&self, service: &str, endpoint: &Endpoint, wish: &EndpointWish) -> Result<(), MskUnmet> {
+        let mut findings = Vec::new();
+        if wish.policy.is_none() {
+            findings.extend(super::ways::of_policy(
+                &self.needs,
+                self.scene.function.as_ref(),
+                service,
+                endpoint,
+            ));
+        }
+        let in_none = |subnet: &SubnetId| !endpoint.subnets.contains(subnet) && !wish.add_subnets.contains(subnet);
+        if self.place.subnets.iter().all(in_none) {
+            findings.push(Finding::fail(format!(
+                "it is in none of the subnets of {}, and has a subnet in each of their zones already",
+                self.name
+            )));
+        }
+        if !self.joins {
+            findings.extend(outbound(self.paths, &self.asker(), endpoint));
+        }
+        let failing: Vec<Finding> = findings
+            .into_iter()
+            .filter(|finding| finding.status == Status::Fail)
+            .collect();
+        if failing.is_empty() {
+            return Ok(());
+        }
+        Err(MskUnmet::Endpoint {
+            endpoint: endpoint.id.clone(),
+            commands: failing.iter().flat_map(|finding| finding.remedies.clone()).collect(),
+            findings: failing.into_iter().map(|finding| finding.text).collect(),
+        })
+    }
+
+    /// The least policy for an endpoint of ours that has another one. Secrets that it allows stay allowed.
+    fn narrower(&mut self, service: &str, endpoint: &Endpoint) -> Result<Option<String>, MskUnmet> {
+        let before = narrowed(endpoint, service);
+        let least = self.least(service, before.as_deref().unwrap_or_default())?;
+        let is_so = endpoint
+            .policy
+            .as_deref()
+            .and_then(|text| PolicyDocument::read(text).ok())
+            .as_ref()
+            == Some(&least);
+        if is_so {
+            return Ok(None);
+        }
+        if !is_ours(&endpoint.tags) {
+            self.notes.push(format!(
+                "The policy of endpoint {} ({}) is left as it is: autoconnect did not make it, and others may need what it allows.",
+                endpoint.id, endpoint.service
+            ));
+            return Ok(None);
+        }
+        Ok(Some(least.to_string()))
+    }
+
+    fn least(&self, service: &str, allowed: &[String]) -> Result<PolicyDocument, MskUnmet> {
+        let secrets: BTreeSet<String> = self.needs.secrets.iter().chain(allowed).cloned().collect();
+        let secrets: Vec<String> = secrets.into_iter().collect();
+        for_mapping(service, &secrets).ok_or(MskUnmet::NoSecret)
+    }
+
+    /// The cluster's subnets in zones where an endpoint has none yet: it takes one in each.
+    fn one_in_each_zone(&self, taken: &[SubnetId]) -> Vec<SubnetId> {
+        let zone = |id: &SubnetId| self.paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
+        let mut zones: BTreeSet<&str> = taken.iter().filter_map(zone).collect();
+        let mut subnets = self.place.subnets.clone();
+        subnets.retain(|id| zone(id).is_some_and(|zone| zones.insert(zone)));
+        subnets
+    }
+
+    fn tags(&self, role: &str) -> BTreeMap<String, String> {
+        let own = [
+            (tags::MANAGED, "true".to_owned()),
+            (tags::CONNECTION, format!("msk/{}", self.vpc)),
+            (tags::ROLE, role.to_owned()),
+        ];
+        let own = own.map(|(key, value)| (key.to_owned(), value));
+        self.wish.tags.clone().into_iter().chain(own).collect()
+    }
+
+    fn built(self) -> Built {
+        let mut plan = self.steps.plan();
+        for group in self.half_made {
+            plan.steps.push(Step {
+                id: u32::try_from(plan.steps.len() + 1).unwrap_or(u32::MAX),
+                resource: group.to_string(),
+                summary: format!("{group}: remove the default outbound rule (all traffic)"),
+                effect: Effect::RevokeDefaultEgress {
+                    group: GroupRef::Existing(group),
+                },
+                after: Vec::new(),
+                status: StepStatus::Planned,
+            });
+        }
+        let makes = |step: &Step| matches!(step.effect, Effect::Network(NetworkEffect::CreateEndpoint(_)));
+        let narrows = |step: &Step| matches!(&step.effect, Effect::Network(NetworkEffect::ModifyEndpoint { wish, .. }) if wish.policy.is_some());
+        let mut notes = self.notes;
+        let vpc = self.vpc;
+        if self.wish.restrict && plan.steps.iter().any(|step| makes(step) || narrows(step)) {
+            notes.push(format!(
+                "Private DNS leads all requests of {vpc} to these services to the endpoints: with --restrict only those of the poller are served."
+            ));
+        } else if plan.steps.iter().any(makes) {
+            notes.push(format!(
+                "Private DNS leads all requests of {vpc} to these services to the new endpoints: their group lets the whole VPC in."
+            ));
+        }
+        Built {
+            plan,
+            pending: self.pending,
+            reasons: self.reasons,
+            notes,
+        }
+    }
+}
+
+/// Whether it bears our tags.
+fn is_ours(tags: &BTreeMap<String, String>) -> bool {
+    tags.get(tags::MANAGED).is_some_and(|value| value == "true")
+}
+
+/// Whether a rule lets the services' port in from this peer, or more.
+fn lets_in(rule: &Rule, peer: &RulePeer) -> bool {
+    let port = i32::from(HTTPS);
+    let covers = match (&rule.protocol, rule.ports) {
+        (Protocol::All, _) => true,
+        (Protocol::Tcp, Some(PortRange { from, to })) => from <= port && port <= to,
+        _ => false,
+    };
+    let is_from = match (&rule.peer, peer) {
+        (Peer::Group(id), RulePeer::Group(Ref::Existing(wanted))) => id.as_str() == wanted,
+        (Peer::Cidr(range), RulePeer::Cidr(wanted)) => {
+            range.parse::<ipnet::IpNet>().is_ok_and(|range| range.contains(wanted))
+        }
+        _ => false,
+    };
+    covers && is_from
+}
+
+/// The secrets that an endpoint's policy allows, where the policy is the least for this service.
+fn narrowed(endpoint: &Endpoint, service: &str) -> Option<Vec<String>> {
+    let policy = PolicyDocument::read(endpoint.policy.as_ref()?).ok()?;
+    let [statement] = policy.statement.as_slice() else {
+        return None;
+    };
+    let secrets: Vec<String> = statement.resource.iter().map(str::to_owned).collect();
+    (for_mapping(service, &secrets)? == policy).then_some(secrets)
+}

@@ -1,0 +1,110 @@
+//! `msk setup`, as a goal of [`super::converge`].
+//!
+//! Source: spec/msk.md.
+
+use super::converge::{Draft, Goal};
+use super::error::RunError;
+use crate::cloud::Cloud;
+use crate::endpoint::listed;
+use crate::model::{MappingMode, SecurityGroup};
+use crate::msk::{Built, EndpointsWish, GROUP, MskScene, endpoints};
+use crate::observe::{MskTarget, ObserveError, msk_scene};
+use crate::requirements::Unmet;
+
+/// A cluster that Lambda is to be able to poll.
+#[derive(Clone, Debug)]
+pub struct MskSetup {
+    /// The cluster and its mappings.
+    pub target: MskTarget,
+    /// Which way.
+    pub via: MskVia,
+    /// What is wanted of endpoints.
+    pub wish: EndpointsWish,
+}
+
+/// The way from the cluster's subnets to Lambda and STS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MskVia {
+    /// Interface endpoints.
+    Endpoints,
+    /// NAT gateways.
+    Nat,
+}
+
+/// What is read for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MskSite {
+    /// The cluster, its mappings, and its network.
+    pub scene: MskScene,
+    /// What has the name of the endpoints' group.
+    pub group: Option<SecurityGroup>,
+}
+
+impl Goal for MskSetup {
+    type Seen = MskSite;
+
+    fn name(&self) -> &'static str {
+        "msk setup"
+    }
+
+    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+        let scene = msk_scene(cloud, &self.target).await?;
+        let group = match scene.vpc.known() {
+            Some(vpc) => cloud.describe_named_groups(vpc, GROUP).await?.into_iter().next(),
+            None => None,
+        };
+        Ok(MskSite { scene, group })
+    }
+
+    fn draft(&self, site: &Self::Seen) -> Result<Draft, RunError> {
+        let MskSite { scene, group } = site;
+        let built = match self.via {
+            MskVia::Endpoints => endpoints(scene, group.as_ref(), &self.wish).map_err(Unmet::from)?,
+            MskVia::Nat => Built::default(),
+        };
+        Ok(draft(scene, self.via, built))
+    }
+}
+
+fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
+    let place = scene.placement();
+    let needs = scene.needs();
+    let is_reached = built.plan.is_empty();
+    let vpc = scene.vpc.known().map(ToString::to_string).unwrap_or_default();
+    let way = match via {
+        MskVia::Endpoints => "endpoints",
+        MskVia::Nat => "NAT gateways",
+    };
+    let there = match needs.mode {
+        MappingMode::OnDemand => format!(
+            "The poller of MSK cluster {} has its way through {way}.",
+            scene.cluster.name
+        ),
+        MappingMode::Provisioned => format!(
+            "In provisioned mode the poller of MSK cluster {} needs no way out of its subnets.",
+            scene.cluster.name
+        ),
+    };
+    Draft {
+        heading: vec![
+            format!("Let Lambda poll MSK cluster {} through {way}", scene.cluster.name),
+            format!("mode     {}", needs.mode),
+            format!("subnets  {} of {vpc}", listed(&place.subnets)),
+            format!("groups   {}", listed(&place.groups)),
+        ],
+        decision: if is_reached { "no-op" } else { "build" },
+        meaning: if is_reached {
+            "nothing has to be changed"
+        } else {
+            "what is missing is made"
+        },
+        reasons: if is_reached && built.pending.is_empty() {
+            vec![there]
+        } else {
+            built.reasons
+        },
+        notes: built.notes,
+        pending: built.pending,
+        plan: built.plan,
+    }
+}

@@ -1,0 +1,103 @@
+//! What polling an MSK cluster needs that `msk setup` does not bring about, as errors.
+//!
+//! Source: spec/msk.md.
+
+use thiserror::Error;
+
+use crate::model::{EndpointId, GroupId, SubnetId};
+
+/// A requirement of `msk setup` that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MskUnmet {
+    /// The cluster is not up.
+    #[error("{cluster} is {state}")]
+    NotActive {
+        /// The cluster in words.
+        cluster: String,
+        /// Its state.
+        state: String,
+    },
+    /// Something that decides could not be read.
+    #[error("what is to be built cannot be told: {why}")]
+    Unread {
+        /// Why.
+        why: String,
+    },
+    /// The brokers' groups lack rules, and are not ours to change.
+    #[error("{} of {cluster} lack rules from and to themselves, and autoconnect did not make them: it changes no rule of theirs", crate::endpoint::listed(.groups))]
+    BrokerRules {
+        /// The cluster in words.
+        cluster: String,
+        /// The groups.
+        groups: Vec<GroupId>,
+        /// What adds the rules.
+        commands: Vec<String>,
+    },
+    /// A NAT gateway is of no use to public subnets.
+    #[error("public, so that no NAT gateway serves them: {}", crate::endpoint::listed(.subnets))]
+    PublicSubnets {
+        /// The subnets.
+        subnets: Vec<SubnetId>,
+    },
+    /// Network ACLs or DNS attributes are in the way.
+    #[error("endpoints would not serve: {}", .findings.join("; "))]
+    Blocked {
+        /// What is in the way.
+        findings: Vec<String>,
+        /// What mends it.
+        commands: Vec<String>,
+    },
+    /// An endpoint that exists does not serve, and is not ours to change.
+    #[error("endpoint {endpoint} takes the requests of the whole VPC and does not serve: {}", .findings.join("; "))]
+    Endpoint {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What is wrong with it.
+        findings: Vec<String>,
+        /// What mends it.
+        commands: Vec<String>,
+    },
+    /// The name of the endpoints' group is somebody else's.
+    #[error("{group} is named {name}, and autoconnect did not make it")]
+    GroupName {
+        /// The group.
+        group: GroupId,
+        /// Its name.
+        name: String,
+    },
+    /// `--restrict` has to name the secret.
+    #[error("--restrict names the secret in the endpoint's policy, and no mapping tells which it is")]
+    NoSecret,
+}
+
+impl MskUnmet {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotActive { .. } => "msk-cluster-not-active",
+            Self::Unread { .. } => "msk-network-unread",
+            Self::BrokerRules { .. } => "msk-brokers-closed",
+            Self::PublicSubnets { .. } => "msk-subnets-public",
+            Self::Blocked { .. } => "msk-endpoints-blocked",
+            Self::Endpoint { .. } => "msk-endpoint-unfit",
+            Self::GroupName { .. } => "msk-group-name-taken",
+            Self::NoSecret => "msk-secret-unknown",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotActive { .. } => "run again once it is ACTIVE".to_owned(),
+            Self::Unread { .. } => "allow the caller to read it".to_owned(),
+            Self::BrokerRules { commands, .. } | Self::Blocked { commands, .. } | Self::Endpoint { commands, .. } => {
+                format!("mend it, then run again:\n  {}", commands.join("\n  "))
+            }
+            Self::PublicSubnets { .. } => "use --via endpoints, or put the mapping in provisioned mode".to_owned(),
+            Self::GroupName { .. } => "rename the group, or delete it".to_owned(),
+            Self::NoSecret => "create the mapping first, or name it with --mapping".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! `msk setup` on the example account: built, built again, ended at every call, and refused.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use autoconnect::account::{AccountDocument, OfflineAccount, SecurityGroupEntry};
+use autoconnect::check::Status;
+use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::interrupt::Interrupt;
+use autoconnect::model::MappingMode;
+use autoconnect::msk::{EndpointsWish, GROUP, check};
+use autoconnect::observe::{MskTarget, Which};
+use autoconnect::reconcile::{Converged, Ending, Failure, MskSetup, MskSite, MskVia, Options, converge};
+use autoconnect::tags;
+use serde_json::Value;
+
+use crate::support::*;
+
+type Ended = Result<Converged<MskSite>, Failure>;
+
+fn msk_account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
+    account_of("msk.json", change)
+}
+
+fn goal(cluster: &str, via: MskVia, restrict: bool) -> MskSetup {
+    let document = msk_account(|_| ()).document();
+    let value = serde_json::to_value(&document).unwrap();
+    let clusters = value["MskClusters"].as_array().unwrap();
+    let found = clusters.iter().find(|found| found["ClusterName"] == cluster).unwrap();
+    MskSetup {
+        target: MskTarget {
+            cluster: found["ClusterArn"].as_str().unwrap().to_owned(),
+            which: Which::All,
+            mode: None,
+            authentication: None,
+        },
+        via,
+        wish: EndpointsWish {
+            restrict,
+            ..EndpointsWish::default()
+        },
+    }
+}
+
+async fn set_up(cloud: &impl Cloud, goal: &MskSetup) -> Ended {
+    converge(cloud, goal, &Options::default(), &Script::default(), Interrupt::never()).await
+}
+
+/// What was made, without ids, times and the order of making.
+fn made(account: &OfflineAccount) -> Vec<String> {
+    let document = account.document();
+    let value = serde_json::to_value(&document).unwrap();
+    let groups = document.security_groups.iter();
+    let names: Vec<(String, String)> = groups
+        .map(|group| (group.group_id.clone(), group.group_name.clone()))
+        .collect();
+    let named = |text: String| {
+        names
+            .iter()
+            .fold(text, |text, (id, name)| text.replace(id.as_str(), name))
+    };
+    let lists = [
+        "SecurityGroups",
+        "VpcEndpoints",
+        "RouteTables",
+        "NatGateways",
+        "InternetGateways",
+        "Subnets",
+    ];
+    let mut all = Vec::new();
+    for list in lists {
+        for entry in value[list].as_array().into_iter().flatten() {
+            let mut entry: Value = entry.clone();
+            let is_ours = entry["Tags"].to_string().contains(tags::MANAGED);
+            if let (true, Some(entry)) = (is_ours, entry.as_object_mut()) {
+                for id in [
+                    "GroupId",
+                    "VpcEndpointId",
+                    "RouteTableId",
+                    "NatGatewayId",
+                    "InternetGatewayId",
+                    "SubnetId",
+                ] {
+                    entry.remove(id);
+                }
+            }
+            all.push(named(entry.to_string()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_are_built_and_then_stay() {
+    for (cluster, endpoints) in [("audit", 2), ("clicks", 2), ("payments", 1), ("telemetry", 0)] {
+        for restrict in [false, true] {
+            let account = msk_account(|_| ());
+            let goal = goal(cluster, MskVia::Endpoints, restrict);
+            let before = account.document().vpc_endpoints.len();
+            let reached = set_up(&account, &goal)
+                .await
+                .unwrap_or_else(|failure| panic!("{cluster}: {failure}"));
+            assert_eq!(account.document().vpc_endpoints.len(), before + endpoints, "{cluster}");
+            let report = check(&reached.found.scene);
+            let way = report.checks.iter().find(|check| check.id == "endpoints").unwrap();
+            assert_eq!(way.status, Status::Pass, "{cluster}: {way:#?}");
+            assert_eq!(reached.ending == Ending::Unchanged, endpoints == 0, "{cluster}");
+            let writes = account.calls().write;
+            let again = set_up(&account, &goal).await.unwrap();
+            assert_eq!(
+                (again.ending, account.calls().write),
+                (Ending::Unchanged, writes),
+                "{cluster}"
+            );
+        }
+    }
+}
+
+/// With `--restrict` each of our endpoints allows the least; those of others stay as they are, and that is told.
+#[tokio::test(start_paused = true)]
+async fn restricting_narrows_our_own_endpoints_only() {
+    let account = msk_account(|_| ());
+    set_up(&account, &goal("audit", MskVia::Endpoints, false))
+        .await
+        .unwrap();
+    let policies = |account: &OfflineAccount| -> Vec<Option<String>> {
+        let endpoints = account.document().vpc_endpoints;
+        endpoints.into_iter().map(|endpoint| endpoint.policy_document).collect()
+    };
+    assert!(policies(&account).iter().all(Option::is_none));
+    set_up(&account, &goal("audit", MskVia::Endpoints, true)).await.unwrap();
+    let narrowed: Vec<String> = policies(&account).into_iter().flatten().collect();
+    assert_eq!(narrowed.len(), 2);
+    for action in ["lambda:InvokeFunction", "sts:AssumeRole"] {
+        assert!(narrowed.iter().any(|policy| policy.contains(action)), "{narrowed:?}");
+    }
+    // Asked for without it, what was narrowed is not opened again.
+    let again = set_up(&account, &goal("audit", MskVia::Endpoints, false))
+        .await
+        .unwrap();
+    assert_eq!(again.ending, Ending::Unchanged);
+
+    let ended = set_up(&account, &goal("payments", MskVia::Endpoints, true))
+        .await
+        .unwrap();
+    assert_eq!(
+        ended
+            .draft
+            .notes
+            .iter()
+            .filter(|note| note.contains("is left as it is"))
+            .count(),
+        2
+    );
+    let secret = policies(&account)
+        .into_iter()
+        .flatten()
+        .find(|policy| policy.contains("secretsmanager"));
+    assert!(secret.unwrap().contains("AmazonMSK_payments-AbCdEf"));
+}
+
+/// Ended at any call, with or without the answer to it, a run is finished by the next one, and nothing is made twice.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_died_anywhere_is_finished_by_the_next() {
+    for (cluster, restrict) in [("audit", false), ("payments", true)] {
+        let goal = goal(cluster, MskVia::Endpoints, restrict);
+        let whole = msk_account(|_| ());
+        set_up(&slow(&whole), &goal).await.unwrap();
+        let expected = made(&whole);
+        let mut died = 0;
+        for at in 0.. {
+            let account = msk_account(|_| ());
+            let (trigger, interrupt) = Interrupt::new();
+            let calls = AtomicU32::new(0);
+            let cloud = slow_with(&account, |_| {
+                if calls.fetch_add(1, Ordering::Relaxed) == at {
+                    trigger.raise();
+                }
+            });
+            let first = converge(&cloud, &goal, &Options::default(), &Script::default(), interrupt).await;
+            let Err(failure) = first else { break };
+            assert_eq!(failure.error.code(), "interrupted", "{cluster} at call {at}");
+            died += 1;
+            set_up(&slow(&account), &goal)
+                .await
+                .unwrap_or_else(|failure| panic!("{cluster} at call {at}: {failure}"));
+            assert_eq!(made(&account), expected, "{cluster} at call {at}");
+        }
+        assert!(died > 20, "{died}");
+    }
+}
+
+/// The rules of the brokers' groups are changed only where they bear our tags.
+#[tokio::test(start_paused = true)]
+async fn brokers_groups_are_changed_only_if_they_are_ours() {
+    let close = |group: &mut SecurityGroupEntry| group.ip_permissions.clear();
+    let account = msk_account(|document| close(&mut document.security_groups[1]));
+    let goal = goal("audit", MskVia::Endpoints, false);
+    let before = account.document();
+    let failure = set_up(&account, &goal).await.unwrap_err();
+    assert_eq!(failure.error.code(), "msk-brokers-closed");
+    let hint = failure.error.hint().unwrap();
+    assert!(
+        hint.contains("aws ec2 authorize-security-group-ingress --group-id sg-0e02 --ip-permissions 'IpProtocol=tcp,FromPort=9098,ToPort=9098,UserIdGroupPairs=[{GroupId=sg-0e02}]'"),
+        "{hint}"
+    );
+    assert_eq!((account.calls().write, account.document() == before), (0, true));
+
+    let ours: AccountDocument = {
+        let mut value = serde_json::to_value(&before).unwrap();
+        value["SecurityGroups"][1]["Tags"] = serde_json::json!([{"Key": tags::MANAGED, "Value": "true"}]);
+        serde_json::from_value(value).unwrap()
+    };
+    let account = OfflineAccount::in_memory(ours).unwrap();
+    let reached = set_up(&account, &goal).await.unwrap();
+    let report = check(&reached.found.scene);
+    let failing: Vec<_> = report
+        .checks
+        .iter()
+        .filter(|check| check.status == Status::Fail)
+        .collect();
+    assert!(failing.is_empty(), "{failing:#?}");
+}
+
+/// No step ever changes what is another's: groups without our tags keep their rules, and nothing is taken away.
+#[tokio::test(start_paused = true)]
+async fn what_is_there_stays() {
+    for cluster in ["audit", "clicks", "payments"] {
+        let account = msk_account(|_| ());
+        let before = account.document();
+        set_up(&account, &goal(cluster, MskVia::Endpoints, true)).await.unwrap();
+        let after = account.document();
+        for group in &before.security_groups {
+            assert!(after.security_groups.contains(group), "{cluster}: {}", group.group_id);
+        }
+        for endpoint in &before.vpc_endpoints {
+            let now = after
+                .vpc_endpoints
+                .iter()
+                .find(|now| now.vpc_endpoint_id == endpoint.vpc_endpoint_id)
+                .unwrap();
+            assert!(endpoint.groups.iter().all(|group| now.groups.contains(group)));
+            assert!(endpoint.subnet_ids.iter().all(|subnet| now.subnet_ids.contains(subnet)));
+            assert_eq!(endpoint.policy_document, now.policy_document);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn provisioned_mode_needs_nothing() {
+    for via in [MskVia::Endpoints, MskVia::Nat] {
+        for cluster in ["audit", "clicks"] {
+            let mut goal = goal(cluster, via, false);
+            goal.target.mode = Some(MappingMode::Provisioned);
+            let account = msk_account(|_| ());
+            let ended = set_up(&account, &goal).await.unwrap();
+            assert_eq!((ended.ending, account.calls().write), (Ending::Unchanged, 0));
+            assert!(
+                ended.draft.reasons[0].contains("provisioned mode"),
+                "{:?}",
+                ended.draft.reasons
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_mended_is_refused_before_the_first_write() {
+    type Edit = fn(&mut Value);
+    let table: [(&str, &str, bool, Edit); 6] = [
+        ("audit", "msk-endpoints-blocked", false, |account| {
+            account["Vpcs"][1]["EnableDnsHostnames"] = false.into()
+        }),
+        ("audit", "msk-cluster-not-active", false, |account| {
+            account["MskClusters"][1]["State"] = "CREATING".into()
+        }),
+        ("audit", "msk-group-name-taken", false, |account| {
+            let mut group = account["SecurityGroups"][1].clone();
+            group["GroupId"] = "sg-0e0e".into();
+            group["GroupName"] = GROUP.into();
+            account["SecurityGroups"].as_array_mut().unwrap().push(group);
+        }),
+        ("payments", "msk-secret-unknown", true, |account| {
+            account["EventSourceMappings"].as_array_mut().unwrap().pop();
+        }),
+        ("payments", "msk-endpoint-unfit", false, |account| {
+            let policy = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
+            account["VpcEndpoints"][0]["PolicyDocument"] = policy.into();
+        }),
+        ("payments", "msk-brokers-closed", false, |account| {
+            account["SecurityGroups"][3]["IpPermissionsEgress"]
+                .as_array_mut()
+                .unwrap()
+                .remove(0);
+        }),
+    ];
+    for (cluster, code, restrict, edit) in table {
+        let mut value = serde_json::to_value(msk_account(|_| ()).document()).unwrap();
+        edit(&mut value);
+        let account = OfflineAccount::in_memory(serde_json::from_value(value).unwrap()).unwrap();
+        let failure = set_up(&account, &goal(cluster, MskVia::Endpoints, restrict))
+            .await
+            .unwrap_err();
+        assert_eq!((failure.error.code(), account.calls().write), (code, 0), "{failure}");
+        assert!(failure.error.hint().is_some());
+    }
+}
+
+/// A reading command sends nothing that writes, and a dry run neither.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_only_reads() {
+    for via in [MskVia::Endpoints, MskVia::Nat] {
+        let account = msk_account(|_| ());
+        let cloud = slow_with(&account, |operation: Operation| {
+            assert!(!operation.writes(), "{operation}")
+        });
+        let goal = goal("audit", via, false);
+        let ended = converge(&cloud, &goal, &dry_run(), &Script::default(), Interrupt::never()).await;
+        assert_eq!(ended.unwrap().ending, Ending::Planned);
+    }
+}
