@@ -225,7 +225,7 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
 /// `--cluster-arn`: the ARN of an MSK cluster.
 pub fn parse_cluster_arn(text: &str) -> Result<String, String> {
     static CLUSTER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^arn:aws[a-zA-Z-]*:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_.-]+/[A-Za-z0-9_-]+$")
+        Regex::new(r"^arn:aws[a-zA-Z-]*:kafka:[a-z0-9-]+:[0-9]{12}:(serverless-)?cluster/[A-Za-z0-9_./-]+$")
             .expect("the pattern is a literal, which a test reads")
     });
     if CLUSTER.is_match(text) {
@@ -288,6 +288,10 @@ mod tests {
                 true,
             ),
             ("arn:aws:rds:eu-central-1:123456789012:cluster:orders", false),
+            (
+                "arn:aws:kafka:eu-central-1:123456789012:topic/orders/1f2e3d4c-1/t",
+                false,
+            ),
             ("orders", false),
             ("", false),
         ];

@@ -105,7 +105,7 @@ impl<'b> Builder<'b> {
         wish: &'b EndpointsWish,
     ) -> Result<Self, MskUnmet> {
         let name = format!("MSK cluster {}", scene.cluster.name);
-        if matches!(scene.cluster.state.as_str(), "CREATING" | "DELETING" | "FAILED") {
+        if matches!(scene.cluster.state.as_str(), "DELETING" | "FAILED") {
             let state = scene.cluster.state.clone();
             return Err(MskUnmet::NotActive { cluster: name, state });
         }

@@ -12,8 +12,9 @@ pub(super) fn check(poller: &Poller<'_>) -> Check {
     let told = format!("{} is {}", poller.name, cluster.state);
     match cluster.state.as_str() {
         "ACTIVE" => {}
+        "CREATING" => findings.push(Finding::warn(format!("{told}: it cannot be polled yet"))),
         "UPDATING" | "MAINTENANCE" | "REBOOTING_BROKER" | "HEALING" => findings.push(Finding::warn(told)),
-        "CREATING" | "DELETING" | "FAILED" => findings.push(Finding::fail(told)),
+        "DELETING" | "FAILED" => findings.push(Finding::fail(told)),
         _ => findings.push(Finding::unknown(told)),
     }
     if let Err(why) = poller.scene.vpc.read() {

@@ -9,7 +9,7 @@ use crate::model::{EndpointId, GroupId, SubnetId};
 /// A requirement of `msk setup` that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MskUnmet {
-    /// The cluster is not up.
+    /// The cluster is not up, and will not be.
     #[error("{cluster} is {state}")]
     NotActive {
         /// The cluster in words.
@@ -90,7 +90,7 @@ impl MskUnmet {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::NotActive { .. } => "run again once it is ACTIVE".to_owned(),
+            Self::NotActive { .. } => "name a cluster that is ACTIVE, or will be".to_owned(),
             Self::Unread { .. } => "allow the caller to read it".to_owned(),
             Self::BrokerRules { commands, .. } | Self::Blocked { commands, .. } | Self::Endpoint { commands, .. } => {
                 format!("mend it, then run again:\n  {}", commands.join("\n  "))

@@ -6,6 +6,7 @@ mod diagnose;
 mod errors;
 mod faults;
 mod kills;
+mod msk;
 mod new_proxies;
 mod peer;
 mod policies;

@@ -272,7 +272,7 @@ async fn what_cannot_be_mended_is_refused_before_the_first_write() {
             account["Vpcs"][1]["EnableDnsHostnames"] = false.into()
         }),
         ("audit", "msk-cluster-not-active", false, |account| {
-            account["MskClusters"][1]["State"] = "CREATING".into()
+            account["MskClusters"][1]["State"] = "DELETING".into()
         }),
         ("audit", "msk-group-name-taken", false, |account| {
             let mut group = account["SecurityGroups"][1].clone();

@@ -24,6 +24,8 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import iam_backends
+from moto.kafka.exceptions import NotFoundException
+from moto.kafka.models import FakeKafkaCluster, KafkaBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.rds.exceptions import DBProxyNotFoundFault, RDSClientError
 from moto.rds.models import RDSBackend
@@ -234,6 +236,40 @@ SecurityGroupBackend.authorize_security_group_egress = without_descriptions(
 )
 
 
+# AWS names a cluster in its ARN; moto gives its id alone, and another kind of ARN to serverless ones.
+def kafka_arn(self):
+    return f"arn:aws:kafka:{self.region_name}:{self.account_id}:cluster/{self.cluster_name}/{self.cluster_id}-1"
+
+
+FakeKafkaCluster._generate_arn = kafka_arn
+
+
+# AWS keeps how clients authenticate and whether they encrypt; moto forgets it.
+def create_cluster_v2(self, cluster_name, tags, provisioned, serverless, create=KafkaBackend.create_cluster_v2):
+    made = create(self, cluster_name, tags, provisioned, serverless)
+    cluster = self.clusters[made[0]]
+    cluster.client_authentication = (provisioned or {}).get("clientAuthentication")
+    cluster.encryption_info = (provisioned or {}).get("encryptionInfo")
+    return made
+
+
+KafkaBackend.create_cluster_v2 = create_cluster_v2
+
+
+# On AWS a new cluster is ACTIVE after a while, in moto never; a wrong ARN is an error, in moto a 500.
+def describe_cluster_v2(self, cluster_arn, describe=KafkaBackend.describe_cluster_v2):
+    cluster = self.clusters.get(cluster_arn)
+    if not cluster:
+        raise NotFoundException("The requested cluster does not exist.")
+    cluster.reads = getattr(cluster, "reads", 0) + 1
+    if cluster.reads > READS_IN_PROGRESS:
+        cluster.state = "ACTIVE"
+    return describe(self, cluster_arn)
+
+
+KafkaBackend.describe_cluster_v2 = describe_cluster_v2
+
+
 # The roles of the tests' functions and proxies.
 def create_role(name, service):
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -260,6 +296,7 @@ class Peer:
         self.meddlers = []
         self.functions = {}
         self.stops = {}
+        self.mappings = []
 
     def __call__(self, environ, start_response):
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -325,8 +362,12 @@ class Peer:
             function = match and match.group(1).split(":")[-1]
             reads, writes = ("GetFunctionConfiguration", "UpdateFunctionConfiguration") if match else ("ListFunctions", "CreateFunction")
             action = reads if environ["REQUEST_METHOD"] == "GET" else writes
+            if path.startswith("/2015-03-31/event-source-mappings"):
+                return self.mapping(environ, path, body, region)
             if action == "CreateFunction":
                 function = json.loads(body)["FunctionName"]
+        elif service == "kafka":
+            action = "DescribeClusterV2" if environ["REQUEST_METHOD"] == "GET" else "CreateClusterV2"
         elif environ.get("HTTP_X_AMZ_TARGET"):
             action = environ["HTTP_X_AMZ_TARGET"].split(".")[-1]
         else:
@@ -376,6 +417,34 @@ class Peer:
         environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         answer = b"".join(self.app(environ, lambda status, headers, *_: kept.append((status, headers))))
         return (*kept[0], answer)
+
+    # AWS lets event source mappings poll MSK clusters; moto refuses their ARNs.
+
+    def mapping(self, environ, path, body, region):
+        query = urllib.parse.parse_qs(environ.get("QUERY_STRING", ""))
+        wanted = {key: values[0] for key, values in query.items()}
+        uuid_wanted = path.removeprefix("/2015-03-31/event-source-mappings").strip("/")
+        creates = environ["REQUEST_METHOD"] == "POST"
+        action = "CreateEventSourceMapping" if creates else "GetEventSourceMapping" if uuid_wanted else "ListEventSourceMappings"
+        entry = {"region": region, "service": "lambda", "action": action, "status": 200}
+        self.log.append(entry)
+        own = [mapping for at, mapping in self.mappings if at == region]
+        if creates:
+            told = json.loads(body)
+            arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{told.pop('FunctionName').split(':')[-1]}"
+            answer = {**told, "UUID": str(uuid.uuid4()), "FunctionArn": arn, "State": "Enabled"}
+            self.mappings.append((region, answer))
+        elif uuid_wanted:
+            answer = next((mapping for mapping in own if mapping["UUID"] == uuid_wanted), None)
+            if not answer:
+                entry["status"] = 404
+                return error("lambda", 404, "ResourceNotFoundException", "The resource you requested does not exist.")
+        else:
+            name = wanted.get("FunctionName", "").split(":")[-1]
+            fits = [m for m in own if m["EventSourceArn"] == wanted.get("EventSourceArn", m["EventSourceArn"])]
+            answer = {"EventSourceMappings": [m for m in fits if not name or m["FunctionArn"].endswith(f":{name}")]}
+        text = json.dumps(answer).encode()
+        return "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))], text
 
     # On AWS an update of a function takes time, refuses another one meanwhile, changes the function's
     # RevisionId, and is refused for a RevisionId that is not the latest, or for more than five groups.
