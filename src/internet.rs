@@ -13,14 +13,14 @@ mod way;
 
 use std::collections::BTreeMap;
 
-pub use build::{Building, connection, draft};
+pub use build::{Building, connection, draft, draft_for};
 pub use endpoints::GROUP;
 pub use range::free_block;
 
 use crate::check::{Check, Finding, Status, verdict};
 use crate::leg::distinct;
 use crate::model::network::{Address, InternetGateway, Network};
-use crate::model::{Function, GroupId, SecurityGroup, SubnetId, VpcId};
+use crate::model::{Function, GroupId, Place, SecurityGroup, SubnetId, VpcId};
 use crate::path::Paths;
 
 /// What is asked: whether this function reaches the internet, or these services.
@@ -78,6 +78,8 @@ pub struct Traveller<'s> {
     pub name: String,
     /// The option that names it on the command line: `--function checkout`.
     pub option: String,
+    /// Its Region.
+    pub region: &'s str,
     /// Its VPC.
     pub vpc: &'s VpcId,
     /// Its subnets.
@@ -98,6 +100,7 @@ impl<'s> Traveller<'s> {
         Some(Self {
             name: format!("function {}", function.name),
             option: format!("--function {}", function.name),
+            region: Place::of(&function.arn).region,
             vpc: &vpc.vpc,
             subnets: distinct(&vpc.subnets),
             groups: vpc.groups.iter().cloned().collect(),
@@ -147,7 +150,7 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
     if wish.services.is_empty() {
         checks.extend(internet);
     } else {
-        let region = crate::model::Place::of(&scene.function.arn).region;
+        let region = traveller.region;
         let services = services::all(&paths, &traveller, region, &wish.services);
         let all_pass = services.iter().all(|check| check.status < Status::Unknown);
         checks.extend(services);

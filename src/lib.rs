@@ -27,7 +27,6 @@ pub mod mend;
 pub mod model;
 pub mod msk;
 pub mod naming;
-pub mod nat;
 pub mod observe;
 pub mod operation;
 pub mod path;

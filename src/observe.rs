@@ -15,7 +15,7 @@ mod target;
 
 pub use attachment::{Location, site, the_function};
 pub use error::ObserveError;
-pub use internet::{OWN_READS, building_site, way_out};
+pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene};
 pub use reads::reads;
 pub use scene::scene;

@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::way::{Exit, Fault, WayOut, instance_fault, way_out};
-use super::{Scene, Traveller, Wish, endpoints, range::free_block};
+use super::{Own, Scene, Traveller, Wish, endpoints, range::free_block};
 use crate::check::Status;
-use crate::model::network::{Part, RouteTable, Subnet};
+use crate::model::network::{Network, Part, RouteTable, Subnet};
 use crate::model::{SubnetId, VpcId};
 use crate::path::Paths;
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Steps};
@@ -57,9 +57,23 @@ pub fn draft(scene: &Scene, wish: &Wish) -> Result<Building, InternetUnmet> {
             ..Building::default()
         });
     };
-    all_read(scene)?;
-    let paths = Paths::new(&scene.network);
-    let mut builder = Builder::new(scene, wish, &paths, &traveller);
+    draft_for(&traveller, &scene.network, &scene.own, wish)
+}
+
+/// What is still to be built for whoever wants out.
+///
+/// # Errors
+///
+/// What is in the way and is not ours to change, with the command that changes it.
+pub fn draft_for(
+    traveller: &Traveller<'_>,
+    network: &Network,
+    own: &Own,
+    wish: &Wish,
+) -> Result<Building, InternetUnmet> {
+    all_read(network)?;
+    let paths = Paths::new(network);
+    let mut builder = Builder::new(network, own, wish, &paths, traveller);
     if wish.services.is_empty() {
         builder.internet()?;
     } else {
@@ -69,7 +83,7 @@ pub fn draft(scene: &Scene, wish: &Wish) -> Result<Building, InternetUnmet> {
     Ok(builder.building())
 }
 
-fn all_read(scene: &Scene) -> Result<(), InternetUnmet> {
+fn all_read(network: &Network) -> Result<(), InternetUnmet> {
     fn read<T>(what: &'static str, part: &Part<T>) -> Result<(), InternetUnmet> {
         let unread = |why: &str| InternetUnmet::Unreadable {
             what,
@@ -77,7 +91,6 @@ fn all_read(scene: &Scene) -> Result<(), InternetUnmet> {
         };
         part.read().map(|_| ()).map_err(unread)
     }
-    let network = &scene.network;
     read("the ranges", &network.vpcs)?;
     read("the subnets", &network.subnets)?;
     read("the route tables", &network.route_tables)?;
@@ -94,7 +107,8 @@ pub(super) struct Nat {
 }
 
 pub(super) struct Builder<'b, 's> {
-    pub scene: &'s Scene,
+    pub network: &'s Network,
+    pub own: &'s Own,
     pub wish: &'b Wish,
     pub paths: &'b Paths<'s>,
     pub traveller: &'b Traveller<'s>,
@@ -108,9 +122,16 @@ pub(super) struct Builder<'b, 's> {
 }
 
 impl<'b, 's> Builder<'b, 's> {
-    pub(super) fn new(scene: &'s Scene, wish: &'b Wish, paths: &'b Paths<'s>, traveller: &'b Traveller<'s>) -> Self {
+    pub(super) fn new(
+        network: &'s Network,
+        own: &'s Own,
+        wish: &'b Wish,
+        paths: &'b Paths<'s>,
+        traveller: &'b Traveller<'s>,
+    ) -> Self {
         Self {
-            scene,
+            network,
+            own,
             wish,
             paths,
             traveller,
@@ -147,11 +168,11 @@ impl<'b, 's> Builder<'b, 's> {
     }
 
     pub(super) fn subnets(&self) -> &'s [Subnet] {
-        self.scene.network.subnets.known().map_or(&[], Vec::as_slice)
+        self.network.subnets.known().map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn route_tables(&self) -> &'s [RouteTable] {
-        self.scene.network.route_tables.known().map_or(&[], Vec::as_slice)
+        self.network.route_tables.known().map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn zone(&self, subnet: &SubnetId) -> String {

@@ -6,7 +6,7 @@ use super::services::{BY_GATEWAY, HTTPS, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
 use crate::model::network::{Endpoint, EndpointKind};
-use crate::model::{Direction, Place, SubnetId};
+use crate::model::{Direction, SubnetId};
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
 use crate::requirements::InternetUnmet;
 
@@ -15,10 +15,9 @@ pub const GROUP: &str = "autoconnect-endpoints";
 
 /// Each service that is not reached gets an endpoint.
 pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> {
-    let arn = builder.scene.function.arn.clone();
-    let place = Place::of(&arn);
+    let region = builder.traveller.region;
     for service in &builder.wish.services.clone() {
-        let endpoints = endpoints_of(builder.paths, builder.traveller, place.region, service);
+        let endpoints = endpoints_of(builder.paths, builder.traveller, region, service);
         let named = endpoints
             .iter()
             .find(|found| found.kind == EndpointKind::Interface && found.private_dns && is_alive(found));
@@ -34,7 +33,7 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
             continue;
         }
         if BY_GATEWAY.contains(&service.as_str()) {
-            by_gateway(builder, place.region, service, &endpoints)?;
+            by_gateway(builder, region, service, &endpoints)?;
             continue;
         }
         if let Some(endpoint) = endpoints
@@ -52,7 +51,7 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
                 ),
             });
         }
-        by_interface(builder, place.region, service)?;
+        by_interface(builder, region, service)?;
     }
     Ok(())
 }
@@ -208,7 +207,6 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
 fn group(builder: &mut Builder<'_, '_>) -> Ref {
     const ROLE: &str = "endpoints-group";
     let existing = builder
-        .scene
         .own
         .group
         .as_ref()

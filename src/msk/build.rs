@@ -1,4 +1,4 @@
-//! What `msk setup --via endpoints` makes: endpoints in the cluster's subnets, and a group for them.
+//! What `msk setup` makes: endpoints in the cluster's subnets and a group for them, or NAT gateways as `internet setup`.
 //!
 //! Source: spec/msk.md. The private names of an endpoint take the requests of the whole VPC: so that nobody else is cut
 //! off, the group lets the whole VPC in, unless `--restrict` asks for the least. The brokers' own groups are changed
@@ -7,10 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MskScene, Needs, services};
+use super::ways::traveller;
+use super::{MskScene, Needs, is_public, services};
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::endpoint::{Asker, Gate, HTTPS, authorize, inbound, listed, outbound};
+use crate::internet::{Own, Wish, draft_for};
 use crate::leg::acls;
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{
@@ -20,7 +22,7 @@ use crate::path::Paths;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
 use crate::plan::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::policy::{PolicyDocument, for_mapping};
-use crate::requirements::{MskUnmet, Pending};
+use crate::requirements::{MskUnmet, Pending, Unmet};
 use crate::tags;
 
 /// The name of the endpoints' group in each VPC.
@@ -65,19 +67,54 @@ pub fn endpoints(scene: &MskScene, group: Option<&SecurityGroup>, wish: &Endpoin
     Ok(builder.built())
 }
 
-/// The rules that the brokers' groups lack from and to themselves: their ports, and 443 where nothing else lets it out.
+/// The steps to a NAT gateway in each of the cluster's zones, and to the rules that the brokers' groups lack. `own` is
+/// what earlier runs have made for the VPC's way to the internet.
 ///
 /// # Errors
 ///
-/// They are not ours to change.
-pub fn broker_rules(scene: &MskScene) -> Result<Built, MskUnmet> {
+/// A requirement does not hold.
+pub fn nat_gateways(scene: &MskScene, own: &Own, tags: &BTreeMap<String, String>) -> Result<Built, Unmet> {
     let paths = Paths::new(&scene.network);
     let place = scene.placement();
     let wish = EndpointsWish::default();
     let mut builder = Builder::new(scene, &paths, &place, &wish)?;
     builder.joins = false;
     builder.brokers()?;
-    Ok(builder.built())
+    if builder.needs.mode == MappingMode::Provisioned {
+        return Ok(builder.built());
+    }
+    let public = |id: &&SubnetId| is_public(&paths, id) == Ok(true);
+    let public: Vec<SubnetId> = place.subnets.iter().filter(public).cloned().collect();
+    if !public.is_empty() {
+        return Err(MskUnmet::PublicSubnets { subnets: public }.into());
+    }
+    let out = Wish {
+        function: String::new(),
+        port: HTTPS,
+        services: Vec::new(),
+        per_zone: true,
+        tags: tags.clone(),
+    };
+    let building = draft_for(&traveller(scene, &place, builder.vpc), &scene.network, own, &out)?;
+    let mut built = builder.built();
+    built.plan = joined(built.plan, building.plan);
+    built.reasons.extend(building.reasons);
+    built.notes.extend(building.notes);
+    built
+        .pending
+        .extend(building.pending.into_iter().map(|what| Pending::Available { what }));
+    Ok(built)
+}
+
+/// Both plans, one after the other.
+fn joined(mut first: Plan, second: Plan) -> Plan {
+    let before = u32::try_from(first.steps.len()).unwrap_or(u32::MAX);
+    first.steps.extend(second.steps.into_iter().map(|step| Step {
+        id: step.id + before,
+        after: step.after.iter().map(|id| id + before).collect(),
+        ..step
+    }));
+    first
 }
 
 struct Builder<'b> {
@@ -384,9 +421,8 @@ impl<'b> Builder<'b> {
     /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups and subnets are added only.
     fn mend(&mut self, service: &str, endpoint: &Endpoint, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
         if endpoint.state != "available" {
-            self.pending.push(Pending::EndpointAvailable {
-                endpoint: endpoint.id.to_string(),
-                service: endpoint.service.clone(),
+            self.pending.push(Pending::Available {
+                what: format!("endpoint {} ({})", endpoint.id, endpoint.service),
             });
             return Ok(());
         }

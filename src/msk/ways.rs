@@ -4,12 +4,13 @@
 //! it, whatever else is there: a broken one is not made good by a NAT gateway.
 
 use super::brokers::rules;
-use super::{Needs, Poller};
+use super::{MskScene, Needs, Poller, is_public};
 use crate::check::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, service_way, worst};
+use crate::internet::Traveller;
+use crate::leg::distinct;
 use crate::model::network::Endpoint;
-use crate::model::{Direction, Function, MappingMode};
-use crate::nat::{NatWay, nat_way};
+use crate::model::{Direction, Function, MappingMode, MskPlacement, VpcId};
 use crate::path::{Addresses, Block, Ports};
 use crate::policy::{Caller, LAMBDA, PolicyDocument, Verdict, for_mapping, through_endpoint};
 
@@ -53,6 +54,62 @@ fn is_good(status: Status) -> bool {
     status <= Status::Warn
 }
 
+/// What NAT gateways make of the poller's requests, but for what the cluster's groups let out.
+struct NatWay {
+    findings: Vec<Finding>,
+    evidence: Vec<String>,
+    /// Whether a subnet is public, so that no NAT gateway can serve it.
+    is_public: bool,
+}
+
+/// The checks of `internet` for the cluster's subnets, as one.
+fn nat_way(poller: &Poller<'_>) -> NatWay {
+    let is_public = |subnet| is_public(poller.paths, subnet) == Ok(true);
+    let mut way = NatWay {
+        findings: Vec::new(),
+        evidence: Vec::new(),
+        is_public: poller.place.subnets.iter().any(is_public),
+    };
+    let checks = traveller(poller.scene, poller.place, poller.vpc).checks(poller.paths);
+    // The groups are a check of their own, the poller comes over IPv4, and it has no cold starts.
+    let left_out = ["security-groups", "ipv6", "subnets-agree"];
+    for check in checks
+        .into_iter()
+        .filter(|check| !left_out.contains(&check.id.as_str()))
+    {
+        if check.status == Status::Pass {
+            way.evidence.extend(check.evidence);
+            continue;
+        }
+        let remedies = check.remedy.iter().flat_map(|remedy| remedy.lines());
+        // What builds it all is told once, for all findings.
+        let mut remedies: Vec<String> = remedies
+            .filter(|line| !line.starts_with("autoconnect "))
+            .map(str::to_owned)
+            .collect();
+        for text in check.evidence {
+            let status = check.status;
+            let remedies = std::mem::take(&mut remedies);
+            way.findings.push(Finding { status, text, remedies });
+        }
+    }
+    way
+}
+
+/// The poller, as what wants to reach the internet.
+pub(super) fn traveller<'s>(scene: &'s MskScene, place: &'s MskPlacement, vpc: &'s VpcId) -> Traveller<'s> {
+    Traveller {
+        name: format!("MSK cluster {}", scene.cluster.name),
+        option: format!("--cluster-arn {}", scene.cluster.arn),
+        region: scene.region(),
+        vpc,
+        subnets: distinct(&place.subnets),
+        groups: place.groups.clone(),
+        port: HTTPS,
+        ipv6: false,
+    }
+}
+
 /// Both ways, as they were found.
 struct Ways {
     nat: NatWay,
@@ -69,14 +126,14 @@ impl Ways {
             service_way(poller.paths, &poller.asker(), poller.scene.region(), service, policy)
         };
         Self {
-            nat: nat_way(poller.paths, &poller.asker(), HTTPS),
+            nat: nat_way(poller),
             out_to_all: out_to_all(poller),
             services: services(&poller.needs).into_iter().map(way).collect(),
         }
     }
 
     fn nat_status(&self) -> Status {
-        self.nat.status().max(worst(&self.out_to_all))
+        worst(&self.nat.findings).max(worst(&self.out_to_all))
     }
 
     fn endpoint_status(&self) -> Status {
@@ -100,7 +157,7 @@ impl Ways {
             of_endpoints(&mut self.in_the_way())
         } else {
             let mut findings = of_endpoints(&mut self.services.iter());
-            let is_nearer = is_good(self.nat.status());
+            let is_nearer = is_good(worst(&self.nat.findings));
             let has_endpoints = self.services.iter().any(|way| way.endpoint.is_some());
             if is_nearer || !has_endpoints {
                 findings.extend(self.out_to_all.iter().cloned());
@@ -124,7 +181,7 @@ impl Ways {
             return not_needed(NAT, "the endpoints lead to the services", lacks);
         }
         let mut findings = capped(nat.findings.clone(), self.endpoint_status());
-        if !is_good(worst(&findings)) && nat.public.is_empty() {
+        if !is_good(worst(&findings)) && !nat.is_public {
             findings = ending_in(findings, setup(poller, "nat"));
         }
         Check::of(NAT, "NAT gateways lead to the services", nat.evidence.clone(), findings)

@@ -50,12 +50,17 @@ pub async fn way_out(cloud: &impl Cloud, function: &str) -> Result<Scene, Observ
 pub async fn building_site(cloud: &impl Cloud, function: &str) -> Result<Scene, ObserveError> {
     let mut scene = way_out(cloud, function).await?;
     if let Some(vpc) = &scene.function.vpc {
-        scene.own = own(cloud, &vpc.vpc).await?;
+        scene.own = made_for_internet(cloud, &vpc.vpc).await?;
     }
     Ok(scene)
 }
 
-async fn own(cloud: &impl Cloud, vpc: &VpcId) -> Answer<Own> {
+/// What earlier runs have made for a VPC's way to the internet, attached to something or not.
+///
+/// # Errors
+///
+/// A call fails.
+pub async fn made_for_internet(cloud: &impl Cloud, vpc: &VpcId) -> Answer<Own> {
     let mark = connection(vpc);
     let (gateways, addresses, groups) = tokio::join!(
         cloud.describe_tagged_gateways(tags::CONNECTION, &mark),

@@ -6,9 +6,10 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::endpoint::listed;
+use crate::internet::Own;
 use crate::model::{MappingMode, SecurityGroup};
-use crate::msk::{Built, EndpointsWish, GROUP, MskScene, endpoints};
-use crate::observe::{MskTarget, ObserveError, msk_scene};
+use crate::msk::{Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
+use crate::observe::{MskTarget, ObserveError, made_for_internet, msk_scene};
 use crate::requirements::Unmet;
 
 /// A cluster that Lambda is to be able to poll.
@@ -38,6 +39,8 @@ pub struct MskSite {
     pub scene: MskScene,
     /// What has the name of the endpoints' group.
     pub group: Option<SecurityGroup>,
+    /// What earlier runs have made for the VPC's way to the internet.
+    pub own: Own,
 }
 
 impl Goal for MskSetup {
@@ -49,18 +52,20 @@ impl Goal for MskSetup {
 
     async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
         let scene = msk_scene(cloud, &self.target).await?;
-        let group = match scene.vpc.known() {
-            Some(vpc) => cloud.describe_named_groups(vpc, GROUP).await?.into_iter().next(),
-            None => None,
-        };
-        Ok(MskSite { scene, group })
+        let (mut group, mut own) = (None, Own::default());
+        match (scene.vpc.known(), self.via) {
+            (Some(vpc), MskVia::Endpoints) => group = cloud.describe_named_groups(vpc, GROUP).await?.into_iter().next(),
+            (Some(vpc), MskVia::Nat) => own = made_for_internet(cloud, vpc).await?,
+            (None, _) => {}
+        }
+        Ok(MskSite { scene, group, own })
     }
 
     fn draft(&self, site: &Self::Seen) -> Result<Draft, RunError> {
-        let MskSite { scene, group } = site;
+        let MskSite { scene, group, own } = site;
         let built = match self.via {
             MskVia::Endpoints => endpoints(scene, group.as_ref(), &self.wish).map_err(Unmet::from)?,
-            MskVia::Nat => Built::default(),
+            MskVia::Nat => nat_gateways(scene, own, &self.wish.tags)?,
         };
         Ok(draft(scene, self.via, built))
     }

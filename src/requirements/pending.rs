@@ -20,13 +20,6 @@ pub enum Pending {
         /// Kind and identifier of the database.
         database: String,
     },
-    /// A VPC endpoint is being created or changed.
-    EndpointAvailable {
-        /// The endpoint.
-        endpoint: String,
-        /// Its service.
-        service: String,
-    },
     /// The database or members of it are not `available`, and the user asked to wait.
     DatabaseAvailable {
         /// Kind and identifier.
@@ -46,9 +39,6 @@ impl std::fmt::Display for Pending {
         match self {
             Self::Available { what } => write!(f, "{what} to become available"),
             Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
-            Self::EndpointAvailable { endpoint, service } => {
-                write!(f, "endpoint {endpoint} ({service}) to become available")
-            }
             Self::TargetHealth { proxy, database } => {
                 write!(f, "proxy {proxy} to reach {database}")
             }

@@ -530,7 +530,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| read(&mut scene.network.route_tables)[1].routes[0].is_blackhole = true,
             Status::Fail,
             "nat-gateways",
-            "black hole",
+            "blackhole",
         ),
         (
             "failed",
@@ -544,7 +544,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| read(&mut scene.network.nat_gateways)[0].is_public = false,
             Status::Fail,
             "nat-gateways",
-            "nat-a is private",
+            "nat-a is a private one",
         ),
         (
             "gone",
@@ -558,14 +558,14 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| read(&mut scene.network.nat_gateways)[0].subnet = Some(broker_subnet("a")),
             Status::Fail,
             "nat-gateways",
-            "not to an internet gateway",
+            "no route 0.0.0.0/0 to an internet gateway",
         ),
         (
             "internet gateway detached",
             |scene| read(&mut scene.network.internet_gateways)[0].vpc = None,
             Status::Fail,
             "nat-gateways",
-            "not attached",
+            "no route 0.0.0.0/0 to an internet gateway",
         ),
         (
             "one for both zones",
@@ -575,7 +575,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             },
             Status::Warn,
             "nat-gateways",
-            "nat-a is in another Availability Zone than subnet-broker-b",
+            "its NAT gateway nat-a in eu-central-1a",
         ),
         (
             "transit gateway",
@@ -599,7 +599,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             },
             Status::Fail,
             "nat-gateways",
-            "tcp 1024-2047 from 0.0.0.0/0 blocked by rule 50 of acl-1",
+            "rule 50 of acl-1",
         ),
         (
             "outbound",

@@ -21,7 +21,6 @@ fn the_core_imports_nothing_impure() {
         "attach",
         "model",
         "naming",
-        "nat",
         "check",
         "classify",
         "decide",

@@ -116,6 +116,38 @@ async fn endpoints_are_built_and_then_stay() {
     }
 }
 
+/// One NAT gateway in each of the cluster's zones, with all that it needs.
+#[tokio::test(start_paused = true)]
+async fn nat_gateways_are_built_and_then_stay() {
+    let account = msk_account(|_| ());
+    let goal = goal("audit", MskVia::Nat, false);
+    let reached = set_up(&account, &goal)
+        .await
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    let report = check(&reached.found.scene);
+    let way = report.checks.iter().find(|check| check.id == "nat-gateways").unwrap();
+    assert_eq!(way.status, Status::Pass, "{way:#?}");
+    let nats = account
+        .document()
+        .nat_gateways
+        .into_iter()
+        .filter(|nat| nat.vpc_id == "vpc-0e02");
+    assert_eq!(nats.count(), 2);
+    let writes = account.calls().write;
+    let again = set_up(&account, &goal).await.unwrap();
+    assert_eq!((again.ending, account.calls().write), (Ending::Unchanged, writes));
+
+    let account = msk_account(|_| ());
+    let failure = set_up(&account, &self::goal("clicks", MskVia::Nat, false))
+        .await
+        .unwrap_err();
+    assert_eq!((failure.error.code(), account.calls().write), ("msk-subnets-public", 0));
+    let there = set_up(&account, &self::goal("orders", MskVia::Nat, false))
+        .await
+        .unwrap();
+    assert_eq!((there.ending, account.calls().write), (Ending::Unchanged, 0));
+}
+
 /// With `--restrict` each of our endpoints allows the least; those of others stay as they are, and that is told.
 #[tokio::test(start_paused = true)]
 async fn restricting_narrows_our_own_endpoints_only() {
@@ -162,8 +194,12 @@ async fn restricting_narrows_our_own_endpoints_only() {
 /// Ended at any call, with or without the answer to it, a run is finished by the next one, and nothing is made twice.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_died_anywhere_is_finished_by_the_next() {
-    for (cluster, restrict) in [("audit", false), ("payments", true)] {
-        let goal = goal(cluster, MskVia::Endpoints, restrict);
+    for (cluster, via, restrict) in [
+        ("audit", MskVia::Endpoints, false),
+        ("payments", MskVia::Endpoints, true),
+        ("audit", MskVia::Nat, false),
+    ] {
+        let goal = goal(cluster, via, restrict);
         let whole = msk_account(|_| ());
         set_up(&slow(&whole), &goal).await.unwrap();
         let expected = made(&whole);

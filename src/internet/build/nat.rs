@@ -47,7 +47,7 @@ impl Builder<'_, '_> {
             }
             Some(Fault::Private(nat)) => not_ours(
                 format!("0.0.0.0/0 leads to NAT gateway {}, a private one: that is somebody's intent, and is left", nat.id),
-                "lead 0.0.0.0/0 of the function's subnets to a public NAT gateway: aws ec2 replace-route --destination-cidr-block 0.0.0.0/0 --route-table-id <table> --nat-gateway-id <NAT gateway>".to_owned(),
+                "lead 0.0.0.0/0 of its subnets to a public NAT gateway: aws ec2 replace-route --destination-cidr-block 0.0.0.0/0 --route-table-id <table> --nat-gateway-id <NAT gateway>".to_owned(),
             ),
             Some(_) => Ok(false),
         }
@@ -56,7 +56,7 @@ impl Builder<'_, '_> {
     /// The NAT gateway for a subnet: one that is there, else a new one.
     pub(in crate::internet) fn nat_for(&mut self, subnet: &SubnetId) -> Result<Nat, InternetUnmet> {
         let zone = self.zone(subnet);
-        let network = &self.scene.network;
+        let network = self.network;
         let nats = network.nat_gateways.known().into_iter().flatten();
         let mut usable: Vec<(bool, &NatGateway, String)> = nats
             .filter(|nat| nat.vpc == *self.traveller.vpc)
@@ -103,7 +103,7 @@ impl Builder<'_, '_> {
         let (subnet, is_public) = self.public_subnet(zone)?;
         let gateway = self.internet_gateway();
         let role = format!("address-{zone}");
-        let addresses = self.scene.own.addresses.iter();
+        let addresses = self.own.addresses.iter();
         let mut free =
             addresses.filter(|address| address.association.is_none() && self.is_ours(&address.tags, Some(&role)));
         let address = if let Some(address) = free.next() {
@@ -203,7 +203,7 @@ impl Builder<'_, '_> {
             return gateway.clone();
         }
         let vpc = self.traveller.vpc;
-        let attached = self.scene.network.internet_gateways.known().into_iter().flatten();
+        let attached = self.network.internet_gateways.known().into_iter().flatten();
         let mut attached = attached.filter(|gateway| gateway.vpc.as_ref() == Some(vpc));
         if let Some(gateway) = attached.next() {
             let reference = Ref::Existing(gateway.id.to_string());
@@ -211,7 +211,7 @@ impl Builder<'_, '_> {
             return reference;
         }
         let is_free = |gateway: &&InternetGateway| gateway.vpc.is_none() && self.is_ours(&gateway.tags, Some(GATEWAY));
-        let gateway = if let Some(gateway) = self.scene.own.gateways.iter().find(is_free) {
+        let gateway = if let Some(gateway) = self.own.gateways.iter().find(is_free) {
             Ref::Existing(gateway.id.to_string())
         } else {
             let effect = NetworkEffect::CreateInternetGateway {
@@ -238,7 +238,7 @@ impl Builder<'_, '_> {
 
     /// Completes the routes of the subnet of one of our NAT gateways. Whether it is ours.
     pub(in crate::internet) fn make_public_of(&mut self, id: &NatGatewayId) -> bool {
-        let nats = self.scene.network.nat_gateways.known().into_iter().flatten();
+        let nats = self.network.nat_gateways.known().into_iter().flatten();
         let Some(subnet) = nats
             .into_iter()
             .find(|nat| nat.id == *id)

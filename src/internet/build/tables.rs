@@ -184,8 +184,8 @@ impl Builder<'_, '_> {
             format!("that of {others} other subnets")
         };
         self.building.notes.push(format!(
-            "Route table {} is {whose}: it stays as it is, and the function's subnets get one of their own with the same routes. Routes that are added to {} later have to be added there too.",
-            table.id, table.id
+            "Route table {} is {whose}: it stays as it is, and the subnets of {} get one of their own with the same routes. Routes that are added to {} later have to be added there too.",
+            table.id, self.traveller.name, table.id
         ));
         for route in copies.routes.iter().filter(|route| !has(&route.destination)) {
             if let Destination::Cidr(cidr) = route.destination {
@@ -193,7 +193,7 @@ impl Builder<'_, '_> {
             }
         }
         for endpoint in copies.endpoints {
-            let endpoints = self.scene.network.endpoints.known().into_iter().flatten();
+            let endpoints = self.network.endpoints.known().into_iter().flatten();
             let found = endpoints.into_iter().find(|found| found.id == endpoint);
             let has = found.is_some_and(|found| {
                 found
