@@ -99,7 +99,12 @@ pub fn nat_gateways(scene: &MskScene, own: &Own, tags: &BTreeMap<String, String>
     let mut built = builder.built();
     built.plan = joined(built.plan, building.plan);
     built.reasons.extend(building.reasons);
-    built.notes.extend(building.notes);
+    for note in building.notes {
+        // The same table may be that of several zones.
+        if !built.notes.contains(&note) {
+            built.notes.push(note);
+        }
+    }
     built
         .pending
         .extend(building.pending.into_iter().map(|what| Pending::Available { what }));

@@ -44,6 +44,50 @@ fn what_a_person_reads() {
 }
 
 #[test]
+fn what_is_missing_is_built() {
+    let shell = Shell::new();
+    let setup = |cluster: &str| format!("msk setup --offline msk.json --cluster-arn {}", arn(cluster));
+    let (audit, payments, clicks) = (setup("audit"), setup("payments"), setup("clicks"));
+    let table = [
+        (
+            "dry_run",
+            format!("{audit} --via endpoints --dry-run --detailed-exitcode"),
+        ),
+        ("nat", format!("{audit} --via nat --dry-run")),
+        ("no_consent", format!("{audit} --via endpoints")),
+        ("restricted", format!("{payments} --via endpoints --restrict --yes")),
+        ("again", format!("{payments} --via endpoints --restrict --yes")),
+        ("public", format!("{clicks} --via nat --yes")),
+        ("wrong_restrict", format!("{audit} --via nat --restrict")),
+    ];
+    for (name, arguments) in table {
+        assert_snapshot!(format!("msk_setup_{name}"), shell.session(&arguments));
+    }
+    shell.edit_file("msk.json", |account| {
+        account["SecurityGroups"][1]["IpPermissions"] = serde_json::json!([]);
+    });
+    assert_snapshot!(
+        "msk_setup_brokers",
+        shell.session(&format!("{audit} --via endpoints --yes"))
+    );
+
+    let run = shell.run(&format!("{clicks} --via endpoints --yes --output json"));
+    let document = run.json();
+    assert_eq!(
+        (run.status, &document["result"]),
+        (Some(0), &"built".into()),
+        "{document:#}"
+    );
+    assert_eq!(document["verdict"], "pass");
+    for schema in ["schema", "schema msk"] {
+        assert!(
+            jsonschema::is_valid(&shell.run(schema).json(), &document),
+            "{schema}: {document:#}"
+        );
+    }
+}
+
+#[test]
 fn statuses_follow_from_verdicts() {
     let shell = Shell::new();
     let table = [

@@ -19,6 +19,7 @@ fn every_error_code_is_documented() {
         "src/requirements/cross_vpc.rs",
         "src/requirements/extras.rs",
         "src/requirements/internet.rs",
+        "src/requirements/msk.rs",
         "src/observe/error.rs",
         "src/reconcile/error.rs",
     ] {
