@@ -13,6 +13,7 @@ mod internet;
 mod msk;
 mod password;
 mod policy;
+mod remove;
 mod schema;
 mod session;
 mod setup;
@@ -51,6 +52,8 @@ enum Command {
     Attach(Box<attach::Attach>),
     /// Take a function out of its VPC
     Detach(attach::Detach),
+    /// Disconnect a function from a database
+    Remove(Box<remove::Remove>),
     /// Print an IAM policy document
     Policy(policy::Policy),
     /// Tell whether a function reaches a database, and if not, why
@@ -109,6 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Setup(setup) => setup.run(&cli.global),
         Command::Attach(attach) => attach.run(&cli.global),
         Command::Detach(detach) => detach.run(&cli.global),
+        Command::Remove(remove) => remove.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::Msk(msk) => msk.run(&cli.global),

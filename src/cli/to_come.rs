@@ -12,8 +12,6 @@ use crate::report::Report;
 #[command(hide = true)]
 pub enum ToCome {
     #[command(hide = true)]
-    Remove(Rest),
-    #[command(hide = true)]
     Snapshot(Rest),
 }
 
@@ -27,7 +25,6 @@ pub struct Rest {
 impl ToCome {
     pub fn run(&self) -> Ending {
         let name = match self {
-            Self::Remove(_) => "remove",
             Self::Snapshot(_) => "snapshot",
         };
         let error = std::io::Error::other(format!("this version has no `{name}` yet"));

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MskUnmet, MAX_GROUPS};
 use crate::model::VpcId;
+use crate::removal::RemovalUnmet;
 
 /// A requirement that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -177,6 +178,9 @@ pub enum Unmet {
     /// A requirement of polling an MSK cluster.
     #[error(transparent)]
     Msk(#[from] MskUnmet),
+    /// Of a removal.
+    #[error(transparent)]
+    Removal(#[from] RemovalUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -217,6 +221,7 @@ impl Unmet {
             Self::CrossVpc(unmet) => unmet.code(),
             Self::Internet(unmet) => unmet.code(),
             Self::Msk(unmet) => unmet.code(),
+            Self::Removal(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -259,6 +264,7 @@ impl Unmet {
             Self::CrossVpc(unmet) => unmet.hint(),
             Self::Internet(unmet) => unmet.hint(),
             Self::Msk(unmet) => unmet.hint(),
+            Self::Removal(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

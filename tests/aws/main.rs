@@ -13,4 +13,5 @@ mod policies;
 mod proxies;
 mod python;
 mod reads;
+mod removals;
 mod world;

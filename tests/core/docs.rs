@@ -20,6 +20,7 @@ fn every_error_code_is_documented() {
         "src/requirements/extras.rs",
         "src/requirements/internet.rs",
         "src/requirements/msk.rs",
+        "src/removal/unmet.rs",
         "src/observe/error.rs",
         "src/reconcile/error.rs",
     ] {

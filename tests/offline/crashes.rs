@@ -23,6 +23,9 @@ pub enum Death {
     AnswerLost,
 }
 
+/// All of them.
+pub const DEATHS: [Death; 3] = [Death::Before, Death::After, Death::AnswerLost];
+
 /// Dies at its n-th call, counted from 0.
 pub struct Crash<'a> {
     pub at: u32,
@@ -82,7 +85,7 @@ async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Dea
 async fn matrix(scenarios: Vec<Scenario>) -> u32 {
     let mut deaths = 0;
     for scenario in scenarios {
-        for death in [Death::Before, Death::After, Death::AnswerLost] {
+        for death in DEATHS {
             for at in 0.. {
                 let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
                 let lived = dies(&scenario, &account, at, death).await;
