@@ -18,6 +18,7 @@ mod schema;
 mod session;
 mod setup;
 mod signals;
+mod snapshot;
 mod to_come;
 
 use std::ffi::OsString;
@@ -68,6 +69,8 @@ enum Command {
     Export(export::Export),
     /// Tell whether a function in a VPC reaches the internet or AWS services, or build what is missing
     Internet(internet::Internet),
+    /// Keep an account as a file for --offline
+    Snapshot(snapshot::Snapshot),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -120,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(list) => list.run(&cli.global),
         Command::Export(export) => export.run(&cli.global),
         Command::Internet(internet) => internet.run(&cli.global),
+        Command::Snapshot(snapshot) => snapshot.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),
