@@ -7,8 +7,8 @@ use super::{Ending, print_json};
 use crate::account::AccountDocument;
 use crate::patrol::manifest::Manifest;
 use crate::report::{
-    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, InternetDocument, ListDocument, MskDocument, OutputDocument,
-    SetupDocument,
+    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, InternetDocument, ListDocument,
+    MskDocument, OutputDocument, SetupDocument,
 };
 
 /// Options of `schema`.
