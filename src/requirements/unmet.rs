@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MskUnmet, MAX_GROUPS};
+use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS, MskUnmet};
 use crate::model::VpcId;
 use crate::removal::RemovalUnmet;
 
