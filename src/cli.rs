@@ -19,7 +19,6 @@ mod session;
 mod setup;
 mod signals;
 mod snapshot;
-mod to_come;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -71,8 +70,6 @@ enum Command {
     Internet(internet::Internet),
     /// Keep an account as a file for --offline
     Snapshot(snapshot::Snapshot),
-    #[command(flatten)]
-    ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
     Schema(schema::Schema),
     /// Print a completion script for a shell
@@ -124,19 +121,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(export) => export.run(&cli.global),
         Command::Internet(internet) => internet.run(&cli.global),
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),
-        Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),
     };
     match ending {
         Ok(status) => ExitCode::from(status),
         Err(report) => {
-            // A command that is to come takes whatever follows, the global options too.
-            let output = match (&cli.command, option(&arguments, "--output")) {
-                (Command::ToCome(_), Some("json")) => Output::Json,
-                _ => cli.global.output,
-            };
-            fail(&report, output);
+            fail(&report, cli.global.output);
             ExitCode::from(report.status)
         }
     }
