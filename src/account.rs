@@ -13,6 +13,7 @@ mod network;
 mod offline;
 mod places;
 mod proxies;
+mod removal;
 mod resources;
 mod rules;
 mod validate;

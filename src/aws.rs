@@ -11,6 +11,7 @@ mod msk;
 mod network;
 mod notify;
 mod rds;
+mod removal;
 mod secrets;
 mod starter;
 
@@ -273,7 +274,7 @@ impl Cloud for Aws {
     async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
         called(
             Operation::ModifyDbCluster,
-            rds::modify_db_cluster(&self.rds, id, groups),
+            rds::modify_db_cluster(&self.rds, id, groups.iter()),
         )
         .await
     }
@@ -281,13 +282,17 @@ impl Cloud for Aws {
     async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
         called(
             Operation::ModifyDbInstance,
-            rds::modify_db_instance(&self.rds, id, groups),
+            rds::modify_db_instance(&self.rds, id, groups.iter()),
         )
         .await
     }
 
     async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
-        called(Operation::ModifyDbProxy, rds::modify_db_proxy(&self.rds, name, groups)).await
+        called(
+            Operation::ModifyDbProxy,
+            rds::modify_db_proxy(&self.rds, name, groups.iter()),
+        )
+        .await
     }
 
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
@@ -298,7 +303,7 @@ impl Cloud for Aws {
     async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
         called(
             Operation::UpdateFunctionConfiguration,
-            functions::update_function_configuration(&self.lambda, name, vpc, revision),
+            functions::update_function_configuration(&self.lambda, name, vpc, vpc.groups.iter(), revision),
         )
         .await
     }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::model::{Direction, GroupId, GroupList, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, Number};
+use crate::tags;
 
 /// A group whose name counts on a side, read against the rules for that side.
 #[derive(Clone, Debug)]
@@ -85,10 +86,13 @@ pub enum Misfit<'a> {
     },
     /// The database's port is not known yet.
     NoPort,
+    /// A run of `remove` has begun to take it away.
+    BeingRemoved,
 }
 
 /// A rule in words, with its peer: `tcp 5432 from sg-1`.
-struct InWords<'a>(Direction, &'a Rule);
+#[derive(Clone, Copy, Debug)]
+pub struct InWords<'a>(pub Direction, pub &'a Rule);
 
 impl fmt::Display for InWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,6 +155,7 @@ impl fmt::Display for Misfit<'_> {
                     end_of(direction)
                 )
             }
+            Self::BeingRemoved => f.write_str("is being removed"),
             Self::NoPort => f.write_str("the database has no port yet to compare its rules with"),
         }
     }
@@ -339,6 +344,9 @@ fn candidate<'a>(
             destination = the_one_rule(group, Direction::Egress, database_port, &mut misfits);
         }
         _ => misfits.push(Misfit::NoPort),
+    }
+    if group.tags.contains_key(tags::REMOVING) {
+        misfits.push(Misfit::BeingRemoved);
     }
     Candidate {
         group,

@@ -5,13 +5,13 @@ mod attach;
 mod completions;
 mod diagnose;
 mod drift;
-mod export;
 mod front;
 mod global;
 mod list;
 mod msk;
 mod password;
 mod policy;
+mod remove;
 mod schema;
 mod session;
 mod setup;
@@ -50,6 +50,8 @@ enum Command {
     Attach(Box<attach::Attach>),
     /// Take a function out of its VPC
     Detach(attach::Detach),
+    /// Disconnect a function from a database
+    Remove(Box<remove::Remove>),
     /// Print an IAM policy document
     Policy(policy::Policy),
     /// Tell whether a function reaches a database, and if not, why
@@ -60,8 +62,6 @@ enum Command {
     Drift(Box<drift::Drift>),
     /// List the functions that are connected with a database
     List(list::List),
-    /// Draw the path between a function and a database
-    Export(export::Export),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -106,12 +106,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Setup(setup) => setup.run(&cli.global),
         Command::Attach(attach) => attach.run(&cli.global),
         Command::Detach(detach) => detach.run(&cli.global),
+        Command::Remove(remove) => remove.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::Msk(msk) => msk.run(&cli.global),
         Command::Drift(drift) => drift.run(&cli.global),
         Command::List(list) => list.run(&cli.global),
-        Command::Export(export) => export.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

@@ -10,6 +10,7 @@ mod identity;
 pub mod inventory;
 mod msk;
 mod network;
+mod removal;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,7 +22,9 @@ pub use identity::IdentityCloud;
 pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
+pub use removal::{Bearer, BearingInterface, RemovalCloud};
 
+pub use crate::model::ResourceKind;
 pub use crate::operation::Operation;
 
 use secrecy::SecretString;
@@ -235,24 +238,11 @@ pub struct NewLambda {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A kind of resource that users name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResourceKind {
-    /// DB clusters.
-    Cluster,
-    /// DB instances.
-    Instance,
-    /// RDS Proxies.
-    Proxy,
-    /// Lambda functions.
-    Function,
-}
-
 /// What an operation answers.
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
-pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + Sync {
+pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + RemovalCloud + Sync {
     /// The cluster with this identifier.
     fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
     /// The instance with this identifier.

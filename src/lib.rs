@@ -34,6 +34,7 @@ pub mod patrol;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;
+pub mod removal;
 pub mod report;
 pub mod requirements;
 pub mod restore;

@@ -8,6 +8,7 @@ mod environment;
 mod extras;
 mod function;
 mod ids;
+mod kind;
 mod msk;
 pub mod network;
 mod observation;
@@ -26,6 +27,7 @@ pub use ids::{
     EndpointId, GroupId, GroupList, InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, PeeringId,
     PrefixListId, RouteTableId, SubnetId, VpcId,
 };
+pub use kind::ResourceKind;
 pub use msk::{
     Authentication, ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind,
     MskPlacement, SourceAccess,

@@ -9,6 +9,7 @@ pub mod network;
 mod reads;
 mod scene;
 mod similar;
+mod standing;
 mod survey;
 mod target;
 
@@ -17,6 +18,7 @@ pub use error::ObserveError;
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene};
 pub use reads::reads;
 pub use scene::scene;
+pub use standing::observe_standing;
 pub use survey::{Proxies, READS, Surveyed, survey};
 pub use target::{NewProxyWish, ProxyWish, Target};
 
@@ -359,5 +361,13 @@ fn resource_kind(kind: DatabaseKind) -> ResourceKind {
     match kind {
         DatabaseKind::Cluster => ResourceKind::Cluster,
         DatabaseKind::Instance => ResourceKind::Instance,
+    }
+}
+
+/// What does not exist is none.
+fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
+    match answer {
+        Err(error) if error.is_not_found() => Ok(None),
+        answer => answer.map(Some),
     }
 }

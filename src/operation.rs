@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::Direction;
+use crate::model::{DatabaseKind, Direction, ResourceKind};
 
 /// An operation of the AWS API that the program uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,11 +131,31 @@ pub enum Operation {
     Publish,
     /// Tells an event bus of changed verdicts.
     PutEvents,
+    /// Reads the tags of a proxy.
+    ListTagsForResource,
+    /// Reads which secrets there are.
+    ListSecrets,
+    /// Gives tags to security groups.
+    CreateTags,
+    /// Takes tags off security groups.
+    DeleteTags,
+    /// Takes inbound rules out of a group.
+    RevokeSecurityGroupIngress,
+    /// Deletes a security group.
+    DeleteSecurityGroup,
+    /// Deletes a proxy.
+    DeleteDbProxy,
+    /// Schedules a secret for deletion.
+    DeleteSecret,
+    /// Takes a policy of its own from a role.
+    DeleteRolePolicy,
+    /// Deletes a role.
+    DeleteRole,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 72] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -198,6 +218,16 @@ impl Operation {
         Self::ModifyVpcPeeringConnectionOptions,
         Self::Publish,
         Self::PutEvents,
+        Self::ListTagsForResource,
+        Self::ListSecrets,
+        Self::CreateTags,
+        Self::DeleteTags,
+        Self::RevokeSecurityGroupIngress,
+        Self::DeleteSecurityGroup,
+        Self::DeleteDbProxy,
+        Self::DeleteSecret,
+        Self::DeleteRolePolicy,
+        Self::DeleteRole,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -206,6 +236,35 @@ impl Operation {
         match direction {
             Direction::Ingress => Self::AuthorizeSecurityGroupIngress,
             Direction::Egress => Self::AuthorizeSecurityGroupEgress,
+        }
+    }
+
+    /// The operation that lists the resources of a kind.
+    #[must_use]
+    pub fn lists(kind: ResourceKind) -> Self {
+        match kind {
+            ResourceKind::Cluster => Self::DescribeDbClusters,
+            ResourceKind::Instance => Self::DescribeDbInstances,
+            ResourceKind::Proxy => Self::DescribeDbProxies,
+            ResourceKind::Function => Self::ListFunctions,
+        }
+    }
+
+    /// The operation that changes a database of this kind.
+    #[must_use]
+    pub fn modifies(kind: DatabaseKind) -> Self {
+        match kind {
+            DatabaseKind::Cluster => Self::ModifyDbCluster,
+            DatabaseKind::Instance => Self::ModifyDbInstance,
+        }
+    }
+
+    /// The operation that takes rules of this direction out of a group.
+    #[must_use]
+    pub fn revokes(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::RevokeSecurityGroupIngress,
+            Direction::Egress => Self::RevokeSecurityGroupEgress,
         }
     }
 
@@ -275,6 +334,16 @@ impl Operation {
             Self::CreateVpcEndpoint => "ec2:CreateVpcEndpoint",
             Self::ModifyVpcEndpoint => "ec2:ModifyVpcEndpoint",
             Self::ModifyVpcPeeringConnectionOptions => "ec2:ModifyVpcPeeringConnectionOptions",
+            Self::ListTagsForResource => "rds:ListTagsForResource",
+            Self::ListSecrets => "secretsmanager:ListSecrets",
+            Self::CreateTags => "ec2:CreateTags",
+            Self::DeleteTags => "ec2:DeleteTags",
+            Self::RevokeSecurityGroupIngress => "ec2:RevokeSecurityGroupIngress",
+            Self::DeleteSecurityGroup => "ec2:DeleteSecurityGroup",
+            Self::DeleteDbProxy => "rds:DeleteDBProxy",
+            Self::DeleteSecret => "secretsmanager:DeleteSecret",
+            Self::DeleteRolePolicy => "iam:DeleteRolePolicy",
+            Self::DeleteRole => "iam:DeleteRole",
         }
     }
 
@@ -313,7 +382,9 @@ impl Operation {
             | Self::ListRolePolicies
             | Self::GetPolicy
             | Self::GetPolicyVersion
-            | Self::DescribeAddresses => false,
+            | Self::DescribeAddresses
+            | Self::ListTagsForResource
+            | Self::ListSecrets => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress
             | Self::AuthorizeSecurityGroupIngress
@@ -343,7 +414,15 @@ impl Operation {
             | Self::ModifyVpcEndpoint
             | Self::ModifyVpcPeeringConnectionOptions
             | Self::Publish
-            | Self::PutEvents => true,
+            | Self::PutEvents
+            | Self::CreateTags
+            | Self::DeleteTags
+            | Self::RevokeSecurityGroupIngress
+            | Self::DeleteSecurityGroup
+            | Self::DeleteDbProxy
+            | Self::DeleteSecret
+            | Self::DeleteRolePolicy
+            | Self::DeleteRole => true,
         }
     }
 }

@@ -10,6 +10,7 @@ mod half_made;
 mod lint;
 pub mod network;
 mod provide;
+pub mod removal;
 mod step;
 mod vpc;
 
@@ -17,6 +18,7 @@ pub use build::{Request, do_again, plan, put_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
 pub use network::NetworkEffect;
+pub use removal::RemovalEffect;
 pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
 pub use vpc::{AttachPlan, VpcEffect};
 

@@ -8,6 +8,7 @@
 mod apply;
 mod attach;
 mod converge;
+mod disconnect;
 mod driver;
 mod error;
 mod executor;
@@ -16,11 +17,13 @@ mod mend;
 mod network;
 mod parts;
 mod provide;
+mod removal;
 mod session;
 mod vpc;
 
 pub use attach::{Attach, Detach};
 pub use converge::{Converged, Draft, Ending, Goal, converge};
+pub use disconnect::Disconnect;
 pub use driver::run;
 pub use error::{Applied, Failure, RunError};
 pub use executor::{Asked, Front};

@@ -200,45 +200,66 @@ fn proxy_change(proxy: &Proxy) -> Option<Pending> {
 /// A state that ends the run. With `wait_for_database`, or where a change of ours is under way, a database
 /// that is not available is instead something to wait for.
 pub fn check_states(observation: &Observation, wait_for_database: bool) -> Result<Vec<Pending>, Unmet> {
-    let Observation {
-        database,
-        function,
-        proxy,
-        ..
-    } = observation;
-    let mut pending = Vec::new();
-    let unavailable = not_available(database);
-    if !unavailable.is_empty() || database.port.is_none() {
-        let mut states: Vec<String> = unavailable
-            .iter()
-            .map(|(what, status)| format!("{what} is {status}"))
-            .collect();
-        if database.port.is_none() {
-            states.push(format!("{database} has no port yet"));
+    let mut pending: Vec<Pending> = database_pending(observation, wait_for_database)?.into_iter().collect();
+    if let Some(proxy) = observation.proxy.as_ref().filter(|proxy| proxy.exists) {
+        // One that `remove` has deleted is made anew once it is gone.
+        if proxy.status == "deleting" && observation.extras.new_proxy.is_some() {
+            pending.push(Pending::ProxyGone {
+                proxy: proxy.name.clone(),
+            });
+        } else {
+            pending.extend(proxy_pending(proxy)?);
         }
-        let ends = unavailable.iter().all(|(_, status)| ends_by_itself(status));
-        let database = database.to_string();
-        if !ends || !(wait_for_database || is_taking_our_group(observation)) {
-            return Err(Unmet::DatabaseNotAvailable { database, states, ends });
-        }
-        pending.push(Pending::DatabaseAvailable { database, states });
     }
-    if let Some(proxy) = proxy
-        .as_ref()
-        .filter(|proxy| proxy.exists && proxy.status != "available")
-    {
-        pending.push(proxy_change(proxy).ok_or_else(|| Unmet::ProxyNotAvailable {
-            proxy: proxy.name.clone(),
-            status: proxy.status.clone(),
-        })?);
-    }
-    if function.exists {
-        pending.extend(function_update(function)?);
+    if observation.function.exists {
+        pending.extend(function_update(&observation.function)?);
     }
     Ok(pending)
 }
 
-/// Whether the database is `modifying` because it was given a group of ours: that ends by itself, and a
+/// What has to end before the database takes a change.
+///
+/// # Errors
+///
+/// [`Unmet::DatabaseNotAvailable`].
+pub fn database_pending(observation: &Observation, wait_for_database: bool) -> Result<Option<Pending>, Unmet> {
+    let database = &observation.database;
+    let unavailable = not_available(database);
+    if unavailable.is_empty() && database.port.is_some() {
+        return Ok(None);
+    }
+    let mut states: Vec<String> = unavailable
+        .iter()
+        .map(|(what, status)| format!("{what} is {status}"))
+        .collect();
+    if database.port.is_none() {
+        states.push(format!("{database} has no port yet"));
+    }
+    let ends = unavailable.iter().all(|(_, status)| ends_by_itself(status));
+    let database = database.to_string();
+    if !ends || !(wait_for_database || is_taking_our_group(observation)) {
+        return Err(Unmet::DatabaseNotAvailable { database, states, ends });
+    }
+    Ok(Some(Pending::DatabaseAvailable { database, states }))
+}
+
+/// What has to end before the proxy takes a change.
+///
+/// # Errors
+///
+/// [`Unmet::ProxyNotAvailable`].
+pub fn proxy_pending(proxy: &Proxy) -> Result<Option<Pending>, Unmet> {
+    if proxy.status == "available" {
+        return Ok(None);
+    }
+    let pending = proxy_change(proxy).ok_or_else(|| Unmet::ProxyNotAvailable {
+        proxy: proxy.name.clone(),
+        status: proxy.status.clone(),
+    })?;
+    Ok(Some(pending))
+}
+
+/// Whether the database is `modifying` because it was given a group of ours, or is losing one: that ends by itself, and a
 /// run that died there is to be finished by the next, as is one for another function right after it.
 fn is_taking_our_group(observation: &Observation) -> bool {
     let Database {
@@ -259,7 +280,7 @@ fn is_taking_our_group(observation: &Observation) -> bool {
                     .and_then(|group| group.tags.get(key))
             };
             tag(tags::CONNECTION) == Some(&connection)
-                || (membership.status == "adding" && tag(tags::MANAGED).is_some())
+                || (membership.status != "active" && (tag(tags::MANAGED).is_some() || tag(tags::REMOVING).is_some()))
         })
 }
 

@@ -41,7 +41,8 @@ fn is_for(observation: &Observation, side: Side, group: &SecurityGroup) -> bool 
         // Lambda's RevisionId guards a function's list.
         Side::Function => false,
     };
-    of_resource && is(tags::MANAGED, "true") && is(tags::ROLE, tags::role(side))
+    let is_being_removed = group.tags.contains_key(tags::REMOVING);
+    of_resource && !is_being_removed && is(tags::MANAGED, "true") && is(tags::ROLE, tags::role(side))
 }
 
 /// Whether the group and the one that it lets in name each other, as when a set was written to its end.

@@ -8,6 +8,9 @@ pub const MANAGED: &str = "autoconnect:managed";
 pub const CONNECTION: &str = "autoconnect:connection";
 /// The side that it was made for.
 pub const ROLE: &str = "autoconnect:role";
+/// On a group that `remove` is about to take away: the connection that is being removed. Put on before anything else
+/// is written, so that nobody else begins to use the group, and nobody puts it back on a resource.
+pub const REMOVING: &str = "autoconnect:removing";
 /// The tags that tell our own groups apart.
 pub const OWN: [&str; 3] = [MANAGED, CONNECTION, ROLE];
 /// What the keys of all our tags begin with; not for the user's own.

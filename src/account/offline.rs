@@ -161,16 +161,6 @@ impl OfflineAccount {
         edit(&mut self.lock().state.document);
     }
 
-    /// Deletes a group, unless something still uses it.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::DependencyViolation`] and [`Fault::NotFound`].
-    pub fn delete_security_group(&self, id: &GroupId) -> Result<(), Fault> {
-        let mut inner = self.lock();
-        inner.commit(|state| state.delete_security_group(id))
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere leaves the state whole: writes replace it only when they succeed.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -588,13 +578,7 @@ impl Cloud for OfflineAccount {
     }
 
     async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
-        let operation = match kind {
-            ResourceKind::Cluster => Operation::DescribeDbClusters,
-            ResourceKind::Instance => Operation::DescribeDbInstances,
-            ResourceKind::Proxy => Operation::DescribeDbProxies,
-            ResourceKind::Function => Operation::ListFunctions,
-        };
-        self.read(operation, |state| {
+        self.read(Operation::lists(kind), |state| {
             let document = &state.document;
             Ok(match kind {
                 ResourceKind::Cluster => document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect(),
@@ -619,7 +603,7 @@ impl Cloud for OfflineAccount {
 
     async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
         self.write(Operation::RevokeSecurityGroupEgress, |state| {
-            state.revoke_egress(group, rules)
+            state.revoke(group, Direction::Egress, rules)
         })
     }
 

@@ -13,7 +13,7 @@ fn missing(name: &str) -> Fault {
 }
 
 impl State {
-    fn proxy(&mut self, name: &str) -> Outcome<&mut DbProxyEntry> {
+    pub(super) fn proxy(&mut self, name: &str) -> Outcome<&mut DbProxyEntry> {
         let proxies = &mut self.document.db_proxies;
         let found = proxies.iter_mut().find(|proxy| proxy.name.eq_ignore_ascii_case(name));
         found.ok_or_else(|| missing(name))
@@ -23,9 +23,14 @@ impl State {
     pub(super) fn read_proxy(&mut self, name: &str) -> Outcome<DbProxyEntry> {
         let passing = matches!(
             self.proxy(name)?.status.as_str(),
-            "creating" | "modifying" | "reactivating"
+            "creating" | "modifying" | "reactivating" | "deleting"
         );
         let passed = self.has_passed(format!("proxy/{name}"), passing);
+        if passed && self.proxy(name)?.status == "deleting" {
+            self.document
+                .db_proxies
+                .retain(|proxy| !proxy.name.eq_ignore_ascii_case(name));
+        }
         let proxy = self.proxy(name)?;
         if passed {
             "available".clone_into(&mut proxy.status);

@@ -24,7 +24,7 @@ fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().map(tag).collect()
 }
 
-fn map(tags: &[Tag]) -> BTreeMap<String, String> {
+pub(super) fn map(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect()
 }
 
@@ -96,7 +96,7 @@ impl State {
         found.ok_or_else(|| Fault::NotFound(format!("The role with name {name} cannot be found.")))
     }
 
-    fn role_mut(&mut self, name: &str) -> Outcome<&mut RoleEntry> {
+    pub(super) fn role_mut(&mut self, name: &str) -> Outcome<&mut RoleEntry> {
         let mut roles = self.document.roles.iter_mut();
         let found = roles.find(|role| role.role_name == name);
         found.ok_or_else(|| Fault::NotFound(format!("The role with name {name} cannot be found.")))

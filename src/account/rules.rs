@@ -22,6 +22,8 @@ pub(super) struct State {
     hidden: BTreeMap<GroupId, u32>,
     /// How often new roles can still not be assumed.
     roles: BTreeMap<String, u32>,
+    /// How often a group that was taken off a function is still on its interface.
+    pub(super) held: BTreeMap<GroupId, u32>,
 }
 
 pub(super) type Outcome<T> = Result<T, Fault>;
@@ -42,6 +44,7 @@ impl State {
             hidden_for,
             hidden: BTreeMap::new(),
             roles: BTreeMap::new(),
+            held: BTreeMap::new(),
         }
     }
 
@@ -174,7 +177,7 @@ impl State {
             .find(|function| function.function_name == name)
     }
 
-    fn group(&mut self, id: &GroupId) -> Outcome<&mut SecurityGroupEntry> {
+    pub(super) fn group(&mut self, id: &GroupId) -> Outcome<&mut SecurityGroupEntry> {
         let missing = || Fault::NotFound(format!("The security group '{id}' does not exist"));
         if !self.is_visible(id) {
             return Err(missing());
@@ -267,65 +270,6 @@ impl State {
             return Err(Fault::LimitExceeded(message));
         }
         permissions(group, direction).push(IpPermission::from_rule(rule));
-        Ok(())
-    }
-
-    pub(super) fn revoke_egress(&mut self, id: &GroupId, rules: &[Rule]) -> Outcome<()> {
-        let group = self.group(id)?;
-        let mut left: Vec<Rule> = group.to_model().egress;
-        for rule in rules {
-            let Some(found) = left.iter().position(|found| found.is_same_as(rule)) else {
-                let message = format!("The specified rule does not exist in security group '{id}'");
-                return Err(rejected("InvalidPermission.NotFound", message));
-            };
-            left.remove(found);
-        }
-        group.ip_permissions_egress = left.iter().map(IpPermission::from_rule).collect();
-        Ok(())
-    }
-
-    pub(super) fn delete_security_group(&mut self, id: &GroupId) -> Outcome<()> {
-        self.group(id)?;
-        let names_it = |group: &SecurityGroupEntry| {
-            let group = group.to_model();
-            group.id != *id
-                && group
-                    .ingress
-                    .iter()
-                    .chain(&group.egress)
-                    .any(|rule| rule.peer.group() == Some(id))
-        };
-        let document = &self.document;
-        let bears_it = |memberships: &[VpcSecurityGroupMembership]| {
-            memberships
-                .iter()
-                .any(|membership| membership.vpc_security_group_id == id.as_str())
-        };
-        let in_use = document.security_groups.iter().any(names_it)
-            || document
-                .db_clusters
-                .iter()
-                .any(|cluster| bears_it(&cluster.vpc_security_groups))
-            || document
-                .db_instances
-                .iter()
-                .any(|instance| bears_it(&instance.vpc_security_groups))
-            || document
-                .db_proxies
-                .iter()
-                .any(|proxy| proxy.vpc_security_group_ids.iter().any(|group| group == id.as_str()))
-            || document.functions.iter().any(|function| {
-                let config = function.vpc_config.as_ref();
-                config.is_some_and(|config| config.security_group_ids.iter().any(|group| group == id.as_str()))
-            });
-        if in_use {
-            return Err(Fault::DependencyViolation(format!(
-                "resource {id} has a dependent object"
-            )));
-        }
-        self.document
-            .security_groups
-            .retain(|group| group.group_id != id.as_str());
         Ok(())
     }
 
@@ -444,7 +388,7 @@ pub(super) fn next_revision(revision: Option<&str>) -> String {
     format!("revision-{}", number + 1)
 }
 
-fn permissions(group: &mut SecurityGroupEntry, direction: Direction) -> &mut Vec<IpPermission> {
+pub(super) fn permissions(group: &mut SecurityGroupEntry, direction: Direction) -> &mut Vec<IpPermission> {
     match direction {
         Direction::Ingress => &mut group.ip_permissions,
         Direction::Egress => &mut group.ip_permissions_egress,

@@ -128,7 +128,7 @@ fn rules(permission: IpPermission) -> Vec<Rule> {
         .collect()
 }
 
-fn permission(rule: &Rule) -> IpPermission {
+pub(super) fn permission(rule: &Rule) -> IpPermission {
     let builder = IpPermission::builder()
         .ip_protocol(rule.protocol.as_api())
         .set_from_port(rule.ports.map(|ports| ports.from))

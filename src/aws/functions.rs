@@ -6,7 +6,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig, VpcConfigResponse};
 
 use super::{fault, starter};
-use crate::cloud::{Answer, CloudError, Fault, NewLambda, Operation};
+use crate::cloud::{Answer, Bearer, CloudError, Fault, NewLambda, Operation};
 use crate::model::{Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 
 pub(super) async fn get_function_configuration(client: &Client, name: &str) -> Answer<Function> {
@@ -30,17 +30,36 @@ pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
     Ok(names)
 }
 
+pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
+    let mut pages = client.list_functions().into_paginator().items().send();
+    let mut bearers = Vec::new();
+    while let Some(function) = pages.next().await {
+        let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
+        let groups = function.vpc_config.and_then(|config| config.security_group_ids);
+        if let Some((name, groups)) = function.function_name.zip(groups) {
+            bearers.push(Bearer {
+                name,
+                groups: groups.into_iter().map(GroupId::from).collect(),
+                role: None,
+                secrets: Vec::new(),
+            });
+        }
+    }
+    Ok(bearers)
+}
+
 /// All of `VpcConfig` is sent as it was read, but for the groups: whatever is left out might be taken for a change.
 pub(super) async fn update_function_configuration(
     client: &Client,
     name: &str,
     vpc: &FunctionVpc,
+    groups: impl Iterator<Item = &GroupId>,
     revision: Option<&str>,
 ) -> Answer<()> {
     let operation = Operation::UpdateFunctionConfiguration;
     let config = VpcConfig::builder()
         .set_subnet_ids(Some(vpc.subnets.iter().map(ToString::to_string).collect()))
-        .set_security_group_ids(Some(vpc.groups.iter().map(ToString::to_string).collect()))
+        .set_security_group_ids(Some(groups.map(ToString::to_string).collect()))
         .set_ipv6_allowed_for_dual_stack(vpc.ipv6_allowed)
         .build();
     client

@@ -12,7 +12,7 @@ use aws_sdk_rds::types::{
 
 use super::fault;
 use crate::cloud::{
-    Answer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
+    Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
 };
 use crate::model::{
     Access, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, SubnetId,
@@ -122,24 +122,83 @@ pub(super) async fn instance_names(client: &Client) -> Answer<Vec<String>> {
     Ok(names)
 }
 
-pub(super) async fn modify_db_cluster(client: &Client, id: &str, groups: &GroupList) -> Answer<()> {
+fn bearer(name: Option<String>, groups: Option<Vec<VpcSecurityGroupMembership>>) -> Option<Bearer> {
+    let present = memberships(groups)
+        .into_iter()
+        .filter(|found| found.status != "removing");
+    Some(Bearer {
+        name: name?,
+        groups: present.map(|membership| membership.group).collect(),
+        role: None,
+        secrets: Vec::new(),
+    })
+}
+
+pub(super) async fn bearing_clusters(client: &Client) -> Answer<Vec<Bearer>> {
+    let pages = client.describe_db_clusters().max_records(PAGE).into_paginator();
+    let mut items = pages.items().send();
+    let mut bearers = Vec::new();
+    while let Some(cluster) = items.next().await {
+        let cluster = cluster.map_err(|error| fault::error(Operation::DescribeDbClusters, &error))?;
+        bearers.extend(bearer(cluster.db_cluster_identifier, cluster.vpc_security_groups));
+    }
+    Ok(bearers)
+}
+
+pub(super) async fn bearing_instances(client: &Client) -> Answer<Vec<Bearer>> {
+    let pages = client.describe_db_instances().max_records(PAGE).into_paginator();
+    let mut items = pages.items().send();
+    let mut bearers = Vec::new();
+    while let Some(instance) = items.next().await {
+        let instance = instance.map_err(|error| fault::error(Operation::DescribeDbInstances, &error))?;
+        // The cluster's groups are those of its members.
+        if instance.db_cluster_identifier.is_none_or(|cluster| cluster.is_empty()) {
+            bearers.extend(bearer(instance.db_instance_identifier, instance.vpc_security_groups));
+        }
+    }
+    Ok(bearers)
+}
+
+pub(super) async fn bearing_proxies(client: &Client) -> Answer<Vec<Bearer>> {
+    let pages = client.describe_db_proxies().max_records(PAGE).into_paginator();
+    let mut items = pages.items().send();
+    let mut bearers = Vec::new();
+    while let Some(proxy) = items.next().await {
+        let proxy = proxy.map_err(|error| fault::error(Operation::DescribeDbProxies, &error))?;
+        let groups = proxy.vpc_security_group_ids.unwrap_or_default();
+        let auth = proxy.auth.unwrap_or_default();
+        bearers.extend(proxy.db_proxy_name.map(|name| Bearer {
+            name,
+            groups: groups.into_iter().map(GroupId::from).collect(),
+            role: proxy.role_arn,
+            secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
+        }));
+    }
+    Ok(bearers)
+}
+
+pub(super) async fn modify_db_cluster(client: &Client, id: &str, groups: impl Iterator<Item = &GroupId>) -> Answer<()> {
     let operation = Operation::ModifyDbCluster;
     client
         .modify_db_cluster()
         .db_cluster_identifier(id)
-        .set_vpc_security_group_ids(Some(groups.iter().map(ToString::to_string).collect()))
+        .set_vpc_security_group_ids(Some(groups.map(ToString::to_string).collect()))
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
     Ok(())
 }
 
-pub(super) async fn modify_db_instance(client: &Client, id: &str, groups: &GroupList) -> Answer<()> {
+pub(super) async fn modify_db_instance(
+    client: &Client,
+    id: &str,
+    groups: impl Iterator<Item = &GroupId>,
+) -> Answer<()> {
     let operation = Operation::ModifyDbInstance;
     client
         .modify_db_instance()
         .db_instance_identifier(id)
-        .set_vpc_security_group_ids(Some(groups.iter().map(ToString::to_string).collect()))
+        .set_vpc_security_group_ids(Some(groups.map(ToString::to_string).collect()))
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
@@ -204,12 +263,12 @@ pub(super) async fn proxy_names(client: &Client) -> Answer<Vec<String>> {
     Ok(names)
 }
 
-pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: &GroupList) -> Answer<()> {
+pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: impl Iterator<Item = &GroupId>) -> Answer<()> {
     let operation = Operation::ModifyDbProxy;
     client
         .modify_db_proxy()
         .db_proxy_name(name)
-        .set_security_groups(Some(groups.iter().map(ToString::to_string).collect()))
+        .set_security_groups(Some(groups.map(ToString::to_string).collect()))
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;

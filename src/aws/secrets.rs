@@ -7,7 +7,7 @@ use secrecy::zeroize::Zeroizing;
 use super::fault;
 use crate::cloud::{Answer, CloudError, Fault, KeyDescription, NewSecret, Operation, SecretDescription};
 
-fn incomplete(operation: Operation, field: &str) -> CloudError {
+pub(super) fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
 }
 

@@ -88,6 +88,22 @@ pub fn parse_id(text: &str, kind: &str) -> Result<String, String> {
     Err(format!("expected an id such as {kind}-0a1b2c3d4e5f67890"))
 }
 
+/// `--proxy` of a connection that exists already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectedProxy(pub Option<String>);
+
+impl FromStr for ConnectedProxy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse()? {
+            ProxyChoice::None => Ok(Self(None)),
+            ProxyChoice::Existing(name) => Ok(Self(Some(name))),
+            ProxyChoice::New(_) => Err("new is for setup: name the proxy".to_owned()),
+        }
+    }
+}
+
 /// `--proxy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyChoice {

@@ -12,9 +12,9 @@ use crate::report::Report;
 #[command(hide = true)]
 pub enum ToCome {
     #[command(hide = true)]
-    Remove(Rest),
-    #[command(hide = true)]
     Internet(Rest),
+    #[command(hide = true)]
+    Export(Rest),
     #[command(hide = true)]
     Snapshot(Rest),
 }
@@ -29,8 +29,8 @@ pub struct Rest {
 impl ToCome {
     pub fn run(&self) -> Ending {
         let name = match self {
-            Self::Remove(_) => "remove",
             Self::Internet(_) => "internet",
+            Self::Export(_) => "export",
             Self::Snapshot(_) => "snapshot",
         };
         let error = std::io::Error::other(format!("this version has no `{name}` yet"));

@@ -113,6 +113,18 @@ impl CloudError {
         matches!(self.fault, Fault::Duplicate(_))
     }
 
+    /// Whether something still uses it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.fault, Fault::DependencyViolation(_))
+    }
+
+    /// Whether a rule that was to be revoked is not there.
+    #[must_use]
+    pub fn is_rule_missing(&self) -> bool {
+        matches!(&self.fault, Fault::Rejected { code, .. } if code == "InvalidPermission.NotFound")
+    }
+
     /// Whether the role that the request names may work in a while.
     #[must_use]
     pub fn is_role_not_ready(&self) -> bool {

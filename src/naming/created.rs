@@ -37,8 +37,17 @@ pub fn is_role(arn: Option<&str>, name: &str) -> bool {
 #[must_use]
 pub fn secret(proxy: &str, user: &str) -> String {
     const LONGEST: usize = 512;
-    fitted(&format!("autoconnect/{proxy}/{}", plain(user)), LONGEST)
+    fitted(&format!("{}{}", secrets_of(proxy), plain(user)), LONGEST)
 }
+
+/// What the names of all secrets of a proxy begin with.
+#[must_use]
+pub fn secrets_of(proxy: &str) -> String {
+    format!("autoconnect/{proxy}/")
+}
+
+/// What the names of all policies begin with that this program gives a role.
+pub const POLICIES: &str = "autoconnect-";
 
 /// The policy by which a role may connect through a proxy as one user. A role can be that of functions in several
 /// Regions, so that the name tells the Region; `+` is in none of the parts.

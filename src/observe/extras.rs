@@ -1,7 +1,7 @@
 //! Reads what was asked for beside the groups: the secret and its key, the roles. What a secret holds is never read.
 
-use super::{ObserveError, ProxyWish, Target};
-use crate::cloud::{Answer, Cloud, KeyDescription, SecretDescription};
+use super::{ObserveError, ProxyWish, Target, found};
+use crate::cloud::{Cloud, KeyDescription, SecretDescription};
 use crate::model::{
     Connect, Credentials, CredentialsWish, Database, Extras, Function, Key, NewProxy, Proxy, Role, Secret, last_segment,
 };
@@ -169,12 +169,5 @@ fn key_in(id: &str, secret: &str) -> String {
         crate::model::Place::of(secret).arn("kms", &format!("key/{id}"))
     } else {
         id.to_owned()
-    }
-}
-
-fn found<T>(answer: Answer<T>) -> Answer<Option<T>> {
-    match answer {
-        Err(error) if error.is_not_found() => Ok(None),
-        answer => answer.map(Some),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::half_made::{self, HalfMade, Wanted, wanted_rules};
-use super::{Effect, GroupRef, Plan, Step, StepStatus};
+use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus};
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Side};
 use crate::naming::{Convention, smallest_free_number};
@@ -138,9 +138,27 @@ impl Builder<'_> {
         for rule in &wanted {
             ready.push(self.authorize(*rule, &set, &created));
         }
+        ready.extend(self.unmark(&set, &ready));
         let groups = sides.iter().map(|side| (*side, set.reference(*side))).collect();
         self.connect(&groups, ready);
         Some(set.number)
+    }
+
+    /// Takes the mark of a removal off what it has left, once the rules are whole again: a run that dies before finds the
+    /// set by its mark, one that dies after by its rules.
+    fn unmark(&mut self, set: &HalfMade<'_>, ready: &[u32]) -> Option<u32> {
+        let groups = set.marked();
+        if groups.is_empty() {
+            return None;
+        }
+        let names: Vec<String> = groups
+            .iter()
+            .map(|id| self.name_of(&GroupRef::Existing(id.clone())))
+            .collect();
+        let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let summary = format!("{}: no longer marked as being removed", names.join(", "));
+        let effect = Effect::Removal(RemovalEffect::Unmark { groups });
+        Some(self.push(effect, resource, summary, ready.to_vec(), false))
     }
 
     fn create_group(&mut self, side: Side, set: &HalfMade<'_>) -> u32 {

@@ -72,7 +72,7 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
     sets.into_values().find(|set| {
         names_are_free(observation, set)
             && set.rules_belong(wanted)
-            && (set.is_complete(wanted) || !set.is_in_use(observation))
+            && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
     })
 }
 
@@ -93,9 +93,14 @@ pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'
         .collect()
 }
 
+/// Made for this connection, or for one that it had joined when its removal began.
 fn is_ours(group: &SecurityGroup, side: Side, connection: &str) -> bool {
     let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
-    is(tags::MANAGED, "true") && is(tags::CONNECTION, connection) && is(tags::ROLE, tags::role(side))
+    let is_of_connection = match group.tags.get(tags::REMOVING) {
+        Some(removed) => removed == connection,
+        None => is(tags::CONNECTION, connection),
+    };
+    is(tags::MANAGED, "true") && is_of_connection && is(tags::ROLE, tags::role(side))
 }
 
 /// Whether nobody else holds a name that the set still needs.
@@ -156,6 +161,22 @@ impl HalfMade<'_> {
 
     fn is_complete(&self, wanted: &[Wanted]) -> bool {
         wanted.iter().all(|rule| self.has(*rule)) && self.groups.keys().all(|side| !self.has_default_egress(*side))
+    }
+
+    /// Whether a removal of this connection was begun: what it has left is used again.
+    fn is_being_removed(&self) -> bool {
+        self.groups
+            .values()
+            .any(|group| group.tags.contains_key(tags::REMOVING))
+    }
+
+    /// The groups that are marked as being removed.
+    pub(super) fn marked(&self) -> Vec<GroupId> {
+        let marked = self
+            .groups
+            .values()
+            .filter(|group| group.tags.contains_key(tags::REMOVING));
+        marked.map(|group| group.id.clone()).collect()
     }
 
     fn is_in_use(&self, observation: &Observation) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Effect, GroupRef, Made, Plan, StepStatus};
+use super::{Effect, GroupRef, Made, Plan, RemovalEffect, StepStatus};
 use crate::model::{GroupId, Observation};
 use crate::naming::Convention;
 use crate::tags;
@@ -37,6 +37,11 @@ pub enum Flaw {
         /// The group.
         group: GroupId,
     },
+    /// Something would be taken off or deleted.
+    TakesAway {
+        /// The step.
+        step: u32,
+    },
 }
 
 impl fmt::Display for Flaw {
@@ -47,6 +52,7 @@ impl fmt::Display for Flaw {
             Self::TooEarly { step } => write!(f, "step {step} associates a group before all rules are written"),
             Self::Name { step } => write!(f, "step {step} creates a group with a wrong or taken name"),
             Self::ForeignGroup { step, group } => write!(f, "step {step} changes rules of {group}, which is not ours"),
+            Self::TakesAway { step } => write!(f, "step {step} takes something away"),
         }
     }
 }
@@ -98,24 +104,43 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                 }
             }
             Effect::RevokeDefaultEgress { group } | Effect::Authorize { group, .. } => {
-                if let GroupRef::Existing(group) = group
-                    && !is_tagged(observation, group)
-                {
-                    flaws.push(Flaw::ForeignGroup {
-                        step: id,
-                        group: group.clone(),
-                    });
+                if let GroupRef::Existing(group) = group {
+                    flaws.extend(foreign(observation, id, std::iter::once(group)));
                 }
             }
+            Effect::Removal(RemovalEffect::Unmark { groups }) => {
+                flaws.extend(foreign(observation, id, groups.iter()));
+            }
+            Effect::Removal(RemovalEffect::Revoke { group, .. }) => {
+                flaws.extend(foreign(observation, id, std::iter::once(group.id())));
+            }
+            // Only `remove` takes anything away, and its plans are not judged here.
+            Effect::Removal(_) => flaws.push(Flaw::TakesAway { step: id }),
             _ => {}
         }
     }
     flaws
 }
 
+/// The groups of a step that are not ours.
+fn foreign<'a>(
+    observation: &Observation,
+    step: u32,
+    groups: impl Iterator<Item = &'a GroupId>,
+) -> impl Iterator<Item = Flaw> {
+    groups
+        .filter(|group| !is_tagged(observation, group))
+        .map(move |group| Flaw::ForeignGroup {
+            step,
+            group: group.clone(),
+        })
+}
+
 fn is_tagged(observation: &Observation, group: &GroupId) -> bool {
     let connection = observation.connection_id();
-    observation
-        .group(group)
-        .is_some_and(|group| group.tags.get(tags::CONNECTION) == Some(&connection))
+    observation.group(group).is_some_and(|group| {
+        [tags::CONNECTION, tags::REMOVING]
+            .iter()
+            .any(|key| group.tags.get(*key) == Some(&connection))
+    })
 }

@@ -8,6 +8,8 @@ use crate::extras::{Value, Variable};
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Side, SubnetId, VpcId};
 use crate::operation::Operation;
 
+use super::removal::RemovalEffect;
+
 /// A group that a step speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupRef {
@@ -246,6 +248,8 @@ pub enum Effect {
     },
     /// Makes or changes a part of a network.
     Network(NetworkEffect),
+    /// Takes something away.
+    Removal(RemovalEffect),
 }
 
 impl Effect {
@@ -256,14 +260,7 @@ impl Effect {
             Self::CreateSecurityGroup { .. } => Operation::CreateSecurityGroup,
             Self::RevokeDefaultEgress { .. } => Operation::RevokeSecurityGroupEgress,
             Self::Authorize { direction, .. } => Operation::authorizes(*direction),
-            Self::AssociateDatabase {
-                kind: DatabaseKind::Cluster,
-                ..
-            } => Operation::ModifyDbCluster,
-            Self::AssociateDatabase {
-                kind: DatabaseKind::Instance,
-                ..
-            } => Operation::ModifyDbInstance,
+            Self::AssociateDatabase { kind, .. } => Operation::modifies(*kind),
             Self::RegisterTarget { .. } => Operation::RegisterDbProxyTargets,
             Self::AssociateProxy { .. } => Operation::ModifyDbProxy,
             Self::AssociateFunction { .. } | Self::SetEnvironment { .. } | Self::Vpc(_) => {
@@ -276,6 +273,7 @@ impl Effect {
             Self::CreateProxy(_) => Operation::CreateDbProxy,
             Self::CreateFunction(_) => Operation::CreateFunction,
             Self::Network(effect) => effect.operation(),
+            Self::Removal(effect) => effect.operation(),
         }
     }
 
@@ -305,7 +303,10 @@ impl Effect {
             _ => &[],
         };
         let of_lambda: &[&str] = match self {
-            Self::AssociateFunction { .. } | Self::CreateFunction(_) | Self::Vpc(VpcEffect::Attach(_)) => &OF_LAMBDA,
+            Self::AssociateFunction { .. }
+            | Self::CreateFunction(_)
+            | Self::Vpc(VpcEffect::Attach(_))
+            | Self::Removal(RemovalEffect::OffFunction { .. }) => &OF_LAMBDA,
             _ => &[],
         };
         std::iter::once(self.action())
@@ -343,7 +344,10 @@ impl Effect {
     pub fn prepares_groups(&self) -> bool {
         matches!(
             self,
-            Self::CreateSecurityGroup { .. } | Self::RevokeDefaultEgress { .. } | Self::Authorize { .. }
+            Self::CreateSecurityGroup { .. }
+                | Self::RevokeDefaultEgress { .. }
+                | Self::Authorize { .. }
+                | Self::Removal(RemovalEffect::Unmark { .. } | RemovalEffect::Revoke { .. })
         )
     }
 
@@ -361,6 +365,7 @@ impl Effect {
             Self::CreateProxy(_) => Some("the proxy to become available"),
             Self::CreateFunction(_) => Some("the function to become active"),
             Self::Network(effect) => effect.waits_for(),
+            Self::Removal(effect) => effect.waits_for(),
             Self::RevokeDefaultEgress { .. }
             | Self::Authorize { .. }
             | Self::RegisterTarget { .. }
@@ -394,6 +399,12 @@ impl Effect {
             Self::Network(effect) => effect.makes(),
             _ => None,
         }
+    }
+
+    /// Whether something is gone after the step.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::Removal(effect) if effect.deletes())
     }
 
     /// What it makes beside groups.

@@ -13,7 +13,7 @@ use super::error::RunError;
 use super::network::Slots;
 use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
-use crate::cloud::{Cloud, CloudError, Fault, NewSecurityGroup};
+use crate::cloud::{Cloud, CloudError, NewSecurityGroup};
 use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side};
 use crate::plan::{Effect, GroupRef, Made, ResourceRef, Step, StepStatus};
 use crate::tags;
@@ -152,6 +152,7 @@ impl<C: Cloud> Session<'_, C> {
             }
             Effect::Network(effect) => self.network(step, effect, bindings, settle).await,
             Effect::Vpc(effect) => self.apply_vpc(step, effect, bindings, settle).await,
+            Effect::Removal(effect) => self.take_away(step, effect, settle).await,
             _ => self.provide(step, bindings, settle).await,
         }
     }
@@ -247,7 +248,7 @@ impl<C: Cloud> Session<'_, C> {
                 .await?;
             match revoked {
                 // The rule is gone already, which the next read will show, or the group is not found yet.
-                Err(error) if error.is_not_found() || is_rule_missing(&error) => {
+                Err(error) if error.is_not_found() || error.is_rule_missing() => {
                     self.pause(&mut pauses, "the default outbound rule to go", "still there")
                         .await?;
                 }
@@ -414,8 +415,4 @@ impl<C: Cloud> Session<'_, C> {
             }
         }
     }
-}
-
-fn is_rule_missing(error: &CloudError) -> bool {
-    matches!(&error.fault, Fault::Rejected { code, .. } if code == "InvalidPermission.NotFound")
 }

@@ -1,15 +1,16 @@
-//! The JSON document of `setup` (spec/cli.md, "JSON of `setup`").
+//! The JSON document of `setup` and `remove` (spec/cli.md, "JSON of `setup`").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ErrorDocument;
 use crate::cloud::ApiCalls;
-use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
+use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Side};
 use crate::naming::{Convention, Number};
-use crate::plan::{Step, StepStatus};
-use crate::reconcile::{Outcome, RunResult};
+use crate::plan::{Plan, Step, StepStatus};
+use crate::reconcile::{Converged, Ending, Outcome, RunResult};
+use crate::removal::Standing;
 
 /// The version of the documents' format.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -32,7 +33,7 @@ pub enum OutputDocument {
     Error(ErrorDocument),
 }
 
-/// What `setup` decided, did and found.
+/// What `setup` or `remove` decided, did and found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetupDocument {
@@ -40,7 +41,7 @@ pub struct SetupDocument {
     pub schema_version: u32,
     /// What is connected to what.
     pub connection: ConnectionEntry,
-    /// `no-op`, `associate-existing` or `create-new`.
+    /// `no-op`, `associate-existing` or `create-new`; of `remove` `no-op` or `disconnect`.
     pub decision: DecisionName,
     /// Why, one sentence each.
     pub reasons: Vec<String>,
@@ -66,6 +67,8 @@ pub enum DecisionName {
     AssociateExisting,
     /// A new set is created.
     CreateNew,
+    /// Of `remove`: what connects them is taken away.
+    Disconnect,
 }
 
 /// The connection.
@@ -228,32 +231,24 @@ pub enum ResultName {
     Planned,
     /// Applied and verified.
     Connected,
+    /// Of `remove`: applied and verified.
+    Removed,
     /// Nothing to do.
     Unchanged,
 }
 
 impl SetupDocument {
-    /// The document of a run that did not fail.
+    /// The document of a run of `setup` that did not fail.
     #[must_use]
     pub fn new(outcome: &Outcome, api_calls: ApiCalls) -> Self {
         let proposal = &outcome.proposal;
-        let found = decide(&outcome.found);
-        let side = |side| found.side(side).map(SideEntry::new);
         Self {
-            schema_version: SCHEMA_VERSION,
-            connection: ConnectionEntry::new(&outcome.found),
             decision: match proposal.decision {
-                crate::decide::Decision::NoOp => DecisionName::NoOp,
-                crate::decide::Decision::AssociateExisting { .. } => DecisionName::AssociateExisting,
-                crate::decide::Decision::CreateNew => DecisionName::CreateNew,
+                Decision::NoOp => DecisionName::NoOp,
+                Decision::AssociateExisting { .. } => DecisionName::AssociateExisting,
+                Decision::CreateNew => DecisionName::CreateNew,
             },
             reasons: proposal.reasons.iter().chain(&proposal.notes).cloned().collect(),
-            sides: Sides {
-                database: side(Side::Database).unwrap_or_default(),
-                function: side(Side::Function).unwrap_or_default(),
-                proxy: side(Side::Proxy),
-            },
-            steps: proposal.plan.steps.iter().map(StepEntry::new).collect(),
             dry_run: outcome.dry_run,
             result: match outcome.result {
                 RunResult::Planned => ResultName::Planned,
@@ -261,6 +256,50 @@ impl SetupDocument {
                 RunResult::Unchanged => ResultName::Unchanged,
             },
             api_calls,
+            ..Self::of(&outcome.found, &proposal.plan)
+        }
+    }
+
+    /// The document of a run of `remove` that did not fail.
+    #[must_use]
+    pub fn of_removal(converged: &Converged<Standing>, api_calls: ApiCalls) -> Self {
+        let draft = &converged.draft;
+        Self {
+            decision: if draft.plan.steps.is_empty() {
+                DecisionName::NoOp
+            } else {
+                DecisionName::Disconnect
+            },
+            reasons: draft.reasons.iter().chain(&draft.notes).cloned().collect(),
+            dry_run: converged.dry_run,
+            result: match converged.ending {
+                Ending::Planned => ResultName::Planned,
+                Ending::Reached => ResultName::Removed,
+                Ending::Unchanged => ResultName::Unchanged,
+            },
+            api_calls,
+            ..Self::of(&converged.found.observation, &draft.plan)
+        }
+    }
+
+    /// A connection as it was found, with the steps of a plan.
+    fn of(observation: &Observation, plan: &Plan) -> Self {
+        let found = decide(observation);
+        let side = |side| found.side(side).map(SideEntry::new);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            connection: ConnectionEntry::new(observation),
+            decision: DecisionName::NoOp,
+            reasons: Vec::new(),
+            sides: Sides {
+                database: side(Side::Database).unwrap_or_default(),
+                function: side(Side::Function).unwrap_or_default(),
+                proxy: side(Side::Proxy),
+            },
+            steps: plan.steps.iter().map(StepEntry::new).collect(),
+            dry_run: false,
+            result: ResultName::Unchanged,
+            api_calls: ApiCalls::default(),
         }
     }
 }

@@ -66,24 +66,13 @@ pub fn draft_text(draft: &Draft) -> String {
 pub fn connected(outcome: &Outcome) -> String {
     let found = &outcome.found;
     let green = coloured(AnsiColor::Green).bold();
-    let done = outcome
-        .proposal
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.status == StepStatus::Done)
-        .count();
     let groups: Vec<String> = decide(found)
         .sides
         .iter()
         .filter_map(|side| side.group.and_then(|id| found.group(id)))
         .map(|group| format!("{} ({})", group.name, group.id))
         .collect();
-    let writes = if done == 1 {
-        "1 write".to_owned()
-    } else {
-        format!("{done} writes")
-    };
+    let writes = writes(&outcome.proposal.plan);
     let through = found
         .proxy
         .as_ref()
@@ -113,19 +102,20 @@ pub fn connected(outcome: &Outcome) -> String {
     )
 }
 
+/// What a plan has written, counted.
+fn writes(plan: &Plan) -> String {
+    let done = plan.steps.iter().filter(|step| step.status == StepStatus::Done);
+    match done.count() {
+        1 => "1 write".to_owned(),
+        n => format!("{n} writes"),
+    }
+}
+
 /// The closing lines of a run that was not to wait, and is not at its end.
 #[must_use]
 pub fn unfinished(outcome: &Outcome) -> String {
     let mut text = Text::default();
-    let yellow = coloured(AnsiColor::Yellow).bold();
-    text.line(format!(
-        "{yellow}Not finished{yellow:#}: what is left has to wait, and --no-wait is not to."
-    ));
-    for step in &outcome.proposal.plan.steps {
-        if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
-            text.line(format!("  left  {}", step.summary));
-        }
-    }
+    text.left(&outcome.proposal.plan);
     let look = outcome.found.proxy.as_ref().map(|proxy| {
         let name = &proxy.name;
         format!(" See `aws rds describe-db-proxies --db-proxy-name {name}`: once it is available,")
@@ -142,15 +132,7 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
     let mut text = Text::default();
     match converged.ending {
         Ending::Planned if !converged.dry_run => {
-            let yellow = coloured(AnsiColor::Yellow).bold();
-            text.line(format!(
-                "{yellow}Not finished{yellow:#}: what is left has to wait, and --no-wait is not to."
-            ));
-            for step in &draft.plan.steps {
-                if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
-                    text.line(format!("  left  {}", step.summary));
-                }
-            }
+            text.left(&draft.plan);
             text.line("Run the same command again to finish.");
             text.0
         }
@@ -174,6 +156,18 @@ impl Text {
     fn line(&mut self, line: impl AsRef<str>) {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{}", line.as_ref());
+    }
+
+    fn left(&mut self, plan: &Plan) {
+        let yellow = coloured(AnsiColor::Yellow).bold();
+        self.line(format!(
+            "{yellow}Not finished{yellow:#}: what is left has to wait, and --no-wait is not to."
+        ));
+        for step in &plan.steps {
+            if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
+                self.line(format!("  left  {}", step.summary));
+            }
+        }
     }
 
     fn connection(&mut self, observation: &Observation) {
@@ -306,7 +300,8 @@ impl Text {
         let count = |wanted: &dyn Fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();
         let is_planned = |step: &Step| step.status == StepStatus::Planned;
         let create = count(&|step| is_planned(step) && step.effect.creates());
-        let change = count(&|step| is_planned(step) && !step.effect.creates());
+        let destroy = count(&|step| is_planned(step) && step.effect.deletes());
+        let change = count(&|step| is_planned(step)) - create - destroy;
         let already = count(&|step| step.status == StepStatus::Already);
         let already = if already == 0 {
             String::new()
@@ -314,7 +309,7 @@ impl Text {
             format!(" {already} already as they should be.")
         };
         self.line(format!(
-            "{BOLD}Plan:{BOLD:#} {create} to create, {change} to change, 0 to destroy.{already}"
+            "{BOLD}Plan:{BOLD:#} {create} to create, {change} to change, {destroy} to destroy.{already}"
         ));
         let charged: Vec<String> = steps
             .iter()
@@ -327,9 +322,10 @@ impl Text {
     }
 
     fn step(&mut self, step: &Step) {
-        let (colour, sign) = match (step.status, step.effect.creates()) {
-            (StepStatus::Planned, true) => (AnsiColor::Green, "+ create"),
-            (StepStatus::Planned, false) => (AnsiColor::Yellow, "~ change"),
+        let (colour, sign) = match step.status {
+            StepStatus::Planned if step.effect.creates() => (AnsiColor::Green, "+ create"),
+            StepStatus::Planned if step.effect.deletes() => (AnsiColor::Red, "- delete"),
+            StepStatus::Planned => (AnsiColor::Yellow, "~ change"),
             _ => (AnsiColor::BrightBlack, "= is so "),
         };
         let style = coloured(colour);

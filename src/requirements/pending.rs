@@ -13,6 +13,11 @@ pub enum Pending {
         /// The proxy.
         proxy: String,
     },
+    /// The proxy is being deleted, and is to be made anew.
+    ProxyGone {
+        /// The proxy.
+        proxy: String,
+    },
     /// The proxy's target is `REGISTERING`.
     TargetHealth {
         /// The proxy.
@@ -33,6 +38,7 @@ impl std::fmt::Display for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
+            Self::ProxyGone { proxy } => write!(f, "proxy {proxy} to be gone"),
             Self::TargetHealth { proxy, database } => {
                 write!(f, "proxy {proxy} to reach {database}")
             }

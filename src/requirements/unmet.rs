@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, MAX_GROUPS};
 use crate::model::VpcId;
+use crate::removal::RemovalUnmet;
 
 /// A requirement that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -171,6 +172,9 @@ pub enum Unmet {
     /// Of connecting across VPCs.
     #[error(transparent)]
     CrossVpc(#[from] CrossVpcUnmet),
+    /// Of a removal.
+    #[error(transparent)]
+    Removal(#[from] RemovalUnmet),
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -209,6 +213,7 @@ impl Unmet {
             Self::Extras(unmet) => unmet.code(),
             Self::Attach(unmet) => unmet.code(),
             Self::CrossVpc(unmet) => unmet.code(),
+            Self::Removal(unmet) => unmet.code(),
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -249,6 +254,7 @@ impl Unmet {
             Self::Extras(unmet) => unmet.hint(),
             Self::Attach(unmet) => unmet.hint(),
             Self::CrossVpc(unmet) => unmet.hint(),
+            Self::Removal(unmet) => unmet.hint(),
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

@@ -12,4 +12,5 @@ mod policies;
 mod proxies;
 mod python;
 mod reads;
+mod removals;
 mod world;

@@ -106,6 +106,43 @@ fn the_three_decisions() {
 }
 
 #[test]
+fn disconnecting() {
+    let shell = Shell::new();
+    let stock = STOCK.replace("setup", "remove");
+    shell.run(&format!("{STOCK} --yes"));
+    assert_snapshot!("remove_plan", shell.session(&format!("{stock} --dry-run")));
+    assert_snapshot!(
+        "remove_json",
+        shell.session(&format!("{stock} --dry-run --detailed-exitcode --output json"))
+    );
+    assert_snapshot!("remove_consent", shell.session(&stock));
+    assert_snapshot!("remove_unfinished", shell.session(&format!("{stock} --yes --no-wait")));
+    assert_eq!(
+        shell.run(&format!("{stock} --yes --output json")).json()["result"],
+        "removed"
+    );
+    assert_snapshot!("remove_again", shell.session(&format!("{stock} --yes --output json")));
+
+    let checkout = CHECKOUT.replace("setup", "remove");
+    assert_snapshot!("remove_console_made_kept", shell.session(&checkout));
+    assert_snapshot!(
+        "remove_console_made",
+        shell.session(&format!("{checkout} --console-made --yes"))
+    );
+    assert_snapshot!(
+        "remove_without_proxy",
+        shell.session(&format!("{checkout} --with-proxy --dry-run"))
+    );
+    for wrong in ["--function new:f", "--function f:live", "--function f --proxy new", ""] {
+        assert_eq!(
+            shell.run(&format!("remove --cluster c {wrong}")).status,
+            Some(1),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
 fn through_a_proxy() {
     let shell = Shell::new();
     let refunds = format!("{REFUNDS} --proxy orders-proxy");
@@ -256,6 +293,8 @@ fn documents_hold_to_their_schema() {
         format!("{STOCK} --dry-run --output json"),
         format!("{STOCK} --output json"),
         format!("{STOCK} --yes --output json"),
+        format!("{} --dry-run --output json", STOCK.replace("setup", "remove")),
+        format!("{} --yes --output json", STOCK.replace("setup", "remove")),
         "setup --output json".to_owned(),
         "setup --offline nowhere.json --cluster c --function f --output=json".to_owned(),
     ] {
@@ -357,7 +396,7 @@ fn usage_errors_are_status_1() {
 #[test]
 fn what_is_to_come_says_so() {
     let shell = Shell::new();
-    for command in ["remove", "internet", "snapshot"] {
+    for command in ["internet", "export", "snapshot"] {
         let run = shell.run(&format!("{command} --cluster c --function f --output json"));
         assert_eq!(run.status, Some(1));
         assert_eq!(run.json()["error"]["code"], "not-in-this-version", "{command}");
@@ -390,6 +429,7 @@ fn help() {
     let shell = Shell::new();
     assert_snapshot!("help", shell.session("--help"));
     assert_snapshot!("help_setup", shell.session("setup --help"));
+    assert_snapshot!("help_remove", shell.session("remove --help"));
     assert!(shell.run("--version").stdout.starts_with("autoconnect "));
     assert!(shell.run("completions bash").stdout.contains("--detailed-exitcode"));
 }

@@ -18,6 +18,7 @@ fn every_error_code_is_documented() {
         "src/requirements/attach.rs",
         "src/requirements/cross_vpc.rs",
         "src/requirements/extras.rs",
+        "src/removal/unmet.rs",
         "src/observe/error.rs",
         "src/reconcile/error.rs",
     ] {

@@ -6,7 +6,8 @@
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
 use autoconnect::naming::Convention;
-use autoconnect::plan::{Effect, GroupRef, Plan, Request, StepStatus, VpcEffect, lint, plan};
+use autoconnect::plan::{Effect, GroupRef, Plan, RemovalEffect, Request, StepStatus, VpcEffect, lint, plan};
+use autoconnect::tags;
 
 use crate::builder::*;
 
@@ -214,6 +215,14 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
             | Effect::AttachRolePolicy { .. }
             | Effect::SetEnvironment { .. } => {}
             Effect::Network(effect) => panic!("setup makes no network: {effect:?}"),
+            Effect::Removal(effect) => match effect {
+                RemovalEffect::Unmark { groups } => {
+                    for group in after.groups.iter_mut().filter(|group| groups.contains(&group.id)) {
+                        group.tags.remove(tags::REMOVING);
+                    }
+                }
+                other => panic!("setup takes away: {other:?}"),
+            },
         }
     }
     after

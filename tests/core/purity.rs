@@ -37,6 +37,7 @@ fn the_core_imports_nothing_impure() {
         "path",
         "plan",
         "policy",
+        "removal",
         "requirements",
         "restore",
         "tags",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::{Answer, Cloud, Fault, NewSecurityGroup};
+use autoconnect::cloud::{Answer, Cloud, Fault, NewSecurityGroup, RemovalCloud};
 use autoconnect::model::*;
 
 use crate::support::*;
@@ -87,12 +87,12 @@ async fn a_group_in_use_is_not_deleted() {
         ("sg-0f00", "on a function"),
         ("sg-0d00", "on a database"),
     ] {
-        let found = account.delete_security_group(&id.into());
-        assert!(matches!(found, Err(Fault::DependencyViolation(_))), "{why}");
+        let found = account.delete_group(&id.into()).await;
+        assert!(matches!(fault(found), Fault::DependencyViolation(_)), "{why}");
     }
     let id = account.create_security_group(&new("x")).await.unwrap();
-    account.delete_security_group(&id).unwrap();
-    assert!(matches!(account.delete_security_group(&id), Err(Fault::NotFound(_))));
+    account.delete_group(&id).await.unwrap();
+    assert!(matches!(fault(account.delete_group(&id).await), Fault::NotFound(_)));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, row, with_
 use crate::support::{Script, thoroughly};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Death {
+pub enum Death {
     /// The process dies before the call.
     Before,
     /// The process dies right after the call was carried out.
@@ -22,11 +22,15 @@ enum Death {
     AnswerLost,
 }
 
-struct Crash<'a> {
-    at: u32,
-    death: Death,
-    calls: &'a AtomicU32,
-    dead: &'a Notify,
+/// All of them.
+pub const DEATHS: [Death; 3] = [Death::Before, Death::After, Death::AnswerLost];
+
+/// Dies at one call.
+pub struct Crash<'a> {
+    pub at: u32,
+    pub death: Death,
+    pub calls: &'a AtomicU32,
+    pub dead: &'a Notify,
 }
 
 impl Hook for Crash<'_> {
@@ -80,7 +84,7 @@ async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Dea
 async fn matrix(scenarios: Vec<Scenario>) -> u32 {
     let mut deaths = 0;
     for scenario in scenarios {
-        for death in [Death::Before, Death::After, Death::AnswerLost] {
+        for death in DEATHS {
             for at in 0.. {
                 let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
                 let lived = dies(&scenario, &account, at, death).await;

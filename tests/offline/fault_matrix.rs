@@ -16,7 +16,7 @@ use crate::support::Script;
 
 /// A way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Failure {
+pub enum Failure {
     Throttled,
     ServerError,
     TimedOutApplied,
@@ -30,7 +30,7 @@ enum Failure {
     RoleNotReady,
 }
 
-const FAILURES: [Failure; 11] = [
+pub const FAILURES: [Failure; 11] = [
     Failure::Throttled,
     Failure::ServerError,
     Failure::TimedOutApplied,
@@ -68,25 +68,25 @@ impl Failure {
 
 /// Which calls of an operation fail: from the n-th on, so many.
 #[derive(Clone, Copy, Debug)]
-struct Which {
-    operation: Operation,
-    from: u32,
-    times: u32,
+pub struct Which {
+    pub operation: Operation,
+    pub from: u32,
+    pub times: u32,
 }
 
 #[derive(Default)]
-struct Tally {
-    calls: u32,
-    used: BTreeSet<Operation>,
+pub struct Tally {
+    pub calls: u32,
+    pub used: BTreeSet<Operation>,
     /// Writes that were carried out and answered, and those whose answer was lost.
-    written: usize,
-    lost: usize,
+    pub written: usize,
+    pub lost: usize,
 }
 
-struct Faults<'a> {
-    which: Which,
-    failure: Failure,
-    tally: &'a Mutex<Tally>,
+pub struct Faults<'a> {
+    pub which: Which,
+    pub failure: Failure,
+    pub tally: &'a Mutex<Tally>,
 }
 
 impl Hook for Faults<'_> {
@@ -211,6 +211,7 @@ async fn every_operation_survives_every_fault() {
         network::READS,
         network::ROLE_READS,
         plan::network::OPERATIONS,
+        plan::removal::OPERATIONS,
         &[
             Operation::ListFunctions,
             Operation::DescribeClusterV2,

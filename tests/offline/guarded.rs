@@ -1,10 +1,13 @@
 //! An account that refuses what a policy does not allow: what AWS checks for each operation, by the service authorization
 //! reference, written down independently of what the program asks for.
 
+use std::collections::BTreeMap;
+
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
 use autoconnect::model::*;
 use autoconnect::policy::{Context, PolicyDocument, Request, Verdict, evaluate};
+use autoconnect::removal::ShrunkList;
 
 /// An account whose caller has one policy.
 pub struct Guarded<'a> {
@@ -43,6 +46,11 @@ impl Ask {
 }
 
 impl Guarded<'_> {
+    fn on_groups(&self, action: &'static str, groups: &[GroupId]) -> Vec<Ask> {
+        let of_group = |id: &GroupId| ask(action, self.arn("ec2", &format!("security-group/{id}")));
+        groups.iter().map(of_group).collect()
+    }
+
     fn arn(&self, service: &str, resource: &str) -> String {
         let document = self.account.document();
         Place::in_region(&document.region, &document.account_id).arn(service, resource)
@@ -296,6 +304,40 @@ guard! {
     this.get_policy(arn: &str) -> String = Operation::GetPolicy, [ask("iam:GetPolicy", arn)];
     this.get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion,
         [ask("iam:GetPolicyVersion", arn)];
+}
+
+guard! {
+    RemovalCloud {}
+    this.list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind), describe(Operation::lists(kind));
+    this.describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
+        describe(Operation::DescribeNetworkInterfaces);
+    this.describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
+        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
+    this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
+        [ask("rds:ListTagsForResource", arn)];
+    this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
+    this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
+        this.on_groups("ec2:CreateTags", groups);
+    this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
+        this.on_groups("ec2:DeleteTags", groups);
+    this.revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
+        this.on_groups(Operation::revokes(direction).iam_action(), std::slice::from_ref(group));
+    this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
+        this.on_groups("ec2:DeleteSecurityGroup", std::slice::from_ref(group));
+    this.shrink_db_cluster(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbCluster,
+        [ask("rds:ModifyDBCluster", this.arn("rds", &format!("cluster:{id}")))];
+    this.shrink_db_instance(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbInstance,
+        [ask("rds:ModifyDBInstance", this.arn("rds", &format!("db:{id}")))];
+    this.shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy,
+        [ask("rds:ModifyDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
+    this.shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () =
+        Operation::UpdateFunctionConfiguration, [ask("lambda:UpdateFunctionConfiguration", name)];
+    this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
+        [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
+    this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
+    this.delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy,
+        [ask("iam:DeleteRolePolicy", this.role(role))];
+    this.delete_role(name: &str) -> () = Operation::DeleteRole, [ask("iam:DeleteRole", this.role(name))];
 }
 
 guard! {

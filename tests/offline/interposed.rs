@@ -1,5 +1,6 @@
 //! A cloud between the program and an account, which delays, loses, refuses or falsifies what passes through it.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
 use autoconnect::model::*;
+use autoconnect::removal::ShrunkList;
 
 /// What happens around each call.
 pub trait Hook: Sync {
@@ -119,6 +121,27 @@ interpose! {
 }
 
 interpose! {
+    RemovalCloud {}
+    list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind);
+    describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces;
+    describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+    list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
+    list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
+    tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
+    untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;
+    revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
+    delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup;
+    shrink_db_cluster(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbCluster;
+    shrink_db_instance(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbInstance;
+    shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy;
+    shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+    delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
+    delete_secret(id: &str) -> () = Operation::DeleteSecret;
+    delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy;
+    delete_role(name: &str) -> () = Operation::DeleteRole;
+}
+
+interpose! {
     Cloud {
         fn calls(&self) -> ApiCalls {
             self.account.calls()
@@ -142,12 +165,7 @@ interpose! {
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
     get_role(name: &str) -> RoleDescription = Operation::GetRole;
     get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
-    names(kind: ResourceKind) -> Vec<String> = match kind {
-        ResourceKind::Cluster => Operation::DescribeDbClusters,
-        ResourceKind::Instance => Operation::DescribeDbInstances,
-        ResourceKind::Proxy => Operation::DescribeDbProxies,
-        ResourceKind::Function => Operation::ListFunctions,
-    };
+    names(kind: ResourceKind) -> Vec<String> = Operation::lists(kind);
     create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
     revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress;
     authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);

@@ -16,6 +16,7 @@ mod persons;
 mod policies;
 mod proxies;
 mod random_accounts;
+mod removals;
 mod requirements;
 mod runs;
 mod scenarios;

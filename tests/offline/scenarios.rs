@@ -162,6 +162,16 @@ fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Sce
     }
 }
 
+/// Nothing there yet: cluster and instance, direct and through a proxy.
+pub fn base() -> Vec<Scenario> {
+    let mut base = Vec::new();
+    for cluster in [true, false] {
+        base.push(scenario(cluster, Is::None, Is::None, None));
+        base.push(scenario(cluster, Is::None, Is::None, Some(Is::None)));
+    }
+    base
+}
+
 /// Every combination.
 pub fn all_rows() -> Vec<Scenario> {
     let sides = [Is::Fit, Is::Available, Is::Unfit, Is::None];

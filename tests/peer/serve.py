@@ -19,14 +19,15 @@ import uuid
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import InvalidPermissionDuplicateError
+from moto.awslambda.models import lambda_backends
+from moto.ec2.exceptions import DependencyViolationError, InvalidPermissionDuplicateError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.rds.exceptions import DBProxyNotFoundFault, RDSClientError
-from moto.rds.models import RDSBackend
+from moto.rds.models import RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 ACCOUNT = "123456789012"
@@ -234,6 +235,35 @@ SecurityGroupBackend.authorize_security_group_egress = without_descriptions(
 )
 
 
+# AWS does not delete a group that another group's rule names, or that is on something, and Lambda keeps its interface
+# for a while after a function has lost a group; moto deletes it.
+def delete_security_group(self, name=None, group_id=None, delete=SecurityGroupBackend.delete_security_group):
+    if group_id and is_in_use(self, group_id):
+        raise DependencyViolationError(f"resource {group_id} has a dependent object")
+    return delete(self, name, group_id)
+
+
+def is_in_use(ec2, group_id):
+    if HELD.get(group_id, 0) > 0:
+        HELD[group_id] -= 1
+        return True
+    others = [group for group in ec2.describe_security_groups() if group.id != group_id]
+    rules = [rule for group in others for rule in [*group.ingress_rules, *group.egress_rules]]
+    rds = rds_backends[ACCOUNT][ec2.region_name]
+    bearers = [*rds.clusters.values(), *rds.databases.values(), *rds.db_proxies.values()]
+    functions = lambda_backends[ACCOUNT][ec2.region_name].list_functions()
+    lists = [bearer.vpc_security_group_ids or [] for bearer in bearers]
+    lists += [(function.vpc_config or {}).get("SecurityGroupIds") or [] for function in functions]
+    named = [(rule.source_group or {}).get("GroupId") for rule in rules]
+    return group_id in named or any(group_id in groups for groups in lists)
+
+
+SecurityGroupBackend.delete_security_group = delete_security_group
+
+# How often a group that a function has lost is still on Lambda's interface.
+HELD = {}
+
+
 # The roles of the tests' functions and proxies.
 def create_role(name, service):
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -392,6 +422,10 @@ class Peer:
             return error("lambda", 412, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id.")
         if len(wanted.get("VpcConfig", {}).get("SecurityGroupIds", [])) > 5:
             return error("lambda", 400, "InvalidParameterValueException", "at most 5 security groups")
+        if "VpcConfig" in wanted:
+            present = lambda_backends[ACCOUNT][region].get_function(function).vpc_config or {}
+            for group in set(present.get("SecurityGroupIds") or []) - set(wanted["VpcConfig"].get("SecurityGroupIds", [])):
+                HELD[group] = READS_IN_PROGRESS
         return None
 
     # On AWS a name is taken once, a new role cannot be assumed yet, and a new function is Pending for a while.

@@ -1,0 +1,338 @@
+//! What takes away in an account, and who uses a group there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::OfflineAccount;
+use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcSecurityGroupMembership};
+use super::resources::map;
+use super::rules::{Outcome, State, permissions, rejected};
+use crate::cloud::{Answer, Bearer, BearingInterface, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup};
+use crate::removal::ShrunkList;
+
+fn ids(memberships: &[VpcSecurityGroupMembership]) -> Vec<GroupId> {
+    let present = memberships.iter().filter(|membership| membership.status != "removing");
+    present
+        .map(|membership| membership.vpc_security_group_id.as_str().into())
+        .collect()
+}
+
+fn list(groups: &ShrunkList) -> GroupList {
+    GroupList::as_read(groups.iter().cloned())
+}
+
+impl State {
+    fn bearers(&self, kind: ResourceKind) -> Vec<Bearer> {
+        let document = &self.document;
+        let bearer = |name: &String, groups| Bearer {
+            name: name.clone(),
+            groups,
+            role: None,
+            secrets: Vec::new(),
+        };
+        match kind {
+            ResourceKind::Cluster => {
+                let clusters = document.db_clusters.iter();
+                clusters
+                    .map(|cluster| bearer(&cluster.id, ids(&cluster.vpc_security_groups)))
+                    .collect()
+            }
+            ResourceKind::Instance => {
+                let alone = document
+                    .db_instances
+                    .iter()
+                    .filter(|instance| instance.cluster.is_none());
+                alone
+                    .map(|instance| bearer(&instance.id, ids(&instance.vpc_security_groups)))
+                    .collect()
+            }
+            ResourceKind::Proxy => {
+                let proxies = document.db_proxies.iter();
+                proxies
+                    .map(|proxy| Bearer {
+                        role: proxy.role_arn.clone(),
+                        secrets: proxy.secret_arns.clone(),
+                        ..bearer(
+                            &proxy.name,
+                            proxy
+                                .vpc_security_group_ids
+                                .iter()
+                                .map(|id| id.as_str().into())
+                                .collect(),
+                        )
+                    })
+                    .collect()
+            }
+            ResourceKind::Function => {
+                let attached = document.functions.iter().filter_map(|function| {
+                    let config = function.vpc_config.as_ref()?;
+                    let groups = config.security_group_ids.iter().map(|id| id.as_str().into());
+                    Some(bearer(&function.function_name, groups.collect()))
+                });
+                attached.collect()
+            }
+        }
+    }
+
+    fn tag_groups(&mut self, groups: &[GroupId], key: &str, value: Option<&str>) -> Outcome<()> {
+        for id in groups {
+            self.group(id)?;
+        }
+        for id in groups {
+            let tags = &mut self.group(id)?.tags;
+            tags.retain(|tag| tag.key != key);
+            tags.extend(value.map(|value| Tag {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn revoke(&mut self, id: &GroupId, direction: Direction, rules: &[Rule]) -> Outcome<()> {
+        let group = self.group(id)?;
+        let mut left: Vec<Rule> = group.to_model().rules(direction).to_vec();
+        for rule in rules {
+            let Some(found) = left.iter().position(|found| found.is_same_as(rule)) else {
+                let message = format!("The specified rule does not exist in security group '{id}'");
+                return Err(rejected("InvalidPermission.NotFound", message));
+            };
+            left.remove(found);
+        }
+        *permissions(group, direction) = left.iter().map(IpPermission::from_rule).collect();
+        Ok(())
+    }
+
+    pub(super) fn delete_security_group(&mut self, id: &GroupId) -> Outcome<()> {
+        self.group(id)?;
+        let names_it = |group: &SecurityGroupEntry| {
+            let group = group.to_model();
+            group.id != *id && group.names(id)
+        };
+        let document = &self.document;
+        let bears_it = |memberships: &[VpcSecurityGroupMembership]| {
+            memberships
+                .iter()
+                .any(|membership| membership.vpc_security_group_id == id.as_str())
+        };
+        let is_it = |group: &String| group == id.as_str();
+        let in_use = document.security_groups.iter().any(names_it)
+            || document
+                .db_clusters
+                .iter()
+                .any(|cluster| bears_it(&cluster.vpc_security_groups))
+            || document
+                .db_instances
+                .iter()
+                .any(|instance| bears_it(&instance.vpc_security_groups))
+            || document
+                .db_proxies
+                .iter()
+                .any(|proxy| proxy.vpc_security_group_ids.iter().any(is_it))
+            || document.functions.iter().any(|function| {
+                let config = function.vpc_config.as_ref();
+                config.is_some_and(|config| config.security_group_ids.iter().any(is_it))
+            });
+        if in_use || self.is_held(id) {
+            return Err(Fault::DependencyViolation(format!(
+                "resource {id} has a dependent object"
+            )));
+        }
+        self.document
+            .security_groups
+            .retain(|group| group.group_id != id.as_str());
+        Ok(())
+    }
+
+    /// Lambda keeps the interface of a function for a while after its groups have changed.
+    fn hold(&mut self, groups: &BTreeSet<String>) {
+        for id in groups {
+            let looks = self.document.settles_after_reads;
+            self.held.insert(id.as_str().into(), looks);
+        }
+    }
+
+    fn is_held(&mut self, id: &GroupId) -> bool {
+        match self.held.get_mut(id) {
+            Some(0) | None => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+
+    fn shrink_function(
+        &mut self,
+        name: &str,
+        vpc: &FunctionVpc,
+        groups: &ShrunkList,
+        revision: Option<&str>,
+    ) -> Outcome<()> {
+        let before = self.function_to_update(name, revision)?.vpc_config.clone();
+        let to = FunctionVpc {
+            groups: list(groups),
+            ..vpc.clone()
+        };
+        self.update_function(name, &to, revision)?;
+        let before: BTreeSet<String> = before
+            .into_iter()
+            .flat_map(|config| config.security_group_ids)
+            .collect();
+        let left: BTreeSet<String> = groups.iter().map(ToString::to_string).collect();
+        self.hold(&before.difference(&left).cloned().collect());
+        Ok(())
+    }
+
+    fn delete_proxy(&mut self, name: &str) -> Outcome<()> {
+        let proxy = self.proxy(name)?;
+        if !matches!(
+            proxy.status.as_str(),
+            "available" | "incompatible-network" | "insufficient-resource-limits"
+        ) {
+            return Err(Fault::Busy(format!("DB proxy {name} is {}", proxy.status)));
+        }
+        "deleting".clone_into(&mut proxy.status);
+        Ok(())
+    }
+
+    fn delete_role(&mut self, name: &str) -> Outcome<()> {
+        let role = self.role(name)?;
+        if !role.policies.is_empty() || !role.attached_policies.is_empty() {
+            return Err(rejected(
+                "DeleteConflict",
+                "Cannot delete entity, must delete policies first.",
+            ));
+        }
+        self.document.roles.retain(|role| role.role_name != name);
+        Ok(())
+    }
+}
+
+impl RemovalCloud for OfflineAccount {
+    async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
+        self.read(Operation::lists(kind), |state| Ok(state.bearers(kind)))
+    }
+
+    /// An account's file knows of no interfaces but those that routes lead to.
+    async fn describe_interfaces_with(&self, _: &[GroupId]) -> Answer<Vec<BearingInterface>> {
+        self.read(Operation::DescribeNetworkInterfaces, |_| Ok(Vec::new()))
+    }
+
+    async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {
+        self.read(Operation::DescribeSecurityGroups, |state| {
+            let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
+            let names_one = |group: &SecurityGroup| {
+                let mut peers = group.rules(direction).iter().filter_map(|rule| rule.peer.group());
+                peers.any(|peer| groups.contains(peer))
+            };
+            Ok(all.filter(names_one).collect())
+        })
+    }
+
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        self.read(Operation::ListTagsForResource, |state| {
+            let mut proxies = state.document.db_proxies.iter();
+            let found = proxies.find(|proxy| state.proxy_arn(&proxy.name) == arn);
+            let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
+            Ok(map(&found.tags))
+        })
+    }
+
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
+        self.read(Operation::ListSecrets, |state| {
+            let mut found = Vec::new();
+            let secrets = state.document.secrets.iter();
+            for secret in secrets.filter(|secret| secret.name.starts_with(prefix) && secret.deleted_date.is_none()) {
+                found.push(state.describe_secret(&secret.name)?);
+            }
+            Ok(found)
+        })
+    }
+
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
+        self.write(Operation::CreateTags, |state| {
+            state.tag_groups(groups, key, Some(value))
+        })
+    }
+
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
+        self.write(Operation::DeleteTags, |state| state.tag_groups(groups, key, None))
+    }
+
+    async fn revoke_rules(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        self.write(Operation::revokes(direction), |state| {
+            state.revoke(group, direction, rules)
+        })
+    }
+
+    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
+        self.write(Operation::DeleteSecurityGroup, |state| {
+            state.delete_security_group(group)
+        })
+    }
+
+    async fn shrink_db_cluster(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
+        self.write(Operation::ModifyDbCluster, |state| {
+            state.modify_cluster(id, &list(groups))
+        })
+    }
+
+    async fn shrink_db_instance(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
+        self.write(Operation::ModifyDbInstance, |state| {
+            state.modify_instance(id, &list(groups))
+        })
+    }
+
+    async fn shrink_db_proxy(&self, name: &str, groups: &ShrunkList) -> Answer<()> {
+        self.write(Operation::ModifyDbProxy, |state| {
+            state.modify_proxy(name, &list(groups))
+        })
+    }
+
+    async fn shrink_function(
+        &self,
+        name: &str,
+        vpc: &FunctionVpc,
+        groups: &ShrunkList,
+        revision: Option<&str>,
+    ) -> Answer<()> {
+        self.write(Operation::UpdateFunctionConfiguration, |state| {
+            state.shrink_function(name, vpc, groups, revision)
+        })
+    }
+
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteDbProxy, |state| state.delete_proxy(name))
+    }
+
+    async fn delete_secret(&self, id: &str) -> Answer<()> {
+        self.write(Operation::DeleteSecret, |state| {
+            let name = state.describe_secret(id)?.name;
+            let secrets = state.document.secrets.iter_mut();
+            for secret in secrets.filter(|secret| secret.name == name) {
+                // Only that it was is looked at, and an account's file has no clock.
+                secret.deleted_date = Some("scheduled".to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    async fn delete_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.write(Operation::DeleteRolePolicy, |state| {
+            let policies = &mut state.role_mut(role)?.policies;
+            let before = policies.len();
+            policies.retain(|found| found.policy_name != policy);
+            if policies.len() < before {
+                return Ok(());
+            }
+            Err(Fault::NotFound(format!(
+                "The role policy with name {policy} cannot be found."
+            )))
+        })
+    }
+
+    async fn delete_role(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteRole, |state| state.delete_role(name))
+    }
+}

@@ -1,0 +1,78 @@
+//! `autoconnect remove`: disconnects a function from a database.
+
+use clap::Args;
+
+use super::Ending;
+use super::arguments::{ConnectedProxy, FunctionName, parse_function};
+use super::front::Terminal;
+use super::global::Global;
+use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_result};
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
+use crate::observe::{ProxyWish, Target};
+use crate::reconcile::{Disconnect, Ending as RunEnding, converge};
+use crate::removal::RemovalWish;
+use crate::report::{Report, SetupDocument, converged_text};
+
+/// Options of `remove`.
+#[derive(Clone, Debug, Args)]
+pub struct Remove {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The Lambda function: a name, a partial or a full ARN
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: FunctionName,
+    /// The RDS Proxy between them
+    #[arg(long, value_name = "none|NAME", default_value = "none")]
+    proxy: ConnectedProxy,
+    /// Also take away groups of the console's making that nobody has changed and nobody else uses
+    #[arg(long)]
+    console_made: bool,
+    /// Also delete the proxy, with its role and secrets, if autoconnect has made them and nothing else uses them
+    #[arg(long)]
+    with_proxy: bool,
+    /// Wait for a database that is not available, instead of refusing
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Remove {
+    pub fn run(&self, global: &Global) -> Ending {
+        if self.with_proxy && self.proxy.0.is_none() {
+            let error = std::io::Error::other("--with-proxy needs the proxy's name: add --proxy NAME");
+            let hint = Some("see `autoconnect remove --help`".to_owned());
+            return Err(Box::new(Report::new("usage", &error, hint)));
+        }
+        on_account(self, global)
+    }
+
+    fn goal(&self) -> Disconnect {
+        let (kind, database) = self.database.named();
+        let proxy = self.proxy.0.as_ref();
+        Disconnect {
+            target: Target {
+                proxy: proxy.map_or(ProxyWish::None, |name| ProxyWish::Existing(name.clone())),
+                ..Target::direct(kind, database, &self.function.name)
+            },
+            wish: RemovalWish {
+                console_made: self.console_made,
+                with_proxy: self.with_proxy,
+            },
+            wait_for_database: self.wait,
+        }
+    }
+}
+
+impl Work for Remove {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+        let front = Terminal::new(self.run.yes, false, global);
+        let converged = converge(cloud, &self.goal(), &self.run.options(), &front, interrupt).await;
+        front.clear();
+        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let document = || SetupDocument::of_removal(&converged, cloud.calls());
+        print_result(global, document, || converged_text(&converged), &converged.applied)?;
+        Ok(self.run.status(converged.ending == RunEnding::Planned))
+    }
+}

@@ -1,0 +1,147 @@
+//! Steps that take away: those of `remove`, and the mark by which others know of it.
+
+use crate::model::{DatabaseKind, Direction, GroupId, Rule};
+use crate::operation::Operation;
+use crate::removal::Removable;
+
+/// The operations that only a removal needs, and those by which `setup` uses again what a removal has left.
+pub const OPERATIONS: &[Operation] = &[
+    Operation::ListFunctions,
+    Operation::DescribeNetworkInterfaces,
+    Operation::ListTagsForResource,
+    Operation::ListSecrets,
+    Operation::ListRolePolicies,
+    Operation::ListAttachedRolePolicies,
+    Operation::CreateTags,
+    Operation::DeleteTags,
+    Operation::RevokeSecurityGroupIngress,
+    Operation::DeleteSecurityGroup,
+    Operation::DeleteDbProxy,
+    Operation::DeleteSecret,
+    Operation::DeleteRolePolicy,
+    Operation::DeleteRole,
+];
+
+/// What a step takes away, as one call of the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemovalEffect {
+    /// Marks groups as being removed: the first write of a removal.
+    Mark {
+        /// The groups.
+        groups: Vec<GroupId>,
+        /// The connection that is being removed.
+        connection: String,
+        /// The function that is being disconnected: no other one may bear them.
+        function: String,
+    },
+    /// Takes the mark off again: `setup` goes on with what a removal has left.
+    Unmark {
+        /// The groups.
+        groups: Vec<GroupId>,
+    },
+    /// Takes a group off the function.
+    OffFunction {
+        /// The function's ARN.
+        function: String,
+        /// The group.
+        group: Removable,
+    },
+    /// Takes a group off the proxy.
+    OffProxy {
+        /// The proxy's name.
+        proxy: String,
+        /// The group.
+        group: Removable,
+    },
+    /// Takes a group off the database.
+    OffDatabase {
+        /// Cluster or instance.
+        kind: DatabaseKind,
+        /// Its identifier.
+        id: String,
+        /// The group.
+        group: Removable,
+    },
+    /// Takes rules out of a group.
+    Revoke {
+        /// The group.
+        group: Removable,
+        /// Which way.
+        direction: Direction,
+        /// The rules.
+        rules: Vec<Rule>,
+    },
+    /// Deletes a group.
+    DeleteGroup {
+        /// The group.
+        group: Removable,
+    },
+    /// Deletes a proxy with its targets.
+    DeleteProxy {
+        /// Its name.
+        proxy: String,
+    },
+    /// Schedules a secret for deletion.
+    DeleteSecret {
+        /// Its ARN.
+        secret: String,
+    },
+    /// Takes a policy of its own from a role.
+    DeleteRolePolicy {
+        /// The role's name.
+        role: String,
+        /// The policy's name.
+        policy: String,
+    },
+    /// Deletes a role.
+    DeleteRole {
+        /// Its name.
+        role: String,
+    },
+}
+
+impl RemovalEffect {
+    /// The operation of the API that carries it out.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Mark { .. } => Operation::CreateTags,
+            Self::Unmark { .. } => Operation::DeleteTags,
+            Self::OffFunction { .. } => Operation::UpdateFunctionConfiguration,
+            Self::OffProxy { .. } => Operation::ModifyDbProxy,
+            Self::OffDatabase { kind, .. } => Operation::modifies(*kind),
+            Self::Revoke { direction, .. } => Operation::revokes(*direction),
+            Self::DeleteGroup { .. } => Operation::DeleteSecurityGroup,
+            Self::DeleteProxy { .. } => Operation::DeleteDbProxy,
+            Self::DeleteSecret { .. } => Operation::DeleteSecret,
+            Self::DeleteRolePolicy { .. } => Operation::DeleteRolePolicy,
+            Self::DeleteRole { .. } => Operation::DeleteRole,
+        }
+    }
+
+    /// Whether something is gone after it.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteGroup { .. }
+                | Self::DeleteProxy { .. }
+                | Self::DeleteSecret { .. }
+                | Self::DeleteRolePolicy { .. }
+                | Self::DeleteRole { .. }
+        )
+    }
+
+    /// What is waited for after the call, in words.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&'static str> {
+        match self {
+            Self::OffFunction { .. } => Some("the function's update to end"),
+            Self::OffProxy { .. } => Some("the proxy to be available without the group"),
+            Self::OffDatabase { .. } => Some("the group to be off the database"),
+            Self::DeleteGroup { .. } => Some("the network interfaces with the group to be deleted"),
+            Self::DeleteProxy { .. } => Some("the proxy to be gone"),
+            _ => None,
+        }
+    }
+}

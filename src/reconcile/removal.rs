@@ -1,0 +1,376 @@
+//! Carries out the steps that take away. What is gone already is no error, and what something still uses is waited for.
+
+use super::apply::{Ended, STALE_READS, Settle};
+use super::error::RunError;
+use super::parts::{Now, Part, describe_function, last_update};
+use super::session::{Session, failed};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
+use crate::model::{DatabaseKind, Direction, FunctionVpc, GroupId, GroupList, Rule};
+use crate::observe::read_memberships;
+use crate::plan::{RemovalEffect, Step, StepStatus};
+use crate::removal::{Removable, RemovalUnmet, ShrunkList};
+use crate::requirements::Unmet;
+use crate::tags;
+
+impl<C: Cloud> Session<'_, C> {
+    /// Carries out a step that takes something away.
+    pub(super) async fn take_away(
+        &self,
+        step: &Step,
+        effect: &RemovalEffect,
+        settle: Settle,
+    ) -> Result<Ended, RunError> {
+        let status = match effect {
+            RemovalEffect::Mark {
+                groups,
+                connection,
+                function,
+            } => {
+                let mark = async || self.cloud.tag_groups(groups, tags::REMOVING, connection).await;
+                let status = self.again(step, mark).await?;
+                self.refuse_other_users(step, groups, function).await?;
+                status
+            }
+            RemovalEffect::Unmark { groups } => {
+                let unmark = async || self.cloud.untag_groups(groups, tags::REMOVING).await;
+                self.again(step, unmark).await?
+            }
+            RemovalEffect::OffFunction { function, group } => {
+                return self.change(step, &WithoutOnFunction { function, group }, settle).await;
+            }
+            RemovalEffect::OffProxy { proxy, group } => {
+                return self.change(step, &WithoutOnProxy { name: proxy, group }, settle).await;
+            }
+            RemovalEffect::OffDatabase { kind, id, group } => {
+                let part = WithoutOnDatabase { kind: *kind, id, group };
+                return self.change(step, &part, settle).await;
+            }
+            RemovalEffect::Revoke {
+                group,
+                direction,
+                rules,
+            } => self.revoke(step, group.id(), *direction, rules).await?,
+            RemovalEffect::DeleteGroup { group } => self.delete_group(step, group.id(), settle).await?,
+            RemovalEffect::DeleteProxy { proxy } => self.delete_proxy(step, proxy, settle).await?,
+            RemovalEffect::DeleteSecret { secret } => {
+                self.again(step, async || self.cloud.delete_secret(secret).await)
+                    .await?
+            }
+            RemovalEffect::DeleteRolePolicy { role, policy } => {
+                let delete = async || self.cloud.delete_role_policy(role, policy).await;
+                self.again(step, delete).await?
+            }
+            RemovalEffect::DeleteRole { role } => self.again(step, async || self.cloud.delete_role(role).await).await?,
+        };
+        Ok(Ended {
+            status,
+            resource: step.resource.clone(),
+        })
+    }
+
+    /// A call that may be sent twice: what is not there any more is as it should be.
+    async fn again(&self, step: &Step, call: impl AsyncFn() -> Answer<()>) -> Result<StepStatus, RunError> {
+        let mut pauses = self.consistency_pauses();
+        let mut unanswered = 0;
+        loop {
+            match self.write(step, &step.resource, call()).await? {
+                Ok(()) => return Ok(StepStatus::Done),
+                Err(error) if error.is_not_found() => {
+                    return Ok(self.gone(step, unanswered > 0));
+                }
+                Err(error) if error.is_contention() => {
+                    self.pause(&mut pauses, "another change to end", &error.fault.to_string())
+                        .await?;
+                }
+                Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
+                    unanswered += 1;
+                    self.pause(&mut pauses, "AWS to answer", "no answer").await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    /// What became of a step whose object is gone: by a call of ours that was not answered, or before.
+    fn gone(&self, step: &Step, by_us: bool) -> StepStatus {
+        if by_us {
+            self.note_applied(step, &step.resource);
+            StepStatus::Done
+        } else {
+            StepStatus::Already
+        }
+    }
+
+    /// From the mark on nobody begins to use the groups; who began right before it is found here, while nothing has
+    /// been taken away yet.
+    async fn refuse_other_users(&self, step: &Step, groups: &[GroupId], function: &str) -> Result<(), RunError> {
+        let listing = self.cloud.list_bearers(ResourceKind::Function);
+        let functions = self
+            .read(&step.summary, listing)
+            .await?
+            .map_err(|error| failed(step, error))?;
+        let other = functions
+            .iter()
+            .filter(|other| other.name != function)
+            .find_map(|other| {
+                let group = other.groups.iter().find(|group| groups.contains(group))?;
+                Some(RemovalUnmet::UsedMeanwhile {
+                    function: other.name.clone(),
+                    group: group.to_string(),
+                })
+            });
+        match other {
+            None => Ok(()),
+            Some(unmet) => {
+                let unmark = async || self.cloud.untag_groups(groups, tags::REMOVING).await;
+                self.again(step, unmark).await?;
+                Err(RunError::Unmet(Unmet::Removal(unmet)))
+            }
+        }
+    }
+
+    async fn revoke(
+        &self,
+        step: &Step,
+        group: &GroupId,
+        direction: Direction,
+        rules: &[Rule],
+    ) -> Result<StepStatus, RunError> {
+        let mut pauses = self.consistency_pauses();
+        let mut unanswered = 0;
+        // A rule that was just written, as by `--repair`, may not be shown yet: the plan's own word counts first.
+        let mut present = rules.to_vec();
+        loop {
+            let call = self.cloud.revoke_rules(group, direction, &present);
+            match self.write(step, group.as_str(), call).await? {
+                Ok(()) => return Ok(StepStatus::Done),
+                Err(error) if error.is_not_found() => return Ok(self.gone(step, unanswered > 0)),
+                // Some are gone already: by a call of ours that was not answered, or by somebody else.
+                Err(error) if error.is_rule_missing() => {}
+                Err(error) if error.may_have_applied() && unanswered < STALE_READS => unanswered += 1,
+                Err(error) => return Err(failed(step, error)),
+            }
+            self.pause(&mut pauses, "the rules to go", "still there").await?;
+            let looking = self.cloud.describe_security_group(group);
+            match self.read(&step.summary, looking).await? {
+                Ok(found) => {
+                    let is_there = |rule: &&Rule| found.rules(direction).iter().any(|there| there.is_same_as(rule));
+                    present = rules.iter().filter(is_there).cloned().collect();
+                }
+                Err(error) if error.is_not_found() => present.clear(),
+                Err(error) if error.is_transient() => continue,
+                Err(error) => return Err(failed(step, error)),
+            }
+            if present.is_empty() {
+                return Ok(self.gone(step, unanswered > 0));
+            }
+        }
+    }
+
+    /// Deletes a group once nothing bears it any more: Lambda keeps its interface for up to 20 minutes.
+    async fn delete_group(&self, step: &Step, group: &GroupId, settle: Settle) -> Result<StepStatus, RunError> {
+        let mut pauses = self.pauses();
+        let mut unanswered = 0;
+        loop {
+            let call = self.cloud.delete_group(group);
+            match self.write(step, group.as_str(), call).await? {
+                Ok(()) => return Ok(StepStatus::Done),
+                Err(error) if error.is_not_found() => return Ok(self.gone(step, unanswered > 0)),
+                Err(error) if error.is_in_use() && settle == Settle::Leave => return Ok(StepStatus::Skipped),
+                Err(error) if error.is_in_use() => {
+                    let waiting_for = format!("the network interfaces with {group} to be deleted, up to 20 minutes");
+                    self.pause(&mut pauses, &waiting_for, &error.fault.to_string()).await?;
+                }
+                Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
+                    unanswered += 1;
+                    self.pause(&mut pauses, "AWS to answer", "no answer").await?;
+                }
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+    }
+
+    async fn delete_proxy(&self, step: &Step, proxy: &str, settle: Settle) -> Result<StepStatus, RunError> {
+        let mut pauses = self.pauses();
+        let (mut accepted, mut unanswered) = (false, 0);
+        loop {
+            let state = match self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await? {
+                Ok(found) => found.status,
+                Err(error) if error.is_not_found() => {
+                    return Ok(if accepted {
+                        StepStatus::Done
+                    } else {
+                        self.gone(step, unanswered > 0)
+                    });
+                }
+                Err(error) if error.is_transient() && (accepted || unanswered > 0) => error.fault.to_string(),
+                Err(error) => return Err(failed(step, error)),
+            };
+            if !accepted && state != "deleting" {
+                match self
+                    .write(step, &step.resource, self.cloud.delete_db_proxy(proxy))
+                    .await?
+                {
+                    Ok(()) => accepted = true,
+                    Err(error) if error.is_not_found() || error.is_contention() => {}
+                    Err(error) if error.may_have_applied() && unanswered < STALE_READS => unanswered += 1,
+                    Err(error) => return Err(failed(step, error)),
+                }
+            }
+            if settle == Settle::Leave && (accepted || state == "deleting") {
+                return Ok(StepStatus::Done);
+            }
+            let waiting_for = format!("proxy {proxy} to be gone");
+            self.pause(&mut pauses, &waiting_for, &state).await?;
+        }
+    }
+}
+
+/// Refuses to leave a resource without any group.
+fn leaves_one(resource: String, kind: &'static str, groups: &GroupList, group: &Removable) -> Result<(), RunError> {
+    match ShrunkList::without(groups, group) {
+        Some(_) => Ok(()),
+        None => Err(RunError::Unmet(Unmet::Removal(RemovalUnmet::LastGroup {
+            resource,
+            kind,
+            group: group.id().to_string(),
+        }))),
+    }
+}
+
+fn would_be_empty(operation: Operation) -> CloudError {
+    let fault = Fault::Rejected {
+        code: "NoGroupLeft".to_owned(),
+        message: "the resource would be left without a security group".to_owned(),
+    };
+    CloudError::new(operation, fault)
+}
+
+/// A database without a group.
+struct WithoutOnDatabase<'a> {
+    kind: DatabaseKind,
+    id: &'a str,
+    group: &'a Removable,
+}
+
+impl Part for WithoutOnDatabase<'_> {
+    type Seen = GroupList;
+
+    fn describe(&self) -> String {
+        format!("{} {}", self.kind, self.id)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
+        let database = read_memberships(cloud, self.kind, self.id).await?;
+        let groups = database.groups();
+        let mut memberships = database.memberships.iter();
+        Ok(Now {
+            is_changed: !groups.contains(self.group.id()),
+            settled: memberships.all(|membership| membership.status == "active") && database.status != "modifying",
+            failure: None,
+            state: database.status,
+            seen: groups,
+        })
+    }
+
+    fn check(&self, seen: &GroupList) -> Result<(), RunError> {
+        leaves_one(self.describe(), "database", seen, self.group)
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
+        let groups =
+            ShrunkList::without(seen, self.group).ok_or_else(|| would_be_empty(Operation::modifies(self.kind)))?;
+        match self.kind {
+            DatabaseKind::Cluster => cloud.shrink_db_cluster(self.id, &groups).await,
+            DatabaseKind::Instance => cloud.shrink_db_instance(self.id, &groups).await,
+        }
+    }
+}
+
+/// A proxy without a group.
+struct WithoutOnProxy<'a> {
+    name: &'a str,
+    group: &'a Removable,
+}
+
+impl Part for WithoutOnProxy<'_> {
+    type Seen = GroupList;
+
+    fn describe(&self) -> String {
+        format!("proxy {}", self.name)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
+        let proxy = cloud.describe_db_proxy(self.name).await?;
+        Ok(Now {
+            is_changed: !proxy.groups.contains(self.group.id()),
+            settled: proxy.status == "available",
+            failure: None,
+            state: proxy.status,
+            seen: proxy.groups,
+        })
+    }
+
+    fn check(&self, seen: &GroupList) -> Result<(), RunError> {
+        leaves_one(self.describe(), "proxy", seen, self.group)
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
+        let groups = ShrunkList::without(seen, self.group).ok_or_else(|| would_be_empty(Operation::ModifyDbProxy))?;
+        cloud.shrink_db_proxy(self.name, &groups).await
+    }
+}
+
+/// A function without a group.
+struct WithoutOnFunction<'a> {
+    function: &'a str,
+    group: &'a Removable,
+}
+
+/// Where a function is attached, and at which revision.
+struct Attached {
+    vpc: Option<FunctionVpc>,
+    revision: Option<String>,
+}
+
+impl Part for WithoutOnFunction<'_> {
+    type Seen = Attached;
+
+    fn describe(&self) -> String {
+        describe_function(self.function)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Attached>> {
+        let function = cloud.get_function_configuration(self.function).await?;
+        let (settled, failure, state) = last_update(&function);
+        Ok(Now {
+            is_changed: !function.groups().contains(self.group.id()),
+            settled,
+            failure,
+            state,
+            seen: Attached {
+                vpc: function.vpc,
+                revision: function.revision_id,
+            },
+        })
+    }
+
+    fn check(&self, seen: &Attached) -> Result<(), RunError> {
+        match &seen.vpc {
+            Some(vpc) => leaves_one(self.describe(), "function", &vpc.groups, self.group),
+            None => Ok(()),
+        }
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &Attached) -> Answer<()> {
+        let vpc = seen.vpc.as_ref();
+        let groups = vpc.and_then(|vpc| ShrunkList::without(&vpc.groups, self.group));
+        match vpc.zip(groups) {
+            Some((vpc, groups)) => {
+                let revision = seen.revision.as_deref();
+                cloud.shrink_function(self.function, vpc, &groups, revision).await
+            }
+            None => Err(would_be_empty(Operation::UpdateFunctionConfiguration)),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What goes and what stays when a function is disconnected from a database.
+//!
+//! Source: issue 4, item 7. A group belongs to the connection if its tags say so, or if it is on the connection's resource
+//! and leads, by a rule of either end, to a group of the next side. Of those that belong
+//!
+//! | group | on its resource | itself |
+//! |---|---|---|
+//! | nobody else uses it | is taken off | is deleted |
+//! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays |
+//! | a rule of another group names it | is taken off | stays, without rules: who made that rule may delete it |
+//! | it is the only group of a proxy that stays | stays, and the function's is taken off | stays, with all its set |
+//!
+//! Users are the functions, databases and proxies whose lists hold the group, by their own services: an idle function has
+//! no network interface, and Lambda's and RDS's interfaces linger and do not tell whose they are. Interfaces tell of
+//! everything else, such as an EC2 instance.
+
+mod list;
+mod parts;
+mod steps;
+mod unmet;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use list::{Removable, ShrunkList};
+pub use parts::{Part, Parts, parts};
+pub use steps::steps;
+pub use unmet::RemovalUnmet;
+
+use crate::model::{GroupId, Observation};
+
+/// What `remove` was asked for beside the names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemovalWish {
+    /// Groups of the console's making go too, where nobody has changed them and nobody else uses them.
+    pub console_made: bool,
+    /// The proxy goes too, with the role and the secrets that were made for it.
+    pub with_proxy: bool,
+}
+
+/// Who uses a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum User {
+    /// A function.
+    Function(String),
+    /// A cluster.
+    Cluster(String),
+    /// An instance that is in no cluster.
+    Instance(String),
+    /// A proxy.
+    Proxy(String),
+    /// A network interface of anything else: its id and what it says of itself.
+    Interface(String, String),
+}
+
+impl std::fmt::Display for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Function(name) => write!(f, "function {name}"),
+            Self::Cluster(id) => write!(f, "cluster {id}"),
+            Self::Instance(id) => write!(f, "instance {id}"),
+            Self::Proxy(name) => write!(f, "proxy {name}"),
+            Self::Interface(id, description) if description.is_empty() => write!(f, "network interface {id}"),
+            Self::Interface(id, description) => write!(f, "network interface {id} ({description})"),
+        }
+    }
+}
+
+/// A connection as it stands before, or in the middle of, its removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The connection.
+    pub observation: Observation,
+    /// Who uses each group.
+    pub users: BTreeMap<GroupId, BTreeSet<User>>,
+    /// The groups with rules that name a group, outside the names of the convention too.
+    pub named_by: BTreeMap<GroupId, BTreeSet<GroupId>>,
+    /// What was made for the proxy; read only where it is to go.
+    pub made: Option<MadeForProxy>,
+}
+
+/// What this program has made for a proxy, as far as it is still there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeForProxy {
+    /// Whether the proxy's tags are ours.
+    pub is_proxy_ours: bool,
+    /// Its secrets with our tags.
+    pub secrets: Vec<MadeSecret>,
+    /// Its role with our tags.
+    pub role: Option<MadeRole>,
+}
+
+/// A secret of our making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeSecret {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Another proxy that logs in with it.
+    pub used_by: Option<String>,
+}
+
+/// A role of our making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeRole {
+    /// Its name.
+    pub name: String,
+    /// The policies that this program has given it.
+    pub policies: Vec<String>,
+    /// Those that somebody else has.
+    pub other_policies: Vec<String>,
+    /// Another proxy that has it.
+    pub used_by: Option<String>,
+}

@@ -1,0 +1,68 @@
+//! The lists that shrink: only `remove` has them, and only of groups that may go.
+
+use crate::classify::{Candidate, Context};
+use crate::model::{GroupId, GroupList, SecurityGroup, Side};
+use crate::tags;
+
+/// A group that may be taken off and deleted: it bears our tags, or it is of the console's making and nobody has
+/// changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removable {
+    id: GroupId,
+    is_ours: bool,
+}
+
+impl Removable {
+    /// The group, if it was made by this program for this side.
+    #[must_use]
+    pub fn ours(group: &SecurityGroup, side: Side) -> Option<Self> {
+        let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
+        (is(tags::MANAGED, "true") && is(tags::ROLE, tags::role(side))).then(|| Self {
+            id: group.id.clone(),
+            is_ours: true,
+        })
+    }
+
+    /// The group, if the console has made it and it fits as it is; or if its removal has begun.
+    #[must_use]
+    pub fn console_made(candidate: &Candidate<'_>, side: Side, now: Context<'_>, connection: &str) -> Option<Self> {
+        let tags = &candidate.group.tags;
+        let has_begun = tags.get(tags::REMOVING).is_some_and(|found| found == connection);
+        let is_consoles = !tags.contains_key(tags::MANAGED);
+        let fits = candidate.associated && now.suits(side, candidate);
+        (is_consoles && (has_begun || fits)).then(|| Self {
+            id: candidate.group.id.clone(),
+            is_ours: false,
+        })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &GroupId {
+        &self.id
+    }
+
+    /// Whether it bears our tags.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+}
+
+/// What is left of a resource's groups once one was taken off. It is never empty: AWS takes no empty list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShrunkList(Vec<GroupId>);
+
+impl ShrunkList {
+    /// The list as it was read, without this group; none where no other group would be left.
+    #[must_use]
+    pub fn without(read: &GroupList, group: &Removable) -> Option<Self> {
+        let left: Vec<GroupId> = read.iter().filter(|id| *id != group.id()).cloned().collect();
+        (!left.is_empty()).then_some(Self(left))
+    }
+
+    /// The groups that are left, in the order read.
+    pub fn iter(&self) -> impl Iterator<Item = &GroupId> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,252 @@
+//! The groups of a connection, and which of them go.
+
+use std::collections::BTreeSet;
+
+use super::{Removable, RemovalUnmet, RemovalWish, Standing, User};
+use crate::classify::{Candidate, Classified, classify};
+use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side};
+use crate::tags;
+
+/// A group of the connection that may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Its side.
+    pub side: Side,
+    /// The group.
+    pub group: &'a SecurityGroup,
+    /// By what right it may go.
+    pub removable: Removable,
+    /// Whether it is on the side's resource.
+    pub is_on: bool,
+    /// Why it stays, as the end of a sentence; none if it goes.
+    pub stays: Option<String>,
+    /// The group whose rule keeps it from being deleted.
+    pub pinned_by: Option<GroupId>,
+}
+
+impl Part<'_> {
+    /// Whether it is taken off, emptied and, unless somebody's rule names it, deleted.
+    #[must_use]
+    pub fn goes(&self) -> bool {
+        self.stays.is_none()
+    }
+
+    /// Name and id.
+    #[must_use]
+    pub fn named(&self) -> String {
+        format!("{} ({})", self.group.name, self.group.id)
+    }
+
+    /// Whether its rules may be changed: a group of the console's making only as it goes.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.removable.is_ours() || self.goes()
+    }
+}
+
+/// The groups of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// Those that may go: the function's first, the database's last.
+    pub parts: Vec<Part<'a>>,
+    /// Those on the function that lead there, but are not of our making.
+    pub foreign: Vec<&'a SecurityGroup>,
+}
+
+/// Finds the groups of the connection, and which of them go.
+///
+/// # Errors
+///
+/// The function would be disconnected from something else, too.
+pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, RemovalUnmet> {
+    let classified = classify(&standing.observation);
+    let mut found = belonging(standing, &classified, wish);
+    refuse_what_leads_elsewhere(standing, &found)?;
+    for side in [Side::Function, Side::Proxy, Side::Database] {
+        let stay: Vec<Option<String>> = found
+            .parts
+            .iter()
+            .map(|part| {
+                if part.side == side {
+                    why_it_stays(standing, &found.parts, part)
+                } else {
+                    part.stays.clone()
+                }
+            })
+            .collect();
+        for (part, stays) in found.parts.iter_mut().zip(stay) {
+            part.stays = stays;
+        }
+    }
+    keep_the_set_of_a_bare_proxy(standing, &mut found.parts, wish);
+    pin(standing, &mut found.parts);
+    Ok(found)
+}
+
+/// The sides from the function on, as the traffic goes.
+fn chain(standing: &Standing) -> Vec<Side> {
+    let mut sides = standing.observation.sides().to_vec();
+    sides.reverse();
+    sides
+}
+
+fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: RemovalWish) -> Parts<'a> {
+    let connection = standing.observation.connection_id();
+    let names_it = |group: &SecurityGroup| {
+        let is = |key: &str| group.tags.get(key) == Some(&connection);
+        is(tags::CONNECTION) || is(tags::REMOVING)
+    };
+    let sides = chain(standing);
+    let mut found = Parts::default();
+    for (at, &side) in sides.iter().enumerate() {
+        for candidate in classified.side(side) {
+            let group = candidate.group;
+            let neighbour = match at {
+                // The function's groups are known by what they lead to on the next side.
+                0 => classified
+                    .side(sides[1])
+                    .iter()
+                    .any(|next| next.associated && are_linked(group, next.group)),
+                _ => found
+                    .parts
+                    .iter()
+                    .any(|part| part.side == sides[at - 1] && are_linked(part.group, group)),
+            };
+            if !(names_it(group) || candidate.associated && neighbour) {
+                continue;
+            }
+            match removable(standing, classified, candidate, side, wish) {
+                Some(removable) => found.parts.push(Part {
+                    side,
+                    group,
+                    removable,
+                    is_on: candidate.associated,
+                    stays: None,
+                    pinned_by: None,
+                }),
+                None if side == Side::Function && candidate.associated => found.foreign.push(group),
+                None => {}
+            }
+        }
+    }
+    found
+}
+
+/// Whether a rule of one names the other.
+fn are_linked(a: &SecurityGroup, b: &SecurityGroup) -> bool {
+    a.names(&b.id) || b.names(&a.id)
+}
+
+fn removable(
+    standing: &Standing,
+    classified: &Classified<'_>,
+    candidate: &Candidate<'_>,
+    side: Side,
+    wish: RemovalWish,
+) -> Option<Removable> {
+    if let Some(ours) = Removable::ours(candidate.group, side) {
+        return Some(ours);
+    }
+    let connection = standing.observation.connection_id();
+    let consoles = Removable::console_made(candidate, side, classified.now(), &connection)?;
+    let is_unused = others(standing, side, &candidate.group.id).next().is_none();
+    (wish.console_made && is_unused).then_some(consoles)
+}
+
+/// Who uses the group beside this connection's own resource.
+fn others<'a>(standing: &'a Standing, side: Side, group: &GroupId) -> impl Iterator<Item = &'a User> {
+    let own = own(standing, side);
+    let users = standing.users.get(group).into_iter().flatten();
+    users.filter(move |user| own.as_ref() != Some(user))
+}
+
+fn own(standing: &Standing, side: Side) -> Option<User> {
+    let observation = &standing.observation;
+    match side {
+        Side::Function => Some(User::Function(observation.function.name.clone())),
+        Side::Proxy => observation.proxy.as_ref().map(|proxy| User::Proxy(proxy.name.clone())),
+        Side::Database => Some(match observation.database.kind {
+            crate::model::DatabaseKind::Cluster => User::Cluster(observation.database.id.clone()),
+            crate::model::DatabaseKind::Instance => User::Instance(observation.database.id.clone()),
+        }),
+    }
+}
+
+/// Function and database know each other by one pair of groups: where the other end's is on two resources, the
+/// function cannot be disconnected from one of them alone.
+fn refuse_what_leads_elsewhere(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
+    let on_function = |part: &&Part<'_>| part.side == Side::Function && part.is_on;
+    for part in found.parts.iter().filter(on_function) {
+        for next in found.parts.iter().filter(|next| are_linked(part.group, next.group)) {
+            let is_other_end = |user: &&User| matches!(user, User::Cluster(_) | User::Instance(_) | User::Proxy(_));
+            if next.side != Side::Function
+                && let Some(other) = others(standing, next.side, &next.group.id).find(is_other_end)
+            {
+                return Err(RemovalUnmet::LeadsElsewhere {
+                    function: standing.observation.function.name.clone(),
+                    function_group: part.named(),
+                    group: next.named(),
+                    other: other.to_string(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn why_it_stays(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>) -> Option<String> {
+    if let Some(user) = others(standing, part.side, &part.group.id).next() {
+        return Some(format!("{user} uses it"));
+    }
+    if part.side == Side::Function {
+        return None;
+    }
+    let goes = |rule: &&Rule| {
+        let peer = rule.peer.group();
+        parts.iter().any(|other| other.goes() && Some(&other.group.id) == peer)
+    };
+    // Whatever else it lets in, somebody comes in by it.
+    let other = part.group.rules(Direction::Ingress).iter().find(|rule| !goes(rule))?;
+    let peer = match parts.iter().find(|found| Some(&found.group.id) == other.peer.group()) {
+        Some(found) => found.named(),
+        None => other.peer.to_string(),
+    };
+    Some(format!("it also lets {peer} in"))
+}
+
+/// AWS cannot leave a proxy without a group. One that stays keeps its only group, and the whole set with it, for the next
+/// function.
+fn keep_the_set_of_a_bare_proxy(standing: &Standing, parts: &mut [Part<'_>], wish: RemovalWish) {
+    let Some(proxy) = standing.observation.proxy.as_ref().filter(|proxy| proxy.exists) else {
+        return;
+    };
+    let going: BTreeSet<&GroupId> = parts
+        .iter()
+        .filter(|part| part.side == Side::Proxy && part.goes())
+        .map(|part| &part.group.id)
+        .collect();
+    let is_bare = !going.is_empty() && proxy.groups.iter().all(|group| going.contains(group));
+    if wish.with_proxy || !is_bare {
+        return;
+    }
+    let name = &proxy.name;
+    for part in parts.iter_mut().filter(|part| part.goes()) {
+        part.stays = Some(match part.side {
+            Side::Proxy => format!("it is the only group of proxy {name}, which goes with --with-proxy"),
+            _ => format!("it goes with proxy {name}, with --with-proxy"),
+        });
+    }
+}
+
+/// A group that somebody else's rule names cannot be deleted, and that rule is not ours to change.
+fn pin(standing: &Standing, parts: &mut [Part<'_>]) {
+    let writable: BTreeSet<GroupId> = parts
+        .iter()
+        .filter(|part| part.is_writable())
+        .map(|part| part.group.id.clone())
+        .collect();
+    for part in parts.iter_mut().filter(|part| part.goes()) {
+        let named_by = standing.named_by.get(&part.group.id).into_iter().flatten();
+        part.pinned_by = named_by.into_iter().find(|by| !writable.contains(by)).cloned();
+    }
+}

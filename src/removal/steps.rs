@@ -1,0 +1,271 @@
+//! The steps of a removal, in an order that is safe to stop at any point.
+//!
+//! First the mark. Then the function's group comes off, so that no traffic depends on what follows; then the proxy's and
+//! the database's; then the rules by which the groups hold each other, for neither could be deleted with them; then the
+//! groups; last what a proxy had of its own.
+
+use std::collections::BTreeSet;
+
+use super::{Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
+use crate::classify::InWords;
+use crate::model::{Direction, GroupId, Rule, Side};
+use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
+use crate::tags;
+
+/// What is still to be done.
+///
+/// # Errors
+///
+/// A resource would be left without a group, or the proxy cannot go.
+pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Result<Plan, RemovalUnmet> {
+    check_last_groups(standing, found)?;
+    if wish.with_proxy {
+        check_proxy(standing, found)?;
+    }
+    let mut builder = Builder {
+        standing,
+        found,
+        steps: Vec::new(),
+    };
+    builder.mark();
+    builder.take_off(wish);
+    builder.revoke();
+    builder.delete();
+    if wish.with_proxy {
+        builder.delete_what_the_proxy_had();
+    }
+    Ok(Plan {
+        steps: builder.steps,
+        number: None,
+    })
+}
+
+/// Whether the part is taken off its resource: the function's always, for that is what disconnects it.
+fn comes_off(part: &Part<'_>) -> bool {
+    part.is_on && (part.goes() || part.side == Side::Function)
+}
+
+fn check_last_groups(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
+    let observation = &standing.observation;
+    for (side, kind) in [(Side::Function, "function"), (Side::Database, "database")] {
+        let off: Vec<&Part<'_>> = found
+            .parts
+            .iter()
+            .filter(|part| part.side == side && comes_off(part))
+            .collect();
+        let groups = observation.groups_on(side);
+        if let Some(last) = off.last()
+            && groups.iter().all(|id| off.iter().any(|part| part.group.id == *id))
+        {
+            return Err(RemovalUnmet::LastGroup {
+                resource: observation.describe(side),
+                kind,
+                group: last.named(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A proxy goes only if this program has made it, and nothing else uses it.
+fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
+    let Some(proxy) = standing.observation.proxy.as_ref().filter(|proxy| proxy.exists) else {
+        return Ok(());
+    };
+    let name = || proxy.name.clone();
+    if !standing.made.as_ref().is_some_and(|made| made.is_proxy_ours) {
+        return Err(RemovalUnmet::ProxyNotOurs { proxy: name() });
+    }
+    let in_use = |why: String| Err(RemovalUnmet::ProxyInUse { proxy: name(), why });
+    if let Some(target) = proxy.other_target(&standing.observation.database) {
+        return in_use(format!("it has {target} for its target"));
+    }
+    let set = found.parts.iter().filter(|part| part.side != Side::Database);
+    if let Some((part, why)) = set.clone().find_map(|part| Some((part, part.stays.as_ref()?))) {
+        return in_use(format!("{}, and {why}", part.named()));
+    }
+    let is_part = |id: &GroupId| set.clone().any(|part| part.side == Side::Proxy && part.group.id == *id);
+    match proxy.groups.iter().find(|id| !is_part(id)) {
+        Some(other) => in_use(format!("it also has {other}, by which others may come in")),
+        None => Ok(()),
+    }
+}
+
+struct Builder<'a> {
+    standing: &'a Standing,
+    found: &'a Parts<'a>,
+    steps: Vec<Step>,
+}
+
+impl Builder<'_> {
+    /// A step that comes after the one before it: a removal never runs ahead of itself.
+    fn push(&mut self, effect: RemovalEffect, resource: String, summary: String) {
+        let after = self.steps.last().map(|step| step.id).into_iter().collect();
+        self.push_after(after, effect, resource, summary);
+    }
+
+    fn push_after(&mut self, after: Vec<u32>, effect: RemovalEffect, resource: String, summary: String) {
+        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        self.steps.push(Step {
+            id,
+            effect: Effect::Removal(effect),
+            resource,
+            summary,
+            after,
+            status: StepStatus::Planned,
+        });
+    }
+
+    fn mark(&mut self) {
+        let observation = &self.standing.observation;
+        let connection = observation.connection_id();
+        let going = self.found.parts.iter().filter(|part| part.goes());
+        let is_marked = |part: &&Part<'_>| part.group.tags.get(tags::REMOVING) == Some(&connection);
+        let unmarked: Vec<&Part<'_>> = going.filter(|part| !is_marked(part)).collect();
+        if unmarked.is_empty() {
+            return;
+        }
+        let names: Vec<String> = unmarked.iter().map(|part| part.named()).collect();
+        let groups: Vec<GroupId> = unmarked.iter().map(|part| part.group.id.clone()).collect();
+        let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let effect = RemovalEffect::Mark {
+            groups,
+            connection,
+            function: observation.function.name.clone(),
+        };
+        self.push(effect, resource, format!("{}: mark as being removed", names.join(", ")));
+    }
+
+    fn take_off(&mut self, wish: RemovalWish) {
+        let (observation, found) = (&self.standing.observation, self.found);
+        let parts = |side| {
+            found
+                .parts
+                .iter()
+                .filter(move |part| part.side == side && comes_off(part))
+        };
+        for part in parts(Side::Function) {
+            let function = &observation.function;
+            let effect = RemovalEffect::OffFunction {
+                function: function.arn.clone(),
+                group: part.removable.clone(),
+            };
+            self.push(effect, function.arn.clone(), self.off(part));
+        }
+        if let Some(proxy) = observation.proxy.as_ref().filter(|proxy| proxy.exists) {
+            if wish.with_proxy {
+                let summary = format!("proxy {}, with its target", proxy.name);
+                let effect = RemovalEffect::DeleteProxy {
+                    proxy: proxy.name.clone(),
+                };
+                self.push(effect, proxy.arn.clone(), summary);
+            } else {
+                for part in parts(Side::Proxy) {
+                    let effect = RemovalEffect::OffProxy {
+                        proxy: proxy.name.clone(),
+                        group: part.removable.clone(),
+                    };
+                    self.push(effect, proxy.arn.clone(), self.off(part));
+                }
+            }
+        }
+        for part in parts(Side::Database) {
+            let database = &observation.database;
+            let effect = RemovalEffect::OffDatabase {
+                kind: database.kind,
+                id: database.id.clone(),
+                group: part.removable.clone(),
+            };
+            self.push(effect, database.arn.clone(), self.off(part));
+        }
+    }
+
+    fn off(&self, part: &Part<'_>) -> String {
+        let observation = &self.standing.observation;
+        let left = ShrunkList::without(&observation.groups_on(part.side), &part.removable);
+        let keeps = match left.map_or(0, |left| left.iter().count()) {
+            1 => "1 other group stays".to_owned(),
+            n => format!("{n} other groups stay"),
+        };
+        format!(
+            "{}: take {} off; {keeps}",
+            observation.describe(part.side),
+            part.named()
+        )
+    }
+
+    fn revoke(&mut self) {
+        let parts = &self.found.parts;
+        let going: BTreeSet<&GroupId> = parts
+            .iter()
+            .filter(|part| part.goes())
+            .map(|part| &part.group.id)
+            .collect();
+        for part in parts.iter().filter(|part| part.is_writable()) {
+            for direction in [Direction::Ingress, Direction::Egress] {
+                let names_one = |rule: &&Rule| {
+                    let peer = rule.peer.group();
+                    peer.is_some_and(|peer| going.contains(peer) && *peer != part.group.id)
+                };
+                let rules: Vec<Rule> = part.group.rules(direction).iter().filter(names_one).cloned().collect();
+                if rules.is_empty() {
+                    continue;
+                }
+                let words: Vec<String> = rules.iter().map(|rule| InWords(direction, rule).to_string()).collect();
+                let summary = format!("{}: revoke {direction} rule {}", part.group.name, words.join(", "));
+                let effect = RemovalEffect::Revoke {
+                    group: part.removable.clone(),
+                    direction,
+                    rules,
+                };
+                self.push(effect, part.group.id.to_string(), summary);
+            }
+        }
+    }
+
+    /// One that has to wait for Lambda does not hold up the others.
+    fn delete(&mut self) {
+        let ready: Vec<u32> = self.steps.last().map(|step| step.id).into_iter().collect();
+        let found = self.found;
+        for part in found
+            .parts
+            .iter()
+            .filter(|part| part.goes() && part.pinned_by.is_none())
+        {
+            let effect = RemovalEffect::DeleteGroup {
+                group: part.removable.clone(),
+            };
+            let summary = format!("security group {}", part.named());
+            self.push_after(ready.clone(), effect, part.group.id.to_string(), summary);
+        }
+    }
+
+    fn delete_what_the_proxy_had(&mut self) {
+        let Some(made) = &self.standing.made else { return };
+        let is_group = |step: &&Step| matches!(step.effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
+        let groups: Vec<u32> = self.steps.iter().filter(is_group).map(|step| step.id).collect();
+        for secret in made.secrets.iter().filter(|secret| secret.used_by.is_none()) {
+            let summary = format!("secret {}, which can be restored for 7 days", secret.name);
+            let effect = RemovalEffect::DeleteSecret {
+                secret: secret.arn.clone(),
+            };
+            self.push_after(groups.clone(), effect, secret.arn.clone(), summary);
+        }
+        let is_free = |role: &&super::MadeRole| role.used_by.is_none() && role.other_policies.is_empty();
+        let Some(role) = made.role.as_ref().filter(is_free) else {
+            return;
+        };
+        for policy in &role.policies {
+            let effect = RemovalEffect::DeleteRolePolicy {
+                role: role.name.clone(),
+                policy: policy.clone(),
+            };
+            let summary = format!("policy {policy} of role {}", role.name);
+            self.push_after(groups.clone(), effect, role.name.clone(), summary);
+        }
+        let effect = RemovalEffect::DeleteRole {
+            role: role.name.clone(),
+        };
+        self.push_after(groups.clone(), effect, role.name.clone(), format!("role {}", role.name));
+    }
+}

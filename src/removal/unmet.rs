@@ -1,0 +1,97 @@
+//! Why a connection cannot be removed as it was asked for.
+
+use thiserror::Error;
+
+/// A requirement of a removal that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RemovalUnmet {
+    /// AWS takes no empty list of groups.
+    #[error("{group} is the only security group of {resource}, and AWS leaves no {kind} without one")]
+    LastGroup {
+        /// The resource in words.
+        resource: String,
+        /// Function or database.
+        kind: &'static str,
+        /// The group.
+        group: String,
+    },
+    /// The function reaches something else by the same groups.
+    #[error(
+        "{group} is also on {other}: taking {function_group} off function {function} would disconnect it from there too"
+    )]
+    LeadsElsewhere {
+        /// The function.
+        function: String,
+        /// The function's group.
+        function_group: String,
+        /// The group of the database or the proxy.
+        group: String,
+        /// What else bears it.
+        other: String,
+    },
+    /// The proxy is none of ours.
+    #[error("proxy {proxy} was not made by autoconnect, and is not deleted")]
+    ProxyNotOurs {
+        /// The proxy.
+        proxy: String,
+    },
+    /// Something else uses the proxy.
+    #[error("proxy {proxy} is not deleted: {why}")]
+    ProxyInUse {
+        /// The proxy.
+        proxy: String,
+        /// What uses it.
+        why: String,
+    },
+    /// Somebody began to use a group between the plan and its first step.
+    #[error("function {function} has begun to use {group} meanwhile, and nothing was taken away")]
+    UsedMeanwhile {
+        /// The function.
+        function: String,
+        /// The group.
+        group: String,
+    },
+}
+
+impl RemovalUnmet {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::LastGroup { .. } => "last-group",
+            Self::LeadsElsewhere { .. } => "leads-elsewhere",
+            Self::ProxyNotOurs { .. } => "proxy-not-ours",
+            Self::ProxyInUse { .. } => "proxy-in-use",
+            Self::UsedMeanwhile { .. } => "used-meanwhile",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::LastGroup {
+                resource,
+                kind: "function",
+                ..
+            } => {
+                format!(
+                    "give {resource} another group first (`aws lambda update-function-configuration --vpc-config …`), or detach it from its VPC, then run again"
+                )
+            }
+            Self::LastGroup { resource, .. } => {
+                format!("give {resource} another group first, then run again")
+            }
+            Self::LeadsElsewhere { group, other, .. } => {
+                format!("take {group} off {other} first, if that is meant to go too, then run again")
+            }
+            Self::ProxyNotOurs { .. } => {
+                "leave --with-proxy out, and delete the proxy by hand if it is to go".to_owned()
+            }
+            Self::ProxyInUse { .. } => {
+                "leave --with-proxy out, or remove what uses the proxy first, then run again".to_owned()
+            }
+            Self::UsedMeanwhile { .. } => "run again: the groups are shared now, and stay".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `remove` over the wire: what setup made is gone, what others use stays.
+
+use serde_json::Value;
+
+use crate::world::World;
+
+impl World {
+    fn remove_succeeds(&self, arguments: &str) -> Value {
+        let run = self.run(&format!("remove {arguments}"));
+        assert_eq!(run.status, 0, "{run:?}");
+        run.json()
+    }
+}
+
+fn expect(document: &Value, decision: &str, result: &str) {
+    assert_eq!(
+        (document["decision"].as_str(), document["result"].as_str()),
+        (Some(decision), Some(result)),
+        "{document:#}"
+    );
+}
+
+#[tokio::test]
+async fn the_first_function_shares_and_the_last_takes_all_away() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    world.function("refunds").await;
+    world.setup_succeeds("--cluster orders --function checkout --yes");
+    world.setup_succeeds("--cluster orders --function refunds --yes");
+
+    let shared = world.remove_succeeds("--cluster orders --function checkout --yes");
+    expect(&shared, "disconnect", "removed");
+    assert_eq!(shared["steps"].as_array().unwrap().len(), 1);
+    assert_eq!(world.groups_of_function("checkout").await, [world.base.as_str()]);
+    world.the_group("lambda-rds-1").await;
+
+    let mark = world.mark();
+    let planned = world.remove_succeeds("--cluster orders --function refunds --dry-run");
+    expect(&planned, "disconnect", "planned");
+    assert!(world.calls_since(mark).iter().all(|call| crate::world::reads(call)));
+    let unfinished = world.remove_succeeds("--cluster orders --function refunds --yes --no-wait");
+    expect(&unfinished, "disconnect", "planned");
+    let marked = world.the_group("lambda-rds-1").await;
+    assert!(
+        marked
+            .tags()
+            .iter()
+            .any(|tag| tag.key() == Some("autoconnect:removing"))
+    );
+    let removed = world.remove_succeeds("--cluster orders --function refunds --yes");
+    expect(&removed, "disconnect", "removed");
+    assert_eq!(world.groups_of_cluster("orders").await, [world.base.as_str()]);
+    assert_eq!(world.groups_of_function("refunds").await, [world.base.as_str()]);
+    assert!(world.groups_named("*lambda*").await.is_empty());
+    let again = world.remove_succeeds("--cluster orders --function refunds --yes");
+    expect(&again, "no-op", "unchanged");
+    assert_eq!(again["api_calls"]["write"], 0);
+}
+
+/// What a removal has left is used again, and taken away again, whichever answer is lost.
+#[tokio::test]
+async fn a_removal_that_died_and_lost_answers() {
+    let world = World::new().await;
+    world.instance("inventory", "mysql", 3307).await;
+    world.function("stock").await;
+    world.setup_succeeds("--instance inventory --function stock --yes");
+    let id = world.the_group("rds-lambda-1").await.group_id().unwrap().to_owned();
+    let message = "You are not authorized to perform: ec2:RevokeSecurityGroupIngress on resource: sg-1";
+    world.fault("RevokeSecurityGroupIngress", 1, 403, "UnauthorizedOperation", message);
+    let died = world.run("remove --instance inventory --function stock --yes");
+    assert_eq!((died.status, died.error_code().as_str()), (1, "access-denied"));
+    assert_eq!(died.json()["error"]["applied"].as_array().unwrap().len(), 4);
+
+    let connected = world.setup_succeeds("--instance inventory --function stock --yes");
+    expect(&connected, "create-new", "connected");
+    assert_eq!(
+        world.the_group("rds-lambda-1").await.group_id(),
+        Some(id.as_str()),
+        "the same set"
+    );
+    for action in ["CreateTags", "RevokeSecurityGroupEgress", "DeleteSecurityGroup"] {
+        world.lose_answer(action);
+    }
+    let removed = world.remove_succeeds("--instance inventory --function stock --yes");
+    expect(&removed, "disconnect", "removed");
+    assert!(world.groups_named("*lambda*").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_proxy_goes_with_its_role() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    world.setup_succeeds("--cluster orders --function checkout --proxy new --yes");
+    let of_connection = "--cluster orders --function checkout --proxy autoconnect-orders";
+    let removed = world.remove_succeeds(&format!("{of_connection} --with-proxy --yes"));
+    expect(&removed, "disconnect", "removed");
+    let proxies = world.rds.describe_db_proxies().send().await.unwrap();
+    assert!(proxies.db_proxies().is_empty());
+    let role = format!("autoconnect-{}-proxy-autoconnect-orders", world.region);
+    assert!(world.iam.get_role().role_name(role).send().await.is_err());
+    assert!(world.groups_named("*rdsproxy*").await.is_empty());
+    expect(
+        &world.remove_succeeds(&format!("{of_connection} --with-proxy --yes")),
+        "no-op",
+        "unchanged",
+    );
+}

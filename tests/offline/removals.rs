@@ -1,0 +1,631 @@
+//! `remove`: what goes and what stays, and that it may die anywhere.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use autoconnect::account::{AccountDocument, OfflineAccount, SecurityGroupEntry};
+use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::interrupt::Interrupt;
+use autoconnect::model::CredentialsWish;
+use autoconnect::observe::{NewProxyWish, ProxyWish, Target};
+use autoconnect::plan::StepStatus;
+use autoconnect::plan::removal::OPERATIONS;
+use autoconnect::reconcile::{Converged, Disconnect, Ending, Failure, Options, converge};
+use autoconnect::removal::{RemovalWish, Standing};
+use autoconnect::tags;
+
+use crate::crashes::{Crash, DEATHS, Death};
+use crate::fault_matrix::{FAILURES, Faults, Which};
+use crate::interposed::Interposed;
+use crate::scenarios::{Scenario, base};
+use crate::support::*;
+
+const CONSOLE: RemovalWish = RemovalWish {
+    console_made: true,
+    with_proxy: false,
+};
+const WITH_PROXY: RemovalWish = RemovalWish {
+    console_made: false,
+    with_proxy: true,
+};
+
+fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
+    // A proxy that setup made is named as any other.
+    let proxy = match &target.proxy {
+        ProxyWish::New(_) => ProxyWish::Existing("autoconnect-db".to_owned()),
+        other => other.clone(),
+    };
+    Disconnect {
+        target: Target {
+            proxy,
+            ..Target::direct(target.kind, &target.database, &target.function)
+        },
+        wish,
+        wait_for_database: false,
+    }
+}
+
+async fn remove_with(cloud: &impl Cloud, goal: &Disconnect, options: &Options) -> Result<Converged<Standing>, Failure> {
+    converge(cloud, goal, options, &Script::default(), Interrupt::never()).await
+}
+
+async fn remove(account: &OfflineAccount, target: &Target, wish: RemovalWish) -> Converged<Standing> {
+    let ended = remove_with(account, &disconnect(target, wish), &Options::default()).await;
+    ended.unwrap_or_else(|failure| panic!("{failure} ({})", failure.error.code()))
+}
+
+async fn refused(account: &OfflineAccount, target: &Target, wish: RemovalWish) -> &'static str {
+    let writes = account.calls().write;
+    let failure = remove_with(account, &disconnect(target, wish), &Options::default())
+        .await
+        .unwrap_err();
+    assert_eq!(account.calls().write, writes, "{failure}");
+    failure.error.code()
+}
+
+fn account_of(scenario: &Scenario) -> OfflineAccount {
+    OfflineAccount::in_memory(scenario.document.clone()).unwrap()
+}
+
+fn with_function(target: &Target, function: &str) -> Target {
+    Target {
+        function: function.to_owned(),
+        ..target.clone()
+    }
+}
+
+/// Of an account what a removal may leave otherwise than it was: revisions and states that pass.
+fn essence(document: &AccountDocument) -> impl PartialEq + std::fmt::Debug + use<> {
+    let document = document.clone();
+    let active = |memberships: Vec<autoconnect::account::VpcSecurityGroupMembership>| -> Vec<String> {
+        let present = memberships
+            .into_iter()
+            .filter(|membership| membership.status != "removing");
+        present.map(|membership| membership.vpc_security_group_id).collect()
+    };
+    let functions: Vec<_> = document
+        .functions
+        .into_iter()
+        .map(|function| (function.function_name, function.vpc_config))
+        .collect();
+    let databases: Vec<_> = document
+        .db_clusters
+        .into_iter()
+        .map(|cluster| active(cluster.vpc_security_groups))
+        .chain(
+            document
+                .db_instances
+                .into_iter()
+                .map(|instance| active(instance.vpc_security_groups)),
+        )
+        .collect();
+    let proxies: Vec<_> = document
+        .db_proxies
+        .into_iter()
+        .map(|proxy| (proxy.name, proxy.vpc_security_group_ids))
+        .collect();
+    (document.security_groups, functions, databases, proxies)
+}
+
+/// After setup and remove the account is as it was; the second removal writes nothing.
+#[tokio::test(start_paused = true)]
+async fn what_setup_made_is_gone_and_nothing_else() {
+    for scenario in base() {
+        let account = account_of(&scenario);
+        setup(&account, &scenario.target).await.unwrap();
+        let goal = disconnect(&scenario.target, RemovalWish::default());
+        let planned = remove_with(&account, &goal, &dry_run()).await.unwrap();
+        assert_eq!(
+            (planned.ending, planned.draft.decision),
+            (Ending::Planned, "disconnect")
+        );
+        let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
+        assert_eq!(removed.ending, Ending::Reached, "{}", scenario.name);
+        assert_eq!(
+            essence(&account.document()),
+            essence(&scenario.document),
+            "{}",
+            scenario.name
+        );
+
+        let writes = account.calls().write;
+        let again = remove(&account, &scenario.target, RemovalWish::default()).await;
+        assert_eq!((again.ending, again.draft.decision), (Ending::Unchanged, "no-op"));
+        assert_eq!(account.calls().write, writes, "{}", scenario.name);
+        setup(&account, &scenario.target).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shared_groups_stay_while_another_function_uses_them() {
+    for scenario in base() {
+        let account = account_of(&scenario);
+        let second = with_function(&scenario.target, "g");
+        setup(&account, &scenario.target).await.unwrap();
+        setup(&account, &second).await.unwrap();
+        let before = account.document();
+
+        let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
+        assert_eq!(
+            removed.applied.len(),
+            1,
+            "only the function's group comes off: {:?}",
+            removed.applied
+        );
+        let after = account.document();
+        assert_eq!(after.security_groups, before.security_groups);
+        let writes = account.calls().write;
+        setup(&account, &second).await.unwrap();
+        assert_eq!(account.calls().write, writes, "the second function is connected still");
+
+        // The last one takes all of it away, though the tags name the first.
+        remove(&account, &second, RemovalWish::default()).await;
+        assert_eq!(
+            essence(&account.document()),
+            essence(&scenario.document),
+            "{}",
+            scenario.name
+        );
+    }
+}
+
+fn group_of<'a>(document: &'a mut AccountDocument, name: &str) -> &'a mut SecurityGroupEntry {
+    let mut groups = document.security_groups.iter_mut();
+    groups.find(|group| group.group_name.starts_with(name)).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_of_the_consoles_making_go_only_when_asked_unchanged_and_unshared() {
+    for scenario in base()
+        .into_iter()
+        .filter(|scenario| scenario.target.proxy == ProxyWish::None)
+    {
+        let account = account_of(&scenario);
+        setup(&account, &scenario.target).await.unwrap();
+        account.edit(|document| {
+            for group in &mut document.security_groups {
+                group.tags.clear();
+            }
+        });
+        let connected = account.document();
+        let kept = remove(&account, &scenario.target, RemovalWish::default()).await;
+        assert_eq!(
+            (kept.ending, account.document()),
+            (Ending::Unchanged, connected.clone())
+        );
+        assert!(kept.draft.notes[0].contains("--console-made"), "{:?}", kept.draft.notes);
+
+        // Changed by somebody.
+        account.edit(|document| {
+            let other = document.security_groups[0].group_id.clone();
+            let group = group_of(document, "lambda-rds");
+            let mut rule = group.ip_permissions_egress[0].clone();
+            rule.user_id_group_pairs[0].group_id = other;
+            group.ip_permissions_egress.push(rule);
+        });
+        let kept = remove(&account, &scenario.target, CONSOLE).await;
+        assert_eq!(kept.ending, Ending::Unchanged);
+
+        // Used by somebody else.
+        account.edit(|document| *document = connected.clone());
+        setup(&account, &with_function(&scenario.target, "g")).await.unwrap();
+        let kept = remove(&account, &scenario.target, CONSOLE).await;
+        assert_eq!(kept.ending, Ending::Unchanged);
+
+        account.edit(|document| *document = connected.clone());
+        let removed = remove(&account, &scenario.target, CONSOLE).await;
+        assert_eq!(removed.ending, Ending::Reached);
+        assert_eq!(essence(&account.document()), essence(&scenario.document));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_without_a_group() {
+    for scenario in base()
+        .into_iter()
+        .filter(|scenario| scenario.target.proxy == ProxyWish::None)
+    {
+        let account = account_of(&scenario);
+        setup(&account, &scenario.target).await.unwrap();
+        let connected = account.document();
+        account.edit(|document| {
+            let config = document.functions[0].vpc_config.as_mut().unwrap();
+            config.security_group_ids.remove(0);
+        });
+        assert_eq!(
+            refused(&account, &scenario.target, RemovalWish::default()).await,
+            "last-group"
+        );
+        account.edit(|document| {
+            *document = connected;
+            for cluster in &mut document.db_clusters {
+                cluster.vpc_security_groups.remove(0);
+            }
+            for instance in document
+                .db_instances
+                .iter_mut()
+                .filter(|instance| instance.cluster.is_none())
+            {
+                instance.vpc_security_groups.remove(0);
+            }
+        });
+        assert_eq!(
+            refused(&account, &scenario.target, RemovalWish::default()).await,
+            "last-group"
+        );
+    }
+}
+
+/// A rule that somebody else made is not ours to change, and what it names cannot be deleted.
+#[tokio::test(start_paused = true)]
+async fn a_group_that_a_foreign_rule_names_is_emptied_and_left() {
+    let scenario = &base()[0];
+    let account = account_of(scenario);
+    setup(&account, &scenario.target).await.unwrap();
+    account.edit(|document| {
+        let named = group_of(document, "lambda-rds").group_id.clone();
+        let mut rule = group_of(document, "rds-lambda").ip_permissions[0].clone();
+        rule.user_id_group_pairs[0].group_id = named;
+        document.security_groups[0].ip_permissions.push(rule);
+    });
+    let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
+    assert_eq!(removed.ending, Ending::Reached);
+    let mut document = account.document();
+    let left = group_of(&mut document, "lambda-rds");
+    assert!(left.ip_permissions_egress.is_empty());
+    assert!(
+        removed.draft.reasons.iter().any(|reason| reason.contains("sg-base-d")),
+        "{:?}",
+        removed.draft.reasons
+    );
+    // Once that rule is gone, the next run finishes; and a setup before that uses the group again.
+    let again = remove(&account, &scenario.target, RemovalWish::default()).await;
+    assert_eq!(again.ending, Ending::Unchanged);
+    account.edit(|document| {
+        document.security_groups[0].ip_permissions.pop();
+    });
+    assert_eq!(
+        remove(&account, &scenario.target, RemovalWish::default()).await.ending,
+        Ending::Reached
+    );
+    assert_eq!(essence(&account.document()), essence(&scenario.document));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_is_not_disconnected_from_something_else_too() {
+    let scenario = &base()[0];
+    let account = account_of(scenario);
+    setup(&account, &scenario.target).await.unwrap();
+    account.edit(|document| {
+        let mut other = document.db_clusters[0].clone();
+        other.id = "other".into();
+        document.db_clusters.push(other);
+    });
+    assert_eq!(
+        refused(&account, &scenario.target, RemovalWish::default()).await,
+        "leads-elsewhere"
+    );
+}
+
+/// Lambda's interface lingers: without waiting the rest is left to the next run.
+#[tokio::test(start_paused = true)]
+async fn what_has_to_wait_for_lambda_is_left_to_the_next_run() {
+    let scenario = &base()[0];
+    let account = account_of(scenario);
+    setup(&account, &scenario.target).await.unwrap();
+    let goal = disconnect(&scenario.target, RemovalWish::default());
+    let options = Options {
+        wait_for_effect: false,
+        ..Options::default()
+    };
+    let mut ended = remove_with(&account, &goal, &options).await.unwrap();
+    assert_eq!(ended.ending, Ending::Planned);
+    let skipped = |ended: &Converged<Standing>| {
+        let mut steps = ended.draft.plan.steps.iter();
+        steps.any(|step| step.status == StepStatus::Skipped)
+    };
+    assert!(skipped(&ended));
+    for _ in 0..5 {
+        ended = remove_with(&account, &goal, &options).await.unwrap();
+    }
+    assert_eq!(ended.ending, Ending::Unchanged);
+    assert_eq!(essence(&account.document()), essence(&scenario.document));
+}
+
+/// Through a proxy that setup makes, on these credentials.
+fn through_new_proxy(scenario: &Scenario, credentials: CredentialsWish) -> Target {
+    Target {
+        user: (credentials == CredentialsWish::Password).then(|| "app".to_owned()),
+        proxy: ProxyWish::New(NewProxyWish {
+            credentials,
+            ..NewProxyWish::default()
+        }),
+        ..scenario.target.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_of_ours_goes_only_when_asked_and_unused() {
+    let scenario = &base()[0];
+    let account = account_of(scenario);
+    let target = through_new_proxy(scenario, CredentialsWish::Password);
+    setup(&account, &target).await.unwrap();
+    let connected = account.document();
+
+    // It stays with its only group and the whole set: the next function needs but one step.
+    let kept = remove(&account, &target, RemovalWish::default()).await;
+    assert_eq!(kept.applied.len(), 1);
+    assert_eq!(account.document().security_groups, connected.security_groups);
+    let again = setup(&account, &target).await.unwrap();
+    assert_eq!(again.applied.len(), 1);
+
+    setup(&account, &with_function(&target, "g")).await.unwrap();
+    assert_eq!(refused(&account, &target, WITH_PROXY).await, "proxy-in-use");
+    remove(&account, &with_function(&target, "g"), RemovalWish::default()).await;
+    account.edit(|document| {
+        let proxy = document
+            .db_proxies
+            .iter_mut()
+            .find(|proxy| proxy.name == "autoconnect-db")
+            .unwrap();
+        proxy.vpc_security_group_ids.push("sg-base-p".into());
+    });
+    assert_eq!(refused(&account, &target, WITH_PROXY).await, "proxy-in-use");
+    account.edit(|document| {
+        let proxy = document
+            .db_proxies
+            .iter_mut()
+            .find(|proxy| proxy.name == "autoconnect-db")
+            .unwrap();
+        proxy.vpc_security_group_ids.pop();
+    });
+
+    let removed = remove(&account, &target, WITH_PROXY).await;
+    assert_eq!(removed.ending, Ending::Reached);
+    let after = account.document();
+    assert_eq!(essence(&after), essence(&scenario.document));
+    assert_eq!(after.roles, scenario.document.roles);
+    let secret = after
+        .secrets
+        .iter()
+        .find(|secret| secret.name == "autoconnect/autoconnect-db/app")
+        .unwrap();
+    assert!(secret.deleted_date.is_some());
+    let again = remove(&account, &target, WITH_PROXY).await;
+    assert_eq!(again.ending, Ending::Unchanged);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_of_others_and_what_others_use_stay() {
+    let scenarios = base();
+    let through = scenarios
+        .iter()
+        .find(|scenario| scenario.target.proxy != ProxyWish::None)
+        .unwrap();
+    let account = account_of(through);
+    setup(&account, &through.target).await.unwrap();
+    assert_eq!(refused(&account, &through.target, WITH_PROXY).await, "proxy-not-ours");
+
+    let account = account_of(&scenarios[0]);
+    let target = through_new_proxy(&scenarios[0], CredentialsWish::Password);
+    setup(&account, &target).await.unwrap();
+    account.edit(|document| {
+        let mut proxies = document.db_proxies.iter();
+        let made = proxies.find(|proxy| proxy.name == "autoconnect-db").unwrap().clone();
+        document.db_proxies[0].role_arn = made.role_arn;
+        document.db_proxies[0].secret_arns = made.secret_arns;
+    });
+    let before = account.document();
+    let removed = remove(&account, &target, WITH_PROXY).await;
+    let after = account.document();
+    assert_eq!((after.roles, after.secrets), (before.roles, before.secrets));
+    let stays = removed
+        .draft
+        .reasons
+        .iter()
+        .filter(|reason| reason.contains("stays"))
+        .count();
+    assert_eq!(stays, 2, "{:?}", removed.draft.reasons);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_to_use_a_group_meanwhile_is_noticed() {
+    let scenario = &base()[0];
+    let account = account_of(scenario);
+    setup(&account, &scenario.target).await.unwrap();
+    let connected = account.document();
+    let cloud = slow_with(&account, |operation| {
+        if operation == Operation::CreateTags {
+            account.edit(|document| {
+                let id = group_of(document, "lambda-rds").group_id.clone();
+                let config = document.functions[1].vpc_config.as_mut().unwrap();
+                if !config.security_group_ids.contains(&id) {
+                    config.security_group_ids.push(id);
+                }
+            });
+        }
+    });
+    let goal = disconnect(&scenario.target, RemovalWish::default());
+    let failure = remove_with(&cloud, &goal, &Options::default()).await.unwrap_err();
+    assert_eq!(failure.error.code(), "used-meanwhile");
+    assert_eq!(
+        account.document().security_groups,
+        connected.security_groups,
+        "the mark is taken off again"
+    );
+}
+
+/// A removal that dies at each call is finished by the next one, and a setup in its place connects again, with one set.
+#[tokio::test(start_paused = true)]
+async fn a_removal_survives_each_death() {
+    let mut cases: Vec<(Scenario, Target, RemovalWish)> = base()
+        .into_iter()
+        .map(|scenario| (scenario.clone(), scenario.target.clone(), RemovalWish::default()))
+        .collect();
+    let proxied = base().remove(0);
+    cases.push((
+        proxied.clone(),
+        through_new_proxy(&proxied, CredentialsWish::Secret("s".into())),
+        WITH_PROXY,
+    ));
+    let mut deaths = 0;
+    for (scenario, target, wish) in cases {
+        let account = account_of(&scenario);
+        setup(&account, &target).await.unwrap();
+        let connected = account.document();
+        for death in DEATHS {
+            for at in 0.. {
+                let context = format!("{}, {death:?} call {at}", scenario.name);
+                account.edit(|document| *document = connected.clone());
+                let died = OfflineAccount::in_memory(connected.clone()).unwrap();
+                if !dies(&died, &disconnect(&target, wish), at, death).await {
+                    break;
+                }
+                deaths += 1;
+                let half = died.document();
+                let removed = remove(&died, &target, wish).await;
+                assert_ne!(removed.ending, Ending::Planned, "{context}");
+                assert_eq!(essence(&died.document()), essence(&scenario.document), "{context}");
+
+                let connects = OfflineAccount::in_memory(half).unwrap();
+                let outcome = setup(&connects, &target).await;
+                outcome.unwrap_or_else(|failure| panic!("{failure} ({}): {context}", failure.error.code()));
+                let writes = connects.calls().write;
+                setup(&connects, &target).await.unwrap();
+                assert_eq!(connects.calls().write, writes, "{context}");
+                let document = connects.document();
+                let made = document.security_groups.len() - scenario.document.security_groups.len();
+                assert_eq!(
+                    made,
+                    connected.security_groups.len() - scenario.document.security_groups.len(),
+                    "{context}"
+                );
+                let is_marked = |group: &SecurityGroupEntry| group.tags.iter().any(|tag| tag.key == tags::REMOVING);
+                assert!(!document.security_groups.iter().any(is_marked), "{context}");
+            }
+        }
+    }
+    println!("{deaths} deaths of a removal healed");
+    assert!(deaths > 300, "{deaths}");
+}
+
+/// Whether the run died, or lost an answer, at this call.
+async fn dies(account: &OfflineAccount, goal: &Disconnect, at: u32, death: Death) -> bool {
+    let (calls, dead) = (AtomicU32::new(0), tokio::sync::Notify::new());
+    let hook = Crash {
+        at,
+        death,
+        calls: &calls,
+        dead: &dead,
+    };
+    let cloud = Interposed { account, hook };
+    let options = Options::default();
+    tokio::select! {
+        ended = remove_with(&cloud, goal, &options) => {
+            if let Err(failure) = ended {
+                assert_eq!(failure.error.code(), "timed-out", "{failure}");
+            }
+            calls.load(Ordering::Relaxed) > at
+        }
+        () = dead.notified() => true,
+    }
+}
+
+/// A setup that died at each call, with any part of its set made, is taken away.
+#[tokio::test(start_paused = true)]
+async fn what_a_crashed_setup_has_left_is_taken_away() {
+    for scenario in base() {
+        for death in DEATHS {
+            for at in 0.. {
+                let account = account_of(&scenario);
+                let (calls, dead) = (AtomicU32::new(0), tokio::sync::Notify::new());
+                let hook = Crash {
+                    at,
+                    death,
+                    calls: &calls,
+                    dead: &dead,
+                };
+                let cloud = Interposed {
+                    account: &account,
+                    hook,
+                };
+                let lived = tokio::select! {
+                    _ = setup(&cloud, &scenario.target) => calls.load(Ordering::Relaxed) <= at,
+                    () = dead.notified() => false,
+                };
+                if lived {
+                    break;
+                }
+                let context = format!("{}, {death:?} call {at}", scenario.name);
+                remove(&account, &scenario.target, RemovalWish::default()).await;
+                assert_eq!(essence(&account.document()), essence(&scenario.document), "{context}");
+            }
+        }
+    }
+}
+
+/// Each operation of a removal fails in each way: the run ends with its own error, or removed, and the next one has
+/// nothing left to do after it.
+#[tokio::test(start_paused = true)]
+async fn every_operation_of_a_removal_survives_every_fault() {
+    let mut used: BTreeSet<Operation> = BTreeSet::new();
+    let (mut cases, mut injected) = (Vec::new(), 0);
+    for scenario in base() {
+        cases.push((scenario.clone(), scenario.target.clone(), RemovalWish::default()));
+    }
+    let scenario = base().remove(0);
+    let target = through_new_proxy(&scenario, CredentialsWish::Password);
+    cases.push((scenario, target, WITH_PROXY));
+    for (scenario, target, wish) in cases {
+        let account = account_of(&scenario);
+        setup(&account, &target).await.unwrap();
+        let connected = account.document();
+        for operation in Operation::ALL {
+            for failure in FAILURES {
+                for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
+                    let which = Which { operation, from, times };
+                    let context = format!("{}: {failure:?} at {which:?}", scenario.name);
+                    let account = OfflineAccount::in_memory(connected.clone()).unwrap();
+                    let tally = Mutex::default();
+                    let hook = Faults {
+                        which,
+                        failure,
+                        tally: &tally,
+                    };
+                    let cloud = Interposed {
+                        account: &account,
+                        hook,
+                    };
+                    let ended = remove_with(&cloud, &disconnect(&target, wish), &Options::default()).await;
+                    let tally = tally.into_inner().unwrap();
+                    used.extend(&tally.used);
+                    if tally.calls <= from {
+                        break;
+                    }
+                    injected += 1;
+                    if let Err(failure) = ended {
+                        let told = failure.applied.len();
+                        let possible = tally.written..=tally.written + tally.lost;
+                        assert!(
+                            possible.contains(&told),
+                            "{told} of {possible:?} told: {context}: {failure}"
+                        );
+                        assert!(
+                            !["flawed-plan", "malformed-answer"].contains(&failure.error.code()),
+                            "{context}"
+                        );
+                    }
+                    remove(&account, &target, wish).await;
+                    assert_eq!(essence(&account.document()), essence(&scenario.document), "{context}");
+                }
+            }
+        }
+    }
+    println!("{injected} faults injected into removals");
+    assert!(injected > 1000, "{injected}");
+    let only_of_setup = [Operation::DeleteTags];
+    let unmet = OPERATIONS.iter().filter(|operation| !used.contains(operation));
+    let unmet: Vec<_> = unmet.filter(|operation| !only_of_setup.contains(operation)).collect();
+    assert!(unmet.is_empty(), "no case calls {unmet:?}");
+}
