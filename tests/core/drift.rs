@@ -659,7 +659,8 @@ fn through_a_proxy_the_console_wants_its_group_on_the_proxy() {
 /// Without tags, as of the console's making: whatever somebody changes at one end, the connection is still watched.
 #[test]
 fn a_changed_connection_of_the_console_is_still_discovered() {
-    let pairs: [(fn() -> Observation, [(&str, Direction); 2]); 2] = [
+    type Pair = (fn() -> Observation, [(&'static str, Direction); 2]);
+    let pairs: [Pair; 2] = [
         (connected, [("sg-d", Direction::Ingress), ("sg-l", Direction::Egress)]),
         (
             connected_through_proxy,

@@ -55,7 +55,8 @@ fn a_list_that_lambda_guards_needs_nothing() {
 
 #[test]
 fn nothing_else_is_put_back() {
-    let changes: [(&str, fn(&mut Observation)); 9] = [
+    type Change = fn(&mut Observation);
+    let changes: [(&str, Change); 9] = [
         ("it is there", |o| {
             crate::builder::associate(o, Side::Database, "sg-d");
         }),
