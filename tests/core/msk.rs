@@ -395,6 +395,7 @@ fn ports_for_other_clients_are_told() {
 type Break = fn(&mut MskScene);
 
 /// Each of these breaks one thing where endpoints are the way.
+#[expect(clippy::too_many_lines, reason = "one table")]
 #[test]
 fn each_fault_of_an_endpoint_is_found() {
     let table: [(&str, Break, Status, &str, &str); 14] = [
@@ -501,7 +502,7 @@ fn each_fault_of_an_endpoint_is_found() {
                 read(&mut scene.network.vpcs)[0].dns = Part::Read(VpcDns {
                     support: true,
                     hostnames: false,
-                })
+                });
             },
             Status::Fail,
             "endpoints",
@@ -729,7 +730,8 @@ fn the_role_needs_what_lambda_reads_with_it() {
 
 #[test]
 fn mappings_that_do_not_fit_are_told() {
-    let table: [(fn(&mut EventSourceMapping), Status, &str); 5] = [
+    type Change = fn(&mut EventSourceMapping);
+    let table: [(Change, Status, &str); 5] = [
         (
             |mapping| mapping.state = "Disabled".into(),
             Status::Warn,

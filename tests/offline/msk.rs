@@ -53,7 +53,7 @@ fn made(account: &OfflineAccount) -> Vec<String> {
     let names: Vec<(String, String)> = groups
         .map(|group| (group.group_id.clone(), group.group_name.clone()))
         .collect();
-    let named = |text: String| {
+    let with_names = |text: String| {
         names
             .iter()
             .fold(text, |text, (id, name)| text.replace(id.as_str(), name))
@@ -83,7 +83,7 @@ fn made(account: &OfflineAccount) -> Vec<String> {
                     entry.remove(id);
                 }
             }
-            all.push(named(entry.to_string()));
+            all.push(with_names(entry.to_string()));
         }
     }
     all.sort();
@@ -305,10 +305,10 @@ async fn what_cannot_be_mended_is_refused_before_the_first_write() {
     type Edit = fn(&mut Value);
     let table: [(&str, &str, bool, Edit); 6] = [
         ("audit", "msk-endpoints-blocked", false, |account| {
-            account["Vpcs"][1]["EnableDnsHostnames"] = false.into()
+            account["Vpcs"][1]["EnableDnsHostnames"] = false.into();
         }),
         ("audit", "msk-cluster-not-active", false, |account| {
-            account["MskClusters"][1]["State"] = "DELETING".into()
+            account["MskClusters"][1]["State"] = "DELETING".into();
         }),
         ("audit", "msk-group-name-taken", false, |account| {
             let mut group = account["SecurityGroups"][1].clone();
@@ -348,7 +348,7 @@ async fn a_dry_run_only_reads() {
     for via in [MskVia::Endpoints, MskVia::Nat] {
         let account = msk_account(|_| ());
         let cloud = slow_with(&account, |operation: Operation| {
-            assert!(!operation.writes(), "{operation}")
+            assert!(!operation.writes(), "{operation}");
         });
         let goal = goal("audit", via, false);
         let ended = converge(&cloud, &goal, &dry_run(), &Script::default(), Interrupt::never()).await;

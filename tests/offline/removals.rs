@@ -447,7 +447,8 @@ async fn who_begins_to_use_a_group_meanwhile_is_noticed() {
         }
     });
     let goal = disconnect(&scenario.target, RemovalWish::default());
-    let failure = remove_with(&cloud, &goal, &Options::default()).await.unwrap_err();
+    let removing = Box::pin(remove_with(&cloud, &goal, &Options::default()));
+    let failure = removing.await.unwrap_err();
     assert_eq!(failure.error.code(), "used-meanwhile");
     assert_eq!(
         account.document().security_groups,
@@ -479,7 +480,7 @@ async fn a_removal_survives_each_death() {
                 let context = format!("{}, {death:?} call {at}", scenario.name);
                 account.edit(|document| *document = connected.clone());
                 let died = OfflineAccount::in_memory(connected.clone()).unwrap();
-                if !dies(&died, &disconnect(&target, wish), at, death).await {
+                if !Box::pin(dies(&died, &disconnect(&target, wish), at, death)).await {
                     break;
                 }
                 deaths += 1;
