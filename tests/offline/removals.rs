@@ -447,7 +447,8 @@ async fn who_begins_to_use_a_group_meanwhile_is_noticed() {
         }
     });
     let goal = disconnect(&scenario.target, RemovalWish::default());
-    let removing = Box::pin(remove_with(&cloud, &goal, &Options::default()));
+    let options = Options::default();
+    let removing = Box::pin(remove_with(&cloud, &goal, &options));
     let failure = removing.await.unwrap_err();
     assert_eq!(failure.error.code(), "used-meanwhile");
     assert_eq!(
