@@ -18,8 +18,6 @@ mod resources;
 mod rules;
 mod validate;
 
-pub use document::{
-    AccountDocument, FunctionEntry, KmsKeyEntry, RolePolicy, SecurityGroupEntry, VpcSecurityGroupMembership,
-};
+pub use document::*;
 pub use offline::{AccountFileError, OfflineAccount};
 pub use validate::Mistake;

@@ -16,6 +16,7 @@ mod schema;
 mod session;
 mod setup;
 mod signals;
+mod snapshot;
 mod to_come;
 
 use std::ffi::OsString;
@@ -62,6 +63,10 @@ enum Command {
     Drift(Box<drift::Drift>),
     /// List the functions that are connected with a database
     List(list::List),
+    /// Draw the path between a function and a database
+    Export(export::Export),
+    /// Keep an account as a file for --offline
+    Snapshot(snapshot::Snapshot),
     #[command(flatten)]
     ToCome(to_come::ToCome),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
@@ -112,6 +117,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Msk(msk) => msk.run(&cli.global),
         Command::Drift(drift) => drift.run(&cli.global),
         Command::List(list) => list.run(&cli.global),
+        Command::Export(export) => export.run(&cli.global),
+        Command::Snapshot(snapshot) => snapshot.run(&cli.global),
         Command::ToCome(command) => command.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut Cli::command()),

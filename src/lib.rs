@@ -38,5 +38,6 @@ pub mod removal;
 pub mod report;
 pub mod requirements;
 pub mod restore;
+pub mod snapshot;
 pub mod tags;
 pub mod wait;

@@ -20,6 +20,7 @@ pub use reads::reads;
 pub use scene::scene;
 pub use standing::observe_standing;
 pub use survey::{Proxies, READS, Surveyed, survey};
+pub(crate) use survey::{all, patiently};
 pub use target::{NewProxyWish, ProxyWish, Target};
 
 use std::collections::BTreeSet;

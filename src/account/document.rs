@@ -6,12 +6,7 @@ mod network;
 use std::collections::BTreeMap;
 
 pub use msk::{ClientAuthenticationEntry, EventSourceMappingEntry, MskClusterEntry, Switch};
-pub use network::{
-    AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, EndpointGroup, GatewayAttachment,
-    InterfaceEntry, InternetGatewayEntry, Ipv6CidrBlock, ManagedPolicy, NatGatewayAddress, NatGatewayEntry,
-    NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringVpcInfo, PrefixListEntry, RouteEntry, RouteTableAssociation,
-    RouteTableEntry,
-};
+pub use network::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +16,7 @@ use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, R
 pub const FORMAT_VERSION: u32 = 1;
 
 /// An AWS account in one Region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct AccountDocument {
     /// Version of the format: 1.
@@ -111,6 +106,29 @@ pub struct AccountDocument {
     /// The event source mappings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub event_source_mappings: Vec<EventSourceMappingEntry>,
+}
+
+impl AccountDocument {
+    /// An account that has nothing.
+    #[must_use]
+    pub fn empty(account_id: String, region: String) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            account_id,
+            region,
+            settles_after_reads: default_settles_after_reads(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it has the database that a proxy's target names.
+    #[must_use]
+    pub fn has_database(&self, kind: &str, id: &str) -> bool {
+        match kind {
+            "TRACKED_CLUSTER" => self.db_clusters.iter().any(|cluster| cluster.id == id),
+            _ => self.db_instances.iter().any(|instance| instance.id == id),
+        }
+    }
 }
 
 fn default_settles_after_reads() -> u32 {
@@ -483,6 +501,12 @@ pub struct DbProxyEntry {
     /// `REQUIRED`, `DISABLED` (so if left out) or `ENABLED`: whether clients use IAM.
     #[serde(rename = "IAMAuth", default, skip_serializing_if = "Option::is_none")]
     pub iam_auth: Option<String>,
+    /// Its ARN, if it does not follow from the name.
+    #[serde(rename = "DBProxyArn", default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// Its host name, if it does not follow from the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,

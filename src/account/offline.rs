@@ -405,12 +405,12 @@ impl State {
             entry.vpc_subnet_ids.iter().map(|id| id.as_str().into()).collect()
         };
         Proxy {
-            arn: self.proxy_arn(&entry.name),
+            arn: entry.arn.unwrap_or_else(|| self.proxy_arn(&entry.name)),
             exists: true,
-            endpoint: Some(format!(
-                "{}.proxy-0.{}.rds.amazonaws.com",
-                entry.name, self.document.region
-            )),
+            endpoint: entry.endpoint.or_else(|| {
+                let region = &self.document.region;
+                Some(format!("{}.proxy-0.{region}.rds.amazonaws.com", entry.name))
+            }),
             name: entry.name,
             // The file was checked for its families.
             engine_family: EngineFamily::from_api(&entry.engine_family).unwrap_or(EngineFamily::MySql),

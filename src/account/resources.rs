@@ -225,6 +225,8 @@ impl State {
             role_arn: Some(new.role.clone()),
             secret_arns: secrets,
             iam_auth: Some(iam_auth.to_owned()),
+            arn: None,
+            endpoint: None,
             tags: tags(&new.tags),
         });
         Ok(self.proxy_arn(&name))

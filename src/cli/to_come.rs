@@ -13,10 +13,6 @@ use crate::report::Report;
 pub enum ToCome {
     #[command(hide = true)]
     Internet(Rest),
-    #[command(hide = true)]
-    Export(Rest),
-    #[command(hide = true)]
-    Snapshot(Rest),
 }
 
 /// Whatever follows.
@@ -30,8 +26,6 @@ impl ToCome {
     pub fn run(&self) -> Ending {
         let name = match self {
             Self::Internet(_) => "internet",
-            Self::Export(_) => "export",
-            Self::Snapshot(_) => "snapshot",
         };
         let error = std::io::Error::other(format!("this version has no `{name}` yet"));
         let hint = "`autoconnect --help` lists what it has".to_owned();

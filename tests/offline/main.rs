@@ -21,6 +21,7 @@ mod requirements;
 mod runs;
 mod scenarios;
 mod schedules;
+mod snapshot;
 mod stability;
 mod stale_reads;
 mod support;

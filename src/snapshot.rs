@@ -1,0 +1,123 @@
+//! What the other commands read of an account, as a document that they can read instead (`--offline`).
+//!
+//! It holds no secret and no function's environment: neither is ever asked for, or kept. One part after the other adds
+//! to the document what it has read; a part that may not be read is told, and leaves a gap.
+
+mod databases;
+mod functions;
+mod identity;
+mod network;
+
+use std::collections::BTreeMap;
+
+use crate::account::{AccountDocument, Tag};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, ListedSubnet, Operation};
+use crate::concurrent::bounded;
+use crate::model::{Place, VpcId};
+use crate::observe::{all, patiently};
+
+/// How many resources are asked for at once, where each has a call of its own. Lambda allows 15 calls a second in all.
+const AT_ONCE: usize = 5;
+
+/// A document, with what it lacks.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What was read.
+    pub document: AccountDocument,
+    /// What could not be read.
+    pub gaps: Vec<String>,
+}
+
+/// Reads an account and Region; of one VPC only, if it is named.
+///
+/// # Errors
+///
+/// A list cannot be read, or nothing tells which account this is.
+pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Answer<Snapshot> {
+    let (clusters, instances, subnet_groups, proxies, listed, groups, subnets) = tokio::join!(
+        all(cloud, |from| cloud.list_db_clusters(from)),
+        all(cloud, |from| cloud.list_db_instances(from)),
+        all(cloud, |from| cloud.list_db_subnet_groups(from)),
+        all(cloud, |from| cloud.list_db_proxies(from)),
+        all(cloud, |from| cloud.list_functions(from)),
+        all(cloud, |from| cloud.list_security_groups(from)),
+        all(cloud, |from| cloud.list_subnets(from)),
+    );
+    let (clusters, instances, mut proxies) = (clusters?, instances?, proxies?);
+    let (listed, groups, subnets) = (listed?, groups?, subnets?);
+    let arns = clusters.iter().map(|cluster| &cluster.arn);
+    let arns = arns.chain(instances.iter().map(|instance| &instance.arn));
+    let arns = arns
+        .chain(listed.iter().map(|function| &function.arn))
+        .chain(proxies.iter().map(|proxy| &proxy.arn));
+    let (account, region) = place(arns, &subnets).ok_or_else(|| {
+        let message = "the account has nothing that tells its id and its Region".to_owned();
+        CloudError::new(Operation::DescribeSubnets, Fault::Malformed(message))
+    })?;
+    let mut snapshot = Snapshot {
+        document: AccountDocument::empty(account, region),
+        gaps: Vec::new(),
+    };
+    let is_in = |id: &VpcId| vpc.is_none_or(|vpc| vpc == id);
+
+    let targets = proxies.iter_mut().filter(|proxy| is_in(&proxy.vpc)).map(async |proxy| {
+        proxy.targets = patiently(cloud, || cloud.describe_db_proxy_targets(&proxy.name)).await?;
+        Answer::Ok(())
+    });
+    bounded(AT_ONCE, targets).await.into_iter().collect::<Answer<()>>()?;
+    let vpcs = network::vpcs_of(&subnets, &groups, &is_in);
+    snapshot.network(cloud, &vpcs).await?;
+    snapshot.groups(groups.iter().filter(|group| is_in(&group.vpc)));
+    snapshot.databases(clusters, instances, subnet_groups?, &is_in);
+    snapshot.proxies(proxies.into_iter().filter(|proxy| is_in(&proxy.vpc)).collect());
+    let vpc_of: BTreeMap<_, _> = subnets
+        .iter()
+        .map(|listed| (&listed.subnet.id, &listed.subnet.vpc))
+        .collect();
+    let of_function = |function: &crate::model::Function| {
+        let subnet = function.vpc.as_ref().and_then(|vpc| vpc.subnets.first());
+        subnet.and_then(|id| vpc_of.get(id).copied()).cloned()
+    };
+    let listed = listed.into_iter().filter(|function| match of_function(function) {
+        Some(id) => is_in(&id),
+        // A function in no VPC is of none: it belongs to the whole account.
+        None => vpc.is_none(),
+    });
+    snapshot.functions(cloud, listed.collect()).await?;
+    snapshot.secrets(cloud).await;
+    snapshot.roles(cloud).await;
+    Ok(snapshot)
+}
+
+/// Account and Region, by whatever tells them.
+fn place<'a>(mut arns: impl Iterator<Item = &'a String>, subnets: &[ListedSubnet]) -> Option<(String, String)> {
+    let of_arn = |arn: &'a String| {
+        let Place { region, account, .. } = Place::of(arn);
+        (!region.is_empty() && !account.is_empty()).then(|| (account.to_owned(), region.to_owned()))
+    };
+    arns.find_map(of_arn).or_else(|| {
+        let subnet = &subnets.first()?.subnet;
+        let zone = subnet
+            .availability_zone
+            .trim_end_matches(|c: char| c.is_ascii_lowercase());
+        Some((subnet.owner.clone()?, zone.to_owned()))
+    })
+}
+
+impl Snapshot {
+    /// Notes what could not be read; a resource that is gone by now is no gap.
+    fn gap(&mut self, error: &CloudError) {
+        let text = error.to_string();
+        if !error.is_not_found() && !self.gaps.contains(&text) {
+            self.gaps.push(text);
+        }
+    }
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    let tag = |(key, value): (&String, &String)| Tag {
+        key: key.clone(),
+        value: value.clone(),
+    };
+    tags.iter().map(tag).collect()
+}

@@ -1,0 +1,156 @@
+//! Clusters, instances and proxies.
+
+use std::collections::BTreeSet;
+
+use super::Snapshot;
+use crate::account::{
+    DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry, MasterUserSecret,
+    ProxyTargetEntry, VpcSecurityGroupMembership,
+};
+use crate::cloud::{DbCluster, DbInstance, DbSubnetGroup};
+use crate::model::{GroupMembership, Proxy, TargetHealthState, TargetKind, VpcId};
+
+fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembership> {
+    let entry = |membership: GroupMembership| VpcSecurityGroupMembership {
+        vpc_security_group_id: membership.group.to_string(),
+        status: membership.status,
+    };
+    memberships.into_iter().map(entry).collect()
+}
+
+fn secret(arn: Option<String>) -> Option<MasterUserSecret> {
+    arn.map(|secret_arn| MasterUserSecret { secret_arn })
+}
+
+impl Snapshot {
+    pub(super) fn databases(
+        &mut self,
+        clusters: Vec<DbCluster>,
+        instances: Vec<DbInstance>,
+        subnet_groups: Vec<(String, DbSubnetGroup)>,
+        is_in: &impl Fn(&VpcId) -> bool,
+    ) {
+        let document = &mut self.document;
+        for (name, group) in subnet_groups.into_iter().filter(|(_, group)| is_in(&group.vpc)) {
+            document.db_subnet_groups.push(SubnetGroupEntry {
+                name,
+                vpc_id: group.vpc.to_string(),
+                subnet_ids: group.subnets.iter().map(ToString::to_string).collect(),
+            });
+        }
+        // What is in no VPC, or in another one, is in no subnet group of these.
+        let known: BTreeSet<String> = document
+            .db_subnet_groups
+            .iter()
+            .map(|group| group.name.clone())
+            .collect();
+        for cluster in clusters {
+            // A cluster without a port is being created; it has its engine's soon.
+            let (Some(subnet_group), Some(port)) =
+                (cluster.subnet_group.filter(|name| known.contains(name)), cluster.port)
+            else {
+                continue;
+            };
+            let access = cluster.access;
+            document.db_clusters.push(DbClusterEntry {
+                id: cluster.id,
+                engine: cluster.engine,
+                engine_mode: cluster.engine_mode,
+                port,
+                status: cluster.status,
+                subnet_group,
+                vpc_security_groups: memberships(cluster.memberships),
+                global_cluster_identifier: cluster.global_cluster,
+                http_endpoint_enabled: access.data_api,
+                endpoint: access.endpoint,
+                database_name: access.database_name,
+                db_cluster_resource_id: access.resource_id,
+                iam_database_authentication_enabled: access.iam_enabled,
+                master_username: access.master_user,
+                master_user_secret: secret(access.master_secret),
+            });
+        }
+        let clusters: BTreeSet<String> = document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect();
+        for instance in instances {
+            let in_group = instance.subnet_group.as_ref().and_then(|wanted| {
+                let groups = document.db_subnet_groups.iter();
+                let subnets: BTreeSet<&str> = wanted.subnets.iter().map(crate::model::SubnetId::as_str).collect();
+                groups.clone().find(|group| {
+                    group.subnet_ids.iter().map(String::as_str).collect::<BTreeSet<_>>() == subnets
+                        && group.vpc_id == wanted.vpc.as_str()
+                })
+            });
+            let Some(subnet_group) = in_group.map(|group| group.name.clone()) else {
+                continue;
+            };
+            let cluster = instance.cluster.filter(|cluster| clusters.contains(cluster));
+            let access = instance.access;
+            document.db_instances.push(DbInstanceEntry {
+                id: instance.id,
+                engine: instance.engine,
+                port: instance.port,
+                status: instance.status,
+                availability_zone: instance.availability_zone,
+                subnet_group,
+                // A member has its cluster's groups.
+                vpc_security_groups: if cluster.is_some() {
+                    Vec::new()
+                } else {
+                    memberships(instance.memberships)
+                },
+                cluster,
+                endpoint: access.endpoint,
+                db_name: access.database_name,
+                dbi_resource_id: access.resource_id,
+                iam_database_authentication_enabled: access.iam_enabled,
+                master_username: access.master_user,
+                master_user_secret: secret(access.master_secret),
+            });
+        }
+    }
+
+    pub(super) fn proxies(&mut self, proxies: Vec<Proxy>) {
+        for proxy in proxies {
+            let tracked = proxy
+                .targets
+                .iter()
+                .find(|target| target.kind == TargetKind::TrackedCluster);
+            let health = proxy.targets.iter().find_map(|target| target.health.as_ref());
+            let target = tracked.or(proxy.targets.first()).map(|target| ProxyTargetEntry {
+                kind: if tracked.is_some() {
+                    "TRACKED_CLUSTER"
+                } else {
+                    "RDS_INSTANCE"
+                }
+                .to_owned(),
+                rds_resource_id: target.resource.clone(),
+                registering: health.is_some_and(|health| health.state == TargetHealthState::Registering),
+                // That it is unreachable follows from the groups, as it does for AWS.
+                unavailable_reason: health
+                    .filter(|health| health.state == TargetHealthState::Unavailable)
+                    .and_then(|health| health.reason.clone())
+                    .filter(|reason| reason != "UNREACHABLE"),
+            });
+            let iam_auth = match (proxy.requires_iam, proxy.takes_iam) {
+                (true, _) => "REQUIRED",
+                (false, true) => "ENABLED",
+                (false, false) => "DISABLED",
+            };
+            self.document.db_proxies.push(DbProxyEntry {
+                engine_family: proxy.engine_family.to_string(),
+                status: proxy.status,
+                vpc_id: proxy.vpc.to_string(),
+                vpc_subnet_ids: proxy.subnets.iter().map(ToString::to_string).collect(),
+                vpc_security_group_ids: proxy.groups.iter().map(ToString::to_string).collect(),
+                target: target.filter(|target| self.document.has_database(&target.kind, &target.rds_resource_id)),
+                role_arn: proxy.role,
+                secret_arns: proxy.secrets,
+                iam_auth: Some(iam_auth.to_owned()),
+                arn: Some(proxy.arn),
+                endpoint: proxy.endpoint,
+                name: proxy.name,
+                tags: Vec::new(),
+            });
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What describes the secrets that databases and proxies name, the keys of those, and the roles of functions and proxies.
+
+use std::collections::BTreeSet;
+
+use super::{AT_ONCE, Snapshot, tags};
+use crate::account::{KmsKeyEntry, ManagedPolicy, RoleEntry, RolePolicy, SecretEntry};
+use crate::cloud::{Answer, Cloud};
+use crate::concurrent::bounded;
+use crate::model::last_segment;
+use crate::observe::patiently;
+
+impl Snapshot {
+    pub(super) async fn secrets(&mut self, cloud: &impl Cloud) {
+        let document = &self.document;
+        let of_databases = document.db_clusters.iter().map(|cluster| &cluster.master_user_secret);
+        let of_databases = of_databases.chain(
+            document
+                .db_instances
+                .iter()
+                .map(|instance| &instance.master_user_secret),
+        );
+        let of_proxies = document.db_proxies.iter().flat_map(|proxy| proxy.secret_arns.clone());
+        let ids: BTreeSet<String> = of_databases
+            .flatten()
+            .map(|secret| secret.secret_arn.clone())
+            .chain(of_proxies)
+            .collect();
+        let read = ids.iter().map(|id| patiently(cloud, || cloud.describe_secret(id)));
+        let mut keys = BTreeSet::new();
+        for answer in bounded(AT_ONCE, read).await {
+            match answer {
+                Ok(secret) => {
+                    keys.extend(secret.kms_key.clone().filter(|key| key != "alias/aws/secretsmanager"));
+                    self.document.secrets.push(SecretEntry {
+                        name: secret.name,
+                        arn: Some(secret.arn),
+                        description: None,
+                        kms_key_id: secret.kms_key,
+                        deleted_date: secret.is_deleted.then(|| "scheduled".to_owned()),
+                        tags: tags(&secret.tags),
+                    });
+                }
+                Err(error) => self.gap(&error),
+            }
+        }
+        for (id, answer) in keys.iter().zip(
+            bounded(
+                AT_ONCE,
+                keys.iter().map(|id| patiently(cloud, || cloud.describe_key(id))),
+            )
+            .await,
+        ) {
+            match answer {
+                Ok(key) => self.document.kms_keys.push(KmsKeyEntry {
+                    key_id: last_segment(&key.arn).to_owned(),
+                    key_manager: if key.is_customers { "CUSTOMER" } else { "AWS" }.to_owned(),
+                    aliases: id.starts_with("alias/").then(|| id.clone()).into_iter().collect(),
+                }),
+                Err(error) => self.gap(&error),
+            }
+        }
+        self.document.kms_keys.dedup_by(|a, b| a.key_id == b.key_id);
+    }
+
+    pub(super) async fn roles(&mut self, cloud: &impl Cloud) {
+        let document = &self.document;
+        let of_functions = document
+            .functions
+            .iter()
+            .filter_map(|function| function.role.as_deref());
+        let of_proxies = document.db_proxies.iter().filter_map(|proxy| proxy.role_arn.as_deref());
+        let names: BTreeSet<String> = of_functions
+            .chain(of_proxies)
+            .map(|arn| last_segment(arn).to_owned())
+            .collect();
+        for answer in bounded(AT_ONCE, names.iter().map(|name| role(cloud, name))).await {
+            match answer {
+                Ok(role) => self.document.roles.push(role),
+                Err(error) => self.gap(&error),
+            }
+        }
+        let roles = self.document.roles.iter();
+        // AWS's own policies are in the program already.
+        let arns: BTreeSet<String> = roles
+            .flat_map(|role| role.attached_policies.clone())
+            .filter(|arn| !arn.contains(":iam::aws:"))
+            .collect();
+        for answer in bounded(AT_ONCE, arns.iter().map(|arn| policy(cloud, arn))).await {
+            match answer {
+                Ok(policy) => self.document.policies.push(policy),
+                Err(error) => self.gap(&error),
+            }
+        }
+    }
+}
+
+async fn role(cloud: &impl Cloud, name: &str) -> Answer<RoleEntry> {
+    let (role, own, attached) = tokio::join!(
+        patiently(cloud, || cloud.get_role(name)),
+        patiently(cloud, || cloud.list_role_policies(name)),
+        patiently(cloud, || cloud.list_attached_role_policies(name)),
+    );
+    let role = role?;
+    let mut policies = Vec::new();
+    for policy_name in own? {
+        let document = patiently(cloud, || cloud.get_role_policy(name, &policy_name)).await?;
+        policies.push(RolePolicy {
+            policy_document: json(&document),
+            policy_name,
+        });
+    }
+    Ok(RoleEntry {
+        role_name: name.to_owned(),
+        assume_role_policy_document: json(&role.trust),
+        policies,
+        attached_policies: attached?,
+        tags: tags(&role.tags),
+    })
+}
+
+async fn policy(cloud: &impl Cloud, arn: &str) -> Answer<ManagedPolicy> {
+    let version = patiently(cloud, || cloud.get_policy(arn)).await?;
+    let document = patiently(cloud, || cloud.get_policy_version(arn, &version)).await?;
+    Ok(ManagedPolicy {
+        arn: arn.to_owned(),
+        policy_document: json(&document),
+    })
+}
+
+/// IAM's documents are JSON; what is none says nothing.
+fn json(document: &str) -> serde_json::Value {
+    serde_json::from_str(document).unwrap_or_default()
+}

@@ -1,0 +1,337 @@
+//! VPCs, what is in them and between them, and security groups.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::{Snapshot, tags};
+use crate::account::{
+    AclPorts, AclRule, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, EndpointGroup, GatewayAttachment,
+    InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry,
+    NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo,
+    PrefixListEntry, PrefixListRange, RouteEntry, RouteTableAssociation, RouteTableEntry, SecurityGroupEntry,
+    SubnetEntry, Vpc,
+};
+use crate::cloud::{Answer, Cloud, ListedSubnet};
+use crate::model::network::{
+    AclEntry, Destination, EndpointKind, LAST_RULE, Network, NetworkAcl, Part, PeeringSide, Route, RouteOrigin,
+    RouteTable, RouteTarget, Subnet, Vpc as ModelVpc,
+};
+use crate::model::{Direction, Rule, SecurityGroup, VpcId};
+use crate::observe::network::network;
+
+/// The account of a group that is not in the snapshot.
+const ELSEWHERE: &str = "unknown";
+
+/// The VPCs that have anything in them, as far as they are wanted.
+pub(super) fn vpcs_of(
+    subnets: &[ListedSubnet],
+    groups: &[SecurityGroup],
+    is_in: &impl Fn(&VpcId) -> bool,
+) -> Vec<VpcId> {
+    let of_subnets = subnets.iter().map(|listed| &listed.subnet.vpc);
+    let vpcs: BTreeSet<&VpcId> = of_subnets.chain(groups.iter().map(|group| &group.vpc)).collect();
+    vpcs.into_iter()
+        .filter(|vpc| is_in(vpc) && !vpc.as_str().is_empty())
+        .cloned()
+        .collect()
+}
+
+/// Both families of some ranges.
+fn families(cidrs: &[IpNet]) -> (Vec<CidrBlock>, Vec<Ipv6CidrBlock>) {
+    let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+    for cidr in cidrs {
+        match cidr {
+            IpNet::V4(_) => ipv4.push(CidrBlock {
+                cidr_block: cidr.to_string(),
+            }),
+            IpNet::V6(_) => ipv6.push(Ipv6CidrBlock {
+                ipv6_cidr_block: cidr.to_string(),
+            }),
+        }
+    }
+    (ipv4, ipv6)
+}
+
+fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+fn attachments(vpc: Option<&VpcId>) -> Vec<GatewayAttachment> {
+    let attached = |vpc: &VpcId| GatewayAttachment {
+        vpc_id: vpc.to_string(),
+        state: "attached".to_owned(),
+    };
+    vpc.map(attached).into_iter().collect()
+}
+
+impl Snapshot {
+    pub(super) async fn network(&mut self, cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<()> {
+        let Network {
+            vpcs,
+            subnets,
+            route_tables,
+            acls,
+            peerings,
+            internet_gateways,
+            egress_only_gateways,
+            nat_gateways,
+            endpoints,
+            interfaces,
+            prefix_lists,
+            groups: _,
+        } = network(cloud, vpcs, &[]).await?;
+        let own = self.document.account_id.clone();
+        self.document.vpcs = self.part(vpcs).into_iter().map(|vpc| to_vpc(&vpc, &own)).collect();
+        self.document.subnets = self.part(subnets).iter().map(to_subnet).collect();
+        self.document.route_tables = self.part(route_tables).iter().map(to_route_table).collect();
+        self.document.network_acls = self.part(acls).iter().map(to_acl).collect();
+        let peerings = self.part(peerings).into_iter().map(|peering| PeeringEntry {
+            vpc_peering_connection_id: peering.id.to_string(),
+            status: PeeringStatus { code: peering.status },
+            requester_vpc_info: to_side(&peering.requester),
+            accepter_vpc_info: to_side(&peering.accepter),
+        });
+        self.document.vpc_peering_connections = peerings.collect();
+        let gateways = self
+            .part(internet_gateways)
+            .into_iter()
+            .map(|gateway| InternetGatewayEntry {
+                internet_gateway_id: gateway.id.to_string(),
+                attachments: attachments(gateway.vpc.as_ref()),
+                tags: tags(&gateway.tags),
+            });
+        self.document.internet_gateways = gateways.collect();
+        let gateways = self
+            .part(egress_only_gateways)
+            .into_iter()
+            .map(|gateway| EgressOnlyGatewayEntry {
+                egress_only_internet_gateway_id: gateway.id.to_string(),
+                attachments: attachments(gateway.vpc.as_ref()),
+            });
+        self.document.egress_only_internet_gateways = gateways.collect();
+        // A NAT gateway that is gone has no subnet any more.
+        let gateways = self.part(nat_gateways).into_iter().filter_map(|gateway| {
+            Some(NatGatewayEntry {
+                nat_gateway_id: gateway.id.to_string(),
+                vpc_id: gateway.vpc.to_string(),
+                subnet_id: gateway.subnet?.to_string(),
+                state: gateway.state,
+                failure_message: gateway.failure,
+                connectivity_type: if gateway.is_public { "public" } else { "private" }.to_owned(),
+                nat_gateway_addresses: gateway
+                    .public_addresses
+                    .into_iter()
+                    .map(|address| NatGatewayAddress {
+                        allocation_id: None,
+                        public_ip: Some(address),
+                    })
+                    .collect(),
+                tags: tags(&gateway.tags),
+            })
+        });
+        self.document.nat_gateways = gateways.collect();
+        let endpoints = self.part(endpoints).into_iter().map(|endpoint| EndpointEntry {
+            vpc_endpoint_id: endpoint.id.to_string(),
+            vpc_endpoint_type: match endpoint.kind {
+                EndpointKind::Interface => "Interface".to_owned(),
+                EndpointKind::Gateway => "Gateway".to_owned(),
+                EndpointKind::Other(kind) => kind,
+            },
+            vpc_id: endpoint.vpc.to_string(),
+            service_name: endpoint.service,
+            state: endpoint.state,
+            subnet_ids: texts(&endpoint.subnets),
+            groups: endpoint
+                .groups
+                .iter()
+                .map(|id| EndpointGroup {
+                    group_id: id.to_string(),
+                })
+                .collect(),
+            route_table_ids: texts(&endpoint.route_tables),
+            private_dns_enabled: endpoint.private_dns,
+            policy_document: endpoint.policy,
+            tags: tags(&endpoint.tags),
+        });
+        self.document.vpc_endpoints = endpoints.collect();
+        let interfaces = self.part(interfaces).into_iter().map(|interface| InterfaceEntry {
+            network_interface_id: interface.id.to_string(),
+            vpc_id: interface.vpc.to_string(),
+            subnet_id: interface.subnet.to_string(),
+            source_dest_check: interface.checks_destination.unwrap_or(true),
+            status: interface.status,
+            public_ip: interface.public_address,
+        });
+        self.document.network_interfaces = interfaces.collect();
+        for list in self.part(prefix_lists) {
+            let entries = self.part(list.entries);
+            self.document.prefix_lists.push(PrefixListEntry {
+                prefix_list_id: list.id.to_string(),
+                prefix_list_name: None,
+                entries: entries
+                    .iter()
+                    .map(|cidr| PrefixListRange { cidr: cidr.to_string() })
+                    .collect(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A part that was read; a gap where it was not.
+    fn part<T>(&mut self, part: Part<Vec<T>>) -> Vec<T> {
+        match part {
+            Part::Read(read) => read,
+            Part::Unread(why) => {
+                if !self.gaps.contains(&why) {
+                    self.gaps.push(why);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Security groups. A rule can name a group that is not among them: of another VPC, of another account, or gone.
+    pub(super) fn groups<'g>(&mut self, groups: impl Iterator<Item = &'g SecurityGroup>) {
+        let kept: Vec<&SecurityGroup> = groups.collect();
+        let ids: BTreeSet<&str> = kept.iter().map(|group| group.id.as_str()).collect();
+        let permission = |rule: &Rule| {
+            let mut permission = IpPermission::from_rule(rule);
+            let elsewhere = permission
+                .user_id_group_pairs
+                .iter_mut()
+                .filter(|pair| !ids.contains(pair.group_id.as_str()));
+            elsewhere.for_each(|pair| pair.user_id = Some(ELSEWHERE.to_owned()));
+            permission
+        };
+        let entry = |group: &&SecurityGroup| SecurityGroupEntry {
+            group_id: group.id.to_string(),
+            group_name: group.name.clone(),
+            vpc_id: group.vpc.to_string(),
+            description: String::new(),
+            ip_permissions: group.ingress.iter().map(permission).collect(),
+            ip_permissions_egress: group.egress.iter().map(permission).collect(),
+            tags: tags(&group.tags),
+        };
+        self.document.security_groups = kept.iter().map(entry).collect();
+    }
+}
+
+fn to_vpc(vpc: &ModelVpc, own: &str) -> Vpc {
+    let (ipv4, ipv6) = families(&vpc.cidrs);
+    let dns = vpc.dns.known();
+    Vpc {
+        vpc_id: vpc.id.to_string(),
+        owner_id: vpc.owner.clone().filter(|owner| owner != own),
+        cidr_block: ipv4.first().map(|block| block.cidr_block.clone()),
+        cidr_block_association_set: ipv4.into_iter().skip(1).collect(),
+        instance_tenancy: Some(vpc.tenancy.clone()).filter(|tenancy| tenancy != "default"),
+        enable_dns_support: dns.map(|dns| dns.support),
+        enable_dns_hostnames: dns.map(|dns| dns.hostnames),
+        ipv6_cidr_block: ipv6.into_iter().next().map(|block| block.ipv6_cidr_block),
+    }
+}
+
+fn to_subnet(subnet: &Subnet) -> SubnetEntry {
+    let (ipv4, ipv6) = families(&subnet.cidrs);
+    SubnetEntry {
+        subnet_id: subnet.id.to_string(),
+        vpc_id: subnet.vpc.to_string(),
+        availability_zone: subnet.availability_zone.clone(),
+        cidr_block: ipv4.into_iter().next().map(|block| block.cidr_block),
+        ipv6_cidr_block_association_set: ipv6,
+        tags: tags(&subnet.tags),
+        available_ip_address_count: subnet.free_addresses,
+    }
+}
+
+fn to_route_table(table: &RouteTable) -> RouteTableEntry {
+    let main = table.is_main.then(|| RouteTableAssociation {
+        route_table_association_id: None,
+        main: true,
+        subnet_id: None,
+    });
+    let others = table.associations.iter().map(|found| RouteTableAssociation {
+        route_table_association_id: Some(found.id.clone()),
+        main: false,
+        subnet_id: Some(found.subnet.to_string()),
+    });
+    RouteTableEntry {
+        route_table_id: table.id.to_string(),
+        vpc_id: table.vpc.to_string(),
+        associations: main.into_iter().chain(others).collect(),
+        routes: table.routes.iter().map(to_route).collect(),
+        tags: tags(&table.tags),
+    }
+}
+
+fn to_route(route: &Route) -> RouteEntry {
+    let mut entry = RouteEntry {
+        state: if route.is_blackhole { "blackhole" } else { "active" }.to_owned(),
+        origin: (route.origin == RouteOrigin::Propagated).then(|| "EnableVgwRoutePropagation".to_owned()),
+        ..RouteEntry::default()
+    };
+    match &route.destination {
+        Destination::Cidr(cidr @ IpNet::V4(_)) => entry.destination_cidr_block = Some(cidr.to_string()),
+        Destination::Cidr(cidr) => entry.destination_ipv6_cidr_block = Some(cidr.to_string()),
+        Destination::PrefixList(list) => entry.destination_prefix_list_id = Some(list.to_string()),
+    }
+    match &route.target {
+        RouteTarget::Local => entry.gateway_id = Some("local".to_owned()),
+        RouteTarget::Peering(id) => entry.vpc_peering_connection_id = Some(id.to_string()),
+        RouteTarget::InternetGateway(id) => entry.gateway_id = Some(id.to_string()),
+        RouteTarget::EgressOnly(id) => entry.egress_only_internet_gateway_id = Some(id.to_string()),
+        RouteTarget::Nat(id) => entry.nat_gateway_id = Some(id.to_string()),
+        RouteTarget::Interface(id) => entry.network_interface_id = Some(id.to_string()),
+        RouteTarget::Endpoint(id) => entry.gateway_id = Some(id.to_string()),
+        RouteTarget::TransitGateway(id) => entry.transit_gateway_id = Some(id.clone()),
+        RouteTarget::VpnGateway(id) | RouteTarget::Other(id) => entry.gateway_id = Some(id.clone()),
+    }
+    entry
+}
+
+fn to_acl(acl: &NetworkAcl) -> NetworkAclEntry {
+    let rule = |entry: &AclEntry| AclRule {
+        rule_number: entry.number,
+        protocol: entry
+            .protocol
+            .map_or_else(|| "-1".to_owned(), |number| number.to_string()),
+        rule_action: if entry.allows { "allow" } else { "deny" }.to_owned(),
+        egress: entry.direction == Direction::Egress,
+        cidr_block: matches!(entry.cidr, IpNet::V4(_)).then(|| entry.cidr.to_string()),
+        ipv6_cidr_block: matches!(entry.cidr, IpNet::V6(_)).then(|| entry.cidr.to_string()),
+        port_range: entry.ports.map(|(from, to)| AclPorts { from, to }),
+    };
+    NetworkAclEntry {
+        network_acl_id: acl.id.to_string(),
+        vpc_id: acl.vpc.to_string(),
+        is_default: acl.is_default,
+        associations: acl
+            .subnets
+            .iter()
+            .map(|id| NetworkAclAssociation {
+                subnet_id: id.to_string(),
+            })
+            .collect(),
+        entries: acl
+            .entries
+            .iter()
+            .filter(|entry| entry.number < LAST_RULE)
+            .map(rule)
+            .collect(),
+    }
+}
+
+fn to_side(side: &PeeringSide) -> PeeringVpcInfo {
+    let (ipv4, ipv6) = families(&side.cidrs);
+    PeeringVpcInfo {
+        vpc_id: side.vpc.to_string(),
+        owner_id: side.owner.clone(),
+        region: side.region.clone(),
+        cidr_block_set: ipv4,
+        ipv6_cidr_block_set: ipv6,
+        peering_options: side.resolves_for_peer.map(|allows| PeeringOptions {
+            allow_dns_resolution_from_remote_vpc: allows,
+        }),
+    }
+}
