@@ -5,6 +5,7 @@ mod attach;
 mod completions;
 mod diagnose;
 mod drift;
+mod export;
 mod front;
 mod global;
 mod list;

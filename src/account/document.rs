@@ -164,7 +164,6 @@ impl Quotas {
 }
 
 /// A VPC.
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Vpc {

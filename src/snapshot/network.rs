@@ -66,6 +66,7 @@ fn attachments(vpc: Option<&VpcId>) -> Vec<GatewayAttachment> {
 }
 
 impl Snapshot {
+    #[expect(clippy::too_many_lines, reason = "one part of the document after the other")]
     pub(super) async fn network(&mut self, cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<()> {
         let Network {
             vpcs,
@@ -246,7 +247,7 @@ fn to_subnet(subnet: &Subnet) -> SubnetEntry {
 }
 
 fn to_route_table(table: &RouteTable) -> RouteTableEntry {
-    let main = table.is_main.then(|| RouteTableAssociation {
+    let main = table.is_main.then_some(RouteTableAssociation {
         route_table_association_id: None,
         main: true,
         subnet_id: None,

@@ -229,3 +229,28 @@ fn a_schedule_goes_on_after_a_failed_run_and_ends_well() {
     assert!(stderr.contains("error[account-file]"), "{stderr}");
     assert!(stderr.contains("the schedule was ended"), "{stderr}");
 }
+
+#[test]
+fn a_snapshot_is_an_account_file() {
+    let shell = shell();
+    assert_snapshot!(
+        "snapshot",
+        shell.session("snapshot --offline account.json --out copy.json")
+    );
+    let copy = fs::read(shell.folder.path().join("copy.json")).unwrap();
+    valid(&shell, "account", &serde_json::from_slice(&copy).unwrap());
+    for command in [
+        "drift",
+        "list --cluster orders",
+        "setup --instance inventory --function stock-sync --dry-run",
+    ] {
+        let of = |file: &str| shell.run(&format!("{command} --offline {file} --output json")).stdout;
+        assert_eq!(of("copy.json"), of("account.json"), "{command}");
+    }
+    assert_eq!(
+        shell
+            .run("snapshot --offline account.json --out nowhere/copy.json")
+            .status,
+        Some(1)
+    );
+}

@@ -42,7 +42,6 @@ pub struct RouteTableEntry {
 }
 
 /// What a route table is the table of: a subnet, or as the main one every subnet with no other.
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RouteTableAssociation {

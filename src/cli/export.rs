@@ -1,0 +1,73 @@
+//! `autoconnect export`: a connection in another form. So far as a drawing; what it would take to write it as
+//! infrastructure code is not in this version.
+
+use clap::{Args, ValueEnum};
+
+use super::arguments::{FunctionName, ProxyChoice};
+use super::diagnose::{Format, existing, read};
+use super::global::Global;
+use super::session::{DatabaseArgs, Work, on_account};
+use super::{Ending, print};
+use crate::cloud::Cloud;
+use crate::diagnose::diagnose;
+use crate::interrupt::Interrupt;
+use crate::observe::scene;
+use crate::report::Report;
+
+/// Options of `export`.
+#[derive(Clone, Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The Lambda function: a name, a partial or a full ARN
+    #[arg(long, value_name = "F")]
+    function: FunctionName,
+    /// The RDS Proxy between them
+    #[arg(long, value_name = "NAME", default_value = "none")]
+    proxy: ProxyChoice,
+    /// The form
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: ExportFormat,
+}
+
+/// The forms of spec/cli.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    /// HCL (not in this version)
+    Terraform,
+    /// A template (not in this version)
+    Cloudformation,
+    /// A flowchart of Mermaid
+    Mermaid,
+    /// A graph of Graphviz
+    Dot,
+}
+
+impl Export {
+    pub fn run(&self, global: &Global) -> Ending {
+        if matches!(self.format, ExportFormat::Terraform | ExportFormat::Cloudformation) {
+            let error = std::io::Error::other("this version exports drawings only");
+            let hint = Some("use --format mermaid or --format dot".to_owned());
+            return Err(Box::new(Report::new("not-in-this-version", &error, hint)));
+        }
+        if self.function.is_new || matches!(self.proxy, ProxyChoice::New(_)) {
+            let error = std::io::Error::other("export draws what exists: --function NAME, --proxy NAME");
+            let hint = Some("see `autoconnect export --help`".to_owned());
+            return Err(Box::new(Report::new("usage", &error, hint)));
+        }
+        on_account(self, global)
+    }
+}
+
+impl Work for Export {
+    async fn on<C: Cloud>(&self, cloud: &C, _: &Global, interrupt: Interrupt) -> Ending {
+        let format = match self.format {
+            ExportFormat::Dot => Format::Dot,
+            _ => Format::Mermaid,
+        };
+        let target = existing(&self.database, &self.function, &self.proxy);
+        let scene = read(scene(cloud, &target), interrupt).await?;
+        print(&format.draw(&diagnose(&scene)))?;
+        Ok(0)
+    }
+}
