@@ -79,14 +79,7 @@ impl Diagnose {
     }
 
     fn target(&self) -> Target {
-        let (kind, database) = self.database.named();
-        Target {
-            proxy: match &self.proxy {
-                ProxyChoice::Existing(name) => ProxyWish::Existing(name.clone()),
-                ProxyChoice::None | ProxyChoice::New(_) => ProxyWish::None,
-            },
-            ..Target::direct(kind, database, &self.function.name)
-        }
+        existing(&self.database, &self.function, &self.proxy)
     }
 }
 
@@ -126,6 +119,18 @@ impl Work for Diagnose {
             None => print_result(global, || &document, || document.text(), &[])?,
         }
         Ok(document.exit_status())
+    }
+}
+
+/// A connection of what exists.
+pub fn existing(database: &DatabaseArgs, function: &FunctionName, proxy: &ProxyChoice) -> Target {
+    let (kind, database) = database.named();
+    Target {
+        proxy: match proxy {
+            ProxyChoice::Existing(name) => ProxyWish::Existing(name.clone()),
+            ProxyChoice::None | ProxyChoice::New(_) => ProxyWish::None,
+        },
+        ..Target::direct(kind, database, &function.name)
     }
 }
 
