@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
 
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{NetworkInterfaceType, Tag};
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -31,7 +31,7 @@ async fn interfaces_with(client: &aws_sdk_ec2::Client, groups: &[GroupId]) -> An
     while let Some(interface) = pages.next().await {
         let interface = interface.map_err(|error| fault::error(operation, &error))?;
         let description = interface.description.unwrap_or_default();
-        let kind = interface.interface_type.as_ref().map(|kind| kind.as_str());
+        let kind = interface.interface_type.as_ref().map(NetworkInterfaceType::as_str);
         found.push(BearingInterface {
             id: interface
                 .network_interface_id
