@@ -57,6 +57,13 @@ impl Plan {
             .any(|step| step.status == StepStatus::Planned && step.effect.associates() == Some(side))
     }
 
+    /// Whether rules of existing groups are set back.
+    #[must_use]
+    pub fn sets_back(&self) -> bool {
+        let mut effects = self.steps.iter().map(|step| &step.effect);
+        effects.any(|effect| matches!(effect, Effect::Removal(RemovalEffect::Revoke { .. })))
+    }
+
     /// Leaves everything for the next run.
     pub fn skip(&mut self) {
         for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Planned) {

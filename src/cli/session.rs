@@ -170,7 +170,10 @@ impl WriteArgs {
         let tags = self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
         Options {
             wait_for_database: self.wait,
-            request: Request { tags: tags.collect() },
+            request: Request {
+                tags: tags.collect(),
+                ..Request::default()
+            },
             ..self.run.options()
         }
     }

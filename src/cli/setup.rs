@@ -61,6 +61,9 @@ pub struct Setup {
     /// The function and the database are in two VPCs that are peered: groups with rules for the other side's subnets
     #[arg(long, conflicts_with_all = ["attach_vpc", "set_env", "db_user", "secret", "proxy_auth", "iam_auth", "runtime"])]
     cross_vpc: bool,
+    /// Set the rules of this connection's own groups back, where somebody has changed them, instead of making new ones
+    #[arg(long, conflicts_with = "cross_vpc")]
+    repair: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -110,7 +113,9 @@ impl Setup {
 
     /// How the run is to go.
     pub fn options(&self) -> Options {
-        self.write.options()
+        let mut options = self.write.options();
+        options.request.repair = self.repair;
+        options
     }
 
     /// What the user named.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::half_made::{self, HalfMade, Wanted, wanted_rules};
 use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus};
+use crate::classify::InWords;
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Side};
 use crate::naming::{Convention, smallest_free_number};
+use crate::removal::Removable;
 use crate::restore::taken_off;
 
 /// What the user asked for, beyond the names of the resources.
@@ -14,6 +16,8 @@ use crate::restore::taken_off;
 pub struct Request {
     /// Further tags for all that is created (`--tag K=V`).
     pub tags: BTreeMap<String, String>,
+    /// The rules of our own groups that somebody has changed are set back, instead of making a new set (`--repair`).
+    pub repair: bool,
 }
 
 /// The steps that carry out the decision. Equal observations give equal plans, in whatever order their
@@ -105,7 +109,9 @@ impl Builder<'_> {
         let wanted = wanted_rules(observation)?;
         let sides = observation.sides();
         let through_proxy = observation.proxy.is_some();
-        let set = half_made::find(observation, &wanted).unwrap_or_else(|| HalfMade {
+        let begun = half_made::find(observation, &wanted);
+        let changed = || half_made::find_changed(observation).filter(|_| self.request.repair);
+        let set = begun.or_else(changed).unwrap_or_else(|| HalfMade {
             number: {
                 let conventions = sides.iter().map(|side| Convention::for_new(*side, through_proxy));
                 let names = observation
@@ -118,6 +124,7 @@ impl Builder<'_> {
             ..HalfMade::default()
         });
 
+        let is_repaired = self.request.repair && set.is_in_use(observation);
         let mut created: BTreeMap<Side, u32> = BTreeMap::new();
         for side in sides {
             created.insert(*side, self.create_group(*side, &set));
@@ -126,6 +133,10 @@ impl Builder<'_> {
         for side in sides {
             let group = set.reference(*side);
             let done = set.groups.contains_key(side) && !set.has_default_egress(*side);
+            // In a group that is in use, grants come first.
+            if is_repaired && !done && set.groups.contains_key(side) {
+                continue;
+            }
             let name = Convention::for_new(*side, through_proxy).name(set.number);
             ready.push(self.push(
                 Effect::RevokeDefaultEgress { group },
@@ -138,10 +149,39 @@ impl Builder<'_> {
         for rule in &wanted {
             ready.push(self.authorize(*rule, &set, &created));
         }
+        if is_repaired {
+            let granted = ready.clone();
+            ready.extend(self.revoke_strays(&set, &wanted, &granted));
+        }
         ready.extend(self.unmark(&set, &ready));
         let groups = sides.iter().map(|side| (*side, set.reference(*side))).collect();
         self.connect(&groups, ready);
         Some(set.number)
+    }
+
+    /// Revokes what does not belong to groups of ours, once all that belongs is granted.
+    fn revoke_strays(&mut self, set: &HalfMade<'_>, wanted: &[Wanted], granted: &[u32]) -> Vec<u32> {
+        let mut revoked = Vec::new();
+        for (side, group) in &set.groups {
+            let Some(removable) = Removable::ours(group, *side) else {
+                continue;
+            };
+            for direction in [Direction::Ingress, Direction::Egress] {
+                let rules = set.strays(*side, direction, wanted);
+                if rules.is_empty() {
+                    continue;
+                }
+                let words: Vec<String> = rules.iter().map(|rule| InWords(direction, rule).to_string()).collect();
+                let summary = format!("{}: revoke {direction} rule {}", group.name, words.join(", "));
+                let effect = Effect::Removal(RemovalEffect::Revoke {
+                    group: removable.clone(),
+                    direction,
+                    rules,
+                });
+                revoked.push(self.push(effect, group.id.to_string(), summary, granted.to_vec(), false));
+            }
+        }
+        revoked
     }
 
     /// Takes the mark of a removal off what it has left, once the rules are whole again: a run that dies before finds the

@@ -96,10 +96,12 @@ fn completed(plan: &Plan) -> Option<String> {
         .map(|step| step.resource.as_str())
         .collect();
     (!made.is_empty()).then(|| {
-        format!(
-            "An earlier run has begun the set ({}); it is completed.",
-            made.join(", ")
-        )
+        let made = made.join(", ");
+        if plan.sets_back() {
+            format!("The set of an earlier run ({made}) was changed; its rules are set back.")
+        } else {
+            format!("An earlier run has begun the set ({made}); it is completed.")
+        }
     })
 }
 

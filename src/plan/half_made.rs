@@ -41,9 +41,21 @@ pub(super) fn wanted_rules(observation: &Observation) -> Option<Vec<Wanted>> {
 
 /// The half-made set with the lowest number that can be completed.
 pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Option<HalfMade<'a>> {
+    sets(observation).find(|set| {
+        set.rules_belong(wanted) && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
+    })
+}
+
+/// The set in use with the lowest number, whatever somebody has made of its rules.
+pub(super) fn find_changed(observation: &Observation) -> Option<HalfMade<'_>> {
+    sets(observation).find(|set| set.is_in_use(observation))
+}
+
+/// What there is of sets of this connection that could be completed, by their numbers.
+fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
     let through_proxy = observation.proxy.is_some();
     let connection = observation.connection_id();
-    let mut sets: BTreeMap<u64, HalfMade<'a>> = BTreeMap::new();
+    let mut sets: BTreeMap<u64, HalfMade<'_>> = BTreeMap::new();
     for group in observation
         .groups
         .iter()
@@ -69,11 +81,7 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
             }
         }
     }
-    sets.into_values().find(|set| {
-        names_are_free(observation, set)
-            && set.rules_belong(wanted)
-            && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
-    })
+    sets.into_values().filter(|set| names_are_free(observation, set))
 }
 
 /// The groups that were begun for this connection, are on nothing of it, and are no part of this plan.
@@ -141,22 +149,33 @@ impl HalfMade<'_> {
 
     /// Whether every rule of the set is one that the program writes, or EC2's default.
     fn rules_belong(&self, wanted: &[Wanted]) -> bool {
-        self.groups.iter().all(|(side, group)| {
-            let belongs = |direction: Direction, rule: &Rule| {
-                wanted.iter().any(|&(wanted_side, wanted_direction, port, peer)| {
-                    wanted_side == *side
-                        && wanted_direction == direction
-                        && self
-                            .id(peer)
-                            .is_some_and(|peer| rule.is_same_as(&Rule::tcp(port, peer.clone())))
-                })
-            };
-            group.ingress.iter().all(|rule| belongs(Direction::Ingress, rule))
-                && group
-                    .egress
-                    .iter()
-                    .all(|rule| rule.is_default_egress() || belongs(Direction::Egress, rule))
+        let is_default = |direction: Direction, rule: &Rule| direction == Direction::Egress && rule.is_default_egress();
+        self.groups.keys().all(|side| {
+            [Direction::Ingress, Direction::Egress].into_iter().all(|direction| {
+                let strays = self.strays(*side, direction, wanted);
+                strays.iter().all(|rule| is_default(direction, rule))
+            })
         })
+    }
+
+    /// The rules of a side's group that the program does not write.
+    pub(super) fn strays(&self, side: Side, direction: Direction, wanted: &[Wanted]) -> Vec<Rule> {
+        let belongs = |rule: &&Rule| {
+            wanted.iter().any(|&(wanted_side, wanted_direction, port, peer)| {
+                wanted_side == side
+                    && wanted_direction == direction
+                    && self
+                        .id(peer)
+                        .is_some_and(|peer| rule.is_same_as(&Rule::tcp(port, peer.clone())))
+            })
+        };
+        let rules = self.groups.get(&side).map(|group| group.rules(direction));
+        rules
+            .unwrap_or_default()
+            .iter()
+            .filter(|rule| !belongs(rule))
+            .cloned()
+            .collect()
     }
 
     fn is_complete(&self, wanted: &[Wanted]) -> bool {
@@ -179,7 +198,7 @@ impl HalfMade<'_> {
         marked.map(|group| group.id.clone()).collect()
     }
 
-    fn is_in_use(&self, observation: &Observation) -> bool {
+    pub(super) fn is_in_use(&self, observation: &Observation) -> bool {
         self.groups
             .iter()
             .any(|(side, group)| observation.groups_on(*side).contains(&group.id))

@@ -112,6 +112,10 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                 flaws.extend(foreign(observation, id, groups.iter()));
             }
             Effect::Removal(RemovalEffect::Revoke { group, .. }) => {
+                // Grants come before revokes: at no time is less let through than before and after.
+                if later.iter().any(|step| matches!(step.effect, Effect::Authorize { .. })) {
+                    flaws.push(Flaw::OutOfOrder { step: id });
+                }
                 flaws.extend(foreign(observation, id, std::iter::once(group.id())));
             }
             // Only `remove` takes anything away, and its plans are not judged here.

@@ -11,7 +11,7 @@ use super::{Permissions, PolicyDocument};
 use crate::model::{Credentials, DatabaseKind, Observation, Place, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
-use crate::plan::{Effect, GroupRef, Made, Plan, ResourceRef};
+use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef};
 use crate::tags;
 
 /// The document for a run that has these reads and this plan.
@@ -91,6 +91,12 @@ impl Run<'_> {
                     permit(when("StringEquals", &key, &connection), vec![self.group("*")]);
                 }
             },
+            (_, Effect::Removal(RemovalEffect::Revoke { group, .. })) => {
+                permit(always(), vec![self.group(group.id().as_str())]);
+            }
+            (_, Effect::Removal(RemovalEffect::Unmark { groups })) => {
+                permit(always(), groups.iter().map(|id| self.group(id.as_str())).collect());
+            }
             ("rds:ModifyDBCluster" | "rds:ModifyDBInstance", _) => {
                 permit(always(), vec![self.observation.database.arn.clone()]);
             }

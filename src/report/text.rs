@@ -269,6 +269,9 @@ impl Text {
                 proxy: None,
             } => "the groups are all there, and what else is missing is added",
             Decision::AssociateExisting { .. } => "existing groups are associated",
+            Decision::CreateNew if proposal.plan.sets_back() => {
+                "the rules of the groups are set back to what they were"
+            }
             Decision::CreateNew => "a new set of groups is created and associated",
         };
         let decision = proposal.decision.to_string();

@@ -144,6 +144,24 @@ fn disconnecting() {
 }
 
 #[test]
+fn repairing() {
+    let shell = Shell::new();
+    shell.run(&format!("{STOCK} --yes"));
+    shell.edit(|account| {
+        for group in account["SecurityGroups"].as_array_mut().unwrap() {
+            if group["GroupName"] == "lambda-rds-3" {
+                group["IpPermissionsEgress"][0]["ToPort"] = 6000.into();
+            }
+        }
+    });
+    assert_snapshot!("repair_plan", shell.session(&format!("{STOCK} --repair --dry-run")));
+    assert_snapshot!(
+        "repair_json",
+        shell.session(&format!("{STOCK} --repair --yes --output json"))
+    );
+}
+
+#[test]
 fn through_a_proxy() {
     let shell = Shell::new();
     let refunds = format!("{REFUNDS} --proxy orders-proxy");

@@ -221,6 +221,18 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                         group.tags.remove(tags::REMOVING);
                     }
                 }
+                RemovalEffect::Revoke {
+                    group,
+                    direction,
+                    rules,
+                } => {
+                    let found = after.groups.iter_mut().find(|found| found.id == *group.id()).unwrap();
+                    let list = match direction {
+                        Direction::Ingress => &mut found.ingress,
+                        Direction::Egress => &mut found.egress,
+                    };
+                    list.retain(|rule| !rules.iter().any(|revoked| revoked.is_same_as(rule)));
+                }
                 other => panic!("setup takes away: {other:?}"),
             },
         }

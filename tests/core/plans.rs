@@ -57,6 +57,7 @@ fn a_new_set_in_the_order_that_is_safe() {
 fn the_users_tags_go_on_what_is_created_and_ours_win() {
     let request = Request {
         tags: BTreeMap::from([("team".into(), "shop".into())]),
+        ..Request::default()
     };
     let observation = direct();
     let plan = plan(&decide(&observation), &request);

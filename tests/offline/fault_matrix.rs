@@ -192,7 +192,7 @@ async fn every_operation_survives_every_fault() {
     let mut used = BTreeSet::new();
     let (mut injected, mut rows) = (0, BTreeSet::new());
     for scenario in scenarios() {
-        for operation in operations_of(&scenario).await {
+        for operation in Box::pin(operations_of(&scenario)).await {
             rows.insert(operation);
             for failure in FAILURES {
                 for (from, times) in [(0, 1), (1, 1), (2, 3), (0, u32::MAX)] {

@@ -47,7 +47,7 @@ fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
 }
 
 async fn remove_with(cloud: &impl Cloud, goal: &Disconnect, options: &Options) -> Result<Converged<Standing>, Failure> {
-    converge(cloud, goal, options, &Script::default(), Interrupt::never()).await
+    Box::pin(converge(cloud, goal, options, &Script::default(), Interrupt::never())).await
 }
 
 async fn remove(account: &OfflineAccount, target: &Target, wish: RemovalWish) -> Converged<Standing> {
