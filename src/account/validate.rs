@@ -3,7 +3,7 @@
 mod msk;
 mod network;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::document::{AccountDocument, FORMAT_VERSION, IpPermission};
@@ -275,6 +275,12 @@ impl Check {
     fn proxies(&mut self, document: &AccountDocument, vpcs: &BTreeSet<&str>, groups: &BTreeSet<&str>) {
         let names = document.db_proxies.iter().map(|proxy| proxy.name.as_str());
         self.unique("DBProxies", "DBProxyName", names);
+        let clusters: BTreeSet<&str> = document.db_clusters.iter().map(|cluster| cluster.id.as_str()).collect();
+        let instances: BTreeSet<&str> = document
+            .db_instances
+            .iter()
+            .map(|instance| instance.id.as_str())
+            .collect();
         for (i, proxy) in document.db_proxies.iter().enumerate() {
             let path = format!("$.DBProxies[{i}]");
             self.exists(format!("{path}.VpcId"), "VPC", vpcs, &proxy.vpc_id);
@@ -296,13 +302,9 @@ impl Check {
                 );
             }
             let Some(target) = &proxy.target else { continue };
-            let ids: BTreeSet<&str> = match target.kind.as_str() {
-                "TRACKED_CLUSTER" => document.db_clusters.iter().map(|cluster| cluster.id.as_str()).collect(),
-                "RDS_INSTANCE" => document
-                    .db_instances
-                    .iter()
-                    .map(|instance| instance.id.as_str())
-                    .collect(),
+            let ids = match target.kind.as_str() {
+                "TRACKED_CLUSTER" => &clusters,
+                "RDS_INSTANCE" => &instances,
                 other => {
                     let message = format!("expected TRACKED_CLUSTER or RDS_INSTANCE, found \"{other}\"");
                     self.report(format!("{path}.Target.Type"), message);
@@ -312,13 +314,18 @@ impl Check {
             self.exists(
                 format!("{path}.Target.RdsResourceId"),
                 "database",
-                &ids,
+                ids,
                 &target.rds_resource_id,
             );
         }
     }
 
     fn functions(&mut self, document: &AccountDocument, subnets: &BTreeSet<&str>, groups: &BTreeSet<&str>) {
+        let vpc_of: BTreeMap<&str, &str> = document
+            .subnets
+            .iter()
+            .map(|subnet| (subnet.subnet_id.as_str(), subnet.vpc_id.as_str()))
+            .collect();
         for (i, function) in document.functions.iter().enumerate() {
             let Some(config) = &function.vpc_config else { continue };
             let path = format!("$.Functions[{i}].VpcConfig");
@@ -328,10 +335,7 @@ impl Check {
             for (j, subnet) in config.subnet_ids.iter().enumerate() {
                 self.exists(format!("{path}.SubnetIds[{j}]"), "subnet", subnets, subnet);
             }
-            let vpc_of = |id: &String| {
-                let subnet = document.subnets.iter().find(|subnet| subnet.subnet_id == *id)?;
-                Some(subnet.vpc_id.as_str())
-            };
+            let vpc_of = |id: &String| vpc_of.get(id.as_str()).copied();
             let vpcs: BTreeSet<&str> = config.subnet_ids.iter().filter_map(vpc_of).collect();
             if vpcs.len() > 1 {
                 self.report(format!("{path}.SubnetIds"), "expected subnets of one VPC");

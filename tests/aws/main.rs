@@ -3,6 +3,7 @@
 mod attach;
 mod decisions;
 mod diagnose;
+mod drift;
 mod errors;
 mod faults;
 mod kills;
