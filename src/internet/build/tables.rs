@@ -192,7 +192,16 @@ impl Builder<'_, '_> {
                 self.route(&reference, cidr, Via::Existing(route.target.clone()), false);
             }
         }
-        for endpoint in copies.endpoints {
+        // A gateway endpoint is a route in each of its tables; its own list of them tells the same.
+        let all = self.network.endpoints.known().into_iter().flatten();
+        let of_table = all.filter(|found| found.route_tables.contains(&table.id));
+        let mut endpoints = copies.endpoints;
+        for endpoint in of_table.map(|found| found.id.clone()) {
+            if !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint);
+            }
+        }
+        for endpoint in endpoints {
             let endpoints = self.network.endpoints.known().into_iter().flatten();
             let found = endpoints.into_iter().find(|found| found.id == endpoint);
             let has = found.is_some_and(|found| {
