@@ -22,6 +22,7 @@ from moto.core.responses import ActionResult
 from moto.awslambda.models import lambda_backends
 from moto.ec2.exceptions import DependencyViolationError, InvalidPermissionDuplicateError
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import iam_backends
@@ -33,6 +34,12 @@ from moto.rds.models import RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 ACCOUNT = "123456789012"
+
+# Regions for the tests, one each, with three zones as AWS's own mostly have.
+INVENTED = [f"eu-{first}{second}-1" for first in "abcdefghij" for second in "abcdefghij"]
+for region in INVENTED:
+    zones = [Zone(f"{region}{zone}", region, f"{region}-az{zone}") for zone in "abc"]
+    RegionsAndZonesBackend.zones[region] = zones
 
 # AWS may give fewer items on a page than asked for; small pages let small tests see more than one.
 GROUPS_ON_A_PAGE = 20
