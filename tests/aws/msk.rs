@@ -55,7 +55,8 @@ fn scram() -> Sasl {
 }
 
 fn statuses(document: &Value) -> Vec<(&str, &str)> {
-    let checks = document["checks"].as_array().unwrap().iter();
+    let checks = document["checks"].as_array();
+    let checks = checks.unwrap_or_else(|| panic!("{document:#}")).iter();
     let not_passed = checks.filter(|check| check["status"] != "pass");
     not_passed
         .map(|check| (check["id"].as_str().unwrap(), check["status"].as_str().unwrap()))
@@ -173,7 +174,7 @@ async fn mode_and_authentication_are_those_of_the_mapping() {
     let uuid = mapping.send().await.unwrap().uuid.unwrap();
     for which in [String::new(), format!("--mapping {uuid}"), "--function sink".to_owned()] {
         let document = world.run(&format!("msk check --cluster-arn {arn} {which}")).json();
-        let summary = document["summary"].as_str().unwrap();
+        let summary = document["summary"].as_str().unwrap_or_else(|| panic!("{document:#}"));
         assert!(summary.contains("provisioned mode, SASL/SCRAM"), "{which}: {summary}");
         // The role of the tests' functions has no policies.
         assert!(

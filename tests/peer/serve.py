@@ -252,12 +252,13 @@ def kafka_arn(self):
 FakeKafkaCluster._generate_arn = kafka_arn
 
 
-# AWS keeps how clients authenticate and whether they encrypt; moto forgets it.
+# AWS keeps how clients authenticate and whether they encrypt; moto forgets it. AWS's times are of UTC, and say so.
 def create_cluster_v2(self, cluster_name, tags, provisioned, serverless, create=KafkaBackend.create_cluster_v2):
     made = create(self, cluster_name, tags, provisioned, serverless)
     cluster = self.clusters[made[0]]
     cluster.client_authentication = (provisioned or {}).get("clientAuthentication")
     cluster.encryption_info = (provisioned or {}).get("encryptionInfo")
+    cluster.creation_time = "2026-01-01T00:00:00.000Z"
     return made
 
 

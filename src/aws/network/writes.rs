@@ -1,6 +1,8 @@
 //! Writes to a network: each one call of EC2.
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::config::{Builder, Config};
 use aws_sdk_ec2::types::{
     ConnectivityType, DomainType, PeeringConnectionOptionsRequest, ResourceType, Tag, TagSpecification, VpcEndpointType,
 };
@@ -40,11 +42,19 @@ pub(super) async fn create_subnet(client: &Client, new: &NewSubnet) -> Answer<Su
     Ok(id.ok_or_else(|| incomplete(operation, "SubnetId"))?.into())
 }
 
+/// What EC2 makes anew for each request, without a token that tells a repeated one, is asked for once: where no answer
+/// comes, what was made is found by its tags. A second address would be charged.
+fn once() -> Builder {
+    Config::builder().retry_config(RetryConfig::disabled())
+}
+
 pub(super) async fn create_internet_gateway(client: &Client, tags: &Tags) -> Answer<InternetGatewayId> {
     let operation = Operation::CreateInternetGateway;
     let answer = client
         .create_internet_gateway()
         .tag_specifications(tagged(ResourceType::InternetGateway, tags))
+        .customize()
+        .config_override(once())
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
@@ -69,6 +79,8 @@ pub(super) async fn allocate_address(client: &Client, tags: &Tags) -> Answer<Str
         .allocate_address()
         .domain(DomainType::Vpc)
         .tag_specifications(tagged(ResourceType::ElasticIp, tags))
+        .customize()
+        .config_override(once())
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
@@ -199,6 +211,8 @@ pub(super) async fn create_vpc_endpoint(client: &Client, new: &NewEndpoint) -> A
         .set_route_table_ids(texts(&new.route_tables))
         .set_policy_document(new.policy.clone())
         .tag_specifications(tagged(ResourceType::VpcEndpoint, &new.tags))
+        .customize()
+        .config_override(once())
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
