@@ -80,9 +80,14 @@ impl Plan {
     /// Whether this run has replaced the list of groups of this side's resource.
     #[must_use]
     pub fn has_written_to(&self, side: Side) -> bool {
-        let wrote = |step: &Step| step.status == StepStatus::Done && !step.effect.creates();
-        let mut steps = self.steps.iter();
-        steps.any(|step| step.effect.associates() == Some(side) && wrote(step))
+        let written = |step: &Step| match &step.effect {
+            Effect::Removal(RemovalEffect::OffDatabase { .. }) => Some(Side::Database),
+            Effect::Removal(RemovalEffect::OffProxy { .. }) => Some(Side::Proxy),
+            effect if effect.creates() => None,
+            effect => effect.associates(),
+        };
+        let mut done = self.steps.iter().filter(|step| step.status == StepStatus::Done);
+        done.any(|step| written(step) == Some(side))
     }
 
     /// The group of the set on this side that exists already, from an earlier run.

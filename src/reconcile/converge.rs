@@ -23,6 +23,9 @@ const VERIFICATIONS: u32 = 5;
 /// How often the draft is made anew where a name was taken between draft and creation.
 const REDRAFTS: u32 = 3;
 
+/// How often groups of other connections are put back, where writers go on overwriting each other.
+const RESTORES: u32 = 5;
+
 /// What a run brings about.
 pub trait Goal: Sync {
     /// What is read for it.
@@ -44,6 +47,12 @@ pub trait Goal: Sync {
     ///
     /// A requirement does not hold: nothing is written.
     fn draft(&self, seen: &Self::Seen) -> Result<Draft, RunError>;
+
+    /// The steps that put back what the steps of `applied` may have taken off other connections, of which nobody else
+    /// may know. Pure.
+    fn put_back(&self, _seen: &Self::Seen, _applied: &Plan) -> Vec<Step> {
+        Vec::new()
+    }
 }
 
 /// What is still to be done for a goal, before the user is asked.
@@ -239,9 +248,16 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
 
     /// Looks whether the goal is reached. What is read may be from before the last write.
     async fn verify(&mut self, mut draft: Draft) -> Result<(Draft, G::Seen, Ending), RunError> {
-        let mut looks = 0;
+        let (mut looks, mut restores) = (0, 0);
         loop {
             let (left, seen) = self.look().await?;
+            let lost = self.goal.put_back(&seen, &draft.plan);
+            if !lost.is_empty() && restores < RESTORES {
+                restores += 1;
+                draft.plan.steps.extend(lost);
+                self.apply(&mut draft.plan).await?;
+                continue;
+            }
             if draft.plan.has_skipped() {
                 let note =
                     "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";

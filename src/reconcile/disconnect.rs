@@ -7,7 +7,7 @@ use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::model::Side;
 use crate::observe::{ObserveError, Target, observe_standing};
-use crate::plan::{Effect, Plan, RemovalEffect, Step};
+use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
 use crate::removal::{Parts, RemovalWish, Standing, parts, steps};
 use crate::requirements::{Pending, Unmet, database_pending, function_update, proxy_pending};
 
@@ -61,6 +61,10 @@ impl Goal for Disconnect {
             pending,
             plan,
         })
+    }
+
+    fn put_back(&self, standing: &Standing, applied: &Plan) -> Vec<Step> {
+        put_back(&standing.observation, applied)
     }
 }
 

@@ -20,6 +20,7 @@ mod policies;
 mod proxies;
 mod random_accounts;
 mod removals;
+mod removers;
 mod repairs;
 mod requirements;
 mod runs;

@@ -22,7 +22,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::interposed::{Hook, Interposed};
 use crate::stale_reads::settle;
-use crate::support::CANARY;
+use crate::support::{CANARY, in_virtual_time};
 
 /// For how long nothing must happen until all runs stand before a call: longer than any pause.
 const QUIET: Duration = Duration::from_millis(5);
@@ -276,11 +276,7 @@ async fn quiesce(runs: &mut [Option<Running>], ends: &mut [Option<End>]) {
 impl World {
     /// Carries out the turns from the beginning, and judges what came of them.
     fn replay(&self, turns: Vec<Turn>) -> Moment {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build();
-        let (mut moment, document) = runtime.expect("a runtime").block_on(self.carry_out(turns));
+        let (mut moment, document) = in_virtual_time(self.carry_out(turns));
         let has_ended = moment.alive.is_empty();
         moment.is_sought = (self.sometimes)(&document);
         moment.flaw = if !has_ended && moment.next.is_empty() {
@@ -455,12 +451,6 @@ pub fn explore(name: &str, world: World) -> Explored {
     assert!(
         checker.discovery("what is sought comes up").is_some(),
         "{name}: less was explored than is said"
-    );
-    println!(
-        "{} {} {}",
-        checker.unique_state_count(),
-        checker.state_count(),
-        checker.max_depth()
     );
     assert!(checker.is_done(), "{name}: not all was explored");
     let explored = Explored {

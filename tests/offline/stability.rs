@@ -14,7 +14,7 @@ use crate::interposed::{Hook, Interposed};
 use crate::random_accounts::{Change, after, changes};
 use crate::scenarios::{Scenario, all_rows, assert_safe, with_new_resources};
 use crate::stale_reads::settle;
-use crate::support::{Script, setup, thoroughly};
+use crate::support::{Script, in_virtual_time, setup, thoroughly};
 
 /// What goes wrong at a call.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +209,6 @@ proptest! {
         troubles in prop::collection::vec((0..40_u32, trouble()), 0..6),
     ) {
         let scenario = which.get(&SCENARIOS).clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(reaches_the_goal(scenario, changes, hidden_for, troubles));
+        in_virtual_time(reaches_the_goal(scenario, changes, hidden_for, troubles));
     }
 }

@@ -26,6 +26,15 @@ pub fn thoroughly<T>(usually: T, thoroughly: T) -> T {
     }
 }
 
+/// Does this on a runtime of its own, whose clock goes on only where all else waits.
+pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.expect("a runtime").block_on(work)
+}
+
 /// The example account of the documentation.
 pub fn example() -> AccountDocument {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/account.json");

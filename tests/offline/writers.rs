@@ -12,7 +12,7 @@ use autoconnect::reconcile::{Options, RunResult, run};
 
 use crate::scenarios::{Scenario, assert_nothing_lost, lists, row};
 use crate::schedules::{Agreeing, Moment, Start, Turn, Verdict, World, cloud, explore};
-use crate::support::{setup, thoroughly};
+use crate::support::{in_virtual_time, setup, thoroughly};
 
 /// A run of `setup`.
 pub fn connecting(target: &Target) -> Box<Start> {
@@ -59,11 +59,7 @@ pub fn nothing_is_lost(before: &AccountDocument) -> Box<Verdict> {
 /// must have nothing to do.
 pub fn set_up_again(now: &AccountDocument, targets: &[Target]) -> Result<Vec<bool>, String> {
     let account = OfflineAccount::in_memory(now.clone()).map_err(|mistakes| format!("{mistakes:?}"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    runtime.expect("a runtime").block_on(async {
+    in_virtual_time(async {
         let mut were_connected = Vec::new();
         for target in targets.iter().chain(targets) {
             let writes = account.calls().write;
