@@ -1,7 +1,7 @@
 //! Judges connections: is each still as `setup` would leave it, and can traffic pass at all?
 //!
 //! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*;
-//! [`explain`] tells what has changed where the decision is not no-op, and [`traffic`] whether that breaks the path.
+//! `explain` tells what has changed where the decision is not no-op, and `traffic` whether that breaks the path.
 
 mod console;
 mod explain;

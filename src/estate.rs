@@ -1,6 +1,6 @@
 //! All of an account and Region that connections are judged by: plain data, read in bulk once, and indexed.
 //!
-//! From it follows, for any connection, the same [`Observation`] that `setup` reads for one: [`crate::decide`]
+//! From it follows, for any connection, the same [`crate::model::Observation`] that `setup` reads for one: [`crate::decide`]
 //! stays the one measure. Source: spec/drift.md, "Cost".
 
 mod connection;
