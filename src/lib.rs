@@ -21,6 +21,8 @@ pub mod estate;
 pub mod extras;
 pub mod internet;
 pub mod interrupt;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod leg;
 pub mod logging;
 pub mod mend;

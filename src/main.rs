@@ -1,7 +1,11 @@
-//! The command-line tool. See [`autoconnect::cli`].
+//! The command-line tool, and with the feature `lambda` a Lambda function too. See [`autoconnect::cli`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "lambda")]
+    if autoconnect::lambda::is_function() {
+        return autoconnect::lambda::run();
+    }
     autoconnect::cli::run(std::env::args_os())
 }

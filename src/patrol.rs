@@ -4,6 +4,7 @@
 //! spec/drift.md.
 
 mod accounts;
+mod event;
 pub mod manifest;
 mod metrics;
 mod shard;
@@ -17,6 +18,7 @@ use thiserror::Error;
 #[cfg(feature = "aws")]
 pub use accounts::OnAws;
 pub use accounts::{Accounts, OfflineFile};
+pub use event::Event;
 pub use metrics::{Run, write as write_metrics};
 pub use shard::Shard;
 pub(crate) use state::write_whole;
@@ -136,6 +138,12 @@ impl Patrol {
             .iter()
             .filter(|judged| judged.judgement.verdict == verdict)
             .count()
+    }
+
+    /// The connections that are not in sync.
+    pub fn not_in_sync(&self) -> impl Iterator<Item = &Judged> {
+        let judged = self.judged.iter();
+        judged.filter(|judged| judged.judgement.verdict != Verdict::InSync)
     }
 
     /// 0 all in sync, 2 drift, 1 an error: also where a connection is unknown, unless that is allowed.

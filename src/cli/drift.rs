@@ -3,7 +3,6 @@
 mod schedule;
 mod telling;
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -20,8 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::model::DatabaseKind;
 use crate::naming::created;
 use crate::patrol::{
-    Accounts, Entry, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Unreachable, Wanted, manifest, patrol,
-    write_metrics,
+    Accounts, Entry, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol, write_metrics,
 };
 use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, DriftDocument, Report, drift_text};
@@ -118,7 +116,7 @@ impl Drift {
         // A manifest can change between two runs.
         let wanted = self.wanted()?;
         let found = patrol(accounts, &wanted, self.shard).await;
-        let found = found.map_err(|error| Box::new(unreachable(&error)))?;
+        let found = found.map_err(|error| Box::new(Report::from(&error)))?;
         let status = found.exit_status(self.allow_unknown);
         let duration = started.elapsed();
         print_patrol(&found, global)?;
@@ -159,24 +157,7 @@ impl Drift {
 
     fn wanted(&self) -> Result<Wanted, Box<Report>> {
         if let Some(path) = &self.manifest {
-            let unusable = |error: &dyn std::error::Error| {
-                let hint = "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example";
-                Box::new(Report::new("manifest", error, Some(hint.to_owned())))
-            };
-            let text = fs::read_to_string(path).map_err(|error| {
-                unusable(&std::io::Error::other(format!(
-                    "cannot read the manifest {}: {error}",
-                    path.display()
-                )))
-            })?;
-            let entries = manifest::parse(&text).map_err(|mistakes| {
-                let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-                unusable(&std::io::Error::other(format!(
-                    "{}: {}",
-                    path.display(),
-                    mistakes.join("; ")
-                )))
-            })?;
+            let entries = manifest::load(path).map_err(|error| Box::new(Report::from(&error)))?;
             return Ok(Wanted::Entries(entries));
         }
         let (kind, database) = match (&self.cluster, &self.instance) {
@@ -222,10 +203,6 @@ fn interrupted() -> Report {
         error,
         applied: Vec::new(),
     })
-}
-
-fn unreachable(error: &Unreachable) -> Report {
-    Report::new(error.code, error, error.hint.clone())
 }
 
 fn print_patrol(found: &Patrol, global: &Global) -> Result<(), Box<Report>> {

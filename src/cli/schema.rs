@@ -5,10 +5,11 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
+use crate::patrol::Event;
 use crate::patrol::manifest::Manifest;
 use crate::report::{
-    AttachmentDocument, ChecksDocument, DriftDocument, DriftNotice, ErrorDocument, InternetDocument, ListDocument,
-    MskDocument, OutputDocument, SetupDocument,
+    AttachmentDocument, ChecksDocument, DriftAnswer, DriftDocument, DriftNotice, ErrorDocument, InternetDocument,
+    ListDocument, MskDocument, OutputDocument, SetupDocument,
 };
 
 /// Options of `schema`.
@@ -30,6 +31,10 @@ enum Document {
     Drift,
     /// What `drift` sends when verdicts change
     Notice,
+    /// What the Lambda function that checks for drift is called with
+    Event,
+    /// What that function answers
+    Answer,
     /// What `list` prints
     List,
     /// The connections that `drift --manifest` reads
@@ -53,6 +58,8 @@ impl Schema {
             Some(Document::Attachment) => schema_for!(AttachmentDocument),
             Some(Document::Drift) => schema_for!(DriftDocument),
             Some(Document::Notice) => schema_for!(DriftNotice),
+            Some(Document::Event) => schema_for!(Event),
+            Some(Document::Answer) => schema_for!(DriftAnswer),
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Internet) => schema_for!(InternetDocument),

@@ -4,9 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use toml::Spanned;
 
 use super::{Entry, Place, key};
@@ -60,22 +64,82 @@ struct Text {
     connection: Vec<Spanned<ManifestConnection>>,
 }
 
+/// Where in a manifest something stands, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// In this line of a text.
+    Line(usize),
+    /// In this connection of a list.
+    Connection(usize),
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Connection(number) => write!(f, "connection {number}"),
+        }
+    }
+}
+
 /// A mistake in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Its line, from 1; none in a manifest that is no text.
-    pub line: Option<usize>,
+    /// Where it is, if that can be told.
+    pub spot: Option<Spot>,
     /// What was expected and found.
     pub message: String,
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: {}", self.message),
+        match self.spot {
+            Some(spot) => write!(f, "{spot}: {}", self.message),
             None => f.write_str(&self.message),
         }
     }
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug, Error)]
+pub enum ManifestError {
+    /// Its file cannot be read.
+    #[error("cannot read the manifest {}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has mistakes.
+    #[error("{whence}: {}", .mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Mistaken {
+        /// The file or the field that it came from.
+        whence: String,
+        /// All of them, as far as they can be told at once.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+impl ManifestError {
+    /// What to do about it.
+    pub const HINT: &str = "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example";
+}
+
+/// Reads a manifest's file.
+///
+/// # Errors
+///
+/// It cannot be read, or has mistakes.
+pub fn load(path: &Path) -> Result<Vec<Entry>, ManifestError> {
+    let text = fs::read_to_string(path).map_err(|source| ManifestError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&text).map_err(|mistakes| ManifestError::Mistaken {
+        whence: path.display().to_string(),
+        mistakes,
+    })
 }
 
 /// Reads a manifest.
@@ -87,14 +151,14 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
     let lines = Lines::of(text);
     let read: Text = toml::from_str(text).map_err(|error| {
         vec![Mistake {
-            line: error.span().map(|span| lines.line(span.start)),
+            spot: error.span().map(|span| lines.spot(span.start)),
             message: error.message().trim().replace('\n', "; "),
         }]
     })?;
-    let read = read.connection.into_iter().map(|found| {
-        let line = lines.line(found.span().start);
-        (Some(line), found.into_inner())
-    });
+    let read = read
+        .connection
+        .into_iter()
+        .map(|found| (lines.spot(found.span().start), found.into_inner()));
     checked(read)
 }
 
@@ -104,27 +168,24 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
 ///
 /// All mistakes.
 pub fn check(connections: Vec<ManifestConnection>) -> Result<Vec<Entry>, Vec<Mistake>> {
-    checked(connections.into_iter().map(|connection| (None, connection)))
+    checked((1..).map(Spot::Connection).zip(connections))
 }
 
-fn checked(connections: impl Iterator<Item = (Option<usize>, ManifestConnection)>) -> Result<Vec<Entry>, Vec<Mistake>> {
+fn checked(connections: impl Iterator<Item = (Spot, ManifestConnection)>) -> Result<Vec<Entry>, Vec<Mistake>> {
     let (mut entries, mut mistakes) = (Vec::new(), Vec::new());
-    let mut seen: BTreeMap<String, Option<usize>> = BTreeMap::new();
-    for (line, connection) in connections {
-        match entry(connection) {
+    let mut seen: BTreeMap<String, Spot> = BTreeMap::new();
+    for (spot, connection) in connections {
+        let messages = match entry(connection) {
             Ok(entry) => {
-                let before = seen.insert(key(&entry.place, &entry.connection), line);
-                if let Some(before) = before {
-                    let before = before.map(|line| format!(", in line {line}")).unwrap_or_default();
-                    mistakes.push(Mistake {
-                        line,
-                        message: format!("{} is there already{before}", entry.connection),
-                    });
-                }
+                let before = seen.insert(key(&entry.place, &entry.connection), spot);
+                let again = before.map(|before| format!("{} is there already, in {before}", entry.connection));
                 entries.push(entry);
+                again.into_iter().collect()
             }
-            Err(messages) => mistakes.extend(messages.into_iter().map(|message| Mistake { line, message })),
-        }
+            Err(messages) => messages,
+        };
+        let spot = Some(spot);
+        mistakes.extend(messages.into_iter().map(|message| Mistake { spot, message }));
     }
     if mistakes.is_empty() {
         Ok(entries)
@@ -235,9 +296,9 @@ impl Lines {
         Self(text.match_indices('\n').map(|(place, _)| place).collect())
     }
 
-    /// The line of a byte, from 1.
-    fn line(&self, place: usize) -> usize {
-        self.0.partition_point(|newline| *newline < place) + 1
+    /// The line of a byte.
+    fn spot(&self, place: usize) -> Spot {
+        Spot::Line(self.0.partition_point(|newline| *newline < place) + 1)
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// `--shard 3/16`: the third of sixteen parts. A connection is always in the same one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
 pub struct Shard {
     /// Which, from 1.
     number: u32,
@@ -16,6 +20,14 @@ impl Shard {
     #[must_use]
     pub fn has(self, key: &str) -> bool {
         crc32fast::hash(key.as_bytes()) % self.of == self.number - 1
+    }
+}
+
+impl TryFrom<String> for Shard {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

@@ -76,6 +76,22 @@ pub struct DriftNotice {
     pub more: usize,
 }
 
+/// What the Lambda function answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriftAnswer {
+    /// Version of this format: 1.
+    pub schema_version: u32,
+    /// How many connections have which verdict.
+    pub summary: DriftSummary,
+    /// The connections that are not in sync, as many as fit; the function's log has all of them.
+    pub not_in_sync: Vec<ConnectionDrift>,
+    /// How many more are not in sync.
+    pub more: usize,
+    /// How many requests were sent.
+    pub api_calls: ApiCalls,
+}
+
 /// A connection whose verdict has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -133,29 +149,49 @@ impl DriftNotice {
     /// What has changed, in a notice of at most `limit` bytes.
     #[must_use]
     pub fn new(patrol: &Patrol, changes: &[Change<'_>], limit: usize) -> Self {
-        let mut notice = Self {
+        let entry = |change: &Change<'_>| ConnectionChange {
+            before: change.before,
+            now: ConnectionDrift::new(change.judged),
+        };
+        let (told, more) = fitting(changes.iter().map(entry), limit);
+        Self {
             schema_version: SCHEMA_VERSION,
             summary: DriftSummary::new(patrol),
-            changed: Vec::new(),
-            more: 0,
-        };
-        let mut left = limit.saturating_sub(500);
-        for (place, change) in changes.iter().enumerate() {
-            let change = ConnectionChange {
-                before: change.before,
-                now: ConnectionDrift::new(change.judged),
-            };
-            // What cannot be written as JSON has no size, and is found out when it is sent.
-            let size = serde_json::to_string(&change).map_or(0, |text| text.len() + 1);
-            if size > left {
-                notice.more = changes.len() - place;
-                break;
-            }
-            left -= size;
-            notice.changed.push(change);
+            changed: told,
+            more,
         }
-        notice
     }
+}
+
+impl DriftAnswer {
+    /// What a look has found, in an answer of at most `limit` bytes.
+    #[must_use]
+    pub fn new(patrol: &Patrol, limit: usize) -> Self {
+        let (not_in_sync, more) = fitting(patrol.not_in_sync().map(ConnectionDrift::new), limit);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            summary: DriftSummary::new(patrol),
+            not_in_sync,
+            more,
+            api_calls: patrol.calls,
+        }
+    }
+}
+
+/// As many entries as fit into a document of `limit` bytes, and how many do not.
+fn fitting<T: Serialize>(entries: impl Iterator<Item = T>, limit: usize) -> (Vec<T>, usize) {
+    let mut left = limit.saturating_sub(500);
+    let mut entries = entries.peekable();
+    let fitting = std::iter::from_fn(|| {
+        let fits = |entry: &T| {
+            // What cannot be written as JSON has no size, and is found out when it is sent.
+            let size = serde_json::to_string(entry).map_or(0, |text| text.len() + 1);
+            left.checked_sub(size).inspect(|rest| left = *rest).is_some()
+        };
+        entries.next_if(fits)
+    });
+    let fitting = fitting.collect();
+    (fitting, entries.count())
 }
 
 const BOLD: Style = Style::new().bold();

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::ObserveError;
+use crate::patrol::Unreachable;
+use crate::patrol::manifest::ManifestError;
 use crate::reconcile::{Applied, Failure, RunError};
 
 /// What is printed with `--output json` when a command fails.
@@ -125,6 +127,19 @@ impl Report {
         ErrorDocument {
             error: self.body.clone(),
         }
+    }
+}
+
+/// An account and Region of which nothing could be read.
+impl From<&Unreachable> for Report {
+    fn from(error: &Unreachable) -> Self {
+        Self::new(error.code, error, error.hint.clone())
+    }
+}
+
+impl From<&ManifestError> for Report {
+    fn from(error: &ManifestError) -> Self {
+        Self::new("manifest", error, Some(ManifestError::HINT.to_owned()))
     }
 }
 

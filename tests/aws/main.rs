@@ -7,6 +7,8 @@ mod drift;
 mod errors;
 mod faults;
 mod kills;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod msk;
 mod new_proxies;
 mod peer;
@@ -15,4 +17,5 @@ mod proxies;
 mod python;
 mod reads;
 mod removals;
+mod template;
 mod world;

@@ -27,6 +27,8 @@ pub fn environment(name: &str, requirements: &Path) -> PathBuf {
             "--quiet",
             "--disable-pip-version-check",
             "--require-hashes",
+            // The requirements name all that is needed.
+            "--no-deps",
             "--requirement",
         ])
         .arg(requirements));

@@ -1,0 +1,135 @@
+//! `drift` as a Lambda function: this binary, named `bootstrap`, called by a schedule or by Step Functions.
+//!
+//! Source: spec/drift.md, "Schedules". A function keeps nothing between two calls, so it does not tell of changes: it
+//! writes what it finds to its log, and an alarm on its metrics tells when that changes.
+
+mod metrics;
+
+use std::env;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tokio::runtime;
+use tokio::time::Instant;
+
+use crate::aws::Configuration;
+use crate::drift::Verdict;
+use crate::logging::{self, LogFormat};
+use crate::patrol::{Event, OnAws, Patrol, patrol};
+use crate::report::{ConnectionDrift, DriftAnswer, Report};
+
+/// Step Functions takes 256 KiB for an answer.
+const LARGEST_ANSWER: usize = 200 * 1024;
+
+/// Whether Lambda has started this process as a function, and nobody a command.
+#[must_use]
+pub fn is_function() -> bool {
+    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() && env::args_os().len() == 1
+}
+
+/// Answers calls until Lambda ends the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    logging::start(0, false, LogFormat::Json, false);
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(&error),
+    };
+    // The SDK's futures are large, and are kept off the stack.
+    let handler = service_fn(|event: LambdaEvent<Value>| Box::pin(async { look(event).await.map_err(Failed) }));
+    match runtime.block_on(lambda_runtime::run(handler)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ended(error.as_ref()),
+    }
+}
+
+fn ended(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!("the function has ended: {error}");
+    ExitCode::FAILURE
+}
+
+/// One look: its connections that are not in sync and its metrics go to the log.
+async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
+    let started = Instant::now();
+    let event: Event = serde_path_to_error::deserialize(call.payload).map_err(|error| unusable(&error))?;
+    let (shard, allow_unknown) = (event.shard, event.allow_unknown);
+    let wanted = event.wanted().map_err(|error| Report::from(&error))?;
+    let accounts = OnAws(Configuration::default());
+    let found = patrol(&accounts, &wanted, shard).await;
+    let found = found.map_err(|error| Report::from(&error))?;
+    let metrics = metrics::embedded(
+        &call.context.env_config.function_name,
+        &found,
+        started.elapsed(),
+        SystemTime::now(),
+    );
+    log(&found, &metrics).map_err(|error| Report::new("output", &error, None))?;
+    match found.exit_status(allow_unknown) {
+        1 => Err(unjudged(&found)),
+        _ => Ok(DriftAnswer::new(&found, LARGEST_ANSWER)),
+    }
+}
+
+fn log(found: &Patrol, metrics: &Value) -> io::Result<()> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    for judged in found.not_in_sync() {
+        serde_json::to_writer(&mut stdout, &ConnectionDrift::new(judged))?;
+        writeln!(stdout)?;
+    }
+    writeln!(stdout, "{metrics}")?;
+    stdout.flush()
+}
+
+fn unusable(error: &serde_path_to_error::Error<serde_json::Error>) -> Report {
+    let hint = "`autoconnect schema event` prints the JSON Schema of what the function is called with".to_owned();
+    Report::new("event", error, Some(hint))
+}
+
+/// Why a look is an error although it has ended.
+fn unjudged(found: &Patrol) -> Report {
+    let mut unknown = found
+        .not_in_sync()
+        .filter(|judged| judged.judgement.verdict == Verdict::Unknown);
+    let first = unknown.next().map(|judged| {
+        let why = judged
+            .judgement
+            .findings
+            .first()
+            .map(|finding| finding.message.as_str());
+        format!("{}: {}", judged.name, why.unwrap_or_default())
+    });
+    let message = format!(
+        "{} of {} connections could not be judged; the first is {}",
+        found.count(Verdict::Unknown),
+        found.judged.len(),
+        first.unwrap_or_default()
+    );
+    let hint = "with \"allow_unknown\": true in its event, the function does not fail for that".to_owned();
+    Report::new("unjudged", &io::Error::other(message), Some(hint))
+}
+
+/// A call that failed, as Lambda tells it.
+struct Failed(Report);
+
+/// As the runtime logs it.
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = &self.0.body;
+        write!(f, "error[{}]: {}", body.code, body.message)
+    }
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(Failed(report): Failed) -> Self {
+        let body = report.body;
+        let hint = body.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        Self {
+            error_type: body.code,
+            error_message: body.message + &hint,
+        }
+    }
+}

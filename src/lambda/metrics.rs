@@ -1,0 +1,46 @@
+//! A look's figures as a line of the log that `CloudWatch` makes metrics of: its embedded metric format.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::patrol::Patrol;
+use crate::report::DriftSummary;
+
+/// The namespace of the metrics; docs/lambda/template.yaml has alarms on them.
+const NAMESPACE: &str = "autoconnect";
+
+/// The line, for a look of this function.
+pub fn embedded(function: &str, found: &Patrol, duration: Duration, ended: SystemTime) -> Value {
+    let DriftSummary {
+        in_sync,
+        drifted,
+        broken,
+        unknown,
+    } = DriftSummary::new(found);
+    let metrics = [
+        ("InSync", "Count"),
+        ("Drifted", "Count"),
+        ("Broken", "Count"),
+        ("Unknown", "Count"),
+        ("NotAsSetUp", "Count"),
+        ("ApiCalls", "Count"),
+        ("Duration", "Milliseconds"),
+    ];
+    let metrics = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit}));
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "_aws": {
+            "Timestamp": milliseconds(ended.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics}],
+        },
+        "FunctionName": function,
+        "InSync": in_sync,
+        "Drifted": drifted,
+        "Broken": broken,
+        "Unknown": unknown,
+        "NotAsSetUp": drifted + broken,
+        "ApiCalls": found.calls.read + found.calls.write,
+        "Duration": milliseconds(duration),
+    })
+}

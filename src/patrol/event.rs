@@ -1,0 +1,95 @@
+//! One look's options as JSON: what a Lambda function is called with.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::manifest::{self, ManifestConnection, ManifestError, Mistake};
+use super::{Shard, Wanted};
+
+/// What to look at. Empty, it is everything that is found in the function's account and Region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// A manifest's file in TOML; from the function's folder, if it is not absolute.
+    #[serde(default)]
+    pub manifest: Option<PathBuf>,
+    /// Connections as a manifest has them, in its place.
+    #[serde(default)]
+    pub connections: Option<Vec<ManifestConnection>>,
+    /// Only one part of the connections, as `3/16`.
+    #[serde(default)]
+    pub shard: Option<Shard>,
+    /// A connection that cannot be judged is no error.
+    #[serde(default)]
+    pub allow_unknown: bool,
+}
+
+impl Event {
+    /// Which connections are looked at.
+    ///
+    /// # Errors
+    ///
+    /// The manifest cannot be used; or there are two.
+    pub fn wanted(self) -> Result<Wanted, ManifestError> {
+        let mistaken = |mistakes| ManifestError::Mistaken {
+            whence: "connections".to_owned(),
+            mistakes,
+        };
+        match (self.manifest, self.connections) {
+            (None, None) => Ok(Wanted::Everything),
+            (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path)?)),
+            (None, Some(connections)) => Ok(Wanted::Entries(manifest::check(connections).map_err(mistaken)?)),
+            (Some(_), Some(_)) => Err(mistaken(vec![Mistake {
+                spot: None,
+                message: "expected these or a manifest, found both".to_owned(),
+            }])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(event: Value) -> Result<Wanted, String> {
+        let event: Event = serde_json::from_value(event).map_err(|error| error.to_string())?;
+        event.wanted().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_event_is_a_manifest_its_file_or_everything() {
+        assert_eq!(read(json!({})), Ok(Wanted::Everything));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("connections.toml");
+        std::fs::write(&path, "[[connection]]\ncluster = \"orders\"\nfunction = \"checkout\"\n").unwrap();
+        let of_file = read(json!({"manifest": path, "shard": "1/2"})).unwrap();
+        let given = read(json!({"connections": [{"cluster": "orders", "function": "checkout"}]})).unwrap();
+        assert_eq!(of_file, given);
+        assert!(matches!(given, Wanted::Entries(entries) if entries.len() == 1));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let table = [
+            (
+                json!({"connections": [{"cluster": "a", "function": "f"}, {"function": "f"}]}),
+                "connections: connection 2: expected cluster or instance, found neither",
+            ),
+            (
+                json!({"connections": [], "manifest": "m.toml"}),
+                "connections: expected these or a manifest, found both",
+            ),
+            (json!({"shard": "3/2"}), "expected N/OF, such as 3/16, counted from 1"),
+            (json!({"shrad": "1/2"}), "unknown field `shrad`"),
+            (json!({"manifest": "/nowhere"}), "cannot read the manifest /nowhere"),
+        ];
+        for (event, message) in table {
+            let found = read(event.clone()).unwrap_err();
+            assert!(found.starts_with(message), "{event}: {found}");
+        }
+    }
+}
