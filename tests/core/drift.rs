@@ -53,6 +53,9 @@ pub fn check(before: &Observation, after: &Observation) {
         "{before:#?}"
     );
     let judged = judge(&found, &of);
+    // What has changed is always named: the finding for what could not be is never needed.
+    let is_named = judged.findings.iter().all(|finding| finding.kind != NotAsSetUp);
+    assert!(is_named, "{judged:#?}\n{before:#?}");
     let is_healthy = before
         .proxy
         .as_ref()
