@@ -4,9 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// The interpreter of an environment that holds exactly what the requirements name.
 pub fn environment(name: &str, requirements: &Path) -> PathBuf {
+    /// Tests run at the same time, and several may need one that is not there yet.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = fs::read_to_string(requirements).expect("the requirements are there");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = folder.join("bin/python");
