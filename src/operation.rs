@@ -65,7 +65,9 @@ pub enum Operation {
     CreateFunction,
     /// Reads an MSK cluster.
     DescribeClusterV2,
-    /// Reads the event source mappings of a source.
+    /// Reads all MSK clusters.
+    ListClustersV2,
+    /// Reads event source mappings: those of a source, or all.
     ListEventSourceMappings,
     /// Reads an event source mapping.
     GetEventSourceMapping,
@@ -155,7 +157,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 73] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -185,6 +187,7 @@ impl Operation {
         Self::CreateDbProxy,
         Self::CreateFunction,
         Self::DescribeClusterV2,
+        Self::ListClustersV2,
         Self::ListEventSourceMappings,
         Self::GetEventSourceMapping,
         Self::DescribeVpcs,
@@ -301,6 +304,7 @@ impl Operation {
             Self::CreateDbProxy => "rds:CreateDBProxy",
             Self::CreateFunction => "lambda:CreateFunction",
             Self::DescribeClusterV2 => "kafka:DescribeClusterV2",
+            Self::ListClustersV2 => "kafka:ListClustersV2",
             Self::ListEventSourceMappings => "lambda:ListEventSourceMappings",
             Self::GetEventSourceMapping => "lambda:GetEventSourceMapping",
             Self::Publish => "sns:Publish",
@@ -365,6 +369,7 @@ impl Operation {
             | Self::GetRole
             | Self::GetRolePolicy
             | Self::DescribeClusterV2
+            | Self::ListClustersV2
             | Self::ListEventSourceMappings
             | Self::GetEventSourceMapping
             | Self::DescribeVpcs

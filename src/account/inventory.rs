@@ -1,11 +1,11 @@
 //! An account's lists, in pages of the sizes that AWS gives. A list shows what is: states do not pass by it.
 
-use super::document::{AccountDocument, DbInstanceEntry, SecurityGroupEntry};
+use super::document::{AccountDocument, DbInstanceEntry, MskClusterEntry, SecurityGroupEntry};
 use super::offline::OfflineAccount;
 use super::rules::State;
 use crate::cloud::inventory::Listed;
 use crate::cloud::{DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page};
-use crate::model::{Function, Proxy, SecurityGroup};
+use crate::model::{EventSourceMapping, Function, MskCluster, Proxy, SecurityGroup};
 
 /// The largest page of RDS.
 const RDS_PAGE: usize = 100;
@@ -13,6 +13,8 @@ const RDS_PAGE: usize = 100;
 const EC2_PAGE: usize = 1000;
 /// The largest page of Lambda.
 const LAMBDA_PAGE: usize = 50;
+/// The largest page of MSK, and of Lambda's event source mappings.
+const MSK_PAGE: usize = 100;
 
 impl OfflineAccount {
     fn page<E, T>(
@@ -137,6 +139,28 @@ impl Inventory for OfflineAccount {
                     ranges: state.document.subnet_cidrs(entry),
                 })
             },
+        )
+    }
+
+    async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster> {
+        let operation = Operation::ListClustersV2;
+        self.page(
+            operation,
+            MSK_PAGE,
+            from,
+            |document| &document.msk_clusters,
+            |_, entry| Some(MskClusterEntry::to_model(entry)),
+        )
+    }
+
+    async fn list_all_event_source_mappings(&self, from: Option<String>) -> Listed<EventSourceMapping> {
+        let operation = Operation::ListEventSourceMappings;
+        self.page(
+            operation,
+            MSK_PAGE,
+            from,
+            |document| &document.event_source_mappings,
+            |state, entry| Some(state.mapping(entry)),
         )
     }
 }

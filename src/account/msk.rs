@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 impl MskClusterEntry {
-    fn to_model(&self) -> MskCluster {
+    pub(super) fn to_model(&self) -> MskCluster {
         let (provisioned, serverless) = (self.provisioned.as_ref(), self.serverless.as_ref());
         let authentication = provisioned
             .and_then(|made| made.client_authentication.as_ref())
@@ -66,7 +66,7 @@ impl ClientAuthenticationEntry {
 }
 
 impl State {
-    fn mapping(&self, entry: &EventSourceMappingEntry) -> EventSourceMapping {
+    pub(super) fn mapping(&self, entry: &EventSourceMappingEntry) -> EventSourceMapping {
         let access = entry.source_access_configurations.iter();
         let pollers = entry.provisioned_poller_config.clone().unwrap_or_default();
         EventSourceMapping {

@@ -1,12 +1,15 @@
 //! Lists of all that exists, a page at a time and each page as large as the service gives it.
 
-use super::{Aws, called, ec2, fault, functions, rds};
+use super::{Aws, called, ec2, fault, functions, msk, rds};
 use crate::cloud::inventory::Listed;
 use crate::cloud::{Answer, DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page};
-use crate::model::{Function, Proxy, SecurityGroup};
+use crate::model::{EventSourceMapping, Function, MskCluster, Proxy, SecurityGroup};
 
 /// The largest page that Lambda gives.
 const LAMBDA_PAGE: i32 = 50;
+
+/// The largest page that MSK gives, and Lambda of event source mappings.
+const MSK_PAGE: i32 = 100;
 
 /// A page of what the service gave, each item read.
 fn page<S, T>(items: Option<Vec<S>>, next: Option<String>, read: impl Fn(S) -> Answer<T>) -> Listed<T> {
@@ -110,5 +113,31 @@ impl Inventory for Aws {
                 subnet: ec2::subnet(found)?,
             })
         })
+    }
+
+    async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster> {
+        let operation = Operation::ListClustersV2;
+        let call = self.kafka.list_clusters_v2().max_results(MSK_PAGE).set_next_token(from);
+        let answer = called(operation, async {
+            call.send().await.map_err(|error| fault::error(operation, &error))
+        });
+        let answer = answer.await?;
+        page(answer.cluster_info_list, answer.next_token, |found| {
+            msk::cluster(operation, found)
+        })
+    }
+
+    async fn list_all_event_source_mappings(&self, from: Option<String>) -> Listed<EventSourceMapping> {
+        let operation = Operation::ListEventSourceMappings;
+        let call = self
+            .lambda
+            .list_event_source_mappings()
+            .max_items(MSK_PAGE)
+            .set_marker(from);
+        let answer = called(operation, async {
+            call.send().await.map_err(|error| fault::error(operation, &error))
+        });
+        let answer = answer.await?;
+        page(answer.event_source_mappings, answer.next_marker, msk::listed)
     }
 }

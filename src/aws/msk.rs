@@ -25,6 +25,7 @@ async fn describe_cluster(client: &aws_sdk_kafka::Client, arn: &str) -> Answer<M
         .await
         .map_err(|error| fault::error(operation, &error))?;
     cluster(
+        operation,
         answer
             .cluster_info
             .ok_or_else(|| incomplete(operation, "ClusterInfo"))?,
@@ -41,8 +42,8 @@ struct Parts {
     placements: Vec<MskPlacement>,
 }
 
-fn cluster(found: Cluster) -> Answer<MskCluster> {
-    let missing = |field| incomplete(Operation::DescribeClusterV2, field);
+pub(super) fn cluster(operation: Operation, found: Cluster) -> Answer<MskCluster> {
+    let missing = |field| incomplete(operation, field);
     let kind = found.cluster_type.ok_or_else(|| missing("ClusterType"))?;
     let parts = match (found.provisioned, found.serverless) {
         (Some(made), _) => of_provisioned(made),
@@ -138,18 +139,24 @@ async fn list_mappings(
         .send();
     let mut mappings = Vec::new();
     while let Some(found) = pages.next().await {
-        let found: EventSourceMappingConfiguration = found.map_err(|error| fault::error(operation, &error))?;
-        mappings.push(EventSourceMapping {
-            uuid: found.uuid.ok_or_else(|| incomplete(operation, "UUID"))?,
-            source: found.event_source_arn,
-            function: found.function_arn,
-            state: found.state.unwrap_or_else(|| "unknown".to_owned()),
-            mode: mode(found.provisioned_poller_config.as_ref()),
-            access: access(found.source_access_configurations),
-            last_result: found.last_processing_result,
-        });
+        mappings.push(listed(found.map_err(|error| fault::error(operation, &error))?)?);
     }
     Ok(mappings)
+}
+
+/// A mapping as Lambda lists it: the same fields as of one that is asked for, in another type.
+pub(super) fn listed(found: EventSourceMappingConfiguration) -> Answer<EventSourceMapping> {
+    Ok(EventSourceMapping {
+        uuid: found
+            .uuid
+            .ok_or_else(|| incomplete(Operation::ListEventSourceMappings, "UUID"))?,
+        source: found.event_source_arn,
+        function: found.function_arn,
+        state: found.state.unwrap_or_else(|| "unknown".to_owned()),
+        mode: mode(found.provisioned_poller_config.as_ref()),
+        access: access(found.source_access_configurations),
+        last_result: found.last_processing_result,
+    })
 }
 
 async fn get_mapping(client: &aws_sdk_lambda::Client, uuid: &str) -> Answer<EventSourceMapping> {

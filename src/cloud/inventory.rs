@@ -7,7 +7,7 @@ use std::future::Future;
 use ipnet::IpNet;
 
 use super::{Answer, DbCluster, DbInstance, DbSubnetGroup};
-use crate::model::{Function, Proxy, SecurityGroup, Subnet};
+use crate::model::{EventSourceMapping, Function, MskCluster, Proxy, SecurityGroup, Subnet};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,4 +49,11 @@ pub trait Inventory: Sync {
     fn list_security_groups(&self, from: Option<String>) -> impl Future<Output = Listed<SecurityGroup>> + Send;
     /// All subnets.
     fn list_subnets(&self, from: Option<String>) -> impl Future<Output = Listed<ListedSubnet>> + Send;
+    /// All MSK clusters.
+    fn list_msk_clusters(&self, from: Option<String>) -> impl Future<Output = Listed<MskCluster>> + Send;
+    /// All event source mappings, whatever they poll.
+    fn list_all_event_source_mappings(
+        &self,
+        from: Option<String>,
+    ) -> impl Future<Output = Listed<EventSourceMapping>> + Send;
 }

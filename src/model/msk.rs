@@ -125,6 +125,17 @@ impl ClientBroker {
             other => Self::Other(other.to_owned()),
         }
     }
+
+    /// The API's `ClientBroker`.
+    #[must_use]
+    pub fn as_api(&self) -> &str {
+        match self {
+            Self::Tls => "TLS",
+            Self::TlsPlaintext => "TLS_PLAINTEXT",
+            Self::Plaintext => "PLAINTEXT",
+            Self::Other(other) => other,
+        }
+    }
 }
 
 /// Which of the ways to authenticate are on. What the API leaves out is off.

@@ -215,6 +215,7 @@ async fn every_operation_survives_every_fault() {
         &[
             Operation::ListFunctions,
             Operation::DescribeClusterV2,
+            Operation::ListClustersV2,
             Operation::ListEventSourceMappings,
             Operation::GetEventSourceMapping,
             Operation::Publish,

@@ -224,6 +224,10 @@ guard! {
         describe(Operation::DescribeSecurityGroups);
     this.list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets,
         describe(Operation::DescribeSubnets);
+    this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
+        describe(Operation::ListClustersV2);
+    this.list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> =
+        Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
 }
 
 guard! {

@@ -64,6 +64,8 @@ interpose! {
     list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions;
     list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups;
     list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets;
+    list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
+    list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings;
 }
 
 interpose! {
