@@ -6,6 +6,7 @@
 mod databases;
 mod functions;
 mod identity;
+mod msk;
 mod network;
 
 use std::collections::BTreeMap;
@@ -66,10 +67,15 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Answer<Snapsho
     });
     bounded(AT_ONCE, targets).await.into_iter().collect::<Answer<()>>()?;
     let vpcs = network::vpcs_of(&subnets, &groups, &is_in);
-    snapshot.network(cloud, &vpcs).await?;
+    let listing = network::listing(&groups, &is_in);
+    snapshot.network(cloud, &vpcs, &listing).await?;
+    snapshot.made_for_internet(cloud, &vpcs).await;
     snapshot.groups(groups.iter().filter(|group| is_in(&group.vpc)));
+    snapshot.interfaces(cloud).await;
     snapshot.databases(clusters, instances, subnet_groups?, &is_in);
-    snapshot.proxies(proxies.into_iter().filter(|proxy| is_in(&proxy.vpc)).collect());
+    let proxies = proxies.into_iter().filter(|proxy| is_in(&proxy.vpc)).collect();
+    snapshot.proxies(cloud, proxies).await;
+    snapshot.msk(cloud, vpc).await;
     let vpc_of: BTreeMap<_, _> = subnets
         .iter()
         .map(|listed| (&listed.subnet.id, &listed.subnet.vpc))
@@ -80,10 +86,11 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Answer<Snapsho
     };
     let listed = listed.into_iter().filter(|function| match of_function(function) {
         Some(id) => is_in(&id),
-        // A function in no VPC is of none: it belongs to the whole account.
-        None => vpc.is_none(),
+        // A function in no VPC is of none: it belongs to the whole account, or to a cluster that is polled for it.
+        None => vpc.is_none() || (function.vpc.is_none() && snapshot.polls_for(function)),
     });
-    snapshot.functions(cloud, listed.collect()).await?;
+    let listed = listed.collect();
+    snapshot.functions(cloud, listed).await?;
     snapshot.secrets(cloud).await;
     snapshot.roles(cloud).await;
     Ok(snapshot)
@@ -105,6 +112,18 @@ fn place<'a>(mut arns: impl Iterator<Item = &'a String>, subnets: &[ListedSubnet
 }
 
 impl Snapshot {
+    /// What was read; nothing and a gap where it was not.
+    fn read<T: Default>(&mut self, answer: Answer<T>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.gap(&error);
+            T::default()
+        })
+    }
+
+    fn has_group(&self, id: &str) -> bool {
+        self.document.security_groups.iter().any(|group| group.group_id == id)
+    }
+
     /// Notes what could not be read; a resource that is gone by now is no gap.
     fn gap(&mut self, error: &CloudError) {
         let text = error.to_string();

@@ -5,7 +5,7 @@ mod network;
 
 use std::collections::BTreeMap;
 
-pub use msk::{ClientAuthenticationEntry, EventSourceMappingEntry, MskClusterEntry, Switch};
+pub use msk::*;
 pub use network::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ pub struct AccountDocument {
     /// The prefix lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefix_lists: Vec<PrefixListEntry>,
-    /// The network interfaces that routes lead to.
+    /// The network interfaces that routes lead to, or that bear groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network_interfaces: Vec<InterfaceEntry>,
     /// The elastic IP addresses.

@@ -132,7 +132,11 @@ impl State {
             || document.functions.iter().any(|function| {
                 let config = function.vpc_config.as_ref();
                 config.is_some_and(|config| config.security_group_ids.iter().any(is_it))
-            });
+            })
+            || document
+                .network_interfaces
+                .iter()
+                .any(|interface| interface.groups.iter().any(|group| is_it(&group.group_id)));
         if in_use || self.is_held(id) {
             return Err(Fault::DependencyViolation(format!(
                 "resource {id} has a dependent object"
@@ -214,9 +218,22 @@ impl RemovalCloud for OfflineAccount {
         self.read(Operation::lists(kind), |state| Ok(state.bearers(kind)))
     }
 
-    /// An account's file knows of no interfaces but those that routes lead to.
-    async fn describe_interfaces_with(&self, _: &[GroupId]) -> Answer<Vec<BearingInterface>> {
-        self.read(Operation::DescribeNetworkInterfaces, |_| Ok(Vec::new()))
+    /// An account's file knows of no interfaces of functions and databases.
+    async fn describe_interfaces_with(&self, groups: &[GroupId]) -> Answer<Vec<BearingInterface>> {
+        self.read(Operation::DescribeNetworkInterfaces, |state| {
+            let interfaces = state.document.network_interfaces.iter().map(|entry| BearingInterface {
+                id: entry.network_interface_id.clone(),
+                description: entry.description.clone(),
+                groups: entry
+                    .groups
+                    .iter()
+                    .map(|group| group.group_id.as_str().into())
+                    .collect(),
+                is_of_service: false,
+            });
+            let bears_one = |interface: &BearingInterface| interface.groups.iter().any(|id| groups.contains(id));
+            Ok(interfaces.filter(bears_one).collect())
+        })
     }
 
     async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {

@@ -40,10 +40,13 @@ pub fn secret(proxy: &str, user: &str) -> String {
     fitted(&format!("{}{}", secrets_of(proxy), plain(user)), LONGEST)
 }
 
+/// What the names of all secrets begin with.
+pub const SECRETS: &str = "autoconnect/";
+
 /// What the names of all secrets of a proxy begin with.
 #[must_use]
 pub fn secrets_of(proxy: &str) -> String {
-    format!("autoconnect/{proxy}/")
+    format!("{SECRETS}{proxy}/")
 }
 
 /// What the names of all policies begin with that this program gives a role.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::Snapshot;
+use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
     DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry, MasterUserSecret,
     ProxyTargetEntry, VpcSecurityGroupMembership,
 };
-use crate::cloud::{DbCluster, DbInstance, DbSubnetGroup};
+use crate::cloud::{Cloud, DbCluster, DbInstance, DbSubnetGroup};
+use crate::concurrent::bounded;
 use crate::model::{GroupMembership, Proxy, TargetHealthState, TargetKind, VpcId};
+use crate::observe::patiently;
 
 fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembership> {
     let entry = |membership: GroupMembership| VpcSecurityGroupMembership {
@@ -109,8 +111,14 @@ impl Snapshot {
         }
     }
 
-    pub(super) fn proxies(&mut self, proxies: Vec<Proxy>) {
-        for proxy in proxies {
+    /// By the tags of a proxy `remove` tells whether it was made by this program.
+    pub(super) async fn proxies(&mut self, cloud: &impl Cloud, proxies: Vec<Proxy>) {
+        let asked = proxies
+            .iter()
+            .map(|proxy| patiently(cloud, || cloud.list_rds_tags(&proxy.arn)));
+        let tagged = bounded(AT_ONCE, asked).await;
+        for (proxy, found) in proxies.into_iter().zip(tagged) {
+            let tags = tags(&self.read(found));
             let tracked = proxy
                 .targets
                 .iter()
@@ -149,7 +157,7 @@ impl Snapshot {
                 arn: Some(proxy.arn),
                 endpoint: proxy.endpoint,
                 name: proxy.name,
-                tags: Vec::new(),
+                tags,
             });
         }
     }

@@ -53,6 +53,7 @@ fn entry(function: Function) -> FunctionEntry {
         role: function.role,
         runtime: None,
         environment: std::collections::BTreeMap::new(),
+        // No command reads them.
         tags: Vec::new(),
     }
 }

@@ -1,4 +1,5 @@
-//! What describes the secrets that databases and proxies name, the keys of those, and the roles of functions and proxies.
+//! What describes the secrets that databases and proxies name, and those that this program has made, the keys of those,
+//! and the roles of functions and proxies.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +8,7 @@ use crate::account::{KmsKeyEntry, ManagedPolicy, RoleEntry, RolePolicy, SecretEn
 use crate::cloud::{Answer, Cloud};
 use crate::concurrent::bounded;
 use crate::model::last_segment;
+use crate::naming::created;
 use crate::observe::patiently;
 
 impl Snapshot {
@@ -26,8 +28,14 @@ impl Snapshot {
             .chain(of_proxies)
             .collect();
         let read = ids.iter().map(|id| patiently(cloud, || cloud.describe_secret(id)));
+        // Those that the program has made outlive their proxies, and are found by their names.
+        let (named, made) = tokio::join!(
+            bounded(AT_ONCE, read),
+            patiently(cloud, || cloud.list_secrets(created::SECRETS))
+        );
+        let made = self.read(made).into_iter().filter(|secret| !ids.contains(&secret.arn));
         let mut keys = BTreeSet::new();
-        for answer in bounded(AT_ONCE, read).await {
+        for answer in named.into_iter().chain(made.map(Ok)) {
             match answer {
                 Ok(secret) => {
                     keys.extend(secret.kms_key.clone().filter(|key| key != "alias/aws/secretsmanager"));
@@ -69,9 +77,15 @@ impl Snapshot {
             .iter()
             .filter_map(|function| function.role.as_deref());
         let of_proxies = document.db_proxies.iter().filter_map(|proxy| proxy.role_arn.as_deref());
+        // A proxy can have been given another role than the one that was made for it.
+        let made = document
+            .db_proxies
+            .iter()
+            .map(|proxy| created::proxy_role(&document.region, &proxy.name));
         let names: BTreeSet<String> = of_functions
             .chain(of_proxies)
             .map(|arn| last_segment(arn).to_owned())
+            .chain(made)
             .collect();
         for answer in bounded(AT_ONCE, names.iter().map(|name| role(cloud, name))).await {
             match answer {
@@ -95,12 +109,11 @@ impl Snapshot {
 }
 
 async fn role(cloud: &impl Cloud, name: &str) -> Answer<RoleEntry> {
-    let (role, own, attached) = tokio::join!(
-        patiently(cloud, || cloud.get_role(name)),
+    let role = patiently(cloud, || cloud.get_role(name)).await?;
+    let (own, attached) = tokio::join!(
         patiently(cloud, || cloud.list_role_policies(name)),
         patiently(cloud, || cloud.list_attached_role_policies(name)),
     );
-    let role = role?;
     let mut policies = Vec::new();
     for policy_name in own? {
         let document = patiently(cloud, || cloud.get_role_policy(name, &policy_name)).await?;

@@ -1,27 +1,34 @@
 //! VPCs, what is in them and between them, and security groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{Snapshot, tags};
+use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
-    AclPorts, AclRule, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, EndpointGroup, GatewayAttachment,
-    InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry,
-    NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo,
-    PrefixListEntry, PrefixListRange, RouteEntry, RouteTableAssociation, RouteTableEntry, SecurityGroupEntry,
-    SubnetEntry, Vpc,
+    AclPorts, AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment,
+    GroupIdentifier, InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress,
+    NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus,
+    PeeringVpcInfo, PrefixListEntry, PrefixListRange, RouteEntry, RouteTableAssociation, RouteTableEntry,
+    SecurityGroupEntry, SubnetEntry, Vpc,
 };
 use crate::cloud::{Answer, Cloud, ListedSubnet};
+use crate::concurrent::bounded;
+use crate::internet::Own;
 use crate::model::network::{
-    AclEntry, Destination, EndpointKind, LAST_RULE, Network, NetworkAcl, Part, PeeringSide, Route, RouteOrigin,
-    RouteTable, RouteTarget, Subnet, Vpc as ModelVpc,
+    AclEntry, Address, Destination, EndpointKind, Interface, InternetGateway, LAST_RULE, Network, NetworkAcl, Part,
+    PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet, Vpc as ModelVpc,
 };
-use crate::model::{Direction, Rule, SecurityGroup, VpcId};
+use crate::model::{Direction, GroupId, InterfaceId, Peer, Rule, SecurityGroup, VpcId};
+use crate::naming::Convention;
 use crate::observe::network::network;
+use crate::observe::{made_for_internet, patiently};
 
 /// The account of a group that is not in the snapshot.
 const ELSEWHERE: &str = "unknown";
+
+/// How many values EC2 takes for a filter.
+const VALUES_OF_A_FILTER: usize = 200;
 
 /// The VPCs that have anything in them, as far as they are wanted.
 pub(super) fn vpcs_of(
@@ -66,8 +73,8 @@ fn attachments(vpc: Option<&VpcId>) -> Vec<GatewayAttachment> {
 }
 
 impl Snapshot {
-    #[expect(clippy::too_many_lines, reason = "one part of the document after the other")]
-    pub(super) async fn network(&mut self, cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<()> {
+    /// The network of VPCs. `listing` are the groups with rules that name prefix lists, whose ranges are asked for too.
+    pub(super) async fn network(&mut self, cloud: &impl Cloud, vpcs: &[VpcId], listing: &[GroupId]) -> Answer<()> {
         let Network {
             vpcs,
             subnets,
@@ -81,7 +88,7 @@ impl Snapshot {
             interfaces,
             prefix_lists,
             groups: _,
-        } = network(cloud, vpcs, &[]).await?;
+        } = network(cloud, vpcs, listing).await?;
         let own = self.document.account_id.clone();
         self.document.vpcs = self.part(vpcs).into_iter().map(|vpc| to_vpc(&vpc, &own)).collect();
         self.document.subnets = self.part(subnets).iter().map(to_subnet).collect();
@@ -94,15 +101,7 @@ impl Snapshot {
             accepter_vpc_info: to_side(&peering.accepter),
         });
         self.document.vpc_peering_connections = peerings.collect();
-        let gateways = self
-            .part(internet_gateways)
-            .into_iter()
-            .map(|gateway| InternetGatewayEntry {
-                internet_gateway_id: gateway.id.to_string(),
-                attachments: attachments(gateway.vpc.as_ref()),
-                tags: tags(&gateway.tags),
-            });
-        self.document.internet_gateways = gateways.collect();
+        self.document.internet_gateways = self.part(internet_gateways).iter().map(to_gateway).collect();
         let gateways = self
             .part(egress_only_gateways)
             .into_iter()
@@ -146,7 +145,7 @@ impl Snapshot {
             groups: endpoint
                 .groups
                 .iter()
-                .map(|id| EndpointGroup {
+                .map(|id| GroupIdentifier {
                     group_id: id.to_string(),
                 })
                 .collect(),
@@ -156,15 +155,7 @@ impl Snapshot {
             tags: tags(&endpoint.tags),
         });
         self.document.vpc_endpoints = endpoints.collect();
-        let interfaces = self.part(interfaces).into_iter().map(|interface| InterfaceEntry {
-            network_interface_id: interface.id.to_string(),
-            vpc_id: interface.vpc.to_string(),
-            subnet_id: interface.subnet.to_string(),
-            source_dest_check: interface.checks_destination.unwrap_or(true),
-            status: interface.status,
-            public_ip: interface.public_address,
-        });
-        self.document.network_interfaces = interfaces.collect();
+        self.document.network_interfaces = self.part(interfaces).into_iter().map(to_interface).collect();
         for list in self.part(prefix_lists) {
             let entries = self.part(list.entries);
             self.document.prefix_lists.push(PrefixListEntry {
@@ -177,6 +168,59 @@ impl Snapshot {
             });
         }
         Ok(())
+    }
+
+    /// What earlier runs have made for the VPCs' ways to the internet, and have not attached yet.
+    pub(super) async fn made_for_internet(&mut self, cloud: &impl Cloud, vpcs: &[VpcId]) {
+        let reads = vpcs
+            .iter()
+            .map(|vpc| patiently(cloud, || made_for_internet(cloud, vpc)));
+        for made in bounded(AT_ONCE, reads).await {
+            let made: Own = self.read(made);
+            let free = made.gateways.iter().filter(|gateway| gateway.vpc.is_none());
+            self.document.internet_gateways.extend(free.map(to_gateway));
+            self.document
+                .addresses
+                .extend(made.addresses.into_iter().map(to_address));
+        }
+    }
+
+    /// What else bears a group of the convention, such as an EC2 instance: `remove` leaves such a group where it is.
+    pub(super) async fn interfaces(&mut self, cloud: &impl Cloud) {
+        let groups = self.document.security_groups.iter();
+        let named = groups.filter(|group| Convention::ALL.iter().any(|of| of.number(&group.group_name).is_some()));
+        let ids: Vec<GroupId> = named.map(|group| group.group_id.as_str().into()).collect();
+        let mut bearing = BTreeMap::new();
+        for some in ids.chunks(VALUES_OF_A_FILTER) {
+            let found = patiently(cloud, || cloud.describe_interfaces_with(some)).await;
+            let others = self
+                .read(found)
+                .into_iter()
+                .filter(|interface| !interface.is_of_service);
+            bearing.extend(others.map(|interface| (interface.id.clone(), interface)));
+        }
+        let ids: Vec<InterfaceId> = bearing.keys().map(|id| id.as_str().into()).collect();
+        let mut entries = self.document.network_interfaces.clone();
+        for some in ids.chunks(VALUES_OF_A_FILTER) {
+            let found = patiently(cloud, || cloud.describe_interfaces(some)).await;
+            entries.extend(self.read(found).into_iter().map(to_interface));
+        }
+        entries.sort_by(|a, b| a.network_interface_id.cmp(&b.network_interface_id));
+        entries.dedup_by(|a, b| a.network_interface_id == b.network_interface_id);
+        for entry in &mut entries {
+            let Some(interface) = bearing.remove(&entry.network_interface_id) else {
+                continue;
+            };
+            entry.description = interface.description;
+            // A group of a VPC that somebody shares can be another account's.
+            let known = interface.groups.iter().filter(|id| self.has_group(id.as_str()));
+            entry.groups = known
+                .map(|id| GroupIdentifier {
+                    group_id: id.to_string(),
+                })
+                .collect();
+        }
+        self.document.network_interfaces = entries;
     }
 
     /// A part that was read; a gap where it was not.
@@ -209,12 +253,56 @@ impl Snapshot {
             group_id: group.id.to_string(),
             group_name: group.name.clone(),
             vpc_id: group.vpc.to_string(),
+            // No command reads it.
             description: String::new(),
             ip_permissions: group.ingress.iter().map(permission).collect(),
             ip_permissions_egress: group.egress.iter().map(permission).collect(),
             tags: tags(&group.tags),
         };
         self.document.security_groups = kept.iter().map(entry).collect();
+    }
+}
+
+/// The groups with a rule that names a prefix list.
+pub(super) fn listing(groups: &[SecurityGroup], is_in: &impl Fn(&VpcId) -> bool) -> Vec<GroupId> {
+    let names_a_list = |group: &&SecurityGroup| {
+        let mut rules = group.ingress.iter().chain(&group.egress);
+        is_in(&group.vpc) && rules.any(|rule| matches!(rule.peer, Peer::PrefixList(_)))
+    };
+    groups
+        .iter()
+        .filter(names_a_list)
+        .map(|group| group.id.clone())
+        .collect()
+}
+
+fn to_gateway(gateway: &InternetGateway) -> InternetGatewayEntry {
+    InternetGatewayEntry {
+        internet_gateway_id: gateway.id.to_string(),
+        attachments: attachments(gateway.vpc.as_ref()),
+        tags: tags(&gateway.tags),
+    }
+}
+
+fn to_address(address: Address) -> AddressEntry {
+    AddressEntry {
+        allocation_id: address.allocation,
+        public_ip: address.public_ip,
+        association_id: address.association,
+        tags: tags(&address.tags),
+    }
+}
+
+fn to_interface(interface: Interface) -> InterfaceEntry {
+    InterfaceEntry {
+        network_interface_id: interface.id.to_string(),
+        vpc_id: interface.vpc.to_string(),
+        subnet_id: interface.subnet.to_string(),
+        source_dest_check: interface.checks_destination.unwrap_or(true),
+        status: interface.status,
+        public_ip: interface.public_address,
+        description: String::new(),
+        groups: Vec::new(),
     }
 }
 

@@ -192,6 +192,7 @@ async fn a_snapshot_over_the_wire_gives_the_same_plans() {
         "setup --dry-run --cluster orders --function stock",
         "setup --dry-run --instance inventory --function stock",
         "setup --dry-run --cluster orders --function stock --proxy orders-proxy",
+        "remove --dry-run --cluster orders --function checkout",
         "drift",
         "list --cluster orders",
     ] {

@@ -7,7 +7,7 @@ use aws_sdk_kafka::types::{
 use aws_sdk_lambda::types::{ProvisionedPollerConfig, SourceAccessConfiguration, SourceAccessType};
 use serde_json::Value;
 
-use crate::world::{World, reads};
+use crate::world::{World, finish, reads};
 
 /// A cluster in the world's subnets, with a group that lets itself in on `port`.
 async fn cluster(world: &World, port: i32, sasl: Sasl) -> (String, String) {
@@ -196,9 +196,8 @@ async fn mode_and_authentication_are_those_of_the_mapping() {
     assert_eq!((none.status, none.error_code().as_str()), (1, "msk-cluster-not-found"));
 }
 
-#[tokio::test]
-async fn serverless_clusters_are_checked_likewise() {
-    let world = World::new().await;
+/// A serverless cluster in the world's subnets.
+async fn serverless(world: &World) -> String {
     let config = VpcConfig::builder()
         .set_subnet_ids(Some(world.subnets.clone()))
         .security_group_ids(&world.base)
@@ -217,11 +216,77 @@ async fn serverless_clusters_are_checked_likewise() {
         .serverless(serverless)
         .send()
         .await;
-    let arn = made.unwrap().cluster_arn.unwrap();
+    made.unwrap().cluster_arn.unwrap()
+}
+
+#[tokio::test]
+async fn serverless_clusters_are_checked_likewise() {
+    let world = World::new().await;
+    let arn = serverless(&world).await;
     let document = world
         .run(&format!("msk check --cluster-arn {arn} --mode provisioned"))
         .json();
     let found = statuses(&document);
     assert!(found.contains(&("brokers-inbound", "fail")), "{document:#}");
     assert!(document["summary"].as_str().unwrap().contains("IAM"));
+}
+
+#[tokio::test]
+async fn a_snapshot_over_the_wire_answers_alike() {
+    let world = World::new().await;
+    let (arn, _) = cluster(&world, 9098, iam()).await;
+    let other = serverless(&world).await;
+    world.function_in("sink", None).await;
+    let pollers = ProvisionedPollerConfig::builder().minimum_pollers(3).build();
+    let mapping = world
+        .lambda
+        .create_event_source_mapping()
+        .function_name("sink")
+        .event_source_arn(&arn)
+        .topics("orders")
+        .provisioned_poller_config(pollers);
+    let uuid = mapping.send().await.unwrap().uuid.unwrap();
+    // A new cluster is soon active.
+    while !statuses(&world.run(&format!("msk check --cluster-arn {arn}")).json())
+        .iter()
+        .all(|(check, _)| *check != "cluster")
+    {}
+    while world.run(&format!("msk check --cluster-arn {other}")).json()["checks"][0]["status"] != "pass" {}
+    let folder = tempfile::tempdir().unwrap();
+    for vpc in [String::new(), format!("--vpc {}", world.vpc)] {
+        let file = folder.path().join("account.json");
+        let mark = world.mark();
+        let taken = finish(
+            world
+                .command()
+                .args(format!("snapshot {vpc} --out {}", file.display()).split_whitespace()),
+        );
+        assert_eq!(taken.status, 0, "{taken:?}");
+        assert!(!taken.stderr.contains("not in the snapshot"), "{taken:?}");
+        let calls = world.calls_since(mark);
+        assert!(calls.iter().all(|call| reads(call)), "{calls:?}");
+        for command in [
+            format!("msk check --cluster-arn {arn}"),
+            format!("msk check --cluster-arn {arn} --mapping {uuid}"),
+            format!("msk check --cluster-arn {arn} --function sink --mode on-demand"),
+            format!("msk check --cluster-arn {other}"),
+            format!("msk setup --cluster-arn {arn} --via nat --dry-run"),
+            format!("msk setup --cluster-arn {other} --via endpoints --dry-run"),
+        ] {
+            let on_the_wire = world.run(&command).json();
+            let offline = finish(
+                world
+                    .command()
+                    .args(command.split_whitespace())
+                    .args(["--output", "json", "--offline"])
+                    .arg(&file),
+            );
+            let mut offline = offline.json();
+            // How many calls it takes is not part of the answer.
+            if let Some(calls) = offline.get_mut("api_calls") {
+                *calls = on_the_wire["api_calls"].clone();
+            }
+            assert_eq!(offline, on_the_wire, "{command}");
+        }
+    }
 }

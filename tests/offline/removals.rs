@@ -30,7 +30,7 @@ const WITH_PROXY: RemovalWish = RemovalWish {
     with_proxy: true,
 };
 
-fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
+pub fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
     // A proxy that setup made is named as any other.
     let proxy = match &target.proxy {
         ProxyWish::New(_) => ProxyWish::Existing("autoconnect-db".to_owned()),
@@ -334,7 +334,7 @@ async fn what_has_to_wait_for_lambda_is_left_to_the_next_run() {
 }
 
 /// Through a proxy that setup makes, on these credentials.
-fn through_new_proxy(scenario: &Scenario, credentials: CredentialsWish) -> Target {
+pub fn through_new_proxy(scenario: &Scenario, credentials: CredentialsWish) -> Target {
     Target {
         user: (credentials == CredentialsWish::Password).then(|| "app".to_owned()),
         proxy: ProxyWish::New(NewProxyWish {

@@ -326,7 +326,7 @@ pub struct EndpointEntry {
     pub subnet_ids: Vec<String>,
     /// The groups of an interface endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<EndpointGroup>,
+    pub groups: Vec<GroupIdentifier>,
     /// The route tables of a gateway endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route_table_ids: Vec<String>,
@@ -341,10 +341,10 @@ pub struct EndpointEntry {
     pub tags: Vec<Tag>,
 }
 
-/// A security group of an endpoint.
+/// A security group of an endpoint or of a network interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct EndpointGroup {
+pub struct GroupIdentifier {
     /// `sg-…`
     pub group_id: String,
 }
@@ -370,7 +370,8 @@ pub struct PrefixListRange {
     pub cidr: String,
 }
 
-/// A network interface that a route leads to.
+/// A network interface that a route leads to, or that bears security groups beside those of functions, databases and
+/// proxies, which tell theirs themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct InterfaceEntry {
@@ -389,6 +390,12 @@ pub struct InterfaceEntry {
     /// Its public address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_ip: Option<String>,
+    /// What it says of itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Its security groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupIdentifier>,
 }
 
 fn yes() -> bool {

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::tags as to_tags;
 use crate::account::document::{
-    AccountDocument, AddressEntry, EndpointEntry, EndpointGroup, GatewayAttachment, InternetGatewayEntry,
+    AccountDocument, AddressEntry, EndpointEntry, GatewayAttachment, GroupIdentifier, InternetGatewayEntry,
     NatGatewayAddress, NatGatewayEntry, PeeringOptions, PrefixListEntry, PrefixListRange, RouteEntry,
     RouteTableAssociation, RouteTableEntry, SubnetEntry, Tag,
 };
@@ -508,7 +508,7 @@ impl State {
             groups: new
                 .groups
                 .iter()
-                .map(|id| EndpointGroup {
+                .map(|id| GroupIdentifier {
                     group_id: id.to_string(),
                 })
                 .collect(),
@@ -546,7 +546,7 @@ impl State {
         );
         for group in &change.add_groups {
             if !endpoint.groups.iter().any(|found| found.group_id == group.as_str()) {
-                endpoint.groups.push(EndpointGroup {
+                endpoint.groups.push(GroupIdentifier {
                     group_id: group.to_string(),
                 });
             }

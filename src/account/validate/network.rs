@@ -24,6 +24,7 @@ impl Check {
         self.acls(document, known);
         self.gateways(document, known);
         self.endpoints(document, known);
+        self.interfaces(document, known);
         let peerings = document.vpc_peering_connections.iter();
         self.unique(
             "VpcPeeringConnections",
@@ -258,6 +259,15 @@ impl Check {
             "AllocationId",
             addresses.map(|address| address.allocation_id.as_str()),
         );
+    }
+
+    fn interfaces(&mut self, document: &AccountDocument, known: &Known<'_>) {
+        for (i, interface) in document.network_interfaces.iter().enumerate() {
+            for (j, group) in interface.groups.iter().enumerate() {
+                let path = format!("$.NetworkInterfaces[{i}].Groups[{j}].GroupId");
+                self.exists(path, "security group", known.groups, &group.group_id);
+            }
+        }
     }
 
     fn attachments(&mut self, path: &str, attachments: &[GatewayAttachment], known: &Known<'_>) {

@@ -1,0 +1,143 @@
+//! MSK clusters, and the event source mappings that poll them, and what else functions poll.
+
+use std::collections::BTreeSet;
+
+use super::Snapshot;
+use crate::account::{
+    BrokerNodeGroupInfo, ClientAuthenticationEntry, ConnectivityInfo, EncryptionInTransit, EncryptionInfo,
+    EventSourceMappingEntry, MskClusterEntry, MskVpcConfig, ProvisionedEntry, ProvisionedPollerConfig, PublicAccess,
+    SaslEntry, ServerlessEntry, SourceAccessEntry, Switch,
+};
+use crate::cloud::Cloud;
+use crate::model::{
+    ClientAuthentication, EventSourceMapping, Function, MappingMode, MskCluster, MskKind, MskPlacement, VpcId,
+};
+use crate::observe::all;
+
+impl Snapshot {
+    /// The clusters whose subnets and groups are in the snapshot already. Of one VPC, only the mappings that poll them.
+    pub(super) async fn msk(&mut self, cloud: &impl Cloud, vpc: Option<&VpcId>) {
+        let (clusters, mappings) = tokio::join!(
+            all(cloud, |from| cloud.list_msk_clusters(from)),
+            all(cloud, |from| cloud.list_all_event_source_mappings(from)),
+        );
+        for cluster in self.read(clusters) {
+            let name = cluster.name.clone();
+            let (here, elsewhere): (Vec<_>, Vec<_>) = cluster.placements.iter().partition(|place| self.holds(place));
+            if vpc.is_some() && here.is_empty() {
+                continue;
+            }
+            match entry(cluster.clone()).filter(|_| elsewhere.is_empty()) {
+                Some(entry) => self.document.msk_clusters.push(entry),
+                None => self.gaps.push(format!(
+                    "MSK cluster {name}: not all of its subnets and security groups are seen"
+                )),
+            }
+        }
+        let clusters = self.document.msk_clusters.iter();
+        let arns: BTreeSet<String> = clusters.map(|cluster| cluster.cluster_arn.clone()).collect();
+        let mappings = self.read(mappings).into_iter().filter_map(mapping);
+        let kept = mappings.filter(|mapping| vpc.is_none() || arns.contains(&mapping.event_source_arn));
+        self.document.event_source_mappings = kept.collect();
+    }
+
+    /// Whether a mapping of the snapshot invokes the function.
+    pub(super) fn polls_for(&self, function: &Function) -> bool {
+        let mut mappings = self.document.event_source_mappings.iter();
+        mappings.any(|mapping| mapping.function_arn == function.arn)
+    }
+
+    fn holds(&self, place: &MskPlacement) -> bool {
+        let subnets = &self.document.subnets;
+        let has_subnet = |id: &str| subnets.iter().any(|subnet| subnet.subnet_id == id);
+        let mut groups = place.groups.iter();
+        place.subnets.iter().all(|id| has_subnet(id.as_str())) && groups.all(|id| self.has_group(id.as_str()))
+    }
+}
+
+/// None for a cluster that is not as an account's file has them: of a new kind, or with brokers nowhere.
+fn entry(cluster: MskCluster) -> Option<MskClusterEntry> {
+    let client_authentication = authentication(cluster.authentication);
+    let public_access = cluster.public_access.map(|kind| PublicAccess { kind });
+    let connectivity_info = (public_access.is_some() || cluster.network_type.is_some()).then_some(ConnectivityInfo {
+        public_access,
+        network_type: cluster.network_type,
+    });
+    let mut places = cluster.placements.into_iter().map(|place| MskVpcConfig {
+        subnet_ids: place.subnets.iter().map(ToString::to_string).collect(),
+        security_group_ids: place.groups.iter().map(ToString::to_string).collect(),
+    });
+    let (cluster_type, provisioned, serverless) = match cluster.kind {
+        MskKind::Provisioned => {
+            let place = places.next()?;
+            let made = ProvisionedEntry {
+                broker_node_group_info: BrokerNodeGroupInfo {
+                    client_subnets: place.subnet_ids,
+                    security_groups: place.security_group_ids,
+                    instance_type: None,
+                    connectivity_info,
+                },
+                client_authentication,
+                encryption_info: Some(EncryptionInfo {
+                    encryption_in_transit: Some(EncryptionInTransit {
+                        client_broker: cluster.client_broker.as_api().to_owned(),
+                    }),
+                }),
+            };
+            ("PROVISIONED", Some(made), None)
+        }
+        MskKind::Serverless => {
+            let made = ServerlessEntry {
+                vpc_configs: places.collect(),
+                client_authentication,
+                connectivity_info,
+            };
+            ("SERVERLESS", None, Some(made))
+        }
+        MskKind::Other(_) => return None,
+    };
+    Some(MskClusterEntry {
+        cluster_arn: cluster.arn,
+        cluster_name: cluster.name,
+        cluster_type: cluster_type.to_owned(),
+        state: cluster.state,
+        provisioned,
+        serverless,
+    })
+}
+
+/// What is on; what is not said is off.
+fn authentication(found: ClientAuthentication) -> Option<ClientAuthenticationEntry> {
+    let switch = |is_on: bool| is_on.then_some(Switch { enabled: true });
+    let sasl = SaslEntry {
+        scram: switch(found.scram),
+        iam: switch(found.iam),
+    };
+    (found != ClientAuthentication::default()).then_some(ClientAuthenticationEntry {
+        sasl: (found.scram || found.iam).then_some(sasl),
+        tls: switch(found.tls),
+        unauthenticated: switch(found.unauthenticated),
+    })
+}
+
+/// None for what polls nothing of AWS's, such as Kafka of one's own.
+fn mapping(found: EventSourceMapping) -> Option<EventSourceMappingEntry> {
+    let access = found.access.into_iter().map(|access| SourceAccessEntry {
+        kind: access.kind,
+        uri: access.uri,
+    });
+    Some(EventSourceMappingEntry {
+        uuid: found.uuid,
+        event_source_arn: found.source?,
+        function_arn: found.function?,
+        state: found.state,
+        // The mode is told by there being a number of pollers, whatever it is.
+        provisioned_poller_config: (found.mode == MappingMode::Provisioned).then_some(ProvisionedPollerConfig {
+            minimum_pollers: Some(1),
+            maximum_pollers: None,
+        }),
+        source_access_configurations: access.collect(),
+        topics: Vec::new(),
+        last_processing_result: found.last_result,
+    })
+}
