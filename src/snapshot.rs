@@ -15,7 +15,7 @@ use crate::account::{AccountDocument, Tag};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, ListedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::model::{Place, VpcId};
-use crate::observe::{all, patiently};
+use crate::observe::{Lists, lists, patiently};
 
 /// How many resources are asked for at once, where each has a call of its own. Lambda allows 15 calls a second in all.
 const AT_ONCE: usize = 5;
@@ -35,17 +35,17 @@ pub struct Snapshot {
 ///
 /// A list cannot be read, or nothing tells which account this is.
 pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Answer<Snapshot> {
-    let (clusters, instances, subnet_groups, proxies, listed, groups, subnets) = tokio::join!(
-        all(cloud, |from| cloud.list_db_clusters(from)),
-        all(cloud, |from| cloud.list_db_instances(from)),
-        all(cloud, |from| cloud.list_db_subnet_groups(from)),
-        all(cloud, |from| cloud.list_db_proxies(from)),
-        all(cloud, |from| cloud.list_functions(from)),
-        all(cloud, |from| cloud.list_security_groups(from)),
-        all(cloud, |from| cloud.list_subnets(from)),
-    );
+    let Lists {
+        clusters,
+        instances,
+        subnet_groups,
+        proxies,
+        functions,
+        groups,
+        subnets,
+    } = lists(cloud).await;
     let (clusters, instances, mut proxies) = (clusters?, instances?, proxies?);
-    let (listed, groups, subnets) = (listed?, groups?, subnets?);
+    let (listed, groups, subnets) = (functions?, groups?, subnets?);
     let arns = clusters.iter().map(|cluster| &cluster.arn);
     let arns = arns.chain(instances.iter().map(|instance| &instance.arn));
     let arns = arns

@@ -1,20 +1,13 @@
-//! Reads an account and Region in bulk: lists concurrently, each to its last page, then the proxies' targets.
+//! Reads what connections are judged by, in bulk: the lists of an account and Region, then the proxies' targets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::lists::{Lists, lists, patiently};
 use super::{Found, from_cluster, from_instance};
-use crate::cloud::inventory::Listed;
-use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Operation, Page,
-};
+use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Estate, Part, Parts};
 use crate::model::{Database, Proxy};
-use crate::wait::Pauses;
 
 /// The operations of a survey: what a caller of `drift` and `list` needs permission for, and nothing else.
 pub const READS: &[Operation] = &[
@@ -27,9 +20,6 @@ pub const READS: &[Operation] = &[
     Operation::DescribeSecurityGroups,
     Operation::DescribeSubnets,
 ];
-
-/// For how long a page is asked for again while requests are throttled.
-const PATIENCE: Duration = Duration::from_mins(10);
 
 /// How many proxies are asked for their targets at once.
 const PROXIES_AT_ONCE: usize = 5;
@@ -65,15 +55,15 @@ pub struct Surveyed {
 
 /// Reads everything that connections are judged by. A part that cannot be read is told as such.
 pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
-    let (clusters, instances, subnet_groups, found, functions, groups, subnets) = tokio::join!(
-        all(cloud, |from| cloud.list_db_clusters(from)),
-        all(cloud, |from| cloud.list_db_instances(from)),
-        all(cloud, |from| cloud.list_db_subnet_groups(from)),
-        all(cloud, |from| cloud.list_db_proxies(from)),
-        all(cloud, |from| cloud.list_functions(from)),
-        all(cloud, |from| cloud.list_security_groups(from)),
-        all(cloud, |from| cloud.list_subnets(from)),
-    );
+    let Lists {
+        clusters,
+        instances,
+        subnet_groups,
+        proxies: found,
+        functions,
+        groups,
+        subnets,
+    } = lists(cloud).await;
     let mut unread = Unread::default();
     let mut parts = Parts {
         databases: databases(
@@ -139,35 +129,6 @@ fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut Unread) -> Vec<T> {
         unread.tell(part, error);
         Vec::new()
     })
-}
-
-/// All pages of a list.
-pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
-    cloud: &impl Cloud,
-    page: impl Fn(Option<String>) -> F,
-) -> Answer<Vec<T>> {
-    let (mut items, mut from) = (Vec::new(), None);
-    loop {
-        let Page { items: more, next } = patiently(cloud, || page(from.clone())).await?;
-        items.extend(more);
-        match next {
-            // A service that gives the same page again would never end.
-            next @ Some(_) if next != from => from = next,
-            _ => return Ok(items),
-        }
-    }
-}
-
-/// The answer of a call that may be throttled: then the run becomes slower, and does not fail.
-pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &impl Cloud, call: impl Fn() -> F) -> Answer<T> {
-    let mut pauses = Pauses::until(Instant::now() + PATIENCE, cloud.pace());
-    loop {
-        let answer = call().await;
-        let is_throttled = matches!(&answer, Err(error) if matches!(error.fault, Fault::Throttled(_)));
-        if !is_throttled || !pauses.pause().await {
-            return answer;
-        }
-    }
 }
 
 /// Clusters with their instances, and the instances. An instance tells its VPC; a cluster without instances tells it

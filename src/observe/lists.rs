@@ -1,0 +1,75 @@
+//! The lists of all that connections are made of, read concurrently, each to its last page.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cloud::inventory::Listed;
+use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Page};
+use crate::model::{Function, Proxy, SecurityGroup};
+use crate::wait::Pauses;
+
+/// For how long a page is asked for again while requests are throttled.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// The lists of an account and Region: what each holds, or why it could not be read.
+pub(crate) struct Lists {
+    pub(crate) clusters: Answer<Vec<DbCluster>>,
+    pub(crate) instances: Answer<Vec<DbInstance>>,
+    pub(crate) subnet_groups: Answer<Vec<(String, DbSubnetGroup)>>,
+    pub(crate) proxies: Answer<Vec<Proxy>>,
+    pub(crate) functions: Answer<Vec<Function>>,
+    pub(crate) groups: Answer<Vec<SecurityGroup>>,
+    pub(crate) subnets: Answer<Vec<ListedSubnet>>,
+}
+
+pub(crate) async fn lists(cloud: &impl Cloud) -> Lists {
+    let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
+        all(cloud, |from| cloud.list_db_clusters(from)),
+        all(cloud, |from| cloud.list_db_instances(from)),
+        all(cloud, |from| cloud.list_db_subnet_groups(from)),
+        all(cloud, |from| cloud.list_db_proxies(from)),
+        all(cloud, |from| cloud.list_functions(from)),
+        all(cloud, |from| cloud.list_security_groups(from)),
+        all(cloud, |from| cloud.list_subnets(from)),
+    );
+    Lists {
+        clusters,
+        instances,
+        subnet_groups,
+        proxies,
+        functions,
+        groups,
+        subnets,
+    }
+}
+
+/// All pages of a list.
+pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
+    cloud: &impl Cloud,
+    page: impl Fn(Option<String>) -> F,
+) -> Answer<Vec<T>> {
+    let (mut items, mut from) = (Vec::new(), None);
+    loop {
+        let Page { items: more, next } = patiently(cloud, || page(from.clone())).await?;
+        items.extend(more);
+        match next {
+            // A service that gives the same page again would never end.
+            next @ Some(_) if next != from => from = next,
+            _ => return Ok(items),
+        }
+    }
+}
+
+/// The answer of a call that may be throttled: then the run becomes slower, and does not fail.
+pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &impl Cloud, call: impl Fn() -> F) -> Answer<T> {
+    let mut pauses = Pauses::until(Instant::now() + PATIENCE, cloud.pace());
+    loop {
+        let answer = call().await;
+        let is_throttled = matches!(&answer, Err(error) if matches!(error.fault, Fault::Throttled(_)));
+        if !is_throttled || !pauses.pause().await {
+            return answer;
+        }
+    }
+}
