@@ -216,6 +216,32 @@ fn to_route(entry: &RouteEntry) -> Option<Route> {
 }
 
 impl RouteEntry {
+    /// An active route to a destination through a target.
+    #[must_use]
+    pub fn leading(destination: &Destination, target: &RouteTarget) -> Self {
+        let mut entry = Self {
+            state: "active".to_owned(),
+            ..Self::default()
+        };
+        match destination {
+            Destination::Cidr(cidr @ IpNet::V4(_)) => entry.destination_cidr_block = Some(cidr.to_string()),
+            Destination::Cidr(cidr) => entry.destination_ipv6_cidr_block = Some(cidr.to_string()),
+            Destination::PrefixList(list) => entry.destination_prefix_list_id = Some(list.to_string()),
+        }
+        match target {
+            RouteTarget::Local => entry.gateway_id = Some("local".to_owned()),
+            RouteTarget::Peering(id) => entry.vpc_peering_connection_id = Some(id.to_string()),
+            RouteTarget::InternetGateway(id) => entry.gateway_id = Some(id.to_string()),
+            RouteTarget::EgressOnly(id) => entry.egress_only_internet_gateway_id = Some(id.to_string()),
+            RouteTarget::Nat(id) => entry.nat_gateway_id = Some(id.to_string()),
+            RouteTarget::Interface(id) => entry.network_interface_id = Some(id.to_string()),
+            RouteTarget::Endpoint(id) => entry.gateway_id = Some(id.to_string()),
+            RouteTarget::TransitGateway(id) => entry.transit_gateway_id = Some(id.clone()),
+            RouteTarget::VpnGateway(id) | RouteTarget::Other(id) => entry.gateway_id = Some(id.clone()),
+        }
+        entry
+    }
+
     /// What it leads through; none where it names nothing.
     pub(super) fn target(&self) -> Option<RouteTarget> {
         let targets = [

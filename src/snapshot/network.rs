@@ -16,8 +16,8 @@ use crate::cloud::{Answer, Cloud, ListedSubnet};
 use crate::concurrent::bounded;
 use crate::internet::Own;
 use crate::model::network::{
-    AclEntry, Address, Destination, EndpointKind, Interface, InternetGateway, LAST_RULE, Network, NetworkAcl, Part,
-    PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet, Vpc as ModelVpc,
+    AclEntry, Address, EndpointKind, Interface, InternetGateway, LAST_RULE, Network, NetworkAcl, Part, PeeringSide,
+    Route, RouteOrigin, RouteTable, Subnet, Vpc as ModelVpc,
 };
 use crate::model::{Direction, GroupId, InterfaceId, Peer, Rule, SecurityGroup, VpcId};
 use crate::naming::Convention;
@@ -355,28 +355,11 @@ fn to_route_table(table: &RouteTable) -> RouteTableEntry {
 }
 
 fn to_route(route: &Route) -> RouteEntry {
-    let mut entry = RouteEntry {
+    RouteEntry {
         state: if route.is_blackhole { "blackhole" } else { "active" }.to_owned(),
         origin: (route.origin == RouteOrigin::Propagated).then(|| "EnableVgwRoutePropagation".to_owned()),
-        ..RouteEntry::default()
-    };
-    match &route.destination {
-        Destination::Cidr(cidr @ IpNet::V4(_)) => entry.destination_cidr_block = Some(cidr.to_string()),
-        Destination::Cidr(cidr) => entry.destination_ipv6_cidr_block = Some(cidr.to_string()),
-        Destination::PrefixList(list) => entry.destination_prefix_list_id = Some(list.to_string()),
+        ..RouteEntry::leading(&route.destination, &route.target)
     }
-    match &route.target {
-        RouteTarget::Local => entry.gateway_id = Some("local".to_owned()),
-        RouteTarget::Peering(id) => entry.vpc_peering_connection_id = Some(id.to_string()),
-        RouteTarget::InternetGateway(id) => entry.gateway_id = Some(id.to_string()),
-        RouteTarget::EgressOnly(id) => entry.egress_only_internet_gateway_id = Some(id.to_string()),
-        RouteTarget::Nat(id) => entry.nat_gateway_id = Some(id.to_string()),
-        RouteTarget::Interface(id) => entry.network_interface_id = Some(id.to_string()),
-        RouteTarget::Endpoint(id) => entry.gateway_id = Some(id.to_string()),
-        RouteTarget::TransitGateway(id) => entry.transit_gateway_id = Some(id.clone()),
-        RouteTarget::VpnGateway(id) | RouteTarget::Other(id) => entry.gateway_id = Some(id.clone()),
-    }
-    entry
 }
 
 fn to_acl(acl: &NetworkAcl) -> NetworkAclEntry {

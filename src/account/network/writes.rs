@@ -12,7 +12,7 @@ use crate::account::document::{
 };
 use crate::account::rules::{Outcome, State, rejected};
 use crate::cloud::{EndpointChange, Fault, NewEndpoint, NewSubnet, Tags};
-use crate::model::network::{EndpointKind, RouteTarget};
+use crate::model::network::{Destination, EndpointKind, RouteTarget};
 use crate::model::{EndpointId, GroupList, InternetGatewayId, NatGatewayId, PeeringId, RouteTableId, SubnetId, VpcId};
 
 /// The elastic IP addresses of an account in a Region, unless AWS raises the quota.
@@ -153,54 +153,9 @@ impl AccountDocument {
 }
 
 fn to_entry(destination: IpNet, target: &RouteTarget) -> RouteEntry {
-    let mut entry = RouteEntry {
-        state: "active".to_owned(),
-        origin: Some("CreateRoute".to_owned()),
-        ..RouteEntry::default()
-    };
-    match destination {
-        IpNet::V4(cidr) => entry.destination_cidr_block = Some(cidr.to_string()),
-        IpNet::V6(cidr) => entry.destination_ipv6_cidr_block = Some(cidr.to_string()),
-    }
-    let slot = match target {
-        RouteTarget::Nat(id) => {
-            return RouteEntry {
-                nat_gateway_id: Some(id.to_string()),
-                ..entry
-            };
-        }
-        RouteTarget::Peering(id) => {
-            return RouteEntry {
-                vpc_peering_connection_id: Some(id.to_string()),
-                ..entry
-            };
-        }
-        RouteTarget::EgressOnly(id) => {
-            return RouteEntry {
-                egress_only_internet_gateway_id: Some(id.to_string()),
-                ..entry
-            };
-        }
-        RouteTarget::Interface(id) => {
-            return RouteEntry {
-                network_interface_id: Some(id.to_string()),
-                ..entry
-            };
-        }
-        RouteTarget::TransitGateway(id) => {
-            return RouteEntry {
-                transit_gateway_id: Some(id.clone()),
-                ..entry
-            };
-        }
-        RouteTarget::Local => "local".to_owned(),
-        RouteTarget::InternetGateway(id) => id.to_string(),
-        RouteTarget::Endpoint(id) => id.to_string(),
-        RouteTarget::VpnGateway(id) | RouteTarget::Other(id) => id.clone(),
-    };
     RouteEntry {
-        gateway_id: Some(slot),
-        ..entry
+        origin: Some("CreateRoute".to_owned()),
+        ..RouteEntry::leading(&Destination::Cidr(destination), target)
     }
 }
 
