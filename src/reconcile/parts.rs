@@ -152,8 +152,8 @@ pub(super) struct FunctionGroups<'a> {
 
 /// Where a function was attached, and at which revision.
 pub(super) struct Attachment {
-    vpc: Option<FunctionVpc>,
-    revision: Option<String>,
+    pub(super) vpc: Option<FunctionVpc>,
+    pub(super) revision: Option<String>,
 }
 
 impl Part for FunctionGroups<'_> {

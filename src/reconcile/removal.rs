@@ -1,12 +1,13 @@
 //! Carries out the steps that take away. What is gone already is no error, and what something still uses is waited for.
 
+use std::future::Future;
+
 use super::apply::{Ended, STALE_READS, Settle};
 use super::error::RunError;
-use super::parts::{Now, Part, describe_function, last_update};
+use super::parts::{Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups};
 use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
-use crate::model::{DatabaseKind, Direction, FunctionVpc, GroupId, GroupList, Rule};
-use crate::observe::read_memberships;
+use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Rule};
 use crate::plan::{RemovalEffect, Step, StepStatus};
 use crate::removal::{Removable, RemovalUnmet, ShrunkList};
 use crate::requirements::Unmet;
@@ -35,15 +36,31 @@ impl<C: Cloud> Session<'_, C> {
                 let unmark = async || self.cloud.untag_groups(groups, tags::REMOVING).await;
                 self.again(step, unmark).await?
             }
-            RemovalEffect::OffFunction { function, group } => {
-                return self.change(step, &WithoutOnFunction { function, group }, settle).await;
+            RemovalEffect::OffFunction {
+                function,
+                group: removable,
+            } => {
+                let group = removable.id().clone();
+                let list = FunctionGroups { function, group };
+                return self.take_off(step, list, removable, settle).await;
             }
-            RemovalEffect::OffProxy { proxy, group } => {
-                return self.change(step, &WithoutOnProxy { name: proxy, group }, settle).await;
+            RemovalEffect::OffProxy {
+                proxy: name,
+                group: removable,
+            } => {
+                let group = removable.id().clone();
+                return self
+                    .take_off(step, ProxyGroups { name, group }, removable, settle)
+                    .await;
             }
-            RemovalEffect::OffDatabase { kind, id, group } => {
-                let part = WithoutOnDatabase { kind: *kind, id, group };
-                return self.change(step, &part, settle).await;
+            RemovalEffect::OffDatabase {
+                kind,
+                id,
+                group: removable,
+            } => {
+                let (kind, group) = (*kind, removable.id().clone());
+                let list = DatabaseGroups { kind, id, group };
+                return self.take_off(step, list, removable, settle).await;
             }
             RemovalEffect::Revoke {
                 group,
@@ -66,6 +83,16 @@ impl<C: Cloud> Session<'_, C> {
             status,
             resource: step.resource.clone(),
         })
+    }
+
+    async fn take_off(
+        &self,
+        step: &Step,
+        list: impl Shrink,
+        group: &Removable,
+        settle: Settle,
+    ) -> Result<Ended, RunError> {
+        self.change(step, &Without { list, group }, settle).await
     }
 
     /// A call that may be sent twice: what is not there any more is as it should be.
@@ -246,131 +273,112 @@ fn would_be_empty(operation: Operation) -> CloudError {
     CloudError::new(operation, fault)
 }
 
-/// A database without a group.
-struct WithoutOnDatabase<'a> {
-    kind: DatabaseKind,
-    id: &'a str,
+/// A list of groups that AWS replaces whole, as what a group can be taken off.
+trait Shrink: Part {
+    /// Function, proxy or database.
+    const KIND: &'static str;
+
+    fn operation(&self) -> Operation;
+    /// The list; none where the resource has none any more.
+    fn groups(seen: &Self::Seen) -> Option<&GroupList>;
+    fn leave<C: Cloud>(
+        &self,
+        cloud: &C,
+        seen: &Self::Seen,
+        groups: &ShrunkList,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// A list without a group: the part that puts the group on, turned round.
+struct Without<'a, P> {
+    list: P,
     group: &'a Removable,
 }
 
-impl Part for WithoutOnDatabase<'_> {
-    type Seen = GroupList;
+impl<P: Shrink> Part for Without<'_, P> {
+    type Seen = P::Seen;
 
     fn describe(&self) -> String {
-        format!("{} {}", self.kind, self.id)
+        self.list.describe()
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
-        let database = read_memberships(cloud, self.kind, self.id).await?;
-        let groups = database.groups();
-        let mut memberships = database.memberships.iter();
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<P::Seen>> {
+        let now = self.list.read(cloud).await?;
         Ok(Now {
-            is_changed: !groups.contains(self.group.id()),
-            settled: memberships.all(|membership| membership.status == "active") && database.status != "modifying",
-            failure: None,
-            state: database.status,
-            seen: groups,
+            is_changed: !now.is_changed,
+            ..now
         })
     }
 
-    fn check(&self, seen: &GroupList) -> Result<(), RunError> {
-        leaves_one(self.describe(), "database", seen, self.group)
-    }
-
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
-        let groups =
-            ShrunkList::without(seen, self.group).ok_or_else(|| would_be_empty(Operation::modifies(self.kind)))?;
-        match self.kind {
-            DatabaseKind::Cluster => cloud.shrink_db_cluster(self.id, &groups).await,
-            DatabaseKind::Instance => cloud.shrink_db_instance(self.id, &groups).await,
-        }
-    }
-}
-
-/// A proxy without a group.
-struct WithoutOnProxy<'a> {
-    name: &'a str,
-    group: &'a Removable,
-}
-
-impl Part for WithoutOnProxy<'_> {
-    type Seen = GroupList;
-
-    fn describe(&self) -> String {
-        format!("proxy {}", self.name)
-    }
-
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
-        let proxy = cloud.describe_db_proxy(self.name).await?;
-        Ok(Now {
-            is_changed: !proxy.groups.contains(self.group.id()),
-            settled: proxy.status == "available",
-            failure: None,
-            state: proxy.status,
-            seen: proxy.groups,
-        })
-    }
-
-    fn check(&self, seen: &GroupList) -> Result<(), RunError> {
-        leaves_one(self.describe(), "proxy", seen, self.group)
-    }
-
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
-        let groups = ShrunkList::without(seen, self.group).ok_or_else(|| would_be_empty(Operation::ModifyDbProxy))?;
-        cloud.shrink_db_proxy(self.name, &groups).await
-    }
-}
-
-/// A function without a group.
-struct WithoutOnFunction<'a> {
-    function: &'a str,
-    group: &'a Removable,
-}
-
-/// Where a function is attached, and at which revision.
-struct Attached {
-    vpc: Option<FunctionVpc>,
-    revision: Option<String>,
-}
-
-impl Part for WithoutOnFunction<'_> {
-    type Seen = Attached;
-
-    fn describe(&self) -> String {
-        describe_function(self.function)
-    }
-
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Attached>> {
-        let function = cloud.get_function_configuration(self.function).await?;
-        let (settled, failure, state) = last_update(&function);
-        Ok(Now {
-            is_changed: !function.groups().contains(self.group.id()),
-            settled,
-            failure,
-            state,
-            seen: Attached {
-                vpc: function.vpc,
-                revision: function.revision_id,
-            },
-        })
-    }
-
-    fn check(&self, seen: &Attached) -> Result<(), RunError> {
-        match &seen.vpc {
-            Some(vpc) => leaves_one(self.describe(), "function", &vpc.groups, self.group),
+    fn check(&self, seen: &P::Seen) -> Result<(), RunError> {
+        match P::groups(seen) {
+            Some(groups) => leaves_one(self.describe(), P::KIND, groups, self.group),
             None => Ok(()),
         }
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &Attached) -> Answer<()> {
-        let vpc = seen.vpc.as_ref();
-        let groups = vpc.and_then(|vpc| ShrunkList::without(&vpc.groups, self.group));
-        match vpc.zip(groups) {
-            Some((vpc, groups)) => {
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &P::Seen) -> Answer<()> {
+        let left = P::groups(seen).and_then(|groups| ShrunkList::without(groups, self.group));
+        match left {
+            Some(left) => self.list.leave(cloud, seen, &left).await,
+            None => Err(would_be_empty(self.list.operation())),
+        }
+    }
+}
+
+impl Shrink for DatabaseGroups<'_> {
+    const KIND: &'static str = "database";
+
+    fn operation(&self) -> Operation {
+        Operation::modifies(self.kind)
+    }
+
+    fn groups(seen: &GroupList) -> Option<&GroupList> {
+        Some(seen)
+    }
+
+    async fn leave<C: Cloud>(&self, cloud: &C, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
+        match self.kind {
+            DatabaseKind::Cluster => cloud.shrink_db_cluster(self.id, groups).await,
+            DatabaseKind::Instance => cloud.shrink_db_instance(self.id, groups).await,
+        }
+    }
+}
+
+impl Shrink for ProxyGroups<'_> {
+    const KIND: &'static str = "proxy";
+
+    fn operation(&self) -> Operation {
+        Operation::ModifyDbProxy
+    }
+
+    fn groups(seen: &GroupList) -> Option<&GroupList> {
+        Some(seen)
+    }
+
+    async fn leave<C: Cloud>(&self, cloud: &C, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
+        cloud.shrink_db_proxy(self.name, groups).await
+    }
+}
+
+impl Shrink for FunctionGroups<'_> {
+    const KIND: &'static str = "function";
+
+    fn operation(&self) -> Operation {
+        Operation::UpdateFunctionConfiguration
+    }
+
+    fn groups(seen: &Attachment) -> Option<&GroupList> {
+        seen.vpc.as_ref().map(|vpc| &vpc.groups)
+    }
+
+    async fn leave<C: Cloud>(&self, cloud: &C, seen: &Attachment, groups: &ShrunkList) -> Answer<()> {
+        match &seen.vpc {
+            Some(vpc) => {
                 let revision = seen.revision.as_deref();
-                cloud.shrink_function(self.function, vpc, &groups, revision).await
+                cloud.shrink_function(self.function, vpc, groups, revision).await
             }
-            None => Err(would_be_empty(Operation::UpdateFunctionConfiguration)),
+            None => Err(would_be_empty(self.operation())),
         }
     }
 }
