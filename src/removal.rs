@@ -6,7 +6,7 @@
 //! | group | on its resource | itself |
 //! |---|---|---|
 //! | nobody else uses it | is taken off | is deleted |
-//! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays |
+//! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays, and its tag names the next |
 //! | a rule of another group names it | is taken off | stays, without rules: who made that rule may delete it |
 //! | it is the only group of a proxy that stays | stays, and the function's is taken off | stays, with all its set |
 //!
@@ -26,7 +26,17 @@ pub use parts::{Part, Parts, parts};
 pub use steps::steps;
 pub use unmet::RemovalUnmet;
 
-use crate::model::{GroupId, Observation};
+use crate::model::{GroupId, Observation, SecurityGroup};
+use crate::tags;
+
+/// Whether the tags say that a group was made for the connection, is being removed with it, or was left by the removal of
+/// another function from the same database, and is no function's.
+#[must_use]
+pub fn is_made_for(group: &SecurityGroup, observation: &Observation) -> bool {
+    let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
+    let connection = observation.connection_id();
+    is(tags::CONNECTION, &connection) || is(tags::REMOVING, &connection) || is(tags::CONNECTION, &observation.way_id())
+}
 
 /// What `remove` was asked for beside the names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

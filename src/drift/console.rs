@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::traffic::{End, passes};
 use crate::estate::{Connection, Estate};
-use crate::model::{Database, DatabaseKind, Function, GroupId, GroupList, PortRange, Protocol, Proxy, TargetKind};
+use crate::model::{
+    Database, DatabaseKind, Function, GroupId, GroupList, PortRange, Protocol, Proxy, SecurityGroup, TargetKind,
+};
 use crate::naming::Convention;
+use crate::tags;
 
 /// A function that reaches a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,13 +141,22 @@ fn tied(estate: &Estate) -> BTreeSet<Connection> {
     tied
 }
 
+/// Whether a removal has marked all that was made for a connection: what is left of it is no connection any more.
+fn is_being_removed(estate: &Estate, connection: &str) -> bool {
+    let is_marked = |group: &SecurityGroup| group.tags.get(tags::REMOVING).is_some_and(|found| found == connection);
+    estate.tagged(connection).all(is_marked)
+}
+
 /// Every connection there is in an estate: ours by their tags, those that the console would show, and those of the
 /// console's names that somebody has changed at one end.
 #[must_use]
 pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     let mut connections = connected(estate);
     connections.extend(tied(estate));
-    connections.extend(estate.tagged_connections().filter_map(Connection::from_tag));
+    let tagged = estate
+        .tagged_connections()
+        .filter(|connection| !is_being_removed(estate, connection));
+    connections.extend(tagged.filter_map(Connection::from_tag));
     connections
 }
 

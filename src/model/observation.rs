@@ -110,10 +110,22 @@ impl Observation {
     /// `autoconnect:connection`: only characters that a tag's value may hold.
     #[must_use]
     pub fn connection_id(&self) -> String {
+        self.connection_of(&self.function.name)
+    }
+
+    /// The same for another function, on the same way to the same database.
+    #[must_use]
+    pub fn connection_of(&self, function: &str) -> String {
+        format!("{}:function/{function}", self.way_id())
+    }
+
+    /// The connection but for its function: the tag's value on groups that stay and are no function's.
+    #[must_use]
+    pub fn way_id(&self) -> String {
         let database = format!("{}/{}", self.database.kind, self.database.id);
         match &self.proxy {
-            Some(proxy) => format!("{database}:proxy/{}:function/{}", proxy.name, self.function.name),
-            None => format!("{database}:function/{}", self.function.name),
+            Some(proxy) => format!("{database}:proxy/{}", proxy.name),
+            None => database,
         }
     }
 }

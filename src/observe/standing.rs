@@ -6,7 +6,7 @@ use super::{NewProxyWish, ObserveError, ProxyWish, Target, found, observe};
 use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
 use crate::model::{CredentialsWish, Direction, GroupId, Observation, Proxy, last_segment};
 use crate::naming::created;
-use crate::removal::{MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, User};
+use crate::removal::{MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, User, is_made_for};
 use crate::tags;
 
 /// Reads a connection that is to be removed.
@@ -83,17 +83,16 @@ pub async fn observe_standing(
 
 /// The groups that may be of the connection: those on its resources, and those whose tags name it.
 fn candidates(observation: &Observation) -> Vec<GroupId> {
-    let connection = observation.connection_id();
     let is_on_one = |id: &GroupId| {
         observation
             .sides()
             .iter()
             .any(|side| observation.groups_on(*side).contains(id))
     };
-    let all = observation.groups.iter().filter(|group| {
-        let names_it = |key: &str| group.tags.get(key) == Some(&connection);
-        is_on_one(&group.id) || names_it(tags::CONNECTION) || names_it(tags::REMOVING)
-    });
+    let all = observation
+        .groups
+        .iter()
+        .filter(|group| is_on_one(&group.id) || is_made_for(group, observation));
     all.map(|group| group.id.clone()).collect()
 }
 

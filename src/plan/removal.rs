@@ -34,6 +34,13 @@ pub enum RemovalEffect {
         /// The function that is being disconnected: no other one may bear them.
         function: String,
     },
+    /// Names the connection that groups which stay are of from now on.
+    Retag {
+        /// The groups.
+        groups: Vec<GroupId>,
+        /// That connection; without a function where they are none's.
+        connection: String,
+    },
     /// Takes the mark off again: `setup` goes on with what a removal has left.
     Unmark {
         /// The groups.
@@ -105,7 +112,7 @@ impl RemovalEffect {
     #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
-            Self::Mark { .. } => Operation::CreateTags,
+            Self::Mark { .. } | Self::Retag { .. } => Operation::CreateTags,
             Self::Unmark { .. } => Operation::DeleteTags,
             Self::OffFunction { .. } => Operation::UpdateFunctionConfiguration,
             Self::OffProxy { .. } => Operation::ModifyDbProxy,

@@ -79,6 +79,9 @@ impl Run<'_> {
                 permit(tagged(), vec![self.group("*")]);
                 permit(always(), vec![self.vpc(vpc)]);
             }
+            (_, Effect::Removal(RemovalEffect::Retag { groups, .. })) => {
+                permit(always(), groups.iter().map(|id| self.group(id.as_str())).collect());
+            }
             ("ec2:CreateTags", _) => permit(
                 when("StringEquals", "ec2:CreateAction", "CreateSecurityGroup"),
                 vec![self.group("*")],

@@ -32,6 +32,10 @@ impl<C: Cloud> Session<'_, C> {
                 self.refuse_other_users(step, groups, function).await?;
                 status
             }
+            RemovalEffect::Retag { groups, connection } => {
+                let retag = async || self.cloud.tag_groups(groups, tags::CONNECTION, connection).await;
+                self.again(step, retag).await?
+            }
             RemovalEffect::Unmark { groups } => {
                 let unmark = async || self.cloud.untag_groups(groups, tags::REMOVING).await;
                 self.again(step, unmark).await?

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Removable, RemovalUnmet, RemovalWish, Standing, User};
+use super::{Removable, RemovalUnmet, RemovalWish, Standing, User, is_made_for};
 use crate::classify::{Candidate, Classified, classify};
 use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side};
 use crate::tags;
@@ -22,6 +22,8 @@ pub struct Part<'a> {
     pub stays: Option<String>,
     /// The group whose rule keeps it from being deleted.
     pub pinned_by: Option<GroupId>,
+    /// The connection that it is of once this one is gone, where its tag names this one and it stays.
+    pub passes_to: Option<String>,
 }
 
 impl Part<'_> {
@@ -80,6 +82,7 @@ pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, Remova
     }
     keep_the_set_of_a_bare_proxy(standing, &mut found.parts, wish);
     pin(standing, &mut found.parts);
+    hand_over(standing, &classified, &mut found.parts);
     Ok(found)
 }
 
@@ -91,11 +94,6 @@ fn chain(standing: &Standing) -> Vec<Side> {
 }
 
 fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: RemovalWish) -> Parts<'a> {
-    let connection = standing.observation.connection_id();
-    let names_it = |group: &SecurityGroup| {
-        let is = |key: &str| group.tags.get(key) == Some(&connection);
-        is(tags::CONNECTION) || is(tags::REMOVING)
-    };
     let sides = chain(standing);
     let mut found = Parts::default();
     for (at, &side) in sides.iter().enumerate() {
@@ -112,7 +110,7 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
                     .iter()
                     .any(|part| part.side == sides[at - 1] && are_linked(part.group, group)),
             };
-            if !(names_it(group) || candidate.associated && neighbour) {
+            if !(is_made_for(group, &standing.observation) || candidate.associated && neighbour) {
                 continue;
             }
             match removable(standing, classified, candidate, side, wish) {
@@ -123,6 +121,7 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
                     is_on: candidate.associated,
                     stays: None,
                     pinned_by: None,
+                    passes_to: None,
                 }),
                 None if side == Side::Function && candidate.associated => found.foreign.push(group),
                 None => {}
@@ -248,5 +247,47 @@ fn pin(standing: &Standing, parts: &mut [Part<'_>]) {
     for part in parts.iter_mut().filter(|part| part.goes()) {
         let named_by = standing.named_by.get(&part.group.id).into_iter().flatten();
         part.pinned_by = named_by.into_iter().find(|by| !writable.contains(by)).cloned();
+    }
+}
+
+/// A group of ours that stays is of the next function that comes in by it. Nobody's, it is told by its database and proxy
+/// alone, by which no connection is found, but a later removal finds it.
+fn hand_over(standing: &Standing, classified: &Classified<'_>, parts: &mut [Part<'_>]) {
+    let observation = &standing.observation;
+    let connection = observation.connection_id();
+    for part in parts.iter_mut().filter(|part| !part.goes() && part.removable.is_ours()) {
+        if part.group.tags.get(tags::CONNECTION) != Some(&connection) {
+            continue;
+        }
+        let owner = comers(standing, classified, part.side, part.group).into_iter().next();
+        part.passes_to = Some(match owner {
+            Some(function) => observation.connection_of(function),
+            None => observation.way_id(),
+        });
+    }
+}
+
+/// The other functions that come in by a group: that bear it, or a group of their side that is linked to it.
+fn comers<'a>(
+    standing: &'a Standing,
+    classified: &Classified<'a>,
+    side: Side,
+    group: &SecurityGroup,
+) -> BTreeSet<&'a str> {
+    let sides = chain(standing);
+    let before = sides.iter().zip(sides.iter().skip(1)).find(|(_, next)| **next == side);
+    match before {
+        None => others(standing, side, &group.id)
+            .filter_map(|user| match user {
+                User::Function(name) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect(),
+        Some((&before, _)) => classified
+            .side(before)
+            .iter()
+            .filter(|candidate| are_linked(candidate.group, group))
+            .flat_map(|candidate| comers(standing, classified, before, candidate.group))
+            .collect(),
     }
 }

@@ -1,10 +1,11 @@
 //! The steps of a removal, in an order that is safe to stop at any point.
 //!
-//! First the mark. Then the function's group comes off, so that no traffic depends on what follows; then the proxy's and
+//! First the mark, and the tags of what stays: a run that dies after them has left nothing that is told as broken. Then the
+//! function's group comes off, so that no traffic depends on what follows; then the proxy's and
 //! the database's; then the rules by which the groups hold each other, for neither could be deleted with them; then the
 //! groups; last what a proxy had of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
 use crate::classify::InWords;
@@ -28,6 +29,7 @@ pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Resul
         steps: Vec::new(),
     };
     builder.mark();
+    builder.hand_over();
     builder.take_off(wish);
     builder.revoke();
     builder.delete();
@@ -125,15 +127,37 @@ impl Builder<'_> {
         if unmarked.is_empty() {
             return;
         }
-        let names: Vec<String> = unmarked.iter().map(|part| part.named()).collect();
-        let groups: Vec<GroupId> = unmarked.iter().map(|part| part.group.id.clone()).collect();
-        let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let effect = RemovalEffect::Mark {
+        let function = observation.function.name.clone();
+        self.tag(&unmarked, "mark as being removed", |groups| RemovalEffect::Mark {
             groups,
             connection,
-            function: observation.function.name.clone(),
-        };
-        self.push(effect, resource, format!("{}: mark as being removed", names.join(", ")));
+            function,
+        });
+    }
+
+    /// What stays is no longer of the connection that goes: `drift` finds connections by this tag.
+    fn hand_over(&mut self) {
+        let mut handed_over: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
+        for part in &self.found.parts {
+            if let Some(connection) = &part.passes_to {
+                handed_over.entry(connection).or_default().push(part);
+            }
+        }
+        for (connection, parts) in handed_over {
+            self.tag(&parts, &format!("tag as of {connection}"), |groups| {
+                RemovalEffect::Retag {
+                    groups,
+                    connection: connection.to_owned(),
+                }
+            });
+        }
+    }
+
+    fn tag(&mut self, parts: &[&Part<'_>], what: &str, effect: impl FnOnce(Vec<GroupId>) -> RemovalEffect) {
+        let names: Vec<String> = parts.iter().map(|part| part.named()).collect();
+        let groups: Vec<GroupId> = parts.iter().map(|part| part.group.id.clone()).collect();
+        let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.push(effect(groups), resource, format!("{}: {what}", names.join(", ")));
     }
 
     fn take_off(&mut self, wish: RemovalWish) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, finish};
 
 impl World {
     fn remove_succeeds(&self, arguments: &str) -> Value {
@@ -31,9 +31,19 @@ async fn the_first_function_shares_and_the_last_takes_all_away() {
 
     let shared = world.remove_succeeds("--cluster orders --function checkout --yes");
     expect(&shared, "disconnect", "removed");
-    assert_eq!(shared["steps"].as_array().unwrap().len(), 1);
+    let steps = shared["steps"].as_array().unwrap();
+    let actions: Vec<&str> = steps.iter().map(|step| step["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["ec2:CreateTags", "lambda:UpdateFunctionConfiguration"]);
     assert_eq!(world.groups_of_function("checkout").await, [world.base.as_str()]);
-    world.the_group("lambda-rds-1").await;
+    let handed_over = world.the_group("lambda-rds-1").await;
+    let mut tags = handed_over.tags().iter();
+    let of_connection = tags.find(|tag| tag.key() == Some("autoconnect:connection")).unwrap();
+    assert_eq!(of_connection.value(), Some("cluster/orders:function/refunds"));
+    let drift = finish(world.command().args(["drift", "--output", "json"]));
+    assert_eq!(drift.status, 0, "{drift:?}");
+    let found = drift.json()["connections"].clone();
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found:#}");
+    assert_eq!(found[0]["id"], "cluster/orders:function/refunds");
 
     let mark = world.mark();
     let planned = world.remove_succeeds("--cluster orders --function refunds --dry-run");

@@ -95,6 +95,38 @@ fn world_of(setup_of: &Target, remove_of: &Target, document: &AccountDocument, s
     }
 }
 
+/// Two functions are disconnected at the same time from the groups that they share: each run can take the other for the one
+/// that keeps them. Whichever has them then, its next `remove` takes all of it away.
+#[test]
+fn two_removals_of_shared_groups() {
+    let scenario = row("cluster None/None/None");
+    let other = Target {
+        function: "g".into(),
+        ..scenario.target.clone()
+    };
+    let targets = [scenario.target.clone(), other];
+    let (of, foreign) = (targets.clone(), scenario.document.clone());
+    let world = World {
+        before: connected(&connected(&scenario.document, &targets[0]), &targets[1]),
+        runs: targets.iter().map(disconnecting).collect(),
+        switches_at_most: Some(thoroughly(2, 3)),
+        is_unshared: crate::writers::is_unshared_of_cluster,
+        at_the_end: Box::new(move |now: &AccountDocument, _: &Moment| {
+            let after = of
+                .iter()
+                .try_fold(now.clone(), |now, target| removed_again(&now, target))?;
+            let held = catch_unwind(|| assert_nothing_lost(&foreign, &after, ""));
+            held.map_err(|_| "something of others is lost".to_owned())?;
+            if after.security_groups.len() > foreign.security_groups.len() {
+                return Err("groups are left that nobody removes".to_owned());
+            }
+            Ok(())
+        }),
+        ..world(&scenario, vec![])
+    };
+    explore("two removals of shared groups", world);
+}
+
 #[test]
 fn setup_and_remove_of_one_connection() {
     let scenario = row("cluster None/None/None");
