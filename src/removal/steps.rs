@@ -1,9 +1,9 @@
 //! The steps of a removal, in an order that is safe to stop at any point.
 //!
 //! First the mark, and the tags of what stays: a run that dies after them has left nothing that is told as broken. Then the
-//! function's group comes off, so that no traffic depends on what follows; then the proxy's and
-//! the database's; then the rules by which the groups hold each other, for neither could be deleted with them; then the
-//! groups; last what a proxy had of its own.
+//! function's group comes off, so that no traffic depends on what follows; then the proxy's and the database's; then the
+//! rules by which the groups hold each other, for neither could be deleted with them; then the groups; last what a proxy
+//! had of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
