@@ -42,7 +42,7 @@ impl Dice {
 /// How many networks are tried.
 pub fn cases() -> u64 {
     let wanted = std::env::var("AUTOCONNECT_CASES").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(400)
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(2000)
 }
 
 /// The ranges that rules speak of: all, whole VPCs, subnets, and parts that end within subnets.
