@@ -117,6 +117,8 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         {
             Fault::Duplicate(said())
         }
+        // The range is a subnet's already: perhaps of a request of ours whose answer was lost.
+        "InvalidSubnet.Conflict" if operation == Operation::CreateSubnet => Fault::Duplicate(said()),
         "DependencyViolation" => Fault::DependencyViolation(said()),
         "PreconditionFailedException" => Fault::PreconditionFailed(said()),
         "InvalidDBClusterStateFault"

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use crate::world::{World, reads};
 
-/// A kill, and the connection that it is made in: each has a database and a function of its own.
+/// A kill.
 #[derive(Clone, Copy, Debug)]
-struct Kill {
-    request: usize,
+pub struct Kill {
+    pub request: usize,
     /// Whether AWS has carried the request out.
-    applied: bool,
+    pub applied: bool,
 }
 
 /// Kills at a time: while a run waits, another one goes on.
 const WORKERS: usize = 4;
 
-fn is_thorough() -> bool {
+pub fn is_thorough() -> bool {
     std::env::var_os("AUTOCONNECT_THOROUGH").is_some_and(|value| value == "1")
 }
 
@@ -40,13 +40,12 @@ impl World {
     }
 
     /// Runs until the kill. Whether it was still alive then.
-    fn is_killed(&self, arguments: &str, name: &str, kill: Kill) -> bool {
+    pub fn is_killed(&self, arguments: &str, name: &str, kill: Kill) -> bool {
         // The peer knows the process by its key.
         let key = format!("{}-{name}", self.region);
         self.peer.stop(&key, kill.request, kill.applied);
         let mut command = self.command();
         command
-            .args(["setup"])
             .args(arguments.split_whitespace())
             .env("AWS_ACCESS_KEY_ID", &key);
         let mut child = command
@@ -94,6 +93,20 @@ impl World {
     }
 }
 
+/// Does something for each, some at a time.
+pub fn at_a_time<T: Sync>(all: &[T], act: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    act(one);
+                }
+            });
+        }
+    });
+}
+
 #[tokio::test]
 async fn a_killed_run_is_finished_by_the_next() {
     let world = World::new().await;
@@ -101,6 +114,7 @@ async fn a_killed_run_is_finished_by_the_next() {
     let mark = world.mark();
     world.setup_succeeds(&whole);
     let requests = world.calls_since(mark);
+    // Each has a database and a function of its own.
     let mut connections = Vec::new();
     for kill in kills(&requests) {
         let name = format!(
@@ -111,17 +125,11 @@ async fn a_killed_run_is_finished_by_the_next() {
         let arguments = world.pair(&name).await;
         connections.push((kill, name, arguments));
     }
-    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some((kill, name, arguments)) = connections.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let is_alive = world.is_killed(arguments, name, *kill);
-                    killed.fetch_add(usize::from(is_alive), Ordering::Relaxed);
-                    world.heals(arguments, *kill);
-                }
-            });
-        }
+    let killed = AtomicUsize::new(0);
+    at_a_time(&connections, |(kill, name, arguments)| {
+        let is_alive = world.is_killed(&format!("setup {arguments}"), name, *kill);
+        killed.fetch_add(usize::from(is_alive), Ordering::Relaxed);
+        world.heals(arguments, *kill);
     });
     for (kill, name, _) in &connections {
         world.assert_one_set(name, *kill).await;

@@ -6,10 +6,12 @@ mod diagnose;
 mod drift;
 mod errors;
 mod faults;
+mod internet;
 mod kills;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod msk;
+mod networks;
 mod new_proxies;
 mod peer;
 mod policies;

@@ -305,6 +305,17 @@ impl World {
         run
     }
 
+    /// Runs a command like [`Self::run`]. Besides, what it wrote by the peer's log, which is what it says that it wrote.
+    pub fn written(&self, arguments: &str) -> (Run, Vec<String>) {
+        let mark = self.mark();
+        let run = self.run(arguments);
+        let mut calls = self.calls_since(mark);
+        calls.retain(|call| !reads(call));
+        let told = &run.json()["api_calls"]["write"];
+        assert!(told.is_null() || *told == calls.len(), "{calls:?}: {run:?}");
+        (run, calls)
+    }
+
     /// Runs `setup`, which must succeed.
     pub fn setup_succeeds(&self, arguments: &str) -> Value {
         let run = self.setup(arguments);

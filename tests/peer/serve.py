@@ -20,11 +20,15 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from moto.core.responses import ActionResult
 from moto.awslambda.models import lambda_backends
-from moto.ec2.exceptions import DependencyViolationError, InvalidPermissionDuplicateError
+from moto.ec2.exceptions import DependencyViolationError, InvalidPermissionDuplicateError, ResourceAlreadyAssociatedError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
+from moto.ec2.models.nat_gateways import NatGatewayBackend
+from moto.ec2.models.route_tables import Route, RouteBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
+from moto.ec2.responses.vpcs import VPCs
 from moto.iam.models import iam_backends
 from moto.kafka.exceptions import NotFoundException
 from moto.kafka.models import FakeKafkaCluster, KafkaBackend
@@ -308,6 +312,88 @@ SecurityGroupBackend.delete_security_group = delete_security_group
 HELD = {}
 
 
+
+# On AWS a NAT gateway is pending for a minute, and fails in a VPC without an internet gateway; in moto it is available at
+# once, and everywhere.
+def create_nat_gateway(self, *args, create=NatGatewayBackend.create_nat_gateway, **kwargs):
+    nat = create(self, *args, **kwargs)
+    nat.state, nat.reads = "pending", 0
+    return nat
+
+
+def describe_nat_gateways(self, *args, describe=NatGatewayBackend.describe_nat_gateways):
+    attached = [gateway.vpc.id for gateway in self.internet_gateways.values() if gateway.vpc]
+    for nat in self.nat_gateways.values():
+        nat.reads += 1
+        if nat.state == "pending" and nat.reads > READS_IN_PROGRESS:
+            nat.state = "available" if nat.vpc_id in attached or nat.connectivity_type == "private" else "failed"
+            nat.failure_code, nat.failure_message = "Gateway.NotAttached", f"Network {nat.vpc_id} has no Internet gateway attached"
+    return describe(self, *args)
+
+
+NatGatewayBackend.create_nat_gateway = create_nat_gateway
+NatGatewayBackend.describe_nat_gateways = describe_nat_gateways
+
+
+# With a NAT gateway that is deleted, AWS lets its address go and its routes lead nowhere; moto leaves both as they were.
+def delete_nat_gateway(self, nat_gateway_id, delete=NatGatewayBackend.delete_nat_gateway):
+    nat = delete(self, nat_gateway_id)
+    for address in nat.address_set:
+        self.disassociate_address(association_id=address["associationId"])
+    return nat
+
+
+NatGatewayBackend.delete_nat_gateway = delete_nat_gateway
+Route.state = property(lambda route: "blackhole" if route.nat_gateway and route.nat_gateway.state == "deleted" else "active")
+
+
+# AWS gives a subnet one route table, and refuses a second one; moto answers with the association that is there.
+def associate_route_table(self, route_table_id, gateway_id=None, subnet_id=None, associate=RouteBackend.associate_route_table):
+    present = self.describe_route_tables(filters={"association.subnet-id": [subnet_id]}) if subnet_id else []
+    if present and present[0].id != route_table_id:
+        raise ResourceAlreadyAssociatedError(subnet_id)
+    return associate(self, route_table_id, gateway_id, subnet_id)
+
+
+RouteBackend.associate_route_table = associate_route_table
+
+
+# On AWS an interface endpoint is pending for some minutes; in moto it is available at once.
+def create_vpc_endpoint(self, *args, create=VPCBackend.create_vpc_endpoint, **kwargs):
+    endpoint = create(self, *args, **kwargs)
+    endpoint.reads = 0
+    if endpoint.vpc_endpoint_type == "Interface":
+        endpoint.state = "pending"
+    return endpoint
+
+
+def describe_vpc_endpoints(self, *args, describe=VPCBackend.describe_vpc_endpoints, **kwargs):
+    for endpoint in self.vpc_end_points.values():
+        endpoint.reads += 1
+        if endpoint.state == "pending" and endpoint.reads > READS_IN_PROGRESS:
+            endpoint.state = "available"
+    return describe(self, *args, **kwargs)
+
+
+VPCBackend.create_vpc_endpoint = create_vpc_endpoint
+VPCBackend.describe_vpc_endpoints = describe_vpc_endpoints
+
+
+# AWS gives each table that a gateway endpoint gets its route, and turns private DNS on; moto only notes the table.
+def modify_vpc_endpoint(self, modify=VPCs.modify_vpc_endpoint):
+    answer = modify(self)
+    endpoint = self.ec2_backend.vpc_end_points[self._get_param("VpcEndpointId")]
+    if self._get_param("PrivateDnsEnabled"):
+        endpoint.private_dns_enabled = True
+    for table in self._get_param("AddRouteTableIds", []):
+        prefixes = endpoint.destination_prefix_list_id
+        self.ec2_backend.create_route(table, None, gateway_id=endpoint.id, destination_prefix_list_id=prefixes)
+    return answer
+
+
+VPCs.modify_vpc_endpoint = modify_vpc_endpoint
+
+
 # The roles of the tests' functions and proxies.
 def create_role(name, service):
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -335,6 +421,7 @@ class Peer:
         self.functions = {}
         self.stops = {}
         self.mappings = []
+        self.tokens = {}
 
     def __call__(self, environ, start_response):
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -451,10 +538,17 @@ class Peer:
         return status, headers, answer
 
     def call(self, environ, body):
+        # EC2 answers a token that it has seen with what it made then; moto makes another one.
+        token = re.search(rb"(?:^|&)ClientToken=([^&]+)", body)
+        if token and token.group(1) in self.tokens:
+            return self.tokens[token.group(1)]
         kept = []
         environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         answer = b"".join(self.app(environ, lambda status, headers, *_: kept.append((status, headers))))
-        return (*kept[0], answer)
+        called = (*kept[0], answer)
+        if token and called[0].startswith("200"):
+            self.tokens[token.group(1)] = called
+        return called
 
     # AWS lets event source mappings poll MSK clusters; moto refuses their ARNs.
 

@@ -27,7 +27,10 @@ impl Builder<'_, '_> {
         let not_ours = |what: String, remedy: String| Err(InternetUnmet::NotOurs { what, remedy });
         match nat_fault(self.paths, id) {
             None => {
-                self.building.reasons.push(format!("NAT gateway {id} works."));
+                let works = format!("NAT gateway {id} works.");
+                if !self.building.reasons.contains(&works) {
+                    self.building.reasons.push(works);
+                }
                 self.make_public_of(id);
                 Ok(true)
             }
