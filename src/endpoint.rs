@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
-use crate::leg::acls;
+use crate::leg::acls::{self, Numbers};
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
 use crate::path::{Block, Paths, Ports};
@@ -136,7 +136,7 @@ fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: V
     let to: Vec<&SubnetId> = endpoint.subnets.iter().collect();
     let from: Vec<&SubnetId> = asker.subnets.iter().collect();
     findings.extend(inbound(paths, asker, endpoint));
-    let crossings = acls::between(paths, &from, &to, HTTPS).findings;
+    let crossings = acls::between(paths, &from, &to, HTTPS, &mut Numbers::default()).findings;
     findings.extend(crossings.into_iter().map(|(finding, _)| finding));
     findings.extend(of_policy);
     way.outbound = outbound(paths, asker, endpoint);

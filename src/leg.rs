@@ -98,22 +98,24 @@ impl Found {
     }
 }
 
-/// What asks about a leg.
-type Concern = fn(&Paths<'_>, &Leg<'_>) -> Found;
+/// What asks about each leg.
+type Concern = fn(&Paths<'_>, &[Leg<'_>]) -> Vec<Found>;
 
 /// The concerns that are about subnets and what is between them: id, what is said where nothing is wrong, and the check.
 const CONCERNS: [(&str, &str, Concern); 3] = [
     (
         "security-groups",
         "the security groups let the connection through",
-        groups::check,
+        |paths, legs| legs.iter().map(|leg| groups::check(paths, leg)).collect(),
     ),
     (
         "network-acls",
         "the network ACLs let everything through, both ways",
         acls::check,
     ),
-    ("routes", "the route tables lead there and back", routes::check),
+    ("routes", "the route tables lead there and back", |paths, legs| {
+        legs.iter().map(|leg| routes::check(paths, leg)).collect()
+    }),
 ];
 
 /// Asks everything that is about subnets and what is between them: one check for each concern, and each leg as it was found.
@@ -123,8 +125,7 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     let check = |(id, passed, concern): (&'static str, &str, Concern)| {
         let mut findings = Vec::new();
         let mut evidence = Vec::new();
-        for (leg, report) in legs.iter().zip(&mut reports) {
-            let found = concern(paths, leg);
+        for (found, report) in concern(paths, legs).into_iter().zip(&mut reports) {
             evidence.extend(found.evidence);
             for OnLeg { finding, pairs } in found.findings {
                 if finding.status == Status::Fail {

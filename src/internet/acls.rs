@@ -8,6 +8,7 @@ use super::Traveller;
 use super::checks::outlets;
 use super::way::public_part;
 use crate::check::{Check, Finding};
+use crate::leg::acls::{Entry, Numbers};
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 use crate::path::{Addresses, Block, Denial, Paths, Ports, Region};
@@ -47,10 +48,10 @@ impl<'n> Border<'n> {
         }
     }
 
-    fn finding(&self, acl: &NetworkAcl, rule: u16, denied: &Region) -> Finding {
-        let (into, to, way) = match self.direction {
-            Direction::Ingress => ("into", "from", "--ingress"),
-            Direction::Egress => ("out of", "to", "--egress"),
+    fn finding(&self, acl: &'n NetworkAcl, rule: u16, denied: &Region, numbers: &mut Numbers<'n>) -> Finding {
+        let (into, to) = match self.direction {
+            Direction::Ingress => ("into", "from"),
+            Direction::Egress => ("out of", "to"),
         };
         let number = if rule == LAST_RULE {
             "*".to_owned()
@@ -59,39 +60,31 @@ impl<'n> Border<'n> {
         };
         let ports: BTreeSet<String> = denied.blocks().iter().map(|block| block.ports.to_string()).collect();
         let ports: Vec<String> = ports.into_iter().collect();
-        let (other, wanted) = (self.wanted.addresses, self.wanted.ports);
+        let wanted = self.wanted;
         let finding = Finding::fail(format!(
-            "{into} {} {to} {other}: tcp {} blocked by rule {number} of {} ({})",
+            "{into} {} {to} {}: tcp {} blocked by rule {number} of {} ({})",
             self.subnet,
+            wanted.addresses,
             ports.join(", "),
             acl.id,
             self.direction
         ));
-        finding.mended_by(match free_number(acl, self.direction, rule) {
-            Some(free) => format!(
-                "aws ec2 create-network-acl-entry --network-acl-id {} {way} --rule-number {free} --protocol tcp --port-range From={},To={} --cidr-block {other} --rule-action allow",
-                acl.id, wanted.first, wanted.last
-            ),
-            None => format!(
-                "give rule {number} of {} a higher number, so that one before it can allow tcp {wanted} {to} {other}",
-                acl.id
-            ),
-        })
+        let entry = |cidr| Entry {
+            direction: self.direction,
+            rule,
+            ports: wanted.ports,
+            cidr,
+        };
+        let cidrs = wanted.addresses.cidrs().into_iter();
+        let commands = cidrs.map(|cidr| entry(cidr).command(acl, numbers));
+        commands.fold(finding, Finding::mended_by)
     }
-}
-
-/// A number between the entry that denies and the one before it, a round one if there is.
-fn free_number(acl: &NetworkAcl, direction: Direction, rule: u16) -> Option<u16> {
-    let own = acl.entries.iter().filter(|entry| entry.direction == direction);
-    let before = own.map(|entry| entry.number).filter(|number| *number < rule).max();
-    let mut free = before.unwrap_or_default() + 1..rule;
-    let first = free.clone().next();
-    free.find(|number| number % 10 == 0).or(first)
 }
 
 pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence): (Vec<Finding>, _) = (Vec::new(), BTreeSet::new());
     let mut borders: Vec<Border<'_>> = Vec::new();
+    let mut numbers = Numbers::default();
     for id in &traveller.subnets {
         match paths.subnet(id) {
             Some(subnet) => borders.extend(Border::out(&subnet.id, Addresses::ALL_V4, traveller.port)),
@@ -125,7 +118,7 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             let denied = border.counted(denied);
             if !denied.is_empty() {
                 passes = false;
-                findings.push(border.finding(acl, rule, &denied));
+                findings.push(border.finding(acl, rule, &denied, &mut numbers));
             }
         }
         if passes {

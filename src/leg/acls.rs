@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
+
 use super::{Found, Leg};
 use crate::check::Finding;
 use crate::model::network::{LAST_RULE, NetworkAcl};
@@ -28,8 +30,55 @@ struct Denied<'a> {
     pairs: BTreeSet<(usize, usize)>,
 }
 
-pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
-    let Between { findings, acls } = between(paths, &leg.from.subnets, &leg.to.subnets, leg.port);
+/// Numbers for the entries that commands add to ACLs. Each is given to one entry, so that all commands can be run.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers<'n>(BTreeMap<(&'n str, Direction), Given>);
+
+/// What each number of one ACL and direction lets pass.
+type Given = BTreeMap<u16, (Ports, IpNet)>;
+
+impl<'n> Numbers<'n> {
+    /// The number for an entry that comes before `rule`, if there is one.
+    pub(crate) fn before(&mut self, acl: &'n NetworkAcl, entry: &Entry) -> Option<u16> {
+        let Entry {
+            direction,
+            rule,
+            ports,
+            cidr,
+        } = *entry;
+        let given = self.0.entry((acl.id.as_str(), direction)).or_default();
+        let mut same = given.range(..rule);
+        if let Some((number, _)) = same.find(|(_, found)| **found == (ports, cidr)) {
+            return Some(*number);
+        }
+        let own = acl.entries.iter().filter(|entry| entry.direction == direction);
+        let taken: BTreeSet<u16> = own.map(|entry| entry.number).collect();
+        // After all entries that come before, so that what they deny by intent stays denied.
+        let last = taken.range(..rule).next_back().copied().unwrap_or_default();
+        let free = (last + 1..rule).filter(|number| !given.contains_key(number));
+        // Round numbers are what people expect, and leave room.
+        let number = free.min_by_key(|number| (number % 10 != 0, number % 5 != 0, *number))?;
+        given.insert(number, (ports, cidr));
+        Some(number)
+    }
+}
+
+/// An entry that lets pass what `rule` denies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub direction: Direction,
+    pub rule: u16,
+    pub ports: Ports,
+    pub cidr: IpNet,
+}
+
+pub(super) fn check(paths: &Paths<'_>, legs: &[Leg<'_>]) -> Vec<Found> {
+    let mut numbers = Numbers::default();
+    legs.iter().map(|leg| of_leg(paths, leg, &mut numbers)).collect()
+}
+
+fn of_leg<'n>(paths: &Paths<'n>, leg: &Leg<'_>, numbers: &mut Numbers<'n>) -> Found {
+    let Between { findings, acls } = between(paths, &leg.from.subnets, &leg.to.subnets, leg.port, numbers);
     let mut found = Found::default();
     for (finding, pairs) in findings {
         found.add(finding, pairs);
@@ -53,8 +102,14 @@ pub(crate) struct Between<'n> {
 }
 
 /// Every pair of these subnets, from the first to the second list on `port`, and back.
-pub(crate) fn between<'n>(paths: &Paths<'n>, from: &[&SubnetId], to: &[&SubnetId], port: u16) -> Between<'n> {
-    let mut lines: BTreeMap<Line<'_>, Denied<'_>> = BTreeMap::new();
+pub(crate) fn between<'n>(
+    paths: &Paths<'n>,
+    from: &[&SubnetId],
+    to: &[&SubnetId],
+    port: u16,
+    numbers: &mut Numbers<'n>,
+) -> Between<'n> {
+    let mut lines: BTreeMap<Line<'n>, Denied<'n>> = BTreeMap::new();
     let mut gaps: BTreeMap<String, BTreeSet<(usize, usize)>> = BTreeMap::new();
     let mut acls = BTreeSet::new();
     let pairs = (0..from.len()).flat_map(|row| (0..to.len()).map(move |column| (row, column)));
@@ -81,7 +136,7 @@ pub(crate) fn between<'n>(paths: &Paths<'n>, from: &[&SubnetId], to: &[&SubnetId
     }
     let denied = lines
         .into_iter()
-        .map(|(line, denied)| (finding(line, &denied), denied.pairs));
+        .map(|(line, denied)| (finding(line, &denied, numbers), denied.pairs));
     let gaps = gaps.into_iter().map(|(gap, pairs)| (Finding::unknown(gap), pairs));
     Between {
         findings: denied.chain(gaps).collect(),
@@ -89,7 +144,7 @@ pub(crate) fn between<'n>(paths: &Paths<'n>, from: &[&SubnetId], to: &[&SubnetId
     }
 }
 
-fn add<'a>(lines: &mut BTreeMap<Line<'a>, Denied<'a>>, crossing: &AclCrossing<'a>, pair: (usize, usize)) {
+fn add<'n>(lines: &mut BTreeMap<Line<'n>, Denied<'n>>, crossing: &AclCrossing<'n>, pair: (usize, usize)) {
     let (Ok((acl, denials)), Some(other)) = (&crossing.denied, crossing.other) else {
         return;
     };
@@ -112,7 +167,7 @@ fn add<'a>(lines: &mut BTreeMap<Line<'a>, Denied<'a>>, crossing: &AclCrossing<'a
     }
 }
 
-fn finding(line: Line<'_>, denied: &Denied<'_>) -> Finding {
+fn finding<'n>(line: Line<'_>, denied: &Denied<'n>, numbers: &mut Numbers<'n>) -> Finding {
     let Line {
         subnet,
         direction,
@@ -149,52 +204,57 @@ fn finding(line: Line<'_>, denied: &Denied<'_>) -> Finding {
     let wholes: BTreeSet<Addresses> = denied.others.values().map(|(whole, _)| *whole).collect();
     let remedies = denied
         .acl
-        .map(|acl| remedies(acl, direction, rule, wanted, wholes))
+        .map(|acl| remedies(acl, direction, rule, wanted, wholes, numbers))
         .unwrap_or_default();
     remedies.into_iter().fold(Finding::fail(text), Finding::mended_by)
 }
 
 /// One entry before the one that denies, for what is wanted, from each of the other ends.
-pub(crate) fn remedies(
-    acl: &NetworkAcl,
+fn remedies<'n>(
+    acl: &'n NetworkAcl,
     direction: Direction,
     rule: u16,
-    wanted: Ports,
+    ports: Ports,
     others: impl IntoIterator<Item = Addresses>,
+    numbers: &mut Numbers<'n>,
 ) -> Vec<String> {
-    let mut free = free_numbers(acl, direction, rule);
     let cidrs = others.into_iter().flat_map(|others| others.cidrs());
-    let acl = &acl.id;
-    let (way, to) = match direction {
-        Direction::Ingress => ("--ingress", "from"),
-        Direction::Egress => ("--egress", "to"),
-    };
     cidrs
         .map(|cidr| {
-            let block = if cidr.addr().is_ipv6() {
-                "--ipv6-cidr-block"
-            } else {
-                "--cidr-block"
+            let entry = Entry {
+                direction,
+                rule,
+                ports,
+                cidr,
             };
-            match free.pop() {
-                Some(number) => format!(
-                    "aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
-                    wanted.first, wanted.last
-                ),
-                None => format!("give rule {rule} of {acl} a higher number, so that one before it can allow tcp {wanted} {to} {cidr}"),
-            }
+            entry.command(acl, numbers)
         })
         .collect()
 }
 
-/// The numbers that an entry could have which comes before `rule`, the best one last.
-fn free_numbers(acl: &NetworkAcl, direction: Direction, rule: u16) -> Vec<u16> {
-    let own = acl.entries.iter().filter(|entry| entry.direction == direction);
-    let taken: BTreeSet<u16> = own.map(|entry| entry.number).collect();
-    // After all entries that come before, so that what they deny by intent stays denied.
-    let before = taken.range(..rule).next_back().copied().unwrap_or_default();
-    let mut free: Vec<u16> = (before + 1..rule).filter(|number| !taken.contains(number)).collect();
-    // Round numbers are what people expect, and leave room.
-    free.sort_by_key(|number| (number % 10 == 0, number % 5 == 0, std::cmp::Reverse(*number)));
-    free
+impl Entry {
+    /// The command that adds it.
+    pub(crate) fn command<'n>(&self, acl: &'n NetworkAcl, numbers: &mut Numbers<'n>) -> String {
+        let number = numbers.before(acl, self);
+        let Self { rule, ports, cidr, .. } = self;
+        let acl = &acl.id;
+        let (way, to) = match self.direction {
+            Direction::Ingress => ("--ingress", "from"),
+            Direction::Egress => ("--egress", "to"),
+        };
+        let block = if cidr.addr().is_ipv6() {
+            "--ipv6-cidr-block"
+        } else {
+            "--cidr-block"
+        };
+        match number {
+            Some(number) => format!(
+                "aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
+                ports.first, ports.last
+            ),
+            None => format!(
+                "give rule {rule} of {acl} a higher number, so that one before it can allow tcp {ports} {to} {cidr}"
+            ),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::endpoint::{Asker, Gate, HTTPS, authorize, inbound, listed, outbound};
 use crate::internet::{Own, Wish, draft_for};
-use crate::leg::acls;
+use crate::leg::acls::{self, Numbers};
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{
     Direction, GroupId, MappingMode, MskPlacement, Peer, PortRange, Protocol, Rule, SecurityGroup, SubnetId, VpcId,
@@ -253,7 +253,7 @@ impl<'b> Builder<'b> {
     /// What is in the way of any endpoint in the cluster's subnets.
     fn check_paths(&self) -> Result<(), MskUnmet> {
         let subnets: Vec<&SubnetId> = self.place.subnets.iter().collect();
-        let between = acls::between(self.paths, &subnets, &subnets, HTTPS).findings;
+        let between = acls::between(self.paths, &subnets, &subnets, HTTPS, &mut Numbers::default()).findings;
         let mut findings: Vec<Finding> = between.into_iter().map(|(finding, _)| finding).collect();
         dns::of_vpc(self.paths, self.vpc, &mut findings, &mut Vec::new());
         let failing: Vec<Finding> = findings

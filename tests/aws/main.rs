@@ -10,6 +10,7 @@ mod internet;
 mod kills;
 #[cfg(feature = "lambda")]
 mod lambda;
+mod mend;
 mod msk;
 mod networks;
 mod new_proxies;
