@@ -20,5 +20,6 @@ mod proxies;
 mod python;
 mod reads;
 mod removals;
+mod snapshots;
 mod template;
 mod world;
