@@ -3,6 +3,7 @@
 //! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*;
 //! `explain` tells what has changed where the decision is not no-op, and `traffic` whether that breaks the path.
 
+mod across;
 mod console;
 mod explain;
 mod finding;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
-use crate::model::{Observation, Side};
+use crate::model::{Observation, SecurityGroup, Side};
 use crate::plan::health;
 use crate::requirements::{Unmet, check_identity};
 use explain::in_words;
@@ -55,7 +56,8 @@ impl Verdict {
 pub struct Judgement {
     /// How it stands.
     pub verdict: Verdict,
-    /// What `setup` would do; none where that could not be told.
+    /// What `setup` would do; none where that could not be told, and across two VPCs, where it does nothing without
+    /// `--cross-vpc`, for what is not in sync.
     pub decision: Option<Decision>,
     /// What has changed, or could not be read.
     pub findings: Vec<Finding>,
@@ -81,6 +83,10 @@ pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
             };
         }
     };
+    let across = across::groups(estate, &observation);
+    if !across.is_empty() {
+        return judge_across(estate, &observation, &across);
+    }
     let is_no_op = decide(&observation).decision == Decision::NoOp;
     let mut findings: Vec<Finding> = function_moved(&observation).into_iter().collect();
     let mut decision = Decision::NoOp;
@@ -115,6 +121,28 @@ pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
     Judgement {
         verdict,
         decision: Some(decision),
+        findings,
+    }
+}
+
+/// Judges a connection of these groups across two VPCs. Whether the routes between them lead there is for `diagnose`.
+fn judge_across(estate: &Estate, observation: &Observation, groups: &[&SecurityGroup]) -> Judgement {
+    let mut findings = across::findings(estate, observation, groups);
+    findings.extend(target(observation));
+    findings.extend(requirement(observation));
+    findings.extend(unused(estate, observation, &findings));
+    let verdict = if !traffic::can_pass(estate, observation) {
+        Verdict::Broken
+    } else if findings.iter().any(|finding| finding.kind == FindingKind::Unread) {
+        Verdict::Unknown
+    } else if findings.is_empty() {
+        Verdict::InSync
+    } else {
+        Verdict::Drifted
+    };
+    Judgement {
+        verdict,
+        decision: (verdict == Verdict::InSync).then_some(Decision::NoOp),
         findings,
     }
 }

@@ -384,7 +384,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
     }
 }
 
-fn word(direction: Direction) -> &'static str {
+pub(super) fn word(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "from",
         Direction::Egress => "to",

@@ -86,7 +86,7 @@ fn lets(estate: &Estate, groups: &GroupList, direction: Direction, port: u16, ot
     rules.any(|rule| covers(rule, port) && meets(&rule.peer, other, ipv6))
 }
 
-fn covers(rule: &Rule, port: u16) -> bool {
+pub(super) fn covers(rule: &Rule, port: u16) -> bool {
     match rule.protocol {
         Protocol::All => true,
         Protocol::Tcp => rule
