@@ -19,7 +19,14 @@ pub async fn observe_standing(
     target: &Target,
     wish: RemovalWish,
 ) -> Result<Standing, ObserveError> {
-    let observation = observe(cloud, &as_it_may_stand(target, wish)).await?;
+    let mut observation = observe(cloud, &as_it_may_stand(target, wish)).await?;
+    // Across two VPCs, the function's group is in the function's own.
+    let vpc = observation.function.vpc.as_ref().map(|vpc| &vpc.vpc);
+    if let Some(vpc) = vpc.filter(|vpc| **vpc != observation.database.vpc) {
+        let more = cloud.describe_connection_groups(vpc).await?;
+        observation.groups.extend(more);
+        observation.groups.sort_by(|a, b| a.id.cmp(&b.id));
+    }
     let groups = candidates(&observation);
     let bearers = tokio::join!(
         cloud.list_bearers(ResourceKind::Function),

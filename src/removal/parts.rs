@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Removable, RemovalUnmet, RemovalWish, Standing, User, is_made_for};
 use crate::classify::{Candidate, Classified, classify};
-use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side};
+use crate::model::{Direction, GroupId, Peer, Rule, SecurityGroup, Side};
 use crate::tags;
 
 /// A group of the connection that may go.
@@ -95,7 +95,10 @@ fn chain(standing: &Standing) -> Vec<Side> {
 
 fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: RemovalWish) -> Parts<'a> {
     let sides = chain(standing);
-    let mut found = Parts::default();
+    let mut found = Parts {
+        parts: across(standing),
+        foreign: Vec::new(),
+    };
     for (at, &side) in sides.iter().enumerate() {
         for candidate in classified.side(side) {
             let group = candidate.group;
@@ -129,6 +132,30 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
         }
     }
     found
+}
+
+/// The function's groups in a VPC of its own: no rule links them with the other side's, only their tags do.
+fn across(standing: &Standing) -> Vec<Part<'_>> {
+    let observation = &standing.observation;
+    let on_function = observation.groups_on(Side::Function);
+    let elsewhere = observation
+        .groups
+        .iter()
+        .filter(|group| group.vpc != observation.database.vpc);
+    elsewhere
+        .filter(|group| is_made_for(group, observation))
+        .filter_map(|group| {
+            Some(Part {
+                side: Side::Function,
+                group,
+                removable: Removable::ours(group, Side::Function)?,
+                is_on: on_function.contains(&group.id),
+                stays: None,
+                pinned_by: None,
+                passes_to: None,
+            })
+        })
+        .collect()
 }
 
 /// Whether a rule of one names the other.
@@ -200,9 +227,13 @@ fn why_it_stays(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>) -> Opt
     if part.side == Side::Function {
         return None;
     }
-    let goes = |rule: &&Rule| {
-        let peer = rule.peer.group();
-        parts.iter().any(|other| other.goes() && Some(&other.group.id) == peer)
+    let connection = standing.observation.connection_id();
+    let goes = |rule: &&Rule| match &rule.peer {
+        // Across two VPCs the rules are for ranges, and bear the connection that they were made for.
+        Peer::Cidr(_) => rule.description.as_ref() == Some(&connection),
+        peer => parts
+            .iter()
+            .any(|other| other.goes() && Some(&other.group.id) == peer.group()),
     };
     // Whatever else it lets in, somebody comes in by it.
     let other = part.group.rules(Direction::Ingress).iter().find(|rule| !goes(rule))?;

@@ -38,6 +38,11 @@ async fn a_connection_across_two_vpcs_comes_and_goes() {
     let revoke = world.ec2.revoke_security_group_ingress().group_id(&world.base);
     let rules = Some(base.ip_permissions().to_vec());
     revoke.set_ip_permissions(rules).send().await.unwrap();
+    let outer = world.default_group(&other).await;
+    let everything = IpPermission::builder().ip_protocol("-1");
+    let everything = everything.ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build());
+    let revoke = world.ec2.revoke_security_group_egress().group_id(&outer);
+    revoke.ip_permissions(everything.build()).send().await.unwrap();
     let before = (
         world.groups_of_instance("d").await,
         world.groups_of_function("away").await,
@@ -69,7 +74,7 @@ async fn a_connection_across_two_vpcs_comes_and_goes() {
     let mut ranges: Vec<&str> = group
         .ip_permissions()
         .iter()
-        .flat_map(|rule| rule.ip_ranges())
+        .flat_map(IpPermission::ip_ranges)
         .filter_map(|range| range.cidr_ip())
         .collect();
     ranges.sort_unstable();
@@ -123,7 +128,9 @@ async fn a_connection_across_two_vpcs_comes_and_goes() {
         world.groups_of_function("away").await,
     );
     assert_eq!(after, before);
-    assert!(world.groups_named("*lambda*").await.is_empty());
+    let left = world.ec2.describe_security_groups().send().await.unwrap();
+    let mut left = left.security_groups().iter().filter_map(|group| group.group_name());
+    assert_eq!(left.find(|name| name.contains("lambda")), None, "in neither VPC");
     let (again, writes) = world.written("remove --instance d --function away --yes");
     assert_eq!((result(&again), writes), (ended(0, "no-op", "unchanged"), vec![]));
 }
