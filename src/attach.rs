@@ -127,9 +127,8 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
             Err(why) => notes.push(format!("Whether {id} is public is not known: {why}.")),
         }
     }
-    let private: Vec<SubnetId> = subnets.iter().filter(|id| !public.contains(id)).cloned().collect();
-    if like.is_some() && !private.is_empty() {
-        return Ok((private.into_iter().take(MAX_SUBNETS).collect(), notes));
+    if like.is_some() && public.len() < subnets.len() {
+        return Ok((private_of(&paths, subnets), notes));
     }
     if !public.is_empty() {
         let ids: Vec<&str> = public.iter().map(|id| id.as_str()).collect();
@@ -142,6 +141,17 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
         return Err(AttachUnmet::TooManySubnets { count: subnets.len() });
     }
     Ok((subnets.iter().take(MAX_SUBNETS).cloned().collect(), notes))
+}
+
+/// Of a database's subnets, those for a function: the private ones, all where none is, as many as a function takes.
+#[must_use]
+pub fn private_of(paths: &Paths<'_>, subnets: &[SubnetId]) -> Vec<SubnetId> {
+    let private = subnets.iter().filter(|id| is_public(paths, id) != Ok(true));
+    let private: Vec<SubnetId> = private.take(MAX_SUBNETS).cloned().collect();
+    if private.is_empty() {
+        return subnets.iter().take(MAX_SUBNETS).cloned().collect();
+    }
+    private
 }
 
 /// Whether its route table leads to an internet gateway.

@@ -11,10 +11,12 @@ mod subnets;
 
 pub use headline::headline;
 
+use crate::attach::private_of;
 use crate::check::{Check, Finding, Status, verdict};
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
-use crate::model::{Database, Function, Proxy, ProxyTarget, Side, SubnetId};
+use crate::model::{Database, DatabaseKind, Function, Proxy, ProxyTarget, SecurityGroup, Side, SubnetId};
+use crate::naming::Convention;
 use crate::path::Paths;
 use crate::policy::PolicyDocument;
 
@@ -67,7 +69,7 @@ pub struct Diagnosis {
 pub fn diagnose(scene: &Scene) -> Diagnosis {
     let paths = Paths::new(&scene.network);
     let legs = legs(scene);
-    let mut asked = vec![attached(scene), state::check(scene)];
+    let mut asked = vec![attached(scene, &paths), state::check(scene)];
     let (of_legs, reports) = checks(&paths, &legs);
     if scene.function.vpc.is_some() {
         asked.extend(of_legs);
@@ -137,20 +139,19 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
 }
 
 /// Source: spec/network.md, `diagnose` 1.
-fn attached(scene: &Scene) -> Check {
+fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Scene { function, database, .. } = scene;
     let Some(vpc) = &function.vpc else {
         let text = format!(
             "function {} is in no VPC, and {database} is in {}: nothing outside reaches it",
             function.name, database.vpc
         );
-        let subnets: Vec<&str> = database.subnets.iter().map(SubnetId::as_str).collect();
-        let mut finding = Finding::fail(text).mended_by(format!(
-            "aws lambda update-function-configuration --function-name {} --vpc-config SubnetIds={},SecurityGroupIds=<a group of {}>",
-            function.name,
-            subnets.join(","),
-            database.vpc
-        ));
+        let mut finding = Finding::fail(text)
+            .mended_by(attach_command(scene, paths))
+            .mended_by(format!(
+                "or attach and connect it in one: {} --attach-vpc",
+                setup_command(scene)
+            ));
         if database.access.data_api == Some(true) {
             finding = finding.mended_by(format!(
                 "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",
@@ -175,6 +176,29 @@ fn attached(scene: &Scene) -> Check {
         format!("the function is in {}, {database} in {}", vpc.vpc, database.vpc)
     };
     Check::of("attached", &passed, evidence, Vec::new())
+}
+
+/// The command that attaches the function where the database is, as far as that is known: in its private subnets, with
+/// its groups but for those of other functions' connections.
+fn attach_command(scene: &Scene, paths: &Paths<'_>) -> String {
+    let Scene { function, database, .. } = scene;
+    let subnets = private_of(paths, &database.subnets);
+    let groups = scene.network.groups.known().into_iter().flatten();
+    let groups: Vec<&SecurityGroup> = groups
+        .filter(|group| database.groups().contains(&group.id) && !Convention::is_any(&group.name))
+        .collect();
+    let place = if subnets.is_empty() || groups.is_empty() {
+        let like = match database.kind {
+            DatabaseKind::Cluster => "--like-database",
+            DatabaseKind::Instance => "--like-instance",
+        };
+        format!("{like} {}", database.id)
+    } else {
+        let subnets = subnets.iter().map(|id| format!("--subnet {id}"));
+        let groups = groups.iter().map(|group| format!("--security-group {}", group.id));
+        subnets.chain(groups).collect::<Vec<_>>().join(" ")
+    };
+    format!("autoconnect attach --function {} {place}", function.name)
 }
 
 /// The command that connects the two with groups of their own.

@@ -79,7 +79,7 @@ impl Estate {
             ..Self::default()
         };
         for group in parts.groups {
-            if is_of_convention(&group.name) {
+            if Convention::is_any(&group.name) {
                 let peers: BTreeSet<&GroupId> = group
                     .ingress
                     .iter()
@@ -271,10 +271,4 @@ impl Estate {
         let known = known.filter(|known| !known.is_empty())?;
         Some(known.into_iter().flatten().copied().collect())
     }
-}
-
-fn is_of_convention(name: &str) -> bool {
-    Convention::ALL
-        .iter()
-        .any(|convention| convention.number(name).is_some())
 }

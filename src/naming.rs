@@ -83,6 +83,12 @@ impl Convention {
         }
     }
 
+    /// Whether a name is of any of the patterns.
+    #[must_use]
+    pub fn is_any(name: &str) -> bool {
+        Self::ALL.iter().any(|convention| convention.number(name).is_some())
+    }
+
     /// The number in `name`, if the whole name is of this pattern.
     #[must_use]
     pub fn number(self, name: &str) -> Option<Number<'_>> {

@@ -79,7 +79,7 @@ impl Estate {
             self.add_candidates(&mut ids, &connection.to_string(), &lists);
         }
         let groups = ids.into_iter().filter_map(|id| self.groups.get(id));
-        let groups = groups.filter(|group| group.vpc == database.vpc && super::is_of_convention(&group.name));
+        let groups = groups.filter(|group| group.vpc == database.vpc && Convention::is_any(&group.name));
         let subnets = function.vpc.iter().flat_map(|vpc| &vpc.subnets);
         let function_subnets: Vec<Subnet> = subnets.filter_map(|id| self.subnets.get(id)).cloned().collect();
         Ok(Observation {

@@ -73,11 +73,7 @@ pub async fn site(
                 .iter()
                 .filter(|group| group.id == *id)
                 .map(|group| &group.name);
-            names.any(|name| {
-                Convention::ALL
-                    .iter()
-                    .any(|convention| convention.number(name).is_some())
-            })
+            names.any(|name| Convention::is_any(name))
         };
         site.wish.groups = site
             .wish

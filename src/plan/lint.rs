@@ -92,9 +92,7 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
         }
         match &step.effect {
             Effect::CreateSecurityGroup { name, .. } => {
-                let is_known = Convention::ALL
-                    .iter()
-                    .any(|convention| convention.number(name).is_some());
+                let is_known = Convention::is_any(name);
                 let is_taken = observation
                     .groups
                     .iter()

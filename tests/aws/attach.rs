@@ -97,6 +97,25 @@ async fn a_function_goes_into_a_vpc_and_out_of_it() {
     assert_eq!(again["result"], "unchanged");
 }
 
+/// What `diagnose` prints first for a function in no VPC is all it takes to attach it.
+#[tokio::test]
+async fn the_printed_command_attaches() {
+    let world = outside().await;
+    let found = world.run("diagnose --cluster orders --function newsletter");
+    assert_eq!(found.status, 2, "{found:?}");
+    let document = found.json();
+    let remedy = document["checks"][0]["remedy"].as_str().unwrap().to_owned();
+    let command = remedy.lines().next().unwrap().strip_prefix("autoconnect ").unwrap();
+    let attached = world.run(&format!("{command} --grant --yes")).json();
+    assert_eq!(attached["result"], "attached", "{attached:#}");
+    let subnets = attached["vpc_config"]["subnets"].as_array().unwrap();
+    assert_eq!(subnets.len(), world.subnets.len());
+    assert_eq!(
+        world.groups_of_function("newsletter").await,
+        std::slice::from_ref(&world.base)
+    );
+}
+
 #[tokio::test]
 async fn like_a_database_is_where_it_is() {
     let world = outside().await;
