@@ -21,17 +21,32 @@ fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
-/// The text folded for a terminal of this many columns; each line's continuation stands under its text.
+/// The text folded for a terminal of this many columns, between words; each line's continuation stands under its text. A
+/// line with a command is left as it is: what is copied from the terminal has to be whole.
 #[must_use]
 pub fn folded(text: &str, columns: usize) -> String {
     let fold = |line: &str| {
-        let indent = line.len() - line.trim_start().len();
+        let plain = anstream::adapter::strip_str(line).to_string();
+        if has_command(&plain) {
+            return line.to_owned();
+        }
+        let indent = plain.len() - plain.trim_start().len();
         let indent = " ".repeat(if indent == 0 { 0 } else { indent + 2 });
-        textwrap::fill(line, textwrap::Options::new(columns.max(40)).subsequent_indent(&indent))
+        let options = textwrap::Options::new(columns.max(40))
+            .subsequent_indent(&indent)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
+        textwrap::fill(line, options)
     };
     let mut folded = text.lines().map(fold).collect::<Vec<_>>().join("\n");
     folded.push('\n');
     folded
+}
+
+/// Whether a line has a command for the user, alone or after a colon.
+fn has_command(line: &str) -> bool {
+    let begins = |text: &str| text.starts_with("aws ") || text.starts_with("autoconnect ");
+    begins(line.trim_start()) || line.split(": ").skip(1).any(begins)
 }
 
 /// The whole plan: what is connected to what, what was found, the decision, the steps.
@@ -351,4 +366,24 @@ fn verdict(verdict: Verdict) -> String {
         Verdict::None => AnsiColor::Yellow,
     });
     format!("{style}{verdict}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_folded_between_words_and_commands_are_not() {
+        let text = "  + create  a security group in vpc-0a1b2c3d for instance inventory\n\
+                    \u{1b}[1m   fail\u{1b}[0m  routes: from subnet-0d01a to subnet-0a01a there is none\n\
+                    aws ec2 create-route --route-table-id rtb-0d01 --destination-cidr-block 10.0.0.0/16\n\
+                    \x20 what would mend it: autoconnect setup --instance ledger --function invoices --dry-run\n";
+        let expected = "  + create  a security group in\n\
+                        \x20   vpc-0a1b2c3d for instance inventory\n\
+                        \u{1b}[1m   fail\u{1b}[0m  routes: from subnet-0d01a to\n\
+                        \x20    subnet-0a01a there is none\n\
+                        aws ec2 create-route --route-table-id rtb-0d01 --destination-cidr-block 10.0.0.0/16\n\
+                        \x20 what would mend it: autoconnect setup --instance ledger --function invoices --dry-run\n";
+        assert_eq!(folded(text, 42), expected);
+    }
 }
