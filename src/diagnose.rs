@@ -148,10 +148,7 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
         );
         let mut finding = Finding::fail(text)
             .mended_by(attach_command(scene, paths))
-            .mended_by(format!(
-                "or attach and connect it in one: {} --attach-vpc",
-                setup_command(scene)
-            ));
+            .mended_by(setup_command(scene));
         if database.access.data_api == Some(true) {
             finding = finding.mended_by(format!(
                 "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",

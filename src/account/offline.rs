@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::error::Category;
 use thiserror::Error;
 
 use super::document::{
@@ -35,6 +36,14 @@ pub enum AccountFileError {
         /// Why.
         source: std::io::Error,
     },
+    /// It is no JSON, or not the whole of it.
+    #[error("the account file {} is no JSON: {message}", .path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found, with line and column.
+        message: String,
+    },
     /// It is no JSON of the account's shape.
     #[error("the account file {} is malformed at {at}: {message}", .path.display())]
     Malformed {
@@ -62,6 +71,7 @@ impl AccountFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
+            Self::NotJson { .. } => "is it an account's file, and whole? `autoconnect snapshot --out FILE` writes one",
             Self::Malformed { .. } | Self::Inconsistent { .. } => {
                 "mend the file; `autoconnect schema account` prints its JSON Schema"
             }
@@ -132,7 +142,8 @@ impl OfflineAccount {
         };
         let document = match parse(&content) {
             Ok(document) => document,
-            Err((at, message)) => return Err(AccountFileError::Malformed { path, at, message }),
+            Err((None, message)) => return Err(AccountFileError::NotJson { path, message }),
+            Err((Some(at), message)) => return Err(AccountFileError::Malformed { path, at, message }),
         };
         match Self::in_memory(document) {
             Ok(account) => {
@@ -194,18 +205,28 @@ fn log(operation: Operation, fault: Option<&Fault>) {
     }
 }
 
-fn parse(content: &[u8]) -> Result<AccountDocument, (String, String)> {
+/// The document, or what is wrong with it and where; nowhere, where it is no JSON.
+fn parse(content: &[u8]) -> Result<AccountDocument, (Option<String>, String)> {
+    if content.trim_ascii().is_empty() {
+        return Err((None, "it is empty".to_owned()));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(content);
     let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let at = match error.path().to_string() {
             root if root == "." => "$".to_owned(),
             path => format!("$.{path}"),
         };
-        (at, in_plain_words(&error.into_inner().to_string()))
+        let error = error.into_inner();
+        match error.classify() {
+            Category::Data => (Some(at), in_plain_words(&error.to_string())),
+            Category::Eof => (
+                None,
+                format!("it ends at line {}, column {}", error.line(), error.column()),
+            ),
+            Category::Syntax | Category::Io => (None, error.to_string()),
+        }
     })?;
-    deserializer
-        .end()
-        .map_err(|error| ("$".to_owned(), error.to_string()))?;
+    deserializer.end().map_err(|error| (None, error.to_string()))?;
     Ok(document)
 }
 

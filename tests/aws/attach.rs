@@ -97,16 +97,18 @@ async fn a_function_goes_into_a_vpc_and_out_of_it() {
     assert_eq!(again["result"], "unchanged");
 }
 
-/// What `diagnose` prints first for a function in no VPC is all it takes to attach it.
+/// What `diagnose` prints for a function in no VPC is all it takes to connect it.
 #[tokio::test]
-async fn the_printed_command_attaches() {
+async fn the_printed_commands_attach_and_connect() {
     let world = outside().await;
-    let found = world.run("diagnose --cluster orders --function newsletter");
-    assert_eq!(found.status, 2, "{found:?}");
-    let document = found.json();
-    let remedy = document["checks"][0]["remedy"].as_str().unwrap().to_owned();
-    let command = remedy.lines().next().unwrap().strip_prefix("autoconnect ").unwrap();
-    let attached = world.run(&format!("{command} --grant --yes")).json();
+    world.host_names(&world.vpc).await;
+    let diagnose = || world.run("diagnose --cluster orders --function newsletter");
+    let document = diagnose().json();
+    assert_eq!(document["verdict"], "fail", "{document:#}");
+    let remedy = document["checks"][0]["remedy"].as_str().unwrap();
+    let mut commands = remedy.lines().filter_map(|line| line.strip_prefix("autoconnect "));
+    let attach = commands.next().unwrap();
+    let attached = world.run(&format!("{attach} --grant --yes")).json();
     assert_eq!(attached["result"], "attached", "{attached:#}");
     let subnets = attached["vpc_config"]["subnets"].as_array().unwrap();
     assert_eq!(subnets.len(), world.subnets.len());
@@ -114,6 +116,10 @@ async fn the_printed_command_attaches() {
         world.groups_of_function("newsletter").await,
         std::slice::from_ref(&world.base)
     );
+    let connected = world.run(&format!("{} --yes", commands.next().unwrap())).json();
+    assert_eq!(connected["result"], "connected", "{connected:#}");
+    let document = diagnose().json();
+    assert_eq!(document["verdict"], "pass", "{document:#}");
 }
 
 #[tokio::test]

@@ -379,6 +379,14 @@ fn errors() {
     assert_snapshot!("inconsistent_file", shell.session(CHECKOUT));
     shell.edit(|account| account["DBClusters"][0]["Port"] = "5432".into());
     assert_snapshot!("malformed_file", shell.session(CHECKOUT));
+    let file = shell.folder.path().join("account.json");
+    let cut = &std::fs::read(&file).unwrap()[..300];
+    std::fs::write(&file, cut).unwrap();
+    assert_snapshot!("cut_file", shell.session(CHECKOUT));
+    std::fs::write(&file, "\n").unwrap();
+    assert_snapshot!("empty_file", shell.session(CHECKOUT));
+    std::fs::write(&file, "account: orders\n").unwrap();
+    assert_snapshot!("other_file", shell.session(CHECKOUT));
 }
 
 #[test]
