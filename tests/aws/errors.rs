@@ -1,5 +1,7 @@
 //! Requirements over the wire, and an environment in which AWS cannot be reached.
 
+use std::io::{Read, Write};
+
 use crate::world::{World, finish, reads};
 
 #[tokio::test]
@@ -138,4 +140,36 @@ async fn an_environment_without_aws_is_explained() {
             run.stderr
         );
     }
+}
+
+/// A machine whose metadata service refuses: the library's own warnings, whole structures, say nothing more.
+#[tokio::test]
+async fn sources_of_credentials_that_have_none_are_told_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let world = World::new().await;
+    let run = |more: &[&str]| {
+        let mut command = world.command();
+        for name in [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_EC2_METADATA_DISABLED",
+        ] {
+            command.env_remove(name);
+        }
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{address}"));
+        command.args(["setup", "--cluster", "c", "--function", "f", "--dry-run"]);
+        finish(command.args(more))
+    };
+    let told = run(&[]);
+    assert_eq!(told.status, 1);
+    assert!(told.stderr.starts_with("error[no-credentials]: "), "{}", told.stderr);
+    assert_eq!(told.stderr.lines().count(), 2, "{}", told.stderr);
+    assert!(run(&["-v"]).stderr.contains("Ec2InstanceMetadata"));
 }
