@@ -14,7 +14,7 @@ use autoconnect::reconcile::{Ending, Mend, Options, converge};
 use crate::interposed::slow_with;
 use crate::support::{Script, instance, network_account};
 
-fn goal() -> Mend {
+pub fn goal() -> Mend {
     Mend {
         target: instance("ledger", "ledger-sync"),
         scope: Scope::Everything,
@@ -23,7 +23,7 @@ fn goal() -> Mend {
 }
 
 /// No group of either side lets anything through, the routes back are missing, and DNS is off.
-fn broken(document: &mut AccountDocument) {
+pub fn broken(document: &mut AccountDocument) {
     document.security_groups[0].ip_permissions_egress.clear();
     document.security_groups[3].ip_permissions.clear();
     document.route_tables[0].routes.remove(0);

@@ -20,6 +20,7 @@ use autoconnect::tags;
 use crate::crashes::{Crash, DEATHS, Death};
 use crate::fault_matrix::{FAILURES, Faults, Which};
 use crate::interposed::Interposed;
+use crate::mend;
 use crate::scenarios::{Scenario, base};
 use crate::support::*;
 
@@ -798,6 +799,60 @@ async fn what_a_crashed_setup_has_left_is_taken_away() {
             }
         }
     }
+}
+
+/// Across two VPCs, too, nothing of the connection is left, and it is in sync before, as `drift` sees it.
+#[tokio::test(start_paused = true)]
+async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
+    let account = network_account(mend::broken);
+    let (before, connect) = (account.document(), mend::goal());
+    let script = Script::default();
+    let connected = converge(&account, &connect, &Options::default(), &script, Interrupt::never()).await;
+    assert_eq!(connected.unwrap().ending, Ending::Reached);
+    let connected = account.document();
+    assert_eq!(connected.security_groups.len(), before.security_groups.len() + 2);
+    let found = survey(&account, &Proxies::All).await.estate;
+    let of = Connection::from_tag("instance/ledger:function/ledger-sync").unwrap();
+    assert!(discover(&found).contains(&of));
+    let judged = judge(&found, &of);
+    assert_eq!((judged.verdict, judged.findings), (Verdict::InSync, vec![]));
+
+    let goal = disconnect(&connect.target, RemovalWish::default());
+    for death in DEATHS {
+        for at in 0.. {
+            let account = OfflineAccount::in_memory(connected.clone()).unwrap();
+            let is_hit = dies(&account, &goal, at, death).await;
+            remove(&account, &connect.target, RemovalWish::default()).await;
+            assert_eq!(essence(&account.document()), essence(&before), "{death:?} call {at}");
+            if !is_hit {
+                assert!(at > 20, "{at}");
+                break;
+            }
+        }
+    }
+
+    // A rule that somebody else has put in keeps the group, with all that it lets in.
+    let mut document = connected;
+    let mut groups = document.security_groups.iter_mut();
+    let group = groups.find(|group| group.group_name == "rds-lambda-1").unwrap();
+    let mut rule = group.ip_permissions[0].clone();
+    rule.ip_ranges[0].description = Some("of the tests".to_owned());
+    rule.ip_ranges[0].cidr_ip = "192.0.2.0/24".to_owned();
+    group.ip_permissions.push(rule);
+    let kept = group.clone();
+    let account = OfflineAccount::in_memory(document).unwrap();
+    remove(&account, &connect.target, RemovalWish::default()).await;
+    let left = account.document();
+    let found = left
+        .security_groups
+        .iter()
+        .find(|group| group.group_id == kept.group_id);
+    assert_eq!(found.unwrap().ip_permissions, kept.ip_permissions);
+    assert_eq!(
+        remove(&account, &connect.target, RemovalWish::default()).await.ending,
+        Ending::Unchanged
+    );
+    assert_eq!(left.security_groups.len(), before.security_groups.len() + 1);
 }
 
 /// Each operation of a removal fails in each way: the run ends with its own error, or removed, and the next one has
