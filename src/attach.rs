@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::network::{Network, Part, RouteTarget, Subnet, Vpc};
-use crate::model::{Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
+use crate::model::{Database, Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
 use crate::path::Paths;
 use crate::policy::{PolicyDocument, Verdict, lacks, vpc_access};
 use crate::requirements::{AttachUnmet, MAX_SUBNETS};
@@ -23,6 +23,8 @@ pub struct Site {
     pub policies: Part<Vec<PolicyDocument>>,
     /// Where the other functions are attached, by their names.
     pub neighbours: Part<BTreeMap<String, FunctionVpc>>,
+    /// The database whose subnets these are; none where the user named them.
+    pub database: Option<Database>,
     /// The subnets and groups that were named, or that the database has.
     pub wish: Wish,
 }

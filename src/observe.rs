@@ -15,14 +15,14 @@ mod standing;
 mod survey;
 mod target;
 
-pub use attachment::{Location, site, the_function};
+pub use attachment::{Location, reads_of_site, site, the_function};
 pub use error::ObserveError;
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use lists::{Lists, all, lists, patiently};
-pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene};
-pub use reads::reads;
+pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
+pub use reads::Reads;
 pub use scene::scene;
-pub use standing::observe_standing;
+pub use standing::{observe_standing, reads_of_standing};
 pub use survey::{Proxies, READS, Surveyed, survey};
 pub use target::{NewProxyWish, ProxyWish, Target};
 

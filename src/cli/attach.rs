@@ -60,7 +60,7 @@ impl Attach {
         on_account(self, global)
     }
 
-    fn goal(&self) -> reconcile::Attach {
+    pub fn goal(&self) -> reconcile::Attach {
         let like = |kind, id: &String| Location::Like { kind, id: id.clone() };
         reconcile::Attach {
             function: self.function.name.clone(),
@@ -80,6 +80,12 @@ impl Detach {
     pub fn run(&self, global: &Global) -> Ending {
         on_account(self, global)
     }
+
+    pub fn goal(&self) -> reconcile::Detach {
+        reconcile::Detach {
+            function: self.function.name.clone(),
+        }
+    }
 }
 
 impl Work for Attach {
@@ -91,11 +97,8 @@ impl Work for Attach {
 
 impl Work for Detach {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        let goal = reconcile::Detach {
-            function: self.function.name.clone(),
-        };
         let function = |(function, ..): &<reconcile::Detach as Goal>::Seen| function.clone();
-        bring_about(cloud, &goal, function, &self.run, global, interrupt).await
+        bring_about(cloud, &self.goal(), function, &self.run, global, interrupt).await
     }
 }
 

@@ -62,7 +62,7 @@ impl Diagnose {
         on_account(self, global)
     }
 
-    fn check_usage(&self, global: &Global) -> Result<(), Box<Report>> {
+    pub fn check_usage(&self, global: &Global) -> Result<(), Box<Report>> {
         let wrong = match (&self.proxy, self.function.is_new, self.format) {
             (ProxyChoice::New(_), ..) => "diagnose looks at a proxy that exists: --proxy NAME",
             (_, true, _) => "diagnose looks at a function that exists: --function NAME",
@@ -81,18 +81,22 @@ impl Diagnose {
     fn target(&self) -> Target {
         existing(&self.database, &self.function, &self.proxy)
     }
+
+    /// What `--fix` brings about; none where nothing is mended.
+    pub fn goal(&self) -> Option<Mend> {
+        self.fix.then(|| Mend {
+            target: self.target(),
+            scope: Scope::Everything,
+            request: Request::default(),
+        })
+    }
 }
 
 impl Diagnose {
     /// Mends, and tells how it stands at the end.
-    async fn mend<C: Cloud>(&self, cloud: &C, target: Target, global: &Global, interrupt: Interrupt) -> Ending {
-        let goal = Mend {
-            target,
-            scope: Scope::Everything,
-            request: Request::default(),
-        };
+    async fn mend<C: Cloud>(&self, cloud: &C, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
-        let converged = converge(cloud, &goal, &self.run.options(), &front, interrupt).await;
+        let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
         front.clear();
         let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let diagnosis = diagnose(&converged.found.scene);
@@ -107,11 +111,10 @@ impl Diagnose {
 
 impl Work for Diagnose {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        let target = self.target();
-        if self.fix {
-            return self.mend(cloud, target, global, interrupt).await;
+        if let Some(goal) = self.goal() {
+            return self.mend(cloud, &goal, global, interrupt).await;
         }
-        let scene = read(scene(cloud, &target), interrupt).await?;
+        let scene = read(scene(cloud, &self.target()), interrupt).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new("diagnose", &diagnosis.headline, &diagnosis.checks, cloud.calls());
         match self.format {

@@ -51,6 +51,11 @@ enum Action {
 
 impl Internet {
     pub fn run(&self, global: &Global) -> Ending {
+        self.check_usage()?;
+        on_account(self, global)
+    }
+
+    pub fn check_usage(&self) -> Result<(), Box<Report>> {
         let RunArgs {
             dry_run,
             detailed_exitcode,
@@ -65,7 +70,12 @@ impl Internet {
             let hint = Some("see `autoconnect internet --help`".to_owned());
             return Err(Box::new(Report::new("usage", &error, hint)));
         }
-        on_account(self, global)
+        Ok(())
+    }
+
+    /// What `internet setup` brings about; none for `internet check`.
+    pub fn goal(&self) -> Option<reconcile::Internet> {
+        (self.action == Action::Setup).then(|| reconcile::Internet(self.wish()))
     }
 
     fn wish(&self) -> Wish {
@@ -89,17 +99,16 @@ impl Internet {
 impl Work for Internet {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let wish = self.wish();
-        match self.action {
-            Action::Check => {
+        match self.goal() {
+            None => {
                 let scene = read(way_out(cloud, &wish.function), interrupt).await?;
                 let answer = check(&scene, &wish);
                 let document = ChecksDocument::new("internet check", &answer.headline, &answer.checks, cloud.calls());
                 print_result(global, || &document, || document.text(), &[])?;
                 Ok(document.exit_status())
             }
-            Action::Setup => {
+            Some(goal) => {
                 let front = Terminal::new(self.run.yes, false, global);
-                let goal = reconcile::Internet(wish.clone());
                 let converged = converge(cloud, &goal, &self.run.options(), &front, interrupt).await;
                 front.clear();
                 let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;

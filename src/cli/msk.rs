@@ -18,13 +18,13 @@ use crate::reconcile::{Ending as RunEnding, MskSetup, MskVia, converge};
 use crate::report::{ChecksDocument, MskDocument, Report, converged_text};
 
 /// MSK clusters as event sources.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Msk {
     #[command(subcommand)]
     verb: Verb,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Verb {
     /// Check rules, NAT gateways, endpoints and the execution role; changes nothing
     Check(Check),
@@ -36,7 +36,25 @@ impl Msk {
     pub fn run(&self, global: &Global) -> Ending {
         match &self.verb {
             Verb::Check(check) => on_account(check, global),
-            Verb::Setup(setup) => setup.run(global),
+            Verb::Setup(setup) => {
+                setup.check_usage()?;
+                on_account(setup.as_ref(), global)
+            }
+        }
+    }
+
+    pub fn check_usage(&self) -> Result<(), Box<Report>> {
+        match &self.verb {
+            Verb::Check(_) => Ok(()),
+            Verb::Setup(setup) => setup.check_usage(),
+        }
+    }
+
+    /// What `msk setup` brings about; none for `msk check`.
+    pub fn goal(&self) -> Option<MskSetup> {
+        match &self.verb {
+            Verb::Check(_) => None,
+            Verb::Setup(setup) => Some(setup.goal()),
         }
     }
 }
@@ -110,7 +128,7 @@ impl Subject {
 }
 
 /// Options of `msk check`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Check {
     #[command(flatten)]
     subject: Subject,
@@ -128,7 +146,7 @@ impl Work for Check {
 }
 
 /// Options of `msk setup`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Setup {
     #[command(flatten)]
     subject: Subject,
@@ -155,14 +173,14 @@ enum Via {
 }
 
 impl Setup {
-    fn run(&self, global: &Global) -> Ending {
+    fn check_usage(&self) -> Result<(), Box<Report>> {
         if self.restrict && self.via == Via::Nat {
             let error =
                 std::io::Error::other("--restrict narrows the policies of endpoints, and NAT gateways have none");
             let hint = Some("see `autoconnect msk setup --help`".to_owned());
             return Err(Box::new(Report::new("usage", &error, hint)));
         }
-        on_account(self, global)
+        Ok(())
     }
 
     fn goal(&self) -> MskSetup {

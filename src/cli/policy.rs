@@ -1,19 +1,19 @@
 //! `autoconnect policy`: prints IAM policy documents.
 
+mod operator;
+
 use clap::{Args, Subcommand};
 
+use self::operator::Operator;
 use super::arguments::{FunctionName, parse_function, parse_id};
-use super::front::Terminal;
 use super::global::Global;
 use super::session::{Work, on_account};
-use super::setup::Setup;
 use super::{Ending, print_json};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Place;
-use crate::observe::{ObserveError, READS, reads, the_function};
+use crate::observe::{ObserveError, READS, the_function};
 use crate::policy::{self, Guardrail};
-use crate::reconcile::{Options, run};
 use crate::report::Report;
 
 /// Options of `policy`.
@@ -25,7 +25,7 @@ pub struct Policy {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Document {
-    /// The least that the caller of `setup` needs, for exactly this run
+    /// The least that the caller of a command that writes needs, for exactly this run
     Operator(Box<Operator>),
     /// What `drift` and `list` need, which only read
     Drift(Drift),
@@ -35,13 +35,6 @@ enum Document {
     DenyEni(DenyEni),
     /// Bounds for those who create and update functions
     Guardrail(GuardrailArgs),
-}
-
-/// The options of `setup`. Nothing is written.
-#[derive(Clone, Debug, Args)]
-struct Operator {
-    #[command(flatten)]
-    setup: Setup,
 }
 
 /// With `--region`, only there.
@@ -91,10 +84,7 @@ struct GuardrailArgs {
 impl Policy {
     pub fn run(&self, global: &Global) -> Ending {
         match &self.document {
-            Document::Operator(operator) => {
-                operator.setup.check_usage()?;
-                on_account(operator.as_ref(), global)
-            }
+            Document::Operator(operator) => operator.run(global),
             Document::Drift(Drift { account }) => {
                 let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
                 let (region, account) = (any(&global.region), any(account));
@@ -105,23 +95,6 @@ impl Policy {
             Document::DenyEni(deny) => deny.run(global),
             Document::Guardrail(arguments) => arguments.run(),
         }
-    }
-}
-
-impl Work for Operator {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        let target = self.setup.target();
-        let options = Options {
-            dry_run: true,
-            ..self.setup.options()
-        };
-        let front = Terminal::new(false, false, global);
-        let outcome = run(cloud, &target, &options, &front, interrupt).await;
-        front.clear();
-        let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let proposal = &outcome.proposal;
-        let reads = reads(&target, &proposal.observation);
-        print_document(&policy::operator(&proposal.observation, reads, &proposal.plan))
     }
 }
 

@@ -40,15 +40,20 @@ pub struct Remove {
 
 impl Remove {
     pub fn run(&self, global: &Global) -> Ending {
+        self.check_usage()?;
+        on_account(self, global)
+    }
+
+    pub fn check_usage(&self) -> Result<(), Box<Report>> {
         if self.with_proxy && self.proxy.0.is_none() {
             let error = std::io::Error::other("--with-proxy needs the proxy's name: add --proxy NAME");
             let hint = Some("see `autoconnect remove --help`".to_owned());
             return Err(Box::new(Report::new("usage", &error, hint)));
         }
-        on_account(self, global)
+        Ok(())
     }
 
-    fn goal(&self) -> Disconnect {
+    pub fn goal(&self) -> Disconnect {
         let (kind, database) = self.database.named();
         let proxy = self.proxy.0.as_ref();
         Disconnect {

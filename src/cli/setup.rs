@@ -205,16 +205,19 @@ impl Setup {
 }
 
 impl Setup {
-    /// Connects across two VPCs.
-    async fn across_vpcs<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        let options = self.write.options();
-        let goal = Mend {
+    /// What `--cross-vpc` brings about; none within one VPC.
+    pub fn goal(&self) -> Option<Mend> {
+        self.cross_vpc.then(|| Mend {
             target: self.target(),
             scope: Scope::GroupsAcrossVpcs,
-            request: options.request.clone(),
-        };
+            request: self.write.options().request,
+        })
+    }
+
+    /// Connects across two VPCs.
+    async fn across_vpcs<C: Cloud>(&self, cloud: &C, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.write.run.yes, false, global);
-        let converged = converge(cloud, &goal, &options, &front, interrupt).await;
+        let converged = converge(cloud, goal, &self.write.options(), &front, interrupt).await;
         front.clear();
         let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let document = || SetupDocument::across_vpcs(&converged, cloud.calls());
@@ -225,8 +228,8 @@ impl Setup {
 
 impl Work for Setup {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        if self.cross_vpc {
-            return self.across_vpcs(cloud, global, interrupt).await;
+        if let Some(goal) = self.goal() {
+            return self.across_vpcs(cloud, &goal, global, interrupt).await;
         }
         let front = Terminal::new(self.write.run.yes, self.db_password_stdin, global);
         let outcome = run(cloud, &self.target(), &self.options(), &front, interrupt).await;

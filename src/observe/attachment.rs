@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::network::{part, role_policies};
-use super::{Found, ObserveError, Target, no_such, read_database, resource_kind};
+use super::{Found, ObserveError, Reads, Target, no_such, read_database, resource_kind};
 use crate::attach::{Site, Wish, fit};
 use crate::cloud::{Cloud, DbSubnetGroup, ResourceKind};
 use crate::model::network::{Network, Part};
-use crate::model::{Database, DatabaseKind, Function, FunctionVpc, GroupId, GroupList, SubnetId, VpcId};
+use crate::model::{Database, DatabaseKind, Function, FunctionVpc, GroupId, GroupList, Place, SubnetId, VpcId};
 use crate::naming::Convention;
+use crate::operation::Operation;
+use crate::policy::Permissions;
 
 /// Where a function is to be attached, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,23 +51,26 @@ pub async fn site(
     groups: &[GroupId],
     ipv6: bool,
 ) -> Result<Site, ObserveError> {
-    let (subnets, like, of_database) = match location {
-        Location::Subnets(subnets) => (subnets.clone(), None, Vec::new()),
+    let (subnets, database) = match location {
+        Location::Subnets(subnets) => (subnets.clone(), None),
         Location::Like { kind, id } => {
             let (database, subnets) = the_database(cloud, *kind, id).await?;
-            let groups = database.groups().iter().cloned().collect();
-            (subnets, Some(database.to_string()), groups)
+            (subnets, Some(database))
         }
     };
     let shares = groups.is_empty();
-    let groups = if shares { of_database } else { groups.to_vec() };
+    let of_database = database
+        .iter()
+        .flat_map(|database| database.groups().iter().cloned().collect::<Vec<_>>());
+    let groups = if shares { of_database.collect() } else { groups.to_vec() };
     let wish = Wish {
         subnets,
         groups,
-        like,
+        like: database.as_ref().map(ToString::to_string),
         ipv6,
     };
     let mut site = around(cloud, function, wish).await?;
+    site.database = database;
     if shares {
         let is_of_convention = |id: &GroupId| {
             let mut names = site
@@ -143,8 +148,31 @@ async fn around(cloud: &impl Cloud, function: &Function, wish: Wish) -> Result<S
         groups: groups?,
         policies: policies?,
         neighbours: part(neighbours)?,
+        database: None,
         wish,
     })
+}
+
+/// The permissions that reading where a function is to be attached takes.
+#[must_use]
+pub fn reads_of_site(function: &Function, location: &Location, site: &Site) -> Permissions {
+    let place = Place::of(&function.arn);
+    let mut reads = Reads::at(place).function(function).site(function);
+    if !site.wish.groups.is_empty() {
+        reads = reads.any([Operation::DescribeSecurityGroups]);
+    }
+    if let Some(database) = &site.database {
+        reads = reads.database(database);
+    }
+    match location {
+        // A cluster is looked for first.
+        Location::Like { kind: None, id } => {
+            let cluster = place.arn("rds", &format!("cluster:{}", id.to_ascii_lowercase()));
+            reads.of(Operation::DescribeDbClusters, [cluster])
+        }
+        _ => reads,
+    }
+    .permissions()
 }
 
 /// The database, and its subnets.

@@ -1,10 +1,10 @@
 //! Reads what `msk check` judges: the cluster and its mappings, then the function, and the network of the cluster's VPC.
 
 use super::network::{network, part, role_policies};
-use super::{ObserveError, no_such};
+use super::{ObserveError, Reads, no_such};
 use crate::cloud::{Answer, Cloud, ResourceKind};
 use crate::model::network::{Network, Part};
-use crate::model::{Authentication, EventSourceMapping, Function, MappingMode, MskCluster, VpcId};
+use crate::model::{Authentication, EventSourceMapping, Function, MappingMode, MskCluster, Place, VpcId};
 use crate::msk::MskScene;
 use crate::operation::Operation;
 use crate::policy::PolicyDocument;
@@ -63,6 +63,26 @@ pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScen
         mode: target.mode,
         authentication: target.authentication,
     })
+}
+
+/// The permissions that reading it takes, but for the network.
+#[must_use]
+pub fn reads_of_msk<'a>(target: &MskTarget, scene: &'a MskScene) -> Reads<'a> {
+    let place = Place::of(&scene.cluster.arn);
+    let reads = Reads::at(place)
+        .of(Operation::DescribeClusterV2, [scene.cluster.arn.clone()])
+        .any([Operation::DescribeSubnets]);
+    let reads = match &target.which {
+        Which::One(uuid) => {
+            let mapping = place.arn("lambda", &format!("event-source-mapping:{uuid}"));
+            reads.of(Operation::GetEventSourceMapping, [mapping])
+        }
+        Which::All | Which::OfFunction(_) => reads.any([Operation::ListEventSourceMappings]),
+    };
+    match &scene.function {
+        Some(function) => reads.function(function).role_of(function),
+        None => reads,
+    }
 }
 
 async fn cluster(cloud: &impl Cloud, target: &MskTarget) -> Result<MskCluster, ObserveError> {

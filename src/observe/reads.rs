@@ -1,54 +1,197 @@
-//! Which operations reading a connection takes.
+//! Which permissions reading takes: of exactly the resources that are read, as far as these are known before.
+//!
+//! What a run reads at its end counts too, once it has made what it lacks. Which policies a role has is for others to
+//! change between two looks: any of them are read.
 
-use std::collections::BTreeSet;
-
+use super::network::{READS as NETWORK, ROLE_READS};
 use super::{ProxyWish, Target};
-use crate::model::{Credentials, DatabaseKind, Observation};
+use crate::model::network::{Network, RouteTarget};
+use crate::model::{Credentials, Database, DatabaseKind, Function, Observation, Place, Proxy};
+use crate::naming::created;
 use crate::operation::Operation;
+use crate::plan::{Effect, NetworkEffect, Plan};
+use crate::policy::{Permissions, new_secret, of_any, proxy_arn};
 
-/// The operations with which a connection is read: now, and once the run has made what it lacks.
-#[must_use]
-pub fn reads(target: &Target, observation: &Observation) -> BTreeSet<Operation> {
-    let Observation {
-        database,
-        proxy,
-        extras,
-        ..
-    } = observation;
-    let mut reads = BTreeSet::from([
-        Operation::DescribeDbInstances,
-        Operation::GetFunctionConfiguration,
-        Operation::DescribeSubnets,
-        Operation::DescribeSecurityGroups,
-    ]);
-    if target.kind == DatabaseKind::Cluster {
-        reads.insert(Operation::DescribeDbClusters);
-        // Its instances would tell the VPC.
-        if database.members.is_empty() {
-            reads.insert(Operation::DescribeDbSubnetGroups);
+/// The permissions that the reads of a run take, collected part by part.
+#[derive(Clone, Debug)]
+pub struct Reads<'a> {
+    place: Place<'a>,
+    permissions: Permissions,
+}
+
+impl<'a> Reads<'a> {
+    /// Nothing yet, in this place.
+    #[must_use]
+    pub fn at(place: Place<'a>) -> Self {
+        Self {
+            place,
+            permissions: Permissions::default(),
         }
     }
-    if target.proxy != ProxyWish::None {
-        reads.extend([Operation::DescribeDbProxies, Operation::DescribeDbProxyTargets]);
+
+    /// What was collected.
+    #[must_use]
+    pub fn permissions(self) -> Permissions {
+        self.permissions
     }
-    let credentials = extras.new_proxy.as_ref().map(|new| &new.credentials);
-    let is_named =
-        |credentials: &Credentials| matches!(credentials, Credentials::Secret(_) | Credentials::NewSecret { .. });
-    if extras.secret.is_some() || credentials.is_some_and(is_named) {
-        reads.insert(Operation::DescribeSecret);
+
+    /// An operation on these resources.
+    #[must_use]
+    pub fn of(mut self, operation: Operation, resources: impl IntoIterator<Item = String>) -> Self {
+        self.permissions.add(operation.iam_action(), resources);
+        self
     }
-    if matches!(credentials, Some(Credentials::Secret(secret)) if secret.key.is_some()) {
-        reads.insert(Operation::DescribeKey);
+
+    /// Operations on whatever they find.
+    #[must_use]
+    pub fn any(self, operations: impl IntoIterator<Item = Operation>) -> Self {
+        let place = self.place;
+        let add = |reads: Self, operation| reads.of(operation, of_any(operation, place));
+        operations.into_iter().fold(self, add)
     }
-    if extras.attach.is_some() {
-        reads.insert(Operation::DescribeVpcs);
+
+    /// A database with its members and its subnets.
+    #[must_use]
+    pub fn database(self, database: &Database) -> Self {
+        let arn = [database.arn.clone()];
+        if database.kind == DatabaseKind::Instance {
+            return self.of(Operation::DescribeDbInstances, arn);
+        }
+        // The members are found by a filter. They would tell the VPC.
+        let subnets = database.members.is_empty().then_some(Operation::DescribeDbSubnetGroups);
+        self.of(Operation::DescribeDbClusters, arn)
+            .any([Operation::DescribeDbInstances])
+            .any(subnets)
     }
-    let is_new = proxy.as_ref().is_some_and(|proxy| !proxy.exists);
-    if is_new && extras.new_proxy.as_ref().is_some_and(|new| new.role.is_some()) {
-        reads.insert(Operation::GetRole);
+
+    /// A function.
+    #[must_use]
+    pub fn function(self, function: &Function) -> Self {
+        self.of(Operation::GetFunctionConfiguration, [function.arn.clone()])
     }
-    if extras.connect.is_some() {
-        reads.insert(Operation::GetRolePolicy);
+
+    /// A proxy and its targets. RDS tells the id of a target group only with them.
+    #[must_use]
+    pub fn proxy(self, proxy: &Proxy) -> Self {
+        let (place, arn) = (self.place, proxy_arn(self.place, Some(proxy)));
+        let targets = [arn.clone(), place.arn("rds", "target-group:*")];
+        self.of(Operation::DescribeDbProxies, [arn])
+            .of(Operation::DescribeDbProxyTargets, targets)
     }
-    reads
+
+    /// The policies of a function's role, AWS's own and those of the account among them.
+    #[must_use]
+    pub fn role_of(self, function: &Function) -> Self {
+        let Some(role) = &function.role else {
+            return self;
+        };
+        let Place { partition, account, .. } = self.place;
+        let policies = ["aws", account].map(|owner| format!("arn:{partition}:iam::{owner}:policy/*"));
+        let add = |reads: Self, operation: &Operation| match operation {
+            Operation::GetPolicy | Operation::GetPolicyVersion => reads.of(*operation, policies.clone()),
+            _ => reads.of(*operation, [role.clone()]),
+        };
+        ROLE_READS.iter().fold(self, add)
+    }
+
+    /// A network: now, and once the plan is carried out.
+    #[must_use]
+    pub fn network(self, network: &Network, plan: &Plan) -> Self {
+        let place = self.place;
+        let arns = |ids: Vec<&str>, kind: &str| -> Vec<String> {
+            ids.iter().map(|id| place.arn("ec2", &format!("{kind}/{id}"))).collect()
+        };
+        let vpcs = network.vpcs.known().into_iter().flatten();
+        let vpcs = arns(vpcs.map(|vpc| vpc.id.as_str()).collect(), "vpc");
+        let tables = network.route_tables.known().into_iter().flatten();
+        let mut targets = tables.flat_map(|table| &table.routes).map(|route| &route.target);
+        let has_interfaces = targets.any(|target| matches!(target, RouteTarget::Interface(_)));
+        let add = |reads: Self, operation: &Operation| match operation {
+            Operation::DescribeVpcAttribute => reads.of(*operation, vpcs.clone()),
+            Operation::GetManagedPrefixListEntries => reads.of(*operation, prefix_lists(place, network, plan)),
+            Operation::DescribeNetworkInterfaces if !has_interfaces => reads,
+            _ => reads.any([*operation]),
+        };
+        NETWORK.iter().fold(self, add)
+    }
+
+    /// The network around the subnets in which a function is to be, its role, and the functions that it could share an
+    /// interface with.
+    #[must_use]
+    pub fn site(self, function: &Function) -> Self {
+        self.any([
+            Operation::DescribeSubnets,
+            Operation::DescribeVpcs,
+            Operation::DescribeRouteTables,
+            Operation::ListFunctions,
+        ])
+        .role_of(function)
+    }
+
+    /// A connection as `setup` reads it.
+    #[must_use]
+    pub fn connection(self, target: &Target, observation: &Observation) -> Self {
+        let Observation {
+            database,
+            function,
+            proxy,
+            extras,
+            ..
+        } = observation;
+        let place = self.place;
+        let mut reads = self
+            .database(database)
+            .function(function)
+            .any([Operation::DescribeSubnets, Operation::DescribeSecurityGroups]);
+        if let (Some(proxy), true) = (proxy, target.proxy != ProxyWish::None) {
+            reads = reads.proxy(proxy);
+        }
+        let new_proxy = extras.new_proxy.as_ref();
+        match (new_proxy.map(|new| &new.credentials), &extras.secret) {
+            (Some(Credentials::Secret(secret)), _) => {
+                let key = secret.key.as_ref().map(|key| key.arn.clone());
+                reads = reads
+                    .of(Operation::DescribeSecret, [secret.arn.clone()])
+                    .of(Operation::DescribeKey, key);
+            }
+            (_, Some(secret)) => reads = reads.of(Operation::DescribeSecret, [secret.arn.clone()]),
+            (Some(Credentials::NewSecret { name }), _) => {
+                reads = reads.of(Operation::DescribeSecret, new_secret(place, name));
+            }
+            _ => {}
+        }
+        if extras.attach.is_some() {
+            reads = reads.site(function);
+        }
+        let is_new = proxy.as_ref().is_some_and(|proxy| !proxy.exists);
+        if let (true, Some(role)) = (is_new, new_proxy.and_then(|new| new.role.as_ref())) {
+            reads = reads.of(Operation::GetRole, [role.arn.clone()]);
+        }
+        if extras.connect.is_some() {
+            let new = || place.role(&created::function_role(place.region, &function.name));
+            let role = function.role.clone().unwrap_or_else(new);
+            reads = reads.of(Operation::GetRolePolicy, [role]);
+        }
+        reads
+    }
+}
+
+/// The prefix lists that rules and routes name. AWS's own are nobody's; a gateway endpoint brings one.
+fn prefix_lists(place: Place<'_>, network: &Network, plan: &Plan) -> Vec<String> {
+    let lists = network.prefix_lists.known().into_iter().flatten();
+    let mut ids: Vec<String> = lists.map(|list| list.id.to_string()).collect();
+    let brings_one = plan.steps.iter().any(|step| match &step.effect {
+        Effect::Network(NetworkEffect::CreateEndpoint(endpoint)) => !endpoint.route_tables.is_empty(),
+        Effect::Network(NetworkEffect::ModifyEndpoint { wish, .. }) => !wish.add_route_tables.is_empty(),
+        _ => false,
+    });
+    if brings_one {
+        ids.push("*".to_owned());
+    }
+    let of_aws = Place {
+        account: "aws",
+        ..place
+    };
+    let arns = |id: &String| [place, of_aws].map(|place| place.arn("ec2", &format!("prefix-list/{id}")));
+    ids.iter().flat_map(arns).collect()
 }

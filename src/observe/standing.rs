@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NewProxyWish, ObserveError, ProxyWish, Target, found, observe};
+use super::{NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe};
 use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
 use crate::model::{CredentialsWish, Direction, GroupId, Observation, Proxy, last_segment};
 use crate::naming::created;
+use crate::operation::Operation;
+use crate::policy::Permissions;
 use crate::removal::{MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, User, is_made_for};
 use crate::tags;
 
@@ -86,6 +88,36 @@ pub async fn observe_standing(
         named_by,
         made,
     })
+}
+
+/// The permissions that reading it takes.
+#[must_use]
+pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing) -> Permissions {
+    let observation = &standing.observation;
+    let place = observation.database.place();
+    let mut reads = Reads::at(place).connection(target, observation).any([
+        Operation::ListFunctions,
+        Operation::DescribeDbClusters,
+        Operation::DescribeDbInstances,
+        Operation::DescribeDbProxies,
+    ]);
+    if !candidates(observation).is_empty() {
+        reads = reads.any([Operation::DescribeNetworkInterfaces]);
+    }
+    let Some(proxy) = observation.proxy.as_ref().filter(|_| wish.with_proxy) else {
+        return reads.permissions();
+    };
+    let role = place.role(&created::proxy_role(place.region, &proxy.name));
+    let tags = proxy.exists.then(|| proxy.arn.clone());
+    let of_role = standing.made.as_ref().and_then(|made| made.role.as_ref());
+    let of_role = of_role.map(|_| role.clone());
+    reads
+        .any([Operation::ListSecrets])
+        .of(Operation::ListTagsForResource, tags)
+        .of(Operation::GetRole, [role])
+        .of(Operation::ListRolePolicies, of_role.clone())
+        .of(Operation::ListAttachedRolePolicies, of_role)
+        .permissions()
 }
 
 /// The groups that may be of the connection: those on its resources, and those whose tags name it.

@@ -309,6 +309,10 @@ impl NetworkEffect {
     pub fn more_actions(&self) -> &'static [&'static str] {
         match self {
             Self::CreateGroup { .. } => &["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress"],
+            // The names of the service lead to an interface endpoint by a zone of AWS's own.
+            Self::CreateEndpoint(endpoint) if !endpoint.subnets.is_empty() => {
+                &["ec2:CreateTags", "route53:AssociateVPCWithHostedZone"]
+            }
             _ if self.makes().is_some() => &["ec2:CreateTags"],
             _ => &[],
         }
@@ -338,6 +342,21 @@ impl NetworkEffect {
             | Self::CreateRouteTable { slot, .. }
             | Self::CreateGroup { slot, .. } => Some(slot),
             Self::CreateEndpoint(endpoint) => Some(&endpoint.slot),
+            _ => None,
+        }
+    }
+
+    /// The tags of what it makes.
+    #[must_use]
+    pub fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        match self {
+            Self::CreateSubnet { tags, .. }
+            | Self::CreateInternetGateway { tags, .. }
+            | Self::AllocateAddress { tags, .. }
+            | Self::CreateNatGateway { tags, .. }
+            | Self::CreateRouteTable { tags, .. }
+            | Self::CreateGroup { tags, .. } => Some(tags),
+            Self::CreateEndpoint(endpoint) => Some(&endpoint.tags),
             _ => None,
         }
     }

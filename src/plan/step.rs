@@ -7,6 +7,7 @@ use super::network::{NetworkEffect, Slot};
 use crate::extras::{Value, Variable};
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Side, SubnetId, VpcId};
 use crate::operation::Operation;
+use crate::tags;
 
 use super::removal::RemovalEffect;
 
@@ -300,6 +301,8 @@ impl Effect {
             Self::CreateProxy(_) => &["rds:AddTagsToResource", "iam:PassRole"],
             Self::CreateFunction(_) => &["lambda:TagResource", "iam:PassRole"],
             Self::Network(effect) => effect.more_actions(),
+            // The mark is taken off again where somebody has begun to use the groups meanwhile.
+            Self::Removal(RemovalEffect::Mark { .. }) => &["ec2:DeleteTags"],
             _ => &[],
         };
         let of_lambda: &[&str] = match self {
@@ -397,6 +400,17 @@ impl Effect {
     pub fn makes_slot(&self) -> Option<&Slot> {
         match self {
             Self::Network(effect) => effect.makes(),
+            _ => None,
+        }
+    }
+
+    /// The tags that something gets by which later steps know it, if this step makes it: rules for ranges know a
+    /// connection's group by its role.
+    #[must_use]
+    pub fn tags_of(&self, slot: &str) -> Option<&BTreeMap<String, String>> {
+        match self {
+            Self::CreateSecurityGroup { side, tags, .. } if tags::role(*side) == slot => Some(tags),
+            Self::Network(effect) if effect.makes().is_some_and(|made| made == slot) => effect.tags(),
             _ => None,
         }
     }

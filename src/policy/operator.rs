@@ -1,188 +1,235 @@
-//! The least that the caller of `setup` needs for one run: what its plan's steps and its reads call for, and nothing else.
+//! The least that the caller needs for one run of a command that writes: what its plan's steps and its reads call for, and
+//! nothing else.
 //!
 //! Source: spec/lambda-vpc.md, "`policy`". On which resources IAM checks an action is said in the service authorization
 //! reference: `*` stands here only where an action knows no resources. A group, a proxy or a role that the run makes is
 //! told by its name or its tags. A run that died is finished by the next with the same permissions.
 
+mod network;
+
 use super::document::{Condition, Texts};
 use super::grants::{LAMBDA, RDS};
-use super::reads::of_any;
 use super::{Permissions, PolicyDocument};
-use crate::model::{Credentials, DatabaseKind, Observation, Place, VpcId, last_segment};
-use crate::naming::created;
+use crate::model::{DatabaseKind, Function, GroupId, Observation, Place, Proxy, VpcId, last_segment};
 use crate::operation::Operation;
-use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef};
+use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef, StepStatus, VpcEffect};
 use crate::tags;
+
+/// What a run is about, as far as its steps do not tell it in IAM's words.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Where its resources are.
+    pub place: Place<'a>,
+    /// The function, whose VPC and whose role may count.
+    pub function: Option<&'a Function>,
+    /// The proxy, which AWS knows by an id that it gets when it is made.
+    pub proxy: Option<&'a Proxy>,
+}
+
+impl<'a> From<&'a Observation> for Subject<'a> {
+    fn from(observation: &'a Observation) -> Self {
+        Self {
+            place: observation.database.place(),
+            function: Some(&observation.function),
+            proxy: observation.proxy.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Function> for Subject<'a> {
+    fn from(function: &'a Function) -> Self {
+        Self {
+            place: Place::of(&function.arn),
+            function: Some(function),
+            proxy: None,
+        }
+    }
+}
 
 /// The document for a run that has these reads and this plan.
 #[must_use]
-pub fn operator(observation: &Observation, reads: impl IntoIterator<Item = Operation>, plan: &Plan) -> PolicyDocument {
-    let run = Run {
-        observation,
+pub fn operator<'a>(subject: impl Into<Subject<'a>>, reads: Permissions, plan: &Plan) -> PolicyDocument {
+    let mut run = Run {
+        subject: subject.into(),
         plan,
-        place: observation.database.place(),
+        permissions: reads,
     };
-    let mut permissions = Permissions::default();
-    for read in reads {
-        permissions.add(read.iam_action(), run.read_from(read));
-    }
-    for step in &plan.steps {
+    // What an earlier run has made is there.
+    for step in plan.steps.iter().filter(|step| step.status != StepStatus::Already) {
         for action in step.effect.iam_actions() {
-            run.permit(&mut permissions, action, &step.effect);
+            run.permit(action, &step.effect);
         }
     }
-    permissions.document()
+    run.permissions.document()
 }
 
-/// What the resources of a run are told by.
+/// What the resources of a run are told by, and what it may do so far.
 struct Run<'a> {
-    observation: &'a Observation,
+    subject: Subject<'a>,
     plan: &'a Plan,
-    place: Place<'a>,
+    permissions: Permissions,
 }
 
 impl Run<'_> {
-    /// The resources that an operation which reads is checked on.
-    fn read_from(&self, operation: Operation) -> Vec<String> {
-        let Observation { database, extras, .. } = self.observation;
-        match operation {
-            Operation::DescribeDbClusters => vec![database.arn.clone()],
-            Operation::DescribeDbInstances if database.kind == DatabaseKind::Instance => vec![database.arn.clone()],
-            Operation::DescribeDbProxies => vec![self.proxy()],
-            Operation::DescribeDbProxyTargets => vec![self.proxy(), self.target_groups()],
-            Operation::GetFunctionConfiguration => vec![self.observation.function.arn.clone()],
-            Operation::GetRolePolicy => vec![self.function_role()],
-            Operation::GetRole => {
-                let given = extras.new_proxy.as_ref().and_then(|new| new.role.as_ref());
-                given.map(|role| role.arn.clone()).into_iter().collect()
-            }
-            Operation::DescribeSecret => self.secrets(),
-            Operation::DescribeKey => {
-                let secret = extras.new_proxy.as_ref().map(|new| &new.credentials);
-                match secret {
-                    Some(Credentials::Secret(secret)) => secret.key.iter().map(|key| key.arn.clone()).collect(),
-                    _ => Vec::new(),
-                }
-            }
-            // Among them the members of a cluster, which are found by a filter.
-            _ => of_any(operation, self.place),
-        }
-    }
-
     /// Adds what one action of a step is checked on.
-    fn permit(&self, permissions: &mut Permissions, action: &'static str, effect: &Effect) {
-        let mut permit = |condition, resources: Vec<String>| permissions.add_when(condition, action, resources);
-        let always = Condition::new;
-        let tagged = || when("StringEquals", &format!("aws:RequestTag/{}", tags::MANAGED), "true");
+    fn permit(&mut self, action: &'static str, effect: &Effect) {
         match (action, effect) {
-            ("ec2:CreateSecurityGroup", Effect::CreateSecurityGroup { vpc, .. }) => {
-                permit(tagged(), vec![self.group("*")]);
-                permit(always(), vec![self.vpc(vpc)]);
-            }
-            (_, Effect::Removal(RemovalEffect::Retag { groups, .. })) => {
-                permit(always(), groups.iter().map(|id| self.group(id.as_str())).collect());
-            }
-            ("ec2:CreateTags", _) => permit(
-                when("StringEquals", "ec2:CreateAction", "CreateSecurityGroup"),
-                vec![self.group("*")],
-            ),
-            (_, Effect::RevokeDefaultEgress { group } | Effect::Authorize { group, .. }) => match group {
-                GroupRef::Existing(id) => permit(always(), vec![self.group(id.as_str())]),
-                GroupRef::New(_) => {
-                    let key = format!("aws:ResourceTag/{}", tags::CONNECTION);
-                    let connection = self.observation.connection_id();
-                    permit(when("StringEquals", &key, &connection), vec![self.group("*")]);
-                }
-            },
-            (_, Effect::Removal(RemovalEffect::Revoke { group, .. })) => {
-                permit(always(), vec![self.group(group.id().as_str())]);
-            }
-            (_, Effect::Removal(RemovalEffect::Unmark { groups })) => {
-                permit(always(), groups.iter().map(|id| self.group(id.as_str())).collect());
-            }
-            ("rds:ModifyDBCluster" | "rds:ModifyDBInstance", _) => {
-                permit(always(), vec![self.observation.database.arn.clone()]);
-            }
-            ("rds:ModifyDBProxy", _) => permit(always(), vec![self.proxy()]),
-            ("rds:RegisterDBProxyTargets", _) => permit(
-                always(),
-                vec![
-                    self.target_groups(),
-                    self.proxy(),
-                    self.observation.database.arn.clone(),
-                ],
-            ),
-            ("rds:CreateDBProxy", _) => permit(tagged(), vec!["*".to_owned()]),
-            ("rds:AddTagsToResource", _) => permit(tagged(), vec![self.place.arn("rds", "db-proxy:*")]),
-            ("iam:PassRole", Effect::CreateProxy(proxy)) => {
-                permit(
-                    when("StringEquals", "iam:PassedToService", RDS),
-                    vec![self.role_of(&proxy.role)],
-                );
-            }
-            ("iam:PassRole", Effect::CreateFunction(function)) => permit(
-                when("StringEquals", "iam:PassedToService", LAMBDA),
-                vec![self.role_of(&function.role)],
-            ),
-            (_, Effect::AttachRolePolicy { role, policy }) => {
-                permit(when("ArnEquals", "iam:PolicyARN", policy), vec![self.role(role)]);
-            }
-            (_, Effect::CreateRole { name: role, .. } | Effect::PutRolePolicy { role, .. }) => {
-                permit(always(), vec![self.role(role)]);
-            }
-            (_, Effect::CreateSecret { name, .. }) => permit(always(), self.new_secret(name)),
-            ("lambda:UpdateFunctionConfiguration" | "lambda:CreateFunction" | "lambda:TagResource", _) => {
-                permit(always(), vec![self.observation.function.arn.clone()]);
-            }
-            ("ec2:GetSecurityGroupsForVpc", _) => {
-                permit(always(), vec![self.vpc(&self.observation.database.vpc)]);
-            }
             // What Lambda reads of EC2 on the caller's behalf.
-            _ => permit(always(), vec!["*".to_owned()]),
+            ("ec2:DescribeSecurityGroups" | "ec2:DescribeSubnets" | "ec2:DescribeVpcs", _) => {
+                self.on(action, ["*".to_owned()])
+            }
+            ("ec2:GetSecurityGroupsForVpc", effect) => self.on_vpc_of_function(action, effect),
+            (_, Effect::Network(effect)) => self.permit_network(action, effect),
+            (_, Effect::Removal(effect)) => self.permit_removal(action, effect),
+            (_, Effect::CreateSecurityGroup { vpc, .. }) => {
+                self.on_made(action, Operation::CreateSecurityGroup, "security-group", Some(vpc));
+            }
+            (_, Effect::RevokeDefaultEgress { group } | Effect::Authorize { group, .. }) => match group {
+                GroupRef::Existing(id) => self.on_groups(action, [id]),
+                GroupRef::New(side) => self.on_new(action, "security-group", tags::role(*side)),
+            },
+            (_, Effect::RegisterTarget { kind, database, .. }) => {
+                // RDS tells the id of a proxy's target group only with the proxy's targets.
+                let target_groups = self.subject.place.arn("rds", "target-group:*");
+                self.on(action, [target_groups, self.proxy(), self.database(*kind, database)]);
+            }
+            (_, Effect::AssociateDatabase { kind, id, .. }) => self.on(action, [self.database(*kind, id)]),
+            (_, Effect::AssociateProxy { .. }) => self.on(action, [self.proxy()]),
+            (
+                _,
+                Effect::AssociateFunction { function, .. }
+                | Effect::SetEnvironment { function, .. }
+                | Effect::Vpc(VpcEffect::Detach { function }),
+            ) => self.on(action, [function.clone()]),
+            (_, Effect::Vpc(VpcEffect::Attach(attach))) => self.on(action, [attach.function.clone()]),
+            (_, Effect::CreateSecret { name, .. }) => self.on(action, new_secret(self.subject.place, name)),
+            (_, Effect::CreateRole { name: role, .. } | Effect::PutRolePolicy { role, .. }) => {
+                self.on(action, [self.role(role)]);
+            }
+            (_, Effect::AttachRolePolicy { role, policy }) => {
+                self.on_when(when("ArnEquals", "iam:PolicyARN", policy), action, [self.role(role)]);
+            }
+            ("iam:PassRole", Effect::CreateProxy(proxy)) => self.on_passed(&proxy.role, RDS),
+            ("iam:PassRole", Effect::CreateFunction(function)) => self.on_passed(&function.role, LAMBDA),
+            // The action itself knows no resources.
+            ("rds:CreateDBProxy", Effect::CreateProxy(_)) => self.on_when(tagged(), action, ["*".to_owned()]),
+            (_, Effect::CreateProxy(_)) => {
+                self.on_when(tagged(), action, [self.subject.place.arn("rds", "db-proxy:*")]);
+            }
+            (_, Effect::CreateFunction(function)) => {
+                let name = format!("function:{}", function.name);
+                self.on(action, [self.subject.place.arn("lambda", &name)]);
+            }
         }
     }
 
-    fn vpc(&self, id: &VpcId) -> String {
-        self.place.arn("ec2", &format!("vpc/{id}"))
-    }
-
-    fn group(&self, id: &str) -> String {
-        self.place.arn("ec2", &format!("security-group/{id}"))
-    }
-
-    /// A proxy is known by an id that it gets when it is made.
-    fn proxy(&self) -> String {
-        match &self.observation.proxy {
-            Some(proxy) if proxy.exists => proxy.arn.clone(),
-            _ => self.place.arn("rds", "db-proxy:*"),
+    fn permit_removal(&mut self, action: &'static str, effect: &RemovalEffect) {
+        match effect {
+            RemovalEffect::Mark { groups, .. } | RemovalEffect::Unmark { groups } => {
+                self.on_tag(action, tags::REMOVING, groups);
+            }
+            RemovalEffect::Retag { groups, .. } => self.on_tag(action, tags::CONNECTION, groups),
+            RemovalEffect::Revoke { group, .. } | RemovalEffect::DeleteGroup { group } => {
+                self.on_groups(action, [group.id()]);
+            }
+            RemovalEffect::OffFunction { function, .. } => self.on(action, [function.clone()]),
+            RemovalEffect::OffProxy { .. } | RemovalEffect::DeleteProxy { .. } => self.on(action, [self.proxy()]),
+            RemovalEffect::OffDatabase { kind, id, .. } => self.on(action, [self.database(*kind, id)]),
+            RemovalEffect::DeleteSecret { secret } => self.on(action, [secret.clone()]),
+            RemovalEffect::DeleteRolePolicy { role, .. } | RemovalEffect::DeleteRole { role } => {
+                self.on(action, [self.role(role)]);
+            }
         }
     }
 
-    /// RDS tells the id of a proxy's target group only with the proxy's targets.
-    fn target_groups(&self) -> String {
-        self.place.arn("rds", "target-group:*")
+    fn on(&mut self, action: &'static str, resources: impl IntoIterator<Item = String>) {
+        self.permissions.add(action, resources);
     }
 
-    fn secrets(&self) -> Vec<String> {
-        let extras = &self.observation.extras;
-        match (extras.new_proxy.as_ref().map(|new| &new.credentials), &extras.secret) {
-            (Some(Credentials::Secret(secret)), _) | (_, Some(secret)) => vec![secret.arn.clone()],
-            (Some(Credentials::NewSecret { name }), _) => self.new_secret(name),
-            _ => Vec::new(),
+    fn on_when(&mut self, condition: Condition, action: &'static str, resources: impl IntoIterator<Item = String>) {
+        self.permissions.add_when(condition, action, resources);
+    }
+
+    fn on_groups<'g>(&mut self, action: &'static str, groups: impl IntoIterator<Item = &'g GroupId>) {
+        let groups: Vec<String> = groups
+            .into_iter()
+            .map(|id| self.ec2("security-group", id.as_str()))
+            .collect();
+        self.on(action, groups);
+    }
+
+    /// On one tag of groups.
+    fn on_tag(&mut self, action: &'static str, key: &str, groups: &[GroupId]) {
+        let only = when("ForAllValues:StringEquals", "aws:TagKeys", key);
+        let groups: Vec<String> = groups
+            .iter()
+            .map(|id| self.ec2("security-group", id.as_str()))
+            .collect();
+        self.on_when(only, action, groups);
+    }
+
+    /// On what the plan itself makes: known by our tags, which it has from birth.
+    fn on_new(&mut self, action: &'static str, kind: &str, slot: &str) {
+        let key = format!("aws:ResourceTag/{}", tags::CONNECTION);
+        let ours = when("StringEquals", &key, &self.connection_of(slot));
+        self.on_when(ours, action, [self.ec2(kind, "*")]);
+    }
+
+    /// What makes something in EC2 with our tags: the operation, and `ec2:CreateTags` as a part of it.
+    fn on_made(&mut self, action: &'static str, operation: Operation, kind: &str, vpc: Option<&VpcId>) {
+        let all = self.ec2(kind, "*");
+        if action == "ec2:CreateTags" {
+            let name = operation.iam_action().trim_start_matches("ec2:");
+            return self.on_when(when("StringEquals", "ec2:CreateAction", name), action, [all]);
         }
+        self.on_when(tagged(), action, [all]);
+        self.on(action, vpc.map(|vpc| self.ec2("vpc", vpc.as_str())));
     }
 
-    /// Secrets Manager appends a hyphen and six characters to the name, once there is a secret.
-    fn new_secret(&self, name: &str) -> Vec<String> {
-        let arn = |end: &str| self.place.arn("secretsmanager", &format!("secret:{name}{end}"));
-        vec![arn(""), arn("-??????")]
-    }
-
-    fn role_of(&self, role: &ResourceRef) -> String {
-        match role {
+    fn on_passed(&mut self, role: &ResourceRef, service: &str) {
+        let role = match role {
             ResourceRef::Existing(arn) => arn.clone(),
             ResourceRef::New(made) => self.role(self.name_of(*made)),
-        }
+        };
+        self.on_when(
+            when("StringEquals", "iam:PassedToService", service),
+            "iam:PassRole",
+            [role],
+        );
+    }
+
+    fn on_vpc_of_function(&mut self, action: &'static str, effect: &Effect) {
+        let attached = self.subject.function.and_then(|function| function.vpc.as_ref());
+        let vpc = match effect {
+            Effect::Vpc(VpcEffect::Attach(attach)) => Some(&attach.vpc),
+            _ => attached.map(|attached| &attached.vpc),
+        };
+        self.on(action, vpc.map(|vpc| self.ec2("vpc", vpc.as_str())));
+    }
+
+    fn ec2(&self, kind: &str, id: &str) -> String {
+        self.subject.place.arn("ec2", &format!("{kind}/{id}"))
+    }
+
+    fn database(&self, kind: DatabaseKind, id: &str) -> String {
+        let kind = match kind {
+            DatabaseKind::Cluster => "cluster",
+            DatabaseKind::Instance => "db",
+        };
+        self.subject.place.arn("rds", &format!("{kind}:{id}"))
+    }
+
+    fn proxy(&self) -> String {
+        proxy_arn(self.subject.place, self.subject.proxy)
+    }
+
+    /// The connection in the tags of what the plan makes.
+    fn connection_of(&self, slot: &str) -> String {
+        let mut effects = self.plan.steps.iter().map(|step| &step.effect);
+        let tags = effects.find_map(|effect| effect.tags_of(slot));
+        tags.and_then(|tags| tags.get(tags::CONNECTION))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The name of a role that the plan makes.
@@ -195,20 +242,36 @@ impl Run<'_> {
         name.unwrap_or_default()
     }
 
-    fn function_role(&self) -> String {
-        let function = &self.observation.function;
-        let new = || self.role(&created::function_role(self.place.region, &function.name));
-        function.role.clone().unwrap_or_else(new)
-    }
-
     /// The ARN of a role by its name: one that exists may have a path.
     fn role(&self, name: &str) -> String {
-        let Observation { function, proxy, .. } = self.observation;
-        let of_proxy = proxy.as_ref().and_then(|proxy| proxy.role.as_ref());
-        let mut known = function.role.iter().chain(of_proxy);
+        let Subject { place, function, proxy } = self.subject;
+        let of_function = function.and_then(|function| function.role.as_ref());
+        let of_proxy = proxy.and_then(|proxy| proxy.role.as_ref());
+        let mut known = of_function.into_iter().chain(of_proxy);
         let found = known.find(|arn| last_segment(arn) == name);
-        found.cloned().unwrap_or_else(|| self.place.role(name))
+        found.cloned().unwrap_or_else(|| place.role(name))
     }
+}
+
+/// A proxy is known by an id that it gets when it is made.
+#[must_use]
+pub fn proxy_arn(place: Place<'_>, proxy: Option<&Proxy>) -> String {
+    match proxy {
+        Some(proxy) if proxy.exists => proxy.arn.clone(),
+        _ => place.arn("rds", "db-proxy:*"),
+    }
+}
+
+/// Secrets Manager appends a hyphen and six characters to the name, once there is a secret.
+#[must_use]
+pub fn new_secret(place: Place<'_>, name: &str) -> Vec<String> {
+    let arn = |end: &str| place.arn("secretsmanager", &format!("secret:{name}{end}"));
+    vec![arn(""), arn("-??????")]
+}
+
+/// Where what is made bears our tag.
+fn tagged() -> Condition {
+    when("StringEquals", &format!("aws:RequestTag/{}", tags::MANAGED), "true")
 }
 
 fn when(operator: &str, key: &str, value: &str) -> Condition {

@@ -22,11 +22,19 @@ impl Permissions {
         self.resources.entry(key).or_default().extend(resources);
     }
 
-    /// One statement for all actions on the same resources under the same condition.
+    /// One statement for all actions on the same resources under the same condition. What a pattern says is not said again.
     #[must_use]
     pub fn document(self) -> PolicyDocument {
         let mut actions: BTreeMap<(Condition, BTreeSet<String>), Texts> = BTreeMap::new();
-        for ((condition, action), resources) in self.resources {
+        for ((condition, action), all) in self.resources {
+            let is_said = |resource: &String| {
+                let mut patterns = all.iter().filter_map(|pattern| pattern.strip_suffix('*'));
+                patterns.any(|start| !resource.ends_with('*') && resource.starts_with(start))
+            };
+            let resources: BTreeSet<String> = all.iter().filter(|resource| !is_said(resource)).cloned().collect();
+            if resources.is_empty() {
+                continue;
+            }
             actions.entry((condition, resources)).or_default().0.push(action);
         }
         let statement = |((condition, resources), actions): ((Condition, BTreeSet<String>), Texts)| Statement {
@@ -55,5 +63,14 @@ mod tests {
                 Statement::allow(["s:A", "s:C"]).on(["r1", "r2"]),
             ])
         );
+    }
+
+    #[test]
+    fn what_a_pattern_says_is_not_said_again() {
+        let mut permissions = Permissions::default();
+        permissions.add("s:A", ["cluster:orders", "cluster:*", "db:orders"].map(str::to_owned));
+        permissions.add("s:B", []);
+        let said = Statement::allow(["s:A"]).on(["cluster:*", "db:orders"]);
+        assert_eq!(permissions.document(), PolicyDocument::new(vec![said]));
     }
 }

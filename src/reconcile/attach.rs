@@ -9,9 +9,10 @@ use crate::cloud::Cloud;
 use crate::model::network::Part;
 use crate::model::{Function, FunctionState, GroupId, Place, SubnetId, last_segment};
 use crate::naming::Convention;
-use crate::observe::{Location, ObserveError, network, site, the_function};
+use crate::observe::{Location, ObserveError, Reads, network, reads_of_site, site, the_function};
+use crate::operation::Operation;
 use crate::plan::{AttachPlan, Effect, GroupRef, Plan, Step, StepStatus, VpcEffect};
-use crate::policy::{PolicyDocument, lacks};
+use crate::policy::{PolicyDocument, lacks, operator};
 use crate::requirements::{AttachUnmet, MAX_GROUPS, Unmet, function_update};
 
 /// A function that is to be in a VPC.
@@ -111,6 +112,10 @@ impl Goal for Attach {
             pending,
             plan: steps.plan(),
         })
+    }
+
+    fn policy(&self, (function, site): &Self::Seen, plan: &Plan) -> PolicyDocument {
+        operator(function, reads_of_site(function, &self.location, site), plan)
     }
 }
 
@@ -261,6 +266,15 @@ impl Goal for Detach {
             pending,
             plan: steps.plan(),
         })
+    }
+
+    fn policy(&self, (function, ..): &Self::Seen, plan: &Plan) -> PolicyDocument {
+        let groups = function.vpc.as_ref().map(|_| Operation::DescribeSecurityGroups);
+        let reads = Reads::at(Place::of(&function.arn))
+            .function(function)
+            .role_of(function)
+            .any(groups);
+        operator(function, reads.permissions(), plan)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::observe::ObserveError;
 use crate::plan::{Plan, Step, StepStatus};
+use crate::policy::PolicyDocument;
 use crate::requirements::Pending;
 
 /// How often a stale answer is allowed for when the result is verified.
@@ -47,6 +48,9 @@ pub trait Goal: Sync {
     ///
     /// A requirement does not hold: nothing is written.
     fn draft(&self, seen: &Self::Seen) -> Result<Draft, RunError>;
+
+    /// The least that the caller needs for a run with this plan, and for the one that finishes it. Pure.
+    fn policy(&self, seen: &Self::Seen, plan: &Plan) -> PolicyDocument;
 
     /// The steps that put back what the steps of `applied` may have taken off other connections, of which nobody else
     /// may know. Pure.

@@ -6,8 +6,9 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::model::Side;
-use crate::observe::{ObserveError, Target, observe_standing};
+use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
+use crate::policy::{PolicyDocument, operator};
 use crate::removal::{Parts, RemovalWish, Standing, parts, steps};
 use crate::requirements::{Pending, Unmet, database_pending, function_update, proxy_pending};
 
@@ -61,6 +62,11 @@ impl Goal for Disconnect {
             pending,
             plan,
         })
+    }
+
+    fn policy(&self, standing: &Standing, plan: &Plan) -> PolicyDocument {
+        let reads = reads_of_standing(&self.target, self.wish, standing);
+        operator(&standing.observation, reads, plan)
     }
 
     fn put_back(&self, standing: &Standing, applied: &Plan) -> Vec<Step> {

@@ -4,7 +4,10 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::internet::{Scene, Wish, draft};
-use crate::observe::{ObserveError, building_site};
+use crate::model::Place;
+use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
+use crate::plan::Plan;
+use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{Pending, Unmet};
 
 /// A function that is to reach the internet, or AWS services without it.
@@ -54,5 +57,14 @@ impl Goal for Internet {
                 .collect(),
             plan: building.plan,
         })
+    }
+
+    fn policy(&self, scene: &Scene, plan: &Plan) -> PolicyDocument {
+        let function = &scene.function;
+        let mut reads = Reads::at(Place::of(&function.arn)).function(function);
+        if function.vpc.is_some() {
+            reads = reads.network(&scene.network, plan).any(OWN_READS.iter().copied());
+        }
+        operator(function, reads.permissions(), plan)
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::error::{Applied, RunError};
 use crate::decide::{Assessment, Decision, decide};
 use crate::model::{Observation, Side};
+use crate::observe::{Reads, Target};
 use crate::plan::{Plan, Request, Step, StepStatus, do_again, lint, plan, put_back, reasons};
+use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{
     Pending, check_identity, check_last_update, check_port, check_quotas, check_states, health_to_come, notes,
     still_settling,
@@ -65,6 +67,15 @@ pub struct Proposal {
     pub reasons: Vec<String>,
     /// What else the user should know.
     pub notes: Vec<String>,
+}
+
+impl Proposal {
+    /// The least that the caller needs to carry it out for this target, and to finish it.
+    #[must_use]
+    pub fn policy(&self, target: &Target) -> PolicyDocument {
+        let reads = Reads::at(self.observation.database.place()).connection(target, &self.observation);
+        operator(&self.observation, reads.permissions(), &self.plan)
+    }
 }
 
 /// How a run ended.

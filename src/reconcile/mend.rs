@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
+use crate::diagnose::Scene;
 use crate::mend::{Mending, Scope, Seen, mend};
 use crate::model::VpcId;
-use crate::observe::{ObserveError, Target, observe, scene};
-use crate::plan::{Effect, Request};
+use crate::observe::{ObserveError, Reads, Target, observe, scene};
+use crate::plan::{Effect, Plan, Request};
+use crate::policy::{PolicyDocument, Subject, operator};
 
 /// A connection that works, as far as adding can make it so.
 #[derive(Clone, Debug)]
@@ -89,5 +91,33 @@ impl Goal for Mend {
             pending: Vec::new(),
             plan,
         })
+    }
+
+    fn policy(&self, seen: &Seen, plan: &Plan) -> PolicyDocument {
+        let Scene {
+            function,
+            database,
+            proxy,
+            network,
+            ..
+        } = &seen.scene;
+        let place = database.place();
+        let mut reads = Reads::at(place)
+            .database(database)
+            .function(function)
+            .role_of(function)
+            .network(network, plan);
+        if let Some(proxy) = proxy {
+            reads = reads.proxy(proxy);
+        }
+        if let Some(observation) = &seen.observation {
+            reads = reads.connection(&self.target, observation);
+        }
+        let subject = Subject {
+            place,
+            function: Some(function),
+            proxy: proxy.as_ref(),
+        };
+        operator(subject, reads.permissions(), plan)
     }
 }

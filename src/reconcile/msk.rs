@@ -7,9 +7,11 @@ use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::endpoint::listed;
 use crate::internet::Own;
-use crate::model::{MappingMode, SecurityGroup};
+use crate::model::{MappingMode, Place, SecurityGroup};
 use crate::msk::{Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
-use crate::observe::{MskTarget, ObserveError, made_for_internet, msk_scene};
+use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
+use crate::plan::Plan;
+use crate::policy::{PolicyDocument, Subject, operator};
 use crate::requirements::Unmet;
 
 /// A cluster that Lambda is to be able to poll.
@@ -68,6 +70,20 @@ impl Goal for MskSetup {
             MskVia::Nat => nat_gateways(scene, own, &self.wish.tags)?,
         };
         Ok(draft(scene, self.via, built))
+    }
+
+    fn policy(&self, MskSite { scene, .. }: &Self::Seen, plan: &Plan) -> PolicyDocument {
+        let place = Place::of(&scene.cluster.arn);
+        let mut reads = reads_of_msk(&self.target, scene).network(&scene.network, plan);
+        if self.via == MskVia::Nat {
+            reads = reads.any(OWN_READS.iter().copied());
+        }
+        let subject = Subject {
+            place,
+            function: None,
+            proxy: None,
+        };
+        operator(subject, reads.permissions(), plan)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::support::*;
 
 const SUBNETS: [&str; 2] = ["subnet-0a1a", "subnet-0a1b"];
 
-fn attach(function: &str, subnets: &[&str], groups: &[&str]) -> Attach {
+pub fn attach(function: &str, subnets: &[&str], groups: &[&str]) -> Attach {
     Attach {
         function: function.to_owned(),
         location: Location::Subnets(subnets.iter().map(|&id| id.into()).collect()),

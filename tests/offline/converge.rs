@@ -10,6 +10,7 @@ use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{Function, LastUpdateStatus, SecurityGroup, Side, VpcId};
 use autoconnect::observe::ObserveError;
 use autoconnect::plan::{Effect, Plan, Step, StepStatus};
+use autoconnect::policy::{Permissions, PolicyDocument, operator};
 use autoconnect::reconcile::{Converged, Draft, Ending, Failure, Goal, Options, RunError, converge};
 use autoconnect::requirements::Pending;
 use autoconnect::tags;
@@ -39,6 +40,10 @@ impl Goal for Named {
         self.looks.fetch_add(1, Ordering::Relaxed);
         let function = cloud.get_function_configuration("refunds").await?;
         Ok((function, cloud.describe_connection_groups(&VPC.into()).await?))
+    }
+
+    fn policy(&self, (function, _): &Self::Seen, plan: &Plan) -> PolicyDocument {
+        operator(function, Permissions::default(), plan)
     }
 
     fn draft(&self, (function, groups): &Self::Seen) -> Result<Draft, RunError> {

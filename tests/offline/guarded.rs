@@ -47,8 +47,88 @@ impl Ask {
 
 impl Guarded<'_> {
     fn on_groups(&self, action: &'static str, groups: &[GroupId]) -> Vec<Ask> {
-        let of_group = |id: &GroupId| ask(action, self.arn("ec2", &format!("security-group/{id}")));
-        groups.iter().map(of_group).collect()
+        groups.iter().map(|id| self.group(action, id)).collect()
+    }
+
+    /// A tag of groups that is given or taken.
+    fn tag(&self, action: &'static str, groups: &[GroupId], key: &str) -> Vec<Ask> {
+        let asks = self.on_groups(action, groups).into_iter();
+        asks.map(|ask| ask.with("aws:TagKeys", key)).collect()
+    }
+
+    /// Something of EC2 that exists, with the tags that it has.
+    fn on(&self, action: &'static str, kind: &str, id: impl ToString) -> Ask {
+        let id = id.to_string();
+        let lists = [
+            ("SecurityGroups", "GroupId"),
+            ("Subnets", "SubnetId"),
+            ("InternetGateways", "InternetGatewayId"),
+            ("Addresses", "AllocationId"),
+            ("NatGateways", "NatGatewayId"),
+            ("RouteTables", "RouteTableId"),
+            ("VpcEndpoints", "VpcEndpointId"),
+        ];
+        let document = serde_json::to_value(self.account.document()).unwrap();
+        let mut tags = Vec::new();
+        for (list, key) in lists {
+            let mut entries = document[list].as_array().into_iter().flatten();
+            let found = entries.find(|entry| entry[key] == id.as_str());
+            for tag in found.and_then(|found| found["Tags"].as_array()).into_iter().flatten() {
+                let text = |key: &str| tag[key].as_str().unwrap().to_owned();
+                tags.push((text("Key"), text("Value")));
+            }
+        }
+        ask(action, self.arn("ec2", &format!("{kind}/{id}"))).tagged("ResourceTag", tags)
+    }
+
+    /// Something of EC2 that is made with tags.
+    fn made(&self, operation: Operation, kind: &str, tags: &Tags) -> Vec<Ask> {
+        let all = self.arn("ec2", &format!("{kind}/*"));
+        let action = operation.iam_action();
+        vec![
+            ask(action, &all).tagged("RequestTag", tags.clone()),
+            ask("ec2:CreateTags", &all)
+                .with("ec2:CreateAction", action.strip_prefix("ec2:").unwrap())
+                .tagged("RequestTag", tags.clone()),
+        ]
+    }
+
+    fn parts(
+        &self,
+        action: &'static str,
+        subnets: &[SubnetId],
+        groups: &[GroupId],
+        tables: &[RouteTableId],
+    ) -> Vec<Ask> {
+        let subnets = subnets.iter().map(|id| self.on(action, "subnet", id));
+        let groups = groups.iter().map(|id| self.on(action, "security-group", id));
+        let tables = tables.iter().map(|id| self.on(action, "route-table", id));
+        subnets.chain(groups).chain(tables).collect()
+    }
+
+    /// With private DNS for an interface endpoint, which takes a zone of AWS's own.
+    fn create_endpoint(&self, new: &NewEndpoint) -> Vec<Ask> {
+        const ACTION: &str = "ec2:CreateVpcEndpoint";
+        let mut asks = self.made(Operation::CreateVpcEndpoint, "vpc-endpoint", &new.tags);
+        asks.push(self.on(ACTION, "vpc", &new.vpc));
+        asks.extend(self.parts(ACTION, &new.subnets, &new.groups, &new.route_tables));
+        if new.kind == network::EndpointKind::Interface {
+            let vpc = format!("VPCId={},VPCRegion={}", new.vpc, self.account.place().1);
+            let zone = ask(
+                "route53:AssociateVPCWithHostedZone",
+                "arn:aws:route53:::hostedzone/Z0A1B2C3",
+            );
+            asks.push(zone.with("route53:VPCs", &vpc));
+        }
+        asks
+    }
+
+    fn subnet_of(&self, association: &str) -> String {
+        let document = serde_json::to_value(self.account.document()).unwrap();
+        let tables = document["RouteTables"].as_array().unwrap().iter();
+        let mut associations = tables.flat_map(|table| table["Associations"].as_array().into_iter().flatten());
+        let found = associations.find(|found| found["RouteTableAssociationId"] == association);
+        found.unwrap()["SubnetId"].as_str().unwrap().to_owned()
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
@@ -263,32 +343,51 @@ guard! {
         describe(Operation::DescribeInternetGateways);
     this.describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
         describe(Operation::DescribeAddresses);
-    this.create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet,
-        describe(Operation::CreateSubnet);
+    this.create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet, {
+        let mut asks = this.made(Operation::CreateSubnet, "subnet", &new.tags);
+        asks.push(this.on("ec2:CreateSubnet", "vpc", &new.vpc));
+        asks
+    };
     this.create_internet_gateway(tags: &Tags) -> InternetGatewayId = Operation::CreateInternetGateway,
-        describe(Operation::CreateInternetGateway);
-    this.attach_internet_gateway(gateway: &InternetGatewayId, vpc: &VpcId) -> () = Operation::AttachInternetGateway,
-        describe(Operation::AttachInternetGateway);
+        this.made(Operation::CreateInternetGateway, "internet-gateway", tags);
+    this.attach_internet_gateway(gateway: &InternetGatewayId, vpc: &VpcId) -> () = Operation::AttachInternetGateway, [
+        this.on("ec2:AttachInternetGateway", "internet-gateway", gateway),
+        this.on("ec2:AttachInternetGateway", "vpc", vpc),
+    ];
     this.allocate_address(tags: &Tags) -> String = Operation::AllocateAddress,
-        describe(Operation::AllocateAddress);
-    this.create_nat_gateway(subnet: &SubnetId, allocation: &str, tags: &Tags) -> NatGatewayId = Operation::CreateNatGateway,
-        describe(Operation::CreateNatGateway);
-    this.create_route_table(vpc: &VpcId, tags: &Tags) -> RouteTableId = Operation::CreateRouteTable,
-        describe(Operation::CreateRouteTable);
+        this.made(Operation::AllocateAddress, "elastic-ip", tags);
+    this.create_nat_gateway(subnet: &SubnetId, allocation: &str, tags: &Tags) -> NatGatewayId = Operation::CreateNatGateway, {
+        let mut asks = this.made(Operation::CreateNatGateway, "natgateway", tags);
+        asks.push(this.on("ec2:CreateNatGateway", "subnet", subnet));
+        asks.push(this.on("ec2:CreateNatGateway", "elastic-ip", allocation));
+        asks
+    };
+    this.create_route_table(vpc: &VpcId, tags: &Tags) -> RouteTableId = Operation::CreateRouteTable, {
+        let mut asks = this.made(Operation::CreateRouteTable, "route-table", tags);
+        asks.push(this.on("ec2:CreateRouteTable", "vpc", vpc));
+        asks
+    };
     this.create_route(table: &RouteTableId, destination: ipnet::IpNet, target: &network::RouteTarget) -> () = Operation::CreateRoute,
-        describe(Operation::CreateRoute);
+        [this.on("ec2:CreateRoute", "route-table", table)];
     this.replace_route(table: &RouteTableId, destination: ipnet::IpNet, target: &network::RouteTarget) -> () = Operation::ReplaceRoute,
-        describe(Operation::ReplaceRoute);
-    this.associate_route_table(table: &RouteTableId, subnet: &SubnetId) -> () = Operation::AssociateRouteTable,
-        describe(Operation::AssociateRouteTable);
-    this.replace_route_table_association(association: &str, table: &RouteTableId) -> () = Operation::ReplaceRouteTableAssociation,
-        describe(Operation::ReplaceRouteTableAssociation);
-    this.create_vpc_endpoint(new: &NewEndpoint) -> EndpointId = Operation::CreateVpcEndpoint,
-        describe(Operation::CreateVpcEndpoint);
-    this.modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> () = Operation::ModifyVpcEndpoint,
-        describe(Operation::ModifyVpcEndpoint);
+        [this.on("ec2:ReplaceRoute", "route-table", table)];
+    this.associate_route_table(table: &RouteTableId, subnet: &SubnetId) -> () = Operation::AssociateRouteTable, [
+        this.on("ec2:AssociateRouteTable", "route-table", table),
+        this.on("ec2:AssociateRouteTable", "subnet", subnet),
+    ];
+    this.replace_route_table_association(association: &str, table: &RouteTableId) -> () = Operation::ReplaceRouteTableAssociation, [
+        this.on("ec2:ReplaceRouteTableAssociation", "route-table", table),
+        this.on("ec2:ReplaceRouteTableAssociation", "subnet", &this.subnet_of(association)),
+    ];
+    this.create_vpc_endpoint(new: &NewEndpoint) -> EndpointId = Operation::CreateVpcEndpoint, this.create_endpoint(new);
+    this.modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> () = Operation::ModifyVpcEndpoint, {
+        let EndpointChange { add_subnets, add_groups, add_route_tables, .. } = change;
+        let mut asks = this.parts("ec2:ModifyVpcEndpoint", add_subnets, add_groups, add_route_tables);
+        asks.push(this.on("ec2:ModifyVpcEndpoint", "vpc-endpoint", id));
+        asks
+    };
     this.allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions,
-        describe(Operation::ModifyVpcPeeringConnectionOptions);
+        [this.on("ec2:ModifyVpcPeeringConnectionOptions", "vpc-peering-connection", id)];
 }
 
 guard! {
@@ -312,7 +411,12 @@ guard! {
 
 guard! {
     RemovalCloud {}
-    this.list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind), describe(Operation::lists(kind));
+    this.list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind), [ask(Operation::lists(kind).iam_action(), match kind {
+        ResourceKind::Function => "*".to_owned(),
+        ResourceKind::Cluster => this.arn("rds", "cluster:c"),
+        ResourceKind::Instance => this.arn("rds", "db:d"),
+        ResourceKind::Proxy => this.arn("rds", "db-proxy:prx-p"),
+    })];
     this.describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
         describe(Operation::DescribeNetworkInterfaces);
     this.describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
@@ -321,9 +425,9 @@ guard! {
         [ask("rds:ListTagsForResource", arn)];
     this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
     this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
-        this.on_groups("ec2:CreateTags", groups);
+        this.tag("ec2:CreateTags", groups, key);
     this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
-        this.on_groups("ec2:DeleteTags", groups);
+        this.tag("ec2:DeleteTags", groups, key);
     this.revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
         this.on_groups(Operation::revokes(direction).iam_action(), std::slice::from_ref(group));
     this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
@@ -335,7 +439,7 @@ guard! {
     this.shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy,
         [ask("rds:ModifyDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
     this.shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, [ask("lambda:UpdateFunctionConfiguration", name)];
+        Operation::UpdateFunctionConfiguration, this.update_vpc(name, vpc);
     this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
         [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
     this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];

@@ -65,10 +65,10 @@ fn services(names: &[&str]) -> Wish {
 }
 
 /// A name, an account, what is wanted, and how many NAT gateways that work there are in the end.
-struct Scenario {
-    name: &'static str,
-    account: Value,
-    wish: Wish,
+pub struct Scenario {
+    pub name: &'static str,
+    pub account: Value,
+    pub wish: Wish,
     nats: usize,
 }
 
@@ -107,7 +107,7 @@ fn nat(account: &mut Value, state: &str) {
     );
 }
 
-fn scenarios() -> Vec<Scenario> {
+pub fn scenarios() -> Vec<Scenario> {
     let of = |name, wish, nats, change: &dyn Fn(&mut Value)| {
         let mut account = base();
         change(&mut account);
@@ -145,7 +145,7 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn account(value: &Value) -> OfflineAccount {
+pub fn account(value: &Value) -> OfflineAccount {
     let document: AccountDocument = serde_json::from_value(value.clone()).unwrap();
     OfflineAccount::in_memory(document).unwrap()
 }

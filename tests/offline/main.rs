@@ -15,6 +15,7 @@ mod interposed;
 mod mend;
 mod msk;
 mod new_proxies;
+mod operators;
 mod persons;
 mod policies;
 mod proxies;

@@ -21,7 +21,7 @@ fn msk_account(change: impl FnOnce(&mut AccountDocument)) -> OfflineAccount {
     account_of("msk.json", change)
 }
 
-fn goal(cluster: &str, via: MskVia, restrict: bool) -> MskSetup {
+pub fn goal(cluster: &str, via: MskVia, restrict: bool) -> MskSetup {
     let document = msk_account(|_| ()).document();
     let value = serde_json::to_value(&document).unwrap();
     let clusters = value["MskClusters"].as_array().unwrap();

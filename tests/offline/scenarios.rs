@@ -269,6 +269,8 @@ pub fn with_new_resources() -> Vec<Scenario> {
         for role in &mut scenario.document.roles {
             role.attached_policies =
                 vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole".into()];
+            let own = json!({"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}});
+            role.policies = vec![serde_json::from_value(own).unwrap()];
         }
         scenario.target.attach = true;
         scenario.name += " with a function in no VPC";

@@ -1,0 +1,480 @@
+//! The policies that `policy operator` prints for the commands other than `setup`: each is enough for its run, and for the
+//! run that finishes one that died; and neither an action of it nor a resource could be left out.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use autoconnect::account::{AccountDocument, OfflineAccount};
+use autoconnect::cloud::Cloud;
+use autoconnect::interrupt::Interrupt;
+use autoconnect::mend::Scope;
+use autoconnect::model::DatabaseKind;
+use autoconnect::observe::{Location, ProxyWish, Target, Which};
+use autoconnect::plan::Request;
+use autoconnect::policy::{PolicyDocument, Texts};
+use autoconnect::reconcile::{
+    Asked, Attach, Converged, Detach, Disconnect, Failure, Front, Goal, Internet, Mend, MskVia, Options, Progress,
+    RunError, converge,
+};
+use autoconnect::removal::RemovalWish;
+use secrecy::SecretString;
+
+use crate::guarded::Guarded;
+use crate::policies::{actions, without};
+use crate::scenarios::{base, with_new_resources};
+use crate::support::*;
+use crate::{attach, internet, msk};
+
+async fn run<G: Goal>(cloud: &impl Cloud, goal: &G, options: &Options) -> Result<Converged<G::Seen>, Failure> {
+    Box::pin(converge(cloud, goal, options, &Script::default(), Interrupt::never())).await
+}
+
+async fn guarded<G: Goal>(
+    account: &OfflineAccount,
+    goal: &G,
+    policy: &PolicyDocument,
+) -> Result<Converged<G::Seen>, Failure> {
+    let policy = policy.clone();
+    run(&Guarded { account, policy }, goal, &Options::default()).await
+}
+
+/// What `policy operator` prints.
+async fn printed<G: Goal>(document: &AccountDocument, goal: &G) -> PolicyDocument {
+    let planned = run(&account_with(document), goal, &dry_run()).await;
+    let planned = planned.unwrap_or_else(|failure| panic!("{}: {failure}", goal.name()));
+    goal.policy(&planned.found, &planned.draft.plan)
+}
+
+fn account_with(document: &AccountDocument) -> OfflineAccount {
+    OfflineAccount::in_memory(document.clone()).unwrap()
+}
+
+/// What is left of a run that the user ended at each of its calls in turn, where it had written something.
+async fn half_made<G: Goal>(document: &AccountDocument, goal: &G) -> Vec<AccountDocument> {
+    let mut left = Vec::new();
+    for call in 0.. {
+        let account = account_with(document);
+        let (trigger, interrupt) = Interrupt::new();
+        let calls = AtomicU32::new(0);
+        let cloud = slow_with(&account, |_| {
+            if calls.fetch_add(1, Ordering::Relaxed) == call {
+                trigger.raise();
+            }
+        });
+        let ended = Box::pin(converge(
+            &cloud,
+            goal,
+            &Options::default(),
+            &Script::default(),
+            interrupt,
+        ))
+        .await;
+        if account.calls().write > 0 && left.last() != Some(&account.document()) {
+            left.push(account.document());
+        }
+        if ended.is_ok() {
+            break;
+        }
+    }
+    left
+}
+
+/// By the service authorization reference these know no resources.
+const ON_ALL: [&str; 15] = [
+    "ec2:DescribeAddresses",
+    "ec2:DescribeEgressOnlyInternetGateways",
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeNetworkAcls",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:DescribeVpcPeeringConnections",
+    "ec2:DescribeVpcs",
+    "lambda:ListEventSourceMappings",
+    "lambda:ListFunctions",
+    "secretsmanager:ListSecrets",
+];
+
+/// The policy is enough, wherever the run before has ended; and less is not: without any one action, or resource, a run
+/// fails or does not see what it should.
+async fn holds<G: Goal<Seen: Debug>>(name: &str, document: &AccountDocument, goal: &G) {
+    let policy = printed(document, goal).await;
+    for statement in &policy.statement {
+        assert!(!statement.resource.is_empty(), "{name}: {statement:?}");
+        for action in statement.action.iter() {
+            let is_on_all = statement.resource == Texts::from_iter(["*"]);
+            assert_eq!(is_on_all, ON_ALL.contains(&action), "{name}: {action}");
+            assert!(!action.contains('*'), "{name}: {action}");
+        }
+    }
+    let mut begun = half_made(document, goal).await;
+    begun.insert(0, document.clone());
+    let mut runs = Vec::new();
+    for document in begun {
+        let free = account_with(&document);
+        let wanted = run(&free, goal, &Options::default()).await;
+        let wanted = wanted.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let account = account_with(&document);
+        let found = guarded(&account, goal, &policy).await;
+        let found = found.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let seen = format!("{:?}", wanted.found);
+        assert_eq!(format!("{:?}", found.found), seen, "{name}");
+        assert_eq!(found.draft, wanted.draft, "{name}");
+        assert_eq!(account.document(), free.document(), "{name}");
+        // The next run has nothing to do, and needs no more.
+        guarded(&account, goal, &policy).await.unwrap();
+        runs.push((document, seen));
+    }
+    for action in actions(&policy) {
+        // The mark of `remove` is tested on its own.
+        if action != "ec2:DeleteTags" {
+            let less = without(&policy, &action);
+            let is_missed = is_missed(&runs, goal, &less, &action).await;
+            assert!(is_missed, "{name}: {action} is not needed");
+        }
+    }
+    // Whose these are is not known before: AWS's own, or the account's.
+    let is_of_either = |arn: &str| arn.contains(":policy/") || arn.contains(":prefix-list/");
+    for (at, statement) in policy.statement.iter().enumerate() {
+        let several = statement.resource.iter().filter(|_| statement.resource.0.len() > 1);
+        for resource in several.filter(|arn| !is_of_either(arn)) {
+            let mut less = policy.clone();
+            less.statement[at].resource.0.retain(|other| other != resource);
+            let is_missed = is_missed(&runs, goal, &less, "").await;
+            assert!(is_missed, "{name}: {:?} on {resource} is not needed", statement.action);
+        }
+    }
+}
+
+/// Whether one of the runs fails with this policy for lack of the action, or does not see what it should.
+async fn is_missed<G: Goal<Seen: Debug>>(
+    runs: &[(AccountDocument, String)],
+    goal: &G,
+    policy: &PolicyDocument,
+    action: &str,
+) -> bool {
+    for (document, seen) in runs {
+        match guarded(&account_with(document), goal, policy).await {
+            Err(failure) => {
+                let told = failure.error.to_string();
+                assert!(told.contains(&format!("not authorized to perform {action}")), "{told}");
+                return true;
+            }
+            Ok(converged) if format!("{:?}", converged.found) != *seen => return true,
+            Ok(_) => {}
+        }
+    }
+    false
+}
+
+/// A role has policies of its own and those of others: which, is not for the run to know before.
+fn with_policies(document: &mut AccountDocument) {
+    for role in &mut document.roles {
+        role.attached_policies =
+            vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole".to_owned()];
+        let own =
+            serde_json::json!({"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}});
+        role.policies = vec![serde_json::from_value(own).unwrap()];
+    }
+}
+
+fn example_with(change: impl FnOnce(&mut AccountDocument)) -> AccountDocument {
+    let mut document = example();
+    with_policies(&mut document);
+    change(&mut document);
+    document
+}
+
+async fn connected(document: &AccountDocument, targets: &[&Target]) -> AccountDocument {
+    let account = account_with(document);
+    for target in targets {
+        setup(&account, target).await.unwrap();
+    }
+    account.document()
+}
+
+fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
+    // A proxy that setup has made is named as any other.
+    let proxy = match &target.proxy {
+        ProxyWish::New(_) => ProxyWish::Existing("autoconnect-db".to_owned()),
+        other => other.clone(),
+    };
+    Disconnect {
+        target: Target {
+            proxy,
+            ..Target::direct(target.kind, &target.database, &target.function)
+        },
+        wish,
+        wait_for_database: false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_remove() {
+    for scenario in base() {
+        let target = &scenario.target;
+        let goal = disconnect(target, RemovalWish::default());
+        let document = connected(&scenario.document, &[target]).await;
+        holds(&format!("remove: {}", scenario.name), &document, &goal).await;
+        let other = Target {
+            function: "g".to_owned(),
+            ..target.clone()
+        };
+        let document = connected(&scenario.document, &[target, &other]).await;
+        holds(&format!("remove, shared: {}", scenario.name), &document, &goal).await;
+    }
+    let console = RemovalWish {
+        console_made: true,
+        with_proxy: false,
+    };
+    let goal = disconnect(&cluster("orders", "checkout"), console);
+    holds("remove, console-made", &example(), &goal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_remove_with_the_proxy() {
+    let wish = RemovalWish {
+        console_made: false,
+        with_proxy: true,
+    };
+    let mut removed = 0;
+    for scenario in with_new_resources() {
+        let is_new = matches!(scenario.target.proxy, ProxyWish::New(_));
+        // A function keeps its last group, and one that setup has made has no other.
+        if !is_new || scenario.target.new_function.is_some() {
+            continue;
+        }
+        let document = connected(&scenario.document, &[&scenario.target]).await;
+        let goal = disconnect(&scenario.target, wish);
+        holds(&format!("remove --with-proxy: {}", scenario.name), &document, &goal).await;
+        removed += 1;
+    }
+    assert!(removed > 1, "{removed}");
+}
+
+/// Where another function begins to use the groups right before they are marked, the mark is taken off again.
+#[tokio::test(start_paused = true)]
+async fn the_policy_of_remove_takes_its_mark_off() {
+    struct Meanwhile<'a>(&'a OfflineAccount);
+    impl Front for Meanwhile<'_> {
+        async fn consent(&self, _: Asked<'_>) -> Result<(), RunError> {
+            self.0.edit(|document| {
+                let of = |document: &AccountDocument, name: &str| {
+                    let found = document
+                        .functions
+                        .iter()
+                        .position(|function| function.function_name == name);
+                    found.unwrap()
+                };
+                let config = document.functions[of(document, "f")].vpc_config.clone();
+                let other = of(document, "g");
+                document.functions[other].vpc_config = config;
+            });
+            Ok(())
+        }
+
+        async fn password(&self, _: &str) -> Result<SecretString, RunError> {
+            Err(RunError::Declined)
+        }
+
+        fn progress(&self, _: Progress<'_>) {}
+    }
+    let scenario = base().remove(0);
+    let goal = disconnect(&scenario.target, RemovalWish::default());
+    let document = connected(&scenario.document, &[&scenario.target]).await;
+    let policy = printed(&document, &goal).await;
+    for (policy, code) in [
+        (policy.clone(), "used-meanwhile"),
+        (without(&policy, "ec2:DeleteTags"), "access-denied"),
+    ] {
+        let account = account_with(&document);
+        let front = Meanwhile(&account);
+        let cloud = Guarded {
+            account: &account,
+            policy,
+        };
+        let ended = converge(&cloud, &goal, &Options::default(), &front, Interrupt::never()).await;
+        assert_eq!(ended.unwrap_err().error.code(), code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_attach_and_detach() {
+    let like = |kind, id: &str| Attach {
+        location: Location::Like {
+            kind,
+            id: id.to_owned(),
+        },
+        ..attach::attach("newsletter", &[], &[])
+    };
+    let with_role = |document: &mut AccountDocument| {
+        let role = document.functions[0].role.clone();
+        for function in &mut document.functions {
+            function.role.clone_from(&role);
+        }
+    };
+    let document = example_with(with_role);
+    let named = attach::attach("newsletter", &["subnet-0a1a", "subnet-0a1b"], &["sg-0f00"]);
+    holds("attach", &document, &named).await;
+    holds("attach like a cluster", &document, &like(None, "orders")).await;
+    holds("attach like an instance, perhaps", &document, &like(None, "inventory")).await;
+    let instance = like(Some(DatabaseKind::Instance), "inventory");
+    holds("attach like an instance", &document, &instance).await;
+    holds(
+        "attach elsewhere",
+        &document,
+        &attach::attach("checkout", &["subnet-0a1a"], &["sg-0d00"]),
+    )
+    .await;
+    let without_instances = example_with(|document| {
+        with_role(document);
+        document.db_instances.retain(|instance| instance.cluster.is_none());
+    });
+    holds(
+        "attach like an empty cluster",
+        &without_instances,
+        &like(None, "orders"),
+    )
+    .await;
+    let lacking = example_with(|document| {
+        with_role(document);
+        document.roles[0].attached_policies =
+            vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole".to_owned()];
+    });
+    let granting = Attach { grant: true, ..named };
+    holds("attach --grant", &lacking, &granting).await;
+    let detach = Detach {
+        function: "checkout".to_owned(),
+    };
+    holds("detach", &document, &detach).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_internet_setup() {
+    for scenario in internet::scenarios() {
+        let document = internet::account(&scenario.account).document();
+        let goal = Internet(scenario.wish);
+        holds(&format!("internet setup: {}", scenario.name), &document, &goal).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_msk_setup() {
+    let document = account_of("msk.json", with_policies).document();
+    for (cluster, via, restrict) in [
+        ("audit", MskVia::Endpoints, false),
+        ("audit", MskVia::Endpoints, true),
+        ("clicks", MskVia::Endpoints, true),
+        ("payments", MskVia::Endpoints, false),
+        ("audit", MskVia::Nat, false),
+    ] {
+        let goal = msk::goal(cluster, via, restrict);
+        holds(&format!("msk setup: {cluster} {via:?} {restrict}"), &document, &goal).await;
+    }
+    let clusters = ["audit", "clicks", "payments", "telemetry"];
+    let with_mapping = clusters.into_iter().find_map(|cluster| {
+        let mut goal = msk::goal(cluster, MskVia::Endpoints, false);
+        let mut mappings = document.event_source_mappings.iter();
+        let mapping = mappings.find(|mapping| mapping.event_source_arn == goal.target.cluster)?;
+        goal.target.which = Which::One(mapping.uuid.clone());
+        Some(goal)
+    });
+    let one = with_mapping.unwrap();
+    holds("msk setup for one mapping", &document, &one).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_mends() {
+    let mend = |target: Target, scope| Mend {
+        target,
+        scope,
+        request: Request::default(),
+    };
+    let across = |change: fn(&mut AccountDocument)| {
+        let account = network_account(|document| {
+            with_policies(document);
+            change(document);
+        });
+        account.document()
+    };
+    let broken = across(crate::mend::broken);
+    let ledger = instance("ledger", "ledger-sync");
+    holds("diagnose --fix", &broken, &mend(ledger.clone(), Scope::Everything)).await;
+    let through_proxy = Target {
+        proxy: ProxyWish::Existing("orders-proxy".to_owned()),
+        ..cluster("orders", "checkout")
+    };
+    let within = across(|_| ());
+    holds(
+        "diagnose --fix within one VPC",
+        &within,
+        &mend(through_proxy, Scope::Everything),
+    )
+    .await;
+    let without_groups = across(|document| {
+        document.security_groups[0].ip_permissions_egress.clear();
+        let back = serde_json::json!({"DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0a0d"});
+        document.route_tables[2]
+            .routes
+            .push(serde_json::from_value(back).unwrap());
+        let accepter = &mut document.vpc_peering_connections[0].accepter_vpc_info;
+        accepter
+            .peering_options
+            .as_mut()
+            .unwrap()
+            .allow_dns_resolution_from_remote_vpc = true;
+    });
+    holds(
+        "setup --cross-vpc",
+        &without_groups,
+        &mend(ledger, Scope::GroupsAcrossVpcs),
+    )
+    .await;
+}
+
+/// `setup` itself, where it sets the rules of its own groups back.
+#[tokio::test(start_paused = true)]
+async fn of_setup_repair() {
+    let repairing = |dry_run| Options {
+        dry_run,
+        request: Request {
+            repair: true,
+            ..Request::default()
+        },
+        ..Options::default()
+    };
+    for scenario in base() {
+        let (name, target) = (&scenario.name, &scenario.target);
+        let mut document = connected(&scenario.document, &[target]).await;
+        for group in document
+            .security_groups
+            .iter_mut()
+            .filter(|group| !group.tags.is_empty())
+        {
+            for rule in group.ip_permissions.iter_mut().chain(&mut group.ip_permissions_egress) {
+                rule.to_port = rule.to_port.map(|port| port + 1);
+            }
+        }
+        let planned = setup_with(&account_with(&document), target, &repairing(true), &Script::default()).await;
+        let proposal = planned.unwrap().proposal;
+        assert!(proposal.plan.sets_back(), "{name}");
+        let policy = proposal.policy(target);
+        let repaired = async |policy| {
+            let account = account_with(&document);
+            let cloud = Guarded {
+                account: &account,
+                policy,
+            };
+            setup_with(&cloud, target, &repairing(false), &Script::default()).await
+        };
+        repaired(policy.clone()).await.unwrap();
+        for action in actions(&policy) {
+            let failed = repaired(without(&policy, &action)).await.map(|outcome| outcome.applied);
+            let failure = failed.expect_err(&format!("{name}: {action} is not needed"));
+            assert_eq!(failure.error.code(), "access-denied", "{name}: {action}");
+        }
+    }
+}
