@@ -177,14 +177,14 @@ fn makes_with_a_role(operation: Operation) -> bool {
 /// How RDS and Lambda word that a role does not work, as it does for some seconds after its creation.
 static ROLE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)\brole\b.*(assume|not valid|invalid|does not include|does not have permissions)|not authorized to assume",
+        r"(?-u:\b(?i:role)\b).*(?i-u:assume|not valid|invalid|does not include|does not have permissions)|(?i-u:not authorized to assume)",
     )
     .expect("the pattern is a literal, which a test reads")
 });
 
 /// How AWS words a refusal: `… is not authorized to perform: ACTION on resource: ARN …`.
 static REFUSAL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"not authorized to perform:? (?<action>[A-Za-z0-9-]+:[A-Za-z0-9]+)(?:(?: on resource:? )(?<resource>[^\s,]+))?")
+    Regex::new(r"not authorized to perform:? (?<action>[A-Za-z0-9-]+:[A-Za-z0-9]+)(?:(?: on resource:? )(?<resource>[^ \t\r\n,]+))?")
         .expect("the pattern is a literal, which a test reads")
 });
 

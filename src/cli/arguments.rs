@@ -153,7 +153,7 @@ impl FromStr for ProxyChoice {
 /// `--proxy-role`: the ARN of a role.
 pub fn parse_role(text: &str) -> Result<String, String> {
     static ROLE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^arn:aws[a-zA-Z-]*:iam::[0-9]{12}:role/[!-~]*[\w+=,.@-]+$")
+        Regex::new(r"^arn:aws[a-zA-Z-]*:iam::[0-9]{12}:role/[!-~]*[A-Za-z0-9_+=,.@-]+$")
             .expect("the pattern is a literal, which a test reads")
     });
     if ROLE.is_match(text) {

@@ -13,6 +13,29 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// `regex` is built without Unicode's tables, which the tests' own dependencies bring in: a pattern that needs them works in
+/// every test, and panics in the program.
+#[test]
+fn patterns_need_no_tables_of_unicode() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let mut patterns = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for (at, _) in text.match_indices("Regex::new(") {
+            let pattern = &text[at..text[at..].find(".expect(").map_or(text.len(), |end| at + end)];
+            let ascii = pattern.replace(r"(?-u:\b(?i:role)\b)", "");
+            for needs in [
+                r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", r"\b", r"\B", r"\p", "(?i)", "(?i:",
+            ] {
+                assert!(!ascii.contains(needs), "{}: {needs} in {pattern}", file.display());
+            }
+            patterns += 1;
+        }
+    }
+    assert!(patterns > 4, "{patterns}");
+}
+
 #[test]
 fn the_core_imports_nothing_impure() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
