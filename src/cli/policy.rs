@@ -5,7 +5,7 @@ mod operator;
 use clap::{Args, Subcommand};
 
 use self::operator::Operator;
-use super::arguments::{FunctionName, parse_function, parse_id};
+use super::arguments::{FunctionName, parse_function, parse_id, parse_role};
 use super::global::Global;
 use super::session::{Work, on_account};
 use super::{Ending, print_json};
@@ -13,6 +13,8 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::Place;
 use crate::observe::{ObserveError, READS, the_function};
+use crate::operation::Operation;
+use crate::patrol::Notify;
 use crate::policy::{self, Guardrail};
 use crate::report::Report;
 
@@ -43,6 +45,12 @@ struct Drift {
     /// Only in this account
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
     account: Option<String>,
+    /// A role of another account that a manifest names; may be repeated
+    #[arg(long = "role", value_name = "ROLE_ARN", value_parser = parse_role)]
+    roles: Vec<String>,
+    /// Whom `drift` tells of changed verdicts; may be repeated
+    #[arg(long, value_name = "sns:ARN|eventbridge:BUS")]
+    notify: Vec<Notify>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -85,16 +93,35 @@ impl Policy {
     pub fn run(&self, global: &Global) -> Ending {
         match &self.document {
             Document::Operator(operator) => operator.run(global),
-            Document::Drift(Drift { account }) => {
-                let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
-                let (region, account) = (any(&global.region), any(account));
-                let place = Place::in_region(&region, &account);
-                print_document(&policy::read_only(READS.iter().copied(), place))
-            }
+            Document::Drift(drift) => drift.run(global),
             Document::ExecutionRole(ExecutionRole { msk }) => print_document(&policy::execution_role(*msk)),
             Document::DenyEni(deny) => deny.run(global),
             Document::Guardrail(arguments) => arguments.run(),
         }
+    }
+}
+
+impl Drift {
+    fn run(&self, global: &Global) -> Ending {
+        let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+        let (region, account) = (any(&global.region), any(&self.account));
+        let place = Place::in_region(&region, &account);
+        let mut permissions = policy::read_only(READS.iter().copied(), place);
+        permissions.add("sts:AssumeRole", self.roles.iter().cloned());
+        for told in &self.notify {
+            match told {
+                Notify::Sns(topic) => permissions.add(Operation::Publish.iam_action(), [topic.clone()]),
+                Notify::EventBridge(bus) => {
+                    let arn = if bus.starts_with("arn:") {
+                        bus.clone()
+                    } else {
+                        place.arn("events", &format!("event-bus/{bus}"))
+                    };
+                    permissions.add(Operation::PutEvents.iam_action(), [arn]);
+                }
+            }
+        }
+        print_document(&permissions.document())
     }
 }
 

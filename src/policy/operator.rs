@@ -76,7 +76,7 @@ impl Run<'_> {
         match (action, effect) {
             // What Lambda reads of EC2 on the caller's behalf.
             ("ec2:DescribeSecurityGroups" | "ec2:DescribeSubnets" | "ec2:DescribeVpcs", _) => {
-                self.on(action, ["*".to_owned()])
+                self.on(action, ["*".to_owned()]);
             }
             ("ec2:GetSecurityGroupsForVpc", effect) => self.on_vpc_of_function(action, effect),
             (_, Effect::Network(effect)) => self.permit_network(action, effect),

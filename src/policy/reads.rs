@@ -2,18 +2,18 @@
 //!
 //! Source: spec/lambda-vpc.md, "`policy`".
 
-use super::{Permissions, PolicyDocument};
+use super::Permissions;
 use crate::model::Place;
 use crate::operation::Operation;
 
-/// The document for these operations, whatever they find in a place. A part of the place that is `*` is any.
+/// The permissions for these operations, whatever they find in a place. A part of the place that is `*` is any.
 #[must_use]
-pub fn read_only(reads: impl IntoIterator<Item = Operation>, place: Place<'_>) -> PolicyDocument {
+pub fn read_only(reads: impl IntoIterator<Item = Operation>, place: Place<'_>) -> Permissions {
     let mut permissions = Permissions::default();
     for read in reads {
         permissions.add(read.iam_action(), of_any(read, place));
     }
-    permissions.document()
+    permissions
 }
 
 /// The resources that an operation which reads is checked on, whichever it asks for.

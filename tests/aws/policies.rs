@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::python;
 
 /// The command lines after `autoconnect policy`.
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 31] = [
     "operator --instance inventory --function stock-sync",
     "operator --cluster orders --function checkout",
     "operator --cluster orders --function refunds",
@@ -20,7 +20,20 @@ const DOCUMENTS: [&str; 18] = [
     "operator --cluster orders --function refunds --proxy new --proxy-auth iam --db-user app",
     "operator --cluster orders --function new:report --proxy new --db-user app --iam-auth required --set-env",
     "operator --cluster orders --function newsletter --attach-vpc",
+    "operator remove --cluster orders --function checkout --console-made",
+    "operator remove --cluster orders --function checkout --proxy orders-proxy",
+    "operator attach --function refunds --subnet subnet-0a1a --security-group sg-0d00",
+    "operator attach --function newsletter --like-database orders --security-group sg-0d00",
+    "operator detach --function checkout",
+    "operator internet setup --function checkout",
+    "operator internet setup --function checkout --service sqs,s3",
+    "operator diagnose --fix --offline network.json --instance ledger --function ledger-sync",
+    "operator diagnose --fix --offline network.json --cluster orders --function checkout --proxy orders-proxy",
+    "operator msk setup --offline msk.json --cluster-arn CLUSTER --via endpoints --restrict",
+    "operator msk setup --offline msk.json --cluster-arn CLUSTER --via nat",
     "drift",
+    "drift --role arn:aws:iam::210987654321:role/drift",
+    "drift --notify sns:arn:aws:sns:eu-central-1:123456789012:drift --notify eventbridge:default",
     "drift --account 123456789012 --region eu-central-1",
     "execution-role",
     "execution-role --msk",
@@ -40,8 +53,8 @@ const JUDGED: [(&str, &str); 6] = [
         "drift reads whatever there is, in any account and Region unless one is named",
     ),
     (
-        r#"RESOURCE_MISMATCH: [{"action": "ec2:CreateSecurityGroup", "required_format": "arn:*:ec2:*:*:security-group/*"}]"#,
-        "the action needs a group and a VPC, which stand in two statements: only the group's request has tags",
+        r#"INVALID_ARN: "Account expected to be of form like 123456789012""#,
+        "AWS's own policies and prefix lists are in the account aws",
     ),
     (
         r#"RESOURCE_STAR: ["ec2:AssignPrivateIpAddresses""#,
@@ -61,12 +74,16 @@ const JUDGED: [(&str, &str); 6] = [
     ),
 ];
 
+/// The cluster of the example that lacks a way out.
+const CLUSTER: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/audit/0e020000-0000-4000-8000-000000000002-1";
+
 fn printed(arguments: &str) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autoconnect"));
-    command.arg("policy").args(arguments.split_whitespace());
-    if !arguments.contains("--region") {
-        let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/account.json");
-        command.arg("--offline").arg(account);
+    let words = arguments.replace("CLUSTER", CLUSTER);
+    command.arg("policy").args(words.split_whitespace());
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples"));
+    if !arguments.contains("--region") && !arguments.contains("--offline") {
+        command.args(["--offline", "account.json"]);
     }
     let output = command.env_clear().stdin(Stdio::null()).output().unwrap();
     assert!(
@@ -75,6 +92,30 @@ fn printed(arguments: &str) -> Value {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments}: {error}"))
+}
+
+/// An action on several kinds of resources stands in several statements, since only the request of what is made has tags, and
+/// only what was made has ours: parliament looks at one at a time. Whether the document has each kind that it misses.
+fn is_said_elsewhere(document: &Value, finding: &str) -> bool {
+    let Some(missing) = finding.strip_prefix("RESOURCE_MISMATCH: ") else {
+        return false;
+    };
+    let missing: Vec<Value> = serde_json::from_str(missing).unwrap();
+    let has = |value: &Value, fits: &dyn Fn(&str) -> bool| match value {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).any(fits),
+        one => one.as_str().is_some_and(fits),
+    };
+    missing.iter().all(|missing| {
+        let kind = missing["required_format"].as_str().unwrap().rsplit(':').next().unwrap();
+        let kind = kind.trim_end_matches('*');
+        let mut statements = document["Statement"].as_array().unwrap().iter();
+        statements.any(|statement| {
+            has(&statement["Action"], &|action| missing["action"] == action)
+                && has(&statement["Resource"], &|arn| {
+                    arn.rsplit(':').next().unwrap().starts_with(kind)
+                })
+        })
+    })
 }
 
 /// What parliament finds in each document.
@@ -125,6 +166,7 @@ fn a_public_linter_finds_nothing_that_was_not_judged() {
     let findings: Vec<(String, String)> = findings
         .into_iter()
         .flat_map(|(name, found)| found.into_iter().map(move |finding| (name.clone(), finding)))
+        .filter(|(name, finding)| !is_said_elsewhere(&documents[name], finding))
         .collect();
     for (name, finding) in &findings {
         let is_judged = JUDGED.iter().any(|(judged, _)| finding.starts_with(judged));

@@ -13,7 +13,19 @@ fn each_document_is_printed_alone() {
         "operator",
         session(&format!("{refunds} --proxy new --tag team=payments --yes"))
     );
+    assert_snapshot!(
+        "operator_remove",
+        session("operator remove --offline account.json --cluster orders --function checkout --console-made")
+    );
     assert_snapshot!("drift", session("drift"));
+    let roles = "--role arn:aws:iam::210987654321:role/drift --role arn:aws:iam::345678901234:role/drift";
+    let topic = "sns:arn:aws:sns:eu-central-1:123456789012:drift";
+    assert_snapshot!(
+        "drift_of_a_schedule",
+        session(&format!(
+            "drift --account 123456789012 --region eu-central-1 {roles} --notify {topic} --notify eventbridge:default"
+        ))
+    );
     assert_snapshot!(
         "drift_in_one_place",
         session("drift --account 123456789012 --region eu-central-1")
@@ -37,6 +49,43 @@ fn each_document_is_printed_alone() {
             (run.status, run.json()["Version"].as_str()),
             (Some(0), Some("2012-10-17"))
         );
+    }
+}
+
+/// Each command is named as it is run; without one, it is `setup`.
+#[test]
+fn an_operator_s_command_line_is_that_of_the_run() {
+    let shell = Shell::new();
+    let refunds = "--cluster orders --function refunds";
+    let named = shell.run(&format!("policy operator setup --offline account.json {refunds}"));
+    let unnamed = shell.run(&format!("--offline account.json policy operator {refunds}"));
+    assert_eq!((named.status, &named.stdout), (Some(0), &unnamed.stdout));
+    for (run, action) in [
+        (
+            "remove --cluster orders --function checkout --console-made",
+            "ec2:DeleteSecurityGroup",
+        ),
+        (
+            "attach --function refunds --subnet subnet-0a1a --security-group sg-0d00",
+            "lambda:UpdateFunctionConfiguration",
+        ),
+        ("detach --function checkout", "lambda:UpdateFunctionConfiguration"),
+        (
+            "internet setup --function checkout --service sqs",
+            "ec2:CreateVpcEndpoint",
+        ),
+        (
+            "diagnose --fix --cluster orders --function checkout",
+            "ec2:DescribeNetworkAcls",
+        ),
+        ("setup --cross-vpc --cluster orders --function checkout", ""),
+    ] {
+        let run = shell.run(&format!("--offline account.json policy operator {run}"));
+        match action {
+            // Refused as the run itself would be.
+            "" => assert_eq!((run.status, run.stdout.as_str()), (Some(1), "")),
+            action => assert!(run.stdout.contains(action), "{}{}", run.stdout, run.stderr),
+        }
     }
 }
 
@@ -76,6 +125,14 @@ fn mistakes() {
         "policy deny-eni --function f --account 1",
         "policy deny-eni --function f --account 123456789012",
         "policy operator --function f",
+        "policy operator remove --function f",
+        "policy operator --cluster c --function f remove --cluster c --function f",
+        "policy operator remove --cluster c --function f --with-proxy",
+        "policy operator internet --function f",
+        "policy operator msk check --cluster-arn arn:aws:kafka:eu-central-1:123456789012:cluster/c/1",
+        "policy operator diagnose --cluster c --function f",
+        "policy drift --role drift",
+        "policy drift --notify mail:me",
     ] {
         let run = shell.run(arguments);
         assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{arguments}");

@@ -212,7 +212,7 @@ async fn the_policy_of_drift_is_enough_and_no_action_can_be_left_out() {
         Place::in_region("*", "*"),
         Place::in_region("eu-central-1", "123456789012"),
     ] {
-        let policy = read_only(READS.iter().copied(), place);
+        let policy = read_only(READS.iter().copied(), place).document();
         let seen = async |policy| {
             let account = &account;
             survey(&Guarded { account, policy }, &Proxies::All).await
@@ -225,7 +225,7 @@ async fn the_policy_of_drift_is_enough_and_no_action_can_be_left_out() {
             assert!(!found.errors.is_empty(), "{action} is not needed");
         }
     }
-    let elsewhere = read_only(READS.iter().copied(), Place::in_region("eu-west-1", "123456789012"));
+    let elsewhere = read_only(READS.iter().copied(), Place::in_region("eu-west-1", "123456789012")).document();
     let account = &account;
     let policy = elsewhere;
     assert!(

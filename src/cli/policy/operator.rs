@@ -1,6 +1,6 @@
 //! `autoconnect policy operator`: what the caller of a command that writes needs.
 
-use clap::{Args, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::print_document;
 use crate::cli::attach::{Attach, Detach};
@@ -17,14 +17,39 @@ use crate::interrupt::Interrupt;
 use crate::reconcile::{Goal, Options, converge, run};
 use crate::report::Report;
 
-/// Before the command line of the run; without a command that of `setup`. Nothing is written.
-#[derive(Clone, Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct Operator {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    setup: Option<Setup>,
+/// Before the command line of the run; without a command, before the options of `setup`. Nothing is written.
+#[derive(Clone, Debug)]
+pub struct Operator(Command);
+
+// Derived, optional arguments beside an optional subcommand would have to be told apart by a group, which clap leaves
+// empty where it holds others.
+impl Args for Operator {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Command::augment_subcommands(Setup::augment_args(command))
+            .subcommand_required(false)
+            .arg_required_else_help(false)
+            .args_conflicts_with_subcommands(true)
+            .subcommand_negates_reqs(true)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Operator {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand_name() {
+            Some(_) => Command::from_arg_matches(matches),
+            None => Setup::from_arg_matches(matches).map(Command::Setup),
+        }
+        .map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// The commands that write, with exactly their own options.
@@ -48,27 +73,26 @@ enum Command {
 
 impl Operator {
     pub fn run(&self, global: &Global) -> Ending {
-        match (&self.command, &self.setup) {
-            (Some(Command::Setup(setup)), _) | (None, Some(setup)) => of_setup(setup, global),
-            (Some(Command::Remove(remove)), _) => {
+        match &self.0 {
+            Command::Setup(setup) => of_setup(setup, global),
+            Command::Remove(remove) => {
                 remove.check_usage()?;
                 of_goal(Some(remove.goal()), global)
             }
-            (Some(Command::Attach(attach)), _) => of_goal(Some(attach.goal()), global),
-            (Some(Command::Detach(detach)), _) => of_goal(Some(detach.goal()), global),
-            (Some(Command::Internet(internet)), _) => {
+            Command::Attach(attach) => of_goal(Some(attach.goal()), global),
+            Command::Detach(detach) => of_goal(Some(detach.goal()), global),
+            Command::Internet(internet) => {
                 internet.check_usage()?;
                 of_goal(internet.goal(), global)
             }
-            (Some(Command::Msk(msk)), _) => {
+            Command::Msk(msk) => {
                 msk.check_usage()?;
                 of_goal(msk.goal(), global)
             }
-            (Some(Command::Diagnose(diagnose)), _) => {
+            Command::Diagnose(diagnose) => {
                 diagnose.check_usage(global)?;
                 of_goal(diagnose.goal(), global)
             }
-            (None, None) => unreachable!("the argument parser requires the options of setup"),
         }
     }
 }
@@ -85,7 +109,7 @@ fn of_goal<G: Goal>(goal: Option<G>, global: &Global) -> Ending {
     if let Some(goal) = goal {
         return on_account(&OfGoal(goal), global);
     }
-    let error = std::io::Error::other("this command line writes nothing: its reads are those of `policy drift`'s kind");
+    let error = std::io::Error::other("this command line writes nothing, and is no operator's");
     let hint = "name a run that writes: internet setup, msk setup, diagnose --fix".to_owned();
     Err(Box::new(Report::new("usage", &error, Some(hint))))
 }
