@@ -68,6 +68,7 @@ fn site() -> Site {
         groups: vec![group("sg-1", "functions", vec![], vec![])],
         policies: Part::Read(vec![execution_role(false)]),
         neighbours: Part::Read(BTreeMap::new()),
+        database: None,
         wish: wish(&["subnet-1", "subnet-2"]),
     }
 }
