@@ -57,7 +57,7 @@ impl Guarded<'_> {
     }
 
     /// Something of EC2 that exists, with the tags that it has.
-    fn on(&self, action: &'static str, kind: &str, id: impl ToString) -> Ask {
+    fn on(&self, action: &'static str, kind: &str, id: &(impl ToString + ?Sized)) -> Ask {
         let id = id.to_string();
         let lists = [
             ("SecurityGroups", "GroupId"),

@@ -427,12 +427,14 @@ async fn of_what_mends() {
             .unwrap()
             .allow_dns_resolution_from_remote_vpc = true;
     });
-    holds(
-        "setup --cross-vpc",
-        &without_groups,
-        &mend(ledger, Scope::GroupsAcrossVpcs),
-    )
-    .await;
+    let goal = mend(ledger.clone(), Scope::GroupsAcrossVpcs);
+    holds("setup --cross-vpc", &without_groups, &goal).await;
+    let connected = account_with(&without_groups);
+    run(&connected, &goal, &Options::default()).await.unwrap();
+    let goal = disconnect(&ledger, RemovalWish::default());
+    let planned = run(&connected, &goal, &dry_run()).await.unwrap();
+    assert!(!planned.draft.plan.is_empty());
+    holds("remove across two VPCs", &connected.document(), &goal).await;
 }
 
 /// `setup` itself, where it sets the rules of its own groups back.
