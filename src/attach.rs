@@ -2,13 +2,16 @@
 //!
 //! Source: spec/lambda-vpc.md.
 
+mod unmet;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use unmet::{AttachUnmet, MAX_SUBNETS};
 
 use crate::model::network::{Network, Part, RouteTarget, Subnet, Vpc};
 use crate::model::{Database, Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
 use crate::path::Paths;
 use crate::policy::{PolicyDocument, Verdict, lacks, vpc_access};
-use crate::requirements::{AttachUnmet, MAX_SUBNETS};
 
 /// What was read of where a function is to be attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

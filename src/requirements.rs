@@ -13,7 +13,7 @@ mod unmet;
 
 use std::collections::BTreeSet;
 
-pub use attach::{AttachUnmet, MAX_SUBNETS, check_attachment};
+pub use attach::check_attachment;
 pub use cross_vpc::CrossVpcUnmet;
 pub use extras::{ExtrasUnmet, check_extras};
 pub use internet::InternetUnmet;

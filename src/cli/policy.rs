@@ -102,7 +102,22 @@ impl Policy {
 }
 
 impl Drift {
+    /// IAM would read these as patterns and variables, and allow more than what is named.
+    fn check_usage(&self) -> Result<(), Box<Report>> {
+        let notified = self.notify.iter().map(|told| match told {
+            Notify::Sns(name) | Notify::EventBridge(name) => name,
+        });
+        let mut named = self.roles.iter().chain(notified);
+        let Some(wild) = named.find(|name| name.contains(['*', '?', '$'])) else {
+            return Ok(());
+        };
+        let error = std::io::Error::other(format!("{wild} is no single role, topic or bus"));
+        let hint = Some("name each one: --role and --notify may be repeated".to_owned());
+        Err(Box::new(Report::new("usage", &error, hint)))
+    }
+
     fn run(&self, global: &Global) -> Ending {
+        self.check_usage()?;
         let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
         let (region, account) = (any(&global.region), any(&self.account));
         let place = Place::in_region(&region, &account);

@@ -4,7 +4,7 @@
 
 use super::converge::{Draft, Goal};
 use super::error::RunError;
-use crate::attach::{Fitting, Site, fit};
+use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::Cloud;
 use crate::model::network::Part;
 use crate::model::{Function, FunctionState, GroupId, Place, SubnetId, last_segment};
@@ -13,7 +13,7 @@ use crate::observe::{Location, ObserveError, Reads, network, reads_of_site, site
 use crate::operation::Operation;
 use crate::plan::{AttachPlan, Effect, GroupRef, Plan, Step, StepStatus, VpcEffect};
 use crate::policy::{PolicyDocument, lacks, operator};
-use crate::requirements::{AttachUnmet, MAX_GROUPS, Unmet, function_update};
+use crate::requirements::{MAX_GROUPS, Unmet, function_update};
 
 /// A function that is to be in a VPC.
 #[derive(Clone, Debug)]

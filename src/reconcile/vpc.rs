@@ -6,10 +6,11 @@ use super::apply::{Bindings, Ended, Settle};
 use super::error::RunError;
 use super::parts::{Now, Part, describe_function, last_update};
 use super::session::Session;
+use crate::attach::AttachUnmet;
 use crate::cloud::{Answer, Cloud};
 use crate::model::{Function, FunctionVpc, GroupId, GroupList};
 use crate::plan::{AttachPlan, Step, VpcEffect};
-use crate::requirements::{AttachUnmet, MAX_GROUPS, Unmet};
+use crate::requirements::{MAX_GROUPS, Unmet};
 
 impl<C: Cloud> Session<'_, C> {
     /// Carries out one such step.

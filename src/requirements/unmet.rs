@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::{AttachUnmet, CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS, MskUnmet};
+use super::{CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS, MskUnmet};
+use crate::attach::AttachUnmet;
 use crate::model::VpcId;
 use crate::removal::RemovalUnmet;
 

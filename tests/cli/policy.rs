@@ -133,6 +133,10 @@ fn mistakes() {
         "policy operator diagnose --cluster c --function f",
         "policy drift --role drift",
         "policy drift --notify mail:me",
+        "policy drift --role arn:aws:iam::123456789012:role/*h",
+        "policy drift --notify sns:arn:aws:sns:*:123456789012:drift",
+        "policy drift --notify eventbridge:*",
+        "policy drift --notify eventbridge:${aws:username}",
     ] {
         let run = shell.run(arguments);
         assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{arguments}");

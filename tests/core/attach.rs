@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use autoconnect::attach::{Fitting, Site, Wish, fit};
+use autoconnect::attach::{AttachUnmet, Fitting, Site, Wish, fit};
 use autoconnect::model::network::*;
 use autoconnect::model::{Function, FunctionVpc, GroupList, SubnetId};
 use autoconnect::policy::{PolicyDocument, execution_role};
-use autoconnect::requirements::AttachUnmet;
 
 use crate::builder::{direct, group};
 

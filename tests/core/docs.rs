@@ -15,7 +15,7 @@ fn every_error_code_is_documented() {
     for file in [
         "src/cloud/error.rs",
         "src/requirements/unmet.rs",
-        "src/requirements/attach.rs",
+        "src/attach/unmet.rs",
         "src/requirements/cross_vpc.rs",
         "src/requirements/extras.rs",
         "src/requirements/internet.rs",
