@@ -9,7 +9,7 @@ use crate::interposed::{Hook, Interposed};
 use crate::support::{cluster, network_account};
 
 /// Refuses one operation.
-struct Denied(Operation);
+pub struct Denied(pub Operation);
 
 impl Hook for Denied {
     async fn around<T: std::fmt::Debug + Send>(

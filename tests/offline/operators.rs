@@ -13,14 +13,15 @@ use autoconnect::observe::{Location, ProxyWish, Target, Which};
 use autoconnect::plan::Request;
 use autoconnect::policy::{PolicyDocument, Texts};
 use autoconnect::reconcile::{
-    Asked, Attach, Converged, Detach, Disconnect, Failure, Front, Goal, Internet, Mend, MskVia, Options, Progress,
-    RunError, converge,
+    Asked, Attach, Converged, Detach, Failure, Front, Goal, Internet, Mend, MskVia, Options, Progress, RunError,
+    converge,
 };
 use autoconnect::removal::RemovalWish;
 use secrecy::SecretString;
 
 use crate::guarded::Guarded;
 use crate::policies::{actions, without};
+use crate::removals::disconnect;
 use crate::scenarios::{base, with_new_resources};
 use crate::support::*;
 use crate::{attach, internet, msk};
@@ -194,22 +195,6 @@ async fn connected(document: &AccountDocument, targets: &[&Target]) -> AccountDo
         setup(&account, target).await.unwrap();
     }
     account.document()
-}
-
-fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
-    // A proxy that setup has made is named as any other.
-    let proxy = match &target.proxy {
-        ProxyWish::New(_) => ProxyWish::Existing("autoconnect-db".to_owned()),
-        other => other.clone(),
-    };
-    Disconnect {
-        target: Target {
-            proxy,
-            ..Target::direct(target.kind, &target.database, &target.function)
-        },
-        wish,
-        wait_for_database: false,
-    }
 }
 
 #[tokio::test(start_paused = true)]

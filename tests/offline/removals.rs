@@ -33,6 +33,20 @@ const WITH_PROXY: RemovalWish = RemovalWish {
     with_proxy: true,
 };
 
+/// What is none of ours bears a group.
+pub fn put_on_a_bastion(document: &mut AccountDocument, group_id: String) {
+    document.network_interfaces.push(InterfaceEntry {
+        network_interface_id: "eni-0b".to_owned(),
+        vpc_id: document.vpcs[0].vpc_id.clone(),
+        subnet_id: document.subnets[0].subnet_id.clone(),
+        source_dest_check: true,
+        status: "in-use".to_owned(),
+        public_ip: None,
+        description: "bastion".to_owned(),
+        groups: vec![GroupIdentifier { group_id }],
+    });
+}
+
 pub fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
     // A proxy that setup made is named as any other.
     let proxy = match &target.proxy {
@@ -685,16 +699,7 @@ async fn groups_that_no_function_uses_any_more_are_no_connection() {
     setup(&account, &scenario.target).await.unwrap();
     account.edit(|document| {
         let group = group_of(document, "lambda-rds").group_id.clone();
-        document.network_interfaces.push(InterfaceEntry {
-            network_interface_id: "eni-0b".to_owned(),
-            vpc_id: document.vpcs[0].vpc_id.clone(),
-            subnet_id: document.subnets[0].subnet_id.clone(),
-            source_dest_check: true,
-            status: "in-use".to_owned(),
-            public_ip: None,
-            description: "bastion".to_owned(),
-            groups: vec![GroupIdentifier { group_id: group }],
-        });
+        put_on_a_bastion(document, group);
     });
     let connected = account.document();
     remove(&account, &scenario.target, RemovalWish::default()).await;

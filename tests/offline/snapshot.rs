@@ -1,10 +1,10 @@
 //! A snapshot answers as the account does from which it was taken.
 
 use autoconnect::account::{
-    AccountDocument, AddressEntry, EventSourceMappingEntry, GroupIdentifier, InterfaceEntry, InternetGatewayEntry,
-    IpPermission, OfflineAccount, PrefixListEntry, PrefixListId, PrefixListRange, ProvisionedPollerConfig, Tag,
+    AccountDocument, AddressEntry, EventSourceMappingEntry, InternetGatewayEntry, IpPermission, OfflineAccount,
+    PrefixListEntry, PrefixListId, PrefixListRange, ProvisionedPollerConfig, Tag,
 };
-use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
+use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::diagnose::diagnose;
 use autoconnect::drift::{discover, judge};
 use autoconnect::internet::connection;
@@ -19,8 +19,9 @@ use autoconnect::removal::RemovalWish;
 use autoconnect::snapshot::snapshot;
 use autoconnect::tags;
 
-use crate::interposed::{Hook, Interposed};
-use crate::removals::{disconnect, through_new_proxy};
+use crate::denied::Denied;
+use crate::interposed::Interposed;
+use crate::removals::{disconnect, put_on_a_bastion, through_new_proxy};
 use crate::scenarios::base;
 use crate::support::*;
 
@@ -247,27 +248,6 @@ async fn a_cluster_that_is_partly_elsewhere_is_told() {
     assert!(one.gaps[0].contains("telemetry"), "{:?}", one.gaps);
 }
 
-/// Refuses one operation.
-struct Denied(Operation);
-
-impl Hook for Denied {
-    async fn around<T: std::fmt::Debug + Send>(
-        &self,
-        operation: Operation,
-        call: impl Future<Output = Answer<T>> + Send,
-    ) -> Answer<T> {
-        if operation == self.0 {
-            let fault = Fault::AccessDenied {
-                action: operation.iam_action().to_owned(),
-                resource: None,
-                message: "not authorized".to_owned(),
-            };
-            return Err(CloudError::new(operation, fault));
-        }
-        call.await
-    }
-}
-
 /// Who uses no MSK need not be allowed to list its clusters.
 #[tokio::test]
 async fn what_may_not_be_read_is_a_gap() {
@@ -320,18 +300,8 @@ async fn remove_plans_alike() {
                     .security_groups
                     .iter()
                     .find(|group| group.group_name.starts_with("rds-lambda"));
-                document.network_interfaces.push(InterfaceEntry {
-                    network_interface_id: "eni-0b".to_owned(),
-                    vpc_id: document.vpcs[0].vpc_id.clone(),
-                    subnet_id: document.subnets[0].subnet_id.clone(),
-                    source_dest_check: true,
-                    status: "in-use".to_owned(),
-                    public_ip: None,
-                    description: "bastion".to_owned(),
-                    groups: vec![GroupIdentifier {
-                        group_id: group.unwrap().group_id.clone(),
-                    }],
-                });
+                let group = group.unwrap().group_id.clone();
+                put_on_a_bastion(document, group);
             }
         });
         for (of, wish) in [(&scenario.target, RemovalWish::default()), (&target, with_proxy)] {
