@@ -10,6 +10,7 @@ use autoconnect::policy;
 use serde_json::{Value, json};
 
 use crate::python;
+use crate::world::program;
 
 /// The command lines after `autoconnect policy`.
 const DOCUMENTS: [&str; 31] = [
@@ -78,7 +79,7 @@ const JUDGED: [(&str, &str); 6] = [
 const CLUSTER: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/audit/0e020000-0000-4000-8000-000000000002-1";
 
 fn printed(arguments: &str) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_autoconnect"));
+    let mut command = Command::new(program());
     let words = arguments.replace("CLUSTER", CLUSTER);
     command.arg("policy").args(words.split_whitespace());
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples"));

@@ -1,5 +1,6 @@
 //! A VPC with databases and functions in a Region of the peer, and the program run on it.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -27,6 +28,12 @@ pub struct World {
     pub subnets: Vec<String>,
     /// On every database and function from the beginning.
     pub base: String,
+}
+
+/// The program under test. `AUTOCONNECT_PROGRAM` names another build of it: the tests' own has whatever their dependencies
+/// switch on in those that it shares with them.
+pub fn program() -> OsString {
+    std::env::var_os("AUTOCONNECT_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_autoconnect").into())
 }
 
 /// How the program ended.
@@ -273,7 +280,7 @@ impl World {
 
     /// The program, with this Region's environment and no other.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_autoconnect"));
+        let mut command = Command::new(program());
         command
             .env_clear()
             .env("AWS_ENDPOINT_URL", &self.peer.url)

@@ -7,6 +7,7 @@ mod internet;
 mod msk;
 mod policy;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
@@ -17,6 +18,12 @@ use std::time::{Duration, Instant};
 use insta::assert_snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// The program under test. `AUTOCONNECT_PROGRAM` names another build of it: the tests' own has whatever their dependencies
+/// switch on in those that it shares with them.
+fn program() -> OsString {
+    std::env::var_os("AUTOCONNECT_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_autoconnect").into())
+}
 
 /// A folder with the example account, and the program run in it with no environment.
 struct Shell {
@@ -59,7 +66,7 @@ impl Shell {
     }
 
     fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_autoconnect"));
+        let mut command = Command::new(program());
         command
             .args(arguments.split_whitespace())
             .env_clear()
