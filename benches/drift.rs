@@ -16,31 +16,38 @@ fn main() {
 /// How many VPCs the databases are in.
 const VPCS: usize = 10;
 
-fn group(id: &str, name: &str, vpc: usize, direction: &str, peer: &str) -> Value {
+/// Five connections to a database.
+fn vpc(connection: usize) -> usize {
+    connection / 5 % VPCS
+}
+
+/// A group of a connection, as `setup` makes it.
+fn group(id: &str, name: &str, connection: usize, direction: &str, peer: &str) -> Value {
+    let vpc = vpc(connection);
+    let tag = format!("instance/database-{}:function/function-{connection}", connection / 5);
     json!({
         "GroupId": id, "GroupName": name, "VpcId": format!("vpc-{vpc}"), "Description": "of the benchmark",
         direction: [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": peer}]}],
-        "Tags": [{"Key": "autoconnect:managed", "Value": "true"}],
+        "Tags": [{"Key": "autoconnect:managed", "Value": "true"}, {"Key": "autoconnect:connection", "Value": tag}],
     })
 }
 
 /// An account in which each connection has a pair of groups of its own, five to a database.
 fn account(connections: usize) -> Value {
-    let vpc = |connection: usize| connection / 5 % VPCS;
     let (mut groups, mut functions) = (Vec::new(), Vec::new());
     for n in 0..connections {
         let (database, function) = (format!("sg-d{n:08x}"), format!("sg-f{n:08x}"));
         groups.push(group(
             &database,
             &format!("rds-lambda-{n}"),
-            vpc(n),
+            n,
             "IpPermissions",
             &function,
         ));
         groups.push(group(
             &function,
             &format!("lambda-rds-{n}"),
-            vpc(n),
+            n,
             "IpPermissionsEgress",
             &database,
         ));
