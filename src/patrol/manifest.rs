@@ -136,10 +136,15 @@ pub fn load(path: &Path) -> Result<Vec<Entry>, ManifestError> {
         path: path.to_owned(),
         source,
     })?;
-    parse(&text).map_err(|mistakes| ManifestError::Mistaken {
+    let entries = parse(&text).map_err(|mistakes| ManifestError::Mistaken {
         whence: path.display().to_string(),
         mistakes,
-    })
+    })?;
+    // A schedule that looks at nothing would pass for one that finds nothing.
+    if entries.is_empty() {
+        tracing::warn!("the manifest {} names no connection", path.display());
+    }
+    Ok(entries)
 }
 
 /// Reads a manifest.

@@ -123,6 +123,15 @@ fn shards_share_all_connections() {
 }
 
 #[test]
+fn a_manifest_without_connections_is_warned_of() {
+    let shell = Shell::new();
+    fs::write(shell.folder.path().join("empty.toml"), "").unwrap();
+    let run = shell.run("drift --offline account.json --manifest empty.toml");
+    assert_eq!(run.status, Some(0));
+    assert!(run.stderr.contains("empty.toml names no connection"), "{}", run.stderr);
+}
+
+#[test]
 fn mistakes_of_a_manifest_are_told_by_line() {
     let shell = Shell::new();
     fs::write(
