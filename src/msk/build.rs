@@ -256,17 +256,7 @@ impl<'b> Builder<'b> {
         let between = acls::between(self.paths, &subnets, &subnets, HTTPS, &mut Numbers::default()).findings;
         let mut findings: Vec<Finding> = between.into_iter().map(|(finding, _)| finding).collect();
         dns::of_vpc(self.paths, self.vpc, &mut findings, &mut Vec::new());
-        let failing: Vec<Finding> = findings
-            .into_iter()
-            .filter(|finding| finding.status == Status::Fail)
-            .collect();
-        if failing.is_empty() {
-            return Ok(());
-        }
-        Err(MskUnmet::Blocked {
-            commands: failing.iter().flat_map(|finding| finding.remedies.clone()).collect(),
-            findings: failing.into_iter().map(|finding| finding.text).collect(),
-        })
+        refuse(findings, |findings, commands| MskUnmet::Blocked { findings, commands })
     }
 
     fn service_name(&self, service: &str) -> String {
@@ -498,17 +488,10 @@ impl<'b> Builder<'b> {
         if !self.joins {
             findings.extend(outbound(self.paths, &self.asker(), endpoint));
         }
-        let failing: Vec<Finding> = findings
-            .into_iter()
-            .filter(|finding| finding.status == Status::Fail)
-            .collect();
-        if failing.is_empty() {
-            return Ok(());
-        }
-        Err(MskUnmet::Endpoint {
+        refuse(findings, |findings, commands| MskUnmet::Endpoint {
             endpoint: endpoint.id.clone(),
-            commands: failing.iter().flat_map(|finding| finding.remedies.clone()).collect(),
-            findings: failing.into_iter().map(|finding| finding.text).collect(),
+            findings,
+            commands,
         })
     }
 
@@ -594,6 +577,22 @@ impl<'b> Builder<'b> {
             notes,
         }
     }
+}
+
+/// An error of the findings that fail, if any do: their texts, and the commands that mend them.
+fn refuse(findings: Vec<Finding>, unmet: impl FnOnce(Vec<String>, Vec<String>) -> MskUnmet) -> Result<(), MskUnmet> {
+    let failing: Vec<Finding> = findings
+        .into_iter()
+        .filter(|finding| finding.status == Status::Fail)
+        .collect();
+    if failing.is_empty() {
+        return Ok(());
+    }
+    let commands = failing.iter().flat_map(|finding| finding.remedies.clone()).collect();
+    Err(unmet(
+        failing.into_iter().map(|finding| finding.text).collect(),
+        commands,
+    ))
 }
 
 /// Whether it bears our tags.

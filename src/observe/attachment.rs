@@ -59,10 +59,10 @@ pub async fn site(
         }
     };
     let shares = groups.is_empty();
-    let of_database = database
-        .iter()
-        .flat_map(|database| database.groups().iter().cloned().collect::<Vec<_>>());
-    let groups = if shares { of_database.collect() } else { groups.to_vec() };
+    let groups = match &database {
+        Some(database) if shares => database.groups().iter().cloned().collect(),
+        _ => groups.to_vec(),
+    };
     let wish = Wish {
         subnets,
         groups,

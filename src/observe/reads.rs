@@ -98,11 +98,8 @@ impl<'a> Reads<'a> {
     #[must_use]
     pub fn network(self, network: &Network, plan: &Plan) -> Self {
         let place = self.place;
-        let arns = |ids: Vec<&str>, kind: &str| -> Vec<String> {
-            ids.iter().map(|id| place.arn("ec2", &format!("{kind}/{id}"))).collect()
-        };
         let vpcs = network.vpcs.known().into_iter().flatten();
-        let vpcs = arns(vpcs.map(|vpc| vpc.id.as_str()).collect(), "vpc");
+        let vpcs: Vec<String> = vpcs.map(|vpc| place.arn("ec2", &format!("vpc/{}", vpc.id))).collect();
         let tables = network.route_tables.known().into_iter().flatten();
         let mut targets = tables.flat_map(|table| &table.routes).map(|route| &route.target);
         let has_interfaces = targets.any(|target| matches!(target, RouteTarget::Interface(_)));

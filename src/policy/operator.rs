@@ -151,20 +151,14 @@ impl Run<'_> {
     }
 
     fn on_groups<'g>(&mut self, action: &'static str, groups: impl IntoIterator<Item = &'g GroupId>) {
-        let groups: Vec<String> = groups
-            .into_iter()
-            .map(|id| self.ec2("security-group", id.as_str()))
-            .collect();
+        let groups = self.groups(groups);
         self.on(action, groups);
     }
 
     /// On one tag of groups.
     fn on_tag(&mut self, action: &'static str, key: &str, groups: &[GroupId]) {
         let only = when("ForAllValues:StringEquals", "aws:TagKeys", key);
-        let groups: Vec<String> = groups
-            .iter()
-            .map(|id| self.ec2("security-group", id.as_str()))
-            .collect();
+        let groups = self.groups(groups);
         self.on_when(only, action, groups);
     }
 
@@ -205,6 +199,11 @@ impl Run<'_> {
             _ => attached.map(|attached| &attached.vpc),
         };
         self.on(action, vpc.map(|vpc| self.ec2("vpc", vpc.as_str())));
+    }
+
+    fn groups<'g>(&self, ids: impl IntoIterator<Item = &'g GroupId>) -> Vec<String> {
+        let arn = |id: &GroupId| self.ec2("security-group", id.as_str());
+        ids.into_iter().map(arn).collect()
     }
 
     fn ec2(&self, kind: &str, id: &str) -> String {

@@ -241,6 +241,28 @@ pub enum ResultName {
     Unchanged,
 }
 
+/// How a run ended that builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildResult {
+    /// Changes are pending.
+    Planned,
+    /// Applied and verified.
+    Built,
+    /// Nothing to do.
+    Unchanged,
+}
+
+impl From<Ending> for BuildResult {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Planned => Self::Planned,
+            Ending::Unchanged => Self::Unchanged,
+            Ending::Reached => Self::Built,
+        }
+    }
+}
+
 impl SetupDocument {
     /// The document of a run of `setup` that did not fail.
     #[must_use]

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::document::{FunctionEntry, SCHEMA_VERSION, StepEntry};
+use super::document::{BuildResult, FunctionEntry, SCHEMA_VERSION, StepEntry};
 use crate::check::{Check, Status};
 use crate::cloud::ApiCalls;
 use crate::internet::{Scene, Wish, check};
-use crate::reconcile::{Converged, Ending};
+use crate::reconcile::Converged;
 
 /// What `internet setup` decided, did and found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,21 +32,9 @@ pub struct InternetDocument {
     /// Whether nothing was to be written.
     pub dry_run: bool,
     /// How the run ended.
-    pub result: InternetResult,
+    pub result: BuildResult,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum InternetResult {
-    /// Changes are pending.
-    Planned,
-    /// Applied and verified.
-    Built,
-    /// Nothing to do.
-    Unchanged,
 }
 
 impl InternetDocument {
@@ -68,11 +56,7 @@ impl InternetDocument {
             verdict: answer.verdict,
             checks: answer.checks,
             dry_run: converged.dry_run,
-            result: match converged.ending {
-                Ending::Planned => InternetResult::Planned,
-                Ending::Unchanged => InternetResult::Unchanged,
-                Ending::Reached => InternetResult::Built,
-            },
+            result: converged.ending.into(),
             api_calls,
         }
     }

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::document::{SCHEMA_VERSION, StepEntry};
+use super::document::{BuildResult, SCHEMA_VERSION, StepEntry};
 use crate::check::{Check, Status};
 use crate::cloud::ApiCalls;
 use crate::msk::check;
-use crate::reconcile::{Converged, Ending, MskSite};
+use crate::reconcile::{Converged, MskSite};
 
 /// What `msk setup` decided, did and found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub struct MskDocument {
     /// Whether nothing was to be written.
     pub dry_run: bool,
     /// How the run ended.
-    pub result: MskResult,
+    pub result: BuildResult,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
 }
@@ -49,18 +49,6 @@ pub struct MskClusterEntry {
     pub subnets: Vec<String>,
     /// Its security groups.
     pub groups: Vec<String>,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum MskResult {
-    /// Changes are pending.
-    Planned,
-    /// Applied and verified.
-    Built,
-    /// Nothing to do.
-    Unchanged,
 }
 
 impl MskDocument {
@@ -85,11 +73,7 @@ impl MskDocument {
             verdict: report.verdict,
             checks: report.checks,
             dry_run: converged.dry_run,
-            result: match converged.ending {
-                Ending::Planned => MskResult::Planned,
-                Ending::Unchanged => MskResult::Unchanged,
-                Ending::Reached => MskResult::Built,
-            },
+            result: converged.ending.into(),
             api_calls,
         }
     }

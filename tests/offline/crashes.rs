@@ -28,10 +28,10 @@ pub const DEATHS: [Death; 3] = [Death::Before, Death::After, Death::AnswerLost];
 
 /// Dies at its n-th call, counted from 0.
 pub struct Crash<'a> {
-    pub at: u32,
-    pub death: Death,
-    pub calls: &'a AtomicU32,
-    pub dead: &'a Notify,
+    at: u32,
+    death: Death,
+    calls: &'a AtomicU32,
+    dead: &'a Notify,
 }
 
 impl Hook for Crash<'_> {
@@ -56,8 +56,13 @@ impl Hook for Crash<'_> {
     }
 }
 
-/// Dies at one call. How many calls there were in all, if it lived.
-async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Death) -> Option<u32> {
+/// How a run ended that is to die at one call, if it did end, and how many calls there were.
+pub async fn crashing<T>(
+    account: &OfflineAccount,
+    at: u32,
+    death: Death,
+    run: impl AsyncFnOnce(&Interposed<'_, Crash<'_>>) -> T,
+) -> (Option<T>, u32) {
     let (calls, dead) = (AtomicU32::new(0), Notify::new());
     let hook = Crash {
         at,
@@ -66,19 +71,26 @@ async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Dea
         dead: &dead,
     };
     let cloud = Interposed { account, hook };
-    let front = Script::default();
-    let options = Options::default();
-    tokio::select! {
-        ended = run(&cloud, &scenario.target, &options, &front, Interrupt::never()) => {
-            if let Err(failure) = ended {
-                // A lost answer of a read ends the run with an error of its own.
-                assert_eq!(death, Death::AnswerLost, "{}: {failure}", scenario.name);
-                assert_eq!(failure.error.code(), "timed-out", "{}: {failure}", scenario.name);
-            }
-            (calls.load(Ordering::Relaxed) <= at).then(|| calls.load(Ordering::Relaxed))
-        }
+    let ended = tokio::select! {
+        ended = run(&cloud) => Some(ended),
         () = dead.notified() => None,
+    };
+    (ended, calls.load(Ordering::Relaxed))
+}
+
+/// Dies at one call. How many calls there were in all, if it lived.
+async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Death) -> Option<u32> {
+    let (front, options) = (Script::default(), Options::default());
+    let (ended, calls) = crashing(account, at, death, async |cloud| {
+        run(cloud, &scenario.target, &options, &front, Interrupt::never()).await
+    })
+    .await;
+    if let Some(Err(failure)) = ended {
+        // A lost answer of a read ends the run with an error of its own.
+        assert_eq!(death, Death::AnswerLost, "{}: {failure}", scenario.name);
+        assert_eq!(failure.error.code(), "timed-out", "{}: {failure}", scenario.name);
     }
+    (calls <= at).then_some(calls)
 }
 
 /// Dies at each call in turn, and heals. How many deaths there were.

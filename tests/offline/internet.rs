@@ -1,7 +1,6 @@
 //! `internet setup` on offline accounts: what it builds, what it leaves as it is, and that it survives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::Status;
@@ -13,10 +12,8 @@ use autoconnect::model::*;
 use autoconnect::plan::{Step, StepStatus};
 use autoconnect::reconcile::{Converged, Ending, Failure, Internet, Options, converge};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
-use crate::crashes::{Crash, Death};
-use crate::interposed::Interposed;
+use crate::crashes::{Death, crashing};
 use crate::support::Script;
 
 const VPC: &str = "vpc-0a1b";
@@ -298,25 +295,14 @@ async fn each_call_may_be_the_last() {
             for at in 0.. {
                 let account = account(&scenario.account);
                 let context = format!("{}, {death:?} call {at}", scenario.name);
-                let (calls, dead) = (AtomicU32::new(0), Notify::new());
-                let hook = Crash {
-                    at,
-                    death,
-                    calls: &calls,
-                    dead: &dead,
-                };
-                let cloud = Interposed {
-                    account: &account,
-                    hook,
-                };
-                tokio::select! {
-                    ended = setup(&cloud, &scenario.wish) => if let Err(failure) = ended {
-                        // A lost answer of a read ends the run with an error of its own.
-                        assert_eq!((death, failure.error.code()), (Death::AnswerLost, "timed-out"), "{context}: {failure}");
-                    },
-                    () = dead.notified() => {}
+                let (ended, calls) =
+                    crashing(&account, at, death, async |cloud| setup(cloud, &scenario.wish).await).await;
+                if let Some(Err(failure)) = ended {
+                    // A lost answer of a read ends the run with an error of its own.
+                    let expected = (Death::AnswerLost, "timed-out");
+                    assert_eq!((death, failure.error.code()), expected, "{context}: {failure}");
                 }
-                if calls.load(Ordering::Relaxed) <= at {
+                if calls <= at {
                     break;
                 }
                 let healed = setup(&account, &scenario.wish)

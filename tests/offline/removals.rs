@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, GroupIdentifier, InterfaceEntry, OfflineAccount, SecurityGroupEntry};
 use autoconnect::cloud::{Cloud, Operation};
@@ -17,7 +16,7 @@ use autoconnect::reconcile::{Converged, Disconnect, Ending, Failure, Options, co
 use autoconnect::removal::{RemovalWish, Standing};
 use autoconnect::tags;
 
-use crate::crashes::{Crash, DEATHS, Death};
+use crate::crashes::{DEATHS, Death, crashing};
 use crate::fault_matrix::{FAILURES, Faults, Which};
 use crate::interposed::Interposed;
 use crate::mend;
@@ -753,24 +752,15 @@ async fn what_is_removed_and_what_has_drifted_are_told_apart() {
 
 /// Whether the run died, or lost an answer, at this call.
 async fn dies(account: &OfflineAccount, goal: &Disconnect, at: u32, death: Death) -> bool {
-    let (calls, dead) = (AtomicU32::new(0), tokio::sync::Notify::new());
-    let hook = Crash {
-        at,
-        death,
-        calls: &calls,
-        dead: &dead,
-    };
-    let cloud = Interposed { account, hook };
     let options = Options::default();
-    tokio::select! {
-        ended = remove_with(&cloud, goal, &options) => {
-            if let Err(failure) = ended {
-                assert_eq!(failure.error.code(), "timed-out", "{failure}");
-            }
-            calls.load(Ordering::Relaxed) > at
-        }
-        () = dead.notified() => true,
+    let (ended, calls) = crashing(account, at, death, async |cloud| {
+        remove_with(cloud, goal, &options).await
+    })
+    .await;
+    if let Some(Err(failure)) = ended {
+        assert_eq!(failure.error.code(), "timed-out", "{failure}");
     }
+    calls > at
 }
 
 /// A setup that died at each call, with any part of its set made, is taken away.
@@ -780,22 +770,9 @@ async fn what_a_crashed_setup_has_left_is_taken_away() {
         for death in DEATHS {
             for at in 0.. {
                 let account = account_of(&scenario);
-                let (calls, dead) = (AtomicU32::new(0), tokio::sync::Notify::new());
-                let hook = Crash {
-                    at,
-                    death,
-                    calls: &calls,
-                    dead: &dead,
-                };
-                let cloud = Interposed {
-                    account: &account,
-                    hook,
-                };
-                let lived = tokio::select! {
-                    _ = setup(&cloud, &scenario.target) => calls.load(Ordering::Relaxed) <= at,
-                    () = dead.notified() => false,
-                };
-                if lived {
+                let (_, calls) =
+                    crashing(&account, at, death, async |cloud| setup(cloud, &scenario.target).await).await;
+                if calls <= at {
                     break;
                 }
                 let context = format!("{}, {death:?} call {at}", scenario.name);

@@ -1,7 +1,5 @@
 //! `setup --repair`: the rules of our own groups are set back, and no others.
 
-use std::sync::atomic::AtomicU32;
-
 use autoconnect::account::{AccountDocument, IpPermission, OfflineAccount, SecurityGroupEntry};
 use autoconnect::cloud::Cloud;
 use autoconnect::model::Rule;
@@ -9,8 +7,7 @@ use autoconnect::operation::Operation;
 use autoconnect::plan::{Request, StepStatus};
 use autoconnect::reconcile::{Options, Outcome, RunResult};
 
-use crate::crashes::{Crash, DEATHS};
-use crate::interposed::Interposed;
+use crate::crashes::{DEATHS, crashing};
 use crate::scenarios::{Scenario, base};
 use crate::support::*;
 
@@ -167,23 +164,12 @@ async fn a_repair_survives_each_death() {
         for death in DEATHS {
             for at in 0.. {
                 let account = OfflineAccount::in_memory(document.clone()).unwrap();
-                let (calls, dead) = (AtomicU32::new(0), tokio::sync::Notify::new());
-                let hook = Crash {
-                    at,
-                    death,
-                    calls: &calls,
-                    dead: &dead,
-                };
-                let cloud = Interposed {
-                    account: &account,
-                    hook,
-                };
                 let (options, front) = (repair(), Script::default());
-                tokio::select! {
-                    _ = setup_with(&cloud, &scenario.target, &options, &front) => {}
-                    () = dead.notified() => {}
-                }
-                if calls.load(std::sync::atomic::Ordering::Relaxed) <= at {
+                let (_, calls) = crashing(&account, at, death, async |cloud| {
+                    setup_with(cloud, &scenario.target, &options, &front).await
+                })
+                .await;
+                if calls <= at {
                     break;
                 }
                 deaths += 1;
