@@ -23,6 +23,7 @@ fn group(id: String, name: String, ingress: Vec<Rule>, egress: Vec<Rule>) -> Sec
         id: id.into(),
         name,
         vpc: "vpc-0a1b2c3d4e5f60718".into(),
+        owner: None,
         ingress,
         egress,
         tags: BTreeMap::new(),

@@ -69,6 +69,7 @@ fn group(id: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> SecurityGroup {
         id: id.into(),
         name: id.to_owned(),
         vpc: VPC.into(),
+        owner: None,
         ingress,
         egress,
         tags: BTreeMap::new(),

@@ -29,7 +29,7 @@ use crate::cloud::{
     NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
 };
 use crate::model::{
-    DatabaseKind, Direction, Environment, Function, FunctionVpc, GroupId, GroupList, Proxy, ProxyTarget, Rule,
+    DatabaseKind, Direction, Environment, Function, FunctionVpc, GroupId, GroupList, Origin, Proxy, ProxyTarget, Rule,
     SecurityGroup, Subnet, SubnetId, VpcId,
 };
 use meter::Meter;
@@ -67,6 +67,7 @@ pub struct Aws {
     secrets: aws_sdk_secretsmanager::Client,
     meter: Arc<Meter>,
     pace: Pace,
+    region: Option<String>,
 }
 
 impl Aws {
@@ -120,6 +121,7 @@ impl Aws {
                 first: Duration::from_secs(1),
                 longest: Duration::from_secs(15),
             },
+            region: shared.region().map(ToString::to_string),
         })
     }
 
@@ -359,6 +361,13 @@ impl Cloud for Aws {
 
     async fn create_function(&self, new: &NewLambda) -> Answer<String> {
         called(Operation::CreateFunction, functions::create_function(&self.lambda, new)).await
+    }
+
+    fn home(&self) -> Origin {
+        Origin {
+            account: None,
+            region: self.region.clone(),
+        }
     }
 
     fn calls(&self) -> ApiCalls {

@@ -31,7 +31,7 @@ use secrecy::SecretString;
 
 use crate::model::{
     Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId, GroupList,
-    GroupMembership, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    GroupMembership, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// How many requests were sent, each attempt and each page counted.
@@ -328,6 +328,8 @@ pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inv
     /// [`Fault::RoleNotReady`] where Lambda cannot assume its role yet. Its ARN.
     fn create_function(&self, new: &NewLambda) -> impl Future<Output = Answer<String>> + Send;
 
+    /// The account and Region, as far as they are known without a request.
+    fn home(&self) -> Origin;
     /// How many requests were sent so far.
     fn calls(&self) -> ApiCalls;
     /// How often to look again while waiting.

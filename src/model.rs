@@ -12,6 +12,7 @@ mod kind;
 mod msk;
 pub mod network;
 mod observation;
+mod origin;
 mod proxy;
 mod reason;
 mod security_group;
@@ -33,6 +34,7 @@ pub use msk::{
     MskPlacement, SourceAccess,
 };
 pub use observation::{Observation, Side};
+pub use origin::Origin;
 pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};
 pub use reason::{explained, remedy};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};

@@ -29,6 +29,7 @@ use crate::cloud::{ApiCalls, CloudError, Fault};
 use crate::concurrent::bounded;
 use crate::drift::{Finding, Judgement, Verdict, discover, judge};
 use crate::estate::{Connection, Estate, Part};
+use crate::model::Origin;
 use crate::observe::Proxies;
 
 /// How many accounts and Regions are read at once.
@@ -70,8 +71,10 @@ pub enum Wanted {
 pub struct Judged {
     /// What it is called.
     pub name: String,
-    /// Where it is.
+    /// Where it is, as it was asked for.
     pub place: Place,
+    /// The account and Region that it was read from.
+    pub origin: Origin,
     /// Which one it is.
     pub connection: Connection,
     /// How it stands.
@@ -81,6 +84,8 @@ pub struct Judged {
 /// What a look has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patrol {
+    /// The accounts and Regions that were looked at, each once.
+    pub origins: Vec<Origin>,
     /// The connections, in the order of the manifest, or of their ids.
     pub judged: Vec<Judged>,
     /// How many requests were sent.
@@ -122,6 +127,8 @@ impl From<&Fault> for Unreachable {
 /// An account and Region as it was read, with the calls that this took and the errors in it.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
+    /// The account and Region.
+    pub origin: Origin,
     /// What was read.
     pub estate: Estate,
     /// The first error, where a part could not be read.
@@ -130,7 +137,23 @@ pub struct Survey {
     pub calls: ApiCalls,
 }
 
+impl Place {
+    /// What is known of the account and Region before anything was read.
+    fn origin(&self) -> Origin {
+        Origin {
+            account: self.role_arn.as_deref().and_then(|role| Origin::of_arn(role).account),
+            region: self.region.clone(),
+        }
+    }
+}
+
 impl Patrol {
+    /// What the accounts and Regions that were looked at have in common.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin::shared(&self.origins)
+    }
+
     /// How many connections have this verdict.
     #[must_use]
     pub fn count(&self, verdict: Verdict) -> usize {
@@ -197,7 +220,12 @@ fn key(place: &Place, connection: &Connection) -> String {
 
 async fn everything(accounts: &impl Accounts, shard: Option<Shard>) -> Result<Patrol, Unreachable> {
     let place = Place::default();
-    let Survey { estate, error, calls } = accounts.survey(&place, &Proxies::All).await?;
+    let Survey {
+        origin,
+        estate,
+        error,
+        calls,
+    } = accounts.survey(&place, &Proxies::All).await?;
     let needed = [
         Part::Clusters,
         Part::Instances,
@@ -213,11 +241,13 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>) -> Result<Pa
     let judged = connections.map(|connection| Judged {
         name: connection.to_string(),
         place: place.clone(),
+        origin: origin.clone(),
         judgement: judge(&estate, &connection),
         connection,
     });
     Ok(Patrol {
         judged: judged.collect(),
+        origins: vec![origin.clone()],
         calls,
     })
 }
@@ -238,6 +268,17 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
     if let Some(Err(error)) = first.filter(|_| surveys.values().all(Result::is_err)) {
         return Err(error.clone());
     }
+    let origins: BTreeMap<&Place, Origin> = surveys
+        .iter()
+        .map(|(place, survey)| {
+            (
+                *place,
+                survey
+                    .as_ref()
+                    .map_or_else(|_| place.origin(), |survey| survey.origin.clone()),
+            )
+        })
+        .collect();
     let mut calls = ApiCalls::default();
     for survey in surveys.values().flatten() {
         calls.read += survey.calls.read;
@@ -246,6 +287,7 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
     let judged = |entry: &&Entry| Judged {
         name: entry.name.clone().unwrap_or_else(|| entry.connection.to_string()),
         place: entry.place.clone(),
+        origin: origins[&entry.place].clone(),
         connection: entry.connection.clone(),
         judgement: match &surveys[&entry.place] {
             Ok(survey) => judge(&survey.estate, &entry.connection),
@@ -256,7 +298,9 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
             },
         },
     };
+    let each: BTreeSet<&Origin> = origins.values().collect();
     Ok(Patrol {
+        origins: each.into_iter().cloned().collect(),
         judged: entries.iter().map(judged).collect(),
         calls,
     })

@@ -736,6 +736,7 @@ impl SecurityGroupEntry {
             id: self.group_id.as_str().into(),
             name: self.group_name.clone(),
             vpc: self.vpc_id.as_str().into(),
+            owner: None,
             ingress: self.ip_permissions.iter().flat_map(IpPermission::rules).collect(),
             egress: self
                 .ip_permissions_egress

@@ -21,8 +21,8 @@ use crate::cloud::{
 };
 use crate::model::{
     Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
-    GroupList, GroupMembership, LastUpdateStatus, Place, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId,
-    VpcId,
+    GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet,
+    SubnetId, VpcId,
 };
 
 /// Why an account's file cannot be used.
@@ -695,6 +695,14 @@ impl Cloud for OfflineAccount {
 
     async fn create_function(&self, new: &NewLambda) -> Answer<String> {
         self.write(Operation::CreateFunction, |state| state.create_function(new))
+    }
+
+    fn home(&self) -> Origin {
+        let (account, region) = self.place();
+        Origin {
+            account: Some(account),
+            region: Some(region),
+        }
     }
 
     fn calls(&self) -> ApiCalls {

@@ -76,6 +76,7 @@ pub(super) fn security_group(group: aws_sdk_ec2::types::SecurityGroup) -> Answer
         id: group.group_id.ok_or_else(|| missing("GroupId"))?.into(),
         name: group.group_name.ok_or_else(|| missing("GroupName"))?,
         vpc: group.vpc_id.unwrap_or_default().into(),
+        owner: group.owner_id,
         ingress: rules(group.ip_permissions),
         egress: rules(group.ip_permissions_egress),
         tags: group

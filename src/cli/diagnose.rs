@@ -11,6 +11,7 @@ use crate::cloud::Cloud;
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::interrupt::Interrupt;
 use crate::mend::Scope;
+use crate::model::Origin;
 use crate::observe::{ProxyWish, Target, scene};
 use crate::plan::Request;
 use crate::reconcile::{Ending as RunEnding, Failure, Mend, RunError, converge};
@@ -100,9 +101,15 @@ impl Diagnose {
         front.clear();
         let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let diagnosis = diagnose(&converged.found.scene);
-        let document = ChecksDocument::new("diagnose", &diagnosis.headline, &diagnosis.checks, cloud.calls())
-            .with_steps(&converged.draft.plan.steps);
-        let text = || format!("{}\n{}", converged_text(&converged), document.text());
+        let document = ChecksDocument::new(
+            "diagnose",
+            converged.origin.clone(),
+            &diagnosis.headline,
+            &diagnosis.checks,
+            cloud.calls(),
+        )
+        .with_steps(&converged.draft.plan.steps);
+        let text = || format!("{}\n{}", converged_text(&converged), document.body());
         print_result(global, || &document, text, &converged.applied)?;
         let pending = converged.ending == RunEnding::Planned;
         Ok(document.exit_status().max(self.run.status(pending)))
@@ -114,9 +121,15 @@ impl Work for Diagnose {
         if let Some(goal) = self.goal() {
             return self.mend(cloud, &goal, global, interrupt).await;
         }
-        let scene = read(scene(cloud, &self.target()), interrupt).await?;
+        let scene = read(cloud, scene(cloud, &self.target()), interrupt).await?;
         let diagnosis = diagnose(&scene);
-        let document = ChecksDocument::new("diagnose", &diagnosis.headline, &diagnosis.checks, cloud.calls());
+        let document = ChecksDocument::new(
+            "diagnose",
+            Origin::of_arn(&scene.database.arn),
+            &diagnosis.headline,
+            &diagnosis.checks,
+            cloud.calls(),
+        );
         match self.format {
             Some(format) => print(&format.draw(&diagnosis))?,
             None => print_result(global, || &document, || document.text(), &[])?,
@@ -139,6 +152,7 @@ pub fn existing(database: &DatabaseArgs, function: &FunctionName, proxy: &ProxyC
 
 /// Reads, until it is done or interrupted.
 pub async fn read<T, E: Into<RunError>>(
+    cloud: &impl Cloud,
     reading: impl Future<Output = Result<T, E>>,
     interrupt: Interrupt,
 ) -> Result<T, Box<Report>> {
@@ -150,6 +164,7 @@ pub async fn read<T, E: Into<RunError>>(
         Box::new(Report::of_run(&Failure {
             error,
             applied: Vec::new(),
+            origin: cloud.home(),
         }))
     })
 }

@@ -16,7 +16,7 @@ use super::signals::listen;
 use super::{Ending, for_people, print, print_json};
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Origin};
 use crate::naming::created;
 use crate::patrol::{
     Accounts, Entry, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol, write_metrics,
@@ -202,6 +202,7 @@ fn interrupted() -> Report {
     Report::of_run(&Failure {
         error,
         applied: Vec::new(),
+        origin: Origin::default(),
     })
 }
 

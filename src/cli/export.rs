@@ -66,7 +66,7 @@ impl Work for Export {
             _ => Format::Mermaid,
         };
         let target = existing(&self.database, &self.function, &self.proxy);
-        let scene = read(scene(cloud, &target), interrupt).await?;
+        let scene = read(cloud, scene(cloud, &target), interrupt).await?;
         print(&format.draw(&diagnose(&scene)))?;
         Ok(0)
     }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::for_people;
 use super::global::{Global, Output};
 use super::password::{TerminalGuard, from_prompt, from_stdin};
+use crate::model::Origin;
 use crate::reconcile::{Asked, Front, Progress, RunError};
 use crate::report::{ProgressLine, draft_text, plan_text};
 
@@ -36,7 +37,7 @@ impl Terminal {
     fn show_plan(&self, asked: Asked<'_>) {
         let mut text = match asked {
             Asked::Setup(proposal) => plan_text(proposal),
-            Asked::Draft(draft) => draft_text(draft),
+            Asked::Draft(draft, origin) => draft_text(draft, origin),
         };
         text.push('\n');
         // A reader that has gone away does not keep the run from being approved.
@@ -55,12 +56,13 @@ impl Front for Terminal {
         self.progress.clear();
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.show_plan(asked);
+        let origin = asked.origin();
         match (self.yes, can_ask) {
             (true, _) => Ok(()),
             (false, false) => Err(RunError::ConsentRequired),
             (false, true) => {
                 // Reading blocks, and Ctrl-C has to be heard meanwhile.
-                let answer = tokio::task::spawn_blocking(ask).await;
+                let answer = tokio::task::spawn_blocking(move || ask(&origin)).await;
                 if matches!(answer, Ok(Ok(true))) {
                     Ok(())
                 } else {
@@ -95,9 +97,9 @@ impl Front for Terminal {
     }
 }
 
-fn ask() -> io::Result<bool> {
+fn ask(origin: &Origin) -> io::Result<bool> {
     let mut terminal = io::stderr();
-    write!(terminal, "Apply this plan? Type yes to apply it: ")?;
+    write!(terminal, "Apply this plan in {origin}? Type yes to apply it: ")?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -11,6 +11,7 @@ use super::session::{RunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::internet::{Wish, check};
 use crate::interrupt::Interrupt;
+use crate::model::Origin;
 use crate::observe::way_out;
 use crate::reconcile::{self, Ending as RunEnding, converge};
 use crate::report::{ChecksDocument, InternetDocument, Report, converged_text};
@@ -101,9 +102,15 @@ impl Work for Internet {
         let wish = self.wish();
         match self.goal() {
             None => {
-                let scene = read(way_out(cloud, &wish.function), interrupt).await?;
+                let scene = read(cloud, way_out(cloud, &wish.function), interrupt).await?;
                 let answer = check(&scene, &wish);
-                let document = ChecksDocument::new("internet check", &answer.headline, &answer.checks, cloud.calls());
+                let document = ChecksDocument::new(
+                    "internet check",
+                    Origin::of_arn(&scene.function.arn),
+                    &answer.headline,
+                    &answer.checks,
+                    cloud.calls(),
+                );
                 print_result(global, || &document, || document.text(), &[])?;
                 Ok(document.exit_status())
             }

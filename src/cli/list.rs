@@ -49,7 +49,7 @@ impl List {
 
 impl Work for List {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
-        let document = read(self.document(cloud), interrupt).await?;
+        let document = read(cloud, self.document(cloud), interrupt).await?;
         print_result(global, || &document, || list_text(&document), &[])?;
         Ok(0)
     }

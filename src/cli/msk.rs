@@ -11,7 +11,7 @@ use super::global::Global;
 use super::session::{RunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::{Authentication, MappingMode};
+use crate::model::{Authentication, MappingMode, Origin};
 use crate::msk::{self, EndpointsWish};
 use crate::observe::{MskTarget, Which, msk_scene};
 use crate::reconcile::{Ending as RunEnding, MskSetup, MskVia, converge};
@@ -137,9 +137,15 @@ struct Check {
 impl Work for Check {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let target = self.subject.target();
-        let scene = read(msk_scene(cloud, &target), interrupt).await?;
+        let scene = read(cloud, msk_scene(cloud, &target), interrupt).await?;
         let report = msk::check(&scene);
-        let document = ChecksDocument::new("msk check", &report.headline, &report.checks, cloud.calls());
+        let document = ChecksDocument::new(
+            "msk check",
+            Origin::of_arn(&scene.cluster.arn),
+            &report.headline,
+            &report.checks,
+            cloud.calls(),
+        );
         print_result(global, || &document, || document.text(), &[])?;
         Ok(document.exit_status())
     }

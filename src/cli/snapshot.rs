@@ -10,7 +10,7 @@ use super::session::{Work, on_account};
 use super::{Ending, print};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::VpcId;
+use crate::model::{Origin, VpcId};
 use crate::observe::ObserveError;
 use crate::patrol::write_whole;
 use crate::report::Report;
@@ -43,7 +43,7 @@ impl Work for Snapshot {
     async fn on<C: Cloud>(&self, cloud: &C, _: &Global, interrupt: Interrupt) -> Ending {
         let vpc = self.vpc.as_deref().map(VpcId::from);
         let reading = async { snapshot(cloud, vpc.as_ref()).await.map_err(ObserveError::from) };
-        let taken = Box::pin(read(reading, interrupt)).await?;
+        let taken = Box::pin(read(cloud, reading, interrupt)).await?;
         for gap in &taken.gaps {
             tracing::warn!("not in the snapshot: {gap}");
         }
@@ -52,6 +52,10 @@ impl Work for Snapshot {
             Box::new(Report::new("output", &error, Some(hint)))
         })?;
         let document = &taken.document;
+        let origin = Origin {
+            account: Some(document.account_id.clone()),
+            region: Some(document.region.clone()),
+        };
         let count = |number: usize, one: &str| {
             if number == 1 {
                 format!("1 {one}")
@@ -60,7 +64,8 @@ impl Work for Snapshot {
             }
         };
         print(&format!(
-            "Wrote {}: {}, {}, {}, {}; without secrets and without environments.\n",
+            "{}\n\nWrote {}: {}, {}, {}, {}; without secrets and without environments.\n",
+            origin.heading(),
             self.out.display(),
             count(document.db_clusters.len() + document.db_instances.len(), "database"),
             count(document.functions.len(), "function"),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Database, Extras, Function, GroupId, GroupList, Proxy, SecurityGroup, Subnet};
+use super::{Database, Extras, Function, GroupId, GroupList, Origin, Proxy, SecurityGroup, Subnet};
 
 /// A side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,12 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Where the connection is.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin::of_arn(&self.database.arn)
+    }
+
     /// The groups associated with a side.
     #[must_use]
     pub fn groups_on(&self, side: Side) -> GroupList {

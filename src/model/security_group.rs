@@ -196,6 +196,8 @@ pub struct SecurityGroup {
     pub name: String,
     /// The VPC it belongs to.
     pub vpc: VpcId,
+    /// The account that owns it, where AWS tells it.
+    pub owner: Option<String>,
     /// Inbound rules.
     pub ingress: Vec<Rule>,
     /// Outbound rules.

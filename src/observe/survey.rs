@@ -7,7 +7,7 @@ use super::{Found, from_cluster, from_instance};
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Estate, Part, Parts};
-use crate::model::{Database, Proxy};
+use crate::model::{Database, Origin, Proxy};
 
 /// The operations of a survey: what a caller of `drift` and `list` needs permission for, and nothing else.
 pub const READS: &[Operation] = &[
@@ -47,6 +47,8 @@ impl Proxies {
 pub struct Surveyed {
     /// What was read, and which parts of it were not.
     pub estate: Estate,
+    /// The account and Region.
+    pub origin: Origin,
     /// Why parts were not read.
     pub errors: Vec<CloudError>,
     /// Whether no part was.
@@ -98,7 +100,9 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
     for (part, error) in bounded(PROXIES_AT_ONCE, targets).await.into_iter().flatten() {
         unread.tell(part, error);
     }
+    let origin = origin(&parts).or(cloud.home());
     Surveyed {
+        origin,
         estate: Estate::new(Parts {
             unread: unread.parts,
             ..parts
@@ -106,6 +110,17 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
         errors: unread.errors,
         is_empty,
     }
+}
+
+/// The account and Region of what was read. Without a function, a database or a proxy the groups tell their owner: every
+/// VPC has one, while a subnet may be shared by another account.
+fn origin(parts: &Parts) -> Origin {
+    let databases = parts.databases.iter().map(|database| &database.arn);
+    let functions = parts.functions.iter().map(|function| &function.arn);
+    let proxies = parts.proxies.iter().map(|proxy| &proxy.arn);
+    let arn = databases.chain(functions).chain(proxies).next();
+    let owners = parts.groups.iter().filter_map(|group| group.owner.as_deref());
+    arn.map_or_else(|| Origin::of_owners(owners), |arn| Origin::of_arn(arn))
 }
 
 /// How many lists there are.
@@ -169,4 +184,40 @@ fn databases(
         .chain(instances.into_iter().map(from_instance))
         .map(placed)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SecurityGroup;
+
+    fn groups(owners: &[&str]) -> Vec<SecurityGroup> {
+        let group = |(number, owner): (usize, &&str)| SecurityGroup {
+            id: format!("sg-{number}").as_str().into(),
+            name: "default".to_owned(),
+            vpc: "vpc-1".into(),
+            owner: Some((*owner).to_owned()),
+            ingress: Vec::new(),
+            egress: Vec::new(),
+            tags: BTreeMap::new(),
+        };
+        owners.iter().enumerate().map(group).collect()
+    }
+
+    #[test]
+    fn an_account_without_databases_and_functions_is_known_by_its_groups() {
+        let table: [(&[&str], Option<&str>); 3] = [
+            (&["111111111111", "111111111111"], Some("111111111111")),
+            // One of them may be shared by another account.
+            (&["111111111111", "222222222222"], None),
+            (&[], None),
+        ];
+        for (owners, account) in table {
+            let parts = Parts {
+                groups: groups(owners),
+                ..Parts::default()
+            };
+            assert_eq!(origin(&parts).account.as_deref(), account, "{owners:?}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ async fn read(cloud: &impl Cloud, proxies: &Proxies) -> Result<Survey, Unreachab
     match error {
         Some(error) if surveyed.is_empty => Err(error),
         error => Ok(Survey {
+            origin: surveyed.origin,
             estate: surveyed.estate,
             error,
             calls: cloud.calls(),

@@ -7,7 +7,7 @@ use super::error::RunError;
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::Cloud;
 use crate::model::network::Part;
-use crate::model::{Function, FunctionState, GroupId, Place, SubnetId, last_segment};
+use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, last_segment};
 use crate::naming::Convention;
 use crate::observe::{Location, ObserveError, Reads, network, reads_of_site, site, the_function};
 use crate::operation::Operation;
@@ -41,6 +41,10 @@ impl Goal for Attach {
         let function = the_function(cloud, &self.function).await?;
         let site = site(cloud, &function, &self.location, &self.groups, self.ipv6).await?;
         Ok((function, site))
+    }
+
+    fn origin(&self, (function, _): &Self::Seen) -> Origin {
+        Origin::of_arn(&function.arn)
     }
 
     fn draft(&self, (function, site): &Self::Seen) -> Result<Draft, RunError> {
@@ -209,6 +213,10 @@ impl Goal for Detach {
         let (policies, groups) = tokio::join!(policies, groups);
         let groups = groups?.into_iter().map(|group| (group.id, group.name));
         Ok((function, policies?, groups.collect()))
+    }
+
+    fn origin(&self, (function, ..): &Self::Seen) -> Origin {
+        Origin::of_arn(&function.arn)
     }
 
     fn draft(&self, (function, policies, groups): &Self::Seen) -> Result<Draft, RunError> {

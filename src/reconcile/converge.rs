@@ -13,6 +13,7 @@ use super::machine::Options;
 use super::session::{Progress, Session};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
+use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::plan::{Plan, Step, StepStatus};
 use crate::policy::PolicyDocument;
@@ -41,6 +42,9 @@ pub trait Goal: Sync {
     ///
     /// A resource does not exist, or a call fails.
     fn observe<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Result<Self::Seen, ObserveError>> + Send;
+
+    /// The account and Region that this was read from.
+    fn origin(&self, seen: &Self::Seen) -> Origin;
 
     /// What is still to be done. Pure. Without planned steps the goal is reached.
     ///
@@ -105,6 +109,8 @@ pub enum Ending {
 /// The end of a run that did not fail.
 #[derive(Clone, Debug)]
 pub struct Converged<S> {
+    /// The account and Region.
+    pub origin: Origin,
     /// What was to be done, with how far each step came.
     pub draft: Draft,
     /// What was observed last.
@@ -141,16 +147,14 @@ pub async fn converge<G: Goal>(
     let driven = run.drive().instrument(span).await;
     match driven {
         Ok((draft, found, ending)) => Ok(Converged {
+            origin: session.origin(),
             draft,
             found,
             applied: session.applied(),
             ending,
             dry_run: options.dry_run,
         }),
-        Err(error) => Err(Failure {
-            error,
-            applied: session.applied(),
-        }),
+        Err(error) => Err(session.failure(error)),
     }
 }
 
@@ -206,7 +210,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
                     return Ok((draft, seen, ending));
                 }
                 Next::Ask => {
-                    if self.executor.ask(Asked::Draft(&draft)).await? {
+                    if self.executor.ask(Asked::Draft(&draft, &self.executor.origin())).await? {
                         self.approved = Some(draft.plan);
                         continue;
                     }
@@ -226,6 +230,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
     async fn look(&mut self) -> Result<(Draft, G::Seen), RunError> {
         let goal = self.goal;
         let seen = self.executor.look(async |cloud: &C| goal.observe(cloud).await).await?;
+        self.executor.came_from(goal.origin(&seen));
         let draft = goal.draft(&seen)?;
         trace!(?draft, "observed");
         Ok((draft, seen))

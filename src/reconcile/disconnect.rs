@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
-use crate::model::Side;
+use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
@@ -32,6 +32,10 @@ impl Goal for Disconnect {
 
     async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Standing, ObserveError> {
         observe_standing(cloud, &self.target, self.wish).await
+    }
+
+    fn origin(&self, standing: &Standing) -> Origin {
+        standing.observation.origin()
     }
 
     fn draft(&self, standing: &Standing) -> Result<Draft, RunError> {

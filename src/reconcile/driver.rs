@@ -26,10 +26,7 @@ pub async fn run(
     let session = Session::new(cloud, interrupt, options.timeout, &show);
     let span = info_span!("setup", database = %target.database, function = %target.function, dry_run = options.dry_run);
     let driven = drive(&session, target, options, front).instrument(span).await;
-    driven.map_err(|error| Failure {
-        error,
-        applied: session.applied(),
-    })
+    driven.map_err(|error| session.failure(error))
 }
 
 async fn drive<C: Cloud>(
@@ -62,6 +59,7 @@ async fn carry_out<C: Cloud, F: Front>(
     match state {
         State::Observe | State::Verify(..) => {
             let found = executor.look(async |cloud| observe(cloud, target).await).await?;
+            executor.came_from(found.origin());
             trace!(observation = ?found, "observed");
             Ok(Event::Observed(Box::new(found)))
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::cloud::CloudError;
+use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::plan::Flaw;
 use crate::requirements::Unmet;
@@ -17,6 +18,8 @@ pub struct Failure {
     pub error: RunError,
     /// What was written, in order.
     pub applied: Vec<Applied>,
+    /// Where, as far as that was known.
+    pub origin: Origin,
 }
 
 /// A write that was carried out.

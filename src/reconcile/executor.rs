@@ -14,6 +14,7 @@ use super::error::RunError;
 use super::machine::{Options, Proposal};
 use super::session::{Progress, Session, interrupted};
 use crate::cloud::Cloud;
+use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::plan::{Effect, Plan, Step};
 use crate::wait::Pauses;
@@ -26,8 +27,8 @@ const FRESH: Duration = Duration::from_secs(10);
 pub enum Asked<'a> {
     /// What `setup` would do.
     Setup(&'a Proposal),
-    /// What another command would do.
-    Draft(&'a Draft),
+    /// What another command would do, and where.
+    Draft(&'a Draft, &'a Origin),
 }
 
 impl<'a> Asked<'a> {
@@ -36,7 +37,16 @@ impl<'a> Asked<'a> {
     pub fn plan(self) -> &'a Plan {
         match self {
             Self::Setup(proposal) => &proposal.plan,
-            Self::Draft(draft) => &draft.plan,
+            Self::Draft(draft, _) => &draft.plan,
+        }
+    }
+
+    /// Where it would be carried out.
+    #[must_use]
+    pub fn origin(self) -> Origin {
+        match self {
+            Self::Setup(proposal) => proposal.observation.origin(),
+            Self::Draft(_, origin) => origin.clone(),
         }
     }
 }
@@ -107,6 +117,16 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
                 observed => return Ok(observed?),
             }
         }
+    }
+
+    /// Notes the account and Region that an answer came from.
+    pub(super) fn came_from(&self, origin: Origin) {
+        self.session.came_from(origin);
+    }
+
+    /// The account and Region of the run, as far as they are known.
+    pub(super) fn origin(&self) -> Origin {
+        self.session.origin()
     }
 
     /// Pauses once; an error at the deadline, or when the user ends the run.

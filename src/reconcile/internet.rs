@@ -4,7 +4,7 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::internet::{Scene, Wish, draft};
-use crate::model::Place;
+use crate::model::{Origin, Place};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
 use crate::plan::Plan;
 use crate::policy::{PolicyDocument, operator};
@@ -23,6 +23,10 @@ impl Goal for Internet {
 
     async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Scene, ObserveError> {
         building_site(cloud, &self.0.function).await
+    }
+
+    fn origin(&self, scene: &Scene) -> Origin {
+        Origin::of_arn(&scene.function.arn)
     }
 
     fn draft(&self, scene: &Scene) -> Result<Draft, RunError> {

@@ -7,7 +7,7 @@ use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::diagnose::Scene;
 use crate::mend::{Mending, Scope, Seen, mend};
-use crate::model::VpcId;
+use crate::model::{Origin, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, scene};
 use crate::plan::{Effect, Plan, Request};
 use crate::policy::{PolicyDocument, Subject, operator};
@@ -52,6 +52,10 @@ impl Goal for Mend {
             seen.groups.extend(cloud.describe_connection_groups(vpc).await?);
         }
         Ok(seen)
+    }
+
+    fn origin(&self, seen: &Seen) -> Origin {
+        Origin::of_arn(&seen.scene.database.arn)
     }
 
     fn draft(&self, seen: &Seen) -> Result<Draft, RunError> {

@@ -7,7 +7,7 @@ use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::endpoint::listed;
 use crate::internet::Own;
-use crate::model::{MappingMode, Place, SecurityGroup};
+use crate::model::{MappingMode, Origin, Place, SecurityGroup};
 use crate::msk::{Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
 use crate::plan::Plan;
@@ -61,6 +61,10 @@ impl Goal for MskSetup {
             (None, _) => {}
         }
         Ok(MskSite { scene, group, own })
+    }
+
+    fn origin(&self, site: &Self::Seen) -> Origin {
+        Origin::of_arn(&site.scene.cluster.arn)
     }
 
     fn draft(&self, site: &Self::Seen) -> Result<Draft, RunError> {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{Applied, RunError};
+use super::error::{Applied, Failure, RunError};
 use crate::cloud::{Answer, Cloud, CloudError};
 use crate::interrupt::Interrupt;
+use crate::model::Origin;
 use crate::plan::Step;
 use crate::wait::Pauses;
 
@@ -37,6 +38,7 @@ pub(super) struct Session<'a, C> {
     deadline: Mutex<Instant>,
     pub(super) show: Show<'a>,
     applied: Mutex<Vec<Applied>>,
+    origin: Mutex<Origin>,
 }
 
 impl<'a, C: Cloud> Session<'a, C> {
@@ -47,6 +49,27 @@ impl<'a, C: Cloud> Session<'a, C> {
             deadline: Mutex::new(Instant::now() + timeout),
             show,
             applied: Mutex::default(),
+            origin: Mutex::new(cloud.home()),
+        }
+    }
+
+    /// Notes the account and Region that an answer came from.
+    pub(super) fn came_from(&self, origin: Origin) {
+        let mut known = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = origin.or(self.cloud.home());
+    }
+
+    /// The account and Region of the run, as far as they are known.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A failed run.
+    pub(super) fn failure(&self, error: RunError) -> Failure {
+        Failure {
+            error,
+            applied: self.applied(),
+            origin: self.origin(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::document::{
 };
 use crate::cloud::ApiCalls;
 use crate::mend::Seen;
-use crate::model::{Extras, GroupId, Observation, Proxy, Side};
+use crate::model::{Extras, GroupId, Observation, Origin, Proxy, Side};
 use crate::reconcile::{Converged, Ending};
 
 impl SetupDocument {
@@ -15,9 +15,12 @@ impl SetupDocument {
     pub fn across_vpcs(converged: &Converged<Seen>, api_calls: ApiCalls) -> Self {
         let (draft, seen) = (&converged.draft, &converged.found);
         let observation = observation(seen);
+        let Origin { account, region } = observation.origin();
         let side = |side| side_entry(seen, &observation, side);
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             connection: ConnectionEntry::new(&observation),
             decision: match draft.decision {
                 "create-new" => DecisionName::CreateNew,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{FunctionEntry, SCHEMA_VERSION, StepEntry};
 use crate::cloud::ApiCalls;
-use crate::model::{Function, FunctionVpc};
+use crate::model::{Function, FunctionVpc, Origin};
 use crate::reconcile::{Converged, Ending};
 
 /// What `attach` or `detach` decided, did and found.
@@ -14,6 +14,10 @@ use crate::reconcile::{Converged, Ending};
 pub struct AttachmentDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
     /// The function.
     pub function: FunctionEntry,
     /// Where it is attached; after an applied run, where it is at its end. Null for a function in no VPC.
@@ -76,8 +80,11 @@ impl AttachmentDocument {
     #[must_use]
     pub fn new<S>(converged: &Converged<S>, function: &Function, api_calls: ApiCalls) -> Self {
         let draft = &converged.draft;
+        let Origin { account, region } = converged.origin.clone();
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             function: FunctionEntry {
                 name: function.name.clone(),
                 arn: function.arn.clone(),

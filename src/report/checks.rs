@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{SCHEMA_VERSION, StepEntry};
 use crate::check::{Check, Status, verdict};
 use crate::cloud::ApiCalls;
+use crate::model::Origin;
 use crate::plan::Step;
 
 /// How many lines of evidence are shown of a check before the rest is only counted.
@@ -22,6 +23,10 @@ const EVIDENCE: usize = 8;
 pub struct ChecksDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
     /// The command: `diagnose`, `internet check` or `msk check`.
     pub command: String,
     /// Whether it works, in a sentence or two.
@@ -40,9 +45,12 @@ pub struct ChecksDocument {
 impl ChecksDocument {
     /// The document of these checks.
     #[must_use]
-    pub fn new(command: &str, summary: &str, checks: &[Check], api_calls: ApiCalls) -> Self {
+    pub fn new(command: &str, origin: Origin, summary: &str, checks: &[Check], api_calls: ApiCalls) -> Self {
+        let Origin { account, region } = origin;
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             command: command.to_owned(),
             summary: summary.to_owned(),
             verdict: verdict(checks),
@@ -67,9 +75,20 @@ impl ChecksDocument {
         if self.verdict == Status::Fail { 2 } else { 0 }
     }
 
-    /// For people: whether it works, then what does not with its evidence and remedy, then the rest in one line each.
+    /// For people: the account and Region, whether it works, then what does not with its evidence and remedy, then the
+    /// rest in one line each.
     #[must_use]
     pub fn text(&self) -> String {
+        let origin = Origin {
+            account: self.account.clone(),
+            region: self.region.clone(),
+        };
+        format!("{}\n\n{}", origin.heading(), self.body())
+    }
+
+    /// The same without the account and Region, for a text that has named them already.
+    #[must_use]
+    pub fn body(&self) -> String {
         let bold = style(self.verdict).bold();
         let mut text = format!("{bold}{}{bold:#}\n", self.summary);
         let (mut told, mut folded): (Vec<&Check>, Vec<&Check>) =

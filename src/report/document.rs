@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ErrorDocument;
 use crate::cloud::ApiCalls;
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
-use crate::model::{DatabaseKind, Observation, Side};
+use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::{Convention, Number};
 use crate::plan::{Plan, Step, StepStatus};
 use crate::reconcile::{Converged, Ending, Outcome, RunResult};
@@ -43,6 +43,10 @@ pub enum OutputDocument {
 pub struct SetupDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
     /// What is connected to what.
     pub connection: ConnectionEntry,
     /// `no-op`, `associate-existing` or `create-new`; of `remove` `no-op` or `disconnect`.
@@ -310,10 +314,13 @@ impl SetupDocument {
 
     /// A connection as it was found, with the steps of a plan.
     fn of(observation: &Observation, plan: &Plan) -> Self {
+        let Origin { account, region } = observation.origin();
         let found = decide(observation);
         let side = |side| found.side(side).map(SideEntry::new);
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             connection: ConnectionEntry::new(observation),
             decision: DecisionName::NoOp,
             reasons: Vec::new(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::document::SCHEMA_VERSION;
 use crate::cloud::ApiCalls;
 use crate::drift::{Finding, Verdict};
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Origin};
 use crate::patrol::{Change, Judged, Patrol};
 
 /// What `drift` found.
@@ -18,6 +18,10 @@ use crate::patrol::{Change, Judged, Patrol};
 pub struct DriftDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known, or where there are several.
+    pub account: Option<String>,
+    /// The Region; null where it is not known, or where there are several.
+    pub region: Option<String>,
     /// How many connections have which verdict.
     pub summary: DriftSummary,
     /// The connections.
@@ -52,7 +56,9 @@ pub struct ConnectionDrift {
     pub verdict: Verdict,
     /// What `setup` would do; null where that could not be told.
     pub decision: Option<String>,
-    /// The Region that the manifest names.
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
     pub region: Option<String>,
     /// The profile that the manifest names.
     pub profile: Option<String>,
@@ -68,6 +74,10 @@ pub struct ConnectionDrift {
 pub struct DriftNotice {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known, or where there are several.
+    pub account: Option<String>,
+    /// The Region; null where it is not known, or where there are several.
+    pub region: Option<String>,
     /// How many connections have which verdict.
     pub summary: DriftSummary,
     /// The connections whose verdict has changed, as many as fit.
@@ -82,6 +92,10 @@ pub struct DriftNotice {
 pub struct DriftAnswer {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known, or where there are several.
+    pub account: Option<String>,
+    /// The Region; null where it is not known, or where there are several.
+    pub region: Option<String>,
     /// How many connections have which verdict.
     pub summary: DriftSummary,
     /// The connections that are not in sync, as many as fit; the function's log has all of them.
@@ -106,8 +120,11 @@ impl DriftDocument {
     /// The document of a look.
     #[must_use]
     pub fn new(patrol: &Patrol) -> Self {
+        let Origin { account, region } = patrol.origin();
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             summary: DriftSummary::new(patrol),
             connections: patrol.judged.iter().map(ConnectionDrift::new).collect(),
             api_calls: patrol.calls,
@@ -137,7 +154,8 @@ impl ConnectionDrift {
             id: judged.connection.to_string(),
             verdict: judged.judgement.verdict,
             decision: judged.judgement.decision.as_ref().map(ToString::to_string),
-            region: judged.place.region.clone(),
+            account: judged.origin.account.clone(),
+            region: judged.origin.region.clone(),
             profile: judged.place.profile.clone(),
             role_arn: judged.place.role_arn.clone(),
             findings: judged.judgement.findings.clone(),
@@ -153,9 +171,12 @@ impl DriftNotice {
             before: change.before,
             now: ConnectionDrift::new(change.judged),
         };
+        let Origin { account, region } = patrol.origin();
         let (told, more) = fitting(changes.iter().map(entry), limit);
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             summary: DriftSummary::new(patrol),
             changed: told,
             more,
@@ -167,9 +188,12 @@ impl DriftAnswer {
     /// What a look has found, in an answer of at most `limit` bytes.
     #[must_use]
     pub fn new(patrol: &Patrol, limit: usize) -> Self {
+        let Origin { account, region } = patrol.origin();
         let (not_in_sync, more) = fitting(patrol.not_in_sync().map(ConnectionDrift::new), limit);
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             summary: DriftSummary::new(patrol),
             not_in_sync,
             more,
@@ -200,6 +224,23 @@ const DIM: Style = Style::new().dimmed();
 /// So many connections are all shown; of more, only those that are not in sync.
 const SHOWN: usize = 50;
 
+/// So many accounts and Regions are named in the first line.
+const NAMED: usize = 5;
+
+/// The accounts and Regions of a look, in one line.
+fn heading(patrol: &Patrol) -> String {
+    let origins = &patrol.origins;
+    if origins.len() < 2 {
+        return patrol.origin().heading();
+    }
+    let named: Vec<String> = origins.iter().take(NAMED).map(Origin::to_string).collect();
+    let more = match origins.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("Accounts and Regions: {}{more}", named.join("; "))
+}
+
 fn colour(verdict: Verdict) -> Style {
     let colour = match verdict {
         Verdict::InSync => AnsiColor::Green,
@@ -213,16 +254,18 @@ fn colour(verdict: Verdict) -> Style {
 /// A look, for people.
 #[must_use]
 pub fn drift_text(patrol: &Patrol) -> String {
-    let mut text = String::new();
+    let is_alone = patrol.origins.len() < 2;
+    let mut text = format!("{}\n\n", heading(patrol));
+    let start = text.len();
     let shows_all = patrol.judged.len() <= SHOWN;
     for judged in patrol
         .judged
         .iter()
         .filter(|judged| shows_all || judged.judgement.verdict != Verdict::InSync)
     {
-        connection(&mut text, judged);
+        connection(&mut text, judged, is_alone);
     }
-    if !text.is_empty() {
+    if text.len() > start {
         text.push('\n');
     }
     let DriftSummary {
@@ -232,6 +275,8 @@ pub fn drift_text(patrol: &Patrol) -> String {
         unknown,
     } = DriftSummary::new(patrol);
     let connections = match patrol.judged.len() {
+        // Most often the wrong account or Region.
+        0 if is_alone => format!("0 connections in {}", patrol.origin()),
         1 => "1 connection".to_owned(),
         n => format!("{n} connections"),
     };
@@ -243,11 +288,13 @@ pub fn drift_text(patrol: &Patrol) -> String {
     text
 }
 
-fn connection(text: &mut String, judged: &Judged) {
+/// One connection; its account and Region too, unless all have the same.
+fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
     let verdict = judged.judgement.verdict;
     let style = colour(verdict);
-    let place = [&judged.place.role_arn, &judged.place.profile, &judged.place.region];
-    let place: Vec<&str> = place.into_iter().flatten().map(String::as_str).collect();
+    let place = [&judged.place.role_arn, &judged.place.profile];
+    let origin = (!is_alone).then(|| judged.origin.to_string());
+    let place: Vec<&str> = place.into_iter().flatten().chain(&origin).map(String::as_str).collect();
     let place = if place.is_empty() {
         String::new()
     } else {

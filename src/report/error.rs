@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::patrol::Unreachable;
 use crate::patrol::manifest::ManifestError;
@@ -16,6 +17,10 @@ use crate::reconcile::{Applied, Failure, RunError};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorDocument {
+    /// The account; null where it was not known yet.
+    pub account: Option<String>,
+    /// The Region; null where it was not known yet.
+    pub region: Option<String>,
     /// The error.
     pub error: ErrorBody,
 }
@@ -39,6 +44,8 @@ pub struct ErrorBody {
 pub struct Report {
     /// What is printed.
     pub body: ErrorBody,
+    /// Where it happened, as far as that was known.
+    pub origin: Origin,
     /// Details that AWS gave, such as a request's id.
     pub details: Vec<String>,
     /// The exit status: 1, or 130 where the user ended the run.
@@ -56,6 +63,7 @@ impl Report {
                 hint,
                 applied: Vec::new(),
             },
+            origin: Origin::default(),
             details: Vec::new(),
             status: 1,
         }
@@ -83,6 +91,7 @@ impl Report {
                 hint: error.hint(),
                 applied: failure.applied.clone(),
             },
+            origin: failure.origin.clone(),
             details,
             status: match error {
                 RunError::Interrupted { .. } => 130,
@@ -124,7 +133,10 @@ impl Report {
     /// The error for scripts.
     #[must_use]
     pub fn document(&self) -> ErrorDocument {
+        let Origin { account, region } = self.origin.clone();
         ErrorDocument {
+            account,
+            region,
             error: self.body.clone(),
         }
     }

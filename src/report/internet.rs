@@ -7,6 +7,7 @@ use super::document::{BuildResult, FunctionEntry, SCHEMA_VERSION, StepEntry};
 use crate::check::{Check, Status};
 use crate::cloud::ApiCalls;
 use crate::internet::{Scene, Wish, check};
+use crate::model::Origin;
 use crate::reconcile::Converged;
 
 /// What `internet setup` decided, did and found.
@@ -15,6 +16,10 @@ use crate::reconcile::Converged;
 pub struct InternetDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
     /// The function.
     pub function: FunctionEntry,
     /// Its VPC. Null for a function in none.
@@ -43,8 +48,11 @@ impl InternetDocument {
     pub fn new(converged: &Converged<Scene>, wish: &Wish, api_calls: ApiCalls) -> Self {
         let (draft, scene) = (&converged.draft, &converged.found);
         let answer = check(scene, wish);
+        let Origin { account, region } = converged.origin.clone();
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             function: FunctionEntry {
                 name: scene.function.name.clone(),
                 arn: scene.function.arn.clone(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::document::SCHEMA_VERSION;
 use crate::cloud::ApiCalls;
 use crate::drift::Compute;
-use crate::model::{Database, DatabaseKind};
+use crate::model::{Database, DatabaseKind, Origin};
 
 /// The functions that are connected with a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,10 @@ use crate::model::{Database, DatabaseKind};
 pub struct ListDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
     /// The database.
     pub database: ListedDatabase,
     /// The functions that reach it.
@@ -80,8 +84,11 @@ impl ListDocument {
             },
             groups: compute.groups.iter().map(ToString::to_string).collect(),
         };
+        let Origin { account, region } = Origin::of_arn(&database.arn);
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             database: ListedDatabase {
                 kind: database.kind,
                 id: database.id.clone(),
@@ -103,7 +110,11 @@ pub fn list_text(document: &ListDocument) -> String {
     let ListedDatabase {
         kind, id, member_of, ..
     } = &document.database;
-    let mut text = String::new();
+    let origin = Origin {
+        account: document.account.clone(),
+        region: document.region.clone(),
+    };
+    let mut text = format!("{}\n\n", origin.heading());
     let of = |wanted| {
         document
             .functions

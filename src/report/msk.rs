@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{BuildResult, SCHEMA_VERSION, StepEntry};
 use crate::check::{Check, Status};
 use crate::cloud::ApiCalls;
+use crate::model::Origin;
 use crate::msk::check;
 use crate::reconcile::{Converged, MskSite};
 
@@ -15,6 +16,10 @@ use crate::reconcile::{Converged, MskSite};
 pub struct MskDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
     /// The cluster.
     pub cluster: MskClusterEntry,
     /// `build` or `no-op`.
@@ -58,8 +63,11 @@ impl MskDocument {
         let (draft, scene) = (&converged.draft, &converged.found.scene);
         let place = scene.placement();
         let report = check(scene);
+        let Origin { account, region } = converged.origin.clone();
         Self {
             schema_version: SCHEMA_VERSION,
+            account,
+            region,
             cluster: MskClusterEntry {
                 name: scene.cluster.name.clone(),
                 arn: scene.cluster.arn.clone(),

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::document::in_order;
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
-use crate::model::{DatabaseKind, Observation, Side};
+use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::Convention;
 use crate::plan::{Plan, Step, StepStatus, health};
 use crate::reconcile::{Converged, Draft, Ending, Outcome, Proposal};
@@ -53,6 +53,7 @@ fn has_command(line: &str) -> bool {
 #[must_use]
 pub fn plan_text(proposal: &Proposal) -> String {
     let mut text = Text::default();
+    text.origin(&proposal.observation.origin());
     text.connection(&proposal.observation);
     text.found(proposal);
     text.decision(proposal);
@@ -60,10 +61,11 @@ pub fn plan_text(proposal: &Proposal) -> String {
     text.0
 }
 
-/// The whole draft of another command than `setup`: what it is about, the decision, the steps.
+/// The whole draft of another command than `setup`: where it is, what it is about, the decision, the steps.
 #[must_use]
-pub fn draft_text(draft: &Draft) -> String {
+pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
     let mut text = Text::default();
+    text.origin(origin);
     for (index, line) in draft.heading.iter().enumerate() {
         match index {
             0 => text.line(format!("{BOLD}{line}{BOLD:#}")),
@@ -151,7 +153,7 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
             text.line("Run the same command again to finish.");
             text.0
         }
-        Ending::Planned | Ending::Unchanged => draft_text(draft),
+        Ending::Planned | Ending::Unchanged => draft_text(draft, &converged.origin),
         Ending::Reached => {
             let green = coloured(AnsiColor::Green).bold();
             let writes = match converged.applied.len() {
@@ -171,6 +173,11 @@ impl Text {
     fn line(&mut self, line: impl AsRef<str>) {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{}", line.as_ref());
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        self.line(origin.heading());
+        self.line("");
     }
 
     fn left(&mut self, plan: &Plan) {

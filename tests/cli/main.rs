@@ -5,6 +5,7 @@ mod diagnose;
 mod drift;
 mod internet;
 mod msk;
+mod origins;
 mod policy;
 
 use std::ffi::OsString;

@@ -103,6 +103,7 @@ pub fn group(id: &str, name: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> Sec
         id: id.into(),
         name: name.into(),
         vpc: "vpc-1".into(),
+        owner: None,
         ingress,
         egress,
         tags: BTreeMap::new(),

@@ -163,6 +163,7 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                 id: id(&GroupRef::New(*side)),
                 name: name.clone(),
                 vpc: vpc.clone(),
+                owner: None,
                 ingress: vec![],
                 egress: vec![allow_all()],
                 tags: tags.clone(),

@@ -42,6 +42,7 @@ fn group(id: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> SecurityGroup {
         id: id.into(),
         name: id.into(),
         vpc: "vpc-1".into(),
+        owner: None,
         ingress,
         egress,
         tags: BTreeMap::new(),

@@ -155,6 +155,7 @@ fn group(dice: &mut Dice, id: &str, ranges: &[IpNet]) -> SecurityGroup {
         id: id.into(),
         name: id.into(),
         vpc: "vpc-a".into(),
+        owner: None,
         ingress: rules(dice),
         egress: rules(dice),
         tags: BTreeMap::new(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::model::{Function, LastUpdateStatus, SecurityGroup, Side, VpcId};
+use autoconnect::model::{Function, LastUpdateStatus, Origin, SecurityGroup, Side, VpcId};
 use autoconnect::observe::ObserveError;
 use autoconnect::plan::{Effect, Plan, Step, StepStatus};
 use autoconnect::policy::{Permissions, PolicyDocument, operator};
@@ -44,6 +44,10 @@ impl Goal for Named {
 
     fn policy(&self, (function, _): &Self::Seen, plan: &Plan) -> PolicyDocument {
         operator(function, Permissions::default(), plan)
+    }
+
+    fn origin(&self, (function, _): &Self::Seen) -> Origin {
+        Origin::of_arn(&function.arn)
     }
 
     fn draft(&self, (function, groups): &Self::Seen) -> Result<Draft, RunError> {

@@ -459,6 +459,10 @@ guard! {
 
 guard! {
     Cloud {
+        fn home(&self) -> Origin {
+            self.account.home()
+        }
+
         fn calls(&self) -> ApiCalls {
             self.account.calls()
         }

@@ -145,6 +145,10 @@ interpose! {
 
 interpose! {
     Cloud {
+        fn home(&self) -> Origin {
+            self.account.home()
+        }
+
         fn calls(&self) -> ApiCalls {
             self.account.calls()
         }

@@ -83,7 +83,7 @@ impl Front for Script {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         match asked {
             Asked::Setup(proposal) => self.proposals.lock().unwrap().push(proposal.clone()),
-            Asked::Draft(draft) => self.drafts.lock().unwrap().push(draft.clone()),
+            Asked::Draft(draft, _) => self.drafts.lock().unwrap().push(draft.clone()),
         }
         if self.declines { Err(RunError::Declined) } else { Ok(()) }
     }
