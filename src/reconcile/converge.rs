@@ -144,7 +144,8 @@ pub async fn converge<G: Goal>(
         approved: None,
     };
     let span = info_span!("converge", goal = goal.name(), dry_run = options.dry_run);
-    let driven = run.drive().instrument(span).await;
+    // What a run remembers is large, and is kept off the stack.
+    let driven = Box::pin(run.drive()).instrument(span).await;
     match driven {
         Ok((draft, found, ending)) => Ok(Converged {
             origin: session.origin(),

@@ -25,7 +25,8 @@ pub async fn run(
     let show = |progress: Progress<'_>| front.progress(progress);
     let session = Session::new(cloud, interrupt, options.timeout, &show);
     let span = info_span!("setup", database = %target.database, function = %target.function, dry_run = options.dry_run);
-    let driven = drive(&session, target, options, front).instrument(span).await;
+    // What a run remembers is large, and is kept off the stack.
+    let driven = Box::pin(drive(&session, target, options, front)).instrument(span).await;
     driven.map_err(|error| session.failure(error))
 }
 
