@@ -19,6 +19,7 @@ pub mod drift;
 pub mod endpoint;
 pub mod estate;
 pub mod extras;
+pub mod files;
 pub mod internet;
 pub mod interrupt;
 #[cfg(feature = "lambda")]

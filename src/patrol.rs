@@ -21,7 +21,6 @@ pub use accounts::{Accounts, OfflineFile};
 pub use event::Event;
 pub use metrics::{Run, write as write_metrics};
 pub use shard::Shard;
-pub(crate) use state::write_whole;
 pub use state::{Change, State, StateError};
 pub use tell::{Notify, TellError, run_command};
 

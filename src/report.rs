@@ -11,6 +11,7 @@ mod internet;
 mod list;
 mod msk;
 mod progress;
+mod snapshot;
 mod text;
 
 pub use attachment::AttachmentDocument;
@@ -23,4 +24,5 @@ pub use internet::InternetDocument;
 pub use list::{ListDocument, list_text};
 pub use msk::MskDocument;
 pub use progress::ProgressLine;
+pub use snapshot::SnapshotDocument;
 pub use text::{connected, converged_text, draft_text, folded, plan_text, unfinished};

@@ -10,12 +10,13 @@ mod msk;
 mod network;
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use crate::account::{AccountDocument, Tag};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, ListedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::model::{Place, VpcId};
-use crate::observe::{Lists, lists, patiently};
+use crate::observe::{Lists, ObserveError, lists, patiently};
 
 /// How many resources are asked for at once, where each has a call of its own. Lambda allows 15 calls a second in all.
 const AT_ONCE: usize = 5;
@@ -33,8 +34,8 @@ pub struct Snapshot {
 ///
 /// # Errors
 ///
-/// A list cannot be read, or nothing tells which account this is.
-pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Answer<Snapshot> {
+/// A list cannot be read, nothing tells which account this is, or the VPC does not exist.
+pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapshot, ObserveError> {
     let Lists {
         clusters,
         instances,
@@ -66,7 +67,21 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Answer<Snapsho
         Answer::Ok(())
     });
     bounded(AT_ONCE, targets).await.into_iter().collect::<Answer<()>>()?;
-    let vpcs = network::vpcs_of(&subnets, &groups, &is_in);
+    let mut vpcs = network::vpcs_of(&subnets, &groups, &is_in);
+    if let Some(vpc) = vpc
+        && vpcs.is_empty()
+    {
+        // A VPC of AWS has at least its default group; one of a file may have nothing.
+        if cloud.describe_vpcs(slice::from_ref(vpc)).await?.is_empty() {
+            return Err(ObserveError::NoSuchVpc {
+                vpc: vpc.clone(),
+                account: snapshot.document.account_id,
+                region: snapshot.document.region,
+                others: network::vpcs_of(&subnets, &groups, &|_| true),
+            });
+        }
+        vpcs.push(vpc.clone());
+    }
     let listing = network::listing(&groups, &is_in);
     snapshot.network(cloud, &vpcs, &listing).await?;
     snapshot.made_for_internet(cloud, &vpcs).await;

@@ -1,7 +1,5 @@
 //! The account as a [`Cloud`], in memory or backed by its file.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +17,7 @@ use crate::cloud::{
     Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy,
     NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
 };
+use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
     Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
     GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet,
@@ -136,7 +135,7 @@ impl OfflineAccount {
     /// The file cannot be read, or has mistakes.
     pub fn open(path: &Path) -> Result<Self, AccountFileError> {
         let path = path.to_owned();
-        let content = match fs::read(&path) {
+        let content = match files::read(&path, LARGEST_ACCOUNT) {
             Ok(content) => content,
             Err(source) => return Err(AccountFileError::Unreadable { path, source }),
         };
@@ -278,28 +277,14 @@ impl Inner {
 
 impl AccountFile {
     fn save(&mut self, document: &AccountDocument) -> std::io::Result<()> {
-        if fs::read(&self.path)? != self.content {
+        let locked = Locked::wait(&self.path)?;
+        if locked.read(LARGEST_ACCOUNT)? != self.content {
             let message = format!("{} was changed by somebody else meanwhile", self.path.display());
             return Err(std::io::Error::other(message));
         }
-        if fs::metadata(&self.path)?.permissions().readonly() {
-            return Err(std::io::Error::other(format!("{} is read-only", self.path.display())));
-        }
         let mut content = serde_json::to_vec_pretty(document)?;
         content.push(b'\n');
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        // Through a link the target is replaced, and its permissions are kept.
-        let target = fs::canonicalize(&self.path)?;
-        let mut temporary = tempfile::NamedTempFile::new_in(target.parent().unwrap_or(folder))?;
-        temporary.write_all(&content)?;
-        temporary
-            .as_file()
-            .set_permissions(fs::metadata(&target)?.permissions())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&target)?;
+        locked.replace(&content)?;
         self.content = content;
         Ok(())
     }

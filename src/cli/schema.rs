@@ -9,7 +9,7 @@ use crate::patrol::Event;
 use crate::patrol::manifest::Manifest;
 use crate::report::{
     AttachmentDocument, ChecksDocument, DriftAnswer, DriftDocument, DriftNotice, ErrorDocument, InternetDocument,
-    ListDocument, MskDocument, OutputDocument, SetupDocument,
+    ListDocument, MskDocument, OutputDocument, SetupDocument, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -43,6 +43,8 @@ enum Document {
     Internet,
     /// What `msk setup` prints
     Msk,
+    /// What `snapshot` prints
+    Snapshot,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -64,6 +66,7 @@ impl Schema {
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Internet) => schema_for!(InternetDocument),
             Some(Document::Msk) => schema_for!(MskDocument),
+            Some(Document::Snapshot) => schema_for!(SnapshotDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

@@ -1,25 +1,25 @@
 //! `autoconnect snapshot`: an account as a file for `--offline`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Ending;
 use super::diagnose::read;
 use super::global::Global;
-use super::session::{Work, on_account};
-use super::{Ending, print};
+use super::session::{Work, on_account, print_result};
 use crate::cloud::Cloud;
+use crate::files::{self, New};
 use crate::interrupt::Interrupt;
-use crate::model::{Origin, VpcId};
-use crate::observe::ObserveError;
-use crate::patrol::write_whole;
-use crate::report::Report;
+use crate::model::VpcId;
+use crate::report::{Report, SnapshotDocument};
 use crate::snapshot::snapshot;
 
 /// Options of `snapshot`.
 #[derive(Clone, Debug, Args)]
 pub struct Snapshot {
-    /// The file; one that exists is replaced
+    /// The file; one that exists is replaced. - is standard output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Only what is in this VPC
@@ -32,46 +32,38 @@ impl Snapshot {
         on_account(self, global)
     }
 
-    fn write(&self, document: &impl serde::Serialize) -> std::io::Result<()> {
+    /// Writes the file. Whether it was standard output, which then has the snapshot and nothing else.
+    fn write(&self, document: &impl serde::Serialize) -> std::io::Result<bool> {
         let mut content = serde_json::to_vec_pretty(document)?;
         content.push(b'\n');
-        write_whole(&self.out, &content)
+        let is_stdout = files::is_stdout(&self.out)?;
+        match files::write(&self.out, &content, New::Private) {
+            // A reader that has gone away is no error.
+            Err(error) if is_stdout && error.kind() == std::io::ErrorKind::BrokenPipe => Ok(is_stdout),
+            written => written.map(|()| is_stdout),
+        }
     }
 }
 
 impl Work for Snapshot {
-    async fn on<C: Cloud>(&self, cloud: &C, _: &Global, interrupt: Interrupt) -> Ending {
+    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let vpc = self.vpc.as_deref().map(VpcId::from);
-        let reading = async { snapshot(cloud, vpc.as_ref()).await.map_err(ObserveError::from) };
-        let taken = Box::pin(read(cloud, reading, interrupt)).await?;
+        let taken = Box::pin(read(cloud, snapshot(cloud, vpc.as_ref()), interrupt)).await?;
         for gap in &taken.gaps {
             tracing::warn!("not in the snapshot: {gap}");
         }
-        self.write(&taken.document).map_err(|error| {
-            let hint = "check the folder, and that it may be written to".to_owned();
+        let is_stdout = self.write(&taken.document).map_err(|error| {
+            let hint = format!("{} could not be written: check it and its folder", self.out.display());
             Box::new(Report::new("output", &error, Some(hint)))
         })?;
-        let document = &taken.document;
-        let origin = Origin {
-            account: Some(document.account_id.clone()),
-            region: Some(document.region.clone()),
-        };
-        let count = |number: usize, one: &str| {
-            if number == 1 {
-                format!("1 {one}")
-            } else {
-                format!("{number} {one}s")
+        let document = SnapshotDocument::new(&self.out, &taken, cloud.calls());
+        if is_stdout {
+            if !global.quiet {
+                let _ = write!(anstream::stderr(), "{}", document.text());
             }
-        };
-        print(&format!(
-            "{}\n\nWrote {}: {}, {}, {}, {}; without secrets and without environments.\n",
-            origin.heading(),
-            self.out.display(),
-            count(document.db_clusters.len() + document.db_instances.len(), "database"),
-            count(document.functions.len(), "function"),
-            count(document.security_groups.len(), "security group"),
-            count(document.vpcs.len(), "VPC"),
-        ))?;
+        } else {
+            print_result(global, || &document, || document.text(), &[])?;
+        }
         Ok(0)
     }
 }

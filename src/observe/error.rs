@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::cloud::{CloudError, ResourceKind};
+use crate::model::VpcId;
 
 /// Why a connection could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,6 +44,18 @@ pub enum ObserveError {
         /// Its id.
         uuid: String,
     },
+    /// There is no VPC with that id.
+    #[error("there is no VPC {vpc} in account {account}, Region {region}")]
+    NoSuchVpc {
+        /// Its id.
+        vpc: VpcId,
+        /// The account that was read.
+        account: String,
+        /// The Region that was read.
+        region: String,
+        /// Those that exist.
+        others: Vec<VpcId>,
+    },
     /// AWS does not say in which VPC the database is.
     #[error("{database} is in no VPC that AWS names")]
     NoVpc {
@@ -79,6 +92,7 @@ impl ObserveError {
             Self::NoSuchRole { .. } => "role-not-found",
             Self::NoSuchMskCluster { .. } => "msk-cluster-not-found",
             Self::NoSuchMapping { .. } => "mapping-not-found",
+            Self::NoSuchVpc { .. } => "vpc-not-found",
             Self::NoVpc { .. } => "no-vpc",
             Self::Cloud(error) => error.code(),
         }
@@ -108,6 +122,13 @@ impl ObserveError {
             }
             Self::NoSuch { similar, .. } if similar.is_empty() => {
                 Some("check the name, and whether this is the right account and Region".to_owned())
+            }
+            Self::NoSuchVpc { others, .. } if others.is_empty() => {
+                Some("check whether this is the right account and Region".to_owned())
+            }
+            Self::NoSuchVpc { others, .. } => {
+                let others: Vec<&str> = others.iter().map(VpcId::as_str).collect();
+                Some(format!("these VPCs exist: {}", others.join(", ")))
             }
             Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
             Self::NoVpc { .. } => Some("only databases in a VPC can be connected".to_owned()),

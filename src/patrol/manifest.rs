@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use toml::Spanned;
 
 use super::{Entry, Place, key};
 use crate::estate::Connection;
+use crate::files::{self, LARGEST_TEXT};
 use crate::model::DatabaseKind;
 use crate::naming::created;
 
@@ -132,10 +132,13 @@ impl ManifestError {
 ///
 /// It cannot be read, or has mistakes.
 pub fn load(path: &Path) -> Result<Vec<Entry>, ManifestError> {
-    let text = fs::read_to_string(path).map_err(|source| ManifestError::Unreadable {
+    let unreadable = |source| ManifestError::Unreadable {
         path: path.to_owned(),
         source,
-    })?;
+    };
+    let text = files::read(path, LARGEST_TEXT).map_err(unreadable)?;
+    let text =
+        String::from_utf8(text).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
     let entries = parse(&text).map_err(|mistakes| ManifestError::Mistaken {
         whence: path.display().to_string(),
         mistakes,

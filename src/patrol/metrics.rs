@@ -1,14 +1,13 @@
 //! A run's figures in Prometheus' text format, for its node exporter's textfile collector.
 
 use std::fmt::Write;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Patrol;
-use super::state::write_whole;
 use crate::drift::Verdict;
+use crate::files::{self, New};
 
 /// A run that has ended.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +30,11 @@ const LAST_SUCCESS: &str = "autoconnect_drift_last_success_timestamp_seconds";
 ///
 /// The file cannot be written.
 pub fn write(path: &Path, run: &Run<'_>) -> io::Result<()> {
-    let before = fs::read_to_string(path).unwrap_or_default();
-    let last = before
+    let before = files::read_regular(path)?.unwrap_or_default();
+    let last = String::from_utf8_lossy(&before)
         .lines()
         .find_map(|line| line.strip_prefix(LAST_SUCCESS)?.trim().parse().ok());
-    write_whole(path, text(run, last).as_bytes())
+    files::write(path, text(run, last).as_bytes(), New::Shared)
 }
 
 fn text(run: &Run<'_>, last_success: Option<f64>) -> String {
@@ -90,6 +89,8 @@ fn text(run: &Run<'_>, last_success: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

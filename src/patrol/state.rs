@@ -1,7 +1,6 @@
 //! The verdicts of the last run, so that only changes are told.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use thiserror::Error;
 
 use super::{Judged, Patrol, key};
 use crate::drift::Verdict;
+use crate::files::{self, LARGEST_TEXT, New};
 
 /// The last verdict of each connection that was not in sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl State {
             path: path.to_owned(),
             source,
         };
-        match fs::read(path) {
+        match files::read(path, LARGEST_TEXT) {
             Ok(content) => serde_json::from_slice(&content).map_err(|error| fail(error.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(fail(error)),
@@ -60,7 +60,7 @@ impl State {
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), StateError> {
         let content = serde_json::to_vec(self).map_err(io::Error::from);
-        let written = content.and_then(|content| write_whole(path, &content));
+        let written = content.and_then(|content| files::replace(path, &content, New::Private));
         written.map_err(|source| StateError {
             path: path.to_owned(),
             source,
@@ -91,24 +91,4 @@ impl State {
             .map(|judged| (key(&judged.place, &judged.connection), judged.judgement.verdict));
         self.verdicts = verdicts.filter(|(_, verdict)| *verdict != Verdict::InSync).collect();
     }
-}
-
-/// Writes a file, whole or not at all.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::io::Write;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new().prefix(".autoconnect-").tempfile_in(folder)?;
-    file.write_all(content)?;
-    // Others read it: a temporary file is its owner's alone.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -33,6 +33,8 @@ pub enum OutputDocument {
     Internet(Box<super::internet::InternetDocument>),
     /// Of `msk setup`.
     Msk(Box<super::msk::MskDocument>),
+    /// Of `snapshot`.
+    Snapshot(super::snapshot::SnapshotDocument),
     /// Of any command that failed.
     Error(ErrorDocument),
 }

@@ -3,6 +3,7 @@
 mod attach;
 mod diagnose;
 mod drift;
+mod files;
 mod internet;
 mod msk;
 mod origins;

@@ -16,6 +16,7 @@ mod mend;
 mod msk;
 mod new_proxies;
 mod operators;
+mod output_files;
 mod persons;
 mod policies;
 mod proxies;

@@ -397,3 +397,15 @@ async fn what_internet_setup_left_half_made_is_in_it() {
     }
     assert!(own > 0);
 }
+
+#[tokio::test]
+async fn a_vpc_that_does_not_exist_is_an_error() {
+    let account = account(|_| {});
+    let error = snapshot(&account, Some(&"vpc-404".into())).await.unwrap_err();
+    assert_eq!(error.code(), "vpc-not-found");
+    let vpcs: Vec<String> = account.document().vpcs.into_iter().map(|vpc| vpc.vpc_id).collect();
+    let hint = error.hint().unwrap();
+    assert!(vpcs.iter().all(|vpc| hint.contains(vpc)), "{hint}");
+    let calls = account.calls();
+    assert_eq!(calls.write, 0);
+}

@@ -1,0 +1,107 @@
+//! Files that the program writes, by their many names, and by many processes at once.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Run, Shell};
+
+fn is_snapshot(text: &str) {
+    let document: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(document["FormatVersion"], 1);
+}
+
+const SNAPSHOT: &str = "snapshot --offline account.json";
+
+#[cfg(unix)]
+#[test]
+fn a_snapshot_goes_where_it_is_told() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let shell = Shell::new();
+    let at = |name: &str| shell.folder.path().join(name);
+    for out in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        if !out.starts_with("/proc") || Path::new("/proc/self/fd").exists() {
+            for output in ["text", "json"] {
+                let run = shell.run(&format!("{SNAPSHOT} --out {out} --output {output}"));
+                is_snapshot(&run.stdout);
+                assert!(run.stderr.contains("Wrote "), "{}", run.stderr);
+            }
+        }
+    }
+    let run = shell.run(&format!("{SNAPSHOT} --out snapshot.json"));
+    assert!(run.stdout.contains("Wrote snapshot.json: "), "{}", run.stdout);
+    is_snapshot(&fs::read_to_string(at("snapshot.json")).unwrap());
+    assert_eq!(
+        fs::metadata(at("snapshot.json")).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let document = shell
+        .run(&format!("{SNAPSHOT} --out snapshot.json --output json"))
+        .json();
+    assert_eq!(
+        (&document["account"], &document["file"]),
+        (&"123456789012".into(), &"snapshot.json".into())
+    );
+
+    assert_eq!(shell.run(&format!("{SNAPSHOT} --out /dev/null")).status, Some(0));
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    let run = shell.run(&format!("{SNAPSHOT} --out . --output json"));
+    assert_eq!((run.status, &run.json()["error"]["code"]), (Some(1), &"output".into()));
+    let run = shell.run(&format!("{SNAPSHOT} --out x.json --vpc vpc-404 --output json"));
+    assert_eq!(
+        (run.status, &run.json()["error"]["code"]),
+        (Some(1), &"vpc-not-found".into())
+    );
+    assert!(!at("x.json").exists());
+}
+
+/// Six processes connect six functions at once, each again until it is told that it is connected. Whoever was told so is.
+#[test]
+fn processes_on_one_account_file_lose_nothing() {
+    let shell = Shell::new();
+    shell.edit(|account| {
+        account["SettlesAfterReads"] = 0.into();
+        let functions = account["Functions"].as_array_mut().unwrap();
+        let stock = functions
+            .iter()
+            .find(|function| function["FunctionName"] == "stock-sync")
+            .unwrap()
+            .clone();
+        for number in 0..6 {
+            let mut function = stock.clone();
+            function["FunctionName"] = format!("stock-{number}").into();
+            functions.push(function);
+        }
+    });
+    let connect =
+        |number: usize| format!("setup --offline account.json --instance inventory --function stock-{number}");
+    let again = |number: usize| -> Run { shell.run(&format!("{} --yes --no-wait --output json", connect(number))) };
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let again = &again;
+            scope.spawn(move || {
+                // Somebody else can be faster several times.
+                for _ in 0..200 {
+                    let run = again(number);
+                    if run.status == Some(0) {
+                        return;
+                    }
+                    let code = run.json()["error"]["code"].clone();
+                    let expected: [Value; 2] = ["account-file".into(), "busy".into()];
+                    assert!(expected.contains(&code), "{}{}", run.stdout, run.stderr);
+                }
+                panic!("stock-{number} is not connected after 200 runs");
+            });
+        }
+    });
+    for number in 0..6 {
+        let run = shell.run(&format!("{} --dry-run --output json", connect(number)));
+        assert_eq!(run.json()["decision"], "no-op", "stock-{number}: {}", run.stdout);
+    }
+    let left = fs::read_dir(&shell.folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
