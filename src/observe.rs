@@ -9,6 +9,7 @@ mod lists;
 mod msk;
 pub mod network;
 mod reads;
+mod remains;
 mod scene;
 mod similar;
 mod standing;

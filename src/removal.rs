@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | nobody else uses it | is taken off | is deleted |
 //! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays, and its tag names the next |
+//! | it is the only group of the function | the function is detached from its VPC | is deleted, or stays, as above |
 //! | a rule of another group names it | is taken off | stays, without rules: who made that rule may delete it |
 //! | it is the only group of a proxy that stays | stays, and the function's is taken off | stays, with all its set |
 //!
@@ -14,6 +15,7 @@
 //! no network interface, and Lambda's and RDS's interfaces linger and do not tell whose they are. Interfaces tell of
 //! everything else, such as an EC2 instance.
 
+mod left;
 mod list;
 mod parts;
 mod steps;
@@ -21,12 +23,13 @@ mod unmet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use left::{Ends, StillConnected, still_connected};
 pub use list::{Removable, ShrunkList};
 pub use parts::{Part, Parts, parts};
 pub use steps::steps;
 pub use unmet::RemovalUnmet;
 
-use crate::model::{GroupId, Observation, SecurityGroup};
+use crate::model::{GroupId, Observation, SecurityGroup, Side};
 use crate::tags;
 
 /// Whether the tags say that a group was made for the connection, is being removed with it, or was left by the removal of
@@ -86,6 +89,18 @@ pub struct Standing {
     pub named_by: BTreeMap<GroupId, BTreeSet<GroupId>>,
     /// What was made for the proxy; read only where it is to go.
     pub made: Option<MadeForProxy>,
+    /// The sides whose resource no longer exists: what is left of the connection was found by its tags.
+    pub gone: BTreeSet<Side>,
+    /// What lets traffic pass beside the groups of the connection.
+    pub ends: Ends,
+}
+
+impl Standing {
+    /// Whether the resource of a side still exists.
+    #[must_use]
+    pub fn has(&self, side: Side) -> bool {
+        !self.gone.contains(&side)
+    }
 }
 
 /// What this program has made for a proxy, as far as it is still there.

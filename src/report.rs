@@ -16,7 +16,7 @@ mod text;
 
 pub use attachment::AttachmentDocument;
 pub use checks::ChecksDocument;
-pub use document::{OutputDocument, SetupDocument, StepEntry};
+pub use document::{OutputDocument, SetupDocument, StepEntry, is_incomplete};
 pub use drift::{ConnectionChange, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, drift_text};
 pub use error::{ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
@@ -25,4 +25,4 @@ pub use list::{ListDocument, list_text};
 pub use msk::MskDocument;
 pub use progress::ProgressLine;
 pub use snapshot::SnapshotDocument;
-pub use text::{connected, converged_text, draft_text, folded, plan_text, unfinished};
+pub use text::{connected, converged_text, draft_text, folded, plan_text, removal_text, unfinished};

@@ -21,9 +21,11 @@ impl AttachmentCloud for OfflineAccount {
     async fn detach_function(&self, name: &str, revision: Option<&str>) -> Answer<()> {
         self.write(Operation::UpdateFunctionConfiguration, |state| {
             let function = state.function_to_update(name, revision)?;
-            function.vpc_config = None;
+            let before = function.vpc_config.take();
             "InProgress".clone_into(&mut function.last_update_status);
             function.revision_id = Some(next_revision(function.revision_id.as_deref()));
+            let groups = before.into_iter().flat_map(|config| config.security_group_ids);
+            state.hold(&groups.collect());
             Ok(())
         })
     }

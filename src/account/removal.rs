@@ -149,7 +149,7 @@ impl State {
     }
 
     /// Lambda keeps the interface of a function for a while after its groups have changed.
-    fn hold(&mut self, groups: &BTreeSet<String>) {
+    pub(super) fn hold(&mut self, groups: &BTreeSet<String>) {
         for id in groups {
             let looks = self.document.settles_after_reads;
             self.held.insert(id.as_str().into(), looks);
@@ -244,6 +244,14 @@ impl RemovalCloud for OfflineAccount {
                 peers.any(|peer| groups.contains(peer))
             };
             Ok(all.filter(names_one).collect())
+        })
+    }
+
+    async fn describe_tagged_groups(&self, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
+        self.read(Operation::DescribeSecurityGroups, |state| {
+            let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
+            let has_it = |group: &SecurityGroup| group.tags.get(key).is_some_and(|found| found == value);
+            Ok(all.filter(has_it).collect())
         })
     }
 

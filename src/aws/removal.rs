@@ -85,6 +85,25 @@ async fn groups_naming(
     Ok(found)
 }
 
+async fn tagged_groups(client: &aws_sdk_ec2::Client, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
+    let operation = Operation::DescribeSecurityGroups;
+    let mut pages = client
+        .describe_security_groups()
+        .filters(filter(&format!("tag:{key}"), [value.to_owned()]))
+        .into_paginator()
+        .items()
+        .send();
+    let mut found = Vec::new();
+    while let Some(group) = pages.next().await {
+        let group = security_group(group.map_err(|error| fault::error(operation, &error))?)?;
+        // EC2 reads `*` and `?` in a filter as wildcards.
+        if group.tags.get(key).is_some_and(|found| found == value) {
+            found.push(group);
+        }
+    }
+    Ok(found)
+}
+
 async fn revoke(client: &aws_sdk_ec2::Client, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
     let operation = Operation::revokes(direction);
     let permissions = Some(rules.iter().map(permission).collect());
@@ -167,6 +186,11 @@ impl RemovalCloud for Aws {
 
     async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {
         let call = groups_naming(&self.ec2, groups, direction);
+        called(Operation::DescribeSecurityGroups, call).await
+    }
+
+    async fn describe_tagged_groups(&self, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
+        let call = tagged_groups(&self.ec2, key, value);
         called(Operation::DescribeSecurityGroups, call).await
     }
 

@@ -6,7 +6,7 @@ use super::Ending;
 use super::arguments::{FunctionName, parse_function, parse_id};
 use super::front::Terminal;
 use super::global::Global;
-use super::session::{RunArgs, Work, on_account, print_result};
+use super::session::{LongRunArgs, RunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Function};
@@ -52,7 +52,7 @@ pub struct Detach {
     #[arg(long, value_name = "F", value_parser = parse_function)]
     function: FunctionName,
     #[command(flatten)]
-    run: RunArgs,
+    run: LongRunArgs,
 }
 
 impl Attach {

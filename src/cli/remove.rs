@@ -6,13 +6,13 @@ use super::Ending;
 use super::arguments::{ConnectedProxy, FunctionName, parse_function};
 use super::front::Terminal;
 use super::global::Global;
-use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_result};
+use super::session::{DatabaseArgs, LongRunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::observe::{ProxyWish, Target};
 use crate::reconcile::{Disconnect, Ending as RunEnding, converge};
 use crate::removal::RemovalWish;
-use crate::report::{Report, SetupDocument, converged_text};
+use crate::report::{Report, SetupDocument, is_incomplete, removal_text};
 
 /// Options of `remove`.
 #[derive(Clone, Debug, Args)]
@@ -25,7 +25,7 @@ pub struct Remove {
     /// The RDS Proxy between them
     #[arg(long, value_name = "none|NAME", default_value = "none")]
     proxy: ConnectedProxy,
-    /// Also take away groups of the console's making that nobody has changed and nobody else uses
+    /// Also groups of the console's making that nobody has changed: those that others use come off this function only
     #[arg(long)]
     console_made: bool,
     /// Also delete the proxy, with its role and secrets, if autoconnect has made them and nothing else uses them
@@ -35,7 +35,7 @@ pub struct Remove {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    run: RunArgs,
+    run: LongRunArgs,
 }
 
 impl Remove {
@@ -77,7 +77,10 @@ impl Work for Remove {
         front.clear();
         let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let document = || SetupDocument::of_removal(&converged, cloud.calls());
-        print_result(global, document, || converged_text(&converged), &converged.applied)?;
-        Ok(self.run.status(converged.ending == RunEnding::Planned))
+        print_result(global, document, || removal_text(&converged), &converged.applied)?;
+        Ok(match self.run.status(converged.ending == RunEnding::Planned) {
+            0 if is_incomplete(&converged) => 1,
+            status => status,
+        })
     }
 }

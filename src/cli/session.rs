@@ -1,6 +1,6 @@
 //! A command's session with an account: connected, run until it ends or is interrupted, its result printed.
 
-use clap::Args;
+use clap::{ArgMatches, Args, FromArgMatches};
 use std::future::Future;
 use std::time::Duration;
 
@@ -148,6 +148,38 @@ impl RunArgs {
     /// The exit status of a run that did not fail.
     pub fn status(&self, is_pending: bool) -> u8 {
         if self.detailed_exitcode && is_pending { 2 } else { 0 }
+    }
+}
+
+/// Options of a command that may wait until Lambda has deleted network interfaces: up to 45 minutes.
+#[derive(Clone, Debug)]
+pub struct LongRunArgs(RunArgs);
+
+impl std::ops::Deref for LongRunArgs {
+    type Target = RunArgs;
+
+    fn deref(&self) -> &RunArgs {
+        &self.0
+    }
+}
+
+impl Args for LongRunArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        RunArgs::augment_args(command).mut_arg("timeout", |timeout| timeout.default_value("45m"))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for LongRunArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        RunArgs::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
     }
 }
 

@@ -48,6 +48,9 @@ pub trait RemovalCloud: Sync {
         groups: &[GroupId],
         direction: Direction,
     ) -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
+    /// The groups of the Region with this tag.
+    fn describe_tagged_groups(&self, key: &str, value: &str)
+    -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
     /// The tags of the RDS resource with this ARN.
     fn list_rds_tags(&self, arn: &str) -> impl Future<Output = Answer<BTreeMap<String, String>>> + Send;
     /// The secrets whose names begin so; not those that are scheduled for deletion.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::hops;
 use crate::estate::Estate;
-use crate::model::{Direction, GroupList, Observation, Peer, Protocol, Rule, Side, SubnetId};
+use crate::model::{Direction, GroupList, Observation, Peer, Protocol, Rule, SecurityGroup, Side, SubnetId};
 
 /// An end of a hop: what bears groups, and where its addresses are.
 #[derive(Clone, Debug)]
@@ -72,18 +72,33 @@ fn end(estate: &Estate, observation: &Observation, side: Side) -> End {
 /// Whether tcp to this port can leave the one end and enter the other, both over IPv4 or both over IPv6.
 #[must_use]
 pub fn passes(estate: &Estate, from: &End, to: &End, port: u16) -> bool {
-    [false, true].into_iter().any(|ipv6| {
-        lets(estate, &from.groups, Direction::Egress, port, to, ipv6)
-            && lets(estate, &to.groups, Direction::Ingress, port, from, ipv6)
+    passage(estate, from, to, port).is_some()
+}
+
+/// A rule with the group that has it.
+pub type RuleOf<'e> = (&'e SecurityGroup, &'e Rule);
+
+/// The rules by which tcp to this port leaves the one end and enters the other: the first of each.
+#[must_use]
+pub fn passage<'e>(estate: &'e Estate, from: &End, to: &End, port: u16) -> Option<[RuleOf<'e>; 2]> {
+    [false, true].into_iter().find_map(|ipv6| {
+        let out = lets(estate, &from.groups, Direction::Egress, port, to, ipv6)?;
+        let into = lets(estate, &to.groups, Direction::Ingress, port, from, ipv6)?;
+        Some([out, into])
     })
 }
 
-fn lets(estate: &Estate, groups: &GroupList, direction: Direction, port: u16, other: &End, ipv6: bool) -> bool {
-    let mut rules = groups
-        .iter()
-        .filter_map(|id| estate.group(id))
-        .flat_map(|group| group.rules(direction));
-    rules.any(|rule| covers(rule, port) && meets(&rule.peer, other, ipv6))
+fn lets<'e>(
+    estate: &'e Estate,
+    groups: &GroupList,
+    direction: Direction,
+    port: u16,
+    other: &End,
+    ipv6: bool,
+) -> Option<RuleOf<'e>> {
+    let groups = groups.iter().filter_map(|id| estate.group(id));
+    let mut rules = groups.flat_map(|group| group.rules(direction).iter().map(move |rule| (group, rule)));
+    rules.find(|(_, rule)| covers(rule, port) && meets(&rule.peer, other, ipv6))
 }
 
 pub(super) fn covers(rule: &Rule, port: u16) -> bool {

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::remains::{remains, tagged, with};
 use super::{NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe};
 use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
-use crate::model::{CredentialsWish, Direction, GroupId, Observation, Proxy, last_segment};
+use crate::model::{CredentialsWish, Direction, GroupId, Observation, Proxy, Side, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::policy::Permissions;
-use crate::removal::{MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, User, is_made_for};
+use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, User, is_made_for};
 use crate::tags;
 
 /// Reads a connection that is to be removed.
@@ -21,14 +22,7 @@ pub async fn observe_standing(
     target: &Target,
     wish: RemovalWish,
 ) -> Result<Standing, ObserveError> {
-    let mut observation = observe(cloud, &as_it_may_stand(target, wish)).await?;
-    // Across two VPCs, the function's group is in the function's own.
-    let vpc = observation.function.vpc.as_ref().map(|vpc| &vpc.vpc);
-    if let Some(vpc) = vpc.filter(|vpc| **vpc != observation.database.vpc) {
-        let more = cloud.describe_connection_groups(vpc).await?;
-        observation.groups.extend(more);
-        observation.groups.sort_by(|a, b| a.id.cmp(&b.id));
-    }
+    let (observation, gone) = read(cloud, &as_it_may_stand(target, wish)).await?;
     let groups = candidates(&observation);
     let bearers = tokio::join!(
         cloud.list_bearers(ResourceKind::Function),
@@ -82,11 +76,65 @@ pub async fn observe_standing(
         Some(proxy) if wish.with_proxy => Some(made_for(cloud, &observation, proxy, &proxies).await?),
         _ => None,
     };
+    let ends = ends(cloud, &observation, &gone).await?;
     Ok(Standing {
         observation,
         users,
         named_by,
         made,
+        gone,
+        ends,
+    })
+}
+
+/// The connection with its groups, wherever they are, and the sides whose resource no longer exists.
+async fn read(cloud: &impl Cloud, target: &Target) -> Result<(Observation, BTreeSet<Side>), ObserveError> {
+    let mut observation = match observe(cloud, target).await {
+        Ok(observation) => observation,
+        // A name may be wrong, or that of what is gone: then something still bears the connection's tags.
+        Err(missing @ ObserveError::NoSuch { .. }) => return remains(cloud, target).await?.ok_or(missing),
+        Err(error) => return Err(error),
+    };
+    let proxy_is_gone = observation.proxy.as_ref().is_some_and(|proxy| !proxy.exists);
+    let gone = proxy_is_gone.then_some(Side::Proxy).into_iter().collect();
+    // Across two VPCs, the function's group is in the function's own. Where the database or the function was moved, groups
+    // are where they were before.
+    let vpc = observation.function.vpc.as_ref().map(|vpc| vpc.vpc.clone());
+    if vpc.as_ref() != Some(&observation.database.vpc) {
+        let tagged = tagged(cloud, &observation.connection_id()).await?;
+        observation = with(observation, tagged);
+        if let Some(vpc) = vpc {
+            let more = cloud.describe_connection_groups(&vpc).await?;
+            observation = with(observation, more);
+        }
+    }
+    Ok((observation, gone))
+}
+
+/// What lets traffic pass beside the groups of the convention; nothing where an end is gone, or in no VPC.
+async fn ends(cloud: &impl Cloud, observation: &Observation, gone: &BTreeSet<Side>) -> Answer<Ends> {
+    let sides = observation.sides();
+    let Some(vpc) = observation.function.vpc.as_ref().filter(|_| gone.is_empty()) else {
+        return Ok(Ends::default());
+    };
+    let on = sides.iter().map(|side| observation.groups_on(*side));
+    let on: BTreeSet<GroupId> = on
+        .flat_map(|groups| groups.iter().cloned().collect::<Vec<_>>())
+        .collect();
+    let others: Vec<GroupId> = on.into_iter().filter(|id| observation.group(id).is_none()).collect();
+    let vpcs: BTreeSet<&VpcId> = [&vpc.vpc, &observation.database.vpc].into();
+    let vpcs: Vec<VpcId> = vpcs.into_iter().cloned().collect();
+    let groups = async {
+        match others.as_slice() {
+            [] => Ok(Vec::new()),
+            others => cloud.describe_groups(others).await,
+        }
+    };
+    let (groups, subnets) = tokio::join!(groups, cloud.describe_vpc_subnets(&vpcs));
+    let ranges = subnets?.into_iter().map(|subnet| (subnet.id, subnet.cidrs));
+    Ok(Ends {
+        groups: groups?,
+        ranges: ranges.collect(),
     })
 }
 

@@ -53,6 +53,13 @@ pub enum RemovalEffect {
         /// The group.
         group: Removable,
     },
+    /// Takes the function's last groups off, and the function out of its VPC with them.
+    Detach {
+        /// The function's ARN.
+        function: String,
+        /// The groups: all that it has.
+        groups: Vec<Removable>,
+    },
     /// Takes a group off the proxy.
     OffProxy {
         /// The proxy's name.
@@ -114,7 +121,7 @@ impl RemovalEffect {
         match self {
             Self::Mark { .. } | Self::Retag { .. } => Operation::CreateTags,
             Self::Unmark { .. } => Operation::DeleteTags,
-            Self::OffFunction { .. } => Operation::UpdateFunctionConfiguration,
+            Self::OffFunction { .. } | Self::Detach { .. } => Operation::UpdateFunctionConfiguration,
             Self::OffProxy { .. } => Operation::ModifyDbProxy,
             Self::OffDatabase { kind, .. } => Operation::modifies(*kind),
             Self::Revoke { direction, .. } => Operation::revokes(*direction),
@@ -143,7 +150,7 @@ impl RemovalEffect {
     #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
-            Self::OffFunction { .. } => Some("the function's update to end"),
+            Self::OffFunction { .. } | Self::Detach { .. } => Some("the function's update to end"),
             Self::OffProxy { .. } => Some("the proxy to be available without the group"),
             Self::OffDatabase { .. } => Some("the group to be off the database"),
             Self::DeleteGroup { .. } => Some("the network interfaces with the group to be deleted"),

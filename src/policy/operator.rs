@@ -132,7 +132,9 @@ impl Run<'_> {
             RemovalEffect::Revoke { group, .. } | RemovalEffect::DeleteGroup { group } => {
                 self.on_groups(action, [group.id()]);
             }
-            RemovalEffect::OffFunction { function, .. } => self.on(action, [function.clone()]),
+            RemovalEffect::OffFunction { function, .. } | RemovalEffect::Detach { function, .. } => {
+                self.on(action, [function.clone()]);
+            }
             RemovalEffect::OffProxy { .. } | RemovalEffect::DeleteProxy { .. } => self.on(action, [self.proxy()]),
             RemovalEffect::OffDatabase { kind, id, .. } => self.on(action, [self.database(*kind, id)]),
             RemovalEffect::DeleteSecret { secret } => self.on(action, [secret.clone()]),

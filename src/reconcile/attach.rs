@@ -249,7 +249,7 @@ impl Goal for Detach {
         });
         steps.push(effect, function.arn.clone(), summary);
         let mut notes = vec![
-            "Lambda takes up to 20 minutes to delete the network interface: until then its groups and subnets cannot be deleted, and its role has to keep its permissions.".to_owned(),
+            "Lambda takes up to 20 minutes, at worst 45, to delete the network interface: until then its groups and subnets cannot be deleted, and its role has to keep its permissions.".to_owned(),
         ];
         let connects = |group: &&(GroupId, String)| {
             Convention::ALL

@@ -56,6 +56,12 @@ pub trait Goal: Sync {
     /// The least that the caller needs for a run with this plan, and for the one that finishes it. Pure.
     fn policy(&self, seen: &Self::Seen, plan: &Plan) -> PolicyDocument;
 
+    /// What is seen once nothing is left that the names of the run could be told by: the run has taken the last of it away.
+    /// None where that is an error. Pure.
+    fn vanished(&self, _before: &Self::Seen, _applied: &Plan) -> Option<Self::Seen> {
+        None
+    }
+
     /// The steps that put back what the steps of `applied` may have taken off other connections, of which nobody else
     /// may know. Pure.
     fn put_back(&self, _seen: &Self::Seen, _applied: &Plan) -> Vec<Step> {
@@ -222,7 +228,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
                 Err(RunError::NameTaken { .. }) if redrafts < REDRAFTS => redrafts += 1,
                 applied => {
                     applied?;
-                    return self.verify(draft).await;
+                    return self.verify(draft, seen).await;
                 }
             }
         }
@@ -257,10 +263,16 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
     }
 
     /// Looks whether the goal is reached. What is read may be from before the last write.
-    async fn verify(&mut self, mut draft: Draft) -> Result<(Draft, G::Seen, Ending), RunError> {
+    async fn verify(&mut self, mut draft: Draft, before: G::Seen) -> Result<(Draft, G::Seen, Ending), RunError> {
         let (mut looks, mut restores) = (0, 0);
         loop {
-            let (left, seen) = self.look().await?;
+            let (left, seen) = match self.look().await {
+                Err(error @ RunError::Observe(ObserveError::NoSuch { .. })) => {
+                    let seen = self.goal.vanished(&before, &draft.plan).ok_or(error)?;
+                    (self.goal.draft(&seen)?, seen)
+                }
+                look => look?,
+            };
             let lost = self.goal.put_back(&seen, &draft.plan);
             if !lost.is_empty() && restores < RESTORES {
                 restores += 1;

@@ -9,7 +9,7 @@ use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
-use crate::removal::{Parts, RemovalWish, Standing, parts, steps};
+use crate::removal::{Parts, RemovalWish, Standing, parts, steps, still_connected};
 use crate::requirements::{Pending, Unmet, database_pending, function_update, proxy_pending};
 
 /// The function is disconnected from the database, and what was made for them alone is gone.
@@ -73,6 +73,15 @@ impl Goal for Disconnect {
         operator(&standing.observation, reads, plan)
     }
 
+    fn vanished(&self, last: &Standing, _: &Plan) -> Option<Standing> {
+        if last.gone.is_empty() {
+            return None;
+        }
+        let mut standing = last.clone();
+        standing.observation.groups.clear();
+        Some(standing)
+    }
+
     fn put_back(&self, standing: &Standing, applied: &Plan) -> Vec<Step> {
         put_back(&standing.observation, applied)
     }
@@ -86,7 +95,9 @@ impl Disconnect {
             .steps
             .iter()
             .filter_map(|step| match &step.effect {
-                Effect::Removal(RemovalEffect::OffFunction { .. }) => Some(Side::Function),
+                Effect::Removal(RemovalEffect::OffFunction { .. } | RemovalEffect::Detach { .. }) => {
+                    Some(Side::Function)
+                }
                 Effect::Removal(RemovalEffect::OffProxy { .. }) => Some(Side::Proxy),
                 Effect::Removal(RemovalEffect::OffDatabase { .. }) => Some(Side::Database),
                 _ => None,
@@ -143,6 +154,7 @@ fn heading(standing: &Standing) -> Vec<String> {
             })
             .collect();
         let groups = match groups.as_slice() {
+            _ if !standing.has(*side) => "no longer exists".to_owned(),
             [] => "no security groups".to_owned(),
             groups => groups.join(", "),
         };
@@ -155,7 +167,16 @@ fn heading(standing: &Standing) -> Vec<String> {
 
 fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
     let observation = &standing.observation;
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<String> = standing
+        .gone
+        .iter()
+        .map(|side| {
+            format!(
+                "{} no longer exists: what is left of the connection is found by its tags.",
+                capitalized(&observation.describe(*side))
+            )
+        })
+        .collect();
     if plan.is_empty() {
         reasons.push(format!(
             "No group of autoconnect's making connects function {} with {}{}.",
@@ -177,6 +198,7 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
         }
         (None, None) => format!("{} goes: nobody else uses it.", part.named()),
     }));
+    reasons.extend(still_connected(standing, plan).by_others);
     let made = standing.made.iter();
     reasons.extend(made.clone().flat_map(|made| &made.secrets).filter_map(|secret| {
         let other = secret.used_by.as_ref()?;
@@ -196,12 +218,18 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
     reasons
 }
 
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
 fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish) -> Vec<String> {
     let observation = &standing.observation;
     let mut notes = Vec::new();
     for group in &found.foreign {
         let what = if wish.console_made {
-            "somebody has changed it, or something else uses it"
+            "it has been changed"
         } else {
             "--console-made takes off what the console has made and nobody has changed"
         };
@@ -210,10 +238,27 @@ fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish)
             group.name, group.id, observation.function.name
         ));
     }
+    notes.extend(
+        still_connected(standing, plan)
+            .by_connections
+            .into_iter()
+            .map(|sentence| {
+                format!(
+                    "{sentence} That is a connection of its own, which `autoconnect remove` without --proxy takes away."
+                )
+            }),
+    );
+    let detaches = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::Detach { .. }));
+    if plan.steps.iter().any(|step| detaches(&step.effect)) {
+        let function = &observation.function.name;
+        notes.push(format!(
+            "Function {function} leaves its VPC: AWS leaves no function in a VPC without a security group. Outside the VPC it reaches the internet, and nothing in the VPC. To keep it there, give it another security group first."
+        ));
+    }
     let deletes_group = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
     if plan.steps.iter().any(|step| deletes_group(&step.effect)) {
         notes.push(
-            "Lambda gives a network interface back up to 20 minutes after it was needed last, and a group on it cannot be deleted before: that is waited for, or with --no-wait left to the next run."
+            "Lambda deletes a network interface up to 20 minutes, at worst 45, after it was needed last, and a group on it cannot be deleted before: the run waits for that, or with --no-wait leaves it to the next run."
                 .to_owned(),
         );
     }

@@ -4,7 +4,9 @@ use std::future::Future;
 
 use super::apply::{Ended, STALE_READS, Settle};
 use super::error::RunError;
-use super::parts::{Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups};
+use super::parts::{
+    Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups, describe_function, last_update,
+};
 use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
 use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Rule};
@@ -47,6 +49,9 @@ impl<C: Cloud> Session<'_, C> {
                 let group = removable.id().clone();
                 let list = FunctionGroups { function, group };
                 return self.take_off(step, list, removable, settle).await;
+            }
+            RemovalEffect::Detach { function, groups } => {
+                return self.change(step, &Detached { function, groups }, settle).await;
             }
             RemovalEffect::OffProxy {
                 proxy: name,
@@ -198,7 +203,7 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    /// Deletes a group once nothing bears it any more: Lambda keeps its interface for up to 20 minutes.
+    /// Deletes a group once nothing bears it any more: Lambda keeps its interface for up to 45 minutes.
     async fn delete_group(&self, step: &Step, group: &GroupId, settle: Settle) -> Result<StepStatus, RunError> {
         let mut pauses = self.pauses();
         let mut unanswered = 0;
@@ -209,7 +214,7 @@ impl<C: Cloud> Session<'_, C> {
                 Err(error) if error.is_not_found() => return Ok(self.gone(step, unanswered > 0)),
                 Err(error) if error.is_in_use() && settle == Settle::Leave => return Ok(StepStatus::Skipped),
                 Err(error) if error.is_in_use() => {
-                    let waiting_for = format!("the network interfaces with {group} to be deleted, up to 20 minutes");
+                    let waiting_for = format!("the network interfaces with {group} to be deleted, up to 45 minutes");
                     self.pause(&mut pauses, &waiting_for, &error.fault.to_string()).await?;
                 }
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
@@ -362,6 +367,52 @@ impl Shrink for ProxyGroups<'_> {
 
     async fn leave<C: Cloud>(&self, cloud: &C, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
         cloud.shrink_db_proxy(self.name, groups).await
+    }
+}
+
+/// A function without these groups: in no VPC, unless it was given another group meanwhile.
+struct Detached<'a> {
+    function: &'a str,
+    groups: &'a [Removable],
+}
+
+impl Part for Detached<'_> {
+    type Seen = Attachment;
+
+    fn describe(&self) -> String {
+        describe_function(self.function)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Attachment>> {
+        let function = cloud.get_function_configuration(self.function).await?;
+        let on = function.groups();
+        let (settled, failure, state) = last_update(&function);
+        Ok(Now {
+            is_changed: !self.groups.iter().any(|group| on.contains(group.id())),
+            settled,
+            failure,
+            state,
+            seen: Attachment {
+                vpc: function.vpc,
+                revision: function.revision_id,
+            },
+        })
+    }
+
+    fn check(&self, _: &Attachment) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, seen: &Attachment) -> Answer<()> {
+        let revision = seen.revision.as_deref();
+        let left = seen.vpc.as_ref().and_then(|vpc| {
+            let left = ShrunkList::without_all(&vpc.groups, self.groups)?;
+            Some((vpc, left))
+        });
+        match left {
+            Some((vpc, left)) => cloud.shrink_function(self.function, vpc, &left, revision).await,
+            None => cloud.detach_function(self.function, revision).await,
+        }
     }
 }
 

@@ -57,7 +57,14 @@ impl ShrunkList {
     /// The list as it was read, without this group; none where no other group would be left.
     #[must_use]
     pub fn without(read: &GroupList, group: &Removable) -> Option<Self> {
-        let left: Vec<GroupId> = read.iter().filter(|id| *id != group.id()).cloned().collect();
+        Self::without_all(read, std::slice::from_ref(group))
+    }
+
+    /// The list as it was read, without these groups; none where no other group would be left.
+    #[must_use]
+    pub fn without_all(read: &GroupList, groups: &[Removable]) -> Option<Self> {
+        let goes = |id: &&GroupId| groups.iter().any(|group| group.id() == *id);
+        let left: Vec<GroupId> = read.iter().filter(|id| !goes(id)).cloned().collect();
         (!left.is_empty()).then_some(Self(left))
     }
 

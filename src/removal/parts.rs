@@ -134,28 +134,30 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
     found
 }
 
-/// The function's groups in a VPC of its own: no rule links them with the other side's, only their tags do.
+/// The groups in another VPC than the database: the function's own, or those of before the database or the function was
+/// moved. No rule links them with the other side's, only their tags do.
 fn across(standing: &Standing) -> Vec<Part<'_>> {
     let observation = &standing.observation;
-    let on_function = observation.groups_on(Side::Function);
     let elsewhere = observation
         .groups
         .iter()
         .filter(|group| group.vpc != observation.database.vpc);
-    elsewhere
-        .filter(|group| is_made_for(group, observation))
-        .filter_map(|group| {
+    let made: Vec<&SecurityGroup> = elsewhere.filter(|group| is_made_for(group, observation)).collect();
+    let of_side = |side: Side| {
+        let on = observation.groups_on(side);
+        made.iter().filter_map(move |group| {
             Some(Part {
-                side: Side::Function,
+                side,
                 group,
-                removable: Removable::ours(group, Side::Function)?,
-                is_on: on_function.contains(&group.id),
+                removable: Removable::ours(group, side)?,
+                is_on: on.contains(&group.id),
                 stays: None,
                 pinned_by: None,
                 passes_to: None,
             })
         })
-        .collect()
+    };
+    chain(standing).into_iter().flat_map(of_side).collect()
 }
 
 /// Whether a rule of one names the other.
@@ -175,8 +177,7 @@ fn removable(
     }
     let connection = standing.observation.connection_id();
     let consoles = Removable::console_made(candidate, side, classified.now(), &connection)?;
-    let is_unused = others(standing, side, &candidate.group.id).next().is_none();
-    (wish.console_made && is_unused).then_some(consoles)
+    wish.console_made.then_some(consoles)
 }
 
 /// Who uses the group beside this connection's own resource.

@@ -17,7 +17,7 @@ use crate::tags;
 ///
 /// # Errors
 ///
-/// A resource would be left without a group, or the proxy cannot go.
+/// The database would be left without a group, or the proxy cannot go.
 pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Result<Plan, RemovalUnmet> {
     check_last_groups(standing, found)?;
     if wish.with_proxy {
@@ -48,25 +48,26 @@ fn comes_off(part: &Part<'_>) -> bool {
 }
 
 fn check_last_groups(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
-    let observation = &standing.observation;
-    for (side, kind) in [(Side::Function, "function"), (Side::Database, "database")] {
-        let off: Vec<&Part<'_>> = found
-            .parts
-            .iter()
-            .filter(|part| part.side == side && comes_off(part))
-            .collect();
-        let groups = observation.groups_on(side);
-        if let Some(last) = off.last()
-            && groups.iter().all(|id| off.iter().any(|part| part.group.id == *id))
-        {
-            return Err(RemovalUnmet::LastGroup {
-                resource: observation.describe(side),
-                kind,
-                group: last.named(),
-            });
-        }
+    match last_groups(standing, found, Side::Database).last() {
+        None => Ok(()),
+        Some(last) => Err(RemovalUnmet::LastGroup {
+            resource: standing.observation.describe(Side::Database),
+            kind: "database",
+            group: last.named(),
+        }),
     }
-    Ok(())
+}
+
+/// The groups that come off a side, where they are all that its resource has.
+fn last_groups<'f, 'a>(standing: &Standing, found: &'f Parts<'a>, side: Side) -> Vec<&'f Part<'a>> {
+    let parts = found.parts.iter();
+    let off: Vec<&Part<'_>> = parts.filter(|part| part.side == side && comes_off(part)).collect();
+    let groups = standing.observation.groups_on(side);
+    if groups.iter().all(|id| off.iter().any(|part| part.group.id == *id)) {
+        off
+    } else {
+        Vec::new()
+    }
 }
 
 /// A proxy goes only if this program has made it, and nothing else uses it.
@@ -168,7 +169,11 @@ impl Builder<'_> {
                 .iter()
                 .filter(move |part| part.side == side && comes_off(part))
         };
-        for part in parts(Side::Function) {
+        let last = last_groups(self.standing, found, Side::Function);
+        if !last.is_empty() {
+            self.detach(&last);
+        }
+        for part in parts(Side::Function).filter(|_| last.is_empty()) {
             let function = &observation.function;
             let effect = RemovalEffect::OffFunction {
                 function: function.arn.clone(),
@@ -202,6 +207,23 @@ impl Builder<'_> {
             };
             self.push(effect, database.arn.clone(), self.off(part));
         }
+    }
+
+    /// AWS leaves no function in a VPC without a group.
+    fn detach(&mut self, last: &[&Part<'_>]) {
+        let function = &self.standing.observation.function;
+        let names: Vec<String> = last.iter().map(|part| part.named()).collect();
+        let vpc = function.vpc.as_ref().map_or("its VPC", |vpc| vpc.vpc.as_str());
+        let summary = format!(
+            "function {}: detach it from {vpc}, since {} is all it has",
+            function.name,
+            names.join(", ")
+        );
+        let effect = RemovalEffect::Detach {
+            function: function.arn.clone(),
+            groups: last.iter().map(|part| part.removable.clone()).collect(),
+        };
+        self.push(effect, function.arn.clone(), summary);
     }
 
     fn off(&self, part: &Part<'_>) -> String {

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// A requirement of a removal that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RemovalUnmet {
-    /// AWS takes no empty list of groups.
+    /// AWS leaves no database without a group, and a function only outside a VPC.
     #[error("{group} is the only security group of {resource}, and AWS leaves no {kind} without one")]
     LastGroup {
         /// The resource in words.
@@ -70,15 +70,6 @@ impl RemovalUnmet {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::LastGroup {
-                resource,
-                kind: "function",
-                ..
-            } => {
-                format!(
-                    "give {resource} another group first (`aws lambda update-function-configuration --vpc-config …`), or detach it from its VPC, then run again"
-                )
-            }
             Self::LastGroup { resource, .. } => {
                 format!("give {resource} another group first, then run again")
             }

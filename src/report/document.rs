@@ -10,7 +10,7 @@ use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::{Convention, Number};
 use crate::plan::{Plan, Step, StepStatus};
 use crate::reconcile::{Converged, Ending, Outcome, RunResult};
-use crate::removal::Standing;
+use crate::removal::{Standing, still_connected};
 
 /// The version of the documents' format.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -243,6 +243,8 @@ pub enum ResultName {
     Connected,
     /// Of `remove`: applied and verified.
     Removed,
+    /// Of `remove`: the function still reaches the database.
+    Incomplete,
     /// Nothing to do.
     Unchanged,
 }
@@ -305,6 +307,8 @@ impl SetupDocument {
             reasons: draft.reasons.iter().chain(&draft.notes).cloned().collect(),
             dry_run: converged.dry_run,
             result: match converged.ending {
+                Ending::Planned if converged.dry_run => ResultName::Planned,
+                _ if is_incomplete(converged) => ResultName::Incomplete,
                 Ending::Planned => ResultName::Planned,
                 Ending::Reached => ResultName::Removed,
                 Ending::Unchanged => ResultName::Unchanged,
@@ -337,6 +341,16 @@ impl SetupDocument {
             api_calls: ApiCalls::default(),
         }
     }
+}
+
+/// Whether a run of `remove` ends with the function still reaching the database by what is no connection of its own.
+#[must_use]
+pub fn is_incomplete(converged: &Converged<Standing>) -> bool {
+    let is_pending = converged.ending == Ending::Planned && converged.dry_run;
+    !is_pending
+        && !still_connected(&converged.found, &converged.draft.plan)
+            .by_others
+            .is_empty()
 }
 
 impl ConnectionEntry {

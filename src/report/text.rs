@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::document::in_order;
+use super::document::{in_order, is_incomplete};
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::Convention;
 use crate::plan::{Plan, Step, StepStatus, health};
 use crate::reconcile::{Converged, Draft, Ending, Outcome, Proposal};
+use crate::removal::{Standing, still_connected};
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.
@@ -164,6 +165,24 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
             text.0
         }
     }
+}
+
+/// The end of `remove`, with what still connects the function with the database.
+#[must_use]
+pub fn removal_text(converged: &Converged<Standing>) -> String {
+    let mut text = Text(converged_text(converged));
+    if is_incomplete(converged) {
+        let yellow = coloured(AnsiColor::Yellow).bold();
+        text.line(format!("{yellow}Still connected{yellow:#}"));
+        // A draft that changes nothing has told how.
+        let told = converged.ending == Ending::Unchanged;
+        for sentence in still_connected(&converged.found, &converged.draft.plan).by_others {
+            if !told {
+                text.line(format!("  {sentence}"));
+            }
+        }
+    }
+    text.0
 }
 
 #[derive(Default)]

@@ -421,6 +421,8 @@ guard! {
         describe(Operation::DescribeNetworkInterfaces);
     this.describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
         Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
+    this.describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> =
+        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
     this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
         [ask("rds:ListTagsForResource", arn)];
     this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);

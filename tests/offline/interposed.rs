@@ -127,6 +127,7 @@ interpose! {
     list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind);
     describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces;
     describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+    describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
     list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
     list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
     tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;

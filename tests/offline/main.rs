@@ -32,4 +32,5 @@ mod snapshot;
 mod stability;
 mod stale_reads;
 mod support;
+mod undo;
 mod writers;

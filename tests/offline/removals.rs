@@ -283,8 +283,24 @@ async fn groups_of_the_consoles_making_go_only_when_asked_unchanged_and_unshared
         // Used by somebody else.
         account.edit(|document| *document = connected.clone());
         setup(&account, &with_function(&scenario.target, "g")).await.unwrap();
-        let kept = remove(&account, &scenario.target, CONSOLE).await;
-        assert_eq!(kept.ending, Ending::Unchanged);
+        let shared = account.document();
+        let off = remove(&account, &scenario.target, CONSOLE).await;
+        assert_eq!((off.ending, off.applied.len()), (Ending::Reached, 1));
+        assert!(
+            off.draft
+                .reasons
+                .iter()
+                .any(|reason| reason.contains("function g uses it")),
+            "{:?}",
+            off.draft.reasons
+        );
+        let left = account.document();
+        assert_eq!(left.security_groups, shared.security_groups);
+        assert_eq!(left.functions[1], shared.functions[1]);
+        assert_eq!(
+            left.functions[0].vpc_config, scenario.document.functions[0].vpc_config,
+            "off this function alone"
+        );
 
         account.edit(|document| *document = connected.clone());
         let removed = remove(&account, &scenario.target, CONSOLE).await;
@@ -302,14 +318,6 @@ async fn nothing_is_left_without_a_group() {
         let account = account_of(&scenario);
         setup(&account, &scenario.target).await.unwrap();
         let connected = account.document();
-        account.edit(|document| {
-            let config = document.functions[0].vpc_config.as_mut().unwrap();
-            config.security_group_ids.remove(0);
-        });
-        assert_eq!(
-            refused(&account, &scenario.target, RemovalWish::default()).await,
-            "last-group"
-        );
         account.edit(|document| {
             *document = connected;
             for cluster in &mut document.db_clusters {

@@ -29,7 +29,8 @@ enum Is {
     None,
 }
 
-const PORT: u16 = 5433;
+/// The port of the database.
+pub const PORT: u16 = 5433;
 
 fn group(id: &str, name: &str, is: Is, ingress: Option<(u16, &str)>, egress: Option<(u16, &str)>) -> Value {
     let rules = |rule: Option<(u16, &str)>| -> Vec<Value> {

@@ -1,0 +1,144 @@
+//! What is left of a connection whose function, database or proxy no longer exists: found by its tags, in the whole Region.
+
+use std::collections::BTreeSet;
+
+use super::{Found, ObserveError, ProxyWish, Target, found, from_instance, name_of, read_database, second_round};
+use crate::cloud::{Answer, Cloud, DbInstance};
+use crate::estate::Connection;
+use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId, last_segment};
+use crate::tags;
+
+/// The connection as far as it still exists, with the sides that do not; none where no group bears its tags either.
+pub(super) async fn remains(
+    cloud: &impl Cloud,
+    target: &Target,
+) -> Result<Option<(Observation, BTreeSet<Side>)>, ObserveError> {
+    let (database, function, proxy) = tokio::join!(
+        read_database(cloud, target),
+        cloud.get_function_configuration(&target.function),
+        read_proxy(cloud, target)
+    );
+    let (database, function, proxy) = (found(database)?, found(function)?, proxy?);
+    let connection = Connection {
+        kind: target.kind,
+        database: target.database.clone(),
+        proxy: proxy_name(target),
+        function: target.function.clone(),
+    };
+    let groups = tagged(cloud, &connection.to_string()).await?;
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let mut gone = BTreeSet::new();
+    let absent = [
+        (Side::Database, database.is_none()),
+        (Side::Function, function.is_none()),
+        (Side::Proxy, connection.proxy.is_some() && proxy.is_none()),
+    ];
+    gone.extend(absent.into_iter().filter(|(_, is_gone)| *is_gone).map(|(side, _)| side));
+    let database = database.unwrap_or_else(|| {
+        let function = function.iter().map(|function| function.arn.as_str());
+        let mut arns = function.chain(proxy.iter().map(|proxy| proxy.arn.as_str()));
+        let owners = groups.iter().filter_map(|group| group.owner.as_deref());
+        let origin = arns.next().map_or_else(|| Origin::of_owners(owners), Origin::of_arn);
+        no_longer(target, &origin.or(cloud.home()), vpc_of(&groups))
+    });
+    let function_name = last_segment(&target.function).to_owned();
+    let named = Target {
+        function: function_name,
+        ..target.clone()
+    };
+    let proxy = match (&connection.proxy, proxy) {
+        (Some(_), None) => Some(super::absent_proxy(&named, &database.database)),
+        (_, proxy) => proxy,
+    };
+    let observation = second_round(cloud, &named, database, function, proxy).await?;
+    Ok(Some((with(observation, groups), gone)))
+}
+
+/// The observation with the groups that bear the connection's tags, wherever in the Region they are.
+pub(super) fn with(mut observation: Observation, groups: Vec<SecurityGroup>) -> Observation {
+    for group in groups {
+        if !observation.groups.iter().any(|found| found.id == group.id) {
+            observation.groups.push(group);
+        }
+    }
+    observation.groups.sort_by(|a, b| a.id.cmp(&b.id));
+    observation
+}
+
+/// The groups of the Region that were made for the connection, or are being removed with it.
+pub(super) async fn tagged(cloud: &impl Cloud, connection: &str) -> Answer<Vec<SecurityGroup>> {
+    let (made, marked) = tokio::join!(
+        cloud.describe_tagged_groups(tags::CONNECTION, connection),
+        cloud.describe_tagged_groups(tags::REMOVING, connection)
+    );
+    let mut groups = made?;
+    groups.retain(|group| group.tags.get(tags::MANAGED).is_some_and(|value| value == "true"));
+    groups.extend(marked?);
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    groups.dedup_by(|a, b| a.id == b.id);
+    Ok(groups)
+}
+
+/// The proxy's name as in the tag.
+fn proxy_name(target: &Target) -> Option<String> {
+    match &target.proxy {
+        ProxyWish::None => None,
+        ProxyWish::Existing(name) => Some(name.to_ascii_lowercase()),
+        ProxyWish::New(wish) => Some(name_of(wish, target)),
+    }
+}
+
+async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<Proxy>> {
+    let Some(name) = proxy_name(target) else {
+        return Ok(None);
+    };
+    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(&name), cloud.describe_db_proxy_targets(&name));
+    let Some(proxy) = found(proxy)? else {
+        return Ok(None);
+    };
+    Ok(Some(Proxy {
+        targets: super::of_proxy(&proxy, targets)?,
+        ..proxy
+    }))
+}
+
+/// The VPC in which the database was: that of the groups of its side, else of any.
+fn vpc_of(groups: &[SecurityGroup]) -> VpcId {
+    let has_role =
+        |group: &&SecurityGroup, side| group.tags.get(tags::ROLE).is_some_and(|role| role == tags::role(side));
+    let of = |side| groups.iter().find(move |group| has_role(group, side));
+    let group = of(Side::Database)
+        .or_else(|| of(Side::Proxy))
+        .or_else(|| groups.first());
+    group.map_or_else(|| VpcId::from(""), |group| group.vpc.clone())
+}
+
+/// A database that no longer exists.
+fn no_longer(target: &Target, origin: &Origin, vpc: VpcId) -> Found {
+    let part = |part: &'_ Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+    let (region, account) = (part(&origin.region), part(&origin.account));
+    let id = target.database.to_ascii_lowercase();
+    let kind = match target.kind {
+        DatabaseKind::Cluster => "cluster",
+        DatabaseKind::Instance => "db",
+    };
+    let arn = Place::in_region(&region, &account).arn("rds", &format!("{kind}:{id}"));
+    let mut found = from_instance(DbInstance {
+        id,
+        arn,
+        engine: String::new(),
+        port: None,
+        status: "deleted".to_owned(),
+        availability_zone: None,
+        subnet_group: None,
+        cluster: None,
+        memberships: Vec::new(),
+        access: Access::default(),
+    });
+    found.database.kind = target.kind;
+    found.database.members.clear();
+    found.vpc = Some(vpc);
+    found
+}
