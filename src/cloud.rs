@@ -22,7 +22,7 @@ pub use identity::IdentityCloud;
 pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
-pub use removal::{Bearer, BearingInterface, RemovalCloud};
+pub use removal::{Bearer, BearingInterface, FunctionCode, RemovalCloud};
 
 pub use crate::model::ResourceKind;
 pub use crate::operation::Operation;

@@ -15,6 +15,7 @@ mod similar;
 mod standing;
 mod survey;
 mod target;
+mod undo;
 
 pub use attachment::{Location, reads_of_site, site, the_function};
 pub use error::ObserveError;

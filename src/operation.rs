@@ -153,11 +153,17 @@ pub enum Operation {
     DeleteRolePolicy,
     /// Deletes a role.
     DeleteRole,
+    /// Reads the tags of a function.
+    ListTags,
+    /// Deletes a function.
+    DeleteFunction,
+    /// Takes a policy of IAM off a role.
+    DetachRolePolicy,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 76] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -231,6 +237,9 @@ impl Operation {
         Self::DeleteSecret,
         Self::DeleteRolePolicy,
         Self::DeleteRole,
+        Self::ListTags,
+        Self::DeleteFunction,
+        Self::DetachRolePolicy,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -348,6 +357,9 @@ impl Operation {
             Self::DeleteSecret => "secretsmanager:DeleteSecret",
             Self::DeleteRolePolicy => "iam:DeleteRolePolicy",
             Self::DeleteRole => "iam:DeleteRole",
+            Self::ListTags => "lambda:ListTags",
+            Self::DeleteFunction => "lambda:DeleteFunction",
+            Self::DetachRolePolicy => "iam:DetachRolePolicy",
         }
     }
 
@@ -389,6 +401,7 @@ impl Operation {
             | Self::GetPolicyVersion
             | Self::DescribeAddresses
             | Self::ListTagsForResource
+            | Self::ListTags
             | Self::ListSecrets => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress
@@ -427,6 +440,8 @@ impl Operation {
             | Self::DeleteDbProxy
             | Self::DeleteSecret
             | Self::DeleteRolePolicy
+            | Self::DeleteFunction
+            | Self::DetachRolePolicy
             | Self::DeleteRole => true,
         }
     }

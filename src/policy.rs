@@ -18,7 +18,9 @@ pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Text
 pub use endpoint::{Caller, for_mapping, through_endpoint};
 pub use evaluate::{Context, Request, Verdict, evaluate};
 pub use execution_role::{INTERFACE_ACTIONS, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_msk};
-pub use grants::{LAMBDA, RDS, connect, connect_through, is_same, msk_access, read_secret, trust, trusts, vpc_access};
+pub use grants::{
+    LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, read_secret, trust, trusts, vpc_access,
+};
 pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::{Subject, new_secret, operator, proxy_arn};
 pub use permissions::Permissions;

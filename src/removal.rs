@@ -19,6 +19,7 @@ mod left;
 mod list;
 mod parts;
 mod steps;
+mod undo;
 mod unmet;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ pub use left::{Ends, StillConnected, still_connected};
 pub use list::{Removable, ShrunkList};
 pub use parts::{Part, Parts, parts};
 pub use steps::steps;
+pub use undo::{MadeFunction, MadeFunctionRole, Permission, Undo, may_come_in, permission, variables};
 pub use unmet::RemovalUnmet;
 
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
@@ -42,12 +44,17 @@ pub fn is_made_for(group: &SecurityGroup, observation: &Observation) -> bool {
 }
 
 /// What `remove` was asked for beside the names.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalWish {
     /// Groups of the console's making go too, where nobody has changed them and nobody else uses them.
     pub console_made: bool,
     /// The proxy goes too, with the role and the secrets that were made for it.
     pub with_proxy: bool,
+    /// The function goes too, with the role that was made for it.
+    pub with_function: bool,
+    /// The variables of the function's environment go that still have the values that were set.
+    pub unset_env: bool,
 }
 
 /// Who uses a group.
@@ -93,6 +100,8 @@ pub struct Standing {
     pub gone: BTreeSet<Side>,
     /// What lets traffic pass beside the groups of the connection.
     pub ends: Ends,
+    /// What the function was given besides groups.
+    pub undo: Undo,
 }
 
 impl Standing {

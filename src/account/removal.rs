@@ -6,7 +6,9 @@ use super::OfflineAccount;
 use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcSecurityGroupMembership};
 use super::resources::map;
 use super::rules::{Outcome, State, permissions, rejected};
-use crate::cloud::{Answer, Bearer, BearingInterface, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use crate::cloud::{
+    Answer, Bearer, BearingInterface, Fault, FunctionCode, Operation, RemovalCloud, ResourceKind, SecretDescription,
+};
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup};
 use crate::removal::ShrunkList;
 
@@ -67,7 +69,10 @@ impl State {
                 let attached = document.functions.iter().filter_map(|function| {
                     let config = function.vpc_config.as_ref()?;
                     let groups = config.security_group_ids.iter().map(|id| id.as_str().into());
-                    Some(bearer(&function.function_name, groups.collect()))
+                    Some(Bearer {
+                        role: function.role.clone(),
+                        ..bearer(&function.function_name, groups.collect())
+                    })
                 });
                 attached.collect()
             }
@@ -197,6 +202,18 @@ impl State {
             return Err(Fault::Busy(format!("DB proxy {name} is {}", proxy.status)));
         }
         "deleting".clone_into(&mut proxy.status);
+        Ok(())
+    }
+
+    fn delete_function(&mut self, name: &str) -> Outcome<()> {
+        let function = self.function_to_update(name, None)?;
+        let name = function.function_name.clone();
+        let groups = function.vpc_config.take().into_iter();
+        let groups = groups.flat_map(|config| config.security_group_ids).collect();
+        self.hold(&groups);
+        self.document
+            .functions
+            .retain(|function| function.function_name != name);
         Ok(())
     }
 
@@ -340,6 +357,36 @@ impl RemovalCloud for OfflineAccount {
                 secret.deleted_date = Some("scheduled".to_owned());
             }
             Ok(())
+        })
+    }
+
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
+    }
+
+    async fn get_function_code(&self, name: &str) -> Answer<FunctionCode> {
+        self.read(Operation::GetFunctionConfiguration, |state| {
+            let function = state.function_entry(name)?;
+            Ok(FunctionCode {
+                handler: function.handler.clone(),
+                sha256: function.code_sha256.clone(),
+            })
+        })
+    }
+
+    async fn delete_function(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteFunction, |state| state.delete_function(name))
+    }
+
+    async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.write(Operation::DetachRolePolicy, |state| {
+            let attached = &mut state.role_mut(role)?.attached_policies;
+            let before = attached.len();
+            attached.retain(|found| found != policy);
+            if attached.len() < before {
+                return Ok(());
+            }
+            Err(Fault::NotFound(format!("Policy {policy} was not found.")))
         })
     }
 

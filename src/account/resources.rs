@@ -8,6 +8,7 @@ use crate::cloud::{
     Fault, KeyDescription, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, RoleDescription, SecretDescription,
 };
 use crate::model::{Environment, GroupList, SubnetId, last_segment};
+use crate::naming::created;
 use crate::policy;
 
 /// The proxies of an account in a Region, unless AWS raises the quota.
@@ -256,6 +257,8 @@ impl State {
             revision_id: Some(next_revision(None)),
             role: Some(new.role.clone()),
             runtime: Some(new.runtime.clone()),
+            handler: Some(created::HANDLER.to_owned()),
+            code_sha256: Some(created::CODE_SHA256.to_owned()),
             environment: BTreeMap::new(),
             tags: tags(&new.tags),
         });

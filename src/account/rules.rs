@@ -177,6 +177,13 @@ impl State {
             .find(|function| function.function_name == name)
     }
 
+    /// A function, by its name or its ARN.
+    pub(super) fn function_entry(&mut self, name: &str) -> Outcome<&FunctionEntry> {
+        let name = self.local_name(name);
+        let missing = || Fault::NotFound(format!("Function not found: {name}"));
+        Ok(self.function(name).ok_or_else(missing)?)
+    }
+
     pub(super) fn group(&mut self, id: &GroupId) -> Outcome<&mut SecurityGroupEntry> {
         let missing = || Fault::NotFound(format!("The security group '{id}' does not exist"));
         if !self.is_visible(id) {

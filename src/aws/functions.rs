@@ -1,13 +1,16 @@
 //! Lambda functions.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig, VpcConfigResponse};
 
 use super::{fault, starter};
-use crate::cloud::{Answer, Bearer, CloudError, Fault, NewLambda, Operation};
+use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionCode as CodeDescription, NewLambda, Operation};
 use crate::model::{Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
+use crate::naming::created;
 
 pub(super) async fn get_function_configuration(client: &Client, name: &str) -> Answer<Function> {
     let operation = Operation::GetFunctionConfiguration;
@@ -18,6 +21,23 @@ pub(super) async fn get_function_configuration(client: &Client, name: &str) -> A
         .await
         .map_err(|error| fault::error(operation, &error))?;
     function(answer)
+}
+
+/// What describes the code of a function.
+pub(super) async fn code(client: &Client, name: &str) -> Answer<CodeDescription> {
+    let operation = Operation::GetFunctionConfiguration;
+    let call = client.get_function_configuration().function_name(name).send();
+    let answer = call.await.map_err(|error| fault::error(operation, &error))?;
+    Ok(CodeDescription {
+        handler: answer.handler,
+        sha256: answer.code_sha256,
+    })
+}
+
+pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, String>> {
+    let call = client.list_tags().resource(arn).send();
+    let answer = call.await.map_err(|error| fault::error(Operation::ListTags, &error))?;
+    Ok(answer.tags.unwrap_or_default().into_iter().collect())
 }
 
 pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
@@ -36,11 +56,12 @@ pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
     while let Some(function) = pages.next().await {
         let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
         let groups = function.vpc_config.and_then(|config| config.security_group_ids);
+        let role = function.role;
         if let Some((name, groups)) = function.function_name.zip(groups) {
             bearers.push(Bearer {
                 name,
                 groups: groups.into_iter().map(GroupId::from).collect(),
-                role: None,
+                role,
                 secrets: Vec::new(),
             });
         }
@@ -107,7 +128,7 @@ pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<
         .function_name(&new.name)
         .description("Made by autoconnect")
         .runtime(Runtime::from(new.runtime.as_str()))
-        .handler(starter::HANDLER)
+        .handler(created::HANDLER)
         .role(&new.role)
         .code(FunctionCode::builder().zip_file(Blob::new(code)).build())
         .vpc_config(config)

@@ -12,7 +12,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::ec2::{filter, incomplete, permission, security_group};
 use super::{Aws, called, fault, functions, rds, secrets};
-use crate::cloud::{Answer, Bearer, BearingInterface, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use crate::cloud::{
+    Answer, Bearer, BearingInterface, FunctionCode, Operation, RemovalCloud, ResourceKind, SecretDescription,
+};
 use crate::model::{Direction, FunctionVpc, GroupId, Rule, SecurityGroup};
 use crate::removal::ShrunkList;
 
@@ -278,6 +280,27 @@ impl RemovalCloud for Aws {
             .secret_id(id)
             .recovery_window_in_days(RECOVERY_DAYS)
             .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        called(Operation::ListTags, functions::tags(&self.lambda, arn)).await
+    }
+
+    async fn get_function_code(&self, name: &str) -> Answer<FunctionCode> {
+        let call = functions::code(&self.lambda, name);
+        called(Operation::GetFunctionConfiguration, call).await
+    }
+
+    async fn delete_function(&self, name: &str) -> Answer<()> {
+        let operation = Operation::DeleteFunction;
+        let call = self.lambda.delete_function().function_name(name).send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        let operation = Operation::DetachRolePolicy;
+        let call = self.iam.detach_role_policy().role_name(role).policy_arn(policy).send();
         called(operation, done(operation, call)).await
     }
 

@@ -5,9 +5,6 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// The function's handler, as Lambda names it.
-pub(super) const HANDLER: &str = "index.handler";
-
 const CODE: &str = include_str!("starter/index.mjs");
 
 /// The deployment package, the same bytes on every run.

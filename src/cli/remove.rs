@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Ending;
-use super::arguments::{ConnectedProxy, FunctionName, parse_function};
+use super::arguments::{ConnectedProxy, FunctionName, parse_function, parse_user};
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{DatabaseArgs, LongRunArgs, Work, on_account, print_result};
@@ -15,6 +15,7 @@ use crate::removal::RemovalWish;
 use crate::report::{Report, SetupDocument, is_incomplete, removal_text};
 
 /// Options of `remove`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
 pub struct Remove {
     #[command(flatten)]
@@ -31,6 +32,18 @@ pub struct Remove {
     /// Also delete the proxy, with its role and secrets, if autoconnect has made them and nothing else uses them
     #[arg(long)]
     with_proxy: bool,
+    /// Also delete the function and its role, if autoconnect has made them and nobody has changed them
+    #[arg(long, conflicts_with = "unset_env")]
+    with_function: bool,
+    /// Also take the variables `DB_*` out of the function's environment that still have the values that setup gave them
+    #[arg(long)]
+    unset_env: bool,
+    /// The user of the database as whom the function connected, for --unset-env
+    #[arg(long, value_name = "USER", value_parser = parse_user, requires = "unset_env")]
+    db_user: Option<String>,
+    /// The secret whose ARN setup gave the function, by its name or ARN, for --unset-env
+    #[arg(long, value_name = "SECRET", requires = "unset_env")]
+    secret: Option<String>,
     /// Wait for a database that is not available, instead of refusing
     #[arg(long)]
     wait: bool,
@@ -58,12 +71,16 @@ impl Remove {
         let proxy = self.proxy.0.as_ref();
         Disconnect {
             target: Target {
+                user: self.db_user.clone(),
+                secret: self.secret.clone(),
                 proxy: proxy.map_or(ProxyWish::None, |name| ProxyWish::Existing(name.clone())),
                 ..Target::direct(kind, database, &self.function.name)
             },
             wish: RemovalWish {
                 console_made: self.console_made,
                 with_proxy: self.with_proxy,
+                with_function: self.with_function,
+                unset_env: self.unset_env,
             },
             wait_for_database: self.wait,
         }

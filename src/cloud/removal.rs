@@ -33,6 +33,15 @@ pub struct BearingInterface {
     pub is_of_service: bool,
 }
 
+/// What describes the code of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionCode {
+    /// `Handler`.
+    pub handler: Option<String>,
+    /// `CodeSha256`.
+    pub sha256: Option<String>,
+}
+
 /// Reads the users of groups, and takes away.
 pub trait RemovalCloud: Sync {
     /// All resources of a kind that are in a VPC; of instances those that are in no cluster.
@@ -87,6 +96,14 @@ pub trait RemovalCloud: Sync {
     fn delete_db_proxy(&self, name: &str) -> impl Future<Output = Answer<()>> + Send;
     /// Schedules a secret for deletion, after the shortest time in which it can be restored: 7 days.
     fn delete_secret(&self, id: &str) -> impl Future<Output = Answer<()>> + Send;
+    /// The tags of the function with this ARN.
+    fn list_function_tags(&self, arn: &str) -> impl Future<Output = Answer<BTreeMap<String, String>>> + Send;
+    /// What describes the code of the function with this name or ARN.
+    fn get_function_code(&self, name: &str) -> impl Future<Output = Answer<FunctionCode>> + Send;
+    /// Deletes a function with all its versions.
+    fn delete_function(&self, name: &str) -> impl Future<Output = Answer<()>> + Send;
+    /// Takes a policy of IAM off a role.
+    fn detach_role_policy(&self, role: &str, policy: &str) -> impl Future<Output = Answer<()>> + Send;
     /// Takes a policy of its own from a role.
     fn delete_role_policy(&self, role: &str, policy: &str) -> impl Future<Output = Answer<()>> + Send;
     /// Deletes a role that has no policies any more.

@@ -21,6 +21,17 @@ impl Environment {
         self
     }
 
+    /// The same environment without these variables, as far as they have these values.
+    #[must_use]
+    pub fn without(mut self, variables: &[(&'static str, String)]) -> Self {
+        for (name, value) in variables {
+            if self.get(name) == Some(value) {
+                self.0.remove(*name);
+            }
+        }
+        self
+    }
+
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -59,6 +59,18 @@ pub fn connect_policy(region: &str, proxy: &str, user: &str) -> String {
     policy(&format!("autoconnect-connect-{region}+{proxy}+{}", plain(user)))
 }
 
+/// What the names of all policies begin with by which a role may connect through a proxy.
+#[must_use]
+pub fn connect_policies(region: &str, proxy: &str) -> String {
+    format!("autoconnect-connect-{region}+{proxy}+")
+}
+
+/// The handler of a function that `setup` makes, as Lambda names it.
+pub const HANDLER: &str = "index.handler";
+
+/// The `CodeSha256` of such a function.
+pub const CODE_SHA256: &str = "nYqX3V3OOLvQqaju6RNCbzzbu3ScEZCHmwfG85B9Ia0=";
+
 /// The policy by which a proxy's role may read one secret.
 #[must_use]
 pub fn secret_policy(secret: &str) -> String {

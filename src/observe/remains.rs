@@ -6,12 +6,15 @@ use super::{Found, ObserveError, ProxyWish, Target, found, from_instance, name_o
 use crate::cloud::{Answer, Cloud, DbInstance};
 use crate::estate::Connection;
 use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId, last_segment};
+use crate::naming::created;
+use crate::removal::RemovalWish;
 use crate::tags;
 
 /// The connection as far as it still exists, with the sides that do not; none where no group bears its tags either.
 pub(super) async fn remains(
     cloud: &impl Cloud,
     target: &Target,
+    wish: RemovalWish,
 ) -> Result<Option<(Observation, BTreeSet<Side>)>, ObserveError> {
     let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
@@ -27,7 +30,24 @@ pub(super) async fn remains(
     };
     let groups = tagged(cloud, &connection.to_string()).await?;
     if groups.is_empty() {
-        return Ok(None);
+        // The roles that were made for the function and the proxy go last.
+        let region = match &database {
+            Some(found) => found.database.place().region,
+            None => return Ok(None),
+        };
+        let of_function = (wish.with_function && function.is_none())
+            .then(|| created::function_role(region, last_segment(&target.function)));
+        let of_proxy = connection.proxy.as_ref().filter(|_| wish.with_proxy && proxy.is_none());
+        let roles = of_function
+            .into_iter()
+            .chain(of_proxy.map(|proxy| created::proxy_role(region, proxy)));
+        let mut is_role_left = false;
+        for role in roles {
+            is_role_left |= is_made_for(cloud, &role, &connection).await?;
+        }
+        if !is_role_left {
+            return Ok(None);
+        }
     }
     let mut gone = BTreeSet::new();
     let absent = [
@@ -79,6 +99,24 @@ pub(super) async fn tagged(cloud: &impl Cloud, connection: &str) -> Answer<Vec<S
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     groups.dedup_by(|a, b| a.id == b.id);
     Ok(groups)
+}
+
+/// Whether a role is there that was made for the connection, or for another function's on the same way.
+async fn is_made_for(cloud: &impl Cloud, role: &str, connection: &Connection) -> Answer<bool> {
+    let role = found(cloud.get_role(role).await)?;
+    let tag = |key: &str| {
+        role.as_ref()
+            .and_then(|role| role.tags.get(key))
+            .and_then(|tag| Connection::from_tag(tag))
+    };
+    Ok(tag(tags::CONNECTION).is_some_and(|made_for| {
+        Connection {
+            function: connection.function.clone(),
+            ..made_for
+        }
+        .to_string()
+            == connection.to_string()
+    }))
 }
 
 /// The proxy's name as in the tag.

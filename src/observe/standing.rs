@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::remains::{remains, tagged, with};
+use super::undo::undo;
 use super::{NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe};
 use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
 use crate::model::{CredentialsWish, Direction, GroupId, Observation, Proxy, Side, VpcId, last_segment};
@@ -22,7 +23,7 @@ pub async fn observe_standing(
     target: &Target,
     wish: RemovalWish,
 ) -> Result<Standing, ObserveError> {
-    let (observation, gone) = read(cloud, &as_it_may_stand(target, wish)).await?;
+    let (observation, gone) = read(cloud, &as_it_may_stand(target, wish), wish).await?;
     let groups = candidates(&observation);
     let bearers = tokio::join!(
         cloud.list_bearers(ResourceKind::Function),
@@ -77,6 +78,7 @@ pub async fn observe_standing(
         _ => None,
     };
     let ends = ends(cloud, &observation, &gone).await?;
+    let undo = undo(cloud, target, wish, &observation, &ends.groups).await?;
     Ok(Standing {
         observation,
         users,
@@ -84,15 +86,20 @@ pub async fn observe_standing(
         made,
         gone,
         ends,
+        undo,
     })
 }
 
 /// The connection with its groups, wherever they are, and the sides whose resource no longer exists.
-async fn read(cloud: &impl Cloud, target: &Target) -> Result<(Observation, BTreeSet<Side>), ObserveError> {
+async fn read(
+    cloud: &impl Cloud,
+    target: &Target,
+    wish: RemovalWish,
+) -> Result<(Observation, BTreeSet<Side>), ObserveError> {
     let mut observation = match observe(cloud, target).await {
         Ok(observation) => observation,
         // A name may be wrong, or that of what is gone: then something still bears the connection's tags.
-        Err(missing @ ObserveError::NoSuch { .. }) => return remains(cloud, target).await?.ok_or(missing),
+        Err(missing @ ObserveError::NoSuch { .. }) => return remains(cloud, target, wish).await?.ok_or(missing),
         Err(error) => return Err(error),
     };
     let proxy_is_gone = observation.proxy.as_ref().is_some_and(|proxy| !proxy.exists);
@@ -152,6 +159,7 @@ pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing
     if !candidates(observation).is_empty() {
         reads = reads.any([Operation::DescribeNetworkInterfaces]);
     }
+    reads = of_undo(reads, wish, standing);
     let Some(proxy) = observation.proxy.as_ref().filter(|_| wish.with_proxy) else {
         return reads.permissions();
     };
@@ -166,6 +174,35 @@ pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing
         .of(Operation::ListRolePolicies, of_role.clone())
         .of(Operation::ListAttachedRolePolicies, of_role)
         .permissions()
+}
+
+/// What the function was given besides groups.
+fn of_undo<'a>(mut reads: Reads<'a>, wish: RemovalWish, standing: &'a Standing) -> Reads<'a> {
+    let (observation, undo) = (&standing.observation, &standing.undo);
+    let function = &observation.function;
+    let place = observation.database.place();
+    let role = function
+        .role
+        .clone()
+        .filter(|_| function.exists && observation.proxy.is_some());
+    let has_one = !undo.permissions.is_empty() || !undo.kept_permissions.is_empty();
+    reads = reads
+        .of(Operation::GetRolePolicy, role.clone().filter(|_| has_one))
+        .of(Operation::ListRolePolicies, role);
+    if !wish.with_function {
+        return reads;
+    }
+    let arn = function.exists.then(|| function.arn.clone());
+    let role = [place.role(&created::function_role(place.region, &function.name))];
+    let made = undo.function.as_ref().and_then(|made| made.role.as_ref());
+    let has_policies = made.is_some_and(|made| !made.policies.is_empty());
+    reads
+        .of(Operation::ListTags, arn)
+        .any([Operation::ListFunctions])
+        .of(Operation::GetRole, role.clone())
+        .of(Operation::ListRolePolicies, role.clone())
+        .of(Operation::ListAttachedRolePolicies, role.clone())
+        .of(Operation::GetRolePolicy, role.into_iter().filter(|_| has_policies))
 }
 
 /// The groups that may be of the connection: those on its resources, and those whose tags name it.
@@ -193,8 +230,10 @@ fn as_it_may_stand(target: &Target, wish: RemovalWish) -> Target {
         }),
         other => other.clone(),
     };
+    // The secret that setup was given is known by its name: it may be gone.
     Target {
         proxy,
+        secret: None,
         ..target.clone()
     }
 }

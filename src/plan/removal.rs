@@ -20,6 +20,10 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::DeleteSecret,
     Operation::DeleteRolePolicy,
     Operation::DeleteRole,
+    Operation::GetRolePolicy,
+    Operation::ListTags,
+    Operation::DeleteFunction,
+    Operation::DetachRolePolicy,
 ];
 
 /// What a step takes away, as one call of the API.
@@ -100,6 +104,25 @@ pub enum RemovalEffect {
         /// Its ARN.
         secret: String,
     },
+    /// Takes variables out of the function's environment that still have these values.
+    UnsetEnvironment {
+        /// The function's ARN.
+        function: String,
+        /// The variables with their values.
+        variables: Vec<(&'static str, String)>,
+    },
+    /// Deletes the function.
+    DeleteFunction {
+        /// Its ARN.
+        function: String,
+    },
+    /// Takes a policy of IAM off a role.
+    DetachRolePolicy {
+        /// The role's name.
+        role: String,
+        /// The policy's ARN.
+        policy: String,
+    },
     /// Takes a policy of its own from a role.
     DeleteRolePolicy {
         /// The role's name.
@@ -121,7 +144,11 @@ impl RemovalEffect {
         match self {
             Self::Mark { .. } | Self::Retag { .. } => Operation::CreateTags,
             Self::Unmark { .. } => Operation::DeleteTags,
-            Self::OffFunction { .. } | Self::Detach { .. } => Operation::UpdateFunctionConfiguration,
+            Self::OffFunction { .. } | Self::Detach { .. } | Self::UnsetEnvironment { .. } => {
+                Operation::UpdateFunctionConfiguration
+            }
+            Self::DeleteFunction { .. } => Operation::DeleteFunction,
+            Self::DetachRolePolicy { .. } => Operation::DetachRolePolicy,
             Self::OffProxy { .. } => Operation::ModifyDbProxy,
             Self::OffDatabase { kind, .. } => Operation::modifies(*kind),
             Self::Revoke { direction, .. } => Operation::revokes(*direction),
@@ -140,6 +167,8 @@ impl RemovalEffect {
             self,
             Self::DeleteGroup { .. }
                 | Self::DeleteProxy { .. }
+                | Self::DeleteFunction { .. }
+                | Self::DetachRolePolicy { .. }
                 | Self::DeleteSecret { .. }
                 | Self::DeleteRolePolicy { .. }
                 | Self::DeleteRole { .. }
@@ -150,7 +179,9 @@ impl RemovalEffect {
     #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
-            Self::OffFunction { .. } | Self::Detach { .. } => Some("the function's update to end"),
+            Self::OffFunction { .. } | Self::Detach { .. } | Self::UnsetEnvironment { .. } => {
+                Some("the function's update to end")
+            }
             Self::OffProxy { .. } => Some("the proxy to be available without the group"),
             Self::OffDatabase { .. } => Some("the group to be off the database"),
             Self::DeleteGroup { .. } => Some("the network interfaces with the group to be deleted"),

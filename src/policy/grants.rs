@@ -67,6 +67,22 @@ pub fn connect_through(proxy: &str, user: &str) -> String {
     connect(Place::of(proxy), last_segment(proxy), user)
 }
 
+/// The resource id and the user of a document that lets connect as one user, as [`connect`] writes it for this place.
+#[must_use]
+pub fn connects_as(document: &str, place: Place<'_>) -> Option<(String, String)> {
+    let document = PolicyDocument::read(document).ok()?;
+    let [statement] = document.statement.as_slice() else {
+        return None;
+    };
+    let [resource] = statement.resource.0.as_slice() else {
+        return None;
+    };
+    let (id, user) = resource
+        .strip_prefix(&place.arn("rds-db", "dbuser:"))?
+        .split_once('/')?;
+    Some((id.to_owned(), user.to_owned()))
+}
+
 fn document(statements: Vec<Statement>) -> String {
     PolicyDocument::new(statements).to_string()
 }
@@ -138,6 +154,20 @@ mod tests {
         let document: Value = serde_json::from_str(&document).unwrap();
         let resource = "arn:aws:rds-db:eu-central-1:123456789012:dbuser:prx-0a1/app";
         assert_eq!(document["Statement"][0]["Resource"], resource);
+    }
+
+    #[test]
+    fn a_permission_to_connect_tells_its_user() {
+        let place = Place::in_region("eu-central-1", "123456789012");
+        let found = connects_as(&connect(place, "prx-0a1", "app"), place);
+        assert_eq!(found, Some(("prx-0a1".to_owned(), "app".to_owned())));
+        for other in [
+            connect(Place::in_region("eu-west-1", "123456789012"), "prx-0a1", "app"),
+            read_secret(SECRET, None),
+            "{}".to_owned(),
+        ] {
+            assert_eq!(connects_as(&other, place), None, "{other}");
+        }
     }
 
     #[test]

@@ -132,12 +132,18 @@ impl Run<'_> {
             RemovalEffect::Revoke { group, .. } | RemovalEffect::DeleteGroup { group } => {
                 self.on_groups(action, [group.id()]);
             }
-            RemovalEffect::OffFunction { function, .. } | RemovalEffect::Detach { function, .. } => {
+            RemovalEffect::OffFunction { function, .. }
+            | RemovalEffect::Detach { function, .. }
+            | RemovalEffect::UnsetEnvironment { function, .. }
+            | RemovalEffect::DeleteFunction { function } => {
                 self.on(action, [function.clone()]);
             }
             RemovalEffect::OffProxy { .. } | RemovalEffect::DeleteProxy { .. } => self.on(action, [self.proxy()]),
             RemovalEffect::OffDatabase { kind, id, .. } => self.on(action, [self.database(*kind, id)]),
             RemovalEffect::DeleteSecret { secret } => self.on(action, [secret.clone()]),
+            RemovalEffect::DetachRolePolicy { role, policy } => {
+                self.on_when(when("ArnEquals", "iam:PolicyARN", policy), action, [self.role(role)]);
+            }
             RemovalEffect::DeleteRolePolicy { role, .. } | RemovalEffect::DeleteRole { role } => {
                 self.on(action, [self.role(role)]);
             }

@@ -9,8 +9,8 @@ use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
-use crate::removal::{Parts, RemovalWish, Standing, parts, steps, still_connected};
-use crate::requirements::{Pending, Unmet, database_pending, function_update, proxy_pending};
+use crate::removal::{Parts, RemovalWish, Standing, Undo, parts, steps, still_connected};
+use crate::requirements::{ExtrasUnmet, Pending, Unmet, database_pending, function_update, proxy_pending};
 
 /// The function is disconnected from the database, and what was made for them alone is gone.
 #[derive(Clone, Debug)]
@@ -46,6 +46,12 @@ impl Goal for Disconnect {
                 cluster: cluster.clone(),
             }));
         }
+        let function = &observation.function;
+        if self.wish.unset_env && !self.wish.with_function && function.exists && function.environment.is_none() {
+            return Err(RunError::Unmet(Unmet::Extras(ExtrasUnmet::EnvironmentUnreadable {
+                function: function.name.clone(),
+            })));
+        }
         let found = parts(standing, self.wish).map_err(Unmet::Removal)?;
         let plan = steps(standing, &found, self.wish).map_err(Unmet::Removal)?;
         let pending = self.pending(standing, &plan)?;
@@ -73,12 +79,28 @@ impl Goal for Disconnect {
         operator(&standing.observation, reads, plan)
     }
 
-    fn vanished(&self, last: &Standing, _: &Plan) -> Option<Standing> {
-        if last.gone.is_empty() {
+    fn vanished(&self, before: &Standing, applied: &Plan) -> Option<Standing> {
+        let has_deleted = |wanted: fn(&RemovalEffect) -> bool| {
+            let mut steps = applied.steps.iter();
+            steps.any(|step| matches!(&step.effect, Effect::Removal(effect) if wanted(effect)))
+        };
+        let deletes_function = has_deleted(|effect| matches!(effect, RemovalEffect::DeleteFunction { .. }));
+        let deletes_proxy = has_deleted(|effect| matches!(effect, RemovalEffect::DeleteProxy { .. }));
+        if before.gone.is_empty() && !deletes_function {
             return None;
         }
-        let mut standing = last.clone();
+        let mut standing = before.clone();
         standing.observation.groups.clear();
+        if deletes_function {
+            standing.gone.insert(Side::Function);
+            standing.observation.function.exists = false;
+            standing.observation.function.vpc = None;
+        }
+        if let Some(proxy) = standing.observation.proxy.as_mut().filter(|_| deletes_proxy) {
+            standing.gone.insert(Side::Proxy);
+            proxy.exists = false;
+        }
+        (standing.made, standing.undo) = (None, Undo::default());
         Some(standing)
     }
 
@@ -95,9 +117,11 @@ impl Disconnect {
             .steps
             .iter()
             .filter_map(|step| match &step.effect {
-                Effect::Removal(RemovalEffect::OffFunction { .. } | RemovalEffect::Detach { .. }) => {
-                    Some(Side::Function)
-                }
+                Effect::Removal(
+                    RemovalEffect::OffFunction { .. }
+                    | RemovalEffect::Detach { .. }
+                    | RemovalEffect::UnsetEnvironment { .. },
+                ) => Some(Side::Function),
                 Effect::Removal(RemovalEffect::OffProxy { .. }) => Some(Side::Proxy),
                 Effect::Removal(RemovalEffect::OffDatabase { .. }) => Some(Side::Database),
                 _ => None,
@@ -199,6 +223,8 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
         (None, None) => format!("{} goes: nobody else uses it.", part.named()),
     }));
     reasons.extend(still_connected(standing, plan).by_others);
+    let undo = &standing.undo;
+    reasons.extend(undo.kept_permissions.iter().chain(&undo.kept_variables).cloned());
     let made = standing.made.iter();
     reasons.extend(made.clone().flat_map(|made| &made.secrets).filter_map(|secret| {
         let other = secret.used_by.as_ref()?;

@@ -9,10 +9,10 @@ use super::parts::{
 };
 use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
-use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Rule};
+use crate::model::{DatabaseKind, Direction, Environment, GroupId, GroupList, Rule, last_segment};
 use crate::plan::{RemovalEffect, Step, StepStatus};
 use crate::removal::{Removable, RemovalUnmet, ShrunkList};
-use crate::requirements::Unmet;
+use crate::requirements::{ExtrasUnmet, Unmet};
 use crate::tags;
 
 impl<C: Cloud> Session<'_, C> {
@@ -81,6 +81,18 @@ impl<C: Cloud> Session<'_, C> {
             RemovalEffect::DeleteSecret { secret } => {
                 self.again(step, async || self.cloud.delete_secret(secret).await)
                     .await?
+            }
+            RemovalEffect::UnsetEnvironment { function, variables } => {
+                let part = EnvironmentWithout { function, variables };
+                return self.change(step, &part, settle).await;
+            }
+            RemovalEffect::DeleteFunction { function } => {
+                self.again(step, async || self.cloud.delete_function(function).await)
+                    .await?
+            }
+            RemovalEffect::DetachRolePolicy { role, policy } => {
+                let detach = async || self.cloud.detach_role_policy(role, policy).await;
+                self.again(step, detach).await?
             }
             RemovalEffect::DeleteRolePolicy { role, policy } => {
                 let delete = async || self.cloud.delete_role_policy(role, policy).await;
@@ -367,6 +379,52 @@ impl Shrink for ProxyGroups<'_> {
 
     async fn leave<C: Cloud>(&self, cloud: &C, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
         cloud.shrink_db_proxy(self.name, groups).await
+    }
+}
+
+/// A function's environment without these variables, where they still have these values.
+struct EnvironmentWithout<'a> {
+    function: &'a str,
+    variables: &'a [(&'static str, String)],
+}
+
+impl Part for EnvironmentWithout<'_> {
+    type Seen = (Option<Environment>, Option<String>);
+
+    fn describe(&self) -> String {
+        describe_function(self.function)
+    }
+
+    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Self::Seen>> {
+        let function = cloud.get_function_configuration(self.function).await?;
+        let (settled, failure, state) = last_update(&function);
+        let has_one = |environment: &Environment| {
+            let mut variables = self.variables.iter();
+            variables.any(|(name, value)| environment.get(name) == Some(value))
+        };
+        Ok(Now {
+            is_changed: function.environment.as_ref().is_some_and(|found| !has_one(found)),
+            settled,
+            failure,
+            state,
+            seen: (function.environment, function.revision_id),
+        })
+    }
+
+    /// An environment that cannot be read must not be written: what is in it would be lost.
+    fn check(&self, (environment, _): &Self::Seen) -> Result<(), RunError> {
+        if environment.is_some() {
+            return Ok(());
+        }
+        let function = last_segment(self.function).to_owned();
+        let unmet = ExtrasUnmet::EnvironmentUnreadable { function };
+        Err(RunError::Unmet(Unmet::Extras(unmet)))
+    }
+
+    async fn write<C: Cloud>(&self, cloud: &C, (environment, revision): &Self::Seen) -> Answer<()> {
+        let left = environment.clone().unwrap_or_default().without(self.variables);
+        let revision = revision.as_deref();
+        cloud.update_function_environment(self.function, &left, revision).await
     }
 }
 

@@ -184,6 +184,7 @@ fn take_off(observation: &mut Observation, effect: &RemovalEffect) {
             let vpc = observation.function.vpc.take();
             observation.function.vpc = vpc.filter(|vpc| !vpc.groups.is_empty());
         }
+        RemovalEffect::DeleteFunction { .. } => observation.function.vpc = None,
         RemovalEffect::OffProxy { group, .. } => {
             if let Some(proxy) = &mut observation.proxy {
                 proxy.groups = without(&proxy.groups, group.id());

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
 use crate::classify::InWords;
-use crate::model::{Direction, GroupId, Rule, Side};
+use crate::model::{Direction, GroupId, Rule, Side, last_segment};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
 use crate::tags;
 
@@ -23,6 +23,9 @@ pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Resul
     if wish.with_proxy {
         check_proxy(standing, found)?;
     }
+    if wish.with_function {
+        check_function(standing, found)?;
+    }
     let mut builder = Builder {
         standing,
         found,
@@ -31,10 +34,15 @@ pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Resul
     builder.mark();
     builder.hand_over();
     builder.take_off(wish);
+    builder.take_back(wish);
     builder.revoke();
     builder.delete();
     if wish.with_proxy {
         builder.delete_what_the_proxy_had();
+    }
+    // Last, since by it the next run finds what a run that died has left.
+    if wish.with_function {
+        builder.delete_the_functions_role();
     }
     Ok(Plan {
         steps: builder.steps,
@@ -90,6 +98,33 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
     let is_part = |id: &GroupId| set.clone().any(|part| part.side == Side::Proxy && part.group.id == *id);
     match proxy.groups.iter().find(|id| !is_part(id)) {
         Some(other) => in_use(format!("it also has {other}, by which others may come in")),
+        None => Ok(()),
+    }
+}
+
+/// A function goes only if this program has made it, nobody has changed it, and nothing else is connected with it.
+fn check_function(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
+    let Some(made) = &standing.undo.function else {
+        return Ok(());
+    };
+    let function = &standing.observation.function;
+    if !made.differences.is_empty() {
+        return Err(RemovalUnmet::FunctionNotOurs {
+            function: function.name.clone(),
+            differences: made.differences.clone(),
+        });
+    }
+    let is_part = |id: &GroupId| {
+        found
+            .parts
+            .iter()
+            .any(|part| part.side == Side::Function && part.group.id == *id)
+    };
+    match function.groups().iter().find(|id| !is_part(id)) {
+        Some(other) => Err(RemovalUnmet::FunctionInUse {
+            function: function.name.clone(),
+            group: other.to_string(),
+        }),
         None => Ok(()),
     }
 }
@@ -170,10 +205,17 @@ impl Builder<'_> {
                 .filter(move |part| part.side == side && comes_off(part))
         };
         let last = last_groups(self.standing, found, Side::Function);
-        if !last.is_empty() {
+        let is_deleted = wish.with_function && observation.function.exists;
+        if is_deleted {
+            let function = &observation.function;
+            let effect = RemovalEffect::DeleteFunction {
+                function: function.arn.clone(),
+            };
+            self.push(effect, function.arn.clone(), format!("function {}", function.name));
+        } else if !last.is_empty() {
             self.detach(&last);
         }
-        for part in parts(Side::Function).filter(|_| last.is_empty()) {
+        for part in parts(Side::Function).filter(|_| last.is_empty() && !is_deleted) {
             let function = &observation.function;
             let effect = RemovalEffect::OffFunction {
                 function: function.arn.clone(),
@@ -238,6 +280,70 @@ impl Builder<'_> {
             observation.describe(part.side),
             part.named()
         )
+    }
+
+    /// What the function was given besides groups.
+    fn take_back(&mut self, wish: RemovalWish) {
+        let (observation, undo) = (&self.standing.observation, &self.standing.undo);
+        let function = &observation.function;
+        if wish.with_function || !function.exists {
+            return;
+        }
+        if !undo.variables.is_empty() {
+            let names: Vec<&str> = undo.variables.iter().map(|(name, _)| *name).collect();
+            let summary = format!(
+                "function {}: take {} out of its environment",
+                function.name,
+                names.join(", ")
+            );
+            let effect = RemovalEffect::UnsetEnvironment {
+                function: function.arn.clone(),
+                variables: undo.variables.clone(),
+            };
+            self.push(effect, function.arn.clone(), summary);
+        }
+        let role = function.role.as_deref().map_or("", last_segment);
+        for permission in &undo.permissions {
+            let effect = RemovalEffect::DeleteRolePolicy {
+                role: role.to_owned(),
+                policy: permission.policy.clone(),
+            };
+            let summary = format!(
+                "policy {} of role {role}, to connect through the proxy as user {}",
+                permission.policy, permission.user
+            );
+            self.push(effect, role.to_owned(), summary);
+        }
+    }
+
+    /// Lambda needs the role until it has deleted the function's network interface, and a group is deleted only then.
+    fn delete_the_functions_role(&mut self) {
+        let made = self.standing.undo.function.as_ref();
+        let Some(role) = made.and_then(|made| made.role.as_ref()) else {
+            return;
+        };
+        let ready: Vec<u32> = self.steps.iter().map(|step| step.id).collect();
+        for policy in &role.attached {
+            let effect = RemovalEffect::DetachRolePolicy {
+                role: role.name.clone(),
+                policy: policy.clone(),
+            };
+            let summary = format!("policy {} of role {}", last_segment(policy), role.name);
+            self.push_after(ready.clone(), effect, role.name.clone(), summary);
+        }
+        for policy in &role.policies {
+            let effect = RemovalEffect::DeleteRolePolicy {
+                role: role.name.clone(),
+                policy: policy.clone(),
+            };
+            let summary = format!("policy {policy} of role {}", role.name);
+            self.push_after(ready.clone(), effect, role.name.clone(), summary);
+        }
+        let effect = RemovalEffect::DeleteRole {
+            role: role.name.clone(),
+        };
+        let after = self.steps.iter().map(|step| step.id).collect();
+        self.push_after(after, effect, role.name.clone(), format!("role {}", role.name));
     }
 
     fn revoke(&mut self) {

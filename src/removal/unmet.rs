@@ -35,6 +35,24 @@ pub enum RemovalUnmet {
         /// The proxy.
         proxy: String,
     },
+    /// The function is not as `setup` makes it.
+    #[error("function {function} is not as autoconnect made it, and is not deleted: {}", .differences.join("; "))]
+    FunctionNotOurs {
+        /// The function.
+        function: String,
+        /// What is different, or not ours.
+        differences: Vec<String>,
+    },
+    /// Something else is connected with the function.
+    #[error(
+        "function {function} is not deleted: it also has {group}, by which it may be connected with something else"
+    )]
+    FunctionInUse {
+        /// The function.
+        function: String,
+        /// The group.
+        group: String,
+    },
     /// Something else uses the proxy.
     #[error("proxy {proxy} is not deleted: {why}")]
     ProxyInUse {
@@ -62,6 +80,8 @@ impl RemovalUnmet {
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
             Self::ProxyNotOurs { .. } => "proxy-not-ours",
             Self::ProxyInUse { .. } => "proxy-in-use",
+            Self::FunctionNotOurs { .. } => "function-not-ours",
+            Self::FunctionInUse { .. } => "function-in-use",
             Self::UsedMeanwhile { .. } => "used-meanwhile",
         }
     }
@@ -78,6 +98,12 @@ impl RemovalUnmet {
             }
             Self::ProxyNotOurs { .. } => {
                 "leave --with-proxy out, and delete the proxy by hand if it is to go".to_owned()
+            }
+            Self::FunctionNotOurs { .. } => {
+                "leave --with-function out, and delete the function yourself if it is to go".to_owned()
+            }
+            Self::FunctionInUse { group, .. } => {
+                format!("leave --with-function out, or take {group} off the function first, then run again")
             }
             Self::ProxyInUse { .. } => {
                 "leave --with-proxy out, or remove what uses the proxy first, then run again".to_owned()

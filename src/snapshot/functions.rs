@@ -52,6 +52,8 @@ fn entry(function: Function) -> FunctionEntry {
         revision_id: function.revision_id,
         role: function.role,
         runtime: None,
+        handler: None,
+        code_sha256: None,
         environment: std::collections::BTreeMap::new(),
         // No command reads them.
         tags: Vec::new(),

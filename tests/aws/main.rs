@@ -23,4 +23,5 @@ mod reads;
 mod removals;
 mod snapshots;
 mod template;
+mod undo;
 mod world;

@@ -8,7 +8,7 @@ use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::mend::Scope;
-use autoconnect::model::DatabaseKind;
+use autoconnect::model::{DatabaseKind, EnvironmentWish};
 use autoconnect::observe::{Location, ProxyWish, Target, Which};
 use autoconnect::plan::Request;
 use autoconnect::policy::{PolicyDocument, Texts};
@@ -213,7 +213,7 @@ async fn of_remove() {
     }
     let console = RemovalWish {
         console_made: true,
-        with_proxy: false,
+        ..RemovalWish::default()
     };
     let goal = disconnect(&cluster("orders", "checkout"), console);
     holds("remove, console-made", &example(), &goal).await;
@@ -222,8 +222,8 @@ async fn of_remove() {
 #[tokio::test(start_paused = true)]
 async fn of_remove_with_the_proxy() {
     let wish = RemovalWish {
-        console_made: false,
         with_proxy: true,
+        ..RemovalWish::default()
     };
     let mut removed = 0;
     for scenario in with_new_resources() {
@@ -238,6 +238,63 @@ async fn of_remove_with_the_proxy() {
         removed += 1;
     }
     assert!(removed > 1, "{removed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_remove_with_a_permission_and_variables() {
+    let wish = RemovalWish {
+        unset_env: true,
+        ..RemovalWish::default()
+    };
+    for scenario in base() {
+        let target = Target {
+            user: Some("app".to_owned()),
+            iam_required: scenario.target.proxy != ProxyWish::None,
+            environment: Some(EnvironmentWish { overwrite: false }),
+            ..scenario.target.clone()
+        };
+        let document = connected(&scenario.document, &[&target]).await;
+        let mut goal = disconnect(&target, wish);
+        goal.target.user = Some("app".to_owned());
+        holds(&format!("remove --unset-env: {}", scenario.name), &document, &goal).await;
+    }
+}
+
+/// Once the function is gone and nothing is left of it, its name is wrong: the policy is judged up to there.
+#[tokio::test(start_paused = true)]
+async fn of_remove_with_the_function() {
+    let wish = RemovalWish {
+        with_function: true,
+        with_proxy: true,
+        ..RemovalWish::default()
+    };
+    let mut scenarios = with_new_resources().into_iter();
+    let scenario = scenarios
+        .find(|scenario| scenario.target.new_function.is_some())
+        .unwrap();
+    let document = connected(&scenario.document, &[&scenario.target]).await;
+    let goal = disconnect(&scenario.target, wish);
+    let policy = printed(&document, &goal).await;
+    let free = account_with(&document);
+    let wanted = run(&free, &goal, &Options::default()).await.unwrap();
+    let account = account_with(&document);
+    guarded(&account, &goal, &policy).await.unwrap();
+    assert_eq!(account.document(), free.document());
+    let mut begun = half_made(&document, &goal).await;
+    begun.pop();
+    assert!(begun.len() > 10, "{}", begun.len());
+    for document in begun {
+        let account = account_with(&document);
+        let ended = guarded(&account, &goal, &policy).await;
+        ended.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+    let runs = [(document, format!("{:?}", wanted.found))];
+    for action in actions(&policy) {
+        if action != "ec2:DeleteTags" {
+            let less = without(&policy, &action);
+            assert!(is_missed(&runs, &goal, &less, &action).await, "{action} is not needed");
+        }
+    }
 }
 
 /// Where another function begins to use the groups right before they are marked, the mark is taken off again.

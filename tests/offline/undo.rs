@@ -1,19 +1,25 @@
 //! `remove` undoes all that `setup` did: also where a resource no longer exists, and where ours is the function's last group;
 //! and it says what still connects the two.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
 use autoconnect::account::{AccountDocument, IpPermission, OfflineAccount};
-use autoconnect::cloud::Cloud;
+use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::model::{Peer, PortRange, Protocol, Rule};
+use autoconnect::model::{EnvironmentWish, Peer, PortRange, Protocol, Rule};
 use autoconnect::observe::{ProxyWish, Target};
 use autoconnect::reconcile::{Converged, Ending, Failure, Options, converge};
 use autoconnect::removal::{RemovalWish, Standing};
 use autoconnect::report::is_incomplete;
 use autoconnect::tags;
 
-use crate::crashes::{DEATHS, crashing};
+use crate::crashes::{Crash, DEATHS, crashing};
+use crate::denied::Denied;
+use crate::fault_matrix::{FAILURES, Faults, Which};
+use crate::interposed::Interposed;
 use crate::removals::{disconnect, put_on_a_bastion};
-use crate::scenarios::{Scenario, base};
+use crate::scenarios::{Scenario, base, with_new_resources};
 use crate::support::*;
 
 async fn try_remove(
@@ -231,7 +237,7 @@ async fn a_function_with_no_other_group_is_detached() {
 
         // Given another group after the plan, it stays attached with that one.
         let given = slow_with(&account, |operation| {
-            if operation == autoconnect::cloud::Operation::CreateTags {
+            if operation == Operation::CreateTags {
                 account.edit(|document| {
                     let config = document.functions[0].vpc_config.as_mut().unwrap();
                     if !config.security_group_ids.contains(&"sg-base-f".to_owned()) {
@@ -381,4 +387,425 @@ async fn what_remove_leaves_may_still_connect() {
     let account = account_of(&shared);
     let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
     assert_eq!((removed.ending, is_incomplete(&removed)), (Ending::Reached, false));
+}
+
+const UNSET_ENV: RemovalWish = RemovalWish {
+    console_made: false,
+    with_proxy: false,
+    with_function: false,
+    unset_env: true,
+};
+const WITH_FUNCTION: RemovalWish = RemovalWish {
+    console_made: false,
+    with_proxy: true,
+    with_function: true,
+    unset_env: false,
+};
+
+/// A change that somebody makes to a function's environment.
+type EnvironmentChange = fn(&mut BTreeMap<String, String>);
+
+/// What `--set-env` set goes, as long as it has the same values; other variables stay, wherever a run dies.
+#[tokio::test(start_paused = true)]
+async fn variables_go_that_still_have_their_values() {
+    // The changes that somebody makes, the user that is named, and what stays.
+    let table: [(EnvironmentChange, Option<&str>, &[&str]); 5] = [
+        (|_| {}, Some("app"), &[]),
+        (|_| {}, None, &["DB_USER"]),
+        (
+            |variables| *variables.get_mut("DB_PORT").unwrap() = "1".to_owned(),
+            Some("app"),
+            &["DB_PORT"],
+        ),
+        (
+            |variables| *variables.get_mut("DB_HOST").unwrap() = "other".to_owned(),
+            Some("app"),
+            &["DB_HOST", "DB_PORT", "DB_USER"],
+        ),
+        (|variables| drop(variables.remove("DB_PORT")), Some("app"), &[]),
+    ];
+    for scenario in base() {
+        for (change, user, stays) in table {
+            let account = account_of(&scenario.document);
+            account.edit(|document| {
+                document.functions[0]
+                    .environment
+                    .insert("OWN".to_owned(), "1".to_owned());
+            });
+            let before = account.document();
+            let target = Target {
+                environment: Some(EnvironmentWish { overwrite: false }),
+                user: Some("app".to_owned()),
+                ..scenario.target.clone()
+            };
+            setup(&account, &target).await.unwrap();
+            assert_eq!(account.document().functions[0].environment.len(), 4);
+            account.edit(|document| change(&mut document.functions[0].environment));
+            let connected = account.document();
+            let mut goal = disconnect(&target, UNSET_ENV);
+            goal.target.user = user.map(str::to_owned);
+            let run = async |cloud: &Interposed<'_, Crash<'_>>| {
+                let options = Options::default();
+                Box::pin(converge(cloud, &goal, &options, &Script::default(), Interrupt::never())).await
+            };
+            for death in DEATHS {
+                for at in 0.. {
+                    let account = account_of(&connected);
+                    let (_, calls) = crashing(&account, at, death, run).await;
+                    let front = Script::default();
+                    let again = converge(&account, &goal, &Options::default(), &front, Interrupt::never()).await;
+                    let again = again.unwrap();
+                    let left = account.document();
+                    let mut expected = before.functions[0].environment.clone();
+                    for name in stays {
+                        expected.insert((*name).to_owned(), connected.functions[0].environment[*name].clone());
+                    }
+                    assert_eq!(left.functions[0].environment, expected, "{}", scenario.name);
+                    assert_eq!(left.functions[0].vpc_config, before.functions[0].vpc_config);
+                    let told = again.draft.reasons.iter().any(|reason| reason.contains("stays"));
+                    assert_eq!(told, !stays.is_empty(), "{:?}", again.draft.reasons);
+                    if calls <= at {
+                        break;
+                    }
+                }
+            }
+            // Without the option all of them stay.
+            let account = account_of(&connected);
+            remove(&account, &target, RemovalWish::default()).await;
+            assert_eq!(
+                account.document().functions[0].environment,
+                connected.functions[0].environment
+            );
+        }
+    }
+}
+
+/// A value that changes between plan and write stays.
+#[tokio::test(start_paused = true)]
+async fn a_variable_that_changes_meanwhile_stays() {
+    let scenario = &base()[0];
+    let account = account_of(&scenario.document);
+    let target = Target {
+        environment: Some(EnvironmentWish { overwrite: false }),
+        ..scenario.target.clone()
+    };
+    setup(&account, &target).await.unwrap();
+    let cloud = slow_with(&account, |operation| {
+        if operation == Operation::CreateTags {
+            account.edit(|document| {
+                let variables = &mut document.functions[0].environment;
+                *variables.get_mut("DB_PORT").unwrap() = "1".to_owned();
+            });
+        }
+    });
+    try_remove(&cloud, &target, UNSET_ENV, &Options::default())
+        .await
+        .unwrap();
+    let left = account.document().functions[0].environment.clone();
+    assert_eq!(
+        left.into_iter().collect::<Vec<_>>(),
+        [("DB_PORT".to_owned(), "1".to_owned())]
+    );
+}
+
+fn through_proxy() -> impl Iterator<Item = Scenario> {
+    base()
+        .into_iter()
+        .filter(|scenario| scenario.target.proxy != ProxyWish::None)
+}
+
+/// The permission to connect through the proxy goes with the last function of the role that needs it, and only as `setup`
+/// writes it.
+#[tokio::test(start_paused = true)]
+async fn the_permission_to_connect_goes_when_nothing_needs_it() {
+    for scenario in through_proxy() {
+        let target = Target {
+            iam_required: true,
+            user: Some("app".to_owned()),
+            ..scenario.target.clone()
+        };
+        let other = Target {
+            function: "g".to_owned(),
+            ..target.clone()
+        };
+        let account = account_of(&scenario.document);
+        setup(&account, &target).await.unwrap();
+        let connected = account.document();
+        assert_ne!(connected.roles, scenario.document.roles);
+        for death in DEATHS {
+            for at in 0.. {
+                let account = account_of(&connected);
+                let (_, calls) = crashing(&account, at, death, async |cloud| {
+                    try_remove(cloud, &target, RemovalWish::default(), &Options::default()).await
+                })
+                .await;
+                remove(&account, &target, RemovalWish::default()).await;
+                assert_eq!(account.document().roles, scenario.document.roles, "{death:?} call {at}");
+                if calls <= at {
+                    break;
+                }
+            }
+        }
+        // Both functions have the role.
+        setup(&account, &other).await.unwrap();
+        let kept = remove(&account, &target, RemovalWish::default()).await;
+        assert_eq!(account.document().roles, connected.roles);
+        let told = kept
+            .draft
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("function g has the role too"));
+        assert!(told, "{:?}", kept.draft.reasons);
+        remove(&account, &other, RemovalWish::default()).await;
+        assert_eq!(account.document().roles, scenario.document.roles);
+
+        // Somebody has changed it.
+        let mut changed = connected.clone();
+        let document = &mut changed.roles[0].policies[0].policy_document;
+        let resource = &mut document["Statement"][0]["Resource"];
+        *resource = format!("{}x", resource.as_str().unwrap()).into();
+        let account = account_of(&changed);
+        let kept = remove(&account, &target, RemovalWish::default()).await;
+        assert_eq!(account.document().roles, changed.roles);
+        let told = kept
+            .draft
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("not as setup writes it"));
+        assert!(told, "{:?}", kept.draft.reasons);
+
+        // What may not be read stays, and the rest goes.
+        let account = account_of(&connected);
+        let denied = Interposed {
+            account: &account,
+            hook: Denied(Operation::ListRolePolicies),
+        };
+        let kept = try_remove(&denied, &target, RemovalWish::default(), &Options::default())
+            .await
+            .unwrap();
+        assert_eq!(kept.ending, Ending::Reached);
+        assert_eq!(account.document().roles, connected.roles);
+        let told = kept
+            .draft
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("could not be read"));
+        assert!(told, "{:?}", kept.draft.reasons);
+    }
+}
+
+/// What `setup` has made for a new function, with the proxy, is gone, wherever a run dies.
+#[tokio::test(start_paused = true)]
+async fn a_function_that_setup_made_goes_with_its_role() {
+    let mut scenarios = with_new_resources().into_iter();
+    let scenario = scenarios
+        .find(|scenario| scenario.target.new_function.is_some())
+        .unwrap();
+    let account = account_of(&scenario.document);
+    setup(&account, &scenario.target).await.unwrap();
+    let connected = account.document();
+    let mut deaths = 0;
+    for death in DEATHS {
+        for at in 0.. {
+            let account = account_of(&connected);
+            let (_, calls) = crashing(&account, at, death, async |cloud| {
+                try_remove(cloud, &scenario.target, WITH_FUNCTION, &Options::default()).await
+            })
+            .await;
+            let again = try_remove(&account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
+            if let Err(failure) = again {
+                assert_eq!(
+                    failure.error.code(),
+                    "function-not-found",
+                    "{failure}: {death:?} call {at}"
+                );
+            }
+            let left = account.document();
+            let context = format!("{death:?} call {at}");
+            assert_eq!(left.functions, scenario.document.functions, "{context}");
+            assert_eq!(left.roles, scenario.document.roles, "{context}");
+            assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
+            assert_eq!(left.db_proxies, scenario.document.db_proxies, "{context}");
+            if calls <= at {
+                break;
+            }
+            deaths += 1;
+        }
+    }
+    assert!(deaths > 100, "{deaths}");
+}
+
+/// A change that somebody makes.
+type Change = fn(&mut AccountDocument);
+
+fn function(document: &mut AccountDocument) -> &mut autoconnect::account::FunctionEntry {
+    let mut functions = document.functions.iter_mut();
+    functions.find(|function| function.function_name == "new").unwrap()
+}
+
+fn role(document: &mut AccountDocument) -> &mut autoconnect::account::RoleEntry {
+    let mut roles = document.roles.iter_mut();
+    roles.find(|role| role.role_name.contains("function-new")).unwrap()
+}
+
+/// A function that is not as `setup` made it, or is connected with something else, stays with all the rest.
+#[tokio::test(start_paused = true)]
+async fn a_function_that_is_not_as_setup_made_it_stays() {
+    let mut scenarios = with_new_resources().into_iter();
+    let scenario = scenarios
+        .find(|scenario| scenario.target.new_function.is_some())
+        .unwrap();
+    let account = account_of(&scenario.document);
+    setup(&account, &scenario.target).await.unwrap();
+    let connected = account.document();
+    let table: [(Change, &str, &str); 11] = [
+        (
+            |document| function(document).tags.clear(),
+            "function-not-ours",
+            "has no tag",
+        ),
+        (
+            |document| function(document).tags[0].value = "cluster/x:function/new".into(),
+            "function-not-ours",
+            "its tag",
+        ),
+        (
+            |document| function(document).handler = Some("app.main".into()),
+            "function-not-ours",
+            "handler",
+        ),
+        (
+            |document| function(document).code_sha256 = Some("x".into()),
+            "function-not-ours",
+            "code",
+        ),
+        (
+            |document| function(document).role = Some("arn:aws:iam::123456789012:role/f".into()),
+            "function-not-ours",
+            "its role is not",
+        ),
+        (
+            |document| {
+                let arn = function(document).role.clone();
+                document.functions[0].role = arn;
+            },
+            "function-not-ours",
+            "also that of",
+        ),
+        (
+            |document| role(document).tags.clear(),
+            "function-not-ours",
+            "has no tag",
+        ),
+        (
+            |document| {
+                role(document)
+                    .attached_policies
+                    .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+            },
+            "function-not-ours",
+            "AdministratorAccess",
+        ),
+        (
+            |document| {
+                let mut own = role(document).policies[0].clone();
+                own.policy_name = "own".to_owned();
+                role(document).policies.push(own);
+            },
+            "function-not-ours",
+            "policy own",
+        ),
+        (
+            |document| {
+                role(document).assume_role_policy_document["Statement"][0]["Principal"] = serde_json::json!("*");
+            },
+            "function-not-ours",
+            "assumed",
+        ),
+        (
+            |document| {
+                let config = function(document).vpc_config.as_mut().unwrap();
+                config.security_group_ids.push("sg-base-f".into());
+            },
+            "function-in-use",
+            "sg-base-f",
+        ),
+    ];
+    for (change, code, told) in table {
+        let mut document = connected.clone();
+        change(&mut document);
+        let account = account_of(&document);
+        let refused = try_remove(&account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
+        let failure = refused.unwrap_err();
+        assert_eq!(failure.error.code(), code, "{told}: {failure}");
+        assert!(failure.to_string().contains(told), "{told}: {failure}");
+        assert_eq!(account.document(), document, "nothing is written");
+    }
+}
+
+/// The operations with which the function, its role and its permissions go.
+pub const OF_FUNCTIONS: [Operation; 4] = [
+    Operation::GetRolePolicy,
+    Operation::ListTags,
+    Operation::DeleteFunction,
+    Operation::DetachRolePolicy,
+];
+
+/// Each operation fails in each way: the run ends with its own error, or at its end, and the next one has nothing left to
+/// do after it.
+#[tokio::test(start_paused = true)]
+async fn every_operation_that_deletes_a_function_survives_every_fault() {
+    let mut used: BTreeSet<Operation> = BTreeSet::new();
+    let mut scenarios = with_new_resources().into_iter();
+    let scenario = scenarios
+        .find(|scenario| scenario.target.new_function.is_some())
+        .unwrap();
+    let account = account_of(&scenario.document);
+    setup(&account, &scenario.target).await.unwrap();
+    let connected = account.document();
+    for operation in Operation::ALL {
+        for failure in FAILURES {
+            for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
+                let which = Which { operation, from, times };
+                let context = format!("{failure:?} at {which:?}");
+                let account = account_of(&connected);
+                let tally = Mutex::default();
+                let hook = Faults {
+                    which,
+                    failure,
+                    tally: &tally,
+                };
+                let cloud = Interposed {
+                    account: &account,
+                    hook,
+                };
+                let ended = try_remove(&cloud, &scenario.target, WITH_FUNCTION, &Options::default()).await;
+                let tally = tally.into_inner().unwrap();
+                used.extend(&tally.used);
+                if tally.calls <= from {
+                    break;
+                }
+                if let Err(failure) = ended {
+                    let told = failure.applied.len();
+                    let possible = tally.written..=tally.written + tally.lost;
+                    assert!(
+                        possible.contains(&told),
+                        "{told} of {possible:?} told: {context}: {failure}"
+                    );
+                }
+                let again = try_remove(&account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
+                if let Err(failure) = again {
+                    assert_eq!(failure.error.code(), "function-not-found", "{failure}: {context}");
+                }
+                let left = account.document();
+                assert_eq!(left.functions, scenario.document.functions, "{context}");
+                assert_eq!(left.roles, scenario.document.roles, "{context}");
+                assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
+            }
+        }
+    }
+    assert!(
+        OF_FUNCTIONS.iter().all(|operation| used.contains(operation)),
+        "{used:?}"
+    );
 }

@@ -487,6 +487,10 @@ class Peer:
             function = match and match.group(1).split(":")[-1]
             reads, writes = ("GetFunctionConfiguration", "UpdateFunctionConfiguration") if match else ("ListFunctions", "CreateFunction")
             action = reads if environ["REQUEST_METHOD"] == "GET" else writes
+            if environ["REQUEST_METHOD"] == "DELETE":
+                action = "DeleteFunction"
+            if path.startswith("/2017-03-31/tags"):
+                action = "ListTags"
             if path.startswith("/2015-03-31/event-source-mappings"):
                 return self.mapping(environ, path, body, region)
             if action == "CreateFunction":
@@ -527,6 +531,8 @@ class Peer:
             refused = self.before_creation(region, function, json.loads(body))
             if refused:
                 return refused
+        if action == "DeleteFunction":
+            self.before_deletion(environ, region)
         status, headers, answer = self.call(environ, body)
         if action == "CreateSecurityGroup" and status.startswith("200") and self.hidden_for.get(region):
             group = re.search(rb"<groupId>(sg-[0-9a-f]+)</groupId>", answer).group(1).decode()
@@ -598,6 +604,15 @@ class Peer:
             for group in set(present.get("SecurityGroupIds") or []) - set(wanted["VpcConfig"].get("SecurityGroupIds", [])):
                 HELD[group] = READS_IN_PROGRESS
         return None
+
+    # On AWS Lambda keeps the interface of a function that is deleted, too.
+
+    def before_deletion(self, environ, region):
+        name = environ["PATH_INFO"].rstrip("/").split("/")[-1].split(":")[-1]
+        function = next((f for f in lambda_backends[ACCOUNT][region].list_functions() if f.function_name == name), None)
+        for group in ((function and function.vpc_config) or {}).get("SecurityGroupIds") or []:
+            HELD[group] = READS_IN_PROGRESS
+        self.functions.pop((region, name), None)
 
     # On AWS a name is taken once, a new role cannot be assumed yet, and a new function is Pending for a while.
 

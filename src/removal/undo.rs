@@ -1,0 +1,166 @@
+//! What `setup` gave the function besides groups, and what of it `remove` takes away again: the permission to connect
+//! through the proxy, the variables of its environment, the function itself.
+//!
+//! Only what is still exactly as `setup` writes it goes. Everything else stays, and is named.
+
+use std::collections::BTreeSet;
+
+use crate::model::{GroupId, Observation, Peer, Place, Secret, SecurityGroup, Side, last_segment};
+use crate::naming::created;
+use crate::policy;
+
+/// What `setup` gave the function besides groups, as far as it is still there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undo {
+    /// The policies of the function's role by which it connects through the proxy.
+    pub permissions: Vec<Permission>,
+    /// Policies with the names of such permissions that stay, with the reason.
+    pub kept_permissions: Vec<String>,
+    /// The variables that still have the values that `setup` sets.
+    pub variables: Vec<(&'static str, String)>,
+    /// Variables of these names that stay, with the reason.
+    pub kept_variables: Vec<String>,
+    /// The function with its role, if `setup` may have made it; read only where it is to go.
+    pub function: Option<MadeFunction>,
+}
+
+/// The permission to connect through the proxy as one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// The name of the role's policy.
+    pub policy: String,
+    /// The user of the database.
+    pub user: String,
+}
+
+/// A function that `setup` may have made, with its role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeFunction {
+    /// What is different from how `setup` makes it; nothing where it is the very function, or no longer exists.
+    pub differences: Vec<String>,
+    /// Its role, if that is still there.
+    pub role: Option<MadeFunctionRole>,
+}
+
+/// The role of such a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeFunctionRole {
+    /// Its name.
+    pub name: String,
+    /// The policies of IAM that `setup` attached to it.
+    pub attached: Vec<String>,
+    /// Its own policies.
+    pub policies: Vec<String>,
+}
+
+/// The user of a permission to connect through the proxy that is exactly as `setup` writes it. Of a proxy that no longer
+/// exists, AWS does not tell the id.
+#[must_use]
+pub fn permission(observation: &Observation, policy: &str, document: &str) -> Option<Permission> {
+    let proxy = observation.proxy.as_ref()?;
+    let place = Place::of(&observation.function.arn);
+    let (id, user) = policy::connects_as(document, place)?;
+    let is_of_proxy = if proxy.exists {
+        id == last_segment(&proxy.arn)
+    } else {
+        id.starts_with("prx-")
+    };
+    let is_named = created::connect_policy(place.region, &proxy.name, &user) == policy;
+    let is_exact = policy::is_same(document, &policy::connect(place, &id, &user));
+    (is_of_proxy && is_named && is_exact).then(|| Permission {
+        policy: policy.to_owned(),
+        user,
+    })
+}
+
+/// Whether a function with these groups may come in by the groups of the proxy.
+#[must_use]
+pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: &[GroupId]) -> bool {
+    let on_proxy = observation.groups_on(Side::Proxy);
+    let known = observation.groups.iter().chain(others);
+    let mut rules = known
+        .filter(|group| on_proxy.contains(&group.id))
+        .flat_map(|group| &group.ingress);
+    rules.any(|rule| match &rule.peer {
+        Peer::Group(id) => groups.contains(id),
+        // Whether the function is in the range is not looked into.
+        Peer::Cidr(_) | Peer::PrefixList(_) => true,
+    })
+}
+
+/// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that stay.
+#[must_use]
+pub fn variables(
+    observation: &Observation,
+    user: Option<&str>,
+    secret: Option<&str>,
+    permissions: &[Permission],
+) -> (Vec<(&'static str, String)>, Vec<String>) {
+    let Observation {
+        database,
+        proxy,
+        function,
+        ..
+    } = observation;
+    let (mut goes, mut stays) = (Vec::new(), Vec::new());
+    let Some(environment) = &function.environment else {
+        return (goes, stays);
+    };
+    let host = match proxy {
+        Some(proxy) => proxy.endpoint.as_deref(),
+        None => database.access.endpoint.as_deref(),
+    };
+    let keep = |name: &str, why: &str| format!("Variable {name} stays: {why}.");
+    match (environment.get(HOST), host) {
+        (Some(_), None) => {
+            stays.push(keep(HOST, "the host name that setup gave it is not known any more"));
+            return (goes, stays);
+        }
+        (Some(found), Some(host)) if found != host => {
+            stays.push(keep(
+                HOST,
+                "it has another value, and so the other variables may be of another connection",
+            ));
+            return (goes, stays);
+        }
+        _ => {}
+    }
+    let secrets: BTreeSet<&str> = proxy
+        .iter()
+        .flat_map(|proxy| proxy.secrets.iter().map(String::as_str))
+        .chain(database.access.master_secret.as_deref())
+        .collect();
+    let users: BTreeSet<&str> = permissions
+        .iter()
+        .map(|permission| permission.user.as_str())
+        .chain(user)
+        .chain(database.access.master_user.as_deref())
+        .collect();
+    let port = observation.function_port().map(|port| port.to_string());
+    for name in NAMES {
+        let Some(found) = environment.get(name) else { continue };
+        let is_as_set = match name {
+            "DB_PORT" => port.as_deref() == Some(found),
+            "DB_NAME" => database.access.database_name.as_deref() == Some(found),
+            "DB_SECRET_ARN" => secrets.contains(found) || secret.is_some_and(|secret| Secret::is_named(found, secret)),
+            "DB_USER" => users.contains(found),
+            _ => true,
+        };
+        if is_as_set {
+            goes.push((name, found.to_owned()));
+        } else {
+            let why = match name {
+                "DB_USER" => "it does not have the value that setup gives it; name another user with --db-user",
+                "DB_SECRET_ARN" => "it does not have the value that setup gives it; name another secret with --secret",
+                _ => "it does not have the value that setup gives it",
+            };
+            stays.push(keep(name, why));
+        }
+    }
+    (goes, stays)
+}
+
+const HOST: &str = "DB_HOST";
+
+/// The variables that `setup --set-env` sets.
+const NAMES: [&str; 5] = [HOST, "DB_PORT", "DB_NAME", "DB_SECRET_ARN", "DB_USER"];
