@@ -14,7 +14,7 @@ pub mod removal;
 mod step;
 mod vpc;
 
-pub use build::{Request, do_again, plan, put_back};
+pub use build::{Request, do_again, plan, put_back, take_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, lint};
 pub use network::NetworkEffect;
@@ -22,7 +22,8 @@ pub use removal::RemovalEffect;
 pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
 pub use vpc::{AttachPlan, VpcEffect};
 
-use crate::model::{GroupId, Side};
+use crate::model::{GroupId, Observation, Side};
+use crate::tags;
 
 /// The steps of one run, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +56,24 @@ impl Plan {
         self.steps
             .iter()
             .any(|step| step.status == StepStatus::Planned && step.effect.associates() == Some(side))
+    }
+
+    /// The other function whose run has begun the set of this plan.
+    #[must_use]
+    pub fn begun_for<'p>(&'p self, observation: &Observation) -> Option<&'p str> {
+        let mut effects = self.steps.iter().map(|step| &step.effect);
+        let function = effects.find_map(|effect| match effect {
+            Effect::CreateSecurityGroup { tags, .. } => observation.function_of(tags.get(tags::CONNECTION)?),
+            _ => None,
+        })?;
+        (function != observation.function.name).then_some(function)
+    }
+
+    /// Whether a group or a rule of its set is still missing.
+    #[must_use]
+    pub fn prepares_groups(&self) -> bool {
+        let mut planned = self.steps.iter().filter(|step| step.status == StepStatus::Planned);
+        planned.any(|step| step.effect.prepares_groups())
     }
 
     /// Whether rules of existing groups are set back.

@@ -272,7 +272,6 @@ fn is_taking_our_group(observation: &Observation) -> bool {
         members,
         ..
     } = &observation.database;
-    let connection = observation.connection_id();
     let only_modifying = std::iter::once(status)
         .chain(members.iter().map(|member| &member.status))
         .all(|status| status == "available" || status == "modifying");
@@ -283,7 +282,7 @@ fn is_taking_our_group(observation: &Observation) -> bool {
                     .group(&membership.group)
                     .and_then(|group| group.tags.get(key))
             };
-            tag(tags::CONNECTION) == Some(&connection)
+            tag(tags::CONNECTION).is_some_and(|connection| observation.function_of(connection).is_some())
                 || (membership.status != "active" && (tag(tags::MANAGED).is_some() || tag(tags::REMOVING).is_some()))
         })
 }

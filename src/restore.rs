@@ -1,26 +1,55 @@
-//! Groups of other connections that a write of ours may have taken off.
+//! Groups that a concurrent write has taken off a database or a proxy.
 //!
-//! Source: issue 4 and spec/decision.md, "Writing": AWS replaces the lists of databases and proxies whole, without a
-//! precondition. Who reads, waits and writes can overwrite what somebody else has written meanwhile, and that one may have
-//! checked and gone. So each run that has written such a list puts back what belongs on it by its tags and its rules.
+//! Source: spec/decision.md, "Writing". AWS replaces the lists of databases and proxies whole, without a precondition, so
+//! two writers can overwrite each other. A run that has written such a list puts back what it has itself seen there and
+//! then missed. Tags alone never put a group on a list: anybody can write them.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Direction, GroupId, Observation, Protocol, Rule, SecurityGroup, Side};
 use crate::requirements::MAX_GROUPS;
 use crate::tags;
 
-/// The groups made for this side's resource, complete, that are not on it: by name, as many as there is room for.
-#[must_use]
-pub fn taken_off(observation: &Observation, side: Side) -> Vec<&SecurityGroup> {
-    let on = observation.groups_on(side);
-    let mut missing: Vec<&SecurityGroup> = observation
-        .groups
-        .iter()
-        .filter(|group| group.vpc == observation.database.vpc && !on.contains(&group.id))
-        .filter(|group| is_for(observation, side, group) && is_complete(observation, side, group))
-        .collect();
-    missing.sort_by_key(|group| (&group.name, &group.id));
-    missing.truncate(MAX_GROUPS.saturating_sub(on.len()));
-    missing
+/// The groups that one run has seen on the lists of its database and its proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lists(BTreeMap<Side, BTreeSet<GroupId>>);
+
+impl Lists {
+    /// Notes a list as it was just read.
+    pub fn note<'g>(&mut self, side: Side, groups: impl IntoIterator<Item = &'g GroupId>) {
+        self.0.entry(side).or_default().extend(groups.into_iter().cloned());
+    }
+
+    /// Notes the lists of a whole observation.
+    pub fn note_all(&mut self, observation: &Observation) {
+        for side in observation.sides() {
+            self.note(*side, observation.groups_on(*side).iter());
+        }
+    }
+
+    /// Notes all that another record holds.
+    pub fn merge(&mut self, other: &Self) {
+        for (side, groups) in &other.0 {
+            self.note(*side, groups);
+        }
+    }
+
+    /// The groups that were seen on this side's resource and are not there any more, of those that were made for it and
+    /// are complete: by name, as many as there is room for.
+    #[must_use]
+    pub fn taken_off<'o>(&self, found: &'o Observation, side: Side) -> Vec<&'o SecurityGroup> {
+        let (on, seen) = (found.groups_on(side), self.0.get(&side));
+        let mut missing: Vec<&SecurityGroup> = found
+            .groups
+            .iter()
+            .filter(|group| seen.is_some_and(|seen| seen.contains(&group.id)) && !on.contains(&group.id))
+            .filter(|group| group.vpc == found.database.vpc)
+            .filter(|group| is_for(found, side, group) && is_complete(found, side, group))
+            .collect();
+        missing.sort_by_key(|group| (&group.name, &group.id));
+        missing.truncate(MAX_GROUPS.saturating_sub(on.len()));
+        missing
+    }
 }
 
 /// Whether the tags say that the group was made for this side of a connection with this very database or proxy.

@@ -113,6 +113,12 @@ impl CloudError {
         matches!(self.fault, Fault::Duplicate(_))
     }
 
+    /// Whether the caller may not do it.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self.fault, Fault::AccessDenied { .. })
+    }
+
     /// Whether something still uses it.
     #[must_use]
     pub fn is_in_use(&self) -> bool {

@@ -96,9 +96,15 @@ impl Observation {
     /// A side in words, with its id: `cluster orders`.
     #[must_use]
     pub fn describe(&self, side: Side) -> String {
+        self.describe_with(side, &self.function.name)
+    }
+
+    /// The same for another function, on the same way to the same database.
+    #[must_use]
+    pub fn describe_with(&self, side: Side, function: &str) -> String {
         match side {
             Side::Database => self.database.to_string(),
-            Side::Function => format!("function {}", self.function.name),
+            Side::Function => format!("function {function}"),
             Side::Proxy => match &self.proxy {
                 Some(proxy) => format!("proxy {}", proxy.name),
                 None => "proxy".to_owned(),
@@ -123,6 +129,12 @@ impl Observation {
     #[must_use]
     pub fn connection_of(&self, function: &str) -> String {
         format!("{}:function/{function}", self.way_id())
+    }
+
+    /// The function of a connection on this way, from the connection's id.
+    #[must_use]
+    pub fn function_of<'c>(&self, connection: &'c str) -> Option<&'c str> {
+        connection.strip_prefix(&self.way_id())?.strip_prefix(":function/")
     }
 
     /// The connection but for its function: the tag's value on groups that stay and are no function's.

@@ -1,15 +1,15 @@
 //! Turns a decision into steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::half_made::{self, HalfMade, Wanted, wanted_rules};
+use super::half_made::{self, HalfMade, Wanted, fitting, wanted_rules};
 use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus};
 use crate::classify::InWords;
 use crate::decide::{Assessment, Decision};
-use crate::model::{Direction, GroupId, Observation, Side};
+use crate::model::{Direction, GroupId, Observation, Rule, Side};
 use crate::naming::{Convention, smallest_free_number};
 use crate::removal::Removable;
-use crate::restore::taken_off;
+use crate::restore::Lists;
 
 /// What the user asked for, beyond the names of the resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,10 +47,10 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     }
 }
 
-/// The steps that put back what this run's writes may have taken off other connections of ours; `found` is what was
-/// observed after them (see [`crate::restore`]).
+/// The steps that put back what was on the lists that this run has written, and is gone; `found` is what was observed
+/// after its writes, and `seen` what it has read before (see [`crate::restore`]).
 #[must_use]
-pub fn put_back(found: &Observation, plan: &Plan) -> Vec<Step> {
+pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
     let request = Request::default();
     let mut builder = Builder {
         observation: found,
@@ -61,16 +61,50 @@ pub fn put_back(found: &Observation, plan: &Plan) -> Vec<Step> {
         if !plan.has_written_to(side) {
             continue;
         }
-        for group in taken_off(found, side) {
+        for group in seen.taken_off(found, side) {
             let (resource, name) = (found.describe(side), &group.name);
             builder.associate(side, GroupRef::Existing(group.id.clone()), Vec::new());
             if let Some(step) = builder.steps.last_mut() {
                 step.summary = format!(
-                    "{resource}: put {name} ({}) back, which another connection needs",
+                    "{resource}: put {name} ({}) back, which another writer has taken off",
                     group.id
                 );
             }
         }
+    }
+    builder.steps.split_off(plan.steps.len())
+}
+
+/// The steps that delete the groups of `made`, which this run has made and `plan` does not use: another name of their set
+/// was taken meanwhile. They come last, so that nothing depends on them.
+#[must_use]
+pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId>) -> Vec<Step> {
+    let request = Request::default();
+    let mut builder = Builder {
+        observation,
+        request: &request,
+        steps: plan.steps.clone(),
+    };
+    let is_used = |id: &GroupId| {
+        let mut sides = observation.sides().iter();
+        plan.steps.iter().any(|step| step.effect.speaks_of(id))
+            || sides.any(|side| observation.groups_on(*side).contains(id))
+    };
+    for group in observation.groups.iter().filter(|group| made.contains(&group.id)) {
+        let mut sides = observation.sides().iter();
+        let Some(removable) = sides.find_map(|side| Removable::ours(group, *side)) else {
+            continue;
+        };
+        let is_empty = group.ingress.is_empty() && group.egress.iter().all(Rule::is_default_egress);
+        if is_used(&group.id) || !is_empty {
+            continue;
+        }
+        let summary = format!(
+            "security group {} ({}), which this run has made in vain",
+            group.name, group.id
+        );
+        let effect = Effect::Removal(RemovalEffect::TakeBack { group: removable });
+        builder.push(effect, group.id.to_string(), summary, Vec::new(), false);
     }
     builder.steps.split_off(plan.steps.len())
 }
@@ -112,6 +146,8 @@ impl Builder<'_> {
         let begun = half_made::find(observation, &wanted);
         let changed = || half_made::find_changed(observation).filter(|_| self.request.repair);
         let set = begun.or_else(changed).unwrap_or_else(|| HalfMade {
+            function: &observation.function.name,
+            groups: BTreeMap::new(),
             number: {
                 let conventions = sides.iter().map(|side| Convention::for_new(*side, through_proxy));
                 let names = observation
@@ -121,7 +157,6 @@ impl Builder<'_> {
                     .map(|group| group.name.as_str());
                 smallest_free_number(&conventions.collect::<Vec<_>>(), names)
             },
-            ..HalfMade::default()
         });
 
         let is_repaired = self.request.repair && set.is_in_use(observation);
@@ -211,16 +246,16 @@ impl Builder<'_> {
             .iter()
             .copied()
             .filter(|other| *other != side)
-            .map(|other| observation.describe(other))
+            .map(|other| observation.describe_with(other, set.function))
             .collect();
-        let owner = observation.describe(side);
+        let owner = observation.describe_with(side, set.function);
         self.push(
             Effect::CreateSecurityGroup {
                 side,
                 name: name.clone(),
                 vpc: vpc.clone(),
                 description: fitting(format!("On {owner}, to connect it with {}", connected.join(" and "))),
-                tags: self.tags(side),
+                tags: self.tags_of(side, set.function),
                 existing: set.id(side).cloned(),
             },
             set.resource(side, &name),
@@ -234,9 +269,9 @@ impl Builder<'_> {
         let (side, direction, port, peer) = wanted;
         let through_proxy = self.observation.proxy.is_some();
         let name = |side| Convention::for_new(side, through_proxy).name(set.number);
-        let (word, other) = match direction {
-            Direction::Ingress => ("from", self.observation.describe(peer)),
-            Direction::Egress => ("to", self.observation.describe(peer)),
+        let word = match direction {
+            Direction::Ingress => "from",
+            Direction::Egress => "to",
         };
         self.push(
             Effect::Authorize {
@@ -244,7 +279,7 @@ impl Builder<'_> {
                 group: set.reference(side),
                 port,
                 peer: set.reference(peer),
-                description: fitting(format!("autoconnect: {word} {other}")),
+                description: half_made::description(self.observation, set.function, direction, peer),
             },
             set.resource(side, &name(side)),
             format!("{}: {direction} rule tcp {port} {word} {}", name(side), name(peer)),
@@ -378,10 +413,4 @@ impl HalfMade<'_> {
     fn resource(&self, side: Side, name: &str) -> String {
         self.id(side).map_or_else(|| name.to_owned(), GroupId::to_string)
     }
-}
-
-/// Cut to the 255 characters that EC2 allows in a description.
-fn fitting(mut description: String) -> String {
-    description.truncate(description.floor_char_boundary(255));
-    description
 }

@@ -37,7 +37,7 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
                 "No set of existing groups connects them: {}.",
                 joined(assessment.sides.iter().map(|side| lack(observation, side)))
             ));
-            reasons.extend(completed(plan));
+            reasons.extend(completed(observation, plan));
             reasons.extend(superseded(assessment, plan));
             reasons.extend(left_over(observation, plan));
         }
@@ -88,7 +88,7 @@ fn lack(observation: &Observation, side: &SideVerdict<'_>) -> String {
     }
 }
 
-fn completed(plan: &Plan) -> Option<String> {
+fn completed(observation: &Observation, plan: &Plan) -> Option<String> {
     let made: Vec<&str> = plan
         .steps
         .iter()
@@ -99,6 +99,13 @@ fn completed(plan: &Plan) -> Option<String> {
         let made = made.join(", ");
         if plan.sets_back() {
             format!("The set of an earlier run ({made}) was changed; its rules are set back.")
+        } else if let Some(function) = plan.begun_for(observation) {
+            let further = if plan.prepares_groups() {
+                "begun the set"
+            } else {
+                "made the set"
+            };
+            format!("A run for function {function} has {further} ({made}); it is shared.")
         } else {
             format!("An earlier run has begun the set ({made}); it is completed.")
         }

@@ -1,8 +1,10 @@
-//! Finds the set of groups that an earlier run of the same connection has begun.
+//! Finds the set of groups that another run has begun: an earlier run of the same connection, or a run that connects
+//! another function with the same database at this very moment.
 //!
-//! Source: spec/decision.md: "A run that dies anywhere is finished by the next one". Rules are written
-//! before any association, so a set with missing rules and a group in use is no half-made set but one
-//! that somebody changed: that one is left alone, and a new set is made.
+//! Source: spec/decision.md: "A run that dies anywhere is finished by the next one" and "Runs for several functions of one
+//! database at the same time end with one set that all of them share". Rules are written before any association, so a set
+//! with missing rules and a group in use is no half-made set but one that someone has changed: that one is left alone, and
+//! a new set is made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +14,11 @@ use crate::naming::Convention;
 use crate::tags;
 
 /// What exists of a set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HalfMade<'a> {
     pub(super) number: u64,
+    /// The function that it was begun for. What is still missing gets the same tags.
+    pub(super) function: &'a str,
     pub(super) groups: BTreeMap<Side, &'a SecurityGroup>,
 }
 
@@ -39,11 +43,15 @@ pub(super) fn wanted_rules(observation: &Observation) -> Option<Vec<Wanted>> {
     })
 }
 
-/// The half-made set with the lowest number that can be completed.
+/// The set that can be completed: one that is in use, then the one with the lowest number, which is the same for every run.
 pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Option<HalfMade<'a>> {
-    sets(observation).find(|set| {
-        set.rules_belong(wanted) && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
-    })
+    sets(observation)
+        .filter(|set| {
+            set.rules_belong(wanted)
+                && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
+                && (set.function == observation.function.name || set.is_as_written(observation, wanted))
+        })
+        .min_by_key(|set| (!set.is_in_use(observation), set.number))
 }
 
 /// The set in use with the lowest number, whatever somebody has made of its rules.
@@ -51,10 +59,9 @@ pub(super) fn find_changed(observation: &Observation) -> Option<HalfMade<'_>> {
     sets(observation).find(|set| set.is_in_use(observation))
 }
 
-/// What there is of sets of this connection that could be completed, by their numbers.
+/// What there is of sets for this database, whichever function they were begun for, by their numbers.
 fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
     let through_proxy = observation.proxy.is_some();
-    let connection = observation.connection_id();
     let mut sets: BTreeMap<u64, HalfMade<'_>> = BTreeMap::new();
     for group in observation
         .groups
@@ -65,7 +72,7 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
             .sides()
             .iter()
             .copied()
-            .filter(|side| is_ours(group, *side, &connection))
+            .filter(|side| is_for_way(group, *side, observation))
         {
             let convention = Convention::for_new(side, through_proxy);
             let number = convention
@@ -75,6 +82,7 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
             if let Some(number) = number {
                 let set = sets.entry(number).or_insert_with(|| HalfMade {
                     number,
+                    function: begun_for(group, observation),
                     groups: BTreeMap::new(),
                 });
                 set.groups.insert(side, group);
@@ -111,6 +119,37 @@ fn is_ours(group: &SecurityGroup, side: Side, connection: &str) -> bool {
     is(tags::MANAGED, "true") && is_of_connection && is(tags::ROLE, tags::role(side))
 }
 
+/// Made for this database, whichever function it was made for, and not being removed with another one.
+fn is_for_way(group: &SecurityGroup, side: Side, observation: &Observation) -> bool {
+    is_ours(group, side, &observation.connection_id())
+        || is_ours(group, side, &observation.way_id())
+        || is_ours(group, side, &observation.connection_of(begun_for(group, observation)))
+}
+
+/// The function that a group on this way was made for.
+fn begun_for<'a>(group: &'a SecurityGroup, observation: &'a Observation) -> &'a str {
+    let connection = group.tags.get(tags::CONNECTION);
+    let named = connection.and_then(|connection| observation.function_of(connection));
+    let is_removed = group.tags.contains_key(tags::REMOVING);
+    named.filter(|_| !is_removed).unwrap_or(&observation.function.name)
+}
+
+/// The description of a rule: the side at its other end.
+pub(super) fn description(observation: &Observation, function: &str, direction: Direction, peer: Side) -> String {
+    let other = observation.describe_with(peer, function);
+    let word = match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    };
+    fitting(format!("autoconnect: {word} {other}"))
+}
+
+/// Cut to the 255 characters that EC2 allows in a description.
+pub(super) fn fitting(mut description: String) -> String {
+    description.truncate(description.floor_char_boundary(255));
+    description
+}
+
 /// Whether nobody else holds a name that the set still needs.
 fn names_are_free(observation: &Observation, set: &HalfMade<'_>) -> bool {
     let missing: BTreeSet<String> = observation
@@ -145,6 +184,22 @@ impl HalfMade<'_> {
         self.groups
             .get(&side)
             .is_some_and(|group| group.egress.iter().any(Rule::is_default_egress))
+    }
+
+    /// Whether the rules that are there have the descriptions that the program writes for the set's function. Of the
+    /// groups of another function only what is exactly as it would be written is shared.
+    fn is_as_written(&self, observation: &Observation, wanted: &[Wanted]) -> bool {
+        wanted.iter().all(|&(side, direction, port, peer)| {
+            let Some((group, id)) = self.groups.get(&side).zip(self.id(peer)) else {
+                return true;
+            };
+            let (rule, words) = (
+                Rule::tcp(port, id.clone()),
+                description(observation, self.function, direction, peer),
+            );
+            let mut found = group.rules(direction).iter().filter(|found| found.is_same_as(&rule));
+            found.all(|found| found.description.as_ref() == Some(&words))
+        })
     }
 
     /// Whether every rule of the set is one that the program writes, or EC2's default.

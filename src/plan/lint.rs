@@ -116,6 +116,15 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                 }
                 flaws.extend(foreign(observation, id, std::iter::once(group.id())));
             }
+            Effect::Removal(RemovalEffect::TakeBack { group }) => {
+                let mut sides = observation.sides().iter();
+                let is_used = sides.any(|side| observation.groups_on(*side).contains(group.id()))
+                    || plan.steps.iter().any(|step| step.effect.speaks_of(group.id()));
+                if is_used {
+                    flaws.push(Flaw::TakesAway { step: id });
+                }
+                flaws.extend(foreign(observation, id, std::iter::once(group.id())));
+            }
             // Only `remove` takes anything away, and its plans are not judged here.
             Effect::Removal(_) => flaws.push(Flaw::TakesAway { step: id }),
             _ => {}
@@ -139,10 +148,11 @@ fn foreign<'a>(
 }
 
 fn is_tagged(observation: &Observation, group: &GroupId) -> bool {
-    let connection = observation.connection_id();
     observation.group(group).is_some_and(|group| {
-        [tags::CONNECTION, tags::REMOVING]
-            .iter()
-            .any(|key| group.tags.get(*key) == Some(&connection))
+        let tag = |key| group.tags.get(key);
+        tag(tags::REMOVING) == Some(&observation.connection_id())
+            || tag(tags::CONNECTION).is_some_and(|connection| {
+                observation.function_of(connection).is_some() || *connection == observation.way_id()
+            })
     })
 }

@@ -321,9 +321,14 @@ impl Builder<'_> {
 
     /// The tags of all that is made for a side.
     pub(super) fn tags(&self, side: Side) -> BTreeMap<String, String> {
+        self.tags_of(side, &self.observation.function.name)
+    }
+
+    /// The same for another function, on the same way to the same database.
+    pub(super) fn tags_of(&self, side: Side, function: &str) -> BTreeMap<String, String> {
         let mut tags = self.request.tags.clone();
         tags.insert(tags::MANAGED.to_owned(), "true".to_owned());
-        tags.insert(tags::CONNECTION.to_owned(), self.observation.connection_id());
+        tags.insert(tags::CONNECTION.to_owned(), self.observation.connection_of(function));
         tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
         tags
     }

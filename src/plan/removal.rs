@@ -94,6 +94,11 @@ pub enum RemovalEffect {
         /// The group.
         group: Removable,
     },
+    /// Deletes a group that this very run has made and does not need, unless something else uses it.
+    TakeBack {
+        /// The group.
+        group: Removable,
+    },
     /// Deletes a proxy with its targets.
     DeleteProxy {
         /// Its name.
@@ -152,7 +157,7 @@ impl RemovalEffect {
             Self::OffProxy { .. } => Operation::ModifyDbProxy,
             Self::OffDatabase { kind, .. } => Operation::modifies(*kind),
             Self::Revoke { direction, .. } => Operation::revokes(*direction),
-            Self::DeleteGroup { .. } => Operation::DeleteSecurityGroup,
+            Self::DeleteGroup { .. } | Self::TakeBack { .. } => Operation::DeleteSecurityGroup,
             Self::DeleteProxy { .. } => Operation::DeleteDbProxy,
             Self::DeleteSecret { .. } => Operation::DeleteSecret,
             Self::DeleteRolePolicy { .. } => Operation::DeleteRolePolicy,
@@ -166,6 +171,7 @@ impl RemovalEffect {
         matches!(
             self,
             Self::DeleteGroup { .. }
+                | Self::TakeBack { .. }
                 | Self::DeleteProxy { .. }
                 | Self::DeleteFunction { .. }
                 | Self::DetachRolePolicy { .. }

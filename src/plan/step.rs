@@ -484,6 +484,16 @@ impl Effect {
     }
 }
 
+impl Effect {
+    /// Whether the step uses this group, which exists.
+    #[must_use]
+    pub fn speaks_of(&self, id: &GroupId) -> bool {
+        let is_it = |group: &GroupRef| matches!(group, GroupRef::Existing(existing) if existing == id);
+        let is_made = matches!(self, Self::CreateSecurityGroup { existing: Some(existing), .. } if existing == id);
+        is_made || self.groups().into_iter().any(is_it)
+    }
+}
+
 /// How far a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepStatus {

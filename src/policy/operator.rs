@@ -129,7 +129,9 @@ impl Run<'_> {
                 self.on_tag(action, tags::REMOVING, groups);
             }
             RemovalEffect::Retag { groups, .. } => self.on_tag(action, tags::CONNECTION, groups),
-            RemovalEffect::Revoke { group, .. } | RemovalEffect::DeleteGroup { group } => {
+            RemovalEffect::Revoke { group, .. }
+            | RemovalEffect::DeleteGroup { group }
+            | RemovalEffect::TakeBack { group } => {
                 self.on_groups(action, [group.id()]);
             }
             RemovalEffect::OffFunction { function, .. }

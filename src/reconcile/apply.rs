@@ -339,6 +339,9 @@ impl<C: Cloud> Session<'_, C> {
                 }
                 now => now.map_err(|error| failed(step, error))?,
             };
+            if let Some((side, groups)) = P::unguarded(&now.seen) {
+                self.note_list(side, groups);
+            }
             if now.is_changed && unanswered {
                 unanswered = false;
                 self.note_applied(step, &step.resource);

@@ -9,7 +9,7 @@ use tracing::{Instrument, info, info_span, trace};
 
 use super::error::{Applied, Failure, RunError};
 use super::executor::{Asked, Executor, Front};
-use super::machine::Options;
+use super::machine::{Options, REPLANS};
 use super::session::{Progress, Session};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
@@ -18,12 +18,10 @@ use crate::observe::ObserveError;
 use crate::plan::{Plan, Step, StepStatus};
 use crate::policy::PolicyDocument;
 use crate::requirements::Pending;
+use crate::restore::Lists;
 
 /// How often a stale answer is allowed for when the result is verified.
 const VERIFICATIONS: u32 = 5;
-
-/// How often the draft is made anew where a name was taken between draft and creation.
-const REDRAFTS: u32 = 3;
 
 /// How often groups of other connections are put back, where writers go on overwriting each other.
 const RESTORES: u32 = 5;
@@ -62,9 +60,11 @@ pub trait Goal: Sync {
         None
     }
 
-    /// The steps that put back what the steps of `applied` may have taken off other connections, of which nobody else
-    /// may know. Pure.
-    fn put_back(&self, _seen: &Self::Seen, _applied: &Plan) -> Vec<Step> {
+    /// Notes the lists of groups that were read, where the goal writes such lists. Pure.
+    fn note_lists(&self, _seen: &Self::Seen, _lists: &mut Lists) {}
+
+    /// The steps that put back what was on the lists that the steps of `applied` have written, and is gone. Pure.
+    fn put_back(&self, _seen: &Self::Seen, _applied: &Plan, _lists: &Lists) -> Vec<Step> {
         Vec::new()
     }
 }
@@ -119,6 +119,8 @@ pub struct Converged<S> {
     pub origin: Origin,
     /// What was to be done, with how far each step came.
     pub draft: Draft,
+    /// The numbers of the steps that were added after the draft was shown, against what other writers have done.
+    pub added: Vec<u32>,
     /// What was observed last.
     pub found: S,
     /// What was written, in order.
@@ -148,6 +150,8 @@ pub async fn converge<G: Goal>(
         options,
         executor: Executor::new(&session, front, options),
         approved: None,
+        lists: Lists::default(),
+        added: Vec::new(),
     };
     let span = info_span!("converge", goal = goal.name(), dry_run = options.dry_run);
     // What a run remembers is large, and is kept off the stack.
@@ -155,6 +159,7 @@ pub async fn converge<G: Goal>(
     match driven {
         Ok((draft, found, ending)) => Ok(Converged {
             origin: session.origin(),
+            added: run.added,
             draft,
             found,
             applied: session.applied(),
@@ -198,6 +203,10 @@ struct Run<'a, G, C, F> {
     executor: Executor<'a, C, F>,
     /// What the user has agreed to.
     approved: Option<Plan>,
+    /// What this run has seen on the lists that it writes.
+    lists: Lists,
+    /// The steps that were added after the draft was shown.
+    added: Vec<u32>,
 }
 
 impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
@@ -225,7 +234,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
                 Next::Apply => {}
             }
             match self.apply(&mut draft.plan).await {
-                Err(RunError::NameTaken { .. }) if redrafts < REDRAFTS => redrafts += 1,
+                Err(RunError::NameTaken { .. }) if redrafts < REPLANS => redrafts += 1,
                 applied => {
                     applied?;
                     return self.verify(draft, seen).await;
@@ -238,6 +247,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
         let goal = self.goal;
         let seen = self.executor.look(async |cloud: &C| goal.observe(cloud).await).await?;
         self.executor.came_from(goal.origin(&seen));
+        goal.note_lists(&seen, &mut self.lists);
         let draft = goal.draft(&seen)?;
         trace!(?draft, "observed");
         Ok((draft, seen))
@@ -273,9 +283,11 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
                 }
                 look => look?,
             };
-            let lost = self.goal.put_back(&seen, &draft.plan);
+            self.lists.merge(&self.executor.lists());
+            let lost = self.goal.put_back(&seen, &draft.plan, &self.lists);
             if !lost.is_empty() && restores < RESTORES {
                 restores += 1;
+                self.added.extend(lost.iter().map(|step| step.id));
                 draft.plan.steps.extend(lost);
                 self.apply(&mut draft.plan).await?;
                 continue;

@@ -11,6 +11,7 @@ use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::removal::{Parts, RemovalWish, Standing, Undo, parts, steps, still_connected};
 use crate::requirements::{ExtrasUnmet, Pending, Unmet, database_pending, function_update, proxy_pending};
+use crate::restore::Lists;
 
 /// The function is disconnected from the database, and what was made for them alone is gone.
 #[derive(Clone, Debug)]
@@ -104,8 +105,12 @@ impl Goal for Disconnect {
         Some(standing)
     }
 
-    fn put_back(&self, standing: &Standing, applied: &Plan) -> Vec<Step> {
-        put_back(&standing.observation, applied)
+    fn note_lists(&self, standing: &Standing, lists: &mut Lists) {
+        lists.note_all(&standing.observation);
+    }
+
+    fn put_back(&self, standing: &Standing, applied: &Plan, lists: &Lists) -> Vec<Step> {
+        put_back(&standing.observation, applied, lists)
     }
 }
 

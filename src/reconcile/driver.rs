@@ -79,7 +79,11 @@ async fn carry_out<C: Cloud, F: Front>(
             Some(step) => match executor.apply(step).await {
                 Err(RunError::NameTaken { name }) => Ok(Event::NameTaken(name)),
                 Err(error) => Err(error),
-                Ok(ended) => Ok(Event::Stepped(ended.status, ended.resource)),
+                Ok(ended) => Ok(Event::Stepped {
+                    status: ended.status,
+                    resource: ended.resource,
+                    lists: executor.lists(),
+                }),
             },
             None => Err(RunError::Flawed(Vec::new())),
         },

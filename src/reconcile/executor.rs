@@ -17,6 +17,7 @@ use crate::cloud::Cloud;
 use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::plan::{Effect, Plan, Step};
+use crate::restore::Lists;
 use crate::wait::Pauses;
 
 /// For how long what was read holds while the user thinks.
@@ -172,6 +173,11 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
             self.bindings.password = Some(password);
         }
         Ok(())
+    }
+
+    /// What the steps have read of the lists of groups so far.
+    pub(super) fn lists(&self) -> Lists {
+        self.session.lists()
     }
 
     /// Carries out one step, and gives it back as it ended.

@@ -1,22 +1,29 @@
 //! The states and transitions of a run. No effect happens here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
 use super::error::{Applied, RunError};
 use crate::decide::{Assessment, Decision, decide};
-use crate::model::{Observation, Side};
+use crate::model::{GroupId, Observation, Side};
 use crate::observe::{Reads, Target};
-use crate::plan::{Plan, Request, Step, StepStatus, do_again, lint, plan, put_back, reasons};
+use crate::plan::{
+    Effect, Plan, RemovalEffect, Request, Step, StepStatus, do_again, lint, plan, put_back, reasons, take_back,
+};
 use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{
     Pending, check_identity, check_last_update, check_port, check_quotas, check_states, health_to_come, notes,
     still_settling,
 };
+use crate::restore::Lists;
 
-/// How often the decision is made anew where a name was taken between plan and creation.
-const REPLANS: u32 = 3;
+/// How often the decision is made anew where a name was taken between plan and creation. Each time another run has come
+/// further, so that there are no more of them than runs at the same time.
+pub(super) const REPLANS: u32 = 50;
+
+/// How often in a row the set of another run may be found as it was before that run counts as dead.
+const PATIENCE: u32 = 2;
 
 /// How often groups are put back, of this connection or of others, where writers go on overwriting each other.
 const RESTORES: u32 = 5;
@@ -67,6 +74,8 @@ pub struct Proposal {
     pub reasons: Vec<String>,
     /// What else the user should know.
     pub notes: Vec<String>,
+    /// The numbers of the steps that were added after the plan was shown, against what other writers have done.
+    pub added: Vec<u32>,
 }
 
 impl Proposal {
@@ -146,8 +155,15 @@ pub enum Event {
         /// Whether to look again first.
         look_again: bool,
     },
-    /// The step ended so, and changed this.
-    Stepped(StepStatus, String),
+    /// A step has ended.
+    Stepped {
+        /// How.
+        status: StepStatus,
+        /// What it changed.
+        resource: String,
+        /// What the steps have read of the lists of groups so far.
+        lists: Lists,
+    },
     /// The name of a group was taken by somebody else before anything was associated.
     NameTaken(String),
 }
@@ -162,6 +178,12 @@ pub struct Machine {
     approved: Option<Approved>,
     replans: u32,
     restores: u32,
+    /// What this run has seen on the lists of its database and its proxy.
+    lists: Lists,
+    /// The groups that this run has made, for as long as their names were to be had.
+    made: BTreeSet<GroupId>,
+    /// What was left to be done in the set of another run, and how often that was found so.
+    awaited: Option<(Plan, u32)>,
 }
 
 /// What the user agreed to.
@@ -173,24 +195,30 @@ struct Approved {
 }
 
 impl Approved {
-    /// Whether the user has agreed to this too. With another number of the set, it may do less than was agreed
-    /// to, but nothing else.
+    /// Whether the user has agreed to this too. With another set, it may do less than was agreed to, but nothing else.
     fn covers(&self, proposal: &Proposal) -> bool {
         let (agreed, plan) = (&self.proposal.plan, &proposal.plan);
         if self.exactly {
             return agreed == plan;
         }
+        // Sharing a set that another run has made is less than making one.
+        let is_less = matches!(
+            (&self.proposal.decision, &proposal.decision),
+            (Decision::CreateNew, Decision::AssociateExisting { .. })
+        );
         let is_same_kind = mem::discriminant(&self.proposal.decision) == mem::discriminant(&proposal.decision);
         let planned = |plan: &Plan| {
             let mut actions = BTreeMap::new();
-            let steps = plan.steps.iter().filter(|step| step.status != StepStatus::Already);
+            // What this run has made, and nothing uses, it may take back unasked.
+            let is_asked_for = |step: &&Step| step.status != StepStatus::Already && !takes_back(step);
+            let steps = plan.steps.iter().filter(is_asked_for);
             for step in steps {
                 *actions.entry(step.effect.action()).or_insert(0) += 1;
             }
             actions
         };
         let agreed = planned(agreed);
-        is_same_kind
+        (is_same_kind || is_less)
             && planned(plan)
                 .iter()
                 .all(|(action, count)| agreed.get(action) >= Some(count))
@@ -209,6 +237,9 @@ impl Machine {
             approved: None,
             replans: 0,
             restores: 0,
+            lists: Lists::default(),
+            made: BTreeSet::new(),
+            awaited: None,
         }
     }
 
@@ -219,7 +250,10 @@ impl Machine {
     /// A requirement does not hold, or the result could not be verified.
     pub fn step(&mut self, state: State, event: Event) -> Result<State, RunError> {
         match (state, event) {
-            (State::Observe, Event::Observed(observation)) => self.propose(*observation),
+            (State::Observe, Event::Observed(observation)) => {
+                self.lists.note_all(&observation);
+                self.propose(*observation)
+            }
             (State::AwaitReady(_), Event::Ready) => Ok(State::Observe),
             (State::Consent(proposal), Event::Consented { look_again: true }) => {
                 self.approved = Some(Approved {
@@ -230,6 +264,7 @@ impl Machine {
             }
             (State::Consent(proposal), Event::Consented { look_again: false }) => Ok(next_step(proposal, 0)),
             (State::Apply(proposal, _), Event::NameTaken(name)) => {
+                self.made.extend(made_by(&proposal.plan));
                 self.approved = Some(Approved {
                     proposal,
                     exactly: false,
@@ -240,7 +275,15 @@ impl Machine {
                 }
                 Ok(State::Observe)
             }
-            (State::Apply(mut proposal, index), Event::Stepped(status, resource)) => {
+            (
+                State::Apply(mut proposal, index),
+                Event::Stepped {
+                    status,
+                    resource,
+                    lists,
+                },
+            ) => {
+                self.lists.merge(&lists);
                 if let Some(step) = proposal.plan.steps.get_mut(index) {
                     step.status = status;
                     step.resource = resource;
@@ -256,10 +299,13 @@ impl Machine {
         }
     }
 
-    fn propose(&self, observation: Observation) -> Result<State, RunError> {
+    fn propose(&mut self, observation: Observation) -> Result<State, RunError> {
         check_identity(&observation)?;
         let assessment = decide(&observation);
-        let plan = plan(&assessment, &self.request);
+        let mut plan = plan(&assessment, &self.request);
+        if assessment.decision != Decision::NoOp {
+            plan.steps.extend(take_back(&observation, &plan, &self.made));
+        }
         let flaws = lint(&plan, &observation);
         if !flaws.is_empty() {
             return Err(RunError::Flawed(flaws));
@@ -272,7 +318,8 @@ impl Machine {
         let pending = if assessment.decision == Decision::NoOp {
             still_settling(&observation)
         } else {
-            let pending = check_states(&observation, self.wait_for_database)?;
+            let mut pending = check_states(&observation, self.wait_for_database)?;
+            pending.extend(self.set_of_another(&observation, &plan));
             if self.dry_run {
                 check_port(&observation.database)?;
             }
@@ -300,6 +347,7 @@ impl Machine {
             notes,
             plan,
             observation,
+            added: Vec::new(),
         });
         if leaves {
             proposal.plan.skip();
@@ -323,6 +371,20 @@ impl Machine {
         }
     }
 
+    /// The set of another run, for as long as that run may be completing it.
+    fn set_of_another(&mut self, observation: &Observation, plan: &Plan) -> Option<Pending> {
+        let is_awaited = self.wait_for_effect && plan.prepares_groups() && !plan.sets_back();
+        let function = plan.begun_for(observation).filter(|_| is_awaited)?;
+        let looks = match &self.awaited {
+            Some((before, looks)) if before == plan => looks + 1,
+            _ => 0,
+        };
+        self.awaited = Some((plan.clone(), looks));
+        (looks < PATIENCE).then(|| Pending::SetOfAnother {
+            function: function.to_owned(),
+        })
+    }
+
     /// Whether these steps are carried out, too.
     fn restores(&mut self, lost: &[Step]) -> bool {
         let is_one_more = !lost.is_empty() && self.restores < RESTORES;
@@ -331,8 +393,10 @@ impl Machine {
     }
 
     fn verify(&mut self, mut proposal: Box<Proposal>, looks: Looks, found: Observation) -> Result<State, RunError> {
+        self.lists.note_all(&found);
         let assessment = decide(&found);
-        if proposal.plan.has_skipped() {
+        tell_what_is_left(&mut proposal);
+        if is_left_to_the_next_run(&proposal.plan) {
             let note = "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";
             proposal.notes.push(note.to_owned());
             return Ok(State::Done(Box::new(Outcome {
@@ -345,7 +409,7 @@ impl Machine {
         }
         if assessment.decision == Decision::NoOp {
             check_last_update(&found.function)?;
-            let lost = put_back(&found, &proposal.plan);
+            let lost = put_back(&found, &proposal.plan, &self.lists);
             if self.restores(&lost) {
                 return Ok(go_on(proposal, lost));
             }
@@ -388,8 +452,45 @@ impl Machine {
 /// The run with further steps.
 fn go_on(mut proposal: Box<Proposal>, steps: Vec<Step>) -> State {
     let from = proposal.plan.steps.len();
+    proposal.added.extend(steps.iter().map(|step| step.id));
     proposal.plan.steps.extend(steps);
     next_step(proposal, from)
+}
+
+/// Whether a step deletes what this run has made itself, and does not need.
+fn takes_back(step: &Step) -> bool {
+    matches!(step.effect, Effect::Removal(RemovalEffect::TakeBack { .. }))
+}
+
+/// Whether a step that the connection needs could not be done yet.
+fn is_left_to_the_next_run(plan: &Plan) -> bool {
+    let mut skipped = plan.steps.iter().filter(|step| step.status == StepStatus::Skipped);
+    skipped.any(|step| !takes_back(step))
+}
+
+/// Notes what this run has made in vain and could not delete.
+fn tell_what_is_left(proposal: &mut Proposal) {
+    let skipped = proposal
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.status == StepStatus::Skipped);
+    for step in skipped.filter(|step| takes_back(step)) {
+        let note = format!(
+            "{} could not be deleted: `autoconnect cleanup` deletes it.",
+            step.resource
+        );
+        if !proposal.notes.contains(&note) {
+            proposal.notes.push(note);
+        }
+    }
+}
+
+/// The groups that the steps of a plan have made.
+fn made_by(plan: &Plan) -> impl Iterator<Item = GroupId> {
+    let done = plan.steps.iter().filter(|step| step.status == StepStatus::Done);
+    let made = done.filter(|step| matches!(step.effect, Effect::CreateSecurityGroup { .. }));
+    made.map(|step| GroupId::from(step.resource.as_str()))
 }
 
 /// Whether a run waits for this proxy to be created.

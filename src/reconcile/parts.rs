@@ -6,7 +6,7 @@ use std::future::Future;
 use super::error::RunError;
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation};
 use crate::model::{
-    DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, last_segment,
+    DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, Side, last_segment,
 };
 use crate::observe::read_memberships;
 use crate::requirements::{ExtrasUnmet, MAX_GROUPS, Unmet};
@@ -35,6 +35,10 @@ pub(super) trait Part: Sync {
         false
     }
     fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<Now<Self::Seen>>> + Send;
+    /// The list that was read, where nothing but the list itself tells what another writer has done to it.
+    fn unguarded(_seen: &Self::Seen) -> Option<(Side, &GroupList)> {
+        None
+    }
     /// Whether what was seen has room for our change.
     fn check(&self, seen: &Self::Seen) -> Result<(), RunError>;
     fn write<C: Cloud>(&self, cloud: &C, seen: &Self::Seen) -> impl Future<Output = Answer<()>> + Send;
@@ -82,6 +86,10 @@ impl Part for DatabaseGroups<'_> {
         })
     }
 
+    fn unguarded(seen: &GroupList) -> Option<(Side, &GroupList)> {
+        Some((Side::Database, seen))
+    }
+
     fn check(&self, seen: &GroupList) -> Result<(), RunError> {
         has_room(self.describe(), seen)
     }
@@ -117,6 +125,10 @@ impl Part for ProxyGroups<'_> {
             state: proxy.status,
             seen: proxy.groups,
         })
+    }
+
+    fn unguarded(seen: &GroupList) -> Option<(Side, &GroupList)> {
+        Some((Side::Proxy, seen))
     }
 
     fn check(&self, seen: &GroupList) -> Result<(), RunError> {

@@ -9,7 +9,7 @@ use super::parts::{
 };
 use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
-use crate::model::{DatabaseKind, Direction, Environment, GroupId, GroupList, Rule, last_segment};
+use crate::model::{DatabaseKind, Direction, Environment, GroupId, GroupList, Rule, Side, last_segment};
 use crate::plan::{RemovalEffect, Step, StepStatus};
 use crate::removal::{Removable, RemovalUnmet, ShrunkList};
 use crate::requirements::{ExtrasUnmet, Unmet};
@@ -77,6 +77,7 @@ impl<C: Cloud> Session<'_, C> {
                 rules,
             } => self.revoke(step, group.id(), *direction, rules).await?,
             RemovalEffect::DeleteGroup { group } => self.delete_group(step, group.id(), settle).await?,
+            RemovalEffect::TakeBack { group } => self.take_back(step, group.id()).await?,
             RemovalEffect::DeleteProxy { proxy } => self.delete_proxy(step, proxy, settle).await?,
             RemovalEffect::DeleteSecret { secret } => {
                 self.again(step, async || self.cloud.delete_secret(secret).await)
@@ -238,6 +239,15 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
+    /// Deletes a group that this run has made and does not need. It does no harm where it stays: what uses it keeps it,
+    /// and a caller who may not delete groups leaves it to `cleanup`.
+    async fn take_back(&self, step: &Step, group: &GroupId) -> Result<StepStatus, RunError> {
+        match self.delete_group(step, group, Settle::Leave).await {
+            Err(RunError::Cloud { source, .. }) if source.is_denied() => Ok(StepStatus::Skipped),
+            deleted => deleted,
+        }
+    }
+
     async fn delete_proxy(&self, step: &Step, proxy: &str, settle: Settle) -> Result<StepStatus, RunError> {
         let mut pauses = self.pauses();
         let (mut accepted, mut unanswered) = (false, 0);
@@ -329,6 +339,10 @@ impl<P: Shrink> Part for Without<'_, P> {
             is_changed: !now.is_changed,
             ..now
         })
+    }
+
+    fn unguarded(seen: &P::Seen) -> Option<(Side, &GroupList)> {
+        P::unguarded(seen)
     }
 
     fn check(&self, seen: &P::Seen) -> Result<(), RunError> {

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use super::error::{Applied, Failure, RunError};
 use crate::cloud::{Answer, Cloud, CloudError};
 use crate::interrupt::Interrupt;
-use crate::model::Origin;
+use crate::model::{GroupList, Origin, Side};
 use crate::plan::Step;
+use crate::restore::Lists;
 use crate::wait::Pauses;
 
 /// What a run tells while it goes on.
@@ -39,6 +40,7 @@ pub(super) struct Session<'a, C> {
     pub(super) show: Show<'a>,
     applied: Mutex<Vec<Applied>>,
     origin: Mutex<Origin>,
+    lists: Mutex<Lists>,
 }
 
 impl<'a, C: Cloud> Session<'a, C> {
@@ -50,6 +52,7 @@ impl<'a, C: Cloud> Session<'a, C> {
             show,
             applied: Mutex::default(),
             origin: Mutex::new(cloud.home()),
+            lists: Mutex::default(),
         }
     }
 
@@ -86,6 +89,17 @@ impl<'a, C: Cloud> Session<'a, C> {
     /// What was written so far.
     pub(super) fn applied(&self) -> Vec<Applied> {
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes a list of groups as a step has just read it.
+    pub(super) fn note_list(&self, side: Side, groups: &GroupList) {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.note(side, groups.iter());
+    }
+
+    /// What the steps have read of the lists of groups so far.
+    pub(super) fn lists(&self) -> Lists {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads; an interrupt abandons the call.

@@ -91,6 +91,7 @@ pub fn connected(outcome: &Outcome) -> String {
         .map(|group| format!("{} ({})", group.name, group.id))
         .collect();
     let writes = writes(&outcome.proposal.plan);
+    let added = added(&outcome.proposal.plan, &outcome.proposal.added);
     let through = found
         .proxy
         .as_ref()
@@ -108,7 +109,7 @@ pub fn connected(outcome: &Outcome) -> String {
         .map(|health| format!("note: {health}\n"))
         .unwrap_or_default();
     format!(
-        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.\n{endpoint}{health}",
+        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.\n{added}{endpoint}{health}",
         found.function.name,
         found.database,
         found
@@ -118,6 +119,16 @@ pub fn connected(outcome: &Outcome) -> String {
             .unwrap_or_default(),
         groups.join(" and ")
     )
+}
+
+/// The steps that were added after the plan was shown, a line for each.
+fn added(plan: &Plan, ids: &[u32]) -> String {
+    let steps = plan.steps.iter().filter(|step| ids.contains(&step.id));
+    let done = steps.filter(|step| step.status == StepStatus::Done);
+    let lines: Vec<String> = done
+        .map(|step| format!("also done, beyond the plan: {}\n", step.summary))
+        .collect();
+    lines.concat()
 }
 
 /// What a plan has written, counted.
@@ -162,6 +173,7 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
                 count => format!("{count} writes"),
             };
             text.line(format!("{green}Done{green:#}: {subject}, {writes}."));
+            text.0 += &added(&draft.plan, &converged.added);
             text.0
         }
     }

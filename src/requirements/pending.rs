@@ -32,6 +32,11 @@ pub enum Pending {
         /// Each resource that is not available, with its status.
         states: Vec<String>,
     },
+    /// Another run has begun the set of groups that this one shares, and is completing it.
+    SetOfAnother {
+        /// The function that the other run connects.
+        function: String,
+    },
     /// Something of a network is on its way to be available.
     Available {
         /// What, with its id.
@@ -47,6 +52,9 @@ impl std::fmt::Display for Pending {
             Self::ProxyGone { proxy } => write!(f, "proxy {proxy} to be gone"),
             Self::TargetHealth { proxy, database } => {
                 write!(f, "proxy {proxy} to reach {database}")
+            }
+            Self::SetOfAnother { function } => {
+                write!(f, "the run for function {function} to complete the security groups")
             }
             Self::FunctionUpdate { function } => write!(f, "an update of function {function} to end"),
             Self::DatabaseAvailable { database, states } => {

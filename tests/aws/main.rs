@@ -2,6 +2,7 @@
 
 mod attach;
 mod cross_vpc;
+mod crowd;
 mod decisions;
 mod diagnose;
 mod drift;

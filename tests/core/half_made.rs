@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
-use autoconnect::plan::{Request, StepStatus, lint, plan};
+use autoconnect::plan::{Effect, Request, StepStatus, lint, plan};
 use autoconnect::tags;
 
 use crate::builder::*;
@@ -92,15 +92,98 @@ fn what_somebody_changed_is_left_alone() {
 
 #[test]
 fn what_is_not_of_this_connection_is_left_alone() {
-    for tag in tags::OWN {
+    for (tag, value) in [
+        (tags::MANAGED, "false"),
+        (tags::CONNECTION, "cluster/other:function/f"),
+        (tags::CONNECTION, "cluster/c:proxy/p:function/f"),
+        (tags::ROLE, "proxy"),
+        (tags::REMOVING, "cluster/c:function/g"),
+    ] {
         let mut observation = begun(2);
         for group in &mut observation.groups {
-            group.tags.insert(tag.to_owned(), "another".to_owned());
+            group.tags.insert(tag.to_owned(), value.to_owned());
         }
-        assert_eq!(number_of_new_set(&observation), Some(1), "{tag}");
+        assert_eq!(number_of_new_set(&observation), Some(1), "{tag} {value}");
     }
     // Half of the set is ours, and the other name is somebody else's by now.
     let mut observation = begun(1);
     observation.groups.push(group("sg-x", "LAMBDA-rds-4", vec![], vec![]));
     assert_eq!(number_of_new_set(&observation), Some(1));
+}
+
+/// The same as `begun`, by a run for function `g`.
+fn begun_by_another(done: usize) -> Observation {
+    let mut observation = begun(done);
+    let (connection, function) = (observation.connection_of("g"), "autoconnect: from function g");
+    for group in &mut observation.groups {
+        group.tags.insert(tags::CONNECTION.to_owned(), connection.clone());
+        for rule in &mut group.ingress {
+            rule.description = Some(function.to_owned());
+        }
+        for rule in group.egress.iter_mut().filter(|rule| !rule.is_default_egress()) {
+            rule.description = Some(format!("autoconnect: to {}", observation.database));
+        }
+    }
+    observation
+}
+
+#[test]
+fn what_a_run_for_another_function_has_begun_is_completed_and_shared() {
+    for done in 1..=6 {
+        let observation = begun_by_another(done);
+        let assessment = decide(&observation);
+        let plan = plan(&assessment, &Request::default());
+        assert_eq!(lint(&plan, &observation), []);
+        assert_eq!(plan.number, Some(4), "after {done} steps");
+        assert_eq!(plan.begun_for(&observation), Some("g"));
+        assert_eq!(plan.prepares_groups(), done < 6, "after {done} steps");
+        let mut already = plan.steps.iter().map(|step| step.status == StepStatus::Already);
+        assert!(already.by_ref().take(done).all(|already| already), "after {done} steps");
+        assert!(already.all(|already| !already), "after {done} steps");
+        // All of a set is of the function that it was begun for.
+        for step in &plan.steps {
+            if let Effect::CreateSecurityGroup { tags, description, .. } = &step.effect {
+                assert_eq!(tags[tags::CONNECTION], observation.connection_of("g"));
+                assert!(description.contains("function g"), "{description}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_another_functions_groups_only_what_is_as_it_would_be_written_is_shared() {
+    type Change = fn(&mut Observation);
+    let changes: [(&str, Change); 6] = [
+        ("a rule without a description", |o| {
+            o.groups[0].ingress[0].description = None;
+        }),
+        ("a rule with another function's description", |o| {
+            o.groups[0].ingress[0].description = Some("autoconnect: from function h".to_owned());
+        }),
+        ("an outbound rule without a description", |o| {
+            o.groups[1].egress[0].description = None;
+        }),
+        ("a rule too many", |o| o.groups[0].ingress.push(tcp(22, "sg-x"))),
+        ("one group without tags", |o| o.groups[1].tags.clear()),
+        ("one group of another side", |o| {
+            o.groups[1].tags.insert(tags::ROLE.to_owned(), "database".to_owned());
+        }),
+    ];
+    for (why, change) in changes {
+        let mut observation = begun_by_another(6);
+        change(&mut observation);
+        assert_eq!(number_of_new_set(&observation), Some(1), "{why}");
+    }
+}
+
+/// Every run makes the same choice, whichever set is its own.
+#[test]
+fn of_two_begun_sets_the_one_with_the_lower_number_is_completed() {
+    let mut observation = begun(2);
+    for mut group in begun_by_another(2).groups {
+        group.id = format!("{}-2", group.id).as_str().into();
+        group.name = group.name.replace('4', "2");
+        observation.groups.push(group);
+    }
+    assert_eq!(number_of_new_set(&observation), Some(2));
 }

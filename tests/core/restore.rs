@@ -1,7 +1,7 @@
-//! Which groups are put back where a list may have been overwritten: those of other connections that are whole.
+//! Which groups are put back where a list was overwritten: those that the run has seen on it, and that are whole.
 
 use autoconnect::model::*;
-use autoconnect::restore::taken_off;
+use autoconnect::restore::Lists;
 use autoconnect::tags;
 
 use crate::builder::{PORT, PROXY_PORT, allow_all, direct, group, proxied, tcp};
@@ -36,8 +36,22 @@ fn overwritten() -> Observation {
     observation
 }
 
+/// A run that has seen these groups on a side.
+fn having_seen(side: Side, groups: &[&str]) -> Lists {
+    let groups: Vec<GroupId> = groups.iter().map(|id| GroupId::from(*id)).collect();
+    let mut lists = Lists::default();
+    lists.note(side, &groups);
+    lists
+}
+
+/// What is put back by a run that has seen all of it.
 fn ids(observation: &Observation, side: Side) -> Vec<&str> {
-    taken_off(observation, side)
+    ids_after(&having_seen(side, &["sg-d", "sg-p", "sg-l"]), observation, side)
+}
+
+fn ids_after<'o>(lists: &Lists, observation: &'o Observation, side: Side) -> Vec<&'o str> {
+    lists
+        .taken_off(observation, side)
         .into_iter()
         .map(|group| group.id.as_str())
         .collect()
@@ -46,6 +60,22 @@ fn ids(observation: &Observation, side: Side) -> Vec<&str> {
 #[test]
 fn a_whole_group_of_another_connection_is_put_back() {
     assert_eq!(ids(&overwritten(), Side::Database), ["sg-d"]);
+}
+
+/// Anyone can make a pair of groups that name each other, and tag them.
+#[test]
+fn what_the_run_has_not_seen_is_not_put_back() {
+    let observation = overwritten();
+    let mut elsewhere = having_seen(Side::Proxy, &["sg-d"]);
+    elsewhere.merge(&having_seen(Side::Database, &["sg-x"]));
+    for lists in [Lists::default(), having_seen(Side::Function, &["sg-d"]), elsewhere] {
+        assert_eq!(ids_after(&lists, &observation, Side::Database), [""; 0], "{lists:?}");
+    }
+    let mut lists = Lists::default();
+    let mut before = overwritten();
+    crate::builder::associate(&mut before, Side::Database, "sg-d");
+    lists.note_all(&before);
+    assert_eq!(ids_after(&lists, &observation, Side::Database), ["sg-d"]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod output_files;
 mod persons;
 mod policies;
 mod proxies;
+mod putting_back;
 mod random_accounts;
 mod removals;
 mod removers;

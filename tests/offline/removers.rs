@@ -11,7 +11,7 @@ use autoconnect::removal::RemovalWish;
 use crate::scenarios::{assert_nothing_lost, row};
 use crate::schedules::{Agreeing, Moment, Start, World, cloud, explore};
 use crate::support::{Script, in_virtual_time, setup, thoroughly};
-use crate::writers::{connecting, set_up_again, world};
+use crate::writers::{connecting, is_overwritten_unseen, set_up_again, world};
 
 fn goal(target: &Target) -> Disconnect {
     Disconnect {
@@ -66,7 +66,8 @@ fn removed_again(now: &AccountDocument, target: &Target) -> Result<AccountDocume
     })
 }
 
-/// Whatever came of it: another function that was told that it is connected is, the next `setup` connects and the next `remove` disconnects, and what is not ours stays.
+/// Whatever came of it: another function that was told that it is connected is, unless `remove` has overwritten its group
+/// without having seen it; the next `setup` connects and the next `remove` disconnects, and what is not ours stays.
 fn world_of(setup_of: &Target, remove_of: &Target, document: &AccountDocument, switches: usize) -> World {
     let (setup_of, remove_of, foreign) = (setup_of.clone(), remove_of.clone(), document.clone());
     let scenario = row("cluster None/None/None");
@@ -84,7 +85,8 @@ fn world_of(setup_of: &Target, remove_of: &Target, document: &AccountDocument, s
                 }
             }
             let were = set_up_again(now, std::slice::from_ref(&setup_of))?;
-            if setup_of.function != remove_of.function && moment.ends[0] == Some(Ok(())) && were == [false] {
+            let was_connected = moment.ends[0] == Some(Ok(())) && !is_overwritten_unseen(moment, 0);
+            if setup_of.function != remove_of.function && was_connected && were == [false] {
                 return Err("it was told that it is connected".to_owned());
             }
             let after = removed_again(now, &remove_of)?;

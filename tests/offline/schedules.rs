@@ -3,7 +3,8 @@
 //! What is explored is the program's own code: each run stops before each call that others could see or be seen by, and
 //! a state of the model is what came of one order of turns, found by carrying that order out from its beginning. Two
 //! orders have led to the same state if the account is the same and each run remembers the same: the plan that was
-//! agreed to, how each of its steps ended, and the answers since. (The pauses are too short for its clocks to count.)
+//! agreed to, how each of its steps ended, the answers since, and which groups it has seen on databases and proxies.
+//! (The pauses are too short for its clocks to count.)
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
@@ -117,6 +118,8 @@ struct GateState {
     memory: u64,
     /// What of that stays once the next step has ended.
     plan: u64,
+    /// The groups that it has seen on databases and proxies, which it puts back if it misses them.
+    seen: BTreeSet<String>,
 }
 
 /// Where a run waits for its turns.
@@ -231,9 +234,27 @@ impl Hook for Gate {
         }
         let remembered = hash(&(number, operation, hash_of_debug(&answer)));
         let mut state = self.state.lock().unwrap();
+        if is_of_lists(operation) {
+            state.seen.extend(groups_in(&format!("{answer:?}")));
+        }
         state.memory = state.memory.wrapping_add(remembered);
         answer
     }
+}
+
+fn is_of_lists(operation: Operation) -> bool {
+    let of_lists = [
+        Operation::DescribeDbClusters,
+        Operation::DescribeDbInstances,
+        Operation::DescribeDbProxies,
+    ];
+    of_lists.contains(&operation)
+}
+
+/// The ids of groups in an answer.
+fn groups_in(answer: &str) -> impl Iterator<Item = String> {
+    let quoted = answer.split("GroupId(\"").skip(1);
+    quoted.filter_map(|rest| rest.split('"').next()).map(str::to_owned)
 }
 
 fn hash(value: &impl Hash) -> u64 {
@@ -325,7 +346,11 @@ impl World {
         let alive: Vec<usize> = (0..runs.len()).filter(|run| runs[*run].is_some()).collect();
         let ready: Vec<usize> = alive.iter().copied().filter(|run| gates[*run].is_waited_at()).collect();
         let next = self.next(&turns, &ready);
-        let memories: Vec<u64> = gates.iter().map(|gate| gate.state.lock().unwrap().memory).collect();
+        let memory = |gate: &Gate| {
+            let state = gate.state.lock().unwrap();
+            hash(&(state.memory, &state.seen))
+        };
+        let memories: Vec<u64> = gates.iter().map(memory).collect();
         // With a limit, what is left of it is part of the state.
         let limit = self.switches_at_most.map(|_| (switches(&turns), turns.last().copied()));
         let key = hash(&(hash_of_debug(&document), memories, &alive, &next, limit));
