@@ -1,22 +1,30 @@
 //! Judges connections: is each still as `setup` would leave it, and can traffic pass at all?
 //!
-//! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*;
-//! `explain` tells what has changed where the decision is not no-op, and `traffic` whether that breaks the path.
+//! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*, and that
+//! no attached group differs from how it was made: `explain` tells what has changed where the decision is not no-op,
+//! `attached` which other groups differ, `traffic` whether that breaks the path, and `remedy` what makes it go away.
 
 mod across;
+mod attached;
 mod console;
 mod explain;
 mod finding;
+mod leftover;
+mod remedy;
 pub mod traffic;
 
 pub use console::{Compute, Listing, connected, discover, list};
-pub use finding::{Finding, FindingKind};
+pub use finding::{Finding, FindingKind, Severity};
+pub use leftover::{Leftover, leftovers};
+pub use remedy::{command, prescribe_removal};
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
-use crate::model::{Observation, SecurityGroup, Side};
+use crate::model::{GroupId, Observation, SecurityGroup, Side};
 use crate::plan::health;
 use crate::requirements::{Unmet, check_identity};
 use explain::in_words;
@@ -61,11 +69,52 @@ pub struct Judgement {
     pub decision: Option<Decision>,
     /// What has changed, or could not be read.
     pub findings: Vec<Finding>,
+    /// The groups whose differences are among the findings.
+    pub claimed: BTreeSet<GroupId>,
 }
 
-/// Judges one connection.
+impl Judgement {
+    /// A connection that could not be judged, and why.
+    #[must_use]
+    pub fn unknown(findings: Vec<Finding>) -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            decision: None,
+            findings,
+            claimed: BTreeSet::new(),
+        }
+    }
+}
+
+/// A function without a VPC, as it is found.
+const NO_VPC: &str = "no VPC";
+/// A proxy without a target, as it is found.
+const NO_TARGET: &str = "no target";
+
+/// Judges one connection, and names what makes its findings go away.
 #[must_use]
 pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
+    let mut judgement = judged(estate, connection);
+    remedy::prescribe(estate, connection, &mut judgement.findings);
+    judgement
+}
+
+/// Judges a connection that was known and is no longer found.
+#[must_use]
+pub fn judge_vanished(estate: &Estate, connection: &Connection) -> Judgement {
+    let mut judgement = judged(estate, connection);
+    // What is gone cannot be missed on its own.
+    let (gone, mut rest): (Vec<Finding>, Vec<Finding>) = judgement.findings.into_iter().partition(Finding::is_gone);
+    rest.insert(0, Finding::vanished(connection, &gone));
+    judgement.findings = rest;
+    if judgement.verdict == Verdict::InSync {
+        judgement.verdict = Verdict::Drifted;
+    }
+    remedy::prescribe(estate, connection, &mut judgement.findings);
+    judgement
+}
+
+fn judged(estate: &Estate, connection: &Connection) -> Judgement {
     let observation = match estate.observation(connection, Scope::Associated) {
         Ok(observation) => observation,
         Err(Obstacle::Missing(missing)) => {
@@ -73,33 +122,35 @@ pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
                 verdict: Verdict::Broken,
                 decision: None,
                 findings: missing.iter().map(|(kind, name)| Finding::gone(kind, name)).collect(),
+                claimed: BTreeSet::new(),
             };
         }
         Err(Obstacle::Unread(unread)) => {
-            return Judgement {
-                verdict: Verdict::Unknown,
-                decision: None,
-                findings: unread.iter().map(|why| Finding::unread(connection, why)).collect(),
-            };
+            let findings = unread.iter().map(|why| Finding::unread(connection, why));
+            return Judgement::unknown(findings.collect());
         }
     };
     let across = across::groups(estate, &observation);
     if !across.is_empty() {
-        return judge_across(estate, &observation, &across);
+        return judge_across(estate, connection, &observation, &across);
     }
     let is_no_op = decide(&observation).decision == Decision::NoOp;
     let mut findings: Vec<Finding> = function_moved(&observation).into_iter().collect();
     let mut decision = Decision::NoOp;
+    let mut claimed = BTreeSet::new();
     if !is_no_op {
         // What the decision is instead, and why, depends on other groups too.
         if let Ok(wide) = estate.observation(connection, Scope::Candidates) {
             let assessment = decide(&wide);
-            findings.extend(explain::findings(estate, &wide, &assessment, !findings.is_empty()));
+            let (explained, groups) = explain::findings(estate, &wide, &assessment, !findings.is_empty());
+            findings.extend(explained);
+            claimed = groups;
             decision = assessment.decision;
         }
     }
     findings.extend(target(&observation));
     findings.extend(requirement(&observation));
+    attached::add(estate, &observation, &mut claimed, &mut findings);
     // A function that has moved has left its groups behind.
     if !findings
         .iter()
@@ -118,18 +169,29 @@ pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
     if verdict != Verdict::InSync && findings.is_empty() {
         findings.push(Finding::not_as_set_up(&observation, &decision));
     }
+    if verdict == Verdict::Broken {
+        findings.iter_mut().for_each(Finding::in_broken);
+    }
     Judgement {
         verdict,
         decision: Some(decision),
         findings,
+        claimed,
     }
 }
 
 /// Judges a connection of these groups across two VPCs. Whether the routes between them lead there is for `diagnose`.
-fn judge_across(estate: &Estate, observation: &Observation, groups: &[&SecurityGroup]) -> Judgement {
+fn judge_across(
+    estate: &Estate,
+    connection: &Connection,
+    observation: &Observation,
+    groups: &[&SecurityGroup],
+) -> Judgement {
     let mut findings = across::findings(estate, observation, groups);
     findings.extend(target(observation));
     findings.extend(requirement(observation));
+    let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
+    attached::add(estate, observation, &mut claimed, &mut findings);
     findings.extend(unused(estate, observation, &findings));
     let verdict = if !traffic::can_pass(estate, observation) {
         Verdict::Broken
@@ -140,10 +202,15 @@ fn judge_across(estate: &Estate, observation: &Observation, groups: &[&SecurityG
     } else {
         Verdict::Drifted
     };
+    if verdict == Verdict::Broken {
+        findings.iter_mut().for_each(Finding::in_broken);
+    }
+    remedy::prescribe_across(connection, &mut findings);
     Judgement {
         verdict,
         decision: (verdict == Verdict::InSync).then_some(Decision::NoOp),
         findings,
+        claimed,
     }
 }
 
@@ -153,35 +220,28 @@ fn function_moved(observation: &Observation) -> Option<Finding> {
     let found = match &function.vpc {
         Some(vpc) if vpc.vpc == database.vpc => return None,
         Some(vpc) => vpc.vpc.to_string(),
-        None => "no VPC".to_owned(),
+        None => NO_VPC.to_owned(),
     };
-    Some(Finding {
-        kind: FindingKind::FunctionMoved,
-        message: format!(
-            "function {} is in {found}, and {database} is in {}",
-            function.name, database.vpc
-        ),
-        resource: function.arn.clone(),
-        expected: Some(database.vpc.to_string()),
-        found: Some(found),
-    })
+    let message = format!(
+        "function {} is in {found}, and {database} is in {}",
+        function.name, database.vpc
+    );
+    let finding = Finding::new(FindingKind::FunctionMoved, function.arn.as_str(), message);
+    Some(finding.with(Some(database.vpc.to_string()), Some(found)))
 }
 
 /// A proxy that does not have the database for its target, or does not reach it.
 fn target(observation: &Observation) -> Option<Finding> {
     let Observation { database, proxy, .. } = observation;
     let proxy = proxy.as_ref()?;
-    let finding = |message: String, found: String| Finding {
-        kind: FindingKind::TargetNotAvailable,
-        message,
-        resource: proxy.name.clone(),
-        expected: Some(format!("{database} is its target, AVAILABLE")),
-        found: Some(found),
+    let finding = |message: String, found: String| {
+        let expected = format!("{database} is its target, AVAILABLE");
+        Finding::new(FindingKind::TargetNotAvailable, proxy.name.as_str(), message).with(Some(expected), Some(found))
     };
     if !proxy.has_target(database) {
         let found = match proxy.other_target(database) {
             Some(other) => format!("its target is {other}"),
-            None => "no target".to_owned(),
+            None => NO_TARGET.to_owned(),
         };
         return Some(finding(
             format!("{database} is not a target of proxy {}: {found}", proxy.name),
@@ -217,13 +277,12 @@ fn requirement(observation: &Observation) -> Option<Finding> {
         // These are told in their own words.
         Ok(())
         | Err(Unmet::FunctionOutsideVpc { .. } | Unmet::DifferentVpcs { .. } | Unmet::ProxyOtherTarget { .. }) => None,
-        Err(unmet) => Some(Finding {
-            kind: FindingKind::NotSupported,
-            message: unmet.to_string(),
-            resource: observation.database.arn.clone(),
-            expected: Some("a connection that setup could make".to_owned()),
-            found: Some(unmet.code().to_owned()),
-        }),
+        Err(unmet) => {
+            let resource = observation.database.arn.as_str();
+            let finding = Finding::new(FindingKind::NotSupported, resource, unmet.to_string());
+            let expected = "a connection that setup could make".to_owned();
+            Some(finding.with(Some(expected), Some(unmet.code().to_owned())))
+        }
     }
 }
 
@@ -236,16 +295,17 @@ fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<F
     {
         return Vec::new();
     }
-    let groups = estate.tagged(&connection).filter(|group| {
-        !estate.is_in_use(&group.id) && !told.iter().any(|finding| finding.resource == group.id.as_str())
-    });
-    groups
-        .map(|group| Finding {
-            kind: FindingKind::GroupUnused,
-            message: format!("{} was made for this connection, and nothing bears it", in_words(group)),
-            resource: group.id.to_string(),
-            expected: Some("a group in use, or none".to_owned()),
-            found: Some("a group that nothing bears".to_owned()),
+    let told: BTreeSet<&str> = told.iter().map(|finding| finding.resource.as_str()).collect();
+    let unused = estate
+        .tagged(&connection)
+        .filter(|group| !estate.is_in_use(&group.id) && !told.contains(group.id.as_str()));
+    unused
+        .map(|group| {
+            let message = format!("{} was made for this connection, and nothing bears it", in_words(group));
+            Finding::new(FindingKind::GroupUnused, group.id.as_str(), message).with(
+                Some("a group in use, or none".to_owned()),
+                Some("a group that nothing bears".to_owned()),
+            )
         })
         .collect()
 }

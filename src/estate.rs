@@ -15,7 +15,10 @@ pub use connection::Connection;
 pub use observation::{Obstacle, Scope};
 pub use part::Part;
 
-use crate::model::{Database, DatabaseKind, Function, GroupId, Proxy, SecurityGroup, Subnet, SubnetId, last_segment};
+use crate::made::{Flaws, Surroundings, flaws, is_ours_by_name_or_tag};
+use crate::model::{
+    Database, DatabaseKind, Function, GroupId, Proxy, SecurityGroup, Side, Subnet, SubnetId, last_segment,
+};
 use crate::naming::Convention;
 use crate::tags;
 
@@ -55,7 +58,9 @@ pub struct Estate {
     /// By group: the databases, that are no members, which bear it.
     on_databases: BTreeMap<GroupId, Vec<(DatabaseKind, String)>>,
     on_proxies: BTreeMap<GroupId, Vec<String>>,
-    on_functions: BTreeSet<GroupId>,
+    on_functions: BTreeMap<GroupId, Vec<String>>,
+    /// The groups of the convention's names or with our tags that are attached, and differ from how they were made.
+    flaws: BTreeMap<GroupId, Flaws>,
 }
 
 /// What was looked for in an estate.
@@ -127,11 +132,34 @@ impl Estate {
                 if let Some(subnet) = vpc.subnets.iter().find_map(|id| estate.subnets.get(id)) {
                     vpc.vpc.clone_from(&subnet.vpc);
                 }
-                estate.on_functions.extend(vpc.groups.iter().cloned());
+                for group in vpc.groups.iter() {
+                    let on = estate.on_functions.entry(group.clone()).or_default();
+                    on.push(function.name.clone());
+                }
             }
             estate.functions.insert(function.name.clone(), function);
         }
+        estate.flaws = estate.find_flaws();
         estate
+    }
+
+    fn find_flaws(&self) -> BTreeMap<GroupId, Flaws> {
+        let attached = self.groups.values().filter(|group| self.is_in_use(&group.id));
+        let ours = attached.filter(|group| is_ours_by_name_or_tag(group));
+        let found = ours.map(|group| (group.id.clone(), flaws(group, self)));
+        found.filter(|(_, flaws)| !flaws.is_empty()).collect()
+    }
+
+    /// How a group differs from how it was made; none where it does not, or is on nothing.
+    #[must_use]
+    pub fn flaws(&self, group: &GroupId) -> Option<&Flaws> {
+        self.flaws.get(group)
+    }
+
+    /// The attached groups that differ from how they were made.
+    pub fn flawed(&self) -> impl Iterator<Item = (&SecurityGroup, &Flaws)> {
+        let flaws = self.flaws.iter();
+        flaws.filter_map(|(id, flaws)| Some((self.groups.get(id)?, flaws)))
     }
 
     /// Why a part was not read.
@@ -249,10 +277,16 @@ impl Estate {
         named.chain(self.named_by.get(group).into_iter().flatten())
     }
 
+    /// The functions that bear a group.
+    pub fn functions_with(&self, group: &GroupId) -> impl Iterator<Item = &Function> {
+        let names = self.on_functions.get(group).into_iter().flatten();
+        names.filter_map(|name| self.functions.get(name))
+    }
+
     /// Whether a function, a proxy or a database bears this group.
     #[must_use]
     pub fn is_in_use(&self, group: &GroupId) -> bool {
-        self.on_functions.contains(group)
+        self.on_functions.contains_key(group)
             || self.on_databases.contains_key(group)
             || self.on_proxies.contains_key(group)
     }
@@ -260,7 +294,7 @@ impl Estate {
     /// Whether a function bears this group.
     #[must_use]
     pub fn is_on_a_function(&self, group: &GroupId) -> bool {
-        self.on_functions.contains(group)
+        self.on_functions.contains_key(group)
     }
 
     /// The ranges of subnets; none where one of them is not known.
@@ -270,5 +304,40 @@ impl Estate {
         let known: Option<Vec<&Vec<IpNet>>> = subnets.iter().map(ranges).collect();
         let known = known.filter(|known| !known.is_empty())?;
         Some(known.into_iter().flatten().copied().collect())
+    }
+}
+
+/// What was not read may be as it should be: then any port is right, and any group is on the other side.
+impl Surroundings for Estate {
+    fn group(&self, id: &GroupId) -> Option<&SecurityGroup> {
+        self.groups.get(id)
+    }
+
+    fn ports(&self, group: &GroupId, side: Side) -> Vec<u16> {
+        match side {
+            Side::Database => self
+                .databases_with(group)
+                .filter_map(|database| database.port)
+                .collect(),
+            Side::Proxy => self
+                .proxies_with(group)
+                .map(|proxy| proxy.engine_family.listener_port())
+                .collect(),
+            Side::Function => Vec::new(),
+        }
+    }
+
+    fn is_on(&self, group: &GroupId, side: Side) -> bool {
+        let parts: &[Part] = match side {
+            Side::Database => &[Part::Clusters, Part::Instances],
+            Side::Proxy => &[Part::Proxies],
+            Side::Function => &[Part::Functions],
+        };
+        let is_on = match side {
+            Side::Database => self.on_databases.contains_key(group),
+            Side::Proxy => self.on_proxies.contains_key(group),
+            Side::Function => self.on_functions.contains_key(group),
+        };
+        is_on || parts.iter().any(|part| self.unread(part).is_some())
     }
 }

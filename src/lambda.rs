@@ -59,7 +59,7 @@ async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
     let (shard, allow_unknown) = (event.shard, event.allow_unknown);
     let wanted = event.wanted().map_err(|error| Report::from(&error))?;
     let accounts = OnAws(Configuration::default());
-    let found = patrol(&accounts, &wanted, shard).await;
+    let found = patrol(&accounts, &wanted, shard, &[]).await;
     let found = found.map_err(|error| Report::from(&error))?;
     let metrics = metrics::embedded(
         &call.context.env_config.function_name,

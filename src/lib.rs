@@ -26,6 +26,7 @@ pub mod interrupt;
 pub mod lambda;
 pub mod leg;
 pub mod logging;
+pub mod made;
 pub mod mend;
 pub mod model;
 pub mod msk;

@@ -4,6 +4,7 @@
 //! spec/drift.md.
 
 mod accounts;
+mod changes;
 mod event;
 pub mod manifest;
 mod metrics;
@@ -18,15 +19,18 @@ use thiserror::Error;
 #[cfg(feature = "aws")]
 pub use accounts::OnAws;
 pub use accounts::{Accounts, OfflineFile};
+pub use changes::{Changes, FindingChange, VerdictChange};
 pub use event::Event;
 pub use metrics::{Run, write as write_metrics};
 pub use shard::Shard;
-pub use state::{Change, State, StateError};
-pub use tell::{Notify, TellError, run_command};
+pub use state::{How, Known, State, StateError};
+pub use tell::{Notify, Recipient, TellError, run_command};
 
 use crate::cloud::{ApiCalls, CloudError, Fault};
 use crate::concurrent::bounded;
-use crate::drift::{Finding, Judgement, Verdict, discover, judge};
+use crate::drift::{
+    Finding, FindingKind, Judgement, Severity, Verdict, discover, judge, judge_vanished, leftovers, prescribe_removal,
+};
 use crate::estate::{Connection, Estate, Part};
 use crate::model::Origin;
 use crate::observe::Proxies;
@@ -162,6 +166,13 @@ impl Patrol {
             .count()
     }
 
+    /// How many findings are so bad.
+    #[must_use]
+    pub fn findings(&self, severity: Severity) -> usize {
+        let findings = self.judged.iter().flat_map(|judged| &judged.judgement.findings);
+        findings.filter(|finding| finding.severity == severity).count()
+    }
+
     /// The connections that are not in sync.
     pub fn not_in_sync(&self) -> impl Iterator<Item = &Judged> {
         let judged = self.judged.iter();
@@ -183,20 +194,44 @@ impl Patrol {
     }
 }
 
-/// Looks once.
+/// Looks once. Connections that are `known` and no longer found are looked at, too.
 ///
 /// # Errors
 ///
 /// Nothing could be read at all; or of all connections there are, not all could be found.
-pub async fn patrol(accounts: &impl Accounts, wanted: &Wanted, shard: Option<Shard>) -> Result<Patrol, Unreachable> {
+pub async fn patrol(
+    accounts: &impl Accounts,
+    wanted: &Wanted,
+    shard: Option<Shard>,
+    known: &[Known],
+) -> Result<Patrol, Unreachable> {
     match wanted {
-        Wanted::Everything => everything(accounts, shard).await,
+        Wanted::Everything => everything(accounts, shard, known).await,
         Wanted::Entries(entries) => {
             let entries = entries
                 .iter()
                 .filter(|entry| shard.is_none_or(|shard| shard.has(&entry.key())));
             these(accounts, &entries.collect::<Vec<_>>()).await
         }
+    }
+}
+
+impl Judged {
+    /// Whether it was known, and is no longer found.
+    #[must_use]
+    pub fn has_vanished(&self) -> bool {
+        let mut findings = self.judgement.findings.iter();
+        findings.any(|finding| finding.kind == FindingKind::ConnectionVanished)
+    }
+
+    /// Gives the commands that make its findings go away further arguments.
+    fn extend_remedies(&mut self, change: impl Fn(&mut Vec<String>)) {
+        let remedies = self
+            .judgement
+            .findings
+            .iter_mut()
+            .filter_map(|finding| finding.remedy.as_mut());
+        remedies.for_each(change);
     }
 }
 
@@ -217,7 +252,7 @@ fn key(place: &Place, connection: &Connection) -> String {
     format!("{}|{}|{}|{connection}", of(role_arn), of(profile), of(region))
 }
 
-async fn everything(accounts: &impl Accounts, shard: Option<Shard>) -> Result<Patrol, Unreachable> {
+async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Known]) -> Result<Patrol, Unreachable> {
     let place = Place::default();
     let Survey {
         origin,
@@ -235,18 +270,59 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>) -> Result<Pa
     if let Some(error) = error.filter(|_| needed.iter().any(|part| estate.unread(part).is_some())) {
         return Err(error);
     }
-    let connections = discover(&estate).into_iter();
-    let connections = connections.filter(|connection| shard.is_none_or(|shard| shard.has(&key(&place, connection))));
-    let judged = connections.map(|connection| Judged {
-        name: connection.to_string(),
+    let found = discover(&estate);
+    let ids: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
+    let vanished = known.iter().filter(|known| known.is_missed(&origin, &ids));
+    let vanished: Vec<(&str, &Connection)> = vanished.map(|known| (known.name.as_str(), &known.connection)).collect();
+    let is_looked_at = |connection: &Connection| shard.is_none_or(|shard| shard.has(&key(&place, connection)));
+    let judged = |name: &str, connection: &Connection, judgement: Judgement| Judged {
+        name: name.to_owned(),
         place: place.clone(),
         origin: origin.clone(),
-        judgement: judge(&estate, &connection),
-        connection,
-    });
+        connection: connection.clone(),
+        judgement,
+    };
+    let mut looked_at: Vec<Judged> = found
+        .iter()
+        .filter(|connection| is_looked_at(connection))
+        .map(|connection| {
+            let mut judgement = judge(&estate, connection);
+            prescribe_removal(&estate, connection, &mut judgement.findings);
+            judged(&connection.to_string(), connection, judgement)
+        })
+        .collect();
+    let missed = vanished.into_iter().filter(|(_, connection)| is_looked_at(connection));
+    looked_at.extend(missed.map(|(name, connection)| judged(name, connection, judge_vanished(&estate, connection))));
+    // To which connection a group belongs does not depend on the shard.
+    let mut all: Vec<(&Connection, Judgement)> = Vec::new();
+    if shard.is_some() && estate.flawed().next().is_some() {
+        let others = found.iter().filter(|connection| !is_looked_at(connection));
+        all.extend(others.map(|connection| (connection, judge(&estate, connection))));
+    }
+    let judgements: Vec<(Connection, Judgement)> = looked_at
+        .iter()
+        .map(|judged| (judged.connection.clone(), judged.judgement.clone()))
+        .collect();
+    let ours = judgements.iter().map(|(connection, judgement)| (connection, judgement));
+    let others = all.iter().map(|(connection, judgement)| (*connection, judgement));
+    for leftover in leftovers(&estate, &ours.chain(others).collect::<Vec<_>>()) {
+        match leftover.of {
+            Some(at) => {
+                if let Some(judged) = looked_at.get_mut(at) {
+                    judged.judgement.add(leftover.findings);
+                }
+            }
+            None if is_looked_at(&leftover.resource) => {
+                let name = leftover.resource.to_string();
+                let judgement = Judgement::of_leftover(leftover.findings);
+                looked_at.push(judged(&name, &leftover.resource, judgement));
+            }
+            None => {}
+        }
+    }
     Ok(Patrol {
-        judged: judged.collect(),
-        origins: vec![origin.clone()],
+        judged: looked_at,
+        origins: vec![origin],
         calls,
     })
 }
@@ -290,17 +366,76 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
         connection: entry.connection.clone(),
         judgement: match &surveys[&entry.place] {
             Ok(survey) => judge(&survey.estate, &entry.connection),
-            Err(error) => Judgement {
-                verdict: Verdict::Unknown,
-                decision: None,
-                findings: vec![Finding::unread(&entry.connection, &error.message)],
-            },
+            Err(error) => Judgement::unknown(vec![Finding::unread(&entry.connection, &error.message)]),
         },
     };
+    let mut looked_at: Vec<Judged> = entries.iter().map(judged).collect();
+    for (place, survey) in &surveys {
+        let Ok(survey) = survey else { continue };
+        tell_leftovers(&survey.estate, place, &mut looked_at);
+    }
+    for judged in &mut looked_at {
+        let Place {
+            region,
+            profile,
+            role_arn,
+        } = judged.place.clone();
+        // No option of the other commands assumes a role: they would run in another account.
+        if role_arn.is_some() {
+            for finding in &mut judged.judgement.findings {
+                finding.remedy = None;
+            }
+        }
+        judged.extend_remedies(|arguments| place_options(arguments, region.as_deref(), profile.as_deref()));
+    }
     let each: BTreeSet<&Origin> = origins.values().collect();
     Ok(Patrol {
         origins: each.into_iter().cloned().collect(),
-        judged: entries.iter().map(judged).collect(),
+        judged: looked_at,
         calls,
     })
+}
+
+/// Adds what differs in groups on the resources of a place's connections, and belongs to none of them.
+fn tell_leftovers(estate: &Estate, place: &Place, looked_at: &mut [Judged]) {
+    let here: Vec<usize> = (0..looked_at.len())
+        .filter(|at| looked_at[*at].place == *place)
+        .collect();
+    let of_place: Vec<(&Connection, &Judgement)> = here
+        .iter()
+        .map(|at| (&looked_at[*at].connection, &looked_at[*at].judgement))
+        .collect();
+    for leftover in leftovers(estate, &of_place) {
+        if let Some(at) = leftover.of {
+            looked_at[here[at]].judgement.add(leftover.findings);
+        }
+    }
+}
+
+fn place_options(arguments: &mut Vec<String>, region: Option<&str>, profile: Option<&str>) {
+    for (option, value) in [("--region", region), ("--profile", profile)] {
+        if let Some(value) = value
+            && !arguments.iter().any(|argument| argument == option)
+        {
+            arguments.extend([option.to_owned(), value.to_owned()]);
+        }
+    }
+}
+
+impl Patrol {
+    /// Completes the commands that make findings go away with the Region and the profile of this run, and with its state
+    /// file: whoever runs them is in the same account.
+    pub fn complete_remedies(&mut self, region: Option<&str>, profile: Option<&str>, state_file: Option<&str>) {
+        for judged in &mut self.judged {
+            let name = judged.name.clone();
+            judged.extend_remedies(|arguments| place_options(arguments, region, profile));
+            let Some(file) = state_file else { continue };
+            let forget = ["drift", "--forget", name.as_str(), "--state-file", file].map(str::to_owned);
+            for finding in &mut judged.judgement.findings {
+                if finding.kind == FindingKind::ConnectionVanished && finding.remedy.is_none() {
+                    finding.remedy = Some(forget.to_vec());
+                }
+            }
+        }
+    }
 }

@@ -17,7 +17,9 @@ mod text;
 pub use attachment::AttachmentDocument;
 pub use checks::ChecksDocument;
 pub use document::{OutputDocument, SetupDocument, StepEntry, is_incomplete};
-pub use drift::{ConnectionChange, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, drift_text};
+pub use drift::{
+    ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, drift_text,
+};
 pub use error::{ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use internet::InternetDocument;

@@ -22,11 +22,12 @@ pub use pending::Pending;
 pub use unmet::Unmet;
 
 use crate::decide::{Assessment, Decision};
+use crate::made;
 use crate::model::{
-    Database, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Observation, Proxy, Side,
+    Database, DatabaseKind, EngineFamily, Function, FunctionState, GroupId, LastUpdateStatus, Observation, Proxy, Side,
     TargetHealthState,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, StepStatus};
 use crate::tags;
 
 /// The most security groups that a function, a database or a proxy may have.
@@ -395,11 +396,15 @@ fn could_go(assessment: &Assessment<'_>, side: Side) -> Option<String> {
         .map(|found| format!("{} ({})", found.group.name, found.group.id))
 }
 
-/// What the user should know and nobody has to mend.
+/// What the user should know, and the plan does not change.
 #[must_use]
-pub fn notes(assessment: &Assessment<'_>) -> Vec<String> {
+pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     let observation = assessment.observation;
-    let mut notes = Vec::new();
+    let is_set_back = |group: &GroupId| {
+        let mut planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
+        planned.any(|step| step.resource == group.as_str() && step.effect.associates().is_none())
+    };
+    let mut notes = made::warnings(observation, is_set_back);
     if assessment.decision != Decision::NoOp {
         notes.extend(attach::notes(observation));
         notes.extend(cross_zone(observation));

@@ -3,8 +3,8 @@
 mod schedule;
 mod telling;
 
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use tokio::runtime;
@@ -13,16 +13,18 @@ use tokio::time::Instant;
 use super::arguments::{FunctionName, ProxyChoice, parse_function, parse_timeout};
 use super::global::{Global, Output};
 use super::signals::listen;
-use super::{Ending, for_people, print, print_json};
+use super::{Ending, fail, for_people, print, print_json};
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin};
 use crate::naming::created;
 use crate::patrol::{
-    Accounts, Entry, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol, write_metrics,
+    Accounts, Entry, How, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol,
+    write_metrics,
 };
 use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, DriftDocument, Report, drift_text};
+use telling::not_told;
 
 /// Options of `drift`.
 #[derive(Clone, Debug, Args)]
@@ -56,15 +58,22 @@ pub struct Drift {
     /// Write the run's figures to this file, in Prometheus' text format
     #[arg(long, value_name = "FILE", help_heading = "Schedule")]
     metrics_file: Option<PathBuf>,
-    /// Tell a topic or a bus of changed verdicts; may be repeated
+    /// Tell a topic or a bus of new, changed and resolved findings; may be repeated
     #[arg(long, value_name = "sns:ARN|eventbridge:BUS", help_heading = "Schedule")]
     notify: Vec<Notify>,
-    /// Run this command when verdicts change, with the report on its standard input
+    /// Run this command when findings are new, changed or resolved, with the report and the changes on its standard input
     #[arg(long = "on-drift", value_name = "CMD", help_heading = "Schedule")]
     command: Option<String>,
-    /// Keep the verdicts here, for a schedule of single runs to tell changes by
+    /// For how long that command may run before it is killed
+    #[arg(long = "on-drift-timeout", value_name = "DURATION", default_value = "5m", value_parser = parse_timeout,
+          requires = "command", help_heading = "Schedule")]
+    command_timeout: Duration,
+    /// Keep the findings here, with the time when each was seen first and whom it was told to
     #[arg(long, value_name = "FILE", help_heading = "Schedule")]
     state_file: Option<PathBuf>,
+    /// No longer miss this connection, by its name or id, if it is not found; may be repeated
+    #[arg(long, value_name = "NAME", requires = "state_file", help_heading = "Schedule")]
+    forget: Vec<String>,
 }
 
 impl Drift {
@@ -100,58 +109,126 @@ impl Drift {
     }
 
     async fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> Ending {
+        self.forget_vanished()?;
         if let Some(every) = self.every {
             return schedule::run(self, accounts, global, every, interrupt).await;
         }
-        let mut state = self.last_state()?;
-        tokio::select! {
-            ending = self.once(accounts, global, &mut state) => ending,
-            () = interrupt.raised() => Err(Box::new(interrupted())),
-        }
+        self.once(accounts, global, &mut State::default(), &interrupt).await
     }
 
-    /// One run: reads, judges, prints, and tells what has changed since the last one.
-    async fn once(&self, accounts: &impl Accounts, global: &Global, state: &mut State) -> Ending {
+    /// One run: reads, judges, and then does all that was asked for with what it has found. Each of these is tried whatever
+    /// became of the others; what failed is told, and makes the run an error. `memory` stands for a state file.
+    async fn once(
+        &self,
+        accounts: &impl Accounts,
+        global: &Global,
+        memory: &mut State,
+        interrupt: &Interrupt,
+    ) -> Ending {
         let started = Instant::now();
         // A manifest can change between two runs.
         let wanted = self.wanted()?;
-        let found = patrol(accounts, &wanted, self.shard).await;
-        let found = found.map_err(|error| Box::new(Report::from(&error)))?;
+        let mut failures = Failures::default();
+        let mut loaded = failures.of(self.state_file.as_deref().map(state_of));
+        let is_kept = loaded.is_some();
+        let state = loaded.as_mut().unwrap_or(memory);
+        let known = if is_kept || self.every.is_some() {
+            state.known()
+        } else {
+            Vec::new()
+        };
+        let found = tokio::select! {
+            found = patrol(accounts, &wanted, self.shard, &known) => found,
+            () = interrupt.raised() => return Err(Box::new(interrupted())),
+        };
+        let mut found = found.map_err(|error| Box::new(Report::from(&error)))?;
         let status = found.exit_status(self.allow_unknown);
-        let duration = started.elapsed();
-        print_patrol(&found, global)?;
+        let (duration, ended) = (started.elapsed(), SystemTime::now());
+        let time = timestamp(ended);
+
+        let recipients = self.recipients();
+        let names: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+        let is_remembered = is_kept || !names.is_empty();
+        if is_remembered {
+            state.prepare(&found, &names);
+        }
+        if is_kept {
+            state.date(&mut found, &time);
+        }
+        let file = self.state_file.as_deref().map(|path| path.to_string_lossy());
+        found.complete_remedies(global.region.as_deref(), global.profile.as_deref(), file.as_deref());
+
+        failures.of(Some(print_patrol(&found, global, &time, self.every.is_some())));
         if let Some(path) = &self.metrics_file {
             let run = Run {
                 patrol: &found,
                 duration,
-                ended: SystemTime::now(),
+                ended,
                 is_success: status != 1,
             };
-            write_metrics(path, &run).map_err(|error| {
+            failures.of(Some(write_metrics(path, &run).map_err(|error| {
                 let hint = format!("{} could not be written; the report stands", path.display());
                 Box::new(Report::new("metrics-file", &error, Some(hint)))
-            })?;
+            })));
         }
-        let changes = state.changes(&found);
-        if !changes.is_empty() {
-            self.tell(&found, &changes, global).await?;
+        if is_remembered {
+            state.remember(&found, self.how(), self.shard);
+            for (recipient, name) in recipients.into_iter().zip(&names) {
+                let changes = state.changes(name, &found);
+                let told = if changes.is_empty() {
+                    Ok(())
+                } else {
+                    self.tell(recipient, (&found, &changes, &time), global, interrupt).await
+                };
+                match told {
+                    Ok(()) => state.tell(name, &found),
+                    Err(error) => {
+                        failures.of::<()>(Some(Err(Box::new(not_told(recipient, &error)))));
+                    }
+                }
+            }
         }
-        state.remember(&found);
-        if let Some(path) = &self.state_file {
-            state
-                .save(path)
-                .map_err(|error| Box::new(Report::new("state-file", &error, None)))?;
+        if let Some(path) = self.state_file.as_deref().filter(|_| is_kept) {
+            let saved = state.save(path);
+            failures.of(Some(
+                saved.map_err(|error| Box::new(Report::new("state-file", &error, None))),
+            ));
         }
-        Ok(status)
+        if interrupt.is_raised() && self.every.is_none() {
+            return Err(Box::new(interrupted()));
+        }
+        Ok(if failures.any { 1 } else { status })
     }
 
-    fn last_state(&self) -> Result<State, Box<Report>> {
-        match &self.state_file {
-            None => Ok(State::default()),
-            Some(path) => State::load(path).map_err(|error| {
-                let hint = "remove the file: what is not in sync is told once more".to_owned();
-                Box::new(Report::new("state-file", &error, Some(hint)))
-            }),
+    /// Ends the findings of connections that were known and are no longer found.
+    fn forget_vanished(&self) -> Result<(), Box<Report>> {
+        let Some(path) = self.state_file.as_deref().filter(|_| !self.forget.is_empty()) else {
+            return Ok(());
+        };
+        let mut state = state_of(path)?;
+        for name in &self.forget {
+            if !state.forget(name) {
+                let message = format!("{} knows no connection named {name}", path.display());
+                let vanished = state.known().into_iter().filter(|known| known.has_vanished);
+                let vanished: Vec<String> = vanished.map(|known| known.name).collect();
+                let hint = match vanished.as_slice() {
+                    [] => "no connection that was known has vanished".to_owned(),
+                    names => format!("these have vanished: {}", names.join(", ")),
+                };
+                let error = std::io::Error::other(message);
+                return Err(Box::new(Report::new("not-known", &error, Some(hint))));
+            }
+        }
+        let saved = state.save(path);
+        saved.map_err(|error| Box::new(Report::new("state-file", &error, None)))
+    }
+
+    /// How the connections of this run come to be looked at.
+    fn how(&self) -> How {
+        match (&self.manifest, self.cluster.is_some() || self.instance.is_some()) {
+            (Some(_), _) => How::Manifest,
+            (None, true) => How::Named,
+            (None, false) => How::Found,
         }
     }
 
@@ -206,14 +283,53 @@ fn interrupted() -> Report {
     })
 }
 
-fn print_patrol(found: &Patrol, global: &Global) -> Result<(), Box<Report>> {
+/// What has failed after the connections were judged. It is told at once.
+#[derive(Default)]
+struct Failures {
+    any: bool,
+}
+
+impl Failures {
+    /// What was tried, if it did not fail. The report is on standard output already, and errors are not.
+    fn of<T>(&mut self, tried: Option<Result<T, Box<Report>>>) -> Option<T> {
+        match tried? {
+            Ok(done) => Some(done),
+            Err(report) => {
+                fail(&report, Output::Text);
+                self.any = true;
+                None
+            }
+        }
+    }
+}
+
+fn state_of(path: &Path) -> Result<State, Box<Report>> {
+    State::load(path).map_err(|error| {
+        let hint = "remove the file: then what is not in sync is told once more".to_owned();
+        Box::new(Report::new("state-file", &error, Some(hint)))
+    })
+}
+
+/// A time in RFC 3339, to the second.
+fn timestamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds)
+        .unwrap_or(jiff::Timestamp::MAX)
+        .to_string()
+}
+
+fn print_patrol(found: &Patrol, global: &Global, time: &str, is_scheduled: bool) -> Result<(), Box<Report>> {
     match global.output {
         Output::Json => print_json(&DriftDocument::new(found)),
-        Output::Text => print(&for_people(drift_text(found), &std::io::stdout())),
+        Output::Text => {
+            let text = drift_text(found, is_scheduled.then_some(time));
+            print(&for_people(text, &std::io::stdout()))
+        }
         Output::Ndjson => {
             let mut lines = String::new();
             for judged in &found.judged {
-                let line = serde_json::to_string(&ConnectionDrift::new(judged));
+                let line = serde_json::to_string(&ConnectionDrift::at(judged, time));
                 lines += &line.map_err(|error| Box::new(Report::new("output", &error, None)))?;
                 lines.push('\n');
             }

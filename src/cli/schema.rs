@@ -29,7 +29,7 @@ enum Document {
     Attachment,
     /// What `drift` prints; with `--output ndjson` each line is one of its connections
     Drift,
-    /// What `drift` sends when verdicts change
+    /// What `drift` sends when findings or verdicts change
     Notice,
     /// What the Lambda function that checks for drift is called with
     Event,

@@ -5,7 +5,7 @@
 
 use ipnet::IpNet;
 
-use super::explain::{in_words, word};
+use super::explain::{in_words, of_rule, word};
 use super::traffic::covers;
 use super::{Finding, FindingKind, hops};
 use crate::estate::{Estate, Part};
@@ -70,7 +70,7 @@ pub(super) fn findings(estate: &Estate, observation: &Observation, groups: &[&Se
                 .iter()
                 .flat_map(|group| group.rules(direction).iter().map(move |rule| (group, rule)));
             let extra = rules.filter(|(_, rule)| !wanted.iter().any(|wanted| wanted.is_same_as(rule)));
-            findings.extend(extra.map(|(group, rule)| added(group, direction, rule)));
+            findings.extend(extra.map(|(group, rule)| added(estate, group, direction, rule)));
         }
     }
     findings
@@ -103,13 +103,8 @@ fn wanted(estate: &Estate, observation: &Observation, gate: &Gate) -> Result<Vec
     let unread = |part: Part| {
         let far = observation.describe(gate.far);
         let why = estate.unread(&part).unwrap_or("they are not among what was read");
-        Finding {
-            kind: FindingKind::Unread,
-            message: format!("the ranges of the subnets of {far}: {why}"),
-            resource: far,
-            expected: None,
-            found: None,
-        }
+        let message = format!("the ranges of the subnets of {far}: {why}");
+        Finding::new(FindingKind::Unread, far, message)
     };
     if subnets.is_empty() {
         return Err(unread(Part::SubnetGroups));
@@ -177,22 +172,10 @@ fn missing(observation: &Observation, gate: &Gate, own: Option<&SecurityGroup>, 
             format!("no group on {resource} lets {rule} through, and none that was made for it is there"),
         ),
     };
-    Finding {
-        kind,
-        message: format!("{message} (`setup --cross-vpc` adds it)"),
-        resource: own.map_or(resource, |group| group.id.to_string()),
-        expected: Some(rule),
-        found: None,
-    }
+    let resource = own.map_or(resource, |group| group.id.to_string());
+    Finding::new(kind, resource, format!("{message} (`setup --cross-vpc` adds it)")).with(Some(rule), None)
 }
 
-fn added(group: &SecurityGroup, direction: Direction, rule: &Rule) -> Finding {
-    let rule = in_rule(direction, rule);
-    Finding {
-        kind: FindingKind::RuleAdded,
-        message: format!("{} has an additional {direction} rule: {rule}", in_words(group)),
-        resource: group.id.to_string(),
-        expected: None,
-        found: Some(rule),
-    }
+fn added(estate: &Estate, group: &SecurityGroup, direction: Direction, rule: &Rule) -> Finding {
+    of_rule(estate, group, direction, FindingKind::RuleAdded, None, Some(rule))
 }

@@ -3,6 +3,8 @@
 //! A side that has no group that fits is explained by its own group: the one that was made for this connection, or
 //! that a group of the next side names. Groups of other connections can stand beside it on the same resource.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, FindingKind, hops};
 use crate::classify::{Candidate, Classified, Misfit, classify};
 use crate::decide::{Assessment, Verdict};
@@ -33,13 +35,13 @@ struct Case<'e, 'c, 'a> {
     own: Vec<Own<'c, 'a>>,
 }
 
-/// What makes `setup` do something, each once.
+/// What makes `setup` do something, each once; and the groups whose rules these findings explain.
 pub(super) fn findings(
     estate: &Estate,
     observation: &Observation,
     assessment: &Assessment<'_>,
     function_moved: bool,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, BTreeSet<GroupId>) {
     let classified = classify(observation);
     let mut case = Case {
         estate,
@@ -51,27 +53,26 @@ pub(super) fn findings(
     let sides = observation.sides().iter().copied();
     case.own = sides.clone().filter_map(|side| case.own_group(side)).collect();
     let mut findings = Vec::new();
+    let mut explained = BTreeSet::new();
     for side in sides.filter(|side| !(function_moved && *side == Side::Function)) {
         let Some(verdict) = assessment.side(side) else { continue };
         let chosen = verdict.group.and_then(|id| observation.group(id));
         match (case.own.iter().find(|own| own.side == side), verdict.verdict) {
             _ if case.is_fit(side) => {}
-            (Some(own), _) => findings.extend(case.rules(own)),
-            // It fits as soon as the others are mended.
+            (Some(own), _) => {
+                explained.insert(own.candidate.group.id.clone());
+                findings.extend(case.rules(own));
+            }
+            // It fits as soon as the others do.
             (None, Verdict::Fit) => {}
             (None, Verdict::Available) => findings.extend(chosen.map(|group| case.detached(side, group))),
             (None, _) => findings.push(case.absent(side)),
         }
     }
     let mut findings = case.ports_moved(findings);
-    let mut told: Vec<(FindingKind, String, Option<String>)> = Vec::new();
-    findings.retain(|finding| {
-        let key = (finding.kind, finding.resource.clone(), finding.found.clone());
-        let is_new = !told.contains(&key);
-        told.push(key);
-        is_new
-    });
-    findings
+    let mut told: BTreeSet<(FindingKind, String, Option<String>)> = BTreeSet::new();
+    findings.retain(|finding| told.insert((finding.kind, finding.resource.clone(), finding.found.clone())));
+    (findings, explained)
 }
 
 impl<'c, 'a> Case<'_, 'c, 'a> {
@@ -161,13 +162,9 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
 
     fn detached(&self, side: Side, group: &SecurityGroup) -> Finding {
         let resource = self.observation.describe(side);
-        Finding {
-            kind: FindingKind::GroupDetached,
-            message: format!("{} is not on {resource}", in_words(group)),
-            resource: group.id.to_string(),
-            expected: Some(format!("on {resource}")),
-            found: Some("not associated".to_owned()),
-        }
+        let message = format!("{} is not on {resource}", in_words(group));
+        Finding::new(FindingKind::GroupDetached, group.id.as_str(), message)
+            .with(Some(format!("on {resource}")), Some("not associated".to_owned()))
     }
 
     fn gone(&self, side: Side) -> Finding {
@@ -175,15 +172,13 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let patterns = Convention::accepted(side, self.observation.proxy.is_some());
         let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
         let patterns = patterns.join(" or ");
-        Finding {
-            kind: FindingKind::GroupGone,
-            message: format!(
-                "{resource} has no security group named {patterns} for this connection, and none is left that it had"
-            ),
-            resource: self.arn(side).to_owned(),
-            expected: Some(format!("a security group named {patterns}")),
-            found: Some("none".to_owned()),
-        }
+        let message = format!(
+            "{resource} has no security group named {patterns} for this connection, and none is left that it had"
+        );
+        Finding::new(FindingKind::GroupGone, self.arn(side), message).with(
+            Some(format!("a security group named {patterns}")),
+            Some("none".to_owned()),
+        )
     }
 
     fn arn(&self, side: Side) -> &str {
@@ -219,33 +214,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         for direction in [Direction::Ingress, Direction::Egress] {
             let expected = self.expected(own.side, direction);
             let wanted = expected.map(|(port, other)| self.wanted(direction, port, other));
-            let rule = |kind, found: Option<&Rule>| {
-                let found = found.map(|rule| self.rule_in_words(direction, rule));
-                let what = match kind {
-                    FindingKind::RuleAdded => "has an additional",
-                    FindingKind::RuleRemoved => "lacks its",
-                    _ => "has a changed",
-                };
-                let told = match (&found, &wanted) {
-                    (None, Some(wanted)) => format!(": {wanted}"),
-                    (Some(found), Some(wanted)) if kind == FindingKind::RuleChanged => {
-                        format!(": {found} instead of {wanted}")
-                    }
-                    (Some(found), _) => format!(": {found}"),
-                    (None, None) => String::new(),
-                };
-                Finding {
-                    kind,
-                    message: format!("{} {what} {direction} rule{told}", in_words(group)),
-                    resource: group.id.to_string(),
-                    expected: if kind == FindingKind::RuleAdded {
-                        None
-                    } else {
-                        wanted.clone()
-                    },
-                    found,
-                }
-            };
+            let rule = |kind, found: Option<&Rule>| of_rule(self.estate, group, direction, kind, wanted.clone(), found);
             let mut changed: Option<&Rule> = None;
             let (mut extra, mut is_removed) = (0, false);
             for misfit in &own.candidate.misfits {
@@ -315,13 +284,10 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             return None;
         }
         let Some(named) = self.estate.group(peer) else {
-            return Some(Finding {
-                kind: FindingKind::GroupGone,
-                message: format!("{} names {peer}, which does not exist", in_words(group)),
-                resource: peer.to_string(),
-                expected: Some(format!("on {}", self.observation.describe(other))),
-                found: Some("none".to_owned()),
-            });
+            let message = format!("{} names {peer}, which does not exist", in_words(group));
+            let expected = format!("on {}", self.observation.describe(other));
+            let finding = Finding::new(FindingKind::GroupGone, peer.as_str(), message);
+            return Some(finding.with(Some(expected), Some("none".to_owned())));
         };
         let accepted = Convention::accepted(other, self.observation.proxy.is_some());
         let is_of_side = accepted
@@ -337,12 +303,6 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             None => format!("a security group of {}", self.observation.describe(other)),
         };
         format!("tcp {port} {} {peer}", word(direction))
-    }
-
-    fn rule_in_words(&self, direction: Direction, rule: &Rule) -> String {
-        let peer = rule.peer.group().and_then(|id| self.estate.group(id)).map(in_words);
-        let peer = peer.unwrap_or_else(|| rule.peer.to_string());
-        format!("{rule} {} {peer}", word(direction))
     }
 
     /// Where both groups before the database are for one other port, it is the database that has moved.
@@ -370,16 +330,9 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             let is_of_ends = [leaving, entering].iter().any(|id| finding.resource == id.as_str());
             finding.kind != FindingKind::RuleChanged || !is_of_ends
         });
-        findings.insert(
-            0,
-            Finding {
-                kind: FindingKind::PortMoved,
-                message: format!("{database} listens on port {port}, and its security groups are for port {old}"),
-                resource: database.arn.clone(),
-                expected: Some(old.to_string()),
-                found: Some(port.to_string()),
-            },
-        );
+        let message = format!("{database} listens on port {port}, and its security groups are for port {old}");
+        let moved = Finding::new(FindingKind::PortMoved, database.arn.as_str(), message);
+        findings.insert(0, moved.with(Some(old.to_string()), Some(port.to_string())));
         findings
     }
 }
@@ -389,4 +342,40 @@ pub(super) fn word(direction: Direction) -> &'static str {
         Direction::Ingress => "from",
         Direction::Egress => "to",
     }
+}
+
+/// A finding of a rule of a group: one too many, one that is missing, or one that is another than it should be.
+pub(super) fn of_rule(
+    estate: &Estate,
+    group: &SecurityGroup,
+    direction: Direction,
+    kind: FindingKind,
+    wanted: Option<String>,
+    rule: Option<&Rule>,
+) -> Finding {
+    let found = rule.map(|rule| rule_in_words(estate, direction, rule));
+    let what = match kind {
+        FindingKind::RuleAdded => "has an additional",
+        FindingKind::RuleRemoved => "lacks its",
+        _ => "has a changed",
+    };
+    let told = match (&found, &wanted) {
+        (None, Some(wanted)) => format!(": {wanted}"),
+        (Some(found), Some(wanted)) if kind == FindingKind::RuleChanged => format!(": {found} instead of {wanted}"),
+        (Some(found), _) => format!(": {found}"),
+        (None, None) => String::new(),
+    };
+    let message = format!("{} {what} {direction} rule{told}", in_words(group));
+    let expected = wanted.filter(|_| kind != FindingKind::RuleAdded);
+    let inbound = rule.filter(|_| direction == Direction::Ingress);
+    Finding::new(kind, group.id.as_str(), message)
+        .with(expected, found)
+        .by_rule(inbound)
+}
+
+/// A rule with the group that it names.
+pub(super) fn rule_in_words(estate: &Estate, direction: Direction, rule: &Rule) -> String {
+    let peer = rule.peer.group().and_then(|id| estate.group(id)).map(in_words);
+    let peer = peer.unwrap_or_else(|| rule.peer.to_string());
+    format!("{rule} {} {peer}", word(direction))
 }

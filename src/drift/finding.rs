@@ -1,11 +1,13 @@
-//! What was found: what was expected, and what is there.
+//! What was found: what was expected, what is there, how bad it is, and what makes it go away.
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Decision;
 use crate::estate::Connection;
-use crate::model::Observation;
+use crate::made::world::is_public;
+use crate::model::{Observation, Peer, Rule};
 
 /// What has changed, or could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +15,8 @@ use crate::model::Observation;
 pub struct Finding {
     /// Of what kind it is.
     pub kind: FindingKind,
+    /// How bad it is.
+    pub severity: Severity,
     /// The whole of it, for people.
     pub message: String,
     /// What it speaks of: an id, an ARN or a name.
@@ -21,12 +25,50 @@ pub struct Finding {
     pub expected: Option<String>,
     /// What is there.
     pub found: Option<String>,
+    /// When it was seen first, in RFC 3339; null without a state file.
+    pub first_seen: Option<String>,
+    /// The arguments of a command of this program that makes it go away; null where there is none.
+    pub remedy: Option<Vec<String>>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Something is left over, and harms nothing.
+    Low,
+    /// Something differs, and traffic passes as before.
+    Medium,
+    /// Traffic does not pass, or may pass from outside.
+    High,
+    /// The whole internet is let in.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
 }
 
 /// The kinds of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
+    /// An attached group lets the whole internet in.
+    Opened,
+    /// A connection that was known is no longer found.
+    ConnectionVanished,
     /// There is no such database.
     DatabaseGone,
     /// There is no such proxy.
@@ -60,10 +102,33 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Opened,
+        Self::ConnectionVanished,
+        Self::DatabaseGone,
+        Self::ProxyGone,
+        Self::FunctionGone,
+        Self::FunctionMoved,
+        Self::GroupGone,
+        Self::GroupDetached,
+        Self::GroupUnused,
+        Self::RuleAdded,
+        Self::RuleRemoved,
+        Self::RuleChanged,
+        Self::PortMoved,
+        Self::TargetNotAvailable,
+        Self::NotSupported,
+        Self::NotAsSetUp,
+        Self::Unread,
+    ];
+
     /// The word for it, as in the documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Opened => "opened",
+            Self::ConnectionVanished => "connection-vanished",
             Self::DatabaseGone => "database-gone",
             Self::ProxyGone => "proxy-gone",
             Self::FunctionGone => "function-gone",
@@ -81,43 +146,130 @@ impl FindingKind {
             Self::Unread => "unread",
         }
     }
+
+    /// How bad such a finding is where nothing makes it worse.
+    fn severity(self) -> Severity {
+        match self {
+            Self::Opened => Severity::Critical,
+            Self::ConnectionVanished
+            | Self::DatabaseGone
+            | Self::ProxyGone
+            | Self::FunctionGone
+            | Self::FunctionMoved
+            | Self::GroupGone
+            | Self::GroupDetached
+            | Self::PortMoved
+            | Self::TargetNotAvailable => Severity::High,
+            Self::RuleAdded
+            | Self::RuleRemoved
+            | Self::RuleChanged
+            | Self::NotSupported
+            | Self::NotAsSetUp
+            | Self::Unread => Severity::Medium,
+            Self::GroupUnused => Severity::Low,
+        }
+    }
+
+    /// Whether traffic that does not pass makes it worse.
+    fn can_break(self) -> bool {
+        matches!(
+            self,
+            Self::RuleRemoved | Self::RuleChanged | Self::NotAsSetUp | Self::NotSupported
+        )
+    }
 }
 
 impl Finding {
+    /// A finding without what was expected and found.
+    pub(super) fn new(kind: FindingKind, resource: impl Into<String>, message: String) -> Self {
+        Self {
+            kind,
+            severity: kind.severity(),
+            message,
+            resource: resource.into(),
+            expected: None,
+            found: None,
+            first_seen: None,
+            remedy: None,
+        }
+    }
+
+    /// With what was expected and what is there.
+    pub(super) fn with(self, expected: Option<String>, found: Option<String>) -> Self {
+        Self {
+            expected,
+            found,
+            ..self
+        }
+    }
+
+    /// Worse where the rule that is there may let in what is outside of the network: a public range, or a prefix list,
+    /// whose ranges are not read.
+    pub(super) fn by_rule(self, rule: Option<&Rule>) -> Self {
+        let may_be_outside = match rule.map(|rule| &rule.peer) {
+            Some(Peer::Cidr(range)) => range.parse::<IpNet>().is_ok_and(|range| is_public(&range)),
+            Some(Peer::PrefixList(_)) => true,
+            Some(Peer::Group(_)) | None => false,
+        };
+        if may_be_outside {
+            self.at_least(Severity::High)
+        } else {
+            self
+        }
+    }
+
+    /// Worse where no traffic passes.
+    pub(super) fn in_broken(&mut self) {
+        if self.kind.can_break() {
+            self.severity = self.severity.max(Severity::High);
+        }
+    }
+
+    fn at_least(self, severity: Severity) -> Self {
+        Self {
+            severity: self.severity.max(severity),
+            ..self
+        }
+    }
+
     /// A resource that does not exist.
     pub(super) fn gone(kind: &str, name: &str) -> Self {
-        Self {
-            kind: match kind {
-                "function" => FindingKind::FunctionGone,
-                "proxy" => FindingKind::ProxyGone,
-                _ => FindingKind::DatabaseGone,
-            },
-            message: format!("there is no {kind} {name}"),
-            resource: name.to_owned(),
-            expected: Some(format!("{kind} {name}")),
-            found: None,
-        }
+        let of = match kind {
+            "function" => FindingKind::FunctionGone,
+            "proxy" => FindingKind::ProxyGone,
+            _ => FindingKind::DatabaseGone,
+        };
+        Self::new(of, name, format!("there is no {kind} {name}")).with(Some(format!("{kind} {name}")), None)
     }
 
     /// Something that could not be read.
     #[must_use]
     pub fn unread(connection: &Connection, why: &str) -> Self {
-        Self {
-            kind: FindingKind::Unread,
-            message: why.to_owned(),
-            resource: connection.to_string(),
-            expected: None,
-            found: None,
-        }
+        Self::new(FindingKind::Unread, connection.to_string(), why.to_owned())
+    }
+
+    /// Whether it tells of a resource that does not exist.
+    pub(super) fn is_gone(&self) -> bool {
+        use FindingKind::{DatabaseGone, FunctionGone, ProxyGone};
+        matches!(self.kind, DatabaseGone | FunctionGone | ProxyGone)
+    }
+
+    /// A connection that was known, and is no longer found, and of which these resources do not exist.
+    pub(super) fn vanished(connection: &Connection, gone: &[Self]) -> Self {
+        let gone: Vec<&str> = gone.iter().map(|finding| finding.message.as_str()).collect();
+        let why = match gone.as_slice() {
+            [] => "neither tags nor the names and rules of groups tell of it any more".to_owned(),
+            gone => gone.join(", and "),
+        };
+        let message = format!("{connection} was connected, and {why}; `drift --forget` ends this finding");
+        let found = (!gone.is_empty()).then_some(why);
+        let expected = Some("the connection".to_owned());
+        Self::new(FindingKind::ConnectionVanished, connection.to_string(), message).with(expected, found)
     }
 
     pub(super) fn not_as_set_up(observation: &Observation, decision: &Decision) -> Self {
-        Self {
-            kind: FindingKind::NotAsSetUp,
-            message: format!("setup would change this connection: its decision is {decision}"),
-            resource: observation.connection_id(),
-            expected: Some(Decision::NoOp.to_string()),
-            found: Some(decision.to_string()),
-        }
+        let message = format!("setup would change this connection: its decision is {decision}");
+        Self::new(FindingKind::NotAsSetUp, observation.connection_id(), message)
+            .with(Some(Decision::NoOp.to_string()), Some(decision.to_string()))
     }
 }

@@ -18,6 +18,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether it has both ends. One that has not stands for a resource with groups that belong to no connection.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.database.is_empty() && !self.function.is_empty()
+    }
+
     /// Reads the tag `autoconnect:connection`; none where it has another form.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
@@ -44,14 +50,20 @@ impl Connection {
     }
 }
 
-/// As in the tag `autoconnect:connection`.
+/// As in the tag `autoconnect:connection`; of a single resource only that.
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind, self.database.to_ascii_lowercase())?;
-        if let Some(proxy) = &self.proxy {
-            write!(f, ":proxy/{}", proxy.to_ascii_lowercase())?;
+        let mut parts = Vec::new();
+        if !self.database.is_empty() {
+            parts.push(format!("{}/{}", self.kind, self.database.to_ascii_lowercase()));
         }
-        write!(f, ":function/{}", last_segment(&self.function))
+        if let Some(proxy) = &self.proxy {
+            parts.push(format!("proxy/{}", proxy.to_ascii_lowercase()));
+        }
+        if !self.function.is_empty() {
+            parts.push(format!("function/{}", last_segment(&self.function)));
+        }
+        f.write_str(&parts.join(":"))
     }
 }
 

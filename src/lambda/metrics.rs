@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::drift::Severity;
 use crate::patrol::Patrol;
 use crate::report::DriftSummary;
 
@@ -24,6 +25,10 @@ pub fn embedded(function: &str, found: &Patrol, duration: Duration, ended: Syste
         ("Broken", "Count"),
         ("Unknown", "Count"),
         ("NotAsSetUp", "Count"),
+        ("CriticalFindings", "Count"),
+        ("HighFindings", "Count"),
+        ("MediumFindings", "Count"),
+        ("LowFindings", "Count"),
         ("ApiCalls", "Count"),
         ("Duration", "Milliseconds"),
     ];
@@ -40,6 +45,10 @@ pub fn embedded(function: &str, found: &Patrol, duration: Duration, ended: Syste
         "Broken": broken,
         "Unknown": unknown,
         "NotAsSetUp": drifted + broken,
+        "CriticalFindings": found.findings(Severity::Critical),
+        "HighFindings": found.findings(Severity::High),
+        "MediumFindings": found.findings(Severity::Medium),
+        "LowFindings": found.findings(Severity::Low),
         "ApiCalls": found.calls.read + found.calls.write,
         "Duration": milliseconds(duration),
     })

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Patrol;
-use crate::drift::Verdict;
+use crate::drift::{Severity, Verdict};
 use crate::files::{self, New};
 
 /// A run that has ended.
@@ -55,6 +55,13 @@ fn text(run: &Run<'_>, last_success: Option<f64>) -> String {
         )
     });
     metric("autoconnect_drift_connections", "Connections by verdict.", &verdicts);
+    let severities = Severity::ALL.map(|severity| {
+        (
+            format!("{{severity=\"{}\"}}", severity.as_str()),
+            run.patrol.findings(severity).to_string(),
+        )
+    });
+    metric("autoconnect_drift_findings", "Findings by severity.", &severities);
     metric(
         "autoconnect_drift_duration_seconds",
         "How long the last run took.",
@@ -116,6 +123,10 @@ mod tests {
         );
         assert!(
             text.contains("autoconnect_drift_connections{verdict=\"in-sync\"} 0\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("autoconnect_drift_findings{severity=\"critical\"} 0\n"),
             "{text}"
         );
         assert!(text.contains("autoconnect_drift_duration_seconds 1.500\n"), "{text}");

@@ -31,12 +31,16 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
         steps: Vec::new(),
     };
     let number = match &assessment.decision {
-        Decision::NoOp => None,
+        Decision::NoOp => {
+            builder.set_back_changed();
+            None
+        }
         Decision::AssociateExisting { function, proxy } => {
             let groups = [(Side::Proxy, proxy), (Side::Function, function)]
                 .into_iter()
                 .filter_map(|(side, group)| Some((side, GroupRef::Existing(group.clone()?))));
-            builder.connect(&groups.collect(), Vec::new());
+            let ready = builder.set_back_changed();
+            builder.connect(&groups.collect(), ready);
             None
         }
         Decision::CreateNew => builder.create_set(),
@@ -135,7 +139,7 @@ pub(super) struct Builder<'a> {
     pub(super) steps: Vec<Step>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     /// Creates or completes a set, and associates it. None while the database has no port, which the
     /// requirements refuse before.
     fn create_set(&mut self) -> Option<u64> {
@@ -184,14 +188,52 @@ impl Builder<'_> {
         for rule in &wanted {
             ready.push(self.authorize(*rule, &set, &created));
         }
+        let others = self.changed_sets(Some(set.number));
+        ready.extend(self.grant_missing(&others, &wanted));
+        let granted = ready.clone();
         if is_repaired {
-            let granted = ready.clone();
             ready.extend(self.revoke_strays(&set, &wanted, &granted));
+        }
+        for other in &others {
+            ready.extend(self.revoke_strays(other, &wanted, &granted));
         }
         ready.extend(self.unmark(&set, &ready));
         let groups = sides.iter().map(|side| (*side, set.reference(*side))).collect();
         self.connect(&groups, ready);
         Some(set.number)
+    }
+
+    /// Sets the rules of sets back that are in use, though another set serves the connection.
+    fn set_back_changed(&mut self) -> Vec<u32> {
+        let sets = self.changed_sets(None);
+        let Some(wanted) = wanted_rules(self.observation).filter(|_| !sets.is_empty()) else {
+            return Vec::new();
+        };
+        let mut steps = self.grant_missing(&sets, &wanted);
+        let granted = steps.clone();
+        for set in &sets {
+            steps.extend(self.revoke_strays(set, &wanted, &granted));
+        }
+        steps
+    }
+
+    /// The sets of this connection that are in use and are to be set back, but for one.
+    fn changed_sets(&self, except: Option<u64>) -> Vec<HalfMade<'a>> {
+        let observation: &'a Observation = self.observation;
+        let sets = half_made::in_use(observation).filter(|set| Some(set.number) != except);
+        sets.filter(|_| self.request.repair).collect()
+    }
+
+    /// Grants the rules that sets lack, between groups that are there.
+    fn grant_missing(&mut self, sets: &[HalfMade<'_>], wanted: &[Wanted]) -> Vec<u32> {
+        let mut granted = Vec::new();
+        for set in sets {
+            let is_there = |(side, _, _, peer): &&Wanted| [side, peer].iter().all(|side| set.groups.contains_key(side));
+            for rule in wanted.iter().filter(is_there).filter(|rule| !set.has(**rule)) {
+                granted.push(self.authorize(*rule, set, &BTreeMap::new()));
+            }
+        }
+        granted
     }
 
     /// Revokes what does not belong to groups of ours, once all that belongs is granted.
@@ -283,7 +325,10 @@ impl Builder<'_> {
             },
             set.resource(side, &name(side)),
             format!("{}: {direction} rule tcp {port} {word} {}", name(side), name(peer)),
-            vec![created[&side], created[&peer]],
+            [side, peer]
+                .iter()
+                .filter_map(|side| created.get(side).copied())
+                .collect(),
             set.has(wanted),
         )
     }

@@ -1,6 +1,6 @@
 //! The reasons for a decision, one sentence each, with ids.
 
-use super::{Plan, StepStatus, half_made};
+use super::{Plan, Step, StepStatus, half_made};
 use crate::decide::{Assessment, Decision, SideVerdict, Verdict};
 use crate::extras;
 use crate::model::{Observation, SecurityGroup, TargetHealthState};
@@ -42,8 +42,29 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
             reasons.extend(left_over(observation, plan));
         }
     }
+    if assessment.decision != Decision::CreateNew {
+        reasons.extend(set_back(observation, plan));
+    }
     reasons.extend(health(observation));
     reasons
+}
+
+/// The groups whose rules are set back, though the connection does not need them.
+fn set_back(observation: &Observation, plan: &Plan) -> Vec<String> {
+    let changes = |group: &&SecurityGroup| {
+        let of_group = |step: &&Step| step.resource == group.id.as_str() && step.effect.associates().is_none();
+        plan.steps
+            .iter()
+            .filter(of_group)
+            .any(|step| step.status == StepStatus::Planned)
+    };
+    let sentence = |group: &SecurityGroup| {
+        format!(
+            "{} ({}) is attached and differs from how it was made; its rules are set back.",
+            group.name, group.id
+        )
+    };
+    observation.groups.iter().filter(changes).map(sentence).collect()
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

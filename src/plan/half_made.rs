@@ -56,7 +56,12 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
 
 /// The set in use with the lowest number, whatever somebody has made of its rules.
 pub(super) fn find_changed(observation: &Observation) -> Option<HalfMade<'_>> {
-    sets(observation).find(|set| set.is_in_use(observation))
+    in_use(observation).next()
+}
+
+/// The sets of this connection with a group that is on its resource.
+pub(super) fn in_use(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
+    sets(observation).filter(|set| set.is_in_use(observation))
 }
 
 /// What there is of sets for this database, whichever function they were begun for, by their numbers.

@@ -5,7 +5,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::error::{Applied, RunError};
-use crate::decide::{Assessment, Decision, decide};
+use crate::decide::{Decision, decide};
 use crate::model::{GroupId, Observation, Side};
 use crate::observe::{Reads, Target};
 use crate::plan::{
@@ -310,7 +310,7 @@ impl Machine {
         if !flaws.is_empty() {
             return Err(RunError::Flawed(flaws));
         }
-        let mut notes = notes(&assessment);
+        let mut notes = notes(&assessment, &plan);
         // An update of the function makes good for one that failed; without one, it is not known what is in effect.
         if !plan.adds_to(Side::Function) {
             check_last_update(&observation.function)?;
@@ -340,9 +340,16 @@ impl Machine {
                 format!("Not waited for: {pending}.")
             }
         }));
-        let Assessment { decision, .. } = &assessment;
+        // Rules that are set back are a change, though the connection could do without.
+        let decision = match &assessment.decision {
+            Decision::NoOp if !plan.is_empty() => Decision::AssociateExisting {
+                function: None,
+                proxy: None,
+            },
+            decision => decision.clone(),
+        };
         let mut proposal = Box::new(Proposal {
-            decision: decision.clone(),
+            decision,
             reasons: reasons(&assessment, &plan),
             notes,
             plan,

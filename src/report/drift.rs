@@ -1,5 +1,6 @@
 //! What `drift` prints: one document, a line a connection, or a text for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -8,9 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
 use crate::cloud::ApiCalls;
-use crate::drift::{Finding, Verdict};
-use crate::model::{DatabaseKind, Origin};
-use crate::patrol::{Change, Judged, Patrol};
+use crate::drift::{Finding, Severity, Verdict};
+use crate::model::Origin;
+use crate::patrol::{Changes, FindingChange, Judged, Patrol, VerdictChange};
+
+/// The version of notices. The first one told of verdicts only.
+const NOTICE_VERSION: u32 = 2;
 
 /// What `drift` found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +32,18 @@ pub struct DriftDocument {
     pub connections: Vec<ConnectionDrift>,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
+    /// Findings that are new since the last run; only on the standard input of `--on-drift`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Vec<ChangedFinding>>,
+    /// Findings that have changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<ChangedFinding>>,
+    /// Findings that are gone since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Vec<ChangedFinding>>,
+    /// Connections whose verdict has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Vec<ChangedVerdict>>,
 }
 
 /// How many connections have which verdict.
@@ -48,6 +64,9 @@ pub struct DriftSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionDrift {
+    /// When it was looked at, in RFC 3339; only with `--output ndjson`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// Its name in the manifest, else its id.
     pub name: String,
     /// As in the tag `autoconnect:connection`.
@@ -68,22 +87,58 @@ pub struct ConnectionDrift {
     pub findings: Vec<Finding>,
 }
 
-/// What is sent when verdicts change.
+/// What is sent when findings or verdicts change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DriftNotice {
-    /// Version of this format: 1.
+    /// Version of this format: 2.
     pub schema_version: u32,
     /// The account; null where it is not known, or where there are several.
     pub account: Option<String>,
     /// The Region; null where it is not known, or where there are several.
     pub region: Option<String>,
+    /// When the connections were looked at, in RFC 3339.
+    pub time: String,
     /// How many connections have which verdict.
     pub summary: DriftSummary,
-    /// The connections whose verdict has changed, as many as fit.
-    pub changed: Vec<ConnectionChange>,
-    /// How many more have changed.
+    /// Findings that the recipient was not told of, the worst first, as many as fit.
+    pub new: Vec<ChangedFinding>,
+    /// Findings that have changed since it was told of them, as many as fit.
+    pub changed: Vec<ChangedFinding>,
+    /// Findings that it was told of and that are gone, as many as fit.
+    pub resolved: Vec<ChangedFinding>,
+    /// Connections whose verdict has changed since, as many as fit.
+    pub verdicts: Vec<ChangedVerdict>,
+    /// How many more changes there are.
     pub more: usize,
+}
+
+/// A finding that is new, has changed, or is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedFinding {
+    /// The name of its connection.
+    pub connection: String,
+    /// The connection, as in the tag `autoconnect:connection`.
+    pub id: String,
+    /// The finding; of one that is gone, as it was.
+    pub finding: Finding,
+    /// The finding before, where it has changed.
+    pub before: Option<Finding>,
+}
+
+/// A connection whose verdict has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedVerdict {
+    /// The name of the connection.
+    pub connection: String,
+    /// As in the tag `autoconnect:connection`.
+    pub id: String,
+    /// Its verdict before.
+    pub before: Verdict,
+    /// Its verdict now; null where it is no longer looked at.
+    pub now: Option<Verdict>,
 }
 
 /// What the Lambda function answers.
@@ -106,16 +161,6 @@ pub struct DriftAnswer {
     pub api_calls: ApiCalls,
 }
 
-/// A connection whose verdict has changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConnectionChange {
-    /// Its verdict before.
-    pub before: Verdict,
-    /// The connection now.
-    pub now: ConnectionDrift,
-}
-
 impl DriftDocument {
     /// The document of a look.
     #[must_use]
@@ -128,6 +173,45 @@ impl DriftDocument {
             summary: DriftSummary::new(patrol),
             connections: patrol.judged.iter().map(ConnectionDrift::new).collect(),
             api_calls: patrol.calls,
+            new: None,
+            changed: None,
+            resolved: None,
+            verdicts: None,
+        }
+    }
+
+    /// The document with what has changed since the last run.
+    #[must_use]
+    pub fn with_changes(patrol: &Patrol, changes: &Changes) -> Self {
+        let findings = |changes: &[FindingChange]| Some(changes.iter().map(ChangedFinding::new).collect());
+        Self {
+            new: findings(&changes.new),
+            changed: findings(&changes.changed),
+            resolved: findings(&changes.resolved),
+            verdicts: Some(changes.verdicts.iter().map(ChangedVerdict::new).collect()),
+            ..Self::new(patrol)
+        }
+    }
+}
+
+impl ChangedFinding {
+    fn new(change: &FindingChange) -> Self {
+        Self {
+            connection: change.name.clone(),
+            id: change.id.clone(),
+            finding: change.finding.clone(),
+            before: change.before.clone(),
+        }
+    }
+}
+
+impl ChangedVerdict {
+    fn new(change: &VerdictChange) -> Self {
+        Self {
+            connection: change.name.clone(),
+            id: change.id.clone(),
+            before: change.before,
+            now: change.now,
         }
     }
 }
@@ -150,6 +234,7 @@ impl ConnectionDrift {
     #[must_use]
     pub fn new(judged: &Judged) -> Self {
         Self {
+            time: None,
             name: judged.name.clone(),
             id: judged.connection.to_string(),
             verdict: judged.judgement.verdict,
@@ -161,25 +246,36 @@ impl ConnectionDrift {
             findings: judged.judgement.findings.clone(),
         }
     }
+
+    /// A line of a log: one connection, and when it was looked at.
+    #[must_use]
+    pub fn at(judged: &Judged, time: &str) -> Self {
+        Self {
+            time: Some(time.to_owned()),
+            ..Self::new(judged)
+        }
+    }
 }
 
 impl DriftNotice {
     /// What has changed, in a notice of at most `limit` bytes.
     #[must_use]
-    pub fn new(patrol: &Patrol, changes: &[Change<'_>], limit: usize) -> Self {
-        let entry = |change: &Change<'_>| ConnectionChange {
-            before: change.before,
-            now: ConnectionDrift::new(change.judged),
-        };
+    pub fn new(patrol: &Patrol, changes: &Changes, time: &str, limit: usize) -> Self {
         let Origin { account, region } = patrol.origin();
-        let (told, more) = fitting(changes.iter().map(entry), limit);
+        let mut worst_first: Vec<&FindingChange> = changes.new.iter().collect();
+        worst_first.sort_by_key(|change| std::cmp::Reverse(change.finding.severity));
+        let mut room = Room::of(limit);
         Self {
-            schema_version: SCHEMA_VERSION,
+            schema_version: NOTICE_VERSION,
             account,
             region,
+            time: time.to_owned(),
             summary: DriftSummary::new(patrol),
-            changed: told,
-            more,
+            new: room.fit(worst_first.into_iter().map(ChangedFinding::new)),
+            changed: room.fit(changes.changed.iter().map(ChangedFinding::new)),
+            resolved: room.fit(changes.resolved.iter().map(ChangedFinding::new)),
+            verdicts: room.fit(changes.verdicts.iter().map(ChangedVerdict::new)),
+            more: room.more,
         }
     }
 }
@@ -189,33 +285,49 @@ impl DriftAnswer {
     #[must_use]
     pub fn new(patrol: &Patrol, limit: usize) -> Self {
         let Origin { account, region } = patrol.origin();
-        let (not_in_sync, more) = fitting(patrol.not_in_sync().map(ConnectionDrift::new), limit);
+        let mut room = Room::of(limit);
+        let not_in_sync = room.fit(patrol.not_in_sync().map(ConnectionDrift::new));
         Self {
             schema_version: SCHEMA_VERSION,
             account,
             region,
             summary: DriftSummary::new(patrol),
             not_in_sync,
-            more,
+            more: room.more,
             api_calls: patrol.calls,
         }
     }
 }
 
-/// As many entries as fit into a document of `limit` bytes, and how many do not.
-fn fitting<T: Serialize>(entries: impl Iterator<Item = T>, limit: usize) -> (Vec<T>, usize) {
-    let mut left = limit.saturating_sub(500);
-    let mut entries = entries.peekable();
-    let fitting = std::iter::from_fn(|| {
-        let fits = |entry: &T| {
-            // What cannot be written as JSON has no size, and is found out when it is sent.
-            let size = serde_json::to_string(entry).map_or(0, |text| text.len() + 1);
-            left.checked_sub(size).inspect(|rest| left = *rest).is_some()
-        };
-        entries.next_if(fits)
-    });
-    let fitting = fitting.collect();
-    (fitting, entries.count())
+/// What is left of a document's size, and how many entries did not fit.
+struct Room {
+    left: usize,
+    more: usize,
+}
+
+impl Room {
+    fn of(limit: usize) -> Self {
+        Self {
+            left: limit.saturating_sub(700),
+            more: 0,
+        }
+    }
+
+    /// As many of the first entries as fit.
+    fn fit<T: Serialize>(&mut self, entries: impl Iterator<Item = T>) -> Vec<T> {
+        let mut entries = entries.peekable();
+        let fitting = std::iter::from_fn(|| {
+            let fits = |entry: &T| {
+                // What cannot be written as JSON has no size, and is found out when it is sent.
+                let size = serde_json::to_string(entry).map_or(0, |text| text.len() + 1);
+                self.left.checked_sub(size).inspect(|rest| self.left = *rest).is_some()
+            };
+            entries.next_if(fits)
+        });
+        let fitting = fitting.collect();
+        self.more += entries.count();
+        fitting
+    }
 }
 
 const BOLD: Style = Style::new().bold();
@@ -251,11 +363,26 @@ fn colour(verdict: Verdict) -> Style {
     Style::new().fg_color(Some(colour.into())).bold()
 }
 
-/// A look, for people.
+fn colour_of(severity: Severity) -> Style {
+    let colour = match severity {
+        Severity::Critical | Severity::High => AnsiColor::Red,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::Low => AnsiColor::BrightBlack,
+    };
+    let style = Style::new().fg_color(Some(colour.into()));
+    if severity == Severity::Critical {
+        style.bold()
+    } else {
+        style
+    }
+}
+
+/// A look, for people; one of a schedule with its time.
 #[must_use]
-pub fn drift_text(patrol: &Patrol) -> String {
+pub fn drift_text(patrol: &Patrol, time: Option<&str>) -> String {
     let is_alone = patrol.origins.len() < 2;
-    let mut text = format!("{}\n\n", heading(patrol));
+    let time = time.map(|time| format!("{time}  ")).unwrap_or_default();
+    let mut text = format!("{time}{}\n\n", heading(patrol));
     let start = text.len();
     let shows_all = patrol.judged.len() <= SHOWN;
     for judged in patrol
@@ -302,29 +429,44 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
     };
     let _ = writeln!(text, "{style}{:<8}{style:#} {}{place}", verdict.as_str(), judged.name);
     for finding in &judged.judgement.findings {
-        let _ = writeln!(text, "  {}: {}", finding.kind.as_str(), finding.message);
+        let style = colour_of(finding.severity);
+        let severity = finding.severity.as_str();
+        let _ = writeln!(
+            text,
+            "  {style}{severity}{style:#} {}: {}",
+            finding.kind.as_str(),
+            finding.message
+        );
         if let (Some(expected), Some(found)) = (&finding.expected, &finding.found) {
             let _ = writeln!(
                 text,
                 "    {DIM}expected: {expected}{DIM:#}\n    {DIM}found:    {found}{DIM:#}"
             );
         }
+        if let Some(first_seen) = &finding.first_seen {
+            let _ = writeln!(text, "    {DIM}since:    {first_seen}{DIM:#}");
+        }
     }
-    if matches!(verdict, Verdict::Drifted | Verdict::Broken) && judged.judgement.decision.is_some() {
-        let connection = &judged.connection;
-        let kind = match connection.kind {
-            DatabaseKind::Cluster => "--cluster",
-            DatabaseKind::Instance => "--instance",
-        };
-        let proxy = connection
-            .proxy
-            .as_ref()
-            .map(|proxy| format!(" --proxy {proxy}"))
-            .unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "  {DIM}what would mend it: autoconnect setup {kind} {} --function {}{proxy} --dry-run{DIM:#}",
-            connection.database, connection.function
-        );
+    let mut told: BTreeSet<&[String]> = BTreeSet::new();
+    let remedies = judged
+        .judgement
+        .findings
+        .iter()
+        .filter_map(|finding| finding.remedy.as_deref());
+    for remedy in remedies.filter(|remedy| told.insert(remedy)) {
+        let _ = writeln!(text, "  {DIM}to fix: autoconnect {}{DIM:#}", quoted(remedy));
     }
+}
+
+/// Arguments as a shell takes them.
+fn quoted(arguments: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    let word = |argument: &String| {
+        if !argument.is_empty() && argument.chars().all(is_plain) {
+            argument.clone()
+        } else {
+            format!("'{}'", argument.replace('\'', r"'\''"))
+        }
+    };
+    arguments.iter().map(word).collect::<Vec<_>>().join(" ")
 }

@@ -317,14 +317,12 @@ impl Text {
     fn decision(&mut self, proposal: &Proposal) {
         let what = match proposal.decision {
             Decision::NoOp => "there is nothing to do",
+            _ if proposal.plan.sets_back() => "the rules of the groups are set back to what they were",
             Decision::AssociateExisting {
                 function: None,
                 proxy: None,
             } => "the groups are all there, and what else is missing is added",
             Decision::AssociateExisting { .. } => "existing groups are associated",
-            Decision::CreateNew if proposal.plan.sets_back() => {
-                "the rules of the groups are set back to what they were"
-            }
             Decision::CreateNew => "a new set of groups is created and associated",
         };
         let decision = proposal.decision.to_string();

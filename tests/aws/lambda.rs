@@ -172,6 +172,10 @@ async fn the_program_is_a_lambda_function_too() {
     assert_eq!(logged, not_in_sync);
     let metrics = log.last().unwrap();
     assert_eq!((&metrics["NotAsSetUp"], &metrics["InSync"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&metrics["CriticalFindings"], &metrics["HighFindings"]),
+        (&json!(0), &json!(2))
+    );
     assert_eq!(metrics["FunctionName"], "autoconnect");
     for metric in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap() {
         assert!(metrics[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");

@@ -117,7 +117,7 @@ fn its_alarms_are_on_metrics_that_the_function_writes() {
     let (_, template) = judged(&Path::new(env!("CARGO_MANIFEST_DIR")).join(TEMPLATE));
     let properties = |name: &str| &template["Resources"][name]["Properties"];
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lambda/metrics.rs")).unwrap();
-    for alarm in ["DriftAlarm", "SilentAlarm"] {
+    for alarm in ["CriticalAlarm", "DriftAlarm", "SilentAlarm"] {
         let alarm = properties(alarm);
         assert!(source.contains(&alarm["Namespace"].to_string()), "{alarm}");
         assert!(source.contains(&format!("({}, ", alarm["MetricName"])), "{alarm}");

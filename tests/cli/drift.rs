@@ -42,6 +42,13 @@ fn valid(shell: &Shell, schema: &str, document: &Value) {
     }
 }
 
+/// Whether a value is a time in RFC 3339.
+pub fn is_time(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00T00:00:00Z"
+}
+
 #[test]
 fn people_read_what_changed_and_what_mends_it() {
     let shell = shell();
@@ -69,8 +76,16 @@ fn scripts_read_documents() {
     let lines: Vec<Value> = lines
         .stdout
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            // A line of a log says when, and of which account and Region.
+            let time = line.as_object_mut().unwrap().remove("time").unwrap();
+            assert!(is_time(&time), "{time}");
+            assert!(line["region"].is_string() && line.get("account").is_some(), "{line}");
+            line
+        })
         .collect();
+    assert_eq!(lines[0]["account"], "123456789012");
     assert_eq!(Value::from(lines), run.json()["connections"]);
     let list = shell.run("list --offline account.json --cluster orders --output json");
     valid(&shell, "list", &list.json());
@@ -113,7 +128,8 @@ fn shards_share_all_connections() {
         let run = shell.run(&format!(
             "drift --offline account.json --manifest manifest.toml --output ndjson {arguments}"
         ));
-        run.stdout.lines().map(str::to_owned).collect()
+        let name = |line: &str| serde_json::from_str::<Value>(line).unwrap()["name"].to_string();
+        run.stdout.lines().map(name).collect()
     };
     let mut shared: Vec<String> = (1..=3).flat_map(|shard| names(&format!("--shard {shard}/3"))).collect();
     let mut all = names("");

@@ -8,6 +8,8 @@ mod internet;
 mod msk;
 mod origins;
 mod policy;
+mod remedies;
+mod watching;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use autoconnect::drift::FindingKind;
+
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
@@ -39,6 +41,18 @@ fn every_error_code_is_documented() {
         assert!(
             documented.contains(&format!("`{code}`")),
             "{code} is not in docs/errors.md"
+        );
+    }
+}
+
+#[test]
+fn every_finding_of_drift_is_documented() {
+    let documented = read("docs/drift.md");
+    for kind in FindingKind::ALL {
+        let kind = kind.as_str();
+        assert!(
+            documented.contains(&format!("`{kind}`")),
+            "{kind} is not in docs/drift.md"
         );
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
-use autoconnect::drift::{FindingKind, FindingKind::*, Verdict, Verdict::*, discover, judge, list};
+use autoconnect::drift::{
+    FindingKind, FindingKind::*, Judgement, Verdict, Verdict::*, discover, judge, leftovers, list,
+};
 use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
 use autoconnect::model::*;
 use autoconnect::tags;
@@ -40,6 +42,16 @@ pub fn connection(observation: &Observation) -> Connection {
     Connection::from_tag(&observation.connection_id()).unwrap()
 }
 
+/// A connection as a look at it alone judges it.
+fn looked_at(estate: &Estate, of: &Connection) -> Judgement {
+    let mut judged = judge(estate, of);
+    for leftover in leftovers(estate, &[(of, &judged)]) {
+        assert_eq!(leftover.of, Some(0));
+        judged.add(leftover.findings);
+    }
+    judged
+}
+
 /// For every world of the exhaustive search: the estate gives the same decision, and what `setup` leaves is in sync.
 pub fn check(before: &Observation, after: &Observation) {
     let (found, of) = (estate(before), connection(before));
@@ -52,7 +64,7 @@ pub fn check(before: &Observation, after: &Observation) {
         expected.to_string() == "no-op",
         "{before:#?}"
     );
-    let judged = judge(&found, &of);
+    let judged = looked_at(&found, &of);
     // What has changed is always named: the finding for what could not be is never needed.
     let is_named = judged.findings.iter().all(|finding| finding.kind != NotAsSetUp);
     assert!(is_named, "{judged:#?}\n{before:#?}");
@@ -62,7 +74,7 @@ pub fn check(before: &Observation, after: &Observation) {
         .is_none_or(|proxy| proxy.reaches(&before.database));
     assert_eq!(
         judged.verdict == InSync,
-        expected.to_string() == "no-op" && is_healthy,
+        expected.to_string() == "no-op" && is_healthy && is_as_made(before),
         "{judged:#?}\n{before:#?}"
     );
     assert_eq!(
@@ -76,12 +88,85 @@ pub fn check(before: &Observation, after: &Observation) {
         proxy.targets.retain(|target| target.kind == TargetKind::TrackedCluster);
         proxy.targets.push(reached(TargetHealthState::Available, None));
     }
-    let judged = judge(&estate(&after), &of);
+    let judged = looked_at(&estate(&after), &of);
+    // What somebody has changed stays attached, and stays told.
+    assert_eq!(judged.verdict == InSync, is_as_made(&after), "{judged:#?}\n{after:#?}");
     assert_eq!(
-        (judged.verdict, judged.findings.as_slice()),
-        (InSync, [].as_slice()),
-        "{after:#?}"
+        judged.verdict == InSync,
+        judged.findings.is_empty(),
+        "{judged:#?}\n{after:#?}"
     );
+    let of_rules = [Opened, RuleAdded, RuleRemoved, RuleChanged];
+    let is_of_rules = judged.findings.iter().all(|finding| of_rules.contains(&finding.kind));
+    assert!(is_of_rules, "{judged:#?}\n{after:#?}");
+}
+
+/// Whether every attached group of the convention's names has exactly the rules that it is made with, in the plainest form.
+fn is_as_made(observation: &Observation) -> bool {
+    let sides = [Side::Database, Side::Proxy, Side::Function];
+    let side_of = |group: &SecurityGroup| {
+        [
+            ("rds-", Side::Database),
+            ("rdsproxy-", Side::Proxy),
+            ("lambda-", Side::Function),
+        ]
+        .into_iter()
+        .find(|(start, _)| group.name.starts_with(start) && group.name.ends_with(|c: char| c.is_ascii_digit()))
+        .map(|(_, side)| side)
+    };
+    let is_single = |rules: &[Rule], port: Option<u16>, of: &[Side]| {
+        let [rule] = rules else { return false };
+        let Some(peer) = rule.peer.group() else { return false };
+        let named = observation
+            .groups
+            .iter()
+            .find(|group| group.id == *peer)
+            .and_then(side_of);
+        let is_on = of.iter().any(|side| observation.groups_on(*side).contains(peer));
+        let has_port = |port: u16| rule.ports == Some(PortRange::only(port));
+        let is_one = rule.ports.is_some_and(|ports| ports.from == ports.to);
+        rule.protocol == Protocol::Tcp
+            && is_one
+            && port.is_none_or(has_port)
+            && (is_on || named.is_some_and(|side| of.contains(&side)))
+    };
+    let port_at = |side: Side, peer: Option<&GroupId>| {
+        let is_there = peer.is_some_and(|peer| observation.groups_on(side).contains(peer));
+        let port = match side {
+            Side::Database => observation.database.port,
+            _ => observation.function_port(),
+        };
+        port.filter(|_| is_there)
+    };
+    let attached = observation.groups.iter().filter(|group| {
+        let mut lists = sides.iter().map(|side| observation.groups_on(*side));
+        lists.any(|list| list.contains(&group.id))
+    });
+    attached.filter(|group| side_of(group).is_some()).all(|group| {
+        let out = group.egress.first().and_then(|rule| rule.peer.group());
+        let own = |side| port_at(side, Some(&group.id));
+        match group.name.rsplit_once('-').unwrap().0 {
+            "rds-lambda" => {
+                is_single(&group.ingress, own(Side::Database), &[Side::Function, Side::Proxy])
+                    && group.egress.iter().all(Rule::is_default_egress)
+            }
+            "rds-rdsproxy" => {
+                is_single(&group.ingress, own(Side::Database), &[Side::Proxy])
+                    && group.egress.iter().all(Rule::is_default_egress)
+            }
+            "lambda-rds" => {
+                group.ingress.is_empty() && is_single(&group.egress, port_at(Side::Database, out), &[Side::Database])
+            }
+            "lambda-rdsproxy" => {
+                group.ingress.is_empty() && is_single(&group.egress, port_at(Side::Proxy, out), &[Side::Proxy])
+            }
+            "rdsproxy-lambda" => {
+                is_single(&group.ingress, own(Side::Proxy), &[Side::Function])
+                    && is_single(&group.egress, port_at(Side::Database, out), &[Side::Database])
+            }
+            _ => true,
+        }
+    })
 }
 
 fn reached(state: TargetHealthState, reason: Option<&str>) -> ProxyTarget {
@@ -396,8 +481,8 @@ fn each_change_of_a_direct_connection_is_found() {
                 o.groups.push(group("sg-d0", "rds-lambda-9", vec![], vec![]));
                 associate(o, Side::Database, "sg-d0");
             },
-            InSync,
-            &[],
+            Drifted,
+            &[(RuleRemoved, "sg-d0", None)],
         ),
     ];
     check_table(&connected(), table);
@@ -435,8 +520,8 @@ fn each_change_of_a_connection_through_a_proxy_is_found() {
         (
             "the database's rule gone, and the proxy reaches it by another way",
             |o| rules(o, "sg-d", Ingress).clear(),
-            InSync,
-            &[],
+            Drifted,
+            &[(RuleRemoved, "sg-d", None)],
         ),
         (
             "the proxy's group taken off",

@@ -54,6 +54,7 @@ fn the_core_imports_nothing_impure() {
         "extras",
         "internet",
         "leg",
+        "made",
         "mend",
         "msk",
         "operation",

@@ -9,7 +9,7 @@ use super::Drift;
 use crate::cli::global::{Global, Output};
 use crate::cli::{Ending, fail};
 use crate::interrupt::Interrupt;
-use crate::patrol::Accounts;
+use crate::patrol::{Accounts, State};
 use crate::wait::jittered;
 
 /// Runs until it is interrupted, which is how a schedule ends well. A run that fails is told, and the next one comes.
@@ -20,15 +20,23 @@ pub async fn run(
     every: Duration,
     interrupt: Interrupt,
 ) -> Ending {
-    let mut state = drift.last_state()?;
+    let mut memory = State::default();
     loop {
         let next = Instant::now() + jittered(every);
-        tokio::select! {
-            ending = drift.once(accounts, global, &mut state) => if let Err(report) = ending {
-                // Standard output of a schedule is the reports of its runs; with JSON a failed one is among them.
-                fail(&report, if global.output == Output::Ndjson { Output::Text } else { global.output });
-            },
-            () = interrupt.raised() => break,
+        let ending = drift.once(accounts, global, &mut memory, &interrupt).await;
+        if interrupt.is_raised() {
+            break;
+        }
+        if let Err(report) = ending {
+            // Standard output of a schedule is the reports of its runs; with JSON a failed one is among them.
+            fail(
+                &report,
+                if global.output == Output::Ndjson {
+                    Output::Text
+                } else {
+                    global.output
+                },
+            );
         }
         // A run that took longer than the interval is followed by the next one at once.
         tokio::select! {

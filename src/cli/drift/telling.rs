@@ -2,49 +2,54 @@
 
 use super::Drift;
 use crate::cli::global::Global;
-use crate::patrol::{Change, Notify, Patrol, TellError, run_command};
+use crate::interrupt::Interrupt;
+use crate::patrol::{Changes, Notify, Patrol, Recipient, TellError, run_command};
 use crate::report::{DriftDocument, DriftNotice, Report};
 
 /// The most that SNS and an event bus take is 256 KiB, with what is around the notice.
 const LARGEST_NOTICE: usize = 200 * 1024;
 
 impl Drift {
-    /// Tells everybody. Whoever cannot be told does not keep the others from being told, and is an error in the end: then
-    /// the changes count as not told, and the next run tells them again.
+    /// Whoever is to be told.
+    pub(super) fn recipients(&self) -> Vec<Recipient<'_>> {
+        let notify = self.notify.iter().map(Recipient::Notify);
+        notify.chain(self.command.as_deref().map(Recipient::Command)).collect()
+    }
+
+    /// Tells one recipient.
     pub(super) async fn tell(
         &self,
-        found: &Patrol,
-        changes: &[Change<'_>],
+        recipient: Recipient<'_>,
+        look: (&Patrol, &Changes, &str),
         global: &Global,
-    ) -> Result<(), Box<Report>> {
-        let mut failed = None;
-        if !self.notify.is_empty() {
-            let notice = DriftNotice::new(found, changes, LARGEST_NOTICE);
-            for to in &self.notify {
-                if let Err(error) = Box::pin(notify(to, &notice, global)).await {
-                    failed = Some(error);
+        interrupt: &Interrupt,
+    ) -> Result<(), TellError> {
+        let (found, changes, time) = look;
+        match recipient {
+            Recipient::Notify(to) => {
+                let notice = DriftNotice::new(found, changes, time, LARGEST_NOTICE);
+                tokio::select! {
+                    told = Box::pin(notify(to, &notice, global)) => told,
+                    () = interrupt.raised() => Err(TellError::Interrupted),
                 }
             }
-        }
-        if let Some(command) = &self.command {
-            let report = serde_json::to_vec(&DriftDocument::new(found));
-            let report = report.map_err(|error| Box::new(Report::new("output", &error, None)))?;
-            if let Err(error) = run_command(command, report).await {
-                failed = Some(error);
-            }
-        }
-        match failed {
-            None => Ok(()),
-            Some(error) => {
-                let hint = match &error {
-                    TellError::Cloud(error) => error.hint(),
-                    _ => None,
-                };
-                let hint = hint.unwrap_or_else(|| "the report stands; the next run tells the changes again".to_owned());
-                Err(Box::new(Report::new("not-told", &error, Some(hint))))
+            Recipient::Command(command) => {
+                let report = serde_json::to_vec(&DriftDocument::with_changes(found, changes));
+                let report = report.map_err(|error| TellError::Command(error.into()))?;
+                run_command(command, &report, self.command_timeout, interrupt).await
             }
         }
     }
+}
+
+/// The error of a recipient that could not be told.
+pub(super) fn not_told(recipient: Recipient<'_>, error: &TellError) -> Report {
+    let hint = match error {
+        TellError::Cloud(error) => error.hint(),
+        _ => None,
+    };
+    let hint = hint.unwrap_or_else(|| format!("the report stands; the next run tells {recipient} again"));
+    Report::new("not-told", error, Some(hint))
 }
 
 #[cfg(feature = "aws")]

@@ -1,0 +1,179 @@
+//! The commands that make findings go away.
+//!
+//! A command is named only if it has something to do and its run would not be refused: the plan of `setup` is made here, as
+//! a run would make it. What no command of this program changes has no remedy.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, FindingKind};
+use crate::decide::{Assessment, decide};
+use crate::estate::{Connection, Estate, Scope};
+use crate::model::{DatabaseKind, Direction, GroupId};
+use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
+use crate::requirements::{check_identity, check_quotas};
+use crate::tags;
+
+/// The arguments of a command about one connection.
+#[must_use]
+pub fn command(name: &str, connection: &Connection, flag: Option<&str>) -> Vec<String> {
+    let mut arguments = vec![name.to_owned()];
+    let mut option = |name: &str, value: &str| {
+        // A value that begins with a hyphen would be taken for an option.
+        if value.starts_with('-') {
+            arguments.push(format!("{name}={value}"));
+        } else {
+            arguments.extend([name.to_owned(), value.to_owned()]);
+        }
+    };
+    let database = match connection.kind {
+        DatabaseKind::Cluster => "--cluster",
+        DatabaseKind::Instance => "--instance",
+    };
+    option(database, &connection.database);
+    option("--function", &connection.function);
+    if let Some(proxy) = &connection.proxy {
+        option("--proxy", proxy);
+    }
+    arguments.extend(flag.map(str::to_owned));
+    arguments
+}
+
+/// What `setup` would do for a connection, without `--repair` and with it. None where it has nothing to do, or is refused.
+#[derive(Debug, Default)]
+struct Prognosis {
+    plain: Option<Plan>,
+    repair: Option<Plan>,
+}
+
+impl Prognosis {
+    fn new(estate: &Estate, connection: &Connection) -> Self {
+        let Ok(wide) = estate.observation(connection, Scope::Candidates) else {
+            return Self::default();
+        };
+        if check_identity(&wide).is_err() {
+            return Self::default();
+        }
+        let assessment = decide(&wide);
+        Self {
+            plain: runnable(&assessment, false),
+            repair: runnable(&assessment, true),
+        }
+    }
+
+    /// The `setup` that leaves the connection as it should be: with `--repair` where that makes a difference, so that no
+    /// second set is made beside groups that can be repaired. None where there is nothing to do.
+    fn setup(&self, connection: &Connection) -> Option<Vec<String>> {
+        let flag = match (&self.plain, &self.repair) {
+            (plain, Some(repair)) if plain.as_ref() != Some(repair) => Some("--repair"),
+            (Some(_), _) => None,
+            (None, _) => return None,
+        };
+        Some(command("setup", connection, flag))
+    }
+
+    /// Whether a repair makes this finding of a group's rules go away.
+    fn repairs(&self, finding: &Finding, group: &GroupId) -> bool {
+        let Some(repair) = &self.repair else { return false };
+        let mut planned = repair.steps.iter().filter(|step| step.status == StepStatus::Planned);
+        let mut is_any = |of: &dyn Fn(&Step) -> bool| planned.any(|step| step.resource == group.as_str() && of(step));
+        match finding.kind {
+            FindingKind::Opened => is_any(&|step| revokes(step, Some(Direction::Ingress))),
+            FindingKind::RuleAdded => is_any(&|step| revokes(step, None)),
+            _ => is_any(&|step| matches!(step.effect, Effect::Authorize { .. })),
+        }
+    }
+}
+
+fn runnable(assessment: &Assessment<'_>, repair: bool) -> Option<Plan> {
+    let request = Request {
+        repair,
+        ..Request::default()
+    };
+    let plan = plan(assessment, &request);
+    (!plan.is_empty() && check_quotas(assessment, &plan).is_ok()).then_some(plan)
+}
+
+fn revokes(step: &Step, wanted: Option<Direction>) -> bool {
+    match &step.effect {
+        Effect::Removal(RemovalEffect::Revoke { direction, .. }) => wanted.is_none_or(|wanted| wanted == *direction),
+        Effect::RevokeDefaultEgress { .. } => wanted.is_none(),
+        _ => false,
+    }
+}
+
+/// Names the remedies of a connection's findings.
+pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Finding]) {
+    let mut known: BTreeMap<Connection, Prognosis> = BTreeMap::new();
+    let mut of = |connection: &Connection, use_it: &mut dyn FnMut(&Prognosis)| {
+        let prognosis = known
+            .entry(connection.clone())
+            .or_insert_with(|| Prognosis::new(estate, connection));
+        use_it(prognosis);
+    };
+    for finding in findings.iter_mut().filter(|finding| finding.remedy.is_none()) {
+        use FindingKind as Kind;
+        let mut remedy = None;
+        match finding.kind {
+            Kind::Opened | Kind::RuleAdded | Kind::RuleRemoved | Kind::RuleChanged => {
+                let id = GroupId::from(finding.resource.as_str());
+                // Only the connection that a group was made for can repair it.
+                let tag = estate.group(&id).and_then(|group| group.tags.get(tags::CONNECTION));
+                if let Some(owner) = tag.and_then(|tag| Connection::from_tag(tag)) {
+                    of(&owner, &mut |prognosis| {
+                        let repairs = prognosis.repairs(finding, &id);
+                        remedy = repairs.then(|| command("setup", &owner, Some("--repair")));
+                    });
+                }
+            }
+            Kind::GroupGone | Kind::GroupDetached | Kind::PortMoved | Kind::NotAsSetUp | Kind::ConnectionVanished => {
+                of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
+            }
+            Kind::TargetNotAvailable if is_by_groups(finding) => {
+                of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
+            }
+            Kind::FunctionMoved if finding.found.as_deref() == Some(super::NO_VPC) => {
+                remedy = Some(command("setup", connection, Some("--attach-vpc")));
+            }
+            Kind::TargetNotAvailable
+            | Kind::FunctionMoved
+            | Kind::DatabaseGone
+            | Kind::ProxyGone
+            | Kind::FunctionGone
+            | Kind::GroupUnused
+            | Kind::NotSupported
+            | Kind::Unread => {}
+        }
+        finding.remedy = remedy;
+    }
+}
+
+/// Names the remedies of a connection that was found by its tags, and of which a resource is gone: what is left of it can be
+/// removed, and then it is no longer found. One that is named stays gone.
+pub fn prescribe_removal(estate: &Estate, connection: &Connection, findings: &mut [Finding]) {
+    use FindingKind::{DatabaseGone, FunctionGone, ProxyGone};
+    if estate.tagged(&connection.to_string()).next().is_none() {
+        return;
+    }
+    for finding in findings {
+        if matches!(finding.kind, DatabaseGone | FunctionGone | ProxyGone) && finding.remedy.is_none() {
+            finding.remedy = Some(command("remove", connection, None));
+        }
+    }
+}
+
+/// Names the remedies of a connection across two VPCs.
+pub(super) fn prescribe_across(connection: &Connection, findings: &mut [Finding]) {
+    use FindingKind::{GroupDetached, GroupGone, RuleRemoved};
+    for finding in findings {
+        if matches!(finding.kind, GroupDetached | GroupGone | RuleRemoved) {
+            finding.remedy = Some(command("setup", connection, Some("--cross-vpc")));
+        }
+    }
+}
+
+/// Whether a proxy that does not reach the database may do so once the groups are as they should be: it has no target yet,
+/// or cannot open a connection to it.
+fn is_by_groups(finding: &Finding) -> bool {
+    let found = finding.found.as_deref().unwrap_or_default();
+    found == super::NO_TARGET || found.contains("UNREACHABLE")
+}

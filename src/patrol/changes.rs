@@ -1,0 +1,215 @@
+//! What is new, changed or resolved since a recipient was told last.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::state::State;
+use super::{Judged, Patrol};
+use crate::drift::{Finding, FindingKind, Verdict};
+
+/// What a recipient was told of a connection that was not in sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Told {
+    pub(super) name: String,
+    pub(super) id: String,
+    pub(super) verdict: Verdict,
+    /// By their fingerprints; none where an earlier version kept only the verdict.
+    pub(super) findings: Option<BTreeMap<String, Finding>>,
+}
+
+/// A finding that is new, has changed, or is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingChange {
+    /// What its connection is called.
+    pub name: String,
+    /// The connection.
+    pub id: String,
+    /// The finding; of a resolved one, as it was.
+    pub finding: Finding,
+    /// What was found before, where it has changed.
+    pub before: Option<Finding>,
+}
+
+/// A connection whose verdict has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerdictChange {
+    /// What it is called.
+    pub name: String,
+    /// The connection.
+    pub id: String,
+    /// Its verdict before.
+    pub before: Verdict,
+    /// Its verdict now; none where it is no longer looked at.
+    pub now: Option<Verdict>,
+}
+
+/// What has changed since a recipient was told last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Findings that it was not told of.
+    pub new: Vec<FindingChange>,
+    /// Findings that it was told of, and that are now others.
+    pub changed: Vec<FindingChange>,
+    /// Findings that it was told of, and that are gone.
+    pub resolved: Vec<FindingChange>,
+    /// Connections with another verdict.
+    pub verdicts: Vec<VerdictChange>,
+}
+
+impl Changes {
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.changed.is_empty() && self.resolved.is_empty() && self.verdicts.is_empty()
+    }
+}
+
+/// The findings of a connection by what tells them apart: kind and resource, and of rules which one. What was found and how
+/// bad it is can change, and it is still the same finding.
+pub(super) fn fingerprints(findings: &[Finding]) -> Vec<(String, &Finding)> {
+    use FindingKind::{RuleAdded, RuleChanged, RuleRemoved};
+    let mut found = Vec::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in findings {
+        let which = match finding.kind {
+            RuleAdded => finding.found.as_deref(),
+            RuleRemoved | RuleChanged => finding.expected.as_deref(),
+            _ => None,
+        };
+        let mut print = format!("{}|{}", finding.kind.as_str(), finding.resource);
+        if let Some(which) = which {
+            print = format!("{print}|{which}");
+        }
+        let count = counts.entry(print.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            print = format!("{print}|{count}");
+        }
+        found.push((print, finding));
+    }
+    found
+}
+
+/// Whether the same finding is another one than before. The words of an error of AWS differ each time.
+fn differs(before: &Finding, now: &Finding) -> bool {
+    (&before.expected, &before.found, before.severity) != (&now.expected, &now.found, now.severity)
+}
+
+/// The findings that are open: those that were found, and, where not all could be read, those that were open before.
+pub(super) fn open_findings<'a>(
+    judged: &'a Judged,
+    before: Option<&'a BTreeMap<String, Finding>>,
+) -> BTreeMap<String, &'a Finding> {
+    let mut open: BTreeMap<String, &Finding> = fingerprints(&judged.judgement.findings).into_iter().collect();
+    if judged.judgement.verdict == Verdict::Unknown {
+        let kept = before.into_iter().flatten();
+        for (print, finding) in kept.filter(|(_, finding)| finding.kind != FindingKind::Unread) {
+            open.entry(print.clone()).or_insert(finding);
+        }
+    }
+    open
+}
+
+impl State {
+    /// What has changed since this recipient was told last. What it was never told of was in sync.
+    #[must_use]
+    pub fn changes(&self, recipient: &str, patrol: &Patrol) -> Changes {
+        let nothing = BTreeMap::new();
+        let told = self.recipients.get(recipient).unwrap_or(&nothing);
+        let mut changes = Changes::default();
+        for judged in &patrol.judged {
+            changes.of(judged, told.get(&self.key_of(judged)));
+        }
+        // What is no longer known, neither to this run nor to another one.
+        for (_, told) in told.iter().filter(|(key, _)| !self.connections.contains_key(*key)) {
+            changes.ended(told);
+        }
+        changes
+    }
+
+    /// Remembers that a recipient was told of everything that this look has found.
+    pub fn tell(&mut self, recipient: &str, patrol: &Patrol) {
+        let mut told = self.recipients.remove(recipient).unwrap_or_default();
+        for judged in &patrol.judged {
+            let key = self.key_of(judged);
+            let before = told.get(&key).and_then(|told| told.findings.as_ref());
+            let open = open_findings(judged, before);
+            let findings = open.into_iter().map(|(print, finding)| (print, finding.clone()));
+            let now = Told {
+                name: judged.name.clone(),
+                id: judged.connection.to_string(),
+                verdict: judged.judgement.verdict,
+                findings: Some(findings.collect()),
+            };
+            if judged.judgement.verdict == Verdict::InSync {
+                told.remove(&key);
+            } else {
+                told.insert(key, now);
+            }
+        }
+        let ended = told.keys().filter(|key| !self.connections.contains_key(*key));
+        let ended: Vec<String> = ended.cloned().collect();
+        for key in &ended {
+            told.remove(key);
+        }
+        self.ended.entry(recipient.to_owned()).or_default().extend(ended);
+        self.recipients.insert(recipient.to_owned(), told);
+    }
+}
+
+impl Changes {
+    fn of(&mut self, judged: &Judged, told: Option<&Told>) {
+        let Judged { name, judgement, .. } = judged;
+        let id = judged.connection.to_string();
+        let change = |finding: &Finding, before: Option<&Finding>| FindingChange {
+            name: name.clone(),
+            id: id.clone(),
+            finding: finding.clone(),
+            before: before.cloned(),
+        };
+        let before = told.map_or(Verdict::InSync, |told| told.verdict);
+        if before != judgement.verdict {
+            self.verdicts.push(VerdictChange {
+                name: name.clone(),
+                id: id.clone(),
+                before,
+                now: Some(judgement.verdict),
+            });
+        }
+        let nothing = BTreeMap::new();
+        let findings = match told.map(|told| &told.findings) {
+            // An earlier version told of this verdict, and of no finding alone.
+            Some(None) if before == judgement.verdict => return,
+            Some(Some(findings)) => findings,
+            Some(None) | None => &nothing,
+        };
+        let open = open_findings(judged, Some(findings));
+        for (print, finding) in &open {
+            match findings.get(print) {
+                None => self.new.push(change(finding, None)),
+                Some(before) if differs(before, finding) => self.changed.push(change(finding, Some(before))),
+                Some(_) => {}
+            }
+        }
+        let gone = findings.iter().filter(|(print, _)| !open.contains_key(*print));
+        self.resolved.extend(gone.map(|(_, finding)| change(finding, None)));
+    }
+
+    fn ended(&mut self, told: &Told) {
+        self.verdicts.push(VerdictChange {
+            name: told.name.clone(),
+            id: told.id.clone(),
+            before: told.verdict,
+            now: None,
+        });
+        let findings = told.findings.iter().flatten();
+        self.resolved.extend(findings.map(|(_, finding)| FindingChange {
+            name: told.name.clone(),
+            id: told.id.clone(),
+            finding: finding.clone(),
+            before: None,
+        }));
+    }
+}
