@@ -6,7 +6,7 @@ use super::half_made::{self, HalfMade, Wanted, fitting, wanted_rules};
 use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus};
 use crate::classify::InWords;
 use crate::decide::{Assessment, Decision};
-use crate::model::{Direction, GroupId, Observation, Rule, Side};
+use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, smallest_free_number};
 use crate::removal::Removable;
 use crate::restore::Lists;
@@ -79,38 +79,51 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
     builder.steps.split_off(plan.steps.len())
 }
 
-/// The steps that delete the groups of `made`, which this run has made and `plan` does not use: another name of their set
-/// was taken meanwhile. They come last, so that nothing depends on them.
+/// The step that deletes the groups of `made`, which this run has made and `plan` does not use: another name of their set
+/// was taken meanwhile, or another set is complete. It comes last, so that nothing depends on it.
 #[must_use]
-pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId>) -> Vec<Step> {
+pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId>) -> Option<Step> {
+    let is_used = |id: &GroupId| {
+        let mut sides = observation.sides().iter();
+        plan.steps.iter().any(|step| step.effect.speaks_of(id))
+            || sides.any(|side| observation.groups_on(*side).contains(id))
+    };
+    let is_own_rule = |rule: &Rule| {
+        let peer = rule.peer.group();
+        rule.is_default_egress() || peer.is_some_and(|peer| made.contains(peer) && !is_used(peer))
+    };
+    let in_vain: Vec<(&SecurityGroup, Removable)> = observation
+        .groups
+        .iter()
+        .filter(|group| made.contains(&group.id) && !is_used(&group.id))
+        .filter(|group| group.ingress.iter().chain(&group.egress).all(is_own_rule))
+        .filter_map(|group| {
+            let mut sides = observation.sides().iter();
+            Some((group, sides.find_map(|side| Removable::ours(group, *side))?))
+        })
+        .collect();
+    let (groups, removable): (Vec<&SecurityGroup>, Vec<Removable>) = in_vain.into_iter().unzip();
+    if groups.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = groups
+        .iter()
+        .map(|group| format!("{} ({})", group.name, group.id))
+        .collect();
+    let ids: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
     let request = Request::default();
     let mut builder = Builder {
         observation,
         request: &request,
         steps: plan.steps.clone(),
     };
-    let is_used = |id: &GroupId| {
-        let mut sides = observation.sides().iter();
-        plan.steps.iter().any(|step| step.effect.speaks_of(id))
-            || sides.any(|side| observation.groups_on(*side).contains(id))
-    };
-    for group in observation.groups.iter().filter(|group| made.contains(&group.id)) {
-        let mut sides = observation.sides().iter();
-        let Some(removable) = sides.find_map(|side| Removable::ours(group, *side)) else {
-            continue;
-        };
-        let is_empty = group.ingress.is_empty() && group.egress.iter().all(Rule::is_default_egress);
-        if is_used(&group.id) || !is_empty {
-            continue;
-        }
-        let summary = format!(
-            "security group {} ({}), which this run has made in vain",
-            group.name, group.id
-        );
-        let effect = Effect::Removal(RemovalEffect::TakeBack { group: removable });
-        builder.push(effect, group.id.to_string(), summary, Vec::new(), false);
-    }
-    builder.steps.split_off(plan.steps.len())
+    let summary = format!(
+        "security groups {}, which this run has made and does not need",
+        names.join(", ")
+    );
+    let effect = Effect::Removal(RemovalEffect::TakeBack { groups: removable });
+    builder.push(effect, ids.join(", "), summary, Vec::new(), false);
+    builder.steps.pop()
 }
 
 /// The steps that associate again what somebody has taken off since this run associated it, counted from `from`. None

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Effect, GroupRef, Made, Plan, RemovalEffect, StepStatus};
 use crate::model::{GroupId, Observation};
 use crate::naming::Convention;
+use crate::removal::Removable;
 use crate::tags;
 
 /// Something that a plan must not contain.
@@ -116,14 +117,16 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                 }
                 flaws.extend(foreign(observation, id, std::iter::once(group.id())));
             }
-            Effect::Removal(RemovalEffect::TakeBack { group }) => {
-                let mut sides = observation.sides().iter();
-                let is_used = sides.any(|side| observation.groups_on(*side).contains(group.id()))
-                    || plan.steps.iter().any(|step| step.effect.speaks_of(group.id()));
-                if is_used {
+            Effect::Removal(RemovalEffect::TakeBack { groups }) => {
+                let is_used = |group: &Removable| {
+                    let mut sides = observation.sides().iter();
+                    sides.any(|side| observation.groups_on(*side).contains(group.id()))
+                        || plan.steps.iter().any(|step| step.effect.speaks_of(group.id()))
+                };
+                if groups.iter().any(is_used) {
                     flaws.push(Flaw::TakesAway { step: id });
                 }
-                flaws.extend(foreign(observation, id, std::iter::once(group.id())));
+                flaws.extend(foreign(observation, id, groups.iter().map(Removable::id)));
             }
             // Only `remove` takes anything away, and its plans are not judged here.
             Effect::Removal(_) => flaws.push(Flaw::TakesAway { step: id }),

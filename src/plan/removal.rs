@@ -94,10 +94,11 @@ pub enum RemovalEffect {
         /// The group.
         group: Removable,
     },
-    /// Deletes a group that this very run has made and does not need, unless something else uses it.
+    /// Deletes the groups that this very run has made and does not need, with the rules by which they name each other,
+    /// unless something else uses them.
     TakeBack {
-        /// The group.
-        group: Removable,
+        /// The groups.
+        groups: Vec<Removable>,
     },
     /// Deletes a proxy with its targets.
     DeleteProxy {

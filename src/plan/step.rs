@@ -303,6 +303,9 @@ impl Effect {
             Self::Network(effect) => effect.more_actions(),
             // The mark is taken off again where somebody has begun to use the groups meanwhile.
             Self::Removal(RemovalEffect::Mark { .. }) => &["ec2:DeleteTags"],
+            Self::Removal(RemovalEffect::TakeBack { .. }) => {
+                &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"]
+            }
             _ => &[],
         };
         let of_lambda: &[&str] = match self {

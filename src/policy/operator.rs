@@ -13,6 +13,7 @@ use super::{Permissions, PolicyDocument};
 use crate::model::{DatabaseKind, Function, GroupId, Observation, Place, Proxy, VpcId, last_segment};
 use crate::operation::Operation;
 use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef, StepStatus, VpcEffect};
+use crate::removal::Removable;
 use crate::tags;
 
 /// What a run is about, as far as its steps do not tell it in IAM's words.
@@ -129,9 +130,8 @@ impl Run<'_> {
                 self.on_tag(action, tags::REMOVING, groups);
             }
             RemovalEffect::Retag { groups, .. } => self.on_tag(action, tags::CONNECTION, groups),
-            RemovalEffect::Revoke { group, .. }
-            | RemovalEffect::DeleteGroup { group }
-            | RemovalEffect::TakeBack { group } => {
+            RemovalEffect::TakeBack { groups } => self.on_groups(action, groups.iter().map(Removable::id)),
+            RemovalEffect::Revoke { group, .. } | RemovalEffect::DeleteGroup { group } => {
                 self.on_groups(action, [group.id()]);
             }
             RemovalEffect::OffFunction { function, .. }

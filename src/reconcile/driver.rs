@@ -58,7 +58,7 @@ async fn carry_out<C: Cloud, F: Front>(
     state: &State,
 ) -> Result<Event, RunError> {
     match state {
-        State::Observe | State::Verify(..) => {
+        State::Observe | State::Verify(..) | State::Review(..) => {
             let found = executor.look(async |cloud| observe(cloud, target).await).await?;
             executor.came_from(found.origin());
             trace!(observation = ?found, "observed");
@@ -103,6 +103,7 @@ impl State {
             Self::AwaitReady(_) => "await-ready",
             Self::Consent(_) => "consent",
             Self::Apply(..) => "apply",
+            Self::Review(..) => "review",
             Self::Verify(..) => "verify",
             Self::Recheck(..) => "recheck",
             Self::AwaitHealth(..) => "await-health",

@@ -124,6 +124,9 @@ pub enum State {
     Consent(Box<Proposal>),
     /// Carry out the step at this index of the plan.
     Apply(Box<Proposal>, usize),
+    /// Read the connection again before the step at this index, which is the first to associate a group of the set that
+    /// this run has made: meanwhile another run may have completed one with a lower number.
+    Review(Box<Proposal>, usize),
     /// Read the connection again after the last step.
     Verify(Box<Proposal>, Looks),
     /// Look again a little later, since what was read may be stale.
@@ -182,6 +185,8 @@ pub struct Machine {
     lists: Lists,
     /// The groups that this run has made, for as long as their names were to be had.
     made: BTreeSet<GroupId>,
+    /// The number of the set that was compared with those of other runs before it is associated.
+    reviewed: Option<u64>,
     /// What was left to be done in the set of another run, and how often that was found so.
     awaited: Option<(Plan, u32)>,
 }
@@ -239,6 +244,7 @@ impl Machine {
             restores: 0,
             lists: Lists::default(),
             made: BTreeSet::new(),
+            reviewed: None,
             awaited: None,
         }
     }
@@ -288,7 +294,20 @@ impl Machine {
                     step.status = status;
                     step.resource = resource;
                 }
-                Ok(next_step(proposal, index + 1))
+                Ok(self.review(next_step(proposal, index + 1)))
+            }
+            (State::Review(proposal, index), Event::Observed(found)) => {
+                self.reviewed = proposal.plan.number;
+                self.lists.note_all(&found);
+                if !self.is_superseded(&proposal, &found) {
+                    return Ok(State::Apply(proposal, index));
+                }
+                self.made.extend(made_by(&proposal.plan));
+                self.approved = Some(Approved {
+                    proposal,
+                    exactly: false,
+                });
+                self.propose(*found)
             }
             (State::Verify(proposal, looks), Event::Observed(found)) => self.verify(proposal, looks, *found),
             (State::Recheck(proposal, looks) | State::AwaitHealth(proposal, looks, _), Event::Ready) => {
@@ -375,6 +394,31 @@ impl Machine {
         match &self.approved {
             Some(approved) if approved.covers(&proposal) => Ok(next_step(proposal, 0)),
             _ => Ok(State::Consent(proposal)),
+        }
+    }
+
+    /// Looks again before this run's own set is associated. No other set can have a lower number than the first.
+    fn review(&self, next: State) -> State {
+        match next {
+            State::Apply(proposal, index)
+                if self.reviewed != proposal.plan.number
+                    && proposal.plan.number > Some(1)
+                    && made_by(&proposal.plan).next().is_some()
+                    && proposal.plan.steps[index].effect.associates().is_some() =>
+            {
+                State::Review(proposal, index)
+            }
+            next => next,
+        }
+    }
+
+    /// Whether another set connects them by now, or is complete and has a lower number than the one that this run makes.
+    fn is_superseded(&self, proposal: &Proposal, found: &Observation) -> bool {
+        let assessment = decide(found);
+        let other = plan(&assessment, &self.request);
+        match assessment.decision {
+            Decision::NoOp | Decision::AssociateExisting { .. } => true,
+            Decision::CreateNew => other.number < proposal.plan.number && !other.prepares_groups(),
         }
     }
 

@@ -77,7 +77,7 @@ impl<C: Cloud> Session<'_, C> {
                 rules,
             } => self.revoke(step, group.id(), *direction, rules).await?,
             RemovalEffect::DeleteGroup { group } => self.delete_group(step, group.id(), settle).await?,
-            RemovalEffect::TakeBack { group } => self.take_back(step, group.id()).await?,
+            RemovalEffect::TakeBack { groups } => self.take_back(step, groups).await?,
             RemovalEffect::DeleteProxy { proxy } => self.delete_proxy(step, proxy, settle).await?,
             RemovalEffect::DeleteSecret { secret } => {
                 self.again(step, async || self.cloud.delete_secret(secret).await)
@@ -239,12 +239,45 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    /// Deletes a group that this run has made and does not need. It does no harm where it stays: what uses it keeps it,
-    /// and a caller who may not delete groups leaves it to `cleanup`.
-    async fn take_back(&self, step: &Step, group: &GroupId) -> Result<StepStatus, RunError> {
-        match self.delete_group(step, group, Settle::Leave).await {
+    /// Deletes groups that this run has made and does not need. They do no harm where they stay: what uses one keeps it,
+    /// and a caller who may not delete groups leaves them to `cleanup`.
+    async fn take_back(&self, step: &Step, groups: &[Removable]) -> Result<StepStatus, RunError> {
+        let is_one = |rule: &Rule| {
+            let peer = rule.peer.group();
+            peer.is_some_and(|peer| groups.iter().any(|group| group.id() == peer))
+        };
+        let take = async || {
+            for group in groups {
+                let found = match self
+                    .read(&step.summary, self.cloud.describe_security_group(group.id()))
+                    .await?
+                {
+                    Err(error) if error.is_not_found() => continue,
+                    found => found.map_err(|error| failed(step, error))?,
+                };
+                for direction in [Direction::Ingress, Direction::Egress] {
+                    let rules: Vec<Rule> = found
+                        .rules(direction)
+                        .iter()
+                        .filter(|rule| is_one(rule))
+                        .cloned()
+                        .collect();
+                    if !rules.is_empty() {
+                        self.revoke(step, group.id(), direction, &rules).await?;
+                    }
+                }
+            }
+            let mut status = StepStatus::Done;
+            for group in groups {
+                if self.delete_group(step, group.id(), Settle::Leave).await? == StepStatus::Skipped {
+                    status = StepStatus::Skipped;
+                }
+            }
+            Ok(status)
+        };
+        match take().await {
             Err(RunError::Cloud { source, .. }) if source.is_denied() => Ok(StepStatus::Skipped),
-            deleted => deleted,
+            taken => taken,
         }
     }
 

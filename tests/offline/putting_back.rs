@@ -325,3 +325,73 @@ async fn what_a_run_has_made_in_vain_it_deletes_again() {
         assert_eq!(told, !may_delete, "{:?}", outcome.proposal.notes);
     }
 }
+
+/// The groups of a set for function `g`, as a run of its own makes them; whether they are on the database and on `g`.
+async fn set_of_g(scenario: &Scenario, is_associated: bool) -> impl Fn(&mut AccountDocument) + Send + use<> {
+    let g = Target {
+        function: "g".into(),
+        ..scenario.target.clone()
+    };
+    let before = scenario.document.security_groups.len();
+    let made = connected(&scenario.document, &[&g]).await;
+    let groups = serde_json::to_string(&made.security_groups[before..]).unwrap();
+    let ids: Vec<String> = made.security_groups[before..]
+        .iter()
+        .map(|group| group.group_id.clone())
+        .collect();
+    let renamed = |text: &str| {
+        ids.iter()
+            .fold(text.to_owned(), |text, id| text.replace(id, &format!("{id}-of-g")))
+    };
+    let groups: Vec<SecurityGroupEntry> = serde_json::from_str(&renamed(&groups)).unwrap();
+    move |document| {
+        document.security_groups.retain(|group| group.group_id != "sg-theirs");
+        document.security_groups.extend(groups.iter().cloned());
+        if is_associated {
+            let entry = json!({"VpcSecurityGroupId": groups[0].group_id, "Status": "active"});
+            groups_on_database(document).push(serde_json::from_value(entry).unwrap());
+            let config = document.functions[1].vpc_config.as_mut().unwrap();
+            config.security_group_ids.push(groups[1].group_id.clone());
+        }
+    }
+}
+
+/// A set that another run has completed under a lower number, before this one's is associated, is shared; the own one goes.
+#[tokio::test(start_paused = true)]
+async fn a_set_yields_to_a_complete_one_with_a_lower_number() {
+    let scenario = row("cluster None/None/None");
+    for is_associated in [false, true] {
+        let complete = set_of_g(&scenario, is_associated).await;
+        let mut document = scenario.document.clone();
+        let theirs = json!({"GroupId": "sg-theirs", "GroupName": "rds-lambda-1", "VpcId": "vpc-1"});
+        document.security_groups.push(serde_json::from_value(theirs).unwrap());
+        let account = OfflineAccount::in_memory(document).unwrap();
+        let cloud = before(&account, Operation::AuthorizeSecurityGroupEgress, complete);
+        let front = Script::default();
+        let outcome = run(
+            &cloud,
+            &scenario.target,
+            &Options::default(),
+            &front,
+            Interrupt::never(),
+        )
+        .await
+        .unwrap();
+        assert_eq!(outcome.result, RunResult::Connected);
+        let asked = front.proposals.lock().unwrap();
+        assert_eq!(
+            (asked.len(), asked[0].plan.number),
+            (1, Some(2)),
+            "the user is asked once"
+        );
+        let document = account.document();
+        let names = document.security_groups.iter().map(|group| group.group_name.as_str());
+        let ours: Vec<&str> = names.filter(|name| name.contains("lambda-")).collect();
+        assert_eq!(ours, ["rds-lambda-1", "lambda-rds-1"]);
+        let lists = lists(&document);
+        assert_eq!(lists["cluster db"].last(), Some(&id_of(&document, "rds-lambda-1")));
+        assert_eq!(lists["function f"].last(), Some(&id_of(&document, "lambda-rds-1")));
+        let again = setup(&account, &scenario.target).await.unwrap();
+        assert_eq!(again.result, RunResult::Unchanged);
+    }
+}

@@ -10,7 +10,7 @@ use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{Proxies, ProxyWish, Target, survey};
 use autoconnect::reconcile::{Options, RunResult, run};
 
-use crate::scenarios::{Scenario, assert_nothing_lost, lists, row, sets_made};
+use crate::scenarios::{Scenario, assert_nothing_lost, lists, row, sets_made, with_new_resources};
 use crate::schedules::{Agreeing, Moment, Start, Turn, Verdict, World, cloud, explore};
 use crate::support::{in_virtual_time, setup, thoroughly};
 
@@ -248,6 +248,24 @@ fn two_functions_through_one_proxy() {
         ..functions(&row("cluster None/None/Some(None)"), 2)
     };
     explore("two functions through one proxy", world);
+}
+
+/// Both look for a proxy that is not there yet: one of them makes it, with its role and its policy.
+#[test]
+fn two_functions_through_a_new_proxy() {
+    let mut scenarios = with_new_resources().into_iter();
+    let is_wanted = |scenario: &Scenario| {
+        let ProxyWish::New(wish) = &scenario.target.proxy else {
+            return false;
+        };
+        wish.role.is_none() && scenario.target.new_function.is_none()
+    };
+    let scenario = scenarios.find(is_wanted).expect("a scenario with a new proxy");
+    let world = World {
+        switches_at_most: thoroughly(Some(1), Some(2)),
+        ..functions(&scenario, 2)
+    };
+    explore("two functions through a new proxy", world);
 }
 
 /// Where one of two runs dies, the other connects all the same; and its own connection is there after its next run.
