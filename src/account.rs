@@ -16,6 +16,7 @@ mod proxies;
 mod removal;
 mod resources;
 mod rules;
+mod users;
 mod validate;
 
 pub use document::*;

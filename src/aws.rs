@@ -14,6 +14,7 @@ mod rds;
 mod removal;
 mod secrets;
 mod starter;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,7 @@ pub struct Aws {
     ec2: aws_sdk_ec2::Client,
     rds: aws_sdk_rds::Client,
     lambda: aws_sdk_lambda::Client,
+    connectors: aws_sdk_lambdacore::Client,
     iam: aws_sdk_iam::Client,
     kafka: aws_sdk_kafka::Client,
     kms: aws_sdk_kms::Client,
@@ -68,6 +70,8 @@ pub struct Aws {
     meter: Arc<Meter>,
     pace: Pace,
     region: Option<String>,
+    /// Whether requests go to an endpoint of the user's, such as an emulator.
+    has_own_endpoint: bool,
 }
 
 impl Aws {
@@ -93,6 +97,11 @@ impl Aws {
             ),
             lambda: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            connectors: aws_sdk_lambdacore::Client::from_conf(
+                aws_sdk_lambdacore::config::Builder::from(&shared)
                     .interceptor(interceptor.clone())
                     .build(),
             ),
@@ -122,6 +131,7 @@ impl Aws {
                 longest: Duration::from_secs(15),
             },
             region: shared.region().map(ToString::to_string),
+            has_own_endpoint: shared.endpoint_url().is_some(),
         })
     }
 

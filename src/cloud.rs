@@ -11,6 +11,7 @@ pub mod inventory;
 mod msk;
 mod network;
 mod removal;
+mod users;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -23,6 +24,9 @@ pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
 pub use removal::{Bearer, BearingInterface, FunctionCode, RemovalCloud};
+pub use users::{
+    CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,
+};
 
 pub use crate::model::ResourceKind;
 pub use crate::operation::Operation;
@@ -242,7 +246,9 @@ pub struct NewLambda {
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
-pub trait Cloud: AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + RemovalCloud + Sync {
+pub trait Cloud:
+    AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + RemovalCloud + UsersCloud + Sync
+{
     /// The cluster with this identifier.
     fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
     /// The instance with this identifier.

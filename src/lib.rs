@@ -44,4 +44,5 @@ pub mod requirements;
 pub mod restore;
 pub mod snapshot;
 pub mod tags;
+pub mod users;
 pub mod wait;

@@ -16,6 +16,7 @@ mod standing;
 mod survey;
 mod target;
 mod undo;
+mod users;
 
 pub use attachment::{Location, reads_of_site, site, the_function};
 pub use error::ObserveError;
@@ -27,6 +28,8 @@ pub use scene::scene;
 pub use standing::{observe_standing, reads_of_standing};
 pub use survey::{Proxies, READS, Surveyed, survey};
 pub use target::{NewProxyWish, ProxyWish, Target};
+pub use users::{Groups, users_of};
+pub(crate) use users::{launch_templates, network_connectors};
 
 use std::collections::BTreeSet;
 

@@ -159,11 +159,27 @@ pub enum Operation {
     DeleteFunction,
     /// Takes a policy of IAM off a role.
     DetachRolePolicy,
+    /// Reads which versions the aliases of a function lead to.
+    ListAliases,
+    /// Reads the endpoints of proxies.
+    DescribeDbProxyEndpoints,
+    /// Reads the capacity providers of Lambda.
+    ListCapacityProviders,
+    /// Reads the network connectors of Lambda.
+    ListNetworkConnectors,
+    /// Reads the versions of a network connector.
+    ListNetworkConnectorVersions,
+    /// Reads the subnets and groups of a network connector.
+    GetNetworkConnector,
+    /// Reads the versions of launch templates.
+    DescribeLaunchTemplateVersions,
+    /// Reads which peered VPCs have rules that name a group.
+    DescribeSecurityGroupReferences,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 84] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -240,6 +256,14 @@ impl Operation {
         Self::ListTags,
         Self::DeleteFunction,
         Self::DetachRolePolicy,
+        Self::ListAliases,
+        Self::DescribeDbProxyEndpoints,
+        Self::ListCapacityProviders,
+        Self::ListNetworkConnectors,
+        Self::ListNetworkConnectorVersions,
+        Self::GetNetworkConnector,
+        Self::DescribeLaunchTemplateVersions,
+        Self::DescribeSecurityGroupReferences,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -360,6 +384,14 @@ impl Operation {
             Self::ListTags => "lambda:ListTags",
             Self::DeleteFunction => "lambda:DeleteFunction",
             Self::DetachRolePolicy => "iam:DetachRolePolicy",
+            Self::ListAliases => "lambda:ListAliases",
+            Self::DescribeDbProxyEndpoints => "rds:DescribeDBProxyEndpoints",
+            Self::ListCapacityProviders => "lambda:ListCapacityProviders",
+            Self::ListNetworkConnectors => "lambda:ListNetworkConnectors",
+            Self::ListNetworkConnectorVersions => "lambda:ListNetworkConnectorVersions",
+            Self::GetNetworkConnector => "lambda:GetNetworkConnector",
+            Self::DescribeLaunchTemplateVersions => "ec2:DescribeLaunchTemplateVersions",
+            Self::DescribeSecurityGroupReferences => "ec2:DescribeSecurityGroupReferences",
         }
     }
 
@@ -402,6 +434,14 @@ impl Operation {
             | Self::DescribeAddresses
             | Self::ListTagsForResource
             | Self::ListTags
+            | Self::ListAliases
+            | Self::DescribeDbProxyEndpoints
+            | Self::ListCapacityProviders
+            | Self::ListNetworkConnectors
+            | Self::ListNetworkConnectorVersions
+            | Self::GetNetworkConnector
+            | Self::DescribeLaunchTemplateVersions
+            | Self::DescribeSecurityGroupReferences
             | Self::ListSecrets => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress

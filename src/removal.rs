@@ -11,9 +11,7 @@
 //! | a rule of another group names it | is taken off | stays, without rules: who made that rule may delete it |
 //! | it is the only group of a proxy that stays | stays, and the function's is taken off | stays, with all its set |
 //!
-//! Users are the functions, databases and proxies whose lists hold the group, by their own services: an idle function has
-//! no network interface, and Lambda's and RDS's interfaces linger and do not tell whose they are. Interfaces tell of
-//! everything else, such as an EC2 instance.
+//! Who uses a group: [`crate::users`].
 
 mod left;
 mod list;
@@ -22,7 +20,7 @@ mod steps;
 mod undo;
 mod unmet;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use left::{Ends, StillConnected, still_connected};
 pub use list::{Removable, ShrunkList};
@@ -31,8 +29,9 @@ pub use steps::steps;
 pub use undo::{MadeFunction, MadeFunctionRole, Permission, Undo, may_come_in, permission, variables};
 pub use unmet::RemovalUnmet;
 
-use crate::model::{GroupId, Observation, SecurityGroup, Side};
+use crate::model::{Observation, SecurityGroup, Side};
 use crate::tags;
+use crate::users::Users;
 
 /// Whether the tags say that a group was made for the connection, is being removed with it, or was left by the removal of
 /// another function from the same database, and is no function's.
@@ -57,43 +56,13 @@ pub struct RemovalWish {
     pub unset_env: bool,
 }
 
-/// Who uses a group.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum User {
-    /// A function.
-    Function(String),
-    /// A cluster.
-    Cluster(String),
-    /// An instance that is in no cluster.
-    Instance(String),
-    /// A proxy.
-    Proxy(String),
-    /// A network interface of anything else: its id and what it says of itself.
-    Interface(String, String),
-}
-
-impl std::fmt::Display for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Function(name) => write!(f, "function {name}"),
-            Self::Cluster(id) => write!(f, "cluster {id}"),
-            Self::Instance(id) => write!(f, "instance {id}"),
-            Self::Proxy(name) => write!(f, "proxy {name}"),
-            Self::Interface(id, description) if description.is_empty() => write!(f, "network interface {id}"),
-            Self::Interface(id, description) => write!(f, "network interface {id} ({description})"),
-        }
-    }
-}
-
 /// A connection as it stands before, or in the middle of, its removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The connection.
     pub observation: Observation,
-    /// Who uses each group.
-    pub users: BTreeMap<GroupId, BTreeSet<User>>,
-    /// The groups with rules that name a group, outside the names of the convention too.
-    pub named_by: BTreeMap<GroupId, BTreeSet<GroupId>>,
+    /// Who uses its groups.
+    pub users: Users,
     /// What was made for the proxy; read only where it is to go.
     pub made: Option<MadeForProxy>,
     /// The sides whose resource no longer exists: what is left of the connection was found by its tags.

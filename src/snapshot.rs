@@ -8,6 +8,7 @@ mod functions;
 mod identity;
 mod msk;
 mod network;
+mod users;
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -106,6 +107,7 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapsho
     });
     let listed = listed.collect();
     snapshot.functions(cloud, listed).await?;
+    snapshot.users(cloud).await;
     snapshot.secrets(cloud).await;
     snapshot.roles(cloud).await;
     Ok(snapshot)

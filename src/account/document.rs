@@ -2,6 +2,7 @@
 
 mod msk;
 mod network;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ pub use msk::*;
 pub use network::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use users::*;
 
 use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, Rule, SecurityGroup};
 
@@ -55,6 +57,9 @@ pub struct AccountDocument {
     /// The RDS Proxies.
     #[serde(default, rename = "DBProxies", skip_serializing_if = "Vec::is_empty")]
     pub db_proxies: Vec<DbProxyEntry>,
+    /// The endpoints of proxies, beside their default ones.
+    #[serde(default, rename = "DBProxyEndpoints", skip_serializing_if = "Vec::is_empty")]
+    pub db_proxy_endpoints: Vec<DbProxyEndpointEntry>,
     /// The Lambda functions.
     #[serde(default)]
     pub functions: Vec<FunctionEntry>,
@@ -106,6 +111,18 @@ pub struct AccountDocument {
     /// The event source mappings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub event_source_mappings: Vec<EventSourceMappingEntry>,
+    /// The capacity providers of Lambda.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity_providers: Vec<CapacityProviderEntry>,
+    /// The network connectors of Lambda, version by version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network_connectors: Vec<NetworkConnectorEntry>,
+    /// The launch templates, version by version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub launch_template_versions: Vec<LaunchTemplateVersionEntry>,
+    /// The VPCs on the other side of a connection whose rules name a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security_group_references: Vec<SecurityGroupReferenceEntry>,
 }
 
 impl AccountDocument {
@@ -635,6 +652,12 @@ pub struct FunctionEntry {
     /// The hash of its code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_sha256: Option<String>,
+    /// Its published versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<FunctionVersionEntry>,
+    /// Its aliases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<AliasEntry>,
     /// Variables of its environment. Nothing secret belongs here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,

@@ -71,7 +71,7 @@ impl State {
         let pollers = entry.provisioned_poller_config.clone().unwrap_or_default();
         EventSourceMapping {
             uuid: entry.uuid.clone(),
-            source: Some(entry.event_source_arn.clone()),
+            source: Some(entry.event_source_arn.clone()).filter(|arn| !arn.is_empty()),
             function: Some(self.function_arn(&entry.function_arn)),
             state: entry.state.clone(),
             mode: MappingMode::of_pollers(pollers.minimum_pollers, pollers.maximum_pollers),

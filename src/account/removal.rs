@@ -13,8 +13,8 @@ use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGro
 use crate::removal::ShrunkList;
 
 fn ids(memberships: &[VpcSecurityGroupMembership]) -> Vec<GroupId> {
-    let present = memberships.iter().filter(|membership| membership.status != "removing");
-    present
+    memberships
+        .iter()
         .map(|membership| membership.vpc_security_group_id.as_str().into())
         .collect()
 }
@@ -29,8 +29,7 @@ impl State {
         let bearer = |name: &String, groups| Bearer {
             name: name.clone(),
             groups,
-            role: None,
-            secrets: Vec::new(),
+            ..Bearer::default()
         };
         match kind {
             ResourceKind::Cluster => {
@@ -40,12 +39,17 @@ impl State {
                     .collect()
             }
             ResourceKind::Instance => {
-                let alone = document
-                    .db_instances
-                    .iter()
-                    .filter(|instance| instance.cluster.is_none());
-                alone
-                    .map(|instance| bearer(&instance.id, ids(&instance.vpc_security_groups)))
+                let instances = document.db_instances.iter();
+                instances
+                    .map(|instance| {
+                        let cluster = instance.cluster.as_deref();
+                        let found = cluster.and_then(|id| self.places.cluster(&document.db_clusters, id));
+                        let groups = found.map_or(&instance.vpc_security_groups, |found| &found.vpc_security_groups);
+                        Bearer {
+                            cluster: instance.cluster.clone(),
+                            ..bearer(&instance.id, ids(groups))
+                        }
+                    })
                     .collect()
             }
             ResourceKind::Proxy => {
@@ -66,12 +70,19 @@ impl State {
                     .collect()
             }
             ResourceKind::Function => {
-                let attached = document.functions.iter().filter_map(|function| {
-                    let config = function.vpc_config.as_ref()?;
-                    let groups = config.security_group_ids.iter().map(|id| id.as_str().into());
-                    Some(Bearer {
-                        role: function.role.clone(),
-                        ..bearer(&function.function_name, groups.collect())
+                let attached = document.functions.iter().flat_map(|function| {
+                    let published = function.versions.iter();
+                    let published = published.map(|of| (Some(of.version.clone()), of.vpc_config.as_ref()));
+                    let all = std::iter::once((None, function.vpc_config.as_ref())).chain(published);
+                    all.filter_map(|(version, config)| {
+                        let config = config?;
+                        let groups = config.security_group_ids.iter().map(|id| id.as_str().into());
+                        Some(Bearer {
+                            version,
+                            role: function.role.clone(),
+                            subnets: config.subnet_ids.iter().map(|id| id.as_str().into()).collect(),
+                            ..bearer(&function.function_name, groups.collect())
+                        })
                     })
                 });
                 attached.collect()
@@ -141,7 +152,8 @@ impl State {
             || document
                 .network_interfaces
                 .iter()
-                .any(|interface| interface.groups.iter().any(|group| is_it(&group.group_id)));
+                .any(|interface| interface.groups.iter().any(|group| is_it(&group.group_id)))
+            || document.is_borne_by_others(id.as_str());
         if in_use || self.is_held(id) {
             return Err(Fault::DependencyViolation(format!(
                 "resource {id} has a dependent object"

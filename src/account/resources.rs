@@ -259,6 +259,8 @@ impl State {
             runtime: Some(new.runtime.clone()),
             handler: Some(created::HANDLER.to_owned()),
             code_sha256: Some(created::CODE_SHA256.to_owned()),
+            versions: Vec::new(),
+            aliases: Vec::new(),
             environment: BTreeMap::new(),
             tags: tags(&new.tags),
         });

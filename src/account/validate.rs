@@ -2,6 +2,7 @@
 
 mod msk;
 mod network;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -114,6 +115,7 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
     };
     check.network(document, &known);
     check.msk(document, &known);
+    check.users(document, &known);
     check.mistakes
 }
 

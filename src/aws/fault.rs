@@ -156,6 +156,9 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         {
             Fault::LimitExceeded(said())
         }
+        "InvalidAction" | "UnknownOperation" | "UnknownOperationException" => Fault::NotOffered(said()),
+        // How a service answers a path that it does not have.
+        "" if matches!(status, 404 | 501) => Fault::NotOffered(format!("HTTP status {status}")),
         _ if status == 429 => Fault::Throttled(said()),
         _ if status >= 500 => Fault::Unavailable(format!("{} (HTTP status {status})", said())),
         _ if code.is_empty() => Fault::Malformed(format!("HTTP status {status} without an error code")),

@@ -5,12 +5,20 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig, VpcConfigResponse};
+use aws_sdk_lambda::types::{
+    Environment, FunctionCode, FunctionConfiguration, FunctionVersion, Runtime, VpcConfig, VpcConfigResponse,
+};
 
 use super::{fault, starter};
 use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionCode as CodeDescription, NewLambda, Operation};
 use crate::model::{Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
+
+/// The largest page that Lambda gives.
+pub(super) const PAGE: i32 = 50;
+
+/// What Lambda calls the version that is not published: the function itself.
+const LATEST: &str = "$LATEST";
 
 pub(super) async fn get_function_configuration(client: &Client, name: &str) -> Answer<Function> {
     let operation = Operation::GetFunctionConfiguration;
@@ -51,20 +59,32 @@ pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
 }
 
 pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
-    let mut pages = client.list_functions().into_paginator().items().send();
+    let pages = client.list_functions().function_version(FunctionVersion::All);
+    let mut pages = pages.max_items(PAGE).into_paginator().items().send();
     let mut bearers = Vec::new();
     while let Some(function) = pages.next().await {
         let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
-        let groups = function.vpc_config.and_then(|config| config.security_group_ids);
-        let role = function.role;
-        if let Some((name, groups)) = function.function_name.zip(groups) {
-            bearers.push(Bearer {
-                name,
-                groups: groups.into_iter().map(GroupId::from).collect(),
-                role,
-                secrets: Vec::new(),
-            });
-        }
+        let Some((name, config)) = function.function_name.zip(function.vpc_config) else {
+            continue;
+        };
+        bearers.push(Bearer {
+            name,
+            version: function.version.filter(|version| version != LATEST),
+            groups: config
+                .security_group_ids
+                .unwrap_or_default()
+                .into_iter()
+                .map(GroupId::from)
+                .collect(),
+            subnets: config
+                .subnet_ids
+                .unwrap_or_default()
+                .into_iter()
+                .map(SubnetId::from)
+                .collect(),
+            role: function.role,
+            ..Bearer::default()
+        });
     }
     Ok(bearers)
 }

@@ -5,9 +5,6 @@ use crate::cloud::inventory::Listed;
 use crate::cloud::{Answer, DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page};
 use crate::model::{EventSourceMapping, Function, MskCluster, Proxy, SecurityGroup};
 
-/// The largest page that Lambda gives.
-const LAMBDA_PAGE: i32 = 50;
-
 /// The largest page that MSK gives, and Lambda of event source mappings.
 const MSK_PAGE: i32 = 100;
 
@@ -75,7 +72,7 @@ impl Inventory for Aws {
 
     async fn list_functions(&self, from: Option<String>) -> Listed<Function> {
         let operation = Operation::ListFunctions;
-        let call = self.lambda.list_functions().max_items(LAMBDA_PAGE).set_marker(from);
+        let call = self.lambda.list_functions().max_items(functions::PAGE).set_marker(from);
         let answer = called(operation, async {
             call.send().await.map_err(|error| fault::error(operation, &error))
         });

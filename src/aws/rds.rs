@@ -123,14 +123,11 @@ pub(super) async fn instance_names(client: &Client) -> Answer<Vec<String>> {
 }
 
 fn bearer(name: Option<String>, groups: Option<Vec<VpcSecurityGroupMembership>>) -> Option<Bearer> {
-    let present = memberships(groups)
-        .into_iter()
-        .filter(|found| found.status != "removing");
+    let all = memberships(groups).into_iter();
     Some(Bearer {
         name: name?,
-        groups: present.map(|membership| membership.group).collect(),
-        role: None,
-        secrets: Vec::new(),
+        groups: all.map(|membership| membership.group).collect(),
+        ..Bearer::default()
     })
 }
 
@@ -151,10 +148,9 @@ pub(super) async fn bearing_instances(client: &Client) -> Answer<Vec<Bearer>> {
     let mut bearers = Vec::new();
     while let Some(instance) = items.next().await {
         let instance = instance.map_err(|error| fault::error(Operation::DescribeDbInstances, &error))?;
-        // The cluster's groups are those of its members.
-        if instance.db_cluster_identifier.is_none_or(|cluster| cluster.is_empty()) {
-            bearers.extend(bearer(instance.db_instance_identifier, instance.vpc_security_groups));
-        }
+        let cluster = instance.db_cluster_identifier.filter(|cluster| !cluster.is_empty());
+        let bearer = bearer(instance.db_instance_identifier, instance.vpc_security_groups);
+        bearers.extend(bearer.map(|bearer| Bearer { cluster, ..bearer }));
     }
     Ok(bearers)
 }
@@ -172,6 +168,7 @@ pub(super) async fn bearing_proxies(client: &Client) -> Answer<Vec<Bearer>> {
             groups: groups.into_iter().map(GroupId::from).collect(),
             role: proxy.role_arn,
             secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
+            ..Bearer::default()
         }));
     }
     Ok(bearers)

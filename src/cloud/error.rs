@@ -82,6 +82,9 @@ pub enum Fault {
         /// AWS's own words.
         message: String,
     },
+    /// The service does not have the operation in this Region, or at this endpoint.
+    #[error("the operation does not exist here: {0}")]
+    NotOffered(String),
     /// An answer that the program cannot read.
     #[error("the answer cannot be understood: {0}")]
     Malformed(String),
@@ -105,6 +108,12 @@ impl CloudError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self.fault, Fault::NotFound(_))
+    }
+
+    /// Whether there is no such operation here, and so nothing that it could list.
+    #[must_use]
+    pub fn is_not_offered(&self) -> bool {
+        matches!(self.fault, Fault::NotOffered(_))
     }
 
     /// Whether it exists already.
@@ -197,6 +206,7 @@ impl Fault {
             Self::Throttled(_) => "throttled",
             Self::Unavailable(_) => "service-error",
             Self::Rejected { .. } => "rejected",
+            Self::NotOffered(_) => "not-offered",
             Self::Malformed(_) => "malformed-answer",
             Self::File(_) => "account-file",
         }

@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use super::{Answer, ResourceKind, SecretDescription};
-use crate::model::{Direction, FunctionVpc, GroupId, Rule, SecurityGroup};
+use crate::model::{Direction, FunctionVpc, GroupId, Rule, SecurityGroup, SubnetId};
 use crate::removal::ShrunkList;
 
 /// A resource in a VPC with its security groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bearer {
     /// Its name or identifier.
     pub name: String,
+    /// The published version of a function; none for the function itself.
+    pub version: Option<String>,
+    /// The cluster of an instance.
+    pub cluster: Option<String>,
+    /// The subnets of a function.
+    pub subnets: Vec<SubnetId>,
     /// Its groups.
     pub groups: Vec<GroupId>,
     /// The role of a proxy.
@@ -44,7 +50,8 @@ pub struct FunctionCode {
 
 /// Reads the users of groups, and takes away.
 pub trait RemovalCloud: Sync {
-    /// All resources of a kind that are in a VPC; of instances those that are in no cluster.
+    /// All resources of a kind that are in a VPC, with all groups, also those that are being put on or taken off; of
+    /// functions each published version too, which keeps the groups with which it was published.
     fn list_bearers(&self, kind: ResourceKind) -> impl Future<Output = Answer<Vec<Bearer>>> + Send;
     /// The network interfaces that bear one of these groups.
     fn describe_interfaces_with(

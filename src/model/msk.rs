@@ -266,6 +266,13 @@ impl SourceAccess {
     pub fn secret(&self) -> Option<&str> {
         self.uri.as_deref().filter(|uri| uri.contains(":secretsmanager:"))
     }
+
+    /// The security group of the mapping's own network interfaces, where it names one: `security_group:sg-…`.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupId> {
+        let uri = self.uri.as_deref().filter(|_| self.kind == "VPC_SECURITY_GROUP")?;
+        Some(uri.strip_prefix("security_group:").unwrap_or(uri).into())
+    }
 }
 
 /// An event source mapping.
@@ -288,6 +295,11 @@ pub struct EventSourceMapping {
 }
 
 impl EventSourceMapping {
+    /// The security groups of its own network interfaces, as far as it names them itself.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> {
+        self.access.iter().filter_map(SourceAccess::group)
+    }
+
     /// How it authenticates to this cluster: more than one where AWS does not tell which.
     #[must_use]
     pub fn authentications(&self, cluster: &MskCluster) -> Vec<Authentication> {

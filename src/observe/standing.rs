@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::remains::{remains, tagged, with};
 use super::undo::undo;
-use super::{NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe};
+use super::{Groups, NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe, users_of};
 use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
-use crate::model::{CredentialsWish, Direction, GroupId, Observation, Proxy, Side, VpcId, last_segment};
+use crate::model::{CredentialsWish, GroupId, Observation, Proxy, Side, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::policy::Permissions;
-use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, User, is_made_for};
+use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, is_made_for};
 use crate::tags;
 
 /// Reads a connection that is to be removed.
@@ -24,57 +24,12 @@ pub async fn observe_standing(
     wish: RemovalWish,
 ) -> Result<Standing, ObserveError> {
     let (observation, gone) = read(cloud, &as_it_may_stand(target, wish), wish).await?;
-    let groups = candidates(&observation);
-    let bearers = tokio::join!(
-        cloud.list_bearers(ResourceKind::Function),
-        cloud.list_bearers(ResourceKind::Cluster),
-        cloud.list_bearers(ResourceKind::Instance),
-        cloud.list_bearers(ResourceKind::Proxy),
-    );
-    let (functions, clusters, instances, proxies) = (bearers.0?, bearers.1?, bearers.2?, bearers.3?);
-    let (interfaces, inbound, outbound) = if groups.is_empty() {
-        (Vec::new(), Vec::new(), Vec::new())
-    } else {
-        let (interfaces, inbound, outbound) = tokio::join!(
-            cloud.describe_interfaces_with(&groups),
-            cloud.describe_groups_naming(&groups, Direction::Ingress),
-            cloud.describe_groups_naming(&groups, Direction::Egress),
-        );
-        (interfaces?, inbound?, outbound?)
-    };
-    let mut users: BTreeMap<GroupId, BTreeSet<User>> = BTreeMap::new();
-    let mut use_by = |groups: &[GroupId], user: User| {
-        for group in groups {
-            users.entry(group.clone()).or_default().insert(user.clone());
-        }
-    };
-    let lists = [
-        (User::Function as fn(String) -> User, &functions),
-        (User::Cluster, &clusters),
-        (User::Instance, &instances),
-        (User::Proxy, &proxies),
-    ];
-    for (user, bearers) in lists {
-        for bearer in bearers {
-            use_by(&bearer.groups, user(bearer.name.clone()));
-        }
-    }
-    for interface in interfaces.into_iter().filter(|interface| !interface.is_of_service) {
-        use_by(&interface.groups, User::Interface(interface.id, interface.description));
-    }
-    let mut named_by: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
-    for group in inbound.iter().chain(&outbound) {
-        let peers = group
-            .ingress
-            .iter()
-            .chain(&group.egress)
-            .filter_map(|rule| rule.peer.group());
-        for peer in peers.filter(|peer| **peer != group.id) {
-            named_by.entry(peer.clone()).or_default().insert(group.id.clone());
-        }
-    }
+    let users = users_of(cloud, &candidates(&observation)).await?;
     let made = match &observation.proxy {
-        Some(proxy) if wish.with_proxy => Some(made_for(cloud, &observation, proxy, &proxies).await?),
+        Some(proxy) if wish.with_proxy => {
+            let proxies = cloud.list_bearers(ResourceKind::Proxy).await?;
+            Some(made_for(cloud, &observation, proxy, &proxies).await?)
+        }
         _ => None,
     };
     let ends = ends(cloud, &observation, &gone).await?;
@@ -82,7 +37,6 @@ pub async fn observe_standing(
     Ok(Standing {
         observation,
         users,
-        named_by,
         made,
         gone,
         ends,
@@ -150,14 +104,9 @@ async fn ends(cloud: &impl Cloud, observation: &Observation, gone: &BTreeSet<Sid
 pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing) -> Permissions {
     let observation = &standing.observation;
     let place = observation.database.place();
-    let mut reads = Reads::at(place).connection(target, observation).any([
-        Operation::ListFunctions,
-        Operation::DescribeDbClusters,
-        Operation::DescribeDbInstances,
-        Operation::DescribeDbProxies,
-    ]);
+    let mut reads = Reads::at(place).connection(target, observation);
     if !candidates(observation).is_empty() {
-        reads = reads.any([Operation::DescribeNetworkInterfaces]);
+        reads = reads.users(place, &standing.users);
     }
     reads = of_undo(reads, wish, standing);
     let Some(proxy) = observation.proxy.as_ref().filter(|_| wish.with_proxy) else {
@@ -168,7 +117,7 @@ pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing
     let of_role = standing.made.as_ref().and_then(|made| made.role.as_ref());
     let of_role = of_role.map(|_| role.clone());
     reads
-        .any([Operation::ListSecrets])
+        .any([Operation::DescribeDbProxies, Operation::ListSecrets])
         .of(Operation::ListTagsForResource, tags)
         .of(Operation::GetRole, [role])
         .of(Operation::ListRolePolicies, of_role.clone())
@@ -206,7 +155,7 @@ fn of_undo<'a>(mut reads: Reads<'a>, wish: RemovalWish, standing: &'a Standing) 
 }
 
 /// The groups that may be of the connection: those on its resources, and those whose tags name it.
-fn candidates(observation: &Observation) -> Vec<GroupId> {
+fn candidates(observation: &Observation) -> Groups {
     let is_on_one = |id: &GroupId| {
         observation
             .sides()
@@ -217,7 +166,7 @@ fn candidates(observation: &Observation) -> Vec<GroupId> {
         .groups
         .iter()
         .filter(|group| is_on_one(&group.id) || is_made_for(group, observation));
-    all.map(|group| group.id.clone()).collect()
+    all.map(|group| (group.id.clone(), group.name.clone())).collect()
 }
 
 /// A proxy that goes may be gone already.

@@ -85,14 +85,18 @@ async fn permissions(
         Err(error) => Some(format!("which functions have the role could not be read: {error}")),
         Ok(functions) if proxy.exists => {
             let mut others = functions.iter().filter(|other| {
-                other.name != function.name
+                (other.name != function.name || other.version.is_some())
                     && other.role.as_ref() == Some(arn)
                     && may_come_in(observation, others, &other.groups)
             });
             let other = others.next();
             other.map(|other| {
+                let version = other.version.as_ref();
+                let version = version
+                    .map(|version| format!(", version {version},"))
+                    .unwrap_or_default();
                 format!(
-                    "function {} has the role too, and may connect through the proxy",
+                    "function {}{version} has the role too, and may connect through the proxy",
                     other.name
                 )
             })

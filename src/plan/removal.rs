@@ -7,6 +7,15 @@ use crate::removal::Removable;
 /// The operations that only a removal needs, and those by which `setup` uses again what a removal has left.
 pub const OPERATIONS: &[Operation] = &[
     Operation::ListFunctions,
+    Operation::ListAliases,
+    Operation::DescribeDbProxyEndpoints,
+    Operation::ListEventSourceMappings,
+    Operation::ListCapacityProviders,
+    Operation::ListNetworkConnectors,
+    Operation::ListNetworkConnectorVersions,
+    Operation::GetNetworkConnector,
+    Operation::DescribeLaunchTemplateVersions,
+    Operation::DescribeSecurityGroupReferences,
     Operation::DescribeNetworkInterfaces,
     Operation::ListTagsForResource,
     Operation::ListSecrets,

@@ -26,6 +26,7 @@ pub fn of_any(read: Operation, place: Place<'_>) -> Vec<String> {
         Operation::DescribeDbSubnetGroups => vec![rds("subgrp:*")],
         Operation::DescribeDbProxies => vec![rds("db-proxy:*")],
         Operation::DescribeDbProxyTargets => vec![rds("db-proxy:*"), rds("target-group:*")],
+        Operation::DescribeDbProxyEndpoints => vec![rds("db-proxy:*"), rds("db-proxy-endpoint:*")],
         // EC2 describes all or nothing, and so does Lambda list functions.
         _ => vec!["*".to_owned()],
     }

@@ -160,11 +160,15 @@ impl<C: Cloud> Session<'_, C> {
             .map_err(|error| failed(step, error))?;
         let other = functions
             .iter()
-            .filter(|other| other.name != function)
+            .filter(|other| other.name != function || other.version.is_some())
             .find_map(|other| {
                 let group = other.groups.iter().find(|group| groups.contains(group))?;
+                let version = other.version.as_ref();
+                let version = version
+                    .map(|version| format!(", version {version},"))
+                    .unwrap_or_default();
                 Some(RemovalUnmet::UsedMeanwhile {
-                    function: other.name.clone(),
+                    function: format!("{}{version}", other.name),
                     group: group.to_string(),
                 })
             });

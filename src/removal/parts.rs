@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Removable, RemovalUnmet, RemovalWish, Standing, User, is_made_for};
+use super::{Removable, RemovalUnmet, RemovalWish, Standing, is_made_for};
 use crate::classify::{Candidate, Classified, classify};
 use crate::model::{Direction, GroupId, Peer, Rule, SecurityGroup, Side};
+use crate::operation::Operation;
 use crate::tags;
+use crate::users::{Unread, User};
 
 /// A group of the connection that may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +185,7 @@ fn removable(
 /// Who uses the group beside this connection's own resource.
 fn others<'a>(standing: &'a Standing, side: Side, group: &GroupId) -> impl Iterator<Item = &'a User> {
     let own = own(standing, side);
-    let users = standing.users.get(group).into_iter().flatten();
+    let users = standing.users.of(group);
     users.filter(move |user| own.as_ref() != Some(user))
 }
 
@@ -216,14 +218,38 @@ fn refuse_what_leads_elsewhere(standing: &Standing, found: &Parts<'_>) -> Result
                     other: other.to_string(),
                 });
             }
+            if next.side != Side::Function
+                && let Some(unread) = standing.users.unread().iter().find(|unread| tells_other_ends(unread))
+            {
+                return Err(RemovalUnmet::UsersUnknown {
+                    function: standing.observation.function.name.clone(),
+                    group: next.named(),
+                    unread: unread.clone(),
+                });
+            }
         }
     }
     Ok(())
 }
 
+/// Whether what could not be read may be another database or proxy.
+fn tells_other_ends(unread: &Unread) -> bool {
+    matches!(
+        unread.operation,
+        Operation::DescribeDbClusters | Operation::DescribeDbInstances | Operation::DescribeDbProxies
+    )
+}
+
 fn why_it_stays(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>) -> Option<String> {
-    if let Some(user) = others(standing, part.side, &part.group.id).next() {
-        return Some(format!("{user} uses it"));
+    let users: Vec<String> = others(standing, part.side, &part.group.id)
+        .map(ToString::to_string)
+        .collect();
+    if !users.is_empty() {
+        let verb = if users.len() == 1 { "uses" } else { "use" };
+        return Some(format!("{} {verb} it", users.join(", ")));
+    }
+    if let Some(unread) = standing.users.unread().first() {
+        return Some(format!("who else uses it could not be read ({unread})"));
     }
     if part.side == Side::Function {
         return None;
@@ -277,8 +303,8 @@ fn pin(standing: &Standing, parts: &mut [Part<'_>]) {
         .map(|part| part.group.id.clone())
         .collect();
     for part in parts.iter_mut().filter(|part| part.goes()) {
-        let named_by = standing.named_by.get(&part.group.id).into_iter().flatten();
-        part.pinned_by = named_by.into_iter().find(|by| !writable.contains(by)).cloned();
+        let mut naming = standing.users.naming(&part.group.id);
+        part.pinned_by = naming.find(|by| !writable.contains(by)).cloned();
     }
 }
 
@@ -287,6 +313,11 @@ fn pin(standing: &Standing, parts: &mut [Part<'_>]) {
 fn hand_over(standing: &Standing, classified: &Classified<'_>, parts: &mut [Part<'_>]) {
     let observation = &standing.observation;
     let connection = observation.connection_id();
+    // Whose it is then, only the functions tell.
+    let unread = standing.users.unread();
+    if unread.iter().any(|unread| unread.operation == Operation::ListFunctions) {
+        return;
+    }
     for part in parts.iter_mut().filter(|part| !part.goes() && part.removable.is_ours()) {
         if part.group.tags.get(tags::CONNECTION) != Some(&connection) {
             continue;

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::users::Unread;
+
 /// A requirement of a removal that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RemovalUnmet {
@@ -61,6 +63,16 @@ pub enum RemovalUnmet {
         /// What uses it.
         why: String,
     },
+    /// Who uses a group could not be read, and disconnecting the function may disconnect it from something else too.
+    #[error("function {function} is not disconnected, since {group} may be on something else too: {unread}")]
+    UsersUnknown {
+        /// The function.
+        function: String,
+        /// The group of the database or the proxy.
+        group: String,
+        /// What could not be read.
+        unread: Unread,
+    },
     /// Somebody began to use a group between the plan and its first step.
     #[error("function {function} has begun to use {group} meanwhile, and nothing was taken away")]
     UsedMeanwhile {
@@ -82,6 +94,7 @@ impl RemovalUnmet {
             Self::ProxyInUse { .. } => "proxy-in-use",
             Self::FunctionNotOurs { .. } => "function-not-ours",
             Self::FunctionInUse { .. } => "function-in-use",
+            Self::UsersUnknown { unread, .. } => unread.code,
             Self::UsedMeanwhile { .. } => "used-meanwhile",
         }
     }
@@ -108,6 +121,7 @@ impl RemovalUnmet {
             Self::ProxyInUse { .. } => {
                 "leave --with-proxy out, or remove what uses the proxy first, then run again".to_owned()
             }
+            Self::UsersUnknown { unread, .. } => format!("allow the caller {} on *, then run again", unread.action),
             Self::UsedMeanwhile { .. } => "run again: the groups are shared now, and stay".to_owned(),
         }
     }

@@ -54,6 +54,8 @@ fn entry(function: Function) -> FunctionEntry {
         runtime: None,
         handler: None,
         code_sha256: None,
+        versions: Vec::new(),
+        aliases: Vec::new(),
         environment: std::collections::BTreeMap::new(),
         // No command reads them.
         tags: Vec::new(),

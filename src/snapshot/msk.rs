@@ -36,9 +36,12 @@ impl Snapshot {
         }
         let clusters = self.document.msk_clusters.iter();
         let arns: BTreeSet<String> = clusters.map(|cluster| cluster.cluster_arn.clone()).collect();
-        let mappings = self.read(mappings).into_iter().filter_map(mapping);
-        let kept = mappings.filter(|mapping| vpc.is_none() || arns.contains(&mapping.event_source_arn));
-        self.document.event_source_mappings = kept.collect();
+        let mappings = self.read(mappings).into_iter();
+        let polls_one = |mapping: &EventSourceMapping| mapping.source.as_ref().is_some_and(|arn| arns.contains(arn));
+        let names_one = |mapping: &EventSourceMapping| mapping.groups().any(|id| self.has_group(id.as_str()));
+        let kept = mappings.filter(|mapping| vpc.is_none() || polls_one(mapping) || names_one(mapping));
+        let kept = kept.filter_map(mapping).collect();
+        self.document.event_source_mappings = kept;
     }
 
     /// Whether a mapping of the snapshot invokes the function.
@@ -120,15 +123,18 @@ fn authentication(found: ClientAuthentication) -> Option<ClientAuthenticationEnt
     })
 }
 
-/// None for what polls nothing of AWS's, such as Kafka of one's own.
+/// None for what neither polls anything of AWS's nor names security groups.
 fn mapping(found: EventSourceMapping) -> Option<EventSourceMappingEntry> {
+    if found.source.is_none() && found.groups().next().is_none() {
+        return None;
+    }
     let access = found.access.into_iter().map(|access| SourceAccessEntry {
         kind: access.kind,
         uri: access.uri,
     });
     Some(EventSourceMappingEntry {
         uuid: found.uuid,
-        event_source_arn: found.source?,
+        event_source_arn: found.source.unwrap_or_default(),
         function_arn: found.function?,
         state: found.state,
         // The mode is told by there being a number of pollers, whatever it is.

@@ -28,7 +28,7 @@ use crate::observe::{made_for_internet, patiently};
 const ELSEWHERE: &str = "unknown";
 
 /// How many values EC2 takes for a filter.
-const VALUES_OF_A_FILTER: usize = 200;
+pub(super) const VALUES_OF_A_FILTER: usize = 200;
 
 /// The VPCs that have anything in them, as far as they are wanted.
 pub(super) fn vpcs_of(

@@ -1,5 +1,6 @@
 //! `remove` over the wire: what setup made is gone, what others use stays.
 
+use aws_sdk_ec2::types::RequestLaunchTemplateData;
 use serde_json::Value;
 
 use crate::world::{World, finish};
@@ -116,4 +117,90 @@ async fn a_proxy_goes_with_its_role() {
         "no-op",
         "unchanged",
     );
+}
+
+/// Whatever uses a group keeps it, and is named; once it is gone, so is the group.
+#[tokio::test]
+async fn what_uses_a_group_keeps_it() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world
+        .proxy("readers", aws_sdk_rds::types::EngineFamily::Postgresql)
+        .await;
+    world.function("checkout").await;
+    world.setup_succeeds("--cluster orders --function checkout --yes");
+    let group = world.the_group("lambda-rds-1").await.group_id().unwrap().to_owned();
+
+    let published = world.lambda.publish_version().function_name("checkout").send().await;
+    let version = published.unwrap().version.unwrap();
+    let alias = world.lambda.create_alias().function_name("checkout").name("live");
+    alias.function_version(&version).send().await.unwrap();
+    let data = RequestLaunchTemplateData::builder().security_group_ids(&group).build();
+    let template = world.ec2.create_launch_template().launch_template_name("workers");
+    template.launch_template_data(data).send().await.unwrap();
+    let endpoint = world.rds.create_db_proxy_endpoint().db_proxy_name("readers");
+    let endpoint = endpoint.db_proxy_endpoint_name("reader").vpc_security_group_ids(&group);
+    let endpoint = endpoint.set_vpc_subnet_ids(Some(world.subnets.clone())).send().await;
+    endpoint.unwrap();
+    let interface = world.ec2.create_network_interface().subnet_id(&world.subnets[0]);
+    let interface = interface.groups(&group).description("bastion").send().await.unwrap();
+    let interface = interface.network_interface.unwrap().network_interface_id.unwrap();
+
+    let mark = world.mark();
+    let removed = world.remove_succeeds("--cluster orders --function checkout --yes");
+    expect(&removed, "disconnect", "removed");
+    let reasons = removed["reasons"].to_string();
+    for user in [
+        format!("function checkout, version {version} (alias live)"),
+        "endpoint reader of proxy readers".to_owned(),
+        "launch template workers".to_owned(),
+        format!("network interface {interface} (bastion)"),
+    ] {
+        assert!(reasons.contains(&user), "{user}: {reasons}");
+    }
+    let asked = world.calls_since(mark);
+    for operation in [
+        "ListAliases",
+        "ListCapacityProviders",
+        "ListEventSourceMappings",
+        "ListNetworkConnectors",
+        "DescribeDBProxyEndpoints",
+        "DescribeLaunchTemplateVersions",
+        "DescribeNetworkInterfaces",
+        "DescribeSecurityGroupReferences",
+    ] {
+        assert!(asked.iter().any(|call| call == operation), "{operation}: {asked:?}");
+    }
+    assert_eq!(world.groups_of_function("checkout").await, [world.base.as_str()]);
+    assert_eq!(world.the_group("lambda-rds-1").await.group_id(), Some(group.as_str()));
+
+    // The version keeps its group for good; what may not be read keeps it too.
+    let message = "You are not authorized to perform: ec2:DescribeNetworkInterfaces";
+    world.fault("DescribeNetworkInterfaces", 1, 403, "UnauthorizedOperation", message);
+    let unchanged = world.remove_succeeds("--cluster orders --function checkout --yes");
+    expect(&unchanged, "no-op", "unchanged");
+}
+
+/// What may not be read keeps the group, and is named.
+#[tokio::test]
+async fn what_cannot_be_read_keeps_the_group() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    world.setup_succeeds("--cluster orders --function checkout --yes");
+    let message = "You are not authorized to perform: ec2:DescribeLaunchTemplateVersions";
+    world.fault(
+        "DescribeLaunchTemplateVersions",
+        9,
+        403,
+        "UnauthorizedOperation",
+        message,
+    );
+    let removed = world.remove_succeeds("--cluster orders --function checkout --yes");
+    expect(&removed, "disconnect", "removed");
+    let reasons = removed["reasons"].to_string();
+    assert!(reasons.contains("ec2:DescribeLaunchTemplateVersions"), "{reasons}");
+    assert_eq!(world.groups_of_function("checkout").await, [world.base.as_str()]);
+    world.the_group("lambda-rds-1").await;
+    world.the_group("rds-lambda-1").await;
 }

@@ -457,6 +457,26 @@ guard! {
 }
 
 guard! {
+    UsersCloud {}
+    this.list_aliases(function: &str) -> Vec<FunctionAlias> = Operation::ListAliases,
+        [ask("lambda:ListAliases", this.function(function))];
+    this.list_proxy_endpoints() -> Vec<ProxyEndpoint> = Operation::DescribeDbProxyEndpoints,
+        ["db-proxy:prx-p", "db-proxy-endpoint:prx-endpoint-e"].map(|on| ask("rds:DescribeDBProxyEndpoints", this.arn("rds", on)));
+    this.list_capacity_providers() -> Vec<CapacityProvider> = Operation::ListCapacityProviders,
+        describe(Operation::ListCapacityProviders);
+    this.list_network_connectors() -> Vec<String> = Operation::ListNetworkConnectors,
+        describe(Operation::ListNetworkConnectors);
+    this.list_network_connector_versions(connector: &str) -> Vec<String> = Operation::ListNetworkConnectorVersions,
+        [ask("lambda:ListNetworkConnectorVersions", connector)];
+    this.get_network_connector(version: &str) -> NetworkConnector = Operation::GetNetworkConnector,
+        [ask("lambda:GetNetworkConnector", version)];
+    this.describe_launch_template_versions(template: Option<&str>) -> Vec<LaunchTemplateVersion> =
+        Operation::DescribeLaunchTemplateVersions, describe(Operation::DescribeLaunchTemplateVersions);
+    this.describe_group_references(groups: &[GroupId]) -> Vec<GroupReference> =
+        Operation::DescribeSecurityGroupReferences, describe(Operation::DescribeSecurityGroupReferences);
+}
+
+guard! {
     MskCloud {}
     this.describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2, [ask("kafka:DescribeClusterV2", arn)];
     this.list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =

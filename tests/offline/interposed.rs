@@ -149,6 +149,18 @@ interpose! {
 }
 
 interpose! {
+    UsersCloud {}
+    list_aliases(function: &str) -> Vec<FunctionAlias> = Operation::ListAliases;
+    list_proxy_endpoints() -> Vec<ProxyEndpoint> = Operation::DescribeDbProxyEndpoints;
+    list_capacity_providers() -> Vec<CapacityProvider> = Operation::ListCapacityProviders;
+    list_network_connectors() -> Vec<String> = Operation::ListNetworkConnectors;
+    list_network_connector_versions(connector: &str) -> Vec<String> = Operation::ListNetworkConnectorVersions;
+    get_network_connector(version: &str) -> NetworkConnector = Operation::GetNetworkConnector;
+    describe_launch_template_versions(template: Option<&str>) -> Vec<LaunchTemplateVersion> = Operation::DescribeLaunchTemplateVersions;
+    describe_group_references(groups: &[GroupId]) -> Vec<GroupReference> = Operation::DescribeSecurityGroupReferences;
+}
+
+interpose! {
     Cloud {
         fn home(&self) -> Origin {
             self.account.home()

@@ -34,4 +34,5 @@ mod stability;
 mod stale_reads;
 mod support;
 mod undo;
+mod users;
 mod writers;

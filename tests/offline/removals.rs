@@ -96,7 +96,7 @@ fn with_function(target: &Target, function: &str) -> Target {
 }
 
 /// Of an account what a removal may leave otherwise than it was: revisions and states that pass.
-fn essence(document: &AccountDocument) -> impl PartialEq + std::fmt::Debug + use<> {
+pub fn essence(document: &AccountDocument) -> impl PartialEq + std::fmt::Debug + use<> {
     let document = document.clone();
     let active = |memberships: Vec<autoconnect::account::VpcSecurityGroupMembership>| -> Vec<String> {
         let present = memberships
@@ -849,6 +849,17 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
     assert_eq!(left.security_groups.len(), before.security_groups.len() + 1);
 }
 
+/// A version of the first function keeps its groups, and there is a network connector.
+fn publish(document: &mut AccountDocument) {
+    let function = &mut document.functions[0];
+    let version = serde_json::json!({"Version": "1", "VpcConfig": function.vpc_config});
+    function.versions.push(serde_json::from_value(version).unwrap());
+    let connector = serde_json::json!({"Name": "egress", "Configuration": {"VpcEgressConfiguration": {}}});
+    document
+        .network_connectors
+        .push(serde_json::from_value(connector).unwrap());
+}
+
 /// Each operation of a removal fails in each way: the run ends with its own error, or removed, and the next one has
 /// nothing left to do after it.
 #[tokio::test(start_paused = true)]
@@ -867,16 +878,25 @@ async fn every_operation_of_a_removal_survives_every_fault() {
     }
     let scenario = base().remove(0);
     let target = through_new_proxy(&scenario, CredentialsWish::Password);
-    cases.push((scenario, target, WITH_PROXY, None));
+    cases.push((scenario.clone(), target, WITH_PROXY, None));
+    let target = scenario.target.clone();
+    let published = Scenario {
+        name: "published".to_owned(),
+        ..scenario
+    };
+    cases.push((published, target, RemovalWish::default(), None));
     for (scenario, target, wish, other) in cases {
         let account = account_of(&scenario);
         setup(&account, &target).await.unwrap();
         if let Some(other) = &other {
             setup(&account, other).await.unwrap();
         }
+        if scenario.name == "published" {
+            account.edit(publish);
+        }
         let connected = account.document();
-        // What another function uses stays, and is that one's.
-        let left = if other.is_some() {
+        // What another function or a version uses stays.
+        let left = if other.is_some() || scenario.name == "published" {
             remove(&account, &target, wish).await;
             account.document()
         } else {

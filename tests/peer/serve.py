@@ -299,9 +299,11 @@ def is_in_use(ec2, group_id):
     rules = [rule for group in others for rule in [*group.ingress_rules, *group.egress_rules]]
     rds = rds_backends[ACCOUNT][ec2.region_name]
     bearers = [*rds.clusters.values(), *rds.databases.values(), *rds.db_proxies.values()]
-    functions = lambda_backends[ACCOUNT][ec2.region_name].list_functions()
+    functions = lambda_backends[ACCOUNT][ec2.region_name].list_functions("ALL")
     lists = [bearer.vpc_security_group_ids or [] for bearer in bearers]
     lists += [(function.vpc_config or {}).get("SecurityGroupIds") or [] for function in functions]
+    lists += [endpoint["VpcSecurityGroupIds"] for endpoint in ENDPOINTS.get(ec2.region_name, [])]
+    lists += [[group.id for group in interface.group_set] for interface in ec2.enis.values()]
     named = [(rule.source_group or {}).get("GroupId") for rule in rules]
     return group_id in named or any(group_id in groups for groups in lists)
 
@@ -392,6 +394,39 @@ def modify_vpc_endpoint(self, modify=VPCs.modify_vpc_endpoint):
 
 
 VPCs.modify_vpc_endpoint = modify_vpc_endpoint
+
+
+# The paths of Lambda whose operations the log tells apart. Moto has no capacity providers and no network connectors: it
+# does not know their paths, as the Lambda of a Region without them.
+LAMBDA_PATHS = [
+    ("/aliases", "ListAliases"),
+    ("/versions", "PublishVersion"),
+    ("/capacity-providers", "ListCapacityProviders"),
+    ("/network-connectors", "ListNetworkConnectors"),
+]
+
+
+# Moto has no endpoints of proxies.
+def create_db_proxy_endpoint(self):
+    proxy = db_proxy(self)
+    endpoint = {
+        "DBProxyEndpointName": self.params["DBProxyEndpointName"],
+        "DBProxyName": proxy.db_proxy_name,
+        "VpcSecurityGroupIds": self.params.get("VpcSecurityGroupIds", []),
+        "Status": "available",
+        "IsDefault": False,
+    }
+    ENDPOINTS.setdefault(self.region, []).append(endpoint)
+    return ActionResult({"DBProxyEndpoint": endpoint})
+
+
+def describe_db_proxy_endpoints(self):
+    return ActionResult({"DBProxyEndpoints": ENDPOINTS.get(self.region, [])})
+
+
+ENDPOINTS = {}
+RDSResponse.create_db_proxy_endpoint = create_db_proxy_endpoint
+RDSResponse.describe_db_proxy_endpoints = describe_db_proxy_endpoints
 
 
 # The roles of the tests' functions and proxies.
@@ -493,6 +528,7 @@ class Peer:
                 action = "ListTags"
             if path.startswith("/2015-03-31/event-source-mappings"):
                 return self.mapping(environ, path, body, region)
+            action = next((name for end, name in LAMBDA_PATHS if path.endswith(end)), action)
             if action == "CreateFunction":
                 function = json.loads(body)["FunctionName"]
         elif service == "kafka":

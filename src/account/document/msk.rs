@@ -164,7 +164,8 @@ pub struct EventSourceMappingEntry {
     /// Its id.
     #[serde(rename = "UUID")]
     pub uuid: String,
-    /// The ARN of what it polls.
+    /// The ARN of what it polls; left out for a Kafka cluster of the user's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub event_source_arn: String,
     /// The ARN of the function that it invokes, or its name.
     pub function_arn: String,
@@ -208,7 +209,7 @@ pub struct SourceAccessEntry {
     /// E.g. `SASL_SCRAM_512_AUTH`.
     #[serde(rename = "Type")]
     pub kind: String,
-    /// A secret's ARN.
+    /// A secret's ARN, or a subnet or a security group such as `security_group:sg-…`.
     #[serde(rename = "URI", default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 }

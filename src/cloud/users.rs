@@ -1,0 +1,96 @@
+//! Reads who can use a security group beside functions, databases and proxies.
+
+use std::future::Future;
+
+use super::Answer;
+use crate::model::{GroupId, VpcId};
+
+/// An alias of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionAlias {
+    /// Its name.
+    pub name: String,
+    /// The versions that it leads to: one, or two while traffic is shifted.
+    pub versions: Vec<String>,
+}
+
+/// An endpoint of a proxy, with its own security groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyEndpoint {
+    /// Its name.
+    pub name: String,
+    /// The proxy's name.
+    pub proxy: String,
+    /// Its groups.
+    pub groups: Vec<GroupId>,
+}
+
+/// A capacity provider of Lambda, on whose instances functions run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapacityProvider {
+    /// Its name.
+    pub name: String,
+    /// The groups of its instances.
+    pub groups: Vec<GroupId>,
+}
+
+/// A version of a network connector of Lambda.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkConnector {
+    /// Its name.
+    pub name: String,
+    /// The number of the version, where AWS tells.
+    pub version: Option<String>,
+    /// The groups of its network interfaces.
+    pub groups: Vec<GroupId>,
+}
+
+/// A version of a launch template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchTemplateVersion {
+    /// `lt-…`
+    pub template: String,
+    /// The template's name.
+    pub name: String,
+    /// The number of the version.
+    pub version: i64,
+    /// The groups that it names by id, those of its network interfaces among them.
+    pub groups: Vec<GroupId>,
+    /// The groups that it names by name.
+    pub group_names: Vec<String>,
+}
+
+/// A VPC on the other side of a peering or transit gateway connection with a rule that names a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupReference {
+    /// The group that is named.
+    pub group: GroupId,
+    /// The VPC.
+    pub vpc: VpcId,
+    /// The peering connection or the transit gateway between them.
+    pub through: Option<String>,
+}
+
+/// Reads who uses a group.
+pub trait UsersCloud: Sync {
+    /// The aliases of a function.
+    fn list_aliases(&self, function: &str) -> impl Future<Output = Answer<Vec<FunctionAlias>>> + Send;
+    /// The endpoints of all proxies, beside the default ones.
+    fn list_proxy_endpoints(&self) -> impl Future<Output = Answer<Vec<ProxyEndpoint>>> + Send;
+    /// All capacity providers in a VPC.
+    fn list_capacity_providers(&self) -> impl Future<Output = Answer<Vec<CapacityProvider>>> + Send;
+    /// The ARNs of all network connectors.
+    fn list_network_connectors(&self) -> impl Future<Output = Answer<Vec<String>>> + Send;
+    /// The ARNs of the versions of a network connector.
+    fn list_network_connector_versions(&self, connector: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
+    /// A version of a network connector, by its ARN.
+    fn get_network_connector(&self, version: &str) -> impl Future<Output = Answer<NetworkConnector>> + Send;
+    /// The latest and the default versions of all launch templates; of one, all versions.
+    fn describe_launch_template_versions(
+        &self,
+        template: Option<&str>,
+    ) -> impl Future<Output = Answer<Vec<LaunchTemplateVersion>>> + Send;
+    /// The VPCs on the other side of a connection whose rules name one of these groups.
+    fn describe_group_references(&self, groups: &[GroupId])
+    -> impl Future<Output = Answer<Vec<GroupReference>>> + Send;
+}

@@ -1,0 +1,175 @@
+//! What else bears or names the security groups of the snapshot: `remove` leaves such a group where it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AT_ONCE, Snapshot};
+use crate::account::{
+    AliasEntry, AliasRouting, CapacityProviderEntry, DbProxyEndpointEntry, FunctionVersionEntry, LaunchTemplateData,
+    LaunchTemplateVersionEntry, NetworkConnectorConfiguration, NetworkConnectorEntry, SecurityGroupReferenceEntry,
+    UserVpcConfig, VpcConfig,
+};
+use crate::cloud::{Cloud, FunctionAlias, GroupReference, NetworkConnector, ResourceKind};
+use crate::concurrent::bounded;
+use crate::model::GroupId;
+use crate::observe::{launch_templates, network_connectors, patiently};
+
+impl Snapshot {
+    /// Who uses the groups that are in the snapshot.
+    pub(super) async fn users(&mut self, cloud: &impl Cloud) {
+        if self.document.security_groups.is_empty() {
+            return;
+        }
+        self.versions(cloud).await;
+        self.endpoints(cloud).await;
+        let (providers, connectors, templates) = tokio::join!(
+            patiently(cloud, || cloud.list_capacity_providers()),
+            network_connectors(cloud),
+            launch_templates(cloud),
+        );
+        for provider in self.read(providers) {
+            let vpc_config = self.known(&provider.groups);
+            if !vpc_config.security_group_ids.is_empty() {
+                self.document.capacity_providers.push(CapacityProviderEntry {
+                    capacity_provider_name: provider.name,
+                    vpc_config,
+                });
+            }
+        }
+        for connector in self.read(connectors) {
+            self.connector(connector);
+        }
+        for template in self.read(templates) {
+            let security_group_ids = self.known(&template.groups).security_group_ids;
+            if security_group_ids.is_empty() && template.group_names.is_empty() {
+                continue;
+            }
+            self.document.launch_template_versions.push(LaunchTemplateVersionEntry {
+                launch_template_id: template.template,
+                launch_template_name: template.name,
+                version_number: template.version,
+                default_version: false,
+                launch_template_data: LaunchTemplateData {
+                    security_group_ids,
+                    security_groups: template.group_names,
+                    network_interfaces: Vec::new(),
+                },
+            });
+        }
+        self.references(cloud).await;
+    }
+
+    /// The groups that are in the snapshot: one of a shared VPC can be another account's.
+    fn known(&self, groups: &[GroupId]) -> UserVpcConfig {
+        let known = groups.iter().filter(|id| self.has_group(id.as_str()));
+        UserVpcConfig {
+            subnet_ids: Vec::new(),
+            security_group_ids: known.map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The versions that were published into the VPCs of the snapshot, and the aliases that lead to them.
+    async fn versions(&mut self, cloud: &impl Cloud) {
+        let listed = patiently(cloud, || cloud.list_bearers(ResourceKind::Function)).await;
+        let subnets: BTreeSet<String> = self.document.subnets.iter().map(|of| of.subnet_id.clone()).collect();
+        let mut published: BTreeMap<String, Vec<FunctionVersionEntry>> = BTreeMap::new();
+        for bearer in self.read(listed) {
+            let Some(version) = bearer.version else { continue };
+            let security_group_ids = self.known(&bearer.groups).security_group_ids;
+            if security_group_ids.is_empty() || !bearer.subnets.iter().all(|id| subnets.contains(id.as_str())) {
+                continue;
+            }
+            published.entry(bearer.name).or_default().push(FunctionVersionEntry {
+                version,
+                vpc_config: Some(VpcConfig {
+                    subnet_ids: bearer.subnets.iter().map(ToString::to_string).collect(),
+                    security_group_ids,
+                    ipv6_allowed_for_dual_stack: None,
+                }),
+            });
+        }
+        let names: Vec<&String> = published.keys().collect();
+        let asked = names.iter().map(|name| patiently(cloud, || cloud.list_aliases(name)));
+        let answers = bounded(AT_ONCE, asked).await;
+        for ((name, versions), aliases) in published.into_iter().zip(answers) {
+            let aliases: Vec<FunctionAlias> = self.read(aliases);
+            let mut functions = self.document.functions.iter_mut();
+            let Some(entry) = functions.find(|entry| entry.function_name == name) else {
+                continue;
+            };
+            let has = |version: &String| versions.iter().any(|entry| entry.version == *version);
+            let leading = aliases
+                .into_iter()
+                .filter(|alias| alias.versions.first().is_some_and(has));
+            entry.aliases = leading.filter_map(alias).collect();
+            entry.versions = versions;
+        }
+    }
+
+    async fn endpoints(&mut self, cloud: &impl Cloud) {
+        if self.document.db_proxies.is_empty() {
+            return;
+        }
+        let listed = patiently(cloud, || cloud.list_proxy_endpoints()).await;
+        for endpoint in self.read(listed) {
+            let vpc_security_group_ids = self.known(&endpoint.groups).security_group_ids;
+            let mut proxies = self.document.db_proxies.iter();
+            if vpc_security_group_ids.is_empty() || !proxies.any(|proxy| proxy.name == endpoint.proxy) {
+                continue;
+            }
+            self.document.db_proxy_endpoints.push(DbProxyEndpointEntry {
+                name: endpoint.name,
+                proxy: endpoint.proxy,
+                status: "available".to_owned(),
+                vpc_security_group_ids,
+            });
+        }
+    }
+
+    fn connector(&mut self, connector: NetworkConnector) {
+        let vpc_egress_configuration = self.known(&connector.groups);
+        if vpc_egress_configuration.security_group_ids.is_empty() {
+            return;
+        }
+        let version = connector.version.and_then(|version| version.parse().ok());
+        self.document.network_connectors.push(NetworkConnectorEntry {
+            name: connector.name,
+            version: version.unwrap_or(1),
+            configuration: NetworkConnectorConfiguration {
+                vpc_egress_configuration,
+            },
+        });
+    }
+
+    async fn references(&mut self, cloud: &impl Cloud) {
+        let groups = self.document.security_groups.iter();
+        let ids: Vec<GroupId> = groups.map(|group| group.group_id.as_str().into()).collect();
+        for some in ids.chunks(super::network::VALUES_OF_A_FILTER) {
+            let found = patiently(cloud, || cloud.describe_group_references(some)).await;
+            let entries = self.read(found).into_iter().map(reference);
+            self.document.security_group_references.extend(entries);
+        }
+    }
+}
+
+fn alias(found: FunctionAlias) -> Option<AliasEntry> {
+    let mut versions = found.versions.into_iter();
+    Some(AliasEntry {
+        name: found.name,
+        function_version: versions.next()?,
+        // Which versions it leads to is known, and not how much of the traffic.
+        routing_config: versions.next().map(|other| AliasRouting {
+            additional_version_weights: BTreeMap::from([(other, 0.0)]),
+        }),
+    })
+}
+
+fn reference(found: GroupReference) -> SecurityGroupReferenceEntry {
+    let through = found.through;
+    let is_gateway = through.as_ref().is_some_and(|id| id.starts_with("tgw-"));
+    SecurityGroupReferenceEntry {
+        group_id: found.group.to_string(),
+        referencing_vpc_id: found.vpc.to_string(),
+        vpc_peering_connection_id: through.clone().filter(|_| !is_gateway),
+        transit_gateway_id: through.filter(|_| is_gateway),
+    }
+}
