@@ -5,6 +5,7 @@
 //! implementation's affair; waiting for a state is [`crate::wait`]'s.
 
 mod attachment;
+mod checked;
 mod error;
 mod identity;
 pub mod inventory;
@@ -18,6 +19,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use attachment::AttachmentCloud;
+pub use checked::{Checked, unexpected};
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
 pub use inventory::{Inventory, ListedSubnet, Page};
@@ -85,6 +87,8 @@ pub struct DbCluster {
 /// A DB subnet group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DbSubnetGroup {
+    /// `DBSubnetGroupName`.
+    pub name: String,
     /// `VpcId`.
     pub vpc: VpcId,
     /// `Subnets`.

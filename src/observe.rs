@@ -33,7 +33,7 @@ pub(crate) use users::{launch_templates, network_connectors};
 
 use std::collections::BTreeSet;
 
-use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, ResourceKind};
+use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
 use crate::model::{
     Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupList, Member,
     Observation, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
@@ -189,7 +189,8 @@ async fn second_round(
     let creates = function.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.exists) || is_to_attach;
     let network = async {
         let group = match (vpc, &subnet_group) {
-            (Some(vpc), _) => DbSubnetGroup {
+            (Some(vpc), name) => DbSubnetGroup {
+                name: name.clone().unwrap_or_default(),
                 vpc,
                 subnets: database.subnets.clone(),
             },
@@ -228,20 +229,19 @@ async fn second_round(
     let (mut groups, (subnet_group, subnets), targets): (_, _, Vec<ProxyTarget>) = (groups?, network?, targets?);
     let mut extras: Extras = extras?;
 
-    let Some(DbSubnetGroup { vpc, subnets: ids }) = subnet_group else {
+    let Some(DbSubnetGroup { vpc, subnets: ids, .. }) = subnet_group else {
         return Err(ObserveError::NoVpc {
             database: database.to_string(),
         });
     };
     (database.vpc, database.subnets) = (vpc, ids);
+    in_one_vpc(&subnets, &database.subnets, Some(&database.vpc))?;
+    in_one_vpc(&subnets, &of_function, None)?;
     if guess.as_ref() != Some(&database.vpc) {
         groups = cloud.describe_connection_groups(&database.vpc).await?;
     }
     groups.sort_by(|a, b| a.id.cmp(&b.id));
-    let in_list = |ids: &[SubnetId]| -> Vec<Subnet> {
-        let listed = subnets.iter().filter(|subnet| ids.contains(&subnet.id));
-        listed.cloned().collect()
-    };
+    let in_list = |ids: &[SubnetId]| listed(&subnets, ids);
     let mut function = function.unwrap_or_else(|| absent_function(target, &database));
     if is_to_attach && function.exists {
         extras.attach = Some(Box::new(attachment::prepare(cloud, &mut function, &database).await?));
@@ -271,6 +271,28 @@ async fn second_round(
         database_subnets,
         extras,
     })
+}
+
+fn listed(subnets: &[Subnet], ids: &[SubnetId]) -> Vec<Subnet> {
+    let listed = subnets.iter().filter(|subnet| ids.contains(&subnet.id));
+    listed.cloned().collect()
+}
+
+/// The subnets of a database are in its VPC, and those of a function in one.
+fn in_one_vpc(found: &[Subnet], ids: &[SubnetId], vpc: Option<&VpcId>) -> Answer<()> {
+    let mut listed = found.iter().filter(|subnet| ids.contains(&subnet.id)).peekable();
+    let first = listed.peek().map(|subnet| &subnet.vpc);
+    let Some(wanted) = vpc.or(first) else {
+        return Ok(());
+    };
+    match listed.find(|subnet| subnet.vpc != *wanted) {
+        None => Ok(()),
+        Some(other) => Err(unexpected(
+            Operation::DescribeSubnets,
+            format!("a subnet of {wanted}"),
+            format!("{} of {}", other.id, other.vpc),
+        )),
+    }
 }
 
 async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {

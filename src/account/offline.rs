@@ -344,6 +344,7 @@ impl State {
     pub(super) fn subnet_group(&self, name: &str) -> Option<DbSubnetGroup> {
         let group = self.places.subnet_group(&self.document.db_subnet_groups, name)?;
         Some(DbSubnetGroup {
+            name: group.name.clone(),
             vpc: group.vpc_id.as_str().into(),
             subnets: if group.subnet_ids.is_empty() {
                 self.subnets_of(&group.vpc_id)

@@ -140,11 +140,7 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "MissingAuthenticationToken"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => Fault::InvalidCredentials(said()),
-        "RequestLimitExceeded"
-        | "RequestThrottled"
-        | "Throttling"
-        | "ThrottlingException"
-        | "TooManyRequestsException" => Fault::Throttled(said()),
+        _ if is_throttling(code) => Fault::Throttled(said()),
         _ if [
             "LimitExceeded",
             "LimitExceededException",
@@ -167,6 +163,27 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
             message: message.to_owned(),
         },
     }
+}
+
+/// Whether a code says that requests come too fast: such a request was not carried out.
+///
+/// Source: botocore's `_retry.json`, the SDK's own list, and Lambda's `EC2ThrottledException`.
+fn is_throttling(code: &str) -> bool {
+    let code = code.strip_prefix("Client.").unwrap_or(code);
+    code.starts_with("Throttl")
+        || code.ends_with("ThrottledException")
+        || matches!(
+            code,
+            "BandwidthLimitExceeded"
+                | "PriorRequestNotComplete"
+                | "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "RequestThrottled"
+                | "SlowDown"
+                | "TooManyRequests"
+                | "TooManyRequestsException"
+                | "TransactionInProgressException"
+        )
 }
 
 /// Whether the operation gives a role to a service, which then assumes it.
@@ -260,6 +277,24 @@ fn innermost(error: Option<&dyn Error>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const THROTTLED: [(&str, u16); 15] = [
+        ("RequestLimitExceeded", 503),
+        ("Client.RequestLimitExceeded", 503),
+        ("BandwidthLimitExceeded", 509),
+        ("Throttling", 400),
+        ("ThrottlingException", 400),
+        ("ThrottledException", 400),
+        ("RequestThrottled", 400),
+        ("RequestThrottledException", 400),
+        ("EC2ThrottledException", 502),
+        ("SlowDown", 503),
+        ("TooManyRequests", 429),
+        ("TooManyRequestsException", 429),
+        ("ProvisionedThroughputExceededException", 400),
+        ("PriorRequestNotComplete", 400),
+        ("AnyOtherCode", 429),
+    ];
 
     #[test]
     fn a_refusal_names_action_and_resource() {
@@ -361,10 +396,10 @@ mod tests {
             of_code(op, "SecurityGroupLimitExceeded", "", 400),
             Fault::LimitExceeded(_)
         ));
-        assert!(matches!(
-            of_code(op, "RequestLimitExceeded", "", 503),
-            Fault::Throttled(_)
-        ));
+        for (code, status) in THROTTLED {
+            let fault = of_code(op, code, "", status);
+            assert!(matches!(fault, Fault::Throttled(_)), "{code}: {fault:?}");
+        }
         assert!(matches!(of_code(op, "InternalFailure", "", 500), Fault::Unavailable(_)));
         assert!(matches!(
             of_code(op, "InvalidParameterValue", "port", 400),

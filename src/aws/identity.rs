@@ -6,7 +6,7 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
 
 use super::{Aws, called, fault};
-use crate::cloud::{Answer, CloudError, Fault, IdentityCloud, NewRole, Operation, RoleDescription};
+use crate::cloud::{Answer, CloudError, Fault, IdentityCloud, NewRole, Operation, RoleDescription, unexpected};
 
 pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescription> {
     let operation = Operation::GetRole;
@@ -35,6 +35,14 @@ pub(super) async fn get_role_policy(client: &Client, role: &str, policy: &str) -
         .send()
         .await
         .map_err(|error| fault::error(operation, &error))?;
+    if !answer.role_name.eq_ignore_ascii_case(role) || answer.policy_name != policy {
+        let answered = format!("policy {} of role {}", answer.policy_name, answer.role_name);
+        return Err(unexpected(
+            operation,
+            format!("policy {policy} of role {role}"),
+            answered,
+        ));
+    }
     Ok(decoded(&answer.policy_document))
 }
 
@@ -72,8 +80,11 @@ async fn get_policy(client: &Client, arn: &str) -> Answer<String> {
         .await
         .map_err(|error| fault::error(operation, &error))?;
     let incomplete = || CloudError::new(operation, Fault::Malformed("it has no DefaultVersionId".to_owned()));
-    let version = answer.policy.and_then(|policy| policy.default_version_id);
-    version.ok_or_else(incomplete)
+    let policy = answer.policy.ok_or_else(incomplete)?;
+    match policy.arn {
+        Some(found) if found != arn => Err(unexpected(operation, arn.to_owned(), found)),
+        _ => policy.default_version_id.ok_or_else(incomplete),
+    }
 }
 
 async fn get_policy_version(client: &Client, arn: &str, version: &str) -> Answer<String> {
@@ -86,8 +97,11 @@ async fn get_policy_version(client: &Client, arn: &str, version: &str) -> Answer
         .await
         .map_err(|error| fault::error(operation, &error))?;
     let incomplete = || CloudError::new(operation, Fault::Malformed("it has no Document".to_owned()));
-    let document = answer.policy_version.and_then(|version| version.document);
-    Ok(decoded(&document.ok_or_else(incomplete)?))
+    let found = answer.policy_version.ok_or_else(incomplete)?;
+    if let Some(id) = found.version_id.filter(|id| id != version) {
+        return Err(unexpected(operation, format!("{arn} {version}"), format!("{arn} {id}")));
+    }
+    Ok(decoded(&found.document.ok_or_else(incomplete)?))
 }
 
 impl IdentityCloud for Aws {

@@ -373,6 +373,7 @@ pub(super) fn subnet_group(group: SdkSubnetGroup) -> Option<DbSubnetGroup> {
     let vpc = group.vpc_id.filter(|vpc| !vpc.is_empty())?;
     let subnets = group.subnets.unwrap_or_default().into_iter();
     Some(DbSubnetGroup {
+        name: group.db_subnet_group_name.unwrap_or_default(),
         vpc: vpc.into(),
         subnets: subnets
             .filter_map(|subnet| subnet.subnet_identifier.map(SubnetId::from))

@@ -7,7 +7,7 @@ use super::front::Terminal;
 use super::global::{Global, Output};
 use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_result};
 use super::{Ending, print};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::interrupt::Interrupt;
 use crate::mend::Scope;
@@ -121,7 +121,7 @@ impl Work for Diagnose {
         if let Some(goal) = self.goal() {
             return self.mend(cloud, &goal, global, interrupt).await;
         }
-        let scene = read(cloud, scene(cloud, &self.target()), interrupt).await?;
+        let scene = read(cloud, scene(&Checked::new(cloud), &self.target()), interrupt).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new(
             "diagnose",

@@ -8,7 +8,7 @@ use super::diagnose::{Format, existing, read};
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, on_account};
 use super::{Ending, print};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::diagnose::diagnose;
 use crate::interrupt::Interrupt;
 use crate::observe::scene;
@@ -66,7 +66,7 @@ impl Work for Export {
             _ => Format::Mermaid,
         };
         let target = existing(&self.database, &self.function, &self.proxy);
-        let scene = read(cloud, scene(cloud, &target), interrupt).await?;
+        let scene = read(cloud, scene(&Checked::new(cloud), &target), interrupt).await?;
         print(&format.draw(&diagnose(&scene)))?;
         Ok(0)
     }

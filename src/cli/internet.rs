@@ -8,7 +8,7 @@ use super::diagnose::read;
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{RunArgs, Work, on_account, print_result};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::internet::{Wish, check};
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
@@ -102,7 +102,7 @@ impl Work for Internet {
         let wish = self.wish();
         match self.goal() {
             None => {
-                let scene = read(cloud, way_out(cloud, &wish.function), interrupt).await?;
+                let scene = read(cloud, way_out(&Checked::new(cloud), &wish.function), interrupt).await?;
                 let answer = check(&scene, &wish);
                 let document = ChecksDocument::new(
                     "internet check",

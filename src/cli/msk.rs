@@ -9,7 +9,7 @@ use super::diagnose::read;
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{RunArgs, Work, on_account, print_result};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{Authentication, MappingMode, Origin};
 use crate::msk::{self, EndpointsWish};
@@ -137,7 +137,7 @@ struct Check {
 impl Work for Check {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let target = self.subject.target();
-        let scene = read(cloud, msk_scene(cloud, &target), interrupt).await?;
+        let scene = read(cloud, msk_scene(&Checked::new(cloud), &target), interrupt).await?;
         let report = msk::check(&scene);
         let document = ChecksDocument::new(
             "msk check",

@@ -9,7 +9,7 @@ use super::arguments::{FunctionName, parse_function, parse_id, parse_role};
 use super::global::Global;
 use super::session::{Work, on_account};
 use super::{Ending, print_json};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Place;
 use crate::observe::{ObserveError, READS, the_function};
@@ -162,7 +162,9 @@ impl DenyEni {
 impl Work for DenyEni {
     async fn on<C: Cloud>(&self, cloud: &C, _: &Global, _: Interrupt) -> Ending {
         let report = |error: ObserveError| Box::new(Report::new(error.code(), &error, error.hint()));
-        let function = the_function(cloud, &self.function.name).await.map_err(report)?;
+        let function = the_function(&Checked::new(cloud), &self.function.name)
+            .await
+            .map_err(report)?;
         print_document(&policy::deny_interfaces(&function.arn))
     }
 }

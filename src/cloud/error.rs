@@ -88,6 +88,14 @@ pub enum Fault {
     /// An answer that the program cannot read.
     #[error("the answer cannot be understood: {0}")]
     Malformed(String),
+    /// An answer about something else than what was asked for.
+    #[error("asked for {asked}, the answer is about {answered}")]
+    Unexpected {
+        /// What was asked for.
+        asked: String,
+        /// What the answer names.
+        answered: String,
+    },
     /// The account's file cannot be written.
     #[error("the account's file cannot be written: {0}")]
     File(String),
@@ -152,6 +160,12 @@ impl CloudError {
         matches!(self.fault, Fault::Busy(_) | Fault::PreconditionFailed(_))
     }
 
+    /// Whether AWS refused the request for coming too fast. It was not carried out.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        matches!(self.fault, Fault::Throttled(_))
+    }
+
     /// Whether AWS may answer if it is asked again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -208,6 +222,7 @@ impl Fault {
             Self::Rejected { .. } => "rejected",
             Self::NotOffered(_) => "not-offered",
             Self::Malformed(_) => "malformed-answer",
+            Self::Unexpected { .. } => "unexpected-answer",
             Self::File(_) => "account-file",
         }
     }
@@ -232,6 +247,9 @@ impl Fault {
             Self::LimitExceeded(_) => "ask for a higher quota in the Service Quotas console, or remove what is not used".to_owned(),
             Self::RoleNotReady(_) => {
                 "a new role may take a minute to work everywhere: run again; else check whom the role trusts, and what it may do".to_owned()
+            }
+            Self::Unexpected { .. } => {
+                "check --endpoint-url, AWS_ENDPOINT_URL and any proxy between here and AWS: nothing is written on the strength of such an answer".to_owned()
             }
             Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has ended".to_owned(),
             _ => return None,

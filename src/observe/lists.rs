@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cloud::inventory::Listed;
-use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Page};
+use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Page};
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;
 
@@ -67,7 +67,7 @@ pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &impl Clo
     let mut pauses = Pauses::until(Instant::now() + PATIENCE, cloud.pace());
     loop {
         let answer = call().await;
-        let is_throttled = matches!(&answer, Err(error) if matches!(error.fault, Fault::Throttled(_)));
+        let is_throttled = answer.as_ref().is_err_and(CloudError::is_throttled);
         if !is_throttled || !pauses.pause().await {
             return answer;
         }

@@ -64,7 +64,8 @@ async fn with_network(
     } = found;
     let of_database = async {
         match (vpc, &subnet_group) {
-            (Some(vpc), _) => Ok(Some(DbSubnetGroup {
+            (Some(vpc), name) => Ok(Some(DbSubnetGroup {
+                name: name.clone().unwrap_or_default(),
                 vpc,
                 subnets: database.subnets.clone(),
             })),
@@ -73,7 +74,7 @@ async fn with_network(
         }
     };
     let (group, of_function) = tokio::join!(of_database, vpc_of(cloud, &function));
-    let Some(DbSubnetGroup { vpc, subnets }) = group? else {
+    let Some(DbSubnetGroup { vpc, subnets, .. }) = group? else {
         return Err(ObserveError::NoVpc {
             database: database.to_string(),
         });

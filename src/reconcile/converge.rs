@@ -11,7 +11,7 @@ use super::error::{Applied, Failure, RunError};
 use super::executor::{Asked, Executor, Front};
 use super::machine::{Options, REPLANS};
 use super::session::{Progress, Session};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::ObserveError;
@@ -144,6 +144,7 @@ pub async fn converge<G: Goal>(
     interrupt: Interrupt,
 ) -> Result<Converged<G::Seen>, Failure> {
     let show = |progress: Progress<'_>| front.progress(progress);
+    let cloud = &Checked::new(cloud);
     let session = Session::new(cloud, interrupt, options.timeout, &show);
     let mut run = Run {
         goal,

@@ -6,7 +6,7 @@ use super::error::{Failure, RunError};
 use super::executor::{Asked, Executor, Front};
 use super::machine::{Event, Machine, Options, Outcome, State};
 use super::session::{Progress, Session};
-use crate::cloud::Cloud;
+use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::observe::{Target, observe};
 
@@ -23,6 +23,7 @@ pub async fn run(
     interrupt: Interrupt,
 ) -> Result<Outcome, Failure> {
     let show = |progress: Progress<'_>| front.progress(progress);
+    let cloud = &Checked::new(cloud);
     let session = Session::new(cloud, interrupt, options.timeout, &show);
     let span = info_span!("setup", database = %target.database, function = %target.function, dry_run = options.dry_run);
     // What a run remembers is large, and is kept off the stack.

@@ -16,6 +16,7 @@ use crate::model::{GroupId, PortRange, Protocol, RouteTableId, Rule, VpcId};
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, Slot, Via};
 use crate::plan::{Step, StepStatus};
 use crate::tags;
+use crate::wait::Pauses;
 
 /// What stands for the symbols of a network's plan.
 #[derive(Clone, Debug, Default)]
@@ -155,12 +156,15 @@ impl<C: Cloud> Session<'_, C> {
         F: Future<Output = Answer<String>>,
     {
         let mut pauses = self.consistency_pauses();
+        let mut throttled = self.pauses();
         loop {
             match self.write(step, &step.resource, call()).await? {
                 Ok(id) => {
                     self.name_last_applied(&id);
                     return Ok(id);
                 }
+                // It was not carried out, so that sending it again makes nothing twice.
+                Err(error) if error.is_throttled() => self.wait_out(step, &mut throttled, error).await?,
                 // What it needs was made a moment ago.
                 Err(error) if error.is_not_found() => {
                     self.pause(
@@ -199,6 +203,15 @@ impl<C: Cloud> Session<'_, C> {
                 }
                 Err(error) => return Err(failed(step, error)),
             }
+        }
+    }
+
+    /// Waits until AWS takes more requests. At the deadline AWS's own words tell more than that the time is up.
+    async fn wait_out(&self, step: &Step, pauses: &mut Pauses, error: CloudError) -> Result<(), RunError> {
+        let state = error.fault.to_string();
+        match self.pause(pauses, "AWS to take more requests", &state).await {
+            Err(RunError::TimedOut { .. }) => Err(failed(step, error)),
+            ended => ended,
         }
     }
 

@@ -150,7 +150,10 @@ impl<C: Cloud> Session<'_, C> {
                 (Err(error), None) if error.is_not_found() => {
                     return Err(RunError::Observe(ObserveError::NoSuchRole { arn: role.clone() }));
                 }
-                // What cannot be read is left to the step itself.
+                // What may not be read is left to the step itself.
+                (Err(error), _) if error.code() != "access-denied" && !error.is_not_found() => {
+                    return Err(RunError::Observe(ObserveError::Cloud(error)));
+                }
                 _ => {}
             }
         }

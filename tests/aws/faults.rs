@@ -123,3 +123,45 @@ async fn a_quota_is_told_with_what_was_written() {
     assert!(run.stderr.contains("already written:"), "{}", run.stderr);
     assert_eq!(world.setup_succeeds(SETUP)["result"], "connected");
 }
+
+/// AWS's codes for requests that come too fast, of calls that the SDK sends only once.
+#[tokio::test]
+async fn throttled_calls_that_are_sent_once_are_sent_again() {
+    let world = World::new().await;
+    world.function("f").await;
+    let codes = [
+        ("AllocateAddress", 503, "RequestLimitExceeded"),
+        ("CreateInternetGateway", 400, "Throttling"),
+        ("AllocateAddress", 400, "ThrottlingException"),
+        ("CreateInternetGateway", 503, "SlowDown"),
+        ("AllocateAddress", 429, "TooManyRequestsException"),
+        ("CreateInternetGateway", 429, "AnyCode"),
+    ];
+    for (action, status, code) in codes {
+        world.fault(action, 1, status, code, "slow down");
+    }
+    let (run, writes) = world.written("internet setup --function f --yes");
+    assert_eq!(run.status, 0, "{run:?}");
+    for action in ["AllocateAddress", "CreateInternetGateway"] {
+        let sent = writes.iter().filter(|write| *write == action).count();
+        assert_eq!(sent, 4, "{action}: three refused, one carried out: {writes:?}");
+    }
+    let addresses = world.ec2.describe_addresses().send().await.unwrap();
+    assert_eq!(addresses.addresses().len(), 1);
+    let (again, writes) = world.written("internet setup --function f --yes");
+    assert_eq!((&again.json()["result"], writes.len()), (&"unchanged".into(), 0));
+}
+
+/// The time that was given bounds it, and what AWS said is told.
+#[tokio::test]
+async fn throttling_without_an_end_is_told_in_time() {
+    let world = World::new().await;
+    world.function("f").await;
+    world.fault("AllocateAddress", 99, 503, "RequestLimitExceeded", "slow down");
+    let start = std::time::Instant::now();
+    let run = world.run("internet setup --function f --yes --timeout 5s");
+    assert_eq!((run.status, run.error_code().as_str()), (1, "throttled"), "{run:?}");
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+    let addresses = world.ec2.describe_addresses().send().await.unwrap();
+    assert!(addresses.addresses().is_empty());
+}

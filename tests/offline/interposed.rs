@@ -26,7 +26,7 @@ pub trait Hook: Sync {
     }
 
     /// Carries the call out, or does not.
-    fn around<T: Debug + Send>(
+    fn around<T: Debug + Send + 'static>(
         &self,
         operation: Operation,
         call: impl Future<Output = Answer<T>> + Send,

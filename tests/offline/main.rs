@@ -1,5 +1,6 @@
 //! Whole runs on accounts in memory and in files.
 
+mod answers;
 mod attach;
 mod aws_rules;
 mod converge;
@@ -33,6 +34,7 @@ mod snapshot;
 mod stability;
 mod stale_reads;
 mod support;
+mod throttled;
 mod undo;
 mod users;
 mod writers;

@@ -1,0 +1,404 @@
+//! Checks each answer against what was asked, whoever gives it: AWS, an endpoint between, or an account in memory.
+//!
+//! An answer about something else is [`Fault::Unexpected`], and ends whatever asked for it: nothing is decided and
+//! nothing is written on the strength of it. RDS keeps identifiers in lower case and finds them in any, so that case does
+//! not count there.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::inventory::{Inventory, ListedSubnet, Page};
+use super::{
+    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, Cloud, CloudError, DbCluster, DbInstance,
+    DbSubnetGroup, EndpointChange, Fault, IdentityCloud, KeyDescription, MskCloud, NetworkCloud, NewDbProxy,
+    NewEndpoint, NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, RemovalCloud,
+    ResourceKind, RoleDescription, SecretDescription, Tags,
+};
+use crate::model::{
+    DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionVpc, GroupId, GroupList,
+    InterfaceId, InternetGatewayId, MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy,
+    ProxyTarget, RouteTableId, Rule, Secret, SecurityGroup, Subnet, SubnetId, VpcId, last_segment, network,
+};
+use crate::removal::ShrunkList;
+
+/// A cloud whose answers are checked.
+#[derive(Debug)]
+pub struct Checked<'a, C>(&'a C);
+
+impl<'a, C> Checked<'a, C> {
+    /// The same cloud, with its answers checked.
+    #[must_use]
+    pub fn new(cloud: &'a C) -> Self {
+        Self(cloud)
+    }
+}
+
+/// What an answer names in place of what was asked for.
+type Verdict = Result<(), (String, String)>;
+
+fn must(holds: bool, asked: &(impl ToString + ?Sized), answered: &(impl ToString + ?Sized)) -> Verdict {
+    if holds {
+        return Ok(());
+    }
+    Err((asked.to_string(), answered.to_string()))
+}
+
+fn judged<T>(operation: Operation, answer: T, judge: impl FnOnce(&T) -> Verdict) -> Answer<T> {
+    match judge(&answer) {
+        Ok(()) => Ok(answer),
+        Err((asked, answered)) => Err(unexpected(operation, asked, answered)),
+    }
+}
+
+/// The error for an answer about something else.
+#[must_use]
+pub fn unexpected(operation: Operation, asked: String, answered: String) -> CloudError {
+    CloudError::new(operation, Fault::Unexpected { asked, answered })
+}
+
+/// A cluster or an instance, asked for by its identifier or its ARN.
+fn database(asked: &str, kind: &str, id: &str, arn: &str) -> Verdict {
+    let is_it = if asked.starts_with("arn:") {
+        arn.eq_ignore_ascii_case(asked)
+    } else {
+        let end = format!(":{kind}:{asked}").to_ascii_lowercase();
+        id.eq_ignore_ascii_case(asked) && arn.to_ascii_lowercase().ends_with(&end)
+    };
+    must(is_it, asked, &format!("{id} ({arn})"))
+}
+
+/// Members of a cluster that was asked for by its identifier or its ARN.
+fn members(asked: &str, found: &[DbInstance]) -> Verdict {
+    let wanted = last_segment(asked);
+    let is_member = |instance: &&DbInstance| {
+        let cluster = instance.cluster.as_deref();
+        cluster.is_some_and(|cluster| cluster.eq_ignore_ascii_case(wanted))
+    };
+    match found.iter().find(|instance| !is_member(instance)) {
+        None => Ok(()),
+        Some(other) => {
+            let cluster = other.cluster.as_deref().unwrap_or("no cluster");
+            must(
+                false,
+                &format!("instances of {asked}"),
+                &format!("{} of {cluster}", other.id),
+            )
+        }
+    }
+}
+
+/// A function, asked for by its name, a partial ARN or its ARN.
+fn function(asked: &str, found: &Function) -> Verdict {
+    let parts: Vec<&str> = asked.split(':').collect();
+    let is_it = match parts.as_slice() {
+        ["arn", ..] => found.arn == asked,
+        [account, "function", _] => Place::of(&found.arn).account == *account,
+        _ => true,
+    };
+    let name = last_segment(asked);
+    let is_named = found.name == name && last_segment(&found.arn) == name;
+    must(is_it && is_named, asked, &format!("{} ({})", found.name, found.arn))
+}
+
+/// A secret, asked for by its name, its ARN, or its ARN without the characters that Secrets Manager appends.
+fn secret(asked: &str, found: &SecretDescription) -> Verdict {
+    let is_it = if asked.starts_with("arn:") {
+        found.arn == asked
+            || found
+                .arn
+                .strip_prefix(asked)
+                .is_some_and(|end| end.len() == 7 && end.starts_with('-'))
+    } else {
+        found.name == asked
+    };
+    let is_whole = Secret::is_named(&found.arn, &found.name);
+    must(is_it && is_whole, asked, &format!("{} ({})", found.name, found.arn))
+}
+
+/// A key. Which one an alias stands for only KMS knows.
+fn key(asked: &str, found: &KeyDescription) -> Verdict {
+    let is_key = found.arn.contains(":kms:") && found.arn.contains(":key/");
+    let name = asked.rsplit(':').next().unwrap_or(asked);
+    let is_it = if name.starts_with("alias/") {
+        let place = Place::of(asked);
+        !asked.starts_with("arn:") || place == Place::of(&found.arn)
+    } else if asked.starts_with("arn:") {
+        found.arn == asked
+    } else {
+        last_segment(&found.arn) == last_segment(asked)
+    };
+    must(is_it && is_key, asked, &found.arn)
+}
+
+/// A role, asked for by its name. Names of roles differ by more than their case.
+fn role(asked: &str, found: &RoleDescription) -> Verdict {
+    let is_it = last_segment(&found.arn).eq_ignore_ascii_case(asked);
+    must(is_it, &format!("role {asked}"), &found.arn)
+}
+
+/// Each of these is one of those that were asked for.
+fn among<T, I: PartialEq + ToString>(asked: &[I], found: &[T], id: impl Fn(&T) -> &I) -> Verdict {
+    match found.iter().map(id).find(|id| !asked.contains(id)) {
+        None => Ok(()),
+        Some(other) => must(false, &in_words(asked), &other.to_string()),
+    }
+}
+
+/// Each of these has to do with one of those that were asked for.
+fn touching<T, I: PartialEq + ToString>(asked: &[I], found: &[T], of: impl Fn(&T) -> Vec<I>) -> Verdict {
+    match found
+        .iter()
+        .map(of)
+        .find(|ids| !ids.iter().any(|id| asked.contains(id)))
+    {
+        None => Ok(()),
+        Some(others) => must(false, &in_words(asked), &in_words(&others)),
+    }
+}
+
+fn in_words<I: ToString>(ids: &[I]) -> String {
+    match ids {
+        [] => "nothing".to_owned(),
+        ids => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn tagged<T>(key: &str, value: &str, found: &[T], tags: impl Fn(&T) -> &Tags) -> Verdict {
+    let other = found
+        .iter()
+        .map(tags)
+        .find(|tags| tags.get(key).is_none_or(|found| found != value));
+    match other {
+        None => Ok(()),
+        Some(tags) => must(
+            false,
+            &format!("{key}={value}"),
+            &format!("{key}={}", tags.get(key).map_or("", |value| value)),
+        ),
+    }
+}
+
+fn named_groups(vpc: &VpcId, name: &str, found: &[SecurityGroup]) -> Verdict {
+    let other = found
+        .iter()
+        .find(|group| group.vpc != *vpc || !group.name.eq_ignore_ascii_case(name));
+    match other {
+        None => Ok(()),
+        Some(group) => must(
+            false,
+            &format!("{name} in {vpc}"),
+            &format!("{} in {}", group.name, group.vpc),
+        ),
+    }
+}
+
+/// The mappings of a source, and of a function where one was named.
+fn mappings(source: &str, of: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
+    // A mapping names its function with the version or alias that it invokes.
+    let name = of.map(|of| format!(":{}:", last_segment(of)));
+    let invokes = |arn: &str| {
+        name.as_ref()
+            .is_none_or(|name| format!("{arn}:").contains(name.as_str()))
+    };
+    let is_one = |mapping: &&EventSourceMapping| {
+        mapping.source.as_deref() == Some(source) && mapping.function.as_deref().is_some_and(invokes)
+    };
+    match found.iter().find(|mapping| !is_one(mapping)) {
+        None => Ok(()),
+        Some(other) => must(
+            false,
+            &format!("{source} and {}", of.unwrap_or("any function")),
+            &format!(
+                "{} and {}",
+                other.source.as_deref().unwrap_or("no source"),
+                other.function.as_deref().unwrap_or("no function")
+            ),
+        ),
+    }
+}
+
+/// The groups with a rule for one of these groups.
+fn naming(groups: &[GroupId], direction: Direction, found: &[SecurityGroup]) -> Verdict {
+    let peers = |group: &SecurityGroup| -> Vec<GroupId> {
+        let rules = group.rules(direction).iter();
+        rules.filter_map(|rule| rule.peer.group().cloned()).collect()
+    };
+    touching(groups, found, peers)
+}
+
+macro_rules! check {
+    ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty $(= $operation:expr, $judge:expr)?;)*) => {
+        impl<C: Cloud> $trait for Checked<'_, C> {
+            $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
+                let answer = self.0.$name($($argument),*).await?;
+                $(let answer = judged($operation, answer, $judge)?;)?
+                Ok(answer)
+            })*
+
+            $($own)*
+        }
+    };
+}
+
+check! {
+    Inventory {}
+    list_db_clusters(from: Option<String>) -> Page<DbCluster>;
+    list_db_instances(from: Option<String>) -> Page<DbInstance>;
+    list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)>;
+    list_db_proxies(from: Option<String>) -> Page<Proxy>;
+    list_functions(from: Option<String>) -> Page<Function>;
+    list_security_groups(from: Option<String>) -> Page<SecurityGroup>;
+    list_subnets(from: Option<String>) -> Page<ListedSubnet>;
+    list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
+    list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping>;
+}
+
+check! {
+    NetworkCloud {}
+    describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, |found| among(ids, found, |vpc| &vpc.id);
+    describe_vpc_dns(id: &VpcId) -> network::VpcDns;
+    describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
+        |found| among(vpcs, found, |subnet| &subnet.vpc);
+    describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,
+        |found| among(vpcs, found, |table| &table.vpc);
+    describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls,
+        |found| among(vpcs, found, |acl| &acl.vpc);
+    describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections,
+        |found| touching(vpcs, found, |peering| vec![peering.requester.vpc.clone(), peering.accepter.vpc.clone()]);
+    describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
+        |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
+    describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> =
+        Operation::DescribeEgressOnlyInternetGateways,
+        |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
+    describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways,
+        |found| among(vpcs, found, |nat| &nat.vpc);
+    describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
+        |found| among(vpcs, found, |endpoint| &endpoint.vpc);
+    describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
+        |found| among(ids, found, |interface| &interface.id);
+    prefix_list_entries(id: &PrefixListId) -> Vec<IpNet>;
+    describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        |found| among(ids, found, |group| &group.id);
+    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        |found| named_groups(vpc, name, found);
+    describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> =
+        Operation::DescribeInternetGateways, |found| tagged(key, value, found, |gateway| &gateway.tags);
+    describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
+        |found| tagged(key, value, found, |address| &address.tags);
+    create_subnet(new: &NewSubnet) -> SubnetId;
+    create_internet_gateway(tags: &Tags) -> InternetGatewayId;
+    attach_internet_gateway(gateway: &InternetGatewayId, vpc: &VpcId) -> ();
+    allocate_address(tags: &Tags) -> String;
+    create_nat_gateway(subnet: &SubnetId, allocation: &str, tags: &Tags) -> NatGatewayId;
+    create_route_table(vpc: &VpcId, tags: &Tags) -> RouteTableId;
+    create_route(table: &RouteTableId, destination: IpNet, target: &network::RouteTarget) -> ();
+    replace_route(table: &RouteTableId, destination: IpNet, target: &network::RouteTarget) -> ();
+    associate_route_table(table: &RouteTableId, subnet: &SubnetId) -> ();
+    replace_route_table_association(association: &str, table: &RouteTableId) -> ();
+    create_vpc_endpoint(new: &NewEndpoint) -> EndpointId;
+    modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> ();
+    allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> ();
+}
+
+check! {
+    AttachmentCloud {}
+    attached_functions() -> BTreeMap<String, FunctionVpc>;
+    detach_function(name: &str, revision: Option<&str>) -> ();
+}
+
+check! {
+    IdentityCloud {}
+    list_attached_role_policies(role: &str) -> Vec<String>;
+    list_role_policies(role: &str) -> Vec<String>;
+    get_policy(arn: &str) -> String;
+    get_policy_version(arn: &str, version: &str) -> String;
+}
+
+check! {
+    MskCloud {}
+    describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2,
+        |found| must(found.arn == arn, arn, &found.arn);
+    list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =
+        Operation::ListEventSourceMappings, |found| mappings(source, function, found);
+    get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
+        |found| must(found.uuid.eq_ignore_ascii_case(uuid), uuid, &found.uuid);
+}
+
+check! {
+    RemovalCloud {}
+    list_bearers(kind: ResourceKind) -> Vec<Bearer>;
+    describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
+        |found| touching(groups, found, |interface| interface.groups.clone());
+    describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
+        Operation::DescribeSecurityGroups, |found| naming(groups, direction, found);
+    list_rds_tags(arn: &str) -> BTreeMap<String, String>;
+    list_secrets(prefix: &str) -> Vec<SecretDescription>;
+    tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
+    untag_groups(groups: &[GroupId], key: &str) -> ();
+    revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
+    delete_group(group: &GroupId) -> ();
+    shrink_db_cluster(id: &str, groups: &ShrunkList) -> ();
+    shrink_db_instance(id: &str, groups: &ShrunkList) -> ();
+    shrink_db_proxy(name: &str, groups: &ShrunkList) -> ();
+    shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> ();
+    delete_db_proxy(name: &str) -> ();
+    delete_secret(id: &str) -> ();
+    delete_role_policy(role: &str, policy: &str) -> ();
+    delete_role(name: &str) -> ();
+}
+
+check! {
+    Cloud {
+        fn calls(&self) -> ApiCalls {
+            self.0.calls()
+        }
+
+        fn pace(&self) -> Pace {
+            self.0.pace()
+        }
+
+        fn home(&self) -> Origin {
+            self.0.home()
+        }
+    }
+    describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
+        |found| database(id, "cluster", &found.id, &found.arn);
+    describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
+        |found| database(id, "db", &found.id, &found.arn);
+    describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances,
+        |found| members(cluster, found);
+    describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies,
+        |found| must(found.name.eq_ignore_ascii_case(name), &format!("proxy {name}"), &found.name);
+    describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget>;
+    describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups,
+        |found| must(found.name.eq_ignore_ascii_case(name), &format!("subnet group {name}"), &found.name);
+    get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
+        |found| function(name, found);
+    describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets,
+        |found| among(ids, found, |subnet| &subnet.id);
+    describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        |found| among(std::slice::from_ref(vpc), found, |group| &group.vpc);
+    describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
+        |found| must(found.id == *id, id, &found.id);
+    describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret, |found| secret(id, found);
+    describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, |found| key(id, found);
+    get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
+    get_role_policy(role: &str, policy: &str) -> String;
+    names(kind: ResourceKind) -> Vec<String>;
+    create_security_group(new: &NewSecurityGroup) -> GroupId;
+    revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> ();
+    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();
+    modify_db_cluster(id: &str, groups: &GroupList) -> ();
+    modify_db_instance(id: &str, groups: &GroupList) -> ();
+    modify_db_proxy(name: &str, groups: &GroupList) -> ();
+    register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> ();
+    update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> ();
+    update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> ();
+    create_secret(new: &NewSecret) -> String;
+    create_role(new: &NewRole) -> String;
+    put_role_policy(role: &str, policy: &str, document: &str) -> ();
+    attach_role_policy(role: &str, policy: &str) -> ();
+    create_db_proxy(new: &NewDbProxy) -> String;
+    create_function(new: &NewLambda) -> String;
+}
