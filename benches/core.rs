@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use autoconnect::decide::decide;
 use autoconnect::model::{
-    Access, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupId,
-    GroupList, GroupMembership, LastUpdateStatus, Observation, Proxy, Rule, SecurityGroup, Side,
+    Access, Code, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc,
+    GroupId, GroupList, GroupMembership, LastUpdateStatus, Observation, Proxy, Rule, SecurityGroup, Side,
 };
 use autoconnect::naming::Convention;
 use autoconnect::plan::{Request, plan};
@@ -100,6 +100,7 @@ fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
             revision_id: None,
             role: None,
             environment: Some(Environment::default()),
+            code: Code::default(),
         },
         function_subnets: vec![],
         proxy: through_proxy.then(|| Proxy {
@@ -117,6 +118,8 @@ fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
             secrets: vec![],
             takes_iam: false,
             requires_iam: false,
+            requires_tls: true,
+            logs_statements: false,
         }),
         groups,
         database_subnets: vec![],

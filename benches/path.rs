@@ -9,7 +9,7 @@ use autoconnect::model::network::{
     Vpc, VpcDns,
 };
 use autoconnect::model::{
-    Access, Database, DatabaseKind, Direction, Environment, Function, FunctionState, FunctionVpc, GroupList,
+    Access, Code, Database, DatabaseKind, Direction, Environment, Function, FunctionState, FunctionVpc, GroupList,
     GroupMembership, LastUpdateStatus, Rule, SecurityGroup,
 };
 use autoconnect::policy::execution_role;
@@ -138,6 +138,7 @@ fn scene(subnets: usize, entries: u16) -> Scene {
             revision_id: None,
             role: Some("arn:aws:iam::123456789012:role/checkout".to_owned()),
             environment: Some(Environment::default()),
+            code: Code::default(),
         },
         database: Database {
             kind: DatabaseKind::Instance,

@@ -324,6 +324,11 @@ impl Cloud for Aws {
         called(Operation::DescribeSecret, secrets::describe_secret(&self.secrets, id)).await
     }
 
+    async fn get_secret_policy(&self, id: &str) -> Answer<Option<String>> {
+        let call = secrets::get_resource_policy(&self.secrets, id);
+        called(Operation::GetResourcePolicy, call).await
+    }
+
     async fn describe_key(&self, id: &str) -> Answer<KeyDescription> {
         called(Operation::DescribeKey, secrets::describe_key(&self.kms, id)).await
     }

@@ -146,6 +146,12 @@ pub struct SecretDescription {
     pub is_deleted: bool,
     /// `Tags`.
     pub tags: BTreeMap<String, String>,
+    /// `RotationLambdaARN`, where rotation is on or has been.
+    pub rotated_by: Option<String>,
+    /// `OwningService`.
+    pub owner: Option<String>,
+    /// The Regions of `ReplicationStatus`.
+    pub replicas: Vec<String>,
 }
 
 /// A key of KMS.
@@ -164,6 +170,8 @@ pub struct RoleDescription {
     pub arn: String,
     /// `AssumeRolePolicyDocument`, as JSON.
     pub trust: String,
+    /// `PermissionsBoundaryArn`.
+    pub boundary: Option<String>,
     /// `Tags`.
     pub tags: BTreeMap<String, String>,
 }
@@ -267,6 +275,8 @@ pub trait Cloud:
     fn describe_db_subnet_group(&self, name: &str) -> impl Future<Output = Answer<DbSubnetGroup>> + Send;
     /// What describes the secret with this name or ARN.
     fn describe_secret(&self, id: &str) -> impl Future<Output = Answer<SecretDescription>> + Send;
+    /// The resource policy of a secret, where it has one.
+    fn get_secret_policy(&self, id: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
     /// The key with this id, ARN or alias.
     fn describe_key(&self, id: &str) -> impl Future<Output = Answer<KeyDescription>> + Send;
     /// The role with this name.

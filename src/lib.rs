@@ -5,6 +5,7 @@
 //! drives them against a [`cloud::Cloud`]: AWS itself, or an account kept in a JSON file.
 
 pub mod account;
+pub mod adopt;
 pub mod attach;
 #[cfg(feature = "aws")]
 pub mod aws;

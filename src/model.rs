@@ -21,9 +21,10 @@ pub use arn::{Place, last_segment};
 pub use database::{Access, Database, DatabaseKind, GroupMembership, Member};
 pub use environment::Environment;
 pub use extras::{
-    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Key, NewFunction, NewProxy, Role, Secret,
+    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NewFunction, NewProxy, Role,
+    Secret, SecretDetails,
 };
-pub use function::{Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
+pub use function::{Code, Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{
     EndpointId, GroupId, GroupList, InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, PeeringId,
     PrefixListId, RouteTableId, SubnetId, VpcId,

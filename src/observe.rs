@@ -20,6 +20,7 @@ mod users;
 
 pub use attachment::{Location, reads_of_site, site, the_function};
 pub use error::ObserveError;
+pub(crate) use extras::{found_role, secret_details};
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use lists::{Lists, all, lists, patiently};
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
@@ -35,8 +36,8 @@ use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
 use crate::model::{
-    Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupList, Member,
-    Observation, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
+    Code, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupList,
+    Member, Observation, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
 };
 use crate::naming::created;
 pub(crate) use similar::no_such;
@@ -128,6 +129,8 @@ fn absent_proxy(target: &Target, database: &Database) -> Proxy {
         secrets: Vec::new(),
         takes_iam: true,
         requires_iam: false,
+        requires_tls: true,
+        logs_statements: false,
     }
 }
 
@@ -152,6 +155,7 @@ fn absent_function(target: &Target, database: &Database) -> Function {
         revision_id: None,
         role: None,
         environment: Some(Environment::default()),
+        code: Code::default(),
     }
 }
 

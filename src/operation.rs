@@ -51,6 +51,8 @@ pub enum Operation {
     GetRole,
     /// Reads a role's own policy.
     GetRolePolicy,
+    /// Reads who else may read a secret.
+    GetResourcePolicy,
     /// Makes a secret.
     CreateSecret,
     /// Makes a role.
@@ -179,7 +181,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 84] = [
+    pub const ALL: [Self; 85] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -202,6 +204,7 @@ impl Operation {
         Self::DescribeKey,
         Self::GetRole,
         Self::GetRolePolicy,
+        Self::GetResourcePolicy,
         Self::CreateSecret,
         Self::CreateRole,
         Self::PutRolePolicy,
@@ -330,6 +333,7 @@ impl Operation {
             Self::DescribeKey => "kms:DescribeKey",
             Self::GetRole => "iam:GetRole",
             Self::GetRolePolicy => "iam:GetRolePolicy",
+            Self::GetResourcePolicy => "secretsmanager:GetResourcePolicy",
             Self::CreateSecret => "secretsmanager:CreateSecret",
             Self::CreateRole => "iam:CreateRole",
             Self::PutRolePolicy => "iam:PutRolePolicy",
@@ -412,6 +416,7 @@ impl Operation {
             | Self::DescribeKey
             | Self::GetRole
             | Self::GetRolePolicy
+            | Self::GetResourcePolicy
             | Self::DescribeClusterV2
             | Self::ListClustersV2
             | Self::ListEventSourceMappings

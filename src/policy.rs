@@ -19,7 +19,8 @@ pub use endpoint::{Caller, for_mapping, through_endpoint};
 pub use evaluate::{Context, Request, Verdict, evaluate};
 pub use execution_role::{INTERFACE_ACTIONS, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_msk};
 pub use grants::{
-    LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, read_secret, trust, trusts, vpc_access,
+    LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, on_one_line, read_secret, secret_of,
+    trust, trusts, vpc_access,
 };
 pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::{Subject, new_secret, operator, proxy_arn};

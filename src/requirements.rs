@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 pub use attach::check_attachment;
 pub use cross_vpc::CrossVpcUnmet;
-pub use extras::{ExtrasUnmet, check_extras};
+pub use extras::{ExtrasUnmet, check_adoption, check_extras};
 pub use internet::InternetUnmet;
 pub use msk::MskUnmet;
 pub use pending::Pending;

@@ -517,6 +517,12 @@ pub struct DbProxyEntry {
     /// `REQUIRED`, `DISABLED` (so if left out) or `ENABLED`: whether clients use IAM.
     #[serde(rename = "IAMAuth", default, skip_serializing_if = "Option::is_none")]
     pub iam_auth: Option<String>,
+    /// Whether clients must use TLS. Default true.
+    #[serde(rename = "RequireTLS", default, skip_serializing_if = "Option::is_none")]
+    pub require_tls: Option<bool>,
+    /// Whether it logs SQL statements. Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debug_logging: Option<bool>,
     /// Its ARN, if it does not follow from the name.
     #[serde(rename = "DBProxyArn", default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
@@ -563,6 +569,18 @@ pub struct SecretEntry {
     /// When it was scheduled for deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_date: Option<String>,
+    /// Who else may read it: a policy document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_policy: Option<serde_json::Value>,
+    /// The function that rotates it.
+    #[serde(rename = "RotationLambdaARN", default, skip_serializing_if = "Option::is_none")]
+    pub rotation_lambda_arn: Option<String>,
+    /// The service that manages it, such as `rds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owning_service: Option<String>,
+    /// The Regions that it is replicated to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replica_regions: Vec<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
@@ -587,6 +605,12 @@ pub struct KmsKeyEntry {
 pub struct RoleEntry {
     /// Its name.
     pub role_name: String,
+    /// Its path, `/` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The ARN of the policy that bounds what it may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
     /// Who may assume it: a policy document.
     pub assume_role_policy_document: serde_json::Value,
     /// Its own policies.

@@ -19,7 +19,7 @@ use crate::cloud::{
 };
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
-    Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
+    Access, Code, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
     GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet,
     SubnetId, VpcId,
 };
@@ -430,6 +430,8 @@ impl State {
             secrets: entry.secret_arns,
             takes_iam: matches!(entry.iam_auth.as_deref(), Some("REQUIRED" | "ENABLED")),
             requires_iam: entry.iam_auth.as_deref() == Some("REQUIRED"),
+            requires_tls: entry.require_tls.unwrap_or(true),
+            logs_statements: entry.debug_logging.unwrap_or_default(),
         }
     }
 
@@ -469,6 +471,11 @@ impl State {
             revision_id: entry.revision_id,
             role: entry.role,
             environment: Some(Environment::as_read(entry.environment)),
+            code: Code {
+                runtime: entry.runtime,
+                handler: entry.handler,
+                sha256: entry.code_sha256,
+            },
         }
     }
 }
@@ -534,6 +541,10 @@ impl Cloud for OfflineAccount {
 
     async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
         self.read(Operation::DescribeSecret, |state| state.describe_secret(id))
+    }
+
+    async fn get_secret_policy(&self, id: &str) -> Answer<Option<String>> {
+        self.read(Operation::GetResourcePolicy, |state| state.secret_policy(id))
     }
 
     async fn describe_key(&self, id: &str) -> Answer<KeyDescription> {

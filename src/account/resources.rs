@@ -49,7 +49,16 @@ impl State {
             kms_key: secret.kms_key_id.clone(),
             is_deleted: secret.deleted_date.is_some(),
             tags: map(&secret.tags),
+            rotated_by: secret.rotation_lambda_arn.clone(),
+            owner: secret.owning_service.clone(),
+            replicas: secret.replica_regions.clone(),
         })
+    }
+
+    pub(super) fn secret_policy(&self, id: &str) -> Outcome<Option<String>> {
+        let missing = || Fault::NotFound("Secrets Manager can't find the specified secret.".to_owned());
+        let secret = self.secret(id).ok_or_else(missing)?;
+        Ok(secret.resource_policy.as_ref().map(ToString::to_string))
     }
 
     /// Only what describes the secret is kept.
@@ -69,6 +78,10 @@ impl State {
             description: Some(new.description.clone()),
             kms_key_id: None,
             deleted_date: None,
+            resource_policy: None,
+            rotation_lambda_arn: None,
+            owning_service: None,
+            replica_regions: Vec::new(),
             tags: tags(&new.tags),
         };
         let arn = self.secret_arn(&entry);
@@ -103,8 +116,11 @@ impl State {
         found.ok_or_else(|| Fault::NotFound(format!("The role with name {name} cannot be found.")))
     }
 
+    /// The ARN of a role, with its path.
     pub(super) fn role_arn(&self, name: &str) -> String {
-        self.place().role(name)
+        let path = self.role(name).ok().and_then(|role| role.path.as_deref());
+        let path = path.unwrap_or("/").trim_start_matches('/');
+        self.place().role(&format!("{path}{name}"))
     }
 
     pub(super) fn get_role(&self, name: &str) -> Outcome<RoleDescription> {
@@ -112,6 +128,7 @@ impl State {
         Ok(RoleDescription {
             arn: self.role_arn(name),
             trust: role.assume_role_policy_document.to_string(),
+            boundary: role.permissions_boundary.clone(),
             tags: map(&role.tags),
         })
     }
@@ -130,6 +147,8 @@ impl State {
         let trust = parsed(&new.trust)?;
         self.document.roles.push(RoleEntry {
             role_name: new.name.clone(),
+            path: None,
+            permissions_boundary: None,
             assume_role_policy_document: trust,
             policies: Vec::new(),
             attached_policies: Vec::new(),
@@ -226,6 +245,8 @@ impl State {
             role_arn: Some(new.role.clone()),
             secret_arns: secrets,
             iam_auth: Some(iam_auth.to_owned()),
+            require_tls: None,
+            debug_logging: None,
             arn: None,
             endpoint: None,
             tags: tags(&new.tags),

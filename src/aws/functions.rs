@@ -11,7 +11,7 @@ use aws_sdk_lambda::types::{
 
 use super::{fault, starter};
 use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionCode as CodeDescription, NewLambda, Operation};
-use crate::model::{Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
+use crate::model::{Code, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
 
 /// The largest page that Lambda gives.
@@ -183,6 +183,9 @@ pub(super) fn listed(found: FunctionConfiguration) -> Answer<Function> {
         .set_function_name(found.function_name)
         .set_function_arn(found.function_arn)
         .set_role(found.role)
+        .set_runtime(found.runtime)
+        .set_handler(found.handler)
+        .set_code_sha256(found.code_sha256)
         .set_vpc_config(found.vpc_config)
         .set_revision_id(found.revision_id)
         .set_state(found.state)
@@ -222,6 +225,11 @@ fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
             .map(|code| code.as_str().to_owned()),
         revision_id: answer.revision_id,
         role: answer.role,
+        code: Code {
+            runtime: answer.runtime.map(|runtime| runtime.as_str().to_owned()),
+            handler: answer.handler,
+            sha256: answer.code_sha256,
+        },
         // Without a permission on its key, AWS gives an error in place of the variables.
         environment: match answer.environment {
             Some(environment) if environment.error.is_some() => None,

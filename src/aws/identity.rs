@@ -21,6 +21,9 @@ pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescript
     let tags = role.tags.unwrap_or_default().into_iter();
     Ok(RoleDescription {
         arn: role.arn,
+        boundary: role
+            .permissions_boundary
+            .and_then(|boundary| boundary.permissions_boundary_arn),
         trust: decoded(role.assume_role_policy_document.as_deref().unwrap_or_default()),
         tags: tags.map(|tag| (tag.key, tag.value)).collect(),
     })

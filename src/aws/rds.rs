@@ -341,6 +341,8 @@ pub(super) fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
         endpoint: proxy.endpoint,
         role: proxy.role_arn,
         secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
+        requires_tls: proxy.require_tls.unwrap_or_default(),
+        logs_statements: proxy.debug_logging.unwrap_or_default(),
         takes_iam: takes_iam || end_to_end,
         requires_iam: requires_iam || (end_to_end && !takes_iam),
         name: proxy.db_proxy_name.ok_or_else(|| missing("DBProxyName"))?,

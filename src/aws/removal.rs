@@ -148,6 +148,10 @@ async fn secrets_named(client: &aws_sdk_secretsmanager::Client, prefix: &str) ->
                 name: entry.name.ok_or_else(|| secrets::incomplete(operation, "Name"))?,
                 kms_key: entry.kms_key_id,
                 is_deleted: entry.deleted_date.is_some(),
+                rotated_by: entry.rotation_lambda_arn,
+                owner: entry.owning_service,
+                // The list does not tell them.
+                replicas: Vec::new(),
                 tags: tags
                     .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
                     .collect(),

@@ -5,7 +5,8 @@ use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 
 use super::fault;
-use crate::cloud::{Answer, CloudError, Fault, KeyDescription, NewSecret, Operation, SecretDescription};
+use crate::cloud::{Answer, CloudError, Fault, KeyDescription, NewSecret, Operation, SecretDescription, unexpected};
+use crate::model::Secret;
 
 pub(super) fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
@@ -25,10 +26,33 @@ pub(super) async fn describe_secret(client: &aws_sdk_secretsmanager::Client, id:
         name: secret.name.ok_or_else(|| incomplete(operation, "Name"))?,
         kms_key: secret.kms_key_id.filter(|key| !key.is_empty()),
         is_deleted: secret.deleted_date.is_some(),
+        rotated_by: secret.rotation_lambda_arn.filter(|arn| !arn.is_empty()),
+        owner: secret.owning_service.filter(|owner| !owner.is_empty()),
+        replicas: secret
+            .replication_status
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|replica| replica.region)
+            .collect(),
         tags: tags
             .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
             .collect(),
     })
+}
+
+/// The policy, but for one that says nothing.
+pub(super) async fn get_resource_policy(client: &aws_sdk_secretsmanager::Client, id: &str) -> Answer<Option<String>> {
+    let operation = Operation::GetResourcePolicy;
+    let answer = client
+        .get_resource_policy()
+        .secret_id(id)
+        .send()
+        .await
+        .map_err(|error| fault::error(operation, &error))?;
+    match answer.arn {
+        Some(arn) if arn != id && !Secret::is_named(&arn, id) => Err(unexpected(operation, id.to_owned(), arn)),
+        _ => Ok(answer.resource_policy.filter(|policy| !policy.trim().is_empty())),
+    }
 }
 
 pub(super) async fn create_secret(client: &aws_sdk_secretsmanager::Client, new: &NewSecret) -> Answer<String> {

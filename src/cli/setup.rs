@@ -142,6 +142,7 @@ impl Setup {
                     name: name.clone(),
                     credentials,
                     role: self.proxy_role.clone(),
+                    only_looks: false,
                 }),
             },
             user: self.db_user.clone(),

@@ -10,9 +10,10 @@ use ipnet::IpNet;
 
 use super::inventory::{Inventory, ListedSubnet, Page};
 use super::{
-    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, Cloud, CloudError, DbCluster, DbInstance,
-    DbSubnetGroup, EndpointChange, Fault, IdentityCloud, KeyDescription, MskCloud, NetworkCloud, NewDbProxy,
-    NewEndpoint, NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, RemovalCloud,
+    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance,
+    DbSubnetGroup, EndpointChange, Fault, FunctionAlias, FunctionCode, GroupReference, IdentityCloud, LaunchTemplateVersion,
+    NetworkConnector, ProxyEndpoint, UsersCloud, KeyDescription, MskCloud, NetworkCloud,
+    NewDbProxy, NewEndpoint, NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, RemovalCloud,
     ResourceKind, RoleDescription, SecretDescription, Tags,
 };
 use crate::model::{
@@ -227,6 +228,14 @@ fn naming(groups: &[GroupId], direction: Direction, found: &[SecurityGroup]) -> 
     touching(groups, found, peers)
 }
 
+fn versions_of(template: Option<&str>, found: &[LaunchTemplateVersion]) -> Verdict {
+    let other = found.iter().find(|version| template.is_some_and(|template| version.template != template));
+    match (template, other) {
+        (Some(template), Some(other)) => must(false, template, &other.template),
+        _ => Ok(()),
+    }
+}
+
 macro_rules! check {
     ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty $(= $operation:expr, $judge:expr)?;)*) => {
         impl<C: Cloud> $trait for Checked<'_, C> {
@@ -332,8 +341,14 @@ check! {
         |found| touching(groups, found, |interface| interface.groups.clone());
     describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
         Operation::DescribeSecurityGroups, |found| naming(groups, direction, found);
+    describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        |found| tagged(key, value, found, |group| &group.tags);
     list_rds_tags(arn: &str) -> BTreeMap<String, String>;
     list_secrets(prefix: &str) -> Vec<SecretDescription>;
+    list_function_tags(arn: &str) -> BTreeMap<String, String>;
+    get_function_code(name: &str) -> FunctionCode;
+    delete_function(name: &str) -> ();
+    detach_role_policy(role: &str, policy: &str) -> ();
     tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
     untag_groups(groups: &[GroupId], key: &str) -> ();
     revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
@@ -346,6 +361,20 @@ check! {
     delete_secret(id: &str) -> ();
     delete_role_policy(role: &str, policy: &str) -> ();
     delete_role(name: &str) -> ();
+}
+
+check! {
+    UsersCloud {}
+    list_aliases(function: &str) -> Vec<FunctionAlias>;
+    list_proxy_endpoints() -> Vec<ProxyEndpoint>;
+    list_capacity_providers() -> Vec<CapacityProvider>;
+    list_network_connectors() -> Vec<String>;
+    list_network_connector_versions(connector: &str) -> Vec<String>;
+    get_network_connector(version: &str) -> NetworkConnector;
+    describe_launch_template_versions(template: Option<&str>) -> Vec<LaunchTemplateVersion> =
+        Operation::DescribeLaunchTemplateVersions, |found| versions_of(template, found);
+    describe_group_references(groups: &[GroupId]) -> Vec<GroupReference> =
+        Operation::DescribeSecurityGroupReferences, |found| among(groups, found, |reference| &reference.group);
 }
 
 check! {
@@ -382,6 +411,7 @@ check! {
     describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
         |found| must(found.id == *id, id, &found.id);
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret, |found| secret(id, found);
+    get_secret_policy(id: &str) -> Option<String>;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, |found| key(id, found);
     get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
     get_role_policy(role: &str, policy: &str) -> String;

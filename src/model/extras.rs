@@ -2,6 +2,8 @@
 //!
 //! Source: spec/proxy.md.
 
+use std::collections::BTreeMap;
+
 use crate::attach::Site;
 
 /// What was asked for beside the groups.
@@ -19,6 +21,8 @@ pub struct Extras {
     pub connect: Option<Connect>,
     /// `--set-env`.
     pub environment: Option<EnvironmentWish>,
+    /// What was found under names of ours.
+    pub found: Found,
     /// `--attach-vpc`: where the function is to be attached, if it is in no VPC.
     pub attach: Option<Box<Site>>,
 }
@@ -71,6 +75,65 @@ pub enum Credentials {
     Iam,
 }
 
+impl Credentials {
+    /// The secret by its ARN, or by its name where it is still to be made.
+    #[must_use]
+    pub fn secret(&self) -> Option<String> {
+        match self {
+            Self::Secret(secret) => Some(secret.arn.clone()),
+            Self::NewSecret { name } => Some(name.clone()),
+            Self::NotNeeded | Self::Missing | Self::NameTaken { .. } | Self::Iam => None,
+        }
+    }
+}
+
+/// What was found under the names of what this program makes. What was not looked for is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The role that is made for a new proxy.
+    pub proxy_role: Option<FoundRole>,
+    /// The role that is made for a new function.
+    pub function_role: Option<FoundRole>,
+    /// The tags of the proxy.
+    pub proxy_tags: Option<BTreeMap<String, String>>,
+    /// The tags of the function.
+    pub function_tags: Option<BTreeMap<String, String>>,
+}
+
+/// A role, with everything that it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRole {
+    /// Its ARN, with its path.
+    pub arn: String,
+    /// Who may assume it: a policy document.
+    pub trust: String,
+    /// The ARN of the policy that bounds what it may do.
+    pub boundary: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The ARNs of the policies that are attached to it.
+    pub attached: Vec<String>,
+    /// Its own policies: their documents, by their names.
+    pub inline: BTreeMap<String, String>,
+}
+
+/// What tells whether a secret is as this program makes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretDetails {
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The key that encrypts it, unless that is AWS's own.
+    pub key: Option<String>,
+    /// Its resource policy.
+    pub policy: Option<String>,
+    /// The ARN of the function that rotates it.
+    pub rotated_by: Option<String>,
+    /// The service that manages it.
+    pub owner: Option<String>,
+    /// The Regions that it is replicated to.
+    pub replicas: Vec<String>,
+}
+
 /// A secret of Secrets Manager: what describes it, never what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
@@ -82,8 +145,10 @@ pub struct Secret {
     pub key: Option<Key>,
     /// Whether it is scheduled for deletion, and cannot be used.
     pub is_deleted: bool,
-    /// Whether this program has made it.
+    /// Whether its tags say that this program has made it.
     pub is_ours: bool,
+    /// What it is compared by, where it has the name of one that this program makes.
+    pub details: Option<Box<SecretDetails>>,
 }
 
 /// A key of KMS.

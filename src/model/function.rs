@@ -107,6 +107,19 @@ pub struct Function {
     pub role: Option<String>,
     /// Its environment; none where AWS cannot show it, for want of a permission on its key.
     pub environment: Option<Environment>,
+    /// What it runs.
+    pub code: Code,
+}
+
+/// What a function runs, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    /// E.g. `nodejs24.x`.
+    pub runtime: Option<String>,
+    /// E.g. `index.handler`.
+    pub handler: Option<String>,
+    /// `CodeSha256`.
+    pub sha256: Option<String>,
 }
 
 impl Function {

@@ -146,6 +146,7 @@ pub struct ProxyTarget {
 }
 
 /// An RDS Proxy.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of RDS's answer")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// Its name.
@@ -176,6 +177,10 @@ pub struct Proxy {
     pub takes_iam: bool,
     /// Whether clients must use IAM.
     pub requires_iam: bool,
+    /// Whether clients must use TLS.
+    pub requires_tls: bool,
+    /// Whether it writes SQL statements to its log (`DebugLogging`).
+    pub logs_statements: bool,
 }
 
 impl Proxy {

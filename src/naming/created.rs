@@ -52,17 +52,23 @@ pub fn secrets_of(proxy: &str) -> String {
 /// What the names of all policies begin with that this program gives a role.
 pub const POLICIES: &str = "autoconnect-";
 
+/// What the names of all policies begin with by which a role may connect through any proxy of this Region.
+#[must_use]
+pub fn connect_policies_in(region: &str) -> String {
+    format!("autoconnect-connect-{region}+")
+}
+
 /// The policy by which a role may connect through a proxy as one user. A role can be that of functions in several
 /// Regions, so that the name tells the Region; `+` is in none of the parts.
 #[must_use]
 pub fn connect_policy(region: &str, proxy: &str, user: &str) -> String {
-    policy(&format!("autoconnect-connect-{region}+{proxy}+{}", plain(user)))
+    policy(&format!("{}{}", connect_policies(region, proxy), plain(user)))
 }
 
 /// What the names of all policies begin with by which a role may connect through a proxy.
 #[must_use]
 pub fn connect_policies(region: &str, proxy: &str) -> String {
-    format!("autoconnect-connect-{region}+{proxy}+")
+    format!("{}{proxy}+", connect_policies_in(region))
 }
 
 /// The handler of a function that `setup` makes, as Lambda names it.

@@ -1,12 +1,18 @@
 //! Reads what was asked for beside the groups: the secret and its key, the roles. What a secret holds is never read.
 
+use std::collections::BTreeMap;
+
 use super::{ObserveError, ProxyWish, Target, found};
-use crate::cloud::{Cloud, KeyDescription, SecretDescription};
+use crate::cloud::{Answer, Cloud, KeyDescription, SecretDescription};
 use crate::model::{
-    Connect, Credentials, CredentialsWish, Database, Extras, Function, Key, NewProxy, Proxy, Role, Secret, last_segment,
+    Connect, Credentials, CredentialsWish, Database, Extras, Found, FoundRole, Function, Key, NewProxy, Proxy, Role,
+    Secret, SecretDetails, last_segment,
 };
 use crate::naming::created;
 use crate::{policy, tags};
+
+/// The key of AWS, by its alias.
+const AWS_KEY: &str = "alias/aws/secretsmanager";
 
 pub(super) async fn read(
     cloud: &impl Cloud,
@@ -15,10 +21,11 @@ pub(super) async fn read(
     function: Option<&Function>,
     proxy: Option<&Proxy>,
 ) -> Result<Extras, ObserveError> {
-    let (new_proxy, secret, connect) = tokio::join!(
+    let (new_proxy, secret, connect, found) = tokio::join!(
         new_proxy(cloud, target, database, proxy),
         named_secret(cloud, target, proxy),
-        connect(cloud, target, database, function, proxy)
+        connect(cloud, target, database, function, proxy),
+        standing(cloud, target, database, function, proxy)
     );
     Ok(Extras {
         new_proxy: new_proxy?,
@@ -27,7 +34,105 @@ pub(super) async fn read(
         secret: secret?,
         connect: connect?,
         environment: target.environment,
+        found: found?,
         attach: None,
+    })
+}
+
+/// What stands under the names of what the run makes, or goes on with.
+async fn standing(
+    cloud: &impl Cloud,
+    target: &Target,
+    database: &Database,
+    function: Option<&Function>,
+    proxy: Option<&Proxy>,
+) -> Result<Found, ObserveError> {
+    let region = database.place().region;
+    let made = match (&target.proxy, proxy) {
+        (ProxyWish::New(wish), Some(proxy)) if !wish.only_looks => Some((wish, proxy)),
+        _ => None,
+    };
+    let proxy_role = async {
+        match made {
+            Some((wish, proxy)) if wish.role.is_none() && is_given_something(target, proxy) => {
+                found_role(cloud, &created::proxy_role(region, &proxy.name)).await
+            }
+            _ => Ok(None),
+        }
+    };
+    let proxy_tags = async {
+        match made {
+            Some((_, proxy)) if proxy.exists => found(cloud.list_rds_tags(&proxy.arn).await),
+            _ => Ok(None),
+        }
+    };
+    let function_role = async {
+        match &target.new_function {
+            Some(_) if function.is_none() || target.iam_required => {
+                found_role(cloud, &created::function_role(region, last_segment(&target.function))).await
+            }
+            _ => Ok(None),
+        }
+    };
+    let function_tags = async {
+        match (&target.new_function, function) {
+            (Some(_), Some(function)) => found(cloud.list_function_tags(&function.arn).await),
+            _ => Ok(None),
+        }
+    };
+    let (proxy_role, proxy_tags, function_role, function_tags) =
+        tokio::join!(proxy_role, proxy_tags, function_role, function_tags);
+    Ok(Found {
+        proxy_role: proxy_role?,
+        function_role: function_role?,
+        proxy_tags: proxy_tags?,
+        function_tags: function_tags?,
+    })
+}
+
+/// Whether the role of a proxy of ours is given to it, or given a further policy. Else it does not matter any more what it
+/// may do: the proxy has it.
+pub(super) fn is_given_something(target: &Target, proxy: &Proxy) -> bool {
+    !proxy.exists || (target.iam_required && proxy.is_iam_only())
+}
+
+/// A role with everything that it may do. One that is not found by each of the calls may be too new to be seen, and
+/// counts as not there: its creation then tells that it is.
+pub async fn found_role(cloud: &impl Cloud, name: &str) -> Answer<Option<FoundRole>> {
+    let Some(role) = found(cloud.get_role(name).await)? else {
+        return Ok(None);
+    };
+    let (own, attached) = tokio::join!(cloud.list_role_policies(name), cloud.list_attached_role_policies(name));
+    let (Some(own), Some(attached)) = (found(own)?, found(attached)?) else {
+        return Ok(None);
+    };
+    let mut inline = BTreeMap::new();
+    for policy in own {
+        // One that is gone by now is no policy.
+        if let Some(document) = found(cloud.get_role_policy(name, &policy).await)? {
+            inline.insert(policy, document);
+        }
+    }
+    Ok(Some(FoundRole {
+        arn: role.arn,
+        trust: role.trust,
+        boundary: role.boundary,
+        tags: role.tags,
+        attached,
+        inline,
+    }))
+}
+
+/// What tells whether a secret of ours is as it was made.
+pub async fn secret_details(cloud: &impl Cloud, secret: &SecretDescription) -> Answer<SecretDetails> {
+    let policy = cloud.get_secret_policy(&secret.arn).await?;
+    Ok(SecretDetails {
+        tags: secret.tags.clone(),
+        key: secret.kms_key.clone().filter(|key| key != AWS_KEY),
+        policy,
+        rotated_by: secret.rotated_by.clone(),
+        owner: secret.owner.clone(),
+        replicas: secret.replicas.clone(),
     })
 }
 
@@ -66,11 +171,17 @@ async fn new_proxy(
             CredentialsWish::Secret(id) => Ok(Credentials::Secret(the_secret(cloud, id, reads_key).await?)),
             CredentialsWish::Password => {
                 let name = created::secret(&proxy.name, target.user.as_deref().unwrap_or_default());
-                Ok(match secret(cloud, &name, reads_key).await? {
-                    Some(found) if found.is_ours => Credentials::Secret(found),
-                    Some(_) => Credentials::NameTaken { name },
-                    None => Credentials::NewSecret { name },
-                })
+                let Some(description) = found(cloud.describe_secret(&name).await)? else {
+                    return Ok(Credentials::NewSecret { name });
+                };
+                if !description.tags.contains_key(tags::MANAGED) {
+                    return Ok(Credentials::NameTaken { name });
+                }
+                let details = secret_details(cloud, &description).await?;
+                Ok(Credentials::Secret(Secret {
+                    details: Some(Box::new(details)),
+                    ..with_key(cloud, description, reads_key).await?
+                }))
             }
         }
     };
@@ -95,7 +206,7 @@ async fn named_secret(
     }
 }
 
-/// The policy of our name on the function's role: only where both the proxy and the function exist can there be one.
+/// The policy of our name on the role of a function that exists.
 async fn connect(
     cloud: &impl Cloud,
     target: &Target,
@@ -109,9 +220,12 @@ async fn connect(
     let role = function.and_then(|function| function.role.as_deref());
     let user = target.user.as_deref().or(database.access.master_user.as_deref());
     let found = match (proxy, role, user) {
-        (Some(proxy), Some(role), Some(user)) if proxy.exists => {
+        (Some(proxy), Some(role), Some(user)) => {
             let policy = created::connect_policy(database.place().region, &proxy.name, user);
-            found(cloud.get_role_policy(last_segment(role), &policy).await)?
+            let name = last_segment(role);
+            let (exists, policy) = tokio::join!(cloud.get_role(name), cloud.get_role_policy(name, &policy));
+            found(exists)?.ok_or_else(|| ObserveError::NoSuchRole { arn: role.to_owned() })?;
+            found(policy)?
         }
         _ => None,
     };
@@ -136,30 +250,36 @@ async fn the_secret(cloud: &impl Cloud, id: &str, reads_key: bool) -> Result<Sec
 }
 
 async fn secret(cloud: &impl Cloud, id: &str, reads_key: bool) -> Result<Option<Secret>, ObserveError> {
-    let Some(secret) = found(cloud.describe_secret(id).await)? else {
-        return Ok(None);
-    };
+    match found(cloud.describe_secret(id).await)? {
+        Some(secret) => Ok(Some(with_key(cloud, secret, reads_key).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn with_key(cloud: &impl Cloud, secret: SecretDescription, reads_key: bool) -> Result<Secret, ObserveError> {
     let SecretDescription {
         arn,
         name,
         kms_key,
         is_deleted,
         tags,
+        ..
     } = secret;
     let key = match kms_key {
-        Some(id) if reads_key && id != "alias/aws/secretsmanager" => {
+        Some(id) if reads_key && id != AWS_KEY => {
             let KeyDescription { arn, is_customers } = cloud.describe_key(&key_in(&id, &arn)).await?;
             Some(Key { arn, is_customers })
         }
         _ => None,
     };
-    Ok(Some(Secret {
+    Ok(Secret {
         arn,
         name,
         key,
         is_deleted,
         is_ours: tags.contains_key(tags::MANAGED),
-    }))
+        details: None,
+    })
 }
 
 /// A key that is named by its id is one of the secret's own account, which may be another one.

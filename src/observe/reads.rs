@@ -3,10 +3,11 @@
 //! What a run reads at its end counts too, once it has made what it lacks. Which policies a role has is for others to
 //! change between two looks: any of them are read.
 
+use super::extras::is_given_something;
 use super::network::{READS as NETWORK, ROLE_READS};
 use super::{ProxyWish, Target};
 use crate::model::network::{Network, RouteTarget};
-use crate::model::{Credentials, Database, DatabaseKind, Function, Observation, Place, Proxy};
+use crate::model::{Credentials, Database, DatabaseKind, Function, Observation, Place, Proxy, Secret};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::plan::{Effect, NetworkEffect, Plan};
@@ -160,6 +161,7 @@ impl<'a> Reads<'a> {
         if extras.attach.is_some() {
             reads = reads.site(function);
         }
+        reads = reads.standing(target, observation);
         let is_new = proxy.as_ref().is_some_and(|proxy| !proxy.exists);
         if let (true, Some(role)) = (is_new, new_proxy.and_then(|new| new.role.as_ref())) {
             reads = reads.of(Operation::GetRole, [role.arn.clone()]);
@@ -167,9 +169,60 @@ impl<'a> Reads<'a> {
         if extras.connect.is_some() {
             let new = || place.role(&created::function_role(place.region, &function.name));
             let role = function.role.clone().unwrap_or_else(new);
-            reads = reads.of(Operation::GetRolePolicy, [role]);
+            reads = reads
+                .of(Operation::GetRole, [role.clone()])
+                .of(Operation::GetRolePolicy, [role]);
         }
         reads
+    }
+
+    /// What stands under the names of what the run makes: before it is made, and at the end.
+    fn standing(self, target: &Target, observation: &Observation) -> Self {
+        let Observation {
+            function,
+            proxy,
+            extras,
+            ..
+        } = observation;
+        let place = self.place;
+        let mut reads = self;
+        if let (ProxyWish::New(wish), Some(proxy)) = (&target.proxy, proxy)
+            && !wish.only_looks
+        {
+            reads = reads.of(Operation::ListTagsForResource, [proxy_arn(place, Some(proxy))]);
+            // At the end a new proxy is one that exists.
+            if wish.role.is_none() && is_given_something(target, proxy) {
+                reads = reads.role_of_ours(&place.role(&created::proxy_role(place.region, &proxy.name)));
+            }
+            if let Some(
+                Credentials::NewSecret { name }
+                | Credentials::Secret(Secret {
+                    name, details: Some(_), ..
+                }),
+            ) = extras.new_proxy.as_ref().map(|new| &new.credentials)
+            {
+                reads = reads.of(Operation::GetResourcePolicy, new_secret(place, name));
+            }
+        }
+        if extras.new_function.is_some() {
+            reads = reads.of(Operation::ListTags, [function.arn.clone()]);
+            if !function.exists || target.iam_required {
+                reads = reads.role_of_ours(&place.role(&created::function_role(place.region, &function.name)));
+            }
+        }
+        reads
+    }
+
+    /// A role of a name of ours, with everything that it may do.
+    fn role_of_ours(self, role: &str) -> Self {
+        [
+            Operation::GetRole,
+            Operation::ListRolePolicies,
+            Operation::ListAttachedRolePolicies,
+            Operation::GetRolePolicy,
+        ]
+        .into_iter()
+        .fold(self, |reads, operation| reads.of(operation, [role.to_owned()]))
     }
 }
 

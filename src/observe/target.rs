@@ -67,4 +67,6 @@ pub struct NewProxyWish {
     pub credentials: CredentialsWish,
     /// The role that RDS assumes for it, by its ARN; else one is made.
     pub role: Option<String>,
+    /// Nothing is to be made: the proxy may be gone, and is only looked for.
+    pub only_looks: bool,
 }

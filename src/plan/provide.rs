@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use super::build::{Builder, Groups};
-use super::{AttachPlan, Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, VpcEffect};
+use super::{
+    AttachPlan, Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, StepStatus, VpcEffect,
+};
+use crate::adopt::{MAX_FUNCTION_SUBNETS, OwnRole, own_tags};
 use crate::extras;
-use crate::model::{Credentials, Observation, Proxy, Side, SubnetId, last_segment};
+use crate::model::{Credentials, FoundRole, Observation, Proxy, Secret, Side, SubnetId, last_segment};
 use crate::naming::created;
-use crate::policy::{LAMBDA, RDS, vpc_access};
+use crate::policy::{is_same, vpc_access};
 use crate::tags;
-
-/// The most subnets that Lambda takes for a function.
-const MAX_FUNCTION_SUBNETS: usize = 16;
 
 impl Builder<'_> {
     /// Puts each group on its resource, which is made with it where it does not exist; then what else the function
@@ -22,6 +22,7 @@ impl Builder<'_> {
     pub(super) fn connect(&mut self, groups: &Groups, mut ready: Vec<u32>) {
         let Observation { proxy, function, .. } = self.observation;
         let new_proxy = proxy.as_ref().filter(|proxy| !proxy.exists);
+        self.adopt_existing();
         if let (Some(proxy), Some(group)) = (new_proxy, groups.get(&Side::Proxy)) {
             ready.push(self.make_proxy(proxy, group, &ready));
         }
@@ -55,6 +56,9 @@ impl Builder<'_> {
 
         let (auth, grant) = match credentials {
             Credentials::Secret(secret) => {
+                if secret.details.is_some() {
+                    after.push(self.adopt_secret(secret, &user, &proxy.name));
+                }
                 let reference = ResourceRef::Existing(secret.arn.clone());
                 let customer_key = secret.customer_key().map(str::to_owned);
                 self.with_secret(reference, customer_key)
@@ -78,10 +82,12 @@ impl Builder<'_> {
         } else {
             let name = created::proxy_role(region, &proxy.name);
             let what = format!("proxy {}", proxy.name);
-            after.push(self.make_role(Made::ProxyRole, &name, RDS, &what));
+            let own = OwnRole::of_proxy(self.observation, proxy);
+            let found = extras.found.proxy_role.as_ref();
+            after.push(self.make_role(Made::ProxyRole, own, found, &what));
             let needs = after.clone();
-            after.push(self.put_policy(&name, &policy, grant, needs));
-            ResourceRef::New(Made::ProxyRole)
+            after.push(self.put_policy(&name, &policy, &grant, needs, found));
+            role_of(Made::ProxyRole, found)
         };
         let how = match &auth {
             ProxyAuth::Iam => "with IAM from end to end",
@@ -96,6 +102,7 @@ impl Builder<'_> {
             role,
             auth,
             tags: self.tags(Side::Proxy),
+            own: own_tags(self.observation, Side::Proxy),
         }));
         let summary = format!(
             "proxy {} ({}, {how}) in {} of {}, with {}",
@@ -122,32 +129,111 @@ impl Builder<'_> {
             user: user.to_owned(),
             description: format!("User {user} of {}, for proxy {proxy}", self.observation.database),
             tags: self.tags(Side::Proxy),
+            own: own_tags(self.observation, Side::Proxy),
         };
         let summary = format!("secret {name} with the name and the password of user {user}");
         self.push(effect, name.to_owned(), summary, Vec::new(), false)
     }
 
-    fn make_role(&mut self, made: Made, name: &str, service: &'static str, what: &str) -> u32 {
-        let side = if made == Made::ProxyRole {
-            Side::Proxy
-        } else {
-            Side::Function
-        };
-        let effect = Effect::CreateRole {
-            made,
-            name: name.to_owned(),
-            service,
-            description: format!("Of {what}, made by autoconnect"),
-            tags: self.tags(side),
-        };
-        let summary = format!("role {name}, which {service} may assume, for {what}");
-        self.push(effect, name.to_owned(), summary, Vec::new(), false)
+    /// The secret of an earlier run. It is kept as it is: its password is not known.
+    fn adopt_secret(&mut self, secret: &Secret, user: &str, proxy: &str) -> u32 {
+        let id = self.make_secret(&secret.name, user, proxy);
+        self.adopted(&secret.arn);
+        id
     }
 
-    fn put_policy(&mut self, role: &str, name: &str, grant: Grant, after: Vec<u32>) -> u32 {
+    /// The last step is for something that is there already, exactly as the step would make it.
+    fn adopted(&mut self, arn: &str) {
+        if let Some(step) = self.steps.last_mut() {
+            step.status = StepStatus::Adopt;
+            arn.clone_into(&mut step.resource);
+        }
+    }
+
+    fn make_role(&mut self, made: Made, own: OwnRole, found: Option<&FoundRole>, what: &str) -> u32 {
+        let (name, service) = (last_segment(&own.arn).to_owned(), own.service);
+        let effect = Effect::CreateRole {
+            made,
+            name: name.clone(),
+            service,
+            description: format!("Of {what}, made by autoconnect"),
+            tags: self.tags(own.tags.side),
+            own: Box::new(own),
+        };
+        let summary = format!("role {name}, which {service} may assume, for {what}");
+        let id = self.push(effect, name, summary, Vec::new(), false);
+        if let Some(found) = found {
+            self.adopted(&found.arn);
+        }
+        id
+    }
+
+    /// What `setup` goes on with, although an earlier run has made it: the proxy and the function.
+    fn adopt_existing(&mut self) {
+        let Observation {
+            database,
+            function,
+            proxy,
+            extras,
+            ..
+        } = self.observation;
+        // A proxy that is ready and has its target is shared, and nothing of it is gone on with.
+        let is_begun = |proxy: &&Proxy| proxy.exists && !(proxy.status == "available" && proxy.has_target(database));
+        if let (Some(proxy), Some(_)) = (proxy.as_ref().filter(is_begun), &extras.new_proxy) {
+            let group = proxy.groups.iter().next().cloned();
+            let plan = ProxyPlan {
+                name: proxy.name.clone(),
+                family: proxy.engine_family.clone(),
+                subnets: proxy.subnets.clone(),
+                group: GroupRef::Existing(group.unwrap_or_else(|| "".into())),
+                role: ResourceRef::Existing(proxy.role.clone().unwrap_or_default()),
+                auth: match proxy.secrets.first() {
+                    None => ProxyAuth::Iam,
+                    Some(secret) => ProxyAuth::Secret {
+                        secret: ResourceRef::Existing(secret.clone()),
+                        iam_required: proxy.requires_iam,
+                    },
+                },
+                tags: self.tags(Side::Proxy),
+                own: own_tags(self.observation, Side::Proxy),
+            };
+            let summary = format!("proxy {}, which an earlier run made for {database}", proxy.name);
+            self.push(
+                Effect::CreateProxy(Box::new(plan)),
+                String::new(),
+                summary,
+                Vec::new(),
+                false,
+            );
+            self.adopted(&proxy.arn);
+        }
+        if let (true, Some(new)) = (function.exists, &extras.new_function) {
+            let group = function.groups().iter().next().cloned();
+            let plan = FunctionPlan {
+                name: function.name.clone(),
+                runtime: new.runtime.clone(),
+                subnets: function.vpc.as_ref().map(|vpc| vpc.subnets.clone()).unwrap_or_default(),
+                group: GroupRef::Existing(group.unwrap_or_else(|| "".into())),
+                role: ResourceRef::Existing(function.role.clone().unwrap_or_default()),
+                tags: self.tags(Side::Function),
+                own: own_tags(self.observation, Side::Function),
+            };
+            let summary = format!("function {}, which an earlier run made", function.name);
+            self.push(
+                Effect::CreateFunction(Box::new(plan)),
+                String::new(),
+                summary,
+                Vec::new(),
+                false,
+            );
+            self.adopted(&function.arn);
+        }
+    }
+
+    fn put_policy(&mut self, role: &str, name: &str, grant: &Grant, after: Vec<u32>, found: Option<&FoundRole>) -> u32 {
         let database = &self.observation.database;
         let proxy = self.observation.proxy.as_ref().map_or("", |proxy| proxy.name.as_str());
-        let allows = match &grant {
+        let allows = match grant {
             Grant::ReadSecret { secret, customer_key } => {
                 let secret = match secret {
                     ResourceRef::Existing(arn) => arn,
@@ -163,9 +249,22 @@ impl Builder<'_> {
         let effect = Effect::PutRolePolicy {
             role: role.to_owned(),
             policy: name.to_owned(),
-            grant,
+            grant: grant.clone(),
         };
-        self.push(effect, role.to_owned(), summary, after, false)
+        let id = self.push(effect, role.to_owned(), summary, after, false);
+        let known = |reference: &ResourceRef| match reference {
+            ResourceRef::Existing(arn) => Some(arn.clone()),
+            ResourceRef::New(_) => None,
+        };
+        if let (Some(found), Some(wanted)) = (found, grant.document(known))
+            && found
+                .inline
+                .get(name)
+                .is_some_and(|document| is_same(document, &wanted))
+        {
+            self.adopted(&found.arn);
+        }
+        id
     }
 
     fn make_function(&mut self, group: &GroupRef, ready: &[u32]) {
@@ -179,14 +278,18 @@ impl Builder<'_> {
         let role = created::function_role(place.region, &function.name);
         let what = format!("function {}", function.name);
         let mut after = ready.to_vec();
-        let made = self.make_role(Made::FunctionRole, &role, LAMBDA, &what);
+        let found = extras.found.function_role.as_ref();
+        let made = self.make_role(Made::FunctionRole, OwnRole::of_function(self.observation), found, &what);
         let managed = vpc_access(place);
         let summary = format!("role {role}: policy {}", last_segment(&managed));
         let effect = Effect::AttachRolePolicy {
             role: role.clone(),
-            policy: managed,
+            policy: managed.clone(),
         };
         let attached = self.push(effect, role, summary, vec![made], false);
+        if let Some(found) = found.filter(|found| found.attached.contains(&managed)) {
+            self.adopted(&found.arn);
+        }
         after.extend([made, attached]);
         let subnets: Vec<SubnetId> = database.subnets.iter().take(MAX_FUNCTION_SUBNETS).cloned().collect();
         let runtime = extras
@@ -206,8 +309,9 @@ impl Builder<'_> {
             runtime,
             subnets,
             group: group.clone(),
-            role: ResourceRef::New(Made::FunctionRole),
+            role: role_of(Made::FunctionRole, found),
             tags: self.tags(Side::Function),
+            own: own_tags(self.observation, Side::Function),
         }));
         self.push(effect, function.arn.clone(), summary, after, false);
     }
@@ -238,6 +342,7 @@ impl Builder<'_> {
             proxy,
             function,
             database,
+            extras,
             ..
         } = self.observation;
         let (Some(proxy), Some(user)) = (proxy, extras::user(self.observation)) else {
@@ -273,9 +378,10 @@ impl Builder<'_> {
                 resource_id: database.access.resource_id.clone().unwrap_or_default(),
                 user: user.to_owned(),
             };
-            self.put_policy(&own_role, &policy, to_database, Vec::new());
+            let found = extras.found.proxy_role.as_ref();
+            self.put_policy(&own_role, &policy, &to_database, Vec::new(), found);
         }
-        self.put_policy(&role, &policy, grant, after);
+        self.put_policy(&role, &policy, &grant, after, extras.found.function_role.as_ref());
     }
 
     fn set_environment(&mut self) {
@@ -332,6 +438,11 @@ impl Builder<'_> {
         tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
         tags
     }
+}
+
+/// The role that a step makes, or that an earlier run has made.
+fn role_of(made: Made, found: Option<&FoundRole>) -> ResourceRef {
+    found.map_or(ResourceRef::New(made), |found| ResourceRef::Existing(found.arn.clone()))
 }
 
 fn subnets_in_words(count: usize) -> String {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::VpcEffect;
 use super::network::{NetworkEffect, Slot};
+use crate::adopt::{OwnRole, OwnTags};
 use crate::extras::{Value, Variable};
-use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Side, SubnetId, VpcId};
+use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Place, Side, SubnetId, VpcId};
 use crate::operation::Operation;
-use crate::tags;
+use crate::{policy, tags};
 
 use super::removal::RemovalEffect;
 
@@ -72,6 +73,22 @@ pub enum Grant {
     },
 }
 
+impl Grant {
+    /// The policy document; none where the ARN of a resource is not known.
+    #[must_use]
+    pub fn document(&self, arn: impl Fn(&ResourceRef) -> Option<String>) -> Option<String> {
+        Some(match self {
+            Self::ReadSecret { secret, customer_key } => policy::read_secret(&arn(secret)?, customer_key.as_deref()),
+            Self::ConnectToDatabase {
+                database,
+                resource_id,
+                user,
+            } => policy::connect(Place::of(database), resource_id, user),
+            Self::ConnectThroughProxy { proxy, user } => policy::connect_through(&arn(proxy)?, user),
+        })
+    }
+}
+
 /// How a new proxy authenticates to the database, and its clients to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyAuth {
@@ -103,6 +120,8 @@ pub struct ProxyPlan {
     pub auth: ProxyAuth,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The tags by which one that is there already may be taken for it.
+    pub own: OwnTags,
 }
 
 /// A function to be made.
@@ -120,6 +139,8 @@ pub struct FunctionPlan {
     pub role: ResourceRef,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The tags by which one that is there already may be taken for it.
+    pub own: OwnTags,
 }
 
 /// What a step does, as one call of the API.
@@ -200,6 +221,8 @@ pub enum Effect {
         description: String,
         /// Its tags.
         tags: BTreeMap<String, String>,
+        /// The tags by which one that is there already may be taken for it.
+        own: OwnTags,
     },
     /// Makes a role that one service may assume.
     CreateRole {
@@ -213,6 +236,8 @@ pub enum Effect {
         description: String,
         /// Its tags.
         tags: BTreeMap<String, String>,
+        /// What one that is there already is compared with.
+        own: Box<OwnRole>,
     },
     /// Gives a role a policy of its own.
     PutRolePolicy {
@@ -506,8 +531,18 @@ pub enum StepStatus {
     Done,
     /// It was so already.
     Already,
+    /// What it makes is there already, exactly as it would be made, and is taken over.
+    Adopt,
     /// It cannot be done yet, and was not waited for.
     Skipped,
+}
+
+impl StepStatus {
+    /// Whether what the step is about was there before, so that nothing is written.
+    #[must_use]
+    pub fn is_there(self) -> bool {
+        matches!(self, Self::Already | Self::Adopt)
+    }
 }
 
 /// One step of the plan.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::document::{Effect, PolicyDocument, Principal, Statement, Texts};
 use crate::model::{Place, last_segment};
 
@@ -94,11 +96,93 @@ fn suffix(place: Place<'_>) -> &'static str {
     }
 }
 
-/// Whether two documents say the same, whatever their spaces, the order of their fields and the brackets of lists of one.
+/// Whether two documents say the same for every request: whatever the order of their fields, their statements and their
+/// lists, the brackets of lists of one, and the names of statements. Whatever else one has, and the other has not, counts,
+/// also what this program does not know.
 #[must_use]
 pub fn is_same(a: &str, b: &str) -> bool {
-    let read = |text| PolicyDocument::read(text).ok();
+    let read = |text: &str| -> Option<Value> { serde_json::from_str(text).ok().map(canonical) };
     read(a).is_some_and(|a| Some(a) == read(b))
+}
+
+/// A document in one of the forms that say the same.
+fn canonical(document: Value) -> Value {
+    let Value::Object(mut document) = document else {
+        return document;
+    };
+    let statements = match document.remove("Statement") {
+        None => Vec::new(),
+        Some(Value::Array(statements)) => statements,
+        Some(statement) => vec![statement],
+    };
+    let mut statements: Vec<Value> = statements.into_iter().map(canonical_statement).collect();
+    statements.sort_by_cached_key(Value::to_string);
+    statements.dedup();
+    document.insert("Statement".to_owned(), Value::Array(statements));
+    Value::Object(document)
+}
+
+fn canonical_statement(statement: Value) -> Value {
+    let Value::Object(statement) = statement else {
+        return statement;
+    };
+    let part = |(key, value): (String, Value)| {
+        let value = match key.as_str() {
+            "Sid" => return None,
+            "Action" | "NotAction" | "Resource" | "NotResource" => listed(value),
+            "Principal" | "NotPrincipal" => by_key(value, listed),
+            "Condition" => by_key(value, |keys| by_key(keys, listed)),
+            _ => value,
+        };
+        Some((key, value))
+    };
+    Value::Object(statement.into_iter().filter_map(part).collect())
+}
+
+fn by_key(value: Value, change: impl Fn(Value) -> Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, change(value))).collect()),
+        other => other,
+    }
+}
+
+/// A text as a list of one, and a list in order. IAM also takes `true` and `5` where it means texts.
+fn listed(value: Value) -> Value {
+    let mut values = match value {
+        Value::Array(values) => values,
+        value => vec![value],
+    };
+    for value in &mut values {
+        if matches!(value, Value::Bool(_) | Value::Number(_)) {
+            *value = Value::String(value.to_string());
+        }
+    }
+    values.sort_by_cached_key(Value::to_string);
+    values.dedup();
+    Value::Array(values)
+}
+
+/// A document without its spaces, for a message.
+#[must_use]
+pub fn on_one_line(document: &str) -> String {
+    let value = serde_json::from_str::<Value>(document).map(|value| value.to_string());
+    value.unwrap_or_else(|_| document.to_owned())
+}
+
+/// The ARN of the secret that a document lets read, and of the key to decrypt it with, where the document is one of
+/// [`read_secret`].
+#[must_use]
+pub fn secret_of(text: &str) -> Option<(String, Option<String>)> {
+    let found = PolicyDocument::read(text).ok()?;
+    let of = |action: &str| {
+        let mut statements = found.statement.iter();
+        let statement = statements.find(|statement| statement.action.iter().eq([action]))?;
+        statement.resource.iter().next().map(str::to_owned)
+    };
+    let (secret, key) = (of("secretsmanager:GetSecretValue")?, of("kms:Decrypt"));
+    let is_plain = |arn: &str| !arn.contains(['*', '?', '$']);
+    let is_one = is_plain(&secret) && key.as_deref().is_none_or(is_plain);
+    (is_one && is_same(text, &read_secret(&secret, key.as_deref()))).then_some((secret, key))
 }
 
 /// Whether a trust policy lets `service` assume the role. Conditions are not looked into, since whether they hold
@@ -122,7 +206,7 @@ pub fn trusts(document: &str, service: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -192,6 +276,67 @@ mod tests {
         ];
         for (document, expected) in table {
             assert_eq!(trusts(&document, RDS), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn only_what_changes_nothing_is_no_difference() {
+        let ours = trust(RDS);
+        let same = [
+            r#"{"Statement": {"Principal": {"Service": ["rds.amazonaws.com"]}, "Action": ["sts:AssumeRole"], "Effect": "Allow"}, "Version": "2012-10-17"}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Sid": "x", "Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Sid": "1", "Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}, {"Sid": "2", "Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+        ];
+        for document in same {
+            assert!(is_same(&ours, document), "{document}");
+        }
+        let other = [
+            r#"{"Statement": [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com", "AWS": "111122223333"}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": ["rds.amazonaws.com", "ec2.amazonaws.com"]}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotPrincipal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}, {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole", "Condition": {"Bool": {"aws:SecureTransport": true}}}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "rds.amazonaws.com"}, "Action": "sts:AssumeRole", "Unknown": 1}]}"#,
+            r#"{"Version": "2012-10-17", "Statement": []}"#,
+            "",
+            "no JSON",
+        ];
+        for document in other {
+            assert!(!is_same(&ours, document), "{document}");
+        }
+        let condition = |value: &str| {
+            format!(
+                r#"{{"Statement": {{"Effect": "Allow", "Action": "s:A", "Condition": {{"Bool": {{"k": {value}}}}}}}}}"#
+            )
+        };
+        assert!(is_same(&condition("true"), &condition(r#"["true"]"#)));
+        assert!(!is_same(&condition("true"), &condition("false")));
+    }
+
+    #[test]
+    fn our_own_documents_tell_whom_they_are_for() {
+        let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
+        let table = [
+            (read_secret(SECRET, None), Some((SECRET.to_owned(), None))),
+            (
+                read_secret(SECRET, Some(key)),
+                Some((SECRET.to_owned(), Some(key.to_owned()))),
+            ),
+            (read_secret("*", None), None),
+            (
+                read_secret(SECRET, Some("arn:aws:kms:eu-central-1:123456789012:key/*")),
+                None,
+            ),
+            (connect_through("arn:aws:rds:r:a:db-proxy:prx-1", "app"), None),
+            (read_secret(SECRET, None).replace("GetSecretValue", "*"), None),
+            ("{}".to_owned(), None),
+        ];
+        for (document, expected) in table {
+            assert_eq!(secret_of(&document), expected, "{document}");
         }
     }
 

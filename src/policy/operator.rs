@@ -12,7 +12,7 @@ use super::grants::{LAMBDA, RDS};
 use super::{Permissions, PolicyDocument};
 use crate::model::{DatabaseKind, Function, GroupId, Observation, Place, Proxy, VpcId, last_segment};
 use crate::operation::Operation;
-use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef, StepStatus, VpcEffect};
+use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef, VpcEffect};
 use crate::removal::Removable;
 use crate::tags;
 
@@ -56,7 +56,7 @@ pub fn operator<'a>(subject: impl Into<Subject<'a>>, reads: Permissions, plan: &
         permissions: reads,
     };
     // What an earlier run has made is there.
-    for step in plan.steps.iter().filter(|step| step.status != StepStatus::Already) {
+    for step in plan.steps.iter().filter(|step| !step.status.is_there()) {
         for action in step.effect.iam_actions() {
             run.permit(action, &step.effect);
         }

@@ -74,12 +74,14 @@ pub enum RunError {
         name: String,
     },
     /// Somebody else holds the name of something that was to be created.
-    #[error("{doing}: the name {name} is taken by something that autoconnect did not make")]
+    #[error("{doing}: the name {name} is taken by something that autoconnect did not make: {}", .differences.join("; "))]
     Taken {
         /// The step.
         doing: String,
         /// The name.
         name: String,
+        /// How what has the name differs from what was to be made.
+        differences: Vec<String>,
     },
     /// The user's password is needed, and was not given.
     #[error("the password of database user {user} is needed, and there is no terminal to ask on")]

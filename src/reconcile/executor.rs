@@ -16,7 +16,7 @@ use super::session::{Progress, Session, interrupted};
 use crate::cloud::Cloud;
 use crate::model::Origin;
 use crate::observe::ObserveError;
-use crate::plan::{Effect, Plan, Step};
+use crate::plan::{Effect, Plan, Step, StepStatus};
 use crate::restore::Lists;
 use crate::wait::Pauses;
 
@@ -150,7 +150,6 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
             () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
             consent = self.front.consent(asked) => consent?,
         }
-        self.session.look_ahead(asked.plan()).await?;
         self.ask_password(asked.plan()).await?;
         // The user's time is not the run's.
         self.session.extend_clock(since.elapsed());
@@ -160,7 +159,8 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
 
     /// Asks for the password that a secret of the plan needs.
     async fn ask_password(&mut self, plan: &Plan) -> Result<(), RunError> {
-        let user = plan.steps.iter().find_map(|step| match &step.effect {
+        let mut planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
+        let user = planned.find_map(|step| match &step.effect {
             Effect::CreateSecret { user, .. } => Some(user),
             _ => None,
         });

@@ -13,8 +13,8 @@ use crate::plan::{
 };
 use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{
-    Pending, check_identity, check_last_update, check_port, check_quotas, check_states, health_to_come, notes,
-    still_settling,
+    Pending, Unmet, check_adoption, check_identity, check_last_update, check_port, check_quotas, check_states,
+    health_to_come, notes, still_settling,
 };
 use crate::restore::Lists;
 
@@ -215,7 +215,7 @@ impl Approved {
         let planned = |plan: &Plan| {
             let mut actions = BTreeMap::new();
             // What this run has made, and nothing uses, it may take back unasked.
-            let is_asked_for = |step: &&Step| step.status != StepStatus::Already && !takes_back(step);
+            let is_asked_for = |step: &&Step| !step.status.is_there() && !takes_back(step);
             let steps = plan.steps.iter().filter(is_asked_for);
             for step in steps {
                 *actions.entry(step.effect.action()).or_insert(0) += 1;
@@ -322,7 +322,9 @@ impl Machine {
         check_identity(&observation)?;
         let assessment = decide(&observation);
         let mut plan = plan(&assessment, &self.request);
+        // A run that writes nothing takes nothing over.
         if assessment.decision != Decision::NoOp {
+            check_adoption(&observation).map_err(Unmet::from)?;
             plan.steps.extend(take_back(&observation, &plan, &self.made));
         }
         let flaws = lint(&plan, &observation);

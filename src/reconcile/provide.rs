@@ -9,15 +9,16 @@ use super::apply::{Bindings, Ended, STALE_READS, Settle};
 use super::error::RunError;
 use super::parts::FunctionEnvironment;
 use super::session::{Session, failed};
+use crate::adopt::{self, OwnRole};
 use crate::cloud::{
-    Answer, Cloud, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation, RoleDescription,
+    Answer, Cloud, CloudError, Fault, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation,
 };
 use crate::extras::{Value, Variable};
 use crate::model::FunctionState;
-use crate::observe::ObserveError;
-use crate::plan::{Effect, FunctionPlan, Grant, Made, Plan, ProxyAuth, ProxyPlan, Step, StepStatus};
+use crate::observe::{found_role, secret_details};
+use crate::plan::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
+use crate::policy;
 use crate::wait::Pauses;
-use crate::{policy, tags};
 
 /// For how long a new role may not work yet.
 const ROLE_WINDOW: Duration = Duration::from_mins(3);
@@ -25,7 +26,8 @@ const ROLE_WINDOW: Duration = Duration::from_mins(3);
 /// What was found under the name of something that was to be made.
 struct Found {
     arn: String,
-    is_ours: bool,
+    /// How it differs from what was to be made.
+    differences: Vec<String>,
 }
 
 impl<C: Cloud> Session<'_, C> {
@@ -46,6 +48,7 @@ impl<C: Cloud> Session<'_, C> {
                 user,
                 description,
                 tags,
+                own,
             } => {
                 let Some(password) = bindings.password.clone() else {
                     return Err(RunError::NoPassword { user: user.clone() });
@@ -60,8 +63,9 @@ impl<C: Cloud> Session<'_, C> {
                 let answer = self.write(step, name, self.cloud.create_secret(&new)).await?;
                 let look = async || {
                     let secret = self.cloud.describe_secret(name).await?;
+                    let details = secret_details(self.cloud, &secret).await?;
                     Ok(Found {
-                        is_ours: secret.tags.contains_key(tags::MANAGED),
+                        differences: adopt::of_secret(&details, own),
                         arn: secret.arn,
                     })
                 };
@@ -75,6 +79,7 @@ impl<C: Cloud> Session<'_, C> {
                 service,
                 description,
                 tags,
+                own,
             } => {
                 let new = NewRole {
                     name: name.clone(),
@@ -82,10 +87,9 @@ impl<C: Cloud> Session<'_, C> {
                     trust: policy::trust(service),
                     tags: tags.clone(),
                 };
-                let (arn, is_new) = self.create_role(step, &new, service).await?;
+                let (arn, is_new) = self.create_role(step, &new, own).await?;
                 bindings.bind_made(*made, &arn);
-                // The plan does not look whether an earlier run has made the role: a dry run needs no rights on IAM.
-                let status = if is_new { StepStatus::Done } else { StepStatus::Already };
+                let status = if is_new { StepStatus::Done } else { StepStatus::Adopt };
                 Ok(Ended { status, resource: arn })
             }
             Effect::PutRolePolicy { role, policy, grant } => {
@@ -127,45 +131,15 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    /// Looks for what would stop the run after its first write: a role's name that somebody else holds, a role that
-    /// is gone. The plan itself does not look, so that a dry run needs no rights on IAM.
-    pub(super) async fn look_ahead(&self, plan: &Plan) -> Result<(), RunError> {
-        let is_made = |role: &str| {
-            let mut effects = plan.steps.iter().map(|step| &step.effect);
-            effects.any(|effect| matches!(effect, Effect::CreateRole { name, .. } if name == role))
-        };
-        for step in &plan.steps {
-            let (role, service) = match &step.effect {
-                Effect::CreateRole { name, service, .. } => (name, Some(*service)),
-                Effect::PutRolePolicy { role, .. } if !is_made(role) => (role, None),
-                _ => continue,
-            };
-            match (self.read(&step.summary, self.cloud.get_role(role)).await?, service) {
-                (Ok(found), Some(service)) if !is_our_role(&found, service) => {
-                    return Err(RunError::Taken {
-                        doing: step.summary.clone(),
-                        name: role.clone(),
-                    });
-                }
-                (Err(error), None) if error.is_not_found() => {
-                    return Err(RunError::Observe(ObserveError::NoSuchRole { arn: role.clone() }));
-                }
-                // What may not be read is left to the step itself.
-                (Err(error), _) if error.code() != "access-denied" && !error.is_not_found() => {
-                    return Err(RunError::Observe(ObserveError::Cloud(error)));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn create_role(&self, step: &Step, new: &NewRole, service: &str) -> Result<(String, bool), RunError> {
+    async fn create_role(&self, step: &Step, new: &NewRole, own: &OwnRole) -> Result<(String, bool), RunError> {
         let answer = self.write(step, &new.name, self.cloud.create_role(new)).await?;
         let look = async || {
-            let role = self.cloud.get_role(&new.name).await?;
+            let role = found_role(self.cloud, &new.name).await?.ok_or_else(|| {
+                let fault = Fault::NotFound(format!("The role with name {} cannot be found.", new.name));
+                CloudError::new(Operation::GetRole, fault)
+            })?;
             Ok(Found {
-                is_ours: is_our_role(&role, service),
+                differences: own.differences(&role),
                 arn: role.arn,
             })
         };
@@ -193,18 +167,19 @@ impl<C: Cloud> Session<'_, C> {
         let mut looks = 0;
         loop {
             match self.read(&step.summary, look()).await? {
-                Ok(found) if found.is_ours => {
-                    // What was there before the plan is none of this run's doing; roles alone are not looked for then.
+                Ok(found) if found.differences.is_empty() => {
+                    // Of a role that is there by now another run is the maker, or an attempt of ours that was answered late.
                     let is_new = !error.is_duplicate() || step.effect.operation() != Operation::CreateRole;
                     if is_new {
                         self.note_applied(step, &found.arn);
                     }
                     return Ok((found.arn, is_new));
                 }
-                Ok(_) => {
+                Ok(found) => {
                     return Err(RunError::Taken {
                         doing: step.summary.clone(),
                         name: name.to_owned(),
+                        differences: found.differences,
                     });
                 }
                 Err(missing) if missing.is_not_found() && (error.is_duplicate() || looks < STALE_READS) => {
@@ -271,8 +246,13 @@ impl<C: Cloud> Session<'_, C> {
         let answer = self.create_with_role(step, &plan.name, create).await?;
         let look = async || {
             let proxy = self.cloud.describe_db_proxy(&plan.name).await?;
+            let tags = self.cloud.list_rds_tags(&proxy.arn).await?;
+            let mut differences = adopt::of_proxy_settings(&proxy, &role, &plan.subnets, Some(&tags), &plan.own);
+            if !proxy.groups.contains(&new.group) {
+                differences.push(format!("it does not have group {}", new.group));
+            }
             Ok(Found {
-                is_ours: proxy.role.as_deref() == Some(&role) && proxy.groups.contains(&new.group),
+                differences,
                 arn: proxy.arn,
             })
         };
@@ -312,8 +292,10 @@ impl<C: Cloud> Session<'_, C> {
         let answer = self.create_with_role(step, &plan.name, create).await?;
         let look = async || {
             let function = self.cloud.get_function_configuration(&plan.name).await?;
+            let tags = self.cloud.list_function_tags(&function.arn).await?;
+            let wanted = (new.role.as_str(), new.runtime.as_str());
             Ok(Found {
-                is_ours: function.role.as_deref() == Some(&new.role),
+                differences: adopt::of_function_settings(&function, wanted, &plan.subnets, Some(&tags), &plan.own),
                 arn: function.arn,
             })
         };
@@ -408,7 +390,7 @@ impl<C: Cloud> Session<'_, C> {
         for (name, value) in variables {
             let value = match value {
                 Value::Known(value) => value.clone(),
-                Value::NewSecret => bindings.arn(&crate::plan::ResourceRef::New(Made::Secret)),
+                Value::NewSecret => bindings.arn(&ResourceRef::New(Made::Secret)),
                 Value::ProxyEndpoint => self.endpoint(step, proxy.unwrap_or_default()).await?,
             };
             values.push((*name, value));
@@ -435,10 +417,6 @@ impl<C: Cloud> Session<'_, C> {
     }
 }
 
-fn is_our_role(role: &RoleDescription, service: &str) -> bool {
-    role.tags.contains_key(tags::MANAGED) && policy::trusts(&role.trust, service)
-}
-
 /// What a look at something new tells.
 enum Wait {
     Over,
@@ -446,16 +424,8 @@ enum Wait {
     Failed(String),
 }
 
+/// The document of a grant. The plan's linter has seen to it that what it speaks of is bound.
 fn render(grant: &Grant, bindings: &Bindings) -> String {
-    match grant {
-        Grant::ReadSecret { secret, customer_key } => {
-            policy::read_secret(&bindings.arn(secret), customer_key.as_deref())
-        }
-        Grant::ConnectToDatabase {
-            database,
-            resource_id,
-            user,
-        } => policy::connect(crate::model::Place::of(database), resource_id, user),
-        Grant::ConnectThroughProxy { proxy, user } => policy::connect_through(&bindings.arn(proxy), user),
-    }
+    let arn = |reference: &ResourceRef| Some(bindings.arn(reference));
+    grant.document(arn).unwrap_or_default()
 }

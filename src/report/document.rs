@@ -229,6 +229,8 @@ pub enum StepStatusName {
     Done,
     /// It was so already.
     Already,
+    /// What it would make is there already, exactly as it would be made, and is taken over.
+    Adopt,
     /// The run ended before it.
     Skipped,
 }
@@ -446,6 +448,7 @@ impl StepEntry {
                 StepStatus::Planned => StepStatusName::Planned,
                 StepStatus::Done => StepStatusName::Done,
                 StepStatus::Already => StepStatusName::Already,
+                StepStatus::Adopt => StepStatusName::Adopt,
                 StepStatus::Skipped => StepStatusName::Skipped,
             },
         }

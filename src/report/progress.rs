@@ -48,6 +48,7 @@ impl ProgressLine {
             Progress::Ended(step) => {
                 let word = match step.status {
                     StepStatus::Already => "is so",
+                    StepStatus::Adopt => "adopt",
                     StepStatus::Skipped => "later",
                     StepStatus::Planned | StepStatus::Done => "done",
                 };

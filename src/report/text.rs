@@ -362,8 +362,12 @@ impl Text {
         } else {
             format!(" {already} already as they should be.")
         };
+        let adopted = match count(&|step| step.status == StepStatus::Adopt) {
+            0 => String::new(),
+            count => format!(" {count} to adopt."),
+        };
         self.line(format!(
-            "{BOLD}Plan:{BOLD:#} {create} to create, {change} to change, {destroy} to destroy.{already}"
+            "{BOLD}Plan:{BOLD:#} {create} to create, {change} to change, {destroy} to destroy.{adopted}{already}"
         ));
         let charged: Vec<String> = steps
             .iter()
@@ -380,6 +384,7 @@ impl Text {
             StepStatus::Planned if step.effect.creates() => (AnsiColor::Green, "+ create"),
             StepStatus::Planned if step.effect.deletes() => (AnsiColor::Red, "- delete"),
             StepStatus::Planned => (AnsiColor::Yellow, "~ change"),
+            StepStatus::Adopt => (AnsiColor::Cyan, "= adopt "),
             _ => (AnsiColor::BrightBlack, "= is so "),
         };
         let style = coloured(colour);

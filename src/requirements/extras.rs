@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::adopt::{self, OwnRole};
 use crate::extras;
 use crate::model::{
-    Credentials, CredentialsWish, DatabaseKind, EngineFamily, NewProxy, Observation, Proxy, Role, Secret, last_segment,
+    Credentials, CredentialsWish, DatabaseKind, EngineFamily, FoundRole, NewProxy, Observation, Proxy, Role, Secret,
+    Side, last_segment,
 };
 use crate::naming::created;
 use crate::tags;
@@ -23,10 +25,12 @@ const FREE_ADDRESSES: u32 = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExtrasUnmet {
     /// A proxy of the new proxy's name exists, and nothing shows that this program made it.
-    #[error("a proxy named {proxy} exists, and autoconnect did not make it")]
+    #[error("a proxy named {proxy} exists, and autoconnect did not make it{}", told(.differences))]
     ProxyNotOurs {
         /// Its name.
         proxy: String,
+        /// How it differs from one that this program makes.
+        differences: Vec<String>,
     },
     /// The proxy that an earlier run has made is another one than was asked for now.
     #[error("proxy {proxy} exists, and {found}, not {expected}")]
@@ -39,10 +43,28 @@ pub enum ExtrasUnmet {
         expected: String,
     },
     /// A function of the new function's name exists, and nothing shows that this program made it.
-    #[error("a function named {function} exists, and autoconnect did not make it")]
+    #[error("a function named {function} exists, and autoconnect did not make it{}", told(.differences))]
     FunctionNotOurs {
         /// Its name.
         function: String,
+        /// How it differs from one that this program makes.
+        differences: Vec<String>,
+    },
+    /// A role of a name that this program gives exists, and is not as this program makes it.
+    #[error("a role named {role} exists, and is not as autoconnect makes it{}", told(.differences))]
+    RoleNotOurs {
+        /// Its name.
+        role: String,
+        /// How it differs.
+        differences: Vec<String>,
+    },
+    /// The policy of our name on the function's role is not as this program writes it.
+    #[error("role {role} is not as autoconnect leaves it: {difference}")]
+    PolicyNotOurs {
+        /// The role.
+        role: String,
+        /// How the policy differs.
+        difference: String,
     },
     /// There is nothing with which a new proxy could authenticate.
     #[error("a new proxy needs credentials, and {database} has no managed master secret")]
@@ -57,10 +79,12 @@ pub enum ExtrasUnmet {
         secret: String,
     },
     /// A secret of the new secret's name exists, and is not of this program's making.
-    #[error("a secret named {secret} exists, and autoconnect did not make it")]
+    #[error("a secret named {secret} exists, and autoconnect did not make it{}", told(.differences))]
     SecretNotOurs {
         /// Its name.
         secret: String,
+        /// How it differs from one that this program makes.
+        differences: Vec<String>,
     },
     /// RDS may not assume the role that was named.
     #[error("role {role} does not trust rds.amazonaws.com, so that no proxy can use it")]
@@ -137,6 +161,14 @@ pub enum ExtrasUnmet {
     },
 }
 
+/// The differences, behind what they are about.
+fn told(differences: &[String]) -> String {
+    match differences {
+        [] => String::new(),
+        differences => format!(": {}", differences.join("; ")),
+    }
+}
+
 fn in_words(zones: &[String]) -> String {
     match zones {
         [] => "none".to_owned(),
@@ -156,6 +188,8 @@ impl ExtrasUnmet {
             Self::NoInstance { .. } => "cluster-without-instances",
             Self::EnvironmentTooLarge { .. } => "environment-too-large",
             Self::FunctionNotOurs { .. } => "function-name-taken",
+            Self::RoleNotOurs { .. } => "name-taken",
+            Self::PolicyNotOurs { .. } => "policy-name-taken",
             Self::NoCredentials { .. } => "proxy-credentials-missing",
             Self::SecretDeleted { .. } => "secret-deleted",
             Self::SecretNotOurs { .. } => "secret-name-taken",
@@ -173,7 +207,7 @@ impl ExtrasUnmet {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::ProxyNotOurs { proxy } => {
+            Self::ProxyNotOurs { proxy, .. } => {
                 format!("use it with --proxy {proxy}, or name another one with --proxy new:NAME")
             }
             Self::ProxyDiffers { proxy, .. } => format!(
@@ -185,14 +219,20 @@ impl ExtrasUnmet {
             }
             Self::NoInstance { .. } => "add an instance to the cluster, then run again".to_owned(),
             Self::EnvironmentTooLarge { .. } => "make room in the environment, or leave --set-env out".to_owned(),
-            Self::FunctionNotOurs { function } => {
+            Self::FunctionNotOurs { function, .. } => {
                 format!("use it with --function {function}, or give the new one another name")
+            }
+            Self::RoleNotOurs { role, .. } => format!(
+                "find out who made role {role}; delete it, or set it back, and run again, or name a role with --proxy-role or another new proxy or function"
+            ),
+            Self::PolicyNotOurs { .. } => {
+                "find out who wrote the policy; delete it, and run again".to_owned()
             }
             Self::NoCredentials { .. } => {
                 "name a secret with --secret, or a user with --db-user (its password is read with --db-password-stdin or asked for), or use --proxy-auth iam".to_owned()
             }
             Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {secret}` brings it back"),
-            Self::SecretNotOurs { secret } => format!("use it with --secret {secret}, if it is the right one"),
+            Self::SecretNotOurs { secret, .. } => format!("use it with --secret {secret}, if it is the right one"),
             Self::RoleWithoutTrust { .. } => {
                 "let rds.amazonaws.com assume it in its trust policy, or leave --proxy-role out to have a role made".to_owned()
             }
@@ -247,6 +287,7 @@ fn check_new_proxy(observation: &Observation) -> Result<(), ExtrasUnmet> {
         if !is_our_proxy(observation, proxy, new.role.as_ref()) {
             return Err(ExtrasUnmet::ProxyNotOurs {
                 proxy: proxy.name.clone(),
+                differences: adopt::of_proxy(observation, proxy, new.role.as_ref().map(|role| role.arn.as_str())),
             });
         }
         return check_is_as_asked(observation, proxy, new);
@@ -271,7 +312,10 @@ fn check_new_proxy(observation: &Observation) -> Result<(), ExtrasUnmet> {
         Credentials::Missing => Err(ExtrasUnmet::NoCredentials {
             database: database.to_string(),
         }),
-        Credentials::NameTaken { name } => Err(ExtrasUnmet::SecretNotOurs { secret: name.clone() }),
+        Credentials::NameTaken { name } => Err(ExtrasUnmet::SecretNotOurs {
+            secret: name.clone(),
+            differences: Vec::new(),
+        }),
         Credentials::Secret(Secret {
             name, is_deleted: true, ..
         }) => Err(ExtrasUnmet::SecretDeleted { secret: name.clone() }),
@@ -343,12 +387,90 @@ fn check_new_function(observation: &Observation) -> Result<(), ExtrasUnmet> {
         ..
     } = observation;
     let role = created::function_role(database.place().region, &function.name);
-    if extras.new_function.is_some() && function.exists && !created::is_role(function.role.as_deref(), &role) {
-        return Err(ExtrasUnmet::FunctionNotOurs {
-            function: function.name.clone(),
-        });
+    match &extras.new_function {
+        Some(new) if function.exists && !created::is_role(function.role.as_deref(), &role) => {
+            Err(ExtrasUnmet::FunctionNotOurs {
+                function: function.name.clone(),
+                differences: adopt::of_function(observation, &new.runtime),
+            })
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Checks that what stands under names of ours is exactly as this program makes it, for a run that goes on with it.
+///
+/// # Errors
+///
+/// The first that is not, with everything that differs.
+pub fn check_adoption(observation: &Observation) -> Result<(), ExtrasUnmet> {
+    let Observation {
+        function,
+        proxy,
+        extras,
+        ..
+    } = observation;
+    let of_role = |found: &FoundRole, own: &OwnRole| {
+        let differences = own.differences(found);
+        let role = last_segment(&found.arn).to_owned();
+        not_ours(differences, |differences| ExtrasUnmet::RoleNotOurs {
+            role,
+            differences,
+        })
+    };
+    // One that is being deleted is waited for.
+    let proxy = proxy.as_ref().filter(|proxy| proxy.status != "deleting");
+    if let (Some(proxy), Some(new)) = (proxy, &extras.new_proxy) {
+        let named = new.role.as_ref().map(|role| role.arn.as_str());
+        if proxy.exists {
+            let differences = adopt::of_proxy(observation, proxy, named);
+            let proxy = proxy.name.clone();
+            not_ours(differences, |differences| ExtrasUnmet::ProxyNotOurs {
+                proxy,
+                differences,
+            })?;
+        }
+        if let Some(found) = &extras.found.proxy_role {
+            of_role(found, &OwnRole::of_proxy(observation, proxy))?;
+        }
+        if let Credentials::Secret(Secret {
+            name,
+            details: Some(details),
+            ..
+        }) = &new.credentials
+        {
+            let differences = adopt::of_secret(details, &adopt::own_tags(observation, Side::Proxy));
+            let secret = name.clone();
+            not_ours(differences, |differences| ExtrasUnmet::SecretNotOurs {
+                secret,
+                differences,
+            })?;
+        }
+    }
+    if let Some(new) = &extras.new_function {
+        if function.exists {
+            let differences = adopt::of_function(observation, &new.runtime);
+            let function = function.name.clone();
+            not_ours(differences, |differences| ExtrasUnmet::FunctionNotOurs {
+                function,
+                differences,
+            })?;
+        }
+        if let Some(found) = &extras.found.function_role {
+            of_role(found, &OwnRole::of_function(observation))?;
+        }
+    }
+    match adopt::of_connect(observation) {
+        Some((role, difference)) => Err(ExtrasUnmet::PolicyNotOurs { role, difference }),
+        None => Ok(()),
+    }
+}
+
+fn not_ours(differences: Vec<String>, unmet: impl FnOnce(Vec<String>) -> ExtrasUnmet) -> Result<(), ExtrasUnmet> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(unmet(differences))
 }
 
 fn check_connect(observation: &Observation) -> Result<(), ExtrasUnmet> {
@@ -463,6 +585,13 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
                 "The subnets of {database} have {total} free addresses; a proxy wants {FREE_ADDRESSES} for a small database, and over 100 for the largest."
             ));
         }
+    }
+    let found = &extras.found;
+    for role in [&found.proxy_role, &found.function_role].into_iter().flatten() {
+        notes.extend(role.boundary.as_ref().map(|boundary| {
+            let name = last_segment(&role.arn);
+            format!("Role {name} has permissions boundary {boundary}, which may allow less than its policies.")
+        }));
     }
     notes.extend(of_existing_proxy(observation));
     notes.extend(of_environment(observation));

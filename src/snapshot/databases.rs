@@ -154,6 +154,9 @@ impl Snapshot {
                 role_arn: proxy.role,
                 secret_arns: proxy.secrets,
                 iam_auth: Some(iam_auth.to_owned()),
+                // What most have is left out.
+                require_tls: (!proxy.requires_tls).then_some(false),
+                debug_logging: proxy.logs_statements.then_some(true),
                 arn: Some(proxy.arn),
                 endpoint: proxy.endpoint,
                 name: proxy.name,

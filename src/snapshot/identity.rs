@@ -38,6 +38,13 @@ impl Snapshot {
         for answer in named.into_iter().chain(made.map(Ok)) {
             match answer {
                 Ok(secret) => {
+                    // That of others is not looked into: what is made for a proxy is, before it is taken over.
+                    let resource_policy = if secret.name.starts_with(created::SECRETS) {
+                        let read = patiently(cloud, || cloud.get_secret_policy(&secret.arn)).await;
+                        self.read(read)
+                    } else {
+                        None
+                    };
                     keys.extend(secret.kms_key.clone().filter(|key| key != "alias/aws/secretsmanager"));
                     self.document.secrets.push(SecretEntry {
                         name: secret.name,
@@ -45,6 +52,10 @@ impl Snapshot {
                         description: None,
                         kms_key_id: secret.kms_key,
                         deleted_date: secret.is_deleted.then(|| "scheduled".to_owned()),
+                        resource_policy: resource_policy.map(|policy: String| json(&policy)),
+                        rotation_lambda_arn: secret.rotated_by,
+                        owning_service: secret.owner,
+                        replica_regions: secret.replicas,
                         tags: tags(&secret.tags),
                     });
                 }
@@ -122,8 +133,14 @@ async fn role(cloud: &impl Cloud, name: &str) -> Answer<RoleEntry> {
             policy_name,
         });
     }
+    let path = role
+        .arn
+        .split_once(":role")
+        .map(|(_, path)| path.trim_end_matches(last_segment(&role.arn)));
     Ok(RoleEntry {
         role_name: name.to_owned(),
+        path: path.filter(|path| *path != "/").map(str::to_owned),
+        permissions_boundary: role.boundary,
         assume_role_policy_document: json(&role.trust),
         policies,
         attached_policies: attached?,

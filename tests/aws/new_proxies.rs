@@ -299,3 +299,69 @@ async fn what_cannot_be_made_is_refused_by_name() {
     let run = setup("--proxy new --proxy-auth iam --db-user app");
     assert_eq!(run.status, 0, "{run:?}");
 }
+
+/// A role that somebody has made under our name, with our tags, is given nothing unless it is exactly ours.
+#[tokio::test]
+async fn a_squatted_role_is_refused_and_an_exact_one_is_adopted() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    let setup = "--cluster orders --function checkout --proxy new --yes";
+    let role = format!("autoconnect-{}-proxy-autoconnect-orders", world.region);
+    let trust = |principal: Value| {
+        json!({"Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]})
+    };
+    let make = async |trust: Value| {
+        let tag = |key: &str, value: &str| {
+            aws_sdk_iam::types::Tag::builder()
+                .key(key)
+                .value(value)
+                .build()
+                .unwrap()
+        };
+        let call = world
+            .iam
+            .create_role()
+            .role_name(&role)
+            .assume_role_policy_document(trust.to_string());
+        call.tags(tag("autoconnect:managed", "true"))
+            .tags(tag("autoconnect:role", "proxy"))
+            .tags(tag(
+                "autoconnect:connection",
+                "cluster/orders:proxy/autoconnect-orders:function/checkout",
+            ))
+            .send()
+            .await
+            .unwrap();
+    };
+    let unmake = async || world.iam.delete_role().role_name(&role).send().await.unwrap();
+
+    let both = json!({"Service": "rds.amazonaws.com", "AWS": "arn:aws:iam::111122223333:root"});
+    make(trust(both)).await;
+    for arguments in [setup, "--cluster orders --function checkout --proxy new --dry-run"] {
+        let mark = world.mark();
+        let run = world.setup(arguments);
+        assert_eq!((run.status, run.error_code().as_str()), (1, "name-taken"), "{run:?}");
+        assert!(run.stderr.contains("111122223333"), "{}", run.stderr);
+        assert!(world.calls_since(mark).iter().all(|call| reads(call)));
+    }
+    unmake().await;
+
+    make(trust(json!({"Service": "rds.amazonaws.com"}))).await;
+    let attach = world.iam.attach_role_policy().role_name(&role);
+    let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
+    attach.policy_arn(administrator).send().await.unwrap();
+    let run = world.setup(setup);
+    assert_eq!((run.status, run.error_code().as_str()), (1, "name-taken"), "{run:?}");
+    assert!(run.stderr.contains("AdministratorAccess"), "{}", run.stderr);
+
+    let detach = world.iam.detach_role_policy().role_name(&role);
+    detach.policy_arn(administrator).send().await.unwrap();
+    let document = world.setup_succeeds(setup);
+    assert_eq!(document["result"], "connected", "{document:#}");
+    let steps = document["steps"].as_array().unwrap();
+    let made = steps.iter().find(|step| step["action"] == "iam:CreateRole").unwrap();
+    assert_eq!(made["status"], "adopt", "{document:#}");
+    assert!(made["resource"].as_str().unwrap().ends_with(&format!(":role/{role}")));
+}

@@ -62,6 +62,16 @@ impl Peer {
             .collect()
     }
 
+    /// The IAM actions of what was called in a Region so far.
+    pub fn actions(&self, region: &str) -> Vec<String> {
+        let log = self.control("log", &json!({ "region": region }));
+        let text = |entry: &Value, key: &str| entry[key].as_str().expect("a name").to_owned();
+        let entries = log.as_array().expect("a list").iter();
+        entries
+            .map(|entry| format!("{}:{}", text(entry, "service"), text(entry, "action")))
+            .collect()
+    }
+
     /// Answers the next calls of an operation with an error.
     pub fn fault(&self, region: &str, fault: &Fault<'_>) {
         self.control(

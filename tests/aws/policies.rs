@@ -1,7 +1,7 @@
 //! All documents that `policy` prints, and those of the roles that `setup` makes, before a public linter of IAM policies
 //! (parliament). What it finds is judged by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use autoconnect::policy;
 use serde_json::{Value, json};
 
 use crate::python;
-use crate::world::program;
+use crate::world::{World, program};
 
 /// The command lines after `autoconnect policy`.
 const DOCUMENTS: [&str; 31] = [
@@ -177,4 +177,80 @@ fn a_public_linter_finds_nothing_that_was_not_judged() {
         let is_found = findings.iter().any(|(_, finding)| finding.starts_with(judged));
         assert!(is_found, "not found any more: {judged}");
     }
+}
+
+/// Every request that is sent is in the policy that was printed for the run, also what may be denied.
+#[tokio::test]
+async fn every_request_is_in_the_printed_policy() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    for function in ["checkout", "refunds", "outside"] {
+        match function {
+            "outside" => world.function_in(function, None).await,
+            _ => world.function(function).await,
+        }
+    }
+    let iam = "--proxy new --proxy-auth iam --db-user app";
+    let runs = [
+        ("setup", "--cluster orders --function checkout".to_owned()),
+        ("setup", format!("--cluster orders --function refunds {iam}")),
+        (
+            "setup",
+            format!("--cluster orders --function new:report {iam} --set-env"),
+        ),
+        ("setup", "--cluster orders --function outside --attach-vpc".to_owned()),
+        ("remove", "--cluster orders --function checkout".to_owned()),
+        ("internet setup", "--function refunds".to_owned()),
+        ("attach", "--function refunds --like-database orders".to_owned()),
+        ("detach", "--function outside".to_owned()),
+    ];
+    for (command, arguments) in runs {
+        let mut print = world.command();
+        print
+            .args(["policy", "operator"])
+            .args(command.split(' '))
+            .args(arguments.split(' '));
+        let printed = crate::world::finish(&mut print);
+        assert_eq!(printed.status, 0, "{command} {arguments}: {printed:?}");
+        let allowed: BTreeSet<String> = actions(&printed.json());
+        let mark = world.mark();
+        let mut run = world.command();
+        run.args(command.split(' '))
+            .args(arguments.split(' '))
+            .args(["--yes", "--output", "json"]);
+        let run = crate::world::finish(&mut run);
+        let sent: BTreeSet<String> = world.peer.actions(world.region).split_off(mark).into_iter().collect();
+        assert!(sent.len() > 2, "{command} {arguments}: {run:?}");
+        let missing: Vec<&String> = sent.difference(&allowed).collect();
+        assert!(missing.is_empty(), "{command} {arguments}: {missing:?} of {run:?}");
+    }
+}
+
+/// The same of the scheduled check.
+#[tokio::test]
+async fn every_request_of_drift_is_in_its_policy() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    world.setup_succeeds("--cluster orders --function checkout --proxy new --yes");
+    let allowed = actions(&printed("drift"));
+    let mark = world.mark();
+    let run = world.run("drift --cluster orders --function checkout --proxy autoconnect-orders");
+    assert_eq!(run.status, 0, "{run:?}");
+    let sent: BTreeSet<String> = world.peer.actions(world.region).split_off(mark).into_iter().collect();
+    let missing: Vec<&String> = sent.difference(&allowed).collect();
+    assert!(missing.is_empty() && sent.len() > 2, "{missing:?} of {sent:?}");
+}
+
+/// The actions of a document.
+fn actions(document: &Value) -> BTreeSet<String> {
+    let statements = document["Statement"].as_array().unwrap().iter();
+    let of = |statement: &Value| match &statement["Action"] {
+        Value::Array(actions) => actions
+            .iter()
+            .map(|action| action.as_str().unwrap().to_owned())
+            .collect(),
+        action => vec![action.as_str().unwrap().to_owned()],
+    };
+    statements.flat_map(of).collect()
 }

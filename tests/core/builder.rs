@@ -49,6 +49,7 @@ pub fn direct() -> Observation {
             revision_id: None,
             role: Some("arn:aws:iam::123456789012:role/f".into()),
             environment: Some(Environment::default()),
+            code: Code::default(),
         },
         function_subnets: vec![Subnet {
             id: "subnet-1".into(),
@@ -94,6 +95,8 @@ pub fn proxied(health: Option<TargetHealthState>) -> Observation {
         secrets: vec![],
         takes_iam: false,
         requires_iam: false,
+        requires_tls: true,
+        logs_statements: false,
     });
     observation
 }

@@ -265,6 +265,7 @@ fn function() -> Function {
         revision_id: None,
         role: Some("arn:aws:iam::123456789012:role/r".into()),
         environment: None,
+        code: Code::default(),
     }
 }
 

@@ -185,6 +185,7 @@ interpose! {
     describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
     describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups;
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;
+    get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
     get_role(name: &str) -> RoleDescription = Operation::GetRole;
     get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;

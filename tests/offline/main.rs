@@ -1,5 +1,6 @@
 //! Whole runs on accounts in memory and in files.
 
+mod adoption;
 mod answers;
 mod attach;
 mod aws_rules;

@@ -5,6 +5,7 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::decide::Decision;
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, TargetHealthState};
 use autoconnect::observe::{NewProxyWish, ProxyWish, Target, observe};
+use autoconnect::plan::StepStatus;
 use autoconnect::reconcile::{Options, Outcome, RunResult};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -52,8 +53,10 @@ fn everything() -> Target {
     }
 }
 
+/// The actions of a run, but for what it takes over.
 fn actions(outcome: &Outcome) -> Vec<&'static str> {
     let steps = outcome.proposal.plan.steps.iter();
+    let steps = steps.filter(|step| step.status != StepStatus::Adopt);
     steps.map(|step| step.effect.action()).collect()
 }
 
@@ -277,9 +280,9 @@ async fn a_role_that_was_named_is_used_as_it_is() {
     assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
 }
 
-/// The cost of reading: at most eight calls and three dependent rounds, whatever is asked for.
+/// The cost of reading: at most eight calls in three dependent rounds for whatever is asked for, but for a new function.
 #[tokio::test(start_paused = true)]
-async fn observing_costs_at_most_eight_calls_and_three_rounds() {
+async fn observing_costs_few_calls_and_three_rounds() {
     let existing = |account: &OfflineAccount| account.document().db_proxies.len() > 1;
     let with_key = with_credentials(
         instance("inventory", "stock-sync"),
@@ -297,8 +300,15 @@ async fn observing_costs_at_most_eight_calls_and_three_rounds() {
             let start = Instant::now();
             observe(&slow(&account), &target).await.unwrap();
             let calls = account.calls().read - reads;
-            assert!(calls <= 8, "{calls} calls for {target:?}");
-            assert!(start.elapsed().as_secs() <= 3, "{:?} for {target:?}", start.elapsed());
+            // With a new function its role is read, too: its trust, two lists and its own policy, one after the other; and
+            // the tags of the function.
+            let (more, rounds) = if target.new_function.is_some() { (7, 4) } else { (0, 3) };
+            assert!(calls <= 8 + more, "{calls} calls for {target:?}");
+            assert!(
+                start.elapsed().as_secs() <= rounds,
+                "{:?} for {target:?}",
+                start.elapsed()
+            );
         }
     }
 }
@@ -307,7 +317,7 @@ async fn observing_costs_at_most_eight_calls_and_three_rounds() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_run_is_completed_by_the_next() {
     let mut longest = 0;
-    for call in 0..140 {
+    for call in 0..280 {
         let account = account(|_| ());
         let interrupted = setup_interrupted_at(call, &account, &everything()).await.is_err();
         if interrupted {
@@ -334,7 +344,7 @@ async fn an_interrupted_run_is_completed_by_the_next() {
         let third = setup(&account, &everything()).await.unwrap();
         assert_eq!(third.result, RunResult::Unchanged, "after call {call}");
     }
-    assert!((60..139).contains(&longest), "all calls were met: {longest}");
+    assert!((60..279).contains(&longest), "all calls were met: {longest}");
 }
 
 /// New groups are not found, and new roles cannot be assumed, for some requests.

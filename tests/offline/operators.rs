@@ -2,6 +2,7 @@
 //! run that finishes one that died; and neither an action of it nor a resource could be left out.
 
 use std::fmt::Debug;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
@@ -20,7 +21,8 @@ use autoconnect::removal::RemovalWish;
 use secrecy::SecretString;
 
 use crate::guarded::Guarded;
-use crate::policies::{actions, without};
+use crate::interposed::Interposed;
+use crate::policies::{Recorder, actions, assert_complete, without};
 use crate::removals::disconnect;
 use crate::scenarios::{base, with_new_resources};
 use crate::support::*;
@@ -120,7 +122,13 @@ async fn holds<G: Goal<Seen: Debug>>(name: &str, document: &AccountDocument, goa
     let mut runs = Vec::new();
     for document in begun {
         let free = account_with(&document);
-        let wanted = run(&free, goal, &Options::default()).await;
+        let called = Mutex::default();
+        let recorded = Interposed {
+            account: &free,
+            hook: Recorder(&called),
+        };
+        let wanted = run(&recorded, goal, &Options::default()).await;
+        assert_complete(name, &policy, called);
         let wanted = wanted.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let account = account_with(&document);
         let found = guarded(&account, goal, &policy).await;

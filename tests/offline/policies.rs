@@ -2,9 +2,10 @@
 //! action of it could be left out.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::Cloud;
+use autoconnect::cloud::{Answer, Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::Place;
 use autoconnect::observe::{Proxies, READS, survey};
@@ -12,6 +13,7 @@ use autoconnect::policy::{PolicyDocument, Texts, read_only};
 use autoconnect::reconcile::{Failure, Options, Outcome, run};
 
 use crate::guarded::Guarded;
+use crate::interposed::{Hook, Interposed};
 use crate::scenarios::{Scenario, rows_of_the_table, with_new_resources};
 use crate::support::*;
 
@@ -39,6 +41,36 @@ async fn guarded_run(
         policy: policy.clone(),
     };
     setup(&cloud, &scenario.target).await
+}
+
+/// Notes which operations are called, whatever becomes of them.
+pub struct Recorder<'a>(pub &'a Mutex<BTreeSet<Operation>>);
+
+impl Hook for Recorder<'_> {
+    async fn around<T: std::fmt::Debug + Send + 'static>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        self.0.lock().unwrap().insert(operation);
+        call.await
+    }
+}
+
+/// Every operation that was called is in the policy, also one that may be denied without ending the run.
+pub fn assert_complete(name: &str, policy: &PolicyDocument, called: Mutex<BTreeSet<Operation>>) {
+    let allowed = actions(policy);
+    let called = called.into_inner().unwrap();
+    assert!(!called.is_empty(), "{name}");
+    let missing: Vec<&str> = called
+        .iter()
+        .map(|operation| operation.iam_action())
+        .filter(|action| !allowed.contains(*action))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{name}: {missing:?} are called, and not in the policy"
+    );
 }
 
 /// The actions of a policy.
@@ -90,6 +122,43 @@ async fn the_printed_policy_is_enough() {
         // The next run has nothing to do, and needs no more.
         guarded_run(&scenario, &account, &policy).await.unwrap();
     }
+}
+
+/// Of each run that writes, and of those that finish what died.
+#[tokio::test(start_paused = true)]
+async fn every_call_is_in_the_printed_policy() {
+    let mut runs = 0;
+    for scenario in scenarios() {
+        let policy = printed(&scenario).await;
+        let mut accounts = half_made(&scenario).await;
+        accounts.insert(0, account_of(&scenario));
+        for account in accounts {
+            let called = Mutex::default();
+            let cloud = Interposed {
+                account: &account,
+                hook: Recorder(&called),
+            };
+            setup(&cloud, &scenario.target).await.unwrap();
+            setup(&cloud, &scenario.target).await.unwrap();
+            assert_complete(&scenario.name, &policy, called);
+            runs += 1;
+        }
+    }
+    assert!(runs > 200, "{runs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_of_drift_is_in_its_policy() {
+    let account = account(|_| ());
+    let called = Mutex::default();
+    let cloud = Interposed {
+        account: &account,
+        hook: Recorder(&called),
+    };
+    let seen = survey(&cloud, &Proxies::All).await;
+    assert!(seen.errors.is_empty());
+    let policy = read_only(READS.iter().copied(), Place::in_region("*", "*")).document();
+    assert_complete("drift", &policy, called);
 }
 
 #[tokio::test(start_paused = true)]

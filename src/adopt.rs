@@ -1,0 +1,388 @@
+//! What stands under a name of ours is taken over only where it is exactly as this program would have made it. Names and
+//! tags can be given by anyone: they tell what to compare, and grant nothing.
+//!
+//! Source: spec/decision.md, "Names and tags identify, they never authorise".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    FoundRole, Function, GroupId, Observation, Place, Proxy, Secret, SecretDetails, Side, SubnetId, last_segment,
+};
+use crate::naming::created;
+use crate::policy::{self, LAMBDA, RDS, vpc_access};
+use crate::tags;
+
+/// The most subnets that Lambda takes for a function.
+pub const MAX_FUNCTION_SUBNETS: usize = 16;
+
+/// Tags as they are, by their keys.
+type Tags = BTreeMap<String, String>;
+
+/// The tags of something that this program has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnTags {
+    /// The side that it was made for.
+    pub side: Side,
+    /// For which connections it may have been made.
+    pub connection: OwnConnection,
+}
+
+/// A connection that something may have been made for: that of any function that shares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnConnection {
+    /// One by this way to the database, whatever the function.
+    Way(String),
+    /// One of this function, whatever the database.
+    Function(String),
+}
+
+impl OwnTags {
+    /// How these tags differ.
+    #[must_use]
+    pub fn differences(&self, found: &Tags) -> Vec<String> {
+        let tag = |key: &str| found.get(key).map(String::as_str);
+        let mut differences = Vec::new();
+        let mut expect = |key: &str, wanted: &str, holds: bool| {
+            if !holds {
+                differences.push(match tag(key) {
+                    None => format!("its tag {key} is missing"),
+                    Some(value) => format!("its tag {key} is {value}, not {wanted}"),
+                });
+            }
+        };
+        let (role, connection) = (tags::role(self.side), tag(tags::CONNECTION).unwrap_or_default());
+        expect(tags::MANAGED, "true", tag(tags::MANAGED) == Some("true"));
+        expect(tags::ROLE, role, tag(tags::ROLE) == Some(role));
+        let (wanted, holds) = match &self.connection {
+            OwnConnection::Way(way) => {
+                let rest = connection.strip_prefix(way.as_str());
+                let holds = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(":function/"));
+                (format!("{way}:function/…"), holds)
+            }
+            OwnConnection::Function(name) => {
+                let end = format!(":function/{name}");
+                let holds = ["cluster/", "instance/"]
+                    .iter()
+                    .any(|kind| connection.starts_with(kind));
+                (format!("…{end}"), holds && connection.ends_with(&end))
+            }
+        };
+        expect(tags::CONNECTION, &wanted, holds);
+        differences
+    }
+}
+
+/// What a role's own policies may allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnPolicies {
+    /// Those of a proxy's role: to read its secret, and to connect to its database.
+    Proxy {
+        /// The proxy's name.
+        proxy: String,
+        /// The ARN of the database, which tells the place.
+        database: String,
+        /// The id by which IAM names the database.
+        resource_id: Option<String>,
+        /// The secrets, by their names or ARNs; one that is still to be made by its name.
+        secrets: Vec<String>,
+    },
+    /// Those of a function's role: to connect through proxies.
+    Function {
+        /// The function's ARN, which tells the place.
+        function: String,
+    },
+}
+
+/// A role of ours as this program makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRole {
+    /// Its ARN: with no path.
+    pub arn: String,
+    /// The service that may assume it, and nobody else.
+    pub service: &'static str,
+    /// Its tags.
+    pub tags: OwnTags,
+    /// The policies of IAM that it is given. A role whose making was interrupted may lack them.
+    pub managed: Vec<String>,
+    /// Its own policies.
+    pub policies: OwnPolicies,
+}
+
+impl OwnRole {
+    /// The role of the observation's proxy.
+    #[must_use]
+    pub fn of_proxy(observation: &Observation, proxy: &Proxy) -> Self {
+        let Observation { database, extras, .. } = observation;
+        let place = database.place();
+        let new = extras.new_proxy.as_ref();
+        let secrets = if proxy.exists {
+            proxy.secrets.clone()
+        } else {
+            new.and_then(|new| new.credentials.secret()).into_iter().collect()
+        };
+        Self {
+            arn: place.role(&created::proxy_role(place.region, &proxy.name)),
+            service: RDS,
+            tags: own_tags(observation, Side::Proxy),
+            managed: Vec::new(),
+            policies: OwnPolicies::Proxy {
+                proxy: proxy.name.clone(),
+                database: database.arn.clone(),
+                resource_id: database.access.resource_id.clone(),
+                secrets,
+            },
+        }
+    }
+
+    /// The role of the observation's function.
+    #[must_use]
+    pub fn of_function(observation: &Observation) -> Self {
+        let function = &observation.function;
+        let place = observation.database.place();
+        Self {
+            arn: place.role(&created::function_role(place.region, &function.name)),
+            service: LAMBDA,
+            tags: own_tags(observation, Side::Function),
+            managed: vec![vpc_access(place)],
+            policies: OwnPolicies::Function {
+                function: function.arn.clone(),
+            },
+        }
+    }
+
+    /// How a role differs from it. What a run that died has not written yet is no difference.
+    #[must_use]
+    pub fn differences(&self, found: &FoundRole) -> Vec<String> {
+        let mut differences = Vec::new();
+        if found.arn != self.arn {
+            differences.push(format!("its ARN is {}, not {}", found.arn, self.arn));
+        }
+        let trust = policy::trust(self.service);
+        if !policy::is_same(&found.trust, &trust) {
+            differences.push(format!(
+                "its trust policy is {}, not {trust}",
+                policy::on_one_line(&found.trust)
+            ));
+        }
+        let others = found.attached.iter().filter(|policy| !self.managed.contains(policy));
+        differences.extend(others.map(|policy| format!("policy {policy} is attached to it")));
+        for (name, document) in &found.inline {
+            if !self.policies.has(name, document) {
+                let document = policy::on_one_line(document);
+                differences.push(format!("its own policy {name} is {document}"));
+            }
+        }
+        differences.extend(self.tags.differences(&found.tags));
+        differences
+    }
+}
+
+impl OwnPolicies {
+    /// Whether it is a policy that this program gives such a role.
+    fn has(&self, name: &str, document: &str) -> bool {
+        match self {
+            Self::Proxy {
+                proxy,
+                database,
+                resource_id,
+                secrets,
+            } => {
+                let place = Place::of(database);
+                let reads = policy::secret_of(document).is_some_and(|(secret, key)| {
+                    let is_ours = |id: &String| Secret::is_named(&secret, id);
+                    let is_known_key = key.as_deref().is_none_or(|key| Place::of(key) == Place::of(&secret));
+                    let names = secret
+                        .rsplit(':')
+                        .next()
+                        .and_then(|name| name.get(..name.len().saturating_sub(7)));
+                    let is_its_name = names.is_some_and(|secret| created::secret_policy(secret) == name);
+                    is_known_key && is_its_name && secrets.iter().any(is_ours)
+                });
+                let connects = user_of(document, place).is_some_and(|(id, user)| {
+                    resource_id.as_ref() == Some(&id)
+                        && name == created::connect_policy(place.region, proxy, &user)
+                        && policy::is_same(document, &policy::connect(place, &id, &user))
+                });
+                reads || connects
+            }
+            Self::Function { function } => is_connect_policy(Place::of(function), name, document),
+        }
+    }
+}
+
+/// The resource id and the user of a document that lets connect as exactly one user.
+fn user_of(document: &str, place: Place<'_>) -> Option<(String, String)> {
+    let is_plain = |text: &str| !text.is_empty() && !text.contains(['*', '?', '$']);
+    let (id, user) = policy::connects_as(document, place)?;
+    (is_plain(&id) && is_plain(&user)).then_some((id, user))
+}
+
+/// Whether it is a policy by which this program lets a function's role connect through a proxy, now or at another time:
+/// a proxy that was made anew has another id.
+#[must_use]
+pub fn is_connect_policy(place: Place<'_>, name: &str, document: &str) -> bool {
+    user_of(document, place).is_some_and(|(id, user)| {
+        id.starts_with("prx-")
+            && name.starts_with(&created::connect_policies_in(place.region))
+            && policy::is_same(document, &policy::connect(place, &id, &user))
+    })
+}
+
+/// The tags of what is made for a side of the observation.
+#[must_use]
+pub fn own_tags(observation: &Observation, side: Side) -> OwnTags {
+    OwnTags {
+        side,
+        connection: match side {
+            Side::Function => OwnConnection::Function(observation.function.name.clone()),
+            Side::Database | Side::Proxy => OwnConnection::Way(observation.way_id()),
+        },
+    }
+}
+
+/// How a secret differs from one that this program makes: whoever else may read or write it, or has a copy.
+#[must_use]
+pub fn of_secret(details: &SecretDetails, tags: &OwnTags) -> Vec<String> {
+    let SecretDetails {
+        tags: found,
+        key,
+        policy,
+        rotated_by,
+        owner,
+        replicas,
+    } = details;
+    let told = [
+        key.as_ref()
+            .map(|key| format!("it is encrypted with {key}, not with the key of AWS")),
+        policy
+            .as_ref()
+            .map(|policy| format!("it has a resource policy: {}", policy::on_one_line(policy))),
+        rotated_by.as_ref().map(|function| format!("{function} rotates it")),
+        owner.as_ref().map(|service| format!("service {service} manages it")),
+        (!replicas.is_empty()).then(|| format!("it is replicated to {}", replicas.join(", "))),
+    ];
+    told.into_iter().flatten().chain(tags.differences(found)).collect()
+}
+
+/// How a list of groups differs from one of ours: each is a group that this program has made.
+fn of_groups<'a>(observation: &Observation, groups: impl Iterator<Item = &'a GroupId>) -> Vec<String> {
+    let is_ours = |id: &GroupId| {
+        let group = observation.group(id);
+        group.is_some_and(|group| group.tags.get(tags::MANAGED).is_some_and(|value| value == "true"))
+    };
+    let (ours, others): (Vec<&GroupId>, Vec<&GroupId>) = groups.partition(|id| is_ours(id));
+    let others = others
+        .into_iter()
+        .map(|id| format!("it has group {id}, which autoconnect did not make"));
+    let none = ours
+        .is_empty()
+        .then(|| "it has no group that autoconnect made".to_owned());
+    others.chain(none).collect()
+}
+
+fn of_subnets(found: &[SubnetId], wanted: &[SubnetId]) -> Option<String> {
+    let set = |ids: &[SubnetId]| -> BTreeSet<String> { ids.iter().map(ToString::to_string).collect() };
+    let (found, wanted) = (set(found), set(wanted));
+    let joined = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
+    (found != wanted).then(|| format!("its subnets are {}, not {}", joined(&found), joined(&wanted)))
+}
+
+/// What a proxy has beside its groups, as this program makes it.
+#[must_use]
+pub fn of_proxy_settings(
+    proxy: &Proxy,
+    role: &str,
+    subnets: &[SubnetId],
+    found: Option<&Tags>,
+    own: &OwnTags,
+) -> Vec<String> {
+    let other_role = proxy.role.as_deref().filter(|found| *found != role);
+    let told = [
+        other_role.map(|found| format!("its role is {found}, not {role}")),
+        proxy.role.is_none().then(|| format!("it has no role, not {role}")),
+        (!proxy.requires_tls).then(|| "it takes connections without TLS".to_owned()),
+        proxy
+            .logs_statements
+            .then(|| "it logs SQL statements (DebugLogging)".to_owned()),
+        (proxy.secrets.len() > 1).then(|| format!("it logs in with several secrets: {}", proxy.secrets.join(", "))),
+        of_subnets(&proxy.subnets, subnets),
+    ];
+    let tags = found.map(|found| own.differences(found)).unwrap_or_default();
+    told.into_iter().flatten().chain(tags).collect()
+}
+
+/// How the observation's proxy differs from one that this program makes; `named` is the ARN of a role that was named.
+#[must_use]
+pub fn of_proxy(observation: &Observation, proxy: &Proxy, named: Option<&str>) -> Vec<String> {
+    let Observation { database, extras, .. } = observation;
+    let place = database.place();
+    let made = || place.role(&created::proxy_role(place.region, &proxy.name));
+    let role = named.map_or_else(made, str::to_owned);
+    let tags = extras.found.proxy_tags.as_ref();
+    let own = own_tags(observation, Side::Proxy);
+    let mut differences = of_proxy_settings(proxy, &role, &database.subnets, tags, &own);
+    differences.extend(of_groups(observation, proxy.groups.iter()));
+    differences
+}
+
+/// What a function runs and as whom, as this program makes it.
+#[must_use]
+pub fn of_function_settings(
+    function: &Function,
+    (role, runtime): (&str, &str),
+    subnets: &[SubnetId],
+    found: Option<&Tags>,
+    own: &OwnTags,
+) -> Vec<String> {
+    let other = |what: &str, found: Option<&str>, wanted: &str| {
+        let found = found.filter(|found| *found != wanted)?;
+        Some(format!("its {what} is {found}, not {wanted}"))
+    };
+    let attached = function.vpc.as_ref().map_or(&[][..], |vpc| &vpc.subnets);
+    let told = [
+        other("role", function.role.as_deref(), role),
+        other("runtime", function.code.runtime.as_deref(), runtime),
+        other("handler", function.code.handler.as_deref(), created::HANDLER),
+        other("code", function.code.sha256.as_deref(), created::CODE_SHA256),
+        of_subnets(attached, &subnets[..subnets.len().min(MAX_FUNCTION_SUBNETS)]),
+    ];
+    let tags = found.map(|found| own.differences(found)).unwrap_or_default();
+    told.into_iter().flatten().chain(tags).collect()
+}
+
+/// How the observation's function differs from one that this program makes.
+#[must_use]
+pub fn of_function(observation: &Observation, runtime: &str) -> Vec<String> {
+    let Observation {
+        database,
+        function,
+        extras,
+        ..
+    } = observation;
+    let place = database.place();
+    let role = place.role(&created::function_role(place.region, &function.name));
+    let tags = extras.found.function_tags.as_ref();
+    let own = own_tags(observation, Side::Function);
+    let mut differences = of_function_settings(function, (&role, runtime), &database.subnets, tags, &own);
+    differences.extend(of_groups(observation, function.groups().iter()));
+    differences
+}
+
+/// How the policy of our name on the role of a function that exists differs from one of ours.
+#[must_use]
+pub fn of_connect(observation: &Observation) -> Option<(String, String)> {
+    let Observation {
+        database,
+        function,
+        proxy,
+        extras,
+        ..
+    } = observation;
+    let document = extras.connect.as_ref()?.found.as_ref()?;
+    let (proxy, user) = (proxy.as_ref()?, crate::extras::user(observation)?);
+    let place = database.place();
+    let name = created::connect_policy(place.region, &proxy.name, user);
+    let role = last_segment(function.role.as_deref()?).to_owned();
+    let difference = format!("its own policy {name} is {}", policy::on_one_line(document));
+    (!is_connect_policy(place, &name, document)).then_some((role, difference))
+}

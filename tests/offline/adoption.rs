@@ -1,0 +1,604 @@
+//! What stands under a name of ours is taken over exactly as we would make it, and shown; else it is refused, with what
+//! differs, before anything is written.
+
+use autoconnect::account::{
+    AccountDocument, DbProxyEntry, FunctionEntry, OfflineAccount, RoleEntry, RolePolicy, SecretEntry, Tag,
+};
+use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction};
+use autoconnect::observe::{NewProxyWish, ProxyWish, Target};
+use autoconnect::plan::StepStatus;
+use autoconnect::reconcile::RunResult;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+const PROXY_ROLE: &str = "autoconnect-eu-central-1-proxy-autoconnect-orders";
+const FUNCTION_ROLE: &str = "autoconnect-eu-central-1-function-report";
+const SECRET: &str = "autoconnect/autoconnect-orders/app";
+
+/// Everything that is made: a function, a proxy, a secret, and the roles of both.
+fn everything() -> Target {
+    Target {
+        new_function: Some(NewFunction {
+            runtime: "nodejs24.x".into(),
+        }),
+        iam_required: true,
+        environment: Some(EnvironmentWish { overwrite: false }),
+        user: Some("app".into()),
+        proxy: ProxyWish::New(NewProxyWish {
+            credentials: CredentialsWish::Password,
+            ..NewProxyWish::default()
+        }),
+        ..cluster("orders", "report")
+    }
+}
+
+/// Another function through the same proxy.
+fn another() -> Target {
+    Target {
+        proxy: ProxyWish::New(NewProxyWish::default()),
+        ..cluster("orders", "refunds")
+    }
+}
+
+/// The account once everything was made.
+async fn made() -> AccountDocument {
+    let account = account(|_| ());
+    setup(&account, &everything()).await.unwrap();
+    account.document()
+}
+
+fn account_with(document: &AccountDocument) -> OfflineAccount {
+    OfflineAccount::in_memory(document.clone()).unwrap()
+}
+
+fn role<'d>(document: &'d mut AccountDocument, name: &str) -> &'d mut RoleEntry {
+    document.roles.iter_mut().find(|role| role.role_name == name).unwrap()
+}
+
+fn tag(tags: &mut Vec<Tag>, key: &str, value: Option<&str>) {
+    tags.retain(|tag| tag.key != key);
+    tags.extend(value.map(|value| Tag {
+        key: key.into(),
+        value: value.into(),
+    }));
+}
+
+/// The plan and the run are refused for the same reason, which names what differs, and nothing is written.
+async fn is_refused(document: &AccountDocument, target: &Target, code: &str, word: &str) {
+    for options in [dry_run(), autoconnect::reconcile::Options::default()] {
+        let account = account_with(document);
+        let ended = setup_with(&account, target, &options, &Script::default()).await;
+        let failure = ended.err().unwrap_or_else(|| panic!("taken over: {word}"));
+        assert_eq!(failure.error.code(), code, "{word}: {failure}");
+        assert!(failure.to_string().contains(word), "{word}: {failure}");
+        assert!(failure.error.hint().is_some(), "{word}");
+        assert_eq!(account.calls().write, 0, "{word}");
+    }
+}
+
+/// An account in which somebody has made a role, as this program makes it, but for one thing.
+async fn squatted(name: &str, change: impl FnOnce(&mut RoleEntry)) -> AccountDocument {
+    let mut of = made().await;
+    let entry = role(&mut of, name);
+    change(entry);
+    let mut document = example();
+    document.roles.push(entry.clone());
+    document
+}
+
+type ChangeRole = fn(&mut RoleEntry);
+
+fn trust(role: &mut RoleEntry, change: impl FnOnce(&mut Value)) {
+    change(&mut role.assume_role_policy_document["Statement"]);
+}
+
+#[tokio::test]
+async fn a_role_that_differs_in_anything_is_refused() {
+    let table: [(&str, ChangeRole); 17] = [
+        ("role/team/", |role| role.path = Some("/team/".into())),
+        ("111122223333", |role| {
+            trust(role, |s| s[0]["Principal"]["AWS"] = json!("111122223333"))
+        }),
+        ("\"*\"", |role| trust(role, |s| s[0]["Principal"] = json!("*"))),
+        ("ec2.amazonaws.com", |role| {
+            trust(role, |s| {
+                let ours = s[0]["Principal"]["Service"].clone();
+                s[0]["Principal"]["Service"] = json!([ours, "ec2.amazonaws.com"]);
+            });
+        }),
+        ("sts:TagSession", |role| {
+            trust(role, |s| s[0]["Action"] = json!(["sts:AssumeRole", "sts:TagSession"]))
+        }),
+        ("arn:aws:iam::111122223333:root", |role| {
+            let other = json!({"Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": {"AWS": "arn:aws:iam::111122223333:root"}});
+            trust(role, |s| s.as_array_mut().unwrap().push(other));
+        }),
+        ("\"Deny\"", |role| trust(role, |s| s[0]["Effect"] = json!("Deny"))),
+        ("Condition", |role| {
+            trust(role, |s| {
+                s[0]["Condition"] = json!({"Bool": {"aws:SecureTransport": "true"}})
+            })
+        }),
+        ("NotPrincipal", |role| {
+            trust(role, |s| {
+                s[0]["NotPrincipal"] = s[0]["Principal"].take();
+                s[0].as_object_mut().unwrap().remove("Principal");
+            });
+        }),
+        ("AdministratorAccess", |role| {
+            role.attached_policies
+                .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+        }),
+        ("anything", |role| {
+            let policy_document =
+                json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+            role.policies.push(RolePolicy {
+                policy_name: "anything".into(),
+                policy_document,
+            });
+        }),
+        ("\"Resource\":\"*\"", |role| {
+            role.policies[0].policy_document["Statement"][0]["Resource"] = json!("*")
+        }),
+        ("\"Action\":\"*\"", |role| {
+            role.policies[0].policy_document["Statement"][0]["Action"] = json!("*")
+        }),
+        ("autoconnect:managed is missing", |role| {
+            tag(&mut role.tags, "autoconnect:managed", None)
+        }),
+        ("autoconnect:managed is no", |role| {
+            tag(&mut role.tags, "autoconnect:managed", Some("no"))
+        }),
+        ("autoconnect:role is database", |role| {
+            tag(&mut role.tags, "autoconnect:role", Some("database"))
+        }),
+        ("autoconnect:connection is cluster/payroll", |role| {
+            tag(
+                &mut role.tags,
+                "autoconnect:connection",
+                Some("cluster/payroll:proxy/p:function/payroll"),
+            );
+        }),
+    ];
+    for name in [PROXY_ROLE, FUNCTION_ROLE] {
+        for (word, change) in table {
+            let document = squatted(name, change).await;
+            is_refused(&document, &everything(), "name-taken", word).await;
+        }
+    }
+}
+
+/// What changes nothing is no difference: the form of the documents, further tags, and what a run that died had left out.
+#[tokio::test]
+async fn a_role_that_is_ours_in_another_form_is_adopted() {
+    let table: [(&str, ChangeRole); 7] = [
+        ("as it is", |_| ()),
+        ("brackets", |role| {
+            trust(role, |s| {
+                let service = s[0]["Principal"]["Service"].take();
+                s[0]["Principal"]["Service"] = json!([service]);
+                s[0]["Action"] = json!(["sts:AssumeRole"]);
+            });
+        }),
+        ("a statement without a list, and a name", |role| {
+            trust(role, |s| {
+                let mut statement = s[0].take();
+                statement["Sid"] = json!("Trust");
+                *s = statement;
+            });
+        }),
+        ("the path that is none", |role| role.path = Some("/".into())),
+        ("further tags", |role| tag(&mut role.tags, "team", Some("shop"))),
+        ("no policy yet", |role| {
+            role.policies.clear();
+            role.attached_policies.clear();
+        }),
+        ("a boundary", |role| {
+            role.permissions_boundary = Some("arn:aws:iam::123456789012:policy/b".into())
+        }),
+    ];
+    for name in [PROXY_ROLE, FUNCTION_ROLE] {
+        for (what, change) in table {
+            let mut document = squatted(name, change).await;
+            // The secret that its policy is for.
+            if name == PROXY_ROLE {
+                document.secrets.push(made().await.secrets.pop().unwrap());
+            }
+            let account = account_with(&document);
+            let planned = setup_with(&account, &everything(), &dry_run(), &Script::default()).await;
+            let planned = planned.unwrap_or_else(|failure| panic!("{name}, {what}: {failure}"));
+            let statuses = |operation| -> Vec<StepStatus> {
+                let steps = planned.proposal.plan.steps.iter();
+                let of_role = steps.filter(|step| step.summary.contains(name) && step.effect.operation() == operation);
+                of_role.map(|step| step.status).collect()
+            };
+            assert_eq!(statuses(Operation::CreateRole), [StepStatus::Adopt], "{name}, {what}");
+            if name == PROXY_ROLE {
+                let expected = if what == "no policy yet" {
+                    StepStatus::Planned
+                } else {
+                    StepStatus::Adopt
+                };
+                assert_eq!(statuses(Operation::PutRolePolicy), [expected], "{what}");
+            }
+            let told = planned.proposal.notes.join(" ");
+            assert_eq!(told.contains("permissions boundary"), what == "a boundary", "{told}");
+            let outcome = setup(&account, &everything()).await;
+            let outcome = outcome.unwrap_or_else(|failure| panic!("{name}, {what}: {failure}"));
+            assert_eq!(outcome.result, RunResult::Connected);
+            let roles = account.document().roles;
+            assert_eq!(roles.iter().filter(|role| role.role_name == name).count(), 1);
+            assert!(
+                !outcome
+                    .applied
+                    .iter()
+                    .any(|applied| applied.action == "iam:CreateRole" && applied.resource.ends_with(name))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_differs_in_anything_is_refused() {
+    type Change = fn(&mut SecretEntry);
+    let table: [(&str, &str, Change); 8] = [
+        ("secret-name-taken", "did not make it", |secret| secret.tags.clear()),
+        ("secret-name-taken", "autoconnect:managed is no", |secret| {
+            tag(&mut secret.tags, "autoconnect:managed", Some("no"));
+        }),
+        ("secret-name-taken", "autoconnect:connection is missing", |secret| {
+            tag(&mut secret.tags, "autoconnect:connection", None);
+        }),
+        ("secret-name-taken", "alias/shop", |secret| {
+            secret.kms_key_id = Some("alias/shop".into())
+        }),
+        ("secret-name-taken", "111122223333", |secret| {
+            secret.resource_policy = Some(json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+                "Principal": {"AWS": "111122223333"}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]}));
+        }),
+        ("secret-name-taken", "rotates it", |secret| {
+            secret.rotation_lambda_arn = Some("arn:aws:lambda:eu-central-1:123456789012:function:other".into());
+        }),
+        ("secret-name-taken", "service appflow", |secret| {
+            secret.owning_service = Some("appflow".into())
+        }),
+        ("secret-name-taken", "us-east-1", |secret| {
+            secret.replica_regions = vec!["us-east-1".into()]
+        }),
+    ];
+    let entry = made().await.secrets.pop().unwrap();
+    assert_eq!(entry.name, SECRET);
+    for (code, word, change) in table {
+        let mut document = example();
+        let mut secret = entry.clone();
+        change(&mut secret);
+        document.secrets.push(secret);
+        is_refused(&document, &everything(), code, word).await;
+    }
+    let mut document = example();
+    document.secrets.push(SecretEntry {
+        deleted_date: Some("2026-11-01".into()),
+        ..entry.clone()
+    });
+    is_refused(&document, &everything(), "secret-deleted", "scheduled").await;
+
+    // As it was made it is taken over, without asking for the password again.
+    let mut document = example();
+    document.secrets.push(entry);
+    let account = account_with(&document);
+    let outcome = setup(&account, &everything()).await.unwrap();
+    let steps = &outcome.proposal.plan.steps;
+    let step = steps
+        .iter()
+        .find(|step| step.effect.operation() == Operation::CreateSecret)
+        .unwrap();
+    assert_eq!((step.status, outcome.result), (StepStatus::Adopt, RunResult::Connected));
+    assert_eq!(account.document().secrets, document.secrets);
+}
+
+#[tokio::test]
+async fn a_proxy_that_differs_in_anything_is_refused() {
+    type Change = fn(&mut DbProxyEntry);
+    let table: [(&str, Change); 10] = [
+        ("without TLS", |proxy| proxy.require_tls = Some(false)),
+        ("logs SQL", |proxy| proxy.debug_logging = Some(true)),
+        ("role/other", |proxy| {
+            proxy.role_arn = Some("arn:aws:iam::123456789012:role/other".into())
+        }),
+        ("role/team/", |proxy| {
+            proxy.role_arn = Some(format!("arn:aws:iam::123456789012:role/team/{PROXY_ROLE}"));
+        }),
+        ("several secrets", |proxy| {
+            proxy
+                .secret_arns
+                .push("arn:aws:secretsmanager:eu-central-1:123456789012:secret:orders-app-Ac1De2".into());
+        }),
+        ("its subnets are subnet-0a1a, not", |proxy| {
+            proxy.vpc_subnet_ids = vec!["subnet-0a1a".into()]
+        }),
+        ("sg-0f00", |proxy| proxy.vpc_security_group_ids.push("sg-0f00".into())),
+        ("autoconnect:managed is missing", |proxy| proxy.tags.clear()),
+        ("autoconnect:role is function", |proxy| {
+            tag(&mut proxy.tags, "autoconnect:role", Some("function"))
+        }),
+        ("autoconnect:connection is cluster/payroll", |proxy| {
+            tag(
+                &mut proxy.tags,
+                "autoconnect:connection",
+                Some("cluster/payroll:proxy/autoconnect-orders:function/f"),
+            );
+        }),
+    ];
+    for (word, change) in table {
+        let mut document = made().await;
+        change(document.db_proxies.last_mut().unwrap());
+        is_refused(&document, &another(), "proxy-name-taken", word).await;
+    }
+    let statuses = async |document: &AccountDocument| -> Vec<(Operation, StepStatus)> {
+        let outcome = setup(&account_with(document), &another()).await.unwrap();
+        let steps = outcome.proposal.plan.steps.iter();
+        steps.map(|step| (step.effect.operation(), step.status)).collect()
+    };
+    // One that is ready is shared; one that was begun is gone on with.
+    let mut document = made().await;
+    let attached = (Operation::UpdateFunctionConfiguration, StepStatus::Done);
+    assert_eq!(statuses(&document).await, [attached]);
+    document.db_proxies.last_mut().unwrap().target = None;
+    let registered = (Operation::RegisterDbProxyTargets, StepStatus::Done);
+    let adopted = (Operation::CreateDbProxy, StepStatus::Adopt);
+    assert_eq!(statuses(&document).await, [adopted, registered, attached]);
+}
+
+/// A role that is given a further policy is compared, also where its proxy has it already.
+#[tokio::test]
+async fn a_role_is_compared_before_it_is_given_more() {
+    let iam = |function, user: &str| Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            credentials: CredentialsWish::Iam,
+            ..NewProxyWish::default()
+        }),
+        user: Some(user.into()),
+        iam_required: true,
+        ..cluster("orders", function)
+    };
+    let account = account(|_| ());
+    setup(&account, &iam("refunds", "app")).await.unwrap();
+    let mut document = account.document();
+    role(&mut document, PROXY_ROLE)
+        .attached_policies
+        .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+    is_refused(&document, &iam("checkout", "app2"), "name-taken", "AdministratorAccess").await;
+    setup(&account, &iam("checkout", "app2")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_function_that_differs_in_anything_is_refused() {
+    type Change = fn(&mut FunctionEntry);
+    let table: [(&str, Change); 6] = [
+        ("python3.13", |function| function.runtime = Some("python3.13".into())),
+        ("other.main", |function| function.handler = Some("other.main".into())),
+        ("role/team/", |function| {
+            function.role = Some(format!("arn:aws:iam::123456789012:role/team/{FUNCTION_ROLE}"));
+        }),
+        ("its subnets are subnet-0a1a, not", |function| {
+            function.vpc_config.as_mut().unwrap().subnet_ids = vec!["subnet-0a1a".into()];
+        }),
+        ("sg-0f00", |function| {
+            function
+                .vpc_config
+                .as_mut()
+                .unwrap()
+                .security_group_ids
+                .push("sg-0f00".into())
+        }),
+        ("autoconnect:managed is missing", |function| function.tags.clear()),
+    ];
+    let unfinished = || async {
+        let mut document = made().await;
+        document.functions.last_mut().unwrap().environment.remove("DB_PORT");
+        document
+    };
+    for (word, change) in table {
+        let mut document = unfinished().await;
+        change(document.functions.last_mut().unwrap());
+        is_refused(&document, &everything(), "function-name-taken", word).await;
+        // Where nothing is left to be written, nothing is taken over.
+        let mut document = made().await;
+        let function = document.functions.last_mut().unwrap();
+        if function.runtime.is_some() && word == "python3.13" {
+            change(function);
+            let again = setup(&account_with(&document), &everything()).await.unwrap();
+            assert_eq!(again.result, RunResult::Unchanged);
+        }
+    }
+    let mut document = unfinished().await;
+    role(&mut document, FUNCTION_ROLE)
+        .attached_policies
+        .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+    is_refused(&document, &everything(), "name-taken", "AdministratorAccess").await;
+    assert_eq!(
+        setup(&account_with(&unfinished().await), &everything())
+            .await
+            .unwrap()
+            .result,
+        RunResult::Connected
+    );
+}
+
+/// A policy of our name on a role that is not ours: what another run of ours wrote for a proxy that was made anew is
+/// written again, anything else is refused.
+#[tokio::test]
+async fn a_policy_of_our_name_on_a_functions_role_is_ours_or_refused() {
+    let iam = Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            credentials: CredentialsWish::Iam,
+            ..NewProxyWish::default()
+        }),
+        user: Some("app".into()),
+        iam_required: true,
+        ..cluster("orders", "refunds")
+    };
+    let ours = |resource: Value, action: Value| {
+        json!({"PolicyName": "autoconnect-connect-eu-central-1+autoconnect-orders+app",
+            "PolicyDocument": {"Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}})
+    };
+    let user = |id: &str| json!(format!("arn:aws:rds-db:eu-central-1:123456789012:dbuser:{id}"));
+    let with = |policy: &Value| {
+        let mut document = example();
+        let policy = serde_json::from_value(policy.clone()).unwrap();
+        role(&mut document, "shop-functions").policies.push(policy);
+        document
+    };
+    let connect = json!("rds-db:connect");
+    for (word, policy) in [
+        ("\"Action\":\"*\"", ours(json!("*"), json!("*"))),
+        (
+            "iam:PassRole",
+            ours(user("prx-1/app"), json!(["rds-db:connect", "iam:PassRole"])),
+        ),
+        ("prx-1/*", ours(user("prx-1/*"), connect.clone())),
+        ("dbuser:*/app", ours(user("*/app"), connect.clone())),
+        (
+            "payroll",
+            ours(json!([user("prx-1/app"), user("prx-payroll/app")]), connect.clone()),
+        ),
+    ] {
+        is_refused(&with(&policy), &iam, "policy-name-taken", word).await;
+    }
+    let account = account_with(&with(&ours(user("prx-of-before/app"), connect)));
+    setup(&account, &iam).await.unwrap();
+    let mut document = account.document();
+    let policies = &role(&mut document, "shop-functions").policies;
+    assert_eq!(policies.len(), 1);
+    assert_eq!(
+        policies[0].policy_document["Statement"][0]["Resource"],
+        user("prx-autoconnect-orders/app")
+    );
+}
+
+/// Wherever a run ended, the plan of the next one shows what it takes over, and makes none of it.
+#[tokio::test(start_paused = true)]
+async fn the_plan_after_a_crash_shows_what_is_adopted() {
+    let mut adopted = std::collections::BTreeSet::new();
+    for call in 0..280 {
+        let account = account(|_| ());
+        if setup_interrupted_at(call, &account, &everything()).await.is_ok() {
+            break;
+        }
+        let document = account.document();
+        let before = example();
+        let planned = setup_with(&account, &everything(), &dry_run(), &Script::default())
+            .await
+            .unwrap();
+        let exists = [
+            (Operation::CreateSecret, document.secrets.len() > before.secrets.len()),
+            (
+                Operation::CreateDbProxy,
+                document.db_proxies.len() > before.db_proxies.len(),
+            ),
+            (
+                Operation::CreateFunction,
+                document.functions.len() > before.functions.len(),
+            ),
+        ];
+        for (operation, exists) in exists {
+            let steps = planned.proposal.plan.steps.iter();
+            let steps: Vec<_> = steps.filter(|step| step.effect.operation() == operation).collect();
+            for step in &steps {
+                let expected = if exists { StepStatus::Adopt } else { StepStatus::Planned };
+                assert_eq!(step.status, expected, "after call {call}: {}", step.summary);
+            }
+            if exists && !steps.is_empty() {
+                adopted.insert(operation);
+            }
+        }
+        for step in planned
+            .proposal
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.effect.operation() == Operation::CreateRole)
+        {
+            let name = [PROXY_ROLE, FUNCTION_ROLE]
+                .into_iter()
+                .find(|name| step.summary.contains(name))
+                .unwrap();
+            let exists = document.roles.iter().any(|role| role.role_name == name);
+            let expected = if exists { StepStatus::Adopt } else { StepStatus::Planned };
+            assert_eq!(step.status, expected, "after call {call}: {}", step.summary);
+            if exists {
+                adopted.insert(Operation::CreateRole);
+            }
+        }
+    }
+    assert_eq!(adopted.len(), 4, "{adopted:?}");
+}
+
+/// A role that somebody makes between the plan and its step is not taken over either, unless it is exactly ours.
+#[tokio::test(start_paused = true)]
+async fn what_is_made_between_plan_and_step_is_compared_too() {
+    let exact = role(&mut made().await, PROXY_ROLE).clone();
+    let squatted = |change: ChangeRole| {
+        let mut role = exact.clone();
+        role.policies.clear();
+        change(&mut role);
+        role
+    };
+    let table: [(ChangeRole, bool); 4] = [
+        (|_| (), true),
+        (
+            |role| trust(role, |s| s[0]["Principal"]["AWS"] = json!("111122223333")),
+            false,
+        ),
+        (
+            |role| {
+                role.attached_policies
+                    .push("arn:aws:iam::aws:policy/AdministratorAccess".into())
+            },
+            false,
+        ),
+        (|role| role.path = Some("/team/".into()), false),
+    ];
+    for (change, is_ours) in table {
+        let account = account(|_| ());
+        let role = squatted(change);
+        let cloud = slow_with(&account, |operation| {
+            if operation == Operation::CreateRole {
+                account.edit(|document| {
+                    if !document.roles.iter().any(|found| found.role_name == role.role_name) {
+                        document.roles.push(role.clone());
+                    }
+                });
+            }
+        });
+        let target = Target {
+            new_function: None,
+            iam_required: false,
+            environment: None,
+            ..everything()
+        };
+        let target = Target {
+            function: "refunds".into(),
+            ..target
+        };
+        let ended = setup(&cloud, &target).await;
+        match ended {
+            Ok(outcome) => assert!(is_ours && outcome.result == RunResult::Connected),
+            Err(failure) => {
+                assert!(!is_ours, "{failure}");
+                assert_eq!(failure.error.code(), "name-taken", "{failure}");
+                let document = account.document();
+                let found = document
+                    .roles
+                    .iter()
+                    .find(|found| found.role_name == PROXY_ROLE)
+                    .unwrap();
+                assert!(found.policies.is_empty(), "it was given nothing");
+            }
+        }
+    }
+}
