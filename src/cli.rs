@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attach;
+mod cleanup;
 mod completions;
 mod diagnose;
 mod drift;
@@ -54,6 +55,8 @@ enum Command {
     Detach(attach::Detach),
     /// Disconnect a function from a database
     Remove(Box<remove::Remove>),
+    /// Take away what autoconnect has made and what serves nothing any more
+    Cleanup(cleanup::Cleanup),
     /// Print an IAM policy document
     Policy(policy::Policy),
     /// Tell whether a function reaches a database, and if not, why
@@ -113,6 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Attach(attach) => attach.run(&cli.global),
         Command::Detach(detach) => detach.run(&cli.global),
         Command::Remove(remove) => remove.run(&cli.global),
+        Command::Cleanup(cleanup) => cleanup.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::Msk(msk) => msk.run(&cli.global),

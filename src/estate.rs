@@ -267,6 +267,11 @@ impl Estate {
         names.filter_map(|name| self.proxies.get(name))
     }
 
+    /// The groups of the convention with a rule that names a group.
+    pub fn naming(&self, group: &GroupId) -> impl Iterator<Item = &GroupId> {
+        self.named_by.get(group).into_iter().flatten()
+    }
+
     /// The groups that a rule of a group names, and those of the convention with a rule that names it.
     pub fn neighbours(&self, group: &GroupId) -> impl Iterator<Item = &GroupId> {
         let rules = self

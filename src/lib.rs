@@ -11,6 +11,7 @@ pub mod attach;
 pub mod aws;
 pub mod check;
 pub mod classify;
+pub mod cleanup;
 pub mod cli;
 pub mod cloud;
 pub mod concurrent;

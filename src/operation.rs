@@ -157,6 +157,8 @@ pub enum Operation {
     DeleteRole,
     /// Reads the tags of a function.
     ListTags,
+    /// Reads which roles there are.
+    ListRoles,
     /// Deletes a function.
     DeleteFunction,
     /// Takes a policy of IAM off a role.
@@ -257,6 +259,7 @@ impl Operation {
         Self::DeleteRolePolicy,
         Self::DeleteRole,
         Self::ListTags,
+        Self::ListRoles,
         Self::DeleteFunction,
         Self::DetachRolePolicy,
         Self::ListAliases,
@@ -386,6 +389,7 @@ impl Operation {
             Self::DeleteRolePolicy => "iam:DeleteRolePolicy",
             Self::DeleteRole => "iam:DeleteRole",
             Self::ListTags => "lambda:ListTags",
+            Self::ListRoles => "iam:ListRoles",
             Self::DeleteFunction => "lambda:DeleteFunction",
             Self::DetachRolePolicy => "iam:DetachRolePolicy",
             Self::ListAliases => "lambda:ListAliases",
@@ -447,6 +451,7 @@ impl Operation {
             | Self::GetNetworkConnector
             | Self::DescribeLaunchTemplateVersions
             | Self::DescribeSecurityGroupReferences
+            | Self::ListRoles
             | Self::ListSecrets => false,
             Self::CreateSecurityGroup
             | Self::RevokeSecurityGroupEgress

@@ -7,6 +7,7 @@
 
 mod apply;
 mod attach;
+mod cleanup;
 mod converge;
 mod disconnect;
 mod driver;
@@ -24,6 +25,7 @@ mod session;
 mod vpc;
 
 pub use attach::{Attach, Detach};
+pub use cleanup::Cleanup;
 pub use converge::{Converged, Draft, Ending, Goal, converge};
 pub use disconnect::Disconnect;
 pub use driver::run;

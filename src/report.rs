@@ -3,6 +3,7 @@
 mod across;
 mod attachment;
 mod checks;
+mod cleanup;
 mod document;
 mod drift;
 mod error;
@@ -16,6 +17,7 @@ mod text;
 
 pub use attachment::AttachmentDocument;
 pub use checks::ChecksDocument;
+pub use cleanup::CleanupDocument;
 pub use document::{OutputDocument, SetupDocument, StepEntry, is_incomplete};
 pub use drift::{
     ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, drift_text,

@@ -293,6 +293,13 @@ impl RemovalCloud for OfflineAccount {
         })
     }
 
+    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
+        self.read(Operation::ListRoles, |state| {
+            let names = state.document.roles.iter().map(|role| role.role_name.clone());
+            Ok(names.filter(|name| name.starts_with(prefix)).collect())
+        })
+    }
+
     async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
         self.read(Operation::ListSecrets, |state| {
             let mut found = Vec::new();

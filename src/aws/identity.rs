@@ -29,6 +29,16 @@ pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescript
     })
 }
 
+pub(super) async fn roles_named(client: &Client, prefix: &str) -> Answer<Vec<String>> {
+    let mut pages = client.list_roles().into_paginator().items().send();
+    let mut names = Vec::new();
+    while let Some(role) = pages.next().await {
+        let role = role.map_err(|error| fault::error(Operation::ListRoles, &error))?;
+        names.extend(Some(role.role_name).filter(|name| name.starts_with(prefix)));
+    }
+    Ok(names)
+}
+
 pub(super) async fn get_role_policy(client: &Client, role: &str, policy: &str) -> Answer<String> {
     let operation = Operation::GetRolePolicy;
     let answer = client

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::ec2::{filter, incomplete, permission, security_group};
-use super::{Aws, called, fault, functions, rds, secrets};
+use super::{Aws, called, fault, functions, identity, rds, secrets};
 use crate::cloud::{
     Answer, Bearer, BearingInterface, FunctionCode, Operation, RemovalCloud, ResourceKind, SecretDescription,
 };
@@ -202,6 +202,10 @@ impl RemovalCloud for Aws {
 
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         called(Operation::ListTagsForResource, rds_tags(&self.rds, arn)).await
+    }
+
+    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
+        called(Operation::ListRoles, identity::roles_named(&self.iam, prefix)).await
     }
 
     async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {

@@ -69,6 +69,8 @@ pub trait RemovalCloud: Sync {
     -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
     /// The tags of the RDS resource with this ARN.
     fn list_rds_tags(&self, arn: &str) -> impl Future<Output = Answer<BTreeMap<String, String>>> + Send;
+    /// The names of the roles whose names begin so.
+    fn list_roles(&self, prefix: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
     /// The secrets whose names begin so; not those that are scheduled for deletion.
     fn list_secrets(&self, prefix: &str) -> impl Future<Output = Answer<Vec<SecretDescription>>> + Send;
 

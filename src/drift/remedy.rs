@@ -3,9 +3,10 @@
 //! A command is named only if it has something to do and its run would not be refused: the plan of `setup` is made here, as
 //! a run would make it. What no command of this program changes has no remedy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, FindingKind};
+use crate::cleanup;
 use crate::decide::{Assessment, decide};
 use crate::estate::{Connection, Estate, Scope};
 use crate::model::{DatabaseKind, Direction, GroupId};
@@ -101,6 +102,18 @@ fn revokes(step: &Step, wanted: Option<Direction>) -> bool {
     }
 }
 
+/// Whether a group that nothing has is named by none that is in use: then `cleanup` takes it away.
+fn serves_nothing(estate: &Estate, group: &GroupId) -> bool {
+    let (mut seen, mut next) = (BTreeSet::from([group]), vec![group]);
+    while let Some(id) = next.pop() {
+        if estate.is_in_use(id) {
+            return false;
+        }
+        next.extend(estate.naming(id).filter(|other| seen.insert(other)));
+    }
+    true
+}
+
 /// Names the remedies of a connection's findings.
 pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Finding]) {
     let mut known: BTreeMap<Connection, Prognosis> = BTreeMap::new();
@@ -134,12 +147,15 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
             Kind::FunctionMoved if finding.found.as_deref() == Some(super::NO_VPC) => {
                 remedy = Some(command("setup", connection, Some("--attach-vpc")));
             }
+            Kind::GroupUnused => {
+                let group = GroupId::from(finding.resource.as_str());
+                remedy = serves_nothing(estate, &group).then(|| cleanup::COMMAND.map(str::to_owned).to_vec());
+            }
             Kind::TargetNotAvailable
             | Kind::FunctionMoved
             | Kind::DatabaseGone
             | Kind::ProxyGone
             | Kind::FunctionGone
-            | Kind::GroupUnused
             | Kind::NotSupported
             | Kind::Unread => {}
         }

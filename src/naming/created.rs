@@ -22,6 +22,12 @@ pub fn function_role(region: &str, function: &str) -> String {
     role(&format!("autoconnect-{region}-function-{function}"))
 }
 
+/// What the names of all roles begin with that are made in a Region.
+#[must_use]
+pub fn roles_of(region: &str) -> String {
+    format!("autoconnect-{region}-")
+}
+
 fn role(name: &str) -> String {
     const LONGEST: usize = 64;
     fitted(name, LONGEST)

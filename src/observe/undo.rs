@@ -120,12 +120,19 @@ async fn made_function(cloud: &impl Cloud, observation: &Observation) -> Result<
     let role_name = created::function_role(place.region, &function.name);
     let mut made = MadeFunction::default();
     if function.exists {
-        let (function_tags, code, functions) = tokio::join!(
+        let (function_tags, code, functions, versions) = tokio::join!(
             cloud.list_function_tags(&function.arn),
             cloud.get_function_code(&function.arn),
-            all(cloud, |from| cloud.list_functions(from))
+            all(cloud, |from| cloud.list_functions(from)),
+            cloud.list_bearers(ResourceKind::Function)
         );
-        let (function_tags, code, functions) = (function_tags?, code?, functions?);
+        let (function_tags, code, functions, versions) = (function_tags?, code?, functions?, versions?);
+        let versions = versions.iter().filter(|other| other.name == function.name);
+        let versions: Vec<&str> = versions.filter_map(|other| other.version.as_deref()).collect();
+        if !versions.is_empty() {
+            made.differences
+                .push(format!("it has published versions ({})", versions.join(", ")));
+        }
         for (key, value) in [
             (tags::MANAGED, "true"),
             (tags::CONNECTION, observation.connection_id().as_str()),

@@ -13,6 +13,7 @@ use crate::drift::traffic::{End, RuleOf, passage};
 use crate::estate::{self, Estate};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side, SubnetId};
 use crate::plan::{Effect, Plan, RemovalEffect, StepStatus};
+use crate::users::User;
 
 /// What lets traffic pass beside the groups of the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,20 @@ pub fn still_connected(standing: &Standing, plan: &Plan) -> StillConnected {
     let observation = &after.observation;
     if let Some(rules) = after.way(observation) {
         found.by_others.push(after.sentence(observation, &rules));
+    }
+    // A published version keeps the groups with which it was published.
+    for (version, groups) in after.versions(standing) {
+        let subnets = standing
+            .observation
+            .function
+            .vpc
+            .as_ref()
+            .map_or(&[][..], |vpc| &vpc.subnets);
+        let from = End::new(&after.estate, groups, subnets);
+        if let Some(rules) = after.way_from(&from, observation) {
+            let version = version.replacen("function", "Function", 1);
+            found.by_others.push(after.sentence_of(&version, observation, &rules));
+        }
     }
     if observation.proxy.is_some() {
         let direct = Observation {
@@ -86,15 +101,14 @@ impl After {
             })
             .collect();
         // Whether two VPCs are connected at all is not read: `setup --cross-vpc` has made what the plan takes away.
-        let vpc = before.function.vpc.as_ref()?;
-        if vpc.vpc != before.database.vpc && effects.is_empty() {
+        let vpc = before.function.vpc.as_ref().map(|vpc| &vpc.vpc);
+        if vpc.is_some_and(|vpc| *vpc != before.database.vpc) && effects.is_empty() {
             return None;
         }
         let mut observation = before.clone();
         for effect in &effects {
             take_off(&mut observation, effect);
         }
-        observation.function.vpc.as_ref()?;
         let groups = before.groups.iter().chain(&standing.ends.groups);
         let mut groups: BTreeMap<GroupId, SecurityGroup> =
             groups.map(|group| (group.id.clone(), group.clone())).collect();
@@ -129,21 +143,47 @@ impl After {
 
     /// The rules by which traffic leaves the function for the next side and enters it, if it comes to the database.
     fn way(&self, observation: &Observation) -> Option<[RuleOf<'_>; 2]> {
-        let hop = |from, to, port: Option<u16>| {
-            let (from, to) = (self.end(observation, from), self.end(observation, to));
-            passage(&self.estate, &from, &to, port?)
-        };
+        observation.function.vpc.as_ref()?;
+        self.way_from(&self.end(observation, Side::Function), observation)
+    }
+
+    fn way_from(&self, from: &End, observation: &Observation) -> Option<[RuleOf<'_>; 2]> {
+        let hop = |from: &End, to, port: Option<u16>| passage(&self.estate, from, &self.end(observation, to), port?);
         let database = &observation.database;
         let Some(proxy) = &observation.proxy else {
-            return hop(Side::Function, Side::Database, database.port);
+            return hop(from, Side::Database, database.port);
         };
-        let first = hop(Side::Function, Side::Proxy, observation.function_port())?;
+        let first = hop(from, Side::Proxy, observation.function_port())?;
+        let of_proxy = self.end(observation, Side::Proxy);
         let goes_on = proxy.has_target(database)
-            && (proxy.reaches(database) || hop(Side::Proxy, Side::Database, database.port).is_some());
+            && (proxy.reaches(database) || hop(&of_proxy, Side::Database, database.port).is_some());
         goes_on.then_some(first)
     }
 
+    /// The published versions of the function, with the groups of the connection that each still has.
+    fn versions(&self, standing: &Standing) -> BTreeMap<String, GroupList> {
+        let mut versions: BTreeMap<String, GroupList> = BTreeMap::new();
+        let name = &self.observation.function.name;
+        for group in &self.observation.groups {
+            for user in standing.users.of(&group.id) {
+                if matches!(user, User::Version { function, .. } if function == name) {
+                    let groups = versions.entry(user.to_string()).or_default();
+                    *groups = groups.clone().with(group.id.clone());
+                }
+            }
+        }
+        versions
+    }
+
     fn sentence(&self, observation: &Observation, [out, into]: &[RuleOf<'_>; 2]) -> String {
+        self.sentence_of(
+            &format!("Function {}", observation.function.name),
+            observation,
+            &[*out, *into],
+        )
+    }
+
+    fn sentence_of(&self, who: &str, observation: &Observation, [out, into]: &[RuleOf<'_>; 2]) -> String {
         let through = match &observation.proxy {
             Some(proxy) => format!(" through proxy {}", proxy.name),
             None => String::new(),
@@ -157,8 +197,7 @@ impl After {
             format!("{} ({}) allows {}", group.name, group.id, InWords(direction, rule))
         };
         format!(
-            "Function {} {verb} {}{through}: {}, and {}.",
-            observation.function.name,
+            "{who} {verb} {}{through}: {}, and {}.",
             observation.database,
             lets(out, Direction::Egress),
             lets(into, Direction::Ingress)

@@ -23,6 +23,17 @@ impl Removable {
         })
     }
 
+    /// The group, if it has the tags that this program gives, for whatever it was made.
+    #[must_use]
+    pub fn unused(group: &SecurityGroup) -> Option<Self> {
+        let is_whole = tags::OWN.iter().all(|key| group.tags.contains_key(*key));
+        let is_managed = group.tags.get(tags::MANAGED).is_some_and(|value| value == "true");
+        (is_whole && is_managed).then(|| Self {
+            id: group.id.clone(),
+            is_ours: true,
+        })
+    }
+
     /// The group, if the console has made it and it fits as it is; or if its removal has begun.
     #[must_use]
     pub fn console_made(candidate: &Candidate<'_>, side: Side, now: Context<'_>, connection: &str) -> Option<Self> {

@@ -20,11 +20,11 @@ use crate::tags;
 /// The database would be left without a group, or the proxy cannot go.
 pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Result<Plan, RemovalUnmet> {
     check_last_groups(standing, found)?;
-    if wish.with_proxy {
-        check_proxy(standing, found)?;
-    }
     if wish.with_function {
         check_function(standing, found)?;
+    }
+    if wish.with_proxy {
+        check_proxy(standing, found)?;
     }
     let mut builder = Builder {
         standing,

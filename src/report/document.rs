@@ -21,6 +21,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub enum OutputDocument {
     /// Of `setup`.
     Setup(Box<SetupDocument>),
+    /// Of `cleanup`.
+    Cleanup(Box<super::cleanup::CleanupDocument>),
     /// Of `diagnose`, `internet check` and `msk check`.
     Checks(super::checks::ChecksDocument),
     /// Of `attach` and `detach`.

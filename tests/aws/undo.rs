@@ -177,3 +177,65 @@ async fn a_function_without_other_groups_leaves_its_vpc_and_what_still_connects_
         "{run:?}"
     );
 }
+
+/// What a function and a proxy that somebody has deleted have left, in this Region only: groups, roles and secrets.
+#[tokio::test]
+async fn cleanup_takes_away_what_serves_nothing() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("checkout").await;
+    world.function("refunds").await;
+    world.setup_succeeds("--cluster orders --function checkout --proxy new --yes");
+    world.setup_succeeds("--cluster orders --function refunds --yes");
+    let clean = world.run("cleanup --dry-run");
+    assert_eq!(
+        (clean.status, clean.json()["result"].as_str()),
+        (0, Some("unchanged")),
+        "{clean:?}"
+    );
+
+    let delete = world.lambda.delete_function().function_name("checkout");
+    delete.send().await.unwrap();
+    let kept = world.run("cleanup --dry-run").json();
+    let told = |document: &Value, text: &str| {
+        let reasons = document["reasons"].as_array().unwrap();
+        reasons.iter().any(|reason| reason.as_str().unwrap().contains(text))
+    };
+    assert!(told(&kept, "is the only group of proxy autoconnect-orders"), "{kept:#}");
+    let delete = world.rds.delete_db_proxy().db_proxy_name("autoconnect-orders");
+    delete.send().await.unwrap();
+    for _ in 0..20 {
+        if world
+            .rds
+            .describe_db_proxies()
+            .db_proxy_name("autoconnect-orders")
+            .send()
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    let mark = world.mark();
+    let planned = world.run("cleanup --dry-run --detailed-exitcode");
+    assert_eq!(planned.status, 2, "{planned:?}");
+    assert!(world.calls_since(mark).iter().all(|call| crate::world::reads(call)));
+    assert!(told(&planned.json(), "in progress"), "{planned:?}");
+    let (cleaned, _) = world.written("cleanup --yes");
+    assert_eq!(
+        (cleaned.status, cleaned.json()["result"].as_str()),
+        (0, Some("removed")),
+        "{cleaned:?}"
+    );
+    assert!(world.groups_named("*rdsproxy*").await.is_empty());
+    let role = format!("autoconnect-{}-proxy-autoconnect-orders", world.region);
+    assert!(world.iam.get_role().role_name(role).send().await.is_err());
+    // What connects refunds stays.
+    assert_eq!(world.groups_named("*-lambda-*").await.len(), 1);
+    assert_eq!(world.groups_of_function("refunds").await.len(), 2);
+    let again = world.run("cleanup --yes").json();
+    assert_eq!(
+        (again["result"].as_str(), again["api_calls"]["write"].as_u64()),
+        (Some("unchanged"), Some(0))
+    );
+}

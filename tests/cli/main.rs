@@ -1,6 +1,7 @@
 //! The command line: both streams and the exit status of the real program, offline.
 
 mod attach;
+mod cleanup;
 mod diagnose;
 mod drift;
 mod files;

@@ -11,6 +11,7 @@ const COMMANDS: &[&str] = &[
     "setup --offline account.json --instance inventory --function stock-sync --yes",
     "remove --offline account.json --cluster orders --function checkout --dry-run",
     "remove --offline account.json --cluster orders --function checkout --console-made --yes",
+    "cleanup --offline account.json --dry-run",
     "attach --offline account.json --function refunds --like-database orders --dry-run",
     "detach --offline account.json --function checkout --dry-run",
     "drift --offline account.json",

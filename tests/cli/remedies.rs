@@ -348,7 +348,7 @@ fn table() -> Vec<Row> {
                 a["SecurityGroups"].as_array_mut().unwrap().push(unused);
             },
             STOCK,
-            &[("group-unused", "low", None)],
+            &[("group-unused", "low", Some("cleanup"))],
         ),
         (
             "the cluster joined a global database",

@@ -47,6 +47,7 @@ fn the_core_imports_nothing_impure() {
         "naming",
         "check",
         "classify",
+        "cleanup",
         "decide",
         "drift",
         "estate",

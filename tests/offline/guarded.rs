@@ -425,6 +425,7 @@ guard! {
         Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
     this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
         [ask("rds:ListTagsForResource", arn)];
+    this.list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles, describe(Operation::ListRoles);
     this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
     this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
         this.tag("ec2:CreateTags", groups, key);

@@ -129,6 +129,7 @@ interpose! {
     describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
     describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
     list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
+    list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
     list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
     tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
     untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;

@@ -4,6 +4,7 @@ mod adoption;
 mod answers;
 mod attach;
 mod aws_rules;
+mod cleanup;
 mod converge;
 mod crashes;
 mod denied;

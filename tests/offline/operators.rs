@@ -14,8 +14,8 @@ use autoconnect::observe::{Location, ProxyWish, Target, Which};
 use autoconnect::plan::Request;
 use autoconnect::policy::{PolicyDocument, Texts};
 use autoconnect::reconcile::{
-    Asked, Attach, Converged, Detach, Failure, Front, Goal, Internet, Mend, MskVia, Options, Progress, RunError,
-    converge,
+    Asked, Attach, Cleanup, Converged, Detach, Failure, Front, Goal, Internet, Mend, MskVia, Options, Progress,
+    RunError, converge,
 };
 use autoconnect::removal::RemovalWish;
 use secrecy::SecretString;
@@ -83,7 +83,7 @@ async fn half_made<G: Goal>(document: &AccountDocument, goal: &G) -> Vec<Account
 }
 
 /// By the service authorization reference these know no resources.
-const ON_ALL: [&str; 19] = [
+const ON_ALL: [&str; 20] = [
     "ec2:DescribeAddresses",
     "ec2:DescribeEgressOnlyInternetGateways",
     "ec2:DescribeInternetGateways",
@@ -98,6 +98,7 @@ const ON_ALL: [&str; 19] = [
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcPeeringConnections",
     "ec2:DescribeVpcs",
+    "iam:ListRoles",
     "lambda:ListCapacityProviders",
     "lambda:ListEventSourceMappings",
     "lambda:ListFunctions",
@@ -309,6 +310,23 @@ async fn of_remove_with_the_function() {
             assert!(is_missed(&runs, &goal, &less, &action).await, "{action} is not needed");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_cleanup() {
+    for scenario in base() {
+        let mut document = connected(&scenario.document, &[&scenario.target]).await;
+        document.functions.remove(0);
+        holds(&format!("cleanup: {}", scenario.name), &document, &Cleanup).await;
+    }
+    let mut scenarios = with_new_resources().into_iter();
+    let scenario = scenarios
+        .find(|scenario| scenario.target.new_function.is_some())
+        .unwrap();
+    let mut document = connected(&scenario.document, &[&scenario.target]).await;
+    document.functions.retain(|function| function.function_name != "new");
+    document.db_proxies.retain(|proxy| proxy.tags.is_empty());
+    holds("cleanup of roles and secrets", &document, &Cleanup).await;
 }
 
 /// Where another function begins to use the groups right before they are marked, the mark is taken off again.

@@ -635,6 +635,30 @@ async fn a_function_that_setup_made_goes_with_its_role() {
     assert!(deaths > 100, "{deaths}");
 }
 
+/// Publishes a version of a function as it is.
+fn publish(function: &mut autoconnect::account::FunctionEntry) {
+    let config = serde_json::to_value(&function.vpc_config).unwrap();
+    let version = serde_json::json!({"Version": "1", "VpcConfig": config});
+    function.versions.push(serde_json::from_value(version).unwrap());
+}
+
+/// A published version keeps the groups with which it was published: it still reaches the database.
+#[tokio::test(start_paused = true)]
+async fn a_published_version_is_still_connected() {
+    for scenario in base() {
+        let mut document = connected(&scenario).await;
+        publish(&mut document.functions[0]);
+        let account = account_of(&document);
+        let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
+        assert_eq!((removed.ending, is_incomplete(&removed)), (Ending::Reached, true));
+        let left = account.document();
+        assert_eq!(left.functions[0].vpc_config, scenario.document.functions[0].vpc_config);
+        let told = |reason: &String| reason.contains("Function f, version 1 will still reach");
+        let reasons = &removed.draft.reasons;
+        assert!(reasons.iter().any(told), "{reasons:?}");
+    }
+}
+
 /// A change that somebody makes.
 type Change = fn(&mut AccountDocument);
 
@@ -658,7 +682,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
     let account = account_of(&scenario.document);
     setup(&account, &scenario.target).await.unwrap();
     let connected = account.document();
-    let table: [(Change, &str, &str); 11] = [
+    let table: [(Change, &str, &str); 12] = [
         (
             |document| function(document).tags.clear(),
             "function-not-ours",
@@ -721,6 +745,11 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
             },
             "function-not-ours",
             "assumed",
+        ),
+        (
+            |document| publish(function(document)),
+            "function-not-ours",
+            "published versions (1)",
         ),
         (
             |document| {

@@ -4,6 +4,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::print_document;
 use crate::cli::attach::{Attach, Detach};
+use crate::cli::cleanup::Cleanup;
 use crate::cli::diagnose::Diagnose;
 use crate::cli::front::Terminal;
 use crate::cli::internet::Internet;
@@ -14,7 +15,7 @@ use crate::cli::setup::Setup;
 use crate::cli::{Ending, global::Global};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::reconcile::{Goal, Options, converge, run};
+use crate::reconcile::{self, Goal, Options, converge, run};
 use crate::report::Report;
 
 /// Before the command line of the run; without a command, before the options of `setup`. Nothing is written.
@@ -59,6 +60,8 @@ enum Command {
     Setup(Setup),
     /// For `remove`
     Remove(Remove),
+    /// For `cleanup`
+    Cleanup(Cleanup),
     /// For `attach`
     Attach(Attach),
     /// For `detach`
@@ -79,6 +82,7 @@ impl Operator {
                 remove.check_usage()?;
                 of_goal(Some(remove.goal()), global)
             }
+            Command::Cleanup(_) => of_goal(Some(reconcile::Cleanup), global),
             Command::Attach(attach) => of_goal(Some(attach.goal()), global),
             Command::Detach(detach) => of_goal(Some(detach.goal()), global),
             Command::Internet(internet) => {

@@ -1,0 +1,138 @@
+//! What this program has made that serves nothing any more: left by runs that died, or by functions, databases and proxies
+//! that were deleted.
+//!
+//! Security groups are judged set by set, a set being the groups of ours whose rules lead to each other. A set serves
+//! something as long as anything but a database or a proxy uses a group of it: a function in whatever version, an
+//! interface, a launch template. Of a set that serves nothing all groups go, unless one of them has to stay; roles and
+//! secrets go that nothing names. Everything that looks ours and stays is named with the reason.
+
+mod groups;
+mod identity;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Direction, GroupId, GroupList, Origin, Rule, SecurityGroup};
+use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
+use crate::removal::Removable;
+use crate::users::{User, Users};
+
+/// The command that takes away what serves nothing any more, as an argument list of this program.
+pub const COMMAND: [&str; 1] = ["cleanup"];
+
+/// What looks ours in an account and Region, and what could use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// The account and Region.
+    pub origin: Origin,
+    /// The security groups with our tags.
+    pub groups: Vec<SecurityGroup>,
+    /// Who uses each of them.
+    pub users: Users,
+    /// The security groups of the databases and proxies.
+    pub lists: BTreeMap<User, GroupList>,
+    /// The databases that groups are being taken off.
+    pub coming_off: BTreeMap<GroupId, User>,
+    /// The groups that rules of ours name, and that exist.
+    pub peers: BTreeSet<GroupId>,
+    /// The roles with names of ours.
+    pub roles: Vec<LeftRole>,
+    /// The secrets with names of ours.
+    pub secrets: Vec<LeftSecret>,
+    /// What else could not be read, in sentences.
+    pub unread: Vec<String>,
+}
+
+/// A role with a name of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftRole {
+    /// Its name.
+    pub name: String,
+    /// Why it stays, as the end of a sentence; none if it goes.
+    pub stays: Option<String>,
+    /// The policies of IAM that it has.
+    pub attached: Vec<String>,
+    /// Its own policies.
+    pub policies: Vec<String>,
+}
+
+/// A secret with a name of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftSecret {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Why it stays, as the end of a sentence; none if it goes.
+    pub stays: Option<String>,
+}
+
+/// What is taken away, and why the rest stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaning {
+    /// The steps.
+    pub plan: Plan,
+    /// What goes and what stays, one sentence each.
+    pub reasons: Vec<String>,
+}
+
+/// What is to be taken away.
+#[must_use]
+pub fn clean(left: &Leftovers) -> Cleaning {
+    let mut builder = Builder::default();
+    let mut reasons = groups::clean(left, &mut builder);
+    reasons.extend(identity::clean(left, &mut builder));
+    reasons.extend(left.unread.iter().cloned());
+    Cleaning {
+        plan: Plan {
+            steps: builder.steps,
+            number: None,
+        },
+        reasons,
+    }
+}
+
+/// Name and id.
+fn named(group: &SecurityGroup) -> String {
+    format!("{} ({})", group.name, group.id)
+}
+
+#[derive(Default)]
+struct Builder {
+    steps: Vec<Step>,
+}
+
+impl Builder {
+    /// The numbers of all steps so far.
+    fn all(&self) -> Vec<u32> {
+        self.steps.iter().map(|step| step.id).collect()
+    }
+
+    fn push(&mut self, after: Vec<u32>, effect: RemovalEffect, resource: &str, summary: String) {
+        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        self.steps.push(Step {
+            id,
+            effect: Effect::Removal(effect),
+            resource: resource.to_owned(),
+            summary,
+            after,
+            status: StepStatus::Planned,
+        });
+    }
+
+    fn revoke(&mut self, group: &SecurityGroup, removable: &Removable, direction: Direction, rules: Vec<Rule>) {
+        if rules.is_empty() {
+            return;
+        }
+        let words: Vec<String> = rules
+            .iter()
+            .map(|rule| crate::classify::InWords(direction, rule).to_string())
+            .collect();
+        let summary = format!("{}: revoke {direction} rule {}", group.name, words.join(", "));
+        let effect = RemovalEffect::Revoke {
+            group: removable.clone(),
+            direction,
+            rules,
+        };
+        self.push(self.all(), effect, group.id.as_str(), summary);
+    }
+}

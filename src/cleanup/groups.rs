@@ -1,0 +1,341 @@
+//! Security groups of ours that serve nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Builder, Leftovers, named};
+use crate::model::{DatabaseKind, Direction, GroupId, Peer, Protocol, Rule, SecurityGroup, Side};
+use crate::plan::RemovalEffect;
+use crate::removal::Removable;
+use crate::tags;
+use crate::users::User;
+
+/// What the descriptions of all rules begin with that this program writes between groups.
+const OWN_RULES: &str = "autoconnect: ";
+
+/// A group that is ours.
+struct Member<'a> {
+    group: &'a SecurityGroup,
+    removable: Removable,
+    side: Option<Side>,
+}
+
+impl<'a> Member<'a> {
+    fn tag(&self, key: &str) -> Option<&'a String> {
+        self.group.tags.get(key)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = (Direction, &'a Rule)> {
+        let group = self.group;
+        let of = move |direction| group.rules(direction).iter().map(move |rule| (direction, rule));
+        [Direction::Ingress, Direction::Egress].into_iter().flat_map(of)
+    }
+}
+
+/// Adds the steps for groups. What goes and what stays, one sentence each.
+pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let mut ours: BTreeMap<&GroupId, Member<'_>> = BTreeMap::new();
+    for group in &left.groups {
+        match Removable::unused(group) {
+            Some(removable) => {
+                let side = [Side::Function, Side::Proxy, Side::Database]
+                    .into_iter()
+                    .find(|side| group.tags.get(tags::ROLE).is_some_and(|role| role == tags::role(*side)));
+                let member = Member { group, removable, side };
+                ours.insert(&group.id, member);
+            }
+            None => reasons.push(format!(
+                "{} stays: it has tags of autoconnect, and not all of those that autoconnect gives.",
+                named(group)
+            )),
+        }
+    }
+    let serving = serving(left, &ours);
+    reasons.extend(of_what_serves(left, &ours, &serving, builder));
+    let idle: BTreeMap<&GroupId, Member<'_>> = ours.into_iter().filter(|(id, _)| !serving.contains_key(id)).collect();
+    let mut goes = Vec::new();
+    for set in sets(&idle) {
+        let members: Vec<&Member<'_>> = set.iter().map(|id| &idle[*id]).collect();
+        match why_it_stays(left, &members) {
+            None => goes.extend(members),
+            Some(why) => {
+                let stays = members
+                    .iter()
+                    .map(|member| format!("{} stays: {why}.", named(member.group)));
+                reasons.extend(stays);
+            }
+        }
+    }
+    reasons.extend(
+        goes.iter()
+            .map(|member| format!("{} goes: it serves nothing.", named(member.group))),
+    );
+    match serving.len() {
+        0 => {}
+        1 => reasons.push("1 security group of autoconnect is in use, and stays.".to_owned()),
+        n => reasons.push(format!("{n} security groups of autoconnect are in use, and stay.")),
+    }
+    take_away(left, &goes, builder);
+    reasons
+}
+
+/// The groups that rules lead between, each set with its groups.
+fn sets<'a>(ours: &BTreeMap<&'a GroupId, Member<'a>>) -> Vec<BTreeSet<&'a GroupId>> {
+    let mut links: BTreeMap<&GroupId, BTreeSet<&GroupId>> = BTreeMap::new();
+    for (id, member) in ours {
+        let peers = member.rules().filter_map(|(_, rule)| rule.peer.group());
+        for peer in peers.filter(|peer| ours.contains_key(peer)) {
+            links.entry(*id).or_default().insert(peer);
+            links.entry(peer).or_default().insert(*id);
+        }
+    }
+    let (mut seen, mut sets) = (BTreeSet::new(), Vec::new());
+    for id in ours.keys() {
+        let (mut set, mut next) = (BTreeSet::new(), vec![*id]);
+        while let Some(id) = next.pop() {
+            if seen.insert(id) {
+                // The key is borrowed for as long as the group is.
+                set.extend(ours.get_key_value(id).map(|(id, _)| *id));
+                next.extend(links.get(id).into_iter().flatten());
+            }
+        }
+        if !set.is_empty() {
+            sets.push(set);
+        }
+    }
+    sets
+}
+
+/// Databases and proxies bear a group for those that come in by it.
+fn is_bearer(user: &User) -> bool {
+    matches!(user, User::Cluster(_) | User::Instance(_) | User::Proxy(_))
+}
+
+/// Who uses a group.
+fn users<'l>(left: &'l Leftovers, group: &'l SecurityGroup) -> impl Iterator<Item = &'l User> {
+    left.users.of(&group.id)
+}
+
+/// The groups that serve something, each with what uses it or its set: those that anything but a database or a proxy uses,
+/// those that their rules name, and those on a database or a proxy that let them in.
+fn serving<'a>(left: &'a Leftovers, ours: &BTreeMap<&'a GroupId, Member<'a>>) -> BTreeMap<&'a GroupId, String> {
+    let mut serving: BTreeMap<&GroupId, String> = BTreeMap::new();
+    for (id, member) in ours {
+        let is_served = |user: &&User| match member.side {
+            Some(Side::Database | Side::Proxy) => !is_bearer(user),
+            _ => true,
+        };
+        if let Some(user) = users(left, member.group).find(is_served) {
+            serving.insert(*id, user.to_string());
+        }
+    }
+    loop {
+        let mut more: BTreeMap<&GroupId, String> = BTreeMap::new();
+        for (id, member) in ours {
+            let is_on_one = users(left, member.group).next().is_some();
+            for peer in member.rules().filter_map(|(_, rule)| rule.peer.group()) {
+                let Some((peer, _)) = ours.get_key_value(peer) else {
+                    continue;
+                };
+                match (serving.get(id), serving.get(peer)) {
+                    (Some(user), None) => more.insert(*peer, user.clone()),
+                    (None, Some(user)) if is_on_one => more.insert(*id, user.clone()),
+                    _ => None,
+                };
+            }
+        }
+        if more.is_empty() {
+            return serving;
+        }
+        serving.extend(more);
+    }
+}
+
+/// Why a set that serves nothing stays; none if it goes.
+fn why_it_stays(left: &Leftovers, members: &[&Member<'_>]) -> Option<String> {
+    if let Some(unread) = left.users.unread().first() {
+        return Some(format!("who uses it could not be read ({unread})"));
+    }
+    let ids: BTreeSet<&GroupId> = members.iter().map(|member| &member.group.id).collect();
+    for member in members {
+        let is_on_nothing = users(left, member.group).next().is_none();
+        let mut rules = member.rules();
+        let foreign = rules.find(|(direction, rule)| !is_ours(member, *direction, rule, &ids, is_on_nothing));
+        if let Some((direction, rule)) = foreign {
+            let rule = crate::classify::InWords(direction, rule);
+            return Some(format!(
+                "{} has a rule that autoconnect did not make: {rule}",
+                named(member.group)
+            ));
+        }
+        let mut naming = left.users.naming(&member.group.id);
+        if let Some(by) = naming.find(|by| !ids.contains(by)) {
+            return Some(format!("a rule of {by} names {}", named(member.group)));
+        }
+        for user in users(left, member.group) {
+            let list = left.lists.get(user);
+            let is_last = list.is_none_or(|list| list.iter().all(|id| ids.contains(id)));
+            if is_last {
+                let also = match user {
+                    User::Proxy(name) => {
+                        format!(", which `autoconnect remove --proxy {name} --with-proxy` deletes with it")
+                    }
+                    _ => ", which AWS leaves with no fewer than one".to_owned(),
+                };
+                return Some(format!("{} is the only group of {user}{also}", named(member.group)));
+            }
+        }
+    }
+    None
+}
+
+/// Whether this program has written a rule: for one TCP port, to a group of the set; on a group that nothing has, also with
+/// the description that it gives rules for ranges. A group that was just made has EC2's outbound rule.
+fn is_ours(
+    member: &Member<'_>,
+    direction: Direction,
+    rule: &Rule,
+    set: &BTreeSet<&GroupId>,
+    is_on_nothing: bool,
+) -> bool {
+    if rule.is_default_egress() {
+        return direction == Direction::Egress && (is_on_nothing || member.side == Some(Side::Database));
+    }
+    let is_one_port = rule.protocol == Protocol::Tcp && rule.ports.is_some_and(|ports| ports.from == ports.to);
+    let description = rule.description.as_deref().unwrap_or_default();
+    let is_described =
+        description.starts_with(OWN_RULES) || member.tag(tags::CONNECTION).is_some_and(|tag| tag == description);
+    is_one_port
+        && match &rule.peer {
+            Peer::Group(id) => set.contains(id) || (is_on_nothing && is_described),
+            // Anyone can write a description: it proves nothing where traffic may pass.
+            Peer::Cidr(_) | Peer::PrefixList(_) => is_on_nothing && is_described,
+        }
+}
+
+/// What is wrong with groups that serve something: a mark of a removal that did not end, rules that name nothing, a group
+/// that somebody has taken off.
+fn of_what_serves<'a>(
+    left: &Leftovers,
+    ours: &BTreeMap<&'a GroupId, Member<'a>>,
+    serving: &BTreeMap<&'a GroupId, String>,
+    builder: &mut Builder,
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let members: Vec<(&Member<'_>, &String)> = serving.iter().map(|(id, user)| (&ours[id], user)).collect();
+    let marked = members
+        .iter()
+        .filter(|(member, _)| member.tag(tags::REMOVING).is_some());
+    let marked: Vec<&SecurityGroup> = marked.map(|(member, _)| member.group).collect();
+    if !marked.is_empty() {
+        let groups: Vec<GroupId> = marked.iter().map(|group| group.id.clone()).collect();
+        let names: Vec<String> = marked.iter().map(|group| named(group)).collect();
+        let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let names = names.join(", ");
+        reasons.push(format!(
+            "The mark of a removal that did not end comes off {names}: it is in use."
+        ));
+        let summary = format!("{names}: take the mark of a removal off");
+        builder.push(Vec::new(), RemovalEffect::Unmark { groups }, &resource, summary);
+    }
+    for (member, user) in members {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let rules = member.group.rules(direction).iter();
+            let names_nothing = |rule: &&Rule| {
+                let description = rule.description.as_deref().unwrap_or_default();
+                let peer = rule.peer.group();
+                description.starts_with(OWN_RULES) && peer.is_some_and(|id| !left.peers.contains(id))
+            };
+            let stale: Vec<Rule> = rules.filter(names_nothing).cloned().collect();
+            if !stale.is_empty() {
+                reasons.push(format!(
+                    "A rule of {} goes: the group that it names no longer exists.",
+                    named(member.group)
+                ));
+            }
+            builder.revoke(member.group, &member.removable, direction, stale);
+        }
+        if users(left, member.group).next().is_none() {
+            reasons.push(format!(
+                "{} stays, though nothing has it: its set serves {user}, and `autoconnect setup` puts it back.",
+                named(member.group)
+            ));
+        }
+    }
+    reasons
+}
+
+/// The steps that take sets away: the marks, what takes them off databases and proxies, their rules, the groups.
+fn take_away(left: &Leftovers, goes: &[&Member<'_>], builder: &mut Builder) {
+    let mut by_connection: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
+    for member in goes {
+        let connection = member.tag(tags::CONNECTION).map_or("", String::as_str);
+        if member.tag(tags::REMOVING).is_none() {
+            by_connection.entry(connection).or_default().push(member);
+        }
+    }
+    for (connection, members) in by_connection {
+        let groups: Vec<GroupId> = members.iter().map(|member| member.group.id.clone()).collect();
+        let names: Vec<String> = members.iter().map(|member| named(member.group)).collect();
+        let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let effect = RemovalEffect::Mark {
+            groups,
+            connection: connection.to_owned(),
+            function: String::new(),
+        };
+        let summary = format!("{}: mark as being removed", names.join(", "));
+        builder.push(builder.all(), effect, &resource, summary);
+    }
+    for member in goes {
+        let group = member.removable.clone();
+        for user in users(left, member.group) {
+            let summary = format!("{user}: take {} off", named(member.group));
+            let (effect, resource) = match user {
+                User::Proxy(name) => (
+                    RemovalEffect::OffProxy {
+                        proxy: name.clone(),
+                        group: group.clone(),
+                    },
+                    name,
+                ),
+                User::Cluster(id) => (off_database(DatabaseKind::Cluster, id, &group), id),
+                User::Instance(id) => (off_database(DatabaseKind::Instance, id, &group), id),
+                _ => continue,
+            };
+            builder.push(builder.all(), effect, resource, summary);
+        }
+    }
+    let ids: BTreeSet<&GroupId> = goes.iter().map(|member| &member.group.id).collect();
+    for member in goes {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let names_one = |rule: &&Rule| {
+                let peer = rule.peer.group();
+                peer.is_some_and(|id| ids.contains(id) && *id != member.group.id)
+            };
+            let rules = member
+                .group
+                .rules(direction)
+                .iter()
+                .filter(names_one)
+                .cloned()
+                .collect();
+            builder.revoke(member.group, &member.removable, direction, rules);
+        }
+    }
+    let ready = builder.all();
+    for member in goes {
+        let effect = RemovalEffect::DeleteGroup {
+            group: member.removable.clone(),
+        };
+        let summary = format!("security group {}", named(member.group));
+        builder.push(ready.clone(), effect, member.group.id.as_str(), summary);
+    }
+}
+
+fn off_database(kind: DatabaseKind, id: &str, group: &Removable) -> RemovalEffect {
+    RemovalEffect::OffDatabase {
+        kind,
+        id: id.to_owned(),
+        group: group.clone(),
+    }
+}

@@ -1,0 +1,97 @@
+//! `cleanup` as a [`Goal`]: nothing of ours is left that serves nothing.
+
+use super::converge::{Draft, Goal};
+use super::error::RunError;
+use crate::cleanup::{Leftovers, clean};
+use crate::cloud::Cloud;
+use crate::model::{Origin, Place};
+use crate::observe::{ObserveError, leftovers, reads_of_leftovers, region_and_account};
+use crate::plan::{Effect, Plan, RemovalEffect};
+use crate::policy::{PolicyDocument, Subject, operator};
+use crate::requirements::Pending;
+
+/// What has to end before a group is deleted.
+fn pending(left: &Leftovers, plan: &Plan) -> Vec<Pending> {
+    let mut steps = plan.steps.iter();
+    let coming_off = steps.find_map(|step| match &step.effect {
+        Effect::Removal(RemovalEffect::DeleteGroup { group }) => left.coming_off.get(group.id()),
+        _ => None,
+    });
+    let pending = coming_off.map(|database| Pending::DatabaseAvailable {
+        database: database.to_string(),
+        states: vec!["a group is being taken off it".to_owned()],
+    });
+    pending.into_iter().collect()
+}
+
+/// Nothing of ours is left in the account and Region that serves nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cleanup;
+
+impl Goal for Cleanup {
+    type Seen = Leftovers;
+
+    fn name(&self) -> &'static str {
+        "cleanup"
+    }
+
+    fn origin(&self, left: &Leftovers) -> Origin {
+        left.origin.clone()
+    }
+
+    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Leftovers, ObserveError> {
+        Ok(leftovers(cloud).await?)
+    }
+
+    fn draft(&self, left: &Leftovers) -> Result<Draft, RunError> {
+        let cleaning = clean(left);
+        let is_reached = cleaning.plan.is_empty();
+        let mut reasons = cleaning.reasons;
+        if is_reached {
+            reasons.insert(0, "Nothing is left over that autoconnect has made.".to_owned());
+        }
+        let deletes_group = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
+        let mut notes = Vec::new();
+        if !is_reached {
+            notes.push(
+                "A run of setup that is in progress may just be making what looks unused here: apply this only while none is running.".to_owned(),
+            );
+        }
+        if cleaning.plan.steps.iter().any(|step| deletes_group(&step.effect)) {
+            notes.push(
+                "Lambda deletes a network interface up to 20 minutes, at worst 45, after it was needed last, and a group on it cannot be deleted before: the run waits for that, or with --no-wait leaves it to the next run.".to_owned(),
+            );
+        }
+        Ok(Draft {
+            heading: vec![
+                "Clean up what autoconnect has made, and what serves nothing any more".to_owned(),
+                format!(
+                    "security groups  {}, roles  {}, secrets  {}",
+                    left.groups.len(),
+                    left.roles.len(),
+                    left.secrets.len()
+                ),
+            ],
+            decision: if is_reached { "no-op" } else { "disconnect" },
+            meaning: if is_reached {
+                "there is nothing to do"
+            } else {
+                "what serves nothing is taken away"
+            },
+            reasons,
+            notes,
+            pending: pending(left, &cleaning.plan),
+            plan: cleaning.plan,
+        })
+    }
+
+    fn policy(&self, left: &Leftovers, plan: &Plan) -> PolicyDocument {
+        let (region, account) = region_and_account(&left.origin);
+        let subject = Subject {
+            place: Place::in_region(&region, &account),
+            function: None,
+            proxy: None,
+        };
+        operator(subject, reads_of_leftovers(left), plan)
+    }
+}
