@@ -337,6 +337,7 @@ check! {
 check! {
     RemovalCloud {}
     list_bearers(kind: ResourceKind) -> Vec<Bearer>;
+    list_roles(prefix: &str) -> Vec<String>;
     describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
         |found| touching(groups, found, |interface| interface.groups.clone());
     describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
