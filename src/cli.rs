@@ -82,6 +82,21 @@ enum Command {
 /// How a command ends.
 type Ending = Result<u8, Box<Report>>;
 
+/// The command line, where each command offers the forms of output that it has.
+fn command() -> clap::Command {
+    let forms = |name: &str| -> &'static [Output] {
+        match name {
+            "drift" => &[Output::Text, Output::Json, Output::Ndjson],
+            "export" | "completions" => &[Output::Text],
+            _ => &[Output::Text, Output::Json],
+        }
+    };
+    Cli::command().mut_subcommands(|command| {
+        let output = Output::option(forms(command.get_name()));
+        command.arg(output)
+    })
+}
+
 /// Runs the program with these arguments, the first being its own name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -92,7 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,
     };
-    let parsed = Cli::command().color(colour).try_get_matches_from(&arguments);
+    let parsed = command().color(colour).try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
@@ -105,12 +120,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         cli.global.log_format,
         colour && io::stderr().is_terminal(),
     );
-    if cli.global.output == Output::Ndjson && !matches!(cli.command, Command::Drift(_)) {
-        let error = io::Error::other("--output ndjson is for drift only");
-        let report = Report::new("usage", &error, Some("take --output json".to_owned()));
-        fail(&report, Output::Text);
-        return ExitCode::from(report.status);
-    }
     let ending = match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
         Command::Attach(attach) => attach.run(&cli.global),
@@ -126,7 +135,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Internet(internet) => internet.run(&cli.global),
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),
         Command::Schema(schema) => schema.run(),
-        Command::Completions(completions) => completions.run(&mut Cli::command()),
+        Command::Completions(completions) => completions.run(&mut command()),
     };
     match ending {
         Ok(status) => ExitCode::from(status),

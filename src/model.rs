@@ -10,6 +10,7 @@ mod function;
 mod ids;
 mod kind;
 mod msk;
+mod named;
 pub mod network;
 mod observation;
 mod origin;
@@ -34,6 +35,7 @@ pub use msk::{
     Authentication, ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind,
     MskPlacement, SourceAccess,
 };
+pub use named::{Elsewhere, Expected, Named};
 pub use observation::{Observation, Side};
 pub use origin::Origin;
 pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};

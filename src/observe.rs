@@ -40,7 +40,7 @@ use std::collections::BTreeSet;
 use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
 use crate::model::{
     Code, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupList,
-    Member, Observation, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
+    Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
 };
 use crate::naming::created;
 pub(crate) use similar::no_such;
@@ -51,11 +51,13 @@ pub(crate) use similar::no_such;
 ///
 /// A resource does not exist, or a call fails.
 pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation, ObserveError> {
+    target.check(&cloud.home())?;
     let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
-        cloud.get_function_configuration(&target.function),
+        cloud.get_function_configuration(target.function_name()),
         read_proxy(cloud, target)
     );
+    target.check(&answered(cloud, &database, &function))?;
     let function = match function {
         Err(error) if error.is_not_found() && target.new_function.is_some() => None,
         Err(error) if error.is_not_found() => {
@@ -106,7 +108,7 @@ fn of_proxy(proxy: &Proxy, targets: Answer<Vec<ProxyTarget>>) -> Answer<Vec<Prox
 fn name_of(wish: &NewProxyWish, target: &Target) -> String {
     // RDS keeps the names of proxies in lower case.
     let name = wish.name.as_ref().map(|name| name.to_ascii_lowercase());
-    name.unwrap_or_else(|| created::proxy(&target.database.to_ascii_lowercase()))
+    name.unwrap_or_else(|| created::proxy(&target.database_id()))
 }
 
 /// The proxy as it will be, but for its groups and targets.
@@ -140,8 +142,10 @@ fn absent_proxy(target: &Target, database: &Database) -> Proxy {
 /// The function as it will be, but for its groups.
 fn absent_function(target: &Target, database: &Database) -> Function {
     Function {
-        name: target.function.clone(),
-        arn: database.place().arn("lambda", &format!("function:{}", target.function)),
+        name: target.function_name().to_owned(),
+        arn: database
+            .place()
+            .arn("lambda", &format!("function:{}", target.function_name())),
         exists: false,
         vpc: Some(FunctionVpc {
             vpc: database.vpc.clone(),
@@ -304,7 +308,7 @@ fn in_one_vpc(found: &[Subnet], ids: &[SubnetId], vpc: Option<&VpcId>) -> Answer
 
 async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {
     // RDS keeps identifiers in lower case and finds them in any, but its filters mind the case.
-    let id = target.database.to_ascii_lowercase();
+    let id = target.database_id();
     match target.kind {
         DatabaseKind::Cluster => {
             let (cluster, members) = tokio::join!(cloud.describe_db_cluster(&id), cloud.describe_cluster_members(&id));
@@ -400,6 +404,15 @@ fn resource_kind(kind: DatabaseKind) -> ResourceKind {
         DatabaseKind::Cluster => ResourceKind::Cluster,
         DatabaseKind::Instance => ResourceKind::Instance,
     }
+}
+
+/// The account and Region that the first answers came from.
+fn answered(cloud: &impl Cloud, database: &Answer<Found>, function: &Answer<Function>) -> Origin {
+    let database = database.as_ref().ok().map(|found| &found.database.arn);
+    let function = function.as_ref().ok().map(|function| &function.arn);
+    let arn = database.or(function);
+    arn.map_or_else(Origin::default, |arn| Origin::of_arn(arn))
+        .or(cloud.home())
 }
 
 /// What does not exist is none.

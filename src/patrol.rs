@@ -32,7 +32,7 @@ use crate::drift::{
     Finding, FindingKind, Judgement, Severity, Verdict, discover, judge, judge_vanished, leftovers, prescribe_removal,
 };
 use crate::estate::{Connection, Estate, Part};
-use crate::model::Origin;
+use crate::model::{Elsewhere, Origin};
 use crate::observe::Proxies;
 
 /// How many accounts and Regions are read at once.
@@ -107,6 +107,16 @@ pub struct Unreachable {
     pub hint: Option<String>,
 }
 
+impl From<Elsewhere> for Unreachable {
+    fn from(elsewhere: Elsewhere) -> Self {
+        Self {
+            code: elsewhere.code(),
+            message: elsewhere.to_string(),
+            hint: Some(elsewhere.hint()),
+        }
+    }
+}
+
 impl From<&CloudError> for Unreachable {
     fn from(error: &CloudError) -> Self {
         Self {
@@ -142,7 +152,8 @@ pub struct Survey {
 
 impl Place {
     /// What is known of the account and Region before anything was read.
-    fn origin(&self) -> Origin {
+    #[must_use]
+    pub fn origin(&self) -> Origin {
         Origin {
             account: self.role_arn.as_deref().and_then(|role| Origin::of_arn(role).account),
             region: self.region.clone(),
@@ -330,6 +341,7 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Kno
 async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, Unreachable> {
     let mut places: BTreeMap<&Place, BTreeSet<String>> = BTreeMap::new();
     for entry in entries {
+        entry.connection.check(&accounts.home(&entry.place))?;
         let proxies = places.entry(&entry.place).or_default();
         proxies.extend(entry.connection.proxy.as_ref().map(|proxy| proxy.to_ascii_lowercase()));
     }
@@ -369,6 +381,9 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
             Err(error) => Judgement::unknown(vec![Finding::unread(&entry.connection, &error.message)]),
         },
     };
+    for entry in entries {
+        entry.connection.check(&origins[&entry.place])?;
+    }
     let mut looked_at: Vec<Judged> = entries.iter().map(judged).collect();
     for (place, survey) in &surveys {
         let Ok(survey) = survey else { continue };

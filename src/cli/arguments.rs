@@ -1,11 +1,14 @@
 //! The values of options, read strictly.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::Regex;
 
+use crate::model::{Expected, Named};
+use crate::report::Report;
 use crate::tags;
 
 /// A function's name, partial ARN or ARN, without a qualifier; or one to be created.
@@ -43,6 +46,7 @@ impl FromStr for FunctionName {
         if text == "new" {
             return Err("new:NAME creates a function; one that is named new is function:new".to_owned());
         }
+        Named::of(text).expect(Expected::Function)?;
         let captures = FUNCTION.captures(name).ok_or_else(|| {
             "expected a function's name (letters, digits, - and _), a partial or a full ARN".to_owned()
         })?;
@@ -63,6 +67,35 @@ impl FromStr for FunctionName {
             )),
         }
     }
+}
+
+/// `--cluster`: an identifier or an ARN.
+pub fn parse_cluster(text: &str) -> Result<String, String> {
+    named(text, Expected::Cluster)
+}
+
+/// `--instance`: an identifier or an ARN.
+pub fn parse_instance(text: &str) -> Result<String, String> {
+    named(text, Expected::Instance)
+}
+
+/// `--like-database`: an identifier or an ARN, of a cluster or an instance.
+pub fn parse_database(text: &str) -> Result<String, String> {
+    named(text, Expected::Database)
+}
+
+/// `--secret`: a name or an ARN.
+pub fn parse_secret(text: &str) -> Result<String, String> {
+    named(text, Expected::Secret)
+}
+
+/// A name that is not empty, or the ARN of what is expected.
+fn named(text: &str, expected: Expected) -> Result<String, String> {
+    Named::of(text).expect(expected)?;
+    if text.trim().is_empty() {
+        return Err(format!("expected {expected}, found nothing"));
+    }
+    Ok(text.to_owned())
 }
 
 /// `--function`, where it has to exist.
@@ -133,6 +166,10 @@ impl FromStr for ProxyChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        Named::of(text).expect(Expected::Proxy)?;
+        if text.starts_with("arn:") {
+            return Err("the ARN of an RDS Proxy does not contain its name: name the proxy by its name".to_owned());
+        }
         let is_name = |name: &str| name.len() <= 63 && PROXY.is_match(name);
         match text {
             "none" => Ok(Self::None),
@@ -159,21 +196,26 @@ pub fn parse_role(text: &str) -> Result<String, String> {
     if ROLE.is_match(text) {
         return Ok(text.to_owned());
     }
+    Named::of(text).expect(Expected::Role)?;
     Err("expected the ARN of a role, such as arn:aws:iam::123456789012:role/proxy".to_owned())
 }
 
 /// The runtime of a new function, unless another one is named.
 pub const RUNTIME: &str = "nodejs24.x";
 
+/// The Node.js runtimes for which Lambda creates functions, or may still do so. Older ones are refused by Lambda, after
+/// the run has created what comes before the function.
+const RUNTIMES: [&str; 4] = ["nodejs20.x", "nodejs22.x", "nodejs24.x", "nodejs26.x"];
+
 /// `--runtime`: the handler that is made is for Node.js.
 pub fn parse_runtime(text: &str) -> Result<String, String> {
-    let version = text.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x"));
-    match version.and_then(|version| version.parse::<u8>().ok()) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err(
-            "expected a Node.js runtime of Lambda, such as nodejs24.x: the handler that is made is for it".to_owned(),
-        ),
+    if RUNTIMES.contains(&text) {
+        return Ok(text.to_owned());
     }
+    Err(format!(
+        "expected a Node.js runtime that Lambda supports: {}",
+        RUNTIMES.join(", ")
+    ))
 }
 
 /// `--db-user`: what an IAM permission and a secret can name.
@@ -188,6 +230,54 @@ pub fn parse_user(text: &str) -> Result<String, String> {
         "expected a user of the database: 1 to 128 characters, without *, ? and /, which IAM reads in its own way"
             .to_owned(),
     )
+}
+
+/// `--region`: the name of a Region, as endpoints have it.
+pub fn parse_region(text: &str) -> Result<String, String> {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if text.contains('-') && text.split('-').all(is_part) {
+        return Ok(text.to_owned());
+    }
+    Err("expected the name of a Region, such as eu-central-1".to_owned())
+}
+
+/// `--endpoint-url`: an absolute URL.
+pub fn parse_url(text: &str) -> Result<String, String> {
+    if is_url(text) {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "expected a URL such as https://vpce-0a1b2c3d.ec2.eu-central-1.vpce.amazonaws.com or http://localhost:4566"
+            .to_owned(),
+    )
+}
+
+/// Whether a text is an absolute URL of HTTP.
+pub fn is_url(text: &str) -> bool {
+    static URL: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^https?://([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$")
+            .expect("the pattern is a literal, which a test reads")
+    });
+    URL.is_match(text)
+}
+
+/// The values of a `--tag` that is repeated.
+///
+/// Of two values for one key, one would be lost. IAM does not mind the case of keys.
+pub fn check_tags(tags: &[Tag]) -> Result<(), Box<Report>> {
+    let mut keys = BTreeSet::new();
+    let twice = tags.iter().find(|tag| !keys.insert(tag.key.to_lowercase()));
+    let Some(Tag { key, .. }) = twice else {
+        return Ok(());
+    };
+    let error = std::io::Error::other(format!("--tag names the key {key} twice"));
+    let hint = "name each key once; IAM treats keys that differ only in case as the same".to_owned();
+    Err(Box::new(Report::new("usage", &error, Some(hint))))
 }
 
 /// `--tag K=V`.
@@ -247,6 +337,7 @@ pub fn parse_cluster_arn(text: &str) -> Result<String, String> {
     if CLUSTER.is_match(text) {
         return Ok(text.to_owned());
     }
+    Named::of(text).expect(Expected::MskCluster)?;
     Err("expected the ARN of an MSK cluster, such as arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e3d4c-5b6a-1".to_owned())
 }
 
@@ -368,7 +459,17 @@ mod tests {
             assert!(parse_role(text).is_err(), "{text}");
         }
         assert!(parse_runtime("nodejs26.x").is_ok());
-        for text in ["", "python3.14", "nodejs", "nodejs.x", "nodejs24"] {
+        for text in [
+            "",
+            "python3.14",
+            "nodejs",
+            "nodejs.x",
+            "nodejs24",
+            "nodejs23.x",
+            "nodejs99.x",
+            "nodejs18.x",
+            "nodejs8.10",
+        ] {
             assert!(parse_runtime(text).is_err(), "{text}");
         }
         assert!(parse_user("app_user").is_ok());
@@ -392,6 +493,125 @@ mod tests {
             "autoconnect:role=database",
         ] {
             assert!(text.parse::<Tag>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_tag_is_named_once() {
+        let tags = |texts: &[&str]| -> Vec<Tag> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        let table: [(&[&str], bool); 5] = [
+            (&[], true),
+            (&["a=1", "b=1"], true),
+            (&["a=1", "a=2"], false),
+            (&["a=1", "b=1", "a=1"], false),
+            (&["Team=a", "team=b"], false),
+        ];
+        for (texts, is_right) in table {
+            assert_eq!(check_tags(&tags(texts)).is_ok(), is_right, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn regions_and_urls_are_read_strictly() {
+        for text in ["eu-central-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"] {
+            assert!(parse_region(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "eu",
+            "EU-CENTRAL-1",
+            "eu-central-1 ",
+            "eu_central_1",
+            "-",
+            "eu--1",
+            "eu-central-1a/",
+        ] {
+            assert!(parse_region(text).is_err(), "{text:?}");
+        }
+        for text in [
+            "http://localhost:4566",
+            "https://vpce-0a.ec2.eu-central-1.vpce.amazonaws.com/",
+            "http://[::1]:5000",
+            "http://127.0.0.1:9/path",
+        ] {
+            assert!(parse_url(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "localhost:4566",
+            "ftp://host",
+            "http://",
+            "http:/host",
+            "http://ho st",
+            "http://host:port",
+            "https://host\n",
+            "eu-central-1",
+        ] {
+            assert!(parse_url(text).is_err(), "{text:?}");
+        }
+    }
+
+    /// For each option: an ARN of what it takes, and of everything else that there is.
+    #[test]
+    fn an_arn_of_another_kind_is_refused_with_what_it_is() {
+        type Parse = fn(&str) -> Result<(), String>;
+        let place = "eu-central-1:123456789012";
+        let arns = [
+            (format!("arn:aws:rds:{place}:cluster:orders"), "DB cluster orders"),
+            (format!("arn:aws:rds:{place}:db:orders"), "DB instance orders"),
+            (format!("arn:aws:rds:{place}:db-proxy:prx-0a1b"), "RDS Proxy prx-0a1b"),
+            (format!("arn:aws:rds:{place}:snapshot:s"), "DB snapshot s"),
+            (
+                format!("arn:aws:rds:{place}:cluster-snapshot:s"),
+                "DB cluster snapshot s",
+            ),
+            (
+                "arn:aws:rds::123456789012:global-cluster:g".to_owned(),
+                "global database g",
+            ),
+            (format!("arn:aws:lambda:{place}:function:f"), "Lambda function f"),
+            (format!("arn:aws:lambda:{place}:layer:l"), "Lambda layer l"),
+            (
+                format!("arn:aws:secretsmanager:{place}:secret:s-Ac1De2"),
+                "secret s-Ac1De2",
+            ),
+            ("arn:aws:iam::123456789012:role/r".to_owned(), "IAM role r"),
+            ("arn:aws:iam::123456789012:user/u".to_owned(), "IAM user u"),
+            (
+                format!("arn:aws:kafka:{place}:cluster/c/1f2e3d4c-1"),
+                "MSK cluster c/1f2e3d4c-1",
+            ),
+            (
+                format!("arn:aws:kafka:{place}:topic/c/1f2e3d4c-1/t"),
+                "MSK topic c/1f2e3d4c-1/t",
+            ),
+        ];
+        let options: [(&str, Parse, &[usize]); 9] = [
+            ("--cluster", |text| parse_cluster(text).map(drop), &[0]),
+            ("--instance", |text| parse_instance(text).map(drop), &[1]),
+            ("--like-database", |text| parse_database(text).map(drop), &[0, 1]),
+            ("--function", |text| parse_function(text).map(drop), &[6]),
+            ("--secret", |text| parse_secret(text).map(drop), &[8]),
+            ("--proxy-role", |text| parse_role(text).map(drop), &[9]),
+            ("--cluster-arn", |text| parse_cluster_arn(text).map(drop), &[11]),
+            // The ARN of a proxy does not tell its name.
+            ("--proxy", |text| text.parse::<ProxyChoice>().map(drop), &[]),
+            (
+                "--notify",
+                |text| format!("sns:{text}").parse::<crate::patrol::Notify>().map(drop),
+                &[],
+            ),
+        ];
+        for (option, parse, right) in options {
+            for (index, (arn, words)) in arns.iter().enumerate() {
+                let read = parse(arn);
+                assert_eq!(read.is_ok(), right.contains(&index), "{option} {arn}: {read:?}");
+                let is_of_proxy = option == "--proxy" && *words == "RDS Proxy prx-0a1b";
+                if let (Err(why), false) = (read, is_of_proxy) {
+                    assert!(why.contains(words), "{option} {arn}: {why}");
+                }
+            }
         }
     }
 

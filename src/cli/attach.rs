@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Ending;
-use super::arguments::{FunctionName, parse_function, parse_id};
+use super::arguments::{FunctionName, parse_database, parse_function, parse_id, parse_instance};
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{LongRunArgs, RunArgs, Work, on_account, print_result};
@@ -29,11 +29,11 @@ pub struct Attach {
     #[arg(long = "security-group", value_name = "GROUP", value_parser = |text: &str| parse_id(text, "sg"))]
     groups: Vec<String>,
     /// Into the private subnets of this DB cluster (or DB instance), and with its security groups unless others are named
-    #[arg(long, value_name = "CLUSTER", value_parser = clap::builder::NonEmptyStringValueParser::new(),
+    #[arg(long, value_name = "CLUSTER", value_parser = parse_database,
           conflicts_with = "like_instance")]
     like_database: Option<String>,
     /// The same, of a DB instance
-    #[arg(long, value_name = "INSTANCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "INSTANCE", value_parser = parse_instance)]
     like_instance: Option<String>,
     /// Use IPv6 too; every subnet must be dual-stack
     #[arg(long)]

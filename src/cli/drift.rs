@@ -3,20 +3,23 @@
 mod schedule;
 mod telling;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime;
 use tokio::time::Instant;
 
-use super::arguments::{FunctionName, ProxyChoice, parse_function, parse_timeout};
+use super::arguments::{FunctionName, ProxyChoice, parse_cluster, parse_function, parse_instance, parse_timeout};
 use super::global::{Global, Output};
+use super::session::no_connections;
 use super::signals::listen;
 use super::{Ending, fail, for_people, print, print_json};
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
-use crate::model::{DatabaseKind, Origin};
+use crate::model::{DatabaseKind, Origin, last_segment};
 use crate::naming::created;
 use crate::patrol::{
     Accounts, Entry, How, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol,
@@ -32,13 +35,11 @@ pub struct Drift {
     /// The connections to look at, in TOML (`autoconnect schema manifest` prints the schema)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cluster", "instance", "function", "proxy"])]
     manifest: Option<PathBuf>,
-    /// The Aurora or Multi-AZ DB cluster
-    #[arg(long, value_name = "CLUSTER", conflicts_with = "instance", requires = "function",
-          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// The Aurora or Multi-AZ DB cluster: its identifier or ARN
+    #[arg(long, value_name = "CLUSTER", conflicts_with = "instance", requires = "function", value_parser = parse_cluster)]
     cluster: Option<String>,
-    /// The DB instance (not a cluster's member)
-    #[arg(long, value_name = "INSTANCE", requires = "function",
-          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// The DB instance (not a cluster's member): its identifier or ARN
+    #[arg(long, value_name = "INSTANCE", requires = "function", value_parser = parse_instance)]
     instance: Option<String>,
     /// The Lambda function: a name, a partial or a full ARN; may be repeated
     #[arg(long, value_name = "F", value_parser = parse_function)]
@@ -52,6 +53,9 @@ pub struct Drift {
     /// A connection that cannot be judged is no error
     #[arg(long)]
     allow_unknown: bool,
+    /// Finding no connection at all is an error
+    #[arg(long)]
+    fail_on_empty: bool,
     /// Look again and again, so often
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout, help_heading = "Schedule")]
     every: Option<Duration>,
@@ -62,7 +66,7 @@ pub struct Drift {
     #[arg(long, value_name = "sns:ARN|eventbridge:BUS", help_heading = "Schedule")]
     notify: Vec<Notify>,
     /// Run this command when findings are new, changed or resolved, with the report and the changes on its standard input
-    #[arg(long = "on-drift", value_name = "CMD", help_heading = "Schedule")]
+    #[arg(long = "on-drift", value_name = "CMD", value_parser = NonEmptyStringValueParser::new(), help_heading = "Schedule")]
     command: Option<String>,
     /// For how long that command may run before it is killed
     #[arg(long = "on-drift-timeout", value_name = "DURATION", default_value = "5m", value_parser = parse_timeout,
@@ -158,13 +162,17 @@ impl Drift {
         let file = self.state_file.as_deref().map(|path| path.to_string_lossy());
         found.complete_remedies(global.region.as_deref(), global.profile.as_deref(), file.as_deref());
 
-        failures.of(Some(print_patrol(&found, global, &time, self.every.is_some())));
+        let is_refused = self.fail_on_empty && found.judged.is_empty();
+        // Of two documents on standard output, neither could be read.
+        if !(is_refused && global.output == Output::Json) {
+            failures.of(Some(print_patrol(&found, global, &time, self.every.is_some())));
+        }
         if let Some(path) = &self.metrics_file {
             let run = Run {
                 patrol: &found,
                 duration,
                 ended,
-                is_success: status != 1,
+                is_success: status != 1 && !is_refused,
             };
             failures.of(Some(write_metrics(path, &run).map_err(|error| {
                 let hint = format!("{} could not be written; the report stands", path.display());
@@ -196,6 +204,9 @@ impl Drift {
         }
         if interrupt.is_raised() && self.every.is_none() {
             return Err(Box::new(interrupted()));
+        }
+        if is_refused {
+            return Err(Box::new(no_connections("", found.origin())));
         }
         Ok(if failures.any { 1 } else { status })
     }
@@ -245,7 +256,7 @@ impl Drift {
         let proxy = match &self.proxy {
             ProxyChoice::None => None,
             ProxyChoice::Existing(name) | ProxyChoice::New(Some(name)) => Some(name.clone()),
-            ProxyChoice::New(None) => Some(created::proxy(&database.to_ascii_lowercase())),
+            ProxyChoice::New(None) => Some(created::proxy(&last_segment(database).to_ascii_lowercase())),
         };
         let entry = |function: &FunctionName| Entry {
             name: None,
@@ -265,11 +276,20 @@ impl Drift {
         let wrong = match has_database {
             false if !self.function.is_empty() => "--function goes with --cluster or --instance",
             false if self.proxy != ProxyChoice::None => "--proxy goes with --cluster or --instance",
+            _ if has_twice(&self.function) => "--function names a function twice",
             _ => return Ok(()),
         };
         let hint = Some("see `autoconnect drift --help`".to_owned());
         Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
     }
+}
+
+/// Whether a function is named twice, by its name or its ARN.
+fn has_twice(functions: &[FunctionName]) -> bool {
+    let mut names = BTreeSet::new();
+    !functions
+        .iter()
+        .all(|function| names.insert(last_segment(&function.name)))
 }
 
 fn interrupted() -> Report {

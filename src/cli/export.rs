@@ -1,7 +1,6 @@
-//! `autoconnect export`: a connection in another form. So far as a drawing; what it would take to write it as
-//! infrastructure code is not in this version.
+//! `autoconnect export`: a connection as a drawing.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::arguments::{FunctionName, ProxyChoice};
 use super::diagnose::{Format, existing, read};
@@ -27,29 +26,11 @@ pub struct Export {
     proxy: ProxyChoice,
     /// The form
     #[arg(long, value_enum, value_name = "FORMAT")]
-    format: ExportFormat,
-}
-
-/// The forms of spec/cli.md.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ExportFormat {
-    /// HCL (not in this version)
-    Terraform,
-    /// A template (not in this version)
-    Cloudformation,
-    /// A flowchart of Mermaid
-    Mermaid,
-    /// A graph of Graphviz
-    Dot,
+    format: Format,
 }
 
 impl Export {
     pub fn run(&self, global: &Global) -> Ending {
-        if matches!(self.format, ExportFormat::Terraform | ExportFormat::Cloudformation) {
-            let error = std::io::Error::other("this version exports drawings only");
-            let hint = Some("use --format mermaid or --format dot".to_owned());
-            return Err(Box::new(Report::new("not-in-this-version", &error, hint)));
-        }
         if self.function.is_new || matches!(self.proxy, ProxyChoice::New(_)) {
             let error = std::io::Error::other("export draws what exists: --function NAME, --proxy NAME");
             let hint = Some("see `autoconnect export --help`".to_owned());
@@ -61,13 +42,9 @@ impl Export {
 
 impl Work for Export {
     async fn on<C: Cloud>(&self, cloud: &C, _: &Global, interrupt: Interrupt) -> Ending {
-        let format = match self.format {
-            ExportFormat::Dot => Format::Dot,
-            _ => Format::Mermaid,
-        };
         let target = existing(&self.database, &self.function, &self.proxy);
         let scene = read(cloud, scene(&Checked::new(cloud), &target), interrupt).await?;
-        print(&format.draw(&diagnose(&scene)))?;
+        print(&self.format.draw(&diagnose(&scene)))?;
         Ok(0)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, ValueEnum};
+
+use super::arguments::{parse_region, parse_url};
 
 use crate::logging::LogFormat;
 
@@ -10,20 +13,28 @@ use crate::logging::LogFormat;
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The AWS Region
-    #[arg(long, global = true, value_name = "REGION", help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = parse_region, help_heading = "Global options")]
     pub region: Option<String>,
-    /// The profile of the AWS configuration
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    /// The profile of the AWS configuration; it wins over credentials in the environment
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(),
+          help_heading = "Global options")]
     pub profile: Option<String>,
     /// Another endpoint than AWS's own (also `AWS_ENDPOINT_URL`)
-    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = "Global options")]
     pub endpoint_url: Option<String>,
     /// Run on an account kept in a JSON file, instead of AWS
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options",
           conflicts_with_all = ["region", "profile", "endpoint_url"])]
     pub offline: Option<PathBuf>,
     /// The form of the result
-    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORM",
+        help_heading = "Global options"
+    )]
     pub output: Output,
     /// Colours (`NO_COLOR` is obeyed)
     #[arg(
@@ -82,6 +93,21 @@ pub enum Output {
     Json,
     /// For logs: a line for each connection (`drift` only)
     Ndjson,
+}
+
+impl Output {
+    /// `--output` with these forms only, in place of the global option with all of them.
+    pub fn option(forms: &'static [Self]) -> Arg {
+        let names = forms.iter().filter_map(Self::to_possible_value);
+        Arg::new("output")
+            .long("output")
+            .global(true)
+            .value_name("FORM")
+            .default_value("text")
+            .help("The form of the result")
+            .help_heading("Global options")
+            .value_parser(PossibleValuesParser::new(names).try_map(|name| Self::from_str(&name, false)))
+    }
 }
 
 /// When to use colours.

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Ending;
-use super::arguments::{FunctionName, Tag, parse_function, parse_service};
+use super::arguments::{FunctionName, Tag, check_tags, parse_function, parse_service};
 use super::diagnose::read;
 use super::front::Terminal;
 use super::global::Global;
@@ -57,6 +57,7 @@ impl Internet {
     }
 
     pub fn check_usage(&self) -> Result<(), Box<Report>> {
+        check_tags(&self.tags)?;
         let RunArgs {
             dry_run,
             detailed_exitcode,

@@ -4,13 +4,13 @@ use clap::Args;
 
 use super::Ending;
 use super::diagnose::read;
-use super::global::Global;
-use super::session::{DatabaseArgs, Work, on_account, print_result};
+use super::global::{Global, Output};
+use super::session::{DatabaseArgs, Work, no_connections, on_account, print_result};
 use crate::cloud::{Cloud, ResourceKind};
 use crate::drift::list;
 use crate::estate::{Look, Part};
 use crate::interrupt::Interrupt;
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Named, Origin};
 use crate::observe::{ObserveError, Proxies, Surveyed, no_such, survey};
 use crate::report::{ListDocument, list_text};
 
@@ -19,6 +19,9 @@ use crate::report::{ListDocument, list_text};
 pub struct List {
     #[command(flatten)]
     database: DatabaseArgs,
+    /// A database without a connected function is an error
+    #[arg(long)]
+    fail_on_empty: bool,
 }
 
 impl List {
@@ -28,7 +31,15 @@ impl List {
 
     async fn document(&self, cloud: &impl Cloud) -> Result<ListDocument, ObserveError> {
         let (kind, name) = self.database.named();
-        let Surveyed { estate, mut errors, .. } = survey(cloud, &Proxies::All).await;
+        let named = Named::of(name);
+        named.check(&cloud.home())?;
+        let Surveyed {
+            origin,
+            estate,
+            mut errors,
+            ..
+        } = survey(cloud, &Proxies::All).await;
+        named.check(&origin)?;
         // A list that lacks something is none. Subnets only tell ranges, and their groups the VPC of empty clusters.
         let is_whole = estate
             .all_unread()
@@ -50,7 +61,19 @@ impl List {
 impl Work for List {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let document = read(cloud, self.document(cloud), interrupt).await?;
-        print_result(global, || &document, || list_text(&document), &[])?;
+        let is_refused = self.fail_on_empty && document.functions.is_empty();
+        // Of two documents on standard output, neither could be read.
+        if !(is_refused && global.output == Output::Json) {
+            print_result(global, || &document, || list_text(&document), &[])?;
+        }
+        if is_refused {
+            let origin = Origin {
+                account: document.account,
+                region: document.region,
+            };
+            let database = format!("{} {}", document.database.kind, document.database.id);
+            return Err(Box::new(no_connections(&format!(" of {database}"), origin)));
+        }
         Ok(0)
     }
 }

@@ -4,7 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Ending;
-use super::arguments::{FunctionName, Tag, parse_cluster_arn, parse_function};
+use super::arguments::{FunctionName, Tag, check_tags, parse_cluster_arn, parse_function};
 use super::diagnose::read;
 use super::front::Terminal;
 use super::global::Global;
@@ -180,6 +180,7 @@ enum Via {
 
 impl Setup {
     fn check_usage(&self) -> Result<(), Box<Report>> {
+        check_tags(&self.tags)?;
         if self.restrict && self.via == Via::Nat {
             let error =
                 std::io::Error::other("--restrict narrows the policies of endpoints, and NAT gateways have none");

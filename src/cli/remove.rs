@@ -45,7 +45,7 @@ pub struct Remove {
     #[arg(long, value_name = "SECRET", requires = "unset_env")]
     secret: Option<String>,
     /// Wait for a database that is not available, instead of refusing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_wait")]
     wait: bool,
     #[command(flatten)]
     run: LongRunArgs,

@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::runtime;
 
-use super::arguments::{Tag, parse_timeout};
+use super::arguments::{Tag, parse_cluster, parse_instance, parse_timeout};
 use super::global::{Global, Output};
 use super::signals::listen;
 use super::{Ending, for_people, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Origin};
 use crate::plan::Request;
 use crate::reconcile::{Applied, Options};
 use crate::report::Report;
@@ -86,6 +86,16 @@ pub fn print_result<D: Serialize>(
     })
 }
 
+/// What `--fail-on-empty` says where there is no connection.
+pub fn no_connections(of: &str, origin: Origin) -> Report {
+    let error = std::io::Error::other(format!("0 connections{of} were found in {origin}"));
+    let hint = "check that the account and the Region are the right ones".to_owned();
+    Report {
+        origin,
+        ..Report::new("no-connections", &error, Some(hint))
+    }
+}
+
 fn file_report(error: &AccountFileError) -> Report {
     Report::new("account-file", error, Some(error.hint().to_owned()))
 }
@@ -94,11 +104,11 @@ fn file_report(error: &AccountFileError) -> Report {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct DatabaseArgs {
-    /// The Aurora or Multi-AZ DB cluster
-    #[arg(long, value_name = "CLUSTER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// The Aurora or Multi-AZ DB cluster: its identifier or ARN
+    #[arg(long, value_name = "CLUSTER", value_parser = parse_cluster)]
     cluster: Option<String>,
-    /// The DB instance (not a cluster's member)
-    #[arg(long, value_name = "INSTANCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// The DB instance (not a cluster's member): its identifier or ARN
+    #[arg(long, value_name = "INSTANCE", value_parser = parse_instance)]
     instance: Option<String>,
 }
 
@@ -192,7 +202,7 @@ pub struct WriteArgs {
     #[arg(long = "tag", value_name = "K=V")]
     pub tags: Vec<Tag>,
     /// Wait for a database that is not available, instead of refusing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_wait")]
     pub wait: bool,
 }
 

@@ -3,7 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use super::Ending;
-use super::arguments::{FunctionName, ProxyChoice, RUNTIME, parse_role, parse_runtime, parse_user};
+use super::arguments::{
+    FunctionName, ProxyChoice, RUNTIME, check_tags, parse_role, parse_runtime, parse_secret, parse_user,
+};
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
@@ -28,7 +30,7 @@ pub struct Setup {
     #[arg(long, value_name = "none|NAME|new[:NAME]", default_value = "none")]
     proxy: ProxyChoice,
     /// The secret with which a new proxy logs in: its name or ARN (default: the managed master secret)
-    #[arg(long, value_name = "SECRET", value_parser = clap::builder::NonEmptyStringValueParser::new(),
+    #[arg(long, value_name = "SECRET", value_parser = parse_secret,
           conflicts_with = "db_password_stdin", help_heading = "New proxies and functions")]
     secret: Option<String>,
     /// The user of the database; with a new proxy, a secret is made of it and its password
@@ -157,6 +159,7 @@ impl Setup {
 
     /// Options that have nothing to act on are mistakes, and are told before anything is read.
     pub fn check_usage(&self) -> Result<(), Box<Report>> {
+        check_tags(&self.write.tags)?;
         let is_new = matches!(self.proxy, ProxyChoice::New(_));
         let is_direct = self.proxy == ProxyChoice::None;
         let is_iam = self.proxy_auth == Some(ProxyAuth::Iam);
@@ -194,6 +197,9 @@ impl Setup {
             }
             None if self.runtime.is_some() && !self.function.is_new => {
                 "--runtime is for a function that is created: --function new:NAME".to_owned()
+            }
+            None if self.attach_vpc && self.function.is_new => {
+                "--attach-vpc is for a function that exists: a new one is created in the database's VPC".to_owned()
             }
             None if self.cross_vpc && (is_new || self.function.is_new) => {
                 "--cross-vpc connects a function, and a proxy, that exist".to_owned()

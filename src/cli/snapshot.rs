@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Ending;
+use super::arguments::parse_id;
 use super::diagnose::read;
 use super::global::Global;
 use super::session::{Work, on_account, print_result};
@@ -23,7 +24,7 @@ pub struct Snapshot {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Only what is in this VPC
-    #[arg(long, value_name = "VPC")]
+    #[arg(long, value_name = "VPC", value_parser = |text: &str| parse_id(text, "vpc"))]
     vpc: Option<String>,
 }
 

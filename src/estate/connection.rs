@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::model::{DatabaseKind, last_segment};
+use crate::model::{DatabaseKind, Elsewhere, Named, Origin, last_segment};
 
 /// Which function, which database, and through which proxy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connection {
     /// Cluster or instance.
     pub kind: DatabaseKind,
-    /// The database's identifier.
+    /// The database's identifier or ARN.
     pub database: String,
     /// The proxy between them.
     pub proxy: Option<String>,
@@ -50,12 +50,24 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Whether what was named by ARNs can be where it is looked for, as far as that is known.
+    ///
+    /// # Errors
+    ///
+    /// Something is in another partition, Region or account.
+    pub fn check(&self, here: &Origin) -> Result<(), Elsewhere> {
+        Named::of(&self.database).check(here)?;
+        Named::of(&self.function).check(here)
+    }
+}
+
 /// As in the tag `autoconnect:connection`; of a single resource only that.
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if !self.database.is_empty() {
-            parts.push(format!("{}/{}", self.kind, self.database.to_ascii_lowercase()));
+            parts.push(format!("{}/{}", self.kind, last_segment(&self.database).to_ascii_lowercase()));
         }
         if let Some(proxy) = &self.proxy {
             parts.push(format!("proxy/{}", proxy.to_ascii_lowercase()));

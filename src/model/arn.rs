@@ -33,6 +33,11 @@ impl<'a> Place<'a> {
             "*" => "*",
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
+            region if region.starts_with("us-iso-") => "aws-iso",
+            region if region.starts_with("us-isob-") => "aws-iso-b",
+            region if region.starts_with("eu-isoe-") => "aws-iso-e",
+            region if region.starts_with("us-isof-") || region.starts_with("eu-isof-") => "aws-iso-f",
+            region if region.starts_with("eusc-") => "aws-eusc",
             _ => "aws",
         };
         Self {

@@ -7,7 +7,9 @@ use super::{Found, ObserveError, Reads, Target, no_such, read_database, resource
 use crate::attach::{Site, Wish, fit};
 use crate::cloud::{Cloud, DbSubnetGroup, ResourceKind};
 use crate::model::network::{Network, Part};
-use crate::model::{Database, DatabaseKind, Function, FunctionVpc, GroupId, GroupList, Place, SubnetId, VpcId};
+use crate::model::{
+    Database, DatabaseKind, Function, FunctionVpc, GroupId, GroupList, Named, Origin, Place, SubnetId, VpcId,
+};
 use crate::naming::Convention;
 use crate::operation::Operation;
 use crate::policy::Permissions;
@@ -21,7 +23,7 @@ pub enum Location {
     Like {
         /// Cluster or instance; none where it may be either.
         kind: Option<DatabaseKind>,
-        /// Its identifier.
+        /// Its identifier or ARN.
         id: String,
     },
 }
@@ -32,9 +34,15 @@ pub enum Location {
 ///
 /// It does not exist, or a call fails.
 pub async fn the_function(cloud: &impl Cloud, name: &str) -> Result<Function, ObserveError> {
-    match cloud.get_function_configuration(name).await {
+    let named = Named::of(name);
+    named.check(&cloud.home())?;
+    match cloud.get_function_configuration(named.name()).await {
         Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Function, name).await),
-        function => Ok(function?),
+        function => {
+            let function = function?;
+            named.check(&Origin::of_arn(&function.arn))?;
+            Ok(function)
+        }
     }
 }
 
@@ -166,7 +174,7 @@ pub fn reads_of_site(function: &Function, location: &Location, site: &Site) -> P
     }
     match location {
         // A cluster is looked for first.
-        Location::Like { kind: None, id } => {
+        Location::Like { kind: None, id } if Named::of(id).database_kind().is_none() => {
             let cluster = place.arn("rds", &format!("cluster:{}", id.to_ascii_lowercase()));
             reads.of(Operation::DescribeDbClusters, [cluster])
         }
@@ -182,6 +190,9 @@ async fn the_database(
     id: &str,
 ) -> Result<(Database, Vec<SubnetId>), ObserveError> {
     let target = |kind| Target::direct(kind, id, "");
+    let named = Named::of(id);
+    named.check(&cloud.home())?;
+    let kind = kind.or(named.database_kind());
     let first = kind.unwrap_or(DatabaseKind::Cluster);
     let found = match read_database(cloud, &target(first)).await {
         Err(error) if error.is_not_found() && kind.is_none() => {
@@ -198,6 +209,7 @@ async fn the_database(
         vpc,
         subnet_group,
     } = found;
+    named.check(&Origin::of_arn(&database.arn))?;
     let group = match (vpc, subnet_group) {
         (Some(_), _) => None,
         (None, Some(name)) => Some(cloud.describe_db_subnet_group(&name).await?),

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::cloud::{CloudError, ResourceKind};
-use crate::model::VpcId;
+use crate::model::{Elsewhere, VpcId};
 
 /// Why a connection could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -62,6 +62,9 @@ pub enum ObserveError {
         /// Kind and identifier.
         database: String,
     },
+    /// What was named is in another partition, Region or account.
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
     /// A call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
@@ -94,6 +97,7 @@ impl ObserveError {
             Self::NoSuchMapping { .. } => "mapping-not-found",
             Self::NoSuchVpc { .. } => "vpc-not-found",
             Self::NoVpc { .. } => "no-vpc",
+            Self::Elsewhere(elsewhere) => elsewhere.code(),
             Self::Cloud(error) => error.code(),
         }
     }
@@ -132,6 +136,7 @@ impl ObserveError {
             }
             Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
             Self::NoVpc { .. } => Some("only databases in a VPC can be connected".to_owned()),
+            Self::Elsewhere(elsewhere) => Some(elsewhere.hint()),
             Self::Cloud(error) => error.hint(),
         }
     }

@@ -4,7 +4,9 @@ use super::network::{network, part, role_policies};
 use super::{ObserveError, Reads, no_such};
 use crate::cloud::{Answer, Cloud, ResourceKind};
 use crate::model::network::{Network, Part};
-use crate::model::{Authentication, EventSourceMapping, Function, MappingMode, MskCluster, Place, VpcId};
+use crate::model::{
+    Authentication, Elsewhere, EventSourceMapping, Function, MappingMode, MskCluster, Named, Origin, Place, VpcId,
+};
 use crate::msk::MskScene;
 use crate::operation::Operation;
 use crate::policy::PolicyDocument;
@@ -42,17 +44,34 @@ pub struct MskTarget {
     pub authentication: Option<Authentication>,
 }
 
+impl MskTarget {
+    /// Whether all that was named by ARNs can be where the run reads, as far as that is known.
+    fn check(&self, here: &Origin) -> Result<(), Elsewhere> {
+        Named::of(&self.cluster).check(here)?;
+        match &self.which {
+            Which::OfFunction(function) => Named::of(function).check(here),
+            Which::All | Which::One(_) => Ok(()),
+        }
+    }
+}
+
 /// Reads a cluster, what polls it, and the network between.
 ///
 /// # Errors
 ///
 /// A resource that was named does not exist, or it or AWS cannot be asked for.
 pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScene, ObserveError> {
+    target.check(&cloud.home())?;
     let (cluster, mappings) = tokio::join!(cluster(cloud, target), mappings(cloud, target));
     let (cluster, mappings) = (cluster?, mappings?);
+    target.check(&Origin::of_arn(&cluster.arn))?;
     let known = mappings.known().map(Vec::as_slice).unwrap_or_default();
     let (of_function, of_network) = tokio::join!(function(cloud, target, known), network_of(cloud, &cluster));
     let ((function, policies), (vpc, network)) = (of_function?, of_network?);
+    // A cluster can be shared with other accounts: the function is in the caller's own.
+    if let Some(function) = &function {
+        target.check(&Origin::of_arn(&function.arn))?;
+    }
     Ok(MskScene {
         cluster,
         vpc,
@@ -97,7 +116,7 @@ async fn cluster(cloud: &impl Cloud, target: &MskTarget) -> Result<MskCluster, O
 async fn mappings(cloud: &impl Cloud, target: &MskTarget) -> Result<Part<Vec<EventSourceMapping>>, ObserveError> {
     let function = match &target.which {
         Which::All => None,
-        Which::OfFunction(name) => Some(name.as_str()),
+        Which::OfFunction(name) => Some(Named::of(name).name()),
         Which::One(uuid) => {
             return match cloud.get_event_source_mapping(uuid).await {
                 Err(error) if error.is_not_found() => Err(ObserveError::NoSuchMapping { uuid: uuid.clone() }),
@@ -116,7 +135,7 @@ async fn function(
 ) -> Result<(Option<Function>, Part<Vec<PolicyDocument>>), ObserveError> {
     let of_mapping = mappings.iter().find_map(|mapping| mapping.function.as_deref());
     let function = match (&target.which, of_mapping) {
-        (Which::OfFunction(name), _) => match cloud.get_function_configuration(name).await {
+        (Which::OfFunction(name), _) => match cloud.get_function_configuration(Named::of(name).name()).await {
             Err(error) if error.is_not_found() => return Err(no_such(cloud, ResourceKind::Function, name).await),
             function => Some(function?),
         },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::network::{network, part, role_policies};
-use super::{Found, ObserveError, no_such, read_database, resource_kind};
+use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind};
 use crate::diagnose::Scene;
@@ -16,11 +16,13 @@ use crate::model::{Function, GroupId, Proxy, ProxyTarget, VpcId};
 ///
 /// A resource does not exist, or it or AWS cannot be asked for.
 pub async fn scene(cloud: &impl Cloud, target: &Target) -> Result<Scene, ObserveError> {
+    target.check(&cloud.home())?;
     let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
-        cloud.get_function_configuration(&target.function),
+        cloud.get_function_configuration(target.function_name()),
         read_proxy(cloud, target)
     );
+    target.check(&answered(cloud, &database, &function))?;
     let function = match function {
         Err(error) if error.is_not_found() => {
             return Err(no_such(cloud, ResourceKind::Function, &target.function).await);

@@ -2,6 +2,7 @@
 
 use super::ObserveError;
 use crate::cloud::{Cloud, ResourceKind};
+use crate::model::Named;
 
 /// How many names are offered for a wrong one.
 const OFFERED: usize = 3;
@@ -18,14 +19,16 @@ pub(crate) async fn no_such(cloud: &impl Cloud, kind: ResourceKind, name: &str) 
         kind,
         name: name.to_owned(),
         similar: similar(name, names),
-        is_other_kind: other.iter().any(|other| other.eq_ignore_ascii_case(name)),
+        is_other_kind: other
+            .iter()
+            .any(|other| other.eq_ignore_ascii_case(Named::of(name).name())),
     }
 }
 
 /// The names nearest to `name`: those that are alike, or all where there are but few.
 fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
     const ALIKE: f64 = 0.75;
-    let wanted = name.rsplit(':').next().unwrap_or(name).to_ascii_lowercase();
+    let wanted = Named::of(name).name().to_ascii_lowercase();
     let likeness = |candidate: &String| strsim::jaro_winkler(&wanted, &candidate.to_ascii_lowercase());
     names.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)).then_with(|| a.cmp(b)));
     if names.len() > OFFERED {

@@ -1,13 +1,13 @@
 //! What the user named.
 
-use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
+use crate::model::{CredentialsWish, DatabaseKind, Elsewhere, EnvironmentWish, Named, NewFunction, Origin};
 
 /// A connection, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Cluster or instance.
     pub kind: DatabaseKind,
-    /// The database's identifier.
+    /// The database's identifier or ARN.
     pub database: String,
     /// The function's name, partial ARN or ARN; a name where the function may be new.
     pub function: String,
@@ -43,6 +43,43 @@ impl Target {
             environment: None,
             attach: false,
         }
+    }
+}
+
+impl Target {
+    /// The database's identifier, as RDS keeps it.
+    #[must_use]
+    pub fn database_id(&self) -> String {
+        Named::of(&self.database).name().to_ascii_lowercase()
+    }
+
+    /// The function's name.
+    #[must_use]
+    pub fn function_name(&self) -> &str {
+        Named::of(&self.function).name()
+    }
+
+    /// Whether all that was named by ARNs can be where the run reads, as far as that is known.
+    ///
+    /// # Errors
+    ///
+    /// Something is in another partition, Region or account.
+    pub fn check(&self, here: &Origin) -> Result<(), Elsewhere> {
+        let new = match &self.proxy {
+            ProxyWish::New(wish) => Some(wish),
+            ProxyWish::None | ProxyWish::Existing(_) => None,
+        };
+        let of_proxy = new.and_then(|wish| match &wish.credentials {
+            CredentialsWish::Secret(secret) => Some(secret),
+            _ => None,
+        });
+        let secrets = of_proxy.into_iter().chain(&self.secret);
+        let role = new.and_then(|wish| wish.role.as_ref());
+        [&self.database, &self.function]
+            .into_iter()
+            .chain(secrets)
+            .chain(role)
+            .try_for_each(|text| Named::of(text).check(here))
     }
 }
 

@@ -6,12 +6,18 @@ use std::path::PathBuf;
 use super::{Place, Survey, Unreachable};
 use crate::account::OfflineAccount;
 use crate::cloud::Cloud;
+use crate::model::Origin;
 use crate::observe::{Proxies, survey};
 
 /// Reads accounts and Regions.
 pub trait Accounts: Sync {
     /// Reads one, in bulk.
     fn survey(&self, place: &Place, proxies: &Proxies) -> impl Future<Output = Result<Survey, Unreachable>>;
+
+    /// What is known of an account and Region before it is read.
+    fn home(&self, place: &Place) -> Origin {
+        place.origin()
+    }
 }
 
 /// Surveys an account, and tells one of which nothing could be read from one of which something could not.
@@ -69,6 +75,13 @@ pub struct OnAws(pub crate::aws::Configuration);
 
 #[cfg(feature = "aws")]
 impl Accounts for OnAws {
+    fn home(&self, place: &Place) -> Origin {
+        place.origin().or(Origin {
+            account: None,
+            region: self.0.region.clone(),
+        })
+    }
+
     async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
         let Place {
             region,

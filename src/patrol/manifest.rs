@@ -15,7 +15,7 @@ use toml::Spanned;
 use super::{Entry, Place, key};
 use crate::estate::Connection;
 use crate::files::{self, LARGEST_TEXT};
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Expected, Named, last_segment};
 use crate::naming::created;
 
 /// The connections that are looked at.
@@ -34,10 +34,10 @@ pub struct ManifestConnection {
     /// What it is called in reports; by its database and function if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The Aurora or Multi-AZ DB cluster; or `instance`.
+    /// The Aurora or Multi-AZ DB cluster, by its identifier or ARN; or `instance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// The DB instance.
+    /// The DB instance, by its identifier or ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// The function: a name, a partial or a full ARN.
@@ -48,10 +48,10 @@ pub struct ManifestConnection {
     /// The Region; that of the command line or the environment if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The profile of the AWS configuration; or `role_arn`.
+    /// The profile of the AWS configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The role to assume, in this account or another one.
+    /// The role to assume, in this account or another one, with the credentials of `profile` if that is named too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
 }
@@ -239,32 +239,51 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
             (DatabaseKind::Cluster, String::new())
         }
     };
-    if profile.is_some() && role_arn.is_some() {
-        mistakes.push("expected profile or role_arn, found both".to_owned());
-    }
-    if let Some(role) = &role_arn
-        && !is_role(role)
-    {
-        mistakes.push(format!(
-            "role_arn: expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found {role}"
-        ));
-    }
+    let place = Place {
+        region,
+        profile,
+        role_arn,
+    };
     // What setup has made is not new any more.
     let function = function.strip_prefix("new:").unwrap_or(&function).to_owned();
+    let mut texts = vec![
+        (
+            if kind == DatabaseKind::Cluster {
+                "cluster"
+            } else {
+                "instance"
+            },
+            Expected::from(kind),
+            &database,
+        ),
+        ("function", Expected::Function, &function),
+    ];
+    texts.extend(place.role_arn.as_ref().map(|role| ("role_arn", Expected::Role, role)));
     let is_name = |name: &str| {
         !name.is_empty()
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte))
     };
-    if !is_name(&function) {
-        mistakes.push(format!(
-            "function: expected a name, a partial or a full ARN, found \"{function}\""
-        ));
+    for (key, expected, name) in texts {
+        let named = Named::of(name);
+        let elsewhere = || named.check(&place.origin()).map_err(|elsewhere| elsewhere.to_string());
+        let form = || match expected {
+            Expected::Role if !is_role(name) => Err(format!(
+                "expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found {name}"
+            )),
+            Expected::Function if !is_name(name) => {
+                Err(format!("expected a name, a partial or a full ARN, found \"{name}\""))
+            }
+            _ => Ok(()),
+        };
+        if let Err(why) = named.expect(expected).and_then(|()| form()).and_then(|()| elsewhere()) {
+            mistakes.push(format!("{key}: {why}"));
+        }
     }
     let proxy = match proxy.as_deref() {
         None | Some("none") => None,
-        Some("new") => Some(created::proxy(&database.to_ascii_lowercase())),
+        Some("new") => Some(created::proxy(&last_segment(&database).to_ascii_lowercase())),
         Some(name) => Some(name.strip_prefix("new:").unwrap_or(name).to_owned()),
     };
     if let Some(name) = proxy.as_ref().filter(|name| !is_name(name) || name.contains(':')) {
@@ -277,11 +296,7 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
     }
     Ok(Entry {
         name,
-        place: Place {
-            region,
-            profile,
-            role_arn,
-        },
+        place,
         connection: Connection {
             kind,
             database,

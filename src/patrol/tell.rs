@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::cloud::CloudError;
 use crate::interrupt::Interrupt;
+use crate::model::{Expected, Named};
 
 /// `--notify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +29,14 @@ impl FromStr for Notify {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
-            Some(("sns", topic)) if topic.starts_with("arn:") && topic.split(':').count() == 6 => {
+            Some(("sns", topic)) if topic.starts_with("arn:") => {
+                Named::of(topic).expect(Expected::Topic)?;
                 Ok(Self::Sns(topic.to_owned()))
             }
-            Some(("eventbridge", bus)) if !bus.is_empty() => Ok(Self::EventBridge(bus.to_owned())),
+            Some(("eventbridge", bus)) if !bus.is_empty() => {
+                Named::of(bus).expect(Expected::EventBus)?;
+                Ok(Self::EventBridge(bus.to_owned()))
+            }
             _ => Err(
                 "expected sns:ARN, with the ARN of a topic, or eventbridge:BUS, with the name or ARN of a bus"
                     .to_owned(),

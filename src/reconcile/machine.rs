@@ -377,6 +377,13 @@ impl Machine {
             observation,
             added: Vec::new(),
         });
+        if self.request.repair && !proposal.plan.sets_back() {
+            let why = match proposal.decision {
+                Decision::NoOp => "the groups of this connection are as they were made",
+                _ => "no set of groups that autoconnect made for this connection is in use with changed rules",
+            };
+            proposal.notes.push(format!("--repair does not apply: {why}."));
+        }
         if leaves {
             proposal.plan.skip();
         }

@@ -168,5 +168,5 @@ fn what_is_drawn_is_exported_too() {
     }
     let run = shell.run("export --offline network.json --cluster orders --function reports --format terraform");
     assert_eq!(run.status, Some(1));
-    assert!(run.stderr.contains("error[not-in-this-version]"), "{}", run.stderr);
+    assert!(run.stderr.contains("[possible values: mermaid, dot]"), "{}", run.stderr);
 }

@@ -285,10 +285,210 @@ fn options_that_have_nothing_to_act_on_are_mistakes() {
         "--runtime nodejs24.x",
         "--overwrite-env",
         "--proxy new --proxy-role orders-proxy",
+        "--tag a=1 --tag a=2",
+        "--tag Team=a --tag team=b",
+        "--wait --no-wait",
+        "--detailed-exitcode=yes",
+        "--runtime nodejs99.x",
+        "--runtime python3.14",
     ] {
         let run = shell.run(&format!("{REFUNDS} {more} --dry-run --output json"));
         assert_eq!(run.status, Some(1), "{more}");
         assert_eq!(run.json()["error"]["code"], "usage", "{more}: {}", run.stdout);
+    }
+}
+
+/// Each command offers the forms of output that it has, and no others.
+#[test]
+fn forms_that_do_not_exist_are_not_offered() {
+    let shell = Shell::new();
+    let commands = [
+        ("setup", "text, json"),
+        ("remove", "text, json"),
+        ("attach", "text, json"),
+        ("detach", "text, json"),
+        ("diagnose", "text, json"),
+        ("list", "text, json"),
+        ("internet", "text, json"),
+        ("msk check", "text, json"),
+        ("msk setup", "text, json"),
+        ("snapshot", "text, json"),
+        ("policy operator", "text, json"),
+        ("drift", "text, json, ndjson"),
+        ("export", "text"),
+        ("completions", "text"),
+    ];
+    for (command, forms) in commands {
+        let help = shell.run(&format!("{command} --help")).stdout;
+        let after = help
+            .split_once("--output <FORM>")
+            .unwrap_or_else(|| panic!("{command}: {help}"))
+            .1;
+        let values = after.split("[default: text]").next().unwrap().lines();
+        let offered: Vec<&str> = values
+            .filter_map(|line| line.trim_start().strip_prefix("- ")?.split(':').next())
+            .collect();
+        assert_eq!(offered.join(", "), forms, "{command}");
+    }
+    for wrong in [
+        "list --cluster c --output ndjson",
+        "msk check --output ndjson",
+        "export --output json",
+        "setup --output yaml",
+    ] {
+        let run = shell.run(wrong);
+        assert_eq!(run.status, Some(1), "{wrong}");
+        assert!(run.stderr.contains("possible values"), "{wrong}: {}", run.stderr);
+    }
+    for format in ["terraform", "cloudformation"] {
+        let run = shell.run(&format!(
+            "export --offline account.json --cluster orders --function checkout --format {format}"
+        ));
+        assert_eq!(run.status, Some(1));
+        assert!(run.stderr.contains("possible values: mermaid, dot"), "{}", run.stderr);
+    }
+    // The option counts before the command, too.
+    let run = shell.run("--output json list --offline account.json --cluster orders");
+    assert_eq!(run.json()["schema_version"], 1);
+}
+
+/// Values that cannot be meant, and pairs that contradict each other, in every command that takes them.
+#[test]
+fn values_that_cannot_be_meant_are_mistakes() {
+    let shell = Shell::new();
+    let run = |arguments: &[&str]| {
+        let output = shell
+            .command("")
+            .args(arguments)
+            .args(["--output", "json"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let code = serde_json::from_str::<Value>(&text).map(|document| document["error"]["code"].clone());
+        (
+            output.status.code(),
+            code.unwrap_or_default(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let ends = ["--cluster", "orders", "--function", "checkout"];
+    let globals: [&[&str]; 9] = [
+        &["--region", ""],
+        &["--region", "Frankfurt"],
+        &["--profile", ""],
+        &["--endpoint-url", ""],
+        &["--endpoint-url", "localhost:4566"],
+        &["--endpoint-url", "ftp://host"],
+        &["--offline", ""],
+        &["--color", "pink"],
+        &["--log-format", "xml"],
+    ];
+    for wrong in globals {
+        for command in ["setup", "remove", "drift", "diagnose"] {
+            let (status, code, stderr) = run(&[&[command][..], &ends, wrong].concat());
+            assert_eq!(
+                (status, &code),
+                (Some(1), &Value::from("usage")),
+                "{command} {wrong:?}: {stderr}"
+            );
+        }
+    }
+    let commands: [&[&str]; 22] = [
+        &["setup", "--cluster", "", "--function", "f"],
+        &["setup", "--instance", "", "--function", "f"],
+        &["setup", "--cluster", "c", "--function", ""],
+        &["setup", "--cluster", "c", "--function", "f", "--proxy", ""],
+        &[
+            "setup",
+            "--cluster",
+            "c",
+            "--function",
+            "f",
+            "--proxy",
+            "new",
+            "--secret",
+            "",
+        ],
+        &[
+            "setup",
+            "--cluster",
+            "c",
+            "--function",
+            "f",
+            "--proxy",
+            "new",
+            "--db-user",
+            "",
+        ],
+        &["setup", "--cluster", "c", "--function", "f", "--tag", ""],
+        &["setup", "--cluster", "c", "--function", "f", "--timeout", ""],
+        &["setup", "--cluster", "c", "--function", "f", "--detailed-exitcode"],
+        &["setup", "--cluster", "c", "--function", "new:f", "--attach-vpc"],
+        &["remove", "--cluster", "c", "--function", "f", "--wait", "--no-wait"],
+        &["internet", "setup", "--function", "f", "--tag", "a=1", "--tag", "a=2"],
+        &["internet", "check", "--function", "f", "--service", ""],
+        &[
+            "msk",
+            "setup",
+            "--cluster-arn",
+            "arn:aws:kafka:eu-central-1:123456789012:cluster/c/1-1",
+            "--via",
+            "nat",
+            "--tag",
+            "a=1",
+            "--tag",
+            "a=2",
+        ],
+        &["msk", "check", "--cluster-arn", ""],
+        &["attach", "--function", "f", "--like-database", ""],
+        &["attach", "--function", "f", "--like-instance", ""],
+        &["drift", "--manifest", ""],
+        &["drift", "--on-drift", ""],
+        &["drift", "--notify", ""],
+        &["drift", "--cluster", "c", "--function", "f", "--function", "f"],
+        &["snapshot", "--out", "x", "--vpc", ""],
+    ];
+    for wrong in commands {
+        let (status, code, stderr) = run(wrong);
+        assert_eq!((status, &code), (Some(1), &Value::from("usage")), "{wrong:?}: {stderr}");
+    }
+}
+
+/// In CI and in logs: a line for each step that has ended, and with --quiet none.
+#[test]
+fn without_a_terminal_each_step_is_a_line() {
+    for output in ["text", "json"] {
+        let shell = Shell::new();
+        let run = shell.run(&format!("{STOCK} --yes --output {output}"));
+        let done: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("   done  "))
+            .collect();
+        assert_eq!(done.len(), 8, "{}", run.stderr);
+        assert_eq!(
+            done[0],
+            "   done  security group rds-lambda-3 in vpc-0a1b2c3d, for instance inventory"
+        );
+        let quiet = Shell::new().run(&format!("{STOCK} --yes --quiet --output {output}"));
+        assert_eq!(quiet.stderr, "", "{output}");
+    }
+}
+
+#[test]
+fn a_repair_that_does_not_apply_is_said() {
+    for arguments in [CHECKOUT, REFUNDS, STOCK] {
+        let run = Shell::new().run(&format!("{arguments} --repair --dry-run --output json"));
+        let reasons = run.json()["reasons"].to_string();
+        assert!(reasons.contains("--repair does not apply: "), "{arguments}: {reasons}");
+        let run = Shell::new().run(&format!("{arguments} --repair --dry-run"));
+        assert!(
+            run.stdout.contains("note: --repair does not apply: "),
+            "{arguments}: {}",
+            run.stdout
+        );
+        let without = Shell::new().run(&format!("{arguments} --dry-run"));
+        assert!(!without.stdout.contains("--repair"), "{arguments}");
     }
 }
 
