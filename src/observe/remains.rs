@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Found, ObserveError, ProxyWish, Target, found, from_instance, name_of, read_database, second_round};
 use crate::cloud::{Answer, Cloud, DbInstance};
 use crate::estate::Connection;
-use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId, last_segment};
+use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId};
 use crate::naming::created;
 use crate::removal::RemovalWish;
 use crate::tags;
@@ -18,7 +18,7 @@ pub(super) async fn remains(
 ) -> Result<Option<(Observation, BTreeSet<Side>)>, ObserveError> {
     let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
-        cloud.get_function_configuration(&target.function),
+        cloud.get_function_configuration(target.function_name()),
         read_proxy(cloud, target)
     );
     let (database, function, proxy) = (found(database)?, found(function)?, proxy?);
@@ -36,7 +36,7 @@ pub(super) async fn remains(
             None => return Ok(None),
         };
         let of_function = (wish.with_function && function.is_none())
-            .then(|| created::function_role(region, last_segment(&target.function)));
+            .then(|| created::function_role(region, target.function_name()));
         let of_proxy = connection.proxy.as_ref().filter(|_| wish.with_proxy && proxy.is_none());
         let roles = of_function
             .into_iter()
@@ -56,16 +56,16 @@ pub(super) async fn remains(
         (Side::Proxy, connection.proxy.is_some() && proxy.is_none()),
     ];
     gone.extend(absent.into_iter().filter(|(_, is_gone)| *is_gone).map(|(side, _)| side));
-    let database = database.unwrap_or_else(|| {
-        let function = function.iter().map(|function| function.arn.as_str());
-        let mut arns = function.chain(proxy.iter().map(|proxy| proxy.arn.as_str()));
-        let owners = groups.iter().filter_map(|group| group.owner.as_deref());
-        let origin = arns.next().map_or_else(|| Origin::of_owners(owners), Origin::of_arn);
-        no_longer(target, &origin.or(cloud.home()), vpc_of(&groups))
-    });
-    let function_name = last_segment(&target.function).to_owned();
+    let arns = database.iter().map(|found| found.database.arn.as_str());
+    let arns = arns.chain(function.iter().map(|function| function.arn.as_str()));
+    let mut arns = arns.chain(proxy.iter().map(|proxy| proxy.arn.as_str()));
+    let owners = groups.iter().filter_map(|group| group.owner.as_deref());
+    let origin = arns.next().map_or_else(|| Origin::of_owners(owners), Origin::of_arn);
+    let origin = origin.or(cloud.home());
+    target.check(&origin)?;
+    let database = database.unwrap_or_else(|| no_longer(target, &origin, vpc_of(&groups)));
     let named = Target {
-        function: function_name,
+        function: target.function_name().to_owned(),
         ..target.clone()
     };
     let proxy = match (&connection.proxy, proxy) {
@@ -157,7 +157,7 @@ fn vpc_of(groups: &[SecurityGroup]) -> VpcId {
 fn no_longer(target: &Target, origin: &Origin, vpc: VpcId) -> Found {
     let part = |part: &'_ Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
     let (region, account) = (part(&origin.region), part(&origin.account));
-    let id = target.database.to_ascii_lowercase();
+    let id = target.database_id();
     let kind = match target.kind {
         DatabaseKind::Cluster => "cluster",
         DatabaseKind::Instance => "db",
