@@ -10,6 +10,7 @@ mod meter;
 mod msk;
 mod network;
 mod notify;
+mod profile;
 mod rds;
 mod removal;
 mod secrets;
@@ -79,7 +80,7 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// [`Fault::NoRegion`].
+    /// There is no Region, no such profile, or an endpoint is no URL.
     pub async fn connect(configuration: &Configuration) -> Result<Self, Fault> {
         let shared = load(configuration).await?;
         let meter = Arc::new(Meter::default());
@@ -145,11 +146,15 @@ impl Aws {
 
 /// What the configuration, the environment and the files say, with one HTTP client for all services.
 async fn load(configuration: &Configuration) -> Result<SdkConfig, Fault> {
+    let named = profile::named(configuration.profile.as_deref());
+    let explicit = named.as_ref().filter(|named| named.is_explicit);
+    profile::check_environment(explicit.is_some())?;
+    profile::check(named.as_ref()).await?;
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
+        .http_client(http.clone())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -162,15 +167,19 @@ async fn load(configuration: &Configuration) -> Result<SdkConfig, Fault> {
     if let Some(region) = &configuration.region {
         loader = loader.region(Region::new(region.clone()));
     }
-    if let Some(profile) = &configuration.profile {
-        loader = loader.profile_name(profile);
-    }
+    // A variable that is set to nothing names no profile.
+    let profile = named.as_ref().map_or("default", |named| &named.name);
+    loader = loader.profile_name(profile);
     if let Some(url) = &configuration.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let shared = loader.load().await;
-    if shared.region().is_none() {
+    let mut shared = loader.load().await;
+    if shared.region().is_none_or(|region| region.as_ref().trim().is_empty()) {
         return Err(Fault::NoRegion);
+    }
+    if let Some(named) = explicit {
+        let provider = profile::credentials(&named.name, &shared, http);
+        shared = shared.into_builder().credentials_provider(provider).build();
     }
     let Some(role) = &configuration.role_arn else {
         return Ok(shared);
@@ -180,6 +189,31 @@ async fn load(configuration: &Configuration) -> Result<SdkConfig, Fault> {
         .configure(&shared);
     let provider = SharedCredentialsProvider::new(provider.build().await);
     Ok(shared.into_builder().credentials_provider(provider).build())
+}
+
+/// Whether the profile that a configuration names exists. Nothing is sent.
+///
+/// # Errors
+///
+/// There is no such profile, or the files of profiles cannot be read.
+pub async fn check_profile(configuration: &Configuration) -> Result<(), Fault> {
+    profile::check(profile::named(configuration.profile.as_deref()).as_ref()).await
+}
+
+/// Why AWS refused a request, decoded.
+///
+/// # Errors
+///
+/// Why it cannot be told: most often the caller may not decode it either.
+pub async fn decode_authorization(configuration: &Configuration, encoded: &str) -> Result<String, String> {
+    let shared = load(configuration).await.map_err(|fault| fault.to_string())?;
+    let client = aws_sdk_sts::Client::new(&shared);
+    let call = client.decode_authorization_message().encoded_message(encoded).send();
+    let answer = Box::pin(call).await.map_err(|error| match error.as_service_error() {
+        Some(service) => service.to_string(),
+        None => aws_smithy_types::error::display::DisplayErrorContext(&error).to_string(),
+    })?;
+    Ok(answer.decoded_message.unwrap_or_default())
 }
 
 /// A call in a span of its own; what each attempt took is logged within.

@@ -17,6 +17,7 @@ mod origin;
 mod proxy;
 mod reason;
 mod security_group;
+mod url;
 
 pub use arn::{Place, last_segment};
 pub use database::{Access, Database, DatabaseKind, GroupMembership, Member};
@@ -41,3 +42,4 @@ pub use origin::Origin;
 pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};
 pub use reason::{explained, remedy};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};
+pub use url::is_url;

@@ -345,6 +345,9 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
         let proxies = places.entry(&entry.place).or_default();
         proxies.extend(entry.connection.proxy.as_ref().map(|proxy| proxy.to_ascii_lowercase()));
     }
+    for place in places.keys() {
+        accounts.check(place).await?;
+    }
     let surveys = places.into_iter().map(async |(place, proxies)| {
         let survey = accounts.survey(place, &Proxies::Named(proxies)).await;
         (place, survey)

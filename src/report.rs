@@ -22,7 +22,7 @@ pub use document::{OutputDocument, SetupDocument, StepEntry, is_incomplete};
 pub use drift::{
     ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, drift_text,
 };
-pub use error::{ErrorBody, ErrorDocument, Report};
+pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use internet::InternetDocument;
 pub use list::{ListDocument, list_text};

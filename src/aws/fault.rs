@@ -27,6 +27,7 @@ where
         operation,
         fault: fault(operation, error),
         request_id,
+        authorization: error.as_service_error().and_then(|error| encoded(error.message()?)),
     }
 }
 
@@ -238,6 +239,16 @@ fn without_values(message: &str) -> &str {
     message[..cut].trim_end()
 }
 
+/// The encoded message that EC2 adds to a refusal.
+fn encoded(message: &str) -> Option<String> {
+    static ENCODED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"Encoded authorization failure message: ?(?<encoded>[A-Za-z0-9_=+/-]+)")
+            .expect("the pattern is a literal, which a test reads")
+    });
+    let captures = ENCODED.captures(message)?;
+    Some(captures["encoded"].to_owned())
+}
+
 /// EC2 adds hundreds of encoded characters that only `sts:DecodeAuthorizationMessage` can read.
 fn without_encoding(message: &str) -> &str {
     let cut = message
@@ -317,6 +328,39 @@ mod tests {
         let expected =
             "no permission for ec2:CreateSecurityGroup (AWS says: You are not authorized to perform this operation)";
         assert_eq!(fault.to_string(), expected);
+    }
+
+    #[test]
+    fn the_encoded_message_is_kept_whole() {
+        let long = "AbC-_9".repeat(200);
+        let table = [
+            (
+                format!("You are not authorized. Encoded authorization failure message: {long}"),
+                Some(long.clone()),
+            ),
+            (
+                format!("Encoded authorization failure message: {long} (more)"),
+                Some(long.clone()),
+            ),
+            ("You are not authorized.".to_owned(), None),
+            ("Encoded authorization failure message: $(reboot)".to_owned(), None),
+        ];
+        for (message, expected) in table {
+            assert_eq!(encoded(&message), expected, "{message}");
+        }
+        let error = CloudError {
+            authorization: Some(long.clone()),
+            ..CloudError::new(
+                Operation::CreateSecurityGroup,
+                access_denied(Operation::CreateSecurityGroup, "no"),
+            )
+        };
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.starts_with("allow the caller ec2:CreateSecurityGroup on "),
+            "{hint}"
+        );
+        assert!(hint.ends_with(&format!("--encoded-message {long}")), "{hint}");
     }
 
     #[test]

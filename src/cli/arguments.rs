@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::model::{Expected, Named};
+use crate::model::{Expected, Named, is_url};
 use crate::report::Report;
 use crate::tags;
 
@@ -255,15 +255,6 @@ pub fn parse_url(text: &str) -> Result<String, String> {
         "expected a URL such as https://vpce-0a1b2c3d.ec2.eu-central-1.vpce.amazonaws.com or http://localhost:4566"
             .to_owned(),
     )
-}
-
-/// Whether a text is an absolute URL of HTTP.
-pub fn is_url(text: &str) -> bool {
-    static URL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^https?://([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$")
-            .expect("the pattern is a literal, which a test reads")
-    });
-    URL.is_match(text)
 }
 
 /// The values of a `--tag` that is repeated.

@@ -22,6 +22,9 @@ pub struct Global {
     /// Another endpoint than AWS's own (also `AWS_ENDPOINT_URL`)
     #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = "Global options")]
     pub endpoint_url: Option<String>,
+    /// Where AWS refuses a request with an encoded message, decode it (needs `sts:DecodeAuthorizationMessage`)
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub decode_authorization: bool,
     /// Run on an account kept in a JSON file, instead of AWS
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options",
           conflicts_with_all = ["region", "profile", "endpoint_url"])]

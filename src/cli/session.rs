@@ -52,7 +52,28 @@ async fn on_aws(work: &impl Work, global: &Global, interrupt: Interrupt) -> Endi
     let aws = crate::aws::Aws::connect(&global.configuration())
         .await
         .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
-    Box::pin(work.on(&aws, global, interrupt)).await
+    let ending = Box::pin(work.on(&aws, global, interrupt)).await;
+    match ending {
+        Err(report) if global.decode_authorization => Err(decoded(report, global).await),
+        ending => ending,
+    }
+}
+
+/// The report of a refused request with what AWS says of the refusal.
+#[cfg(feature = "aws")]
+async fn decoded(mut report: Box<Report>, global: &Global) -> Box<Report> {
+    if let Some(authorization) = &mut report.body.authorization {
+        let told = Box::pin(crate::aws::decode_authorization(
+            &global.configuration(),
+            &authorization.encoded,
+        ))
+        .await;
+        match told {
+            Ok(decoded) => authorization.decoded = Some(decoded),
+            Err(why) => report.details.push(format!("AWS's message cannot be decoded: {why}")),
+        }
+    }
+    report
 }
 
 #[cfg(not(feature = "aws"))]

@@ -14,6 +14,8 @@ pub struct CloudError {
     pub fault: Fault,
     /// AWS's id of the request, for its support.
     pub request_id: Option<String>,
+    /// Why AWS refused it, encoded: `sts:DecodeAuthorizationMessage` reads it.
+    pub authorization: Option<String>,
 }
 
 /// How an operation failed.
@@ -59,6 +61,29 @@ pub enum Fault {
     /// AWS does not know the credentials.
     #[error("AWS does not accept the credentials: {0}")]
     InvalidCredentials(String),
+    /// A profile that was named does not exist.
+    #[error("there is no profile {name}, which {by} names; {}", existing(.known))]
+    UnknownProfile {
+        /// Its name.
+        name: String,
+        /// What names it.
+        by: String,
+        /// The name that was meant, perhaps.
+        similar: Option<String>,
+        /// The profiles that exist.
+        known: Vec<String>,
+    },
+    /// The files of profiles cannot be read.
+    #[error("the AWS configuration cannot be read: {0}")]
+    ProfileFiles(String),
+    /// An endpoint is no URL.
+    #[error("{by} is no URL: {url:?}")]
+    BadEndpoint {
+        /// What names it.
+        by: String,
+        /// What it is.
+        url: String,
+    },
     /// There is no Region.
     #[error("no AWS Region is configured")]
     NoRegion,
@@ -101,6 +126,19 @@ pub enum Fault {
     File(String),
 }
 
+/// The profiles that exist, in words; of many only the first.
+fn existing(known: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let more = match known.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match known {
+        [] => "no profile exists".to_owned(),
+        known => format!("these exist: {}{more}", known[..known.len().min(SHOWN)].join(", ")),
+    }
+}
+
 impl CloudError {
     /// A failure of `operation`.
     #[must_use]
@@ -109,6 +147,7 @@ impl CloudError {
             operation,
             fault,
             request_id: None,
+            authorization: None,
         }
     }
 
@@ -194,7 +233,14 @@ impl CloudError {
     /// What to do about it, where that can be said.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        self.fault.hint()
+        let hint = self.fault.hint();
+        let Some(encoded) = &self.authorization else {
+            return hint;
+        };
+        let command = format!(
+            "run with --decode-authorization to see which policy refused it, or decode AWS's message: aws sts decode-authorization-message --query DecodedMessage --output text --encoded-message {encoded}"
+        );
+        Some(hint.map_or_else(|| command.clone(), |hint| format!("{hint}; {command}")))
     }
 }
 
@@ -215,6 +261,9 @@ impl Fault {
             Self::ExpiredCredentials => "expired-credentials",
             Self::InvalidCredentials(_) => "invalid-credentials",
             Self::NoRegion => "no-region",
+            Self::UnknownProfile { .. } => "unknown-profile",
+            Self::ProfileFiles(_) => "profile-files",
+            Self::BadEndpoint { .. } => "endpoint-url",
             Self::Unreachable(_) => "unreachable",
             Self::TimedOut => "timed-out",
             Self::Throttled(_) => "throttled",
@@ -240,6 +289,12 @@ impl Fault {
             }
             Self::ExpiredCredentials => "sign in again (`aws sso login`), or renew the session, then run again".to_owned(),
             Self::InvalidCredentials(_) => "check the profile, and that it is for the right account and partition".to_owned(),
+            Self::UnknownProfile { name, similar, .. } => match similar {
+                Some(similar) => format!("did you mean {similar}?"),
+                None => format!("name one that exists, or create it: `aws configure --profile {name}`"),
+            },
+            Self::ProfileFiles(_) => "correct the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others than ~/.aws/config and ~/.aws/credentials".to_owned(),
+            Self::BadEndpoint { .. } => "expected a URL such as https://host or http://localhost:4566; unset it to reach AWS itself".to_owned(),
             Self::NoRegion => "name it with --region, AWS_REGION, or in the profile".to_owned(),
             Self::Unreachable(_) => "check the network, the Region's name, --endpoint-url and AWS_ENDPOINT_URL".to_owned(),
             Self::Throttled(_) => "run again later, or with a larger AWS_MAX_ATTEMPTS; nothing is done twice".to_owned(),

@@ -35,8 +35,8 @@ pub(super) async fn remains(
             Some(found) => found.database.place().region,
             None => return Ok(None),
         };
-        let of_function = (wish.with_function && function.is_none())
-            .then(|| created::function_role(region, target.function_name()));
+        let of_function =
+            (wish.with_function && function.is_none()).then(|| created::function_role(region, target.function_name()));
         let of_proxy = connection.proxy.as_ref().filter(|_| wish.with_proxy && proxy.is_none());
         let roles = of_function
             .into_iter()

@@ -14,6 +14,11 @@ pub trait Accounts: Sync {
     /// Reads one, in bulk.
     fn survey(&self, place: &Place, proxies: &Proxies) -> impl Future<Output = Result<Survey, Unreachable>>;
 
+    /// Whether a place can be read at all, as far as that is known before anything is.
+    fn check(&self, _place: &Place) -> impl Future<Output = Result<(), Unreachable>> {
+        async { Ok(()) }
+    }
+
     /// What is known of an account and Region before it is read.
     fn home(&self, place: &Place) -> Origin {
         place.origin()
@@ -74,7 +79,30 @@ impl Accounts for OfflineFile {
 pub struct OnAws(pub crate::aws::Configuration);
 
 #[cfg(feature = "aws")]
+impl OnAws {
+    fn configuration(&self, place: &Place) -> crate::aws::Configuration {
+        let Place {
+            region,
+            profile,
+            role_arn,
+        } = place.clone();
+        let own = self.0.clone();
+        crate::aws::Configuration {
+            region: region.or(own.region),
+            profile: profile.or(own.profile),
+            role_arn,
+            ..own
+        }
+    }
+}
+
+#[cfg(feature = "aws")]
 impl Accounts for OnAws {
+    async fn check(&self, place: &Place) -> Result<(), Unreachable> {
+        let checked = crate::aws::check_profile(&self.configuration(place)).await;
+        checked.map_err(|fault| Unreachable::from(&fault))
+    }
+
     fn home(&self, place: &Place) -> Origin {
         place.origin().or(Origin {
             account: None,
@@ -83,18 +111,7 @@ impl Accounts for OnAws {
     }
 
     async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
-        let Place {
-            region,
-            profile,
-            role_arn,
-        } = place.clone();
-        let own = self.0.clone();
-        let configuration = crate::aws::Configuration {
-            region: region.or(own.region),
-            profile: profile.or(own.profile),
-            role_arn,
-            ..own
-        };
+        let configuration = self.configuration(place);
         // The SDK's futures are large, and are kept off the stack.
         let aws = Box::pin(crate::aws::Aws::connect(&configuration)).await;
         let aws = aws.map_err(|fault| Unreachable::from(&fault))?;

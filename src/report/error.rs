@@ -37,6 +37,19 @@ pub struct ErrorBody {
     pub hint: Option<String>,
     /// What was written before, in order.
     pub applied: Vec<Applied>,
+    /// Why AWS refused a request, where it says so in an encoded message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+}
+
+/// AWS's word on why it refused a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Authorization {
+    /// As AWS sent it.
+    pub encoded: String,
+    /// As `sts:DecodeAuthorizationMessage` reads it, with `--decode-authorization`.
+    pub decoded: Option<String>,
 }
 
 /// An error on its way out, with the exit status that belongs to it.
@@ -62,6 +75,7 @@ impl Report {
                 message: with_sources(error),
                 hint,
                 applied: Vec::new(),
+                authorization: None,
             },
             origin: Origin::default(),
             details: Vec::new(),
@@ -90,6 +104,12 @@ impl Report {
                 message: error.to_string(),
                 hint: error.hint(),
                 applied: failure.applied.clone(),
+                authorization: call
+                    .and_then(|call| call.authorization.as_ref())
+                    .map(|encoded| Authorization {
+                        encoded: encoded.clone(),
+                        decoded: None,
+                    }),
             },
             origin: failure.origin.clone(),
             details,
@@ -111,12 +131,16 @@ impl Report {
             message,
             hint,
             applied,
+            authorization,
         } = &self.body;
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
         writeln!(to, "{red}error[{code}]{red:#}: {message}")?;
         for detail in &self.details {
             writeln!(to, "  {detail}")?;
+        }
+        if let Some(decoded) = authorization.as_ref().and_then(|found| found.decoded.as_ref()) {
+            writeln!(to, "  AWS's authorization message, decoded: {decoded}")?;
         }
         if !applied.is_empty() {
             writeln!(to, "  already written:")?;

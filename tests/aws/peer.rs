@@ -72,6 +72,16 @@ impl Peer {
             .collect()
     }
 
+    /// The service and the access key of each request of a Region so far, in order.
+    pub fn signers(&self, region: &str) -> Vec<(String, String)> {
+        let log = self.control("log", &json!({ "region": region }));
+        let text = |entry: &Value, part: &str| entry[part].as_str().expect("a text").to_owned();
+        let entries = log.as_array().expect("a list").iter();
+        entries
+            .map(|entry| (text(entry, "service"), text(entry, "key")))
+            .collect()
+    }
+
     /// Answers the next calls of an operation with an error.
     pub fn fault(&self, region: &str, fault: &Fault<'_>) {
         self.control(

@@ -538,7 +538,7 @@ class Peer:
         else:
             form = urllib.parse.parse_qs(body.decode())
             action = form.get("Action", [""])[0]
-        entry = {"region": region, "service": service, "action": action}
+        entry = {"region": region, "service": service, "action": action, "key": key}
         self.log.append(entry)
         status, headers, answer = self.answer(environ, body, region, service, action, function)
         entry["status"] = int(status.split()[0])
