@@ -24,6 +24,7 @@ fn group(id: String, name: String, ingress: Vec<Rule>, egress: Vec<Rule>) -> Sec
         name,
         vpc: "vpc-0a1b2c3d4e5f60718".into(),
         owner: None,
+        description: String::new(),
         ingress,
         egress,
         tags: BTreeMap::new(),

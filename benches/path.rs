@@ -70,6 +70,7 @@ fn group(id: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> SecurityGroup {
         name: id.to_owned(),
         vpc: VPC.into(),
         owner: None,
+        description: String::new(),
         ingress,
         egress,
         tags: BTreeMap::new(),

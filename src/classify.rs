@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::model::{Direction, GroupId, GroupList, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, Number};
-use crate::tags;
+use crate::ownership::is_being_removed;
 
 /// A group whose name counts on a side, read against the rules for that side.
 #[derive(Clone, Debug)]
@@ -345,7 +345,7 @@ fn candidate<'a>(
         }
         _ => misfits.push(Misfit::NoPort),
     }
-    if group.tags.contains_key(tags::REMOVING) {
+    if is_being_removed(group) {
         misfits.push(Misfit::BeingRemoved);
     }
     Candidate {

@@ -20,7 +20,7 @@ use std::fmt;
 use crate::classify::{Candidate, Classified, Context, Misfit, classify};
 use crate::extras;
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
-use crate::tags;
+use crate::ownership::names_connection;
 
 /// What `setup` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl<'a> Assessment<'a> {
             let is_of_this = |found: &&GroupVerdict<'a>| {
                 let group = found.group;
                 let tied = |other: &&GroupVerdict<'a>| group.names(&other.group.id) || other.group.names(&group.id);
-                group.tags.get(tags::CONNECTION) == Some(&connection) || others.iter().any(tied)
+                names_connection(group, &connection) || others.iter().any(tied)
             };
             on(side).into_iter().filter(is_of_this).collect()
         };

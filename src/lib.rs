@@ -35,6 +35,7 @@ pub mod msk;
 pub mod naming;
 pub mod observe;
 pub mod operation;
+pub mod ownership;
 pub mod path;
 pub mod patrol;
 pub mod plan;

@@ -17,6 +17,7 @@ use crate::model::{
     GroupId, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side, SubnetId, VpcId,
 };
 use crate::naming::{Convention, smallest_free_number};
+use crate::ownership::{self, For, Way};
 use crate::path::{Addresses, Paths, RouteFault};
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
 use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
@@ -59,12 +60,22 @@ impl Seen {
     /// The group of a side that an earlier run has made for this connection.
     #[must_use]
     pub fn own_group(&self, side: Side) -> Option<&SecurityGroup> {
-        let connection = self.scene.connection_id();
+        let made_for = For::Function(&self.scene.function.name);
+        let (way, groups) = (self.way(), self.groups.as_slice());
         self.groups.iter().find(|group| {
-            group.vpc == *self.vpc(side)
-                && group.tags.get(tags::CONNECTION) == Some(&connection)
-                && group.tags.get(tags::ROLE).map(String::as_str) == Some(tags::role(side))
+            group.vpc == *self.vpc(side) && ownership::judge(group, side, &way, made_for, groups).is_credible()
         })
+    }
+
+    /// The way to the database.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        let Scene { database, proxy, .. } = &self.scene;
+        Way::new(
+            database.kind,
+            &database.id,
+            proxy.as_ref().map(|proxy| proxy.name.as_str()),
+        )
     }
 }
 
@@ -293,7 +304,10 @@ impl Builder<'_> {
             side,
             name: name.to_owned(),
             vpc: vpc.clone(),
-            description: format!("Connects {} across VPCs. Made by autoconnect", self.describe(side)),
+            description: self
+                .seen
+                .way()
+                .description_across_vpcs(side, &self.seen.scene.function.name),
             tags: self.request.tags.clone().into_iter().chain(own).collect(),
             existing: None,
         };

@@ -23,23 +23,24 @@ mod unmet;
 use std::collections::BTreeSet;
 
 pub use left::{Ends, StillConnected, still_connected};
-pub use list::{Removable, ShrunkList};
+pub use list::{Removable, ShrunkList, ownership_of};
 pub use parts::{Part, Parts, parts};
 pub use steps::steps;
 pub use undo::{MadeFunction, MadeFunctionRole, Permission, Undo, may_come_in, permission, variables};
 pub use unmet::RemovalUnmet;
 
 use crate::model::{Observation, SecurityGroup, Side};
-use crate::tags;
+use crate::ownership::{is_removed_with, names_connection};
 use crate::users::Users;
 
 /// Whether the tags say that a group was made for the connection, is being removed with it, or was left by the removal of
 /// another function from the same database, and is no function's.
 #[must_use]
 pub fn is_made_for(group: &SecurityGroup, observation: &Observation) -> bool {
-    let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
     let connection = observation.connection_id();
-    is(tags::CONNECTION, &connection) || is(tags::REMOVING, &connection) || is(tags::CONNECTION, &observation.way_id())
+    names_connection(group, &connection)
+        || is_removed_with(group, &connection)
+        || names_connection(group, &observation.way_id())
 }
 
 /// What `remove` was asked for beside the names.

@@ -27,8 +27,8 @@ use crate::model::{
     Database, DatabaseKind, EngineFamily, Function, FunctionState, GroupId, LastUpdateStatus, Observation, Proxy, Side,
     TargetHealthState,
 };
+use crate::ownership::{self, Way, is_being_removed, is_managed};
 use crate::plan::{Plan, StepStatus};
-use crate::tags;
 
 /// The most security groups that a function, a database or a proxy may have.
 pub const MAX_GROUPS: usize = 5;
@@ -278,13 +278,12 @@ fn is_taking_our_group(observation: &Observation) -> bool {
         .all(|status| status == "available" || status == "modifying");
     only_modifying
         && memberships.iter().any(|membership| {
-            let tag = |key| {
-                observation
-                    .group(&membership.group)
-                    .and_then(|group| group.tags.get(key))
+            let Some(group) = observation.group(&membership.group) else {
+                return false;
             };
-            tag(tags::CONNECTION).is_some_and(|connection| observation.function_of(connection).is_some())
-                || (membership.status != "active" && (tag(tags::MANAGED).is_some() || tag(tags::REMOVING).is_some()))
+            let is_of_way = |(way, function): (Way, Option<&str>)| way == Way::of(observation) && function.is_some();
+            ownership::way_of(group).is_some_and(is_of_way)
+                || (membership.status != "active" && (is_managed(&group.tags) || is_being_removed(group)))
         })
 }
 

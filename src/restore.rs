@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Direction, GroupId, Observation, Protocol, Rule, SecurityGroup, Side};
+use crate::ownership::{self, For, is_being_removed};
 use crate::requirements::MAX_GROUPS;
-use crate::tags;
 
 /// The groups that one run has seen on the lists of its database and its proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,24 +54,23 @@ impl Lists {
 
 /// Whether the tags say that the group was made for this side of a connection with this very database or proxy.
 fn is_for(observation: &Observation, side: Side, group: &SecurityGroup) -> bool {
-    let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
-    let Some(connection) = group.tags.get(tags::CONNECTION) else {
+    let Some((way, _)) = ownership::way_of(group) else {
         return false;
     };
-    let database = format!("{}/{}", observation.database.kind, observation.database.id);
-    let mut parts = connection.split(':');
-    let of_database = parts.next() == Some(database.as_str());
+    let of_database = way.database() == (observation.database.kind, observation.database.id.as_str());
     let of_resource = match side {
         Side::Database => of_database,
         Side::Proxy => {
-            let proxy = observation.proxy.as_ref().map(|proxy| format!("proxy/{}", proxy.name));
-            of_database && proxy.is_some() && parts.next() == proxy.as_deref()
+            let proxy = observation.proxy.as_ref().map(|proxy| proxy.name.as_str());
+            of_database && proxy.is_some() && way.proxy() == proxy
         }
         // Lambda's RevisionId guards a function's list.
         Side::Function => false,
     };
-    let is_being_removed = group.tags.contains_key(tags::REMOVING);
-    of_resource && !is_being_removed && is(tags::MANAGED, "true") && is(tags::ROLE, tags::role(side))
+    let groups = observation.groups.as_slice();
+    of_resource
+        && !is_being_removed(group)
+        && ownership::judge(group, side, &way, For::AnyFunction, groups).is_credible()
 }
 
 /// Whether the group and the one that it lets in name each other, as when a set was written to its end.

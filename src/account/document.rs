@@ -790,6 +790,7 @@ impl SecurityGroupEntry {
             name: self.group_name.clone(),
             vpc: self.vpc_id.as_str().into(),
             owner: None,
+            description: self.description.clone(),
             ingress: self.ip_permissions.iter().flat_map(IpPermission::rules).collect(),
             egress: self
                 .ip_permissions_egress

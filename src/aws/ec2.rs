@@ -77,6 +77,7 @@ pub(super) fn security_group(group: aws_sdk_ec2::types::SecurityGroup) -> Answer
         name: group.group_name.ok_or_else(|| missing("GroupName"))?,
         vpc: group.vpc_id.unwrap_or_default().into(),
         owner: group.owner_id,
+        description: group.description.unwrap_or_default(),
         ingress: rules(group.ip_permissions),
         egress: rules(group.ip_permissions_egress),
         tags: group

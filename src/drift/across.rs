@@ -10,7 +10,7 @@ use super::traffic::covers;
 use super::{Finding, FindingKind, hops};
 use crate::estate::{Estate, Part};
 use crate::model::{Direction, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side, SubnetId};
-use crate::tags;
+use crate::ownership::names_side;
 
 /// The groups of a connection across VPCs; none for one that is within a VPC, or was before its function moved.
 pub(super) fn groups<'e>(estate: &'e Estate, observation: &Observation) -> Vec<&'e SecurityGroup> {
@@ -45,9 +45,7 @@ pub(super) fn findings(estate: &Estate, observation: &Observation, groups: &[&Se
         .flat_map(|hop| gates(observation, *hop))
         .collect();
     for side in observation.sides() {
-        let own = groups
-            .iter()
-            .find(|group| group.tags.get(tags::ROLE).map(String::as_str) == Some(tags::role(*side)));
+        let own = groups.iter().find(|group| names_side(group, *side));
         for direction in [Direction::Ingress, Direction::Egress] {
             let gate = gates
                 .iter()

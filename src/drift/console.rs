@@ -10,7 +10,7 @@ use crate::model::{
     Database, DatabaseKind, Function, GroupId, GroupList, PortRange, Protocol, Proxy, SecurityGroup, TargetKind,
 };
 use crate::naming::Convention;
-use crate::tags;
+use crate::ownership::is_removed_with;
 
 /// A function that reaches a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ fn tied(estate: &Estate) -> BTreeSet<Connection> {
 
 /// Whether a removal has marked all that was made for a connection: what is left of it is no connection any more.
 fn is_being_removed(estate: &Estate, connection: &str) -> bool {
-    let is_marked = |group: &SecurityGroup| group.tags.get(tags::REMOVING).is_some_and(|found| found == connection);
+    let is_marked = |group: &SecurityGroup| is_removed_with(group, connection);
     estate.tagged(connection).all(is_marked)
 }
 

@@ -11,7 +11,7 @@ use crate::decide::{Assessment, Verdict};
 use crate::estate::Estate;
 use crate::model::{Direction, GroupId, Observation, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
-use crate::tags;
+use crate::ownership::{is_tagged, names_connection};
 
 /// A group with its name and id.
 pub(super) fn in_words(group: &SecurityGroup) -> String {
@@ -94,7 +94,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
     }
 
     fn is_made_for_this(&self, group: &SecurityGroup) -> bool {
-        group.tags.get(tags::CONNECTION) == Some(&self.observation.connection_id())
+        names_connection(group, &self.observation.connection_id())
     }
 
     /// Whether a group is tied to one of the next sides: to one on it, or to one that was made for this connection.
@@ -114,7 +114,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         };
         let is_own = |candidate: &&Candidate<'a>| {
             let group = candidate.group;
-            let is_nobodys = names_no_group(group) && !group.tags.contains_key(tags::CONNECTION);
+            let is_nobodys = names_no_group(group) && !is_tagged(&group.tags);
             candidate.associated && (self.is_made_for_this(group) || self.is_tied(side, group) || is_nobodys)
         };
         let now = self.classified.now();

@@ -17,6 +17,7 @@ use super::{Own, Scene, Traveller, Wish, endpoints, range::free_block};
 use crate::check::Status;
 use crate::model::network::{Network, Part, RouteTable, Subnet};
 use crate::model::{SubnetId, VpcId};
+use crate::ownership::is_made_for;
 use crate::path::Paths;
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Steps};
 use crate::plan::{Effect, Plan, Step};
@@ -163,8 +164,7 @@ impl<'b, 's> Builder<'b, 's> {
 
     /// Whether something is ours, in this role.
     pub(super) fn is_ours(&self, found: &BTreeMap<String, String>, role: Option<&str>) -> bool {
-        found.get(tags::CONNECTION) == Some(&connection(self.traveller.vpc))
-            && role.is_none_or(|role| found.get(tags::ROLE).is_some_and(|found| found == role))
+        is_made_for(found, &connection(self.traveller.vpc), role)
     }
 
     pub(super) fn subnets(&self) -> &'s [Subnet] {

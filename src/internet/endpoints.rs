@@ -1,12 +1,13 @@
 //! What is still to be built for services that need no internet: gateway endpoints, and interface endpoints.
 
-use super::build::Builder;
+use super::build::{Builder, connection};
 use super::checks::leads_out;
 use super::services::{BY_GATEWAY, HTTPS, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, SubnetId};
+use crate::ownership;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
 use crate::requirements::InternetUnmet;
 
@@ -197,24 +198,31 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
             subnets.push((*subnet).clone());
         }
     }
-    let group = group(builder);
+    let group = group(builder)?;
     create(builder, region, service, subnets, vec![group], Vec::new());
     Ok(())
 }
 
 /// The group of our endpoints. From the moment an endpoint exists, the service's name leads to it in all of the VPC: its
 /// group lets all of the VPC in, so that nobody loses the service.
-fn group(builder: &mut Builder<'_, '_>) -> Ref {
+fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
     const ROLE: &str = "endpoints-group";
-    let existing = builder
-        .own
-        .group
-        .as_ref()
-        .filter(|group| builder.is_ours(&group.tags, Some(ROLE)));
     if builder.has_slot(ROLE) {
-        return Ref::New(ROLE.to_owned());
+        return Ok(Ref::New(ROLE.to_owned()));
     }
     let vpc = builder.traveller.vpc.clone();
+    let description = format!("On VPC endpoints, to let {vpc} in");
+    let existing = builder.own.group.as_ref();
+    if let Some(group) = existing {
+        let whose = ownership::of_single_group(group, &description, &connection(&vpc), ROLE);
+        if !whose.is_credible() {
+            return Err(InternetUnmet::NameTaken {
+                name: group.name.clone(),
+                group: group.id.clone(),
+                why: whose.reasons(),
+            });
+        }
+    }
     let group = if let Some(group) = existing {
         Ref::Existing(group.id.to_string())
     } else {
@@ -222,7 +230,7 @@ fn group(builder: &mut Builder<'_, '_>) -> Ref {
             slot: ROLE.to_owned(),
             name: GROUP.to_owned(),
             vpc: vpc.clone(),
-            description: format!("On VPC endpoints, to let {vpc} in"),
+            description,
             tags: builder.tags(ROLE),
         };
         builder.steps.add(
@@ -255,7 +263,7 @@ fn group(builder: &mut Builder<'_, '_>) -> Ref {
             &[],
         );
     }
-    group
+    Ok(group)
 }
 
 fn create(

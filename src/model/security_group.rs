@@ -198,6 +198,8 @@ pub struct SecurityGroup {
     pub vpc: VpcId,
     /// The account that owns it, where AWS tells it.
     pub owner: Option<String>,
+    /// Its description, which EC2 never changes; empty where an account file leaves it out.
+    pub description: String,
     /// Inbound rules.
     pub ingress: Vec<Rule>,
     /// Outbound rules.

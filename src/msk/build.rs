@@ -18,6 +18,7 @@ use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{
     Direction, GroupId, MappingMode, MskPlacement, Peer, PortRange, Protocol, Rule, SecurityGroup, SubnetId, VpcId,
 };
+use crate::ownership::{self, Ownership};
 use crate::path::Paths;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
 use crate::plan::{Effect, GroupRef, Plan, Step, StepStatus};
@@ -27,6 +28,12 @@ use crate::tags;
 
 /// The name of the endpoints' group in each VPC.
 pub const GROUP: &str = "autoconnect-msk-endpoints";
+
+/// Its description.
+const DESCRIPTION: &str = "Endpoints for the event sources of MSK clusters";
+
+/// Its role.
+const GROUP_ROLE: &str = "endpoints-group";
 
 /// What is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -199,8 +206,9 @@ impl<'b> Builder<'b> {
         gate.closed(self.paths, |_| String::new()).is_empty()
     }
 
-    /// The rules from the brokers' groups to themselves.
-    fn brokers(&mut self) -> Result<(), MskUnmet> {
+    /// The rules from the brokers' groups to themselves. This program makes no such group, so it changes none, whatever
+    /// its tags say.
+    fn brokers(&self) -> Result<(), MskUnmet> {
         let ports: BTreeSet<u16> = self.needs.authentications.iter().map(|way| way.port()).collect();
         let both = |port| [(Direction::Ingress, port), (Direction::Egress, port)];
         let mut wanted: Vec<(Direction, u16)> = ports.into_iter().flat_map(both).collect();
@@ -212,25 +220,13 @@ impl<'b> Builder<'b> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let groups = self.scene.network.groups.known().into_iter().flatten();
-        let mut own = groups.filter(|group| self.place.groups.contains(&group.id) && is_ours(&group.tags));
-        let Some(group) = own.next().map(|group| group.id.clone()) else {
-            let itself = format!("UserIdGroupPairs=[{{GroupId={first}}}]");
-            let command = |(direction, port)| authorize(first, direction, port, &itself);
-            return Err(MskUnmet::BrokerRules {
-                cluster: self.name.clone(),
-                groups: self.place.groups.clone(),
-                commands: wanted.into_iter().map(command).collect(),
-            });
-        };
-        for (direction, port) in wanted {
-            self.reasons.push(format!(
-                "{group} lacks an {direction} rule for tcp {port} from and to itself."
-            ));
-            let end = Ref::Existing(group.to_string());
-            self.rule(direction, end.clone(), port, RulePeer::Group(end), "Pollers of MSK");
-        }
-        Ok(())
+        let itself = format!("UserIdGroupPairs=[{{GroupId={first}}}]");
+        let command = |(direction, port)| authorize(first, direction, port, &itself);
+        Err(MskUnmet::BrokerRules {
+            cluster: self.name.clone(),
+            groups: self.place.groups.clone(),
+            commands: wanted.into_iter().map(command).collect(),
+        })
     }
 
     fn rule(&mut self, direction: Direction, group: Ref, port: u16, peer: RulePeer, description: &str) -> u32 {
@@ -289,13 +285,14 @@ impl<'b> Builder<'b> {
             .iter()
             .any(|(_, endpoint)| endpoint.as_ref().is_none_or(is_closed));
         let group = match group {
-            Some(group) if needs_group && !is_ours(&group.tags) => {
+            Some(group) if needs_group && !self.whose(group).is_credible() => {
                 return Err(MskUnmet::GroupName {
                     group: group.id.clone(),
                     name: group.name.clone(),
+                    why: self.whose(group).reasons(),
                 });
             }
-            group => group.filter(|group| is_ours(&group.tags)),
+            group => group.filter(|group| self.whose(group).is_credible()),
         };
         let bears_it = |endpoint: &&Endpoint| group.is_some_and(|group| endpoint.groups.contains(&group.id));
         let is_used = found
@@ -303,7 +300,7 @@ impl<'b> Builder<'b> {
             .filter_map(|(_, endpoint)| *endpoint)
             .any(|endpoint| bears_it(&endpoint));
         let mut after = Vec::new();
-        let own = Ref::New("endpoints-group".to_owned());
+        let own = Ref::New(GROUP_ROLE.to_owned());
         let reference = group.map_or(own, |group| Ref::Existing(group.id.to_string()));
         if needs_group || is_used {
             after = self.group(group, &reference, &found);
@@ -330,11 +327,11 @@ impl<'b> Builder<'b> {
                 self.reasons
                     .push(format!("{} has no group for the endpoints.", self.vpc));
                 let effect = NetworkEffect::CreateGroup {
-                    slot: "endpoints-group".to_owned(),
+                    slot: GROUP_ROLE.to_owned(),
                     name: GROUP.to_owned(),
                     vpc: self.vpc.clone(),
-                    description: "Endpoints for the event sources of MSK clusters".to_owned(),
-                    tags: self.tags("endpoints-group"),
+                    description: DESCRIPTION.to_owned(),
+                    tags: self.tags(GROUP_ROLE),
                 };
                 let summary = format!("security group {GROUP} in {}, for the endpoints", self.vpc);
                 after.push(self.steps.add(effect, GROUP, summary, &[]));
@@ -344,7 +341,7 @@ impl<'b> Builder<'b> {
         }
         // What was narrowed once is not opened again.
         let is_narrow = |(service, endpoint): &(&str, Option<&Endpoint>)| {
-            endpoint.is_some_and(|endpoint| is_ours(&endpoint.tags) && narrowed(endpoint, service).is_some())
+            endpoint.is_some_and(|endpoint| self.is_ours(&endpoint.tags) && narrowed(endpoint, service).is_some())
         };
         let narrow = self.wish.restrict || found.iter().any(is_narrow);
         let mut peers: Vec<RulePeer> = self
@@ -508,7 +505,7 @@ impl<'b> Builder<'b> {
         if is_so {
             return Ok(None);
         }
-        if !is_ours(&endpoint.tags) {
+        if !self.is_ours(&endpoint.tags) {
             self.notes.push(format!(
                 "The policy of endpoint {} ({}) is left as it is: autoconnect did not make it, and others may need what it allows.",
                 endpoint.id, endpoint.service
@@ -533,10 +530,25 @@ impl<'b> Builder<'b> {
         subnets
     }
 
+    /// What all that is made for the VPC's event sources is tagged with.
+    fn connection(&self) -> String {
+        format!("msk/{}", self.vpc)
+    }
+
+    /// Whether something is ours, in whatever role.
+    fn is_ours(&self, found: &BTreeMap<String, String>) -> bool {
+        ownership::is_made_for(found, &self.connection(), None)
+    }
+
+    /// Whose the group is that has the name of the endpoints' one.
+    fn whose(&self, group: &SecurityGroup) -> Ownership {
+        ownership::of_single_group(group, DESCRIPTION, &self.connection(), GROUP_ROLE)
+    }
+
     fn tags(&self, role: &str) -> BTreeMap<String, String> {
         let own = [
             (tags::MANAGED, "true".to_owned()),
-            (tags::CONNECTION, format!("msk/{}", self.vpc)),
+            (tags::CONNECTION, self.connection()),
             (tags::ROLE, role.to_owned()),
         ];
         let own = own.map(|(key, value)| (key.to_owned(), value));
@@ -593,11 +605,6 @@ fn refuse(findings: Vec<Finding>, unmet: impl FnOnce(Vec<String>, Vec<String>) -
         failing.into_iter().map(|finding| finding.text).collect(),
         commands,
     ))
-}
-
-/// Whether it bears our tags.
-fn is_ours(tags: &BTreeMap<String, String>) -> bool {
-    tags.get(tags::MANAGED).is_some_and(|value| value == "true")
 }
 
 /// Whether a rule lets the services' port in from this peer, or more.

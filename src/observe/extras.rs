@@ -9,7 +9,8 @@ use crate::model::{
     Secret, SecretDetails, last_segment,
 };
 use crate::naming::created;
-use crate::{policy, tags};
+use crate::ownership::is_managed;
+use crate::policy;
 
 /// The key of AWS, by its alias.
 const AWS_KEY: &str = "alias/aws/secretsmanager";
@@ -277,7 +278,7 @@ async fn with_key(cloud: &impl Cloud, secret: SecretDescription, reads_key: bool
         name,
         key,
         is_deleted,
-        is_ours: tags.contains_key(tags::MANAGED),
+        is_ours: is_managed(&tags),
         details: None,
     })
 }

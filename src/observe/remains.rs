@@ -7,6 +7,7 @@ use crate::cloud::{Answer, Cloud, DbInstance};
 use crate::estate::Connection;
 use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId};
 use crate::naming::created;
+use crate::ownership::{is_managed, names_side};
 use crate::removal::RemovalWish;
 use crate::tags;
 
@@ -94,7 +95,7 @@ pub(super) async fn tagged(cloud: &impl Cloud, connection: &str) -> Answer<Vec<S
         cloud.describe_tagged_groups(tags::REMOVING, connection)
     );
     let mut groups = made?;
-    groups.retain(|group| group.tags.get(tags::MANAGED).is_some_and(|value| value == "true"));
+    groups.retain(|group| is_managed(&group.tags));
     groups.extend(marked?);
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     groups.dedup_by(|a, b| a.id == b.id);
@@ -144,8 +145,7 @@ async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<Proxy>
 
 /// The VPC in which the database was: that of the groups of its side, else of any.
 fn vpc_of(groups: &[SecurityGroup]) -> VpcId {
-    let has_role =
-        |group: &&SecurityGroup, side| group.tags.get(tags::ROLE).is_some_and(|role| role == tags::role(side));
+    let has_role = |group: &&SecurityGroup, side| names_side(group, side);
     let of = |side| groups.iter().find(move |group| has_role(group, side));
     let group = of(Side::Database)
         .or_else(|| of(Side::Proxy))

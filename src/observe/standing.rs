@@ -9,6 +9,7 @@ use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
 use crate::model::{CredentialsWish, GroupId, Observation, Proxy, Side, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
+use crate::ownership::is_managed;
 use crate::policy::Permissions;
 use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, is_made_for};
 use crate::tags;
@@ -208,16 +209,15 @@ async fn made_for(
         cloud.list_secrets(&prefix),
         made_role(cloud, &role, proxy, proxies)
     );
-    let is_ours = |tags: &BTreeMap<String, String>| tags.get(tags::MANAGED).is_some_and(|value| value == "true");
     let other = |uses: &dyn Fn(&Bearer) -> bool| {
         let mut others = proxies.iter().filter(|other| other.name != proxy.name);
         others.find(|other| uses(other)).map(|other| other.name.clone())
     };
     Ok(MadeForProxy {
-        is_proxy_ours: proxy_tags?.as_ref().is_some_and(is_ours),
+        is_proxy_ours: proxy_tags?.as_ref().is_some_and(is_managed),
         secrets: secrets?
             .into_iter()
-            .filter(|secret| is_ours(&secret.tags) && secret.name.starts_with(&prefix))
+            .filter(|secret| is_managed(&secret.tags) && secret.name.starts_with(&prefix))
             .map(|secret| MadeSecret {
                 used_by: other(&|bearer| bearer.secrets.contains(&secret.arn)),
                 arn: secret.arn,
@@ -232,7 +232,7 @@ async fn made_role(cloud: &impl Cloud, name: &str, proxy: &Proxy, proxies: &[Bea
     let Some(role) = found(cloud.get_role(name).await)? else {
         return Ok(None);
     };
-    if role.tags.get(tags::MANAGED).is_none_or(|value| value != "true") {
+    if !is_managed(&role.tags) {
         return Ok(None);
     }
     let (own, attached) = tokio::join!(cloud.list_role_policies(name), cloud.list_attached_role_policies(name));

@@ -196,6 +196,7 @@ mod tests {
             id: format!("sg-{number}").as_str().into(),
             name: "default".to_owned(),
             vpc: "vpc-1".into(),
+            description: String::new(),
             owner: Some((*owner).to_owned()),
             ingress: Vec::new(),
             egress: Vec::new(),

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::half_made::{self, HalfMade, Wanted, fitting, wanted_rules};
+use super::half_made::{self, HalfMade, Wanted, wanted_rules};
 use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus};
 use crate::classify::InWords;
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, smallest_free_number};
+use crate::ownership::Way;
 use crate::removal::Removable;
 use crate::restore::Lists;
 
@@ -99,7 +100,7 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
         .filter(|group| group.ingress.iter().chain(&group.egress).all(is_own_rule))
         .filter_map(|group| {
             let mut sides = observation.sides().iter();
-            Some((group, sides.find_map(|side| Removable::ours(group, *side))?))
+            Some((group, sides.find_map(|side| Removable::made_alone(group, *side, observation))?))
         })
         .collect();
     let (groups, removable): (Vec<&SecurityGroup>, Vec<Removable>) = in_vain.into_iter().unzip();
@@ -253,7 +254,7 @@ impl<'a> Builder<'a> {
     fn revoke_strays(&mut self, set: &HalfMade<'_>, wanted: &[Wanted], granted: &[u32]) -> Vec<u32> {
         let mut revoked = Vec::new();
         for (side, group) in &set.groups {
-            let Some(removable) = Removable::ours(group, *side) else {
+            let Some(removable) = Removable::ours(group, *side, self.observation) else {
                 continue;
             };
             for direction in [Direction::Ingress, Direction::Egress] {
@@ -296,20 +297,13 @@ impl<'a> Builder<'a> {
         let through_proxy = observation.proxy.is_some();
         let name = Convention::for_new(side, through_proxy).name(set.number);
         let vpc = observation.database.vpc.clone();
-        let connected: Vec<String> = observation
-            .sides()
-            .iter()
-            .copied()
-            .filter(|other| *other != side)
-            .map(|other| observation.describe_with(other, set.function))
-            .collect();
         let owner = observation.describe_with(side, set.function);
         self.push(
             Effect::CreateSecurityGroup {
                 side,
                 name: name.clone(),
                 vpc: vpc.clone(),
-                description: fitting(format!("On {owner}, to connect it with {}", connected.join(" and "))),
+                description: Way::of(observation).description(side, set.function),
                 tags: self.tags_of(side, set.function),
                 existing: set.id(side).cloned(),
             },

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Plan;
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
-use crate::tags;
+use crate::ownership::{self, For, Way, is_being_removed, is_managed, is_removed_with};
 
 /// What exists of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,12 +66,12 @@ pub(super) fn in_use(observation: &Observation) -> impl Iterator<Item = HalfMade
 
 /// What there is of sets for this database, whichever function they were begun for, by their numbers.
 fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
-    let through_proxy = observation.proxy.is_some();
+    let way = Way::of(observation);
     let mut sets: BTreeMap<u64, HalfMade<'_>> = BTreeMap::new();
     for group in observation
         .groups
         .iter()
-        .filter(|group| group.tags.contains_key(tags::MANAGED) && group.vpc == observation.database.vpc)
+        .filter(|group| is_managed(&group.tags) && group.vpc == observation.database.vpc)
     {
         for side in observation
             .sides()
@@ -79,12 +79,7 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
             .copied()
             .filter(|side| is_for_way(group, *side, observation))
         {
-            let convention = Convention::for_new(side, through_proxy);
-            let number = convention
-                .number(&group.name)
-                .and_then(|number| number.to_string().parse().ok())
-                .filter(|n| convention.name(*n) == group.name);
-            if let Some(number) = number {
+            if let Some(number) = ownership::number(group, side, &way) {
                 let set = sets.entry(number).or_insert_with(|| HalfMade {
                     number,
                     function: begun_for(group, observation),
@@ -99,12 +94,11 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
 
 /// The groups that were begun for this connection, are on nothing of it, and are no part of this plan.
 pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'a SecurityGroup> {
-    let connection = observation.connection_id();
     let sides = observation.sides();
     observation
         .groups
         .iter()
-        .filter(|group| sides.iter().any(|side| is_ours(group, *side, &connection)))
+        .filter(|group| sides.iter().any(|side| is_ours(group, *side, observation)))
         .filter(|group| {
             !sides
                 .iter()
@@ -115,28 +109,27 @@ pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'
 }
 
 /// Made for this connection, or for one that it had joined when its removal began.
-fn is_ours(group: &SecurityGroup, side: Side, connection: &str) -> bool {
-    let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
-    let is_of_connection = match group.tags.get(tags::REMOVING) {
-        Some(removed) => removed == connection,
-        None => is(tags::CONNECTION, connection),
-    };
-    is(tags::MANAGED, "true") && is_of_connection && is(tags::ROLE, tags::role(side))
+fn is_ours(group: &SecurityGroup, side: Side, observation: &Observation) -> bool {
+    let made_for = For::Function(&observation.function.name);
+    let groups = observation.groups.as_slice();
+    ownership::judge(group, side, &Way::of(observation), made_for, groups).is_credible()
 }
 
 /// Made for this database, whichever function it was made for, and not being removed with another one.
 fn is_for_way(group: &SecurityGroup, side: Side, observation: &Observation) -> bool {
-    is_ours(group, side, &observation.connection_id())
-        || is_ours(group, side, &observation.way_id())
-        || is_ours(group, side, &observation.connection_of(begun_for(group, observation)))
+    let is_removed_with_another = is_being_removed(group) && !is_removed_with(group, &observation.connection_id());
+    let groups = observation.groups.as_slice();
+    !is_removed_with_another
+        && ownership::judge(group, side, &Way::of(observation), For::AnyFunction, groups).is_credible()
 }
 
 /// The function that a group on this way was made for.
 fn begun_for<'a>(group: &'a SecurityGroup, observation: &'a Observation) -> &'a str {
-    let connection = group.tags.get(tags::CONNECTION);
-    let named = connection.and_then(|connection| observation.function_of(connection));
-    let is_removed = group.tags.contains_key(tags::REMOVING);
-    named.filter(|_| !is_removed).unwrap_or(&observation.function.name)
+    let named = ownership::way_of(group).filter(|(way, _)| *way == Way::of(observation));
+    let function = named.and_then(|(_, function)| function);
+    function
+        .filter(|_| !is_being_removed(group))
+        .unwrap_or(&observation.function.name)
 }
 
 /// The description of a rule: the side at its other end.
@@ -244,17 +237,12 @@ impl HalfMade<'_> {
 
     /// Whether a removal of this connection was begun: what it has left is used again.
     fn is_being_removed(&self) -> bool {
-        self.groups
-            .values()
-            .any(|group| group.tags.contains_key(tags::REMOVING))
+        self.groups.values().any(|group| is_being_removed(group))
     }
 
     /// The groups that are marked as being removed.
     pub(super) fn marked(&self) -> Vec<GroupId> {
-        let marked = self
-            .groups
-            .values()
-            .filter(|group| group.tags.contains_key(tags::REMOVING));
+        let marked = self.groups.values().filter(|group| is_being_removed(group));
         marked.map(|group| group.id.clone()).collect()
     }
 

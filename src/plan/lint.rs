@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{Effect, GroupRef, Made, Plan, RemovalEffect, StepStatus};
-use crate::model::{GroupId, Observation};
+use crate::model::{GroupId, Observation, Side};
 use crate::naming::Convention;
+use crate::ownership::{self, For, Way};
 use crate::removal::Removable;
-use crate::tags;
 
 /// Something that a plan must not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,17 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                 if groups.iter().any(is_used) {
                     flaws.push(Flaw::TakesAway { step: id });
                 }
-                flaws.extend(foreign(observation, id, groups.iter().map(Removable::id)));
+                let is_alone = |group: &Removable| {
+                    let known = observation.group(group.id());
+                    let mut sides = observation.sides().iter();
+                    known.is_some_and(|known| {
+                        sides.any(|side| Removable::made_alone(known, *side, observation).is_some())
+                    })
+                };
+                flaws.extend(groups.iter().filter(|group| !is_alone(group)).map(|group| Flaw::ForeignGroup {
+                    step: id,
+                    group: group.id().clone(),
+                }));
             }
             // Only `remove` takes anything away, and its plans are not judged here.
             Effect::Removal(_) => flaws.push(Flaw::TakesAway { step: id }),
@@ -143,19 +153,17 @@ fn foreign<'a>(
     groups: impl Iterator<Item = &'a GroupId>,
 ) -> impl Iterator<Item = Flaw> {
     groups
-        .filter(|group| !is_tagged(observation, group))
+        .filter(|group| !is_ours(observation, group))
         .map(move |group| Flaw::ForeignGroup {
             step,
             group: group.clone(),
         })
 }
 
-fn is_tagged(observation: &Observation, group: &GroupId) -> bool {
+fn is_ours(observation: &Observation, group: &GroupId) -> bool {
+    let (way, groups) = (Way::of(observation), observation.groups.as_slice());
     observation.group(group).is_some_and(|group| {
-        let tag = |key| group.tags.get(key);
-        tag(tags::REMOVING) == Some(&observation.connection_id())
-            || tag(tags::CONNECTION).is_some_and(|connection| {
-                observation.function_of(connection).is_some() || *connection == observation.way_id()
-            })
+        let mut sides = observation.sides().iter();
+        sides.any(|side| ownership::judge(group, *side, &way, For::AnyFunction, groups).is_credible())
     })
 }

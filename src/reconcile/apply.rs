@@ -15,6 +15,7 @@ use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
 use crate::cloud::{Cloud, CloudError, NewSecurityGroup};
 use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side};
+use crate::ownership;
 use crate::plan::{Effect, GroupRef, Made, ResourceRef, Step, StepStatus};
 use crate::tags;
 use crate::wait::Pauses;
@@ -191,7 +192,7 @@ impl<C: Cloud> Session<'_, C> {
                 .into_iter()
                 .find(|group| group.name.eq_ignore_ascii_case(&new.name));
             match named {
-                Some(group) if tags::OWN.iter().all(|key| group.tags.get(*key) == new.tags.get(*key)) => {
+                Some(group) if ownership::is_as_created(&group, &new.description, &new.tags) => {
                     return Ok(group.id);
                 }
                 Some(_) => return Err(RunError::NameTaken { name: new.name.clone() }),

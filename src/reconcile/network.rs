@@ -13,6 +13,7 @@ use crate::cloud::{
 };
 use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
 use crate::model::{GroupId, PortRange, Protocol, RouteTableId, Rule, VpcId};
+use crate::ownership::has_tags_of;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, Slot, Via};
 use crate::plan::{Step, StepStatus};
 use crate::tags;
@@ -239,7 +240,7 @@ impl<C: Cloud> Session<'_, C> {
     /// The id of what has these tags, if there is such.
     async fn tagged(&self, place: &Place<'_>, wanted: &Tags) -> Answer<Option<String>> {
         let cloud = self.cloud;
-        let is_it = |found: &Tags| tags::OWN.iter().all(|key| found.get(*key) == wanted.get(*key));
+        let is_it = |found: &Tags| has_tags_of(found, wanted);
         let connection = wanted.get(tags::CONNECTION).map(String::as_str).unwrap_or_default();
         Ok(match place {
             Place::Subnet(vpc) => {

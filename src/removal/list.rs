@@ -1,8 +1,8 @@
 //! The lists that shrink: only `remove` has them, and only of groups that may go.
 
 use crate::classify::{Candidate, Context};
-use crate::model::{GroupId, GroupList, SecurityGroup, Side};
-use crate::tags;
+use crate::model::{GroupId, GroupList, Observation, SecurityGroup, Side};
+use crate::ownership::{self, For, Ownership, Way};
 
 /// A group that may be taken off and deleted: it bears our tags, or it is of the console's making and nobody has
 /// changed it.
@@ -13,11 +13,24 @@ pub struct Removable {
 }
 
 impl Removable {
-    /// The group, if it was made by this program for this side.
+    /// The group, if it was made by this program for this side of the observed way, whichever function it was made for.
     #[must_use]
-    pub fn ours(group: &SecurityGroup, side: Side) -> Option<Self> {
-        let is = |key: &str, value: &str| group.tags.get(key).is_some_and(|found| found == value);
-        (is(tags::MANAGED, "true") && is(tags::ROLE, tags::role(side))).then(|| Self {
+    pub fn ours(group: &SecurityGroup, side: Side, observation: &Observation) -> Option<Self> {
+        Self::owned(group, &ownership_of(group, side, observation))
+    }
+
+    /// The group, if by itself it is one that this program made, whatever is at the other end of its set: only for what
+    /// the run knows to have made itself.
+    #[must_use]
+    pub fn made_alone(group: &SecurityGroup, side: Side, observation: &Observation) -> Option<Self> {
+        let way = Way::of(observation);
+        Self::owned(group, &ownership::judge_alone(group, side, &way, For::AnyFunction))
+    }
+
+    /// The group, if this is what was judged of it.
+    #[must_use]
+    pub fn owned(group: &SecurityGroup, ownership: &Ownership) -> Option<Self> {
+        ownership.is_credible().then(|| Self {
             id: group.id.clone(),
             is_ours: true,
         })
@@ -37,9 +50,8 @@ impl Removable {
     /// The group, if the console has made it and it fits as it is; or if its removal has begun.
     #[must_use]
     pub fn console_made(candidate: &Candidate<'_>, side: Side, now: Context<'_>, connection: &str) -> Option<Self> {
-        let tags = &candidate.group.tags;
-        let has_begun = tags.get(tags::REMOVING).is_some_and(|found| found == connection);
-        let is_consoles = !tags.contains_key(tags::MANAGED);
+        let has_begun = ownership::is_removed_with(candidate.group, connection);
+        let is_consoles = !ownership::has_own_tags(&candidate.group.tags);
         let fits = candidate.associated && now.suits(side, candidate);
         (is_consoles && (has_begun || fits)).then(|| Self {
             id: candidate.group.id.clone(),
@@ -58,6 +70,13 @@ impl Removable {
     pub fn is_ours(&self) -> bool {
         self.is_ours
     }
+}
+
+/// Whose a group is on this side of the observed way, whichever function it was made for.
+#[must_use]
+pub fn ownership_of(group: &SecurityGroup, side: Side, observation: &Observation) -> Ownership {
+    let groups = observation.groups.as_slice();
+    ownership::judge(group, side, &Way::of(observation), For::AnyFunction, groups)
 }
 
 /// What is left of a resource's groups once one was taken off. It is never empty: AWS takes no empty list.

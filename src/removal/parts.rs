@@ -6,7 +6,7 @@ use super::{Removable, RemovalUnmet, RemovalWish, Standing, is_made_for};
 use crate::classify::{Candidate, Classified, classify};
 use crate::model::{Direction, GroupId, Peer, Rule, SecurityGroup, Side};
 use crate::operation::Operation;
-use crate::tags;
+use crate::ownership::names_connection;
 use crate::users::{Unread, User};
 
 /// A group of the connection that may go.
@@ -151,7 +151,7 @@ fn across(standing: &Standing) -> Vec<Part<'_>> {
             Some(Part {
                 side,
                 group,
-                removable: Removable::ours(group, side)?,
+                removable: Removable::ours(group, side, observation)?,
                 is_on: on.contains(&group.id),
                 stays: None,
                 pinned_by: None,
@@ -174,7 +174,7 @@ fn removable(
     side: Side,
     wish: RemovalWish,
 ) -> Option<Removable> {
-    if let Some(ours) = Removable::ours(candidate.group, side) {
+    if let Some(ours) = Removable::ours(candidate.group, side, &standing.observation) {
         return Some(ours);
     }
     let connection = standing.observation.connection_id();
@@ -319,7 +319,7 @@ fn hand_over(standing: &Standing, classified: &Classified<'_>, parts: &mut [Part
         return;
     }
     for part in parts.iter_mut().filter(|part| !part.goes() && part.removable.is_ours()) {
-        if part.group.tags.get(tags::CONNECTION) != Some(&connection) {
+        if !names_connection(part.group, &connection) {
             continue;
         }
         let owner = comers(standing, classified, part.side, part.group).into_iter().next();

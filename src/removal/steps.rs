@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
 use crate::classify::InWords;
 use crate::model::{Direction, GroupId, Rule, Side, last_segment};
+use crate::ownership::is_removed_with;
 use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
-use crate::tags;
 
 /// What is still to be done.
 ///
@@ -158,7 +158,7 @@ impl Builder<'_> {
         let observation = &self.standing.observation;
         let connection = observation.connection_id();
         let going = self.found.parts.iter().filter(|part| part.goes());
-        let is_marked = |part: &&Part<'_>| part.group.tags.get(tags::REMOVING) == Some(&connection);
+        let is_marked = |part: &&Part<'_>| is_removed_with(part.group, &connection);
         let unmarked: Vec<&Part<'_>> = going.filter(|part| !is_marked(part)).collect();
         if unmarked.is_empty() {
             return;

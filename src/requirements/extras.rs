@@ -13,7 +13,7 @@ use crate::model::{
     Side, last_segment,
 };
 use crate::naming::created;
-use crate::tags;
+use crate::ownership::is_managed;
 
 /// The most bytes that Lambda takes for an environment, as JSON.
 const MAX_ENVIRONMENT: usize = 4096;
@@ -375,7 +375,7 @@ fn is_our_proxy(observation: &Observation, proxy: &Proxy, named: Option<&Role>) 
         || named.is_some_and(|named| proxy.role.as_deref() == Some(&named.arn))
         || proxy.groups.iter().any(|id| {
             let group = observation.group(id);
-            group.is_some_and(|group| group.tags.contains_key(tags::MANAGED))
+            group.is_some_and(|group| is_managed(&group.tags))
         })
 }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::{RouteTableId, SubnetId, VpcId};
+use crate::model::{GroupId, RouteTableId, SubnetId, VpcId};
 
 /// A requirement of `internet setup` that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -45,6 +45,16 @@ pub enum InternetUnmet {
         /// The command that mends it.
         remedy: String,
     },
+    /// A group that is not ours has the name of the one that is to be created.
+    #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The group.
+        group: GroupId,
+        /// Why it is not ours.
+        why: Vec<String>,
+    },
     /// A route table with routes that cannot be copied into one of the function's own.
     #[error("{table} is the route table of other subnets too, and {} cannot be copied into one of the function's own", .routes.join(", "))]
     RoutesNotCopied {
@@ -80,6 +90,7 @@ impl InternetUnmet {
             Self::PublicSubnets { .. } => "public-subnet",
             Self::LeadsElsewhere { .. } => "route-elsewhere",
             Self::NotOurs { .. } => "not-ours-to-mend",
+            Self::NameTaken { .. } => "name-taken",
             Self::RoutesNotCopied { .. } => "routes-not-copied",
             Self::NoRoom { .. } => "no-free-range",
             Self::Unreadable { .. } => "network-unreadable",
@@ -104,6 +115,9 @@ impl InternetUnmet {
                 "see whether it leads to the internet; if it is of no use: aws ec2 delete-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0, then run again"
             ),
             Self::NotOurs { remedy, .. } => format!("{remedy}; then run again"),
+            Self::NameTaken { group, .. } => format!(
+                "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
+            ),
             Self::RoutesNotCopied { table, .. } => format!(
                 "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again"
             ),

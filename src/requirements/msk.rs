@@ -58,12 +58,14 @@ pub enum MskUnmet {
         commands: Vec<String>,
     },
     /// The name of the endpoints' group is somebody else's.
-    #[error("{group} is named {name}, and autoconnect did not make it")]
+    #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
     GroupName {
         /// The group.
         group: GroupId,
         /// Its name.
         name: String,
+        /// Why it is not ours.
+        why: Vec<String>,
     },
     /// `--restrict` has to name the secret.
     #[error("--restrict names the secret in the endpoint's policy, and no mapping tells which it is")]
@@ -96,7 +98,11 @@ impl MskUnmet {
                 format!("mend it, then run again:\n  {}", commands.join("\n  "))
             }
             Self::PublicSubnets { .. } => "use --via endpoints, or put the mapping in provisioned mode".to_owned(),
-            Self::GroupName { .. } => "rename the group, or delete it".to_owned(),
+            Self::GroupName { group, .. } => {
+                format!(
+                    "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
+                )
+            }
             Self::NoSecret => "create the mapping first, or name it with --mapping".to_owned(),
         }
     }

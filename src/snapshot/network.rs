@@ -253,8 +253,8 @@ impl Snapshot {
             group_id: group.id.to_string(),
             group_name: group.name.clone(),
             vpc_id: group.vpc.to_string(),
-            // No command reads it.
-            description: String::new(),
+            // It tells whether a group is ours.
+            description: group.description.clone(),
             ip_permissions: group.ingress.iter().map(permission).collect(),
             ip_permissions_egress: group.egress.iter().map(permission).collect(),
             tags: tags(&group.tags),

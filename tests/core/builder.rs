@@ -107,6 +107,7 @@ pub fn group(id: &str, name: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> Sec
         name: name.into(),
         vpc: "vpc-1".into(),
         owner: None,
+        description: String::new(),
         ingress,
         egress,
         tags: BTreeMap::new(),

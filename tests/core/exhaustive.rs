@@ -158,12 +158,18 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
     for step in plan.steps.iter().filter(|step| step.status == StepStatus::Planned) {
         match &step.effect {
             Effect::CreateSecurityGroup {
-                side, name, vpc, tags, ..
+                side,
+                name,
+                vpc,
+                tags,
+                description,
+                ..
             } => after.groups.push(SecurityGroup {
                 id: id(&GroupRef::New(*side)),
                 name: name.clone(),
                 vpc: vpc.clone(),
                 owner: None,
+                description: description.clone(),
                 ingress: vec![],
                 egress: vec![allow_all()],
                 tags: tags.clone(),

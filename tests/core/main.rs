@@ -9,6 +9,7 @@ mod fitness;
 mod half_made;
 mod internet;
 mod msk;
+mod ownership;
 mod packets;
 mod paths;
 mod plans;

@@ -43,6 +43,7 @@ fn group(id: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> SecurityGroup {
         name: id.into(),
         vpc: "vpc-1".into(),
         owner: None,
+        description: String::new(),
         ingress,
         egress,
         tags: BTreeMap::new(),

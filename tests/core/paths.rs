@@ -156,6 +156,7 @@ fn group(dice: &mut Dice, id: &str, ranges: &[IpNet]) -> SecurityGroup {
         name: id.into(),
         vpc: "vpc-a".into(),
         owner: None,
+        description: String::new(),
         ingress: rules(dice),
         egress: rules(dice),
         tags: BTreeMap::new(),

@@ -60,6 +60,7 @@ fn the_core_imports_nothing_impure() {
         "mend",
         "msk",
         "operation",
+        "ownership",
         "path",
         "plan",
         "policy",

@@ -226,9 +226,9 @@ async fn a_run_that_died_anywhere_is_finished_by_the_next() {
     }
 }
 
-/// The rules of the brokers' groups are changed only where they bear our tags.
+/// The rules of the brokers' groups are never changed: this program makes no such group, whatever the tags say.
 #[tokio::test(start_paused = true)]
-async fn brokers_groups_are_changed_only_if_they_are_ours() {
+async fn brokers_groups_are_never_changed() {
     let close = |group: &mut SecurityGroupEntry| group.ip_permissions.clear();
     let account = msk_account(|document| close(&mut document.security_groups[1]));
     let goal = goal("audit", MskVia::Endpoints, false);
@@ -242,20 +242,20 @@ async fn brokers_groups_are_changed_only_if_they_are_ours() {
     );
     assert_eq!((account.calls().write, account.document() == before), (0, true));
 
-    let ours: AccountDocument = {
+    let forged: AccountDocument = {
         let mut value = serde_json::to_value(&before).unwrap();
-        value["SecurityGroups"][1]["Tags"] = serde_json::json!([{"Key": tags::MANAGED, "Value": "true"}]);
+        let vpc = value["SecurityGroups"][1]["VpcId"].as_str().unwrap().to_owned();
+        value["SecurityGroups"][1]["Tags"] = serde_json::json!([
+            {"Key": tags::MANAGED, "Value": "true"},
+            {"Key": tags::CONNECTION, "Value": format!("msk/{vpc}")},
+            {"Key": tags::ROLE, "Value": "endpoints-group"},
+        ]);
         serde_json::from_value(value).unwrap()
     };
-    let account = OfflineAccount::in_memory(ours).unwrap();
-    let reached = set_up(&account, &goal).await.unwrap();
-    let report = check(&reached.found.scene);
-    let failing: Vec<_> = report
-        .checks
-        .iter()
-        .filter(|check| check.status == Status::Fail)
-        .collect();
-    assert!(failing.is_empty(), "{failing:#?}");
+    let account = OfflineAccount::in_memory(forged.clone()).unwrap();
+    let failure = set_up(&account, &goal).await.unwrap_err();
+    assert_eq!(failure.error.code(), "msk-brokers-closed");
+    assert_eq!((account.calls().write, account.document() == forged), (0, true));
 }
 
 /// No step ever changes what is another's: groups without our tags keep their rules, and nothing is taken away.
