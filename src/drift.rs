@@ -103,6 +103,10 @@ pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
 #[must_use]
 pub fn judge_vanished(estate: &Estate, connection: &Connection) -> Judgement {
     let mut judgement = judged(estate, connection);
+    // What could not be read may be why it was not found.
+    if judgement.verdict == Verdict::Unknown {
+        return judgement;
+    }
     // What is gone cannot be missed on its own.
     let (gone, mut rest): (Vec<Finding>, Vec<Finding>) = judgement.findings.into_iter().partition(Finding::is_gone);
     rest.insert(0, Finding::vanished(connection, &gone));

@@ -93,6 +93,27 @@ async fn drift_and_list_read_in_bulk_and_never_write() {
     assert!(unknown.stdout.contains("lambda:ListFunctions"), "{unknown:?}");
 }
 
+/// A topic of SNS, by its ARN.
+async fn topic(world: &World) -> String {
+    let topic = format!("arn:aws:sns:{}:123456789012:drift", world.region);
+    let topics = aws_sdk_sns::Client::from_conf(
+        aws_sdk_sns::Config::builder()
+            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new(world.region))
+            .endpoint_url(&world.peer.url)
+            .credentials_provider(aws_sdk_ec2::config::Credentials::new(
+                world.region,
+                "test",
+                None,
+                None,
+                "tests",
+            ))
+            .build(),
+    );
+    topics.create_topic().name("drift").send().await.unwrap();
+    topic
+}
+
 #[tokio::test]
 async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
     let world = World::new().await;
@@ -112,22 +133,7 @@ async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
         entry("ours", "123456789012") + &entry("theirs", "210987654321"),
     )
     .unwrap();
-    let topic = format!("arn:aws:sns:{}:123456789012:drift", world.region);
-    let topics = aws_sdk_sns::Client::from_conf(
-        aws_sdk_sns::Config::builder()
-            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
-            .region(aws_config::Region::new(world.region))
-            .endpoint_url(&world.peer.url)
-            .credentials_provider(aws_sdk_ec2::config::Credentials::new(
-                world.region,
-                "test",
-                None,
-                None,
-                "tests",
-            ))
-            .build(),
-    );
-    topics.create_topic().name("drift").send().await.unwrap();
+    let topic = topic(&world).await;
     let state = folder.path().join("state");
     let run = || {
         let mark = world.mark();
@@ -166,6 +172,76 @@ async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
         (0, 0),
         "{calls:?}"
     );
+}
+
+/// A command that fails made SNS tell the same again with every run, and a topic that is not there would have silenced the
+/// command.
+#[tokio::test]
+async fn each_recipient_remembers_what_it_was_told() {
+    let world = World::new().await;
+    world.instance("inventory", "postgres", 5432).await;
+    world.function("stock").await;
+    world.setup_succeeds("--instance inventory --function stock --yes");
+    let group = world.the_group("rds-lambda-1").await;
+    let everybody = aws_sdk_ec2::types::IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(5432)
+        .to_port(5432)
+        .ip_ranges(aws_sdk_ec2::types::IpRange::builder().cidr_ip("0.0.0.0/0").build())
+        .build();
+    let opened = world
+        .ec2
+        .authorize_security_group_ingress()
+        .group_id(group.group_id().unwrap());
+    opened.ip_permissions(everybody).send().await.unwrap();
+    let topic = topic(&world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("told");
+    let run = |to: &str, status: u8| {
+        let mark = world.mark();
+        let mut command = world.command();
+        command.args([
+            "drift",
+            "--output",
+            "json",
+            "--notify",
+            &format!("sns:{to}"),
+            "--state-file",
+        ]);
+        command.arg(folder.path().join("state"));
+        command.args(["--on-drift", &format!("echo >> {}; exit {status}", told.display())]);
+        let run = finish(&mut command);
+        let calls = world.calls_since(mark);
+        let lines = fs::read_to_string(&told).unwrap_or_default().lines().count();
+        let _ = fs::remove_file(&told);
+        (run, calls.iter().filter(|call| *call == "Publish").count(), lines)
+    };
+    let (first, published, commands) = run(&topic, 3);
+    assert_eq!((first.status, published, commands), (1, 1, 1), "{first:?}");
+    let finding = &first.json()["connections"][0]["findings"][0];
+    assert_eq!(finding["kind"], "opened");
+    assert_eq!(finding["severity"], "critical");
+    // The topic has been told; the command is told until it takes it.
+    let (second, published, commands) = run(&topic, 3);
+    assert_eq!((second.status, published, commands), (1, 0, 1), "{second:?}");
+    let (third, published, commands) = run(&topic, 0);
+    assert_eq!((third.status, published, commands), (2, 0, 1), "{third:?}");
+    let (fourth, published, commands) = run(&topic, 0);
+    assert_eq!((fourth.status, published, commands), (2, 0, 0), "{fourth:?}");
+    // Another recipient is told of everything, and its failure is no one else's.
+    let (fifth, _, commands) = run(&format!("{topic}-that-is-not-there"), 0);
+    assert_eq!((fifth.status, commands), (1, 0), "{fifth:?}");
+    assert!(fifth.stderr.contains("error[not-told]"), "{fifth:?}");
+
+    let words = finding["remedy"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap());
+    let repaired = finish(world.command().args(words).arg("--yes"));
+    assert_eq!(repaired.status, 0, "{repaired:?}");
+    let (resolved, published, commands) = run(&topic, 0);
+    assert_eq!((resolved.status, published, commands), (0, 1, 1), "{resolved:?}");
 }
 
 #[tokio::test]

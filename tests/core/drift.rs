@@ -686,6 +686,53 @@ fn what_does_not_exist_is_broken_and_what_was_not_read_is_unknown() {
 }
 
 #[test]
+fn what_was_not_read_has_not_vanished() {
+    let base = connected_through_proxy();
+    let of = connection(&base);
+    let kinds = |change: &dyn Fn(&mut Parts)| -> (Verdict, Vec<FindingKind>) {
+        let judged = judge_vanished(&estate_with(&base, |parts| change(parts)), &of);
+        (
+            judged.verdict,
+            judged.findings.iter().map(|finding| finding.kind).collect(),
+        )
+    };
+    assert_eq!(kinds(&|_| ()), (Drifted, vec![ConnectionVanished]));
+    assert_eq!(
+        kinds(&|parts| parts.functions.clear()),
+        (Broken, vec![ConnectionVanished])
+    );
+    let unread = |parts: &mut Parts| {
+        parts.unread.insert(Part::TargetsOf("p".into()), "no permission".into());
+    };
+    assert_eq!(kinds(&unread), (Unknown, vec![Unread]));
+}
+
+/// Many groups on a database, all of which differ, and many connections: each is judged by its own, not by all of them.
+#[test]
+fn many_groups_that_differ_take_no_time() {
+    let mut base = connected();
+    for n in 2..60_000 {
+        let mut other = group(&format!("sg-{n}"), &format!("rds-lambda-{n}"), vec![], vec![]);
+        other.ingress = vec![cidr(Protocol::Tcp, Some(PORT), "0.0.0.0/0")];
+        base.groups.push(other);
+    }
+    let functions: Vec<Function> = (2..60_000)
+        .map(|n| {
+            let mut function = base.function.clone();
+            function.name = format!("f{n}");
+            function.vpc.as_mut().unwrap().groups = GroupList::as_read([format!("sg-{n}").as_str().into()]);
+            function
+        })
+        .collect();
+    let found = estate_with(&base, |parts| parts.functions.extend(functions));
+    assert_eq!(found.flawed().count(), 59_998);
+    let of = connection(&base);
+    let judged = judge(&found, &of);
+    let left = leftovers(&found, &[(&of, &judged)]);
+    assert_eq!(left.len(), 59_998);
+}
+
+#[test]
 fn the_list_is_the_consoles_and_manual_connections_stand_apart() {
     let base = connected();
     let manual = Function {
