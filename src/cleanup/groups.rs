@@ -45,7 +45,7 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> Vec<String> {
                 ours.insert(&group.id, member);
             }
             None => reasons.push(format!(
-                "{} stays: it has tags of autoconnect, and not all of those that autoconnect gives.",
+                "{} stays: it has tags of autoconnect, but its tags, its name or its description are not those that autoconnect gives.",
                 named(group)
             )),
         }

@@ -10,11 +10,11 @@ use ipnet::IpNet;
 
 use super::inventory::{Inventory, ListedSubnet, Page};
 use super::{
-    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance,
-    DbSubnetGroup, EndpointChange, Fault, FunctionAlias, FunctionCode, GroupReference, IdentityCloud, LaunchTemplateVersion,
-    NetworkConnector, ProxyEndpoint, UsersCloud, KeyDescription, MskCloud, NetworkCloud,
-    NewDbProxy, NewEndpoint, NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, RemovalCloud,
-    ResourceKind, RoleDescription, SecretDescription, Tags,
+    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster,
+    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, FunctionCode, GroupReference, IdentityCloud,
+    KeyDescription, LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint,
+    NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint, RemovalCloud,
+    ResourceKind, RoleDescription, SecretDescription, Tags, UsersCloud,
 };
 use crate::model::{
     DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionVpc, GroupId, GroupList,
@@ -229,7 +229,9 @@ fn naming(groups: &[GroupId], direction: Direction, found: &[SecurityGroup]) -> 
 }
 
 fn versions_of(template: Option<&str>, found: &[LaunchTemplateVersion]) -> Verdict {
-    let other = found.iter().find(|version| template.is_some_and(|template| version.template != template));
+    let other = found
+        .iter()
+        .find(|version| template.is_some_and(|template| version.template != template));
     match (template, other) {
         (Some(template), Some(other)) => must(false, template, &other.template),
         _ => Ok(()),

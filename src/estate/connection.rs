@@ -67,7 +67,11 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if !self.database.is_empty() {
-            parts.push(format!("{}/{}", self.kind, last_segment(&self.database).to_ascii_lowercase()));
+            parts.push(format!(
+                "{}/{}",
+                self.kind,
+                last_segment(&self.database).to_ascii_lowercase()
+            ));
         }
         if let Some(proxy) = &self.proxy {
             parts.push(format!("proxy/{}", proxy.to_ascii_lowercase()));

@@ -175,7 +175,7 @@ async fn new_proxy(
                 let Some(description) = found(cloud.describe_secret(&name).await)? else {
                     return Ok(Credentials::NewSecret { name });
                 };
-                if !description.tags.contains_key(tags::MANAGED) {
+                if !is_managed(&description.tags) {
                     return Ok(Credentials::NameTaken { name });
                 }
                 let details = secret_details(cloud, &description).await?;

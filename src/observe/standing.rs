@@ -1,6 +1,6 @@
 //! Reads a connection for its removal: the connection itself, who uses its groups, and what was made for its proxy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::remains::{remains, tagged, with};
 use super::undo::undo;
@@ -12,7 +12,6 @@ use crate::operation::Operation;
 use crate::ownership::is_managed;
 use crate::policy::Permissions;
 use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, is_made_for};
-use crate::tags;
 
 /// Reads a connection that is to be removed.
 ///

@@ -100,7 +100,10 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
         .filter(|group| group.ingress.iter().chain(&group.egress).all(is_own_rule))
         .filter_map(|group| {
             let mut sides = observation.sides().iter();
-            Some((group, sides.find_map(|side| Removable::made_alone(group, *side, observation))?))
+            Some((
+                group,
+                sides.find_map(|side| Removable::made_alone(group, *side, observation))?,
+            ))
         })
         .collect();
     let (groups, removable): (Vec<&SecurityGroup>, Vec<Removable>) = in_vain.into_iter().unzip();

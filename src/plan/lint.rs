@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Effect, GroupRef, Made, Plan, RemovalEffect, StepStatus};
-use crate::model::{GroupId, Observation, Side};
+use crate::model::{GroupId, Observation};
 use crate::naming::Convention;
 use crate::ownership::{self, For, Way};
 use crate::removal::Removable;
@@ -133,10 +133,15 @@ pub fn lint(plan: &Plan, observation: &Observation) -> Vec<Flaw> {
                         sides.any(|side| Removable::made_alone(known, *side, observation).is_some())
                     })
                 };
-                flaws.extend(groups.iter().filter(|group| !is_alone(group)).map(|group| Flaw::ForeignGroup {
-                    step: id,
-                    group: group.id().clone(),
-                }));
+                flaws.extend(
+                    groups
+                        .iter()
+                        .filter(|group| !is_alone(group))
+                        .map(|group| Flaw::ForeignGroup {
+                            step: id,
+                            group: group.id().clone(),
+                        }),
+                );
             }
             // Only `remove` takes anything away, and its plans are not judged here.
             Effect::Removal(_) => flaws.push(Flaw::TakesAway { step: id }),

@@ -3,6 +3,7 @@
 use crate::classify::{Candidate, Context};
 use crate::model::{GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::ownership::{self, For, Ownership, Way};
+use crate::tags;
 
 /// A group that may be taken off and deleted: it bears our tags, or it is of the console's making and nobody has
 /// changed it.
@@ -36,12 +37,17 @@ impl Removable {
         })
     }
 
-    /// The group, if it has the tags that this program gives, for whatever it was made.
+    /// The group, if it is one that this program made for any connection: by its tags, and for a side of a connection also
+    /// by its name and its description.
     #[must_use]
     pub fn unused(group: &SecurityGroup) -> Option<Self> {
+        let mut sides = [Side::Function, Side::Proxy, Side::Database].into_iter();
+        if let Some(side) = sides.find(|side| ownership::names_side(group, *side)) {
+            let (way, _) = ownership::way_of(group)?;
+            return Self::owned(group, &ownership::judge_alone(group, side, &way, For::AnyFunction));
+        }
         let is_whole = tags::OWN.iter().all(|key| group.tags.contains_key(*key));
-        let is_managed = group.tags.get(tags::MANAGED).is_some_and(|value| value == "true");
-        (is_whole && is_managed).then(|| Self {
+        (is_whole && ownership::is_managed(&group.tags)).then(|| Self {
             id: group.id.clone(),
             is_ours: true,
         })
