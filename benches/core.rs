@@ -6,7 +6,7 @@ use std::hint::black_box;
 use autoconnect::decide::decide;
 use autoconnect::model::{
     Access, Code, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc,
-    GroupId, GroupList, GroupMembership, LastUpdateStatus, Observation, Proxy, Rule, SecurityGroup, Side,
+    GroupId, GroupList, GroupMembership, LastUpdateStatus, Observation, Peer, Proxy, Rule, SecurityGroup, Side,
 };
 use autoconnect::naming::Convention;
 use autoconnect::plan::{Request, plan};
@@ -33,10 +33,14 @@ fn group(id: String, name: String, ingress: Vec<Rule>, egress: Vec<Rule>) -> Sec
 
 /// One database among hundreds in a VPC, each with its own set of groups; `own` is the number of this one's.
 fn observation(through_proxy: bool, own: Option<usize>) -> Observation {
+    observation_of(GROUPS, through_proxy, own)
+}
+
+fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Observation {
     let mut groups = Vec::new();
     let id = |kind: &str, n: usize| format!("sg-{kind}{n:015}");
     let sides = if through_proxy { 3 } else { 2 };
-    for n in 1..=GROUPS / sides {
+    for n in 1..=count / sides {
         let (d, l, p) = (id("d", n), id("l", n), id("p", n));
         let name = |side| Convention::for_new(side, through_proxy).name(n as u64);
         let before = if through_proxy { &p } else { &l };
@@ -137,5 +141,32 @@ fn create_new(bencher: Bencher, through_proxy: bool) {
 #[divan::bench(args = [false, true])]
 fn associate_existing(bencher: Bencher, through_proxy: bool) {
     let observation = observation(through_proxy, Some(700));
+    bencher.bench(|| plan(&decide(black_box(&observation)), &Request::default()).steps.len());
+}
+
+/// So many rules in the database's own group, which somebody has added.
+#[divan::bench(args = [5_000, 50_000])]
+fn many_rules(bencher: Bencher, rules: u32) {
+    let mut observation = observation(false, Some(700));
+    let own = GroupId::from(format!("sg-d{:015}", 700));
+    let group = observation
+        .groups
+        .iter_mut()
+        .find(|group| group.id == own)
+        .expect("the group is there");
+    group.ingress.extend((0..rules).map(|number| {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + 2 * number);
+        Rule {
+            peer: Peer::Cidr(format!("{address}/32")),
+            ..Rule::tcp(5432, "sg-of-nobody".into())
+        }
+    }));
+    bencher.bench(|| plan(&decide(black_box(&observation)), &Request::default()).steps.len());
+}
+
+/// So many groups, all with names of the convention.
+#[divan::bench(args = [12_000, 120_000])]
+fn many_groups(bencher: Bencher, groups: usize) {
+    let observation = observation_of(groups, false, None);
     bencher.bench(|| plan(&decide(black_box(&observation)), &Request::default()).steps.len());
 }

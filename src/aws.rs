@@ -1,6 +1,7 @@
 //! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and nothing decided here.
 
 mod attachment;
+mod bounded;
 mod ec2;
 mod fault;
 mod functions;
@@ -25,6 +26,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::cloud::{
     Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy, NewLambda,
@@ -34,6 +36,7 @@ use crate::model::{
     DatabaseKind, Direction, Environment, Function, FunctionVpc, GroupId, GroupList, Origin, Proxy, ProxyTarget, Rule,
     SecurityGroup, Subnet, SubnetId, VpcId,
 };
+use bounded::Bounded;
 use meter::Meter;
 pub use notify::notify;
 use tracing::{Instrument, debug_span};
@@ -153,6 +156,7 @@ async fn load(configuration: &Configuration) -> Result<SdkConfig, Fault> {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_https();
+    let http = SharedHttpClient::new(Bounded(http));
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())
         .timeout_config(
@@ -215,6 +219,42 @@ pub async fn decode_authorization(configuration: &Configuration, encoded: &str) 
     })?;
     Ok(answer.decoded_message.unwrap_or_default())
 }
+
+/// What a page has of a list: none where AWS leaves an empty list out.
+trait Items<T> {
+    fn items(self) -> Vec<T>;
+}
+
+impl<T> Items<T> for Option<Vec<T>> {
+    fn items(self) -> Vec<T> {
+        self.unwrap_or_default()
+    }
+}
+
+impl<T> Items<T> for Vec<T> {
+    fn items(self) -> Vec<T> {
+        self
+    }
+}
+
+/// All items of a list: the request, the field that holds a page's items, and the method that gives the token of the
+/// next page. An expression that is a `Result`.
+macro_rules! all_items {
+    ($operation:expr, $request:expr, $items:ident, $token:ident) => {
+        async {
+            let mut turned = $crate::cloud::Pages::of($operation);
+            let mut pages = $request.into_paginator().send();
+            let mut items = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| $crate::aws::fault::error($operation, &error))?;
+                turned.turn(page.$token())?;
+                items.extend($crate::aws::Items::items(page.$items));
+            }
+            $crate::cloud::Answer::Ok(items)
+        }
+    };
+}
+use all_items;
 
 /// A call in a span of its own; what each attempt took is logged within.
 async fn called<T>(operation: Operation, call: impl Future<Output = Answer<T>>) -> Answer<T> {

@@ -2,10 +2,13 @@
 //!
 //! Source: spec/network.md and spec/cli.md, "JSON".
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::escape::plain;
 
 /// The answer of a check, from the best to the worst.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -93,10 +96,10 @@ impl Finding {
         }
     }
 
-    /// With a command that mends it.
+    /// With a command that mends it: one line.
     #[must_use]
     pub fn mended_by(mut self, remedy: impl Into<String>) -> Self {
-        self.remedies.push(remedy.into());
+        self.remedies.push(plain(&remedy.into()).into_owned());
         self
     }
 }
@@ -108,8 +111,9 @@ impl Check {
         // Stable: of two that are as bad, the first one found is told first.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         let mut remedies: Vec<String> = Vec::new();
+        let mut told = BTreeSet::new();
         for remedy in findings.iter().flat_map(|finding| &finding.remedies) {
-            if !remedies.contains(remedy) {
+            if told.insert(remedy) {
                 remedies.push(remedy.clone());
             }
         }

@@ -12,6 +12,7 @@ mod global;
 mod internet;
 mod list;
 mod msk;
+mod output;
 mod password;
 mod policy;
 mod remove;
@@ -23,14 +24,18 @@ mod snapshot;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::escape::{is_unsafe, plain};
 use crate::logging;
 use crate::report::{Report, folded};
 use global::{Global, Output};
+use output::{fail, print, print_json};
 
 /// Connects AWS Lambda functions to Aurora and RDS databases.
 #[derive(Debug, Parser)]
@@ -120,7 +125,31 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         cli.global.log_format,
         colour && io::stderr().is_terminal(),
     );
-    let ending = match &cli.command {
+    if cli.global.output == Output::Ndjson && !matches!(cli.command, Command::Drift(_)) {
+        let error = io::Error::other("--output ndjson is for drift only");
+        let report = Report::new("usage", &error, Some("take --output json".to_owned()));
+        fail(&report, Output::Text);
+        return ExitCode::from(report.status);
+    }
+    if cli.global.output == Output::Json && matches!(cli.command, Command::Export(_) | Command::Completions(_)) {
+        let error = io::Error::other("what this command prints is no JSON document");
+        let report = Report::new("usage", &error, Some("leave --output json out".to_owned()));
+        fail(&report, Output::Json);
+        return ExitCode::from(report.status);
+    }
+    signals::start(cli.global.output);
+    let ending = caught(|| dispatch(&cli));
+    match ending {
+        Ok(status) => ExitCode::from(status),
+        Err(report) => {
+            fail(&report, cli.global.output);
+            ExitCode::from(report.status)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Ending {
+    match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
         Command::Attach(attach) => attach.run(&cli.global),
         Command::Detach(detach) => detach.run(&cli.global),
@@ -136,22 +165,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut command()),
-    };
-    match ending {
-        Ok(status) => ExitCode::from(status),
-        Err(report) => {
-            fail(&report, cli.global.output);
-            ExitCode::from(report.status)
-        }
-    }
-}
-
-/// Prints an error: for people on standard error, with `--output json` for scripts on standard output too.
-fn fail(report: &Report, output: Output) {
-    // Where even the error cannot be printed, the exit status is left to tell.
-    let _ = report.write_text(&mut anstream::stderr());
-    if output == Output::Json {
-        let _ = print_json(&report.document());
     }
 }
 
@@ -172,9 +185,15 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let _ = error.print();
+    let rendered = error.render().to_string();
+    if rendered.contains(|character| character != '\n' && is_unsafe(character)) {
+        for line in rendered.lines() {
+            let _ = writeln!(io::stderr(), "{}", plain(line));
+        }
+    } else {
+        let _ = error.print();
+    }
     if option(arguments, "--output") == Some("json") {
-        let rendered = error.render().to_string();
         let paragraph: Vec<&str> = rendered
             .lines()
             .take_while(|line| !line.is_empty())
@@ -195,21 +214,6 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// Prints a result. A reader that has gone away is no error.
-fn print(text: &str) -> Result<(), Box<Report>> {
-    let written = anstream::stdout()
-        .write_all(text.as_bytes())
-        .and_then(|()| io::stdout().flush());
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Box::new(Report::new(
-            "output",
-            &error,
-            Some("standard output cannot be written to".to_owned()),
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// The text folded, if a person reads it on a terminal.
 fn for_people(text: String, stream: &impl IsTerminal) -> String {
     if stream.is_terminal() {
@@ -219,9 +223,39 @@ fn for_people(text: String, stream: &impl IsTerminal) -> String {
     }
 }
 
-fn print_json(document: &impl serde::Serialize) -> Result<(), Box<Report>> {
-    match serde_json::to_string_pretty(document) {
-        Ok(text) => print(&(text + "\n")),
-        Err(error) => Err(Box::new(Report::new("output", &error, None))),
+/// Runs a command. A mistake of the program that shows as a panic is an error like others.
+fn caught(command: impl FnOnce() -> Ending) -> Ending {
+    let before = Arc::new(panic::take_hook());
+    let place = Arc::new(Mutex::new(None));
+    panic::set_hook({
+        let (place, before) = (Arc::clone(&place), Arc::clone(&before));
+        Box::new(move |info| {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
+            if std::env::var_os("RUST_BACKTRACE").is_some() {
+                before(info);
+            }
+        })
+    });
+    let ending = panic::catch_unwind(AssertUnwindSafe(command));
+    panic::set_hook(Box::new(move |info| before(info)));
+    ending.unwrap_or_else(|_| {
+        let place = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = io::Error::other(place.unwrap_or_else(|| "panicked".to_owned()));
+        let hint =
+            "this is a mistake of autoconnect: please report it; what was written is found by the next run".to_owned();
+        Err(Box::new(Report::new("internal", &error, Some(hint))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_like_others() {
+        let report = caught(|| panic!("canary {}", 7)).unwrap_err();
+        assert_eq!((report.body.code.as_str(), report.status), ("internal", 1));
+        assert!(report.body.message.contains("canary 7"), "{}", report.body.message);
+        assert_eq!(caught(|| Ok(2)).unwrap(), 2);
     }
 }

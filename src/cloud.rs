@@ -11,6 +11,7 @@ mod identity;
 pub mod inventory;
 mod msk;
 mod network;
+mod paging;
 mod removal;
 mod users;
 
@@ -25,6 +26,7 @@ pub use identity::IdentityCloud;
 pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
+pub use paging::Pages;
 pub use removal::{Bearer, BearingInterface, FunctionCode, RemovalCloud};
 pub use users::{
     CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,

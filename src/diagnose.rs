@@ -13,6 +13,7 @@ pub use headline::headline;
 
 use crate::attach::private_of;
 use crate::check::{Check, Finding, Status, verdict};
+use crate::escape::word;
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
 use crate::model::{Database, DatabaseKind, Function, Proxy, ProxyTarget, SecurityGroup, Side, SubnetId};
@@ -152,7 +153,7 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
         if database.access.data_api == Some(true) {
             finding = finding.mended_by(format!(
                 "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",
-                database.arn
+                word(&database.arn)
             ));
         }
         return Check::of(
@@ -189,13 +190,15 @@ fn attach_command(scene: &Scene, paths: &Paths<'_>) -> String {
             DatabaseKind::Cluster => "--like-database",
             DatabaseKind::Instance => "--like-instance",
         };
-        format!("{like} {}", database.id)
+        format!("{like} {}", word(&database.id))
     } else {
-        let subnets = subnets.iter().map(|id| format!("--subnet {id}"));
-        let groups = groups.iter().map(|group| format!("--security-group {}", group.id));
+        let subnets = subnets.iter().map(|id| format!("--subnet {}", word(id)));
+        let groups = groups
+            .iter()
+            .map(|group| format!("--security-group {}", word(&group.id)));
         subnets.chain(groups).collect::<Vec<_>>().join(" ")
     };
-    format!("autoconnect attach --function {} {place}", function.name)
+    format!("autoconnect attach --function {} {place}", word(&function.name))
 }
 
 /// The command that connects the two with groups of their own.
@@ -206,12 +209,12 @@ fn setup_command(scene: &Scene) -> String {
         proxy,
         ..
     } = scene;
-    let proxy = proxy.as_ref().map(|proxy| format!(" --proxy {}", proxy.name));
+    let proxy = proxy.as_ref().map(|proxy| format!(" --proxy {}", word(&proxy.name)));
     format!(
         "autoconnect setup --{} {} --function {}{}",
         database.kind,
-        database.id,
-        function.name,
+        word(&database.id),
+        word(&function.name),
         proxy.unwrap_or_default()
     )
 }

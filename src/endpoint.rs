@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
+use crate::escape::{word, words};
 use crate::leg::acls::{self, Numbers};
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
@@ -95,11 +96,11 @@ pub fn service_way(
 }
 
 fn create(asker: &Asker<'_>, service: &str) -> String {
-    let subnets: Vec<&str> = asker.subnets.iter().map(SubnetId::as_str).collect();
     format!(
-        "aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id {} --service-name {service} --subnet-ids {} --security-group-ids <a group that lets {HTTPS} in> --private-dns-enabled",
-        asker.vpc,
-        subnets.join(" ")
+        "aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id {} --service-name {} --subnet-ids {} --security-group-ids <a group that lets {HTTPS} in> --private-dns-enabled",
+        word(asker.vpc),
+        word(service),
+        words(asker.subnets)
     )
 }
 
@@ -129,7 +130,10 @@ fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: V
             "private DNS of endpoint {id} ({}) is off: the service's name does not lead to it",
             endpoint.service
         );
-        let remedy = format!("aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --private-dns-enabled");
+        let remedy = format!(
+            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
+            word(id)
+        );
         findings.push(Finding::fail(text).mended_by(remedy));
     }
     findings.extend(of_subnets(asker, endpoint));
@@ -159,8 +163,9 @@ fn of_subnets(asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Finding> {
     let (id, service) = (&endpoint.id, &endpoint.service);
     let remedy = || {
         format!(
-            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --add-subnet-ids {}",
-            without.join(" ")
+            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --add-subnet-ids {}",
+            word(id),
+            words(&without)
         )
     };
     match without.len() {
@@ -308,7 +313,10 @@ pub fn authorize(group: &GroupId, direction: Direction, port: u16, target: &str)
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",
     };
+    let permission = format!("IpProtocol=tcp,FromPort={port},ToPort={port},{target}");
     format!(
-        "aws ec2 authorize-security-group-{verb} --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},{target}'"
+        "aws ec2 authorize-security-group-{verb} --group-id {} --ip-permissions {}",
+        word(group),
+        word(permission)
     )
 }

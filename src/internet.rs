@@ -18,6 +18,7 @@ pub use endpoints::GROUP;
 pub use range::free_block;
 
 use crate::check::{Check, Finding, Status, verdict};
+use crate::escape::word;
 use crate::leg::distinct;
 use crate::model::network::{Address, InternetGateway, Network};
 use crate::model::{Function, GroupId, Place, SecurityGroup, SubnetId, VpcId};
@@ -99,7 +100,7 @@ impl<'s> Traveller<'s> {
         let vpc = function.vpc.as_ref()?;
         Some(Self {
             name: format!("function {}", function.name),
-            option: format!("--function {}", function.name),
+            option: format!("--function {}", word(&function.name)),
             region: Place::of(&function.arn).region,
             vpc: &vpc.vpc,
             subnets: distinct(&vpc.subnets),

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::aws::Configuration;
 use crate::drift::Verdict;
+use crate::escape::{plain, to_json};
 use crate::logging::{self, LogFormat};
 use crate::patrol::{Event, OnAws, Patrol, patrol};
 use crate::report::{ConnectionDrift, DriftAnswer, Report};
@@ -77,8 +78,7 @@ async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
 fn log(found: &Patrol, metrics: &Value) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for judged in found.not_in_sync() {
-        serde_json::to_writer(&mut stdout, &ConnectionDrift::new(judged))?;
-        writeln!(stdout)?;
+        writeln!(stdout, "{}", to_json(&ConnectionDrift::new(judged))?)?;
     }
     writeln!(stdout, "{metrics}")?;
     stdout.flush()
@@ -119,7 +119,7 @@ struct Failed(Report);
 impl fmt::Debug for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = &self.0.body;
-        write!(f, "error[{}]: {}", body.code, body.message)
+        write!(f, "error[{}]: {}", body.code, plain(&body.message))
     }
 }
 

@@ -19,6 +19,7 @@ pub mod decide;
 pub mod diagnose;
 pub mod drift;
 pub mod endpoint;
+pub mod escape;
 pub mod estate;
 pub mod extras;
 pub mod files;

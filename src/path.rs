@@ -8,6 +8,7 @@ mod acl;
 mod group;
 mod region;
 mod route;
+mod slabs;
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,7 @@ mod list;
 mod msk;
 mod progress;
 mod snapshot;
+mod style;
 mod text;
 
 pub use attachment::AttachmentDocument;

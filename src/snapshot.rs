@@ -10,7 +10,7 @@ mod msk;
 mod network;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 
 use crate::account::{AccountDocument, Tag};
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub document: AccountDocument,
     /// What could not be read.
     pub gaps: Vec<String>,
+    /// The same, to note each once.
+    noted: BTreeSet<String>,
 }
 
 /// Reads an account and Region; of one VPC only, if it is named.
@@ -60,6 +62,7 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapsho
     let mut snapshot = Snapshot {
         document: AccountDocument::empty(account, region),
         gaps: Vec::new(),
+        noted: BTreeSet::new(),
     };
     let is_in = |id: &VpcId| vpc.is_none_or(|vpc| vpc == id);
 
@@ -100,10 +103,11 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapsho
         let subnet = function.vpc.as_ref().and_then(|vpc| vpc.subnets.first());
         subnet.and_then(|id| vpc_of.get(id).copied()).cloned()
     };
+    let polled_for = snapshot.polled_for();
     let listed = listed.into_iter().filter(|function| match of_function(function) {
         Some(id) => is_in(&id),
         // A function in no VPC is of none: it belongs to the whole account, or to a cluster that is polled for it.
-        None => vpc.is_none() || (function.vpc.is_none() && snapshot.polls_for(function)),
+        None => vpc.is_none() || (function.vpc.is_none() && polled_for.contains(&function.arn)),
     });
     let listed = listed.collect();
     snapshot.functions(cloud, listed).await?;
@@ -137,14 +141,25 @@ impl Snapshot {
         })
     }
 
-    fn has_group(&self, id: &str) -> bool {
-        self.document.security_groups.iter().any(|group| group.group_id == id)
+    /// The ids of the groups that are in it.
+    fn group_ids(&self) -> BTreeSet<String> {
+        let groups = self.document.security_groups.iter();
+        groups.map(|group| group.group_id.clone()).collect()
     }
 
     /// Notes what could not be read; a resource that is gone by now is no gap.
     fn gap(&mut self, error: &CloudError) {
         let text = error.to_string();
-        if !error.is_not_found() && !self.gaps.contains(&text) {
+        if !error.is_not_found() {
+            self.note_gap(text);
+        }
+    }
+}
+
+impl Snapshot {
+    /// Notes a gap once.
+    fn note_gap(&mut self, text: String) {
+        if self.noted.insert(text.clone()) {
             self.gaps.push(text);
         }
     }

@@ -17,6 +17,7 @@ use crate::cloud::{
     Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy,
     NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
 };
+use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
     Access, Code, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
@@ -282,7 +283,7 @@ impl AccountFile {
             let message = format!("{} was changed by somebody else meanwhile", self.path.display());
             return Err(std::io::Error::other(message));
         }
-        let mut content = serde_json::to_vec_pretty(document)?;
+        let mut content = to_json_pretty(document)?.into_bytes();
         content.push(b'\n');
         locked.replace(&content)?;
         self.content = content;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{AccountDocument, DbClusterEntry, DbSubnetGroup, SubnetEntry};
+use super::document::{AccountDocument, DbClusterEntry, DbSubnetGroup, FunctionEntry, SubnetEntry};
 
 /// Positions in the lists, as they were when the document was opened. An entry that is elsewhere by now is searched for.
 #[derive(Debug)]
@@ -10,6 +10,7 @@ pub(super) struct Places {
     clusters: BTreeMap<String, usize>,
     subnet_groups: BTreeMap<String, usize>,
     subnets: BTreeMap<String, usize>,
+    functions: BTreeMap<String, usize>,
 }
 
 impl Places {
@@ -21,6 +22,7 @@ impl Places {
             clusters: index(document.db_clusters.iter().map(|cluster| &cluster.id)),
             subnet_groups: index(document.db_subnet_groups.iter().map(|group| &group.name)),
             subnets: index(document.subnets.iter().map(|subnet| &subnet.subnet_id)),
+            functions: index(document.functions.iter().map(|function| &function.function_name)),
         }
     }
 
@@ -40,5 +42,14 @@ impl Places {
         let is_it = |subnet: &&SubnetEntry| subnet.subnet_id == id;
         let place = self.subnets.get(id).and_then(|place| subnets.get(*place));
         place.filter(is_it).or_else(|| subnets.iter().find(is_it))
+    }
+
+    /// Where a function is in the list.
+    pub(super) fn function(&self, functions: &[FunctionEntry], name: &str) -> Option<usize> {
+        let is_it = |function: &FunctionEntry| function.function_name == name;
+        let place = self.functions.get(name).copied();
+        place
+            .filter(|place| functions.get(*place).is_some_and(is_it))
+            .or_else(|| functions.iter().position(is_it))
     }
 }

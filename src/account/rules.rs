@@ -1,6 +1,6 @@
 //! What AWS answers to a write, and how states pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::document::{
@@ -171,10 +171,8 @@ impl State {
     }
 
     fn function(&mut self, name: &str) -> Option<&mut FunctionEntry> {
-        self.document
-            .functions
-            .iter_mut()
-            .find(|function| function.function_name == name)
+        let place = self.places.function(&self.document.functions, name)?;
+        self.document.functions.get_mut(place)
     }
 
     /// A function, by its name or its ARN.
@@ -255,10 +253,10 @@ impl State {
     /// The first free id of a fixed sequence: the same account always gives the same ids.
     fn free_group_id(&self) -> GroupId {
         let groups = &self.document.security_groups;
-        let taken = |id: &String| groups.iter().any(|group| group.group_id == *id);
+        let taken: BTreeSet<&str> = groups.iter().map(|group| group.group_id.as_str()).collect();
         // Among one id more than there are groups, one is free.
         let mut ids = (1..=groups.len() + 1).map(|n| format!("sg-{n:017x}"));
-        GroupId::from(ids.find(|id| !taken(id)).unwrap_or_default())
+        GroupId::from(ids.find(|id| !taken.contains(id.as_str())).unwrap_or_default())
     }
 
     pub(super) fn authorize(&mut self, id: &GroupId, direction: Direction, rule: &Rule) -> Outcome<()> {

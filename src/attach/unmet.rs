@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::escape::word;
 use crate::model::{SubnetId, VpcId};
 
 /// The most subnets that Lambda takes for a function.
@@ -112,7 +113,9 @@ impl AttachUnmet {
                 format!("its connections in {vpc} would end: if that is wanted, run `autoconnect detach` first")
             }
             Self::RoleLacks { role, policy, .. } => format!(
-                "give it with `autoconnect attach --grant`, or with `aws iam attach-role-policy --role-name {role} --policy-arn {policy}`"
+                "give it with `autoconnect attach --grant`, or with `aws iam attach-role-policy --role-name {} --policy-arn {}`",
+                word(role),
+                word(policy)
             ),
             Self::RoleDenies { .. } => {
                 "take the denial out of its policies, or bind it to the function's own code: `autoconnect policy deny-eni`"

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::types::VpcConfig;
 
 use super::functions::attached;
-use super::{Aws, called, fault};
+use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, AttachmentCloud, Operation};
 use crate::model::FunctionVpc;
 
 impl AttachmentCloud for Aws {
     async fn attached_functions(&self) -> Answer<BTreeMap<String, FunctionVpc>> {
         called(Operation::ListFunctions, async {
-            let mut pages = self.lambda.list_functions().into_paginator().items().send();
+            let request = self.lambda.list_functions();
+            let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
             let mut functions = BTreeMap::new();
-            while let Some(function) = pages.next().await {
-                let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
+            for function in all.await? {
                 if let (Some(name), Some(vpc)) = (function.function_name, function.vpc_config.and_then(attached)) {
                     functions.insert(name, vpc);
                 }

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
 };
 
-use super::fault;
+use super::{all_items, fault};
 use crate::cloud::{Answer, CloudError, Fault, NewSecurityGroup, Operation};
 use crate::model::{Direction, GroupId, Peer, PortRange, Protocol, Rule, SecurityGroup, Subnet, SubnetId, VpcId};
 use crate::naming::Convention;
@@ -36,19 +36,13 @@ pub(super) async fn describe_connection_groups(client: &Client, vpc: &VpcId) -> 
     let mut names: Vec<String> = Convention::ALL.map(any_case).to_vec();
     names.sort();
     names.dedup();
-    let mut pages = client
+    let request = client
         .describe_security_groups()
         .filters(filter("vpc-id", [vpc.to_string()]))
         .filters(filter("group-name", names))
-        .max_results(PAGE)
-        .into_paginator()
-        .items()
-        .send();
-    let mut groups = Vec::new();
-    while let Some(group) = pages.next().await {
-        groups.push(security_group(group.map_err(|error| fault::error(operation, &error))?)?);
-    }
-    Ok(groups)
+        .max_results(PAGE);
+    let all = all_items!(operation, request, security_groups, next_token);
+    all.await?.into_iter().map(security_group).collect()
 }
 
 pub(super) async fn describe_security_group(client: &Client, id: &GroupId) -> Answer<SecurityGroup> {

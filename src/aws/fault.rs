@@ -7,8 +7,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use http_body_util::LengthLimitError;
 use regex::Regex;
 
+use super::bounded::{LARGEST_ANSWER, LARGEST_ERROR};
 use crate::cloud::{CloudError, Fault, Operation};
 
 /// What a failed call means.
@@ -44,6 +46,17 @@ where
                 None if failure.is_timeout() => Fault::TimedOut,
                 None => Fault::Unreachable(innermost(failure.as_connector_error().map(|error| error as &dyn Error))),
             }
+        }
+        SdkError::ResponseError(_) if is_too_large(error) => {
+            let most = if error
+                .raw_response()
+                .is_some_and(|response| response.status().is_success())
+            {
+                LARGEST_ANSWER
+            } else {
+                LARGEST_ERROR
+            };
+            Fault::Malformed(format!("it has more than {most} bytes"))
         }
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
@@ -272,6 +285,18 @@ fn credentials_error(error: &(dyn Error + 'static)) -> Option<Fault> {
         next = error.source();
     }
     None
+}
+
+/// Whether an answer was cut off because it had no end in sight.
+fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The text of the first cause of an error.

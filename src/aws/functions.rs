@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
     Environment, FunctionCode, FunctionConfiguration, FunctionVersion, Runtime, VpcConfig, VpcConfigResponse,
 };
 
-use super::{fault, starter};
+use super::{all_items, fault, starter};
 use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionCode as CodeDescription, NewLambda, Operation};
 use crate::model::{Code, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
@@ -49,21 +49,20 @@ pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, 
 }
 
 pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
-    let mut pages = client.list_functions().into_paginator().items().send();
-    let mut names = Vec::new();
-    while let Some(function) = pages.next().await {
-        let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
-        names.extend(function.function_name);
-    }
-    Ok(names)
+    let request = client.list_functions();
+    let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
+    Ok(all
+        .await?
+        .into_iter()
+        .filter_map(|function| function.function_name)
+        .collect())
 }
 
 pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
-    let pages = client.list_functions().function_version(FunctionVersion::All);
-    let mut pages = pages.max_items(PAGE).into_paginator().items().send();
+    let request = client.list_functions().function_version(FunctionVersion::All).max_items(PAGE);
+    let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
     let mut bearers = Vec::new();
-    while let Some(function) = pages.next().await {
-        let function = function.map_err(|error| fault::error(Operation::ListFunctions, &error))?;
+    for function in all.await? {
         let Some((name, config)) = function.function_name.zip(function.vpc_config) else {
             continue;
         };

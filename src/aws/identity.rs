@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
 
-use super::{Aws, called, fault};
+use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, CloudError, Fault, IdentityCloud, NewRole, Operation, RoleDescription, unexpected};
 
 pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescription> {
@@ -61,27 +61,13 @@ pub(super) async fn get_role_policy(client: &Client, role: &str, policy: &str) -
 
 async fn list_attached_role_policies(client: &Client, role: &str) -> Answer<Vec<String>> {
     let request = client.list_attached_role_policies().role_name(role);
-    let mut pages = request.into_paginator().items().send();
-    let mut arns = Vec::new();
-    while let Some(policy) = pages.next().await {
-        let policy = policy.map_err(|error| fault::error(Operation::ListAttachedRolePolicies, &error))?;
-        arns.extend(policy.policy_arn);
-    }
-    Ok(arns)
+    let all = all_items!(Operation::ListAttachedRolePolicies, request, attached_policies, marker);
+    Ok(all.await?.into_iter().filter_map(|policy| policy.policy_arn).collect())
 }
 
 async fn list_role_policies(client: &Client, role: &str) -> Answer<Vec<String>> {
-    let mut pages = client
-        .list_role_policies()
-        .role_name(role)
-        .into_paginator()
-        .items()
-        .send();
-    let mut names = Vec::new();
-    while let Some(name) = pages.next().await {
-        names.push(name.map_err(|error| fault::error(Operation::ListRolePolicies, &error))?);
-    }
-    Ok(names)
+    let request = client.list_role_policies().role_name(role);
+    all_items!(Operation::ListRolePolicies, request, policy_names, marker).await
 }
 
 async fn get_policy(client: &Client, arn: &str) -> Answer<String> {

@@ -5,7 +5,7 @@ use aws_sdk_kafka::types::{Cluster, NetworkType, Provisioned, Serverless};
 use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, ProvisionedPollerConfig, SourceAccessConfiguration};
 
-use super::{Aws, called, fault};
+use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, CloudError, Fault, MskCloud, Operation};
 use crate::model::{
     ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement,
@@ -130,18 +130,12 @@ async fn list_mappings(
     function: Option<&str>,
 ) -> Answer<Vec<EventSourceMapping>> {
     let operation = Operation::ListEventSourceMappings;
-    let mut pages = client
+    let request = client
         .list_event_source_mappings()
         .event_source_arn(source)
-        .set_function_name(function.map(str::to_owned))
-        .into_paginator()
-        .items()
-        .send();
-    let mut mappings = Vec::new();
-    while let Some(found) = pages.next().await {
-        mappings.push(listed(found.map_err(|error| fault::error(operation, &error))?)?);
-    }
-    Ok(mappings)
+        .set_function_name(function.map(str::to_owned));
+    let all = all_items!(operation, request, event_source_mappings, next_marker);
+    all.await?.into_iter().map(listed).collect()
 }
 
 /// A mapping as Lambda lists it: the same fields as of one that is asked for, in another type.

@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::VpcAttributeName;
 use ipnet::IpNet;
 
 use super::ec2::{PAGE, filter, incomplete, security_group};
-use super::{Aws, called, fault};
+use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::{
     AclEntry, Address, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
@@ -24,11 +24,10 @@ use crate::model::{
 
 /// Asks for all pages, and reads each item.
 macro_rules! all {
-    ($operation:expr, $request:expr, $read:expr) => {{
-        let mut pages = $request.into_paginator().items().send();
+    ($operation:expr, $request:expr, $items:ident, $read:expr) => {{
         let mut read = Vec::new();
-        while let Some(item) = pages.next().await {
-            read.push($read(item.map_err(|error| fault::error($operation, &error))?)?);
+        for item in all_items!($operation, $request, $items, next_token).await? {
+            read.push($read(item)?);
         }
         Ok(read)
     }};
@@ -71,7 +70,7 @@ async fn describe_vpcs(client: &Client, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
             dns: Part::Unread("not asked for".to_owned()),
         })
     };
-    all!(operation, client.describe_vpcs().filters(of_vpcs(ids)), read)
+    all!(operation, client.describe_vpcs().filters(of_vpcs(ids)), vpcs, read)
 }
 
 async fn describe_vpc_dns(client: &Client, id: &VpcId) -> Answer<VpcDns> {
@@ -113,7 +112,12 @@ async fn describe_vpc_subnets(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Sub
             tags: tags(subnet.tags),
         })
     };
-    all!(operation, client.describe_subnets().filters(of_vpcs(vpcs)), read)
+    all!(
+        operation,
+        client.describe_subnets().filters(of_vpcs(vpcs)),
+        subnets,
+        read
+    )
 }
 
 async fn describe_route_tables(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
@@ -140,7 +144,12 @@ async fn describe_route_tables(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Ro
             tags: tags(table.tags),
         })
     };
-    all!(operation, client.describe_route_tables().filters(of_vpcs(vpcs)), read)
+    all!(
+        operation,
+        client.describe_route_tables().filters(of_vpcs(vpcs)),
+        route_tables,
+        read
+    )
 }
 
 fn route(route: types::Route) -> Option<Route> {
@@ -200,7 +209,12 @@ async fn describe_network_acls(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Ne
             entries: entries.collect::<Answer<_>>()?,
         })
     };
-    all!(operation, client.describe_network_acls().filters(of_vpcs(vpcs)), read)
+    all!(
+        operation,
+        client.describe_network_acls().filters(of_vpcs(vpcs)),
+        network_acls,
+        read
+    )
 }
 
 /// An entry that cannot be read must not be passed over: the one behind it would seem to decide.
@@ -239,7 +253,7 @@ async fn describe_peerings(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Peerin
         let name = format!("{side}-vpc-info.vpc-id");
         let filter = filter(&name, vpcs.iter().map(ToString::to_string));
         let request = client.describe_vpc_peering_connections().filters(filter);
-        async move { all!(operation, request, peering) }
+        async move { all!(operation, request, vpc_peering_connections, peering) }
     };
     let (requested, accepted): (Answer<Vec<Peering>>, Answer<Vec<Peering>>) =
         tokio::join!(of("requester"), of("accepter"));
@@ -306,7 +320,12 @@ async fn describe_gateways(client: &Client, which: types::Filter) -> Answer<Vec<
             tags: tags(gateway.tags),
         })
     };
-    all!(operation, client.describe_internet_gateways().filters(which), read)
+    all!(
+        operation,
+        client.describe_internet_gateways().filters(which),
+        internet_gateways,
+        read
+    )
 }
 
 async fn describe_egress_only_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>> {
@@ -321,7 +340,12 @@ async fn describe_egress_only_gateways(client: &Client, vpcs: &[VpcId]) -> Answe
         })
     };
     // There is no filter for the VPC.
-    let all: Answer<Vec<EgressOnlyGateway>> = all!(operation, client.describe_egress_only_internet_gateways(), read);
+    let all: Answer<Vec<EgressOnlyGateway>> = all!(
+        operation,
+        client.describe_egress_only_internet_gateways(),
+        egress_only_internet_gateways,
+        read
+    );
     let mut gateways = all?;
     gateways.retain(|gateway| gateway.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc)));
     Ok(gateways)
@@ -353,7 +377,12 @@ async fn describe_nat_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Na
             tags: tags(nat.tags),
         })
     };
-    all!(operation, client.describe_nat_gateways().filter(of_vpcs(vpcs)), read)
+    all!(
+        operation,
+        client.describe_nat_gateways().filter(of_vpcs(vpcs)),
+        nat_gateways,
+        read
+    )
 }
 
 async fn describe_vpc_endpoints(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
@@ -392,7 +421,12 @@ async fn describe_vpc_endpoints(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<E
             tags: tags(endpoint.tags),
         })
     };
-    all!(operation, client.describe_vpc_endpoints().filters(of_vpcs(vpcs)), read)
+    all!(
+        operation,
+        client.describe_vpc_endpoints().filters(of_vpcs(vpcs)),
+        vpc_endpoints,
+        read
+    )
 }
 
 async fn describe_interfaces(client: &Client, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
@@ -415,7 +449,12 @@ async fn describe_interfaces(client: &Client, ids: &[InterfaceId]) -> Answer<Vec
         })
     };
     let named = filter("network-interface-id", ids.iter().map(ToString::to_string));
-    all!(operation, client.describe_network_interfaces().filters(named), read)
+    all!(
+        operation,
+        client.describe_network_interfaces().filters(named),
+        network_interfaces,
+        read
+    )
 }
 
 async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<IpNet>> {
@@ -424,6 +463,7 @@ async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<I
     all!(
         operation,
         client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()),
+        entries,
         read
     )
 }
@@ -433,7 +473,12 @@ async fn describe_named_groups(client: &Client, vpc: &VpcId, name: &str) -> Answ
         .describe_security_groups()
         .filters(of_vpcs(std::slice::from_ref(vpc)))
         .filters(filter("group-name", [name.to_owned()]));
-    all!(Operation::DescribeSecurityGroups, request, security_group)
+    all!(
+        Operation::DescribeSecurityGroups,
+        request,
+        security_groups,
+        security_group
+    )
 }
 
 async fn describe_tagged_addresses(client: &Client, key: &str, value: &str) -> Answer<Vec<Address>> {
@@ -462,7 +507,7 @@ async fn describe_groups(client: &Client, ids: &[GroupId]) -> Answer<Vec<Securit
     // A filter, since one id that does not exist would make all of the request fail.
     let named = filter("group-id", ids.iter().map(ToString::to_string));
     let request = client.describe_security_groups().filters(named).max_results(PAGE);
-    all!(operation, request, security_group)
+    all!(operation, request, security_groups, security_group)
 }
 
 impl NetworkCloud for Aws {

@@ -28,7 +28,7 @@ pub async fn notify(configuration: &Configuration, to: &Notify, notice: &DriftNo
     let shared = super::load(&configuration)
         .await
         .map_err(|fault| CloudError::new(operation, fault))?;
-    let text = serde_json::to_string(notice);
+    let text = crate::escape::to_json(notice);
     let text = text.map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))?;
     match to {
         Notify::Sns(topic) => {

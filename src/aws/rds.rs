@@ -10,7 +10,7 @@ use aws_sdk_rds::types::{
     UserAuthConfig, VpcSecurityGroupMembership,
 };
 
-use super::fault;
+use super::{all_items, fault};
 use crate::cloud::{
     Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
 };
@@ -61,22 +61,12 @@ pub(super) async fn describe_db_instance(client: &Client, id: &str) -> Answer<Db
 pub(super) async fn describe_cluster_members(client: &Client, cluster: &str) -> Answer<Vec<DbInstance>> {
     let operation = Operation::DescribeDbInstances;
     let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
-    let mut pages = client
-        .describe_db_instances()
-        .filters(filter)
-        .max_records(PAGE)
-        .into_paginator()
-        .items()
-        .send();
-    let mut members = Vec::new();
-    while let Some(instance) = pages.next().await {
-        match instance.map_err(|error| fault::error(operation, &error)) {
-            // A filter by a cluster that does not exist; the cluster's own call says so better.
-            Err(error) if error.is_not_found() => break,
-            instance => members.push(db_instance(instance?)?),
-        }
+    let request = client.describe_db_instances().filters(filter).max_records(PAGE);
+    match all_items!(operation, request, db_instances, marker).await {
+        // A filter by a cluster that does not exist; the cluster's own call says so better.
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        members => members?.into_iter().map(db_instance).collect(),
     }
-    Ok(members)
 }
 
 pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Answer<DbSubnetGroup> {
@@ -93,30 +83,18 @@ pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Ans
 }
 
 pub(super) async fn cluster_names(client: &Client) -> Answer<Vec<String>> {
-    let mut pages = client
-        .describe_db_clusters()
-        .max_records(PAGE)
-        .into_paginator()
-        .items()
-        .send();
+    let request = client.describe_db_clusters().max_records(PAGE);
     let mut names = Vec::new();
-    while let Some(cluster) = pages.next().await {
-        let cluster = cluster.map_err(|error| fault::error(Operation::DescribeDbClusters, &error))?;
+    for cluster in all_items!(Operation::DescribeDbClusters, request, db_clusters, marker).await? {
         names.extend(cluster.db_cluster_identifier);
     }
     Ok(names)
 }
 
 pub(super) async fn instance_names(client: &Client) -> Answer<Vec<String>> {
-    let mut pages = client
-        .describe_db_instances()
-        .max_records(PAGE)
-        .into_paginator()
-        .items()
-        .send();
+    let request = client.describe_db_instances().max_records(PAGE);
     let mut names = Vec::new();
-    while let Some(instance) = pages.next().await {
-        let instance = instance.map_err(|error| fault::error(Operation::DescribeDbInstances, &error))?;
+    for instance in all_items!(Operation::DescribeDbInstances, request, db_instances, marker).await? {
         names.extend(instance.db_instance_identifier);
     }
     Ok(names)
@@ -132,22 +110,18 @@ fn bearer(name: Option<String>, groups: Option<Vec<VpcSecurityGroupMembership>>)
 }
 
 pub(super) async fn bearing_clusters(client: &Client) -> Answer<Vec<Bearer>> {
-    let pages = client.describe_db_clusters().max_records(PAGE).into_paginator();
-    let mut items = pages.items().send();
+    let request = client.describe_db_clusters().max_records(PAGE);
     let mut bearers = Vec::new();
-    while let Some(cluster) = items.next().await {
-        let cluster = cluster.map_err(|error| fault::error(Operation::DescribeDbClusters, &error))?;
+    for cluster in all_items!(Operation::DescribeDbClusters, request, db_clusters, marker).await? {
         bearers.extend(bearer(cluster.db_cluster_identifier, cluster.vpc_security_groups));
     }
     Ok(bearers)
 }
 
 pub(super) async fn bearing_instances(client: &Client) -> Answer<Vec<Bearer>> {
-    let pages = client.describe_db_instances().max_records(PAGE).into_paginator();
-    let mut items = pages.items().send();
+    let request = client.describe_db_instances().max_records(PAGE);
     let mut bearers = Vec::new();
-    while let Some(instance) = items.next().await {
-        let instance = instance.map_err(|error| fault::error(Operation::DescribeDbInstances, &error))?;
+    for instance in all_items!(Operation::DescribeDbInstances, request, db_instances, marker).await? {
         let cluster = instance.db_cluster_identifier.filter(|cluster| !cluster.is_empty());
         let bearer = bearer(instance.db_instance_identifier, instance.vpc_security_groups);
         bearers.extend(bearer.map(|bearer| Bearer { cluster, ..bearer }));
@@ -156,11 +130,9 @@ pub(super) async fn bearing_instances(client: &Client) -> Answer<Vec<Bearer>> {
 }
 
 pub(super) async fn bearing_proxies(client: &Client) -> Answer<Vec<Bearer>> {
-    let pages = client.describe_db_proxies().max_records(PAGE).into_paginator();
-    let mut items = pages.items().send();
+    let request = client.describe_db_proxies().max_records(PAGE);
     let mut bearers = Vec::new();
-    while let Some(proxy) = items.next().await {
-        let proxy = proxy.map_err(|error| fault::error(Operation::DescribeDbProxies, &error))?;
+    for proxy in all_items!(Operation::DescribeDbProxies, request, db_proxies, marker).await? {
         let groups = proxy.vpc_security_group_ids.unwrap_or_default();
         let auth = proxy.auth.unwrap_or_default();
         bearers.extend(proxy.db_proxy_name.map(|name| Bearer {
@@ -218,16 +190,12 @@ pub(super) async fn describe_db_proxy(client: &Client, name: &str) -> Answer<Pro
 
 pub(super) async fn describe_db_proxy_targets(client: &Client, proxy: &str) -> Answer<Vec<ProxyTarget>> {
     let operation = Operation::DescribeDbProxyTargets;
-    let mut pages = client
+    let request = client
         .describe_db_proxy_targets()
         .db_proxy_name(proxy)
-        .max_records(PAGE)
-        .into_paginator()
-        .items()
-        .send();
+        .max_records(PAGE);
     let mut targets = Vec::new();
-    while let Some(target) = pages.next().await {
-        let target = target.map_err(|error| fault::error(operation, &error))?;
+    for target in all_items!(operation, request, targets, marker).await? {
         let kind = target.r#type.as_ref().map_or("unknown", |kind| kind.as_str());
         let health = target.target_health.and_then(|health| {
             Some(TargetHealth {
@@ -246,15 +214,9 @@ pub(super) async fn describe_db_proxy_targets(client: &Client, proxy: &str) -> A
 }
 
 pub(super) async fn proxy_names(client: &Client) -> Answer<Vec<String>> {
-    let mut pages = client
-        .describe_db_proxies()
-        .max_records(PAGE)
-        .into_paginator()
-        .items()
-        .send();
+    let request = client.describe_db_proxies().max_records(PAGE);
     let mut names = Vec::new();
-    while let Some(proxy) = pages.next().await {
-        let proxy = proxy.map_err(|error| fault::error(Operation::DescribeDbProxies, &error))?;
+    for proxy in all_items!(Operation::DescribeDbProxies, request, db_proxies, marker).await? {
         names.extend(proxy.db_proxy_name);
     }
     Ok(names)

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::ec2::{filter, incomplete, permission, security_group};
-use super::{Aws, called, fault, functions, identity, rds, secrets};
+use super::{Aws, all_items, called, fault, functions, identity, rds, secrets};
 use crate::cloud::{
     Answer, Bearer, BearingInterface, FunctionCode, Operation, RemovalCloud, ResourceKind, SecretDescription,
 };
@@ -23,15 +23,11 @@ const RECOVERY_DAYS: i64 = 7;
 
 async fn interfaces_with(client: &aws_sdk_ec2::Client, groups: &[GroupId]) -> Answer<Vec<BearingInterface>> {
     let operation = Operation::DescribeNetworkInterfaces;
-    let mut pages = client
+    let request = client
         .describe_network_interfaces()
-        .filters(filter("group-id", groups.iter().map(ToString::to_string)))
-        .into_paginator()
-        .items()
-        .send();
+        .filters(filter("group-id", groups.iter().map(ToString::to_string)));
     let mut found = Vec::new();
-    while let Some(interface) = pages.next().await {
-        let interface = interface.map_err(|error| fault::error(operation, &error))?;
+    for interface in all_items!(operation, request, network_interfaces, next_token).await? {
         let description = interface.description.unwrap_or_default();
         let kind = interface.interface_type.as_ref().map(NetworkInterfaceType::as_str);
         found.push(BearingInterface {
@@ -74,30 +70,21 @@ async fn groups_naming(
         Direction::Ingress => "ip-permission.group-id",
         Direction::Egress => "egress.ip-permission.group-id",
     };
-    let mut pages = client
+    let request = client
         .describe_security_groups()
-        .filters(filter(name, groups.iter().map(ToString::to_string)))
-        .into_paginator()
-        .items()
-        .send();
-    let mut found = Vec::new();
-    while let Some(group) = pages.next().await {
-        found.push(security_group(group.map_err(|error| fault::error(operation, &error))?)?);
-    }
-    Ok(found)
+        .filters(filter(name, groups.iter().map(ToString::to_string)));
+    let all = all_items!(operation, request, security_groups, next_token);
+    all.await?.into_iter().map(security_group).collect()
 }
 
 async fn tagged_groups(client: &aws_sdk_ec2::Client, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
     let operation = Operation::DescribeSecurityGroups;
-    let mut pages = client
+    let request = client
         .describe_security_groups()
-        .filters(filter(&format!("tag:{key}"), [value.to_owned()]))
-        .into_paginator()
-        .items()
-        .send();
+        .filters(filter(&format!("tag:{key}"), [value.to_owned()]));
     let mut found = Vec::new();
-    while let Some(group) = pages.next().await {
-        let group = security_group(group.map_err(|error| fault::error(operation, &error))?)?;
+    for group in all_items!(operation, request, security_groups, next_token).await? {
+        let group = security_group(group)?;
         // EC2 reads `*` and `?` in a filter as wildcards.
         if group.tags.get(key).is_some_and(|found| found == value) {
             found.push(group);
@@ -137,26 +124,23 @@ async fn rds_tags(client: &aws_sdk_rds::Client, arn: &str) -> Answer<BTreeMap<St
 async fn secrets_named(client: &aws_sdk_secretsmanager::Client, prefix: &str) -> Answer<Vec<SecretDescription>> {
     let operation = Operation::ListSecrets;
     let by_name = Filter::builder().key(FilterNameStringType::Name).values(prefix).build();
-    let mut pages = client.list_secrets().filters(by_name).into_paginator().send();
+    let request = client.list_secrets().filters(by_name);
     let mut found = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| fault::error(operation, &error))?;
-        for entry in page.secret_list.unwrap_or_default() {
-            let tags = entry.tags.unwrap_or_default().into_iter();
-            found.push(SecretDescription {
-                arn: entry.arn.ok_or_else(|| secrets::incomplete(operation, "ARN"))?,
-                name: entry.name.ok_or_else(|| secrets::incomplete(operation, "Name"))?,
-                kms_key: entry.kms_key_id,
-                is_deleted: entry.deleted_date.is_some(),
-                rotated_by: entry.rotation_lambda_arn,
-                owner: entry.owning_service,
-                // The list does not tell them.
-                replicas: Vec::new(),
-                tags: tags
-                    .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-                    .collect(),
-            });
-        }
+    for entry in all_items!(operation, request, secret_list, next_token).await? {
+        let tags = entry.tags.unwrap_or_default().into_iter();
+        found.push(SecretDescription {
+            arn: entry.arn.ok_or_else(|| secrets::incomplete(operation, "ARN"))?,
+            name: entry.name.ok_or_else(|| secrets::incomplete(operation, "Name"))?,
+            kms_key: entry.kms_key_id,
+            is_deleted: entry.deleted_date.is_some(),
+            rotated_by: entry.rotation_lambda_arn,
+            owner: entry.owning_service,
+            // The list does not tell them.
+            replicas: Vec::new(),
+            tags: tags
+                .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+                .collect(),
+        });
     }
     Ok(found)
 }

@@ -1,5 +1,7 @@
 //! `autoconnect diagnose`: whether a function reaches a database, and if not, why.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 
 use super::arguments::{FunctionName, ProxyChoice};
@@ -121,7 +123,10 @@ impl Work for Diagnose {
         if let Some(goal) = self.goal() {
             return self.mend(cloud, &goal, global, interrupt).await;
         }
-        let scene = read(cloud, scene(&Checked::new(cloud), &self.target()), interrupt).await?;
+        let target = self.target();
+        let checked = Checked::new(cloud);
+        let reading = scene(&checked, &target);
+        let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new(
             "diagnose",
@@ -148,6 +153,25 @@ pub fn existing(database: &DatabaseArgs, function: &FunctionName, proxy: &ProxyC
         },
         ..Target::direct(kind, database, &function.name)
     }
+}
+
+/// Reads for at most so long.
+pub async fn read_in<T, E: Into<RunError>>(
+    timeout: Duration,
+    cloud: &impl Cloud,
+    reading: impl Future<Output = Result<T, E>>,
+    interrupt: Interrupt,
+) -> Result<T, Box<Report>> {
+    let reading = async {
+        match tokio::time::timeout(timeout, reading).await {
+            Ok(read) => read.map_err(Into::into),
+            Err(_) => Err(RunError::TimedOut {
+                waiting_for: "AWS to answer".to_owned(),
+                last_seen: "no answer".to_owned(),
+            }),
+        }
+    };
+    read(cloud, reading, interrupt).await
 }
 
 /// Reads, until it is done or interrupted.

@@ -14,9 +14,11 @@ use tokio::time::Instant;
 
 use super::arguments::{FunctionName, ProxyChoice, parse_cluster, parse_function, parse_instance, parse_timeout};
 use super::global::{Global, Output};
+use super::output::{fail, print, print_json};
 use super::session::no_connections;
 use super::signals::listen;
-use super::{Ending, fail, for_people, print, print_json};
+use super::{Ending, for_people};
+use crate::escape::to_json;
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin, last_segment};
@@ -56,6 +58,9 @@ pub struct Drift {
     /// Finding no connection at all is an error
     #[arg(long)]
     fail_on_empty: bool,
+    /// A manifest without connections is no error
+    #[arg(long, requires = "manifest")]
+    allow_empty: bool,
     /// Look again and again, so often
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout, help_heading = "Schedule")]
     every: Option<Duration>,
@@ -245,7 +250,7 @@ impl Drift {
 
     fn wanted(&self) -> Result<Wanted, Box<Report>> {
         if let Some(path) = &self.manifest {
-            let entries = manifest::load(path).map_err(|error| Box::new(Report::from(&error)))?;
+            let entries = manifest::load(path, !self.allow_empty).map_err(|error| Box::new(Report::from(&error)))?;
             return Ok(Wanted::Entries(entries));
         }
         let (kind, database) = match (&self.cluster, &self.instance) {
@@ -349,7 +354,7 @@ fn print_patrol(found: &Patrol, global: &Global, time: &str, is_scheduled: bool)
         Output::Ndjson => {
             let mut lines = String::new();
             for judged in &found.judged {
-                let line = serde_json::to_string(&ConnectionDrift::at(judged, time));
+                let line = to_json(&ConnectionDrift::at(judged, time));
                 lines += &line.map_err(|error| Box::new(Report::new("output", &error, None)))?;
                 lines.push('\n');
             }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::for_people;
 use super::global::{Global, Output};
 use super::password::{TerminalGuard, from_prompt, from_stdin};
+use super::signals::note_consent;
 use crate::model::Origin;
 use crate::reconcile::{Asked, Front, Progress, RunError};
 use crate::report::{ProgressLine, draft_text, plan_text};
@@ -58,12 +59,16 @@ impl Front for Terminal {
         self.show_plan(asked);
         let origin = asked.origin();
         match (self.yes, can_ask) {
-            (true, _) => Ok(()),
+            (true, _) => {
+                note_consent();
+                Ok(())
+            }
             (false, false) => Err(RunError::ConsentRequired),
             (false, true) => {
                 // Reading blocks, and Ctrl-C has to be heard meanwhile.
                 let answer = tokio::task::spawn_blocking(move || ask(&origin)).await;
                 if matches!(answer, Ok(Ok(true))) {
+                    note_consent();
                     Ok(())
                 } else {
                     Err(RunError::Declined)

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Ending;
 use super::arguments::{FunctionName, Tag, check_tags, parse_function, parse_service};
-use super::diagnose::read;
+use super::diagnose::read_in;
 use super::front::Terminal;
 use super::global::Global;
 use super::session::{RunArgs, Work, on_account, print_result};
@@ -103,7 +103,9 @@ impl Work for Internet {
         let wish = self.wish();
         match self.goal() {
             None => {
-                let scene = read(cloud, way_out(&Checked::new(cloud), &wish.function), interrupt).await?;
+                let checked = Checked::new(cloud);
+                let reading = way_out(&checked, &wish.function);
+                let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
                 let answer = check(&scene, &wish);
                 let document = ChecksDocument::new(
                     "internet check",

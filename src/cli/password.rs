@@ -1,10 +1,13 @@
 //! The password of a database user: read from standard input or a prompt, never from an argument.
 
 use std::io::{self, IsTerminal, Read};
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
+use crate::escape::plain;
 use crate::reconcile::RunError;
 
 /// No password of a database is longer.
@@ -35,9 +38,19 @@ pub fn from_prompt(user: &str) -> Result<SecretString, RunError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(RunError::NoPassword { user: user.to_owned() });
     }
-    let answer = rpassword::prompt_password(format!("Password of database user {user}: "));
-    let answer = Zeroizing::new(answer.map_err(|error| unusable(&error))?);
+    let answer = rpassword::prompt_password(format!("Password of database user {}: ", plain(user)));
+    let answer = Zeroizing::new(answer.map_err(|error| not_answered(&error))?);
     read(answer.as_bytes())
+}
+
+/// The prompt takes Ctrl-C for a character, and no signal comes.
+fn not_answered(error: &io::Error) -> RunError {
+    match error.kind() {
+        io::ErrorKind::Interrupted => RunError::Interrupted {
+            at: "at the prompt for the password; nothing was written".to_owned(),
+        },
+        _ => unusable(error),
+    }
 }
 
 fn unusable(reason: &dyn std::fmt::Display) -> RunError {
@@ -65,28 +78,43 @@ fn read(source: impl Read) -> Result<SecretString, RunError> {
     }
 }
 
+/// The terminal as it was before a prompt.
+#[cfg(unix)]
+static BEFORE: Mutex<Option<rustix::termios::Termios>> = Mutex::new(None);
+
+/// Restores the terminal, if a prompt has changed it.
+#[cfg(unix)]
+pub fn restore_terminal() {
+    if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // A terminal that is gone needs no restoring.
+        let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, &before);
+    }
+}
+
 /// Restores the terminal when dropped: a prompt that is abandoned leaves it without an echo.
 #[cfg(unix)]
-pub struct TerminalGuard(Option<rustix::termios::Termios>);
+pub struct TerminalGuard;
 
 #[cfg(unix)]
 impl TerminalGuard {
     pub fn new() -> Self {
-        Self(rustix::termios::tcgetattr(io::stdin()).ok())
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = rustix::termios::tcgetattr(io::stdin()).ok();
+        Self
     }
 }
 
 #[cfg(unix)]
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            // A terminal that is gone needs no restoring.
-            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
-        }
+        restore_terminal();
     }
 }
 
 /// On Windows the prompt restores the console itself.
+#[cfg(not(unix))]
+pub fn restore_terminal() {}
+
+/// See [`restore_terminal`].
 #[cfg(not(unix))]
 pub struct TerminalGuard;
 
@@ -123,6 +151,13 @@ mod tests {
         }
         assert!(read(&[0xff, 0xfe][..]).is_err());
         assert!(read("x".repeat(4097).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn ctrl_c_at_the_prompt_is_an_interrupt() {
+        let interrupted = not_answered(&io::Error::new(io::ErrorKind::Interrupted, "interrupted"));
+        assert_eq!(interrupted.code(), "interrupted");
+        assert_eq!(not_answered(&io::Error::other("gone")).code(), "db-password-unusable");
     }
 
     #[test]

@@ -9,8 +9,10 @@ use super::Ending;
 use super::arguments::parse_id;
 use super::diagnose::read;
 use super::global::Global;
+use super::output::note_printed;
 use super::session::{Work, on_account, print_result};
 use crate::cloud::Cloud;
+use crate::escape::to_json_pretty;
 use crate::files::{self, New};
 use crate::interrupt::Interrupt;
 use crate::model::VpcId;
@@ -35,10 +37,9 @@ impl Snapshot {
 
     /// Writes the file. Whether it was standard output, which then has the snapshot and nothing else.
     fn write(&self, document: &impl serde::Serialize) -> std::io::Result<bool> {
-        let mut content = serde_json::to_vec_pretty(document)?;
-        content.push(b'\n');
+        let content = to_json_pretty(document)? + "\n";
         let is_stdout = files::is_stdout(&self.out)?;
-        match files::write(&self.out, &content, New::Private) {
+        match files::write(&self.out, content.as_bytes(), New::Private) {
             // A reader that has gone away is no error.
             Err(error) if is_stdout && error.kind() == std::io::ErrorKind::BrokenPipe => Ok(is_stdout),
             written => written.map(|()| is_stdout),
@@ -59,6 +60,7 @@ impl Work for Snapshot {
         })?;
         let document = SnapshotDocument::new(&self.out, &taken, cloud.calls());
         if is_stdout {
+            note_printed();
             if !global.quiet {
                 let _ = write!(anstream::stderr(), "{}", document.text());
             }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Scene;
 use crate::check::{Check, Finding};
+use crate::escape::word;
 use crate::leg::Leg;
 use crate::model::VpcId;
 use crate::model::network::{Peering, PeeringSide};
@@ -53,7 +54,7 @@ pub(crate) fn of_vpc(paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Finding>,
     for (is_on, what, attribute, option) in off {
         if !is_on {
             let text = format!("{what} of {id} is off ({attribute})");
-            let remedy = format!("aws ec2 modify-vpc-attribute --vpc-id {id} {option}");
+            let remedy = format!("aws ec2 modify-vpc-attribute --vpc-id {} {option}", word(id));
             findings.push(Finding::fail(text).mended_by(remedy));
         }
     }
@@ -76,7 +77,7 @@ fn of_peering(peering: &Peering, findings: &mut Vec<Finding>, evidence: &mut Vec
                 );
                 findings.push(Finding::fail(text).mended_by(format!(
                     "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {} --{role}-peering-connection-options AllowDnsResolutionFromRemoteVpc=true",
-                    peering.id
+                    word(&peering.id)
                 )));
             }
             None => {

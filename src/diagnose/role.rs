@@ -4,6 +4,7 @@
 
 use super::Scene;
 use crate::check::{Check, Finding};
+use crate::escape::word;
 use crate::model::network::Part;
 use crate::model::{Place, last_segment};
 use crate::policy::{Lack, PolicyDocument, Verdict, lacks, vpc_access};
@@ -59,8 +60,8 @@ pub(crate) fn of_role(arn: &str, policies: &Part<Vec<PolicyDocument>>, wanted: &
     if !missing.is_empty() {
         let remedy = format!(
             "aws iam attach-role-policy --role-name {} --policy-arn {}",
-            last_segment(arn),
-            wanted.policy
+            word(last_segment(arn)),
+            word(&wanted.policy)
         );
         findings.push(Finding::fail(format!("{arn} does not allow {}", missing.join(", "))).mended_by(remedy));
     }

@@ -4,6 +4,7 @@
 
 use super::Scene;
 use crate::check::{Check, Finding};
+use crate::escape::word;
 use crate::model::{Database, DatabaseKind, Function, FunctionState, LastUpdateStatus, Proxy, TargetHealthState};
 
 /// States in which a database takes connections although it is not `available` (user guide, "Viewing DB instance status").
@@ -47,10 +48,9 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
         FunctionState::Pending => findings.push(Finding::warn(format!(
             "function {name} is Pending: it takes invocations once its network interface is made{why}"
         ))),
-        FunctionState::Other(_) => findings.push(
-            Finding::fail(format!("function {name} is {state}{why}"))
-                .mended_by(format!("aws lambda get-function-configuration --function-name {name}")),
-        ),
+        FunctionState::Other(_) => findings.push(Finding::fail(format!("function {name} is {state}{why}")).mended_by(
+            format!("aws lambda get-function-configuration --function-name {}", word(name)),
+        )),
     }
     let why = because(function.why_update().as_ref());
     match &function.last_update {
@@ -89,8 +89,14 @@ fn of_database(database: &Database, findings: &mut Vec<Finding>, evidence: &mut 
             Finding::warn(format!("{text}: it takes connections meanwhile"))
         } else {
             let start = match database.kind {
-                DatabaseKind::Cluster => format!("aws rds start-db-cluster --db-cluster-identifier {}", database.id),
-                DatabaseKind::Instance => format!("aws rds start-db-instance --db-instance-identifier {}", database.id),
+                DatabaseKind::Cluster => format!(
+                    "aws rds start-db-cluster --db-cluster-identifier {}",
+                    word(&database.id)
+                ),
+                DatabaseKind::Instance => format!(
+                    "aws rds start-db-instance --db-instance-identifier {}",
+                    word(&database.id)
+                ),
             };
             let finding = Finding::fail(format!("{text}, not available"));
             if status == "stopped" {
@@ -147,8 +153,9 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
             DatabaseKind::Instance => "--db-instance-identifiers",
         };
         let remedy = format!(
-            "aws rds register-db-proxy-targets --db-proxy-name {name} {kind} {}",
-            database.id
+            "aws rds register-db-proxy-targets --db-proxy-name {} {kind} {}",
+            word(name),
+            word(&database.id)
         );
         return findings.push(Finding::fail(text).mended_by(remedy));
     }

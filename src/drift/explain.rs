@@ -3,7 +3,7 @@
 //! A side that has no group that fits is explained by its own group: the one that was made for this connection, or
 //! that a group of the next side names. Groups of other connections can stand beside it on the same resource.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, FindingKind, hops};
 use crate::classify::{Candidate, Classified, Misfit, classify};
@@ -33,6 +33,37 @@ struct Case<'e, 'c, 'a> {
     function_moved: bool,
     /// Sides whose own group is on them.
     own: Vec<Own<'c, 'a>>,
+    /// What is known of the groups that others are tied to, by side.
+    anchors: BTreeMap<Side, Anchors<'a>>,
+}
+
+/// The groups on a side, or made for this connection, that tie groups of the next sides to it.
+#[derive(Default)]
+struct Anchors<'a> {
+    ids: BTreeSet<&'a GroupId>,
+    /// The groups that their rules name.
+    named: BTreeSet<&'a GroupId>,
+}
+
+impl<'a> Anchors<'a> {
+    fn of(observation: &Observation, classified: &Classified<'a>, side: Side) -> Self {
+        let connection = observation.connection_id();
+        let is_anchor = |candidate: &&Candidate<'a>| {
+            candidate.associated || candidate.group.tags.get(tags::CONNECTION) == Some(&connection)
+        };
+        let mut anchors = Self::default();
+        for candidate in classified.side(side).iter().filter(is_anchor) {
+            anchors.ids.insert(&candidate.group.id);
+            anchors.named.extend(peers(candidate.group));
+        }
+        anchors
+    }
+}
+
+/// The groups that the rules of a group name.
+fn peers(group: &SecurityGroup) -> impl Iterator<Item = &GroupId> {
+    let rules = group.ingress.iter().chain(&group.egress);
+    rules.filter_map(|rule| rule.peer.group())
 }
 
 /// What makes `setup` do something, each once; and the groups whose rules these findings explain.
@@ -49,7 +80,10 @@ pub(super) fn findings(
         classified: &classified,
         function_moved,
         own: Vec::new(),
+        anchors: BTreeMap::new(),
     };
+    let anchors = |side: &Side| (*side, Anchors::of(observation, &classified, *side));
+    case.anchors = observation.sides().iter().map(anchors).collect();
     let sides = observation.sides().iter().copied();
     case.own = sides.clone().filter_map(|side| case.own_group(side)).collect();
     let mut findings = Vec::new();
@@ -99,11 +133,8 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
 
     /// Whether a group is tied to one of the next sides: to one on it, or to one that was made for this connection.
     fn is_tied(&self, side: Side, group: &SecurityGroup) -> bool {
-        let mut next = self.neighbours(side).flat_map(|side| self.classified.side(side));
-        next.any(|other| {
-            (other.associated || self.is_made_for_this(other.group))
-                && (group.names(&other.group.id) || other.group.names(&group.id))
-        })
+        let mut next = self.neighbours(side).filter_map(|side| self.anchors.get(&side));
+        next.any(|anchors| anchors.named.contains(&group.id) || peers(group).any(|peer| anchors.ids.contains(peer)))
     }
 
     /// The group of this connection that is on the side, the one with the least wrong.

@@ -15,6 +15,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::way::{Exit, Fault, WayOut, instance_fault, way_out};
 use super::{Own, Scene, Traveller, Wish, endpoints, range::free_block};
 use crate::check::Status;
+use crate::escape::word;
 use crate::model::network::{Network, Part, RouteTable, Subnet};
 use crate::model::{SubnetId, VpcId};
 use crate::ownership::is_made_for;
@@ -261,8 +262,9 @@ impl<'b, 's> Builder<'b, 's> {
             if let Some(range) = range {
                 taken.push(range.into());
                 remedies.push(format!(
-                    "aws ec2 create-subnet --vpc-id {} --availability-zone {zone} --cidr-block {range}",
-                    self.traveller.vpc
+                    "aws ec2 create-subnet --vpc-id {} --availability-zone {} --cidr-block {range}",
+                    word(self.traveller.vpc),
+                    word(&zone)
                 ));
             }
         }
@@ -270,7 +272,7 @@ impl<'b, 's> Builder<'b, 's> {
             .traveller
             .groups
             .iter()
-            .map(|group| format!("--security-group {group}"))
+            .map(|group| format!("--security-group {}", word(group)))
             .collect();
         remedies.push(format!(
             "autoconnect attach {} --subnet <each of them> {}",

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, way_out};
 use super::{Traveller, acls};
 use crate::check::{Check, Finding};
+use crate::endpoint::authorize;
+use crate::escape::word;
 use crate::model::network::{RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
 use crate::path::{Addresses, Block, Paths, Ports};
@@ -179,11 +181,13 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             Finding::fail(text).mended_by(match attached {
                 Some(gateway) => format!(
                     "aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id {}",
-                    table.id, gateway.id
+                    word(&table.id),
+                    word(&gateway.id)
                 ),
                 None => format!(
                     "aws ec2 create-internet-gateway, aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id <its id>, and a route 0.0.0.0/0 to it in {}",
-                    table.vpc, table.id
+                    word(&table.vpc),
+                    table.id
                 ),
             })
         }
@@ -193,7 +197,7 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
         ))
         .mended_by(format!(
             "aws ec2 modify-network-interface-attribute --network-interface-id {} --no-source-dest-check",
-            interface.id
+            word(&interface.id)
         )),
         Fault::NoPublicAddress(interface) => Finding::fail(format!(
             "network interface {} has no public address, and so leads to no internet",
@@ -201,7 +205,7 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
         ))
         .mended_by(format!(
             "aws ec2 associate-address --allocation-id <an elastic IP address> --network-interface-id {}",
-            interface.id
+            word(&interface.id)
         )),
     }
 }
@@ -249,8 +253,11 @@ fn security_groups(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             Finding::unknown(text)
         };
         findings.push(match traveller.groups.first() {
-            Some(group) => finding.mended_by(format!(
-                "aws ec2 authorize-security-group-egress --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},IpRanges=[{{CidrIp=0.0.0.0/0}}]'"
+            Some(group) => finding.mended_by(authorize(
+                group,
+                Direction::Egress,
+                port,
+                "IpRanges=[{CidrIp=0.0.0.0/0}]",
             )),
             None => finding,
         });
@@ -290,7 +297,8 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
             findings.push(
                 Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).mended_by(
                     format!(
-                        "aws ec2 associate-subnet-cidr-block --subnet-id {id} --ipv6-cidr-block <a /64 of {}>",
+                        "aws ec2 associate-subnet-cidr-block --subnet-id {} --ipv6-cidr-block <a /64 of {}>",
+                        word(id),
                         subnet.vpc
                     ),
                 ),
@@ -372,12 +380,12 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
         "replace-route"
     };
     let gateway = attached.map_or_else(
-        || format!("<aws ec2 create-egress-only-internet-gateway --vpc-id {vpc}>"),
-        |gateway| gateway.id.to_string(),
+        || format!("<aws ec2 create-egress-only-internet-gateway --vpc-id {}>", word(vpc)),
+        |gateway| word(&gateway.id),
     );
     findings.push(Finding::fail(text).mended_by(format!(
         "aws ec2 {verb} --route-table-id {} --destination-ipv6-cidr-block ::/0 --egress-only-internet-gateway-id {gateway}",
-        table.id
+        word(&table.id)
     )));
 }
 

@@ -5,6 +5,7 @@ use super::checks::leads_out;
 use super::services::{BY_GATEWAY, HTTPS, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
+use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, SubnetId};
 use crate::ownership;
@@ -48,7 +49,7 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
                 ),
                 remedy: format!(
                     "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
-                    endpoint.id
+                    word(&endpoint.id)
                 ),
             });
         }
@@ -180,7 +181,10 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
                     what: format!(
                         "DNS {attribute} of {vpc} is off, without which the name of {service} does not lead to an endpoint"
                     ),
-                    remedy: format!("aws ec2 modify-vpc-attribute --vpc-id {vpc} --enable-dns-{attribute}"),
+                    remedy: format!(
+                        "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-{attribute}",
+                        word(vpc)
+                    ),
                 });
             }
         }

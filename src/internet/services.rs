@@ -6,9 +6,11 @@
 use super::Traveller;
 use super::checks::leads_out;
 use crate::check::{Check, Finding, Status};
+use crate::endpoint::authorize;
+use crate::escape::word;
 use crate::leg::{End, Leg, checks as leg_checks};
 use crate::model::network::{Endpoint, EndpointKind};
-use crate::model::{Side, SubnetId};
+use crate::model::{Direction, Side, SubnetId};
 use crate::path::Paths;
 
 /// The port that AWS services listen on.
@@ -70,12 +72,27 @@ pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &En
         groups,
     };
     let leg = Leg {
-        from: end(Side::Function, traveller.name.clone(), traveller.subnets.clone(), traveller.groups.clone()),
-        to: end(Side::Database, format!("endpoint {id}"), endpoint.subnets.iter().collect(), endpoint.groups.clone()),
+        from: end(
+            Side::Function,
+            traveller.name.clone(),
+            traveller.subnets.clone(),
+            traveller.groups.clone(),
+        ),
+        to: end(
+            Side::Database,
+            format!("endpoint {id}"),
+            endpoint.subnets.iter().collect(),
+            endpoint.groups.clone(),
+        ),
         port: HTTPS,
-        remedy: endpoint.groups.first().map(|group| format!(
-            "aws ec2 authorize-security-group-ingress --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={HTTPS},ToPort={HTTPS},IpRanges=[{{CidrIp=<the range of the function's subnets>}}]'"
-        )),
+        remedy: endpoint.groups.first().map(|group| {
+            authorize(
+                group,
+                Direction::Ingress,
+                HTTPS,
+                "IpRanges=[{CidrIp=<the range of the subnets>}]",
+            )
+        }),
     };
     let (checks, _) = leg_checks(paths, &[leg]);
     for check in checks.into_iter().filter(|check| check.status != Status::Pass) {
@@ -206,11 +223,12 @@ fn by_internet(
     Some(match without {
         Some(endpoint) => finding.mended_by(format!(
             "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
-            endpoint.id
+            word(&endpoint.id)
         )),
         None => finding.mended_by(format!(
-            "autoconnect internet setup {} --service {service}",
-            traveller.option
+            "autoconnect internet setup {} --service {}",
+            traveller.option,
+            word(service)
         )),
     })
 }
@@ -257,7 +275,7 @@ fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Opt
         ))
         .mended_by(format!(
             "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-{off}",
-            vpc.id
+            word(&vpc.id)
         )),
     )
 }

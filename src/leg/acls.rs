@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{Found, Leg};
 use crate::check::Finding;
+use crate::escape::word;
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 use crate::path::{AclCrossing, Addresses, Paths, Ports};
@@ -249,8 +250,10 @@ impl Entry {
         };
         match number {
             Some(number) => format!(
-                "aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
-                ports.first, ports.last
+                "aws ec2 create-network-acl-entry --network-acl-id {} {way} --rule-number {number} --protocol tcp --port-range From={},To={} {block} {cidr} --rule-action allow",
+                word(acl),
+                ports.first,
+                ports.last
             ),
             None => format!(
                 "give rule {rule} of {acl} a higher number, so that one before it can allow tcp {ports} {to} {cidr}"

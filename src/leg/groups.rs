@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{End, Found, Leg};
 use crate::check::Finding;
+use crate::endpoint::authorize;
 use crate::model::network::Part;
 use crate::model::{Direction, GroupId, Side, SubnetId};
 use crate::path::{Block, Passage, Paths, Ports};
@@ -265,20 +266,14 @@ impl Gate<'_, '_> {
         if let Some(command) = leg.remedy.as_ref().filter(|_| leg.is_within_vpc()) {
             return finding.mended_by(command.clone());
         }
-        let (verb, group) = match self.direction {
-            Direction::Egress => ("egress", &self.own.groups[0]),
-            Direction::Ingress => ("ingress", &self.own.groups[0]),
-        };
-        let port = self.port;
+        let group = &self.own.groups[0];
         wanted.addresses.cidrs().iter().fold(finding, |finding, cidr| {
             let ranges = if wanted.addresses.is_v6() {
                 format!("Ipv6Ranges=[{{CidrIpv6={cidr}}}]")
             } else {
                 format!("IpRanges=[{{CidrIp={cidr}}}]")
             };
-            finding.mended_by(format!(
-                "aws ec2 authorize-security-group-{verb} --group-id {group} --ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},{ranges}'"
-            ))
+            finding.mended_by(authorize(group, self.direction, self.port, &ranges))
         })
     }
 }

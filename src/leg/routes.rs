@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{Found, Leg};
 use crate::check::Finding;
+use crate::escape::word;
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
 use crate::path::{Hop, Paths, RouteFault};
@@ -138,7 +139,7 @@ fn remedies(
             RouteFault::None | RouteFault::Unknown(_) => finding,
             _ => finding.mended_by(format!(
                 "aws ec2 delete-route --route-table-id {} --destination-cidr-block <the route named above>, so that the local route counts",
-                table.id
+                word(&table.id)
             )),
         };
     }
@@ -147,7 +148,7 @@ fn remedies(
     {
         return finding.mended_by(format!(
             "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {}",
-            peering.id
+            word(&peering.id)
         ));
     }
     let peerings = paths.peerings(&near, &far);
@@ -155,7 +156,9 @@ fn remedies(
         // One command, whichever way round it is found to be needed.
         let (first, second) = if near < far { (near, far) } else { (far, near) };
         return finding.mended_by(format!(
-            "aws ec2 create-vpc-peering-connection --vpc-id {first} --peer-vpc-id {second}, accept it, and add routes both ways"
+            "aws ec2 create-vpc-peering-connection --vpc-id {} --peer-vpc-id {}, accept it, and add routes both ways",
+            word(first),
+            word(second)
         ));
     };
     let cidrs = peering.side(&far).map(|side| side.cidrs.clone()).unwrap_or_default();
@@ -172,7 +175,8 @@ fn remedies(
             };
             finding.mended_by(format!(
                 "aws ec2 {verb} --route-table-id {} --destination-cidr-block {cidr} --vpc-peering-connection-id {}",
-                table.id, peering.id
+                word(&table.id),
+                word(&peering.id)
             ))
         })
 }

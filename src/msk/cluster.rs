@@ -3,6 +3,7 @@
 use super::{Poller, is_public};
 use crate::check::{Check, Finding};
 use crate::endpoint::listed;
+use crate::escape::word;
 use crate::model::{Authentication, EventSourceMapping};
 
 /// Whether the cluster is up, and where it is.
@@ -98,7 +99,7 @@ pub(super) fn mapping(poller: &Poller<'_>) -> Check {
         let text = format!("{way} authentication is off on {}", poller.name);
         findings.push(Finding::fail(text).mended_by(format!(
             "aws kafka update-security --cluster-arn {} --current-version <its current version> --client-authentication <what is to be on>",
-            scene.cluster.arn
+            word(&scene.cluster.arn)
         )));
     }
     let mode = poller.needs.mode;
@@ -124,7 +125,7 @@ fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding>
         )));
     }
     if matches!(mapping.state.as_str(), "Disabled" | "Disabling") {
-        let remedy = format!("aws lambda update-event-source-mapping --uuid {uuid} --enabled");
+        let remedy = format!("aws lambda update-event-source-mapping --uuid {} --enabled", word(uuid));
         let text = format!("event source mapping {uuid} is {}: it polls nothing", mapping.state);
         findings.push(Finding::warn(text).mended_by(remedy));
     }

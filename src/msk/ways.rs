@@ -7,6 +7,7 @@ use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};
 use crate::check::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, service_way, worst};
+use crate::escape::word;
 use crate::internet::Traveller;
 use crate::leg::distinct;
 use crate::model::network::Endpoint;
@@ -100,7 +101,7 @@ fn nat_way(poller: &Poller<'_>) -> NatWay {
 pub(super) fn traveller<'s>(scene: &'s MskScene, place: &'s MskPlacement, vpc: &'s VpcId) -> Traveller<'s> {
     Traveller {
         name: format!("MSK cluster {}", scene.cluster.name),
-        option: format!("--cluster-arn {}", scene.cluster.arn),
+        option: format!("--cluster-arn {}", word(&scene.cluster.arn)),
         region: scene.region(),
         vpc,
         subnets: distinct(&place.subnets),
@@ -237,7 +238,7 @@ fn ending_in(mut findings: Vec<Finding>, command: String) -> Vec<Finding> {
 fn setup(poller: &Poller<'_>, via: &str) -> String {
     format!(
         "autoconnect msk setup --cluster-arn {} --via {via}",
-        poller.scene.cluster.arn
+        word(&poller.scene.cluster.arn)
     )
 }
 

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::cloud::{CloudError, ResourceKind};
+use crate::escape::word;
 use crate::model::{Elsewhere, VpcId};
 
 /// Why a connection could not be read.
@@ -112,8 +113,8 @@ impl ObserveError {
                 is_other_kind: true,
                 ..
             } => Some(match kind {
-                ResourceKind::Instance => format!("{name} is a cluster: use --cluster {name}"),
-                _ => format!("{name} is an instance: use --instance {name}"),
+                ResourceKind::Instance => format!("{name} is a cluster: use --cluster {}", word(name)),
+                _ => format!("{name} is an instance: use --instance {}", word(name)),
             }),
             Self::NoSuchMskCluster { .. } => {
                 Some("`aws kafka list-clusters-v2` lists the ARNs of this account and Region".to_owned())

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cloud::inventory::Listed;
-use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Page};
+use crate::cloud::{
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Operation, Page, Pages,
+};
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;
 
@@ -26,13 +28,17 @@ pub(crate) struct Lists {
 
 pub(crate) async fn lists(cloud: &impl Cloud) -> Lists {
     let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
-        all(cloud, |from| cloud.list_db_clusters(from)),
-        all(cloud, |from| cloud.list_db_instances(from)),
-        all(cloud, |from| cloud.list_db_subnet_groups(from)),
-        all(cloud, |from| cloud.list_db_proxies(from)),
-        all(cloud, |from| cloud.list_functions(from)),
-        all(cloud, |from| cloud.list_security_groups(from)),
-        all(cloud, |from| cloud.list_subnets(from)),
+        all(cloud, Operation::DescribeDbClusters, |from| cloud
+            .list_db_clusters(from)),
+        all(cloud, Operation::DescribeDbInstances, |from| cloud
+            .list_db_instances(from)),
+        all(cloud, Operation::DescribeDbSubnetGroups, |from| cloud
+            .list_db_subnet_groups(from)),
+        all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
+        all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
+        all(cloud, Operation::DescribeSecurityGroups, |from| cloud
+            .list_security_groups(from)),
+        all(cloud, Operation::DescribeSubnets, |from| cloud.list_subnets(from)),
     );
     Lists {
         clusters,
@@ -48,17 +54,18 @@ pub(crate) async fn lists(cloud: &impl Cloud) -> Lists {
 /// All pages of a list.
 pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
     cloud: &impl Cloud,
+    operation: Operation,
     page: impl Fn(Option<String>) -> F,
 ) -> Answer<Vec<T>> {
     let (mut items, mut from) = (Vec::new(), None);
+    let mut pages = Pages::of(operation);
     loop {
         let Page { items: more, next } = patiently(cloud, || page(from.clone())).await?;
         items.extend(more);
-        match next {
-            // A service that gives the same page again would never end.
-            next @ Some(_) if next != from => from = next,
-            _ => return Ok(items),
+        if !pages.turn(next.as_deref())? {
+            return Ok(items);
         }
+        from = next;
     }
 }
 

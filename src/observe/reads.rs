@@ -11,7 +11,7 @@ use crate::model::{Credentials, Database, DatabaseKind, Function, Observation, P
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::plan::{Effect, NetworkEffect, Plan};
-use crate::policy::{Permissions, new_secret, of_any, proxy_arn};
+use crate::policy::{Permissions, literal, new_secret, of_any, proxy_arn};
 
 /// The permissions that the reads of a run take, collected part by part.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl<'a> Reads<'a> {
     /// A database with its members and its subnets.
     #[must_use]
     pub fn database(self, database: &Database) -> Self {
-        let arn = [database.arn.clone()];
+        let arn = [literal(&database.arn)];
         if database.kind == DatabaseKind::Instance {
             return self.of(Operation::DescribeDbInstances, arn);
         }
@@ -68,7 +68,7 @@ impl<'a> Reads<'a> {
     /// A function.
     #[must_use]
     pub fn function(self, function: &Function) -> Self {
-        self.of(Operation::GetFunctionConfiguration, [function.arn.clone()])
+        self.of(Operation::GetFunctionConfiguration, [literal(&function.arn)])
     }
 
     /// A proxy and its targets. RDS tells the id of a target group only with them.
@@ -90,7 +90,7 @@ impl<'a> Reads<'a> {
         let policies = ["aws", account].map(|owner| format!("arn:{partition}:iam::{owner}:policy/*"));
         let add = |reads: Self, operation: &Operation| match operation {
             Operation::GetPolicy | Operation::GetPolicyVersion => reads.of(*operation, policies.clone()),
-            _ => reads.of(*operation, [role.clone()]),
+            _ => reads.of(*operation, [literal(role)]),
         };
         ROLE_READS.iter().fold(self, add)
     }
@@ -147,12 +147,12 @@ impl<'a> Reads<'a> {
         let new_proxy = extras.new_proxy.as_ref();
         match (new_proxy.map(|new| &new.credentials), &extras.secret) {
             (Some(Credentials::Secret(secret)), _) => {
-                let key = secret.key.as_ref().map(|key| key.arn.clone());
+                let key = secret.key.as_ref().map(|key| literal(&key.arn));
                 reads = reads
-                    .of(Operation::DescribeSecret, [secret.arn.clone()])
+                    .of(Operation::DescribeSecret, [literal(&secret.arn)])
                     .of(Operation::DescribeKey, key);
             }
-            (_, Some(secret)) => reads = reads.of(Operation::DescribeSecret, [secret.arn.clone()]),
+            (_, Some(secret)) => reads = reads.of(Operation::DescribeSecret, [literal(&secret.arn)]),
             (Some(Credentials::NewSecret { name }), _) => {
                 reads = reads.of(Operation::DescribeSecret, new_secret(place, name));
             }
@@ -164,14 +164,14 @@ impl<'a> Reads<'a> {
         reads = reads.standing(target, observation);
         let is_new = proxy.as_ref().is_some_and(|proxy| !proxy.exists);
         if let (true, Some(role)) = (is_new, new_proxy.and_then(|new| new.role.as_ref())) {
-            reads = reads.of(Operation::GetRole, [role.arn.clone()]);
+            reads = reads.of(Operation::GetRole, [literal(&role.arn)]);
         }
         if extras.connect.is_some() {
             let new = || place.role(&created::function_role(place.region, &function.name));
             let role = function.role.clone().unwrap_or_else(new);
             reads = reads
-                .of(Operation::GetRole, [role.clone()])
-                .of(Operation::GetRolePolicy, [role]);
+                .of(Operation::GetRole, [literal(&role)])
+                .of(Operation::GetRolePolicy, [literal(&role)]);
         }
         reads
     }

@@ -1,7 +1,7 @@
 //! Reads what `setup` gave a function besides groups.
 
 use super::{ObserveError, Target, all, found};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, ResourceKind};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
 use crate::model::{Observation, Place, SecurityGroup, Side, last_segment};
 use crate::naming::created;
 use crate::policy;
@@ -123,7 +123,7 @@ async fn made_function(cloud: &impl Cloud, observation: &Observation) -> Result<
         let (function_tags, code, functions, versions) = tokio::join!(
             cloud.list_function_tags(&function.arn),
             cloud.get_function_code(&function.arn),
-            all(cloud, |from| cloud.list_functions(from)),
+            all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
             cloud.list_bearers(ResourceKind::Function)
         );
         let (function_tags, code, functions, versions) = (function_tags?, code?, functions?, versions?);

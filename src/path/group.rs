@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::model::{Direction, GroupId, Peer, PrefixListId, Protocol, Rule, SecurityGroup};
 
+use super::slabs::Slabs;
 use super::{Addresses, Block, Gap, Ports, Region};
 
 /// A group with what of it matters to TCP.
@@ -72,13 +73,13 @@ impl<'n> CompiledGroup<'n> {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
         };
+        let mut blocked = Slabs::from(&passage.blocked);
         for permission in permissions {
             let mut take = |addresses: Addresses| {
-                let block = Block {
+                blocked.take(&Block {
                     addresses,
                     ports: permission.ports,
-                };
-                !passage.blocked.take(&block).is_empty()
+                })
             };
             let has_taken = match &permission.peer {
                 // Whatever address the other end has, it bears the group.
@@ -98,6 +99,7 @@ impl<'n> CompiledGroup<'n> {
                 passage.by.push((self.id, permission.rule));
             }
         }
+        passage.blocked = blocked.into_region();
     }
 }
 

@@ -49,6 +49,16 @@ impl Addresses {
         self.is_v6
     }
 
+    /// Those of one family from the first to the last.
+    pub(super) fn between(is_v6: bool, first: u128, last: u128) -> Self {
+        Self { is_v6, first, last }
+    }
+
+    /// Whether they are of IPv6, the first, and the last.
+    pub(super) fn bounds(&self) -> (bool, u128, u128) {
+        (self.is_v6, self.first, self.last)
+    }
+
     /// What both have.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
@@ -111,9 +121,25 @@ impl Ports {
         }
     }
 
-    fn intersection(self, other: Self) -> Option<Self> {
+    pub(super) fn intersection(self, other: Self) -> Option<Self> {
         let (first, last) = (self.first.max(other.first), self.last.min(other.last));
         (first <= last).then_some(Self { first, last })
+    }
+
+    /// What is left of them below and above others.
+    pub(super) fn without(self, cut: Self) -> impl Iterator<Item = Self> {
+        let Some(cut) = self.intersection(cut) else {
+            return [Some(self), None].into_iter().flatten();
+        };
+        let below = (self.first < cut.first).then(|| Self {
+            first: self.first,
+            last: cut.first - 1,
+        });
+        let above = (cut.last < self.last).then(|| Self {
+            first: cut.last + 1,
+            last: self.last,
+        });
+        [below, above].into_iter().flatten()
     }
 }
 
@@ -182,6 +208,13 @@ impl Block {
 /// A set of ports at addresses: disjoint blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Region(Vec<Block>);
+
+impl FromIterator<Block> for Region {
+    /// The region of these blocks, which may not overlap.
+    fn from_iter<I: IntoIterator<Item = Block>>(blocks: I) -> Self {
+        Self(blocks.into_iter().collect())
+    }
+}
 
 impl Region {
     /// The region of this block.

@@ -24,6 +24,9 @@ pub struct Event {
     /// A connection that cannot be judged is no error.
     #[serde(default)]
     pub allow_unknown: bool,
+    /// A manifest without connections is no error.
+    #[serde(default)]
+    pub allow_empty: bool,
 }
 
 impl Event {
@@ -39,7 +42,10 @@ impl Event {
         };
         match (self.manifest, self.connections) {
             (None, None) => Ok(Wanted::Everything),
-            (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path)?)),
+            (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path, !self.allow_empty)?)),
+            (None, Some(connections)) if connections.is_empty() && !self.allow_empty => Err(ManifestError::Empty {
+                whence: "connections".to_owned(),
+            }),
             (None, Some(connections)) => Ok(Wanted::Entries(manifest::check(connections).map_err(mistaken)?)),
             (Some(_), Some(_)) => Err(mistaken(vec![Mistake {
                 spot: None,

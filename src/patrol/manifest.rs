@@ -119,19 +119,34 @@ pub enum ManifestError {
         /// All of them, as far as they can be told at once.
         mistakes: Vec<Mistake>,
     },
+    /// It has no connections.
+    #[error("{whence}: expected at least one [[connection]], found none")]
+    Empty {
+        /// The file or the field that it came from.
+        whence: String,
+    },
 }
 
 impl ManifestError {
     /// What to do about it.
-    pub const HINT: &str = "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example";
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } | Self::Mistaken { .. } => {
+                "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example"
+            }
+            Self::Empty { .. } => "add connections; or take --allow-empty, if nothing is to be checked",
+        }
+    }
 }
 
 /// Reads a manifest's file.
 ///
 /// # Errors
 ///
-/// It cannot be read, or has mistakes.
-pub fn load(path: &Path) -> Result<Vec<Entry>, ManifestError> {
+/// It cannot be read, has mistakes, or no connections although it `must_have_some`: a schedule that looks at nothing would
+/// pass for one that finds nothing.
+pub fn load(path: &Path, must_have_some: bool) -> Result<Vec<Entry>, ManifestError> {
     let unreadable = |source| ManifestError::Unreadable {
         path: path.to_owned(),
         source,
@@ -143,9 +158,10 @@ pub fn load(path: &Path) -> Result<Vec<Entry>, ManifestError> {
         whence: path.display().to_string(),
         mistakes,
     })?;
-    // A schedule that looks at nothing would pass for one that finds nothing.
-    if entries.is_empty() {
-        tracing::warn!("the manifest {} names no connection", path.display());
+    if entries.is_empty() && must_have_some {
+        return Err(ManifestError::Empty {
+            whence: path.display().to_string(),
+        });
     }
     Ok(entries)
 }

@@ -89,7 +89,11 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
             }
         }
     }
-    sets.into_values().filter(|set| names_are_free(observation, set))
+    // Mostly there is no such set, and nothing to compare its names with.
+    let named = observation.groups.iter().filter(|_| !sets.is_empty());
+    let taken: BTreeSet<String> = named.map(|group| group.name.to_ascii_lowercase()).collect();
+    sets.into_values()
+        .filter(move |set| names_are_free(observation, set, &taken))
 }
 
 /// The groups that were begun for this connection, are on nothing of it, and are no part of this plan.
@@ -149,18 +153,14 @@ pub(super) fn fitting(mut description: String) -> String {
 }
 
 /// Whether nobody else holds a name that the set still needs.
-fn names_are_free(observation: &Observation, set: &HalfMade<'_>) -> bool {
-    let missing: BTreeSet<String> = observation
-        .sides()
-        .iter()
-        .copied()
-        .filter(|side| !set.groups.contains_key(side))
-        .map(|side| Convention::for_new(side, observation.proxy.is_some()).name(set.number))
-        .collect();
-    !observation
-        .groups
-        .iter()
-        .any(|group| missing.contains(&group.name.to_ascii_lowercase()))
+fn names_are_free(observation: &Observation, set: &HalfMade<'_>, taken: &BTreeSet<String>) -> bool {
+    let sides = observation.sides().iter().copied();
+    let mut missing = sides.filter(|side| !set.groups.contains_key(side));
+    let is_taken = |side| {
+        let convention = Convention::for_new(side, observation.proxy.is_some());
+        taken.contains(&convention.name(set.number))
+    };
+    !missing.any(is_taken)
 }
 
 impl HalfMade<'_> {

@@ -175,6 +175,22 @@ impl Statement {
     }
 }
 
+/// A value that stands for itself alone in a policy, where `*`, `?` and `${…}` would be patterns and variables.
+///
+/// Source: the IAM user guide's page on policy variables. IAM reads them in the resource's part of an ARN in `Resource`
+/// and `NotResource`, and in the values of conditions on strings, in policies of the version 2012-10-17.
+#[must_use]
+pub fn literal(value: &str) -> String {
+    let mut literal = String::with_capacity(value.len());
+    for character in value.chars() {
+        match character {
+            '*' | '?' | '$' => literal.extend(['$', '{', character, '}']),
+            _ => literal.push(character),
+        }
+    }
+    literal
+}
+
 fn version() -> String {
     "2012-10-17".to_owned()
 }

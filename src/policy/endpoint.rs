@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Effect, PolicyDocument, Principal, Statement, Texts};
+use super::document::{Effect, PolicyDocument, Principal, Statement, Texts, literal};
 use super::evaluate::{Context, Request, Verdict, evaluate};
 use super::grants::LAMBDA;
 use crate::model::Place;
@@ -66,7 +66,7 @@ pub fn for_mapping(service: &str, secrets: &[String]) -> Option<PolicyDocument> 
         "sts" => Statement::allow(["sts:AssumeRole"]).on(["*"]).by(service_principal()),
         // The function's role reads the secret, and its own policies say whether it may.
         "secretsmanager" if !secrets.is_empty() => Statement::allow(["secretsmanager:GetSecretValue"])
-            .on(secrets)
+            .on(secrets.iter().map(|secret| literal(secret)))
             .by(Principal::Everyone("*".to_owned())),
         _ => return None,
     };

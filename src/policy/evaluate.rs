@@ -143,7 +143,11 @@ fn applies(statement: &Statement, request: Request<'_>) -> Holds {
         ..
     } = statement;
     let action = covers(action, not_action, |pattern| {
-        is_like(&pattern.to_ascii_lowercase(), &request.action.to_ascii_lowercase()).into()
+        is_like(
+            &tokens(&pattern.to_ascii_lowercase()),
+            &request.action.to_ascii_lowercase(),
+        )
+        .into()
     });
     let resource = covers(resource, not_resource, |pattern| {
         with_variables(pattern, |pattern| is_like(pattern, request.resource))
@@ -164,12 +168,54 @@ fn covers(these: &Texts, others: &Texts, fits: impl Fn(&str) -> Holds) -> Holds 
     }
 }
 
-/// What a variable such as `${aws:username}` stands for is not known.
-fn with_variables(pattern: &str, fits: impl Fn(&str) -> bool) -> Holds {
-    if pattern.contains("${") {
-        return Holds::Unknown;
+/// A part of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    /// `*`: any characters.
+    Any,
+    /// `?`: one character.
+    One,
+    /// This character.
+    Literal(char),
+}
+
+/// A pattern without variables.
+fn tokens(pattern: &str) -> Vec<Token> {
+    let token = |character| match character {
+        '*' => Token::Any,
+        '?' => Token::One,
+        _ => Token::Literal(character),
+    };
+    pattern.chars().map(token).collect()
+}
+
+/// `${*}`, `${?}` and `${$}` stand for those characters. What a variable such as `${aws:username}` stands for is not known.
+fn with_variables(pattern: &str, fits: impl Fn(&[Token]) -> bool) -> Holds {
+    let mut read = Vec::new();
+    let mut rest = pattern;
+    while let Some((before, variable)) = rest.split_once("${") {
+        let (Some(character @ ('*' | '?' | '$')), Some(after)) = (variable.chars().next(), variable.get(1..)) else {
+            return Holds::Unknown;
+        };
+        let Some(after) = after.strip_prefix('}') else {
+            return Holds::Unknown;
+        };
+        read.extend(tokens(before));
+        read.push(Token::Literal(character));
+        rest = after;
     }
-    fits(pattern).into()
+    read.extend(tokens(rest));
+    fits(&read).into()
+}
+
+/// The text of a value that is no pattern, where `*` and `?` are characters like others.
+fn text(tokens: &[Token]) -> String {
+    let character = |token: &Token| match token {
+        Token::Any => '*',
+        Token::One => '?',
+        Token::Literal(character) => *character,
+    };
+    tokens.iter().map(character).collect()
 }
 
 /// Which values of a key with several must fit.
@@ -218,8 +264,8 @@ fn condition_holds(operator: &str, key: &str, wanted: &Texts, context: &Context)
 /// Compares by an operator in lower case, its negation taken out. Of numbers, dates and addresses nothing is known here.
 fn compare(operator: &str, wanted: &str, value: &str) -> Holds {
     match operator {
-        "stringequals" => with_variables(wanted, |wanted| wanted == value),
-        "stringequalsignorecase" | "bool" => with_variables(wanted, |wanted| wanted.eq_ignore_ascii_case(value)),
+        "stringequals" => with_variables(wanted, |wanted| text(wanted) == value),
+        "stringequalsignorecase" | "bool" => with_variables(wanted, |wanted| text(wanted).eq_ignore_ascii_case(value)),
         "stringlike" => with_variables(wanted, |wanted| is_like(wanted, value)),
         "arnequals" | "arnlike" => with_variables(wanted, |wanted| is_like_arn(wanted, value)),
         _ => Holds::Unknown,
@@ -227,24 +273,25 @@ fn compare(operator: &str, wanted: &str, value: &str) -> Holds {
 }
 
 /// An ARN is compared part by part: a `*` does not reach over a colon, but in the last part.
-fn is_like_arn(pattern: &str, arn: &str) -> bool {
-    let (patterns, parts): (Vec<&str>, Vec<&str>) = (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
+fn is_like_arn(pattern: &[Token], arn: &str) -> bool {
+    let patterns: Vec<&[Token]> = pattern.splitn(6, |token| *token == Token::Literal(':')).collect();
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
     patterns.len() == parts.len() && patterns.iter().zip(parts).all(|(pattern, part)| is_like(pattern, part))
 }
 
 /// Whether a text fits a pattern, in which `*` stands for any characters and `?` for one.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+fn is_like(pattern: &[Token], text: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
     let (mut at, mut in_text) = (0, 0);
     // Where to go on if what follows the last star does not fit: one character further.
     let mut retry = None;
     while in_text < text.len() {
         match pattern.get(at) {
-            Some('*') => {
+            Some(Token::Any) => {
                 retry = Some((at + 1, in_text));
                 at += 1;
             }
-            Some(&c) if c == '?' || c == text[in_text] => {
+            Some(&token) if token == Token::One || token == Token::Literal(text[in_text]) => {
                 at += 1;
                 in_text += 1;
             }
@@ -255,7 +302,7 @@ fn is_like(pattern: &str, text: &str) -> bool {
             }
         }
     }
-    pattern[at..].iter().all(|c| *c == '*')
+    pattern[at..].iter().all(|token| *token == Token::Any)
 }
 
 #[cfg(test)]
@@ -295,7 +342,31 @@ mod tests {
             ("**a", "bba", true),
         ];
         for (pattern, text, expected) in table {
-            assert_eq!(is_like(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(is_like(&tokens(pattern), text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn variables_of_fixed_characters_are_those_characters() {
+        let table = [
+            ("r/${*}", "r/*", Verdict::Allowed),
+            ("r/${*}", "r/x", Verdict::NotAllowed),
+            ("r/${?}", "r/?", Verdict::Allowed),
+            ("r/${?}", "r/x", Verdict::NotAllowed),
+            ("r/${$}{x}", "r/${x}", Verdict::Allowed),
+            ("r/${*}*", "r/*abc", Verdict::Allowed),
+            ("r/${aws:username}", "r/x", Verdict::Unknown),
+            ("r/${*", "r/*", Verdict::Unknown),
+            ("r/${ä}", "r/x", Verdict::Unknown),
+            ("r/${", "r/x", Verdict::Unknown),
+        ];
+        for (pattern, resource, expected) in table {
+            let statement = json!({"Effect": "Allow", "Action": "*", "Resource": pattern});
+            assert_eq!(
+                verdict(&statement, "a:B", resource, &Context::unknown()),
+                expected,
+                "{pattern} {resource}"
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::document::{Effect, PolicyDocument, Principal, Statement, Texts};
+use super::document::{Effect, PolicyDocument, Principal, Statement, Texts, literal};
 use crate::model::{Place, last_segment};
 
 /// RDS, as it assumes a proxy's role.
@@ -47,10 +47,10 @@ pub fn trust(service: &str) -> String {
 #[must_use]
 pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
     let place = Place::of(secret);
-    let mut statements = vec![Statement::allow(["secretsmanager:GetSecretValue"]).on([secret])];
+    let mut statements = vec![Statement::allow(["secretsmanager:GetSecretValue"]).on([literal(secret)])];
     if let Some(key) = customer_key {
         let via = format!("secretsmanager.{}.{}", place.region, suffix(place));
-        let decrypt = Statement::allow(["kms:Decrypt"]).on([key]);
+        let decrypt = Statement::allow(["kms:Decrypt"]).on([literal(key)]);
         statements.push(decrypt.when("StringEquals", "kms:ViaService", [via]));
     }
     document(statements)
@@ -59,7 +59,8 @@ pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
 /// Lets connect as one user: to a database, or through a proxy, by its resource id (`cluster-…`, `db-…`, `prx-…`).
 #[must_use]
 pub fn connect(place: Place<'_>, resource_id: &str, user: &str) -> String {
-    let resource = place.arn("rds-db", &format!("dbuser:{resource_id}/{user}"));
+    let user = format!("dbuser:{}/{}", literal(resource_id), literal(user));
+    let resource = place.arn("rds-db", &user);
     document(vec![Statement::allow(["rds-db:connect"]).on([resource])])
 }
 
@@ -209,6 +210,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::policy::{Context, Request, Verdict, evaluate};
 
     const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:s-AbCdEf";
 
@@ -238,6 +240,35 @@ mod tests {
         let document: Value = serde_json::from_str(&document).unwrap();
         let resource = "arn:aws:rds-db:eu-central-1:123456789012:dbuser:prx-0a1/app";
         assert_eq!(document["Statement"][0]["Resource"], resource);
+    }
+
+    /// A user may be called `*`, and no name of a user is a pattern.
+    #[test]
+    fn names_are_no_patterns() {
+        let proxy = "arn:aws:rds:eu-central-1:123456789012:db-proxy:prx-0a1";
+        let resource = |user: &str| format!("arn:aws:rds-db:eu-central-1:123456789012:dbuser:prx-0a1/{user}");
+        let others = ["app", "admin", "a", "${aws:username}", "*", "a?p", "a$p", "$", ""];
+        for user in ["*", "app*", "a?p", "${aws:username}", "$", "${*}", "a${"] {
+            let document = PolicyDocument::read(&connect_through(proxy, user)).unwrap();
+            let verdict = |named: &str| {
+                let request = Request {
+                    action: "rds-db:connect",
+                    resource: &resource(named),
+                    context: &Context::unknown(),
+                };
+                evaluate([&document], request)
+            };
+            assert_eq!(verdict(user), Verdict::Allowed, "{document}");
+            for other in others.into_iter().filter(|other| *other != user) {
+                assert_eq!(verdict(other), Verdict::NotAllowed, "{document}: {other}");
+            }
+        }
+        assert_eq!(
+            resource("app"),
+            PolicyDocument::read(&connect_through(proxy, "app")).unwrap().statement[0]
+                .resource
+                .0[0]
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Source: spec/lambda-vpc.md, "`policy`", and the Lambda developer guide's examples of condition keys for VPC settings.
 
-use super::document::{PolicyDocument, Statement};
+use super::document::{PolicyDocument, Statement, literal};
 use super::execution_role::{INTERFACE_ACTIONS, SOURCE_FUNCTION};
 
 /// What sets a function's VPC.
@@ -15,7 +15,7 @@ pub fn deny_interfaces(function: &str) -> PolicyDocument {
     let actions = INTERFACE_ACTIONS.into_iter().chain(["ec2:DetachNetworkInterface"]);
     let statement = Statement::deny(actions)
         .on(["*"])
-        .when("ArnEquals", SOURCE_FUNCTION, [function])
+        .when("ArnEquals", SOURCE_FUNCTION, [literal(function)])
         .named("DenyInterfacesToTheFunctionsCode");
     PolicyDocument::new(vec![statement])
 }
@@ -65,12 +65,12 @@ impl Guardrail {
         if self.denies {
             statements.extend(given.map(|(ids, operator, key, name)| {
                 let statement = Statement::deny(DEPLOYING).on(["*"]).named(name);
-                statement.when(operator, key, ids)
+                statement.when(operator, key, ids.iter().map(|id| literal(id)))
             }));
         } else {
             let all = Statement::allow(DEPLOYING).on(["*"]).named("AllowOnlyTheseVpcSettings");
             let allow = given.fold(all.clone(), |statement, (ids, operator, key, _)| {
-                statement.when(operator, key, ids)
+                statement.when(operator, key, ids.iter().map(|id| literal(id)))
             });
             statements.extend((allow != all).then_some(allow));
         }

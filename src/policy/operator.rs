@@ -7,7 +7,7 @@
 
 mod network;
 
-use super::document::{Condition, Texts};
+use super::document::{Condition, Texts, literal};
 use super::grants::{LAMBDA, RDS};
 use super::{Permissions, PolicyDocument};
 use crate::model::{DatabaseKind, Function, GroupId, Observation, Place, Proxy, VpcId, last_segment};
@@ -101,8 +101,8 @@ impl Run<'_> {
                 Effect::AssociateFunction { function, .. }
                 | Effect::SetEnvironment { function, .. }
                 | Effect::Vpc(VpcEffect::Detach { function }),
-            ) => self.on(action, [function.clone()]),
-            (_, Effect::Vpc(VpcEffect::Attach(attach))) => self.on(action, [attach.function.clone()]),
+            ) => self.on(action, [literal(function)]),
+            (_, Effect::Vpc(VpcEffect::Attach(attach))) => self.on(action, [literal(&attach.function)]),
             (_, Effect::CreateSecret { name, .. }) => self.on(action, new_secret(self.subject.place, name)),
             (_, Effect::CreateRole { name: role, .. } | Effect::PutRolePolicy { role, .. }) => {
                 self.on(action, [self.role(role)]);
@@ -118,7 +118,7 @@ impl Run<'_> {
                 self.on_when(tagged(), action, [self.subject.place.arn("rds", "db-proxy:*")]);
             }
             (_, Effect::CreateFunction(function)) => {
-                let name = format!("function:{}", function.name);
+                let name = format!("function:{}", literal(&function.name));
                 self.on(action, [self.subject.place.arn("lambda", &name)]);
             }
         }
@@ -138,11 +138,11 @@ impl Run<'_> {
             | RemovalEffect::Detach { function, .. }
             | RemovalEffect::UnsetEnvironment { function, .. }
             | RemovalEffect::DeleteFunction { function } => {
-                self.on(action, [function.clone()]);
+                self.on(action, [literal(function)]);
             }
             RemovalEffect::OffProxy { .. } | RemovalEffect::DeleteProxy { .. } => self.on(action, [self.proxy()]),
             RemovalEffect::OffDatabase { kind, id, .. } => self.on(action, [self.database(*kind, id)]),
-            RemovalEffect::DeleteSecret { secret } => self.on(action, [secret.clone()]),
+            RemovalEffect::DeleteSecret { secret } => self.on(action, [literal(secret)]),
             RemovalEffect::DetachRolePolicy { role, policy } => {
                 self.on_when(when("ArnEquals", "iam:PolicyARN", policy), action, [self.role(role)]);
             }
@@ -192,7 +192,7 @@ impl Run<'_> {
 
     fn on_passed(&mut self, role: &ResourceRef, service: &str) {
         let role = match role {
-            ResourceRef::Existing(arn) => arn.clone(),
+            ResourceRef::Existing(arn) => literal(arn),
             ResourceRef::New(made) => self.role(self.name_of(*made)),
         };
         self.on_when(
@@ -217,6 +217,8 @@ impl Run<'_> {
     }
 
     fn ec2(&self, kind: &str, id: &str) -> String {
+        // A pattern for what the run makes; else an id.
+        let id = if id == "*" { id.to_owned() } else { literal(id) };
         self.subject.place.arn("ec2", &format!("{kind}/{id}"))
     }
 
@@ -225,7 +227,7 @@ impl Run<'_> {
             DatabaseKind::Cluster => "cluster",
             DatabaseKind::Instance => "db",
         };
-        self.subject.place.arn("rds", &format!("{kind}:{id}"))
+        self.subject.place.arn("rds", &format!("{kind}:{}", literal(id)))
     }
 
     fn proxy(&self) -> String {
@@ -258,7 +260,7 @@ impl Run<'_> {
         let of_proxy = proxy.and_then(|proxy| proxy.role.as_ref());
         let mut known = of_function.into_iter().chain(of_proxy);
         let found = known.find(|arn| last_segment(arn) == name);
-        found.cloned().unwrap_or_else(|| place.role(name))
+        literal(&found.cloned().unwrap_or_else(|| place.role(name)))
     }
 }
 
@@ -266,7 +268,7 @@ impl Run<'_> {
 #[must_use]
 pub fn proxy_arn(place: Place<'_>, proxy: Option<&Proxy>) -> String {
     match proxy {
-        Some(proxy) if proxy.exists => proxy.arn.clone(),
+        Some(proxy) if proxy.exists => literal(&proxy.arn),
         _ => place.arn("rds", "db-proxy:*"),
     }
 }
@@ -274,7 +276,7 @@ pub fn proxy_arn(place: Place<'_>, proxy: Option<&Proxy>) -> String {
 /// Secrets Manager appends a hyphen and six characters to the name, once there is a secret.
 #[must_use]
 pub fn new_secret(place: Place<'_>, name: &str) -> Vec<String> {
-    let arn = |end: &str| place.arn("secretsmanager", &format!("secret:{name}{end}"));
+    let arn = |end: &str| place.arn("secretsmanager", &format!("secret:{}{end}", literal(name)));
     vec![arn(""), arn("-??????")]
 }
 
@@ -284,6 +286,6 @@ fn tagged() -> Condition {
 }
 
 fn when(operator: &str, key: &str, value: &str) -> Condition {
-    let keys = [(key.to_owned(), Texts::from_iter([value]))];
+    let keys = [(key.to_owned(), Texts::from_iter([literal(value)]))];
     Condition::from([(operator.to_owned(), keys.into())])
 }

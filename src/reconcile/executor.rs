@@ -109,7 +109,7 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
             let observed = tokio::select! {
                 biased;
                 () = self.session.interrupt.raised() => return Err(interrupted("while reading; nothing is lost")),
-                observed = observing => observed,
+                observed = self.session.in_time(observing) => observed?,
             };
             match observed {
                 Err(ObserveError::Cloud(error)) if error.is_transient() && self.has_waited => {

@@ -111,8 +111,17 @@ impl<'a, C: Cloud> Session<'a, C> {
         tokio::select! {
             biased;
             () = self.interrupt.raised() => Err(interrupted(doing)),
-            answer = call => Ok(answer),
+            answer = self.in_time(call) => answer,
         }
+    }
+
+    /// What is read until the run's deadline.
+    pub(super) async fn in_time<T>(&self, reading: impl Future<Output = T>) -> Result<T, RunError> {
+        let read = tokio::time::timeout_at(self.deadline(), reading).await;
+        read.map_err(|_| RunError::TimedOut {
+            waiting_for: "AWS to answer".to_owned(),
+            last_seen: "no answer".to_owned(),
+        })
     }
 
     /// Writes; an interrupt comes before or after the call, never within.

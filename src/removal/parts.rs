@@ -102,19 +102,17 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
         foreign: Vec::new(),
     };
     for (at, &side) in sides.iter().enumerate() {
+        let neighbours = if at == 0 {
+            // The function's groups are known by what they lead to on the next side.
+            let next = classified.side(sides[1]).iter();
+            Links::of(next.filter(|next| next.associated).map(|next| next.group))
+        } else {
+            let before = found.parts.iter().filter(|part| part.side == sides[at - 1]);
+            Links::of(before.map(|part| part.group))
+        };
         for candidate in classified.side(side) {
             let group = candidate.group;
-            let neighbour = match at {
-                // The function's groups are known by what they lead to on the next side.
-                0 => classified
-                    .side(sides[1])
-                    .iter()
-                    .any(|next| next.associated && are_linked(group, next.group)),
-                _ => found
-                    .parts
-                    .iter()
-                    .any(|part| part.side == sides[at - 1] && are_linked(part.group, group)),
-            };
+            let neighbour = neighbours.have(group);
             if !(is_made_for(group, &standing.observation) || candidate.associated && neighbour) {
                 continue;
             }
@@ -160,6 +158,35 @@ fn across(standing: &Standing) -> Vec<Part<'_>> {
         })
     };
     chain(standing).into_iter().flat_map(of_side).collect()
+}
+
+/// Groups, found by the rules that tie others to them.
+struct Links<'a> {
+    ids: BTreeSet<&'a GroupId>,
+    /// The groups that their rules name.
+    named: BTreeSet<&'a GroupId>,
+}
+
+impl<'a> Links<'a> {
+    fn of(groups: impl Iterator<Item = &'a SecurityGroup>) -> Self {
+        let (mut ids, mut named) = (BTreeSet::new(), BTreeSet::new());
+        for group in groups {
+            ids.insert(&group.id);
+            named.extend(peers(group));
+        }
+        Self { ids, named }
+    }
+
+    /// Whether a rule of one of them names the group, or a rule of the group one of them.
+    fn have(&self, group: &SecurityGroup) -> bool {
+        self.named.contains(&group.id) || peers(group).any(|peer| self.ids.contains(peer))
+    }
+}
+
+/// The groups that the rules of a group name.
+fn peers(group: &SecurityGroup) -> impl Iterator<Item = &GroupId> {
+    let rules = group.ingress.iter().chain(&group.egress);
+    rules.filter_map(|rule| rule.peer.group())
 }
 
 /// Whether a rule of one names the other.

@@ -2,13 +2,12 @@
 //!
 //! Source: spec/cli.md, "JSON".
 
-use std::fmt::Write;
-
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{SCHEMA_VERSION, StepEntry};
+use super::style::{Style, line};
 use crate::check::{Check, Status, verdict};
 use crate::cloud::ApiCalls;
 use crate::model::Origin;
@@ -83,14 +82,18 @@ impl ChecksDocument {
             account: self.account.clone(),
             region: self.region.clone(),
         };
-        format!("{}\n\n{}", origin.heading(), self.body())
+        let mut text = String::new();
+        line(&mut text, &origin.heading());
+        line(&mut text, "");
+        text + &self.body()
     }
 
     /// The same without the account and Region, for a text that has named them already.
     #[must_use]
     pub fn body(&self) -> String {
         let bold = style(self.verdict).bold();
-        let mut text = format!("{bold}{}{bold:#}\n", self.summary);
+        let mut text = String::new();
+        line(&mut text, &format!("{bold}{}{bold:#}", self.summary));
         let (mut told, mut folded): (Vec<&Check>, Vec<&Check>) =
             self.checks.iter().partition(|check| check.status != Status::Pass);
         told.sort_by_key(|check| std::cmp::Reverse(check.status));
@@ -109,11 +112,6 @@ impl ChecksDocument {
         }
         text
     }
-}
-
-fn line(text: &mut String, line: &str) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "{line}");
 }
 
 fn in_full(text: &mut String, check: &Check) {

@@ -1,15 +1,16 @@
 //! What `drift` prints: one document, a line a connection, or a text for people.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
+use super::style::{Style, line};
 use crate::cloud::ApiCalls;
 use crate::drift::{Finding, Severity, Verdict};
+use crate::escape::command;
 use crate::model::Origin;
 use crate::patrol::{Changes, FindingChange, Judged, Patrol, VerdictChange};
 
@@ -382,7 +383,9 @@ fn colour_of(severity: Severity) -> Style {
 pub fn drift_text(patrol: &Patrol, time: Option<&str>) -> String {
     let is_alone = patrol.origins.len() < 2;
     let time = time.map(|time| format!("{time}  ")).unwrap_or_default();
-    let mut text = format!("{time}{}\n\n", heading(patrol));
+    let mut text = String::new();
+    line(&mut text, &format!("{time}{}", heading(patrol)));
+    line(&mut text, "");
     let start = text.len();
     let shows_all = patrol.judged.len() <= SHOWN;
     for judged in patrol
@@ -407,10 +410,11 @@ pub fn drift_text(patrol: &Patrol, time: Option<&str>) -> String {
         1 => "1 connection".to_owned(),
         n => format!("{n} connections"),
     };
-    // Writing to a text cannot fail.
-    let _ = writeln!(
-        text,
-        "{BOLD}{connections}:{BOLD:#} {in_sync} in sync, {drifted} drifted, {broken} broken, {unknown} unknown."
+    line(
+        &mut text,
+        &format!(
+            "{BOLD}{connections}:{BOLD:#} {in_sync} in sync, {drifted} drifted, {broken} broken, {unknown} unknown."
+        ),
     );
     text
 }
@@ -427,24 +431,27 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
     } else {
         format!("  {DIM}{}{DIM:#}", place.join(", "))
     };
-    let _ = writeln!(text, "{style}{:<8}{style:#} {}{place}", verdict.as_str(), judged.name);
+    line(
+        text,
+        &format!("{style}{:<8}{style:#} {}{place}", verdict.as_str(), judged.name),
+    );
     for finding in &judged.judgement.findings {
         let style = colour_of(finding.severity);
         let severity = finding.severity.as_str();
-        let _ = writeln!(
+        line(
             text,
-            "  {style}{severity}{style:#} {}: {}",
-            finding.kind.as_str(),
-            finding.message
+            &format!(
+                "  {style}{severity}{style:#} {}: {}",
+                finding.kind.as_str(),
+                finding.message
+            ),
         );
         if let (Some(expected), Some(found)) = (&finding.expected, &finding.found) {
-            let _ = writeln!(
-                text,
-                "    {DIM}expected: {expected}{DIM:#}\n    {DIM}found:    {found}{DIM:#}"
-            );
+            line(text, &format!("    {DIM}expected: {expected}{DIM:#}"));
+            line(text, &format!("    {DIM}found:    {found}{DIM:#}"));
         }
         if let Some(first_seen) = &finding.first_seen {
-            let _ = writeln!(text, "    {DIM}since:    {first_seen}{DIM:#}");
+            line(text, &format!("    {DIM}since:    {first_seen}{DIM:#}"));
         }
     }
     let mut told: BTreeSet<&[String]> = BTreeSet::new();
@@ -454,19 +461,6 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
         .iter()
         .filter_map(|finding| finding.remedy.as_deref());
     for remedy in remedies.filter(|remedy| told.insert(remedy)) {
-        let _ = writeln!(text, "  {DIM}to fix: autoconnect {}{DIM:#}", quoted(remedy));
+        line(text, &format!("  {DIM}to fix: autoconnect {}{DIM:#}", command(remedy)));
     }
-}
-
-/// Arguments as a shell takes them.
-fn quoted(arguments: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-    let word = |argument: &String| {
-        if !argument.is_empty() && argument.chars().all(is_plain) {
-            argument.clone()
-        } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
-        }
-    };
-    arguments.iter().map(word).collect::<Vec<_>>().join(" ")
 }

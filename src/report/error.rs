@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::style::{Style, line};
 use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::patrol::Unreachable;
@@ -135,23 +136,36 @@ impl Report {
         } = &self.body;
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        writeln!(to, "{red}error[{code}]{red:#}: {message}")?;
+        let mut text = String::new();
+        line(&mut text, &format!("{red}error[{code}]{red:#}: {message}"));
         for detail in &self.details {
-            writeln!(to, "  {detail}")?;
+            line(&mut text, &format!("  {detail}"));
         }
         if let Some(decoded) = authorization.as_ref().and_then(|found| found.decoded.as_ref()) {
             writeln!(to, "  AWS's authorization message, decoded: {decoded}")?;
         }
         if !applied.is_empty() {
-            writeln!(to, "  already written:")?;
-            for write in applied {
-                writeln!(to, "    - {} ({} {})", write.summary, write.action, write.resource)?;
-            }
+            line(&mut text, "  already written:");
+        }
+        for write in applied {
+            let Applied {
+                summary,
+                action,
+                resource,
+            } = write;
+            line(&mut text, &format!("    - {summary} ({action} {resource})"));
         }
         if let Some(hint) = hint {
-            writeln!(to, "{cyan}hint{cyan:#}: {hint}")?;
+            // Commands stand on lines of their own. None of them looks like the first line of an error.
+            for (index, part) in hint.lines().enumerate() {
+                match (index, part.starts_with("  ")) {
+                    (0, _) => line(&mut text, &format!("{cyan}hint{cyan:#}: {part}")),
+                    (_, true) => line(&mut text, part),
+                    (_, false) => line(&mut text, &format!("  {part}")),
+                }
+            }
         }
-        Ok(())
+        to.write_all(text.as_bytes())
     }
 
     /// The error for scripts.
@@ -175,7 +189,7 @@ impl From<&Unreachable> for Report {
 
 impl From<&ManifestError> for Report {
     fn from(error: &ManifestError) -> Self {
-        Self::new("manifest", error, Some(ManifestError::HINT.to_owned()))
+        Self::new("manifest", error, Some(error.hint().to_owned()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::diagnose::Diagnosis;
+use crate::escape;
 use crate::leg::{EndReport, LegReport};
 
 /// More pairs of subnets than these are not drawn one by one: of those that work, none is.
@@ -78,16 +79,17 @@ pub fn mermaid(diagnosis: &Diagnosis) -> String {
     let mut text = String::from("flowchart LR\n");
     // Writing to a string does not fail.
     for (place, (title, nodes)) in graph.ends.iter().enumerate() {
-        let _ = writeln!(text, "  subgraph end{place}[\"{title}\"]");
+        let _ = writeln!(text, "  subgraph end{place}[\"{}\"]", escape::mermaid(title));
         for (id, label) in nodes {
-            let _ = writeln!(text, "    {id}[\"{label}\"]");
+            let _ = writeln!(text, "    {id}[\"{}\"]", escape::mermaid(label));
         }
         text.push_str("  end\n");
     }
     for edge in &graph.edges {
         let arrow = if edge.is_broken { "-. " } else { "-- " };
         let head = if edge.is_broken { " .-x" } else { " -->" };
-        let _ = writeln!(text, "  {} {arrow}\"{}\"{head} {}", edge.from, edge.label, edge.to);
+        let label = escape::mermaid(&edge.label);
+        let _ = writeln!(text, "  {} {arrow}\"{label}\"{head} {}", edge.from, edge.to);
     }
     for (place, _) in graph.edges.iter().enumerate().filter(|(_, edge)| edge.is_broken) {
         let _ = writeln!(text, "  linkStyle {place} stroke:#c00,color:#c00");
@@ -101,9 +103,13 @@ pub fn dot(diagnosis: &Diagnosis) -> String {
     let graph = Graph::of(diagnosis);
     let mut text = String::from("digraph path {\n  rankdir=LR;\n  node [shape=box];\n");
     for (place, (title, nodes)) in graph.ends.iter().enumerate() {
-        let _ = writeln!(text, "  subgraph cluster_{place} {{\n    label=\"{title}\";");
+        let _ = writeln!(
+            text,
+            "  subgraph cluster_{place} {{\n    label=\"{}\";",
+            escape::dot(title)
+        );
         for (id, label) in nodes {
-            let _ = writeln!(text, "    {id} [label=\"{label}\"];");
+            let _ = writeln!(text, "    {id} [label=\"{}\"];", escape::dot(label));
         }
         text.push_str("  }\n");
     }
@@ -116,7 +122,9 @@ pub fn dot(diagnosis: &Diagnosis) -> String {
         let _ = writeln!(
             text,
             "  {} -> {} [label=\"{}\"{style}];",
-            edge.from, edge.to, edge.label
+            edge.from,
+            edge.to,
+            escape::dot(&edge.label)
         );
     }
     text.push_str("}\n");

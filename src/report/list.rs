@@ -1,14 +1,13 @@
 //! What `list` prints: the console's connected compute resources, and apart from them the manual connections.
 
-use std::fmt::Write;
-
-use anstyle::Style;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
+use super::style::{Style, line};
 use crate::cloud::ApiCalls;
 use crate::drift::Compute;
+use crate::escape::word;
 use crate::model::{Database, DatabaseKind, Origin};
 
 /// The functions that are connected with a database.
@@ -114,7 +113,9 @@ pub fn list_text(document: &ListDocument) -> String {
         account: document.account.clone(),
         region: document.region.clone(),
     };
-    let mut text = format!("{}\n\n", origin.heading());
+    let mut text = String::new();
+    line(&mut text, &origin.heading());
+    line(&mut text, "");
     let of = |wanted| {
         document
             .functions
@@ -123,10 +124,9 @@ pub fn list_text(document: &ListDocument) -> String {
             .collect::<Vec<_>>()
     };
     let mut part = |heading: &str, none: &str, functions: &[&ListedFunction]| {
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{BOLD}{heading}{BOLD:#}");
+        line(&mut text, &format!("{BOLD}{heading}{BOLD:#}"));
         if functions.is_empty() {
-            let _ = writeln!(text, "  {DIM}{none}{DIM:#}");
+            line(&mut text, &format!("  {DIM}{none}{DIM:#}"));
         }
         for function in functions {
             let proxy = function
@@ -139,7 +139,7 @@ pub fn list_text(document: &ListDocument) -> String {
             } else {
                 format!("  {DIM}{}{DIM:#}", function.groups.join(", "))
             };
-            let _ = writeln!(text, "  {}{proxy}{groups}", function.name);
+            line(&mut text, &format!("  {}{proxy}{groups}", function.name));
         }
     };
     part(
@@ -156,9 +156,12 @@ pub fn list_text(document: &ListDocument) -> String {
         );
     }
     if let Some(cluster) = member_of {
-        let _ = writeln!(
-            text,
-            "{DIM}note:{DIM:#} instance {id} is a member of cluster {cluster}, whose security groups it has: see --cluster {cluster}"
+        line(
+            &mut text,
+            &format!(
+                "{DIM}note:{DIM:#} instance {id} is a member of cluster {cluster}, whose security groups it has: see --cluster {}",
+                word(cluster)
+            ),
         );
     }
     text

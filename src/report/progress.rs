@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::escape::plain;
 use crate::plan::StepStatus;
 use crate::reconcile::Progress;
 
@@ -54,7 +55,7 @@ impl ProgressLine {
                     StepStatus::Skipped => "later",
                     StepStatus::Planned | StepStatus::Done => "done",
                 };
-                let line = format!("  {word:>5}  {}", step.summary);
+                let line = format!("  {word:>5}  {}", plain(&step.summary));
                 match &self.log {
                     Some(log) => log.line(&line),
                     None => self.bar.println(line),
@@ -70,7 +71,7 @@ impl ProgressLine {
             self.bar.reset();
         }
         self.bar.enable_steady_tick(Duration::from_millis(120));
-        self.bar.set_message(doing);
+        self.bar.set_message(plain(&doing).into_owned());
     }
 
     /// Takes the line away.
@@ -168,7 +169,7 @@ fn watch(shared: &Shared, every: Duration, print: fn(&str)) {
         };
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            print(&format!("  {:>5}  {what}", took(since.elapsed())));
+            print(&format!("  {:>5}  {}", took(since.elapsed()), plain(what)));
             told = Some((since, times));
             continue;
         }

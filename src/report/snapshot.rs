@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
+use super::style::line;
 use crate::cloud::ApiCalls;
 use crate::model::Origin;
 use crate::snapshot::Snapshot;
@@ -66,14 +67,18 @@ impl SnapshotDocument {
             account: Some(self.account.clone()),
             region: Some(self.region.clone()),
         };
-        format!(
-            "{}\n\nWrote {}: {}, {}, {}, {}; without secrets and without environments.\n",
-            origin.heading(),
+        let mut text = String::new();
+        line(&mut text, &origin.heading());
+        line(&mut text, "");
+        let wrote = format!(
+            "Wrote {}: {}, {}, {}, {}; without secrets and without environments.",
             self.file,
             count(self.databases, "database"),
             count(self.functions, "function"),
             count(self.security_groups, "security group"),
             count(self.vpcs, "VPC"),
-        )
+        );
+        line(&mut text, &wrote);
+        text
     }
 }

@@ -1,11 +1,11 @@
 //! The plan that people read.
 
-use std::fmt::Write;
-
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 
 use super::document::{in_order, is_incomplete};
+use super::style::{self, Style};
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
+use crate::escape::shell;
 use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::Convention;
 use crate::plan::{Plan, Step, StepStatus, health};
@@ -103,13 +103,11 @@ pub fn connected(outcome: &Outcome) -> String {
     };
     let endpoint = endpoint
         .zip(found.function_port())
-        .map(|(host, port)| format!("The function reaches it at {host}:{port}.\n"));
-    let endpoint = endpoint.unwrap_or_default();
-    let health = health(found)
-        .map(|health| format!("note: {health}\n"))
-        .unwrap_or_default();
-    format!(
-        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.\n{added}{endpoint}{health}",
+        .map(|(host, port)| format!("The function reaches it at {host}:{port}."));
+    let health = health(found).map(|health| format!("note: {health}"));
+    let mut text = Text::default();
+    text.line(format!(
+        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.",
         found.function.name,
         found.database,
         found
@@ -118,17 +116,19 @@ pub fn connected(outcome: &Outcome) -> String {
             .map(|port| format!(" on port {port}"))
             .unwrap_or_default(),
         groups.join(" and ")
-    )
+    ));
+    for line in added.into_iter().chain(endpoint).chain(health) {
+        text.line(line);
+    }
+    text.0
 }
 
 /// The steps that were added after the plan was shown, a line for each.
-fn added(plan: &Plan, ids: &[u32]) -> String {
+fn added(plan: &Plan, ids: &[u32]) -> Vec<String> {
     let steps = plan.steps.iter().filter(|step| ids.contains(&step.id));
     let done = steps.filter(|step| step.status == StepStatus::Done);
-    let lines: Vec<String> = done
-        .map(|step| format!("also done, beyond the plan: {}\n", step.summary))
-        .collect();
-    lines.concat()
+    done.map(|step| format!("also done, beyond the plan: {}", step.summary))
+        .collect()
 }
 
 /// What a plan has written, counted.
@@ -146,7 +146,7 @@ pub fn unfinished(outcome: &Outcome) -> String {
     let mut text = Text::default();
     text.left(&outcome.proposal.plan);
     let look = outcome.found.proxy.as_ref().map(|proxy| {
-        let name = &proxy.name;
+        let name = shell(&proxy.name);
         format!(" See `aws rds describe-db-proxies --db-proxy-name {name}`: once it is available,")
     });
     text.line(format!("{} run the same command again to finish.", look.unwrap_or_default()).trim_start());
@@ -173,7 +173,9 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
                 count => format!("{count} writes"),
             };
             text.line(format!("{green}Done{green:#}: {subject}, {writes}."));
-            text.0 += &added(&draft.plan, &converged.added);
+            for line in added(&draft.plan, &converged.added) {
+                text.line(line);
+            }
             text.0
         }
     }
@@ -202,8 +204,7 @@ struct Text(String);
 
 impl Text {
     fn line(&mut self, line: impl AsRef<str>) {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.0, "{}", line.as_ref());
+        style::line(&mut self.0, line.as_ref());
     }
 
     fn origin(&mut self, origin: &Origin) {

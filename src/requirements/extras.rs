@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::adopt::{self, OwnRole};
+use crate::escape::word;
 use crate::extras;
 use crate::model::{
     Credentials, CredentialsWish, DatabaseKind, EngineFamily, FoundRole, NewProxy, Observation, Proxy, Role, Secret,
@@ -208,10 +209,11 @@ impl ExtrasUnmet {
     pub fn hint(&self) -> String {
         match self {
             Self::ProxyNotOurs { proxy, .. } => {
-                format!("use it with --proxy {proxy}, or name another one with --proxy new:NAME")
+                format!("use it with --proxy {}, or name another one with --proxy new:NAME", word(proxy))
             }
             Self::ProxyDiffers { proxy, .. } => format!(
-                "leave the option out to go on with it, use it with --proxy {proxy}, or make another one with --proxy new:NAME"
+                "leave the option out to go on with it, use it with --proxy {}, or make another one with --proxy new:NAME",
+                word(proxy)
             ),
             Self::NoRole { .. } => "give the function an execution role".to_owned(),
             Self::IamDisabled { .. } => {
@@ -220,7 +222,7 @@ impl ExtrasUnmet {
             Self::NoInstance { .. } => "add an instance to the cluster, then run again".to_owned(),
             Self::EnvironmentTooLarge { .. } => "make room in the environment, or leave --set-env out".to_owned(),
             Self::FunctionNotOurs { function, .. } => {
-                format!("use it with --function {function}, or give the new one another name")
+                format!("use it with --function {}, or give the new one another name", word(function))
             }
             Self::RoleNotOurs { role, .. } => format!(
                 "find out who made role {role}; delete it, or set it back, and run again, or name a role with --proxy-role or another new proxy or function"
@@ -231,8 +233,8 @@ impl ExtrasUnmet {
             Self::NoCredentials { .. } => {
                 "name a secret with --secret, or a user with --db-user (its password is read with --db-password-stdin or asked for), or use --proxy-auth iam".to_owned()
             }
-            Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {secret}` brings it back"),
-            Self::SecretNotOurs { secret, .. } => format!("use it with --secret {secret}, if it is the right one"),
+            Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {}` brings it back", word(secret)),
+            Self::SecretNotOurs { secret, .. } => format!("use it with --secret {}, if it is the right one", word(secret)),
             Self::RoleWithoutTrust { .. } => {
                 "let rds.amazonaws.com assume it in its trust policy, or leave --proxy-role out to have a role made".to_owned()
             }
@@ -240,7 +242,8 @@ impl ExtrasUnmet {
             Self::NoEndToEndIam { .. } => "use a secret instead: --secret or --db-user".to_owned(),
             Self::NoUser => "name the user with --db-user".to_owned(),
             Self::ProxyWithoutIam { proxy } => format!(
-                "`aws rds modify-db-proxy --db-proxy-name {proxy} --auth …` sets it for all of its clients; autoconnect does not change how others log in"
+                "`aws rds modify-db-proxy --db-proxy-name {} --auth …` sets it for all of its clients; autoconnect does not change how others log in",
+                word(proxy)
             ),
             Self::OtherValues { .. } => "--overwrite-env replaces them".to_owned(),
             Self::EnvironmentUnreadable { .. } => "allow the caller kms:Decrypt on the key of the function's environment".to_owned(),

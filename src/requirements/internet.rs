@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::escape::word;
 use crate::model::{GroupId, RouteTableId, SubnetId, VpcId};
 
 /// A requirement of `internet setup` that does not hold.
@@ -112,18 +113,21 @@ impl InternetUnmet {
                 )
             }
             Self::LeadsElsewhere { table, .. } => format!(
-                "see whether it leads to the internet; if it is of no use: aws ec2 delete-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0, then run again"
+                "see whether it leads to the internet; if it is of no use: aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0, then run again",
+                word(table)
             ),
             Self::NotOurs { remedy, .. } => format!("{remedy}; then run again"),
             Self::NameTaken { group, .. } => format!(
                 "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
             ),
             Self::RoutesNotCopied { table, .. } => format!(
-                "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again"
+                "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again",
+                word(table)
             ),
             Self::NoRoom { vpc, .. } => {
                 format!(
-                    "give it another range: aws ec2 associate-vpc-cidr-block --vpc-id {vpc} --cidr-block <range>, then run again"
+                    "give it another range: aws ec2 associate-vpc-cidr-block --vpc-id {} --cidr-block <range>, then run again",
+                    word(vpc)
                 )
             }
             Self::Unreadable { .. } => "allow the caller what AWS names, then run again".to_owned(),

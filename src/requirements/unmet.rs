@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS, MskUnmet};
 use crate::attach::AttachUnmet;
+use crate::escape::word;
 use crate::model::VpcId;
 use crate::removal::RemovalUnmet;
 
@@ -231,7 +232,7 @@ impl Unmet {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::MemberOfCluster { cluster, .. } => format!("use --cluster {cluster} instead of --instance"),
+            Self::MemberOfCluster { cluster, .. } => format!("use --cluster {} instead of --instance", word(cluster)),
             Self::ForeignEngine { .. } => "only Aurora, Multi-AZ DB clusters and RDS instances can be connected".to_owned(),
             Self::RdsCustom { .. } => "change the security groups of an RDS Custom database by hand".to_owned(),
             Self::ServerlessV1 { .. } => {

@@ -8,22 +8,33 @@ use crate::account::{
     EventSourceMappingEntry, MskClusterEntry, MskVpcConfig, ProvisionedEntry, ProvisionedPollerConfig, PublicAccess,
     SaslEntry, ServerlessEntry, SourceAccessEntry, Switch,
 };
-use crate::cloud::Cloud;
-use crate::model::{
-    ClientAuthentication, EventSourceMapping, Function, MappingMode, MskCluster, MskKind, MskPlacement, VpcId,
-};
+use crate::cloud::{Cloud, Operation};
+use crate::model::{ClientAuthentication, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement, VpcId};
 use crate::observe::all;
 
 impl Snapshot {
     /// The clusters whose subnets and groups are in the snapshot already. Of one VPC, only the mappings that poll them.
     pub(super) async fn msk(&mut self, cloud: &impl Cloud, vpc: Option<&VpcId>) {
         let (clusters, mappings) = tokio::join!(
-            all(cloud, |from| cloud.list_msk_clusters(from)),
-            all(cloud, |from| cloud.list_all_event_source_mappings(from)),
+            all(cloud, Operation::ListClustersV2, |from| cloud.list_msk_clusters(from)),
+            all(cloud, Operation::ListEventSourceMappings, |from| {
+                cloud.list_all_event_source_mappings(from)
+            }),
         );
+        let groups = self.group_ids();
+        let subnets: BTreeSet<String> = self
+            .document
+            .subnets
+            .iter()
+            .map(|subnet| subnet.subnet_id.clone())
+            .collect();
+        let holds = |place: &&MskPlacement| {
+            place.subnets.iter().all(|id| subnets.contains(id.as_str()))
+                && place.groups.iter().all(|id| groups.contains(id.as_str()))
+        };
         for cluster in self.read(clusters) {
             let name = cluster.name.clone();
-            let (here, elsewhere): (Vec<_>, Vec<_>) = cluster.placements.iter().partition(|place| self.holds(place));
+            let (here, elsewhere): (Vec<_>, Vec<_>) = cluster.placements.iter().partition(holds);
             if vpc.is_some() && here.is_empty() {
                 continue;
             }
@@ -44,17 +55,10 @@ impl Snapshot {
         self.document.event_source_mappings = kept;
     }
 
-    /// Whether a mapping of the snapshot invokes the function.
-    pub(super) fn polls_for(&self, function: &Function) -> bool {
-        let mut mappings = self.document.event_source_mappings.iter();
-        mappings.any(|mapping| mapping.function_arn == function.arn)
-    }
-
-    fn holds(&self, place: &MskPlacement) -> bool {
-        let subnets = &self.document.subnets;
-        let has_subnet = |id: &str| subnets.iter().any(|subnet| subnet.subnet_id == id);
-        let mut groups = place.groups.iter();
-        place.subnets.iter().all(|id| has_subnet(id.as_str())) && groups.all(|id| self.has_group(id.as_str()))
+    /// The functions that a mapping of the snapshot invokes, by their ARNs.
+    pub(super) fn polled_for(&self) -> BTreeSet<String> {
+        let mappings = self.document.event_source_mappings.iter();
+        mappings.map(|mapping| mapping.function_arn.clone()).collect()
     }
 }
 

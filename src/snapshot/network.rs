@@ -207,13 +207,14 @@ impl Snapshot {
         }
         entries.sort_by(|a, b| a.network_interface_id.cmp(&b.network_interface_id));
         entries.dedup_by(|a, b| a.network_interface_id == b.network_interface_id);
+        let groups = self.group_ids();
         for entry in &mut entries {
             let Some(interface) = bearing.remove(&entry.network_interface_id) else {
                 continue;
             };
             entry.description = interface.description;
             // A group of a VPC that somebody shares can be another account's.
-            let known = interface.groups.iter().filter(|id| self.has_group(id.as_str()));
+            let known = interface.groups.iter().filter(|id| groups.contains(id.as_str()));
             entry.groups = known
                 .map(|id| GroupIdentifier {
                     group_id: id.to_string(),
@@ -228,9 +229,7 @@ impl Snapshot {
         match part {
             Part::Read(read) => read,
             Part::Unread(why) => {
-                if !self.gaps.contains(&why) {
-                    self.gaps.push(why);
-                }
+                self.note_gap(why);
                 Vec::new()
             }
         }

@@ -1,6 +1,7 @@
 //! The program on AWS's API over real HTTP, against moto.
 
 mod attach;
+mod bounds;
 mod credentials;
 mod cross_vpc;
 mod crowd;

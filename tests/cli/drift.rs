@@ -139,12 +139,19 @@ fn shards_share_all_connections() {
 }
 
 #[test]
-fn a_manifest_without_connections_is_warned_of() {
+fn a_manifest_without_connections_is_an_error_unless_it_is_meant() {
     let shell = Shell::new();
     fs::write(shell.folder.path().join("empty.toml"), "").unwrap();
-    let run = shell.run("drift --offline account.json --manifest empty.toml");
-    assert_eq!(run.status, Some(0));
-    assert!(run.stderr.contains("empty.toml names no connection"), "{}", run.stderr);
+    let drift = "drift --offline account.json --manifest empty.toml";
+    let run = shell.run(&format!("{drift} --output json"));
+    assert_eq!(
+        (run.status, &run.json()["error"]["code"]),
+        (Some(1), &"manifest".into())
+    );
+    let error = "empty.toml: expected at least one [[connection]], found none";
+    assert!(run.stderr.contains(error), "{}", run.stderr);
+    assert_eq!(shell.run(&format!("{drift} --allow-empty")).status, Some(0));
+    assert_eq!(shell.run("drift --offline account.json --allow-empty").status, Some(1));
 }
 
 #[test]

@@ -5,11 +5,14 @@ mod cleanup;
 mod diagnose;
 mod drift;
 mod files;
+mod hostile;
 mod internet;
+mod large;
 mod msk;
 mod origins;
 mod policy;
 mod remedies;
+mod signals;
 mod watching;
 
 use std::ffi::OsString;

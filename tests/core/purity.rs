@@ -36,6 +36,30 @@ fn patterns_need_no_tables_of_unicode() {
     assert!(patterns > 4, "{patterns}");
 }
 
+/// The SDK's own paginators end without an error where a page leads to itself, and never where two lead to each other.
+#[test]
+fn lists_of_aws_are_read_by_the_macro_that_bounds_them() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"), &mut files);
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("into_paginator"), "{}: use all_items!", file.display());
+    }
+}
+
+/// Styles of the program are marks until a line is made of them, so that no value can look like one.
+#[test]
+fn styles_of_texts_are_the_program_s_own() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    for file in files.iter().filter(|file| !file.ends_with("report/style.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        let uses = text.contains("anstyle::Style") || text.contains("anstyle::{AnsiColor, Style}");
+        assert!(!uses, "{}: use crate::report::style::Style", file.display());
+    }
+}
+
 #[test]
 fn the_core_imports_nothing_impure() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -50,6 +74,7 @@ fn the_core_imports_nothing_impure() {
         "cleanup",
         "decide",
         "drift",
+        "escape",
         "estate",
         "diagnose",
         "endpoint",

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::Drift;
+use crate::cli::Ending;
 use crate::cli::global::{Global, Output};
-use crate::cli::{Ending, fail};
+use crate::cli::output::{begin_run, fail};
 use crate::interrupt::Interrupt;
 use crate::patrol::{Accounts, State};
 use crate::wait::jittered;
@@ -23,6 +24,7 @@ pub async fn run(
     let mut memory = State::default();
     loop {
         let next = Instant::now() + jittered(every);
+        begin_run();
         let ending = drift.once(accounts, global, &mut memory, &interrupt).await;
         if interrupt.is_raised() {
             break;

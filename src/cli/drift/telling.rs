@@ -2,6 +2,7 @@
 
 use super::Drift;
 use crate::cli::global::Global;
+use crate::escape::to_json;
 use crate::interrupt::Interrupt;
 use crate::patrol::{Changes, Notify, Patrol, Recipient, TellError, run_command};
 use crate::report::{DriftDocument, DriftNotice, Report};
@@ -34,9 +35,9 @@ impl Drift {
                 }
             }
             Recipient::Command(command) => {
-                let report = serde_json::to_vec(&DriftDocument::with_changes(found, changes));
+                let report = to_json(&DriftDocument::with_changes(found, changes));
                 let report = report.map_err(|error| TellError::Command(error.into()))?;
-                run_command(command, &report, self.command_timeout, interrupt).await
+                run_command(command, report.as_bytes(), self.command_timeout, interrupt).await
             }
         }
     }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use super::names::named;
 use super::{Builder, Nat, everywhere};
+use crate::escape::word;
 use crate::internet::range::free_block;
 use crate::internet::way::{Fault, nat_fault, public_gateway};
 use crate::model::network::{Destination, InternetGateway, NatGateway, RouteTarget, Subnet};
@@ -45,7 +46,7 @@ impl Builder<'_, '_> {
                 }
                 not_ours(
                     format!("{what} is in {subnet}, whose route table {} leads to no internet gateway", table.id),
-                    format!("aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id <the internet gateway of {}>", table.id, table.vpc),
+                    format!("aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id <the internet gateway of {}>", word(&table.id), table.vpc),
                 )
             }
             Some(Fault::Private(nat)) => not_ours(
