@@ -1,4 +1,4 @@
-//! Values from outside in texts of other languages: a terminal, JSON, a shell, a graph, metrics.
+//! Values from outside in texts of other languages: a terminal, JSON, a shell, a graph.
 //!
 //! Whoever may tag a resource chooses such a value. It must neither drive a terminal, nor look like a line of its own,
 //! nor end the quotes that it stands in.
@@ -172,12 +172,6 @@ pub fn mermaid(value: &str) -> String {
     escaped
 }
 
-/// The value of a label in Prometheus' text format.
-#[must_use]
-pub fn prometheus(value: &str) -> String {
-    plain(value).replace('\\', r"\\").replace('"', "\\\"")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +238,5 @@ mod tests {
     fn strings_of_others_do_not_end_early() {
         assert_eq!(dot("a\"]; b\\\n"), r#"a\"]; b\\\\u{a}"#);
         assert_eq!(mermaid("a\"] --> <b>#"), "a#34;] --#62; #60;b#62;#35;");
-        assert_eq!(prometheus("a\"b\\c\nd"), r#"a\"b\\c\\u{a}d"#);
     }
 }
