@@ -8,7 +8,8 @@
 //! | nobody else uses it | is taken off | is deleted |
 //! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays, and its tag names the next |
 //! | it is the only group of the function | the function is detached from its VPC | is deleted, or stays, as above |
-//! | a rule of another group names it | is taken off | stays, without rules: who made that rule may delete it |
+//! | a rule of another group names it | the function's is taken off, the others stay | stays, without the rules of this connection |
+//! | it has a rule that `setup` does not write | stays, unless it is the function's and the rule is inbound | stays, without the rules of this connection |
 //! | it is the only group of a proxy that stays | stays, and the function's is taken off | stays, with all its set |
 //!
 //! Who uses a group: [`crate::users`].
@@ -16,6 +17,7 @@
 mod left;
 mod list;
 mod parts;
+mod rules;
 mod steps;
 mod undo;
 mod unmet;

@@ -59,7 +59,10 @@ pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
 }
 
 pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
-    let request = client.list_functions().function_version(FunctionVersion::All).max_items(PAGE);
+    let request = client
+        .list_functions()
+        .function_version(FunctionVersion::All)
+        .max_items(PAGE);
     let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
     let mut bearers = Vec::new();
     for function in all.await? {

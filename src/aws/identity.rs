@@ -30,13 +30,9 @@ pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescript
 }
 
 pub(super) async fn roles_named(client: &Client, prefix: &str) -> Answer<Vec<String>> {
-    let mut pages = client.list_roles().into_paginator().items().send();
-    let mut names = Vec::new();
-    while let Some(role) = pages.next().await {
-        let role = role.map_err(|error| fault::error(Operation::ListRoles, &error))?;
-        names.extend(Some(role.role_name).filter(|name| name.starts_with(prefix)));
-    }
-    Ok(names)
+    let roles = all_items!(Operation::ListRoles, client.list_roles(), roles, marker).await?;
+    let names = roles.into_iter().map(|role| role.role_name);
+    Ok(names.filter(|name| name.starts_with(prefix)).collect())
 }
 
 pub(super) async fn get_role_policy(client: &Client, role: &str, policy: &str) -> Answer<String> {

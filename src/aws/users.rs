@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_lambda::types::AliasConfiguration;
 use aws_sdk_lambdacore::types::NetworkConnectorConfiguration;
 
-use super::{Aws, called, fault, rds};
+use super::{Aws, all_items, called, fault, rds};
 use crate::cloud::{
     Answer, CapacityProvider, CloudError, Fault, FunctionAlias, GroupReference, LaunchTemplateVersion,
     NetworkConnector, Operation, ProxyEndpoint, UsersCloud,
@@ -38,11 +38,9 @@ fn alias(found: AliasConfiguration) -> Option<FunctionAlias> {
 }
 
 async fn aliases(client: &aws_sdk_lambda::Client, function: &str) -> Answer<Vec<FunctionAlias>> {
-    let pages = client.list_aliases().function_name(function).max_items(PAGE);
-    let mut pages = pages.into_paginator().items().send();
+    let request = client.list_aliases().function_name(function).max_items(PAGE);
     let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| fault::error(Operation::ListAliases, &error))?;
+    for item in all_items!(Operation::ListAliases, request, aliases, next_marker).await? {
         found.extend(alias(item));
     }
     Ok(found)
@@ -50,11 +48,9 @@ async fn aliases(client: &aws_sdk_lambda::Client, function: &str) -> Answer<Vec<
 
 async fn proxy_endpoints(client: &aws_sdk_rds::Client) -> Answer<Vec<ProxyEndpoint>> {
     let operation = Operation::DescribeDbProxyEndpoints;
-    let pages = client.describe_db_proxy_endpoints().max_records(rds::PAGE);
-    let mut pages = pages.into_paginator().items().send();
+    let request = client.describe_db_proxy_endpoints().max_records(rds::PAGE);
     let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| fault::error(operation, &error))?;
+    for item in all_items!(operation, request, db_proxy_endpoints, marker).await? {
         // The default endpoint has the groups of its proxy.
         if item.is_default == Some(true) {
             continue;
@@ -71,12 +67,16 @@ async fn proxy_endpoints(client: &aws_sdk_rds::Client) -> Answer<Vec<ProxyEndpoi
 }
 
 async fn capacity_providers(client: &aws_sdk_lambda::Client) -> Answer<Vec<CapacityProvider>> {
-    let operation = Operation::ListCapacityProviders;
-    let pages = client.list_capacity_providers().max_items(PAGE);
-    let mut pages = pages.into_paginator().items().send();
+    let request = client.list_capacity_providers().max_items(PAGE);
     let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| fault::error(operation, &error))?;
+    for item in all_items!(
+        Operation::ListCapacityProviders,
+        request,
+        capacity_providers,
+        next_marker
+    )
+    .await?
+    {
         found.push(CapacityProvider {
             name: last_segment(&item.capacity_provider_arn).to_owned(),
             groups: ids(item.vpc_config.map(|config| config.security_group_ids)),
@@ -86,22 +86,28 @@ async fn capacity_providers(client: &aws_sdk_lambda::Client) -> Answer<Vec<Capac
 }
 
 async fn network_connectors(client: &aws_sdk_lambdacore::Client) -> Answer<Vec<String>> {
-    let pages = client.list_network_connectors().max_items(PAGE);
-    let mut pages = pages.into_paginator().items().send();
+    let request = client.list_network_connectors().max_items(PAGE);
     let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| fault::error(Operation::ListNetworkConnectors, &error))?;
+    for item in all_items!(
+        Operation::ListNetworkConnectors,
+        request,
+        network_connectors,
+        next_marker
+    )
+    .await?
+    {
         found.push(item.arn);
     }
     Ok(found)
 }
 
 async fn network_connector_versions(client: &aws_sdk_lambdacore::Client, connector: &str) -> Answer<Vec<String>> {
-    let pages = client.list_network_connector_versions().identifier(connector);
-    let mut pages = pages.max_items(PAGE).into_paginator().items().send();
+    let request = client
+        .list_network_connector_versions()
+        .identifier(connector)
+        .max_items(PAGE);
     let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| fault::error(Operation::ListNetworkConnectorVersions, &error))?;
+    for item in all_items!(Operation::ListNetworkConnectorVersions, request, network_connector_versions, next_marker).await? {
         found.push(item.version_arn);
     }
     Ok(found)
@@ -137,10 +143,8 @@ async fn launch_template_versions(
         Some(id) => call.launch_template_id(id),
         None => call.versions("$Latest").versions("$Default"),
     };
-    let mut pages = call.into_paginator().items().send();
     let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.map_err(|error| fault::error(operation, &error))?;
+    for item in all_items!(operation, call, launch_template_versions, next_token).await? {
         let data = item.launch_template_data;
         let interfaces = data.as_ref().and_then(|data| data.network_interfaces.clone());
         let of_interfaces = interfaces.unwrap_or_default().into_iter();

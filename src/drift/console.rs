@@ -144,7 +144,8 @@ fn tied(estate: &Estate) -> BTreeSet<Connection> {
 /// Whether a removal has marked all that was made for a connection: what is left of it is no connection any more.
 fn is_being_removed(estate: &Estate, connection: &str) -> bool {
     let is_marked = |group: &SecurityGroup| is_removed_with(group, connection);
-    estate.tagged(connection).all(is_marked)
+    let mut tagged = estate.tagged(connection).peekable();
+    tagged.peek().is_some() && tagged.all(is_marked)
 }
 
 /// Every connection there is in an estate: ours by their tags, those that the console would show, and those of the
@@ -152,7 +153,9 @@ fn is_being_removed(estate: &Estate, connection: &str) -> bool {
 #[must_use]
 pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     let mut connections = connected(estate);
-    connections.extend(tied(estate));
+    // A rule that a removal left since it is not ours may still tie the groups that it kept.
+    let tied = tied(estate).into_iter();
+    connections.extend(tied.filter(|of| !is_being_removed(estate, &of.to_string())));
     let tagged = estate
         .tagged_connections()
         .filter(|connection| !is_being_removed(estate, connection));

@@ -48,9 +48,8 @@ struct Anchors<'a> {
 impl<'a> Anchors<'a> {
     fn of(observation: &Observation, classified: &Classified<'a>, side: Side) -> Self {
         let connection = observation.connection_id();
-        let is_anchor = |candidate: &&Candidate<'a>| {
-            candidate.associated || candidate.group.tags.get(tags::CONNECTION) == Some(&connection)
-        };
+        let is_anchor =
+            |candidate: &&Candidate<'a>| candidate.associated || names_connection(candidate.group, &connection);
         let mut anchors = Self::default();
         for candidate in classified.side(side).iter().filter(is_anchor) {
             anchors.ids.insert(&candidate.group.id);

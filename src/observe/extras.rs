@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::naming::created;
 use crate::ownership::is_managed;
-use crate::policy;
+use crate::{policy, tags};
 
 /// The key of AWS, by its alias.
 const AWS_KEY: &str = "alias/aws/secretsmanager";
@@ -175,7 +175,8 @@ async fn new_proxy(
                 let Some(description) = found(cloud.describe_secret(&name).await)? else {
                     return Ok(Credentials::NewSecret { name });
                 };
-                if !is_managed(&description.tags) {
+                // Without our tags it is another's. With them it is compared with what this program writes.
+                if !description.tags.contains_key(tags::MANAGED) {
                     return Ok(Credentials::NameTaken { name });
                 }
                 let details = secret_details(cloud, &description).await?;

@@ -31,10 +31,12 @@ pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
     let (users, peers, clusters, instances, proxies, functions, secrets, roles) = tokio::join!(
         users_of(cloud, &asked),
         peers(cloud, &groups),
-        all(cloud, |from| cloud.list_db_clusters(from)),
-        all(cloud, |from| cloud.list_db_instances(from)),
-        all(cloud, |from| cloud.list_db_proxies(from)),
-        all(cloud, |from| cloud.list_functions(from)),
+        all(cloud, Operation::DescribeDbClusters, |from| cloud
+            .list_db_clusters(from)),
+        all(cloud, Operation::DescribeDbInstances, |from| cloud
+            .list_db_instances(from)),
+        all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
+        all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
         cloud.list_secrets(created::SECRETS),
         cloud.list_roles(created::POLICIES),
     );

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::cloud::inventory::Listed;
 use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ListedSubnet, Operation, Page, Pages,
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation, Page, Pages,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;

@@ -72,19 +72,27 @@ async fn read(
     Ok((observation, gone))
 }
 
-/// What lets traffic pass beside the groups of the convention; nothing where an end is gone, or in no VPC.
+/// What lets traffic pass beside the groups of the convention, and the ranges of the VPCs that the connection is in.
 async fn ends(cloud: &impl Cloud, observation: &Observation, gone: &BTreeSet<Side>) -> Answer<Ends> {
-    let sides = observation.sides();
-    let Some(vpc) = observation.function.vpc.as_ref().filter(|_| gone.is_empty()) else {
+    let of_function = observation.function.vpc.as_ref().map(|vpc| &vpc.vpc);
+    let is_whole = gone.is_empty() && of_function.is_some();
+    let made = observation
+        .groups
+        .iter()
+        .filter(|group| is_made_for(group, observation));
+    let vpcs: BTreeSet<&VpcId> = made.map(|group| &group.vpc).chain(of_function).collect();
+    let is_across = vpcs.iter().any(|vpc| **vpc != observation.database.vpc);
+    if !is_whole && !is_across {
         return Ok(Ends::default());
-    };
-    let on = sides.iter().map(|side| observation.groups_on(*side));
+    }
+    let vpcs = vpcs.into_iter().chain([&observation.database.vpc]);
+    let vpcs: Vec<VpcId> = vpcs.collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let on = observation.sides().iter().map(|side| observation.groups_on(*side));
     let on: BTreeSet<GroupId> = on
         .flat_map(|groups| groups.iter().cloned().collect::<Vec<_>>())
         .collect();
-    let others: Vec<GroupId> = on.into_iter().filter(|id| observation.group(id).is_none()).collect();
-    let vpcs: BTreeSet<&VpcId> = [&vpc.vpc, &observation.database.vpc].into();
-    let vpcs: Vec<VpcId> = vpcs.into_iter().cloned().collect();
+    let others = on.into_iter().filter(|id| is_whole && observation.group(id).is_none());
+    let others: Vec<GroupId> = others.collect();
     let groups = async {
         match others.as_slice() {
             [] => Ok(Vec::new()),

@@ -51,7 +51,8 @@ pub async fn users_of(cloud: &impl Cloud, groups: &Groups) -> Answer<Users> {
         cloud.describe_interfaces_with(&ids),
         rules_naming(cloud, &ids),
         references(cloud, &ids),
-        all(cloud, |from| cloud.list_all_event_source_mappings(from)),
+        all(cloud, Operation::ListEventSourceMappings, |from| cloud
+            .list_all_event_source_mappings(from)),
         cloud.list_capacity_providers(),
         connectors_and_reads(cloud),
         launch_templates(cloud),

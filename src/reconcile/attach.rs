@@ -2,6 +2,8 @@
 //!
 //! Source: spec/lambda-vpc.md.
 
+use std::collections::BTreeSet;
+
 use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
@@ -9,11 +11,11 @@ use crate::cloud::Cloud;
 use crate::model::network::Part;
 use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, last_segment};
 use crate::naming::Convention;
-use crate::observe::{Location, ObserveError, Reads, network, reads_of_site, site, the_function};
-use crate::operation::Operation;
+use crate::observe::{Groups, Location, ObserveError, Reads, network, reads_of_site, site, the_function, users_of};
 use crate::plan::{AttachPlan, Effect, GroupRef, Plan, Step, StepStatus, VpcEffect};
 use crate::policy::{PolicyDocument, lacks, operator};
 use crate::requirements::{MAX_GROUPS, Unmet, function_update};
+use crate::users::{User, Users};
 
 /// A function that is to be in a VPC.
 #[derive(Clone, Debug)]
@@ -88,6 +90,9 @@ impl Goal for Attach {
         if !changes.is_empty() {
             notes.push(
                 "Making a network interface can take minutes; until then the function is as it was before.".to_owned(),
+            );
+            notes.push(
+                "Versions that are published already keep the VPC settings with which they were published.".to_owned(),
             );
         }
         let is_reached = steps.0.is_empty();
@@ -189,7 +194,7 @@ pub struct Detach {
 }
 
 impl Goal for Detach {
-    type Seen = (Function, Part<Vec<PolicyDocument>>, Vec<(GroupId, String)>);
+    type Seen = (Function, Part<Vec<PolicyDocument>>, Groups, Users);
 
     fn name(&self) -> &'static str {
         "detach"
@@ -212,14 +217,16 @@ impl Goal for Detach {
         };
         let (policies, groups) = tokio::join!(policies, groups);
         let groups = groups?.into_iter().map(|group| (group.id, group.name));
-        Ok((function, policies?, groups.collect()))
+        let groups: Groups = groups.collect();
+        let users = users_of(cloud, &groups).await?;
+        Ok((function, policies?, groups, users))
     }
 
     fn origin(&self, (function, ..): &Self::Seen) -> Origin {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, policies, groups): &Self::Seen) -> Result<Draft, RunError> {
+    fn draft(&self, (function, policies, groups, users): &Self::Seen) -> Result<Draft, RunError> {
         let name = &function.name;
         let pending = function_update(function)?.into_iter().collect();
         let Some(attached) = &function.vpc else {
@@ -232,8 +239,8 @@ impl Goal for Detach {
                 ..Draft::default()
             });
         };
-        let named = |id: &GroupId| match groups.iter().find(|(found, _)| found == id) {
-            Some((_, group)) => format!("{group} ({id})"),
+        let named = |id: &GroupId| match groups.get(id) {
+            Some(group) => format!("{group} ({id})"),
             None => id.to_string(),
         };
         let taken: Vec<String> = attached.groups.iter().map(named).collect();
@@ -251,15 +258,13 @@ impl Goal for Detach {
         let mut notes = vec![
             "Lambda takes up to 20 minutes, at worst 45, to delete the network interface: until then its groups and subnets cannot be deleted, and its role has to keep its permissions.".to_owned(),
         ];
-        let connects = |group: &&(GroupId, String)| {
-            Convention::ALL
-                .iter()
-                .any(|convention| convention.number(&group.1).is_some())
-        };
-        let connections: Vec<&str> = groups.iter().filter(connects).map(|(_, name)| name.as_str()).collect();
+        let names = groups.values().map(String::as_str);
+        let connections: Vec<&str> = names.filter(|name| is_of_convention(name)).collect();
         if !connections.is_empty() {
             notes.push(format!("Its connections through {} end.", connections.join(", ")));
         }
+        notes.extend(versions_that_stay(function, users));
+        notes.extend(users_that_stay(function, groups, users));
         notes.extend(cannot_delete(function, policies));
         Ok(Draft {
             heading: vec![
@@ -276,14 +281,55 @@ impl Goal for Detach {
         })
     }
 
-    fn policy(&self, (function, ..): &Self::Seen, plan: &Plan) -> PolicyDocument {
-        let groups = function.vpc.as_ref().map(|_| Operation::DescribeSecurityGroups);
-        let reads = Reads::at(Place::of(&function.arn))
-            .function(function)
-            .role_of(function)
-            .any(groups);
+    fn policy(&self, (function, _, groups, users): &Self::Seen, plan: &Plan) -> PolicyDocument {
+        let place = Place::of(&function.arn);
+        let mut reads = Reads::at(place).function(function).role_of(function);
+        if !groups.is_empty() {
+            reads = reads.users(place, users);
+        }
         operator(function, reads.permissions(), plan)
     }
+}
+
+fn is_of_convention(name: &str) -> bool {
+    Convention::ALL
+        .iter()
+        .any(|convention| convention.number(name).is_some())
+}
+
+/// The published versions that stay attached.
+fn versions_that_stay(function: &Function, users: &Users) -> Vec<String> {
+    let of_groups = function.vpc.iter().flat_map(|vpc| vpc.groups.iter());
+    let versions = of_groups.flat_map(|id| users.of(id));
+    let own = versions.filter(|user| matches!(user, User::Version { function: of, .. } if *of == function.name));
+    let own: BTreeSet<&User> = own.collect();
+    own.into_iter()
+        .map(|version| {
+            format!("{version}, stays attached: a version keeps the VPC settings with which it was published.")
+        })
+        .collect()
+}
+
+/// What else uses the function's groups, which therefore cannot be deleted.
+fn users_that_stay(function: &Function, groups: &Groups, users: &Users) -> Vec<String> {
+    let is_own = |user: &&User| match user {
+        User::Function(name) | User::Version { function: name, .. } => *name == function.name,
+        _ => false,
+    };
+    let mut notes: Vec<String> = Vec::new();
+    for (id, name) in groups.iter().filter(|(_, name)| is_of_convention(name)) {
+        let others: Vec<String> = users
+            .of(id)
+            .filter(|user| !is_own(user))
+            .map(ToString::to_string)
+            .collect();
+        if !others.is_empty() {
+            notes.push(format!("{name} ({id}) is also used by {}.", others.join(", ")));
+        }
+    }
+    let unread = users.unread().iter();
+    notes.extend(unread.map(|unread| format!("Who else uses its groups is not known completely: {unread}.")));
+    notes
 }
 
 /// Without the role's permission, interfaces stay behind.

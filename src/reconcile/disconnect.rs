@@ -217,15 +217,21 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
             }
         ));
     }
-    reasons.extend(found.parts.iter().map(|part| match (&part.stays, &part.pinned_by) {
-        (Some(why), _) => format!("{} stays: {why}.", part.named()),
-        (None, Some(by)) => {
-            format!(
-                "{} loses its rules but is not deleted: a rule of {by} names it, and that one is not ours.",
-                part.named()
-            )
-        }
-        (None, None) => format!("{} goes: nobody else uses it.", part.named()),
+    reasons.extend(found.parts.iter().map(|part| {
+        let Some(why) = &part.stays else {
+            return format!("{} goes: nobody else uses it.", part.named());
+        };
+        let on = if part.stays_on {
+            format!(" on {}", observation.describe(part.side))
+        } else {
+            String::new()
+        };
+        let without = if part.is_cut {
+            ", without the rules that setup has written for this connection"
+        } else {
+            ""
+        };
+        format!("{} stays{on}{without}: {why}.", part.named())
     }));
     reasons.extend(still_connected(standing, plan).by_others);
     let undo = &standing.undo;

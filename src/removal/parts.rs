@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::rules::OwnRules;
 use super::{Removable, RemovalUnmet, RemovalWish, Standing, is_made_for};
-use crate::classify::{Candidate, Classified, classify};
-use crate::model::{Direction, GroupId, Peer, Rule, SecurityGroup, Side};
+use crate::classify::{Candidate, Classified, InWords, classify};
+use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side};
 use crate::operation::Operation;
-use crate::ownership::names_connection;
+use crate::ownership::{is_removed_with, names_connection};
 use crate::users::{Unread, User};
 
 /// A group of the connection that may go.
@@ -22,17 +23,58 @@ pub struct Part<'a> {
     pub is_on: bool,
     /// Why it stays, as the end of a sentence; none if it goes.
     pub stays: Option<String>,
-    /// The group whose rule keeps it from being deleted.
-    pub pinned_by: Option<GroupId>,
+    /// Its rules that `setup` does not write: they keep the group, and are never changed.
+    pub foreign: Vec<(Direction, Rule)>,
+    /// Whether the connection is cut here although the group stays: the rules that `setup` has written are revoked.
+    pub is_cut: bool,
+    /// Whether it stays on the function, for the sake of its other rules.
+    pub stays_on: bool,
     /// The connection that it is of once this one is gone, where its tag names this one and it stays.
     pub passes_to: Option<String>,
 }
 
-impl Part<'_> {
-    /// Whether it is taken off, emptied and, unless somebody's rule names it, deleted.
+impl<'a> Part<'a> {
+    fn new(side: Side, group: &'a SecurityGroup, removable: Removable, is_on: bool) -> Self {
+        Self {
+            side,
+            group,
+            removable,
+            is_on,
+            stays: None,
+            foreign: Vec::new(),
+            is_cut: false,
+            stays_on: false,
+            passes_to: None,
+        }
+    }
+
+    /// Whether it is taken off and deleted.
     #[must_use]
     pub fn goes(&self) -> bool {
         self.stays.is_none()
+    }
+
+    /// Whether nothing comes through it any more: it goes, or its rules do.
+    #[must_use]
+    pub fn is_severed(&self) -> bool {
+        self.goes() || self.is_cut
+    }
+
+    /// Whether it is taken off its resource: the function's in any case, for that is what disconnects it, unless the
+    /// function needs its other rules.
+    #[must_use]
+    pub fn comes_off(&self) -> bool {
+        self.is_on && (self.goes() || self.side == Side::Function && !self.stays_on)
+    }
+
+    /// Its rules that `setup` does not write, in words.
+    fn foreign_in_words(&self) -> String {
+        let rules: Vec<String> = self
+            .foreign
+            .iter()
+            .map(|(direction, rule)| format!("{direction} {}", InWords(*direction, rule)))
+            .collect();
+        rules.join(", ")
     }
 
     /// Name and id.
@@ -44,7 +86,7 @@ impl Part<'_> {
     /// Whether its rules may be changed: a group of the console's making only as it goes.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.removable.is_ours() || self.goes()
+        self.removable.is_ours() || self.is_severed()
     }
 }
 
@@ -55,6 +97,20 @@ pub struct Parts<'a> {
     pub parts: Vec<Part<'a>>,
     /// Those on the function that lead there, but are not of our making.
     pub foreign: Vec<&'a SecurityGroup>,
+    /// The rules that are revoked, by the place of their group among the parts: those by which the groups hold each other,
+    /// and those that `setup` has written in groups that stay.
+    pub revoked: Vec<(usize, Direction, Vec<Rule>)>,
+}
+
+impl Parts<'_> {
+    /// Whether a group is marked as being removed, or will be: one that goes, and one whose rules go.
+    #[must_use]
+    pub fn is_marked(&self, at: usize, connection: &str) -> bool {
+        let part = &self.parts[at];
+        let is_marked = is_removed_with(part.group, connection);
+        let has_rules = self.revoked.iter().any(|(of, ..)| *of == at);
+        part.goes() || part.is_cut && (is_marked || has_rules)
+    }
 }
 
 /// Finds the groups of the connection, and which of them go.
@@ -66,25 +122,23 @@ pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, Remova
     let classified = classify(&standing.observation);
     let mut found = belonging(standing, &classified, wish);
     refuse_what_leads_elsewhere(standing, &found)?;
+    let own = OwnRules::of(standing, &found.parts);
+    for at in 0..found.parts.len() {
+        found.parts[at].foreign = own.foreign(&found.parts, &found.parts[at]);
+    }
     for side in [Side::Function, Side::Proxy, Side::Database] {
-        let stay: Vec<Option<String>> = found
-            .parts
-            .iter()
-            .map(|part| {
-                if part.side == side {
-                    why_it_stays(standing, &found.parts, part)
-                } else {
-                    part.stays.clone()
-                }
-            })
-            .collect();
-        for (part, stays) in found.parts.iter_mut().zip(stay) {
-            part.stays = stays;
+        for at in 0..found.parts.len() {
+            if found.parts[at].side != side {
+                continue;
+            }
+            let fate = Fate::of(standing, &own, &found.parts, &found.parts[at], wish)?;
+            let part = &mut found.parts[at];
+            (part.stays, part.is_cut, part.stays_on) = (fate.stays, fate.is_cut, fate.stays_on);
         }
     }
     keep_the_set_of_a_bare_proxy(standing, &mut found.parts, wish);
-    pin(standing, &mut found.parts);
-    hand_over(standing, &classified, &mut found.parts);
+    found.revoked = revoked(&own, &found.parts);
+    hand_over(standing, &classified, &mut found);
     Ok(found)
 }
 
@@ -99,7 +153,7 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
     let sides = chain(standing);
     let mut found = Parts {
         parts: across(standing),
-        foreign: Vec::new(),
+        ..Parts::default()
     };
     for (at, &side) in sides.iter().enumerate() {
         let neighbours = if at == 0 {
@@ -117,15 +171,9 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
                 continue;
             }
             match removable(standing, classified, candidate, side, wish) {
-                Some(removable) => found.parts.push(Part {
-                    side,
-                    group,
-                    removable,
-                    is_on: candidate.associated,
-                    stays: None,
-                    pinned_by: None,
-                    passes_to: None,
-                }),
+                Some(removable) => found
+                    .parts
+                    .push(Part::new(side, group, removable, candidate.associated)),
                 None if side == Side::Function && candidate.associated => found.foreign.push(group),
                 None => {}
             }
@@ -146,15 +194,12 @@ fn across(standing: &Standing) -> Vec<Part<'_>> {
     let of_side = |side: Side| {
         let on = observation.groups_on(side);
         made.iter().filter_map(move |group| {
-            Some(Part {
+            Some(Part::new(
                 side,
                 group,
-                removable: Removable::ours(group, side, observation)?,
-                is_on: on.contains(&group.id),
-                stays: None,
-                pinned_by: None,
-                passes_to: None,
-            })
+                Removable::ours(group, side, observation)?,
+                on.contains(&group.id),
+            ))
         })
     };
     chain(standing).into_iter().flat_map(of_side).collect()
@@ -267,35 +312,147 @@ fn tells_other_ends(unread: &Unread) -> bool {
     )
 }
 
-fn why_it_stays(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>) -> Option<String> {
+/// What becomes of a group.
+#[derive(Default)]
+struct Fate {
+    stays: Option<String>,
+    is_cut: bool,
+    stays_on: bool,
+}
+
+impl Fate {
+    fn of(
+        standing: &Standing,
+        own: &OwnRules<'_>,
+        parts: &[Part<'_>],
+        part: &Part<'_>,
+        wish: RemovalWish,
+    ) -> Result<Self, RemovalUnmet> {
+        let used = used_by(standing, part, wish);
+        let kept = kept_by_rules(standing, parts, part, wish);
+        if part.side == Side::Function {
+            let leads_out = part
+                .foreign
+                .iter()
+                .any(|(direction, _)| *direction == Direction::Egress);
+            let stays_on = part.is_on && leads_out && !wish.with_function;
+            return match (used, kept) {
+                (None, kept) => Ok(Self {
+                    is_cut: kept.is_some(),
+                    stays_on: stays_on && kept.is_some(),
+                    stays: kept,
+                }),
+                (Some(used), _) if stays_on => Err(RemovalUnmet::RulesInUse {
+                    function: standing.observation.function.name.clone(),
+                    group: part.named(),
+                    rules: part.foreign_in_words(),
+                    used,
+                }),
+                (Some(used), kept) => Ok(Self {
+                    stays: Some(std::iter::once(used).chain(kept).collect::<Vec<_>>().join("; ")),
+                    ..Self::default()
+                }),
+            };
+        }
+        let before = part.group.rules(Direction::Ingress).iter().find_map(|rule| {
+            let side = own.other_end(parts, part, Direction::Ingress, rule)?;
+            let is_peer = |peer: &&Part<'_>| match rule.peer.group() {
+                Some(id) => peer.group.id == *id,
+                None => peer.side == side,
+            };
+            let peer = parts.iter().filter(|peer| !peer.is_severed()).find(is_peer)?;
+            Some(format!("it also lets {} in", peer.named()))
+        });
+        let why: Vec<String> = [used, before, kept].into_iter().flatten().collect();
+        Ok(Self {
+            stays: (!why.is_empty()).then(|| why.join("; ")),
+            ..Self::default()
+        })
+    }
+}
+
+/// Who uses a group beside this connection's own resource, as far as it could be read.
+fn used_by(standing: &Standing, part: &Part<'_>, wish: RemovalWish) -> Option<String> {
+    // With a function all its versions go.
+    let goes = |user: &&User| {
+        let own = &standing.observation.function.name;
+        wish.with_function && matches!(user, User::Version { function, .. } if function == own)
+    };
     let users: Vec<String> = others(standing, part.side, &part.group.id)
+        .filter(|user| !goes(user))
         .map(ToString::to_string)
         .collect();
     if !users.is_empty() {
         let verb = if users.len() == 1 { "uses" } else { "use" };
         return Some(format!("{} {verb} it", users.join(", ")));
     }
-    if let Some(unread) = standing.users.unread().first() {
-        return Some(format!("who else uses it could not be read ({unread})"));
+    let unread = standing.users.unread().first()?;
+    Some(format!("who else uses it could not be read ({unread})"))
+}
+
+/// The rules that `setup` does not write: the group's own, and those of other groups that name it.
+fn kept_by_rules(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>, wish: RemovalWish) -> Option<String> {
+    let mut why = Vec::new();
+    match part.foreign.len() {
+        0 => {}
+        1 => why.push(format!(
+            "it has a rule that setup does not write: {}",
+            part.foreign_in_words()
+        )),
+        n => why.push(format!(
+            "it has {n} rules that setup does not write: {}",
+            part.foreign_in_words()
+        )),
     }
-    if part.side == Side::Function {
-        return None;
+    let id = &part.group.id;
+    let names_it = |by: &&GroupId| match parts.iter().find(|part| part.group.id == **by) {
+        // A group of the console's making keeps its rules where it stays.
+        Some(by) if !by.removable.is_ours() && (used_by(standing, by, wish).is_some() || !by.foreign.is_empty()) => {
+            true
+        }
+        Some(by) => by.foreign.iter().any(|(_, rule)| rule.peer.group() == Some(id)),
+        None => true,
+    };
+    let naming: Vec<&str> = standing
+        .users
+        .naming(id)
+        .filter(names_it)
+        .map(GroupId::as_str)
+        .collect();
+    match naming.as_slice() {
+        [] => {}
+        [by] => why.push(format!("a rule of {by} names it")),
+        all => why.push(format!("rules of {} name it", all.join(", "))),
     }
-    let connection = standing.observation.connection_id();
-    let goes = |rule: &&Rule| match &rule.peer {
-        // Across two VPCs the rules are for ranges, and bear the connection that they were made for.
-        Peer::Cidr(_) => rule.description.as_ref() == Some(&connection),
-        peer => parts
-            .iter()
-            .any(|other| other.goes() && Some(&other.group.id) == peer.group()),
-    };
-    // Whatever else it lets in, somebody comes in by it.
-    let other = part.group.rules(Direction::Ingress).iter().find(|rule| !goes(rule))?;
-    let peer = match parts.iter().find(|found| Some(&found.group.id) == other.peer.group()) {
-        Some(found) => found.named(),
-        None => other.peer.to_string(),
-    };
-    Some(format!("it also lets {peer} in"))
+    (!why.is_empty()).then(|| why.join("; "))
+}
+
+/// The rules that are revoked: of those that `setup` writes the ones between groups of which one goes or is cut.
+fn revoked(own: &OwnRules<'_>, parts: &[Part<'_>]) -> Vec<(usize, Direction, Vec<Rule>)> {
+    let mut all = Vec::new();
+    for (at, part) in parts.iter().enumerate().filter(|(_, part)| part.is_writable()) {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let is_revoked = |rule: &&Rule| {
+                let Some(side) = own.other_end(parts, part, direction, rule) else {
+                    return false;
+                };
+                match rule.peer.group() {
+                    Some(id) => {
+                        let peer = parts.iter().find(|peer| peer.group.id == *id);
+                        part.is_severed() || peer.is_some_and(Part::is_severed)
+                    }
+                    // Rules for ranges hold no group: they go with theirs.
+                    None if part.goes() => false,
+                    None => part.is_cut || parts.iter().filter(|peer| peer.side == side).all(Part::is_severed),
+                }
+            };
+            let rules: Vec<Rule> = part.group.rules(direction).iter().filter(is_revoked).cloned().collect();
+            if !rules.is_empty() {
+                all.push((at, direction, rules));
+            }
+        }
+    }
+    all
 }
 
 /// AWS cannot leave a proxy without a group. One that stays keeps its only group, and the whole set with it, for the next
@@ -322,22 +479,9 @@ fn keep_the_set_of_a_bare_proxy(standing: &Standing, parts: &mut [Part<'_>], wis
     }
 }
 
-/// A group that somebody else's rule names cannot be deleted, and that rule is not ours to change.
-fn pin(standing: &Standing, parts: &mut [Part<'_>]) {
-    let writable: BTreeSet<GroupId> = parts
-        .iter()
-        .filter(|part| part.is_writable())
-        .map(|part| part.group.id.clone())
-        .collect();
-    for part in parts.iter_mut().filter(|part| part.goes()) {
-        let mut naming = standing.users.naming(&part.group.id);
-        part.pinned_by = naming.find(|by| !writable.contains(by)).cloned();
-    }
-}
-
 /// A group of ours that stays is of the next function that comes in by it. Nobody's, it is told by its database and proxy
 /// alone, by which no connection is found, but a later removal finds it.
-fn hand_over(standing: &Standing, classified: &Classified<'_>, parts: &mut [Part<'_>]) {
+fn hand_over(standing: &Standing, classified: &Classified<'_>, found: &mut Parts<'_>) {
     let observation = &standing.observation;
     let connection = observation.connection_id();
     // Whose it is then, only the functions tell.
@@ -345,12 +489,15 @@ fn hand_over(standing: &Standing, classified: &Classified<'_>, parts: &mut [Part
     if unread.iter().any(|unread| unread.operation == Operation::ListFunctions) {
         return;
     }
-    for part in parts.iter_mut().filter(|part| !part.goes() && part.removable.is_ours()) {
-        if !names_connection(part.group, &connection) {
+    for at in 0..found.parts.len() {
+        let part = &found.parts[at];
+        let is_tagged = names_connection(part.group, &connection);
+        // What is cut is marked, and stays so.
+        if part.goes() || found.is_marked(at, &connection) || !part.removable.is_ours() || !is_tagged {
             continue;
         }
         let owner = comers(standing, classified, part.side, part.group).into_iter().next();
-        part.passes_to = Some(match owner {
+        found.parts[at].passes_to = Some(match owner {
             Some(function) => observation.connection_of(function),
             None => observation.way_id(),
         });

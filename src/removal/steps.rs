@@ -5,11 +5,11 @@
 //! rules by which the groups hold each other, for neither could be deleted with them; then the groups; last what a proxy
 //! had of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
 use crate::classify::InWords;
-use crate::model::{Direction, GroupId, Rule, Side, last_segment};
+use crate::model::{GroupId, Side, last_segment};
 use crate::ownership::is_removed_with;
 use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
 
@@ -50,11 +50,6 @@ pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Resul
     })
 }
 
-/// Whether the part is taken off its resource: the function's always, for that is what disconnects it.
-fn comes_off(part: &Part<'_>) -> bool {
-    part.is_on && (part.goes() || part.side == Side::Function)
-}
-
 fn check_last_groups(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
     match last_groups(standing, found, Side::Database).last() {
         None => Ok(()),
@@ -69,7 +64,7 @@ fn check_last_groups(standing: &Standing, found: &Parts<'_>) -> Result<(), Remov
 /// The groups that come off a side, where they are all that its resource has.
 fn last_groups<'f, 'a>(standing: &Standing, found: &'f Parts<'a>, side: Side) -> Vec<&'f Part<'a>> {
     let parts = found.parts.iter();
-    let off: Vec<&Part<'_>> = parts.filter(|part| part.side == side && comes_off(part)).collect();
+    let off: Vec<&Part<'_>> = parts.filter(|part| part.side == side && part.comes_off()).collect();
     let groups = standing.observation.groups_on(side);
     if groups.iter().all(|id| off.iter().any(|part| part.group.id == *id)) {
         off
@@ -92,7 +87,8 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
         return in_use(format!("it has {target} for its target"));
     }
     let set = found.parts.iter().filter(|part| part.side != Side::Database);
-    if let Some((part, why)) = set.clone().find_map(|part| Some((part, part.stays.as_ref()?))) {
+    let mut used = set.clone().filter(|part| !part.is_severed());
+    if let Some((part, why)) = used.find_map(|part| Some((part, part.stays.as_ref()?))) {
         return in_use(format!("{}, and {why}", part.named()));
     }
     let is_part = |id: &GroupId| set.clone().any(|part| part.side == Side::Proxy && part.group.id == *id);
@@ -157,9 +153,10 @@ impl Builder<'_> {
     fn mark(&mut self) {
         let observation = &self.standing.observation;
         let connection = observation.connection_id();
-        let going = self.found.parts.iter().filter(|part| part.goes());
-        let is_marked = |part: &&Part<'_>| is_removed_with(part.group, &connection);
-        let unmarked: Vec<&Part<'_>> = going.filter(|part| !is_marked(part)).collect();
+        let parts = self.found.parts.iter().enumerate();
+        let is_marked = |part: &Part<'_>| is_removed_with(part.group, &connection);
+        let unmarked = parts.filter(|&(at, part)| self.found.is_marked(at, &connection) && !is_marked(part));
+        let unmarked: Vec<&Part<'_>> = unmarked.map(|(_, part)| part).collect();
         if unmarked.is_empty() {
             return;
         }
@@ -202,7 +199,7 @@ impl Builder<'_> {
             found
                 .parts
                 .iter()
-                .filter(move |part| part.side == side && comes_off(part))
+                .filter(move |part| part.side == side && part.comes_off())
         };
         let last = last_groups(self.standing, found, Side::Function);
         let is_deleted = wish.with_function && observation.function.exists;
@@ -347,31 +344,17 @@ impl Builder<'_> {
     }
 
     fn revoke(&mut self) {
-        let parts = &self.found.parts;
-        let going: BTreeSet<&GroupId> = parts
-            .iter()
-            .filter(|part| part.goes())
-            .map(|part| &part.group.id)
-            .collect();
-        for part in parts.iter().filter(|part| part.is_writable()) {
-            for direction in [Direction::Ingress, Direction::Egress] {
-                let names_one = |rule: &&Rule| {
-                    let peer = rule.peer.group();
-                    peer.is_some_and(|peer| going.contains(peer) && *peer != part.group.id)
-                };
-                let rules: Vec<Rule> = part.group.rules(direction).iter().filter(names_one).cloned().collect();
-                if rules.is_empty() {
-                    continue;
-                }
-                let words: Vec<String> = rules.iter().map(|rule| InWords(direction, rule).to_string()).collect();
-                let summary = format!("{}: revoke {direction} rule {}", part.group.name, words.join(", "));
-                let effect = RemovalEffect::Revoke {
-                    group: part.removable.clone(),
-                    direction,
-                    rules,
-                };
-                self.push(effect, part.group.id.to_string(), summary);
-            }
+        let found = self.found;
+        for (at, direction, rules) in &found.revoked {
+            let part = &found.parts[*at];
+            let words: Vec<String> = rules.iter().map(|rule| InWords(*direction, rule).to_string()).collect();
+            let summary = format!("{}: revoke {direction} rule {}", part.group.name, words.join(", "));
+            let effect = RemovalEffect::Revoke {
+                group: part.removable.clone(),
+                direction: *direction,
+                rules: rules.clone(),
+            };
+            self.push(effect, part.group.id.to_string(), summary);
         }
     }
 
@@ -379,11 +362,11 @@ impl Builder<'_> {
     fn delete(&mut self) {
         let ready: Vec<u32> = self.steps.last().map(|step| step.id).into_iter().collect();
         let found = self.found;
-        for part in found
-            .parts
-            .iter()
-            .filter(|part| part.goes() && part.pinned_by.is_none())
-        {
+        // Across two VPCs a rule for ranges can be told for ours only as long as the function's group is there.
+        let of_database = &self.standing.observation.database.vpc;
+        let mut going: Vec<&Part<'_>> = found.parts.iter().filter(|part| part.goes()).collect();
+        going.sort_by_key(|part| part.group.vpc != *of_database);
+        for part in going {
             let effect = RemovalEffect::DeleteGroup {
                 group: part.removable.clone(),
             };

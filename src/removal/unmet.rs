@@ -63,6 +63,18 @@ pub enum RemovalUnmet {
         /// What uses it.
         why: String,
     },
+    /// The function needs the group for its other rules, and something else needs it for the connection.
+    #[error("function {function} is not disconnected: it may need other rules of {group} ({rules}), and {used}")]
+    RulesInUse {
+        /// The function.
+        function: String,
+        /// The group.
+        group: String,
+        /// The rules that `setup` does not write.
+        rules: String,
+        /// What else uses the group.
+        used: String,
+    },
     /// Who uses a group could not be read, and disconnecting the function may disconnect it from something else too.
     #[error("function {function} is not disconnected, since {group} may be on something else too: {unread}")]
     UsersUnknown {
@@ -94,6 +106,7 @@ impl RemovalUnmet {
             Self::ProxyInUse { .. } => "proxy-in-use",
             Self::FunctionNotOurs { .. } => "function-not-ours",
             Self::FunctionInUse { .. } => "function-in-use",
+            Self::RulesInUse { .. } => "rules-in-use",
             Self::UsersUnknown { unread, .. } => unread.code,
             Self::UsedMeanwhile { .. } => "used-meanwhile",
         }
@@ -121,6 +134,9 @@ impl RemovalUnmet {
             Self::ProxyInUse { .. } => {
                 "leave --with-proxy out, or remove what uses the proxy first, then run again".to_owned()
             }
+            Self::RulesInUse { function, group, .. } => format!(
+                "add those rules to another group of function {function} and take them out of {group}, then run again"
+            ),
             Self::UsersUnknown { unread, .. } => format!("allow the caller {} on *, then run again", unread.action),
             Self::UsedMeanwhile { .. } => "run again: the groups are shared now, and stay".to_owned(),
         }

@@ -49,7 +49,7 @@ impl Snapshot {
         let arns: BTreeSet<String> = clusters.map(|cluster| cluster.cluster_arn.clone()).collect();
         let mappings = self.read(mappings).into_iter();
         let polls_one = |mapping: &EventSourceMapping| mapping.source.as_ref().is_some_and(|arn| arns.contains(arn));
-        let names_one = |mapping: &EventSourceMapping| mapping.groups().any(|id| self.has_group(id.as_str()));
+        let names_one = |mapping: &EventSourceMapping| mapping.groups().any(|id| groups.contains(id.as_str()));
         let kept = mappings.filter(|mapping| vpc.is_none() || polls_one(mapping) || names_one(mapping));
         let kept = kept.filter_map(mapping).collect();
         self.document.event_source_mappings = kept;

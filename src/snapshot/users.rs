@@ -16,6 +16,7 @@ use crate::observe::{launch_templates, network_connectors, patiently};
 impl Snapshot {
     /// Who uses the groups that are in the snapshot.
     pub(super) async fn users(&mut self, cloud: &impl Cloud) {
+        let held = self.group_ids();
         if self.document.security_groups.is_empty() {
             return;
         }
@@ -27,7 +28,7 @@ impl Snapshot {
             launch_templates(cloud),
         );
         for provider in self.read(providers) {
-            let vpc_config = self.known(&provider.groups);
+            let vpc_config = known(&held, &provider.groups);
             if !vpc_config.security_group_ids.is_empty() {
                 self.document.capacity_providers.push(CapacityProviderEntry {
                     capacity_provider_name: provider.name,
@@ -39,7 +40,7 @@ impl Snapshot {
             self.connector(connector);
         }
         for template in self.read(templates) {
-            let security_group_ids = self.known(&template.groups).security_group_ids;
+            let security_group_ids = known(&held, &template.groups).security_group_ids;
             if security_group_ids.is_empty() && template.group_names.is_empty() {
                 continue;
             }
@@ -58,23 +59,15 @@ impl Snapshot {
         self.references(cloud).await;
     }
 
-    /// The groups that are in the snapshot: one of a shared VPC can be another account's.
-    fn known(&self, groups: &[GroupId]) -> UserVpcConfig {
-        let known = groups.iter().filter(|id| self.has_group(id.as_str()));
-        UserVpcConfig {
-            subnet_ids: Vec::new(),
-            security_group_ids: known.map(ToString::to_string).collect(),
-        }
-    }
-
     /// The versions that were published into the VPCs of the snapshot, and the aliases that lead to them.
     async fn versions(&mut self, cloud: &impl Cloud) {
+        let held = self.group_ids();
         let listed = patiently(cloud, || cloud.list_bearers(ResourceKind::Function)).await;
         let subnets: BTreeSet<String> = self.document.subnets.iter().map(|of| of.subnet_id.clone()).collect();
         let mut published: BTreeMap<String, Vec<FunctionVersionEntry>> = BTreeMap::new();
         for bearer in self.read(listed) {
             let Some(version) = bearer.version else { continue };
-            let security_group_ids = self.known(&bearer.groups).security_group_ids;
+            let security_group_ids = known(&held, &bearer.groups).security_group_ids;
             if security_group_ids.is_empty() || !bearer.subnets.iter().all(|id| subnets.contains(id.as_str())) {
                 continue;
             }
@@ -106,12 +99,13 @@ impl Snapshot {
     }
 
     async fn endpoints(&mut self, cloud: &impl Cloud) {
+        let held = self.group_ids();
         if self.document.db_proxies.is_empty() {
             return;
         }
         let listed = patiently(cloud, || cloud.list_proxy_endpoints()).await;
         for endpoint in self.read(listed) {
-            let vpc_security_group_ids = self.known(&endpoint.groups).security_group_ids;
+            let vpc_security_group_ids = known(&held, &endpoint.groups).security_group_ids;
             let mut proxies = self.document.db_proxies.iter();
             if vpc_security_group_ids.is_empty() || !proxies.any(|proxy| proxy.name == endpoint.proxy) {
                 continue;
@@ -126,7 +120,8 @@ impl Snapshot {
     }
 
     fn connector(&mut self, connector: NetworkConnector) {
-        let vpc_egress_configuration = self.known(&connector.groups);
+        let held = self.group_ids();
+        let vpc_egress_configuration = known(&held, &connector.groups);
         if vpc_egress_configuration.security_group_ids.is_empty() {
             return;
         }
@@ -171,5 +166,14 @@ fn reference(found: GroupReference) -> SecurityGroupReferenceEntry {
         referencing_vpc_id: found.vpc.to_string(),
         vpc_peering_connection_id: through.clone().filter(|_| !is_gateway),
         transit_gateway_id: through.filter(|_| is_gateway),
+    }
+}
+
+/// Those of some groups that are in the snapshot: one of a shared VPC can be another account's.
+fn known(held: &BTreeSet<String>, groups: &[GroupId]) -> UserVpcConfig {
+    let known = groups.iter().filter(|id| held.contains(id.as_str()));
+    UserVpcConfig {
+        subnet_ids: Vec::new(),
+        security_group_ids: known.map(ToString::to_string).collect(),
     }
 }

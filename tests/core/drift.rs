@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
 use autoconnect::drift::{
-    FindingKind, FindingKind::*, Judgement, Verdict, Verdict::*, discover, judge, leftovers, list,
+    FindingKind, FindingKind::*, Judgement, Verdict, Verdict::*, discover, judge, judge_vanished, leftovers, list,
 };
 use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
 use autoconnect::model::*;

@@ -241,6 +241,7 @@ async fn every_operation_survives_every_fault() {
         plan::removal::OPERATIONS,
         &[
             Operation::ListFunctions,
+            Operation::ListRoles,
             Operation::DescribeClusterV2,
             Operation::ListClustersV2,
             Operation::ListEventSourceMappings,

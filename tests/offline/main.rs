@@ -11,6 +11,7 @@ mod denied;
 mod drift;
 mod fault_matrix;
 mod files;
+mod foreign_rules;
 mod guarded;
 mod internet;
 mod internet_checks;

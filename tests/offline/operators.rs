@@ -134,8 +134,8 @@ async fn holds<G: Goal<Seen: Debug>>(name: &str, document: &AccountDocument, goa
         let account = account_with(&document);
         let found = guarded(&account, goal, &policy).await;
         let found = found.unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        let seen = format!("{:?}", wanted.found);
-        assert_eq!(format!("{:?}", found.found), seen, "{name}");
+        let seen = format!("{:?} {:?}", wanted.found, wanted.draft);
+        assert_eq!(format!("{:?} {:?}", found.found, found.draft), seen, "{name}");
         assert_eq!(found.draft, wanted.draft, "{name}");
         assert_eq!(account.document(), free.document(), "{name}");
         // The next run has nothing to do, and needs no more.
@@ -179,7 +179,7 @@ async fn is_missed<G: Goal<Seen: Debug>>(
                 assert!(denied.iter().any(|denied| told.contains(denied)), "{told}");
                 return true;
             }
-            Ok(converged) if format!("{:?}", converged.found) != *seen => return true,
+            Ok(converged) if format!("{:?} {:?}", converged.found, converged.draft) != *seen => return true,
             Ok(_) => {}
         }
     }

@@ -237,7 +237,7 @@ async fn found_by_drift(account: &OfflineAccount, context: &str) -> Vec<(Connect
 }
 
 /// That `drift` without arguments finds these functions' connections in sync, and no other.
-async fn assert_only_connected(account: &OfflineAccount, functions: &[&str], context: &str) {
+pub async fn assert_only_connected(account: &OfflineAccount, functions: &[&str], context: &str) {
     let found = found_by_drift(account, context).await;
     let found: Vec<(&str, Verdict)> = found
         .iter()
@@ -825,14 +825,14 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
         }
     }
 
-    // A rule that somebody else has put in keeps the group, with all that it lets in.
+    // A rule that somebody else has put in keeps the group, and is all that is left of it.
     let mut document = connected;
     let mut groups = document.security_groups.iter_mut();
     let group = groups.find(|group| group.group_name == "rds-lambda-1").unwrap();
+    // Its description says that it is ours.
     let mut rule = group.ip_permissions[0].clone();
-    rule.ip_ranges[0].description = Some("of the tests".to_owned());
     rule.ip_ranges[0].cidr_ip = "192.0.2.0/24".to_owned();
-    group.ip_permissions.push(rule);
+    group.ip_permissions.push(rule.clone());
     let kept = group.clone();
     let account = OfflineAccount::in_memory(document).unwrap();
     remove(&account, &connect.target, RemovalWish::default()).await;
@@ -841,7 +841,7 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
         .security_groups
         .iter()
         .find(|group| group.group_id == kept.group_id);
-    assert_eq!(found.unwrap().ip_permissions, kept.ip_permissions);
+    assert_eq!(found.unwrap().ip_permissions, [rule], "what setup has written is gone");
     assert_eq!(
         remove(&account, &connect.target, RemovalWish::default()).await.ending,
         Ending::Unchanged
