@@ -5,8 +5,9 @@ use std::hint::black_box;
 
 use autoconnect::decide::decide;
 use autoconnect::model::{
-    Access, Code, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc,
-    GroupId, GroupList, GroupMembership, LastUpdateStatus, Observation, Peer, Proxy, Rule, SecurityGroup, Side,
+    Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
+    FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Observation, Peer, Proxy, Rule, SecurityGroup,
+    Side,
 };
 use autoconnect::naming::Convention;
 use autoconnect::plan::{Request, plan};
@@ -85,6 +86,7 @@ fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Obse
             member_of: None,
             subnets: vec![],
             access: Access::default(),
+            form: DatabaseForm::Ordinary,
         },
         function: Function {
             name: "checkout".into(),

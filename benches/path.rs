@@ -5,12 +5,12 @@ use std::hint::black_box;
 
 use autoconnect::diagnose::{Scene, diagnose};
 use autoconnect::model::network::{
-    AclEntry, Association, Destination, Network, NetworkAcl, Part, Route, RouteOrigin, RouteTable, RouteTarget, Subnet,
-    Vpc, VpcDns,
+    AclEntry, Association, Destination, Network, NetworkAcl, Part, Resolver, Route, RouteOrigin, RouteState,
+    RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use autoconnect::model::{
-    Access, Code, Database, DatabaseKind, Direction, Environment, Function, FunctionState, FunctionVpc, GroupList,
-    GroupMembership, LastUpdateStatus, Rule, SecurityGroup,
+    Access, Code, Database, DatabaseForm, DatabaseKind, Direction, Environment, Function, FunctionState, FunctionVpc,
+    GroupList, GroupMembership, LastUpdateStatus, Rule, SecurityGroup,
 };
 use autoconnect::policy::execution_role;
 use divan::Bencher;
@@ -26,6 +26,7 @@ fn subnet(n: usize) -> Subnet {
         id: format!("subnet-{n:017x}").into(),
         vpc: VPC.into(),
         cidrs: vec![format!("10.0.{n}.0/24").parse().unwrap()],
+        doubtful_cidrs: Vec::new(),
         availability_zone: format!("eu-central-1{}", ['a', 'b', 'c'][n % 3]),
         free_addresses: Some(200),
         tags: BTreeMap::new(),
@@ -85,7 +86,7 @@ fn scene(subnets: usize, entries: u16) -> Scene {
     let local = Route {
         destination: Destination::Cidr("10.0.0.0/16".parse().unwrap()),
         target: RouteTarget::Local,
-        is_blackhole: false,
+        state: RouteState::Active,
         origin: RouteOrigin::Static,
     };
     let table = |n: usize| RouteTable {
@@ -109,6 +110,9 @@ fn scene(subnets: usize, entries: u16) -> Scene {
                 support: true,
                 hostnames: true,
             }),
+            doubtful_cidrs: Vec::new(),
+            dhcp_options: None,
+            resolver: Part::Read(Resolver::Amazon),
         }]),
         route_tables: Part::Read((0..2 * subnets).map(table).collect()),
         acls: Part::Read((0..2 * subnets).map(|n| acl(n, entries)).collect()),
@@ -159,6 +163,7 @@ fn scene(subnets: usize, entries: u16) -> Scene {
             member_of: None,
             subnets: far,
             access: Access::default(),
+            form: DatabaseForm::Ordinary,
         },
         proxy: None,
         targets: Part::default(),

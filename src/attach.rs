@@ -162,7 +162,7 @@ pub fn private_of(paths: &Paths<'_>, subnets: &[SubnetId]) -> Vec<SubnetId> {
 /// Whether its route table leads to an internet gateway.
 fn is_public(paths: &Paths<'_>, subnet: &SubnetId) -> Result<bool, String> {
     let table = paths.route_table(subnet)?;
-    let mut routes = table.routes.iter().filter(|route| !route.is_blackhole);
+    let mut routes = table.routes.iter().filter(|route| !route.is_blackhole());
     Ok(routes.any(|route| matches!(route.target, RouteTarget::InternetGateway(_))))
 }
 

@@ -38,8 +38,8 @@ pub use crate::operation::Operation;
 use secrecy::SecretString;
 
 use crate::model::{
-    Access, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId, GroupList,
-    GroupMembership, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    Access, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId,
+    GroupList, GroupMembership, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// How many requests were sent, each attempt and each page counted.
@@ -84,6 +84,8 @@ pub struct DbCluster {
     pub global_cluster: Option<String>,
     /// How clients come into it.
     pub access: Access,
+    /// By `VpcNetworkingEnabled` and `ClusterScalabilityType`.
+    pub form: DatabaseForm,
 }
 
 /// A DB subnet group.

@@ -5,6 +5,7 @@
 
 pub(crate) mod dns;
 mod headline;
+mod public;
 pub(crate) mod role;
 mod state;
 mod subnets;
@@ -39,6 +40,21 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// What the function connects to, in words.
+    #[must_use]
+    pub fn reached(&self) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("proxy {}", proxy.name),
+            None => self.database.to_string(),
+        }
+    }
+
+    /// Whether the name that the function connects to can lead to a public address. A proxy never has one.
+    #[must_use]
+    pub fn has_public_name(&self) -> bool {
+        self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
+    }
+
     /// What tells this connection from others, as in the tag `autoconnect:connection`.
     #[must_use]
     pub fn connection_id(&self) -> String {
@@ -143,11 +159,20 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
 fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Scene { function, database, .. } = scene;
     let Some(vpc) = &function.vpc else {
-        let text = format!(
-            "function {} is in no VPC, and {database} is in {}: nothing outside reaches it",
-            function.name, database.vpc
-        );
-        let mut finding = Finding::fail(text)
+        let finding = if scene.has_public_name() {
+            public::from_internet(scene, paths)
+        } else {
+            let reached = scene.reached();
+            let unless = match (&scene.proxy, database.access.publicly_accessible) {
+                (None, None) => ", unless it is publicly accessible, which was not read",
+                _ => "",
+            };
+            Finding::fail(format!(
+                "function {} is in no VPC, and {database} is in {}: {reached} is reached from inside only{unless}",
+                function.name, database.vpc
+            ))
+        };
+        let mut finding = finding
             .mended_by(attach_command(scene, paths))
             .mended_by(setup_command(scene));
         if database.access.data_api == Some(true) {
@@ -173,7 +198,8 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     } else {
         format!("the function is in {}, {database} in {}", vpc.vpc, database.vpc)
     };
-    Check::of("attached", &passed, evidence, Vec::new())
+    let findings = public::second_door(scene).into_iter().collect();
+    Check::of("attached", &passed, evidence, findings)
 }
 
 /// The command that attaches the function where the database is, as far as that is known: in its private subnets, with

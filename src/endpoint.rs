@@ -124,7 +124,7 @@ fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: V
         });
     }
     if endpoint.private_dns {
-        dns::of_vpc(paths, asker.vpc, findings, &mut Vec::new());
+        dns::private_names(paths, asker.vpc, findings, &mut Vec::new());
     } else {
         let text = format!(
             "private DNS of endpoint {id} ({}) is off: the service's name does not lead to it",

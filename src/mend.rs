@@ -126,8 +126,9 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
             }
         }
     }
-    let failing = diagnosis.checks.iter().filter(|check| check.status == Status::Fail);
-    let (reasons, left): (Vec<&Check>, Vec<&Check>) = failing.partition(|check| mended.contains(check.id.as_str()));
+    let is_fixed = |check: &&Check| mended.contains(check.id.as_str());
+    let told_of = |check: &&Check| check.status == Status::Fail || (check.status != Status::Pass && is_fixed(check));
+    let (reasons, left): (Vec<&Check>, Vec<&Check>) = diagnosis.checks.iter().filter(told_of).partition(is_fixed);
     Ok(Mending {
         plan: Plan {
             steps: builder.steps,

@@ -20,7 +20,7 @@ mod security_group;
 mod url;
 
 pub use arn::{Place, last_segment};
-pub use database::{Access, Database, DatabaseKind, GroupMembership, Member};
+pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member};
 pub use environment::Environment;
 pub use extras::{
     Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NewFunction, NewProxy, Role,

@@ -39,8 +39,8 @@ use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
 use crate::model::{
-    Code, Database, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState, FunctionVpc, GroupList,
-    Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
+    Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
+    FunctionVpc, GroupList, Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
 };
 use crate::naming::created;
 pub(crate) use similar::no_such;
@@ -241,9 +241,7 @@ async fn second_round(
     let mut extras: Extras = extras?;
 
     let Some(DbSubnetGroup { vpc, subnets: ids, .. }) = subnet_group else {
-        return Err(ObserveError::NoVpc {
-            database: database.to_string(),
-        });
+        return Err(ObserveError::no_vpc(&database));
     };
     (database.vpc, database.subnets) = (vpc, ids);
     in_one_vpc(&subnets, &database.subnets, Some(&database.vpc))?;
@@ -334,6 +332,14 @@ pub async fn read_memberships(cloud: &impl Cloud, kind: DatabaseKind, id: &str) 
 /// The VPC stays empty until it is known.
 fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
     let group = members.iter().find_map(|member| member.subnet_group.clone());
+    // One with a public address is enough; that none has one is known only where all were told.
+    let is_public = |member: &DbInstance| member.access.publicly_accessible;
+    let members_are_public = match members.as_slice() {
+        [] => None,
+        members if members.iter().any(|member| is_public(member) == Some(true)) => Some(true),
+        members if members.iter().all(|member| is_public(member) == Some(false)) => Some(false),
+        _ => None,
+    };
     let member = |instance: DbInstance| Member {
         id: instance.id,
         status: instance.status,
@@ -359,7 +365,11 @@ fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
             global_cluster: cluster.global_cluster,
             member_of: None,
             subnets,
-            access: cluster.access,
+            access: Access {
+                publicly_accessible: cluster.access.publicly_accessible.or(members_are_public),
+                ..cluster.access
+            },
+            form: cluster.form,
         },
     }
 }
@@ -388,6 +398,7 @@ fn from_instance(instance: DbInstance) -> Found {
             member_of: instance.cluster,
             subnets,
             access: instance.access,
+            form: DatabaseForm::Ordinary,
         },
     }
 }

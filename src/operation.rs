@@ -77,6 +77,8 @@ pub enum Operation {
     DescribeVpcs,
     /// Reads the DNS attributes of a VPC.
     DescribeVpcAttribute,
+    /// Reads the DNS servers of VPCs.
+    DescribeDhcpOptions,
     /// Reads route tables.
     DescribeRouteTables,
     /// Reads network ACLs.
@@ -183,7 +185,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 86] = [
+    pub const ALL: [Self; 87] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -219,6 +221,7 @@ impl Operation {
         Self::GetEventSourceMapping,
         Self::DescribeVpcs,
         Self::DescribeVpcAttribute,
+        Self::DescribeDhcpOptions,
         Self::DescribeRouteTables,
         Self::DescribeNetworkAcls,
         Self::DescribeVpcPeeringConnections,
@@ -351,6 +354,7 @@ impl Operation {
             Self::PutEvents => "events:PutEvents",
             Self::DescribeVpcs => "ec2:DescribeVpcs",
             Self::DescribeVpcAttribute => "ec2:DescribeVpcAttribute",
+            Self::DescribeDhcpOptions => "ec2:DescribeDhcpOptions",
             Self::DescribeRouteTables => "ec2:DescribeRouteTables",
             Self::DescribeNetworkAcls => "ec2:DescribeNetworkAcls",
             Self::DescribeVpcPeeringConnections => "ec2:DescribeVpcPeeringConnections",
@@ -427,6 +431,7 @@ impl Operation {
             | Self::GetEventSourceMapping
             | Self::DescribeVpcs
             | Self::DescribeVpcAttribute
+            | Self::DescribeDhcpOptions
             | Self::DescribeRouteTables
             | Self::DescribeNetworkAcls
             | Self::DescribeVpcPeeringConnections

@@ -225,9 +225,18 @@ impl<'n> Paths<'n> {
             .subnet(id)
             .ok_or_else(|| format!("{id} cannot be seen from this account"))?;
         let family = if v6 { "IPv6" } else { "IPv4" };
-        let addresses = self
-            .addresses(id, v6)
-            .ok_or_else(|| format!("{id} has no {family} addresses"))?;
+        let addresses = self.addresses(id, v6).ok_or_else(|| {
+            match subnet
+                .doubtful_cidrs
+                .iter()
+                .find(|(cidr, _)| cidr.addr().is_ipv6() == v6)
+            {
+                Some((cidr, state)) => {
+                    format!("range {cidr} of {id} is {state}, a state that this version does not know")
+                }
+                None => format!("{id} has no {family} addresses"),
+            }
+        })?;
         Ok((subnet, addresses))
     }
 

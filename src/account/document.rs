@@ -39,6 +39,9 @@ pub struct AccountDocument {
     /// The VPCs.
     #[serde(default)]
     pub vpcs: Vec<Vpc>,
+    /// The DHCP options that VPCs name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dhcp_options: Vec<DhcpOptionsEntry>,
     /// The subnets.
     #[serde(default)]
     pub subnets: Vec<SubnetEntry>,
@@ -207,6 +210,12 @@ pub struct Vpc {
     /// Its IPv6 range. New groups in such a VPC also get an IPv6 outbound rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_cidr_block: Option<String>,
+    /// Its IPv6 ranges, with their states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ipv6_cidr_block_association_set: Vec<Ipv6CidrBlock>,
+    /// Its DHCP options; those with the VPC's own resolver if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dhcp_options_id: Option<String>,
 }
 
 /// A subnet.
@@ -390,8 +399,8 @@ pub struct DbClusterEntry {
     /// Default `available`.
     #[serde(default = "available")]
     pub status: String,
-    /// The name of its DB subnet group.
-    #[serde(rename = "DBSubnetGroup")]
+    /// The name of its DB subnet group; left out for a cluster in no VPC.
+    #[serde(rename = "DBSubnetGroup", default, skip_serializing_if = "String::is_empty")]
     pub subnet_group: String,
     /// Its security groups, which its instances share.
     #[serde(default)]
@@ -402,6 +411,15 @@ pub struct DbClusterEntry {
     /// Whether its Data API is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_endpoint_enabled: Option<bool>,
+    /// Whether a Multi-AZ DB cluster has a public address; of Aurora, its instances tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publicly_accessible: Option<bool>,
+    /// False for a cluster that was created with express configuration, which is in no VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_networking_enabled: Option<bool>,
+    /// `standard` or `limitless`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_scalability_type: Option<String>,
     /// Its writer endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -452,8 +470,11 @@ pub struct DbInstanceEntry {
     /// E.g. `eu-central-1a`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<String>,
-    /// The name of its DB subnet group.
-    #[serde(rename = "DBSubnetGroup")]
+    /// Whether it has a public address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publicly_accessible: Option<bool>,
+    /// The name of its DB subnet group; left out for a member of a cluster in no VPC.
+    #[serde(rename = "DBSubnetGroup", default, skip_serializing_if = "String::is_empty")]
     pub subnet_group: String,
     /// The cluster that it is a member of.
     #[serde(rename = "DBClusterIdentifier", default, skip_serializing_if = "Option::is_none")]

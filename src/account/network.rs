@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::document::{
-    AccountDocument, AclRule, EndpointEntry, GatewayAttachment, InternetGatewayEntry, NatGatewayEntry, NetworkAclEntry,
-    PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
+    AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, GatewayAttachment, InternetGatewayEntry,
+    Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry,
+    SubnetEntry, Tag, Vpc as VpcEntry,
 };
 use super::offline::OfflineAccount;
 use super::rules::State;
 use crate::cloud::{Answer, EndpointChange, Fault, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::{
-    AclEntry, Address, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
-    LAST_RULE, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet,
-    Vpc, VpcDns,
+    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface,
+    InternetGateway, LAST_RULE, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Resolver, Route, RouteOrigin,
+    RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -40,18 +41,51 @@ impl VpcEntry {
     /// Its ranges; `index` is its place in the file.
     pub(super) fn cidrs(&self, index: usize) -> Vec<IpNet> {
         let made = format!("10.{}.0.0/16", index % 256);
-        let further = self.cidr_block_association_set.iter().map(|block| &block.cidr_block);
-        let ipv4 = std::iter::once(self.cidr_block.as_ref().unwrap_or(&made)).chain(further);
-        let mut cidrs = ranges(ipv4.chain(&self.ipv6_cidr_block));
-        // The first range is commonly named among its associations too.
-        let mut seen = Vec::new();
-        cidrs.retain(|cidr| {
-            let is_new = !seen.contains(cidr);
-            seen.push(*cidr);
-            is_new
-        });
+        let first = std::iter::once(self.cidr_block.as_ref().unwrap_or(&made));
+        // The first range is commonly named among its associations too, which tell its state.
+        let is_told = |text: &&String| !self.associations().any(|(cidr, _)| cidr == *text);
+        let plain = ranges(first.chain(&self.ipv6_cidr_block).filter(is_told));
+        let mut cidrs = plain;
+        for cidr in in_state(self.associations(), CidrState::Associated) {
+            if !cidrs.contains(&cidr.0) {
+                cidrs.push(cidr.0);
+            }
+        }
+        // IPv4 first.
+        cidrs.sort_by_key(|cidr| cidr.addr().is_ipv6());
         cidrs
     }
+
+    /// The ranges whose association is in a state that is not known, with it.
+    fn doubtful_cidrs(&self) -> Vec<(IpNet, String)> {
+        in_state(self.associations(), CidrState::Doubtful)
+    }
+
+    fn associations(&self) -> impl Iterator<Item = (&String, Option<&String>)> {
+        let ipv4 = self.cidr_block_association_set.iter();
+        let ipv4 = ipv4.map(|block| (&block.cidr_block, state_of(block.cidr_block_state.as_ref())));
+        ipv4.chain(of_ipv6(&self.ipv6_cidr_block_association_set))
+    }
+}
+
+fn state_of(state: Option<&CidrBlockState>) -> Option<&String> {
+    state.map(|state| &state.state)
+}
+
+fn of_ipv6(blocks: &[Ipv6CidrBlock]) -> impl Iterator<Item = (&String, Option<&String>)> {
+    let blocks = blocks.iter();
+    blocks.map(|block| (&block.ipv6_cidr_block, state_of(block.ipv6_cidr_block_state.as_ref())))
+}
+
+/// The ranges whose association is in this state, with its name.
+fn in_state<'a>(
+    ranges: impl Iterator<Item = (&'a String, Option<&'a String>)>,
+    wanted: CidrState,
+) -> Vec<(IpNet, String)> {
+    ranges
+        .filter(|(_, state)| CidrState::from_api(state.map(String::as_str)) == wanted)
+        .filter_map(|(cidr, state)| Some((cidr.parse().ok()?, state.cloned().unwrap_or_default())))
+        .collect()
 }
 
 impl AccountDocument {
@@ -61,11 +95,9 @@ impl AccountDocument {
     }
 
     pub(super) fn subnet_cidrs(&self, subnet: &SubnetEntry) -> Vec<IpNet> {
-        let ipv6 = subnet
-            .ipv6_cidr_block_association_set
-            .iter()
-            .map(|block| &block.ipv6_cidr_block);
-        let mut cidrs = ranges(subnet.cidr_block.iter().chain(ipv6));
+        let ipv6 = of_ipv6(&subnet.ipv6_cidr_block_association_set);
+        let mut cidrs = ranges(&subnet.cidr_block);
+        cidrs.extend(in_state(ipv6, CidrState::Associated).into_iter().map(|(cidr, _)| cidr));
         if subnet.cidr_block.is_none() {
             cidrs.extend(self.made_range(subnet).map(IpNet::V4));
         }
@@ -89,6 +121,7 @@ impl AccountDocument {
             id: entry.subnet_id.as_str().into(),
             vpc: entry.vpc_id.as_str().into(),
             cidrs: self.subnet_cidrs(entry),
+            doubtful_cidrs: in_state(of_ipv6(&entry.ipv6_cidr_block_association_set), CidrState::Doubtful),
             availability_zone: entry.availability_zone.clone(),
             free_addresses: entry.available_ip_address_count,
             tags: tags(&entry.tags),
@@ -188,7 +221,7 @@ fn local_routes(cidrs: &[IpNet]) -> Vec<Route> {
     let local = |cidr: &IpNet| Route {
         destination: Destination::Cidr(*cidr),
         target: RouteTarget::Local,
-        is_blackhole: false,
+        state: RouteState::Active,
         origin: RouteOrigin::Static,
     };
     cidrs.iter().map(local).collect()
@@ -207,11 +240,11 @@ fn to_route(entry: &RouteEntry) -> Option<Route> {
     Some(Route {
         destination,
         target: entry.target()?,
-        is_blackhole: entry.state == "blackhole",
-        origin: match entry.origin.as_deref() {
-            Some("EnableVgwRoutePropagation") => RouteOrigin::Propagated,
-            _ => RouteOrigin::Static,
-        },
+        state: RouteState::from_api(&entry.state),
+        origin: entry
+            .origin
+            .as_deref()
+            .map_or(RouteOrigin::Static, RouteOrigin::from_api),
     })
 }
 
@@ -388,8 +421,11 @@ impl NetworkCloud for OfflineAccount {
                 id: entry.vpc_id.as_str().into(),
                 owner: entry.owner_id.clone().or_else(|| Some(document.account_id.clone())),
                 cidrs: entry.cidrs(index),
+                doubtful_cidrs: entry.doubtful_cidrs(),
                 tenancy: entry.instance_tenancy.clone().unwrap_or_else(|| "default".to_owned()),
                 dns: Part::Unread("not asked for".to_owned()),
+                dhcp_options: entry.dhcp_options_id.clone().filter(|id| id != "default"),
+                resolver: Part::Unread("not asked for".to_owned()),
             };
             Ok(asked.filter(|(_, entry)| is_of(ids, &entry.vpc_id)).map(vpc).collect())
         })
@@ -404,6 +440,21 @@ impl NetworkCloud for OfflineAccount {
                 support: found.enable_dns_support.unwrap_or(true),
                 hostnames: found.enable_dns_hostnames.unwrap_or(true),
             })
+        })
+    }
+
+    async fn describe_dhcp_options(&self, ids: &[String]) -> Answer<BTreeMap<String, Resolver>> {
+        self.read(Operation::DescribeDhcpOptions, |state| {
+            let asked = state.document.dhcp_options.iter();
+            let asked = asked.filter(|options| ids.contains(&options.dhcp_options_id));
+            let resolver = |options: &DhcpOptionsEntry| {
+                let servers = options.dhcp_configurations.iter();
+                let servers = servers.filter(|found| found.key == "domain-name-servers");
+                Resolver::of(servers.flat_map(|found| found.values.iter().map(|found| found.value.clone())))
+            };
+            Ok(asked
+                .map(|options| (options.dhcp_options_id.clone(), resolver(options)))
+                .collect())
         })
     }
 

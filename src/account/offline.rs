@@ -20,9 +20,9 @@ use crate::cloud::{
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
-    Access, Code, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
-    GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet,
-    SubnetId, VpcId,
+    Access, Code, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState,
+    FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule,
+    SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// Why an account's file cannot be used.
@@ -369,7 +369,7 @@ impl State {
             engine_mode: entry.engine_mode,
             port: Some(entry.port),
             status: entry.status,
-            subnet_group: Some(entry.subnet_group),
+            subnet_group: Some(entry.subnet_group).filter(|name| !name.is_empty()),
             global_cluster: entry.global_cluster_identifier,
             access: Access {
                 endpoint: entry.endpoint,
@@ -379,6 +379,12 @@ impl State {
                 master_user: entry.master_username,
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
                 data_api: entry.http_endpoint_enabled,
+                publicly_accessible: entry.publicly_accessible,
+            },
+            form: match (entry.vpc_networking_enabled, entry.cluster_scalability_type.as_deref()) {
+                (Some(false), _) => DatabaseForm::Express,
+                (_, Some("limitless")) => DatabaseForm::Limitless,
+                _ => DatabaseForm::Ordinary,
             },
         }
     }
@@ -402,6 +408,7 @@ impl State {
                 master_user: entry.master_username,
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
                 data_api: None,
+                publicly_accessible: entry.publicly_accessible,
             },
         }
     }

@@ -198,7 +198,7 @@ impl State {
 
     pub(super) fn create_security_group(&mut self, new: &NewSecurityGroup) -> Outcome<GroupId> {
         let ipv6 = match self.document.vpcs.iter().find(|vpc| vpc.vpc_id == new.vpc.as_str()) {
-            Some(vpc) => vpc.ipv6_cidr_block.is_some(),
+            Some(vpc) => vpc.ipv6_cidr_block.is_some() || !vpc.ipv6_cidr_block_association_set.is_empty(),
             None => {
                 return Err(rejected(
                     "InvalidVpcID.NotFound",

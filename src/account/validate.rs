@@ -237,12 +237,14 @@ impl Check {
             let path = format!("$.DBClusters[{i}]");
             self.port(format!("{path}.Port"), Some(cluster.port));
             self.lower_case(format!("{path}.DBClusterIdentifier"), &cluster.id);
-            self.exists(
-                format!("{path}.DBSubnetGroup"),
-                "DB subnet group",
-                subnet_groups,
-                &cluster.subnet_group,
-            );
+            if cluster.vpc_networking_enabled != Some(false) || !cluster.subnet_group.is_empty() {
+                self.exists(
+                    format!("{path}.DBSubnetGroup"),
+                    "DB subnet group",
+                    subnet_groups,
+                    &cluster.subnet_group,
+                );
+            }
             for (j, membership) in cluster.vpc_security_groups.iter().enumerate() {
                 let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
                 self.exists(path, "security group", groups, &membership.vpc_security_group_id);
@@ -252,12 +254,18 @@ impl Check {
             let path = format!("$.DBInstances[{i}]");
             self.port(format!("{path}.Port"), instance.port);
             self.lower_case(format!("{path}.DBInstanceIdentifier"), &instance.id);
-            self.exists(
-                format!("{path}.DBSubnetGroup"),
-                "DB subnet group",
-                subnet_groups,
-                &instance.subnet_group,
-            );
+            let is_in_no_vpc = |cluster: &String| {
+                let mut clusters = document.db_clusters.iter();
+                clusters.any(|found| found.id == *cluster && found.vpc_networking_enabled == Some(false))
+            };
+            if !instance.cluster.as_ref().is_some_and(is_in_no_vpc) || !instance.subnet_group.is_empty() {
+                self.exists(
+                    format!("{path}.DBSubnetGroup"),
+                    "DB subnet group",
+                    subnet_groups,
+                    &instance.subnet_group,
+                );
+            }
             if let Some(cluster) = &instance.cluster {
                 self.exists(format!("{path}.DBClusterIdentifier"), "DB cluster", clusters, cluster);
                 if !instance.vpc_security_groups.is_empty() {

@@ -13,9 +13,9 @@ use super::ec2::{PAGE, filter, incomplete, security_group};
 use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::{
-    AclEntry, Address, Association, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway,
-    NatGateway, NetworkAcl, Part, Peering, PeeringSide, Route, RouteOrigin, RouteTable, RouteTarget, Subnet, Vpc,
-    VpcDns,
+    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface,
+    InternetGateway, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Resolver, Route, RouteOrigin, RouteState,
+    RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -52,25 +52,78 @@ async fn describe_vpcs(client: &Client, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
     let operation = Operation::DescribeVpcs;
     let read = |vpc: types::Vpc| {
         let further = vpc.cidr_block_association_set.unwrap_or_default().into_iter();
-        let ipv4 = std::iter::once(vpc.cidr_block).chain(further.map(|block| block.cidr_block));
+        let further = further.map(|block| (block.cidr_block, vpc_state(block.cidr_block_state)));
         let ipv6 = vpc.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
-        let mut cidrs: Vec<IpNet> = Vec::new();
-        for cidr in ipv4.chain(ipv6.map(|block| block.ipv6_cidr_block)).filter_map(range) {
-            if !cidrs.contains(&cidr) {
-                cidrs.push(cidr);
-            }
+        let ipv6 = ipv6.map(|block| (block.ipv6_cidr_block, vpc_state(block.ipv6_cidr_block_state)));
+        // The first range is among the others too, with its state.
+        let mut all: Vec<(Option<String>, Option<String>)> = further.chain(ipv6).collect();
+        if all.iter().all(|(cidr, _)| *cidr != vpc.cidr_block) {
+            all.insert(0, (vpc.cidr_block, None));
         }
+        let (cidrs, doubtful_cidrs) = associated(all);
         Answer::Ok(Vpc {
             id: vpc.vpc_id.ok_or_else(|| incomplete(operation, "VpcId"))?.into(),
             owner: vpc.owner_id,
             cidrs,
+            doubtful_cidrs,
             tenancy: vpc
                 .instance_tenancy
                 .map_or_else(|| "default".to_owned(), |tenancy| tenancy.as_str().to_owned()),
             dns: Part::Unread("not asked for".to_owned()),
+            dhcp_options: vpc.dhcp_options_id.filter(|id| id != "default"),
+            resolver: Part::Unread("not asked for".to_owned()),
         })
     };
     all!(operation, client.describe_vpcs().filters(of_vpcs(ids)), vpcs, read)
+}
+
+fn vpc_state(state: Option<types::VpcCidrBlockState>) -> Option<String> {
+    Some(state?.state?.as_str().to_owned())
+}
+
+fn subnet_state(state: Option<types::SubnetCidrBlockState>) -> Option<String> {
+    Some(state?.state?.as_str().to_owned())
+}
+
+/// The ranges that are associated, and those in a state that is not known, with it.
+fn associated(
+    ranges: impl IntoIterator<Item = (Option<String>, Option<String>)>,
+) -> (Vec<IpNet>, Vec<(IpNet, String)>) {
+    let (mut cidrs, mut doubtful) = (Vec::new(), Vec::new());
+    for (cidr, state) in ranges {
+        let Some(cidr) = range(cidr) else {
+            continue;
+        };
+        match CidrState::from_api(state.as_deref()) {
+            CidrState::Associated if !cidrs.contains(&cidr) => cidrs.push(cidr),
+            CidrState::Associated | CidrState::NotAssociated => {}
+            CidrState::Doubtful => doubtful.push((cidr, state.unwrap_or_default())),
+        }
+    }
+    (cidrs, doubtful)
+}
+
+async fn describe_dhcp_options(client: &Client, ids: &[String]) -> Answer<BTreeMap<String, Resolver>> {
+    let operation = Operation::DescribeDhcpOptions;
+    let read = |options: types::DhcpOptions| {
+        let id = options
+            .dhcp_options_id
+            .ok_or_else(|| incomplete(operation, "DhcpOptionsId"))?;
+        let configurations = options.dhcp_configurations.unwrap_or_default().into_iter();
+        let servers = configurations
+            .filter(|found| found.key.as_deref() == Some("domain-name-servers"))
+            .flat_map(|found| found.values.unwrap_or_default())
+            .filter_map(|found| found.value);
+        Answer::Ok((id, Resolver::of(servers)))
+    };
+    let wanted = filter("dhcp-options-id", ids.iter().cloned());
+    let read: Answer<Vec<_>> = all!(
+        operation,
+        client.describe_dhcp_options().filters(wanted),
+        dhcp_options,
+        read
+    );
+    Ok(read?.into_iter().collect())
 }
 
 async fn describe_vpc_dns(client: &Client, id: &VpcId) -> Answer<VpcDns> {
@@ -97,14 +150,16 @@ async fn describe_vpc_subnets(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Sub
     let operation = Operation::DescribeSubnets;
     let read = |subnet: types::Subnet| {
         let ipv6 = subnet.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
-        let cidrs = std::iter::once(subnet.cidr_block).chain(ipv6.map(|block| block.ipv6_cidr_block));
+        let ipv6 = ipv6.map(|block| (block.ipv6_cidr_block, subnet_state(block.ipv6_cidr_block_state)));
+        let (cidrs, doubtful_cidrs) = associated(std::iter::once((subnet.cidr_block, None)).chain(ipv6));
         Answer::Ok(Subnet {
             id: subnet
                 .subnet_id
                 .ok_or_else(|| incomplete(operation, "SubnetId"))?
                 .into(),
             vpc: subnet.vpc_id.unwrap_or_default().into(),
-            cidrs: cidrs.filter_map(range).collect(),
+            cidrs,
+            doubtful_cidrs,
             availability_zone: subnet.availability_zone.unwrap_or_default(),
             free_addresses: subnet
                 .available_ip_address_count
@@ -185,11 +240,11 @@ fn route(route: types::Route) -> Option<Route> {
             .flatten()
             .next()
             .unwrap_or_else(|| RouteTarget::Other("a target that EC2 does not name".to_owned())),
-        is_blackhole: route.state == Some(types::RouteState::Blackhole),
-        origin: match route.origin {
-            Some(types::RouteOrigin::EnableVgwRoutePropagation) => RouteOrigin::Propagated,
-            _ => RouteOrigin::Static,
-        },
+        state: RouteState::from_api(route.state.as_ref().map_or("active", types::RouteState::as_str)),
+        origin: route
+            .origin
+            .as_ref()
+            .map_or(RouteOrigin::Static, |origin| RouteOrigin::from_api(origin.as_str())),
     })
 }
 
@@ -517,6 +572,10 @@ impl NetworkCloud for Aws {
 
     async fn describe_vpc_dns(&self, id: &VpcId) -> Answer<VpcDns> {
         called(Operation::DescribeVpcAttribute, describe_vpc_dns(&self.ec2, id)).await
+    }
+
+    async fn describe_dhcp_options(&self, ids: &[String]) -> Answer<BTreeMap<String, Resolver>> {
+        called(Operation::DescribeDhcpOptions, describe_dhcp_options(&self.ec2, ids)).await
     }
 
     async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {

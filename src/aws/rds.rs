@@ -5,7 +5,7 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
-    AuthScheme, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
+    AuthScheme, ClusterScalabilityType, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
     DbSubnetGroup as SdkSubnetGroup, DefaultAuthScheme, EngineFamily as SdkFamily, Filter, IamAuthMode, Tag,
     UserAuthConfig, VpcSecurityGroupMembership,
 };
@@ -15,8 +15,8 @@ use crate::cloud::{
     Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
 };
 use crate::model::{
-    Access, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, SubnetId,
-    TargetHealth, TargetHealthState, TargetKind,
+    Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget,
+    SubnetId, TargetHealth, TargetHealthState, TargetKind,
 };
 
 /// The largest page that RDS gives.
@@ -385,6 +385,12 @@ pub(super) fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
             master_user: cluster.master_username,
             master_secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
             data_api: cluster.http_endpoint_enabled,
+            publicly_accessible: cluster.publicly_accessible,
+        },
+        form: match (cluster.vpc_networking_enabled, cluster.cluster_scalability_type) {
+            (Some(false), _) => DatabaseForm::Express,
+            (_, Some(ClusterScalabilityType::Limitless)) => DatabaseForm::Limitless,
+            _ => DatabaseForm::Ordinary,
         },
     })
 }
@@ -411,6 +417,7 @@ pub(super) fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
             master_user: instance.master_username,
             master_secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
             data_api: None,
+            publicly_accessible: instance.publicly_accessible,
         },
     })
 }

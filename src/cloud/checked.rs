@@ -269,6 +269,8 @@ check! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, |found| among(ids, found, |vpc| &vpc.id);
     describe_vpc_dns(id: &VpcId) -> network::VpcDns;
+    describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions,
+        |found| among(ids, &found.keys().collect::<Vec<_>>(), |id| *id);
     describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
         |found| among(vpcs, found, |subnet| &subnet.vpc);
     describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,

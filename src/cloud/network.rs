@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::Answer;
 use crate::model::network::{
     Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway, NetworkAcl, Peering,
-    RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    Resolver, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId,
@@ -22,6 +22,8 @@ pub trait NetworkCloud: Sync {
     fn describe_vpcs(&self, ids: &[VpcId]) -> impl Future<Output = Answer<Vec<Vpc>>> + Send;
     /// The DNS attributes of a VPC.
     fn describe_vpc_dns(&self, id: &VpcId) -> impl Future<Output = Answer<VpcDns>> + Send;
+    /// Who resolves names where these DHCP options count, by their ids.
+    fn describe_dhcp_options(&self, ids: &[String]) -> impl Future<Output = Answer<BTreeMap<String, Resolver>>> + Send;
     /// The subnets of VPCs.
     fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<Subnet>>> + Send;
     /// The route tables of VPCs.

@@ -1,91 +1,201 @@
-//! DNS: the VPCs' own attributes, and across a peering connection its options.
+//! DNS: whether the name that the function connects to leads to a private address.
 //!
-//! Source: spec/network.md, `diagnose` 5.
-
-use std::collections::BTreeSet;
+//! Source: spec/network.md, `diagnose` 5. The VPC's resolver has to answer at all. DNS host names and a peering
+//! connection's DNS options change public names only: the name of a database that is not publicly accessible, and of a
+//! proxy, always leads to its private address.
 
 use super::Scene;
 use crate::check::{Check, Finding};
 use crate::escape::word;
 use crate::leg::Leg;
 use crate::model::VpcId;
-use crate::model::network::{Peering, PeeringSide};
+use crate::model::network::{Peering, PeeringSide, Resolver, VpcDns};
 use crate::path::Paths;
 
 pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
-    let vpcs: BTreeSet<&VpcId> = legs.iter().flat_map(|leg| [leg.from.vpc, leg.to.vpc]).collect();
-    for id in vpcs {
-        of_vpc(paths, id, &mut findings, &mut evidence);
-    }
-    // A proxy finds the database by itself: only the function asks for a name across VPCs.
-    if let Some(leg) = legs.first().filter(|leg| !leg.is_within_vpc()) {
-        let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
-        if let Err(why) = scene.network.peerings.read() {
-            findings.push(Finding::unknown(format!("the peering connections' DNS options: {why}")));
-        } else if let Some(peering) = peerings.first().filter(|peering| peering.is_active()) {
-            of_peering(peering, &mut findings, &mut evidence);
+    // A proxy finds the database by itself: only the function asks for a name.
+    if let Some(leg) = legs.first() {
+        resolves(paths, leg.from.vpc, &mut findings, &mut evidence);
+        if scene.has_public_name() {
+            public_name(scene, paths, leg, &mut findings, &mut evidence);
+        } else {
+            evidence.push(format!("{} has a private address only", leg.to.name));
+        }
+        if !leg.is_within_vpc() {
+            across(scene, paths, leg, &mut findings, &mut evidence);
         }
     }
     Check::of("dns", "names resolve to private addresses", evidence, findings)
 }
 
-/// The attributes without which names of a VPC do not resolve to its private addresses.
-pub(crate) fn of_vpc(paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
-    let dns = match (paths.network().vpcs.read(), paths.vpc(id)) {
-        (Err(why), _) => Err(why.to_owned()),
-        (Ok(_), None) => Err("it cannot be seen from this account".to_owned()),
-        (Ok(_), Some(vpc)) => vpc.dns.read().copied().map_err(str::to_owned),
-    };
-    let dns = match dns {
-        Ok(dns) => dns,
-        Err(why) => return findings.push(Finding::unknown(format!("the DNS attributes of {id}: {why}"))),
-    };
-    let off = [
-        (dns.support, "DNS support", "enableDnsSupport", "--enable-dns-support"),
-        (
-            dns.hostnames,
-            "DNS host names",
-            "enableDnsHostnames",
-            "--enable-dns-hostnames",
-        ),
-    ];
-    for (is_on, what, attribute, option) in off {
-        if !is_on {
-            let text = format!("{what} of {id} is off ({attribute})");
-            let remedy = format!("aws ec2 modify-vpc-attribute --vpc-id {} {option}", word(id));
-            findings.push(Finding::fail(text).mended_by(remedy));
-        }
+/// Whether names resolve in a VPC: its resolver is on, and no other one is named in its place.
+pub(crate) fn resolves(paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    if let Some(doubt) = other_resolver(paths, id) {
+        return findings.push(Finding::unknown(doubt));
     }
-    if dns.support && dns.hostnames {
-        evidence.push(format!("{id}: DNS support and host names are on"));
+    match attributes(paths, id) {
+        Err(why) => findings.push(Finding::unknown(why)),
+        Ok(dns) if dns.support => evidence.push(format!("{id}: DNS support is on")),
+        Ok(_) => findings.push(support_off(id)),
     }
 }
 
-fn of_peering(peering: &Peering, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+/// Whether the names of AWS services lead to endpoints in a VPC: private DNS takes both attributes.
+pub(crate) fn private_names(paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    if let Some(doubt) = other_resolver(paths, id) {
+        return findings.push(Finding::unknown(doubt));
+    }
+    match attributes(paths, id) {
+        Err(why) => findings.push(Finding::unknown(why)),
+        Ok(dns) => {
+            if !dns.support {
+                findings.push(support_off(id));
+            }
+            if !dns.hostnames {
+                findings.push(Finding::fail(host_names_off(id)).mended_by(host_names_on(id)));
+            }
+            if dns.support && dns.hostnames {
+                evidence.push(format!("{id}: DNS support and host names are on"));
+            }
+        }
+    }
+}
+
+/// Why it is not known whether names resolve in a VPC, if it is not: its DHCP options name other DNS servers.
+fn other_resolver(paths: &Paths<'_>, id: &VpcId) -> Option<String> {
+    let vpc = paths.vpc(id)?;
+    let options = vpc.dhcp_options.as_deref().unwrap_or_default();
+    match vpc.resolver.read() {
+        Ok(Resolver::Amazon) => None,
+        Ok(Resolver::Others(servers)) => Some(format!(
+            "{id} has DNS servers of its own ({}, DHCP options {options}): whether they resolve the name is not known",
+            servers.join(", ")
+        )),
+        Err(why) => Some(format!("the DNS servers of {id}: {why}")),
+    }
+}
+
+fn attributes(paths: &Paths<'_>, id: &VpcId) -> Result<VpcDns, String> {
+    let dns = match (paths.network().vpcs.read(), paths.vpc(id)) {
+        (Err(why), _) => Err(why),
+        (Ok(_), None) => Err("it cannot be seen from this account"),
+        (Ok(_), Some(vpc)) => vpc.dns.read().copied(),
+    };
+    dns.map_err(|why| format!("the DNS attributes of {id}: {why}"))
+}
+
+fn support_off(id: &VpcId) -> Finding {
+    Finding::fail(format!(
+        "DNS support of {id} is off (enableDnsSupport): no name resolves"
+    ))
+    .mended_by(format!(
+        "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-support",
+        word(id)
+    ))
+}
+
+fn host_names_off(id: &VpcId) -> String {
+    format!("DNS host names of {id} is off (enableDnsHostnames)")
+}
+
+fn host_names_on(id: &VpcId) -> String {
+    format!(
+        "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-hostnames",
+        word(id)
+    )
+}
+
+/// The name of a publicly accessible database leads to its private address only where host names are on at both ends.
+fn public_name(
+    scene: &Scene,
+    paths: &Paths<'_>,
+    leg: &Leg<'_>,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<String>,
+) {
+    let mut vpcs = vec![leg.from.vpc];
+    if !leg.is_within_vpc() {
+        vpcs.push(leg.to.vpc);
+    }
+    for id in vpcs {
+        match attributes(paths, id) {
+            Err(why) => findings.push(Finding::unknown(why)),
+            Ok(dns) if dns.hostnames => evidence.push(format!("{id}: DNS host names are on")),
+            Ok(_) => {
+                let text = format!(
+                    "{}, and {} is publicly accessible: its name leads to its public address, not to its private one",
+                    host_names_off(id),
+                    scene.database
+                );
+                findings.push(Finding::fail(text).mended_by(host_names_on(id)));
+            }
+        }
+    }
+}
+
+fn across(scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+    if let Err(why) = scene.network.peerings.read() {
+        let text = format!("the peering connections' DNS options: {why}");
+        if scene.has_public_name() {
+            findings.push(Finding::unknown(text));
+        } else {
+            evidence.push(text);
+        }
+    } else if let Some(peering) = peerings.first().filter(|peering| peering.is_active()) {
+        of_peering(scene, peering, leg.to.vpc, findings, evidence);
+    }
+}
+
+/// The option of the database's side decides about a public name. Otherwise both are only asked for by AWS's article.
+fn of_peering(
+    scene: &Scene,
+    peering: &Peering,
+    of_database: &VpcId,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<String>,
+) {
     let sides: [(&PeeringSide, &str); 2] = [(&peering.requester, "requester"), (&peering.accepter, "accepter")];
     let mut is_on = true;
     for (side, role) in sides {
+        let decides = scene.has_public_name() && side.vpc == *of_database;
         match side.resolves_for_peer {
             Some(true) => {}
             Some(false) => {
                 is_on = false;
-                let text = format!(
-                    "{}: names of {} do not resolve to private addresses for the other VPC ({role})",
+                let what = format!(
+                    "{}: public names of {} do not resolve to private addresses for the other VPC ({role})",
                     peering.id, side.vpc
                 );
-                findings.push(Finding::fail(text).mended_by(format!(
+                let finding = if decides {
+                    let database = &scene.database;
+                    Finding::fail(format!(
+                        "{what}, and {database} is publicly accessible: its name leads to its public address"
+                    ))
+                } else {
+                    Finding::warn(format!(
+                        "{what}; the name of {} leads to its private address all the same",
+                        scene.reached()
+                    ))
+                };
+                findings.push(finding.mended_by(format!(
                     "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {} --{role}-peering-connection-options AllowDnsResolutionFromRemoteVpc=true",
                     word(&peering.id)
                 )));
             }
             None => {
                 is_on = false;
-                findings.push(Finding::unknown(format!(
-                    "{}: whether names of {} resolve to private addresses for the other VPC is not told",
+                let text = format!(
+                    "{}: AWS does not tell whether public names of {} resolve to private addresses for the other VPC",
                     peering.id, side.vpc
-                )));
+                );
+                if decides {
+                    findings.push(Finding::unknown(text));
+                } else {
+                    evidence.push(text);
+                }
             }
         }
     }

@@ -19,7 +19,11 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
         .as_ref()
         .map(|proxy| format!(" through proxy {}", proxy.name));
     let way = format!("{ends}{}", through.unwrap_or_default());
-    match verdict(checks) {
+    let worst = verdict(checks);
+    if scene.function.vpc.is_none() && worst == Status::Warn {
+        return format!("It works over the internet only: {way}; the database is publicly accessible.");
+    }
+    match worst {
         Status::Pass => format!("It works: {way}, from {}.", all_subnets(legs)),
         Status::Warn => format!(
             "It works: {way}, from {}; {} worth a look.",

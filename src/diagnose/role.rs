@@ -3,10 +3,10 @@
 //! Source: spec/network.md, `diagnose` 7; spec/lambda-vpc.md, "Execution role".
 
 use super::Scene;
-use crate::check::{Check, Finding};
+use crate::check::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::network::Part;
-use crate::model::{Place, last_segment};
+use crate::model::{FunctionState, LastUpdateStatus, Place, last_segment};
 use crate::policy::{Lack, PolicyDocument, Verdict, lacks, vpc_access};
 
 const ID: &str = "execution-role";
@@ -25,7 +25,18 @@ pub(super) fn check(scene: &Scene) -> Check {
         passed: "the role may manage network interfaces",
         purpose: "Lambda needs this to make and to keep the function's network interfaces",
     };
-    of_role(arn, &scene.policies, &wanted)
+    let mut check = of_role(arn, &scene.policies, &wanted);
+    // The guide: a function whose interface exists is invoked also without these permissions.
+    let has_interface = function.state == FunctionState::Active
+        && matches!(function.last_update, None | Some(LastUpdateStatus::Successful));
+    if has_interface && check.status == Status::Fail {
+        check.status = Status::Warn;
+        check.message = format!(
+            "{}; the function's network interface exists, so that it is still invoked",
+            check.message
+        );
+    }
+    check
 }
 
 /// What a role has to allow.

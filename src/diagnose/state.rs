@@ -5,7 +5,9 @@
 use super::Scene;
 use crate::check::{Check, Finding};
 use crate::escape::word;
-use crate::model::{Database, DatabaseKind, Function, FunctionState, LastUpdateStatus, Proxy, TargetHealthState};
+use crate::model::{
+    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, Proxy, TargetHealthState,
+};
 
 /// States in which a database takes connections although it is not `available` (user guide, "Viewing DB instance status").
 const TAKES_CONNECTIONS: [&str; 9] = [
@@ -18,6 +20,15 @@ const TAKES_CONNECTIONS: [&str; 9] = [
     "resetting-master-credentials",
     "storage-config-upgrade",
     "storage-optimization",
+];
+
+/// States of a function other than `Pending` and `Inactive` in which it takes no invocations (Lambda API reference, `State`).
+const NOT_INVOCABLE: [&str; 5] = [
+    "ActiveNonInvocable",
+    "Deactivated",
+    "Deactivating",
+    "Deleting",
+    "Failed",
 ];
 
 pub(super) fn check(scene: &Scene) -> Check {
@@ -48,6 +59,11 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
         FunctionState::Pending => findings.push(Finding::warn(format!(
             "function {name} is Pending: it takes invocations once its network interface is made{why}"
         ))),
+        FunctionState::Other(other) if !NOT_INVOCABLE.contains(&other.as_str()) => {
+            findings.push(Finding::unknown(format!(
+                "function {name} is {state}, a state that this version does not know{why}"
+            )));
+        }
         FunctionState::Other(_) => findings.push(Finding::fail(format!("function {name} is {state}{why}")).mended_by(
             format!("aws lambda get-function-configuration --function-name {}", word(name)),
         )),
@@ -106,7 +122,12 @@ fn of_database(database: &Database, findings: &mut Vec<Finding>, evidence: &mut 
             }
         });
     }
-    if database.kind == DatabaseKind::Cluster && database.members.is_empty() && !is_serverless_v1(database) {
+    if database.kind == DatabaseKind::Cluster && database.members.is_empty() && database.form == DatabaseForm::Limitless
+    {
+        findings.push(Finding::unknown(format!(
+            "{database} is an Aurora PostgreSQL Limitless Database: the routers of its DB shard group take connections, and their state was not read"
+        )));
+    } else if database.kind == DatabaseKind::Cluster && database.members.is_empty() && !is_serverless_v1(database) {
         findings.push(Finding::fail(format!(
             "{database} has no instance: nothing takes connections"
         )));
@@ -178,7 +199,8 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         TargetHealthState::Unavailable => {
             let (meaning, remedy) = meaning(reason);
             let text = format!("proxy {name} does not reach {database}{said}: {meaning}");
-            findings.push(Finding::fail(text).mended_by(remedy));
+            let finding = Finding::fail(text);
+            findings.push(remedy.into_iter().fold(finding, Finding::mended_by));
         }
         TargetHealthState::Unused => findings.push(Finding::fail(format!(
             "proxy {name} does not use {database} (UNUSED): it has no endpoint that needs it"
@@ -191,8 +213,8 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
 }
 
 /// What a reason means, and what to do (RDS API reference, `TargetHealth`).
-fn meaning(reason: Option<&str>) -> (&'static str, &'static str) {
-    match reason {
+fn meaning(reason: Option<&str>) -> (&'static str, Option<&'static str>) {
+    let (meaning, remedy) = match reason {
         Some("UNREACHABLE") => (
             "it gets no answer, for want of a security group's rule, a route or an ACL's entry, or because the database is down",
             "see the other checks between proxy and database",
@@ -213,6 +235,8 @@ fn meaning(reason: Option<&str>) -> (&'static str, &'static str) {
             "the database replicates, or does not, other than the proxy can use",
             "see the replication of the database",
         ),
-        _ => ("AWS gives no reason", "see `aws rds describe-db-proxy-targets`"),
-    }
+        Some(_) => return ("this version does not know that reason", None),
+        None => ("AWS gives no reason", "see `aws rds describe-db-proxy-targets`"),
+    };
+    (meaning, Some(remedy))
 }

@@ -199,6 +199,9 @@ impl<'b, 's> Builder<'b, 's> {
             match &way.exit {
                 Exit::InternetGateway(_) => public.push((*subnet).clone()),
                 Exit::None | Exit::Blackhole(_) => lacking.push(subnet),
+                Exit::Doubtful(target, why) => {
+                    return Err(elsewhere(subnet, way.table, &format!("{target} ({why})")));
+                }
                 Exit::Elsewhere(target) => return Err(elsewhere(subnet, way.table, &target.to_string())),
                 Exit::Nat(id) => {
                     if !self.judge_nat(id)? {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, way_out};
 use super::{Traveller, acls};
 use crate::check::{Check, Finding};
+use crate::diagnose::dns::resolves;
 use crate::endpoint::authorize;
 use crate::escape::word;
 use crate::model::network::{RouteTarget, Subnet};
@@ -23,9 +24,17 @@ pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
         security_groups(paths, traveller),
     ];
     checks.extend(ipv6(paths, traveller));
+    checks.push(dns(paths, traveller));
     checks.push(agreement(paths, traveller));
     checks.push(zones(paths, traveller));
     checks
+}
+
+/// Without a resolver, no name of the internet leads anywhere.
+fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    resolves(paths, traveller.vpc, &mut findings, &mut evidence);
+    Check::of("dns", "names resolve", evidence, findings)
 }
 
 /// The subnets of NAT gateways and NAT instances that the traveller's subnets lead to.
@@ -78,6 +87,9 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             Exit::None => findings.push(
                 Finding::fail(format!("{subnet}: {table} has no route 0.0.0.0/0")).mended_by(setup(traveller)),
             ),
+            Exit::Doubtful(target, why) => findings.push(Finding::unknown(format!(
+                "{subnet}: 0.0.0.0/0 of {table} leads to {target}: {why}"
+            ))),
             Exit::Elsewhere(target) => findings.push(Finding::unknown(format!(
                 "{subnet}: 0.0.0.0/0 of {table} leads to {target}, and what lies behind it cannot be told from here"
             ))),
@@ -114,6 +126,10 @@ fn route_active(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 .mended_by(setup(traveller)),
             ),
             Ok(WayOut { exit: Exit::None, .. }) => {}
+            Ok(WayOut {
+                table,
+                exit: Exit::Doubtful(_, why),
+            }) => findings.push(Finding::unknown(format!("{subnet}: 0.0.0.0/0 of {}: {why}", table.id))),
             Ok(WayOut { table, .. }) => evidence.push(format!("{subnet}: 0.0.0.0/0 of {} is active", table.id)),
             Err(gap) => findings.push(Finding::unknown(format!("{subnet}: {gap}"))),
         }
@@ -349,6 +365,12 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
             );
             return findings.push(Finding::warn(text));
         }
+        Exit::Doubtful(target, ref why) => {
+            return findings.push(Finding::unknown(format!(
+                "{id}: ::/0 of {} leads to {target}: {why}",
+                table.id
+            )));
+        }
         Exit::Elsewhere(target) => {
             return findings.push(Finding::unknown(format!(
                 "{id}: ::/0 of {} leads to {target}, and what lies behind it cannot be told",
@@ -424,7 +446,7 @@ pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
     let fault = match way_out(paths, subnet, false).ok()?.exit {
         Exit::Nat(id) => nat_fault(paths, id),
         Exit::Instance(id) => instance_fault(paths, id),
-        Exit::Elsewhere(_) => return None,
+        Exit::Doubtful(..) | Exit::Elsewhere(_) => return None,
         Exit::InternetGateway(_) | Exit::Blackhole(_) | Exit::None => return Some(false),
     };
     match fault {

@@ -6,6 +6,7 @@
 use super::Traveller;
 use super::checks::leads_out;
 use crate::check::{Check, Finding, Status};
+use crate::diagnose::dns::private_names;
 use crate::endpoint::authorize;
 use crate::escape::word;
 use crate::leg::{End, Leg, checks as leg_checks};
@@ -260,24 +261,13 @@ fn is_private(cidr: &str) -> bool {
 }
 
 /// Private names need the VPC's own resolver and host names.
-fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Option<Finding> {
-    let vpc = paths.vpc(traveller.vpc)?;
-    let dns = vpc.dns.known()?;
-    let off = match (dns.support, dns.hostnames) {
-        (true, true) => return None,
-        (false, _) => "support",
-        (true, false) => "hostnames",
-    };
-    Some(
-        Finding::fail(format!(
-            "DNS {off} of {} is off, so that private names do not lead to endpoint {}",
-            vpc.id, endpoint.id
-        ))
-        .mended_by(format!(
-            "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-{off}",
-            word(&vpc.id)
-        )),
-    )
+fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    private_names(paths, traveller.vpc, &mut findings, &mut Vec::new());
+    for finding in &mut findings {
+        finding.text = format!("{}; endpoint {} depends on it", finding.text, endpoint.id);
+    }
+    findings
 }
 
 /// An endpoint in other zones only works, and every byte is charged for.

@@ -32,6 +32,8 @@ pub enum Exit<'n> {
     InternetGateway(&'n InternetGatewayId),
     /// Through something that is gone.
     Blackhole(&'n RouteTarget),
+    /// Whether the route counts cannot be told, and why.
+    Doubtful(&'n RouteTarget, String),
     /// Through something behind which nothing can be seen.
     Elsewhere(&'n RouteTarget),
     /// There is no route.
@@ -79,10 +81,11 @@ pub fn way_out<'n>(paths: &Paths<'n>, subnet: &SubnetId, v6: bool) -> Result<Way
         .routes
         .iter()
         .filter(|route| is_default(route, v6))
-        .min_by_key(|route| route.origin);
+        .min_by_key(|route| route.origin.precedence());
     let exit = match route {
         None => Exit::None,
-        Some(route) if route.is_blackhole => Exit::Blackhole(&route.target),
+        Some(route) if route.is_blackhole() => Exit::Blackhole(&route.target),
+        Some(route) if route.doubt().is_some() => Exit::Doubtful(&route.target, route.doubt().unwrap_or_default()),
         Some(route) => match &route.target {
             RouteTarget::Nat(id) => Exit::Nat(id),
             RouteTarget::Interface(id) => Exit::Instance(id),

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::{End, Found, Leg};
 use crate::check::Finding;
 use crate::endpoint::authorize;
-use crate::model::network::Part;
+use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};
 use crate::path::{Block, Passage, Paths, Ports};
 
@@ -24,8 +24,14 @@ struct Gate<'l, 's> {
 }
 
 pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
-    let nameable = can_name_each_other(paths, leg);
-    let peers = |end: &End<'_>| if nameable { end.groups.clone() } else { Vec::new() };
+    let naming = naming(paths, leg);
+    let peers = |end: &End<'_>| {
+        if naming == Naming::Counts {
+            end.groups.clone()
+        } else {
+            Vec::new()
+        }
+    };
     let (of_from, of_to) = (peers(&leg.from), peers(&leg.to));
     let gates = [
         Gate {
@@ -45,7 +51,7 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     ];
     let mut found = Found::default();
     for gate in &gates {
-        gate.check(paths, leg, nameable, &mut found);
+        gate.check(paths, leg, &naming, &mut found);
     }
     found
 }
@@ -66,13 +72,17 @@ pub struct Missing {
 /// What the groups of a leg's ends do not let through. What could not be read is not among it.
 #[must_use]
 pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
-    let nameable = can_name_each_other(paths, leg);
+    let naming = naming(paths, leg);
     let gates = [
         (&leg.from, Direction::Egress, &leg.to),
         (&leg.to, Direction::Ingress, &leg.from),
     ];
     let of = |(own, direction, other): (&End<'_>, Direction, &End<'_>)| {
-        let peers: &[GroupId] = if nameable { &other.groups } else { &[] };
+        // A rule that may count is not missing: it cannot be told.
+        if matches!(naming, Naming::MayCount(_)) && named(paths, own, direction, other).is_some() {
+            return None;
+        }
+        let peers: &[GroupId] = if naming == Naming::Counts { &other.groups } else { &[] };
         let blocked = |subnet: &&&SubnetId| {
             let end = paths.end(subnet, false).or_else(|_| paths.end(subnet, true));
             end.is_ok_and(|(_, addresses)| {
@@ -96,19 +106,47 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
     gates.into_iter().filter_map(of).collect()
 }
 
-/// Within a VPC a rule may name the other end's group; across a peering connection within one Region it may too.
-fn can_name_each_other(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
-    let peered = || {
-        let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
-        peerings
-            .iter()
-            .any(|peering| peering.is_active() && peering.is_within_region())
-    };
-    leg.is_within_vpc() || peered()
+/// Whether a rule of one end that names a group of the other end counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Naming {
+    /// Within a VPC, and across an active peering connection within one Region.
+    Counts,
+    /// Across a transit gateway, named here, it does if the gateway supports it (`SecurityGroupReferencingSupport`).
+    MayCount(String),
+    /// Otherwise it does not.
+    DoesNotCount,
+}
+
+fn naming(paths: &Paths<'_>, leg: &Leg<'_>) -> Naming {
+    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+    let is_peered = peerings
+        .iter()
+        .any(|peering| peering.is_active() && peering.is_within_region());
+    if leg.is_within_vpc() || is_peered {
+        return Naming::Counts;
+    }
+    let gateway = leg.pairs().find_map(|(row, column)| {
+        let (from, to) = (leg.from.subnets.get(row)?, leg.to.subnets.get(column)?);
+        let ways = paths.ways(from, to, Leg::is_v6(paths, from, to)).ok()?;
+        ways.iter().find_map(|way| match &way.hop.route?.target {
+            RouteTarget::TransitGateway(id) => Some(id.clone()),
+            _ => None,
+        })
+    });
+    gateway.map_or(Naming::DoesNotCount, Naming::MayCount)
+}
+
+/// The other end's group that a rule of this end names.
+fn named<'n>(paths: &Paths<'n>, own: &End<'_>, direction: Direction, other: &End<'_>) -> Option<&'n GroupId> {
+    let groups = paths.network().groups.known()?;
+    let own = groups.iter().filter(|group| own.groups.contains(&group.id));
+    own.flat_map(|group| group.rules(direction))
+        .filter_map(|rule| rule.peer.group())
+        .find(|id| other.groups.contains(id))
 }
 
 impl Gate<'_, '_> {
-    fn check(&self, paths: &Paths<'_>, leg: &Leg<'_>, nameable: bool, found: &mut Found) {
+    fn check(&self, paths: &Paths<'_>, leg: &Leg<'_>, naming: &Naming, found: &mut Found) {
         let Self { own, other, port, .. } = self;
         if own.groups.is_empty() {
             found.add(
@@ -146,7 +184,7 @@ impl Gate<'_, '_> {
                 );
                 continue;
             }
-            let finding = self.finding(paths, leg, &passage, wanted, nameable);
+            let finding = self.finding(paths, leg, &passage, wanted, naming);
             match answers.get_mut(&finding.text) {
                 Some((told, places)) => {
                     told.remedies.extend(finding.remedies);
@@ -194,7 +232,7 @@ impl Gate<'_, '_> {
         leg: &Leg<'_>,
         passage: &Passage<'_>,
         wanted: Block,
-        nameable: bool,
+        naming: &Naming,
     ) -> Finding {
         let Self { own, port, .. } = self;
         let groups: Vec<&str> = own.groups.iter().map(GroupId::as_str).collect();
@@ -202,12 +240,23 @@ impl Gate<'_, '_> {
         if let Some(gap) = passage.gaps.first() {
             return Finding::unknown(format!("whether tcp {port} is let through is not known: {gap}"));
         }
+        let named = named(paths, own, self.direction, self.other);
+        if let (Some(id), Naming::MayCount(gateway)) = (named, naming) {
+            return Finding::unknown(format!(
+                "a rule names {id}, which is in another VPC behind transit gateway {gateway}: it counts only if the gateway and its attachments support references to security groups, which was not read"
+            ));
+        }
         let is_whole = matches!(passage.blocked.blocks(), [block] if *block == wanted);
         let text = if is_whole {
             format!(
                 "no rule of {groups} lets tcp {port} through{}{}",
                 self.peers_in_words(),
-                self.other_vpc(paths, nameable)
+                match named.filter(|_| *naming == Naming::DoesNotCount) {
+                    Some(id) => format!(
+                        "; a rule names {id}, which is in another VPC with no active peering connection in this Region"
+                    ),
+                    None => String::new(),
+                }
             )
         } else {
             let left: Vec<String> = passage
@@ -241,24 +290,6 @@ impl Gate<'_, '_> {
                     peers.join(", ")
                 )
             }
-        }
-    }
-
-    /// Where a rule names a group that it cannot name, that is why.
-    fn other_vpc(&self, paths: &Paths<'_>, nameable: bool) -> String {
-        let Part::Read(groups) = &paths.network().groups else {
-            return String::new();
-        };
-        let own = groups.iter().filter(|group| self.own.groups.contains(&group.id));
-        let named = own
-            .flat_map(|group| group.rules(self.direction))
-            .filter_map(|rule| rule.peer.group())
-            .find(|id| self.other.groups.contains(id));
-        match named {
-            Some(id) if !nameable => {
-                format!("; a rule names {id}, which is in another VPC with no active peering connection in this Region")
-            }
-            _ => String::new(),
         }
     }
 

@@ -20,6 +20,11 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     let mut lines = Lines::new();
     let mut by = BTreeSet::new();
     let overlap = (!leg.is_within_vpc()).then(|| overlap(paths, leg)).flatten();
+    if !leg.is_within_vpc() {
+        for text in doubtful_ranges(paths, leg) {
+            lines.insert(text.clone(), (Finding::unknown(text), leg.pairs().collect()));
+        }
+    }
     if let Some(text) = &overlap {
         let finding = Finding::fail(text.clone()).mended_by(
             "give one of the VPCs another range, or offer the database by an endpoint service (PrivateLink)",
@@ -53,6 +58,20 @@ fn overlap(paths: &Paths<'_>, leg: &Leg<'_>) -> Option<String> {
         "{} ({}) and {} ({}) overlap: VPCs whose ranges overlap cannot be peered",
         leg.from.vpc, pair.0, leg.to.vpc, pair.1
     ))
+}
+
+/// Ranges of which it is not known whether they count, and so whether they overlap.
+fn doubtful_ranges(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<String> {
+    let vpcs = [leg.from.vpc, leg.to.vpc].into_iter().filter_map(|id| paths.vpc(id));
+    let doubtful = vpcs.flat_map(|vpc| vpc.doubtful_cidrs.iter().map(move |found| (vpc, found)));
+    doubtful
+        .map(|(vpc, (cidr, state))| {
+            format!(
+                "range {cidr} of {} is {state}, a state that this version does not know: whether it counts cannot be told",
+                vpc.id
+            )
+        })
+        .collect()
 }
 
 fn one_way(

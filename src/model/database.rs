@@ -62,6 +62,22 @@ pub struct Access {
     pub master_secret: Option<String>,
     /// Whether the Data API, which needs no VPC, is on (`HttpEndpointEnabled`), where AWS tells.
     pub data_api: Option<bool>,
+    /// Whether it has a public address (`PubliclyAccessible`), where AWS tells; for a cluster, whether an instance of
+    /// it has one.
+    pub publicly_accessible: Option<bool>,
+}
+
+/// The form of a database, where that changes what can be said of its network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DatabaseForm {
+    /// Instances in a VPC.
+    #[default]
+    Ordinary,
+    /// An Aurora PostgreSQL Limitless Database: clients are served by the routers of a DB shard group, not by instances.
+    Limitless,
+    /// An Aurora PostgreSQL cluster created with express configuration: it is in no VPC and has no security groups;
+    /// clients reach it over its internet access gateway (`VpcNetworkingEnabled` is false).
+    Express,
 }
 
 /// A database and what of it matters to a connection.
@@ -95,6 +111,8 @@ pub struct Database {
     pub subnets: Vec<SubnetId>,
     /// How clients come into it.
     pub access: Access,
+    /// What kind of cluster it is.
+    pub form: DatabaseForm,
 }
 
 impl Database {

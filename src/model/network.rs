@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 pub use gateway::{Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway};
 pub use peering::{Peering, PeeringSide};
-pub use route::{Association, Destination, Route, RouteOrigin, RouteTable, RouteTarget};
+pub use route::{Association, Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 
 use super::{Direction, NetworkAclId, PrefixListId, SecurityGroup, SubnetId, VpcId};
 
@@ -87,12 +87,18 @@ pub struct Vpc {
     pub id: VpcId,
     /// The account that owns it.
     pub owner: Option<String>,
-    /// Its ranges, IPv4 and IPv6.
+    /// Its ranges, IPv4 and IPv6, that are associated.
     pub cidrs: Vec<IpNet>,
     /// `InstanceTenancy`: `default` or `dedicated`.
     pub tenancy: String,
+    /// Ranges in a state that this program does not know, with it: whether they count cannot be told.
+    pub doubtful_cidrs: Vec<(IpNet, String)>,
     /// Its DNS attributes.
     pub dns: Part<VpcDns>,
+    /// `DhcpOptionsId`; none where it has none of its own.
+    pub dhcp_options: Option<String>,
+    /// Who resolves names in it.
+    pub resolver: Part<Resolver>,
 }
 
 /// The DNS attributes of a VPC.
@@ -104,6 +110,54 @@ pub struct VpcDns {
     pub hostnames: bool,
 }
 
+/// The DNS servers that a VPC gives to what is in it (`domain-name-servers` of its DHCP options).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolver {
+    /// The VPC's own, which knows private names.
+    Amazon,
+    /// Others, by their addresses.
+    Others(Vec<String>),
+}
+
+/// What the state of a range's association says (`CidrBlockState`, `Ipv6CidrBlockState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CidrState {
+    /// `associated`, or not told: the range counts.
+    Associated,
+    /// It does not count, not yet or not any more.
+    NotAssociated,
+    /// A state that this program does not know.
+    Doubtful,
+}
+
+impl CidrState {
+    /// Reads the API's `State`.
+    #[must_use]
+    pub fn from_api(state: Option<&str>) -> Self {
+        match state {
+            None | Some("associated") => Self::Associated,
+            Some("associating" | "disassociating" | "disassociated" | "failing" | "failed") => Self::NotAssociated,
+            Some(_) => Self::Doubtful,
+        }
+    }
+}
+
+impl Resolver {
+    /// Reads the values of `domain-name-servers`; without any, the VPC's own resolver counts.
+    #[must_use]
+    pub fn of(servers: impl IntoIterator<Item = String>) -> Self {
+        let others: Vec<String> = servers
+            .into_iter()
+            .filter(|server| server != "AmazonProvidedDNS")
+            .collect();
+        if others.is_empty() {
+            Self::Amazon
+        } else {
+            Self::Others(others)
+        }
+    }
+}
+
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subnet {
@@ -111,8 +165,10 @@ pub struct Subnet {
     pub id: SubnetId,
     /// Its VPC.
     pub vpc: VpcId,
-    /// Its ranges: one of IPv4, or of IPv6, or one of each.
+    /// Its ranges that are associated: one of IPv4, or of IPv6, or one of each.
     pub cidrs: Vec<IpNet>,
+    /// Ranges in a state that this program does not know, with it: whether they count cannot be told.
+    pub doubtful_cidrs: Vec<(IpNet, String)>,
     /// Its Availability Zone.
     pub availability_zone: String,
     /// How many of its IPv4 addresses are free, where EC2 tells.

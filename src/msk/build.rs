@@ -251,7 +251,7 @@ impl<'b> Builder<'b> {
         let subnets: Vec<&SubnetId> = self.place.subnets.iter().collect();
         let between = acls::between(self.paths, &subnets, &subnets, HTTPS, &mut Numbers::default()).findings;
         let mut findings: Vec<Finding> = between.into_iter().map(|(finding, _)| finding).collect();
-        dns::of_vpc(self.paths, self.vpc, &mut findings, &mut Vec::new());
+        dns::private_names(self.paths, self.vpc, &mut findings, &mut Vec::new());
         refuse(findings, |findings, commands| MskUnmet::Blocked { findings, commands })
     }
 

@@ -12,9 +12,9 @@ use crate::policy::{lacks_for_msk, msk_access};
 pub(super) fn check(poller: &Poller<'_>) -> Option<Check> {
     let scene = poller.scene;
     let role = scene.function.as_ref()?.role.as_ref()?;
-    let arn = &scene.cluster.arn;
+    let (arn, kind) = (&scene.cluster.arn, &scene.cluster.kind);
     let wanted = Wanted {
-        lacks: &|policies| lacks_for_msk(policies, arn, &poller.place.subnets, &poller.place.groups),
+        lacks: &|policies| lacks_for_msk(policies, arn, kind, &poller.place.subnets, &poller.place.groups),
         policy: msk_access(Place::of(arn)),
         passed: "the role may read the cluster and manage network interfaces",
         purpose: "Lambda needs this to find the brokers and to poll from beside them",

@@ -214,9 +214,7 @@ async fn the_database(
         (Some(_), _) => None,
         (None, Some(name)) => Some(cloud.describe_db_subnet_group(&name).await?),
         (None, None) => {
-            return Err(ObserveError::NoVpc {
-                database: database.to_string(),
-            });
+            return Err(ObserveError::no_vpc(&database));
         }
     };
     let subnets = match group {

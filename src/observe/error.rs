@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::cloud::{CloudError, ResourceKind};
 use crate::escape::word;
-use crate::model::{Elsewhere, VpcId};
+use crate::model::{Database, DatabaseForm, Elsewhere, VpcId};
 
 /// Why a connection could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -66,6 +66,14 @@ pub enum ObserveError {
     /// What was named is in another partition, Region or account.
     #[error(transparent)]
     Elsewhere(#[from] Elsewhere),
+    /// The database was created with express configuration.
+    #[error(
+        "{database} was created with express configuration: it is in no VPC and has no security groups; clients reach it over its internet access gateway"
+    )]
+    ExpressConfiguration {
+        /// Kind and identifier.
+        database: String,
+    },
     /// A call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
@@ -82,6 +90,16 @@ fn kind_name(kind: ResourceKind) -> &'static str {
 }
 
 impl ObserveError {
+    /// Why there is no VPC to read.
+    #[must_use]
+    pub fn no_vpc(database: &Database) -> Self {
+        let name = database.to_string();
+        match database.form {
+            DatabaseForm::Express => Self::ExpressConfiguration { database: name },
+            DatabaseForm::Ordinary | DatabaseForm::Limitless => Self::NoVpc { database: name },
+        }
+    }
+
     /// The stable code of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -99,6 +117,7 @@ impl ObserveError {
             Self::NoSuchVpc { .. } => "vpc-not-found",
             Self::NoVpc { .. } => "no-vpc",
             Self::Elsewhere(elsewhere) => elsewhere.code(),
+            Self::ExpressConfiguration { .. } => "express-configuration",
             Self::Cloud(error) => error.code(),
         }
     }
@@ -136,6 +155,10 @@ impl ObserveError {
                 Some(format!("these VPCs exist: {}", others.join(", ")))
             }
             Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
+            Self::ExpressConfiguration { .. } => Some(
+                "no connection is needed: a function with internet access connects to the cluster's endpoint with IAM database authentication"
+                    .to_owned(),
+            ),
             Self::NoVpc { .. } => Some("only databases in a VPC can be connected".to_owned()),
             Self::Elsewhere(elsewhere) => Some(elsewhere.hint()),
             Self::Cloud(error) => error.hint(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, CloudError, Fault};
-use crate::model::network::{Destination, Network, Part, PrefixList, RouteTarget, Vpc};
+use crate::model::network::{Destination, Network, Part, PrefixList, Resolver, RouteTarget, Vpc};
 use crate::model::{GroupId, InterfaceId, Peer, PrefixListId, SecurityGroup, VpcId, last_segment};
 use crate::operation::Operation;
 use crate::policy::PolicyDocument;
@@ -12,6 +12,7 @@ use crate::policy::PolicyDocument;
 pub const READS: &[Operation] = &[
     Operation::DescribeVpcs,
     Operation::DescribeVpcAttribute,
+    Operation::DescribeDhcpOptions,
     Operation::DescribeSubnets,
     Operation::DescribeRouteTables,
     Operation::DescribeNetworkAcls,
@@ -104,13 +105,30 @@ async fn outside(cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<Network> {
     })
 }
 
-/// The VPCs with their DNS attributes, which are a question of their own.
+/// The VPCs with their DNS attributes and resolvers, which are questions of their own.
 async fn with_dns(cloud: &impl Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
-    let Part::Read(mut vpcs) = part(cloud.describe_vpcs(ids).await)? else {
-        return part(cloud.describe_vpcs(ids).await);
+    let mut vpcs = match part(cloud.describe_vpcs(ids).await)? {
+        Part::Read(vpcs) => vpcs,
+        unread @ Part::Unread(_) => return Ok(unread),
     };
     for vpc in &mut vpcs {
         vpc.dns = part(cloud.describe_vpc_dns(&vpc.id).await)?;
+    }
+    let options: BTreeSet<String> = vpcs.iter().filter_map(|vpc| vpc.dhcp_options.clone()).collect();
+    let options: Vec<String> = options.into_iter().collect();
+    let resolvers = match options.as_slice() {
+        [] => Part::default(),
+        options => part(cloud.describe_dhcp_options(options).await)?,
+    };
+    for vpc in &mut vpcs {
+        vpc.resolver = match (&vpc.dhcp_options, &resolvers) {
+            (None, _) => Part::Read(Resolver::Amazon),
+            (Some(_), Part::Unread(why)) => Part::Unread(why.clone()),
+            (Some(id), Part::Read(resolvers)) => match resolvers.get(id) {
+                Some(resolver) => Part::Read(resolver.clone()),
+                None => Part::Unread(format!("the DHCP options {id} cannot be seen from this account")),
+            },
+        };
     }
     Ok(Part::Read(vpcs))
 }

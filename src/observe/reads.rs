@@ -104,7 +104,10 @@ impl<'a> Reads<'a> {
         let tables = network.route_tables.known().into_iter().flatten();
         let mut targets = tables.flat_map(|table| &table.routes).map(|route| &route.target);
         let has_interfaces = targets.any(|target| matches!(target, RouteTarget::Interface(_)));
+        let mut all = network.vpcs.known().into_iter().flatten();
+        let has_dhcp_options = all.any(|vpc| vpc.dhcp_options.is_some());
         let add = |reads: Self, operation: &Operation| match operation {
+            Operation::DescribeDhcpOptions if !has_dhcp_options => reads,
             Operation::DescribeVpcAttribute => reads.of(*operation, vpcs.clone()),
             Operation::GetManagedPrefixListEntries => reads.of(*operation, prefix_lists(place, network, plan)),
             Operation::DescribeNetworkInterfaces if !has_interfaces => reads,

@@ -77,9 +77,7 @@ async fn with_network(
     };
     let (group, of_function) = tokio::join!(of_database, vpc_of(cloud, &function));
     let Some(DbSubnetGroup { vpc, subnets, .. }) = group? else {
-        return Err(ObserveError::NoVpc {
-            database: database.to_string(),
-        });
+        return Err(ObserveError::no_vpc(&database));
     };
     (database.vpc, database.subnets) = (vpc, subnets);
     if let (Some(vpc), Some(id)) = (&mut function.vpc, of_function?) {

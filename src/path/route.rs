@@ -77,11 +77,11 @@ impl<'n> CompiledTable<'n> {
         }
         // Of the same range: the VPC's own route, then a static one, then a prefix list's, then a propagated one.
         routes.sort_by_key(|(cidr, is_list, route)| {
-            let rank = match (&route.target, is_list, route.origin) {
+            let rank = match (&route.target, is_list, &route.origin) {
                 (RouteTarget::Local, ..) => 0,
                 (_, false, RouteOrigin::Static) => 1,
                 (_, true, _) => 2,
-                (_, false, RouteOrigin::Propagated) => 3,
+                (_, false, RouteOrigin::Propagated | RouteOrigin::Other(_)) => 3,
             };
             (std::cmp::Reverse(cidr.prefix_len()), rank)
         });
@@ -135,8 +135,11 @@ pub(super) fn fault<'n>(
             None => RouteFault::None,
         });
     };
-    if route.is_blackhole {
+    if route.is_blackhole() {
         return Some(RouteFault::Blackhole);
+    }
+    if let Some(doubt) = route.doubt() {
+        return Some(RouteFault::Unknown(doubt));
     }
     match &route.target {
         RouteTarget::Local if near.vpc == far.vpc => None,

@@ -4,7 +4,7 @@
 
 use super::document::{PolicyDocument, Statement};
 use super::evaluate::{Context, Request, Verdict, evaluate};
-use crate::model::{GroupId, Place, SubnetId};
+use crate::model::{GroupId, MskKind, Place, SubnetId};
 
 /// The actions with which Lambda makes, finds and deletes a function's network interfaces.
 pub const INTERFACE_ACTIONS: [&str; 6] = [
@@ -18,8 +18,8 @@ pub const INTERFACE_ACTIONS: [&str; 6] = [
 
 /// The actions of AWS's policy `AWSLambdaMSKExecutionRole`, but for writing the log. Source: spec/msk.md.
 pub const MSK_ACTIONS: [&str; 9] = [
-    "kafka:DescribeCluster",
-    "kafka:DescribeClusterV2",
+    DESCRIBE_CLUSTER,
+    DESCRIBE_CLUSTER_V2,
     "kafka:GetBootstrapBrokers",
     CREATE,
     "ec2:DescribeNetworkInterfaces",
@@ -29,6 +29,8 @@ pub const MSK_ACTIONS: [&str; 9] = [
     "ec2:DescribeSecurityGroups",
 ];
 
+const DESCRIBE_CLUSTER: &str = "kafka:DescribeCluster";
+const DESCRIBE_CLUSTER_V2: &str = "kafka:DescribeClusterV2";
 const CREATE: &str = "ec2:CreateNetworkInterface";
 
 /// The key by which a function's own calls are told from those that Lambda makes for it. Lambda's have it not.
@@ -59,13 +61,24 @@ pub fn lacks(policies: &[PolicyDocument], place: Place<'_>, subnets: &[SubnetId]
 pub fn lacks_for_msk(
     policies: &[PolicyDocument],
     cluster: &str,
+    kind: &MskKind,
     subnets: &[SubnetId],
     groups: &[GroupId],
 ) -> Vec<Lack> {
-    lacking(policies, &MSK_ACTIONS, |action| match action.split_once(':') {
+    let mut lacks = lacking(policies, &MSK_ACTIONS, |action| match action.split_once(':') {
         Some(("kafka", _)) => vec![cluster.to_owned()],
         _ => on_interfaces(action, Place::of(cluster), subnets, groups),
-    })
+    });
+    let is_lacking = |action: &str| lacks.iter().any(|lack| lack.action == action);
+    // Either describes a provisioned cluster; only the newer one describes a serverless cluster.
+    let either = *kind != MskKind::Serverless;
+    let left_out = match (is_lacking(DESCRIBE_CLUSTER), is_lacking(DESCRIBE_CLUSTER_V2)) {
+        (true, _) => Some(DESCRIBE_CLUSTER),
+        (false, true) if either => Some(DESCRIBE_CLUSTER_V2),
+        _ => None,
+    };
+    lacks.retain(|lack| Some(lack.action) != left_out);
+    lacks
 }
 
 /// The resources on which Lambda needs an action of EC2's.
@@ -149,6 +162,33 @@ mod tests {
             lacks(&[execution_role(false)], PLACE, &["subnet-1".into()], &["sg-1".into()]),
             []
         );
+    }
+
+    #[test]
+    fn one_action_that_describes_the_cluster_is_enough() {
+        const CLUSTER: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/c/1";
+        let others = MSK_ACTIONS
+            .into_iter()
+            .filter(|action| !action.starts_with("kafka:DescribeCluster"));
+        let others: Vec<&str> = others.collect();
+        let (old, new) = (DESCRIBE_CLUSTER, DESCRIBE_CLUSTER_V2);
+        let table: [(&[&str], MskKind, &[&str]); 8] = [
+            (&[old, new], MskKind::Provisioned, &[]),
+            (&[old], MskKind::Provisioned, &[]),
+            (&[new], MskKind::Provisioned, &[]),
+            (&[], MskKind::Provisioned, &[new]),
+            (&[old, new], MskKind::Serverless, &[]),
+            (&[old], MskKind::Serverless, &[new]),
+            (&[new], MskKind::Serverless, &[]),
+            (&[], MskKind::Serverless, &[new]),
+        ];
+        for (given, kind, expected) in table {
+            let actions: Vec<&str> = others.iter().chain(given).copied().collect();
+            let policy = PolicyDocument::new(vec![Statement::allow(actions).on(["*"])]);
+            let lacks = lacks_for_msk(&[policy], CLUSTER, &kind, &["subnet-1".into()], &["sg-1".into()]);
+            let found: Vec<&str> = lacks.iter().map(|lack| lack.action).collect();
+            assert_eq!(found, expected, "{given:?} {kind}");
+        }
     }
 
     #[test]

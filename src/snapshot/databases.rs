@@ -9,7 +9,7 @@ use crate::account::{
 };
 use crate::cloud::{Cloud, DbCluster, DbInstance, DbSubnetGroup};
 use crate::concurrent::bounded;
-use crate::model::{GroupMembership, Proxy, TargetHealthState, TargetKind, VpcId};
+use crate::model::{DatabaseForm, GroupMembership, Proxy, TargetHealthState, TargetKind, VpcId};
 use crate::observe::patiently;
 
 fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembership> {
@@ -64,6 +64,9 @@ impl Snapshot {
                 vpc_security_groups: memberships(cluster.memberships),
                 global_cluster_identifier: cluster.global_cluster,
                 http_endpoint_enabled: access.data_api,
+                publicly_accessible: access.publicly_accessible,
+                vpc_networking_enabled: (cluster.form == DatabaseForm::Express).then_some(false),
+                cluster_scalability_type: (cluster.form == DatabaseForm::Limitless).then(|| "limitless".to_owned()),
                 endpoint: access.endpoint,
                 database_name: access.database_name,
                 db_cluster_resource_id: access.resource_id,
@@ -93,6 +96,7 @@ impl Snapshot {
                 port: instance.port,
                 status: instance.status,
                 availability_zone: instance.availability_zone,
+                publicly_accessible: access.publicly_accessible,
                 subnet_group,
                 // A member has its cluster's groups.
                 vpc_security_groups: if cluster.is_some() {

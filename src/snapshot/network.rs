@@ -6,18 +6,18 @@ use ipnet::IpNet;
 
 use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
-    AclPorts, AclRule, AddressEntry, CidrBlock, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment,
-    GroupIdentifier, InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress,
-    NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus,
-    PeeringVpcInfo, PrefixListEntry, PrefixListRange, RouteEntry, RouteTableAssociation, RouteTableEntry,
-    SecurityGroupEntry, SubnetEntry, Vpc,
+    AclPorts, AclRule, AddressEntry, CidrBlock, CidrBlockState, DhcpConfiguration, DhcpOptionsEntry, DhcpValue,
+    EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, GroupIdentifier, InterfaceEntry, InternetGatewayEntry,
+    IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry,
+    PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo, PrefixListEntry, PrefixListRange, RouteEntry,
+    RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Vpc,
 };
 use crate::cloud::{Answer, Cloud, ListedSubnet};
 use crate::concurrent::bounded;
 use crate::internet::Own;
 use crate::model::network::{
     AclEntry, Address, EndpointKind, Interface, InternetGateway, LAST_RULE, Network, NetworkAcl, Part, PeeringSide,
-    Route, RouteOrigin, RouteTable, Subnet, Vpc as ModelVpc,
+    Resolver, Route, RouteTable, Subnet, Vpc as ModelVpc,
 };
 use crate::model::{Direction, GroupId, InterfaceId, Peer, Rule, SecurityGroup, VpcId};
 use crate::naming::Convention;
@@ -51,9 +51,30 @@ fn families(cidrs: &[IpNet]) -> (Vec<CidrBlock>, Vec<Ipv6CidrBlock>) {
         match cidr {
             IpNet::V4(_) => ipv4.push(CidrBlock {
                 cidr_block: cidr.to_string(),
+                cidr_block_state: None,
             }),
             IpNet::V6(_) => ipv6.push(Ipv6CidrBlock {
                 ipv6_cidr_block: cidr.to_string(),
+                ipv6_cidr_block_state: None,
+            }),
+        }
+    }
+    (ipv4, ipv6)
+}
+
+/// Both families of ranges in a state that is not known.
+fn doubtful(cidrs: &[(IpNet, String)]) -> (Vec<CidrBlock>, Vec<Ipv6CidrBlock>) {
+    let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+    for (cidr, state) in cidrs {
+        let state = Some(CidrBlockState { state: state.clone() });
+        match cidr {
+            IpNet::V4(_) => ipv4.push(CidrBlock {
+                cidr_block: cidr.to_string(),
+                cidr_block_state: state,
+            }),
+            IpNet::V6(_) => ipv6.push(Ipv6CidrBlock {
+                ipv6_cidr_block: cidr.to_string(),
+                ipv6_cidr_block_state: state,
             }),
         }
     }
@@ -90,7 +111,9 @@ impl Snapshot {
             groups: _,
         } = network(cloud, vpcs, listing).await?;
         let own = self.document.account_id.clone();
-        self.document.vpcs = self.part(vpcs).into_iter().map(|vpc| to_vpc(&vpc, &own)).collect();
+        let vpcs = self.part(vpcs);
+        self.document.dhcp_options = dhcp_options(&vpcs);
+        self.document.vpcs = vpcs.iter().map(|vpc| to_vpc(vpc, &own)).collect();
         self.document.subnets = self.part(subnets).iter().map(to_subnet).collect();
         self.document.route_tables = self.part(route_tables).iter().map(to_route_table).collect();
         self.document.network_acls = self.part(acls).iter().map(to_acl).collect();
@@ -305,18 +328,47 @@ fn to_interface(interface: Interface) -> InterfaceEntry {
     }
 }
 
+/// The DHCP options of all VPCs, each once.
+fn dhcp_options(vpcs: &[ModelVpc]) -> Vec<DhcpOptionsEntry> {
+    let mut all: Vec<DhcpOptionsEntry> = vpcs.iter().filter_map(to_dhcp_options).collect();
+    all.sort_by(|a, b| a.dhcp_options_id.cmp(&b.dhcp_options_id));
+    all.dedup();
+    all
+}
+
+fn to_dhcp_options(vpc: &ModelVpc) -> Option<DhcpOptionsEntry> {
+    let servers = match vpc.resolver.known()? {
+        Resolver::Amazon => return None,
+        Resolver::Others(servers) => servers,
+    };
+    let values = servers.iter().map(|server| DhcpValue { value: server.clone() });
+    Some(DhcpOptionsEntry {
+        dhcp_options_id: vpc.dhcp_options.clone()?,
+        dhcp_configurations: vec![DhcpConfiguration {
+            key: "domain-name-servers".to_owned(),
+            values: values.collect(),
+        }],
+    })
+}
+
 fn to_vpc(vpc: &ModelVpc, own: &str) -> Vpc {
     let (ipv4, ipv6) = families(&vpc.cidrs);
+    let (doubtful_ipv4, doubtful_ipv6) = doubtful(&vpc.doubtful_cidrs);
+    let mut ipv6 = ipv6.into_iter();
+    // Options with the VPC's own resolver are as none.
+    let has_others = matches!(vpc.resolver.known(), Some(Resolver::Others(_)));
     let dns = vpc.dns.known();
     Vpc {
         vpc_id: vpc.id.to_string(),
         owner_id: vpc.owner.clone().filter(|owner| owner != own),
         cidr_block: ipv4.first().map(|block| block.cidr_block.clone()),
-        cidr_block_association_set: ipv4.into_iter().skip(1).collect(),
+        cidr_block_association_set: ipv4.into_iter().skip(1).chain(doubtful_ipv4).collect(),
         instance_tenancy: Some(vpc.tenancy.clone()).filter(|tenancy| tenancy != "default"),
         enable_dns_support: dns.map(|dns| dns.support),
         enable_dns_hostnames: dns.map(|dns| dns.hostnames),
-        ipv6_cidr_block: ipv6.into_iter().next().map(|block| block.ipv6_cidr_block),
+        ipv6_cidr_block: ipv6.next().map(|block| block.ipv6_cidr_block),
+        ipv6_cidr_block_association_set: ipv6.chain(doubtful_ipv6).collect(),
+        dhcp_options_id: vpc.dhcp_options.clone().filter(|_| has_others),
     }
 }
 
@@ -327,7 +379,7 @@ fn to_subnet(subnet: &Subnet) -> SubnetEntry {
         vpc_id: subnet.vpc.to_string(),
         availability_zone: subnet.availability_zone.clone(),
         cidr_block: ipv4.into_iter().next().map(|block| block.cidr_block),
-        ipv6_cidr_block_association_set: ipv6,
+        ipv6_cidr_block_association_set: ipv6.into_iter().chain(doubtful(&subnet.doubtful_cidrs).1).collect(),
         tags: tags(&subnet.tags),
         available_ip_address_count: subnet.free_addresses,
     }
@@ -355,8 +407,8 @@ fn to_route_table(table: &RouteTable) -> RouteTableEntry {
 
 fn to_route(route: &Route) -> RouteEntry {
     RouteEntry {
-        state: if route.is_blackhole { "blackhole" } else { "active" }.to_owned(),
-        origin: (route.origin == RouteOrigin::Propagated).then(|| "EnableVgwRoutePropagation".to_owned()),
+        state: route.state.as_api().to_owned(),
+        origin: route.origin.as_api().map(str::to_owned),
         ..RouteEntry::leading(&route.destination, &route.target)
     }
 }

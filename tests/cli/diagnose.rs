@@ -80,7 +80,7 @@ fn each_fault_is_found_by_its_own_check() {
         ("state", "fail", "orders-1", |account| {
             account["DBInstances"][0]["DBInstanceStatus"] = "stopped".into();
         }),
-        ("execution-role", "fail", "role/functions", |account| {
+        ("execution-role", "warn", "role/functions", |account| {
             account["Roles"][0]["AttachedPolicies"] =
                 serde_json::json!(["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]);
         }),

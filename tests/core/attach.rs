@@ -22,6 +22,7 @@ fn subnet(id: &str, zone: &str, v6: bool) -> Subnet {
         id: id.into(),
         vpc: "vpc-1".into(),
         cidrs: cidrs.into_iter().flatten().map(|cidr| cidr.parse().unwrap()).collect(),
+        doubtful_cidrs: Vec::new(),
         availability_zone: zone.into(),
         free_addresses: Some(10),
         tags: BTreeMap::new(),
@@ -41,7 +42,7 @@ fn table(id: &str, subnets: &[&str], target: RouteTarget) -> RouteTable {
         routes: vec![Route {
             destination: Destination::Cidr("0.0.0.0/0".parse().unwrap()),
             target,
-            is_blackhole: false,
+            state: RouteState::Active,
             origin: RouteOrigin::Static,
         }],
         tags: BTreeMap::new(),
@@ -79,6 +80,9 @@ fn vpc(id: &str, tenancy: &str) -> Vpc {
         cidrs: vec!["10.0.0.0/16".parse().unwrap()],
         tenancy: tenancy.into(),
         dns: Part::Unread("not asked".into()),
+        doubtful_cidrs: Vec::new(),
+        dhcp_options: None,
+        resolver: Part::Unread("not asked".into()),
     }
 }
 
@@ -192,7 +196,7 @@ fn a_route_that_leads_nowhere_makes_no_subnet_public() {
         let Part::Read(tables) = &mut site.network.route_tables else {
             unreachable!()
         };
-        tables[1].routes[0].is_blackhole = true;
+        tables[1].routes[0].state = RouteState::Blackhole;
         site.wish = wish(&["subnet-1", "subnet-3"]);
     });
     assert!(fitting.unwrap().notes.is_empty());

@@ -29,6 +29,7 @@ pub fn direct() -> Observation {
             member_of: None,
             subnets: vec!["subnet-1".into(), "subnet-2".into()],
             access: Access::default(),
+            form: DatabaseForm::Ordinary,
         },
         function: Function {
             name: "f".into(),

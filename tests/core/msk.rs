@@ -58,7 +58,7 @@ fn table(id: &str, subnets: &[SubnetId], default: Option<RouteTarget>) -> RouteT
     let route = |target| Route {
         destination: Destination::Cidr("0.0.0.0/0".parse().unwrap()),
         target,
-        is_blackhole: false,
+        state: RouteState::Active,
         origin: RouteOrigin::Static,
     };
     RouteTable {
@@ -92,6 +92,7 @@ fn subnet(id: SubnetId, zone: &str, cidr: &str) -> network::Subnet {
         id,
         vpc: "vpc-1".into(),
         cidrs: vec![cidr.parse().unwrap()],
+        doubtful_cidrs: Vec::new(),
         availability_zone: format!("eu-central-1{zone}"),
         free_addresses: Some(100),
         tags: BTreeMap::new(),
@@ -156,6 +157,9 @@ fn scene() -> MskScene {
                     support: true,
                     hostnames: true,
                 }),
+                doubtful_cidrs: Vec::new(),
+                dhcp_options: None,
+                resolver: Part::Read(Resolver::Amazon),
             }]),
             subnets: Part::Read(subnets),
             route_tables: Part::Read(vec![
@@ -531,7 +535,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
     let table: [(&str, Break, Status, &str, &str); 10] = [
         (
             "one black hole",
-            |scene| read(&mut scene.network.route_tables)[1].routes[0].is_blackhole = true,
+            |scene| read(&mut scene.network.route_tables)[1].routes[0].state = RouteState::Blackhole,
             Status::Fail,
             "nat-gateways",
             "blackhole",

@@ -93,11 +93,11 @@ pub fn taken_route<'n>(network: &Network, table: &'n RouteTable, to: IpAddr) -> 
             Destination::PrefixList(id) => in_list(network, id.as_str(), to),
         };
         let Some(length) = length else { continue };
-        let preference = match (&route.target, &route.destination, route.origin) {
+        let preference = match (&route.target, &route.destination, &route.origin) {
             (RouteTarget::Local, ..) => 3,
             (_, Destination::Cidr(_), RouteOrigin::Static) => 2,
             (_, Destination::PrefixList(_), _) => 1,
-            (_, Destination::Cidr(_), RouteOrigin::Propagated) => 0,
+            (_, Destination::Cidr(_), RouteOrigin::Propagated | RouteOrigin::Other(_)) => 0,
         };
         if best.is_none_or(|(l, p, _)| (l, p) < (length, preference)) {
             best = Some((length, preference, route));
@@ -130,7 +130,7 @@ pub fn routed(network: &Network, from: &Subnet, to: &Subnet, address: IpAddr) ->
     let Some(route) = taken_route(network, table_of(network, from), address) else {
         return Fate::Lost;
     };
-    if route.is_blackhole {
+    if route.is_blackhole() {
         return Fate::Lost;
     }
     match &route.target {

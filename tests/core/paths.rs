@@ -46,6 +46,14 @@ pub fn cases() -> u64 {
 }
 
 /// The ranges that rules speak of: all, whole VPCs, subnets, and parts that end within subnets.
+fn blackhole(is_one: bool) -> RouteState {
+    if is_one {
+        RouteState::Blackhole
+    } else {
+        RouteState::Active
+    }
+}
+
 fn ranges(v6: bool) -> Vec<IpNet> {
     let texts: [&str; 11] = if v6 {
         [
@@ -167,7 +175,7 @@ fn table(dice: &mut Dice, id: &str, vpc: &str, local: IpNet, ranges: &[IpNet]) -
     let mut routes = vec![Route {
         destination: Destination::Cidr(local),
         target: RouteTarget::Local,
-        is_blackhole: false,
+        state: RouteState::Active,
         origin: RouteOrigin::Static,
     }];
     let peering = |id: &str| RouteTarget::Peering(id.into());
@@ -177,7 +185,7 @@ fn table(dice: &mut Dice, id: &str, vpc: &str, local: IpNet, ranges: &[IpNet]) -
         routes.push(Route {
             destination: Destination::Cidr(other),
             target: peering(dice.pick::<&str>(&["pcx-ok", "pcx-ok", "pcx-ok", "pcx-pending", "pcx-other", "pcx-gone"])),
-            is_blackhole: dice.one_in(10),
+            state: blackhole(dice.one_in(10)),
             origin: RouteOrigin::Static,
         });
     }
@@ -195,7 +203,7 @@ fn table(dice: &mut Dice, id: &str, vpc: &str, local: IpNet, ranges: &[IpNet]) -
                 Destination::Cidr(*dice.pick(ranges))
             },
             target,
-            is_blackhole: dice.one_in(6),
+            state: blackhole(dice.one_in(6)),
             origin: if dice.one_in(4) {
                 RouteOrigin::Propagated
             } else {
@@ -277,6 +285,7 @@ pub fn scene(seed: u64) -> Scene {
         id: id.into(),
         vpc: vpc.into(),
         cidrs: vec![cidr],
+        doubtful_cidrs: Vec::new(),
         availability_zone: "eu-central-1a".into(),
         free_addresses: Some(100),
         tags: BTreeMap::new(),
@@ -303,6 +312,9 @@ pub fn scene(seed: u64) -> Scene {
             support: true,
             hostnames: true,
         }),
+        doubtful_cidrs: Vec::new(),
+        dhcp_options: None,
+        resolver: Part::Read(Resolver::Amazon),
     };
     let region = if dice.one_in(4) { "eu-west-1" } else { "eu-central-1" };
     let mut peerings = vec![

@@ -315,6 +315,8 @@ guard! {
     this.describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, describe(Operation::DescribeVpcs);
     this.describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute,
         [ask("ec2:DescribeVpcAttribute", this.arn("ec2", &format!("vpc/{id}")))];
+    this.describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions,
+        describe(Operation::DescribeDhcpOptions);
     this.describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
         describe(Operation::DescribeSubnets);
     this.describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,

@@ -172,7 +172,7 @@ async fn routes(account: &OfflineAccount, subnet: &str) -> BTreeSet<String> {
     table
         .routes
         .iter()
-        .map(|route: &Route| format!("{} {} {}", route.destination, route.target, route.is_blackhole))
+        .map(|route: &Route| format!("{} {} {}", route.destination, route.target, route.is_blackhole()))
         .collect()
 }
 

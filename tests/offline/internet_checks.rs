@@ -76,6 +76,7 @@ async fn what_setup_has_built_passes() {
         "nat-gateways",
         "network-acls",
         "security-groups",
+        "dns",
         "subnets-agree",
         "zones",
     ];

@@ -72,6 +72,7 @@ interpose! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs;
     describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute;
+    describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions;
     describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets;
     describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables;
     describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls;

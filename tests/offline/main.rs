@@ -8,6 +8,7 @@ mod cleanup;
 mod converge;
 mod crashes;
 mod denied;
+mod diagnoses;
 mod drift;
 mod fault_matrix;
 mod files;

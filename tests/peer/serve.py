@@ -23,10 +23,11 @@ from moto.awslambda.models import lambda_backends
 from moto.ec2.exceptions import DependencyViolationError, InvalidPermissionDuplicateError, ResourceAlreadyAssociatedError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
+from moto.ec2.models.dhcp_options import DHCPOptionsSet, DHCPOptionsSetBackend
 from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.route_tables import Route, RouteBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
-from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.models.vpcs import VPC, VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.vpcs import VPCs
 from moto.iam.models import iam_backends
@@ -34,7 +35,7 @@ from moto.kafka.exceptions import NotFoundException
 from moto.kafka.models import FakeKafkaCluster, KafkaBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.rds.exceptions import DBProxyNotFoundFault, RDSClientError
-from moto.rds.models import RDSBackend, rds_backends
+from moto.rds.models import DBInstance, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 ACCOUNT = "123456789012"
@@ -394,6 +395,33 @@ def modify_vpc_endpoint(self, modify=VPCs.modify_vpc_endpoint):
 
 
 VPCs.modify_vpc_endpoint = modify_vpc_endpoint
+
+
+# On AWS each Region has a default set of DHCP options with AmazonProvidedDNS, which every VPC names until it is given
+# another; moto's VPCs name no set.
+def default_options(backend):
+    if not hasattr(backend, "default_dhcp_options"):
+        backend.default_dhcp_options = DHCPOptionsSet(backend, domain_name_servers=["AmazonProvidedDNS"])
+    backend.dhcp_options_sets.setdefault(backend.default_dhcp_options.id, backend.default_dhcp_options)
+    return backend.default_dhcp_options
+
+
+def describe_dhcp_options(self, *args, describe=DHCPOptionsSetBackend.describe_dhcp_options, **kwargs):
+    default_options(self)
+    return describe(self, *args, **kwargs)
+
+
+VPC.dhcp_options_id = property(lambda vpc: (vpc.dhcp_options or default_options(vpc.ec2_backend)).id)
+DHCPOptionsSetBackend.describe_dhcp_options = describe_dhcp_options
+
+
+# AWS tells of every DB instance whether it is publicly accessible; moto only where the request said so.
+def init_db_instance(self, *args, init=DBInstance.__init__, **kwargs):
+    init(self, *args, **kwargs)
+    self.publicly_accessible = bool(self.publicly_accessible)
+
+
+DBInstance.__init__ = init_db_instance
 
 
 # The paths of Lambda whose operations the log tells apart. Moto has no capacity providers and no network connectors: it

@@ -12,6 +12,47 @@ use super::Tag;
 pub struct CidrBlock {
     /// E.g. `10.1.0.0/16`.
     pub cidr_block: String,
+    /// Whether it counts; `associated` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_block_state: Option<CidrBlockState>,
+}
+
+/// The state of a range's association.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct CidrBlockState {
+    /// `associated`, `associating`, `disassociated`, …
+    pub state: String,
+}
+
+/// The DHCP options of VPCs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DhcpOptionsEntry {
+    /// `dopt-…`
+    pub dhcp_options_id: String,
+    /// The options.
+    #[serde(default)]
+    pub dhcp_configurations: Vec<DhcpConfiguration>,
+}
+
+/// A DHCP option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DhcpConfiguration {
+    /// E.g. `domain-name-servers`, the only one that counts here.
+    pub key: String,
+    /// E.g. `AmazonProvidedDNS`, or the addresses of other servers.
+    #[serde(default)]
+    pub values: Vec<DhcpValue>,
+}
+
+/// A value of a DHCP option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DhcpValue {
+    /// The value.
+    pub value: String,
 }
 
 /// An IPv6 range of a VPC or a subnet.
@@ -20,6 +61,9 @@ pub struct CidrBlock {
 pub struct Ipv6CidrBlock {
     /// E.g. `2001:db8::/56`.
     pub ipv6_cidr_block: String,
+    /// Whether it counts; `associated` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_cidr_block_state: Option<CidrBlockState>,
 }
 
 /// A route table.
@@ -87,10 +131,10 @@ pub struct RouteEntry {
     /// A network interface, of a NAT instance say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_interface_id: Option<String>,
-    /// `active` or `blackhole`. Default `active`.
+    /// `active`, `blackhole` or another state. Default `active`.
     #[serde(default = "active", skip_serializing_if = "is_active")]
     pub state: String,
-    /// `CreateRoute`, `CreateRouteTable` or `EnableVgwRoutePropagation`.
+    /// `CreateRoute`, `CreateRouteTable`, `EnableVgwRoutePropagation` or another origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }

@@ -150,9 +150,11 @@ impl Check {
         if route.target().is_none() {
             self.report(path, "expected a target, such as GatewayId or NatGatewayId, found none");
         }
-        if !["active", "blackhole"].contains(&route.state.as_str()) {
-            let message = format!("expected active or blackhole, found \"{}\"", route.state);
-            self.report(format!("{path}.State"), message);
+        if route.state.is_empty() {
+            self.report(
+                format!("{path}.State"),
+                "expected a state such as active or blackhole, found none",
+            );
         }
     }
 

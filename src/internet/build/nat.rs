@@ -7,7 +7,7 @@ use super::{Builder, Nat, everywhere};
 use crate::escape::word;
 use crate::internet::range::free_block;
 use crate::internet::way::{Fault, nat_fault, public_gateway};
-use crate::model::network::{Destination, InternetGateway, NatGateway, RouteTarget, Subnet};
+use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState, RouteTarget, Subnet};
 use crate::model::{NatGatewayId, SubnetId};
 use crate::plan::network::{NetworkEffect, Ref, Via};
 use crate::plan::{Effect, Step};
@@ -297,7 +297,7 @@ impl Builder<'_, '_> {
                 .find(|route| route.destination == Destination::Cidr(everywhere()))
         });
         let leads_out = default.is_some_and(|route| {
-            !route.is_blackhole
+            route.state == RouteState::Active
                 && matches!(&route.target, RouteTarget::InternetGateway(id) if Ref::Existing(id.to_string()) == gateway)
         });
         if is_first && !leads_out {

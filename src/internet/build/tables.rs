@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::names::{named, through};
 use super::{Builder, Nat, everywhere};
-use crate::model::network::{Destination, Route, RouteOrigin, RouteTable, RouteTarget};
+use crate::model::network::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use crate::model::{EndpointId, SubnetId};
 use crate::plan::network::{EndpointWish, NetworkEffect, Ref, Via};
 use crate::plan::{Effect, Step};
@@ -122,7 +122,7 @@ impl Builder<'_, '_> {
             let leads_there = self.route_tables().iter().find(|found| Ref::Existing(found.id.to_string()) == reference).is_some_and(|found| {
                 found.routes.iter().any(|route| {
                     route.destination == Destination::Cidr(everywhere())
-                        && !route.is_blackhole
+                        && route.state == RouteState::Active
                         && matches!(&route.target, RouteTarget::Nat(id) if Ref::Existing(id.to_string()) == nat.reference)
                 })
             });
@@ -252,7 +252,8 @@ fn copies(table: &RouteTable, with_default: bool) -> Result<Copies<'_>, Internet
         match (&route.destination, &route.target) {
             (_, RouteTarget::Local) => {}
             (Destination::Cidr(cidr), _) if *cidr == everywhere() && !with_default => {}
-            _ if route.is_blackhole => copies.gone.push(route.destination.to_string()),
+            _ if route.is_blackhole() => copies.gone.push(route.destination.to_string()),
+            _ if route.doubt().is_some() => left.push(format!("{} to {}", route.destination, route.target)),
             (Destination::PrefixList(_), RouteTarget::Endpoint(id)) => copies.endpoints.push(id.clone()),
             (Destination::Cidr(_), RouteTarget::Other(_)) => {
                 left.push(format!("{} to {}", route.destination, route.target));

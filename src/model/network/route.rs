@@ -42,8 +42,8 @@ pub struct Route {
     pub destination: Destination,
     /// Through what.
     pub target: RouteTarget,
-    /// Whether what it leads to is gone (`State` is `blackhole`).
-    pub is_blackhole: bool,
+    /// Whether it counts.
+    pub state: RouteState,
     /// How it came about.
     pub origin: RouteOrigin,
 }
@@ -66,13 +66,105 @@ impl fmt::Display for Destination {
     }
 }
 
-/// How a route came about. Of two for the same destination, a static one counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// `State` of a route. Open: only an active route counts, and a state that this program does not know is never
+/// treated as good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteState {
+    /// In effect.
+    Active,
+    /// Its target no longer exists: what it matches is dropped.
+    Blackhole,
+    /// Any other.
+    Other(String),
+}
+
+impl RouteState {
+    /// Reads the API's `State`.
+    #[must_use]
+    pub fn from_api(state: &str) -> Self {
+        match state {
+            "active" => Self::Active,
+            "blackhole" => Self::Blackhole,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The API's `State`.
+    #[must_use]
+    pub fn as_api(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Blackhole => "blackhole",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// `Origin` of a route. Of two routes for the same destination, a static one counts. Open: an origin that this program
+/// does not know is never treated as static.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteOrigin {
-    /// With the table, or made by somebody.
+    /// Created with the table, or by a user.
     Static,
     /// Propagated by a virtual private gateway.
     Propagated,
+    /// Any other, such as `Advertisement` of a route server.
+    Other(String),
+}
+
+impl RouteOrigin {
+    /// Reads the API's `Origin`.
+    #[must_use]
+    pub fn from_api(origin: &str) -> Self {
+        match origin {
+            "CreateRouteTable" | "CreateRoute" => Self::Static,
+            "EnableVgwRoutePropagation" => Self::Propagated,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Which of two routes for the same destination counts: the one with the lower number.
+    #[must_use]
+    pub fn precedence(&self) -> u8 {
+        match self {
+            Self::Static => 0,
+            Self::Propagated | Self::Other(_) => 1,
+        }
+    }
+
+    /// The API's `Origin`; none for a static route, of which the API has two.
+    #[must_use]
+    pub fn as_api(&self) -> Option<&str> {
+        match self {
+            Self::Static => None,
+            Self::Propagated => Some("EnableVgwRoutePropagation"),
+            Self::Other(other) => Some(other),
+        }
+    }
+}
+
+impl Route {
+    /// Whether its target no longer exists.
+    #[must_use]
+    pub fn is_blackhole(&self) -> bool {
+        self.state == RouteState::Blackhole
+    }
+
+    /// Why it cannot be told whether it counts, if so: a state or an origin that this program does not know.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        if let RouteState::Other(state) = &self.state {
+            return Some(format!(
+                "the route's state is {state}, which this version does not know"
+            ));
+        }
+        if let RouteOrigin::Other(origin) = &self.origin {
+            return Some(format!(
+                "the route's origin is {origin}, whose precedence this version does not know"
+            ));
+        }
+        None
+    }
 }
 
 /// What a route leads through.
