@@ -104,7 +104,9 @@ fn create(asker: &Asker<'_>, service: &str) -> String {
     )
 }
 
-fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: Vec<Finding>) -> ServiceWay {
+/// What an interface endpoint makes of an asker's requests. `of_policy` is what its policy does not allow.
+#[must_use]
+pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: Vec<Finding>) -> ServiceWay {
     let mut way = ServiceWay {
         endpoint: Some(endpoint.clone()),
         ..ServiceWay::default()
@@ -136,9 +138,15 @@ fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: V
         );
         findings.push(Finding::fail(text).mended_by(remedy));
     }
-    findings.extend(of_subnets(asker, endpoint));
+    findings.extend(zones(paths, asker, endpoint));
     let to: Vec<&SubnetId> = endpoint.subnets.iter().collect();
     let from: Vec<&SubnetId> = asker.subnets.iter().collect();
+    if endpoint.subnets.is_empty() {
+        findings.push(Finding::fail(format!(
+            "endpoint {id} ({}) is in no subnet",
+            endpoint.service
+        )));
+    }
     findings.extend(inbound(paths, asker, endpoint));
     let crossings = acls::between(paths, &from, &to, HTTPS, &mut Numbers::default()).findings;
     findings.extend(crossings.into_iter().map(|(finding, _)| finding));
@@ -153,38 +161,24 @@ fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: V
     way
 }
 
-fn of_subnets(asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Finding> {
-    let without: Vec<&str> = asker
+/// An interface endpoint is reached from every subnet of its VPC by the local route: in another Availability Zone it only
+/// costs, and fails with that zone.
+fn zones(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Finding> {
+    let zone = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
+    let of_endpoint: BTreeSet<&str> = endpoint.subnets.iter().filter_map(zone).collect();
+    let away: Vec<&SubnetId> = asker
         .subnets
         .iter()
-        .filter(|id| !endpoint.subnets.contains(id))
-        .map(SubnetId::as_str)
+        .filter(|subnet| zone(subnet).is_some_and(|zone| !of_endpoint.contains(zone)))
         .collect();
-    let (id, service) = (&endpoint.id, &endpoint.service);
-    let remedy = || {
-        format!(
-            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --add-subnet-ids {}",
-            word(id),
-            words(&without)
-        )
-    };
-    match without.len() {
-        0 => None,
-        some if some < asker.subnets.len() => Some(
-            Finding::warn(format!(
-                "endpoint {id} ({service}) is not in {}: requests from there cross to another subnet",
-                without.join(", ")
-            ))
-            .mended_by(remedy()),
-        ),
-        _ => Some(
-            Finding::fail(format!(
-                "endpoint {id} ({service}) is in none of the subnets of {}",
-                asker.name
-            ))
-            .mended_by(remedy()),
-        ),
-    }
+    (!away.is_empty() && !of_endpoint.is_empty()).then(|| {
+        Finding::warn(format!(
+            "endpoint {} ({}) has no interface in the Availability Zone of {}: traffic between zones is charged for",
+            endpoint.id,
+            endpoint.service,
+            listed(&away)
+        ))
+    })
 }
 
 /// What the endpoint's groups do not let in from the asker.

@@ -91,6 +91,8 @@ pub struct Traveller<'s> {
     pub port: u16,
     /// Whether it uses IPv6 (`Ipv6AllowedForDualStack`).
     pub ipv6: bool,
+    /// The role with which it calls services, where it is known.
+    pub role: Option<&'s str>,
 }
 
 impl<'s> Traveller<'s> {
@@ -107,6 +109,7 @@ impl<'s> Traveller<'s> {
             groups: vpc.groups.iter().cloned().collect(),
             port,
             ipv6: vpc.ipv6_allowed == Some(true),
+            role: function.role.as_deref(),
         })
     }
 
@@ -167,12 +170,59 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
     }
 }
 
+/// The worst of the checks of one address family; the others count for both.
+fn of_family(checks: &[Check], v6: bool) -> Status {
+    const OF_IPV4: [&str; 6] = [
+        "default-route",
+        "route-active",
+        "nat-gateways",
+        "network-acls",
+        "security-groups",
+        "subnets-agree",
+    ];
+    let counts = |check: &&Check| match check.id.as_str() {
+        "ipv6" => v6,
+        id => !v6 || !OF_IPV4.contains(&id),
+    };
+    checks
+        .iter()
+        .filter(counts)
+        .map(|check| check.status)
+        .max()
+        .unwrap_or_default()
+}
+
 fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &[Check]) -> String {
     let what = match wish.services.as_slice() {
         [] => format!("the internet on port {}", wish.port),
         services => services.join(", "),
     };
     let name = &traveller.name;
+    let has_ipv6 = wish.services.is_empty() && checks.iter().any(|check| check.id == "ipv6");
+    let is_good = |status: Status| status <= Status::Warn;
+    if has_ipv6 {
+        match (of_family(checks, false), of_family(checks, true)) {
+            (v4, v6) if is_good(v4) && is_good(v6) => {
+                let better = if verdict(checks) == Status::Warn {
+                    "; some of it could be better"
+                } else {
+                    ""
+                };
+                return format!("{name} reaches {what} over IPv4 and IPv6{better}.");
+            }
+            (Status::Fail, v6) if is_good(v6) => {
+                return format!(
+                    "{name} reaches {what} over IPv6 only: requests to hosts that have only IPv4 addresses time out."
+                );
+            }
+            (v4, Status::Fail) if is_good(v4) => {
+                return format!(
+                    "{name} reaches {what} over IPv4 only: over IPv6 requests time out, and names with both kinds of addresses may be tried by IPv6 first."
+                );
+            }
+            _ => {}
+        }
+    }
     let broken: Vec<&SubnetId> = traveller
         .subnets
         .iter()

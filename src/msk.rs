@@ -167,6 +167,7 @@ pub fn check(scene: &MskScene) -> MskReport {
         brokers::inbound(&poller),
     ];
     checks.extend(ways::check(&poller));
+    checks.push(brokers::acls(&poller));
     checks.extend(role::check(&poller));
     MskReport {
         headline: headline(scene, &poller.needs, &checks),

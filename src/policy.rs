@@ -15,7 +15,7 @@ mod permissions;
 mod reads;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts, literal};
-pub use endpoint::{Caller, for_mapping, through_endpoint};
+pub use endpoint::{Caller, Reach, for_mapping, reach_through_endpoint, through_endpoint};
 pub use evaluate::{Context, Request, Verdict, evaluate};
 pub use execution_role::{INTERFACE_ACTIONS, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_msk};
 pub use grants::{

@@ -374,7 +374,9 @@ fn to_nat_gateway(entry: &NatGatewayEntry) -> NatGateway {
     NatGateway {
         id: entry.nat_gateway_id.as_str().into(),
         vpc: entry.vpc_id.as_str().into(),
-        subnet: Some(entry.subnet_id.as_str().into()),
+        subnet: entry.subnet_id.as_deref().map(SubnetId::from),
+        is_regional: entry.availability_mode.as_deref() == Some("regional"),
+        route_table: entry.route_table_id.as_deref().map(RouteTableId::from),
         state: entry.state.clone(),
         failure: entry.failure_message.clone(),
         is_public: entry.connectivity_type == "public",

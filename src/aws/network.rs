@@ -425,6 +425,8 @@ async fn describe_nat_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Na
                 .into(),
             vpc: nat.vpc_id.unwrap_or_default().into(),
             subnet: nat.subnet_id.filter(|id| !id.is_empty()).map(Into::into),
+            is_regional: nat.availability_mode == Some(types::AvailabilityMode::Regional),
+            route_table: nat.route_table_id.filter(|id| !id.is_empty()).map(Into::into),
             state: nat.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
             failure: nat.failure_message,
             is_public: nat.connectivity_type != Some(types::ConnectivityType::Private),

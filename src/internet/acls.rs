@@ -135,6 +135,48 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     )
 }
 
+/// What the ACL of a subnet denies of the way out to some addresses on a port, and of their answers.
+#[derive(Debug, Default)]
+pub(super) struct Out {
+    /// One finding for each entry that denies something, with its command.
+    pub findings: Vec<Finding>,
+    /// Whether it denies all of the way there, or all of the answers.
+    pub denies_all: bool,
+}
+
+pub(super) fn out_to<'n>(
+    paths: &Paths<'n>,
+    subnet: &'n SubnetId,
+    other: Addresses,
+    port: u16,
+    numbers: &mut Numbers<'n>,
+) -> Out {
+    let mut out = Out::default();
+    for border in Border::out(subnet, other, port) {
+        match paths
+            .acl_crossing(border.subnet, border.direction, border.wanted)
+            .denied
+        {
+            Err(gap) => out.findings.push(Finding::unknown(format!("{subnet}: {gap}"))),
+            Ok((acl, denials)) => {
+                let mut left = border.counted(Region::of(border.wanted));
+                for Denial { rule, denied } in denials {
+                    let denied = border.counted(denied);
+                    if denied.is_empty() {
+                        continue;
+                    }
+                    for block in denied.blocks() {
+                        let _ = left.take(block);
+                    }
+                    out.findings.push(border.finding(acl, rule, &denied, numbers));
+                }
+                out.denies_all |= left.is_empty();
+            }
+        }
+    }
+    out
+}
+
 /// Whether the ACL of a subnet is known to deny something of what a NAT gateway there needs of the internet.
 pub(super) fn stops(paths: &Paths<'_>, subnet: &SubnetId, port: u16) -> bool {
     let Some(subnet) = paths.subnet(subnet) else {

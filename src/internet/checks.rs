@@ -10,6 +10,7 @@ use crate::check::{Check, Finding};
 use crate::diagnose::dns::resolves;
 use crate::endpoint::authorize;
 use crate::escape::word;
+use crate::leg::acls::Numbers;
 use crate::model::network::{RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
 use crate::path::{Addresses, Block, Paths, Ports};
@@ -18,11 +19,14 @@ use crate::path::{Addresses, Block, Paths, Ports};
 pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
     let mut checks = vec![
         default_route(paths, traveller),
-        route_active(paths, traveller),
-        nat_gateways(paths, traveller),
         acls::check(paths, traveller),
         security_groups(paths, traveller),
     ];
+    // After the default routes, and only where there is something that could pass or fail.
+    let further = [route_active(paths, traveller), nat_gateways(paths, traveller)];
+    for check in further.into_iter().rev().filter(|check| !check.evidence.is_empty()) {
+        checks.insert(1, check);
+    }
     checks.extend(ipv6(paths, traveller));
     checks.push(dns(paths, traveller));
     checks.push(agreement(paths, traveller));
@@ -134,12 +138,7 @@ fn route_active(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             Err(gap) => findings.push(Finding::unknown(format!("{subnet}: {gap}"))),
         }
     }
-    let passed = if evidence.is_empty() {
-        "there is no default route that could be a black hole"
-    } else {
-        "the default routes are active"
-    };
-    Check::of("route-active", passed, evidence, findings)
+    Check::of("route-active", "the default routes are active", evidence, findings)
 }
 
 fn nat_gateways(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
@@ -160,14 +159,9 @@ fn nat_gateways(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             }
         }
     }
-    let passed = if evidence.is_empty() {
-        "no route leads to a NAT gateway that could fail"
-    } else {
-        "the NAT gateways work"
-    };
     Check::of(
         "nat-gateways",
-        passed,
+        "the NAT gateways work",
         evidence.into_iter().collect(),
         findings.into_values().collect(),
     )
@@ -207,6 +201,14 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
                 ),
             })
         }
+        Fault::NoInternetGateway(nat) => Finding::fail(format!(
+            "regional NAT gateway {} has no way to the internet: {} has no internet gateway attached, or the gateway's route table does not lead to it",
+            nat.id, nat.vpc
+        ))
+        .mended_by(format!(
+            "aws ec2 create-internet-gateway, aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id <its id>",
+            word(&nat.vpc)
+        )),
         Fault::ChecksDestination(interface) => Finding::fail(format!(
             "network interface {} checks source and destination, and so drops what is not its own: it cannot be a NAT instance's",
             interface.id
@@ -322,13 +324,60 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
             continue;
         }
         ipv6_route(paths, subnet, &mut findings, &mut evidence);
+        let acl = acls::out_to(
+            paths,
+            &subnet.id,
+            Addresses::ALL_V6,
+            traveller.port,
+            &mut Numbers::default(),
+        );
+        findings.extend(acl.findings);
     }
+    ipv6_groups(paths, traveller, &mut findings, &mut evidence);
     Some(Check::of(
         "ipv6",
         "every subnet is dual-stack, and ::/0 leads to an egress-only internet gateway",
         evidence,
         findings,
     ))
+}
+
+fn ipv6_groups(paths: &Paths<'_>, traveller: &Traveller<'_>, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let port = traveller.port;
+    let wanted = Block {
+        addresses: Addresses::ALL_V6,
+        ports: Ports::only(port),
+    };
+    let passage = paths.passage(&traveller.groups, Direction::Egress, wanted, &[]);
+    if passage.blocked.is_empty() {
+        let by = passage
+            .by
+            .iter()
+            .map(|(group, rule)| format!("{group} lets {rule} out to {}", rule.peer));
+        return evidence.extend(by);
+    }
+    let text = if passage.by.is_empty() {
+        format!("no group of {} lets tcp {port} out to ::/0", traveller.name)
+    } else {
+        format!(
+            "the groups of {} let tcp {port} out to a part of ::/0 only",
+            traveller.name
+        )
+    };
+    let finding = if passage.gaps.is_empty() {
+        Finding::fail(text)
+    } else {
+        Finding::unknown(text)
+    };
+    findings.push(match traveller.groups.first() {
+        Some(group) => finding.mended_by(authorize(
+            group,
+            Direction::Egress,
+            port,
+            "Ipv6Ranges=[{CidrIpv6=::/0}]",
+        )),
+        None => finding,
+    });
 }
 
 fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
@@ -468,6 +517,7 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             traveller.name
         )));
     }
+    let mut has_nat = false;
     for subnet in &traveller.subnets {
         let Ok(WayOut {
             exit: Exit::Nat(id), ..
@@ -476,10 +526,13 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             continue;
         };
         let nats = paths.network().nat_gateways.known().into_iter().flatten();
-        let nat = nats
-            .into_iter()
-            .find(|nat| nat.id == *id)
-            .and_then(|nat| nat.subnet.as_ref());
+        let nat = nats.into_iter().find(|nat| nat.id == *id);
+        has_nat = true;
+        if nat.is_some_and(|nat| nat.is_regional) {
+            evidence.push(format!("regional NAT gateway {id} serves all Availability Zones"));
+            continue;
+        }
+        let nat = nat.and_then(|nat| nat.subnet.as_ref());
         match (zone(subnet), nat.and_then(zone)) {
             (Some(own), Some(other)) if own != other => findings.push(Finding::warn(format!(
                 "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged for, and either zone's failure stops it"
@@ -488,10 +541,14 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             _ => {}
         }
     }
-    Check::of(
-        "zones",
-        "there are several Availability Zones, and a NAT gateway in each",
-        evidence,
-        findings,
-    )
+    let passed = if has_nat {
+        "the subnets are in several Availability Zones, each served by a NAT gateway of its own"
+    } else {
+        "the subnets are in several Availability Zones"
+    };
+    if own.len() > 1 {
+        let zones: Vec<&str> = own.iter().copied().collect();
+        evidence.push(format!("{} is in {}", traveller.name, zones.join(", ")));
+    }
+    Check::of("zones", passed, evidence, findings)
 }

@@ -2,9 +2,10 @@
 
 use super::build::{Builder, connection};
 use super::checks::leads_out;
-use super::services::{BY_GATEWAY, HTTPS, endpoints_of};
+use super::services::{BY_GATEWAY, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
+use crate::endpoint::HTTPS;
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, SubnetId};

@@ -3,19 +3,20 @@
 //! Source: spec/network.md, `internet`, and the VPC user guide on private names: where an interface endpoint has
 //! private DNS on, the service's name leads to it in all of the VPC, so that it has to work, internet or not.
 
-use super::Traveller;
-use super::checks::leads_out;
-use crate::check::{Check, Finding, Status};
-use crate::diagnose::dns::private_names;
-use crate::endpoint::authorize;
-use crate::escape::word;
-use crate::leg::{End, Leg, checks as leg_checks};
-use crate::model::network::{Endpoint, EndpointKind};
-use crate::model::{Direction, Side, SubnetId};
-use crate::path::Paths;
+use std::collections::BTreeSet;
 
-/// The port that AWS services listen on.
-pub(super) const HTTPS: u16 = 443;
+use super::checks::leads_out;
+use super::way::public_part;
+use super::{Traveller, acls};
+use crate::check::{Check, Finding, Status};
+use crate::diagnose::dns::resolves;
+use crate::endpoint::{Asker, HTTPS, authorize, judge};
+use crate::escape::word;
+use crate::leg::acls::Numbers;
+use crate::model::network::{Destination, Endpoint, EndpointKind, RouteTarget};
+use crate::model::{Direction, Peer, PrefixListId, Protocol, SubnetId};
+use crate::path::{Addresses, Block, Paths, Ports};
+use crate::policy::{Caller, PolicyDocument, Reach, reach_through_endpoint};
 
 /// Services that gateway endpoints are for.
 pub(super) const BY_GATEWAY: [&str; 2] = ["dynamodb", "s3"];
@@ -55,59 +56,43 @@ pub(super) fn endpoints_of<'n>(
 
 /// What is wrong with the way to an interface endpoint whose name counts.
 pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let id = &endpoint.id;
-    let mut findings = Vec::new();
-    if endpoint.state != "available" {
-        let text = format!("endpoint {id} is {}, not available", endpoint.state);
-        findings.push(if endpoint.state == "pending" {
-            Finding::warn(text)
-        } else {
-            Finding::fail(text)
-        });
-    }
-    let end = |side, name: String, subnets: Vec<_>, groups| End {
-        side,
-        name,
+    let subnets: Vec<SubnetId> = traveller.subnets.iter().map(|&subnet| subnet.clone()).collect();
+    let asker = Asker {
+        name: &traveller.name,
         vpc: traveller.vpc,
-        subnets,
-        groups,
+        subnets: &subnets,
+        groups: &traveller.groups,
     };
-    let leg = Leg {
-        from: end(
-            Side::Function,
-            traveller.name.clone(),
-            traveller.subnets.clone(),
-            traveller.groups.clone(),
-        ),
-        to: end(
-            Side::Database,
-            format!("endpoint {id}"),
-            endpoint.subnets.iter().collect(),
-            endpoint.groups.clone(),
-        ),
-        port: HTTPS,
-        remedy: endpoint.groups.first().map(|group| {
-            authorize(
-                group,
-                Direction::Ingress,
-                HTTPS,
-                "IpRanges=[{CidrIp=<the range of the subnets>}]",
-            )
-        }),
+    let way = judge(paths, &asker, endpoint, policy(traveller, endpoint));
+    way.findings.into_iter().chain(way.outbound).collect()
+}
+
+/// What an endpoint's policy makes of the traveller's requests. Which requests it sends is not known: only a policy that
+/// allows all of them is good, and only one that allows none of them fails.
+fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let (Some(text), Some(role)) = (&endpoint.policy, traveller.role) else {
+        return Vec::new();
     };
-    let (checks, _) = leg_checks(paths, &[leg]);
-    for check in checks.into_iter().filter(|check| check.status != Status::Pass) {
-        let mut finding = match check.status {
-            Status::Fail => Finding::fail(check.message),
-            Status::Unknown => Finding::unknown(check.message),
-            Status::Pass | Status::Warn => Finding::warn(check.message),
-        };
-        for remedy in check.remedy.iter().flat_map(|remedy| remedy.lines()) {
-            finding = finding.mended_by(remedy);
-        }
-        findings.push(finding);
+    let told = format!("the policy of endpoint {} ({})", endpoint.id, endpoint.service);
+    let Ok(policy) = PolicyDocument::read(text) else {
+        return vec![Finding::unknown(format!("{told} cannot be read"))];
+    };
+    match reach_through_endpoint(&policy, &[Caller::Role(role)]) {
+        Reach::All => Vec::new(),
+        Reach::Nothing => vec![
+            Finding::fail(format!("{told} allows {role} nothing")).mended_by(format!(
+                "add a statement to the policy of {} that allows {role} what the function calls: aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --policy-document file://policy.json",
+                endpoint.id,
+                word(&endpoint.id)
+            )),
+        ],
+        Reach::Some => vec![Finding::warn(format!(
+            "{told} allows {role} some requests only: check that what the function calls is among them"
+        ))],
+        Reach::Unknown => vec![Finding::unknown(format!(
+            "what {told} allows {role} depends on conditions"
+        ))],
     }
-    findings
 }
 
 fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str, internet: &[&Check]) -> Check {
@@ -123,9 +108,7 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
         .iter()
         .find(|found| found.kind == EndpointKind::Interface && found.private_dns);
     if let Some(endpoint) = named {
-        let mut findings = faults(paths, traveller, endpoint);
-        findings.extend(dns(paths, traveller, endpoint));
-        findings.extend(elsewhere(paths, traveller, endpoint));
+        let findings = faults(paths, traveller, endpoint);
         let evidence = vec![format!(
             "{service}: interface endpoint {} with private DNS",
             endpoint.id
@@ -138,8 +121,11 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
         );
     }
     let mut evidence = Vec::new();
+    let mut findings = Vec::new();
+    resolves(paths, traveller.vpc, &mut findings, &mut Vec::new());
+    let mut numbers = Numbers::default();
     let mut left: Vec<&SubnetId> = Vec::new();
-    for subnet in &traveller.subnets {
+    for &subnet in &traveller.subnets {
         let table = paths.route_table(subnet).ok().map(|table| &table.id);
         let gateway = endpoints.iter().find(|found| {
             found.kind == EndpointKind::Gateway
@@ -147,14 +133,15 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
                 && table.is_some_and(|table| found.route_tables.contains(table))
         });
         match gateway {
-            Some(endpoint) => evidence.push(format!("{service} from {subnet}: gateway endpoint {}", endpoint.id)),
+            Some(endpoint) => {
+                evidence.push(format!("{service} from {subnet}: gateway endpoint {}", endpoint.id));
+                findings.extend(by_gateway(paths, traveller, service, endpoint, subnet, &mut numbers));
+            }
             None => left.push(subnet),
         }
     }
-    let mut findings = Vec::new();
-    if !evidence.is_empty() {
-        findings.extend(gateway_groups(paths, traveller, service));
-    }
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding: &Finding| seen.insert(finding.text.clone()));
     if !left.is_empty() {
         findings.extend(by_internet(
             paths,
@@ -234,57 +221,110 @@ fn by_internet(
     })
 }
 
-/// A gateway endpoint's service keeps its public addresses: a group has to let the traffic out to them.
-fn gateway_groups(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str) -> Option<Finding> {
-    let groups = paths.network().groups.known()?;
-    let own = groups.iter().filter(|group| traveller.groups.contains(&group.id));
-    let mut rules = own.flat_map(|group| &group.egress);
-    // Its prefix list is one of AWS's own: a rule for any list, or for a range that is not private, may be for it.
-    let may_pass = rules.any(|rule| match &rule.peer {
-        crate::model::Peer::PrefixList(_) => true,
-        crate::model::Peer::Cidr(cidr) => cidr == "0.0.0.0/0" || !is_private(cidr),
-        crate::model::Peer::Group(_) => false,
-    });
-    let groups: Vec<String> = traveller.groups.iter().map(ToString::to_string).collect();
-    (!may_pass).then(|| {
-        Finding::fail(format!(
-            "no group of {} ({}) lets anything out to the addresses of {service}, to which the gateway endpoint leads",
-            traveller.name,
-            groups.join(", ")
-        ))
-    })
-}
-
-fn is_private(cidr: &str) -> bool {
-    cidr.parse::<ipnet::Ipv4Net>()
-        .is_ok_and(|range| range.addr().is_private())
-}
-
-/// Private names need the VPC's own resolver and host names.
-fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    private_names(paths, traveller.vpc, &mut findings, &mut Vec::new());
-    for finding in &mut findings {
-        finding.text = format!("{}; endpoint {} depends on it", finding.text, endpoint.id);
+/// What is wrong with the way to a gateway endpoint. The service keeps its public addresses: groups and ACLs have to let
+/// them through.
+fn by_gateway<'n>(
+    paths: &Paths<'n>,
+    traveller: &Traveller<'_>,
+    service: &str,
+    endpoint: &Endpoint,
+    subnet: &SubnetId,
+    numbers: &mut Numbers<'n>,
+) -> Vec<Finding> {
+    let Some(subnet) = paths.subnet(subnet).map(|subnet| &subnet.id) else {
+        return vec![Finding::unknown(format!("{subnet} cannot be seen from this account"))];
+    };
+    let list = list_of(paths, endpoint, subnet);
+    let known = list.and_then(|list| ranges_of(paths, list));
+    let mut findings = policy(traveller, endpoint);
+    let ranges = known.clone().unwrap_or_else(|| vec![Addresses::ALL_V4]);
+    let mut open = Vec::new();
+    let mut shut = Vec::new();
+    for range in ranges {
+        let acl = acls::out_to(paths, subnet, range, HTTPS, numbers);
+        // Of a part of the internet it is not known whether the service is there.
+        findings.extend(acl.findings.into_iter().map(|mut finding| {
+            if known.is_none() && !acl.denies_all {
+                finding.status = finding.status.min(Status::Unknown);
+            }
+            finding.text = format!(
+                "{}; {service} is reached through gateway endpoint {} at its public addresses",
+                finding.text, endpoint.id
+            );
+            finding
+        }));
+        let wanted = Block {
+            addresses: range,
+            ports: Ports::only(HTTPS),
+        };
+        let passage = paths.passage(&traveller.groups, Direction::Egress, wanted, &[]);
+        let blocked = public_part(passage.blocked);
+        if blocked.is_empty() {
+            open.push(range);
+        } else {
+            shut.push((range, !passage.by.is_empty(), passage.gaps));
+        }
     }
+    if shut.is_empty() || list.is_some_and(|list| lets_out_to(paths, traveller, list)) {
+        return findings;
+    }
+    let groups: Vec<String> = traveller.groups.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "no group of {} ({}) lets tcp {HTTPS} out to all addresses of {service}, to which gateway endpoint {} leads",
+        traveller.name,
+        groups.join(", "),
+        endpoint.id
+    );
+    let is_partly_open = shut.iter().any(|(_, is_partly, _)| *is_partly);
+    let finding = match shut.iter().find_map(|(_, _, gaps)| gaps.first()) {
+        Some(gap) => Finding::unknown(format!("{text}, as far as is known: {gap}")),
+        None if known.is_none() && is_partly_open => Finding::unknown(text),
+        None => Finding::fail(text),
+    };
+    findings.push(match (list, traveller.groups.first()) {
+        (Some(list), Some(group)) => finding.mended_by(authorize(
+            group,
+            Direction::Egress,
+            HTTPS,
+            &format!("PrefixListIds=[{{PrefixListId={list}}}]"),
+        )),
+        _ => finding,
+    });
     findings
 }
 
-/// An endpoint in other zones only works, and every byte is charged for.
-fn elsewhere(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Option<Finding> {
-    let zone = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
-    let of_endpoint: Vec<&str> = endpoint.subnets.iter().filter_map(zone).collect();
-    let away: Vec<String> = traveller
-        .subnets
+/// The prefix list that the subnet's route to a gateway endpoint names.
+fn list_of<'n>(paths: &Paths<'n>, endpoint: &Endpoint, subnet: &SubnetId) -> Option<&'n PrefixListId> {
+    let table = paths.route_table(subnet).ok()?;
+    table
+        .routes
         .iter()
-        .filter(|subnet| zone(subnet).is_some_and(|zone| !of_endpoint.contains(&zone)))
-        .map(ToString::to_string)
-        .collect();
-    (!away.is_empty() && !of_endpoint.is_empty()).then(|| {
-        Finding::warn(format!(
-            "endpoint {} has no interface in the Availability Zone of {}: traffic between zones is charged for",
-            endpoint.id,
-            away.join(", ")
-        ))
+        .find_map(|route| match (&route.target, &route.destination) {
+            (RouteTarget::Endpoint(id), Destination::PrefixList(list)) if *id == endpoint.id => Some(list),
+            _ => None,
+        })
+}
+
+/// The IPv4 ranges of a prefix list, where they could be read.
+fn ranges_of(paths: &Paths<'_>, list: &PrefixListId) -> Option<Vec<Addresses>> {
+    let lists = paths.network().prefix_lists.known()?;
+    let entries = lists.iter().find(|found| found.id == *list)?.entries.known()?;
+    let v4 = entries.iter().filter(|range| range.addr().is_ipv4());
+    let ranges: Vec<Addresses> = v4.map(|&range| range.into()).collect();
+    (!ranges.is_empty()).then_some(ranges)
+}
+
+/// Whether a rule lets HTTPS out to this very prefix list, also where its ranges could not be read.
+fn lets_out_to(paths: &Paths<'_>, traveller: &Traveller<'_>, list: &PrefixListId) -> bool {
+    let groups = paths.network().groups.known().into_iter().flatten();
+    let mut rules = groups
+        .filter(|group| traveller.groups.contains(&group.id))
+        .flat_map(|group| &group.egress);
+    rules.any(|rule| {
+        let is_tcp = matches!(rule.protocol, Protocol::All | Protocol::Tcp);
+        let has_port = rule
+            .ports
+            .is_none_or(|ports| (ports.from..=ports.to).contains(&i32::from(HTTPS)));
+        is_tcp && has_port && matches!(&rule.peer, Peer::PrefixList(id) if id.as_str() == list.as_str())
     })
 }

@@ -77,12 +77,18 @@ fn is_default(route: &Route, v6: bool) -> bool {
 /// The route table could not be read.
 pub fn way_out<'n>(paths: &Paths<'n>, subnet: &SubnetId, v6: bool) -> Result<WayOut<'n>, Gap> {
     let table = paths.route_table(subnet)?;
+    let exit = exit_of(table, v6);
+    Ok(WayOut { table, exit })
+}
+
+/// Where the default route of a table leads.
+fn exit_of(table: &RouteTable, v6: bool) -> Exit<'_> {
     let route = table
         .routes
         .iter()
         .filter(|route| is_default(route, v6))
         .min_by_key(|route| route.origin.precedence());
-    let exit = match route {
+    match route {
         None => Exit::None,
         Some(route) if route.is_blackhole() => Exit::Blackhole(&route.target),
         Some(route) if route.doubt().is_some() => Exit::Doubtful(&route.target, route.doubt().unwrap_or_default()),
@@ -92,8 +98,7 @@ pub fn way_out<'n>(paths: &Paths<'n>, subnet: &SubnetId, v6: bool) -> Result<Way
             RouteTarget::InternetGateway(id) => Exit::InternetGateway(id),
             target => Exit::Elsewhere(target),
         },
-    };
-    Ok(WayOut { table, exit })
+    }
 }
 
 /// Routes beside the default one that lead some of the internet away, such as to a peered VPC.
@@ -135,6 +140,8 @@ pub enum Fault<'n> {
         /// The subnet's route table.
         table: &'n RouteTable,
     },
+    /// It is regional, and its VPC has no internet gateway, or its route table no route to it.
+    NoInternetGateway(&'n NatGateway),
     /// The instance's interface drops what is not its own.
     ChecksDestination(&'n Interface),
     /// The interface has no public address.
@@ -159,10 +166,40 @@ pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> 
         ("pending", _) => Some(Fault::Pending(nat)),
         (state, _) if state != "available" => Some(Fault::NotAvailable(nat)),
         _ if !nat.is_public => Some(Fault::Private(nat)),
+        (_, None) if nat.is_regional => regional_fault(paths, nat),
         (_, None) => Some(Fault::Unknown(format!(
             "NAT gateway {id}: EC2 does not tell its subnet"
         ))),
         (_, Some(subnet)) => subnet_fault(paths, format!("NAT gateway {id}"), subnet),
+    }
+}
+
+/// A regional NAT gateway is in no subnet. EC2 gives it a route table of its own with a route to the internet gateway,
+/// which has to be attached to the VPC.
+fn regional_fault<'n>(paths: &Paths<'n>, nat: &'n NatGateway) -> Option<Fault<'n>> {
+    let id = &nat.id;
+    let gateways = &paths.network().internet_gateways;
+    let attached = match find(gateways, |gateway| gateway.vpc.as_ref() == Some(&nat.vpc)) {
+        Err(why) => return Some(Fault::Unknown(format!("the internet gateways of {}: {why}", nat.vpc))),
+        Ok(None) => return Some(Fault::NoInternetGateway(nat)),
+        Ok(Some(gateway)) => gateway,
+    };
+    let Some(table) = &nat.route_table else {
+        return None;
+    };
+    let found = match find(&paths.network().route_tables, |found| found.id == *table) {
+        Err(why) => {
+            return Some(Fault::Unknown(format!(
+                "route table {table} of NAT gateway {id}: {why}"
+            )));
+        }
+        // EC2 does not list it everywhere; it comes with its route.
+        Ok(None) => return None,
+        Ok(Some(found)) => found,
+    };
+    match exit_of(found, false) {
+        Exit::InternetGateway(gateway) if *gateway == attached.id => None,
+        _ => Some(Fault::NoInternetGateway(nat)),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The rules of the brokers' groups, which the poller's interfaces bear too: from itself to itself is enough.
 //!
-//! Source: spec/msk.md, 1 and 2.
+//! Source: spec/msk.md, 1, 2 and 6.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Poller;
 use crate::check::{Check, Finding};
 use crate::endpoint::{Gate, listed};
+use crate::leg::acls::{self, Numbers};
+use crate::leg::distinct;
 use crate::model::Direction;
 
 /// A listener of the brokers.
@@ -49,6 +51,32 @@ pub(super) fn inbound(poller: &Poller<'_>) -> Check {
     let passed = format!("{} let the poller in", listed(&poller.place.groups));
     let (evidence, findings) = rules(poller, Direction::Ingress);
     Check::of("brokers-inbound", &passed, evidence, findings)
+}
+
+/// Whether the network ACLs let the poller and the brokers speak with each other: both are in the cluster's subnets.
+pub(super) fn acls(poller: &Poller<'_>) -> Check {
+    let subnets = distinct(&poller.place.subnets);
+    let (mut evidence, mut findings) = (BTreeSet::new(), Vec::new());
+    let mut numbers = Numbers::default();
+    for (port, listener) in listeners(poller) {
+        if !listener.is_polled {
+            continue;
+        }
+        let between = acls::between(poller.paths, &subnets, &subnets, port, &mut numbers);
+        findings.extend(between.findings.into_iter().map(|(finding, _)| finding));
+        evidence.extend(between.acls.iter().map(|acl| format!("tcp {port}: {acl}")));
+    }
+    if subnets.len() == 1 {
+        evidence.insert("the poller and the brokers are in one subnet, within which no ACL applies".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.text.clone()));
+    Check::of(
+        "network-acls",
+        "the network ACLs let the poller and the brokers speak with each other",
+        evidence.into_iter().collect(),
+        findings,
+    )
 }
 
 /// What the rules of one direction make of each listener.

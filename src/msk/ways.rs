@@ -108,6 +108,7 @@ pub(super) fn traveller<'s>(scene: &'s MskScene, place: &'s MskPlacement, vpc: &
         groups: place.groups.clone(),
         port: HTTPS,
         ipv6: false,
+        role: None,
     }
 }
 

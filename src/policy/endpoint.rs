@@ -55,6 +55,57 @@ pub fn through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>], action:
     evaluate([&PolicyDocument::new(statements)], request)
 }
 
+/// How much of what some callers may send an endpoint's policy lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every request.
+    All,
+    /// Some requests.
+    Some,
+    /// No request.
+    Nothing,
+    /// It depends on conditions.
+    Unknown,
+}
+
+/// How much of the requests of these callers an endpoint's policy lets through, whatever they are.
+#[must_use]
+pub fn reach_through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>]) -> Reach {
+    let concerns = |statement: &Statement| match &statement.principal {
+        Some(principal) => callers.iter().any(|caller| caller.is_among(principal)),
+        None => false,
+    };
+    let is_all = |statement: &Statement| {
+        let all = |texts: &Texts| texts.iter().any(|text| text == "*");
+        all(&statement.action) && all(&statement.resource)
+    };
+    let of = |effect: Effect| {
+        let statements = policy.statement.iter();
+        statements.filter(move |statement| statement.effect == effect)
+    };
+    let denials: Vec<&Statement> = of(Effect::Deny)
+        .filter(|statement| concerns(statement) || statement.principal.is_none())
+        .collect();
+    let allowances: Vec<&Statement> = of(Effect::Allow).filter(|statement| concerns(statement)).collect();
+    let is_certain = |statement: &&&Statement| statement.condition.is_empty() && concerns(statement);
+    if allowances.is_empty() || denials.iter().filter(is_certain).any(|statement| is_all(statement)) {
+        return Reach::Nothing;
+    }
+    let certain: Vec<&&Statement> = allowances.iter().filter(is_certain).collect();
+    match (certain.iter().any(|statement| is_all(statement)), denials.is_empty()) {
+        (true, true) => Reach::All,
+        (true, false)
+            if denials
+                .iter()
+                .any(|statement| !statement.condition.is_empty() && is_all(statement)) =>
+        {
+            Reach::Unknown
+        }
+        _ if certain.is_empty() => Reach::Unknown,
+        _ => Reach::Some,
+    }
+}
+
 /// The least that the endpoint of a service has to let an event source mapping do: Lambda invoke functions, Lambda assume
 /// their roles, and whoever may read these secrets read them. None for a service that no mapping needs.
 #[must_use]
@@ -134,6 +185,57 @@ mod tests {
         for (principal, expected) in table {
             let found = verdict(&statements(principal), &callers, "lambda:InvokeFunction", "*");
             assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn how_much_a_role_may_send() {
+        let own = json!({"AWS": "123456789012"});
+        let allow = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+        let org = json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}});
+        let table = [
+            (json!([allow]), Reach::All),
+            (json!([]), Reach::Nothing),
+            (
+                json!({"Effect": "Allow", "Principal": own, "Action": "*", "Resource": "*"}),
+                Reach::All,
+            ),
+            (
+                json!({"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "*", "Resource": "*"}),
+                Reach::Nothing,
+            ),
+            (
+                json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}),
+                Reach::Some,
+            ),
+            (
+                json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": org}),
+                Reach::Unknown,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "Principal": own, "Action": "*", "Resource": "*"}]),
+                Reach::Nothing,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "Principal": {"AWS": "210987654321"}, "Action": "*", "Resource": "*"}]),
+                Reach::All,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "Principal": "*", "Action": "s3:Delete*", "Resource": "*"}]),
+                Reach::Some,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": org}]),
+                Reach::Unknown,
+            ),
+        ];
+        for (statements, expected) in table {
+            let policy = PolicyDocument::read(&json!({ "Statement": statements }).to_string()).unwrap();
+            assert_eq!(
+                reach_through_endpoint(&policy, &[Caller::Role(ROLE)]),
+                expected,
+                "{statements}"
+            );
         }
     }
 

@@ -134,24 +134,26 @@ impl Snapshot {
             });
         self.document.egress_only_internet_gateways = gateways.collect();
         // A NAT gateway that is gone has no subnet any more.
-        let gateways = self.part(nat_gateways).into_iter().filter_map(|gateway| {
-            Some(NatGatewayEntry {
-                nat_gateway_id: gateway.id.to_string(),
-                vpc_id: gateway.vpc.to_string(),
-                subnet_id: gateway.subnet?.to_string(),
-                state: gateway.state,
-                failure_message: gateway.failure,
-                connectivity_type: if gateway.is_public { "public" } else { "private" }.to_owned(),
-                nat_gateway_addresses: gateway
-                    .public_addresses
-                    .into_iter()
-                    .map(|address| NatGatewayAddress {
-                        allocation_id: None,
-                        public_ip: Some(address),
-                    })
-                    .collect(),
-                tags: tags(&gateway.tags),
-            })
+        let gateways = self.part(nat_gateways).into_iter();
+        let gateways = gateways.filter(|gateway| gateway.subnet.is_some() || gateway.is_regional);
+        let gateways = gateways.map(|gateway| NatGatewayEntry {
+            nat_gateway_id: gateway.id.to_string(),
+            vpc_id: gateway.vpc.to_string(),
+            subnet_id: gateway.subnet.map(|subnet| subnet.to_string()),
+            availability_mode: gateway.is_regional.then(|| "regional".to_owned()),
+            route_table_id: gateway.route_table.map(|table| table.to_string()),
+            state: gateway.state,
+            failure_message: gateway.failure,
+            connectivity_type: if gateway.is_public { "public" } else { "private" }.to_owned(),
+            nat_gateway_addresses: gateway
+                .public_addresses
+                .into_iter()
+                .map(|address| NatGatewayAddress {
+                    allocation_id: None,
+                    public_ip: Some(address),
+                })
+                .collect(),
+            tags: tags(&gateway.tags),
         });
         self.document.nat_gateways = gateways.collect();
         let endpoints = self.part(endpoints).into_iter().map(|endpoint| EndpointEntry {

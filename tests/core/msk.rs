@@ -216,6 +216,8 @@ fn nat(zone: &str) -> NatGateway {
         id: format!("nat-{zone}").as_str().into(),
         vpc: "vpc-1".into(),
         subnet: Some(public_subnet(zone)),
+        is_regional: false,
+        route_table: None,
         state: "available".into(),
         failure: None,
         is_public: true,
@@ -405,7 +407,7 @@ type Break = fn(&mut MskScene);
 #[expect(clippy::too_many_lines, reason = "one table")]
 #[test]
 fn each_fault_of_an_endpoint_is_found() {
-    let table: [(&str, Break, Status, &str, &str); 14] = [
+    let table: [(&str, Break, Status, &str, &str); 16] = [
         (
             "gone",
             |scene| drop(read(&mut scene.network.endpoints).pop()),
@@ -451,9 +453,33 @@ fn each_fault_of_an_endpoint_is_found() {
         (
             "other subnets",
             |scene| read(&mut scene.network.endpoints)[0].subnets = ZONES.map(public_subnet).to_vec(),
+            Status::Pass,
+            "endpoints",
+            "com.amazonaws",
+        ),
+        (
+            "no subnets",
+            |scene| read(&mut scene.network.endpoints)[0].subnets.clear(),
             Status::Fail,
             "endpoints",
-            "none of the subnets",
+            "is in no subnet",
+        ),
+        (
+            "an ACL between poller and brokers",
+            |scene| {
+                let deny = AclEntry {
+                    number: 1,
+                    direction: Direction::Ingress,
+                    allows: false,
+                    protocol: Some(6),
+                    ports: Some((9098, 9098)),
+                    cidr: "10.0.0.0/16".parse().unwrap(),
+                };
+                read(&mut scene.network.acls)[0].entries.push(deny);
+            },
+            Status::Fail,
+            "network-acls",
+            "9098 blocked by rule 1",
         ),
         (
             "one zone",

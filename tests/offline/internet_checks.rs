@@ -303,7 +303,94 @@ async fn ipv6_needs_an_egress_only_gateway() {
             .unwrap()
             .push(route);
     }
-    assert_eq!(of(&asked(&value, &wish()).await).status, Status::Pass);
+    let shut = asked(&value, &wish()).await;
+    assert_eq!(of(&shut).status, Status::Fail);
+    assert!(
+        of(&shut).message.contains("lets tcp 443 out to ::/0"),
+        "{:#?}",
+        of(&shut)
+    );
+    assert!(shut.headline.contains("over IPv4 only"), "{}", shut.headline);
+    value["SecurityGroups"][0]["IpPermissionsEgress"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}));
+    let both = asked(&value, &wish()).await;
+    assert_eq!(
+        (of(&both).status, both.verdict),
+        (Status::Pass, Status::Pass),
+        "{both:#?}"
+    );
+    assert!(both.headline.contains("over IPv4 and IPv6"), "{}", both.headline);
+    value["NetworkAcls"] = acl(&json!([allow(100, true, 0, 65535), allow(100, false, 0, 65535)]));
+    let denied = of(&asked(&value, &wish()).await);
+    assert_eq!(denied.status, Status::Fail);
+    assert!(denied.message.contains("acl-1"), "{denied:#?}");
+}
+
+/// Each address family has its own answer, and no check passes for something that is not there.
+#[tokio::test(start_paused = true)]
+async fn ipv6_alone_is_told() {
+    let mut value = base();
+    value["Vpcs"][0]["Ipv6CidrBlock"] = json!("2001:db8::/56");
+    for (index, subnet) in ["2001:db8:0:1::/64", "2001:db8:0:2::/64"].iter().enumerate() {
+        value["Subnets"][index]["Ipv6CidrBlockAssociationSet"] = json!([{"Ipv6CidrBlock": subnet}]);
+    }
+    value["Functions"][0]["VpcConfig"]["Ipv6AllowedForDualStack"] = json!(true);
+    value["SecurityGroups"][0]["IpPermissionsEgress"] =
+        json!([{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]);
+    value["EgressOnlyInternetGateways"] =
+        json!([{"EgressOnlyInternetGatewayId": "eigw-1", "Attachments": [{"VpcId": VPC}]}]);
+    value["RouteTables"] = json!([{"RouteTableId": "rtb-1", "VpcId": VPC, "Associations": [{"Main": true}],
+        "Routes": [{"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1"}]}]);
+    let answer = asked(&value, &wish()).await;
+    assert!(answer.headline.contains("over IPv6 only"), "{}", answer.headline);
+    assert_eq!(answer.verdict, Status::Fail);
+    let ids: Vec<&str> = answer.checks.iter().map(|check| check.id.as_str()).collect();
+    assert!(
+        !ids.contains(&"nat-gateways") && !ids.contains(&"route-active"),
+        "{ids:?}"
+    );
+    let zones = answer.checks.iter().find(|check| check.id == "zones").unwrap();
+    assert!(!zones.message.contains("NAT"), "{zones:#?}");
+    value["Functions"][0]["VpcConfig"]["Ipv6AllowedForDualStack"] = json!(false);
+    let off = asked(&value, &wish()).await;
+    assert_eq!(
+        (off.headline.as_str(), off.verdict),
+        ("function f does not reach the internet on port 443.", Status::Fail)
+    );
+}
+
+/// A regional NAT gateway is in no subnet, and serves all zones.
+#[tokio::test(start_paused = true)]
+async fn a_regional_nat_gateway_is_understood() {
+    let regional = |attached: bool| {
+        let mut value = base();
+        value["NatGateways"] = json!([{"NatGatewayId": "nat-r", "VpcId": VPC, "AvailabilityMode": "regional"}]);
+        value["RouteTables"] = json!([{"RouteTableId": "rtb-1", "VpcId": VPC, "Associations": [{"Main": true}],
+            "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-r"}]}]);
+        let attachments = if attached { json!([{"VpcId": VPC}]) } else { json!([]) };
+        value["InternetGateways"] = json!([{"InternetGatewayId": "igw-1", "Attachments": attachments}]);
+        value
+    };
+    let answer = asked(&regional(true), &wish()).await;
+    assert_eq!(answer.verdict, Status::Pass, "{answer:#?}");
+    let zones = answer.checks.iter().find(|check| check.id == "zones").unwrap();
+    assert!(
+        zones.evidence[0].contains("serves all Availability Zones"),
+        "{zones:#?}"
+    );
+    let without = asked(&regional(false), &wish()).await;
+    let nat = without.checks.iter().find(|check| check.id == "nat-gateways").unwrap();
+    assert_eq!(nat.status, Status::Fail, "{nat:#?}");
+
+    // It is used as it is: a second one would be charged for.
+    let document: AccountDocument = serde_json::from_value(regional(true)).unwrap();
+    let account = OfflineAccount::in_memory(document).unwrap();
+    for per_zone in [false, true] {
+        let run = setup(&account, &Wish { per_zone, ..wish() }).await.unwrap();
+        assert_eq!(run.applied, [], "per zone: {per_zone}");
+    }
 }
 
 fn for_secrets() -> Wish {
@@ -337,6 +424,170 @@ async fn a_service_is_reached_either_way() {
     assert_eq!(by_endpoint.verdict, Status::Pass, "{by_endpoint:#?}");
     let by_internet = asked(&works().await, &for_secrets()).await;
     assert_eq!(by_internet.verdict, Status::Pass, "{by_internet:#?}");
+}
+
+/// A gateway endpoint leaves the service its public addresses: groups, ACLs and the endpoint's policy have to let them through.
+#[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "a table, one row a case")]
+async fn what_stands_before_a_gateway_endpoint() {
+    type Change = fn(&mut Value);
+    fn policy(value: &mut Value, statement: &Value) {
+        value["VpcEndpoints"][0]["PolicyDocument"] = json!(json!({"Statement": statement}).to_string());
+    }
+    fn group(value: &mut Value, permission: Value) {
+        value["SecurityGroups"][0]["IpPermissionsEgress"] = json!([permission]);
+    }
+    let allow_to = |number: u16, egress: bool, cidr: &str| json!({"RuleNumber": number, "Protocol": "-1", "RuleAction": "allow", "Egress": egress, "CidrBlock": cidr});
+    let mut base = base();
+    base["Functions"][0]["Role"] = json!("arn:aws:iam::123456789012:role/f");
+    base["Functions"][0]["VpcConfig"]["SubnetIds"] = json!(["subnet-a"]);
+    base["PrefixLists"] =
+        json!([{"PrefixListId": "pl-s3", "Entries": [{"Cidr": "3.5.244.0/22"}, {"Cidr": "52.95.142.0/23"}]}]);
+    base["NetworkAcls"] = acl(&json!([
+        allow_to(100, true, "0.0.0.0/0"),
+        allow_to(100, false, "0.0.0.0/0")
+    ]));
+    let cases: [(&str, Change, Status, &str); 14] = [
+        ("nothing", |_| {}, Status::Pass, "gateway endpoint"),
+        (
+            "an ACL that lets the VPC through only",
+            |value| value["NetworkAcls"][0]["Entries"][0]["CidrBlock"] = json!("10.0.0.0/16"),
+            Status::Fail,
+            "acl-1",
+        ),
+        (
+            "an ACL that denies the answers",
+            |value| value["NetworkAcls"][0]["Entries"][1]["CidrBlock"] = json!("10.0.0.0/16"),
+            Status::Fail,
+            "acl-1",
+        ),
+        (
+            "an ACL that denies what is not the service's",
+            |value| {
+                let deny = json!({"RuleNumber": 10, "Protocol": "-1", "RuleAction": "deny", "Egress": true, "CidrBlock": "198.51.100.0/24"});
+                value["NetworkAcls"][0]["Entries"].as_array_mut().unwrap().push(deny);
+            },
+            Status::Pass,
+            "gateway endpoint",
+        ),
+        (
+            "an ACL that denies a part, where the ranges are not known",
+            |value| {
+                value["PrefixLists"] = json!([]);
+                let deny = json!({"RuleNumber": 10, "Protocol": "-1", "RuleAction": "deny", "Egress": true, "CidrBlock": "198.51.100.0/24"});
+                value["NetworkAcls"][0]["Entries"].as_array_mut().unwrap().push(deny);
+            },
+            Status::Unknown,
+            "rule 10 of acl-1",
+        ),
+        (
+            "an ACL that denies all, where the ranges are not known",
+            |value| {
+                value["PrefixLists"] = json!([]);
+                value["NetworkAcls"][0]["Entries"][0]["CidrBlock"] = json!("10.0.0.0/16");
+            },
+            Status::Fail,
+            "acl-1",
+        ),
+        (
+            "a group for UDP",
+            |value| {
+                group(
+                    value,
+                    json!({"IpProtocol": "udp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}),
+                )
+            },
+            Status::Fail,
+            "PrefixListId=pl-s3",
+        ),
+        (
+            "a group for another port",
+            |value| {
+                group(
+                    value,
+                    json!({"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}),
+                )
+            },
+            Status::Fail,
+            "lets tcp 443 out",
+        ),
+        (
+            "a group for the prefix list",
+            |value| {
+                group(
+                    value,
+                    json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [{"PrefixListId": "pl-s3"}]}),
+                )
+            },
+            Status::Pass,
+            "gateway endpoint",
+        ),
+        (
+            "a group for the prefix list, whose ranges are not known",
+            |value| {
+                value["PrefixLists"] = json!([]);
+                group(
+                    value,
+                    json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [{"PrefixListId": "pl-s3"}]}),
+                );
+            },
+            Status::Pass,
+            "gateway endpoint",
+        ),
+        (
+            "a policy for others",
+            |value| {
+                policy(
+                    value,
+                    &json!({"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "*", "Resource": "*"}),
+                )
+            },
+            Status::Fail,
+            "allows arn:aws:iam::123456789012:role/f nothing",
+        ),
+        (
+            "a policy for one bucket",
+            |value| {
+                policy(
+                    value,
+                    &json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}),
+                )
+            },
+            Status::Warn,
+            "some requests only",
+        ),
+        (
+            "a policy with a condition",
+            |value| {
+                policy(
+                    value,
+                    &json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+                        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}),
+                );
+            },
+            Status::Unknown,
+            "depends on conditions",
+        ),
+        (
+            "DNS support off",
+            |value| value["Vpcs"][0]["EnableDnsSupport"] = json!(false),
+            Status::Fail,
+            "--enable-dns-support",
+        ),
+    ];
+    let wish = Wish {
+        services: vec!["s3".into()],
+        ..wish()
+    };
+    for (what, change, status, says) in cases {
+        let mut value = base.clone();
+        change(&mut value);
+        let answer = asked(&value, &wish).await;
+        let check = answer.checks.iter().find(|check| check.id == "service-s3").unwrap();
+        assert_eq!(check.status, status, "{what}: {check:#?}");
+        let text = serde_json::to_string(check).unwrap();
+        assert!(text.contains(says), "{what}: {text}");
+    }
 }
 
 /// The name of the service leads to the endpoint, internet or not.

@@ -315,8 +315,15 @@ pub struct NatGatewayEntry {
     pub nat_gateway_id: String,
     /// Its VPC.
     pub vpc_id: String,
-    /// Its subnet.
-    pub subnet_id: String,
+    /// Its subnet; left out for a regional one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_id: Option<String>,
+    /// `zonal` or `regional`. Default `zonal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability_mode: Option<String>,
+    /// The route table of a regional one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_table_id: Option<String>,
     /// `pending`, `available`, `failed`, `deleting` or `deleted`. Default `available`.
     #[serde(default = "available")]
     pub state: String,

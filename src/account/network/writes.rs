@@ -286,7 +286,9 @@ impl State {
         document.nat_gateways.push(NatGatewayEntry {
             nat_gateway_id: id.clone(),
             vpc_id: vpc,
-            subnet_id: subnet.to_string(),
+            subnet_id: Some(subnet.to_string()),
+            availability_mode: None,
+            route_table_id: None,
             state: "pending".to_owned(),
             failure_message: None,
             connectivity_type: "public".to_owned(),

@@ -253,7 +253,14 @@ impl Check {
         for (i, nat) in document.nat_gateways.iter().enumerate() {
             let path = format!("$.NatGateways[{i}]");
             self.exists(format!("{path}.VpcId"), "VPC", known.vpcs, &nat.vpc_id);
-            self.exists(format!("{path}.SubnetId"), "subnet", known.subnets, &nat.subnet_id);
+            match (&nat.subnet_id, nat.availability_mode.as_deref()) {
+                (Some(subnet), _) => self.exists(format!("{path}.SubnetId"), "subnet", known.subnets, subnet),
+                (None, Some("regional")) => {}
+                (None, _) => self.report(
+                    format!("{path}.SubnetId"),
+                    "expected a subnet, or AvailabilityMode regional",
+                ),
+            }
         }
         let addresses = document.addresses.iter();
         self.unique(

@@ -67,7 +67,12 @@ impl Builder<'_, '_> {
             .filter_map(|nat| {
                 let is_ours = self.is_ours(&nat.tags, None) && ["available", "pending"].contains(&nat.state.as_str());
                 let works = matches!(nat_fault(self.paths, &nat.id), None | Some(Fault::Pending(_)));
-                let of_nat = self.zone(nat.subnet.as_ref()?);
+                // A regional one serves every zone.
+                let of_nat = match &nat.subnet {
+                    Some(subnet) => self.zone(subnet),
+                    None if nat.is_regional => zone.clone(),
+                    None => return None,
+                };
                 (works || is_ours).then_some((of_nat != zone, nat, of_nat))
             })
             .filter(|(is_apart, ..)| !(self.wish.per_zone && *is_apart))

@@ -32,8 +32,12 @@ pub struct NatGateway {
     pub id: NatGatewayId,
     /// Its VPC.
     pub vpc: VpcId,
-    /// Its subnet.
+    /// Its subnet; none for a regional one.
     pub subnet: Option<SubnetId>,
+    /// Whether its `AvailabilityMode` is `regional`: it is in no subnet and serves all Availability Zones.
+    pub is_regional: bool,
+    /// The route table of a regional one, where EC2 tells.
+    pub route_table: Option<RouteTableId>,
     /// `pending`, `available`, `failed`, `deleting`, `deleted`.
     pub state: String,
     /// Why it failed, where EC2 says so.
