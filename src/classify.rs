@@ -33,6 +33,13 @@ impl Candidate<'_> {
     pub fn is_unchanged(&self) -> bool {
         self.misfits.is_empty()
     }
+
+    /// Whether the group has no rules but those of its side, which may be missing.
+    #[must_use]
+    pub fn has_only_own_rules(&self) -> bool {
+        let is_missing = |misfit: &Misfit<'_>| matches!(misfit, Misfit::NoRule { .. } | Misfit::BeingRemoved);
+        self.misfits.iter().all(is_missing)
+    }
 }
 
 /// Why a group is not fit for use.

@@ -12,7 +12,7 @@ mod identity;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Direction, GroupId, GroupList, Origin, Rule, SecurityGroup};
-use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
+use crate::plan::{Effect, Ground, May, Plan, RemovalEffect, Right, Step, StepStatus};
 use crate::removal::Removable;
 use crate::users::{User, Users};
 
@@ -91,6 +91,28 @@ pub fn clean(left: &Leftovers) -> Cleaning {
     }
 }
 
+/// What the plan is checked against: the groups with our tags, each with whose it is, and the roles and secrets
+/// that nothing names.
+#[must_use]
+pub fn ground(left: &Leftovers) -> Ground<'_> {
+    let ground = left.groups.iter().fold(Ground::new(May::TakeAway), |ground, group| {
+        // By its own tags, name and description: the other end of its set may be gone.
+        let right = Removable::unused(group).map_or(Right::None, |_| Right::Credible);
+        ground.with_group(group, right)
+    });
+    let roles = left
+        .roles
+        .iter()
+        .filter(|role| role.stays.is_none())
+        .map(|role| role.name.as_str());
+    let secrets = left
+        .secrets
+        .iter()
+        .filter(|secret| secret.stays.is_none())
+        .map(|secret| secret.arn.as_str());
+    roles.chain(secrets).fold(ground, Ground::with_other)
+}
+
 /// Name and id.
 fn named(group: &SecurityGroup) -> String {
     format!("{} ({})", group.name, group.id)
@@ -132,6 +154,7 @@ impl Builder {
             group: removable.clone(),
             direction,
             rules,
+            makes_room: false,
         };
         self.push(self.all(), effect, group.id.as_str(), summary);
     }

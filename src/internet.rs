@@ -14,7 +14,7 @@ mod way;
 use std::collections::BTreeMap;
 
 pub use build::{Building, connection, draft, draft_for};
-pub use endpoints::GROUP;
+pub use endpoints::{GROUP, whose};
 pub use range::free_block;
 
 use crate::check::{Check, Finding, Status, verdict};

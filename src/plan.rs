@@ -11,12 +11,13 @@ mod lint;
 pub mod network;
 mod provide;
 pub mod removal;
+pub mod repair;
 mod step;
 mod vpc;
 
 pub use build::{Request, do_again, plan, put_back, take_back};
 pub use explain::{health, reasons};
-pub use lint::{Flaw, lint};
+pub use lint::{Flaw, Ground, May, Right, lint};
 pub use network::NetworkEffect;
 pub use removal::RemovalEffect;
 pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};

@@ -14,6 +14,7 @@
 //!
 //! Who uses a group: [`crate::users`].
 
+mod ground;
 mod left;
 mod list;
 mod parts;
@@ -24,6 +25,7 @@ mod unmet;
 
 use std::collections::BTreeSet;
 
+pub use ground::ground;
 pub use left::{Ends, StillConnected, still_connected};
 pub use list::{Removable, ShrunkList, ownership_of};
 pub use parts::{Part, Parts, parts};

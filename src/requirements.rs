@@ -28,7 +28,7 @@ use crate::model::{
     TargetHealthState,
 };
 use crate::ownership::{self, Way, is_being_removed, is_managed};
-use crate::plan::{Plan, StepStatus};
+use crate::plan::{Plan, StepStatus, repair};
 
 /// The most security groups that a function, a database or a proxy may have.
 pub const MAX_GROUPS: usize = 5;
@@ -285,6 +285,20 @@ fn is_taking_our_group(observation: &Observation) -> bool {
             ownership::way_of(group).is_some_and(is_of_way)
                 || (membership.status != "active" && (is_managed(&group.tags) || is_being_removed(group)))
         })
+}
+
+/// Checks that a repair would change only groups that are proven ours.
+///
+/// # Errors
+///
+/// The groups that are not, and what contradicts their tags.
+pub fn check_repair(observation: &Observation) -> Result<(), Unmet> {
+    let groups = repair::unproven(observation);
+    if groups.is_empty() {
+        Ok(())
+    } else {
+        Err(Unmet::RepairUnproven { groups })
+    }
 }
 
 /// Whether a status of a database ends by itself (user guide, "Viewing DB instance status").

@@ -270,7 +270,16 @@ impl State {
             let message = format!("the specified rule \"peer: {}, {rule}\" already exists", rule.peer);
             return Err(Fault::Duplicate(message));
         }
-        if present.rules(direction).len() >= quota {
+        // Rules for IPv4 and IPv6 count apart; one that names a group or a list counts for both.
+        let counts = |rule: &Rule, is_v6: bool| match &rule.peer {
+            Peer::Cidr(cidr) => cidr.contains(':') == is_v6,
+            Peer::Group(_) | Peer::PrefixList(_) => true,
+        };
+        let is_full = |is_v6: bool| {
+            let counting = present.rules(direction).iter().filter(|found| counts(found, is_v6));
+            counts(rule, is_v6) && counting.count() >= quota
+        };
+        if is_full(false) || is_full(true) {
             let message = format!("The maximum number of rules per security group has been reached: {quota}");
             return Err(Fault::LimitExceeded(message));
         }

@@ -107,7 +107,14 @@ async fn network_connector_versions(client: &aws_sdk_lambdacore::Client, connect
         .identifier(connector)
         .max_items(PAGE);
     let mut found = Vec::new();
-    for item in all_items!(Operation::ListNetworkConnectorVersions, request, network_connector_versions, next_marker).await? {
+    for item in all_items!(
+        Operation::ListNetworkConnectorVersions,
+        request,
+        network_connector_versions,
+        next_marker
+    )
+    .await?
+    {
         found.push(item.version_arn);
     }
     Ok(found)

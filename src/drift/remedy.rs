@@ -11,7 +11,7 @@ use crate::decide::{Assessment, decide};
 use crate::estate::{Connection, Estate, Scope};
 use crate::model::{DatabaseKind, Direction, GroupId};
 use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
-use crate::requirements::{check_identity, check_quotas};
+use crate::requirements::{check_identity, check_quotas, check_repair};
 use crate::tags;
 
 /// The arguments of a command about one connection.
@@ -91,7 +91,8 @@ fn runnable(assessment: &Assessment<'_>, repair: bool) -> Option<Plan> {
         ..Request::default()
     };
     let plan = plan(assessment, &request);
-    (!plan.is_empty() && check_quotas(assessment, &plan).is_ok()).then_some(plan)
+    let may_repair = !repair || check_repair(assessment.observation).is_ok();
+    (!plan.is_empty() && may_repair && check_quotas(assessment, &plan).is_ok()).then_some(plan)
 }
 
 fn revokes(step: &Step, wanted: Option<Direction>) -> bool {

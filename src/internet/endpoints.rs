@@ -8,8 +8,8 @@ use crate::check::Status;
 use crate::endpoint::HTTPS;
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind};
-use crate::model::{Direction, SubnetId};
-use crate::ownership;
+use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
+use crate::ownership::{self, Ownership};
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
 use crate::requirements::InternetUnmet;
 
@@ -208,18 +208,31 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
     Ok(())
 }
 
+/// The role of that group.
+const ROLE: &str = "endpoints-group";
+
+/// Its description.
+fn description(vpc: &VpcId) -> String {
+    format!("On VPC endpoints, to let {vpc} in")
+}
+
+/// Whose the group is that has the name of our endpoints' one.
+#[must_use]
+pub fn whose(group: &SecurityGroup) -> Ownership {
+    let vpc = &group.vpc;
+    ownership::of_single_group(group, &description(vpc), &connection(vpc), ROLE)
+}
+
 /// The group of our endpoints. From the moment an endpoint exists, the service's name leads to it in all of the VPC: its
 /// group lets all of the VPC in, so that nobody loses the service.
 fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
-    const ROLE: &str = "endpoints-group";
     if builder.has_slot(ROLE) {
         return Ok(Ref::New(ROLE.to_owned()));
     }
     let vpc = builder.traveller.vpc.clone();
-    let description = format!("On VPC endpoints, to let {vpc} in");
     let existing = builder.own.group.as_ref();
     if let Some(group) = existing {
-        let whose = ownership::of_single_group(group, &description, &connection(&vpc), ROLE);
+        let whose = whose(group);
         if !whose.is_credible() {
             return Err(InternetUnmet::NameTaken {
                 name: group.name.clone(),
@@ -235,7 +248,7 @@ fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
             slot: ROLE.to_owned(),
             name: GROUP.to_owned(),
             vpc: vpc.clone(),
-            description,
+            description: description(&vpc),
             tags: builder.tags(ROLE),
         };
         builder.steps.add(

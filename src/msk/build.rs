@@ -32,6 +32,17 @@ pub const GROUP: &str = "autoconnect-msk-endpoints";
 /// Its description.
 const DESCRIPTION: &str = "Endpoints for the event sources of MSK clusters";
 
+/// What all that is made for a VPC's event sources is tagged with.
+fn connection(vpc: &VpcId) -> String {
+    format!("msk/{vpc}")
+}
+
+/// Whose the group is that has the name of the endpoints' one.
+#[must_use]
+pub fn whose(group: &SecurityGroup) -> Ownership {
+    ownership::of_single_group(group, DESCRIPTION, &connection(&group.vpc), GROUP_ROLE)
+}
+
 /// Its role.
 const GROUP_ROLE: &str = "endpoints-group";
 
@@ -285,14 +296,14 @@ impl<'b> Builder<'b> {
             .iter()
             .any(|(_, endpoint)| endpoint.as_ref().is_none_or(is_closed));
         let group = match group {
-            Some(group) if needs_group && !self.whose(group).is_credible() => {
+            Some(group) if needs_group && !whose(group).is_credible() => {
                 return Err(MskUnmet::GroupName {
                     group: group.id.clone(),
                     name: group.name.clone(),
-                    why: self.whose(group).reasons(),
+                    why: whose(group).reasons(),
                 });
             }
-            group => group.filter(|group| self.whose(group).is_credible()),
+            group => group.filter(|group| whose(group).is_credible()),
         };
         let bears_it = |endpoint: &&Endpoint| group.is_some_and(|group| endpoint.groups.contains(&group.id));
         let is_used = found
@@ -530,19 +541,13 @@ impl<'b> Builder<'b> {
         subnets
     }
 
-    /// What all that is made for the VPC's event sources is tagged with.
     fn connection(&self) -> String {
-        format!("msk/{}", self.vpc)
+        connection(self.vpc)
     }
 
     /// Whether something is ours, in whatever role.
     fn is_ours(&self, found: &BTreeMap<String, String>) -> bool {
         ownership::is_made_for(found, &self.connection(), None)
-    }
-
-    /// Whose the group is that has the name of the endpoints' one.
-    fn whose(&self, group: &SecurityGroup) -> Ownership {
-        ownership::of_single_group(group, DESCRIPTION, &self.connection(), GROUP_ROLE)
     }
 
     fn tags(&self, role: &str) -> BTreeMap<String, String> {
@@ -557,17 +562,25 @@ impl<'b> Builder<'b> {
 
     fn built(self) -> Built {
         let mut plan = self.steps.plan();
-        for group in self.half_made {
-            plan.steps.push(Step {
-                id: u32::try_from(plan.steps.len() + 1).unwrap_or(u32::MAX),
-                resource: group.to_string(),
-                summary: format!("{group}: remove the default outbound rule (all traffic)"),
-                effect: Effect::RevokeDefaultEgress {
-                    group: GroupRef::Existing(group),
-                },
-                after: Vec::new(),
-                status: StepStatus::Planned,
-            });
+        // A group is as it should be before an endpoint gets it.
+        let first = self.half_made.into_iter().map(|group| Step {
+            id: 0,
+            resource: group.to_string(),
+            summary: format!("{group}: remove the default outbound rule (all traffic)"),
+            effect: Effect::RevokeDefaultEgress {
+                group: GroupRef::Existing(group),
+            },
+            after: Vec::new(),
+            status: StepStatus::Planned,
+        });
+        let first: Vec<Step> = first.collect();
+        let shift = u32::try_from(first.len()).unwrap_or(u32::MAX);
+        for step in &mut plan.steps {
+            step.after.iter_mut().for_each(|needed| *needed += shift);
+        }
+        plan.steps.splice(..0, first);
+        for (id, step) in (1..).zip(&mut plan.steps) {
+            step.id = id;
         }
         let makes = |step: &Step| matches!(step.effect, Effect::Network(NetworkEffect::CreateEndpoint(_)));
         let narrows = |step: &Step| matches!(&step.effect, Effect::Network(NetworkEffect::ModifyEndpoint { wish, .. }) if wish.policy.is_some());

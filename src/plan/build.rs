@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::half_made::{self, HalfMade, Wanted, wanted_rules};
-use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus};
+use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus, repair};
 use crate::classify::InWords;
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
@@ -19,6 +19,9 @@ pub struct Request {
     pub tags: BTreeMap<String, String>,
     /// The rules of our own groups that somebody has changed are set back, instead of making a new set (`--repair`).
     pub repair: bool,
+    /// Groups that AWS has said in this run to be at their quota of rules this way: one of their rules that do not belong
+    /// is revoked before another is granted.
+    pub full: BTreeSet<(GroupId, Direction)>,
 }
 
 /// The steps that carry out the decision. Equal observations give equal plans, in whatever order their
@@ -150,6 +153,9 @@ pub fn do_again(assessment: &Assessment<'_>, request: &Request, from: u32) -> Ve
 /// The group that each side gets.
 pub(super) type Groups = BTreeMap<Side, GroupRef>;
 
+/// The steps that make room for others, by the side and the way in which they do.
+type MadeRoom = BTreeMap<(Side, Direction), Vec<u32>>;
+
 pub(super) struct Builder<'a> {
     pub(super) observation: &'a Observation,
     pub(super) request: &'a Request,
@@ -165,7 +171,8 @@ impl<'a> Builder<'a> {
         let sides = observation.sides();
         let through_proxy = observation.proxy.is_some();
         let begun = half_made::find(observation, &wanted);
-        let changed = || half_made::find_changed(observation).filter(|_| self.request.repair);
+        let changed =
+            || half_made::in_use(observation).find(|set| self.request.repair && repair::is_proven(set, observation));
         let set = begun.or_else(changed).unwrap_or_else(|| HalfMade {
             function: &observation.function.name,
             groups: BTreeMap::new(),
@@ -202,8 +209,15 @@ impl<'a> Builder<'a> {
                 done,
             ));
         }
+        let made_room = if is_repaired {
+            self.make_room(&set, &wanted, &created)
+        } else {
+            MadeRoom::new()
+        };
+        ready.extend(made_room.values().flatten());
         for rule in &wanted {
-            ready.push(self.authorize(*rule, &set, &created));
+            let granted = self.authorize(*rule, &set, &created, &made_room);
+            ready.push(granted);
         }
         let others = self.changed_sets(Some(set.number));
         ready.extend(self.grant_missing(&others, &wanted));
@@ -238,44 +252,83 @@ impl<'a> Builder<'a> {
     fn changed_sets(&self, except: Option<u64>) -> Vec<HalfMade<'a>> {
         let observation: &'a Observation = self.observation;
         let sets = half_made::in_use(observation).filter(|set| Some(set.number) != except);
-        sets.filter(|_| self.request.repair).collect()
+        sets.filter(|set| self.request.repair && repair::is_proven(set, observation))
+            .collect()
     }
 
     /// Grants the rules that sets lack, between groups that are there.
     fn grant_missing(&mut self, sets: &[HalfMade<'_>], wanted: &[Wanted]) -> Vec<u32> {
         let mut granted = Vec::new();
         for set in sets {
+            let made_room = self.make_room(set, wanted, &BTreeMap::new());
+            granted.extend(made_room.values().flatten());
             let is_there = |(side, _, _, peer): &&Wanted| [side, peer].iter().all(|side| set.groups.contains_key(side));
             for rule in wanted.iter().filter(is_there).filter(|rule| !set.has(**rule)) {
-                granted.push(self.authorize(*rule, set, &BTreeMap::new()));
+                granted.push(self.authorize(*rule, set, &BTreeMap::new(), &made_room));
             }
         }
         granted
     }
 
-    /// Revokes what does not belong to groups of ours, once all that belongs is granted.
+    /// Revokes what has to go before others can be granted.
+    fn make_room(&mut self, set: &HalfMade<'_>, wanted: &[Wanted], created: &BTreeMap<Side, u32>) -> MadeRoom {
+        let mut made_room = MadeRoom::new();
+        for (side, direction, rule) in repair::to_make_room(set, wanted, &self.request.full) {
+            let after = created.get(&side).copied().into_iter().collect();
+            let revoked = self.revoke_stray(set, side, direction, &rule, after, true);
+            made_room.entry((side, direction)).or_default().extend(revoked);
+        }
+        made_room
+    }
+
+    /// Revokes what does not belong to groups of ours, once all that belongs is granted: each rule by a step of its own.
     fn revoke_strays(&mut self, set: &HalfMade<'_>, wanted: &[Wanted], granted: &[u32]) -> Vec<u32> {
+        let room = repair::to_make_room(set, wanted, &self.request.full);
         let mut revoked = Vec::new();
-        for (side, group) in &set.groups {
-            let Some(removable) = Removable::ours(group, *side, self.observation) else {
-                continue;
-            };
+        for side in set.groups.keys() {
             for direction in [Direction::Ingress, Direction::Egress] {
-                let rules = set.strays(*side, direction, wanted);
-                if rules.is_empty() {
-                    continue;
+                for rule in set.strays(*side, direction, wanted) {
+                    let is_gone = |(of, way, gone): &(Side, Direction, Rule)| {
+                        of == side && *way == direction && gone.is_same_as(&rule)
+                    };
+                    if !room.iter().any(is_gone) {
+                        revoked.extend(self.revoke_stray(set, *side, direction, &rule, granted.to_vec(), false));
+                    }
                 }
-                let words: Vec<String> = rules.iter().map(|rule| InWords(direction, rule).to_string()).collect();
-                let summary = format!("{}: revoke {direction} rule {}", group.name, words.join(", "));
-                let effect = Effect::Removal(RemovalEffect::Revoke {
-                    group: removable.clone(),
-                    direction,
-                    rules,
-                });
-                revoked.push(self.push(effect, group.id.to_string(), summary, granted.to_vec(), false));
             }
         }
         revoked
+    }
+
+    /// Revokes one rule of a group that is ours.
+    fn revoke_stray(
+        &mut self,
+        set: &HalfMade<'_>,
+        side: Side,
+        direction: Direction,
+        rule: &Rule,
+        after: Vec<u32>,
+        makes_room: bool,
+    ) -> Option<u32> {
+        let group = set.groups.get(&side)?;
+        let removable = Removable::ours(group, side, self.observation)?;
+        let first = if makes_room {
+            ", first: the group may be at its quota of rules"
+        } else {
+            ""
+        };
+        let summary = format!(
+            "{}: revoke {direction} rule {}{first}",
+            group.name,
+            InWords(direction, rule)
+        );
+        let effect = Effect::Removal(RemovalEffect::Revoke {
+            group: removable,
+            direction,
+            rules: vec![rule.clone()],
+            makes_room,
+        });
+        Some(self.push(effect, group.id.to_string(), summary, after, false))
     }
 
     /// Takes the mark of a removal off what it has left, once the rules are whole again: a run that dies before finds the
@@ -317,10 +370,19 @@ impl<'a> Builder<'a> {
         )
     }
 
-    fn authorize(&mut self, wanted: Wanted, set: &HalfMade<'_>, created: &BTreeMap<Side, u32>) -> u32 {
+    fn authorize(
+        &mut self,
+        wanted: Wanted,
+        set: &HalfMade<'_>,
+        created: &BTreeMap<Side, u32>,
+        made_room: &MadeRoom,
+    ) -> u32 {
         let (side, direction, port, peer) = wanted;
         let through_proxy = self.observation.proxy.is_some();
         let name = |side| Convention::for_new(side, through_proxy).name(set.number);
+        let room = made_room.get(&(side, direction)).into_iter().flatten().copied();
+        let made = [side, peer].into_iter().filter_map(|side| created.get(&side).copied());
+        let after = made.chain(room).collect();
         let word = match direction {
             Direction::Ingress => "from",
             Direction::Egress => "to",
@@ -335,10 +397,7 @@ impl<'a> Builder<'a> {
             },
             set.resource(side, &name(side)),
             format!("{}: {direction} rule tcp {port} {word} {}", name(side), name(peer)),
-            [side, peer]
-                .iter()
-                .filter_map(|side| created.get(side).copied())
-                .collect(),
+            after,
             set.has(wanted),
         )
     }

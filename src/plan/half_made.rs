@@ -54,11 +54,6 @@ pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Optio
         .min_by_key(|set| (!set.is_in_use(observation), set.number))
 }
 
-/// The set in use with the lowest number, whatever somebody has made of its rules.
-pub(super) fn find_changed(observation: &Observation) -> Option<HalfMade<'_>> {
-    in_use(observation).next()
-}
-
 /// The sets of this connection with a group that is on its resource.
 pub(super) fn in_use(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
     sets(observation).filter(|set| set.is_in_use(observation))

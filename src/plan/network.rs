@@ -86,13 +86,16 @@ pub enum RulePeer {
 
 impl RulePeer {
     /// The peer once the group's id is known.
-    #[must_use]
-    pub fn resolved(&self, group: impl FnOnce(&Ref) -> String) -> Peer {
-        match self {
-            Self::Group(reference) => Peer::Group(group(reference).into()),
+    ///
+    /// # Errors
+    ///
+    /// The group's id is not known.
+    pub fn resolved<E>(&self, group: impl FnOnce(&Ref) -> Result<String, E>) -> Result<Peer, E> {
+        Ok(match self {
+            Self::Group(reference) => Peer::Group(group(reference)?.into()),
             Self::Cidr(cidr) => Peer::Cidr(cidr.to_string()),
             Self::PrefixList(id) => Peer::PrefixList(id.to_string()),
-        }
+        })
     }
 }
 

@@ -97,6 +97,8 @@ pub enum RemovalEffect {
         direction: Direction,
         /// The rules.
         rules: Vec<Rule>,
+        /// Whether they go before others are granted: the group may be at its quota of rules.
+        makes_room: bool,
     },
     /// Deletes a group.
     DeleteGroup {

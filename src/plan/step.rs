@@ -45,6 +45,18 @@ pub enum Made {
     Function,
 }
 
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Secret => "secret",
+            Self::ProxyRole => "role of the proxy",
+            Self::Proxy => "proxy",
+            Self::FunctionRole => "role of the function",
+            Self::Function => "function",
+        })
+    }
+}
+
 /// What a policy allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
@@ -74,6 +86,17 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// The resource whose ARN the document speaks of, and which may have to be made first.
+    #[must_use]
+    pub fn resource(&self) -> Option<&ResourceRef> {
+        match self {
+            Self::ReadSecret { secret: resource, .. } | Self::ConnectThroughProxy { proxy: resource, .. } => {
+                Some(resource)
+            }
+            Self::ConnectToDatabase { .. } => None,
+        }
+    }
+
     /// The policy document; none where the ARN of a resource is not known.
     #[must_use]
     pub fn document(&self, arn: impl Fn(&ResourceRef) -> Option<String>) -> Option<String> {
@@ -378,6 +401,7 @@ impl Effect {
             Self::CreateSecurityGroup { .. }
                 | Self::RevokeDefaultEgress { .. }
                 | Self::Authorize { .. }
+                | Self::Network(NetworkEffect::CreateGroup { .. } | NetworkEffect::AddRule { .. })
                 | Self::Removal(RemovalEffect::Unmark { .. } | RemovalEffect::Revoke { .. })
         )
     }

@@ -47,21 +47,26 @@ impl Bindings {
         self.made.insert(made, arn.to_owned());
     }
 
-    // The plan's linter has seen to it that the step which binds a symbol came before.
+    // The linter makes sure that the step which binds a symbol comes before. Should it not, nothing is sent to AWS.
 
-    pub(super) fn resolve(&self, group: &GroupRef) -> GroupId {
+    pub(super) fn resolve(&self, group: &GroupRef) -> Result<GroupId, RunError> {
         match group {
-            GroupRef::Existing(id) => id.clone(),
-            GroupRef::New(side) => self.groups.get(side).cloned().unwrap_or_else(|| GroupId::from("")),
+            GroupRef::Existing(id) => Ok(id.clone()),
+            GroupRef::New(side) => bound(self.groups.get(side), || format!("the new group of the {side}")),
         }
     }
 
-    pub(super) fn arn(&self, resource: &ResourceRef) -> String {
+    pub(super) fn arn(&self, resource: &ResourceRef) -> Result<String, RunError> {
         match resource {
-            ResourceRef::Existing(arn) => arn.clone(),
-            ResourceRef::New(made) => self.made.get(made).cloned().unwrap_or_default(),
+            ResourceRef::Existing(arn) => Ok(arn.clone()),
+            ResourceRef::New(made) => bound(self.made.get(made), || format!("the new {made}")),
         }
     }
+}
+
+/// What a symbol stands for; an error, instead of an empty name that would be sent to AWS.
+pub(super) fn bound<T: Clone>(found: Option<&T>, what: impl FnOnce() -> String) -> Result<T, RunError> {
+    found.cloned().ok_or_else(|| RunError::Unbound { what: what() })
 }
 
 /// What became of a step.
@@ -106,7 +111,7 @@ impl<C: Cloud> Session<'_, C> {
                 })
             }
             Effect::RevokeDefaultEgress { group } => {
-                let id = bindings.resolve(group);
+                let id = bindings.resolve(group)?;
                 let is_new = matches!(group, GroupRef::New(_));
                 Ok(Ended {
                     status: self.revoke_default_egress(step, &id, is_new).await?,
@@ -120,10 +125,10 @@ impl<C: Cloud> Session<'_, C> {
                 peer,
                 description,
             } => {
-                let id = bindings.resolve(group);
+                let id = bindings.resolve(group)?;
                 let rule = Rule {
                     description: Some(description.clone()),
-                    ..Rule::tcp(*port, bindings.resolve(peer))
+                    ..Rule::tcp(*port, bindings.resolve(peer)?)
                 };
                 self.authorize(step, &id, *direction, &rule).await?;
                 Ok(Ended {
@@ -132,16 +137,16 @@ impl<C: Cloud> Session<'_, C> {
                 })
             }
             Effect::AssociateDatabase { kind, id, group } => {
-                let group = bindings.resolve(group);
+                let group = bindings.resolve(group)?;
                 let part = DatabaseGroups { kind: *kind, id, group };
                 self.change(step, &part, settle).await
             }
             Effect::AssociateFunction { function, group } => {
-                let group = bindings.resolve(group);
+                let group = bindings.resolve(group)?;
                 self.change(step, &FunctionGroups { function, group }, settle).await
             }
             Effect::AssociateProxy { name, group } => {
-                let group = bindings.resolve(group);
+                let group = bindings.resolve(group)?;
                 self.change(step, &ProxyGroups { name, group }, settle).await
             }
             Effect::RegisterTarget { proxy, kind, database } => {
@@ -417,6 +422,38 @@ impl<C: Cloud> Session<'_, C> {
                     (not_seen, unfound) = (0, 0);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_step_has_created_is_an_error_and_no_empty_name() {
+        let mut bindings = Bindings::default();
+        let unbound = |answer: Result<String, RunError>| answer.unwrap_err().code();
+        for side in [Side::Database, Side::Proxy, Side::Function] {
+            let group = bindings.resolve(&GroupRef::New(side)).map(|id| id.to_string());
+            assert_eq!(unbound(group), "unbound-reference", "{side}");
+            bindings.bind(side, "sg-1".into());
+            assert_eq!(bindings.resolve(&GroupRef::New(side)), Ok("sg-1".into()));
+        }
+        for made in [
+            Made::Secret,
+            Made::ProxyRole,
+            Made::Proxy,
+            Made::FunctionRole,
+            Made::Function,
+        ] {
+            assert_eq!(
+                unbound(bindings.arn(&ResourceRef::New(made))),
+                "unbound-reference",
+                "{made}"
+            );
+            bindings.bind_made(made, "arn");
+            assert_eq!(bindings.arn(&ResourceRef::New(made)), Ok("arn".to_owned()));
         }
     }
 }

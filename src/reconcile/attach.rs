@@ -12,7 +12,7 @@ use crate::model::network::Part;
 use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, last_segment};
 use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, network, reads_of_site, site, the_function, users_of};
-use crate::plan::{AttachPlan, Effect, GroupRef, Plan, Step, StepStatus, VpcEffect};
+use crate::plan::{AttachPlan, Effect, Ground, GroupRef, May, Plan, Step, StepStatus, VpcEffect};
 use crate::policy::{PolicyDocument, lacks, operator};
 use crate::requirements::{MAX_GROUPS, Unmet, function_update};
 use crate::users::{User, Users};
@@ -121,6 +121,10 @@ impl Goal for Attach {
             pending,
             plan: steps.plan(),
         })
+    }
+
+    fn ground<'s>(&self, _: &'s Self::Seen) -> Ground<'s> {
+        Ground::new(May::Add)
     }
 
     fn policy(&self, (function, site): &Self::Seen, plan: &Plan) -> PolicyDocument {
@@ -258,8 +262,8 @@ impl Goal for Detach {
         let mut notes = vec![
             "Lambda takes up to 20 minutes, at worst 45, to delete the network interface: until then its groups and subnets cannot be deleted, and its role has to keep its permissions.".to_owned(),
         ];
-        let names = groups.values().map(String::as_str);
-        let connections: Vec<&str> = names.filter(|name| is_of_convention(name)).collect();
+        let every = groups.values().map(String::as_str);
+        let connections: Vec<&str> = every.filter(|name| is_of_convention(name)).collect();
         if !connections.is_empty() {
             notes.push(format!("Its connections through {} end.", connections.join(", ")));
         }
@@ -279,6 +283,10 @@ impl Goal for Detach {
             pending,
             plan: steps.plan(),
         })
+    }
+
+    fn ground<'s>(&self, _: &'s Self::Seen) -> Ground<'s> {
+        Ground::new(May::Detach)
     }
 
     fn policy(&self, (function, _, groups, users): &Self::Seen, plan: &Plan) -> PolicyDocument {

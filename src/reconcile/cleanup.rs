@@ -2,11 +2,11 @@
 
 use super::converge::{Draft, Goal};
 use super::error::RunError;
-use crate::cleanup::{Leftovers, clean};
+use crate::cleanup::{Leftovers, clean, ground};
 use crate::cloud::Cloud;
 use crate::model::{Origin, Place};
 use crate::observe::{ObserveError, leftovers, reads_of_leftovers, region_and_account};
-use crate::plan::{Effect, Plan, RemovalEffect};
+use crate::plan::{Effect, Ground, Plan, RemovalEffect};
 use crate::policy::{PolicyDocument, Subject, operator};
 use crate::requirements::Pending;
 
@@ -83,6 +83,10 @@ impl Goal for Cleanup {
             pending: pending(left, &cleaning.plan),
             plan: cleaning.plan,
         })
+    }
+
+    fn ground<'s>(&self, left: &'s Leftovers) -> Ground<'s> {
+        ground(left)
     }
 
     fn policy(&self, left: &Leftovers, plan: &Plan) -> PolicyDocument {

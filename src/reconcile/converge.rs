@@ -15,7 +15,7 @@ use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::ObserveError;
-use crate::plan::{Plan, Step, StepStatus};
+use crate::plan::{Ground, Plan, Step, StepStatus, lint};
 use crate::policy::PolicyDocument;
 use crate::requirements::Pending;
 use crate::restore::Lists;
@@ -50,6 +50,9 @@ pub trait Goal: Sync {
     ///
     /// A requirement does not hold: nothing is written.
     fn draft(&self, seen: &Self::Seen) -> Result<Draft, RunError>;
+
+    /// What a plan is checked against: the groups that were read, whose they are, and what the command may do. Pure.
+    fn ground<'s>(&self, seen: &'s Self::Seen) -> Ground<'s>;
 
     /// The least that the caller needs for a run with this plan, and for the one that finishes it. Pure.
     fn policy(&self, seen: &Self::Seen, plan: &Plan) -> PolicyDocument;
@@ -217,6 +220,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
             let (mut draft, seen) = self.look().await?;
             let next = next(&draft, self.options, self.approved.as_ref());
             info!(decision = draft.decision, ?next, "drafted");
+            self.check(&draft.plan, &seen)?;
             match next {
                 Next::Wait => {
                     self.executor.wait_for(&draft.pending).await?;
@@ -234,7 +238,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
                 }
                 Next::Apply => {}
             }
-            match self.apply(&mut draft.plan).await {
+            match self.apply(&mut draft.plan, &seen).await {
                 Err(RunError::NameTaken { .. }) if redrafts < REPLANS => redrafts += 1,
                 applied => {
                     applied?;
@@ -254,7 +258,18 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
         Ok((draft, seen))
     }
 
-    async fn apply(&mut self, plan: &mut Plan) -> Result<(), RunError> {
+    /// Refuses a plan with a flaw.
+    fn check(&self, plan: &Plan, seen: &G::Seen) -> Result<(), RunError> {
+        let flaws = lint(plan, &self.goal.ground(seen));
+        if flaws.is_empty() {
+            Ok(())
+        } else {
+            Err(RunError::Flawed(flaws))
+        }
+    }
+
+    async fn apply(&mut self, plan: &mut Plan, seen: &G::Seen) -> Result<(), RunError> {
+        self.check(plan, seen)?;
         for index in 0..plan.steps.len() {
             let step = &plan.steps[index];
             if step.status != StepStatus::Planned {
@@ -290,7 +305,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
                 restores += 1;
                 self.added.extend(lost.iter().map(|step| step.id));
                 draft.plan.steps.extend(lost);
-                self.apply(&mut draft.plan).await?;
+                self.apply(&mut draft.plan, &seen).await?;
                 continue;
             }
             if draft.plan.has_skipped() {

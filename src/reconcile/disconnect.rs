@@ -7,9 +7,9 @@ use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
-use crate::plan::{Effect, Plan, RemovalEffect, Step, put_back};
+use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
-use crate::removal::{Parts, RemovalWish, Standing, Undo, parts, steps, still_connected};
+use crate::removal::{Parts, RemovalWish, Standing, Undo, ground, parts, steps, still_connected};
 use crate::requirements::{ExtrasUnmet, Pending, Unmet, database_pending, function_update, proxy_pending};
 use crate::restore::Lists;
 
@@ -73,6 +73,10 @@ impl Goal for Disconnect {
             pending,
             plan,
         })
+    }
+
+    fn ground<'s>(&self, standing: &'s Standing) -> Ground<'s> {
+        ground(standing, self.wish)
     }
 
     fn policy(&self, standing: &Standing, plan: &Plan) -> PolicyDocument {

@@ -6,9 +6,11 @@ use super::error::{Failure, RunError};
 use super::executor::{Asked, Executor, Front};
 use super::machine::{Event, Machine, Options, Outcome, State};
 use super::session::{Progress, Session};
-use crate::cloud::{Checked, Cloud};
+use crate::cloud::{Checked, Cloud, Fault};
 use crate::interrupt::Interrupt;
+use crate::model::{Direction, GroupId};
 use crate::observe::{Target, observe};
+use crate::plan::{Effect, GroupRef, Step};
 
 /// Runs `setup` to its end.
 ///
@@ -79,7 +81,10 @@ async fn carry_out<C: Cloud, F: Front>(
         State::Apply(proposal, index) => match proposal.plan.steps.get(*index) {
             Some(step) => match executor.apply(step).await {
                 Err(RunError::NameTaken { name }) => Ok(Event::NameTaken(name)),
-                Err(error) => Err(error),
+                Err(error) => match full(step, &error) {
+                    Some((group, direction)) => Ok(Event::RulesFull(group, direction, Box::new(error))),
+                    None => Err(error),
+                },
                 Ok(ended) => Ok(Event::Stepped {
                     status: ended.status,
                     resource: ended.resource,
@@ -93,6 +98,21 @@ async fn carry_out<C: Cloud, F: Front>(
             Ok(Event::Ready)
         }
         State::Done(_) => Ok(Event::Ready),
+    }
+}
+
+/// The group that takes no more rules, and which way, if that is why the step failed.
+fn full(step: &Step, error: &RunError) -> Option<(GroupId, Direction)> {
+    match (&step.effect, error) {
+        (
+            Effect::Authorize {
+                group: GroupRef::Existing(group),
+                direction,
+                ..
+            },
+            RunError::Cloud { source, .. },
+        ) if matches!(source.fault, Fault::LimitExceeded(_)) => Some((group.clone(), *direction)),
+        _ => None,
     }
 }
 

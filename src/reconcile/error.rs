@@ -11,7 +11,7 @@ use crate::requirements::Unmet;
 
 /// A failed run: why, and what it had written by then.
 #[derive(Debug, Error)]
-#[error("{error}")]
+#[error("{}{error}", lead(.error, .applied))]
 pub struct Failure {
     /// Why.
     #[source]
@@ -20,6 +20,16 @@ pub struct Failure {
     pub applied: Vec<Applied>,
     /// Where, as far as that was known.
     pub origin: Origin,
+}
+
+/// What comes before the error where the user has not agreed. A run may ask again after its first writes, where the plan
+/// has changed since: what these were is then told with the error.
+fn lead(error: &RunError, applied: &[Applied]) -> &'static str {
+    match error {
+        RunError::Declined | RunError::ConsentRequired if applied.is_empty() => "nothing was written: ",
+        RunError::Declined | RunError::ConsentRequired => "nothing more was written: ",
+        _ => "",
+    }
 }
 
 /// A write that was carried out.
@@ -96,10 +106,10 @@ pub enum RunError {
         reason: String,
     },
     /// The user said no.
-    #[error("nothing was written: the plan was not approved")]
+    #[error("the plan was not approved")]
     Declined,
     /// There is nobody to ask.
-    #[error("nothing was written: the plan needs approval, and standard input is no terminal to ask on")]
+    #[error("the plan needs approval, and standard input is no terminal to ask on")]
     ConsentRequired,
     /// The user ended the run.
     #[error("interrupted {at}")]
@@ -115,8 +125,14 @@ pub enum RunError {
         /// Its reasons.
         reasons: Vec<String>,
     },
+    /// A step refers to something that no step before it has created: a mistake of this program.
+    #[error("the step was not carried out: it refers to {what}, which no step has created")]
+    Unbound {
+        /// What.
+        what: String,
+    },
     /// The plan has a flaw: a mistake of this program.
-    #[error("the plan is flawed and was not carried out: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("the plan is flawed, and none of its remaining steps was carried out: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Flawed(Vec<Flaw>),
 }
 
@@ -137,6 +153,7 @@ impl RunError {
             Self::ConsentRequired => "consent-required",
             Self::Interrupted { .. } => "interrupted",
             Self::NotVerified { .. } => "not-verified",
+            Self::Unbound { .. } => "unbound-reference",
             Self::Flawed(_) => "flawed-plan",
         }
     }
@@ -165,7 +182,9 @@ impl RunError {
                 "somebody else may have changed the groups meanwhile: run with --dry-run to see the state".to_owned(),
             ),
             Self::Declined => Some("answer yes to apply the plan, or run with --yes".to_owned()),
-            Self::Flawed(_) => Some("this is a mistake of autoconnect: please report it with the plan".to_owned()),
+            Self::Flawed(_) | Self::Unbound { .. } => {
+                Some("this is a mistake of autoconnect: please report it with the plan".to_owned())
+            }
         }
     }
 }

@@ -147,7 +147,7 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
         let since = Instant::now();
         tokio::select! {
             biased;
-            () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
+            () = self.session.interrupt.raised() => return Err(interrupted(self.asking())),
             consent = self.front.consent(asked) => consent?,
         }
         self.ask_password(asked.plan()).await?;
@@ -155,6 +155,15 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
         self.session.extend_clock(since.elapsed());
         self.pauses = self.session.pauses();
         Ok(since.elapsed() > FRESH)
+    }
+
+    /// Where a run ends that is interrupted while it asks: it may ask again after its first writes.
+    fn asking(&self) -> &'static str {
+        if self.session.applied().is_empty() {
+            "before anything was written"
+        } else {
+            "while it asked whether to go on"
+        }
     }
 
     /// Asks for the password that a secret of the plan needs.
@@ -167,7 +176,7 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
         if let Some(user) = user.filter(|_| self.bindings.password.is_none()) {
             let password = tokio::select! {
                 biased;
-                () = self.session.interrupt.raised() => return Err(interrupted("before anything was written")),
+                () = self.session.interrupt.raised() => return Err(interrupted(self.asking())),
                 password = self.front.password(user) => password?,
             };
             self.bindings.password = Some(password);

@@ -3,10 +3,10 @@
 use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
-use crate::internet::{Scene, Wish, draft};
+use crate::internet::{Scene, Wish, draft, whose};
 use crate::model::{Origin, Place};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
-use crate::plan::Plan;
+use crate::plan::{Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{Pending, Unmet};
 
@@ -60,6 +60,13 @@ impl Goal for Internet {
                 .map(|what| Pending::Available { what })
                 .collect(),
             plan: building.plan,
+        })
+    }
+
+    fn ground<'s>(&self, scene: &'s Scene) -> Ground<'s> {
+        let group = scene.own.group.iter();
+        group.fold(Ground::new(May::Add), |ground, group| {
+            ground.with_group(group, Right::from(&whose(group)))
         })
     }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::error::{Applied, RunError};
 use crate::decide::{Decision, decide};
-use crate::model::{GroupId, Observation, Side};
+use crate::model::{Direction, GroupId, Observation, Side};
 use crate::observe::{Reads, Target};
 use crate::plan::{
-    Effect, Plan, RemovalEffect, Request, Step, StepStatus, do_again, lint, plan, put_back, reasons, take_back,
+    Effect, Ground, Plan, RemovalEffect, Request, Step, StepStatus, do_again, lint, plan, put_back, reasons, take_back,
 };
 use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{
-    Pending, Unmet, check_adoption, check_identity, check_last_update, check_port, check_quotas, check_states,
-    health_to_come, notes, still_settling,
+    Pending, Unmet, check_adoption, check_identity, check_last_update, check_port, check_quotas, check_repair,
+    check_states, health_to_come, notes, still_settling,
 };
 use crate::restore::Lists;
 
@@ -169,6 +169,8 @@ pub enum Event {
     },
     /// The name of a group was taken by somebody else before anything was associated.
     NameTaken(String),
+    /// A group takes no more rules this way, as this error says.
+    RulesFull(GroupId, Direction, Box<RunError>),
 }
 
 /// The state machine of one run.
@@ -195,16 +197,32 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 struct Approved {
     proposal: Box<Proposal>,
-    /// Only to exactly this plan, not to the same decision with another number.
-    exactly: bool,
+    /// To what else.
+    extent: Extent,
+}
+
+/// How far an approval reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// To exactly this plan.
+    Exactly,
+    /// To the same decision with another number of the set.
+    AnyNumber,
+    /// To the same steps in another order.
+    AnyOrder,
 }
 
 impl Approved {
     /// Whether the user has agreed to this too. With another set, it may do less than was agreed to, but nothing else.
     fn covers(&self, proposal: &Proposal) -> bool {
         let (agreed, plan) = (&self.proposal.plan, &proposal.plan);
-        if self.exactly {
-            return agreed == plan;
+        match self.extent {
+            Extent::Exactly => return agreed == plan,
+            Extent::AnyOrder => {
+                let agreed: Vec<Effect> = planned_effects(agreed).collect();
+                return planned_effects(plan).all(|effect| agreed.contains(&effect));
+            }
+            Extent::AnyNumber => {}
         }
         // Sharing a set that another run has made is less than making one.
         let is_less = matches!(
@@ -264,21 +282,35 @@ impl Machine {
             (State::Consent(proposal), Event::Consented { look_again: true }) => {
                 self.approved = Some(Approved {
                     proposal,
-                    exactly: true,
+                    extent: Extent::Exactly,
                 });
                 Ok(State::Observe)
             }
-            (State::Consent(proposal), Event::Consented { look_again: false }) => Ok(next_step(proposal, 0)),
+            (State::Consent(proposal), Event::Consented { look_again: false }) => {
+                check(&proposal.plan, &proposal.observation)?;
+                Ok(next_step(proposal, 0))
+            }
             (State::Apply(proposal, _), Event::NameTaken(name)) => {
                 self.made.extend(made_by(&proposal.plan));
                 self.approved = Some(Approved {
                     proposal,
-                    exactly: false,
+                    extent: Extent::AnyNumber,
                 });
                 self.replans += 1;
                 if self.replans > REPLANS {
                     return Err(RunError::NameTaken { name });
                 }
+                Ok(State::Observe)
+            }
+            (State::Apply(proposal, _), Event::RulesFull(group, direction, error)) => {
+                if !self.request.repair || !self.request.full.insert((group, direction)) {
+                    return Err(*error);
+                }
+                self.made.extend(made_by(&proposal.plan));
+                self.approved = Some(Approved {
+                    proposal,
+                    extent: Extent::AnyOrder,
+                });
                 Ok(State::Observe)
             }
             (
@@ -305,7 +337,7 @@ impl Machine {
                 self.made.extend(made_by(&proposal.plan));
                 self.approved = Some(Approved {
                     proposal,
-                    exactly: false,
+                    extent: Extent::AnyNumber,
                 });
                 self.propose(*found)
             }
@@ -327,9 +359,9 @@ impl Machine {
             check_adoption(&observation).map_err(Unmet::from)?;
             plan.steps.extend(take_back(&observation, &plan, &self.made));
         }
-        let flaws = lint(&plan, &observation);
-        if !flaws.is_empty() {
-            return Err(RunError::Flawed(flaws));
+        check(&plan, &observation)?;
+        if self.request.repair {
+            check_repair(&observation)?;
         }
         let mut notes = notes(&assessment, &plan);
         // An update of the function makes good for one that failed; without one, it is not known what is in effect.
@@ -471,7 +503,7 @@ impl Machine {
             check_last_update(&found.function)?;
             let lost = put_back(&found, &proposal.plan, &self.lists);
             if self.restores(&lost) {
-                return Ok(go_on(proposal, lost));
+                return go_on(proposal, lost, &found);
             }
             let (stale, health) = (0, looks.health + 1);
             let surely = health_to_come(&found, false).map(|pending| (pending, Looks::default()));
@@ -500,7 +532,7 @@ impl Machine {
         let from = proposal.plan.steps.last().map_or(0, |step| step.id);
         let lost = do_again(&assessment, &self.request, from);
         if self.restores(&lost) {
-            return Ok(go_on(proposal, lost));
+            return go_on(proposal, lost, &found);
         }
         Err(RunError::NotVerified {
             decision: assessment.decision.to_string(),
@@ -510,11 +542,41 @@ impl Machine {
 }
 
 /// The run with further steps.
-fn go_on(mut proposal: Box<Proposal>, steps: Vec<Step>) -> State {
+fn go_on(mut proposal: Box<Proposal>, steps: Vec<Step>, found: &Observation) -> Result<State, RunError> {
     let from = proposal.plan.steps.len();
     proposal.added.extend(steps.iter().map(|step| step.id));
     proposal.plan.steps.extend(steps);
-    next_step(proposal, from)
+    check(&proposal.plan, found)?;
+    Ok(next_step(proposal, from))
+}
+
+/// Refuses a plan with a flaw.
+fn check(plan: &Plan, observation: &Observation) -> Result<(), RunError> {
+    let flaws = lint(plan, &Ground::of_connection(observation));
+    if flaws.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::Flawed(flaws))
+    }
+}
+
+/// What is still to be done, whatever comes first.
+fn planned_effects(plan: &Plan) -> impl Iterator<Item = Effect> {
+    let planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
+    planned.map(|step| match step.effect.clone() {
+        Effect::Removal(RemovalEffect::Revoke {
+            group,
+            direction,
+            rules,
+            ..
+        }) => Effect::Removal(RemovalEffect::Revoke {
+            group,
+            direction,
+            rules,
+            makes_room: false,
+        }),
+        effect => effect,
+    })
 }
 
 /// Whether a step deletes what this run has made itself, and does not need.

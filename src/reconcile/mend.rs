@@ -7,9 +7,10 @@ use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::diagnose::Scene;
 use crate::mend::{Mending, Scope, Seen, mend};
-use crate::model::{Origin, VpcId};
+use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, scene};
-use crate::plan::{Effect, Plan, Request};
+use crate::ownership::For;
+use crate::plan::{Effect, Ground, May, Plan, Request};
 use crate::policy::{PolicyDocument, Subject, operator};
 
 /// A connection that works, as far as adding can make it so.
@@ -95,6 +96,15 @@ impl Goal for Mend {
             pending: Vec::new(),
             plan,
         })
+    }
+
+    fn ground<'s>(&self, seen: &'s Seen) -> Ground<'s> {
+        if let Some(observation) = &seen.observation {
+            return Ground::of_connection(observation);
+        }
+        let made_for = For::Function(&seen.scene.function.name);
+        let sides = [Side::Database, Side::Proxy, Side::Function];
+        Ground::new(May::Add).with_judged(&seen.groups, &seen.way(), made_for, &sides)
     }
 
     fn policy(&self, seen: &Seen, plan: &Plan) -> PolicyDocument {

@@ -6,11 +6,11 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::endpoint::listed;
-use crate::internet::Own;
+use crate::internet::{self, Own};
 use crate::model::{MappingMode, Origin, Place, SecurityGroup};
-use crate::msk::{Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
+use crate::msk::{self, Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
-use crate::plan::Plan;
+use crate::plan::{Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, Subject, operator};
 use crate::requirements::Unmet;
 
@@ -74,6 +74,14 @@ impl Goal for MskSetup {
             MskVia::Nat => nat_gateways(scene, own, &self.wish.tags)?,
         };
         Ok(draft(scene, self.via, built))
+    }
+
+    fn ground<'s>(&self, site: &'s Self::Seen) -> Ground<'s> {
+        let groups = site.group.iter().map(|group| (group, msk::whose(group)));
+        let groups = groups.chain(site.own.group.iter().map(|group| (group, internet::whose(group))));
+        groups.fold(Ground::new(May::Add), |ground, (group, whose)| {
+            ground.with_group(group, Right::from(&whose))
+        })
     }
 
     fn policy(&self, MskSite { scene, .. }: &Self::Seen, plan: &Plan) -> PolicyDocument {

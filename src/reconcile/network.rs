@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::{Bindings, Ended, STALE_READS, Settle};
+use super::apply::{Bindings, Ended, STALE_READS, Settle, bound};
 use super::error::RunError;
 use super::session::{Session, failed};
-use crate::cloud::{
-    Answer, Cloud, CloudError, EndpointChange, Fault, NewEndpoint, NewSecurityGroup, NewSubnet, Operation, Tags,
-};
+use crate::cloud::{Answer, Cloud, CloudError, EndpointChange, NewEndpoint, NewSecurityGroup, NewSubnet, Tags};
+use ipnet::IpNet;
+
 use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
-use crate::model::{GroupId, PortRange, Protocol, RouteTableId, Rule, VpcId};
+use crate::model::{
+    Direction, EndpointId, GroupId, InternetGatewayId, PeeringId, PortRange, Protocol, RouteTableId, Rule, SubnetId,
+    VpcId,
+};
 use crate::ownership::has_tags_of;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, Slot, Via};
 use crate::plan::{Step, StepStatus};
@@ -28,20 +31,26 @@ impl Slots {
         self.0.insert(slot.to_owned(), id.to_owned());
     }
 
-    // The plan's order has seen to it that the step which makes a slot came before.
-    fn id(&self, reference: &Ref) -> String {
+    fn id(&self, reference: &Ref) -> Result<String, RunError> {
         match reference {
-            Ref::Existing(id) => id.clone(),
-            Ref::New(slot) => self.0.get(slot).cloned().unwrap_or_default(),
+            Ref::Existing(id) => Ok(id.clone()),
+            Ref::New(slot) => bound(self.0.get(slot), || format!("the new {}", slot.replace('-', " "))),
         }
     }
 
-    fn target(&self, via: &Via) -> RouteTarget {
-        match via {
-            Via::InternetGateway(gateway) => RouteTarget::InternetGateway(self.id(gateway).into()),
-            Via::Nat(nat) => RouteTarget::Nat(self.id(nat).into()),
+    fn ids<T: From<String>>(&self, references: &[Ref]) -> Result<Vec<T>, RunError> {
+        references
+            .iter()
+            .map(|reference| Ok(self.id(reference)?.into()))
+            .collect()
+    }
+
+    fn target(&self, via: &Via) -> Result<RouteTarget, RunError> {
+        Ok(match via {
+            Via::InternetGateway(gateway) => RouteTarget::InternetGateway(self.id(gateway)?.into()),
+            Via::Nat(nat) => RouteTarget::Nat(self.id(nat)?.into()),
             Via::Existing(target) => target.clone(),
-        }
+        })
     }
 }
 
@@ -109,7 +118,7 @@ impl<C: Cloud> Session<'_, C> {
                 tags,
                 ..
             } => {
-                let (subnet, address) = (slots.id(subnet).into(), slots.id(address));
+                let (subnet, address) = (slots.id(subnet)?.into(), slots.id(address)?);
                 let call = || async { Ok(cloud.create_nat_gateway(&subnet, &address, tags).await?.to_string()) };
                 self.once(step, tags, &Place::Nat(vpc), call).await?
             }
@@ -118,7 +127,7 @@ impl<C: Cloud> Session<'_, C> {
                 self.once(step, tags, &Place::RouteTable(vpc), call).await?
             }
             NetworkEffect::CreateEndpoint(plan) => {
-                let new = new_endpoint(plan, slots);
+                let new = new_endpoint(plan, slots)?;
                 let call = || async { Ok(cloud.create_vpc_endpoint(&new).await?.to_string()) };
                 self.once(step, &plan.tags, &Place::Endpoint(&plan.vpc), call).await?
             }
@@ -333,10 +342,11 @@ impl<C: Cloud> Session<'_, C> {
 
     /// Changes what is there. That it is so already is no error.
     async fn adjust(&self, step: &Step, effect: &NetworkEffect, slots: &Slots) -> Result<(), RunError> {
+        let change = Change::of(effect, slots)?;
         let mut pauses = self.consistency_pauses();
         let mut unanswered = false;
         loop {
-            let answer = self.write(step, &step.resource, self.adjusted(effect, slots)).await?;
+            let answer = self.write(step, &step.resource, self.adjusted(&change)).await?;
             match answer {
                 Ok(()) => return Ok(()),
                 // It was not so when the plan was made: a lost answer of ours, or another run. The next look tells
@@ -366,31 +376,62 @@ impl<C: Cloud> Session<'_, C> {
         }
     }
 
-    async fn adjusted(&self, effect: &NetworkEffect, slots: &Slots) -> Answer<()> {
+    async fn adjusted(&self, change: &Change<'_>) -> Answer<()> {
         let cloud = self.cloud;
-        let table = |reference: &Ref| RouteTableId::from(slots.id(reference));
-        match effect {
+        match change {
+            Change::AttachInternetGateway(gateway, vpc) => cloud.attach_internet_gateway(gateway, vpc).await,
+            Change::CreateRoute(table, destination, target) => cloud.create_route(table, *destination, target).await,
+            Change::ReplaceRoute(table, destination, target) => cloud.replace_route(table, *destination, target).await,
+            Change::AssociateRouteTable(table, subnet) => cloud.associate_route_table(table, subnet).await,
+            Change::ReplaceAssociation(association, table) => {
+                cloud.replace_route_table_association(association, table).await
+            }
+            Change::ModifyEndpoint(endpoint, change) => cloud.modify_vpc_endpoint(endpoint, change).await,
+            Change::AddRule(group, direction, rule) => cloud.authorize_security_group(group, *direction, rule).await,
+            Change::AllowPeeringDns(peering, requester, accepter) => {
+                cloud.allow_peering_dns(peering, *requester, *accepter).await
+            }
+        }
+    }
+}
+
+/// A change of what is there, with the ids of what earlier steps have made.
+enum Change<'a> {
+    AttachInternetGateway(InternetGatewayId, &'a VpcId),
+    CreateRoute(RouteTableId, IpNet, RouteTarget),
+    ReplaceRoute(RouteTableId, IpNet, RouteTarget),
+    AssociateRouteTable(RouteTableId, SubnetId),
+    ReplaceAssociation(&'a str, RouteTableId),
+    ModifyEndpoint(&'a EndpointId, EndpointChange),
+    AddRule(GroupId, Direction, Rule),
+    AllowPeeringDns(&'a PeeringId, bool, bool),
+}
+
+impl<'a> Change<'a> {
+    fn of(effect: &'a NetworkEffect, slots: &Slots) -> Result<Self, RunError> {
+        let table = |reference: &Ref| Ok::<_, RunError>(RouteTableId::from(slots.id(reference)?));
+        Ok(match effect {
             NetworkEffect::AttachInternetGateway { gateway, vpc } => {
-                cloud.attach_internet_gateway(&slots.id(gateway).into(), vpc).await
+                Self::AttachInternetGateway(slots.id(gateway)?.into(), vpc)
             }
             NetworkEffect::CreateRoute {
                 table: id,
                 destination,
                 via,
-            } => cloud.create_route(&table(id), *destination, &slots.target(via)).await,
+            } => Self::CreateRoute(table(id)?, *destination, slots.target(via)?),
             NetworkEffect::ReplaceRoute {
                 table: id,
                 destination,
                 via,
-            } => cloud.replace_route(&table(id), *destination, &slots.target(via)).await,
+            } => Self::ReplaceRoute(table(id)?, *destination, slots.target(via)?),
             NetworkEffect::AssociateRouteTable { table: id, subnet } => {
-                cloud.associate_route_table(&table(id), &slots.id(subnet).into()).await
+                Self::AssociateRouteTable(table(id)?, slots.id(subnet)?.into())
             }
             NetworkEffect::ReplaceAssociation {
                 association, table: id, ..
-            } => cloud.replace_route_table_association(association, &table(id)).await,
+            } => Self::ReplaceAssociation(association, table(id)?),
             NetworkEffect::ModifyEndpoint { endpoint, wish } => {
-                cloud.modify_vpc_endpoint(endpoint, &change(wish, slots)).await
+                Self::ModifyEndpoint(endpoint, endpoint_change(wish, slots)?)
             }
             NetworkEffect::AddRule {
                 direction,
@@ -402,28 +443,24 @@ impl<C: Cloud> Session<'_, C> {
                 let rule = Rule {
                     protocol: Protocol::Tcp,
                     ports: Some(PortRange::only(*port)),
-                    peer: peer.resolved(|group| slots.id(group)),
+                    peer: peer.resolved(|group| slots.id(group))?,
                     description: Some(description.clone()),
                 };
-                let group = GroupId::from(slots.id(group));
-                cloud.authorize_security_group(&group, *direction, &rule).await
+                Self::AddRule(slots.id(group)?.into(), *direction, rule)
             }
             NetworkEffect::AllowPeeringDns {
                 peering,
                 requester,
                 accepter,
-            } => cloud.allow_peering_dns(peering, *requester, *accepter).await,
+            } => Self::AllowPeeringDns(peering, *requester, *accepter),
             NetworkEffect::CreateSubnet { .. }
             | NetworkEffect::CreateInternetGateway { .. }
             | NetworkEffect::AllocateAddress { .. }
             | NetworkEffect::CreateNatGateway { .. }
             | NetworkEffect::CreateRouteTable { .. }
             | NetworkEffect::CreateEndpoint(_)
-            | NetworkEffect::CreateGroup { .. } => Err(CloudError::new(
-                Operation::CreateRoute,
-                Fault::Malformed("a step that makes something changes nothing".to_owned()),
-            )),
-        }
+            | NetworkEffect::CreateGroup { .. } => return Err(RunError::Flawed(Vec::new())),
+        })
     }
 }
 
@@ -447,8 +484,8 @@ fn is_gone(nat: &NatGateway) -> bool {
     ["failed", "deleting", "deleted"].contains(&nat.state.as_str())
 }
 
-fn new_endpoint(plan: &EndpointPlan, slots: &Slots) -> NewEndpoint {
-    NewEndpoint {
+fn new_endpoint(plan: &EndpointPlan, slots: &Slots) -> Result<NewEndpoint, RunError> {
+    Ok(NewEndpoint {
         vpc: plan.vpc.clone(),
         kind: if plan.subnets.is_empty() {
             EndpointKind::Gateway
@@ -457,23 +494,80 @@ fn new_endpoint(plan: &EndpointPlan, slots: &Slots) -> NewEndpoint {
         },
         service: plan.service.clone(),
         subnets: plan.subnets.clone(),
-        groups: plan.groups.iter().map(|group| slots.id(group).into()).collect(),
-        route_tables: plan.route_tables.iter().map(|table| slots.id(table).into()).collect(),
+        groups: slots.ids(&plan.groups)?,
+        route_tables: slots.ids(&plan.route_tables)?,
         policy: plan.policy.clone(),
         tags: plan.tags.clone(),
-    }
+    })
 }
 
-fn change(wish: &EndpointWish, slots: &Slots) -> EndpointChange {
-    EndpointChange {
+fn endpoint_change(wish: &EndpointWish, slots: &Slots) -> Result<EndpointChange, RunError> {
+    Ok(EndpointChange {
         add_subnets: wish.add_subnets.clone(),
-        add_groups: wish.add_groups.iter().map(|group| slots.id(group).into()).collect(),
-        add_route_tables: wish
-            .add_route_tables
-            .iter()
-            .map(|table| slots.id(table).into())
-            .collect(),
+        add_groups: slots.ids(&wish.add_groups)?,
+        add_route_tables: slots.ids(&wish.add_route_tables)?,
         private_dns: wish.private_dns.then_some(true),
         policy: wish.policy.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each change of a network that refers to something which no step has made.
+    #[test]
+    fn what_no_step_has_made_is_an_error_and_no_empty_name() {
+        let new = || Ref::New("nat-gateway-a".to_owned());
+        let there = || Ref::Existing("rtb-1".to_owned());
+        let everywhere: IpNet = "0.0.0.0/0".parse().unwrap();
+        let wish = EndpointWish {
+            add_groups: vec![new()],
+            ..EndpointWish::default()
+        };
+        let effects = [
+            NetworkEffect::AttachInternetGateway {
+                gateway: new(),
+                vpc: "vpc-1".into(),
+            },
+            NetworkEffect::CreateRoute {
+                table: there(),
+                destination: everywhere,
+                via: Via::Nat(new()),
+            },
+            NetworkEffect::ReplaceRoute {
+                table: new(),
+                destination: everywhere,
+                via: Via::Existing(RouteTarget::Local),
+            },
+            NetworkEffect::AssociateRouteTable {
+                table: there(),
+                subnet: new(),
+            },
+            NetworkEffect::ReplaceAssociation {
+                association: "rtbassoc-1".to_owned(),
+                table: new(),
+                subnet: "subnet-1".into(),
+            },
+            NetworkEffect::ModifyEndpoint {
+                endpoint: "vpce-1".into(),
+                wish,
+            },
+            NetworkEffect::AddRule {
+                direction: Direction::Ingress,
+                group: there(),
+                port: 443,
+                peer: crate::plan::network::RulePeer::Group(new()),
+                description: String::new(),
+            },
+        ];
+        let mut slots = Slots::default();
+        for effect in &effects {
+            let error = Change::of(effect, &slots).err().unwrap();
+            assert_eq!(error.code(), "unbound-reference", "{effect:?}");
+            assert!(error.to_string().contains("the new nat gateway a"), "{error}");
+        }
+        slots.bind("nat-gateway-a", "nat-1");
+        assert!(effects.iter().all(|effect| Change::of(effect, &slots).is_ok()));
     }
 }

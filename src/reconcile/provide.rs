@@ -93,7 +93,7 @@ impl<C: Cloud> Session<'_, C> {
                 Ok(Ended { status, resource: arn })
             }
             Effect::PutRolePolicy { role, policy, grant } => {
-                let document = render(grant, bindings);
+                let document = render(grant, bindings)?;
                 let put = async || self.cloud.put_role_policy(role, policy, &document).await;
                 self.give_role(step, role, put).await?;
                 Ok(done(role.clone()))
@@ -226,17 +226,17 @@ impl<C: Cloud> Session<'_, C> {
         bindings: &Bindings,
         settle: Settle,
     ) -> Result<String, RunError> {
-        let role = bindings.arn(&plan.role);
+        let role = bindings.arn(&plan.role)?;
         let new = NewDbProxy {
             name: plan.name.clone(),
             family: plan.family.clone(),
             subnets: plan.subnets.clone(),
-            group: bindings.resolve(&plan.group),
+            group: bindings.resolve(&plan.group)?,
             role: role.clone(),
             auth: match &plan.auth {
                 ProxyAuth::Iam => NewProxyAuth::Iam,
                 ProxyAuth::Secret { secret, iam_required } => NewProxyAuth::Secret {
-                    secret: bindings.arn(secret),
+                    secret: bindings.arn(secret)?,
                     iam_required: *iam_required,
                 },
             },
@@ -283,9 +283,9 @@ impl<C: Cloud> Session<'_, C> {
         let new = NewLambda {
             name: plan.name.clone(),
             runtime: plan.runtime.clone(),
-            role: bindings.arn(&plan.role),
+            role: bindings.arn(&plan.role)?,
             subnets: plan.subnets.clone(),
-            group: bindings.resolve(&plan.group),
+            group: bindings.resolve(&plan.group)?,
             tags: plan.tags.clone(),
         };
         let create = async || self.cloud.create_function(&new).await;
@@ -390,7 +390,7 @@ impl<C: Cloud> Session<'_, C> {
         for (name, value) in variables {
             let value = match value {
                 Value::Known(value) => value.clone(),
-                Value::NewSecret => bindings.arn(&ResourceRef::New(Made::Secret)),
+                Value::NewSecret => bindings.arn(&ResourceRef::New(Made::Secret))?,
                 Value::ProxyEndpoint => self.endpoint(step, proxy.unwrap_or_default()).await?,
             };
             values.push((*name, value));
@@ -424,8 +424,12 @@ enum Wait {
     Failed(String),
 }
 
-/// The document of a grant. The plan's linter has seen to it that what it speaks of is bound.
-fn render(grant: &Grant, bindings: &Bindings) -> String {
-    let arn = |reference: &ResourceRef| Some(bindings.arn(reference));
-    grant.document(arn).unwrap_or_default()
+/// The document of a grant. That what it speaks of is bound is checked first.
+fn render(grant: &Grant, bindings: &Bindings) -> Result<String, RunError> {
+    if let Some(resource) = grant.resource() {
+        bindings.arn(resource)?;
+    }
+    Ok(grant
+        .document(|resource| bindings.arn(resource).ok())
+        .unwrap_or_default())
 }

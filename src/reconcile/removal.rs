@@ -75,6 +75,7 @@ impl<C: Cloud> Session<'_, C> {
                 group,
                 direction,
                 rules,
+                ..
             } => self.revoke(step, group.id(), *direction, rules).await?,
             RemovalEffect::DeleteGroup { group } => self.delete_group(step, group.id(), settle).await?,
             RemovalEffect::TakeBack { groups } => self.take_back(step, groups).await?,

@@ -23,7 +23,9 @@ impl<C: Cloud> Session<'_, C> {
     ) -> Result<Ended, RunError> {
         match effect {
             VpcEffect::Attach(plan) => {
-                let groups = plan.groups.iter().map(|group| bindings.resolve(group)).collect();
+                let groups: Result<Vec<GroupId>, RunError> =
+                    plan.groups.iter().map(|group| bindings.resolve(group)).collect();
+                let groups = groups?;
                 self.change(step, &Attached { plan, groups }, settle).await
             }
             VpcEffect::Detach { function } => self.change(step, &Detached { function }, settle).await,

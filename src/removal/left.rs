@@ -262,6 +262,7 @@ fn revoke(groups: &mut BTreeMap<GroupId, SecurityGroup>, effect: &RemovalEffect)
             group,
             direction,
             rules,
+            ..
         } => {
             if let Some(group) = groups.get_mut(group.id()) {
                 let list = match direction {

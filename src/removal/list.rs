@@ -1,7 +1,7 @@
 //! The lists that shrink: only `remove` has them, and only of groups that may go.
 
-use crate::classify::{Candidate, Context};
-use crate::model::{GroupId, GroupList, Observation, SecurityGroup, Side};
+use crate::classify::{Candidate, Classified};
+use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::ownership::{self, For, Ownership, Way};
 use crate::tags;
 
@@ -53,13 +53,22 @@ impl Removable {
         })
     }
 
-    /// The group, if the console has made it and it fits as it is; or if its removal has begun.
+    /// The group, if it is as the console makes them: a name of the convention, none of our tags, exactly the rules of its
+    /// side, and at the other end of each a group that names it back. Where its removal has begun, its own rules may be
+    /// gone, but no other may be there: the mark alone is no proof.
+    ///
+    /// Descriptions are no proof of the console's making: its wizards write several, and anyone may write one.
     #[must_use]
-    pub fn console_made(candidate: &Candidate<'_>, side: Side, now: Context<'_>, connection: &str) -> Option<Self> {
-        let has_begun = ownership::is_removed_with(candidate.group, connection);
-        let is_consoles = !ownership::has_own_tags(&candidate.group.tags);
-        let fits = candidate.associated && now.suits(side, candidate);
-        (is_consoles && (has_begun || fits)).then(|| Self {
+    pub fn console_made(candidate: &Candidate<'_>, side: Side, classified: &Classified<'_>) -> Option<Self> {
+        let observation = classified.observation;
+        let connection = observation.connection_id();
+        if ownership::has_own_tags(&candidate.group.tags) {
+            return None;
+        }
+        let has_begun = ownership::is_removed_with(candidate.group, &connection) && candidate.has_only_own_rules();
+        let fits = candidate.associated && classified.now().suits(side, candidate);
+        (has_begun || fits).then_some(())?;
+        is_tied(candidate, observation, has_begun).then(|| Self {
             id: candidate.group.id.clone(),
             is_ours: false,
         })
@@ -76,6 +85,24 @@ impl Removable {
     pub fn is_ours(&self) -> bool {
         self.is_ours
     }
+}
+
+/// Whether each group that a rule names names this one back; one whose removal has begun may have no rules any more.
+fn is_tied(candidate: &Candidate<'_>, observation: &Observation, has_begun: bool) -> bool {
+    let group = candidate.group;
+    let ends = [
+        (candidate.source, Direction::Egress),
+        (candidate.destination, Direction::Ingress),
+    ];
+    ends.into_iter()
+        .filter_map(|(peer, back)| Some((observation.group(peer?), back)))
+        .all(|(partner, back)| {
+            partner.is_some_and(|partner| {
+                let rules = partner.rules(back);
+                let names_back = rules.iter().any(|rule| rule.peer.group() == Some(&group.id));
+                names_back || has_begun && rules.is_empty()
+            })
+        })
 }
 
 /// Whose a group is on this side of the observed way, whichever function it was made for.

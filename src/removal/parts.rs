@@ -249,8 +249,7 @@ fn removable(
     if let Some(ours) = Removable::ours(candidate.group, side, &standing.observation) {
         return Some(ours);
     }
-    let connection = standing.observation.connection_id();
-    let consoles = Removable::console_made(candidate, side, classified.now(), &connection)?;
+    let consoles = Removable::console_made(candidate, side, classified)?;
     wish.console_made.then_some(consoles)
 }
 

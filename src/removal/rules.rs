@@ -52,10 +52,10 @@ impl<'s> OwnRules<'s> {
         direction: Direction,
         rule: &Rule,
     ) -> Option<Side> {
-        let (port, other) = self.expected(part.side, direction)?;
-        let ports = rule.ports.filter(|ports| ports.from == ports.to)?;
+        let (expected, other) = self.expected(part.side, direction)?;
+        let found = rule.ports.filter(|ports| ports.from == ports.to)?;
         // Without the database or the proxy nothing tells its port.
-        let is_port = port.is_none_or(|port| ports.from == i32::from(port));
+        let is_port = expected.is_none_or(|port| found.from == i32::from(port));
         let is_peer = match &rule.peer {
             Peer::Group(id) => parts.iter().any(|peer| peer.side == other && peer.group.id == *id),
             Peer::Cidr(cidr) => {

@@ -353,6 +353,7 @@ impl Builder<'_> {
                 group: part.removable.clone(),
                 direction: *direction,
                 rules: rules.clone(),
+                makes_room: false,
             };
             self.push(effect, part.group.id.to_string(), summary);
         }

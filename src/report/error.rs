@@ -102,7 +102,7 @@ impl Report {
         Self {
             body: ErrorBody {
                 code: error.code().to_owned(),
-                message: error.to_string(),
+                message: failure.to_string(),
                 hint: error.hint(),
                 applied: failure.applied.clone(),
                 authorization: call

@@ -6,6 +6,7 @@ use super::{CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS, MskUnmet};
 use crate::attach::AttachUnmet;
 use crate::escape::word;
 use crate::model::VpcId;
+use crate::plan::repair::Unproven;
 use crate::removal::RemovalUnmet;
 
 /// A requirement that does not hold.
@@ -183,6 +184,12 @@ pub enum Unmet {
     /// Of a removal.
     #[error(transparent)]
     Removal(#[from] RemovalUnmet),
+    /// A repair would change a group that is not proven ours.
+    #[error("--repair changes only groups that are proven to be autoconnect's: {}", .groups.iter().map(|found| format!("{} is not, since {}", found.group, found.why.join(", and "))).collect::<Vec<_>>().join("; "))]
+    RepairUnproven {
+        /// The groups, with what contradicts their tags.
+        groups: Vec<Unproven>,
+    },
     /// One group too many.
     #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
     TooManyGroups {
@@ -224,6 +231,7 @@ impl Unmet {
             Self::Internet(unmet) => unmet.code(),
             Self::Msk(unmet) => unmet.code(),
             Self::Removal(unmet) => unmet.code(),
+            Self::RepairUnproven { .. } => "repair-unproven",
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -267,6 +275,9 @@ impl Unmet {
             Self::Internet(unmet) => unmet.hint(),
             Self::Msk(unmet) => unmet.hint(),
             Self::Removal(unmet) => unmet.hint(),
+            Self::RepairUnproven { .. } => {
+                "check who tagged these groups, and change their rules by hand; without --repair a new set is made".to_owned()
+            }
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(

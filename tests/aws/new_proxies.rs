@@ -167,7 +167,8 @@ async fn everything_new() {
     let again = world.setup_succeeds(&format!("{setup} --yes"));
     assert_eq!(again["result"], "unchanged");
     let calls = world.calls_since(mark);
-    assert!(calls.len() <= 8 && calls.iter().all(|call| reads(call)), "{calls:?}");
+    // What was made is compared with what would be made.
+    assert!(calls.len() <= 15 && calls.iter().all(|call| reads(call)), "{calls:?}");
 }
 
 #[tokio::test]
@@ -211,7 +212,8 @@ async fn iam_from_end_to_end_and_a_customers_key() {
     world.setup_succeeds(&format!("{setup} --dry-run"));
     let calls = world.calls_since(mark);
     assert!(
-        calls.len() <= 8 && calls.contains(&"DescribeKey".to_owned()),
+        // The role's name may be taken.
+        calls.len() <= 9 && calls.contains(&"DescribeKey".to_owned()),
         "{calls:?}"
     );
     world.setup_succeeds(&format!("{setup} --yes"));
@@ -361,7 +363,12 @@ async fn a_squatted_role_is_refused_and_an_exact_one_is_adopted() {
     let document = world.setup_succeeds(setup);
     assert_eq!(document["result"], "connected", "{document:#}");
     let steps = document["steps"].as_array().unwrap();
-    let made = steps.iter().find(|step| step["action"] == "iam:CreateRole").unwrap();
-    assert_eq!(made["status"], "adopt", "{document:#}");
-    assert!(made["resource"].as_str().unwrap().ends_with(&format!(":role/{role}")));
+    let role_step = steps.iter().find(|step| step["action"] == "iam:CreateRole").unwrap();
+    assert_eq!(role_step["status"], "adopt", "{document:#}");
+    assert!(
+        role_step["resource"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!(":role/{role}"))
+    );
 }

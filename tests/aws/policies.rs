@@ -48,7 +48,11 @@ const DOCUMENTS: [&str; 31] = [
 ];
 
 /// What parliament finds although it is right: how the finding begins, and why it is so.
-const JUDGED: [(&str, &str); 6] = [
+const JUDGED: [(&str, &str); 7] = [
+    (
+        r#"UNKNOWN_ACTION: "Unknown action lambda:"#,
+        "newer than the linter: capacity providers and network connectors",
+    ),
     (
         "RESOURCE_EFFECTIVELY_STAR: null",
         "drift reads whatever there is, in any account and Region unless one is named",

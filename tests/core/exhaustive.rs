@@ -6,7 +6,7 @@
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
 use autoconnect::naming::Convention;
-use autoconnect::plan::{Effect, GroupRef, Plan, RemovalEffect, Request, StepStatus, VpcEffect, lint, plan};
+use autoconnect::plan::{Effect, Ground, GroupRef, Plan, RemovalEffect, Request, StepStatus, VpcEffect, lint, plan};
 use autoconnect::tags;
 
 use crate::builder::*;
@@ -232,6 +232,7 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                     group,
                     direction,
                     rules,
+                    ..
                 } => {
                     let found = after.groups.iter_mut().find(|found| found.id == *group.id()).unwrap();
                     let list = match direction {
@@ -256,7 +257,11 @@ pub fn check(observation: &Observation) {
         assert_eq!(added, additions, "{observation:#?}");
     }
     let steps = plan(&assessment, &Request::default());
-    assert_eq!(lint(&steps, observation), [], "{observation:#?}");
+    assert_eq!(
+        lint(&steps, &Ground::of_connection(observation)),
+        [],
+        "{observation:#?}"
+    );
 
     let mut reversed = observation.clone();
     reversed.groups.reverse();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
-use autoconnect::plan::{Effect, Request, StepStatus, lint, plan};
+use autoconnect::plan::{Effect, Ground, Request, StepStatus, lint, plan};
 use autoconnect::tags;
 
 use crate::builder::*;
@@ -44,7 +44,7 @@ fn every_prefix_of_a_run_is_completed() {
         let assessment = decide(&observation);
         assert_eq!(assessment.decision, Decision::CreateNew);
         let plan = plan(&assessment, &Request::default());
-        assert_eq!(lint(&plan, &observation), []);
+        assert_eq!(lint(&plan, &Ground::of_connection(&observation)), []);
         assert_eq!(plan.number, Some(if done == 0 { 1 } else { 4 }));
         let mut already = plan.steps.iter().map(|step| step.status == StepStatus::Already);
         assert!(already.by_ref().take(done).all(|already| already), "after {done} steps");
@@ -133,7 +133,7 @@ fn what_a_run_for_another_function_has_begun_is_completed_and_shared() {
         let observation = begun_by_another(done);
         let assessment = decide(&observation);
         let plan = plan(&assessment, &Request::default());
-        assert_eq!(lint(&plan, &observation), []);
+        assert_eq!(lint(&plan, &Ground::of_connection(&observation)), []);
         assert_eq!(plan.number, Some(4), "after {done} steps");
         assert_eq!(plan.begun_for(&observation), Some("g"));
         assert_eq!(plan.prepares_groups(), done < 6, "after {done} steps");

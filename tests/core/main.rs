@@ -8,6 +8,7 @@ mod exhaustive;
 mod fitness;
 mod half_made;
 mod internet;
+mod lint;
 mod msk;
 mod ownership;
 mod packets;

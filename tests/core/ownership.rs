@@ -33,7 +33,7 @@ fn made(
 }
 
 /// A whole set for the function of the observation, and the side that each of its groups is for.
-fn set(mut observation: Observation) -> (Observation, Vec<Side>) {
+pub fn set(mut observation: Observation) -> (Observation, Vec<Side>) {
     if observation.proxy.is_none() {
         observation.groups = vec![
             made(

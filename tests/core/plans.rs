@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
 use autoconnect::model::*;
-use autoconnect::plan::{Flaw, Plan, Request, StepStatus, lint, plan, reasons};
+use autoconnect::plan::{Flaw, Ground, Plan, Request, StepStatus, lint, plan, reasons};
 use proptest::prelude::*;
 
 use crate::builder::*;
@@ -77,7 +77,7 @@ fn the_linter_finds_each_flaw() {
     let with = |change: &dyn Fn(&mut Plan)| {
         let mut plan = good.clone();
         change(&mut plan);
-        lint(&plan, &observation)
+        lint(&plan, &Ground::of_connection(&observation))
     };
     assert_eq!(with(&|_| ()), []);
     assert!(with(&|plan| plan.steps.swap(0, 7)).contains(&Flaw::Unbound { step: 8 }));

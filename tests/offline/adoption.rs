@@ -99,7 +99,7 @@ async fn a_role_that_differs_in_anything_is_refused() {
     let table: [(&str, ChangeRole); 17] = [
         ("role/team/", |role| role.path = Some("/team/".into())),
         ("111122223333", |role| {
-            trust(role, |s| s[0]["Principal"]["AWS"] = json!("111122223333"))
+            trust(role, |s| s[0]["Principal"]["AWS"] = json!("111122223333"));
         }),
         ("\"*\"", |role| trust(role, |s| s[0]["Principal"] = json!("*"))),
         ("ec2.amazonaws.com", |role| {
@@ -109,7 +109,7 @@ async fn a_role_that_differs_in_anything_is_refused() {
             });
         }),
         ("sts:TagSession", |role| {
-            trust(role, |s| s[0]["Action"] = json!(["sts:AssumeRole", "sts:TagSession"]))
+            trust(role, |s| s[0]["Action"] = json!(["sts:AssumeRole", "sts:TagSession"]));
         }),
         ("arn:aws:iam::111122223333:root", |role| {
             let other = json!({"Effect": "Allow", "Action": "sts:AssumeRole",
@@ -119,8 +119,8 @@ async fn a_role_that_differs_in_anything_is_refused() {
         ("\"Deny\"", |role| trust(role, |s| s[0]["Effect"] = json!("Deny"))),
         ("Condition", |role| {
             trust(role, |s| {
-                s[0]["Condition"] = json!({"Bool": {"aws:SecureTransport": "true"}})
-            })
+                s[0]["Condition"] = json!({"Bool": {"aws:SecureTransport": "true"}});
+            });
         }),
         ("NotPrincipal", |role| {
             trust(role, |s| {
@@ -141,19 +141,19 @@ async fn a_role_that_differs_in_anything_is_refused() {
             });
         }),
         ("\"Resource\":\"*\"", |role| {
-            role.policies[0].policy_document["Statement"][0]["Resource"] = json!("*")
+            role.policies[0].policy_document["Statement"][0]["Resource"] = json!("*");
         }),
         ("\"Action\":\"*\"", |role| {
-            role.policies[0].policy_document["Statement"][0]["Action"] = json!("*")
+            role.policies[0].policy_document["Statement"][0]["Action"] = json!("*");
         }),
         ("autoconnect:managed is missing", |role| {
-            tag(&mut role.tags, "autoconnect:managed", None)
+            tag(&mut role.tags, "autoconnect:managed", None);
         }),
         ("autoconnect:managed is no", |role| {
-            tag(&mut role.tags, "autoconnect:managed", Some("no"))
+            tag(&mut role.tags, "autoconnect:managed", Some("no"));
         }),
         ("autoconnect:role is database", |role| {
-            tag(&mut role.tags, "autoconnect:role", Some("database"))
+            tag(&mut role.tags, "autoconnect:role", Some("database"));
         }),
         ("autoconnect:connection is cluster/payroll", |role| {
             tag(
@@ -197,7 +197,7 @@ async fn a_role_that_is_ours_in_another_form_is_adopted() {
             role.attached_policies.clear();
         }),
         ("a boundary", |role| {
-            role.permissions_boundary = Some("arn:aws:iam::123456789012:policy/b".into())
+            role.permissions_boundary = Some("arn:aws:iam::123456789012:policy/b".into());
         }),
     ];
     for name in [PROXY_ROLE, FUNCTION_ROLE] {
@@ -253,7 +253,7 @@ async fn a_secret_that_differs_in_anything_is_refused() {
             tag(&mut secret.tags, "autoconnect:connection", None);
         }),
         ("secret-name-taken", "alias/shop", |secret| {
-            secret.kms_key_id = Some("alias/shop".into())
+            secret.kms_key_id = Some("alias/shop".into());
         }),
         ("secret-name-taken", "111122223333", |secret| {
             secret.resource_policy = Some(json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
@@ -263,10 +263,10 @@ async fn a_secret_that_differs_in_anything_is_refused() {
             secret.rotation_lambda_arn = Some("arn:aws:lambda:eu-central-1:123456789012:function:other".into());
         }),
         ("secret-name-taken", "service appflow", |secret| {
-            secret.owning_service = Some("appflow".into())
+            secret.owning_service = Some("appflow".into());
         }),
         ("secret-name-taken", "us-east-1", |secret| {
-            secret.replica_regions = vec!["us-east-1".into()]
+            secret.replica_regions = vec!["us-east-1".into()];
         }),
     ];
     let entry = made().await.secrets.pop().unwrap();
@@ -306,7 +306,7 @@ async fn a_proxy_that_differs_in_anything_is_refused() {
         ("without TLS", |proxy| proxy.require_tls = Some(false)),
         ("logs SQL", |proxy| proxy.debug_logging = Some(true)),
         ("role/other", |proxy| {
-            proxy.role_arn = Some("arn:aws:iam::123456789012:role/other".into())
+            proxy.role_arn = Some("arn:aws:iam::123456789012:role/other".into());
         }),
         ("role/team/", |proxy| {
             proxy.role_arn = Some(format!("arn:aws:iam::123456789012:role/team/{PROXY_ROLE}"));
@@ -317,12 +317,12 @@ async fn a_proxy_that_differs_in_anything_is_refused() {
                 .push("arn:aws:secretsmanager:eu-central-1:123456789012:secret:orders-app-Ac1De2".into());
         }),
         ("its subnets are subnet-0a1a, not", |proxy| {
-            proxy.vpc_subnet_ids = vec!["subnet-0a1a".into()]
+            proxy.vpc_subnet_ids = vec!["subnet-0a1a".into()];
         }),
         ("sg-0f00", |proxy| proxy.vpc_security_group_ids.push("sg-0f00".into())),
         ("autoconnect:managed is missing", |proxy| proxy.tags.clear()),
         ("autoconnect:role is function", |proxy| {
-            tag(&mut proxy.tags, "autoconnect:role", Some("function"))
+            tag(&mut proxy.tags, "autoconnect:role", Some("function"));
         }),
         ("autoconnect:connection is cluster/payroll", |proxy| {
             tag(
@@ -392,7 +392,7 @@ async fn a_function_that_differs_in_anything_is_refused() {
                 .as_mut()
                 .unwrap()
                 .security_group_ids
-                .push("sg-0f00".into())
+                .push("sg-0f00".into());
         }),
         ("autoconnect:managed is missing", |function| function.tags.clear()),
     ];
@@ -557,7 +557,7 @@ async fn what_is_made_between_plan_and_step_is_compared_too() {
         (
             |role| {
                 role.attached_policies
-                    .push("arn:aws:iam::aws:policy/AdministratorAccess".into())
+                    .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
             },
             false,
         ),

@@ -274,7 +274,7 @@ async fn what_stays_is_named_with_the_reason() {
                     of(document, name).tags.retain(|tag| tag.key != tags::ROLE);
                 }
             },
-            "not those that autoconnect gives",
+            "are not those that autoconnect gives",
         ),
         (
             |document| {

@@ -9,7 +9,7 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{Function, LastUpdateStatus, Origin, SecurityGroup, Side, VpcId};
 use autoconnect::observe::ObserveError;
-use autoconnect::plan::{Effect, Plan, Step, StepStatus};
+use autoconnect::plan::{Effect, Ground, May, Plan, Right, Step, StepStatus};
 use autoconnect::policy::{Permissions, PolicyDocument, operator};
 use autoconnect::reconcile::{Converged, Draft, Ending, Failure, Goal, Options, RunError, converge};
 use autoconnect::requirements::Pending;
@@ -40,6 +40,13 @@ impl Goal for Named {
         self.looks.fetch_add(1, Ordering::Relaxed);
         let function = cloud.get_function_configuration("refunds").await?;
         Ok((function, cloud.describe_connection_groups(&VPC.into()).await?))
+    }
+
+    fn ground<'s>(&self, (_, groups): &'s Self::Seen) -> Ground<'s> {
+        let groups = groups.iter();
+        groups.fold(Ground::new(May::Add), |ground, group| {
+            ground.with_group(group, Right::None)
+        })
     }
 
     fn policy(&self, (function, _): &Self::Seen, plan: &Plan) -> PolicyDocument {

@@ -112,6 +112,9 @@ impl Hook for Faults<'_> {
         if matches!(self.failure, Failure::TimedOutApplied | Failure::Duplicate) {
             let answer = call.await;
             self.tally.lock().unwrap().lost += usize::from(answer.is_ok() && operation.writes());
+            if answer.is_err() && matches!(self.failure, Failure::Duplicate) {
+                return answer;
+            }
         }
         Err(CloudError::new(operation, self.failure.fault(operation)))
     }

@@ -64,6 +64,7 @@ fn rule(protocol: Protocol, ports: Option<(i32, i32)>, peer: &Peer) -> Rule {
 
 /// Each way in which a rule can differ from ours, in a group of each side: the group, the direction, the rule, and how it
 /// is named.
+#[expect(clippy::too_many_lines, reason = "a table, one row a rule")]
 fn rules(document: &AccountDocument) -> Vec<(&'static str, Direction, Rule, &'static str)> {
     let port = i32::from(document.db_clusters[0].port);
     let group = |name: &str| Peer::Group(id_of(document, name).as_str().into());

@@ -435,7 +435,7 @@ async fn what_stands_before_a_gateway_endpoint() {
         value["VpcEndpoints"][0]["PolicyDocument"] = json!(json!({"Statement": statement}).to_string());
     }
     fn group(value: &mut Value, permission: Value) {
-        value["SecurityGroups"][0]["IpPermissionsEgress"] = json!([permission]);
+        value["SecurityGroups"][0]["IpPermissionsEgress"] = Value::Array(vec![permission]);
     }
     let allow_to = |number: u16, egress: bool, cidr: &str| json!({"RuleNumber": number, "Protocol": "-1", "RuleAction": "allow", "Egress": egress, "CidrBlock": cidr});
     let mut base = base();
@@ -495,7 +495,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 group(
                     value,
                     json!({"IpProtocol": "udp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}),
-                )
+                );
             },
             Status::Fail,
             "PrefixListId=pl-s3",
@@ -506,7 +506,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 group(
                     value,
                     json!({"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}),
-                )
+                );
             },
             Status::Fail,
             "lets tcp 443 out",
@@ -517,7 +517,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 group(
                     value,
                     json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [{"PrefixListId": "pl-s3"}]}),
-                )
+                );
             },
             Status::Pass,
             "gateway endpoint",
@@ -540,7 +540,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 policy(
                     value,
                     &json!({"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "*", "Resource": "*"}),
-                )
+                );
             },
             Status::Fail,
             "allows arn:aws:iam::123456789012:role/f nothing",
@@ -551,7 +551,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 policy(
                     value,
                     &json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}),
-                )
+                );
             },
             Status::Warn,
             "some requests only",

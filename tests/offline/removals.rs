@@ -313,6 +313,62 @@ async fn groups_of_the_consoles_making_go_only_when_asked_unchanged_and_unshared
     }
 }
 
+/// The mark of a removal, a name and a rule are what anyone can write: without the other end, and with any other rule, a
+/// group is not the console's. One with any of our tags is judged by them alone.
+#[tokio::test(start_paused = true)]
+async fn what_only_looks_like_the_consoles_stays() {
+    type Edit = fn(&mut AccountDocument);
+    fn mark(document: &mut AccountDocument) {
+        for group in &mut document.security_groups {
+            group.tags.push(autoconnect::account::Tag {
+                key: tags::REMOVING.to_owned(),
+                value: "cluster/db:function/f".to_owned(),
+            });
+        }
+    }
+    fn open(document: &mut AccountDocument) {
+        let mut rule = group_of(document, "lambda-rds").ip_permissions_egress[0].clone();
+        rule.user_id_group_pairs[0].group_id = document.security_groups[0].group_id.clone();
+        group_of(document, "lambda-rds").ip_permissions_egress.push(rule);
+    }
+    let edits: [(&str, Edit); 3] = [
+        ("marked, and a rule added", |document| {
+            mark(document);
+            open(document);
+        }),
+        ("the other end names another group", |document| {
+            let other = document.security_groups[0].group_id.clone();
+            group_of(document, "rds-lambda").ip_permissions[0].user_id_group_pairs[0].group_id = other;
+        }),
+        ("one of our tags", |document| {
+            let group = group_of(document, "lambda-rds");
+            group.tags.push(autoconnect::account::Tag {
+                key: tags::CONNECTION.to_owned(),
+                value: "cluster/db:function/f".to_owned(),
+            });
+        }),
+    ];
+    let direct = |scenario: &Scenario| scenario.target.proxy == ProxyWish::None;
+    for scenario in base().into_iter().filter(direct) {
+        let account = account_of(&scenario);
+        setup(&account, &scenario.target).await.unwrap();
+        let mut consoles = account.document();
+        for group in &mut consoles.security_groups {
+            group.tags.clear();
+        }
+        for (what, edit) in edits {
+            let mut document = consoles.clone();
+            edit(&mut document);
+            let account = OfflineAccount::in_memory(document.clone()).unwrap();
+            let kept = remove(&account, &scenario.target, CONSOLE).await;
+            let after = account.document();
+            let (groups, lists) = (&after.security_groups, after.functions[0].vpc_config.clone());
+            assert_eq!(groups, &document.security_groups, "{what}: {:?}", kept.draft.reasons);
+            assert_eq!(lists, document.functions[0].vpc_config, "{what}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_without_a_group() {
     for scenario in base()

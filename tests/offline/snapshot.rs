@@ -307,7 +307,8 @@ async fn remove_plans_alike() {
         for (of, wish) in [(&scenario.target, RemovalWish::default()), (&target, with_proxy)] {
             let copy = OfflineAccount::in_memory(snapshot(&account, None).await.unwrap().document).unwrap();
             let goal = disconnect(of, wish);
-            let (there, here) = (planned(&account, &goal).await, planned(&copy, &goal).await);
+            let there = Box::pin(planned(&account, &goal)).await;
+            let here = Box::pin(planned(&copy, &goal)).await;
             assert_eq!(here, there);
             let draft = there.unwrap();
             assert_eq!(

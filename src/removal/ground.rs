@@ -1,0 +1,43 @@
+//! What the plan of a removal is checked against.
+
+use super::{Removable, RemovalWish, Standing};
+use crate::classify::classify;
+use crate::ownership::{For, Way};
+use crate::plan::{Ground, May, Right};
+
+/// The groups of a connection, whose they are, and what else was made for its proxy.
+#[must_use]
+pub fn ground(standing: &Standing, wish: RemovalWish) -> Ground<'_> {
+    let observation = &standing.observation;
+    let sides = observation.sides();
+    let mut ground = Ground::new(May::TakeAway).with_lists(observation).with_judged(
+        &observation.groups,
+        &Way::of(observation),
+        For::AnyFunction,
+        sides,
+    );
+    if wish.console_made {
+        let classified = classify(observation);
+        for &side in sides {
+            for candidate in classified.side(side) {
+                if Removable::console_made(candidate, side, &classified).is_some() {
+                    ground = ground.with_group(candidate.group, Right::ConsoleMade);
+                }
+            }
+        }
+    }
+    let mut others: Vec<&str> = Vec::new();
+    if let Some(made) = &standing.made {
+        let proxy = observation.proxy.as_ref().filter(|_| made.is_proxy_ours);
+        others.extend(proxy.map(|proxy| proxy.name.as_str()));
+        others.extend(made.secrets.iter().map(|secret| secret.arn.as_str()));
+        others.extend(made.role.iter().map(|role| role.name.as_str()));
+    }
+    let undo = &standing.undo;
+    others.extend(undo.permissions.iter().map(|permission| permission.policy.as_str()));
+    if let Some(made) = undo.function.as_ref().filter(|made| made.differences.is_empty()) {
+        others.push(&observation.function.arn);
+        others.extend(made.role.iter().map(|role| role.name.as_str()));
+    }
+    others.into_iter().fold(ground, Ground::with_other)
+}
