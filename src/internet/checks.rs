@@ -228,6 +228,19 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
     }
 }
 
+/// No group lets a function's traffic out to `ranges`. Where a part of the rules could not be read, that is not known.
+fn not_let_out(traveller: &Traveller<'_>, text: String, is_known: bool, ranges: &str) -> Finding {
+    let finding = if is_known {
+        Finding::fail(text)
+    } else {
+        Finding::unknown(text)
+    };
+    match traveller.groups.first() {
+        Some(group) => finding.mended_by(authorize(group, Direction::Egress, traveller.port, ranges)),
+        None => finding,
+    }
+}
+
 fn security_groups(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let port = traveller.port;
     let wanted = Block {
@@ -265,20 +278,8 @@ fn security_groups(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 shortened(&ranges.join(", "))
             )
         };
-        let finding = if passage.gaps.is_empty() {
-            Finding::fail(text)
-        } else {
-            Finding::unknown(text)
-        };
-        findings.push(match traveller.groups.first() {
-            Some(group) => finding.mended_by(authorize(
-                group,
-                Direction::Egress,
-                port,
-                "IpRanges=[{CidrIp=0.0.0.0/0}]",
-            )),
-            None => finding,
-        });
+        let is_known = passage.gaps.is_empty();
+        findings.push(not_let_out(traveller, text, is_known, "IpRanges=[{CidrIp=0.0.0.0/0}]"));
         findings.extend(passage.gaps.into_iter().map(Finding::unknown));
     }
     Check::of(
@@ -364,20 +365,8 @@ fn ipv6_groups(paths: &Paths<'_>, traveller: &Traveller<'_>, findings: &mut Vec<
             traveller.name
         )
     };
-    let finding = if passage.gaps.is_empty() {
-        Finding::fail(text)
-    } else {
-        Finding::unknown(text)
-    };
-    findings.push(match traveller.groups.first() {
-        Some(group) => finding.mended_by(authorize(
-            group,
-            Direction::Egress,
-            port,
-            "Ipv6Ranges=[{CidrIpv6=::/0}]",
-        )),
-        None => finding,
-    });
+    let is_known = passage.gaps.is_empty();
+    findings.push(not_let_out(traveller, text, is_known, "Ipv6Ranges=[{CidrIpv6=::/0}]"));
 }
 
 fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
