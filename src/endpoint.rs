@@ -51,7 +51,10 @@ impl ServiceWay {
     /// Whether requests go to the endpoint whatever else leads to the service: its private DNS answers in all of the VPC.
     #[must_use]
     pub fn takes_requests(&self) -> bool {
-        self.endpoint.as_ref().is_some_and(|endpoint| endpoint.private_dns)
+        let is_only = |endpoint: &Endpoint| endpoint.only_inbound_resolver == Some(true);
+        self.endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.private_dns && !is_only(endpoint))
     }
 }
 
@@ -125,31 +128,10 @@ pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_polic
             _ => Finding::unknown(text),
         });
     }
-    if endpoint.private_dns {
-        dns::private_names(paths, asker.vpc, findings, &mut Vec::new());
-    } else {
-        let text = format!(
-            "private DNS of endpoint {id} ({}) is off: the service's name does not lead to it",
-            endpoint.service
-        );
-        let remedy = format!(
-            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
-            word(id)
-        );
-        findings.push(Finding::fail(text).mended_by(remedy));
-    }
+    findings.extend(names(paths, asker, endpoint));
     findings.extend(zones(paths, asker, endpoint));
-    let to: Vec<&SubnetId> = endpoint.subnets.iter().collect();
-    let from: Vec<&SubnetId> = asker.subnets.iter().collect();
-    if endpoint.subnets.is_empty() {
-        findings.push(Finding::fail(format!(
-            "endpoint {id} ({}) is in no subnet",
-            endpoint.service
-        )));
-    }
     findings.extend(inbound(paths, asker, endpoint));
-    let crossings = acls::between(paths, &from, &to, HTTPS, &mut Numbers::default()).findings;
-    findings.extend(crossings.into_iter().map(|(finding, _)| finding));
+    findings.extend(crossings(paths, asker, endpoint));
     findings.extend(of_policy);
     way.outbound = outbound(paths, asker, endpoint);
     way.evidence.push(format!(
@@ -159,6 +141,58 @@ pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_polic
         endpoint.state
     ));
     way
+}
+
+/// Why the service's name does not lead the asker to the endpoint.
+#[must_use]
+pub fn names(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let Endpoint { id, service, .. } = endpoint;
+    if !endpoint.private_dns {
+        let text = format!("private DNS of endpoint {id} ({service}) is off: the service's name does not lead to it");
+        let remedy = format!(
+            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
+            word(id)
+        );
+        return vec![Finding::fail(text).mended_by(remedy)];
+    }
+    if endpoint.only_inbound_resolver == Some(true) {
+        return vec![only_inbound(endpoint)];
+    }
+    let mut findings = Vec::new();
+    dns::private_names(paths, asker.vpc, &mut findings, &mut Vec::new());
+    findings
+}
+
+/// What is between the subnets of the asker and those of the endpoint, both ways.
+#[must_use]
+pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let Endpoint { id, service, .. } = endpoint;
+    if endpoint.subnets.is_empty() {
+        return vec![Finding::fail(format!("endpoint {id} ({service}) is in no subnet"))];
+    }
+    let to: Vec<&SubnetId> = endpoint.subnets.iter().collect();
+    let from: Vec<&SubnetId> = asker.subnets.iter().collect();
+    let crossings = acls::between(paths, &from, &to, HTTPS, &mut Numbers::default()).findings;
+    crossings.into_iter().map(|(finding, _)| finding).collect()
+}
+
+/// Private DNS that answers only what comes in through an inbound endpoint of Route 53 Resolver (EC2 API reference,
+/// `DnsOptions`).
+fn only_inbound(endpoint: &Endpoint) -> Finding {
+    let Endpoint { id, service, .. } = endpoint;
+    Finding::fail(format!(
+        "private DNS of endpoint {id} ({service}) answers inbound Resolver endpoints only (PrivateDnsOnlyForInboundResolverEndpoint): within the VPC the service's name does not lead to it"
+    ))
+    .mended_by(all_names(endpoint))
+}
+
+/// The command that lets private DNS of an endpoint answer in its VPC too.
+#[must_use]
+pub fn all_names(endpoint: &Endpoint) -> String {
+    format!(
+        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --dns-options PrivateDnsOnlyForInboundResolverEndpoint=false",
+        word(&endpoint.id)
+    )
 }
 
 /// An interface endpoint is reached from every subnet of its VPC by the local route: in another Availability Zone it only

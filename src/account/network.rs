@@ -400,6 +400,10 @@ fn to_endpoint(entry: &EndpointEntry) -> Endpoint {
             .collect(),
         route_tables: entry.route_table_ids.iter().map(|id| id.as_str().into()).collect(),
         private_dns: entry.private_dns_enabled,
+        only_inbound_resolver: entry
+            .dns_options
+            .as_ref()
+            .map(|dns| dns.private_dns_only_for_inbound_resolver_endpoint.unwrap_or_default()),
         policy: entry.policy_document.clone(),
         tags: tags(&entry.tags),
     }

@@ -474,6 +474,10 @@ async fn describe_vpc_endpoints(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<E
                 .map(Into::into)
                 .collect(),
             private_dns: endpoint.private_dns_enabled.unwrap_or_default(),
+            // EC2 leaves the option out for services that do not have it.
+            only_inbound_resolver: endpoint
+                .dns_options
+                .map(|dns| dns.private_dns_only_for_inbound_resolver_endpoint.unwrap_or_default()),
             policy: endpoint.policy_document,
             tags: tags(endpoint.tags),
         })

@@ -2,12 +2,12 @@
 
 use super::build::{Builder, connection};
 use super::checks::leads_out;
-use super::services::{BY_GATEWAY, endpoints_of};
+use super::services::{by_name, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
 use crate::endpoint::HTTPS;
 use crate::escape::word;
-use crate::model::network::{Endpoint, EndpointKind};
+use crate::model::network::{Endpoint, EndpointKind, has_gateway};
 use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
@@ -21,12 +21,13 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
     let region = builder.traveller.region;
     for service in &builder.wish.services.clone() {
         let endpoints = endpoints_of(builder.paths, builder.traveller, region, service);
-        let named = endpoints
-            .iter()
-            .find(|found| found.kind == EndpointKind::Interface && found.private_dns && is_alive(found));
-        if let Some(endpoint) = named {
+        let alive: Vec<&Endpoint> = endpoints.iter().copied().filter(|found| is_alive(found)).collect();
+        if let Some((endpoint, is_sure)) = by_name(builder.paths, &alive) {
             keep(builder, service, endpoint)?;
-            continue;
+            // Where the name may lead to the service's public addresses too, these have to be reached as well.
+            if is_sure {
+                continue;
+            }
         }
         if endpoints.is_empty() && all_lead_out(builder) {
             builder
@@ -35,7 +36,7 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
                 .push(format!("{service} is reached through the internet."));
             continue;
         }
-        if BY_GATEWAY.contains(&service.as_str()) {
+        if has_gateway(service) {
             by_gateway(builder, region, service, &endpoints)?;
             continue;
         }

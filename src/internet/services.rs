@@ -10,16 +10,13 @@ use super::way::public_part;
 use super::{Traveller, acls};
 use crate::check::{Check, Finding, Status};
 use crate::diagnose::dns::resolves;
-use crate::endpoint::{Asker, HTTPS, authorize, judge};
+use crate::endpoint::{Asker, HTTPS, all_names, authorize, judge, worst};
 use crate::escape::word;
 use crate::leg::acls::Numbers;
 use crate::model::network::{Destination, Endpoint, EndpointKind, RouteTarget};
 use crate::model::{Direction, Peer, PrefixListId, Protocol, SubnetId};
 use crate::path::{Addresses, Block, Paths, Ports};
 use crate::policy::{Caller, PolicyDocument, Reach, reach_through_endpoint};
-
-/// Services that gateway endpoints are for.
-pub(super) const BY_GATEWAY: [&str; 2] = ["dynamodb", "s3"];
 
 pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Check> {
     let internet = Traveller {
@@ -97,29 +94,110 @@ fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
 
 fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str, internet: &[&Check]) -> Check {
     let id = format!("service-{service}");
-    let passed = format!("{service} is reached");
     if let Err(why) = paths.network().endpoints.read() {
         // A private name that cannot be seen may lead away from the internet.
         let finding = Finding::unknown(format!("{service}: the endpoints of {}: {why}", traveller.vpc));
         return Check::of(&id, "", Vec::new(), vec![finding]);
     }
     let endpoints = endpoints_of(paths, traveller, region, service);
-    let named = endpoints
-        .iter()
-        .find(|found| found.kind == EndpointKind::Interface && found.private_dns);
-    if let Some(endpoint) = named {
-        let findings = faults(paths, traveller, endpoint);
-        let evidence = vec![format!(
+    let named = by_name(paths, &endpoints);
+    let way = match named {
+        Some((endpoint, true)) => by_interface(paths, traveller, service, endpoint),
+        Some((endpoint, false)) => {
+            let other = otherwise(paths, traveller, service, &endpoints, internet);
+            either(
+                service,
+                endpoint,
+                by_interface(paths, traveller, service, endpoint),
+                other,
+            )
+        }
+        None => otherwise(paths, traveller, service, &endpoints, internet),
+    };
+    Check::of(
+        &id,
+        &format!("{service} is reached {}", way.how),
+        way.evidence,
+        way.findings,
+    )
+}
+
+/// A way to a service.
+struct Way {
+    /// In words, behind "is reached".
+    how: String,
+    evidence: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+/// The interface endpoint that the service's name leads to, and whether it surely does.
+pub(super) fn by_name<'n>(paths: &Paths<'_>, endpoints: &[&'n Endpoint]) -> Option<(&'n Endpoint, bool)> {
+    let all = paths.network().endpoints.known().map(Vec::as_slice).unwrap_or_default();
+    let leads = endpoints.iter().filter_map(|endpoint| match endpoint.takes_names(all) {
+        Some(false) => None,
+        takes => Some((*endpoint, takes == Some(true))),
+    });
+    leads.min_by_key(|(_, is_sure)| !is_sure)
+}
+
+fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, endpoint: &Endpoint) -> Way {
+    Way {
+        how: format!("through interface endpoint {}", endpoint.id),
+        evidence: vec![format!(
             "{service}: interface endpoint {} with private DNS",
             endpoint.id
-        )];
-        return Check::of(
-            &id,
-            &format!("{passed} through interface endpoint {}", endpoint.id),
-            evidence,
-            findings,
-        );
+        )],
+        findings: faults(paths, traveller, endpoint),
     }
+}
+
+/// Where it is not known to which of two ways the name leads, both have to be good.
+fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
+    let id = &endpoint.id;
+    let is_good = |way: &Way| worst(&way.findings) < Status::Unknown;
+    let mut findings: Vec<Finding> = Vec::new();
+    if is_good(&named) != is_good(&other) {
+        let (bad, good) = if is_good(&named) {
+            (other, named)
+        } else {
+            (named, other)
+        };
+        let text = |finding: &Finding| finding.text.clone();
+        let why: Vec<String> = bad
+            .findings
+            .iter()
+            .filter(|found| found.status >= Status::Unknown)
+            .map(text)
+            .collect();
+        findings.push(Finding::unknown(format!(
+            "whether the name of {service} leads to interface endpoint {id} was not read (DnsOptions): {service} is reached {}, and not {} ({})",
+            good.how,
+            bad.how,
+            why.join("; ")
+        )));
+        return Way {
+            how: good.how,
+            evidence: good.evidence,
+            findings,
+        };
+    }
+    findings.extend(named.findings);
+    findings.extend(other.findings);
+    Way {
+        how: format!("{} or {}", named.how, other.how),
+        evidence: named.evidence.into_iter().chain(other.evidence).collect(),
+        findings,
+    }
+}
+
+/// The way to a service whose name leads to its public addresses: gateway endpoints, and the internet.
+fn otherwise(
+    paths: &Paths<'_>,
+    traveller: &Traveller<'_>,
+    service: &str,
+    endpoints: &[&Endpoint],
+    internet: &[&Check],
+) -> Way {
     let mut evidence = Vec::new();
     let mut findings = Vec::new();
     resolves(paths, traveller.vpc, &mut findings, &mut Vec::new());
@@ -147,7 +225,7 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
             paths,
             traveller,
             service,
-            &endpoints,
+            endpoints,
             &left,
             internet,
             &mut evidence,
@@ -158,7 +236,11 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
     } else {
         "through the internet"
     };
-    Check::of(&id, &format!("{passed} {how}"), evidence, findings)
+    Way {
+        how: how.to_owned(),
+        evidence,
+        findings,
+    }
 }
 
 /// From subnets that no endpoint serves, the internet is the way.
@@ -184,7 +266,12 @@ fn by_internet(
     let without = endpoints
         .iter()
         .find(|endpoint| endpoint.kind == EndpointKind::Interface);
+    let is_inbound_only = |endpoint: &Endpoint| endpoint.private_dns && endpoint.only_inbound_resolver == Some(true);
     let why = match (without, endpoints.first()) {
+        (Some(endpoint), _) if is_inbound_only(endpoint) => format!(
+            "private DNS of interface endpoint {} answers inbound Resolver endpoints only, so that within {} the service's name does not lead to it",
+            endpoint.id, endpoint.vpc
+        ),
         (Some(endpoint), _) => format!(
             "interface endpoint {} has private DNS off, so that the service's name does not lead to it",
             endpoint.id
@@ -209,6 +296,7 @@ fn by_internet(
         Finding::fail(text)
     };
     Some(match without {
+        Some(endpoint) if is_inbound_only(endpoint) => finding.mended_by(all_names(endpoint)),
         Some(endpoint) => finding.mended_by(format!(
             "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
             word(&endpoint.id)

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-pub use gateway::{Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway};
+pub use gateway::{
+    Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway, has_gateway,
+};
 pub use peering::{Peering, PeeringSide};
 pub use route::{Association, Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 

@@ -11,10 +11,10 @@ use super::ways::traveller;
 use super::{MskScene, Needs, is_public, services};
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
-use crate::endpoint::{Asker, Gate, HTTPS, authorize, inbound, listed, outbound};
+use crate::endpoint::{Asker, Gate, HTTPS, authorize, crossings, inbound, listed, outbound};
 use crate::internet::{Own, Wish, draft_for};
 use crate::leg::acls::{self, Numbers};
-use crate::model::network::{Endpoint, EndpointKind};
+use crate::model::network::Endpoint;
 use crate::model::{
     Direction, GroupId, MappingMode, MskPlacement, Peer, PortRange, Protocol, Rule, SecurityGroup, SubnetId, VpcId,
 };
@@ -79,7 +79,6 @@ pub fn endpoints(scene: &MskScene, group: Option<&SecurityGroup>, wish: &Endpoin
     let mut builder = Builder::new(scene, &paths, &place, wish)?;
     builder.brokers()?;
     if builder.needs.mode == MappingMode::OnDemand {
-        builder.check_paths()?;
         builder.services(group)?;
     }
     Ok(builder.built())
@@ -257,11 +256,14 @@ impl<'b> Builder<'b> {
         self.steps.add(effect, &resource, summary, &[])
     }
 
-    /// What is in the way of any endpoint in the cluster's subnets.
-    fn check_paths(&self) -> Result<(), MskUnmet> {
-        let subnets: Vec<&SubnetId> = self.place.subnets.iter().collect();
-        let between = acls::between(self.paths, &subnets, &subnets, HTTPS, &mut Numbers::default()).findings;
-        let mut findings: Vec<Finding> = between.into_iter().map(|(finding, _)| finding).collect();
+    /// What is in the way of any endpoint, and of those that are made in the cluster's subnets.
+    fn check_paths(&self, makes: bool) -> Result<(), MskUnmet> {
+        let mut findings = Vec::new();
+        if makes {
+            let subnets: Vec<&SubnetId> = self.place.subnets.iter().collect();
+            let between = acls::between(self.paths, &subnets, &subnets, HTTPS, &mut Numbers::default()).findings;
+            findings.extend(between.into_iter().map(|(finding, _)| finding));
+        }
         dns::private_names(self.paths, self.vpc, &mut findings, &mut Vec::new());
         refuse(findings, |findings, commands| MskUnmet::Blocked { findings, commands })
     }
@@ -280,7 +282,7 @@ impl<'b> Builder<'b> {
                 found.state.as_str(),
                 "deleting" | "deleted" | "failed" | "rejected" | "expired"
             );
-            let is_private = found.kind == EndpointKind::Interface && found.private_dns;
+            let is_private = found.takes_names(network.endpoints.known().map_or(&[], Vec::as_slice)) != Some(false);
             found.vpc == *self.vpc && found.service.ends_with(&name) && is_private && is_live
         })
     }
@@ -291,6 +293,7 @@ impl<'b> Builder<'b> {
             .iter()
             .map(|&service| (service, self.endpoint_of(service)))
             .collect();
+        self.check_paths(found.iter().any(|(_, endpoint)| endpoint.is_none()))?;
         let is_closed = |endpoint: &&Endpoint| !inbound(self.paths, &self.asker(), endpoint).is_empty();
         let needs_group = found
             .iter()
@@ -421,7 +424,8 @@ impl<'b> Builder<'b> {
         Ok(())
     }
 
-    /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups and subnets are added only.
+    /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups are added only: it is reached
+    /// from every subnet of the VPC, and each further zone is charged for.
     fn mend(&mut self, service: &str, endpoint: &Endpoint, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
         if endpoint.state != "available" {
             self.pending.push(Pending::Available {
@@ -429,8 +433,10 @@ impl<'b> Builder<'b> {
             });
             return Ok(());
         }
+        let widens = self.is_ours(&endpoint.tags) || endpoint.subnets.is_empty();
+        let add_subnets = widens.then(|| self.one_in_each_zone(&endpoint.subnets));
         let mut wish = EndpointWish {
-            add_subnets: self.one_in_each_zone(&endpoint.subnets),
+            add_subnets: add_subnets.unwrap_or_default(),
             ..EndpointWish::default()
         };
         let bears = |id: &str| endpoint.groups.iter().any(|group| group.as_str() == id);
@@ -486,13 +492,12 @@ impl<'b> Builder<'b> {
                 endpoint,
             ));
         }
-        let in_none = |subnet: &SubnetId| !endpoint.subnets.contains(subnet) && !wish.add_subnets.contains(subnet);
-        if self.place.subnets.iter().all(in_none) {
-            findings.push(Finding::fail(format!(
-                "it is in none of the subnets of {}, and has a subnet in each of their zones already",
-                self.name
-            )));
-        }
+        let subnets = endpoint.subnets.iter().chain(&wish.add_subnets).cloned().collect();
+        let widened = Endpoint {
+            subnets,
+            ..endpoint.clone()
+        };
+        findings.extend(crossings(self.paths, &self.asker(), &widened));
         if !self.joins {
             findings.extend(outbound(self.paths, &self.asker(), endpoint));
         }

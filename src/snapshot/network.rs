@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
     AclPorts, AclRule, AddressEntry, CidrBlock, CidrBlockState, DhcpConfiguration, DhcpOptionsEntry, DhcpValue,
-    EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, GroupIdentifier, InterfaceEntry, InternetGatewayEntry,
-    IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry,
-    PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo, PrefixListEntry, PrefixListRange, RouteEntry,
-    RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Vpc,
+    DnsOptions, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, GroupIdentifier, InterfaceEntry,
+    InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry, NetworkAclAssociation,
+    NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo, PrefixListEntry, PrefixListRange,
+    RouteEntry, RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Vpc,
 };
 use crate::cloud::{Answer, Cloud, ListedSubnet};
 use crate::concurrent::bounded;
@@ -42,6 +42,13 @@ pub(super) fn vpcs_of(
         .filter(|vpc| is_in(vpc) && !vpc.as_str().is_empty())
         .cloned()
         .collect()
+}
+
+fn dns_options(only_inbound_resolver: bool) -> DnsOptions {
+    DnsOptions {
+        dns_record_ip_type: None,
+        private_dns_only_for_inbound_resolver_endpoint: Some(only_inbound_resolver),
+    }
 }
 
 /// Both families of some ranges.
@@ -176,6 +183,7 @@ impl Snapshot {
                 .collect(),
             route_table_ids: texts(&endpoint.route_tables),
             private_dns_enabled: endpoint.private_dns,
+            dns_options: endpoint.only_inbound_resolver.map(dns_options),
             policy_document: endpoint.policy,
             tags: tags(&endpoint.tags),
         });

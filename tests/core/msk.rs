@@ -82,6 +82,7 @@ fn endpoint(service: &str) -> Endpoint {
         groups: vec!["sg-endpoints".into()],
         route_tables: Vec::new(),
         private_dns: true,
+        only_inbound_resolver: Some(false),
         policy: None,
         tags: BTreeMap::new(),
     }

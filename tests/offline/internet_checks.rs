@@ -2,6 +2,7 @@
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::Status;
+use autoconnect::cloud::Cloud;
 use autoconnect::internet::{Answer, Wish, check};
 use autoconnect::observe::way_out;
 use serde_json::{Value, json};
@@ -665,4 +666,79 @@ async fn a_gateway_endpoint_counts_for_the_tables_it_is_in() {
     let mut value = base();
     value["VpcEndpoints"][0]["RouteTableIds"] = json!(["rtb-main", "rtb-b"]);
     assert_eq!(asked(&value, &s3).await.verdict, Status::Pass);
+}
+
+/// Private DNS of an interface endpoint can answer inbound Resolver endpoints only: then the name leads the function to the
+/// public addresses, and so to the gateway endpoint. Which of the two it is counts, and where it was not read, both have to
+/// be good.
+#[tokio::test(start_paused = true)]
+async fn private_dns_for_inbound_resolvers_only_serves_no_function() {
+    use Status::{Fail, Pass, Unknown};
+    let s3 = Wish {
+        services: vec!["s3".into()],
+        ..wish()
+    };
+    let account = |only: Option<bool>, interface_is_good: bool, gateway_is_good: bool| {
+        let mut value = with_endpoint(base());
+        let endpoint = value["VpcEndpoints"].as_array_mut().unwrap().last_mut().unwrap();
+        endpoint["ServiceName"] = json!("com.amazonaws.eu-central-1.s3");
+        if let Some(only) = only {
+            endpoint["DnsOptions"] = json!({"PrivateDnsOnlyForInboundResolverEndpoint": only});
+        }
+        if !interface_is_good {
+            value["SecurityGroups"].as_array_mut().unwrap().last_mut().unwrap()["IpPermissions"] = json!([]);
+        }
+        if gateway_is_good {
+            value["VpcEndpoints"][0]["RouteTableIds"] = json!(["rtb-main", "rtb-b"]);
+        }
+        value
+    };
+    let table = [
+        (Some(false), true, true, Pass),
+        (Some(false), true, false, Pass),
+        (Some(false), false, true, Fail),
+        (Some(true), true, true, Pass),
+        (Some(true), true, false, Fail),
+        (Some(true), false, true, Pass),
+        (Some(true), false, false, Fail),
+        (None, true, true, Pass),
+        (None, true, false, Unknown),
+        (None, false, true, Unknown),
+        (None, false, false, Fail),
+    ];
+    for (only, interface, gateway, expected) in table {
+        let value = account(only, interface, gateway);
+        let answer = asked(&value, &s3).await;
+        let check = answer.checks.iter().find(|check| check.id == "service-s3").unwrap();
+        assert_eq!(check.status, expected, "{only:?} {interface} {gateway}: {check:#?}");
+        if (only, expected) == (Some(true), Fail) {
+            assert!(
+                check.message.contains("inbound Resolver endpoints only"),
+                "{}",
+                check.message
+            );
+            let remedy = check.remedy.as_ref().unwrap();
+            assert!(
+                remedy.contains("PrivateDnsOnlyForInboundResolverEndpoint=false"),
+                "{remedy}"
+            );
+        }
+    }
+    // Without a gateway endpoint in the VPC, EC2 does not take the option.
+    let mut value = account(None, true, false);
+    value["VpcEndpoints"].as_array_mut().unwrap().remove(0);
+    value["RouteTables"][0]["Routes"] = json!([]);
+    assert_eq!(asked(&value, &s3).await.verdict, Status::Pass);
+    // What setup builds for it is reached, and a second run finds nothing to do.
+    for only in [Some(true), None] {
+        let document: AccountDocument = serde_json::from_value(account(only, true, false)).unwrap();
+        let account = OfflineAccount::in_memory(document).unwrap();
+        setup(&account, &s3).await.unwrap();
+        let value = serde_json::to_value(account.document()).unwrap();
+        assert_eq!(asked(&value, &s3).await.verdict, Status::Pass, "{only:?}");
+        let writes = account.calls().write;
+        assert!(writes > 0, "{only:?}");
+        setup(&account, &s3).await.unwrap();
+        assert_eq!(account.calls().write, writes, "{only:?}");
+    }
 }

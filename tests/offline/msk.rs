@@ -282,6 +282,67 @@ async fn what_is_there_stays() {
     }
 }
 
+/// An interface endpoint is reached from every subnet of its VPC. One that is somebody else's gets no further subnets, which
+/// are charged for; what is between its subnets and the cluster's counts.
+#[tokio::test(start_paused = true)]
+async fn endpoints_in_subnets_of_their_own_serve() {
+    type Edit = fn(&mut Value);
+    fn deny(account: &mut Value, subnet: &str, direction_is_egress: bool) {
+        let allow = |egress: bool| serde_json::json!({"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow", "Egress": egress, "CidrBlock": "0.0.0.0/0"});
+        let entries = vec![allow(!direction_is_egress)];
+        account["NetworkAcls"] = serde_json::json!([{"NetworkAclId": "acl-e", "VpcId": "vpc-0e03", "Associations": [{"SubnetId": subnet}], "Entries": entries},
+            {"NetworkAclId": "acl-d", "VpcId": "vpc-0e03", "IsDefault": true, "Entries": [allow(true), allow(false)]}]);
+    }
+    let table: [(&str, Edit, Option<&str>); 3] = [
+        ("apart", |_| {}, None),
+        (
+            "an ACL that lets nothing in",
+            |account| deny(account, "subnet-e1", true),
+            Some("msk-endpoint-unfit"),
+        ),
+        (
+            "an ACL that lets nothing out",
+            |account| deny(account, "subnet-e1", false),
+            Some("msk-endpoint-unfit"),
+        ),
+    ];
+    for (name, edit, code) in table {
+        let mut value = serde_json::to_value(msk_account(|_| ()).document()).unwrap();
+        let goal = goal("payments", MskVia::Endpoints, false);
+        // What setup would make else is made first.
+        let account = OfflineAccount::in_memory(serde_json::from_value(value.clone()).unwrap()).unwrap();
+        set_up(&account, &goal).await.unwrap();
+        value = serde_json::to_value(account.document()).unwrap();
+        let vpc = value["VpcEndpoints"][0]["VpcId"].as_str().unwrap().to_owned();
+        value["Subnets"]
+            .as_array_mut()
+            .unwrap()
+            .push(serde_json::json!({"SubnetId": "subnet-e1", "VpcId": vpc,
+            "AvailabilityZone": "eu-central-1c", "CidrBlock": "10.2.250.0/24"}));
+        for endpoint in value["VpcEndpoints"].as_array_mut().unwrap() {
+            if endpoint["VpcId"] == vpc.as_str() && endpoint["VpcEndpointType"] == "Interface" {
+                endpoint["SubnetIds"] = serde_json::json!(["subnet-e1"]);
+                endpoint["Tags"] = serde_json::json!([]);
+            }
+        }
+        edit(&mut value);
+        let account = OfflineAccount::in_memory(serde_json::from_value(value).unwrap()).unwrap();
+        let ended = set_up(&account, &goal).await;
+        assert_eq!(account.calls().write, 0, "{name}");
+        match (ended, code) {
+            (Ok(ended), None) => {
+                assert_eq!(ended.ending, Ending::Unchanged, "{name}");
+                let report = check(&ended.found.scene);
+                let way = report.checks.iter().find(|check| check.id == "endpoints").unwrap();
+                assert_eq!(way.status, Status::Warn, "{name}: {way:#?}");
+                assert!(way.message.contains("between zones"), "{}", way.message);
+            }
+            (Err(failure), Some(code)) => assert_eq!(failure.error.code(), code, "{name}: {failure}"),
+            (ended, _) => panic!("{name}: {ended:?}"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn provisioned_mode_needs_nothing() {
     for via in [MskVia::Endpoints, MskVia::Nat] {

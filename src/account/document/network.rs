@@ -384,12 +384,28 @@ pub struct EndpointEntry {
     /// Whether the service's own name leads to it.
     #[serde(default)]
     pub private_dns_enabled: bool,
+    /// Its DNS options; if left out, they are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_options: Option<DnsOptions>,
     /// Its policy, as JSON in a string; full access if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_document: Option<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+}
+
+/// The DNS options of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DnsOptions {
+    /// The kind of addresses that its names lead to, such as `ipv4`. No check depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_record_ip_type: Option<String>,
+    /// Whether private DNS answers only what comes in through an inbound endpoint of Route 53 Resolver. Only services that
+    /// have gateway endpoints too, such as `s3`, know this option. Default `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
 }
 
 /// A security group of an endpoint or of a network interface.

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::tags as to_tags;
 use crate::account::document::{
-    AccountDocument, AddressEntry, EndpointEntry, GatewayAttachment, GroupIdentifier, InternetGatewayEntry,
+    AccountDocument, AddressEntry, DnsOptions, EndpointEntry, GatewayAttachment, GroupIdentifier, InternetGatewayEntry,
     NatGatewayAddress, NatGatewayEntry, PeeringOptions, PrefixListEntry, PrefixListRange, RouteEntry,
     RouteTableAssociation, RouteTableEntry, SubnetEntry, Tag,
 };
@@ -471,6 +471,10 @@ impl State {
                 .collect(),
             route_table_ids: new.route_tables.iter().map(ToString::to_string).collect(),
             private_dns_enabled: private_dns,
+            dns_options: private_dns.then_some(DnsOptions {
+                dns_record_ip_type: None,
+                private_dns_only_for_inbound_resolver_endpoint: Some(false),
+            }),
             policy_document: new.policy.clone(),
             tags: tags(&new.tags),
         });

@@ -4,13 +4,14 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::{Builder, Config};
 use aws_sdk_ec2::types::{
-    ConnectivityType, DomainType, PeeringConnectionOptionsRequest, ResourceType, Tag, TagSpecification, VpcEndpointType,
+    ConnectivityType, DnsOptionsSpecification, DomainType, PeeringConnectionOptionsRequest, ResourceType, Tag,
+    TagSpecification, VpcEndpointType,
 };
 use ipnet::IpNet;
 
 use super::{fault, incomplete};
 use crate::cloud::{Answer, CloudError, EndpointChange, Fault, NewEndpoint, NewSubnet, Operation, Tags};
-use crate::model::network::{EndpointKind, RouteTarget};
+use crate::model::network::{EndpointKind, RouteTarget, has_gateway};
 use crate::model::{EndpointId, InternetGatewayId, NatGatewayId, PeeringId, RouteTableId, SubnetId, VpcId};
 
 fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
@@ -206,6 +207,12 @@ pub(super) async fn create_vpc_endpoint(client: &Client, new: &NewEndpoint) -> A
             VpcEndpointType::Gateway
         })
         .set_private_dns_enabled(is_interface.then_some(true))
+        // Without it, EC2 lets private DNS of these services answer inbound Resolver endpoints only.
+        .set_dns_options((is_interface && has_gateway(&new.service)).then(|| {
+            DnsOptionsSpecification::builder()
+                .private_dns_only_for_inbound_resolver_endpoint(false)
+                .build()
+        }))
         .set_subnet_ids(texts(&new.subnets))
         .set_security_group_ids(texts(&new.groups))
         .set_route_table_ids(texts(&new.route_tables))

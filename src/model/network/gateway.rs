@@ -104,10 +104,49 @@ pub struct Endpoint {
     pub route_tables: Vec<RouteTableId>,
     /// `PrivateDnsEnabled`.
     pub private_dns: bool,
+    /// `PrivateDnsOnlyForInboundResolverEndpoint` of `DnsOptions`: whether private DNS answers only what comes in through
+    /// an inbound endpoint of Route 53 Resolver, and not what asks from within the VPC. None where it was not read.
+    pub only_inbound_resolver: Option<bool>,
     /// Its policy document, as JSON; none for full access.
     pub policy: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// The services that have gateway endpoints. Only their interface endpoints have [`Endpoint::only_inbound_resolver`].
+const BY_GATEWAY: [&str; 2] = ["dynamodb", "s3"];
+
+/// Whether a service, as `s3` or by the whole name of its endpoints, has gateway endpoints.
+#[must_use]
+pub fn has_gateway(service: &str) -> bool {
+    BY_GATEWAY.contains(&last_part(service))
+}
+
+fn last_part(service: &str) -> &str {
+    service.rsplit('.').next().unwrap_or(service)
+}
+
+impl Endpoint {
+    /// Whether the service's name leads what asks from within the VPC to this endpoint; none where that cannot be told from
+    /// what was read. `others` are the endpoints of the VPC.
+    ///
+    /// EC2 takes private DNS for inbound Resolver endpoints only where the service has a gateway endpoint in the VPC.
+    #[must_use]
+    pub fn takes_names(&self, others: &[Self]) -> Option<bool> {
+        if self.kind != EndpointKind::Interface || !self.private_dns {
+            return Some(false);
+        }
+        let is_gateway = |other: &Self| {
+            other.vpc == self.vpc
+                && other.kind == EndpointKind::Gateway
+                && last_part(&other.service) == last_part(&self.service)
+        };
+        match self.only_inbound_resolver {
+            Some(is_only) => Some(!is_only),
+            None if has_gateway(&self.service) && others.iter().any(is_gateway) => None,
+            None => Some(true),
+        }
+    }
 }
 
 /// A network interface that a route leads to.
