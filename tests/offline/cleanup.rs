@@ -1,7 +1,6 @@
 //! `cleanup`: what serves nothing goes, wherever it was left; everything else stays, and is named.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -18,9 +17,9 @@ use autoconnect::tags;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::crashes::{DEATHS, crashing};
+use crate::crashes::{Crash, Left, each_death};
 use crate::denied::Denied;
-use crate::fault_matrix::{FAILURES, Faults, Which};
+use crate::fault_matrix::{Failed, Faults, each_fault};
 use crate::interposed::{Hook, Interposed};
 use crate::removals::{disconnect, put_on_a_bastion};
 use crate::scenarios::{Scenario, base, lists, with_new_resources};
@@ -40,16 +39,6 @@ async fn try_cleanup(cloud: &impl Cloud, options: &Options) -> Result<Converged<
 async fn cleanup(account: &OfflineAccount) -> Converged<Leftovers> {
     let ended = try_cleanup(account, &Options::default()).await;
     ended.unwrap_or_else(|failure| panic!("{failure} ({})", failure.error.code()))
-}
-
-fn account_of(document: &AccountDocument) -> OfflineAccount {
-    OfflineAccount::in_memory(document.clone()).unwrap()
-}
-
-async fn connected(scenario: &Scenario) -> AccountDocument {
-    let account = account_of(&scenario.document);
-    setup(&account, &scenario.target).await.unwrap();
-    account.document()
 }
 
 fn all_scenarios() -> Vec<Scenario> {
@@ -97,16 +86,10 @@ fn assert_others_stay(before: &AccountDocument, after: &AccountDocument, context
 async fn what_runs_that_died_have_left_is_taken_away() {
     let mut cleaned = 0;
     for scenario in all_scenarios() {
-        for at in 0.. {
-            let account = account_of(&scenario.document);
-            let (_, calls) = crashing(&account, at, DEATHS[1], async |cloud| {
-                setup(cloud, &scenario.target).await
-            })
-            .await;
-            if calls <= at {
-                break;
-            }
-            let context = format!("{}, call {at}", scenario.name);
+        let dying = async |cloud: &Interposed<'_, Crash<'_>>| setup(cloud, &scenario.target).await;
+        each_death(&scenario.document, dying, async |died: Left| {
+            let context = format!("{}, {}", scenario.name, died.context);
+            let account = died.account;
             let left = account.document();
             let is_on = |group: &SecurityGroupEntry| {
                 let functions = left
@@ -140,7 +123,8 @@ async fn what_runs_that_died_have_left_is_taken_away() {
                 let connected = setup(&account, &scenario.target).await;
                 connected.unwrap_or_else(|failure| panic!("{failure}: {context}"));
             }
-        }
+        })
+        .await;
     }
     assert!(cleaned > 60, "{cleaned}");
 }
@@ -148,8 +132,8 @@ async fn what_runs_that_died_have_left_is_taken_away() {
 #[tokio::test(start_paused = true)]
 async fn what_serves_stays() {
     for scenario in all_scenarios() {
-        let document = connected(&scenario).await;
-        let account = account_of(&document);
+        let document = connected(&scenario.document, &scenario.target).await;
+        let account = in_memory(&document);
         let ended = cleanup(&account).await;
         assert_eq!(
             (ended.ending, account.document()),
@@ -172,9 +156,9 @@ async fn what_serves_stays() {
 async fn what_deleted_functions_have_left_is_taken_away() {
     let mut deaths = 0;
     for scenario in base() {
-        let mut document = connected(&scenario).await;
+        let mut document = connected(&scenario.document, &scenario.target).await;
         document.functions.remove(0);
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let planned = try_cleanup(&account, &dry_run()).await.unwrap();
         assert_eq!(
             (planned.ending, account.document()),
@@ -182,26 +166,18 @@ async fn what_deleted_functions_have_left_is_taken_away() {
         );
         let warned = planned.draft.notes.iter().any(|note| note.contains("in progress"));
         assert!(warned, "{:?}", planned.draft.notes);
-        for death in DEATHS {
-            for at in 0.. {
-                let account = account_of(&document);
-                let (_, calls) = crashing(&account, at, death, async |cloud| {
-                    try_cleanup(cloud, &Options::default()).await
-                })
-                .await;
-                cleanup(&account).await;
-                let left = account.document();
-                assert_eq!(
-                    left.security_groups, scenario.document.security_groups,
-                    "{death:?} call {at}"
-                );
-                assert_others_stay(&document, &left, &scenario.name);
-                if calls <= at {
-                    break;
-                }
-                deaths += 1;
-            }
-        }
+        let cleaning = async |cloud: &Interposed<'_, Crash<'_>>| try_cleanup(cloud, &Options::default()).await;
+        deaths += each_death(&document, cleaning, async |died: Left| {
+            cleanup(&died.account).await;
+            let left = died.account.document();
+            assert_eq!(
+                left.security_groups, scenario.document.security_groups,
+                "{}",
+                died.context
+            );
+            assert_others_stay(&document, &left, &scenario.name);
+        })
+        .await;
     }
     assert!(deaths > 300, "{deaths}");
 }
@@ -294,7 +270,7 @@ async fn what_stays_is_named_with_the_reason() {
         ),
     ];
     let scenario = &base()[0];
-    let mut document = connected(scenario).await;
+    let mut document = connected(&scenario.document, &scenario.target).await;
     let config = document.functions.remove(0).vpc_config;
     // A published version of another function has it.
     let mut published = document.clone();
@@ -302,12 +278,12 @@ async fn what_stays_is_named_with_the_reason() {
     published.functions[0]
         .versions
         .push(serde_json::from_value(version).unwrap());
-    let account = account_of(&published);
+    let account = in_memory(&published);
     assert_eq!(cleanup(&account).await.ending, Ending::Unchanged);
     for (change, told) in table {
         let mut document = document.clone();
         change(&mut document);
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let kept = cleanup(&account).await;
         assert_eq!(
             (kept.ending, account.document()),
@@ -326,10 +302,10 @@ async fn what_may_not_be_read_stays() {
     let scenario = scenarios
         .find(|scenario| scenario.target.new_function.is_some())
         .unwrap();
-    let mut document = connected(&scenario).await;
+    let mut document = connected(&scenario.document, &scenario.target).await;
     document.functions.retain(|function| function.function_name != "new");
     document.db_proxies.retain(|proxy| proxy.tags.is_empty());
-    let whole = account_of(&document);
+    let whole = in_memory(&document);
     let ended = cleanup(&whole).await;
     assert_eq!(ended.ending, Ending::Reached);
     let gone = whole.document();
@@ -346,7 +322,7 @@ async fn what_may_not_be_read_stays() {
         (Operation::ListSecrets, false, false, true),
     ];
     for (operation, groups_stay, roles_stay, secrets_stay) in table {
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let cloud = Interposed {
             account: &account,
             hook: Denied(operation),
@@ -402,13 +378,13 @@ async fn roles_go_only_as_they_were_made_and_unused() {
     let scenario = scenarios
         .find(|scenario| scenario.target.new_function.is_some())
         .unwrap();
-    let mut document = connected(&scenario).await;
+    let mut document = connected(&scenario.document, &scenario.target).await;
     document.functions.retain(|function| function.function_name != "new");
     for (change, told) in table {
         let mut document = document.clone();
         change(&mut document);
         let role = of_role(&mut document).clone();
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let ended = cleanup(&account).await;
         let reason = format!(
             "Role {} {}",
@@ -435,8 +411,8 @@ fn of_role(document: &mut AccountDocument) -> &mut RoleEntry {
 #[tokio::test(start_paused = true)]
 async fn the_mark_of_a_removal_that_died_is_taken_off_what_serves() {
     for scenario in base() {
-        let document = connected(&scenario).await;
-        let account = account_of(&document);
+        let document = connected(&scenario.document, &scenario.target).await;
+        let account = in_memory(&document);
         let goal = disconnect(&scenario.target, RemovalWish::default());
         let marked = AtomicU32::new(0);
         let hook = Until {
@@ -495,7 +471,7 @@ async fn a_cleanup_during_a_setup_loses_nothing_for_good() {
     let mut during = 0;
     for scenario in base() {
         for at in 0.. {
-            let account = account_of(&scenario.document);
+            let account = in_memory(&scenario.document);
             let calls = AtomicU32::new(0);
             let (reached, goes_on) = (Notify::new(), Notify::new());
             let hook = Paused {
@@ -547,9 +523,9 @@ async fn a_cleanup_during_a_setup_loses_nothing_for_good() {
             setup(&account, &scenario.target).await.unwrap();
             assert_eq!(account.calls().write, writes, "{context}");
         }
-        let mut document = connected(&scenario).await;
+        let mut document = connected(&scenario.document, &scenario.target).await;
         document.functions.remove(0);
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let (one, other) = (slow(&account), slow(&account));
         let options = Options::default();
         let (one, other) = tokio::join!(try_cleanup(&one, &options), try_cleanup(&other, &options));
@@ -588,47 +564,18 @@ async fn every_operation_of_a_cleanup_survives_every_fault() {
     let scenario = scenarios
         .find(|scenario| scenario.target.new_function.is_some())
         .unwrap();
-    let mut document = connected(&scenario).await;
+    let mut document = connected(&scenario.document, &scenario.target).await;
     document.functions.retain(|function| function.function_name != "new");
     document.db_proxies.retain(|proxy| proxy.tags.is_empty());
-    let mut injected = 0;
-    for operation in Operation::ALL {
-        for failure in FAILURES {
-            for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
-                let which = Which { operation, from, times };
-                let context = format!("{failure:?} at {which:?}");
-                let account = account_of(&document);
-                let tally = Mutex::default();
-                let hook = Faults {
-                    which,
-                    failure,
-                    tally: &tally,
-                };
-                let cloud = Interposed {
-                    account: &account,
-                    hook,
-                };
-                let ended = try_cleanup(&cloud, &Options::default()).await;
-                let tally = tally.into_inner().unwrap();
-                if tally.calls <= from {
-                    break;
-                }
-                injected += 1;
-                if let Err(failure) = ended {
-                    let told = failure.applied.len();
-                    let possible = tally.written..=tally.written + tally.lost;
-                    assert!(
-                        possible.contains(&told),
-                        "{told} of {possible:?} told: {context}: {failure}"
-                    );
-                }
-                cleanup(&account).await;
-                let left = account.document();
-                assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
-                assert_eq!(left.roles, scenario.document.roles, "{context}");
-            }
-        }
-    }
+    let cleaning = async |cloud: &Interposed<'_, Faults<'_>>| try_cleanup(cloud, &Options::default()).await;
+    let (injected, _) = each_fault(&document, cleaning, async |failed: Failed<_>| {
+        cleanup(&failed.account).await;
+        let left = failed.account.document();
+        let context = failed.context;
+        assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
+        assert_eq!(left.roles, scenario.document.roles, "{context}");
+    })
+    .await;
     assert!(injected > 300, "{injected}");
 }
 
@@ -647,9 +594,9 @@ async fn groups_of_endpoints_that_are_gone_are_taken_away() {
     document.security_groups.push(serde_json::from_value(group).unwrap());
     let mut used = document.clone();
     put_on_a_bastion(&mut used, "sg-e".to_owned());
-    let account = account_of(&used);
+    let account = in_memory(&used);
     assert_eq!(cleanup(&account).await.ending, Ending::Unchanged);
-    let account = account_of(&document);
+    let account = in_memory(&document);
     assert_eq!(cleanup(&account).await.ending, Ending::Reached);
     assert_eq!(account.document().security_groups, scenario.document.security_groups);
     assert!(matches!(scenario.target.proxy, ProxyWish::None));
@@ -659,7 +606,7 @@ async fn groups_of_endpoints_that_are_gone_are_taken_away() {
 #[tokio::test(start_paused = true)]
 async fn drift_names_the_command_that_takes_an_unused_set_away() {
     let scenario = &base()[0];
-    let document = connected(scenario).await;
+    let document = connected(&scenario.document, &scenario.target).await;
     // A second set for the same connection, which nothing has.
     let mut twice = document.clone();
     let ours: Vec<SecurityGroupEntry> = twice
@@ -675,7 +622,7 @@ async fn drift_names_the_command_that_takes_an_unused_set_away() {
         group.group_name = group.group_name.replace("-1", "-2");
         twice.security_groups.push(group);
     }
-    let account = account_of(&twice);
+    let account = in_memory(&twice);
     let unused = async || {
         let found = survey(&account, &Proxies::All).await.estate;
         let of = Connection::from_tag("cluster/db:function/f").unwrap();

@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use autoconnect::account::OfflineAccount;
+use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::reconcile::{Options, run};
+use autoconnect::reconcile::{Failure, Options, run};
 use tokio::sync::Notify;
 
 use crate::interposed::{Hook, Interposed};
 use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, row, with_new_resources};
-use crate::support::{Script, thoroughly};
+use crate::support::{Script, in_memory, thoroughly};
 
 /// How a run dies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,38 +78,56 @@ pub async fn crashing<T>(
     (ended, calls.load(Ordering::Relaxed))
 }
 
-/// Dies at one call. How many calls there were in all, if it lived.
-async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32, death: Death) -> Option<u32> {
-    let (front, options) = (Script::default(), Options::default());
-    let (ended, calls) = crashing(account, at, death, async |cloud| {
-        run(cloud, &scenario.target, &options, &front, Interrupt::never()).await
-    })
-    .await;
-    if let Some(Err(failure)) = ended {
-        // A lost answer of a read ends the run with an error of its own.
-        assert_eq!(death, Death::AnswerLost, "{}: {failure}", scenario.name);
-        assert_eq!(failure.error.code(), "timed-out", "{}: {failure}", scenario.name);
+/// What a run has left that died, or lost an answer, at one of its calls.
+pub struct Left {
+    pub account: OfflineAccount,
+    /// How it died, in words.
+    pub context: String,
+}
+
+/// Lets a run die at each of its calls in turn, in each way, each time on an account of its own with this document, and
+/// judges what it has left; last what it leaves if nothing happens to it. How many deaths there were.
+///
+/// A run that has lost an answer may end with an error, and only with that of the lost answer.
+pub async fn each_death<T>(
+    document: &AccountDocument,
+    run: impl AsyncFn(&Interposed<'_, Crash<'_>>) -> Result<T, Failure>,
+    mut judge: impl AsyncFnMut(Left),
+) -> u32 {
+    let mut deaths = 0;
+    for death in DEATHS {
+        for at in 0.. {
+            let account = in_memory(document);
+            let (ended, calls) = Box::pin(crashing(&account, at, death, &run)).await;
+            let (is_hit, context) = (calls > at, format!("{death:?} call {at}"));
+            if let Some(Err(failure)) = &ended {
+                let expected = (Death::AnswerLost, "timed-out");
+                assert_eq!((death, failure.error.code()), expected, "{context}: {failure}");
+            }
+            Box::pin(judge(Left { account, context })).await;
+            if !is_hit {
+                break;
+            }
+            deaths += 1;
+        }
     }
-    (calls <= at).then_some(calls)
+    deaths
 }
 
 /// Dies at each call in turn, and heals. How many deaths there were.
 async fn matrix(scenarios: Vec<Scenario>) -> u32 {
-    let mut deaths = 0;
+    let (options, mut deaths) = (Options::default(), 0);
     for scenario in scenarios {
-        for death in DEATHS {
-            for at in 0.. {
-                let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
-                let lived = dies(&scenario, &account, at, death).await;
-                let context = format!("{}, {death:?} call {at}", scenario.name);
-                assert_safe(&scenario.document, &account.document(), &context);
-                if lived.is_some() {
-                    break;
-                }
-                assert_heals(&scenario, &account, &context).await;
-                deaths += 1;
-            }
-        }
+        let dying = async |cloud: &Interposed<'_, Crash<'_>>| {
+            let front = Script::default();
+            run(cloud, &scenario.target, &options, &front, Interrupt::never()).await
+        };
+        let heals = async |left: Left| {
+            let context = format!("{}, {}", scenario.name, left.context);
+            assert_safe(&scenario.document, &left.account.document(), &context);
+            assert_heals(&scenario, &left.account, &context).await;
+        };
+        deaths += each_death(&scenario.document, dying, heals).await;
     }
     deaths
 }
@@ -134,15 +152,13 @@ async fn the_run_that_heals_dies_too() {
     let mut deaths = 0;
     for scenario in thoroughly(vec![row("cluster None/None/None")], all_rows()) {
         for first in 0.. {
-            let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
-            let has_lived = dies(&scenario, &account, first, Death::After).await.is_some();
-            if has_lived {
+            let account = in_memory(&scenario.document);
+            if !dies(&scenario, &account, first).await {
                 break;
             }
             for second in 0.. {
-                let account = OfflineAccount::in_memory(account.document()).unwrap();
-                let has_lived = dies(&scenario, &account, second, Death::After).await.is_some();
-                if has_lived {
+                let account = in_memory(&account.document());
+                if !dies(&scenario, &account, second).await {
                     break;
                 }
                 let context = format!("{}, dead after calls {first} and {second}", scenario.name);
@@ -153,4 +169,14 @@ async fn the_run_that_heals_dies_too() {
     }
     println!("{deaths} crashes of two runs healed");
     assert!(deaths > 300, "{deaths}");
+}
+
+/// Whether the run died right after this call, and did not come to its end before.
+async fn dies(scenario: &Scenario, account: &OfflineAccount, at: u32) -> bool {
+    let (front, options) = (Script::default(), Options::default());
+    let (_, calls) = crashing(account, at, Death::After, async |cloud| {
+        run(cloud, &scenario.target, &options, &front, Interrupt::never()).await
+    })
+    .await;
+    calls > at
 }

@@ -5,14 +5,13 @@ use std::sync::Mutex;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
-use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::network;
 use autoconnect::plan;
-use autoconnect::reconcile::{Options, RunResult, run};
+use autoconnect::reconcile::RunResult;
 
 use crate::interposed::{Hook, Interposed};
 use crate::scenarios::{Scenario, assert_heals, assert_safe, rows_of_the_table, with_new_resources};
-use crate::support::{Script, setup_interrupted_at};
+use crate::support::{in_memory, setup, setup_interrupted_at};
 
 /// A way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,7 +137,7 @@ async fn with_half_made_resources() -> Scenario {
         .unwrap();
     let roles = |document: &AccountDocument| document.roles.iter().filter(|role| !role.tags.is_empty()).count();
     for call in 0.. {
-        let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
+        let account = in_memory(&scenario.document);
         let ended = setup_interrupted_at(call, &account, &scenario.target).await;
         assert!(ended.is_err(), "the run was not interrupted in time");
         let mut document = account.document();
@@ -155,10 +154,24 @@ async fn with_half_made_resources() -> Scenario {
     unreachable!("the loop has no end")
 }
 
-/// Runs with a fault; whatever came of it is safe, told, and healed by the next run. Whether the fault was met.
-async fn survives(scenario: &Scenario, which: Which, failure: Failure, used: &mut BTreeSet<Operation>) -> bool {
-    let context = format!("{}: {failure:?} at {which:?}", scenario.name);
-    let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
+/// What a run has left of whose calls some failed.
+pub struct Failed<T> {
+    pub account: OfflineAccount,
+    pub ended: Result<T, autoconnect::reconcile::Failure>,
+    /// Which failed, in words.
+    pub context: String,
+}
+
+/// Runs on an account of its own with this document, and lets these calls fail; what the run has left, if it was met. An error
+/// names all that was written, but for answers that were lost for good, and is never a mistake of the program's.
+async fn with_fault<T>(
+    document: &AccountDocument,
+    (which, failure): (Which, Failure),
+    used: &mut BTreeSet<Operation>,
+    run: impl AsyncFn(&Interposed<'_, Faults<'_>>) -> Result<T, autoconnect::reconcile::Failure>,
+) -> Option<Failed<T>> {
+    let context = format!("{failure:?} at {which:?}");
+    let account = in_memory(document);
     let tally = Mutex::default();
     let hook = Faults {
         which,
@@ -169,37 +182,65 @@ async fn survives(scenario: &Scenario, which: Which, failure: Failure, used: &mu
         account: &account,
         hook,
     };
-    let ended = run(
-        &cloud,
-        &scenario.target,
-        &Options::default(),
-        &Script::default(),
-        Interrupt::never(),
-    )
-    .await;
+    let ended = Box::pin(run(&cloud)).await;
     let tally = tally.into_inner().unwrap();
     used.extend(&tally.used);
     if tally.calls <= which.from {
-        return false;
+        return None;
     }
-    assert_safe(&scenario.document, &account.document(), &context);
-    match ended {
-        Ok(outcome) => assert_ne!(outcome.result, RunResult::Planned, "{context}"),
-        Err(ended) => {
-            let code = ended.error.code();
-            let mistakes = ["flawed-plan", "malformed-answer"];
-            assert!(!mistakes.contains(&code), "{context}: {ended}");
-            assert!(!ended.error.to_string().is_empty());
-            // All that was written is told, but for answers that were lost for good.
-            let (told, done) = (ended.applied.len(), tally.written);
-            assert!(
-                (done..=done + tally.lost).contains(&told),
-                "{context}: {told} writes told, {done} done, {} lost: {ended}",
-                tally.lost
-            );
+    if let Err(ended) = &ended {
+        let mistakes = ["flawed-plan", "malformed-answer"];
+        assert!(!mistakes.contains(&ended.error.code()), "{context}: {ended}");
+        assert!(!ended.error.to_string().is_empty());
+        let (told, done) = (ended.applied.len(), tally.written);
+        assert!(
+            (done..=done + tally.lost).contains(&told),
+            "{context}: {told} writes told, {done} done, {} lost: {ended}",
+            tally.lost
+        );
+    }
+    Some(Failed {
+        account,
+        ended,
+        context,
+    })
+}
+
+/// Lets each operation of a run fail in each way: once, twice after the first call, and always; and judges what is left. How
+/// many faults there were, and the operations that were used.
+pub async fn each_fault<T>(
+    document: &AccountDocument,
+    run: impl AsyncFn(&Interposed<'_, Faults<'_>>) -> Result<T, autoconnect::reconcile::Failure>,
+    mut judge: impl AsyncFnMut(Failed<T>),
+) -> (u32, BTreeSet<Operation>) {
+    let (mut injected, mut used) = (0, BTreeSet::new());
+    for operation in Operation::ALL {
+        for failure in FAILURES {
+            for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
+                let which = Which { operation, from, times };
+                let Some(failed) = with_fault(document, (which, failure), &mut used, &run).await else {
+                    break;
+                };
+                injected += 1;
+                Box::pin(judge(failed)).await;
+            }
         }
     }
-    assert_heals(scenario, &account, &context).await;
+    (injected, used)
+}
+
+/// Runs with a fault; whatever came of it is safe, told, and healed by the next run. Whether the fault was met.
+async fn survives(scenario: &Scenario, which: Which, failure: Failure, used: &mut BTreeSet<Operation>) -> bool {
+    let failed = with_fault(&scenario.document, (which, failure), used, async |cloud| {
+        setup(cloud, &scenario.target).await
+    });
+    let Some(failed) = failed.await else { return false };
+    let context = format!("{}: {}", scenario.name, failed.context);
+    assert_safe(&scenario.document, &failed.account.document(), &context);
+    if let Ok(outcome) = failed.ended {
+        assert_ne!(outcome.result, RunResult::Planned, "{context}");
+    }
+    assert_heals(scenario, &failed.account, &context).await;
     true
 }
 

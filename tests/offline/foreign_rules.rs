@@ -9,9 +9,10 @@ use autoconnect::reconcile::{Converged, Ending, Failure, Options, converge};
 use autoconnect::removal::{RemovalWish, Standing};
 use autoconnect::tags;
 
-use crate::crashes::{DEATHS, crashing};
+use crate::crashes::{Crash, Left, each_death};
+use crate::interposed::Interposed;
 use crate::removals::{assert_only_connected, disconnect, essence};
-use crate::scenarios::{Scenario, base};
+use crate::scenarios::base;
 use crate::support::*;
 
 const FUNCTION: &str = "lambda-rds-1";
@@ -26,16 +27,6 @@ async fn try_remove(cloud: &impl Cloud, target: &Target) -> Result<Converged<Sta
 async fn remove(account: &OfflineAccount, target: &Target) -> Converged<Standing> {
     let ended = try_remove(account, target).await;
     ended.unwrap_or_else(|failure| panic!("{failure} ({})", failure.error.code()))
-}
-
-fn account_of(document: &AccountDocument) -> OfflineAccount {
-    OfflineAccount::in_memory(document.clone()).unwrap()
-}
-
-async fn connected(scenario: &Scenario) -> AccountDocument {
-    let account = account_of(&scenario.document);
-    setup(&account, &scenario.target).await.unwrap();
-    account.document()
 }
 
 fn id_of(document: &AccountDocument, name: &str) -> String {
@@ -194,10 +185,10 @@ fn rules(document: &AccountDocument) -> Vec<(&'static str, Direction, Rule, &'st
 #[tokio::test(start_paused = true)]
 async fn a_rule_that_is_not_ours_keeps_its_group() {
     let scenario = &base()[0];
-    let document = connected(scenario).await;
+    let document = connected(&scenario.document, &scenario.target).await;
     for (name, direction, foreign, named) in rules(&document) {
         let context = format!("{name}: {named}");
-        let account = account_of(&document);
+        let account = in_memory(&document);
         account.edit(|document| permissions(document, name, direction).push(IpPermission::from_rule(&foreign)));
         let removed = remove(&account, &scenario.target).await;
         assert_eq!(
@@ -242,7 +233,7 @@ async fn a_rule_that_is_not_ours_keeps_its_group() {
 #[tokio::test(start_paused = true)]
 async fn a_shared_group_with_other_outbound_rules_is_left_alone() {
     let scenario = &base()[0];
-    let account = account_of(&scenario.document);
+    let account = in_memory(&scenario.document);
     setup(&account, &scenario.target).await.unwrap();
     let other = Target {
         function: "g".to_owned(),
@@ -268,7 +259,7 @@ async fn a_shared_group_with_other_outbound_rules_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_mark_takes_no_group_with_other_rules_away() {
     let scenario = &base()[0];
-    let mut document = connected(scenario).await;
+    let mut document = connected(&scenario.document, &scenario.target).await;
     for group in &mut document.security_groups {
         group.tags.push(Tag {
             key: tags::REMOVING.to_owned(),
@@ -280,7 +271,7 @@ async fn a_mark_takes_no_group_with_other_rules_away() {
         (DATABASE, Direction::Ingress),
         (DATABASE, Direction::Egress),
     ] {
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let foreign = rule(Protocol::Tcp, Some((443, 443)), &Peer::Cidr("0.0.0.0/0".to_owned()));
         account.edit(|document| permissions(document, name, direction).push(IpPermission::from_rule(&foreign)));
         remove(&account, &scenario.target).await;
@@ -300,12 +291,12 @@ async fn a_rule_in_a_set_of_three_keeps_its_group() {
         .into_iter()
         .find(|scenario| scenario.target.proxy != ProxyWish::None)
         .unwrap();
-    let document = connected(&scenario).await;
+    let document = connected(&scenario.document, &scenario.target).await;
     let foreign = rule(Protocol::Tcp, Some((443, 443)), &Peer::Cidr("0.0.0.0/0".to_owned()));
     for name in ["lambda-rdsproxy-1", "rdsproxy-lambda-1", "rds-rdsproxy-1"] {
         for direction in [Direction::Ingress, Direction::Egress] {
             let context = format!("{name} {direction}");
-            let account = account_of(&document);
+            let account = in_memory(&document);
             account.edit(|document| permissions(document, name, direction).push(IpPermission::from_rule(&foreign)));
             let removed = remove(&account, &scenario.target).await;
             assert_eq!(removed.ending, Ending::Reached, "{context}");
@@ -327,7 +318,7 @@ async fn a_rule_in_a_set_of_three_keeps_its_group() {
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_keeps_a_group_survives_each_death() {
     let scenario = &base()[0];
-    let document = connected(scenario).await;
+    let document = connected(&scenario.document, &scenario.target).await;
     let foreign = rule(Protocol::Tcp, Some((443, 443)), &Peer::Cidr("0.0.0.0/0".to_owned()));
     let mut deaths = 0;
     for (name, direction) in [
@@ -338,24 +329,18 @@ async fn a_removal_that_keeps_a_group_survives_each_death() {
     ] {
         let mut changed = document.clone();
         permissions(&mut changed, name, direction).push(IpPermission::from_rule(&foreign));
-        let whole = account_of(&changed);
+        let whole = in_memory(&changed);
         remove(&whole, &scenario.target).await;
-        for death in DEATHS {
-            for at in 0.. {
-                let context = format!("{name} {direction}, {death:?} call {at}");
-                let account = account_of(&changed);
-                let (_, calls) = crashing(&account, at, death, async |cloud| {
-                    try_remove(cloud, &scenario.target).await
-                })
-                .await;
-                if calls <= at {
-                    break;
-                }
-                deaths += 1;
-                remove(&account, &scenario.target).await;
-                assert!(essence(&account.document()) == essence(&whole.document()), "{context}");
-            }
-        }
+        let removing = async |cloud: &Interposed<'_, Crash<'_>>| try_remove(cloud, &scenario.target).await;
+        deaths += each_death(&changed, removing, async |died: Left| {
+            let context = format!("{name} {direction}, {}", died.context);
+            remove(&died.account, &scenario.target).await;
+            assert!(
+                essence(&died.account.document()) == essence(&whole.document()),
+                "{context}"
+            );
+        })
+        .await;
     }
     println!("{deaths} deaths of a removal that keeps a group healed");
     assert!(deaths > 200, "{deaths}");

@@ -13,7 +13,8 @@ use autoconnect::plan::{Step, StepStatus};
 use autoconnect::reconcile::{Converged, Ending, Failure, Internet, Options, converge};
 use serde_json::{Value, json};
 
-use crate::crashes::{Death, crashing};
+use crate::crashes::{Crash, Left, each_death};
+use crate::interposed::Interposed;
 use crate::support::Script;
 
 const VPC: &str = "vpc-0a1b";
@@ -291,27 +292,15 @@ async fn all_that_is_made_is_tagged() {
 async fn each_call_may_be_the_last() {
     let mut deaths = 0;
     for scenario in scenarios() {
-        for death in [Death::Before, Death::After, Death::AnswerLost] {
-            for at in 0.. {
-                let account = account(&scenario.account);
-                let context = format!("{}, {death:?} call {at}", scenario.name);
-                let (ended, calls) =
-                    crashing(&account, at, death, async |cloud| setup(cloud, &scenario.wish).await).await;
-                if let Some(Err(failure)) = ended {
-                    // A lost answer of a read ends the run with an error of its own.
-                    let expected = (Death::AnswerLost, "timed-out");
-                    assert_eq!((death, failure.error.code()), expected, "{context}: {failure}");
-                }
-                if calls <= at {
-                    break;
-                }
-                let healed = setup(&account, &scenario.wish)
-                    .await
-                    .unwrap_or_else(|failure| panic!("{context}: {failure}"));
-                assert_reached(&scenario, &account, &healed.found, &context).await;
-                deaths += 1;
-            }
-        }
+        let document = account(&scenario.account).document();
+        let dying = async |cloud: &Interposed<'_, Crash<'_>>| setup(cloud, &scenario.wish).await;
+        deaths += each_death(&document, dying, async |died: Left| {
+            let context = format!("{}, {}", scenario.name, died.context);
+            let healed = setup(&died.account, &scenario.wish).await;
+            let healed = healed.unwrap_or_else(|failure| panic!("{context}: {failure}"));
+            assert_reached(&scenario, &died.account, &healed.found, &context).await;
+        })
+        .await;
     }
     println!("{deaths} crashes healed");
     assert!(deaths > 600, "{deaths}");

@@ -1,7 +1,6 @@
 //! `remove`: what goes and what stays, and that it may die anywhere.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 use autoconnect::account::{AccountDocument, GroupIdentifier, InterfaceEntry, OfflineAccount, SecurityGroupEntry};
 use autoconnect::cloud::{Cloud, Operation};
@@ -16,8 +15,8 @@ use autoconnect::reconcile::{Converged, Disconnect, Ending, Failure, Options, co
 use autoconnect::removal::{RemovalWish, Standing};
 use autoconnect::tags;
 
-use crate::crashes::{DEATHS, Death, crashing};
-use crate::fault_matrix::{FAILURES, Faults, Which};
+use crate::crashes::{Crash, Left, each_death};
+use crate::fault_matrix::{Failed, Faults, each_fault};
 use crate::interposed::Interposed;
 use crate::mend;
 use crate::scenarios::{Scenario, base};
@@ -628,37 +627,36 @@ async fn a_removal_survives_each_death() {
         let account = account_of(&scenario);
         setup(&account, &target).await.unwrap();
         let connected = account.document();
-        for death in DEATHS {
-            for at in 0.. {
-                let context = format!("{}, {death:?} call {at}", scenario.name);
-                account.edit(|document| *document = connected.clone());
-                let died = OfflineAccount::in_memory(connected.clone()).unwrap();
-                if !Box::pin(dies(&died, &disconnect(&target, wish), at, death)).await {
-                    break;
-                }
-                deaths += 1;
-                let half = died.document();
-                let removed = remove(&died, &target, wish).await;
-                assert_ne!(removed.ending, Ending::Planned, "{context}");
-                assert_eq!(essence(&died.document()), essence(&scenario.document), "{context}");
+        let goal = disconnect(&target, wish);
+        let removing = async |cloud: &Interposed<'_, Crash<'_>>| remove_with(cloud, &goal, &Options::default()).await;
+        deaths += each_death(&connected, removing, async |died: Left| {
+            let context = format!("{}, {}", scenario.name, died.context);
+            let half = died.account.document();
+            let removed = remove(&died.account, &target, wish).await;
+            assert_ne!(removed.ending, Ending::Planned, "{context}");
+            assert_eq!(
+                essence(&died.account.document()),
+                essence(&scenario.document),
+                "{context}"
+            );
 
-                let connects = OfflineAccount::in_memory(half).unwrap();
-                let outcome = setup(&connects, &target).await;
-                outcome.unwrap_or_else(|failure| panic!("{failure} ({}): {context}", failure.error.code()));
-                let writes = connects.calls().write;
-                setup(&connects, &target).await.unwrap();
-                assert_eq!(connects.calls().write, writes, "{context}");
-                let document = connects.document();
-                let made = document.security_groups.len() - scenario.document.security_groups.len();
-                assert_eq!(
-                    made,
-                    connected.security_groups.len() - scenario.document.security_groups.len(),
-                    "{context}"
-                );
-                let is_marked = |group: &SecurityGroupEntry| group.tags.iter().any(|tag| tag.key == tags::REMOVING);
-                assert!(!document.security_groups.iter().any(is_marked), "{context}");
-            }
-        }
+            let connects = in_memory(&half);
+            let outcome = setup(&connects, &target).await;
+            outcome.unwrap_or_else(|failure| panic!("{failure} ({}): {context}", failure.error.code()));
+            let writes = connects.calls().write;
+            setup(&connects, &target).await.unwrap();
+            assert_eq!(connects.calls().write, writes, "{context}");
+            let document = connects.document();
+            let made = document.security_groups.len() - scenario.document.security_groups.len();
+            assert_eq!(
+                made,
+                connected.security_groups.len() - scenario.document.security_groups.len(),
+                "{context}"
+            );
+            let is_marked = |group: &SecurityGroupEntry| group.tags.iter().any(|tag| tag.key == tags::REMOVING);
+            assert!(!document.security_groups.iter().any(is_marked), "{context}");
+        })
+        .await;
     }
     println!("{deaths} deaths of a removal healed");
     assert!(deaths > 300, "{deaths}");
@@ -687,33 +685,32 @@ async fn a_removal_that_hands_groups_over_survives_each_death() {
         let whole = OfflineAccount::in_memory(connected.clone()).unwrap();
         remove(&whole, target, RemovalWish::default()).await;
         let goal = disconnect(target, RemovalWish::default());
-        for death in DEATHS {
-            for at in 0.. {
-                let context = format!("{name}, {death:?} call {at}");
-                let died = OfflineAccount::in_memory(connected.clone()).unwrap();
-                if !Box::pin(dies(&died, &goal, at, death)).await {
-                    break;
-                }
-                deaths += 1;
-                found_by_drift(&died, &context).await;
-                let half = died.document();
-                remove(&died, target, RemovalWish::default()).await;
-                assert_eq!(essence(&died.document()), essence(&whole.document()), "{context}");
+        let removing = async |cloud: &Interposed<'_, Crash<'_>>| remove_with(cloud, &goal, &Options::default()).await;
+        deaths += each_death(&connected, removing, async |died: Left| {
+            let context = format!("{name}, {}", died.context);
+            found_by_drift(&died.account, &context).await;
+            let half = died.account.document();
+            remove(&died.account, target, RemovalWish::default()).await;
+            assert_eq!(
+                essence(&died.account.document()),
+                essence(&whole.document()),
+                "{context}"
+            );
 
-                let connects = OfflineAccount::in_memory(half).unwrap();
-                for target in &targets {
-                    setup(&connects, target).await.unwrap();
-                }
-                let document = connects.document();
-                assert_eq!(
-                    document.security_groups.len(),
-                    connected.security_groups.len(),
-                    "{context}"
-                );
-                let functions: Vec<&str> = targets.iter().map(|target| target.function.as_str()).collect();
-                assert_only_connected(&connects, &functions, &context).await;
+            let connects = in_memory(&half);
+            for target in &targets {
+                setup(&connects, target).await.unwrap();
             }
-        }
+            let document = connects.document();
+            assert_eq!(
+                document.security_groups.len(),
+                connected.security_groups.len(),
+                "{context}"
+            );
+            let functions: Vec<&str> = targets.iter().map(|target| target.function.as_str()).collect();
+            assert_only_connected(&connects, &functions, &context).await;
+        })
+        .await;
     }
     println!("{deaths} deaths of a removal that hands groups over healed");
     assert!(deaths > 100, "{deaths}");
@@ -818,36 +815,17 @@ async fn what_is_removed_and_what_has_drifted_are_told_apart() {
     }
 }
 
-/// Whether the run died, or lost an answer, at this call.
-async fn dies(account: &OfflineAccount, goal: &Disconnect, at: u32, death: Death) -> bool {
-    let options = Options::default();
-    let (ended, calls) = crashing(account, at, death, async |cloud| {
-        remove_with(cloud, goal, &options).await
-    })
-    .await;
-    if let Some(Err(failure)) = ended {
-        assert_eq!(failure.error.code(), "timed-out", "{failure}");
-    }
-    calls > at
-}
-
 /// A setup that died at each call, with any part of its set made, is taken away.
 #[tokio::test(start_paused = true)]
 async fn what_a_crashed_setup_has_left_is_taken_away() {
     for scenario in base() {
-        for death in DEATHS {
-            for at in 0.. {
-                let account = account_of(&scenario);
-                let (_, calls) =
-                    crashing(&account, at, death, async |cloud| setup(cloud, &scenario.target).await).await;
-                if calls <= at {
-                    break;
-                }
-                let context = format!("{}, {death:?} call {at}", scenario.name);
-                remove(&account, &scenario.target, RemovalWish::default()).await;
-                assert_eq!(essence(&account.document()), essence(&scenario.document), "{context}");
-            }
-        }
+        let connecting = async |cloud: &Interposed<'_, Crash<'_>>| setup(cloud, &scenario.target).await;
+        each_death(&scenario.document, connecting, async |died: Left| {
+            remove(&died.account, &scenario.target, RemovalWish::default()).await;
+            let left = essence(&died.account.document());
+            assert_eq!(left, essence(&scenario.document), "{}, {}", scenario.name, died.context);
+        })
+        .await;
     }
 }
 
@@ -868,18 +846,14 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
     assert_eq!((judged.verdict, judged.findings), (Verdict::InSync, vec![]));
 
     let goal = disconnect(&connect.target, RemovalWish::default());
-    for death in DEATHS {
-        for at in 0.. {
-            let account = OfflineAccount::in_memory(connected.clone()).unwrap();
-            let is_hit = dies(&account, &goal, at, death).await;
-            remove(&account, &connect.target, RemovalWish::default()).await;
-            assert_eq!(essence(&account.document()), essence(&before), "{death:?} call {at}");
-            if !is_hit {
-                assert!(at > 20, "{at}");
-                break;
-            }
-        }
-    }
+    let removing = async |cloud: &Interposed<'_, Crash<'_>>| remove_with(cloud, &goal, &Options::default()).await;
+    let deaths = each_death(&connected, removing, async |died: Left| {
+        remove(&died.account, &connect.target, RemovalWish::default()).await;
+        let left = essence(&died.account.document());
+        assert_eq!(left, essence(&before), "{}", died.context);
+    })
+    .await;
+    assert!(deaths > 60, "{deaths}");
 
     // A rule that somebody else has put in keeps the group, and is all that is left of it.
     let mut document = connected;
@@ -958,46 +932,16 @@ async fn every_operation_of_a_removal_survives_every_fault() {
         } else {
             scenario.document.clone()
         };
-        for operation in Operation::ALL {
-            for failure in FAILURES {
-                for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
-                    let which = Which { operation, from, times };
-                    let context = format!("{}: {failure:?} at {which:?}", scenario.name);
-                    let account = OfflineAccount::in_memory(connected.clone()).unwrap();
-                    let tally = Mutex::default();
-                    let hook = Faults {
-                        which,
-                        failure,
-                        tally: &tally,
-                    };
-                    let cloud = Interposed {
-                        account: &account,
-                        hook,
-                    };
-                    let ended = remove_with(&cloud, &disconnect(&target, wish), &Options::default()).await;
-                    let tally = tally.into_inner().unwrap();
-                    used.extend(&tally.used);
-                    if tally.calls <= from {
-                        break;
-                    }
-                    injected += 1;
-                    if let Err(failure) = ended {
-                        let told = failure.applied.len();
-                        let possible = tally.written..=tally.written + tally.lost;
-                        assert!(
-                            possible.contains(&told),
-                            "{told} of {possible:?} told: {context}: {failure}"
-                        );
-                        assert!(
-                            !["flawed-plan", "malformed-answer"].contains(&failure.error.code()),
-                            "{context}"
-                        );
-                    }
-                    remove(&account, &target, wish).await;
-                    assert_eq!(essence(&account.document()), essence(&left), "{context}");
-                }
-            }
-        }
+        let goal = disconnect(&target, wish);
+        let removing = async |cloud: &Interposed<'_, Faults<'_>>| remove_with(cloud, &goal, &Options::default()).await;
+        let (faults, operations) = each_fault(&connected, removing, async |failed: Failed<_>| {
+            remove(&failed.account, &target, wish).await;
+            let (found, context) = (essence(&failed.account.document()), failed.context);
+            assert_eq!(found, essence(&left), "{}: {context}", scenario.name);
+        })
+        .await;
+        injected += faults;
+        used.extend(operations);
     }
     println!("{injected} faults injected into removals");
     assert!(injected > 1000, "{injected}");

@@ -1,7 +1,5 @@
 //! `setup --repair`: the rules of our own groups are set back, and no others.
 
-use std::sync::Mutex;
-
 use autoconnect::account::{AccountDocument, IpPermission, OfflineAccount, SecurityGroupEntry, Tag};
 use autoconnect::cloud::Cloud;
 use autoconnect::model::{Peer, PortRange, Protocol, Rule};
@@ -11,8 +9,8 @@ use autoconnect::plan::{Effect, RemovalEffect, Request, Step, StepStatus};
 use autoconnect::reconcile::{Options, Outcome, RunResult};
 use autoconnect::tags;
 
-use crate::crashes::{DEATHS, crashing};
-use crate::fault_matrix::{FAILURES, Faults, Which};
+use crate::crashes::{Crash, Left, each_death};
+use crate::fault_matrix::{Failed, Faults, each_fault};
 use crate::interposed::Interposed;
 use crate::scenarios::{Scenario, base};
 use crate::support::*;
@@ -167,26 +165,15 @@ async fn groups_without_our_tags_are_not_repaired() {
 async fn a_repair_survives_each_death() {
     let mut deaths = 0;
     for (name, scenario, connected, document) in changed().await {
-        for death in DEATHS {
-            for at in 0.. {
-                let account = OfflineAccount::in_memory(document.clone()).unwrap();
-                let (options, front) = (repair(), Script::default());
-                let (_, calls) = crashing(&account, at, death, async |cloud| {
-                    setup_with(cloud, &scenario.target, &options, &front).await
-                })
-                .await;
-                if calls <= at {
-                    break;
-                }
-                deaths += 1;
-                repaired(&account, &scenario).await;
-                assert_eq!(
-                    groups(&account.document()),
-                    groups(&connected),
-                    "{name}, {death:?} call {at}"
-                );
-            }
-        }
+        let repairing = async |cloud: &Interposed<'_, Crash<'_>>| {
+            setup_with(cloud, &scenario.target, &repair(), &Script::default()).await
+        };
+        deaths += each_death(&document, repairing, async |died: Left| {
+            repaired(&died.account, &scenario).await;
+            let left = groups(&died.account.document());
+            assert_eq!(left, groups(&connected), "{name}, {}", died.context);
+        })
+        .await;
     }
     println!("{deaths} deaths of a repair healed");
     assert!(deaths > 500, "{deaths}");
@@ -417,37 +404,22 @@ async fn every_operation_of_a_repair_survives_every_fault() {
         let connected = account.document();
         for quota in [60, 3] {
             let document = full(&scenario, quota, 3).await;
-            for operation in Operation::ALL {
-                for failure in FAILURES {
-                    for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
-                        let which = Which { operation, from, times };
-                        let context = format!("{}, {quota}: {failure:?} at {which:?}", scenario.name);
-                        let account = OfflineAccount::in_memory(document.clone()).unwrap();
-                        let tally = Mutex::default();
-                        let hook = Faults {
-                            which,
-                            failure,
-                            tally: &tally,
-                        };
-                        let cloud = Interposed {
-                            account: &account,
-                            hook,
-                        };
-                        let ended = setup_with(&cloud, &scenario.target, &repair(), &Script::default()).await;
-                        let tally = tally.into_inner().unwrap();
-                        if tally.calls <= from {
-                            break;
-                        }
-                        injected += 1;
-                        if let Err(failure) = ended {
-                            let possible = tally.written..=tally.written + tally.lost;
-                            assert!(possible.contains(&failure.applied.len()), "{context}: {failure}");
-                        }
-                        repaired(&account, &scenario).await;
-                        assert_eq!(groups(&account.document()), groups(&connected), "{context}");
-                    }
-                }
-            }
+            let repairing = async |cloud: &Interposed<'_, Faults<'_>>| {
+                setup_with(cloud, &scenario.target, &repair(), &Script::default()).await
+            };
+            let (faults, _) = each_fault(&document, repairing, async |failed: Failed<_>| {
+                repaired(&failed.account, &scenario).await;
+                let left = groups(&failed.account.document());
+                assert_eq!(
+                    left,
+                    groups(&connected),
+                    "{}, {quota}: {}",
+                    scenario.name,
+                    failed.context
+                );
+            })
+            .await;
+            injected += faults;
         }
     }
     println!("{injected} faults in repairs");

@@ -62,6 +62,18 @@ pub fn account_of(example: &str, change: impl FnOnce(&mut AccountDocument)) -> O
     OfflineAccount::in_memory(document).unwrap()
 }
 
+/// An account of its own with this document.
+pub fn in_memory(document: &AccountDocument) -> OfflineAccount {
+    OfflineAccount::in_memory(document.clone()).unwrap()
+}
+
+/// Connects this on an account of its own.
+pub async fn connected(document: &AccountDocument, target: &Target) -> AccountDocument {
+    let account = in_memory(document);
+    setup(&account, target).await.unwrap();
+    account.document()
+}
+
 pub fn cluster(database: &str, function: &str) -> Target {
     Target::direct(DatabaseKind::Cluster, database, function)
 }

@@ -1,8 +1,7 @@
 //! `remove` undoes all that `setup` did: also where a resource no longer exists, and where ours is the function's last group;
 //! and it says what still connects the two.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 
 use autoconnect::account::{AccountDocument, IpPermission, OfflineAccount};
 use autoconnect::cloud::{Cloud, Operation};
@@ -14,9 +13,9 @@ use autoconnect::removal::{RemovalWish, Standing};
 use autoconnect::report::is_incomplete;
 use autoconnect::tags;
 
-use crate::crashes::{Crash, DEATHS, crashing};
+use crate::crashes::{Crash, Left, each_death};
 use crate::denied::Denied;
-use crate::fault_matrix::{FAILURES, Faults, Which};
+use crate::fault_matrix::{Failed, Faults, each_fault};
 use crate::interposed::Interposed;
 use crate::removals::{disconnect, put_on_a_bastion};
 use crate::scenarios::{Scenario, base, with_new_resources};
@@ -35,16 +34,6 @@ async fn try_remove(
 async fn remove(account: &OfflineAccount, target: &Target, wish: RemovalWish) -> Converged<Standing> {
     let ended = try_remove(account, target, wish, &Options::default()).await;
     ended.unwrap_or_else(|failure| panic!("{failure} ({})", failure.error.code()))
-}
-
-fn account_of(document: &AccountDocument) -> OfflineAccount {
-    OfflineAccount::in_memory(document.clone()).unwrap()
-}
-
-async fn connected(scenario: &Scenario) -> AccountDocument {
-    let account = account_of(&scenario.document);
-    setup(&account, &scenario.target).await.unwrap();
-    account.document()
 }
 
 fn is_ours(document: &AccountDocument) -> usize {
@@ -84,7 +73,7 @@ fn deletions(target: &Target) -> Vec<(&'static str, Vec<Delete>)> {
 async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
     let mut deaths = 0;
     for scenario in base() {
-        let connected = connected(&scenario).await;
+        let connected = connected(&scenario.document, &scenario.target).await;
         for (what, delete) in deletions(&scenario.target) {
             let mut document = connected.clone();
             for delete in delete {
@@ -92,40 +81,29 @@ async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
             }
             let context = format!("{}: {what} gone", scenario.name);
 
-            let account = account_of(&document);
+            let account = in_memory(&document);
             let planned = try_remove(&account, &scenario.target, RemovalWish::default(), &dry_run()).await;
             let planned = planned.unwrap_or_else(|failure| panic!("{context}: {failure}"));
             assert_eq!(planned.ending, Ending::Planned, "{context}");
             assert!(planned.draft.reasons[0].contains("no longer exists"), "{context}");
             assert_eq!(account.document(), document, "a dry run writes nothing: {context}");
 
-            for death in DEATHS {
-                for at in 0.. {
-                    let died = account_of(&document);
-                    let options = Options::default();
-                    let (_, calls) = crashing(&died, at, death, async |cloud| {
-                        try_remove(cloud, &scenario.target, RemovalWish::default(), &options).await
-                    })
-                    .await;
-                    let last = calls <= at;
-                    // All that tells of the connection may be gone by now: then the name is that of nothing.
-                    let again = try_remove(&died, &scenario.target, RemovalWish::default(), &options).await;
-                    match again {
-                        Ok(_) => {}
-                        Err(failure) => assert!(failure.error.code().ends_with("-not-found"), "{context}: {failure}"),
-                    }
-                    let left = died.document();
-                    assert_eq!(is_ours(&left), 0, "{context}, {death:?} call {at}");
-                    assert_eq!(
-                        left.security_groups, scenario.document.security_groups,
-                        "{context}, {death:?} call {at}"
-                    );
-                    if last {
-                        break;
-                    }
-                    deaths += 1;
+            let options = Options::default();
+            let removing = async |cloud: &Interposed<'_, Crash<'_>>| {
+                try_remove(cloud, &scenario.target, RemovalWish::default(), &options).await
+            };
+            deaths += each_death(&document, removing, async |died: Left| {
+                let context = format!("{context}, {}", died.context);
+                // All that tells of the connection may be gone by now: then the name is that of nothing.
+                let again = try_remove(&died.account, &scenario.target, RemovalWish::default(), &options).await;
+                if let Err(failure) = again {
+                    assert!(failure.error.code().ends_with("-not-found"), "{context}: {failure}");
                 }
-            }
+                let left = died.account.document();
+                assert_eq!(is_ours(&left), 0, "{context}");
+                assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
+            })
+            .await;
         }
     }
     println!("{deaths} deaths of removals of what is gone healed");
@@ -136,7 +114,7 @@ async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_name_is_still_an_error() {
     for scenario in base() {
-        let document = connected(&scenario).await;
+        let document = connected(&scenario.document, &scenario.target).await;
         let wrong = [
             (
                 Target {
@@ -164,7 +142,7 @@ async fn a_wrong_name_is_still_an_error() {
             ),
         ];
         for (target, code) in wrong {
-            let account = account_of(&document);
+            let account = in_memory(&document);
             let refused = try_remove(&account, &target, RemovalWish::default(), &Options::default()).await;
             assert_eq!(refused.unwrap_err().error.code(), code, "{}", scenario.name);
             assert_eq!(account.document(), document);
@@ -177,7 +155,7 @@ async fn a_wrong_name_is_still_an_error() {
         forged.security_groups[0]
             .tags
             .push(tag(&format!("{kind}/db:function/ff")));
-        let account = account_of(&forged);
+        let account = in_memory(&forged);
         let target = Target {
             function: "ff".to_owned(),
             proxy: ProxyWish::None,
@@ -193,31 +171,25 @@ async fn a_wrong_name_is_still_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_function_with_no_other_group_is_detached() {
     for scenario in base() {
-        let mut document = connected(&scenario).await;
+        let mut document = connected(&scenario.document, &scenario.target).await;
         let group = {
             let config = document.functions[0].vpc_config.as_mut().unwrap();
             config.security_group_ids.remove(0);
             config.security_group_ids[0].clone()
         };
         let before = &scenario.document.security_groups;
-        for death in DEATHS {
-            for at in 0.. {
-                let account = account_of(&document);
-                let (_, calls) = crashing(&account, at, death, async |cloud| {
-                    try_remove(cloud, &scenario.target, RemovalWish::default(), &Options::default()).await
-                })
-                .await;
-                let ended = remove(&account, &scenario.target, RemovalWish::default()).await;
-                let left = account.document();
-                assert_eq!(left.functions[0].vpc_config, None, "{}", scenario.name);
-                assert_eq!(&left.security_groups, before, "{}", scenario.name);
-                assert!(!is_incomplete(&ended));
-                if calls <= at {
-                    break;
-                }
-            }
-        }
-        let account = account_of(&document);
+        let removing = async |cloud: &Interposed<'_, Crash<'_>>| {
+            try_remove(cloud, &scenario.target, RemovalWish::default(), &Options::default()).await
+        };
+        each_death(&document, removing, async |died: Left| {
+            let ended = remove(&died.account, &scenario.target, RemovalWish::default()).await;
+            let left = died.account.document();
+            assert_eq!(left.functions[0].vpc_config, None, "{}", scenario.name);
+            assert_eq!(&left.security_groups, before, "{}", scenario.name);
+            assert!(!is_incomplete(&ended));
+        })
+        .await;
+        let account = in_memory(&document);
         let planned = try_remove(&account, &scenario.target, RemovalWish::default(), &dry_run())
             .await
             .unwrap();
@@ -319,7 +291,7 @@ async fn what_still_connects_is_told_and_the_status_is_not_0() {
         ("another range, another port", elsewhere, false),
     ];
     for scenario in base() {
-        let connected = connected(&scenario).await;
+        let connected = connected(&scenario.document, &scenario.target).await;
         let port = match scenario.target.proxy {
             ProxyWish::None => crate::scenarios::PORT,
             _ => 5432,
@@ -337,7 +309,7 @@ async fn what_still_connects_is_told_and_the_status_is_not_0() {
                     .push(rule(crate::scenarios::PORT, Peer::Group("sg-base-p".into())));
             }
             let context = format!("{}: {name}", scenario.name);
-            let account = account_of(&document);
+            let account = in_memory(&document);
             let planned = try_remove(&account, &scenario.target, RemovalWish::default(), &dry_run())
                 .await
                 .unwrap();
@@ -371,20 +343,20 @@ async fn what_still_connects_is_told_and_the_status_is_not_0() {
 #[tokio::test(start_paused = true)]
 async fn what_remove_leaves_may_still_connect() {
     let scenario = &base()[0];
-    let mut console = connected(scenario).await;
+    let mut console = connected(&scenario.document, &scenario.target).await;
     for group in &mut console.security_groups {
         group.tags.clear();
     }
-    let account = account_of(&console);
+    let account = in_memory(&console);
     let kept = remove(&account, &scenario.target, RemovalWish::default()).await;
     assert_eq!((kept.ending, is_incomplete(&kept)), (Ending::Unchanged, true));
     // A group on a bastion stays, but comes off the function.
-    let mut shared = connected(scenario).await;
+    let mut shared = connected(&scenario.document, &scenario.target).await;
     let mut groups = shared.security_groups.iter();
     let group = groups.find(|group| group.group_name == "lambda-rds-1").unwrap();
     let group = group.group_id.clone();
     put_on_a_bastion(&mut shared, group);
-    let account = account_of(&shared);
+    let account = in_memory(&shared);
     let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
     assert_eq!((removed.ending, is_incomplete(&removed)), (Ending::Reached, false));
 }
@@ -426,7 +398,7 @@ async fn variables_go_that_still_have_their_values() {
     ];
     for scenario in base() {
         for (change, user, stays) in table {
-            let account = account_of(&scenario.document);
+            let account = in_memory(&scenario.document);
             account.edit(|document| {
                 document.functions[0]
                     .environment
@@ -448,29 +420,23 @@ async fn variables_go_that_still_have_their_values() {
                 let options = Options::default();
                 Box::pin(converge(cloud, &goal, &options, &Script::default(), Interrupt::never())).await
             };
-            for death in DEATHS {
-                for at in 0.. {
-                    let account = account_of(&connected);
-                    let (_, calls) = crashing(&account, at, death, run).await;
-                    let front = Script::default();
-                    let again = converge(&account, &goal, &Options::default(), &front, Interrupt::never()).await;
-                    let again = again.unwrap();
-                    let left = account.document();
-                    let mut expected = before.functions[0].environment.clone();
-                    for name in stays {
-                        expected.insert((*name).to_owned(), connected.functions[0].environment[*name].clone());
-                    }
-                    assert_eq!(left.functions[0].environment, expected, "{}", scenario.name);
-                    assert_eq!(left.functions[0].vpc_config, before.functions[0].vpc_config);
-                    let told = again.draft.reasons.iter().any(|reason| reason.contains("stays"));
-                    assert_eq!(told, !stays.is_empty(), "{:?}", again.draft.reasons);
-                    if calls <= at {
-                        break;
-                    }
+            each_death(&connected, run, async |died: Left| {
+                let front = Script::default();
+                let again = converge(&died.account, &goal, &Options::default(), &front, Interrupt::never()).await;
+                let again = again.unwrap();
+                let left = died.account.document();
+                let mut expected = before.functions[0].environment.clone();
+                for name in stays {
+                    expected.insert((*name).to_owned(), connected.functions[0].environment[*name].clone());
                 }
-            }
+                assert_eq!(left.functions[0].environment, expected, "{}", scenario.name);
+                assert_eq!(left.functions[0].vpc_config, before.functions[0].vpc_config);
+                let told = again.draft.reasons.iter().any(|reason| reason.contains("stays"));
+                assert_eq!(told, !stays.is_empty(), "{:?}", again.draft.reasons);
+            })
+            .await;
             // Without the option all of them stay.
-            let account = account_of(&connected);
+            let account = in_memory(&connected);
             remove(&account, &target, RemovalWish::default()).await;
             assert_eq!(
                 account.document().functions[0].environment,
@@ -484,7 +450,7 @@ async fn variables_go_that_still_have_their_values() {
 #[tokio::test(start_paused = true)]
 async fn a_variable_that_changes_meanwhile_stays() {
     let scenario = &base()[0];
-    let account = account_of(&scenario.document);
+    let account = in_memory(&scenario.document);
     let target = Target {
         environment: Some(EnvironmentWish { overwrite: false }),
         ..scenario.target.clone()
@@ -528,24 +494,19 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             function: "g".to_owned(),
             ..target.clone()
         };
-        let account = account_of(&scenario.document);
+        let account = in_memory(&scenario.document);
         setup(&account, &target).await.unwrap();
         let connected = account.document();
         assert_ne!(connected.roles, scenario.document.roles);
-        for death in DEATHS {
-            for at in 0.. {
-                let account = account_of(&connected);
-                let (_, calls) = crashing(&account, at, death, async |cloud| {
-                    try_remove(cloud, &target, RemovalWish::default(), &Options::default()).await
-                })
-                .await;
-                remove(&account, &target, RemovalWish::default()).await;
-                assert_eq!(account.document().roles, scenario.document.roles, "{death:?} call {at}");
-                if calls <= at {
-                    break;
-                }
-            }
-        }
+        let removing = async |cloud: &Interposed<'_, Crash<'_>>| {
+            try_remove(cloud, &target, RemovalWish::default(), &Options::default()).await
+        };
+        each_death(&connected, removing, async |died: Left| {
+            remove(&died.account, &target, RemovalWish::default()).await;
+            let roles = died.account.document().roles;
+            assert_eq!(roles, scenario.document.roles, "{}", died.context);
+        })
+        .await;
         // Both functions have the role.
         setup(&account, &other).await.unwrap();
         let kept = remove(&account, &target, RemovalWish::default()).await;
@@ -564,7 +525,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
         let document = &mut changed.roles[0].policies[0].policy_document;
         let resource = &mut document["Statement"][0]["Resource"];
         *resource = format!("{}x", resource.as_str().unwrap()).into();
-        let account = account_of(&changed);
+        let account = in_memory(&changed);
         let kept = remove(&account, &target, RemovalWish::default()).await;
         assert_eq!(account.document().roles, changed.roles);
         let told = kept
@@ -575,7 +536,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
         assert!(told, "{:?}", kept.draft.reasons);
 
         // What may not be read stays, and the rest goes.
-        let account = account_of(&connected);
+        let account = in_memory(&connected);
         let denied = Interposed {
             account: &account,
             hook: Denied(Operation::ListRolePolicies),
@@ -601,37 +562,25 @@ async fn a_function_that_setup_made_goes_with_its_role() {
     let scenario = scenarios
         .find(|scenario| scenario.target.new_function.is_some())
         .unwrap();
-    let account = account_of(&scenario.document);
+    let account = in_memory(&scenario.document);
     setup(&account, &scenario.target).await.unwrap();
     let connected = account.document();
-    let mut deaths = 0;
-    for death in DEATHS {
-        for at in 0.. {
-            let account = account_of(&connected);
-            let (_, calls) = crashing(&account, at, death, async |cloud| {
-                try_remove(cloud, &scenario.target, WITH_FUNCTION, &Options::default()).await
-            })
-            .await;
-            let again = try_remove(&account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
-            if let Err(failure) = again {
-                assert_eq!(
-                    failure.error.code(),
-                    "function-not-found",
-                    "{failure}: {death:?} call {at}"
-                );
-            }
-            let left = account.document();
-            let context = format!("{death:?} call {at}");
-            assert_eq!(left.functions, scenario.document.functions, "{context}");
-            assert_eq!(left.roles, scenario.document.roles, "{context}");
-            assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
-            assert_eq!(left.db_proxies, scenario.document.db_proxies, "{context}");
-            if calls <= at {
-                break;
-            }
-            deaths += 1;
+    let removing = async |cloud: &Interposed<'_, Crash<'_>>| {
+        try_remove(cloud, &scenario.target, WITH_FUNCTION, &Options::default()).await
+    };
+    let deaths = each_death(&connected, removing, async |died: Left| {
+        let context = died.context;
+        let again = try_remove(&died.account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
+        if let Err(failure) = again {
+            assert_eq!(failure.error.code(), "function-not-found", "{failure}: {context}");
         }
-    }
+        let left = died.account.document();
+        assert_eq!(left.functions, scenario.document.functions, "{context}");
+        assert_eq!(left.roles, scenario.document.roles, "{context}");
+        assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
+        assert_eq!(left.db_proxies, scenario.document.db_proxies, "{context}");
+    })
+    .await;
     assert!(deaths > 100, "{deaths}");
 }
 
@@ -646,9 +595,9 @@ fn publish(function: &mut autoconnect::account::FunctionEntry) {
 #[tokio::test(start_paused = true)]
 async fn a_published_version_is_still_connected() {
     for scenario in base() {
-        let mut document = connected(&scenario).await;
+        let mut document = connected(&scenario.document, &scenario.target).await;
         publish(&mut document.functions[0]);
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
         assert_eq!((removed.ending, is_incomplete(&removed)), (Ending::Reached, true));
         let left = account.document();
@@ -679,7 +628,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
     let scenario = scenarios
         .find(|scenario| scenario.target.new_function.is_some())
         .unwrap();
-    let account = account_of(&scenario.document);
+    let account = in_memory(&scenario.document);
     setup(&account, &scenario.target).await.unwrap();
     let connected = account.document();
     let table: [(Change, &str, &str); 12] = [
@@ -763,7 +712,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
     for (change, code, told) in table {
         let mut document = connected.clone();
         change(&mut document);
-        let account = account_of(&document);
+        let account = in_memory(&document);
         let refused = try_remove(&account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
         let failure = refused.unwrap_err();
         assert_eq!(failure.error.code(), code, "{told}: {failure}");
@@ -784,55 +733,28 @@ pub const OF_FUNCTIONS: [Operation; 4] = [
 /// do after it.
 #[tokio::test(start_paused = true)]
 async fn every_operation_that_deletes_a_function_survives_every_fault() {
-    let mut used: BTreeSet<Operation> = BTreeSet::new();
     let mut scenarios = with_new_resources().into_iter();
     let scenario = scenarios
         .find(|scenario| scenario.target.new_function.is_some())
         .unwrap();
-    let account = account_of(&scenario.document);
+    let account = in_memory(&scenario.document);
     setup(&account, &scenario.target).await.unwrap();
     let connected = account.document();
-    for operation in Operation::ALL {
-        for failure in FAILURES {
-            for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
-                let which = Which { operation, from, times };
-                let context = format!("{failure:?} at {which:?}");
-                let account = account_of(&connected);
-                let tally = Mutex::default();
-                let hook = Faults {
-                    which,
-                    failure,
-                    tally: &tally,
-                };
-                let cloud = Interposed {
-                    account: &account,
-                    hook,
-                };
-                let ended = try_remove(&cloud, &scenario.target, WITH_FUNCTION, &Options::default()).await;
-                let tally = tally.into_inner().unwrap();
-                used.extend(&tally.used);
-                if tally.calls <= from {
-                    break;
-                }
-                if let Err(failure) = ended {
-                    let told = failure.applied.len();
-                    let possible = tally.written..=tally.written + tally.lost;
-                    assert!(
-                        possible.contains(&told),
-                        "{told} of {possible:?} told: {context}: {failure}"
-                    );
-                }
-                let again = try_remove(&account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
-                if let Err(failure) = again {
-                    assert_eq!(failure.error.code(), "function-not-found", "{failure}: {context}");
-                }
-                let left = account.document();
-                assert_eq!(left.functions, scenario.document.functions, "{context}");
-                assert_eq!(left.roles, scenario.document.roles, "{context}");
-                assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
-            }
+    let removing = async |cloud: &Interposed<'_, Faults<'_>>| {
+        try_remove(cloud, &scenario.target, WITH_FUNCTION, &Options::default()).await
+    };
+    let (_, used) = each_fault(&connected, removing, async |failed: Failed<_>| {
+        let context = failed.context;
+        let again = try_remove(&failed.account, &scenario.target, WITH_FUNCTION, &Options::default()).await;
+        if let Err(failure) = again {
+            assert_eq!(failure.error.code(), "function-not-found", "{failure}: {context}");
         }
-    }
+        let left = failed.account.document();
+        assert_eq!(left.functions, scenario.document.functions, "{context}");
+        assert_eq!(left.roles, scenario.document.roles, "{context}");
+        assert_eq!(left.security_groups, scenario.document.security_groups, "{context}");
+    })
+    .await;
     assert!(
         OF_FUNCTIONS.iter().all(|operation| used.contains(operation)),
         "{used:?}"
