@@ -5,12 +5,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::reconcile::{Failure, Options, run};
+use autoconnect::observe::Target;
+use autoconnect::reconcile::{Failure, Options, converge, run};
+use autoconnect::removal::RemovalWish;
 use tokio::sync::Notify;
 
 use crate::interposed::{Hook, Interposed};
-use crate::scenarios::{Scenario, all_rows, assert_heals, assert_safe, row, with_new_resources};
-use crate::support::{Script, in_memory, thoroughly};
+use crate::removals::disconnect;
+use crate::scenarios::{
+    Scenario, all_rows, assert_heals, assert_safe, base, publish, row, versions_that_reach, with_new_resources,
+};
+use crate::support::{Script, connected, in_memory, thoroughly};
 
 /// How a run dies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,6 +149,49 @@ async fn new_resources_survive_each_death() {
     let deaths = matrix(with_new_resources()).await;
     println!("{deaths} crashes healed");
     assert!(deaths > 600, "{deaths}");
+}
+
+/// The groups of a published version stay, with its way to the database, wherever a run dies: one that takes them into use
+/// again, one that shares them, and one that makes another set because somebody has changed them.
+#[tokio::test(start_paused = true)]
+async fn what_a_version_uses_survives_each_death() {
+    let mut scenarios = Vec::new();
+    for scenario in base() {
+        let mut document = connected(&scenario.document, &scenario.target).await;
+        publish(&mut document, "f");
+        let account = in_memory(&document);
+        let goal = disconnect(&scenario.target, RemovalWish::default());
+        let (options, front) = (Options::default(), Script::default());
+        Box::pin(converge(&account, &goal, &options, &front, Interrupt::never()))
+            .await
+            .unwrap();
+        let removed = account.document();
+        let mut changed = removed.clone();
+        let mut groups = changed.security_groups.iter_mut();
+        let group = groups.find(|group| group.group_name.starts_with("rds-")).unwrap();
+        let mut rule = group.ip_permissions[0].clone();
+        (rule.from_port, rule.to_port) = (Some(22), Some(22));
+        group.ip_permissions.push(rule);
+        for (what, document, function) in [
+            ("removed", &removed, "f"),
+            ("removed", &removed, "g"),
+            ("connected", &document, "g"),
+            ("changed", &changed, "f"),
+        ] {
+            assert_eq!(versions_that_reach(document).len(), 1, "{}, {what}", scenario.name);
+            scenarios.push(Scenario {
+                name: format!("{}, version of f, {what}, for {function}", scenario.name),
+                document: document.clone(),
+                target: Target {
+                    function: function.to_owned(),
+                    ..scenario.target.clone()
+                },
+            });
+        }
+    }
+    let deaths = matrix(scenarios).await;
+    println!("{deaths} crashes beside a published version healed");
+    assert!(deaths > 500, "{deaths}");
 }
 
 /// The run that finishes what another one has left dies too.

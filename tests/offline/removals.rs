@@ -13,13 +13,14 @@ use autoconnect::plan::StepStatus;
 use autoconnect::plan::removal::OPERATIONS;
 use autoconnect::reconcile::{Converged, Disconnect, Ending, Failure, Options, converge};
 use autoconnect::removal::{RemovalWish, Standing};
+use autoconnect::report::is_incomplete;
 use autoconnect::tags;
 
 use crate::crashes::{Crash, Left, each_death};
 use crate::fault_matrix::{Failed, Faults, each_fault};
 use crate::interposed::Interposed;
 use crate::mend;
-use crate::scenarios::{Scenario, base};
+use crate::scenarios::{Scenario, base, publish, versions_that_reach};
 use crate::support::*;
 
 const CONSOLE: RemovalWish = RemovalWish {
@@ -879,15 +880,60 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
     assert_eq!(left.security_groups.len(), before.security_groups.len() + 1);
 }
 
-/// A version of the first function keeps its groups, and there is a network connector.
-fn publish(document: &mut AccountDocument) {
-    let function = &mut document.functions[0];
-    let version = serde_json::json!({"Version": "1", "VpcConfig": function.vpc_config});
-    function.versions.push(serde_json::from_value(version).unwrap());
-    let connector = serde_json::json!({"Name": "egress", "Configuration": {"VpcEgressConfiguration": {}}});
-    document
-        .network_connectors
-        .push(serde_json::from_value(connector).unwrap());
+/// A published version of one function keeps the groups of a connection: a removal that dies at any call leaves the version's
+/// way to the database, the next one names the version, and once that is deleted nothing is left.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_a_version_limits_survives_each_death() {
+    let mut deaths = 0;
+    for scenario in base() {
+        for (others, published) in [(&[][..], "f"), (&["g"][..], "f"), (&["g"][..], "g")] {
+            let name = format!("{}, version of {published}, shared with {others:?}", scenario.name);
+            let targets: Vec<Target> = std::iter::once(&"f")
+                .chain(others)
+                .map(|function| with_function(&scenario.target, function))
+                .collect();
+            let mut document = scenario.document.clone();
+            for target in &targets {
+                document = connected(&document, target).await;
+            }
+            publish(&mut document, published);
+            let (version, before) = (
+                format!("unction {published}, version 1 (alias live-1)"),
+                versions_that_reach(&document),
+            );
+            assert_eq!(before.len(), 1, "{name}");
+            let goal = disconnect(&targets[0], RemovalWish::default());
+            let removing =
+                async |cloud: &Interposed<'_, Crash<'_>>| remove_with(cloud, &goal, &Options::default()).await;
+            deaths += each_death(&document, removing, async |died: Left| {
+                let (account, context) = (died.account, format!("{name}, {}", died.context));
+                assert_eq!(versions_that_reach(&account.document()), before, "{context}");
+                let removed = remove(&account, &targets[0], RemovalWish::default()).await;
+                assert_eq!(versions_that_reach(&account.document()), before, "{context}");
+                assert_eq!(is_incomplete(&removed), published == "f", "{context}");
+                let reasons = &removed.draft.reasons;
+                let is_named = reasons.iter().any(|reason| reason.contains(&version));
+                assert!(is_named || published != "f", "{reasons:?}: {context}");
+                let again = remove(&account, &targets[0], RemovalWish::default()).await;
+                assert_eq!(again.ending, Ending::Unchanged, "{context}");
+
+                account.edit(|document| {
+                    for function in &mut document.functions {
+                        function.versions.clear();
+                        function.aliases.clear();
+                    }
+                });
+                for target in &targets {
+                    remove(&account, target, RemovalWish::default()).await;
+                }
+                let left = essence(&account.document());
+                assert_eq!(left, essence(&scenario.document), "{context}");
+            })
+            .await;
+        }
+    }
+    println!("{deaths} deaths of a removal that a version limits healed");
+    assert!(deaths > 500, "{deaths}");
 }
 
 /// Each operation of a removal fails in each way: the run ends with its own error, or removed, and the next one has
@@ -922,7 +968,13 @@ async fn every_operation_of_a_removal_survives_every_fault() {
             setup(&account, other).await.unwrap();
         }
         if scenario.name == "published" {
-            account.edit(publish);
+            // There is a network connector, too.
+            account.edit(|document| {
+                publish(document, "f");
+                let connector = serde_json::json!({"Name": "egress", "Configuration": {"VpcEgressConfiguration": {}}});
+                let connector = serde_json::from_value(connector).unwrap();
+                document.network_connectors.push(connector);
+            });
         }
         let connected = account.document();
         // What another function or a version uses stays.

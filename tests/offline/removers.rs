@@ -3,15 +3,16 @@
 use std::panic::catch_unwind;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
+use autoconnect::cloud::Operation;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::Target;
 use autoconnect::reconcile::{Disconnect, Ending, Options, converge};
 use autoconnect::removal::RemovalWish;
 
-use crate::scenarios::{assert_nothing_lost, row};
-use crate::schedules::{Agreeing, Moment, Start, World, cloud, explore};
+use crate::scenarios::{assert_nothing_lost, publish, row, versions_that_reach};
+use crate::schedules::{Agreeing, Moment, Start, Verdict, World, cloud, explore};
 use crate::support::{Script, in_virtual_time, setup, thoroughly};
-use crate::writers::{connecting, is_overwritten_unseen, set_up_again, world};
+use crate::writers::{connecting, is_overwritten_unseen, is_unshared_of_cluster, nothing_is_lost, set_up_again, world};
 
 fn goal(target: &Target) -> Disconnect {
     Disconnect {
@@ -49,6 +50,31 @@ fn connected(document: &AccountDocument, target: &Target) -> AccountDocument {
     document
 }
 
+/// The account with a published version of function `f`, by an alias.
+fn with_version(mut document: AccountDocument) -> AccountDocument {
+    publish(&mut document, "f");
+    document
+}
+
+/// In every state, each published version reaches what it reached before.
+fn versions_reach(before: &AccountDocument) -> Box<Verdict> {
+    let before = versions_that_reach(before);
+    assert!(!before.is_empty(), "no version reaches anything");
+    Box::new(move |now: &AccountDocument, _: &Moment| {
+        let now = versions_that_reach(now);
+        if now == before {
+            Ok(())
+        } else {
+            Err(format!("of {before:?} only {now:?} reach the database"))
+        }
+    })
+}
+
+/// Nobody writes versions and aliases.
+fn is_unshared_with_versions(operation: Operation) -> bool {
+    is_unshared_of_cluster(operation) || operation == Operation::ListAliases
+}
+
 /// Two runs of `remove`, the second of which has nothing to do.
 fn removed_again(now: &AccountDocument, target: &Target) -> Result<AccountDocument, String> {
     let account = OfflineAccount::in_memory(now.clone()).map_err(|mistakes| format!("{mistakes:?}"))?;
@@ -68,14 +94,21 @@ fn removed_again(now: &AccountDocument, target: &Target) -> Result<AccountDocume
 
 /// Whatever came of it: another function that was told that it is connected is, unless `remove` has overwritten its group
 /// without having seen it; the next `setup` connects and the next `remove` disconnects, and what is not ours stays.
-fn world_of(setup_of: &Target, remove_of: &Target, document: &AccountDocument, switches: usize) -> World {
-    let (setup_of, remove_of, foreign) = (setup_of.clone(), remove_of.clone(), document.clone());
+fn world_of(setup_of: &Target, remove_of: &Target, before: AccountDocument, switches: usize) -> World {
     let scenario = row("cluster None/None/None");
+    let (setup_of, remove_of, foreign) = (setup_of.clone(), remove_of.clone(), scenario.document.clone());
+    let has_versions = before.functions.iter().any(|function| !function.versions.is_empty());
+    let reached = versions_that_reach(&before);
     World {
-        before: connected(document, &remove_of),
+        always: if has_versions {
+            versions_reach(&before)
+        } else {
+            nothing_is_lost(&foreign)
+        },
+        before,
         runs: vec![connecting(&setup_of), disconnecting(&remove_of)],
         switches_at_most: Some(switches),
-        is_unshared: crate::writers::is_unshared_of_cluster,
+        is_unshared: is_unshared_with_versions,
         at_the_end: Box::new(move |now: &AccountDocument, moment: &Moment| {
             for end in &moment.ends {
                 if let Some(Err(code)) = end
@@ -90,6 +123,9 @@ fn world_of(setup_of: &Target, remove_of: &Target, document: &AccountDocument, s
                 return Err("it was told that it is connected".to_owned());
             }
             let after = removed_again(now, &remove_of)?;
+            if versions_that_reach(&after) != reached {
+                return Err("a version is cut off by the next remove".to_owned());
+            }
             let held = catch_unwind(|| assert_nothing_lost(&foreign, &after, ""));
             held.map_err(|_| "something of others is lost".to_owned())
         }),
@@ -99,8 +135,7 @@ fn world_of(setup_of: &Target, remove_of: &Target, document: &AccountDocument, s
 
 /// Two functions are disconnected at the same time from the groups that they share: each run can take the other for the one
 /// that keeps them. Whichever has them then, its next `remove` takes all of it away.
-#[test]
-fn two_removals_of_shared_groups() {
+fn two_removals(published: bool) -> World {
     let scenario = row("cluster None/None/None");
     let other = Target {
         function: "g".into(),
@@ -108,15 +143,34 @@ fn two_removals_of_shared_groups() {
     };
     let targets = [scenario.target.clone(), other];
     let (of, foreign) = (targets.clone(), scenario.document.clone());
-    let world = World {
-        before: connected(&connected(&scenario.document, &targets[0]), &targets[1]),
+    let before = connected(&connected(&scenario.document, &targets[0]), &targets[1]);
+    let before = if published { with_version(before) } else { before };
+    World {
+        always: if published {
+            versions_reach(&before)
+        } else {
+            nothing_is_lost(&scenario.document)
+        },
         runs: targets.iter().map(disconnecting).collect(),
-        switches_at_most: Some(thoroughly(2, 3)),
-        is_unshared: crate::writers::is_unshared_of_cluster,
+        switches_at_most: Some(thoroughly(if published { 1 } else { 2 }, 3)),
+        is_unshared: is_unshared_with_versions,
         at_the_end: Box::new(move |now: &AccountDocument, _: &Moment| {
-            let after = of
-                .iter()
-                .try_fold(now.clone(), |now, target| removed_again(&now, target))?;
+            let removed = |now: &AccountDocument| {
+                of.iter()
+                    .try_fold(now.clone(), |now, target| removed_again(&now, target))
+            };
+            let mut after = removed(now)?;
+            if published {
+                if versions_that_reach(&after).is_empty() {
+                    return Err("the version is cut off by the next removals".to_owned());
+                }
+                // Once it is deleted, all goes.
+                for function in &mut after.functions {
+                    function.versions.clear();
+                    function.aliases.clear();
+                }
+                after = removed(&after)?;
+            }
             let held = catch_unwind(|| assert_nothing_lost(&foreign, &after, ""));
             held.map_err(|_| "something of others is lost".to_owned())?;
             if after.security_groups.len() > foreign.security_groups.len() {
@@ -124,28 +178,43 @@ fn two_removals_of_shared_groups() {
             }
             Ok(())
         }),
+        before,
         ..world(&scenario, vec![])
+    }
+}
+
+#[test]
+fn two_removals_of_shared_groups() {
+    explore("two removals of shared groups", two_removals(false));
+}
+
+/// A version of one of them keeps its way to the database in every state, until it is deleted.
+#[test]
+fn two_removals_of_groups_that_a_version_uses() {
+    explore("two removals of groups that a version uses", two_removals(true));
+}
+
+/// What `setup` connects while `remove` disconnects function `f`, with and without a published version of `f`.
+fn both(name: &str, setup_of: &str, switches: usize) {
+    let scenario = row("cluster None/None/None");
+    let setup_of = Target {
+        function: setup_of.into(),
+        ..scenario.target.clone()
     };
-    explore("two removals of shared groups", world);
+    let before = connected(&scenario.document, &scenario.target);
+    let published = with_version(before.clone());
+    explore(name, world_of(&setup_of, &scenario.target, before, switches));
+    let name = format!("{name}, with a version");
+    explore(&name, world_of(&setup_of, &scenario.target, published, switches));
 }
 
 #[test]
 fn setup_and_remove_of_one_connection() {
-    let scenario = row("cluster None/None/None");
     // With more switches one waits for the other for as long as it is not its turn, without end.
-    let world = world_of(&scenario.target, &scenario.target, &scenario.document, 1);
-    explore("setup and remove of one connection", world);
+    both("setup and remove of one connection", "f", 1);
 }
 
 #[test]
 fn setup_and_remove_of_two_functions() {
-    let scenario = row("cluster None/None/None");
-    let other = Target {
-        function: "g".into(),
-        ..scenario.target.clone()
-    };
-    explore(
-        "setup and remove of two functions",
-        world_of(&other, &scenario.target, &scenario.document, thoroughly(2, 3)),
-    );
+    both("setup and remove of two functions", "g", thoroughly(2, 3));
 }

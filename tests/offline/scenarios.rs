@@ -325,6 +325,58 @@ pub fn lists(document: &AccountDocument) -> BTreeMap<String, Vec<String>> {
     lists
 }
 
+/// Publishes the next version of a function as it is, with an alias that leads to it.
+pub fn publish(document: &mut AccountDocument, function: &str) {
+    let mut functions = document.functions.iter_mut();
+    let function = functions.find(|entry| entry.function_name == function).unwrap();
+    let number = (function.versions.len() + 1).to_string();
+    let version = json!({"Version": number, "VpcConfig": function.vpc_config});
+    function.versions.push(serde_json::from_value(version).unwrap());
+    let alias = json!({"Name": format!("live-{number}"), "FunctionVersion": number});
+    function.aliases.push(serde_json::from_value(alias).unwrap());
+}
+
+/// The published versions that reach a database by rules between groups, directly or through a proxy.
+pub fn versions_that_reach(document: &AccountDocument) -> BTreeSet<String> {
+    let groups: BTreeMap<&str, _> = document
+        .security_groups
+        .iter()
+        .map(|group| (group.group_id.as_str(), group.to_model()))
+        .collect();
+    let passes = |from: &[String], to: &[String]| {
+        let from = from.iter().filter_map(|id| groups.get(id.as_str()));
+        let to = || to.iter().filter_map(|id| groups.get(id.as_str()));
+        let names = |rules: &[Rule], id| rules.iter().any(|rule| rule.peer.group() == Some(id));
+        from.into_iter()
+            .any(|out| to().any(|into| names(&out.egress, &into.id) && names(&into.ingress, &out.id)))
+    };
+    let lists = lists(document);
+    let of = |kinds: &[&str]| -> Vec<&Vec<String>> {
+        let is_one = |resource: &String| kinds.iter().any(|kind| resource.starts_with(kind));
+        lists
+            .iter()
+            .filter(|(resource, _)| is_one(resource))
+            .map(|(_, list)| list)
+            .collect()
+    };
+    let (databases, proxies) = (of(&["cluster ", "instance "]), of(&["proxy "]));
+    let reaches = |from: &[String]| {
+        let comes_to = |from: &[String]| databases.iter().any(|to| passes(from, to));
+        comes_to(from) || proxies.iter().any(|proxy| passes(from, proxy) && comes_to(proxy))
+    };
+    let versions = document
+        .functions
+        .iter()
+        .flat_map(|function| function.versions.iter().map(move |version| (function, version)));
+    versions
+        .filter(|(_, version)| {
+            let config = version.vpc_config.as_ref();
+            config.is_some_and(|config| reaches(&config.security_group_ids))
+        })
+        .map(|(function, version)| format!("function {}, version {}", function.function_name, version.version))
+        .collect()
+}
+
 /// Nothing of before is lost: no group, no rule of a group that is not ours, no entry of a list, no variable.
 pub fn assert_nothing_lost(before: &AccountDocument, after: &AccountDocument, context: &str) {
     for (before, after) in before.security_groups.iter().zip(&after.security_groups) {
@@ -359,6 +411,11 @@ pub fn assert_nothing_lost(before: &AccountDocument, after: &AccountDocument, co
         let distinct: BTreeSet<&String> = list.iter().collect();
         assert_eq!(distinct.len(), list.len(), "{resource}: {list:?}: {context}");
     }
+    let cut: Vec<String> = versions_that_reach(before)
+        .difference(&versions_that_reach(after))
+        .cloned()
+        .collect();
+    assert!(cut.is_empty(), "{cut:?} cut off: {context}");
     for (before, after) in before.functions.iter().zip(&after.functions) {
         for (name, value) in &before.environment {
             assert_eq!(after.environment.get(name), Some(value), "{context}");

@@ -18,7 +18,7 @@ use crate::denied::Denied;
 use crate::fault_matrix::{Failed, Faults, each_fault};
 use crate::interposed::Interposed;
 use crate::removals::{disconnect, put_on_a_bastion};
-use crate::scenarios::{Scenario, base, with_new_resources};
+use crate::scenarios::{Scenario, base, publish, with_new_resources};
 use crate::support::*;
 
 async fn try_remove(
@@ -584,25 +584,18 @@ async fn a_function_that_setup_made_goes_with_its_role() {
     assert!(deaths > 100, "{deaths}");
 }
 
-/// Publishes a version of a function as it is.
-fn publish(function: &mut autoconnect::account::FunctionEntry) {
-    let config = serde_json::to_value(&function.vpc_config).unwrap();
-    let version = serde_json::json!({"Version": "1", "VpcConfig": config});
-    function.versions.push(serde_json::from_value(version).unwrap());
-}
-
 /// A published version keeps the groups with which it was published: it still reaches the database.
 #[tokio::test(start_paused = true)]
 async fn a_published_version_is_still_connected() {
     for scenario in base() {
         let mut document = connected(&scenario.document, &scenario.target).await;
-        publish(&mut document.functions[0]);
+        publish(&mut document, "f");
         let account = in_memory(&document);
         let removed = remove(&account, &scenario.target, RemovalWish::default()).await;
         assert_eq!((removed.ending, is_incomplete(&removed)), (Ending::Reached, true));
         let left = account.document();
         assert_eq!(left.functions[0].vpc_config, scenario.document.functions[0].vpc_config);
-        let told = |reason: &String| reason.contains("Function f, version 1 will still reach");
+        let told = |reason: &String| reason.contains("Function f, version 1 (alias live-1) will still reach");
         let reasons = &removed.draft.reasons;
         assert!(reasons.iter().any(told), "{reasons:?}");
     }
@@ -696,7 +689,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
             "assumed",
         ),
         (
-            |document| publish(function(document)),
+            |document| publish(document, "new"),
             "function-not-ours",
             "published versions (1)",
         ),
