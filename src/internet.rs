@@ -7,6 +7,7 @@ mod acls;
 mod build;
 mod checks;
 mod endpoints;
+mod public_access;
 mod range;
 mod services;
 mod way;
@@ -20,6 +21,7 @@ pub use range::free_block;
 use crate::check::{Check, Finding, Status, verdict};
 use crate::escape::word;
 use crate::leg::distinct;
+use crate::model::network::public_access::Block;
 use crate::model::network::{Address, InternetGateway, Network};
 use crate::model::{Function, GroupId, Place, SecurityGroup, SubnetId, VpcId};
 use crate::path::Paths;
@@ -172,10 +174,11 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
 
 /// The worst of the checks of one address family; the others count for both.
 fn of_family(checks: &[Check], v6: bool) -> Status {
-    const OF_IPV4: [&str; 6] = [
+    const OF_IPV4: [&str; 7] = [
         "default-route",
         "route-active",
         "nat-gateways",
+        public_access::ID,
         "network-acls",
         "security-groups",
         "subnets-agree",
@@ -190,6 +193,12 @@ fn of_family(checks: &[Check], v6: bool) -> Status {
         .map(|check| check.status)
         .max()
         .unwrap_or_default()
+}
+
+/// Whether VPC Block Public Access would let a NAT gateway of the VPC lead out, as far as that is known.
+#[must_use]
+pub fn nat_can_lead_out(network: &Network, vpc: &VpcId) -> bool {
+    !matches!(public_access::before_any_nat(network, vpc), Block::Stopped(_))
 }
 
 fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &[Check]) -> String {

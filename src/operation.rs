@@ -181,11 +181,15 @@ pub enum Operation {
     DescribeLaunchTemplateVersions,
     /// Reads which peered VPCs have rules that name a group.
     DescribeSecurityGroupReferences,
+    /// Reads what VPC Block Public Access stops.
+    DescribeVpcBlockPublicAccessOptions,
+    /// Reads what is excluded from VPC Block Public Access.
+    DescribeVpcBlockPublicAccessExclusions,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 87] = [
+    pub const ALL: [Self; 89] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -273,6 +277,8 @@ impl Operation {
         Self::GetNetworkConnector,
         Self::DescribeLaunchTemplateVersions,
         Self::DescribeSecurityGroupReferences,
+        Self::DescribeVpcBlockPublicAccessOptions,
+        Self::DescribeVpcBlockPublicAccessExclusions,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -404,6 +410,8 @@ impl Operation {
             Self::GetNetworkConnector => "lambda:GetNetworkConnector",
             Self::DescribeLaunchTemplateVersions => "ec2:DescribeLaunchTemplateVersions",
             Self::DescribeSecurityGroupReferences => "ec2:DescribeSecurityGroupReferences",
+            Self::DescribeVpcBlockPublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
+            Self::DescribeVpcBlockPublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
         }
     }
 
@@ -456,6 +464,8 @@ impl Operation {
             | Self::GetNetworkConnector
             | Self::DescribeLaunchTemplateVersions
             | Self::DescribeSecurityGroupReferences
+            | Self::DescribeVpcBlockPublicAccessOptions
+            | Self::DescribeVpcBlockPublicAccessExclusions
             | Self::ListRoles
             | Self::ListSecrets => false,
             Self::CreateSecurityGroup

@@ -96,6 +96,12 @@ pub struct AccountDocument {
     /// The NAT gateways.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nat_gateways: Vec<NatGatewayEntry>,
+    /// What the account has set for VPC Block Public Access; off if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_block_public_access_options: Option<PublicAccessOptions>,
+    /// What is excluded from VPC Block Public Access.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_block_public_access_exclusions: Vec<ExclusionEntry>,
     /// The VPC endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vpc_endpoints: Vec<EndpointEntry>,

@@ -8,17 +8,18 @@ use std::collections::BTreeMap;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::document::{
-    AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, GatewayAttachment, InternetGatewayEntry,
-    Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry,
-    SubnetEntry, Tag, Vpc as VpcEntry,
+    AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, ExclusionEntry, GatewayAttachment,
+    InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo, RouteEntry,
+    RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
 };
 use super::offline::OfflineAccount;
 use super::rules::State;
 use crate::cloud::{Answer, EndpointChange, Fault, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
+use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
-    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface,
-    InternetGateway, LAST_RULE, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Resolver, Route, RouteOrigin,
-    RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Exclusion,
+    Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide, PublicAccess,
+    Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -375,11 +376,11 @@ fn to_nat_gateway(entry: &NatGatewayEntry) -> NatGateway {
         id: entry.nat_gateway_id.as_str().into(),
         vpc: entry.vpc_id.as_str().into(),
         subnet: entry.subnet_id.as_deref().map(SubnetId::from),
-        is_regional: entry.availability_mode.as_deref() == Some("regional"),
+        mode: NatMode::from_api(entry.availability_mode.as_deref()),
         route_table: entry.route_table_id.as_deref().map(RouteTableId::from),
         state: entry.state.clone(),
         failure: entry.failure_message.clone(),
-        is_public: entry.connectivity_type == "public",
+        connectivity: entry.connectivity_type.clone(),
         public_addresses: addresses.filter_map(|address| address.public_ip.clone()).collect(),
         tags: tags(&entry.tags),
     }
@@ -523,6 +524,41 @@ impl NetworkCloud for OfflineAccount {
                 .filter(|entry| is_of(vpcs, &entry.vpc_id))
                 .map(to_nat_gateway)
                 .collect())
+        })
+    }
+
+    async fn describe_public_access(&self) -> Answer<PublicAccess> {
+        self.read(Operation::DescribeVpcBlockPublicAccessOptions, |state| {
+            let account = Some(state.document.account_id.clone());
+            let Some(options) = &state.document.vpc_block_public_access_options else {
+                return Ok(PublicAccess {
+                    account,
+                    ..PublicAccess::default()
+                });
+            };
+            if options.internet_gateway_block_mode == NOT_READ {
+                let message = "it could not be read when the account file was written";
+                return Err(Fault::Malformed(message.to_owned()));
+            }
+            Ok(PublicAccess {
+                mode: options.internet_gateway_block_mode.clone(),
+                state: options.state.clone(),
+                exclusions_allowed: options.exclusions_allowed.clone(),
+                account,
+            })
+        })
+    }
+
+    async fn describe_public_access_exclusions(&self) -> Answer<Vec<Exclusion>> {
+        self.read(Operation::DescribeVpcBlockPublicAccessExclusions, |state| {
+            let entries = state.document.vpc_block_public_access_exclusions.iter();
+            let exclusion = |entry: &ExclusionEntry| Exclusion {
+                id: entry.exclusion_id.clone(),
+                resource: entry.resource_arn.clone(),
+                mode: entry.internet_gateway_exclusion_mode.clone(),
+                state: entry.state.clone(),
+            };
+            Ok(entries.map(exclusion).collect())
         })
     }
 

@@ -11,11 +11,11 @@ use ipnet::IpNet;
 
 use super::ec2::{PAGE, filter, incomplete, security_group};
 use super::{Aws, all_items, called, fault};
-use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
+use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Pages, Tags};
 use crate::model::network::{
-    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Interface,
-    InternetGateway, NatGateway, NetworkAcl, Part, Peering, PeeringSide, Resolver, Route, RouteOrigin, RouteState,
-    RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Exclusion,
+    Interface, InternetGateway, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide, PublicAccess, Resolver,
+    Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -425,11 +425,13 @@ async fn describe_nat_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Na
                 .into(),
             vpc: nat.vpc_id.unwrap_or_default().into(),
             subnet: nat.subnet_id.filter(|id| !id.is_empty()).map(Into::into),
-            is_regional: nat.availability_mode == Some(types::AvailabilityMode::Regional),
+            mode: NatMode::from_api(nat.availability_mode.as_ref().map(types::AvailabilityMode::as_str)),
             route_table: nat.route_table_id.filter(|id| !id.is_empty()).map(Into::into),
             state: nat.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
             failure: nat.failure_message,
-            is_public: nat.connectivity_type != Some(types::ConnectivityType::Private),
+            connectivity: nat
+                .connectivity_type
+                .map_or_else(|| "public".to_owned(), |kind| kind.as_str().to_owned()),
             public_addresses: addresses.filter_map(|address| address.public_ip).collect(),
             tags: tags(nat.tags),
         })
@@ -440,6 +442,61 @@ async fn describe_nat_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Na
         nat_gateways,
         read
     )
+}
+
+async fn describe_public_access(client: &Client) -> Answer<PublicAccess> {
+    let operation = Operation::DescribeVpcBlockPublicAccessOptions;
+    let answer = client.describe_vpc_block_public_access_options().send().await;
+    let options = answer
+        .map_err(|error| fault::error(operation, &error))?
+        .vpc_block_public_access_options
+        .ok_or_else(|| incomplete(operation, "VpcBlockPublicAccessOptions"))?;
+    Ok(PublicAccess {
+        mode: options
+            .internet_gateway_block_mode
+            .ok_or_else(|| incomplete(operation, "InternetGatewayBlockMode"))?
+            .as_str()
+            .to_owned(),
+        state: options.state.map(|state| state.as_str().to_owned()),
+        exclusions_allowed: options.exclusions_allowed.map(|allowed| allowed.as_str().to_owned()),
+        account: options.aws_account_id,
+    })
+}
+
+async fn describe_public_access_exclusions(client: &Client) -> Answer<Vec<Exclusion>> {
+    let operation = Operation::DescribeVpcBlockPublicAccessExclusions;
+    let read = |exclusion: types::VpcBlockPublicAccessExclusion| {
+        Answer::Ok(Exclusion {
+            id: exclusion
+                .exclusion_id
+                .ok_or_else(|| incomplete(operation, "ExclusionId"))?,
+            resource: exclusion.resource_arn.unwrap_or_default(),
+            mode: exclusion
+                .internet_gateway_exclusion_mode
+                .map(|mode| mode.as_str().to_owned())
+                .unwrap_or_default(),
+            state: exclusion
+                .state
+                .map(|state| state.as_str().to_owned())
+                .unwrap_or_default(),
+        })
+    };
+    // The model names no paginator for it.
+    let (mut turned, mut token) = (Pages::of(operation), None);
+    let mut exclusions = Vec::new();
+    loop {
+        let request = client.describe_vpc_block_public_access_exclusions();
+        let page = request.set_next_token(token.take()).send().await;
+        let page = page.map_err(|error| fault::error(operation, &error))?;
+        let has_more = turned.turn(page.next_token())?;
+        token = page.next_token;
+        for exclusion in page.vpc_block_public_access_exclusions.unwrap_or_default() {
+            exclusions.push(read(exclusion)?);
+        }
+        if !has_more {
+            return Ok(exclusions);
+        }
+    }
 }
 
 async fn describe_vpc_endpoints(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
@@ -613,6 +670,16 @@ impl NetworkCloud for Aws {
 
     async fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<NatGateway>> {
         called(Operation::DescribeNatGateways, describe_nat_gateways(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_public_access(&self) -> Answer<PublicAccess> {
+        let operation = Operation::DescribeVpcBlockPublicAccessOptions;
+        called(operation, describe_public_access(&self.ec2)).await
+    }
+
+    async fn describe_public_access_exclusions(&self) -> Answer<Vec<Exclusion>> {
+        let operation = Operation::DescribeVpcBlockPublicAccessExclusions;
+        called(operation, describe_public_access_exclusions(&self.ec2)).await
     }
 
     async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {

@@ -286,6 +286,8 @@ check! {
         |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
     describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways,
         |found| among(vpcs, found, |nat| &nat.vpc);
+    describe_public_access() -> network::PublicAccess;
+    describe_public_access_exclusions() -> Vec<network::Exclusion>;
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
         |found| among(vpcs, found, |endpoint| &endpoint.vpc);
     describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,

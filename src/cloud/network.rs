@@ -7,8 +7,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::Answer;
 use crate::model::network::{
-    Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway, NetworkAcl, Peering,
-    Resolver, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    Address, EgressOnlyGateway, Endpoint, EndpointKind, Exclusion, Interface, InternetGateway, NatGateway, NetworkAcl,
+    Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId,
@@ -41,6 +41,10 @@ pub trait NetworkCloud: Sync {
     ) -> impl Future<Output = Answer<Vec<EgressOnlyGateway>>> + Send;
     /// The NAT gateways of VPCs.
     fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<NatGateway>>> + Send;
+    /// What the account has set for VPC Block Public Access.
+    fn describe_public_access(&self) -> impl Future<Output = Answer<PublicAccess>> + Send;
+    /// All exclusions from VPC Block Public Access.
+    fn describe_public_access_exclusions(&self) -> impl Future<Output = Answer<Vec<Exclusion>>> + Send;
     /// The endpoints of VPCs.
     fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<Endpoint>>> + Send;
     /// Network interfaces by their ids.

@@ -6,6 +6,7 @@
 use super::Scene;
 use crate::check::Finding;
 use crate::escape::word;
+use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{RouteState, RouteTarget};
 use crate::model::{DatabaseKind, Direction, SubnetId};
 use crate::path::{Addresses, Block, Gap, Paths, Ports};
@@ -76,6 +77,12 @@ fn is_open(paths: &Paths<'_>, subnet: &SubnetId, wanted: Block) -> Result<Option
     if !leads_out {
         let id = &table.id;
         return Ok(Some(format!("{id} of {subnet} has no route to an internet gateway")));
+    }
+    let vpc = &table.vpc;
+    match paths.network().at_internet_gateway(vpc, Some(subnet), Through::Inbound) {
+        AtGateway::Open(_) => {}
+        AtGateway::Stopped(why) => return Ok(Some(format!("nothing of the internet enters {subnet}: {why}"))),
+        AtGateway::Unknown(why) => return Err(why),
     }
     let answers = Block {
         addresses: wanted.addresses,

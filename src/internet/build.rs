@@ -12,10 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::way::{Exit, Fault, WayOut, instance_fault, way_out};
-use super::{Own, Scene, Traveller, Wish, endpoints, range::free_block};
+use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, way_out};
+use super::{Own, Scene, Traveller, Wish, endpoints, public_access, range::free_block};
 use crate::check::Status;
 use crate::escape::word;
+use crate::model::network::public_access::Block;
 use crate::model::network::{Network, Part, RouteTable, Subnet};
 use crate::model::{SubnetId, VpcId};
 use crate::ownership::is_made_for;
@@ -196,6 +197,7 @@ impl<'b, 's> Builder<'b, 's> {
                 what: "a route table",
                 why,
             })?;
+            self.refuse_stopped(subnet, &way.exit)?;
             match &way.exit {
                 Exit::InternetGateway(_) => public.push((*subnet).clone()),
                 Exit::None | Exit::Blackhole(_) => lacking.push(subnet),
@@ -252,6 +254,29 @@ impl<'b, 's> Builder<'b, 's> {
             self.lead_out(subnet, table, replaces, &nat, is_one)?;
         }
         Ok(())
+    }
+
+    /// What works but for VPC Block Public Access is neither replaced nor added to.
+    fn refuse_stopped(&self, subnet: &SubnetId, exit: &Exit<'_>) -> Result<(), InternetUnmet> {
+        let fault = match exit {
+            Exit::Nat(id) => nat_fault(self.paths, id),
+            Exit::Instance(id) => instance_fault(self.paths, id),
+            _ => return Ok(()),
+        };
+        if !matches!(fault, None | Some(Fault::Pending(_))) {
+            return Ok(());
+        }
+        match public_access::before_exit(self.paths, subnet) {
+            Some((what, place, Block::Stopped(why))) => {
+                let mode = match exit {
+                    Exit::Nat(_) => "allow-egress",
+                    _ => "allow-bidirectional",
+                };
+                let remedy = public_access::exclude(self.network, self.traveller.vpc, place.as_ref(), mode);
+                Err(InternetUnmet::PublicAccess { what, why, remedy })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn public_subnets(&self, subnets: Vec<SubnetId>) -> InternetUnmet {
@@ -339,9 +364,11 @@ impl<'b, 's> Builder<'b, 's> {
         let checks = self.traveller.checks(self.paths);
         let stays = ["network-acls", "security-groups"];
         let (mut findings, mut remedies) = (Vec::new(), Vec::new());
-        for check in checks.iter().filter(|check| stays.contains(&check.id.as_str())) {
+        for check in &checks {
+            let stays = stays.contains(&check.id.as_str());
             match check.status {
-                Status::Fail if self.wish.services.is_empty() => {
+                _ if !stays && check.id != public_access::ID => {}
+                Status::Fail if stays && self.wish.services.is_empty() => {
                     findings.push(check.message.clone());
                     remedies.extend(check.remedy.iter().flat_map(|remedy| remedy.lines()).map(str::to_owned));
                 }

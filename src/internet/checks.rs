@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, way_out};
-use super::{Traveller, acls};
+use super::{Traveller, acls, public_access};
 use crate::check::{Check, Finding};
 use crate::diagnose::dns::resolves;
 use crate::endpoint::authorize;
 use crate::escape::word;
 use crate::leg::acls::Numbers;
-use crate::model::network::{RouteTarget, Subnet};
+use crate::model::network::public_access::{Block as AtGateway, Through};
+use crate::model::network::{NatGateway, RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
 use crate::path::{Addresses, Block, Paths, Ports};
 
@@ -26,6 +27,10 @@ pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
     let further = [route_active(paths, traveller), nat_gateways(paths, traveller)];
     for check in further.into_iter().rev().filter(|check| !check.evidence.is_empty()) {
         checks.insert(1, check);
+    }
+    let place = checks.len() - 2;
+    if let Some(check) = public_access::check(paths, traveller) {
+        checks.insert(place, check);
     }
     checks.extend(ipv6(paths, traveller));
     checks.push(dns(paths, traveller));
@@ -61,12 +66,19 @@ pub(super) fn outlets<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>) -> BTree
     outlets
 }
 
-fn setup(traveller: &Traveller<'_>) -> String {
-    format!("autoconnect internet setup {}", traveller.option)
+/// The command that builds what is missing, unless it would refuse to.
+fn setup(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<String> {
+    super::nat_can_lead_out(paths.network(), traveller.vpc)
+        .then(|| format!("autoconnect internet setup {}", traveller.option))
+}
+
+/// A finding that `internet setup` mends.
+fn built(paths: &Paths<'_>, traveller: &Traveller<'_>, finding: Finding) -> Finding {
+    setup(paths, traveller).into_iter().fold(finding, Finding::mended_by)
 }
 
 fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
-    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    let (mut findings, mut evidence, mut fails) = (Vec::new(), Vec::new(), Vec::new());
     for subnet in &traveller.subnets {
         let WayOut { table, exit } = match way_out(paths, subnet, false) {
             Ok(way) => way,
@@ -81,16 +93,11 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             Exit::Instance(id) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through network interface {id}")),
             // The next check is about it.
             Exit::Blackhole(target) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through {target}")),
-            Exit::InternetGateway(id) => findings.push(
-                Finding::fail(format!(
-                    "{subnet}: 0.0.0.0/0 of {table} leads to internet gateway {id}, which makes {subnet} a public subnet; {} has only private addresses, which an internet gateway drops",
-                    traveller.name
-                ))
-                .mended_by(setup(traveller)),
-            ),
-            Exit::None => findings.push(
-                Finding::fail(format!("{subnet}: {table} has no route 0.0.0.0/0")).mended_by(setup(traveller)),
-            ),
+            Exit::InternetGateway(id) => fails.push(format!(
+                "{subnet}: 0.0.0.0/0 of {table} leads to internet gateway {id}, which makes {subnet} a public subnet; {} has only private addresses, which an internet gateway drops",
+                traveller.name
+            )),
+            Exit::None => fails.push(format!("{subnet}: {table} has no route 0.0.0.0/0")),
             Exit::Doubtful(target, why) => findings.push(Finding::unknown(format!(
                 "{subnet}: 0.0.0.0/0 of {table} leads to {target}: {why}"
             ))),
@@ -107,6 +114,11 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             }));
         }
     }
+    findings.extend(
+        fails
+            .into_iter()
+            .map(|text| built(paths, traveller, Finding::fail(text))),
+    );
     Check::of(
         "default-route",
         "every subnet's route table leads 0.0.0.0/0 to a NAT gateway",
@@ -122,13 +134,13 @@ fn route_active(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             Ok(WayOut {
                 table,
                 exit: Exit::Blackhole(target),
-            }) => findings.push(
-                Finding::fail(format!(
+            }) => {
+                let text = format!(
                     "{subnet}: 0.0.0.0/0 of {} leads to {target}, which is gone (blackhole)",
                     table.id
-                ))
-                .mended_by(setup(traveller)),
-            ),
+                );
+                findings.push(built(paths, traveller, Finding::fail(text)));
+            }
             Ok(WayOut { exit: Exit::None, .. }) => {}
             Ok(WayOut {
                 table,
@@ -169,12 +181,16 @@ fn nat_gateways(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
 
 fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) -> Finding {
     match fault {
-        Fault::Unseen(what) => Finding::fail(format!("{what} does not exist in this account")).mended_by(setup(traveller)),
+        Fault::Unseen(what) => {
+            let finding = Finding::fail(format!("{what} does not exist in this account"));
+            built(paths, traveller, finding)
+        }
         Fault::Unknown(why) => Finding::unknown(why.clone()),
         Fault::Pending(nat) => Finding::warn(format!("NAT gateway {} is pending: it works in some minutes", nat.id)),
         Fault::NotAvailable(nat) => {
             let why = nat.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            Finding::fail(format!("NAT gateway {} is {}, not available{why}", nat.id, nat.state)).mended_by(setup(traveller))
+            let finding = Finding::fail(format!("NAT gateway {} is {}, not available{why}", nat.id, nat.state));
+            built(paths, traveller, finding)
         }
         Fault::Private(nat) => Finding::fail(format!(
             "NAT gateway {} is a private one: it does not lead to the internet",
@@ -384,7 +400,11 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
     let text = match exit {
         Exit::Elsewhere(RouteTarget::EgressOnly(gateway)) => match (gateways.read(), attached) {
             (Ok(_), Some(found)) if found.id == *gateway => {
-                return evidence.push(format!("{id}: {} has ::/0 through {gateway}", table.id));
+                evidence.push(format!("{id}: {} has ::/0 through {gateway}", table.id));
+                return match public_access::of_ipv6(paths, vpc, id, Through::OutboundOnly) {
+                    Ok(open) => evidence.push(open),
+                    Err(finding) => findings.push(finding),
+                };
             }
             (Err(why), _) => {
                 return findings.push(Finding::unknown(format!(
@@ -401,7 +421,8 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
                 "{id}: ::/0 of {} leads to internet gateway {gateway}, by which the internet reaches the subnet's IPv6 addresses; an egress-only one does not let it in",
                 table.id
             );
-            return findings.push(Finding::warn(text));
+            let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
+            return findings.push(stopped.err().unwrap_or_else(|| Finding::warn(text)));
         }
         Exit::Doubtful(target, ref why) => {
             return findings.push(Finding::unknown(format!(
@@ -488,7 +509,11 @@ pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
         Exit::InternetGateway(_) | Exit::Blackhole(_) | Exit::None => return Some(false),
     };
     match fault {
-        None | Some(Fault::Pending(_)) => Some(true),
+        None | Some(Fault::Pending(_)) => match public_access::before_exit(paths, subnet)?.2 {
+            AtGateway::Open(_) => Some(true),
+            AtGateway::Stopped(_) => Some(false),
+            AtGateway::Unknown(_) => None,
+        },
         Some(Fault::Unknown(_)) => None,
         Some(_) => Some(false),
     }
@@ -517,7 +542,7 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         let nats = paths.network().nat_gateways.known().into_iter().flatten();
         let nat = nats.into_iter().find(|nat| nat.id == *id);
         has_nat = true;
-        if nat.is_some_and(|nat| nat.is_regional) {
+        if nat.is_some_and(NatGateway::is_regional) {
             evidence.push(format!("regional NAT gateway {id} serves all Availability Zones"));
             continue;
         }

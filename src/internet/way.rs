@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use crate::model::network::{
-    Destination, Interface, InternetGateway, NatGateway, Part, Route, RouteTable, RouteTarget,
+    Destination, Interface, InternetGateway, NatGateway, NatMode, Part, Route, RouteTable, RouteTarget,
 };
 use crate::model::{InterfaceId, InternetGatewayId, NatGatewayId, SubnetId};
 use crate::path::{Addresses, Block, Gap, Paths, Ports, Region};
@@ -164,9 +164,20 @@ pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> 
     };
     match (nat.state.as_str(), &nat.subnet) {
         ("pending", _) => Some(Fault::Pending(nat)),
-        (state, _) if state != "available" => Some(Fault::NotAvailable(nat)),
-        _ if !nat.is_public => Some(Fault::Private(nat)),
-        (_, None) if nat.is_regional => regional_fault(paths, nat),
+        ("failed" | "deleting" | "deleted", _) => Some(Fault::NotAvailable(nat)),
+        (state, _) if state != "available" => Some(Fault::Unknown(format!(
+            "NAT gateway {id} is {state:?}, a state that this version does not know"
+        ))),
+        _ if nat.connectivity == "private" => Some(Fault::Private(nat)),
+        _ if nat.connectivity != "public" => Some(Fault::Unknown(format!(
+            "NAT gateway {id} has the connectivity {:?}, which this version does not know",
+            nat.connectivity
+        ))),
+        (_, None) if nat.is_regional() => regional_fault(paths, nat),
+        (_, None) if nat.mode != NatMode::Zonal => Some(Fault::Unknown(format!(
+            "NAT gateway {id} has the availability mode {:?}, which this version does not know",
+            nat.mode.as_api().unwrap_or_default()
+        ))),
         (_, None) => Some(Fault::Unknown(format!(
             "NAT gateway {id}: EC2 does not tell its subnet"
         ))),

@@ -4,6 +4,7 @@
 
 mod gateway;
 mod peering;
+pub mod public_access;
 mod route;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 pub use gateway::{
-    Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway, has_gateway,
+    Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway, NatMode, has_gateway,
 };
 pub use peering::{Peering, PeeringSide};
+pub use public_access::{Exclusion, PublicAccess};
 pub use route::{Association, Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 
 use super::{Direction, NetworkAclId, PrefixListId, SecurityGroup, SubnetId, VpcId};
@@ -72,6 +74,10 @@ pub struct Network {
     pub egress_only_gateways: Part<Vec<EgressOnlyGateway>>,
     /// Their NAT gateways, also deleted ones for as long as EC2 tells of them.
     pub nat_gateways: Part<Vec<NatGateway>>,
+    /// What VPC Block Public Access stops.
+    pub public_access: Part<PublicAccess>,
+    /// What is excluded from it; not read where it is off.
+    pub exclusions: Part<Vec<Exclusion>>,
     /// Their endpoints.
     pub endpoints: Part<Vec<Endpoint>>,
     /// The network interfaces that routes lead to.

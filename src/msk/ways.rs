@@ -8,7 +8,7 @@ use super::{MskScene, Needs, Poller, is_public};
 use crate::check::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, service_way, worst};
 use crate::escape::word;
-use crate::internet::Traveller;
+use crate::internet::{Traveller, nat_can_lead_out};
 use crate::leg::distinct;
 use crate::model::network::Endpoint;
 use crate::model::{Direction, Function, MappingMode, MskPlacement, VpcId};
@@ -183,7 +183,8 @@ impl Ways {
             return not_needed(NAT, "the endpoints lead to the services", lacks);
         }
         let mut findings = capped(nat.findings.clone(), self.endpoint_status());
-        if !is_good(worst(&findings)) && !nat.is_public {
+        let vpc = poller.vpc;
+        if !is_good(worst(&findings)) && !nat.is_public && nat_can_lead_out(poller.paths.network(), vpc) {
             findings = ending_in(findings, setup(poller, "nat"));
         }
         Check::of(NAT, "NAT gateways lead to the services", nat.evidence.clone(), findings)

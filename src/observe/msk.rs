@@ -183,6 +183,8 @@ fn unread(why: &str) -> Network {
         internet_gateways: no(why),
         egress_only_gateways: no(why),
         nat_gateways: no(why),
+        public_access: no(why),
+        exclusions: no(why),
         endpoints: no(why),
         interfaces: no(why),
         prefix_lists: no(why),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, CloudError, Fault};
-use crate::model::network::{Destination, Network, Part, PrefixList, Resolver, RouteTarget, Vpc};
+use crate::model::network::{
+    Destination, Exclusion, Network, Part, PrefixList, PublicAccess, Resolver, RouteTarget, Vpc,
+};
 use crate::model::{GroupId, InterfaceId, Peer, PrefixListId, SecurityGroup, VpcId, last_segment};
 use crate::operation::Operation;
 use crate::policy::PolicyDocument;
@@ -20,6 +22,8 @@ pub const READS: &[Operation] = &[
     Operation::DescribeInternetGateways,
     Operation::DescribeEgressOnlyInternetGateways,
     Operation::DescribeNatGateways,
+    Operation::DescribeVpcBlockPublicAccessOptions,
+    Operation::DescribeVpcBlockPublicAccessExclusions,
     Operation::DescribeVpcEndpoints,
     Operation::DescribeNetworkInterfaces,
     Operation::DescribeSecurityGroups,
@@ -51,6 +55,8 @@ pub async fn network(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> 
     network.internet_gateways = gateways.internet_gateways;
     network.egress_only_gateways = gateways.egress_only_gateways;
     network.nat_gateways = gateways.nat_gateways;
+    network.public_access = gateways.public_access;
+    network.exclusions = gateways.exclusions;
     network.endpoints = endpoints;
     let (more, lists, interfaces) = tokio::join!(
         groups_of_endpoints(cloud, &network, groups),
@@ -90,19 +96,36 @@ async fn inside(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answe
 }
 
 async fn outside(cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<Network> {
-    let (peerings, internet, egress_only, nat) = tokio::join!(
+    let (peerings, internet, egress_only, nat, blocking) = tokio::join!(
         cloud.describe_peerings(vpcs),
         cloud.describe_internet_gateways(vpcs),
         cloud.describe_egress_only_gateways(vpcs),
-        cloud.describe_nat_gateways(vpcs)
+        cloud.describe_nat_gateways(vpcs),
+        public_access(cloud)
     );
+    let (public_access, exclusions) = blocking?;
     Ok(Network {
+        public_access,
+        exclusions,
         peerings: part(peerings)?,
         internet_gateways: part(internet)?,
         egress_only_gateways: part(egress_only)?,
         nat_gateways: part(nat)?,
         ..Network::default()
     })
+}
+
+/// What VPC Block Public Access stops. A Region without it stops nothing.
+async fn public_access(cloud: &impl Cloud) -> Answer<(Part<PublicAccess>, Part<Vec<Exclusion>>)> {
+    let setting = match cloud.describe_public_access().await {
+        Err(error) if error.is_not_offered() => return Ok(Default::default()),
+        answer => part(answer)?,
+    };
+    let exclusions = match setting.known() {
+        Some(setting) if !setting.is_off() => part(cloud.describe_public_access_exclusions().await)?,
+        _ => Part::default(),
+    };
+    Ok((setting, exclusions))
 }
 
 /// The VPCs with their DNS attributes and resolvers, which are questions of their own.

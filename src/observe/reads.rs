@@ -6,7 +6,7 @@
 use super::extras::is_given_something;
 use super::network::{READS as NETWORK, ROLE_READS};
 use super::{ProxyWish, Target};
-use crate::model::network::{Network, RouteTarget};
+use crate::model::network::{Network, PublicAccess, RouteTarget};
 use crate::model::{Credentials, Database, DatabaseKind, Function, Observation, Place, Proxy, Secret};
 use crate::naming::created;
 use crate::operation::Operation;
@@ -106,8 +106,10 @@ impl<'a> Reads<'a> {
         let has_interfaces = targets.any(|target| matches!(target, RouteTarget::Interface(_)));
         let mut all = network.vpcs.known().into_iter().flatten();
         let has_dhcp_options = all.any(|vpc| vpc.dhcp_options.is_some());
+        let is_off = network.public_access.known().is_none_or(PublicAccess::is_off);
         let add = |reads: Self, operation: &Operation| match operation {
             Operation::DescribeDhcpOptions if !has_dhcp_options => reads,
+            Operation::DescribeVpcBlockPublicAccessExclusions if is_off => reads,
             Operation::DescribeVpcAttribute => reads.of(*operation, vpcs.clone()),
             Operation::GetManagedPrefixListEntries => reads.of(*operation, prefix_lists(place, network, plan)),
             Operation::DescribeNetworkInterfaces if !has_interfaces => reads,

@@ -16,6 +16,16 @@ pub enum InternetUnmet {
         /// The commands that let it pass.
         remedies: Vec<String>,
     },
+    /// VPC Block Public Access stops what is there or would be built.
+    #[error("{what} does not lead to the internet: {why}")]
+    PublicAccess {
+        /// What, such as a NAT gateway.
+        what: String,
+        /// Which setting stops it.
+        why: String,
+        /// The command that excludes its place, where exclusions are allowed.
+        remedy: Option<String>,
+    },
     /// The function is in public subnets, whose route tables others may use.
     #[error("{function} is in {}, public by the route 0.0.0.0/0 to an internet gateway, on which others in there may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     PublicSubnets {
@@ -88,6 +98,7 @@ impl InternetUnmet {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Blocked { .. } => "internet-blocked",
+            Self::PublicAccess { .. } => "public-access-blocked",
             Self::PublicSubnets { .. } => "public-subnet",
             Self::LeadsElsewhere { .. } => "route-elsewhere",
             Self::NotOurs { .. } => "not-ours-to-mend",
@@ -106,6 +117,13 @@ impl InternetUnmet {
                 [] => "see `autoconnect internet check`".to_owned(),
                 remedies => format!("run {}, then run again", remedies.join("; ")),
             },
+            Self::PublicAccess { remedy, .. } => {
+                let endpoints = "reach AWS services through endpoints, which it does not stop (--service)";
+                match remedy {
+                    Some(remedy) => format!("{endpoints}; or exclude its place, then run again: {remedy}"),
+                    None => endpoints.to_owned(),
+                }
+            }
             Self::PublicSubnets { remedies, .. } => {
                 format!(
                     "move the function to private subnets: {}; then run again",

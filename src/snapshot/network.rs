@@ -7,17 +7,19 @@ use ipnet::IpNet;
 use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
     AclPorts, AclRule, AddressEntry, CidrBlock, CidrBlockState, DhcpConfiguration, DhcpOptionsEntry, DhcpValue,
-    DnsOptions, EgressOnlyGatewayEntry, EndpointEntry, GatewayAttachment, GroupIdentifier, InterfaceEntry,
-    InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry, NetworkAclAssociation,
-    NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo, PrefixListEntry, PrefixListRange,
-    RouteEntry, RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Vpc,
+    DnsOptions, EgressOnlyGatewayEntry, EndpointEntry, ExclusionEntry, GatewayAttachment, GroupIdentifier,
+    InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry,
+    NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo,
+    PrefixListEntry, PrefixListRange, PublicAccessOptions, RouteEntry, RouteTableAssociation, RouteTableEntry,
+    SecurityGroupEntry, SubnetEntry, Vpc,
 };
 use crate::cloud::{Answer, Cloud, ListedSubnet};
 use crate::concurrent::bounded;
 use crate::internet::Own;
+use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
-    AclEntry, Address, EndpointKind, Interface, InternetGateway, LAST_RULE, Network, NetworkAcl, Part, PeeringSide,
-    Resolver, Route, RouteTable, Subnet, Vpc as ModelVpc,
+    AclEntry, Address, EndpointKind, Exclusion, Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, Network,
+    NetworkAcl, Part, PeeringSide, PublicAccess, Resolver, Route, RouteTable, Subnet, Vpc as ModelVpc,
 };
 use crate::model::{Direction, GroupId, InterfaceId, Peer, Rule, SecurityGroup, VpcId};
 use crate::naming::Convention;
@@ -112,6 +114,8 @@ impl Snapshot {
             internet_gateways,
             egress_only_gateways,
             nat_gateways,
+            public_access,
+            exclusions,
             endpoints,
             interfaces,
             prefix_lists,
@@ -142,27 +146,9 @@ impl Snapshot {
         self.document.egress_only_internet_gateways = gateways.collect();
         // A NAT gateway that is gone has no subnet any more.
         let gateways = self.part(nat_gateways).into_iter();
-        let gateways = gateways.filter(|gateway| gateway.subnet.is_some() || gateway.is_regional);
-        let gateways = gateways.map(|gateway| NatGatewayEntry {
-            nat_gateway_id: gateway.id.to_string(),
-            vpc_id: gateway.vpc.to_string(),
-            subnet_id: gateway.subnet.map(|subnet| subnet.to_string()),
-            availability_mode: gateway.is_regional.then(|| "regional".to_owned()),
-            route_table_id: gateway.route_table.map(|table| table.to_string()),
-            state: gateway.state,
-            failure_message: gateway.failure,
-            connectivity_type: if gateway.is_public { "public" } else { "private" }.to_owned(),
-            nat_gateway_addresses: gateway
-                .public_addresses
-                .into_iter()
-                .map(|address| NatGatewayAddress {
-                    allocation_id: None,
-                    public_ip: Some(address),
-                })
-                .collect(),
-            tags: tags(&gateway.tags),
-        });
-        self.document.nat_gateways = gateways.collect();
+        let gateways = gateways.filter(|gateway| gateway.subnet.is_some() || gateway.mode != NatMode::Zonal);
+        self.document.nat_gateways = gateways.map(to_nat_gateway).collect();
+        self.public_access(public_access, &exclusions);
         let endpoints = self.part(endpoints).into_iter().map(|endpoint| EndpointEntry {
             vpc_endpoint_id: endpoint.id.to_string(),
             vpc_endpoint_type: match endpoint.kind {
@@ -201,6 +187,40 @@ impl Snapshot {
             });
         }
         Ok(())
+    }
+
+    /// VPC Block Public Access, also where it is off: a file that does not tell it says less.
+    fn public_access(&mut self, setting: Part<PublicAccess>, exclusions: &Part<Vec<Exclusion>>) {
+        let not_read = |why: String| {
+            let setting = PublicAccess {
+                mode: NOT_READ.to_owned(),
+                state: None,
+                ..PublicAccess::default()
+            };
+            (setting, Some(why))
+        };
+        let (setting, gap) = match (setting, exclusions) {
+            (Part::Unread(why), _) => not_read(why),
+            // Without them it is not known what the setting stops.
+            (Part::Read(_), Part::Unread(why)) => not_read(why.clone()),
+            (Part::Read(setting), Part::Read(_)) => (setting, None),
+        };
+        if let Some(why) = gap {
+            self.note_gap(why);
+        }
+        self.document.vpc_block_public_access_options = Some(PublicAccessOptions {
+            internet_gateway_block_mode: setting.mode,
+            state: setting.state,
+            exclusions_allowed: setting.exclusions_allowed,
+        });
+        let entry = |exclusion: Exclusion| ExclusionEntry {
+            exclusion_id: exclusion.id,
+            resource_arn: exclusion.resource,
+            internet_gateway_exclusion_mode: exclusion.mode,
+            state: exclusion.state,
+        };
+        let exclusions = exclusions.known().cloned().unwrap_or_default();
+        self.document.vpc_block_public_access_exclusions = exclusions.into_iter().map(entry).collect();
     }
 
     /// What earlier runs have made for the VPCs' ways to the internet, and have not attached yet.
@@ -312,6 +332,28 @@ fn to_gateway(gateway: &InternetGateway) -> InternetGatewayEntry {
     InternetGatewayEntry {
         internet_gateway_id: gateway.id.to_string(),
         attachments: attachments(gateway.vpc.as_ref()),
+        tags: tags(&gateway.tags),
+    }
+}
+
+fn to_nat_gateway(gateway: NatGateway) -> NatGatewayEntry {
+    NatGatewayEntry {
+        nat_gateway_id: gateway.id.to_string(),
+        vpc_id: gateway.vpc.to_string(),
+        subnet_id: gateway.subnet.map(|subnet| subnet.to_string()),
+        availability_mode: gateway.mode.as_api().map(str::to_owned),
+        route_table_id: gateway.route_table.map(|table| table.to_string()),
+        state: gateway.state,
+        failure_message: gateway.failure,
+        connectivity_type: gateway.connectivity,
+        nat_gateway_addresses: gateway
+            .public_addresses
+            .into_iter()
+            .map(|address| NatGatewayAddress {
+                allocation_id: None,
+                public_ip: Some(address),
+            })
+            .collect(),
         tags: tags(&gateway.tags),
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_sdk_ec2::types::{InternetGateway, NatGateway, NatGatewayState, RouteState};
+use aws_sdk_ec2::types::{
+    InternetGateway, InternetGatewayBlockMode, InternetGatewayExclusionMode, NatGateway, NatGatewayState, RouteState,
+};
 use serde_json::Value;
 
 use crate::kills::{Kill, at_a_time, is_thorough};
@@ -388,4 +390,55 @@ async fn a_killed_run_is_finished_by_the_next() {
         assert_one_way(&world, vpc).await;
     }
     assert!(kills.len() >= 12 && killed.into_inner() + 2 >= kills.len());
+}
+
+/// What VPC Block Public Access stops is told, and nothing that is charged for is built behind it.
+#[tokio::test]
+async fn public_access_may_be_blocked() {
+    let world = World::new().await;
+    let vpc = world.vpc.clone();
+    world.function("f").await;
+    assert_built(&world.run(SETUP), WORKS);
+    let nat = &nat_gateways(&world, &vpc).await[0];
+    let subnet = nat.subnet_id().unwrap().to_owned();
+    let block = |mode: InternetGatewayBlockMode| {
+        let call = world.ec2.modify_vpc_block_public_access_options();
+        let call = call.internet_gateway_block_mode(mode);
+        async move { call.send().await.unwrap() }
+    };
+    assert!(world.calls_since(0).iter().all(|call| !call.contains("Exclusions")));
+
+    block(InternetGatewayBlockMode::BlockIngress).await;
+    assert_eq!(found(&world.run(CHECK)), (0, WORKS.to_owned()));
+    block(InternetGatewayBlockMode::BlockBidirectional).await;
+    let stopped = world.run(CHECK);
+    assert_eq!(found(&stopped), (2, "fail".to_owned()));
+    assert!(
+        amiss(&stopped).contains(&("public-access".to_owned(), "fail".to_owned())),
+        "{:?}",
+        amiss(&stopped)
+    );
+    let (refused, writes) = world.written(SETUP);
+    assert_eq!(
+        (refused.status, refused.error_code().as_str()),
+        (1, "public-access-blocked")
+    );
+    assert_eq!(writes, [] as [String; 0]);
+
+    let exclude = world.ec2.create_vpc_block_public_access_exclusion();
+    let exclude = exclude.internet_gateway_exclusion_mode(InternetGatewayExclusionMode::AllowEgress);
+    exclude.subnet_id(subnet).send().await.unwrap();
+    assert_eq!(found(&world.run(CHECK)), (0, WORKS.to_owned()));
+    assert_unchanged(&world, SETUP);
+
+    world.fault(
+        "DescribeVpcBlockPublicAccessOptions",
+        1,
+        403,
+        "UnauthorizedOperation",
+        "You are not authorized",
+    );
+    let denied = world.run(CHECK);
+    assert_eq!(found(&denied), (0, "unknown".to_owned()));
+    assert_eq!(amiss(&denied)[0], ("public-access".to_owned(), "unknown".to_owned()));
 }

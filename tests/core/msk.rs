@@ -217,11 +217,11 @@ fn nat(zone: &str) -> NatGateway {
         id: format!("nat-{zone}").as_str().into(),
         vpc: "vpc-1".into(),
         subnet: Some(public_subnet(zone)),
-        is_regional: false,
+        mode: NatMode::Zonal,
         route_table: None,
         state: "available".into(),
         failure: None,
-        is_public: true,
+        connectivity: "public".to_owned(),
         public_addresses: vec!["203.0.113.1".into()],
         tags: BTreeMap::new(),
     }
@@ -576,7 +576,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
         ),
         (
             "private",
-            |scene| read(&mut scene.network.nat_gateways)[0].is_public = false,
+            |scene| read(&mut scene.network.nat_gateways)[0].connectivity = "private".to_owned(),
             Status::Fail,
             "nat-gateways",
             "nat-a is a private one",

@@ -21,7 +21,7 @@ fn works() -> Value {
 }
 
 /// The example in which legacy, in no VPC, reaches ledger over the internet.
-fn public() -> Value {
+pub fn public() -> Value {
     let mut value = works();
     value["DBInstances"][1]["PubliclyAccessible"] = json!(true);
     value["SecurityGroups"][3]["IpPermissions"][0]["IpRanges"] = json!([{"CidrIp": "0.0.0.0/0"}]);

@@ -331,6 +331,10 @@ guard! {
         Operation::DescribeEgressOnlyInternetGateways, describe(Operation::DescribeEgressOnlyInternetGateways);
     this.describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways,
         describe(Operation::DescribeNatGateways);
+    this.describe_public_access() -> network::PublicAccess = Operation::DescribeVpcBlockPublicAccessOptions,
+        describe(Operation::DescribeVpcBlockPublicAccessOptions);
+    this.describe_public_access_exclusions() -> Vec<network::Exclusion> =
+        Operation::DescribeVpcBlockPublicAccessExclusions, describe(Operation::DescribeVpcBlockPublicAccessExclusions);
     this.describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
         describe(Operation::DescribeVpcEndpoints);
     this.describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,

@@ -75,6 +75,7 @@ async fn what_setup_has_built_passes() {
         "default-route",
         "route-active",
         "nat-gateways",
+        "public-access",
         "network-acls",
         "security-groups",
         "dns",

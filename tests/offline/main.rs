@@ -25,6 +25,7 @@ mod output_files;
 mod persons;
 mod policies;
 mod proxies;
+mod public_access;
 mod putting_back;
 mod random_accounts;
 mod removals;

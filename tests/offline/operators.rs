@@ -83,7 +83,7 @@ async fn half_made<G: Goal>(document: &AccountDocument, goal: &G) -> Vec<Account
 }
 
 /// By the service authorization reference these know no resources.
-const ON_ALL: [&str; 20] = [
+const ON_ALL: [&str; 22] = [
     "ec2:DescribeAddresses",
     "ec2:DescribeEgressOnlyInternetGateways",
     "ec2:DescribeInternetGateways",
@@ -95,6 +95,8 @@ const ON_ALL: [&str; 20] = [
     "ec2:DescribeSecurityGroupReferences",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "ec2:DescribeVpcBlockPublicAccessExclusions",
+    "ec2:DescribeVpcBlockPublicAccessOptions",
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcPeeringConnections",
     "ec2:DescribeVpcs",

@@ -88,6 +88,54 @@ def describe_db_clusters(self, whole=RDSResponse.describe_db_clusters):
 RDSResponse.describe_db_clusters = describe_db_clusters
 
 
+# VPC Block Public Access is not there in moto. On AWS it is off until somebody turns it on.
+PUBLIC_ACCESS = {}
+
+
+def public_access(self):
+    return PUBLIC_ACCESS.setdefault(self.region, {"mode": "off", "state": "default-state", "exclusions": []})
+
+
+def describe_vpc_block_public_access_options(self):
+    setting = public_access(self)
+    options = {
+        "AwsAccountId": ACCOUNT,
+        "AwsRegion": self.region,
+        "State": setting["state"],
+        "InternetGatewayBlockMode": setting["mode"],
+        "ManagedBy": "account",
+        "ExclusionsAllowed": "allowed",
+    }
+    return ActionResult({"VpcBlockPublicAccessOptions": options})
+
+
+def modify_vpc_block_public_access_options(self):
+    public_access(self).update(mode=self._get_param("InternetGatewayBlockMode"), state="update-complete")
+    return describe_vpc_block_public_access_options(self)
+
+
+def describe_vpc_block_public_access_exclusions(self):
+    return ActionResult({"VpcBlockPublicAccessExclusions": public_access(self)["exclusions"]})
+
+
+def create_vpc_block_public_access_exclusion(self):
+    subnet, vpc = self._get_param("SubnetId"), self._get_param("VpcId")
+    exclusion = {
+        "ExclusionId": f"vpcbpa-exclude-{uuid.uuid4().hex[:17]}",
+        "InternetGatewayExclusionMode": self._get_param("InternetGatewayExclusionMode"),
+        "ResourceArn": f"arn:aws:ec2:{self.region}:{ACCOUNT}:" + (f"subnet/{subnet}" if subnet else f"vpc/{vpc}"),
+        "State": "create-complete",
+    }
+    public_access(self)["exclusions"].append(exclusion)
+    return ActionResult({"VpcBlockPublicAccessExclusion": exclusion})
+
+
+VPCs.describe_vpc_block_public_access_options = describe_vpc_block_public_access_options
+VPCs.modify_vpc_block_public_access_options = modify_vpc_block_public_access_options
+VPCs.describe_vpc_block_public_access_exclusions = describe_vpc_block_public_access_exclusions
+VPCs.create_vpc_block_public_access_exclusion = create_vpc_block_public_access_exclusion
+
+
 # On AWS an instance of a cluster is in the cluster's subnet group; in moto it is in none.
 def create_db_instance(self, db_kwargs, create=RDSBackend.create_db_instance):
     cluster = self.clusters.get(db_kwargs.get("db_cluster_identifier") or "")

@@ -357,6 +357,39 @@ pub struct NatGatewayAddress {
     pub public_ip: Option<String>,
 }
 
+/// What the account has set for VPC Block Public Access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PublicAccessOptions {
+    /// `off`, `block-bidirectional` or `block-ingress`; `not-read` where it could not be read.
+    pub internet_gateway_block_mode: String,
+    /// `default-state`, `update-in-progress` or `update-complete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// `allowed`, or `not-allowed` where an organization's policy forbids exclusions. Default `allowed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusions_allowed: Option<String>,
+}
+
+/// An exclusion from VPC Block Public Access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ExclusionEntry {
+    /// `vpcbpa-exclude-…`
+    pub exclusion_id: String,
+    /// The ARN of a VPC or a subnet.
+    pub resource_arn: String,
+    /// `allow-bidirectional` or `allow-egress`.
+    pub internet_gateway_exclusion_mode: String,
+    /// `create-complete`, `update-complete`, `delete-in-progress`, … Default `create-complete`.
+    #[serde(default = "create_complete")]
+    pub state: String,
+}
+
+fn create_complete() -> String {
+    "create-complete".to_owned()
+}
+
 /// A VPC endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -255,7 +255,7 @@ impl Check {
             self.exists(format!("{path}.VpcId"), "VPC", known.vpcs, &nat.vpc_id);
             match (&nat.subnet_id, nat.availability_mode.as_deref()) {
                 (Some(subnet), _) => self.exists(format!("{path}.SubnetId"), "subnet", known.subnets, subnet),
-                (None, Some("regional")) => {}
+                (None, Some(mode)) if mode != "zonal" => {}
                 (None, _) => self.report(
                     format!("{path}.SubnetId"),
                     "expected a subnet, or AvailabilityMode regional",

@@ -5,8 +5,10 @@ use ipnet::IpNet;
 use super::names::named;
 use super::{Builder, Nat, everywhere};
 use crate::escape::word;
+use crate::internet::public_access::{before_nat, exclude};
 use crate::internet::range::free_block;
 use crate::internet::way::{Fault, nat_fault, public_gateway};
+use crate::model::network::public_access::{Block, Through};
 use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState, RouteTarget, Subnet};
 use crate::model::{NatGatewayId, SubnetId};
 use crate::plan::network::{NetworkEffect, Ref, Via};
@@ -62,15 +64,17 @@ impl Builder<'_, '_> {
         let zone = self.zone(subnet);
         let network = self.network;
         let nats = network.nat_gateways.known().into_iter().flatten();
+        let leads_out = |nat: &&NatGateway| !matches!(before_nat(network, nat), Block::Stopped(_));
         let mut usable: Vec<(bool, &NatGateway, String)> = nats
             .filter(|nat| nat.vpc == *self.traveller.vpc)
+            .filter(leads_out)
             .filter_map(|nat| {
                 let is_ours = self.is_ours(&nat.tags, None) && ["available", "pending"].contains(&nat.state.as_str());
                 let works = matches!(nat_fault(self.paths, &nat.id), None | Some(Fault::Pending(_)));
                 // A regional one serves every zone.
                 let of_nat = match &nat.subnet {
                     Some(subnet) => self.zone(subnet),
-                    None if nat.is_regional => zone.clone(),
+                    None if nat.is_regional() => zone.clone(),
                     None => return None,
                 };
                 (works || is_ours).then_some((of_nat != zone, nat, of_nat))
@@ -110,6 +114,7 @@ impl Builder<'_, '_> {
     pub(in crate::internet) fn new_nat(&mut self, zone: &str) -> Result<Nat, InternetUnmet> {
         let vpc = self.traveller.vpc.clone();
         let (subnet, is_public) = self.public_subnet(zone)?;
+        self.refuse_stopped_in(&subnet, zone)?;
         let gateway = self.internet_gateway();
         let role = format!("address-{zone}");
         let addresses = self.own.addresses.iter();
@@ -154,6 +159,28 @@ impl Builder<'_, '_> {
         })
     }
 
+    /// What a new NAT gateway in a subnet meets at the internet gateway; without one, in a new subnet.
+    fn before_new_nat(&self, subnet: Option<&SubnetId>) -> Block {
+        let vpc = self.traveller.vpc;
+        self.network.at_internet_gateway(vpc, subnet, Through::OutboundOnly)
+    }
+
+    /// A NAT gateway is charged for: none is made that leads nowhere.
+    fn refuse_stopped_in(&self, subnet: &Ref, zone: &str) -> Result<(), InternetUnmet> {
+        let subnet = match subnet {
+            Ref::Existing(id) => Some(SubnetId::from(id.as_str())),
+            Ref::New(_) => None,
+        };
+        match self.before_new_nat(subnet.as_ref()) {
+            Block::Stopped(why) => Err(InternetUnmet::PublicAccess {
+                what: format!("a new NAT gateway in {zone}"),
+                why,
+                remedy: exclude(self.network, self.traveller.vpc, subnet.as_ref(), "allow-egress"),
+            }),
+            Block::Open(_) | Block::Unknown(_) => Ok(()),
+        }
+    }
+
     /// The step that attaches a new gateway comes before what needs the way out.
     pub(in crate::internet) fn last_of(&self, gateway: &Ref) -> Vec<u32> {
         let attaches = |step: &&Step| matches!(&step.effect, Effect::Network(NetworkEffect::AttachInternetGateway { gateway: attached, .. }) if attached == gateway);
@@ -172,7 +199,10 @@ impl Builder<'_, '_> {
             return Ok((Ref::Existing(subnet.id.to_string()), is_public(subnet)));
         }
         let has_room = |subnet: &&Subnet| subnet.free_addresses != Some(0);
-        let lets_pass = |subnet: &&Subnet| !self.traveller.acl_stops(self.paths, &subnet.id);
+        let lets_pass = |subnet: &&Subnet| {
+            let block = self.before_new_nat(Some(&subnet.id));
+            !self.traveller.acl_stops(self.paths, &subnet.id) && !matches!(block, Block::Stopped(_))
+        };
         if let Some(subnet) = own.find(|subnet| is_public(subnet) && has_room(subnet) && lets_pass(subnet)) {
             return Ok((Ref::Existing(subnet.id.to_string()), true));
         }

@@ -34,20 +34,62 @@ pub struct NatGateway {
     pub vpc: VpcId,
     /// Its subnet; none for a regional one.
     pub subnet: Option<SubnetId>,
-    /// Whether its `AvailabilityMode` is `regional`: it is in no subnet and serves all Availability Zones.
-    pub is_regional: bool,
+    /// Which Availability Zones it serves.
+    pub mode: NatMode,
     /// The route table of a regional one, where EC2 tells.
     pub route_table: Option<RouteTableId>,
     /// `pending`, `available`, `failed`, `deleting`, `deleted`.
     pub state: String,
     /// Why it failed, where EC2 says so.
     pub failure: Option<String>,
-    /// Whether its `ConnectivityType` is `public`.
-    pub is_public: bool,
+    /// `ConnectivityType`: `public` or `private`.
+    pub connectivity: String,
     /// Its public addresses.
     pub public_addresses: Vec<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl NatGateway {
+    /// Whether it is regional.
+    #[must_use]
+    pub fn is_regional(&self) -> bool {
+        self.mode == NatMode::Regional
+    }
+}
+
+/// `AvailabilityMode` of a NAT gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NatMode {
+    /// It is in a subnet, and in its Availability Zone.
+    #[default]
+    Zonal,
+    /// It is in no subnet, and serves all Availability Zones.
+    Regional,
+    /// A mode that this version does not know.
+    Other(String),
+}
+
+impl NatMode {
+    /// Reads the API's `AvailabilityMode`.
+    #[must_use]
+    pub fn from_api(mode: Option<&str>) -> Self {
+        match mode {
+            None | Some("zonal") => Self::Zonal,
+            Some("regional") => Self::Regional,
+            Some(other) => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The API's `AvailabilityMode`, where it is not the usual one.
+    #[must_use]
+    pub fn as_api(&self) -> Option<&str> {
+        match self {
+            Self::Zonal => None,
+            Self::Regional => Some("regional"),
+            Self::Other(other) => Some(other),
+        }
+    }
 }
 
 /// `VpcEndpointType`.

@@ -1,0 +1,149 @@
+//! VPC Block Public Access, before the gateways that a traveller's subnets lead to.
+//!
+//! Source: spec/network.md, `internet` 8, and the VPC user guide, "Block public access to VPCs and subnets".
+
+use super::Traveller;
+use super::way::{Exit, way_out};
+use crate::check::{Check, Finding};
+use crate::escape::word;
+use crate::model::network::public_access::{Block, NAME, Through};
+use crate::model::network::{NatGateway, Network};
+use crate::model::{SubnetId, VpcId};
+use crate::path::Paths;
+
+/// The id of the check.
+pub(super) const ID: &str = "public-access";
+
+/// What traffic meets on its way through a NAT gateway.
+pub(super) fn before_nat(network: &Network, nat: &NatGateway) -> Block {
+    let judged = |subnet| network.at_internet_gateway(&nat.vpc, subnet, Through::OutboundOnly);
+    match (judged(nat.subnet.as_ref()), &nat.subnet) {
+        // It is in no subnet: what an exclusion for a subnet means for it is not documented.
+        (Block::Stopped(why), None) => {
+            let mut subnets = network.subnets.known().into_iter().flatten();
+            let excluded =
+                subnets.find(|subnet| subnet.vpc == nat.vpc && !matches!(judged(Some(&subnet.id)), Block::Stopped(_)));
+            match excluded {
+                Some(subnet) => Block::Unknown(format!(
+                    "{why}; NAT gateway {} is in no subnet, and whether the exclusion of {} is for it is not known",
+                    nat.id, subnet.id
+                )),
+                None => Block::Stopped(why),
+            }
+        }
+        (block, _) => block,
+    }
+}
+
+/// Whether a NAT gateway could be anywhere in a VPC and lead out.
+pub(super) fn before_any_nat(network: &Network, vpc: &VpcId) -> Block {
+    let judged = |subnet| network.at_internet_gateway(vpc, subnet, Through::OutboundOnly);
+    match judged(None) {
+        Block::Stopped(why) => {
+            let subnets = network.subnets.known().into_iter().flatten();
+            let of_vpc = subnets.filter(|subnet| subnet.vpc == *vpc);
+            let mut blocks = of_vpc.map(|subnet| judged(Some(&subnet.id)));
+            let better = blocks.find(|block| !matches!(block, Block::Stopped(_)));
+            better.unwrap_or(Block::Stopped(why))
+        }
+        block => block,
+    }
+}
+
+/// What the traffic of a subnet meets on its way out over IPv4; none where it has no way out.
+pub(super) fn before_exit(paths: &Paths<'_>, subnet: &SubnetId) -> Option<(String, Option<SubnetId>, Block)> {
+    let network = paths.network();
+    match way_out(paths, subnet, false).ok()?.exit {
+        Exit::Nat(id) => {
+            let mut nats = network.nat_gateways.known().into_iter().flatten();
+            let nat = nats.find(|nat| nat.id == *id)?;
+            Some((
+                format!("NAT gateway {id}"),
+                nat.subnet.clone(),
+                before_nat(network, nat),
+            ))
+        }
+        Exit::Instance(id) => {
+            let mut interfaces = network.interfaces.known().into_iter().flatten();
+            let found = interfaces.find(|interface| interface.id == *id)?;
+            let block = network.at_internet_gateway(&found.vpc, Some(&found.subnet), Through::Gateway);
+            Some((format!("network interface {id}"), Some(found.subnet.clone()), block))
+        }
+        _ => None,
+    }
+}
+
+/// The command that excludes a subnet or the VPC, where exclusions are allowed.
+pub(super) fn exclude(network: &Network, vpc: &VpcId, subnet: Option<&SubnetId>, mode: &str) -> Option<String> {
+    let setting = network.public_access.known()?;
+    if setting.exclusions_allowed.as_deref() == Some("not-allowed") {
+        return None;
+    }
+    let place = match subnet {
+        Some(subnet) => format!("--subnet-id {}", word(subnet)),
+        None => format!("--vpc-id {}", word(vpc)),
+    };
+    Some(format!(
+        "aws ec2 create-vpc-block-public-access-exclusion {place} --internet-gateway-exclusion-mode {mode}"
+    ))
+}
+
+/// The check for IPv4; none where no subnet leads out and the setting stops nothing.
+pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
+    let network = paths.network();
+    let (mut findings, mut evidence): (Vec<Finding>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut told = std::collections::BTreeSet::new();
+    for subnet in &traveller.subnets {
+        let Some((what, place, block)) = before_exit(paths, subnet) else {
+            continue;
+        };
+        if !told.insert(what.clone()) {
+            continue;
+        }
+        let mode = if what.starts_with("NAT") {
+            "allow-egress"
+        } else {
+            "allow-bidirectional"
+        };
+        match block {
+            Block::Open(why) => evidence.push(format!("{what}: {why}")),
+            Block::Unknown(why) => findings.push(Finding::unknown(format!("{what}: {why}"))),
+            Block::Stopped(why) => {
+                let finding = Finding::fail(format!("{what} does not lead to the internet: {why}"));
+                let remedy = exclude(network, traveller.vpc, place.as_ref(), mode);
+                findings.push(remedy.into_iter().fold(finding, Finding::mended_by));
+            }
+        }
+    }
+    if told.is_empty() {
+        match before_any_nat(network, traveller.vpc) {
+            Block::Open(_) => return None,
+            Block::Unknown(why) => findings.push(Finding::unknown(why)),
+            Block::Stopped(why) => {
+                let text = format!("no NAT gateway in {} would lead to the internet: {why}", traveller.vpc);
+                let remedy = exclude(network, traveller.vpc, None, "allow-egress");
+                findings.push(remedy.into_iter().fold(Finding::fail(text), Finding::mended_by));
+            }
+        }
+    }
+    let passed = format!("{NAME} does not stop it");
+    Some(Check::of(ID, &passed, evidence, findings))
+}
+
+/// What it makes of a subnet's way out over IPv6.
+pub(super) fn of_ipv6(paths: &Paths<'_>, vpc: &VpcId, subnet: &SubnetId, through: Through) -> Result<String, Finding> {
+    let network = paths.network();
+    match network.at_internet_gateway(vpc, Some(subnet), through) {
+        Block::Open(why) => Ok(format!("{subnet}: {why}")),
+        Block::Unknown(why) => Err(Finding::unknown(format!("{subnet}: {why}"))),
+        Block::Stopped(why) => {
+            let mode = match through {
+                Through::OutboundOnly => "allow-egress",
+                Through::Gateway | Through::Inbound => "allow-bidirectional",
+            };
+            let finding = Finding::fail(format!("{subnet}: no IPv6 traffic reaches the internet: {why}"));
+            let remedy = exclude(network, vpc, Some(subnet), mode);
+            Err(remedy.into_iter().fold(finding, Finding::mended_by))
+        }
+    }
+}
