@@ -108,6 +108,8 @@ fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Obse
             role: None,
             environment: Some(Environment::default()),
             code: Code::default(),
+            timeout: None,
+            capacity_provider: None,
         },
         function_subnets: vec![],
         proxy: through_proxy.then(|| Proxy {

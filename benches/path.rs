@@ -144,6 +144,8 @@ fn scene(subnets: usize, entries: u16) -> Scene {
             role: Some("arn:aws:iam::123456789012:role/checkout".to_owned()),
             environment: Some(Environment::default()),
             code: Code::default(),
+            timeout: None,
+            capacity_provider: None,
         },
         database: Database {
             kind: DatabaseKind::Instance,

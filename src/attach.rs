@@ -41,8 +41,8 @@ pub struct Wish {
     pub groups: Vec<GroupId>,
     /// The database whose subnets these are, in words; none where the user named them.
     pub like: Option<String>,
-    /// `--ipv6`.
-    pub ipv6: bool,
+    /// `--ipv6` or `--no-ipv6`; none leaves `Ipv6AllowedForDualStack` as it is.
+    pub ipv6: Option<bool>,
 }
 
 /// A function that can be attached: where, and what the role still needs for it.
@@ -74,7 +74,7 @@ pub fn fit(function: &Function, site: &Site) -> Result<Fitting, AttachUnmet> {
             wanted: vpc.id.clone(),
         });
     }
-    if vpc.tenancy == "dedicated" {
+    if vpc.is_dedicated() {
         return Err(AttachUnmet::DedicatedTenancy { vpc: vpc.id.clone() });
     }
     let groups = site.groups.iter().filter(|group| group.vpc == vpc.id);
@@ -91,7 +91,7 @@ pub fn fit(function: &Function, site: &Site) -> Result<Fitting, AttachUnmet> {
         return Err(AttachUnmet::NotInVpc { ids: unknown, vpc });
     }
     let (subnets, mut notes) = choose(site)?;
-    check_ipv6(site, &subnets)?;
+    check_ipv6(function, site, &subnets)?;
     notes.extend(zones(site, &subnets));
     let place = Place::of(&function.arn);
     let lacks = of_role(function, site, &subnets, &mut notes)?;
@@ -166,15 +166,21 @@ fn is_public(paths: &Paths<'_>, subnet: &SubnetId) -> Result<bool, String> {
     Ok(routes.any(|route| matches!(route.target, RouteTarget::InternetGateway(_))))
 }
 
-fn check_ipv6(site: &Site, chosen: &[SubnetId]) -> Result<(), AttachUnmet> {
+/// Lambda takes `Ipv6AllowedForDualStack` for dual-stack subnets only, also where it was on before.
+fn check_ipv6(function: &Function, site: &Site, chosen: &[SubnetId]) -> Result<(), AttachUnmet> {
+    let is_on = function.vpc.as_ref().and_then(|vpc| vpc.ipv6_allowed) == Some(true);
     let is_dual = |id: &SubnetId| {
         subnets(site)
             .iter()
             .any(|subnet| subnet.id == *id && subnet.is_dual_stack())
     };
     let others: Vec<SubnetId> = chosen.iter().filter(|id| !is_dual(id)).cloned().collect();
-    if site.wish.ipv6 && !others.is_empty() {
-        return Err(AttachUnmet::NotDualStack { subnets: others });
+    if site.wish.ipv6.unwrap_or(is_on) && !others.is_empty() {
+        return Err(AttachUnmet::NotDualStack {
+            function: function.name.clone(),
+            subnets: others,
+            is_on: site.wish.ipv6.is_none(),
+        });
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod public;
 pub(crate) mod role;
 mod state;
 mod subnets;
+mod timeout;
 
 pub use headline::headline;
 
@@ -17,10 +18,11 @@ use crate::check::{Check, Finding, Status, verdict};
 use crate::escape::word;
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
-use crate::model::{Database, DatabaseKind, Function, Proxy, ProxyTarget, SecurityGroup, Side, SubnetId};
+use crate::model::{Database, DatabaseKind, Function, FunctionVpc, Proxy, ProxyTarget, SecurityGroup, Side, SubnetId};
 use crate::naming::Convention;
 use crate::path::Paths;
 use crate::policy::PolicyDocument;
+use crate::requirements::provider_name;
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,13 @@ impl Scene {
             Some(proxy) => format!("proxy {}", proxy.name),
             None => self.database.to_string(),
         }
+    }
+
+    /// Where the function is attached; none where it is in no VPC, or has the network of a capacity provider's instances.
+    #[must_use]
+    pub fn own_vpc(&self) -> Option<&FunctionVpc> {
+        let function = &self.function;
+        function.vpc.as_ref().filter(|_| function.capacity_provider.is_none())
     }
 
     /// Whether the name that the function connects to can lead to a public address. A proxy never has one.
@@ -88,12 +97,13 @@ pub fn diagnose(scene: &Scene) -> Diagnosis {
     let legs = legs(scene);
     let mut asked = vec![attached(scene, &paths), state::check(scene)];
     let (of_legs, reports) = checks(&paths, &legs);
-    if scene.function.vpc.is_some() {
+    if scene.own_vpc().is_some() {
         asked.extend(of_legs);
         asked.push(dns::check(scene, &paths, &legs));
         asked.push(role::check(scene));
         asked.push(subnets::check(scene, &paths));
     }
+    asked.extend(timeout::check(scene));
     Diagnosis {
         headline: headline(scene, &asked, &reports),
         verdict: verdict(&asked),
@@ -111,7 +121,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         proxy,
         ..
     } = scene;
-    let Some(vpc) = &function.vpc else {
+    let Some(vpc) = scene.own_vpc() else {
         return Vec::new();
     };
     let from = End {
@@ -158,6 +168,15 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
 /// Source: spec/network.md, `diagnose` 1.
 fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Scene { function, database, .. } = scene;
+    if let Some(provider) = &function.capacity_provider {
+        let finding = managed(&function.name, provider);
+        return Check::of(
+            "attached",
+            "",
+            vec![format!("{database}: {}", database.vpc)],
+            vec![finding],
+        );
+    }
     let Some(vpc) = &function.vpc else {
         let finding = if scene.has_public_name() {
             public::from_internet(scene, paths)
@@ -200,6 +219,18 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     };
     let findings = public::second_door(scene).into_iter().collect();
     Check::of("attached", &passed, evidence, findings)
+}
+
+/// A function on the instances of a capacity provider, of which only the name is known.
+pub(crate) fn managed(function: &str, provider: &str) -> Finding {
+    let provider = provider_name(provider);
+    Finding::unknown(format!(
+        "function {function} runs on the instances of capacity provider {provider} (Lambda Managed Instances): its network is that of these instances, which was not read, and not its own"
+    ))
+    .mended_by(format!(
+        "aws lambda get-capacity-provider --capacity-provider-name {}",
+        word(provider)
+    ))
 }
 
 /// The command that attaches the function where the database is, as far as that is known: in its private subnets, with

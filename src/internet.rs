@@ -7,6 +7,7 @@ mod acls;
 mod build;
 mod checks;
 mod endpoints;
+mod names;
 mod public_access;
 mod range;
 mod services;
@@ -19,6 +20,7 @@ pub use endpoints::{GROUP, whose};
 pub use range::free_block;
 
 use crate::check::{Check, Finding, Status, verdict};
+use crate::diagnose::managed;
 use crate::escape::word;
 use crate::leg::distinct;
 use crate::model::network::public_access::Block;
@@ -130,6 +132,17 @@ impl<'s> Traveller<'s> {
 #[must_use]
 pub fn check(scene: &Scene, wish: &Wish) -> Answer {
     let name = format!("function {}", scene.function.name);
+    if let Some(provider) = &scene.function.capacity_provider {
+        let finding = managed(&scene.function.name, provider);
+        let checks = vec![Check::of("attached", "", Vec::new(), vec![finding])];
+        return Answer {
+            headline: format!(
+                "Whether {name} reaches the internet cannot be told: it has the network of a capacity provider's instances."
+            ),
+            verdict: verdict(&checks),
+            checks,
+        };
+    }
     let Some(traveller) = Traveller::of_function(&scene.function, wish.port) else {
         let passed = "the function is in no VPC: Lambda's own network reaches the internet";
         let checks = vec![Check::of("attached", passed, Vec::new(), Vec::new())];

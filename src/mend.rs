@@ -21,7 +21,10 @@ use crate::ownership::{self, For, Way};
 use crate::path::{Addresses, Paths, RouteFault};
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
 use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
-use crate::requirements::{CrossVpcUnmet, MAX_GROUPS, Unmet, check_identity, check_quotas};
+use crate::requirements::{
+    CrossVpcUnmet, Facts, MAX_GROUPS, Making, Pending, Unmet, ask, check_identity, check_quotas, check_states,
+    states_of, versions_stay,
+};
 use crate::tags;
 
 /// How much is to be mended.
@@ -88,6 +91,10 @@ pub struct Mending {
     pub reasons: Vec<String>,
     /// What adding does not mend, each with what does.
     pub left: Vec<String>,
+    /// What has to end before the resources take another group.
+    pub pending: Vec<Pending>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
 }
 
 /// What mends a connection.
@@ -97,6 +104,11 @@ pub struct Mending {
 /// A requirement does not hold.
 pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unmet> {
     let scene = &seen.scene;
+    let facts = Facts {
+        function: Some(&scene.function),
+        ..Facts::default()
+    };
+    ask(&[Making::FunctionNetwork], &facts)?;
     let diagnosis = diagnose(scene);
     let legs = legs(scene);
     if scope == Scope::GroupsAcrossVpcs {
@@ -107,6 +119,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
         seen,
         request,
         steps: Vec::new(),
+        pending: Vec::new(),
     };
     let mut mended = BTreeSet::new();
     let gaps: Vec<Missing> = legs.iter().flat_map(|leg| missing(&paths, leg)).collect();
@@ -126,6 +139,13 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
             }
         }
     }
+    let changes_function = |step: &Step| matches!(step.effect, Effect::AssociateFunction { .. });
+    let notes = builder
+        .steps
+        .iter()
+        .any(changes_function)
+        .then(|| versions_stay(&scene.function));
+    let notes = notes.into_iter().collect();
     let is_fixed = |check: &&Check| mended.contains(check.id.as_str());
     let told_of = |check: &&Check| check.status == Status::Fail || (check.status != Status::Pass && is_fixed(check));
     let (reasons, left): (Vec<&Check>, Vec<&Check>) = diagnosis.checks.iter().filter(told_of).partition(is_fixed);
@@ -139,6 +159,8 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
             .map(|check| format!("{}: {}.", check.id, check.message))
             .collect(),
         left: left.into_iter().map(told).collect(),
+        notes,
+        pending: builder.pending,
     })
 }
 
@@ -179,6 +201,7 @@ struct Builder<'s> {
     seen: &'s Seen,
     request: &'s Request,
     steps: Vec<Step>,
+    pending: Vec<Pending>,
 }
 
 impl Builder<'_> {
@@ -202,14 +225,21 @@ impl Builder<'_> {
             let assessment = decide(observation);
             let plan = plan(&assessment, self.request);
             check_quotas(&assessment, &plan)?;
+            if !plan.is_empty() {
+                self.pending = check_states(observation, false)?;
+            }
             self.steps = plan.steps;
             return Ok(());
         }
+        let scene = &self.seen.scene;
+        self.ask_across()?;
         let mut by_side: BTreeMap<Side, Vec<&Missing>> = BTreeMap::new();
         for gap in gaps {
             by_side.entry(gap.side).or_default().push(gap);
         }
-        let number = self.free_number(by_side.keys().copied());
+        let sides: BTreeSet<Side> = by_side.keys().copied().collect();
+        self.pending = states_of(&sides, &scene.database, &scene.function, scene.proxy.as_ref())?;
+        let number = self.free_number(sides.into_iter());
         let mut ready = Vec::new();
         let mut groups = Vec::new();
         for (side, gaps) in &by_side {
@@ -221,6 +251,30 @@ impl Builder<'_> {
             self.associate(side, &group, ready.clone())?;
         }
         Ok(())
+    }
+
+    /// The requirements of a connection across two VPCs.
+    fn ask_across(&self) -> Result<(), Unmet> {
+        let Scene {
+            database,
+            function,
+            proxy,
+            network,
+            ..
+        } = &self.seen.scene;
+        let mut vpcs = network.vpcs.known().into_iter().flatten();
+        let facts = Facts {
+            function: Some(function),
+            database: Some(database),
+            proxy: proxy.as_ref(),
+            vpc_owner: vpcs
+                .find(|vpc| vpc.id == database.vpc)
+                .and_then(|vpc| vpc.owner.as_deref()),
+            ..Facts::default()
+        };
+        let mut makes = vec![Making::ConnectionAcross, Making::FunctionNetwork];
+        makes.extend(proxy.is_some().then_some(Making::Through));
+        ask(&makes, &facts)
     }
 
     fn free_number(&self, sides: impl Iterator<Item = Side>) -> u64 {

@@ -20,7 +20,7 @@ mod security_group;
 mod url;
 
 pub use arn::{Place, last_segment};
-pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member};
+pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member, Scaling};
 pub use environment::Environment;
 pub use extras::{
     Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NewFunction, NewProxy, Role,
@@ -33,8 +33,8 @@ pub use ids::{
 };
 pub use kind::ResourceKind;
 pub use msk::{
-    Authentication, ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind,
-    MskPlacement, SourceAccess,
+    Authentication, ClientAuthentication, ClientBroker, EventSource, EventSourceMapping, MappingMode, MskCluster,
+    MskKind, MskPlacement, SourceAccess,
 };
 pub use named::{Elsewhere, Expected, Named};
 pub use observation::{Observation, Side};

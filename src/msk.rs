@@ -18,7 +18,7 @@ pub use build::{Built, EndpointsWish, GROUP, endpoints, nat_gateways, whose};
 pub use headline::headline;
 pub use ways::services;
 
-use crate::check::{Check, Status, verdict};
+use crate::check::{Check, Finding, Status, verdict};
 use crate::endpoint::Asker;
 use crate::model::network::{Destination, Network, Part, RouteTarget};
 use crate::model::{
@@ -38,6 +38,8 @@ pub struct MskScene {
     pub mappings: Part<Vec<EventSourceMapping>>,
     /// The function that is, or is to be, invoked, if one is known.
     pub function: Option<Function>,
+    /// The functions of further mappings of the cluster.
+    pub others: Vec<Function>,
     /// The policies of its execution role.
     pub policies: Part<Vec<PolicyDocument>>,
     /// The network of the cluster's VPC.
@@ -113,6 +115,14 @@ impl MskScene {
         }
     }
 
+    /// The execution roles of the functions that are, or are to be, invoked.
+    #[must_use]
+    pub fn roles(&self) -> Vec<String> {
+        let functions = self.function.iter().chain(&self.others);
+        let roles: BTreeSet<&String> = functions.filter_map(|function| function.role.as_ref()).collect();
+        roles.into_iter().cloned().collect()
+    }
+
     /// Where the poller is: of a serverless cluster with several places, the first.
     #[must_use]
     pub fn placement(&self) -> MskPlacement {
@@ -171,6 +181,18 @@ pub fn check(scene: &MskScene) -> MskReport {
     checks.extend(role::check(&poller));
     MskReport {
         headline: headline(scene, &poller.needs, &checks),
+        verdict: verdict(&checks),
+        checks,
+    }
+}
+
+/// The answer for an event source that is no MSK cluster: it is named, and nothing is said of its network.
+#[must_use]
+pub fn not_checked(what: &str) -> MskReport {
+    let finding = Finding::unknown(what);
+    let checks = vec![Check::of("event-source", "", Vec::new(), vec![finding])];
+    MskReport {
+        headline: format!("It cannot be told whether it works: {what}."),
         verdict: verdict(&checks),
         checks,
     }

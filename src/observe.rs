@@ -20,7 +20,7 @@ mod undo;
 mod users;
 
 pub use attachment::{Location, reads_of_site, site, the_function};
-pub use error::ObserveError;
+pub use error::{NotChecked, ObserveError};
 pub(crate) use extras::{found_role, secret_details};
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use leftovers::region_and_account;
@@ -38,6 +38,7 @@ pub(crate) use users::{launch_templates, network_connectors};
 use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
+use crate::model::network::{Part, Vpc};
 use crate::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
     FunctionVpc, GroupList, Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
@@ -163,6 +164,8 @@ fn absent_function(target: &Target, database: &Database) -> Function {
         role: None,
         environment: Some(Environment::default()),
         code: Code::default(),
+        timeout: None,
+        capacity_provider: None,
     }
 }
 
@@ -197,7 +200,10 @@ async fn second_round(
     };
     let of_function = attached.map(|attached| attached.subnets.clone()).unwrap_or_default();
     let is_to_attach = target.attach && attached.is_none();
-    let creates = function.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.exists) || is_to_attach;
+    let makes = function.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.exists);
+    let creates = makes || is_to_attach;
+    // What is read of where a function is attached has the VPC in it.
+    let reads_vpc = makes && !(is_to_attach && function.is_some());
     let network = async {
         let group = match (vpc, &subnet_group) {
             (Some(vpc), name) => DbSubnetGroup {
@@ -211,20 +217,17 @@ async fn second_round(
                     cloud.describe_db_subnet_group(name),
                     cloud.describe_subnets(&of_function)
                 );
-                return Ok((Some(group?), subnets?));
+                return Ok((Some(group?), subnets?, Part::default()));
             }
-            (None, None) => return Ok((None, Vec::new())),
+            (None, None) => return Ok((None, Vec::new(), Part::default())),
         };
         let mut ids: BTreeSet<&SubnetId> = of_function.iter().collect();
         if creates {
             ids.extend(&group.subnets);
         }
         let ids: Vec<SubnetId> = ids.into_iter().cloned().collect();
-        let subnets = match ids.as_slice() {
-            [] => Vec::new(),
-            ids => cloud.describe_subnets(ids).await?,
-        };
-        Answer::Ok((Some(group), subnets))
+        let (subnets, of_vpc) = subnets_and_vpc(cloud, &ids, reads_vpc.then_some(&group.vpc)).await?;
+        Answer::Ok((Some(group), subnets, of_vpc))
     };
     let targets = async {
         match &proxy {
@@ -237,8 +240,10 @@ async fn second_round(
     };
     let extras = extras::read(cloud, target, &database, function.as_ref(), proxy.as_ref());
     let (groups, network, targets, extras) = tokio::join!(groups, network, targets, extras);
-    let (mut groups, (subnet_group, subnets), targets): (_, _, Vec<ProxyTarget>) = (groups?, network?, targets?);
+    let (mut groups, (subnet_group, subnets, of_vpc), targets): (_, _, Vec<ProxyTarget>) =
+        (groups?, network?, targets?);
     let mut extras: Extras = extras?;
+    extras.vpc = of_vpc;
 
     let Some(DbSubnetGroup { vpc, subnets: ids, .. }) = subnet_group else {
         return Err(ObserveError::no_vpc(&database));
@@ -280,6 +285,32 @@ async fn second_round(
         database_subnets,
         extras,
     })
+}
+
+/// Subnets, and the VPC in which something is to be made, where there is such: whether that can be is no reason to end.
+async fn subnets_and_vpc(
+    cloud: &impl Cloud,
+    ids: &[SubnetId],
+    vpc: Option<&VpcId>,
+) -> Answer<(Vec<Subnet>, Part<Option<Vpc>>)> {
+    let subnets = async {
+        match ids {
+            [] => Ok(Vec::new()),
+            ids => cloud.describe_subnets(ids).await,
+        }
+    };
+    let of_vpc = async {
+        match vpc {
+            Some(vpc) => network::part(cloud.describe_vpcs(std::slice::from_ref(vpc)).await),
+            None => Ok(Part::default()),
+        }
+    };
+    let (subnets, of_vpc) = tokio::join!(subnets, of_vpc);
+    let of_vpc = match of_vpc? {
+        Part::Read(vpcs) => Part::Read(vpcs.into_iter().next()),
+        Part::Unread(why) => Part::Unread(why),
+    };
+    Ok((subnets?, of_vpc))
 }
 
 fn listed(subnets: &[Subnet], ids: &[SubnetId]) -> Vec<Subnet> {

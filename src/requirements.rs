@@ -9,16 +9,18 @@ mod extras;
 mod internet;
 mod msk;
 mod pending;
+mod table;
 mod unmet;
 
 use std::collections::BTreeSet;
 
 pub use attach::check_attachment;
 pub use cross_vpc::CrossVpcUnmet;
-pub use extras::{ExtrasUnmet, check_adoption, check_extras};
+pub use extras::{ExtrasUnmet, check_adoption, check_extras, never_pauses};
 pub use internet::InternetUnmet;
 pub use msk::MskUnmet;
 pub use pending::Pending;
+pub use table::{Facts, Making, Requirement, TABLE, ask, makings, provider_name};
 pub use unmet::Unmet;
 
 use crate::decide::{Assessment, Decision};
@@ -39,33 +41,8 @@ pub const MAX_GROUPS: usize = 5;
 ///
 /// The first requirement that does not hold.
 pub fn check_identity(observation: &Observation) -> Result<(), Unmet> {
-    let Observation { database, function, .. } = observation;
-    check_database(database)?;
-    if let Some((owner, account)) = shared_by(observation) {
-        return Err(Unmet::SharedVpc {
-            database: database.to_string(),
-            account: account.to_owned(),
-            vpc: database.vpc.clone(),
-            owner: owner.to_owned(),
-        });
-    }
-    let Some(vpc) = &function.vpc else {
-        return Err(Unmet::FunctionOutsideVpc {
-            function: function.name.clone(),
-            database: database.to_string(),
-            vpc: database.vpc.clone(),
-        });
-    };
-    if vpc.vpc != database.vpc {
-        return Err(Unmet::DifferentVpcs {
-            function: function.name.clone(),
-            function_vpc: vpc.vpc.clone(),
-            database: database.to_string(),
-            database_vpc: database.vpc.clone(),
-        });
-    }
+    table::ask_connection(observation)?;
     check_attachment(observation)?;
-    check_proxy(observation)?;
     Ok(check_extras(observation)?)
 }
 
@@ -105,21 +82,16 @@ fn check_database(database: &Database) -> Result<(), Unmet> {
     }
 }
 
-/// Owner of the VPC and account of the database, where they differ.
-fn shared_by(observation: &Observation) -> Option<(&str, &str)> {
-    let account = observation.database.account()?;
-    observation
-        .function_subnets
-        .iter()
-        .filter(|subnet| subnet.vpc == observation.database.vpc)
-        .filter_map(|subnet| subnet.owner.as_deref())
-        .find(|owner| *owner != account)
-        .map(|owner| (owner, account))
+/// The account that owns the database's VPC, where the function's subnets tell it.
+fn owner_of_vpc(observation: &Observation) -> Option<&str> {
+    let vpc = &observation.database.vpc;
+    let mut subnets = observation.function_subnets.iter();
+    subnets
+        .find(|subnet| subnet.vpc == *vpc && subnet.owner.is_some())
+        .and_then(|subnet| subnet.owner.as_deref())
 }
 
-fn check_proxy(observation: &Observation) -> Result<(), Unmet> {
-    let Observation { database, proxy, .. } = observation;
-    let Some(proxy) = proxy else { return Ok(()) };
+fn check_proxy(database: &Database, proxy: &Proxy) -> Result<(), Unmet> {
     match EngineFamily::of_engine(&database.engine) {
         None => Err(Unmet::ProxyUnsupportedEngine {
             database: database.to_string(),
@@ -246,6 +218,42 @@ pub fn database_pending(observation: &Observation, wait_for_database: bool) -> R
         return Err(Unmet::DatabaseNotAvailable { database, states, ends });
     }
     Ok(Some(Pending::DatabaseAvailable { database, states }))
+}
+
+/// What has to end before these sides of a connection take another group, where only the resources are known.
+///
+/// # Errors
+///
+/// A state that does not end by itself.
+pub fn states_of(
+    sides: &BTreeSet<Side>,
+    database: &Database,
+    function: &Function,
+    proxy: Option<&Proxy>,
+) -> Result<Vec<Pending>, Unmet> {
+    let mut pending = Vec::new();
+    if sides.contains(&Side::Database) {
+        let unavailable = not_available(database);
+        let states: Vec<String> = unavailable
+            .iter()
+            .map(|(what, status)| format!("{what} is {status}"))
+            .collect();
+        let ends = unavailable.iter().all(|(_, status)| ends_by_itself(status));
+        // A change of ours may be under way; what else ends by itself is waited for too.
+        let database = database.to_string();
+        match (states.is_empty(), ends) {
+            (true, _) => {}
+            (false, true) => pending.push(Pending::DatabaseAvailable { database, states }),
+            (false, false) => return Err(Unmet::DatabaseNotAvailable { database, states, ends }),
+        }
+    }
+    if let Some(proxy) = proxy.filter(|_| sides.contains(&Side::Proxy)) {
+        pending.extend(proxy_pending(proxy)?);
+    }
+    if sides.contains(&Side::Function) {
+        pending.extend(function_update(function)?);
+    }
+    Ok(pending)
 }
 
 /// What has to end before the proxy takes a change.
@@ -419,9 +427,13 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     };
     let mut notes = made::warnings(observation, is_set_back);
     if assessment.decision != Decision::NoOp {
+        notes.extend(table::unread(observation));
         notes.extend(attach::notes(observation));
         notes.extend(cross_zone(observation));
         notes.extend(extras::notes(observation));
+    }
+    if plan.adds_to(Side::Function) && observation.function.exists {
+        notes.push(versions_stay(&observation.function));
     }
     if observation.function.state == FunctionState::Inactive {
         notes.push(format!(
@@ -437,6 +449,15 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Source: spec/lambda-vpc.md: said whenever the settings of a function change.
+#[must_use]
+pub fn versions_stay(function: &Function) -> String {
+    format!(
+        "Published versions of function {}, and aliases that lead to them, keep the network settings with which they were published.",
+        function.name
+    )
 }
 
 fn cross_zone(observation: &Observation) -> Option<String> {

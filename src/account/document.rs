@@ -10,6 +10,7 @@ pub use msk::*;
 pub use network::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 pub use users::*;
 
 use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, Rule, SecurityGroup};
@@ -448,6 +449,28 @@ pub struct DbClusterEntry {
     /// The secret in which RDS keeps the master user's password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_user_secret: Option<MasterUserSecret>,
+    /// How it scales, where it is Aurora Serverless v2.
+    #[serde(
+        rename = "ServerlessV2ScalingConfiguration",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub scaling: Option<ScalingEntry>,
+}
+
+/// How an Aurora Serverless v2 cluster scales.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ScalingEntry {
+    /// Aurora capacity units at least. With 0, instances pause when nobody is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_capacity: Option<Number>,
+    /// Aurora capacity units at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_capacity: Option<Number>,
+    /// After how many seconds without a connection they pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_until_auto_pause: Option<u32>,
 }
 
 /// The secret in which RDS keeps a master user's password.
@@ -703,6 +726,12 @@ pub struct FunctionEntry {
     /// The hash of its code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_sha256: Option<String>,
+    /// For how many seconds an invocation may run; if left out, it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
+    /// The capacity provider on whose instances it runs; left out for most functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_config: Option<CapacityProviderConfig>,
     /// Its published versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<FunctionVersionEntry>,
@@ -715,6 +744,32 @@ pub struct FunctionEntry {
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+}
+
+/// The capacity provider of a function (Lambda Managed Instances).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct CapacityProviderConfig {
+    /// The provider, and how the function uses it.
+    pub lambda_managed_instances_capacity_provider_config: ManagedInstances,
+}
+
+/// The instances on which a function runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ManagedInstances {
+    /// The ARN of the capacity provider.
+    pub capacity_provider_arn: String,
+    /// How many execution environments run at once on an instance. No command depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_execution_environment_max_concurrency: Option<u32>,
+    /// How much memory there is for each virtual CPU. No command depends on it.
+    #[serde(
+        rename = "ExecutionEnvironmentMemoryGiBPerVCpu",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub memory_per_cpu: Option<Number>,
 }
 
 fn function_active() -> String {

@@ -72,6 +72,11 @@ impl State {
         EventSourceMapping {
             uuid: entry.uuid.clone(),
             source: Some(entry.event_source_arn.clone()).filter(|arn| !arn.is_empty()),
+            bootstrap_servers: entry
+                .self_managed_event_source
+                .iter()
+                .flat_map(|source| source.endpoints.values().flatten().cloned())
+                .collect(),
             function: Some(self.function_arn(&entry.function_arn)),
             state: entry.state.clone(),
             mode: MappingMode::of_pollers(pollers.minimum_pollers, pollers.maximum_pollers),

@@ -22,7 +22,7 @@ use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
     Access, Code, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState,
     FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule,
-    SecurityGroup, Subnet, SubnetId, VpcId,
+    Scaling, SecurityGroup, Subnet, SubnetId, VpcId,
 };
 
 /// Why an account's file cannot be used.
@@ -380,6 +380,11 @@ impl State {
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
                 data_api: entry.http_endpoint_enabled,
                 publicly_accessible: entry.publicly_accessible,
+                scaling: entry.scaling.map(|scaling| Scaling {
+                    min: scaling.min_capacity,
+                    max: scaling.max_capacity,
+                    seconds_until_auto_pause: scaling.seconds_until_auto_pause,
+                }),
             },
             form: match (entry.vpc_networking_enabled, entry.cluster_scalability_type.as_deref()) {
                 (Some(false), _) => DatabaseForm::Express,
@@ -409,6 +414,7 @@ impl State {
                 master_secret: entry.master_user_secret.map(|secret| secret.secret_arn),
                 data_api: None,
                 publicly_accessible: entry.publicly_accessible,
+                scaling: None,
             },
         }
     }
@@ -484,6 +490,12 @@ impl State {
                 handler: entry.handler,
                 sha256: entry.code_sha256,
             },
+            timeout: entry.timeout,
+            capacity_provider: entry.capacity_provider_config.map(|config| {
+                config
+                    .lambda_managed_instances_capacity_provider_config
+                    .capacity_provider_arn
+            }),
         }
     }
 }

@@ -280,6 +280,9 @@ impl State {
             runtime: Some(new.runtime.clone()),
             handler: Some(created::HANDLER.to_owned()),
             code_sha256: Some(created::CODE_SHA256.to_owned()),
+            // Lambda's default.
+            timeout: Some(3),
+            capacity_provider_config: None,
             versions: Vec::new(),
             aliases: Vec::new(),
             environment: BTreeMap::new(),

@@ -37,9 +37,13 @@ pub enum AttachUnmet {
         /// Where they should be.
         vpc: VpcId,
     },
-    /// `--ipv6` with subnets that do not have both kinds of addresses.
-    #[error("not dual-stack: {}", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    /// IPv6 with subnets that do not have both kinds of addresses.
+    #[error("not dual-stack: {}{}", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), if *.is_on { format!("; function {function} uses IPv6 (Ipv6AllowedForDualStack)") } else { String::new() })]
     NotDualStack {
+        /// The function.
+        function: String,
+        /// Whether the function uses IPv6 already, and neither `--ipv6` nor `--no-ipv6` was given.
+        is_on: bool,
         /// The subnets.
         subnets: Vec<SubnetId>,
     },
@@ -106,6 +110,9 @@ impl AttachUnmet {
             }
             Self::TooManySubnets { .. } => "one private subnet in each Availability Zone is enough".to_owned(),
             Self::NotInVpc { vpc, .. } => format!("name what exists in {vpc}; check the Region"),
+            Self::NotDualStack { is_on: true, .. } => {
+                "add --no-ipv6 to turn it off, or give each subnet an IPv6 range beside its IPv4 range".to_owned()
+            }
             Self::NotDualStack { .. } => {
                 "leave --ipv6 out, or give each subnet an IPv6 range beside its IPv4 range".to_owned()
             }

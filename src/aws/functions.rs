@@ -188,6 +188,8 @@ pub(super) fn listed(found: FunctionConfiguration) -> Answer<Function> {
         .set_runtime(found.runtime)
         .set_handler(found.handler)
         .set_code_sha256(found.code_sha256)
+        .set_timeout(found.timeout)
+        .set_capacity_provider_config(found.capacity_provider_config)
         .set_vpc_config(found.vpc_config)
         .set_revision_id(found.revision_id)
         .set_state(found.state)
@@ -232,6 +234,11 @@ fn function(answer: GetFunctionConfigurationOutput) -> Answer<Function> {
             handler: answer.handler,
             sha256: answer.code_sha256,
         },
+        timeout: answer.timeout.and_then(|seconds| u32::try_from(seconds).ok()),
+        capacity_provider: answer
+            .capacity_provider_config
+            .and_then(|config| config.lambda_managed_instances_capacity_provider_config)
+            .map(|config| config.capacity_provider_arn),
         // Without a permission on its key, AWS gives an error in place of the variables.
         environment: match answer.environment {
             Some(environment) if environment.error.is_some() => None,

@@ -3,7 +3,9 @@
 use aws_sdk_kafka::operation::describe_cluster_v2::DescribeClusterV2Output;
 use aws_sdk_kafka::types::{Cluster, NetworkType, Provisioned, Serverless};
 use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput;
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, ProvisionedPollerConfig, SourceAccessConfiguration};
+use aws_sdk_lambda::types::{
+    EventSourceMappingConfiguration, ProvisionedPollerConfig, SelfManagedEventSource, SourceAccessConfiguration,
+};
 
 use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, CloudError, Fault, MskCloud, Operation};
@@ -144,6 +146,7 @@ pub(super) fn listed(found: EventSourceMappingConfiguration) -> Answer<EventSour
         uuid: found
             .uuid
             .ok_or_else(|| incomplete(Operation::ListEventSourceMappings, "UUID"))?,
+        bootstrap_servers: servers(found.self_managed_event_source),
         source: found.event_source_arn,
         function: found.function_arn,
         state: found.state.unwrap_or_else(|| "unknown".to_owned()),
@@ -163,6 +166,7 @@ async fn get_mapping(client: &aws_sdk_lambda::Client, uuid: &str) -> Answer<Even
         .map_err(|error| fault::error(operation, &error))?;
     Ok(EventSourceMapping {
         uuid: found.uuid.ok_or_else(|| incomplete(operation, "UUID"))?,
+        bootstrap_servers: servers(found.self_managed_event_source),
         source: found.event_source_arn,
         function: found.function_arn,
         state: found.state.unwrap_or_else(|| "unknown".to_owned()),
@@ -170,6 +174,12 @@ async fn get_mapping(client: &aws_sdk_lambda::Client, uuid: &str) -> Answer<Even
         access: access(found.source_access_configurations),
         last_result: found.last_processing_result,
     })
+}
+
+/// The bootstrap servers of a Kafka cluster that is not AWS's.
+fn servers(source: Option<SelfManagedEventSource>) -> Vec<String> {
+    let endpoints = source.and_then(|source| source.endpoints).unwrap_or_default();
+    endpoints.into_values().flatten().collect()
 }
 
 fn mode(pollers: Option<&ProvisionedPollerConfig>) -> MappingMode {

@@ -9,13 +9,14 @@ use aws_sdk_rds::types::{
     DbSubnetGroup as SdkSubnetGroup, DefaultAuthScheme, EngineFamily as SdkFamily, Filter, IamAuthMode, Tag,
     UserAuthConfig, VpcSecurityGroupMembership,
 };
+use serde_json::Number;
 
 use super::{all_items, fault};
 use crate::cloud::{
     Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
 };
 use crate::model::{
-    Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget,
+    Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Scaling,
     SubnetId, TargetHealth, TargetHealthState, TargetKind,
 };
 
@@ -386,6 +387,13 @@ pub(super) fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
             master_secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
             data_api: cluster.http_endpoint_enabled,
             publicly_accessible: cluster.publicly_accessible,
+            scaling: cluster.serverless_v2_scaling_configuration.map(|scaling| Scaling {
+                min: scaling.min_capacity.and_then(Number::from_f64),
+                max: scaling.max_capacity.and_then(Number::from_f64),
+                seconds_until_auto_pause: scaling
+                    .seconds_until_auto_pause
+                    .and_then(|seconds| u32::try_from(seconds).ok()),
+            }),
         },
         form: match (cluster.vpc_networking_enabled, cluster.cluster_scalability_type) {
             (Some(false), _) => DatabaseForm::Express,
@@ -418,6 +426,7 @@ pub(super) fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
             master_secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
             data_api: None,
             publicly_accessible: instance.publicly_accessible,
+            scaling: None,
         },
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::model::{Expected, Named, is_url};
+use crate::model::{EventSource, Expected, Named, is_url};
 use crate::report::Report;
 use crate::tags;
 
@@ -325,7 +325,10 @@ pub fn parse_cluster_arn(text: &str) -> Result<String, String> {
         Regex::new(r"^arn:aws[a-zA-Z-]*:kafka:[a-z0-9-]+:[0-9]{12}:(serverless-)?cluster/[A-Za-z0-9_./-]+$")
             .expect("the pattern is a literal, which a test reads")
     });
-    if CLUSTER.is_match(text) {
+    let source = EventSource::of(Some(text));
+    // Other event sources are named in the answer, not refused. The ARN of a DocumentDB cluster is as that of an Aurora cluster.
+    let is_other = matches!(source, EventSource::MskVpcConnection | EventSource::Mq);
+    if CLUSTER.is_match(text) || (text.starts_with("arn:") && is_other) {
         return Ok(text.to_owned());
     }
     Named::of(text).expect(Expected::MskCluster)?;

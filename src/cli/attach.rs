@@ -38,6 +38,9 @@ pub struct Attach {
     /// Use IPv6 too; every subnet must be dual-stack
     #[arg(long)]
     ipv6: bool,
+    /// Do not use IPv6 any more
+    #[arg(long, conflicts_with = "ipv6")]
+    no_ipv6: bool,
     /// Give the execution role `AWSLambdaVPCAccessExecutionRole`, if it lacks what Lambda needs
     #[arg(long)]
     grant: bool,
@@ -70,7 +73,11 @@ impl Attach {
                 (None, None) => Location::Subnets(self.subnets.iter().map(|id| id.as_str().into()).collect()),
             },
             groups: self.groups.iter().map(|id| id.as_str().into()).collect(),
-            ipv6: self.ipv6,
+            ipv6: match (self.ipv6, self.no_ipv6) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            },
             grant: self.grant,
         }
     }

@@ -13,7 +13,7 @@ use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{Authentication, MappingMode, Origin};
 use crate::msk::{self, EndpointsWish};
-use crate::observe::{MskTarget, Which, msk_scene};
+use crate::observe::{MskTarget, ObserveError, Which, msk_scene};
 use crate::reconcile::{Ending as RunEnding, MskSetup, MskVia, converge};
 use crate::report::{ChecksDocument, MskDocument, Report, converged_text};
 
@@ -63,12 +63,12 @@ impl Msk {
 #[derive(Clone, Debug, Args)]
 struct Subject {
     /// The MSK cluster, provisioned or serverless
-    #[arg(long, value_name = "ARN", value_parser = parse_cluster_arn)]
-    cluster_arn: String,
+    #[arg(long, value_name = "ARN", value_parser = parse_cluster_arn, required_unless_present = "mapping")]
+    cluster_arn: Option<String>,
     /// Only the event source mappings of this function; its execution role is checked even if it has none yet
     #[arg(long, value_name = "F", value_parser = parse_function)]
     function: Option<FunctionName>,
-    /// Only this event source mapping
+    /// Only this event source mapping; without --cluster-arn, of the cluster that it polls
     #[arg(long, value_name = "UUID", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "function")]
     mapping: Option<String>,
     /// The mode of the event source mapping, instead of the one that it has; without one on-demand
@@ -137,11 +137,20 @@ struct Check {
 impl Work for Check {
     async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
         let target = self.subject.target();
-        let scene = read(cloud, msk_scene(&Checked::new(cloud), &target), interrupt).await?;
-        let report = msk::check(&scene);
+        let checked = Checked::new(cloud);
+        let reading = async {
+            match msk_scene(&checked, &target).await {
+                Err(ObserveError::NotChecked(other)) => Ok(Err(other)),
+                scene => scene.map(Ok),
+            }
+        };
+        let (arn, report) = match read(cloud, reading, interrupt).await? {
+            Ok(scene) => (scene.cluster.arn.clone(), msk::check(&scene)),
+            Err(other) => (other.arn.clone(), msk::not_checked(&other.to_string())),
+        };
         let document = ChecksDocument::new(
             "msk check",
-            Origin::of_arn(&scene.cluster.arn),
+            Origin::of_arn(&arn),
             &report.headline,
             &report.checks,
             cloud.calls(),

@@ -20,7 +20,7 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
         .map(|proxy| format!(" through proxy {}", proxy.name));
     let way = format!("{ends}{}", through.unwrap_or_default());
     let worst = verdict(checks);
-    if scene.function.vpc.is_none() && worst == Status::Warn {
+    if scene.own_vpc().is_none() && worst == Status::Warn {
         return format!("It works over the internet only: {way}; the database is publicly accessible.");
     }
     match worst {

@@ -2,6 +2,7 @@
 
 use super::build::{Builder, connection};
 use super::checks::leads_out;
+use super::names::is_global_only;
 use super::services::{by_name, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
@@ -35,6 +36,12 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
                 .reasons
                 .push(format!("{service} is reached through the internet."));
             continue;
+        }
+        if is_global_only(service) {
+            return Err(InternetUnmet::NotOurs {
+                what: format!("{service} has one endpoint for all Regions, which no endpoint in this VPC stands for"),
+                remedy: format!("autoconnect internet setup {}", builder.traveller.option),
+            });
         }
         if has_gateway(service) {
             by_gateway(builder, region, service, &endpoints)?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::checks::leads_out;
+use super::names;
 use super::way::public_part;
 use super::{Traveller, acls};
 use crate::check::{Check, Finding, Status};
@@ -101,7 +102,7 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
     }
     let endpoints = endpoints_of(paths, traveller, region, service);
     let named = by_name(paths, &endpoints);
-    let way = match named {
+    let mut way = match named {
         Some((endpoint, true)) => by_interface(paths, traveller, service, endpoint),
         Some((endpoint, false)) => {
             let other = otherwise(paths, traveller, service, &endpoints, internet);
@@ -114,6 +115,13 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
         }
         None => otherwise(paths, traveller, service, &endpoints, internet),
     };
+    if way.by_endpoint {
+        let has_internet = traveller
+            .subnets
+            .iter()
+            .all(|subnet| leads_out(paths, subnet) == Some(true));
+        names::of_region(traveller, service, has_internet, &mut way);
+    }
     Check::of(
         &id,
         &format!("{service} is reached {}", way.how),
@@ -123,11 +131,15 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
 }
 
 /// A way to a service.
-struct Way {
+pub(super) struct Way {
     /// In words, behind "is reached".
     how: String,
-    evidence: Vec<String>,
-    findings: Vec<Finding>,
+    /// Whether an endpoint is among it.
+    by_endpoint: bool,
+    /// What it rests on.
+    pub(super) evidence: Vec<String>,
+    /// What is wrong with it.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// The interface endpoint that the service's name leads to, and whether it surely does.
@@ -143,6 +155,7 @@ pub(super) fn by_name<'n>(paths: &Paths<'_>, endpoints: &[&'n Endpoint]) -> Opti
 fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, endpoint: &Endpoint) -> Way {
     Way {
         how: format!("through interface endpoint {}", endpoint.id),
+        by_endpoint: true,
         evidence: vec![format!(
             "{service}: interface endpoint {} with private DNS",
             endpoint.id
@@ -177,6 +190,7 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
         )));
         return Way {
             how: good.how,
+            by_endpoint: good.by_endpoint,
             evidence: good.evidence,
             findings,
         };
@@ -185,6 +199,7 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
     findings.extend(other.findings);
     Way {
         how: format!("{} or {}", named.how, other.how),
+        by_endpoint: true,
         evidence: named.evidence.into_iter().chain(other.evidence).collect(),
         findings,
     }
@@ -238,6 +253,7 @@ fn otherwise(
     };
     Way {
         how: how.to_owned(),
+        by_endpoint: left.len() < traveller.subnets.len(),
         evidence,
         findings,
     }
@@ -285,9 +301,15 @@ fn by_internet(
         ),
         (None, None) => format!("{} has no endpoint for it", traveller.vpc),
     };
+    let is_global = names::is_global_only(service);
     let text = format!(
-        "{service} is not reached from {}: {why}, and there is no way to the internet",
-        subnets.join(", ")
+        "{service} is not reached from {}: {why}, and there is no way to the internet{}",
+        subnets.join(", "),
+        if is_global {
+            "; it has one endpoint for all Regions, which no endpoint in this VPC stands for"
+        } else {
+            ""
+        }
     );
     let is_unknown = internet.iter().all(|check| check.status == Status::Unknown);
     let finding = if is_unknown {
@@ -301,6 +323,7 @@ fn by_internet(
             "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
             word(&endpoint.id)
         )),
+        None if is_global => finding.mended_by(format!("autoconnect internet setup {}", traveller.option)),
         None => finding.mended_by(format!(
             "autoconnect internet setup {} --service {}",
             traveller.option,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use super::{GroupId, GroupList, Place, SubnetId, VpcId};
 
@@ -65,6 +66,29 @@ pub struct Access {
     /// Whether it has a public address (`PubliclyAccessible`), where AWS tells; for a cluster, whether an instance of
     /// it has one.
     pub publicly_accessible: Option<bool>,
+    /// `ServerlessV2ScalingConfiguration` of an Aurora cluster, if it has one.
+    pub scaling: Option<Scaling>,
+}
+
+/// How an Aurora Serverless v2 cluster scales.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scaling {
+    /// `MinCapacity`, in Aurora capacity units.
+    pub min: Option<Number>,
+    /// `MaxCapacity`, in Aurora capacity units.
+    pub max: Option<Number>,
+    /// `SecondsUntilAutoPause`.
+    pub seconds_until_auto_pause: Option<u32>,
+}
+
+impl Scaling {
+    /// Whether its instances pause when nobody is connected, which takes a minimum of 0 units (Aurora user guide, "Scaling
+    /// to zero ACUs").
+    #[must_use]
+    pub fn pauses(&self) -> bool {
+        let min = self.min.as_ref().and_then(Number::as_f64);
+        min.is_some_and(|min| min <= 0.0)
+    }
 }
 
 /// The form of a database, where that changes what can be said of its network.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::network::{Part, Vpc};
 use crate::attach::Site;
 
 /// What was asked for beside the groups.
@@ -25,6 +26,8 @@ pub struct Extras {
     pub found: Found,
     /// `--attach-vpc`: where the function is to be attached, if it is in no VPC.
     pub attach: Option<Box<Site>>,
+    /// The database's VPC, where a function or a proxy is to be made in it.
+    pub vpc: Part<Option<Vpc>>,
 }
 
 /// How a proxy is made.

@@ -109,6 +109,11 @@ pub struct Function {
     pub environment: Option<Environment>,
     /// What it runs.
     pub code: Code,
+    /// `Timeout`: for how many seconds an invocation may run, where AWS tells it.
+    pub timeout: Option<u32>,
+    /// `CapacityProviderArn`: the capacity provider on whose instances it runs (Lambda Managed Instances). Its network is
+    /// then that of the provider, whatever its own `VpcConfig` says.
+    pub capacity_provider: Option<String>,
 }
 
 /// What a function runs, as far as it is known.

@@ -275,13 +275,63 @@ impl SourceAccess {
     }
 }
 
+/// What an event source mapping polls, by its ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventSource {
+    /// An MSK cluster.
+    Msk,
+    /// An MSK cluster of another VPC or account, through a managed VPC connection.
+    MskVpcConnection,
+    /// A Kafka cluster that is not AWS's.
+    SelfManagedKafka,
+    /// A DocumentDB cluster.
+    DocumentDb,
+    /// A broker of Amazon MQ.
+    Mq,
+    /// Anything else, by its service.
+    Other(String),
+}
+
+impl EventSource {
+    /// Reads `EventSourceArn`; none is a Kafka cluster that is not AWS's.
+    #[must_use]
+    pub fn of(arn: Option<&str>) -> Self {
+        let Some(arn) = arn else {
+            return Self::SelfManagedKafka;
+        };
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        match (parts.get(2).copied(), parts.get(5).copied().unwrap_or_default()) {
+            (Some("kafka"), resource) if resource.starts_with("vpc-connection/") => Self::MskVpcConnection,
+            (Some("kafka"), _) => Self::Msk,
+            (Some("rds"), _) => Self::DocumentDb,
+            (Some("mq"), _) => Self::Mq,
+            (service, _) => Self::Other(service.unwrap_or_default().to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for EventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Msk => f.write_str("an MSK cluster"),
+            Self::MskVpcConnection => f.write_str("an MSK VPC connection"),
+            Self::SelfManagedKafka => f.write_str("a self-managed Kafka cluster"),
+            Self::DocumentDb => f.write_str("a DocumentDB cluster"),
+            Self::Mq => f.write_str("an Amazon MQ broker"),
+            Self::Other(service) => write!(f, "an event source of {service}"),
+        }
+    }
+}
+
 /// An event source mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventSourceMapping {
     /// Its id.
     pub uuid: String,
-    /// The ARN of what it polls.
+    /// The ARN of what it polls; none for a Kafka cluster that is not AWS's.
     pub source: Option<String>,
+    /// The bootstrap servers of such a cluster.
+    pub bootstrap_servers: Vec<String>,
     /// The ARN of the function that it invokes.
     pub function: Option<String>,
     /// `Enabled`, `Disabled`, `Creating`, …
@@ -364,6 +414,32 @@ mod tests {
     }
 
     #[test]
+    fn event_sources_are_told_by_their_arns() {
+        let arn = |rest: &str| format!("arn:aws:{rest}");
+        let place = "eu-central-1:123456789012";
+        let table = [
+            (
+                Some(arn(&format!("kafka:{place}:cluster/orders/1f2e-1"))),
+                EventSource::Msk,
+            ),
+            (
+                Some(arn(&format!("kafka:{place}:vpc-connection/210987654321/orders/1f2e-1"))),
+                EventSource::MskVpcConnection,
+            ),
+            (Some(arn(&format!("rds:{place}:cluster:docs"))), EventSource::DocumentDb),
+            (Some(arn(&format!("mq:{place}:broker:b:b-1f2e"))), EventSource::Mq),
+            (
+                Some(arn(&format!("sqs:{place}:queue"))),
+                EventSource::Other("sqs".into()),
+            ),
+            (None, EventSource::SelfManagedKafka),
+        ];
+        for (arn, expected) in table {
+            assert_eq!(EventSource::of(arn.as_deref()), expected, "{arn:?}");
+        }
+    }
+
+    #[test]
     fn what_is_on_follows_from_switches_and_encryption() {
         use Authentication::{Iam, MutualTls, Plaintext, Scram, Tls};
         let none = ClientAuthentication::default();
@@ -396,6 +472,7 @@ mod tests {
         let mut mapping = EventSourceMapping {
             uuid: "u".into(),
             source: None,
+            bootstrap_servers: Vec::new(),
             function: None,
             state: "Enabled".into(),
             mode: MappingMode::OnDemand,

@@ -109,6 +109,14 @@ pub struct Vpc {
     pub resolver: Part<Resolver>,
 }
 
+impl Vpc {
+    /// Whether its instances run on hardware of their own, where neither Lambda nor RDS Proxy can be.
+    #[must_use]
+    pub fn is_dedicated(&self) -> bool {
+        self.tenancy == "dedicated"
+    }
+}
+
 /// The DNS attributes of a VPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VpcDns {

@@ -22,7 +22,7 @@ use crate::ownership::{self, Ownership};
 use crate::path::Paths;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
 use crate::plan::{Effect, GroupRef, Plan, Step, StepStatus};
-use crate::policy::{PolicyDocument, for_mapping};
+use crate::policy::{PolicyDocument, Principal, Texts, for_mapping};
 use crate::requirements::{MskUnmet, Pending, Unmet};
 use crate::tags;
 
@@ -414,7 +414,7 @@ impl<'b> Builder<'b> {
             policy: self
                 .wish
                 .restrict
-                .then(|| self.least(service, &[]))
+                .then(|| self.least(service, &Narrow::default()))
                 .transpose()?
                 .map(|least| least.to_string()),
             tags: self.tags(&role),
@@ -510,8 +510,8 @@ impl<'b> Builder<'b> {
 
     /// The least policy for an endpoint of ours that has another one. Secrets that it allows stay allowed.
     fn narrower(&mut self, service: &str, endpoint: &Endpoint) -> Result<Option<String>, MskUnmet> {
-        let before = narrowed(endpoint, service);
-        let least = self.least(service, before.as_deref().unwrap_or_default())?;
+        let before = narrowed(endpoint, service).unwrap_or_default();
+        let least = self.least(service, &before)?;
         let is_so = endpoint
             .policy
             .as_deref()
@@ -531,10 +531,19 @@ impl<'b> Builder<'b> {
         Ok(Some(least.to_string()))
     }
 
-    fn least(&self, service: &str, allowed: &[String]) -> Result<PolicyDocument, MskUnmet> {
-        let secrets: BTreeSet<String> = self.needs.secrets.iter().chain(allowed).cloned().collect();
-        let secrets: Vec<String> = secrets.into_iter().collect();
-        for_mapping(service, &secrets).ok_or(MskUnmet::NoSecret)
+    fn least(&self, service: &str, allowed: &Narrow) -> Result<PolicyDocument, MskUnmet> {
+        let all = |own: &[String], allowed: &[String]| -> Vec<String> {
+            let all: BTreeSet<&String> = own.iter().chain(allowed).collect();
+            all.into_iter().cloned().collect()
+        };
+        let secrets = all(&self.needs.secrets, &allowed.secrets);
+        let roles = all(&self.scene.roles(), &allowed.roles);
+        let missing = if secrets.is_empty() {
+            MskUnmet::NoSecret
+        } else {
+            MskUnmet::NoRole
+        };
+        for_mapping(service, &secrets, &roles).ok_or(missing)
     }
 
     /// The cluster's subnets in zones where an endpoint has none yet: it takes one in each.
@@ -643,12 +652,33 @@ fn lets_in(rule: &Rule, peer: &RulePeer) -> bool {
     covers && is_from
 }
 
-/// The secrets that an endpoint's policy allows, where the policy is the least for this service.
-fn narrowed(endpoint: &Endpoint, service: &str) -> Option<Vec<String>> {
+/// What a policy that was narrowed to the least for a service allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Narrow {
+    secrets: Vec<String>,
+    roles: Vec<String>,
+}
+
+/// What an endpoint's policy allows, where it is the least for this service. Earlier versions named no role.
+fn narrowed(endpoint: &Endpoint, service: &str) -> Option<Narrow> {
     let policy = PolicyDocument::read(endpoint.policy.as_ref()?).ok()?;
     let [statement] = policy.statement.as_slice() else {
         return None;
     };
     let secrets: Vec<String> = statement.resource.iter().map(str::to_owned).collect();
-    (for_mapping(service, &secrets)? == policy).then_some(secrets)
+    let roles: Vec<String> = match &statement.principal {
+        Some(Principal::Of(by_kind)) => by_kind
+            .get("AWS")
+            .into_iter()
+            .flat_map(Texts::iter)
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    };
+    let is_everyones = statement.principal == Some(Principal::Everyone("*".to_owned()));
+    let mut least = for_mapping(service, &secrets, if is_everyones { &secrets } else { &roles })?;
+    if let ([least], true) = (least.statement.as_mut_slice(), is_everyones) {
+        least.principal.clone_from(&statement.principal);
+    }
+    (least == policy).then_some(Narrow { secrets, roles })
 }

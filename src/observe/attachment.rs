@@ -57,7 +57,7 @@ pub async fn site(
     function: &Function,
     location: &Location,
     groups: &[GroupId],
-    ipv6: bool,
+    ipv6: Option<bool>,
 ) -> Result<Site, ObserveError> {
     let (subnets, database) = match location {
         Location::Subnets(subnets) => (subnets.clone(), None),

@@ -1,10 +1,12 @@
 //! Why a connection could not be read.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use crate::cloud::{CloudError, ResourceKind};
 use crate::escape::word;
-use crate::model::{Database, DatabaseForm, Elsewhere, VpcId};
+use crate::model::{Database, DatabaseForm, Elsewhere, EventSource, VpcId};
 
 /// Why a connection could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -45,6 +47,9 @@ pub enum ObserveError {
         /// Its id.
         uuid: String,
     },
+    /// It is no MSK cluster that is polled, and the rest is not checked.
+    #[error("{0}")]
+    NotChecked(NotChecked),
     /// There is no VPC with that id.
     #[error("there is no VPC {vpc} in account {account}, Region {region}")]
     NoSuchVpc {
@@ -77,6 +82,46 @@ pub enum ObserveError {
     /// A call failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+}
+
+/// An event source whose network `msk check` does not judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotChecked {
+    /// What it is.
+    pub source: EventSource,
+    /// Its ARN or its bootstrap servers.
+    pub name: String,
+    /// The mapping that polls it, where one was named.
+    pub mapping: Option<String>,
+    /// An ARN that tells the account and the Region.
+    pub arn: String,
+}
+
+impl fmt::Display for NotChecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            source, name, mapping, ..
+        } = self;
+        let why = match source {
+            EventSource::MskVpcConnection => {
+                "Lambda reaches it through a VPC connection, whose network is not that of the cluster"
+            }
+            _ => "msk check knows the network of MSK clusters only",
+        };
+        match mapping {
+            Some(uuid) if name.is_empty() => {
+                write!(
+                    f,
+                    "event source mapping {uuid} polls {source}, which is not checked: {why}"
+                )
+            }
+            Some(uuid) => write!(
+                f,
+                "event source mapping {uuid} polls {source}, {name}, which is not checked: {why}"
+            ),
+            None => write!(f, "{name} is {source}, which is not checked: {why}"),
+        }
+    }
 }
 
 /// The word for a kind of resource.
@@ -114,6 +159,7 @@ impl ObserveError {
             Self::NoSuchRole { .. } => "role-not-found",
             Self::NoSuchMskCluster { .. } => "msk-cluster-not-found",
             Self::NoSuchMapping { .. } => "mapping-not-found",
+            Self::NotChecked(_) => "event-source-not-checked",
             Self::NoSuchVpc { .. } => "vpc-not-found",
             Self::NoVpc { .. } => "no-vpc",
             Self::Elsewhere(elsewhere) => elsewhere.code(),
@@ -135,6 +181,7 @@ impl ObserveError {
                 ResourceKind::Instance => format!("{name} is a cluster: use --cluster {}", word(name)),
                 _ => format!("{name} is an instance: use --instance {}", word(name)),
             }),
+            Self::NotChecked(_) => Some("name an MSK cluster of this account, or a mapping that polls one".to_owned()),
             Self::NoSuchMskCluster { .. } => {
                 Some("`aws kafka list-clusters-v2` lists the ARNs of this account and Region".to_owned())
             }

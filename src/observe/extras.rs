@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ObserveError, ProxyWish, Target, found};
 use crate::cloud::{Answer, Cloud, KeyDescription, SecretDescription};
+use crate::model::network::Part;
 use crate::model::{
     Connect, Credentials, CredentialsWish, Database, Extras, Found, FoundRole, Function, Key, NewProxy, Proxy, Role,
     Secret, SecretDetails, last_segment,
@@ -37,6 +38,7 @@ pub(super) async fn read(
         environment: target.environment,
         found: found?,
         attach: None,
+        vpc: Part::default(),
     })
 }
 

@@ -1,11 +1,15 @@
 //! Reads what `msk check` judges: the cluster and its mappings, then the function, and the network of the cluster's VPC.
 
+use std::collections::BTreeSet;
+
 use super::network::{network, part, role_policies};
-use super::{ObserveError, Reads, no_such};
+use super::{NotChecked, ObserveError, Reads, no_such};
 use crate::cloud::{Answer, Cloud, ResourceKind};
+use crate::concurrent::bounded;
 use crate::model::network::{Network, Part};
 use crate::model::{
-    Authentication, Elsewhere, EventSourceMapping, Function, MappingMode, MskCluster, Named, Origin, Place, VpcId,
+    Authentication, Elsewhere, EventSource, EventSourceMapping, Function, MappingMode, MskCluster, Named, Origin,
+    Place, VpcId,
 };
 use crate::msk::MskScene;
 use crate::operation::Operation;
@@ -34,8 +38,8 @@ pub enum Which {
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MskTarget {
-    /// The cluster's ARN.
-    pub cluster: String,
+    /// The cluster's ARN; none for that of the one mapping.
+    pub cluster: Option<String>,
     /// Which mappings.
     pub which: Which,
     /// The mode, where the user tells one.
@@ -47,7 +51,9 @@ pub struct MskTarget {
 impl MskTarget {
     /// Whether all that was named by ARNs can be where the run reads, as far as that is known.
     fn check(&self, here: &Origin) -> Result<(), Elsewhere> {
-        Named::of(&self.cluster).check(here)?;
+        if let Some(cluster) = &self.cluster {
+            Named::of(cluster).check(here)?;
+        }
         match &self.which {
             Which::OfFunction(function) => Named::of(function).check(here),
             Which::All | Which::One(_) => Ok(()),
@@ -62,12 +68,26 @@ impl MskTarget {
 /// A resource that was named does not exist, or it or AWS cannot be asked for.
 pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScene, ObserveError> {
     target.check(&cloud.home())?;
-    let (cluster, mappings) = tokio::join!(cluster(cloud, target), mappings(cloud, target));
-    let (cluster, mappings) = (cluster?, mappings?);
+    if let Some(arn) = &target.cluster {
+        is_msk(Some(arn), None)?;
+    }
+    let (cluster, mappings) = if let Some(arn) = &target.cluster {
+        let (cluster, mappings) = tokio::join!(cluster(cloud, arn), mappings(cloud, target, arn));
+        let mappings = mappings?;
+        of_msk(target, &mappings)?;
+        (cluster?, mappings)
+    } else {
+        // Which cluster it is, the mapping tells.
+        let mappings = mappings(cloud, target, "").await?;
+        of_msk(target, &mappings)?;
+        let source = mappings.known().and_then(|mappings| mappings.first()?.source.clone());
+        (cluster(cloud, &source.unwrap_or_default()).await?, mappings)
+    };
     target.check(&Origin::of_arn(&cluster.arn))?;
     let known = mappings.known().map(Vec::as_slice).unwrap_or_default();
     let (of_function, of_network) = tokio::join!(function(cloud, target, known), network_of(cloud, &cluster));
     let ((function, policies), (vpc, network)) = (of_function?, of_network?);
+    let others = others(cloud, known, function.as_ref()).await?;
     // A cluster can be shared with other accounts: the function is in the caller's own.
     if let Some(function) = &function {
         target.check(&Origin::of_arn(&function.arn))?;
@@ -77,6 +97,7 @@ pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScen
         vpc,
         mappings,
         function,
+        others,
         policies,
         network,
         mode: target.mode,
@@ -99,21 +120,52 @@ pub fn reads_of_msk<'a>(target: &MskTarget, scene: &'a MskScene) -> Reads<'a> {
         Which::All | Which::OfFunction(_) => reads.any([Operation::ListEventSourceMappings]),
     };
     match &scene.function {
-        Some(function) => reads.function(function).role_of(function),
+        Some(function) => scene
+            .others
+            .iter()
+            .fold(reads.function(function).role_of(function), Reads::function),
         None => reads,
     }
 }
 
-async fn cluster(cloud: &impl Cloud, target: &MskTarget) -> Result<MskCluster, ObserveError> {
-    match cloud.describe_msk_cluster(&target.cluster).await {
-        Err(error) if error.is_not_found() => Err(ObserveError::NoSuchMskCluster {
-            arn: target.cluster.clone(),
-        }),
+/// Whether an event source is an MSK cluster.
+fn is_msk(arn: Option<&str>, mapping: Option<&EventSourceMapping>) -> Result<(), ObserveError> {
+    let source = EventSource::of(arn);
+    if source == EventSource::Msk {
+        return Ok(());
+    }
+    let servers = || mapping.map(|mapping| mapping.bootstrap_servers.join(", "));
+    let name = arn.map(str::to_owned).or_else(servers).unwrap_or_default();
+    let of_function = || mapping.and_then(|mapping| mapping.function.clone());
+    Err(ObserveError::NotChecked(NotChecked {
+        source,
+        arn: arn.map(str::to_owned).or_else(of_function).unwrap_or_default(),
+        name,
+        mapping: mapping.map(|mapping| mapping.uuid.clone()),
+    }))
+}
+
+/// Whether the one mapping that was named polls an MSK cluster.
+fn of_msk(target: &MskTarget, mappings: &Part<Vec<EventSourceMapping>>) -> Result<(), ObserveError> {
+    let one = mappings.known().and_then(|mappings| mappings.first());
+    match (&target.which, one) {
+        (Which::One(_), Some(mapping)) => is_msk(mapping.source.as_deref(), Some(mapping)),
+        _ => Ok(()),
+    }
+}
+
+async fn cluster(cloud: &impl Cloud, arn: &str) -> Result<MskCluster, ObserveError> {
+    match cloud.describe_msk_cluster(arn).await {
+        Err(error) if error.is_not_found() => Err(ObserveError::NoSuchMskCluster { arn: arn.to_owned() }),
         cluster => Ok(cluster?),
     }
 }
 
-async fn mappings(cloud: &impl Cloud, target: &MskTarget) -> Result<Part<Vec<EventSourceMapping>>, ObserveError> {
+async fn mappings(
+    cloud: &impl Cloud,
+    target: &MskTarget,
+    cluster: &str,
+) -> Result<Part<Vec<EventSourceMapping>>, ObserveError> {
     let function = match &target.which {
         Which::All => None,
         Which::OfFunction(name) => Some(Named::of(name).name()),
@@ -124,7 +176,7 @@ async fn mappings(cloud: &impl Cloud, target: &MskTarget) -> Result<Part<Vec<Eve
             };
         }
     };
-    Ok(part(cloud.list_event_source_mappings(&target.cluster, function).await)?)
+    Ok(part(cloud.list_event_source_mappings(cluster, function).await)?)
 }
 
 /// The function that is named, or that of the mappings, with the policies of its role.
@@ -147,6 +199,27 @@ async fn function(
         None => Part::default(),
     };
     Ok((function, policies))
+}
+
+/// The functions of further mappings, as far as they can be read.
+async fn others(
+    cloud: &impl Cloud,
+    mappings: &[EventSourceMapping],
+    function: Option<&Function>,
+) -> Answer<Vec<Function>> {
+    const AT_ONCE: usize = 5;
+    let mut named: BTreeSet<String> = mappings.iter().filter_map(|mapping| mapping.function.clone()).collect();
+    if let Some(function) = function {
+        named.remove(&function.arn);
+    }
+    let asked = named
+        .into_iter()
+        .map(async |arn: String| part(cloud.get_function_configuration(&arn).await));
+    let mut others = Vec::new();
+    for answer in bounded(AT_ONCE, asked).await {
+        others.extend(answer?.known().cloned());
+    }
+    Ok(others)
 }
 
 async fn network_of(cloud: &impl Cloud, cluster: &MskCluster) -> Answer<(Part<VpcId>, Network)> {

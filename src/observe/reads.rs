@@ -168,6 +168,9 @@ impl<'a> Reads<'a> {
         }
         reads = reads.standing(target, observation);
         let is_new = proxy.as_ref().is_some_and(|proxy| !proxy.exists);
+        if is_new || !function.exists {
+            reads = reads.any([Operation::DescribeVpcs]);
+        }
         if let (true, Some(role)) = (is_new, new_proxy.and_then(|new| new.role.as_ref())) {
             reads = reads.of(Operation::GetRole, [literal(&role.arn)]);
         }

@@ -106,19 +106,22 @@ pub fn reach_through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>]) -
     }
 }
 
-/// The least that the endpoint of a service has to let an event source mapping do: Lambda invoke functions, Lambda assume
-/// their roles, and whoever may read these secrets read them. None for a service that no mapping needs.
+/// The least that the endpoint of a service has to let event source mappings do, in the three shapes of the developer guide:
+/// Lambda invoke functions, Lambda assume their roles, and the execution roles read these secrets. None for a service that
+/// no mapping needs, and without secrets or roles.
 #[must_use]
-pub fn for_mapping(service: &str, secrets: &[String]) -> Option<PolicyDocument> {
+pub fn for_mapping(service: &str, secrets: &[String], roles: &[String]) -> Option<PolicyDocument> {
     let statement = match service {
         "lambda" => Statement::allow(["lambda:InvokeFunction"])
             .on(["*"])
             .by(service_principal()),
         "sts" => Statement::allow(["sts:AssumeRole"]).on(["*"]).by(service_principal()),
-        // The function's role reads the secret, and its own policies say whether it may.
-        "secretsmanager" if !secrets.is_empty() => Statement::allow(["secretsmanager:GetSecretValue"])
-            .on(secrets.iter().map(|secret| literal(secret)))
-            .by(Principal::Everyone("*".to_owned())),
+        "secretsmanager" if !secrets.is_empty() && !roles.is_empty() => {
+            let roles = roles.iter().map(String::as_str).collect();
+            Statement::allow(["secretsmanager:GetSecretValue"])
+                .on(secrets.iter().map(|secret| literal(secret)))
+                .by(Principal::Of(BTreeMap::from([("AWS".to_owned(), roles)])))
+        }
         _ => return None,
     };
     Some(PolicyDocument::new(vec![statement]))
@@ -243,6 +246,7 @@ mod tests {
     fn the_least_is_enough_and_no_more() {
         let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_s-AbCdEf";
         let secrets = [secret.to_owned()];
+        let roles = [ROLE.to_owned()];
         let role = [Caller::Role(ROLE)];
         let lambda = [Caller::Service(LAMBDA)];
         let table: [(&str, &[Caller<'_>], &str, &str); 3] = [
@@ -251,15 +255,22 @@ mod tests {
             ("secretsmanager", &role, "secretsmanager:GetSecretValue", secret),
         ];
         for (service, callers, action, resource) in table {
-            let policy = for_mapping(service, &secrets).unwrap();
+            let policy = for_mapping(service, &secrets, &roles).unwrap();
             assert_eq!(through_endpoint(&policy, callers, action, resource), Verdict::Allowed);
             let other = through_endpoint(&policy, callers, "lambda:CreateFunction", resource);
             assert_eq!(other, Verdict::NotAllowed);
         }
-        let policy = for_mapping("secretsmanager", &secrets).unwrap();
+        let policy = for_mapping("secretsmanager", &secrets, &roles).unwrap();
+        let others = [
+            Caller::Role("arn:aws:iam::123456789012:role/other"),
+            Caller::Service(LAMBDA),
+        ];
+        let by_others = through_endpoint(&policy, &others, "secretsmanager:GetSecretValue", secret);
+        assert_eq!(by_others, Verdict::NotAllowed);
         let other = through_endpoint(&policy, &role, "secretsmanager:GetSecretValue", &format!("{secret}x"));
         assert_eq!(other, Verdict::NotAllowed);
-        assert_eq!(for_mapping("secretsmanager", &[]), None);
-        assert_eq!(for_mapping("sqs", &secrets), None);
+        assert_eq!(for_mapping("secretsmanager", &[], &roles), None);
+        assert_eq!(for_mapping("secretsmanager", &secrets, &[]), None);
+        assert_eq!(for_mapping("sqs", &secrets, &roles), None);
     }
 }

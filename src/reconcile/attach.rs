@@ -14,7 +14,7 @@ use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, network, reads_of_site, site, the_function, users_of};
 use crate::plan::{AttachPlan, Effect, Ground, GroupRef, May, Plan, Step, StepStatus, VpcEffect};
 use crate::policy::{PolicyDocument, lacks, operator};
-use crate::requirements::{MAX_GROUPS, Unmet, function_update};
+use crate::requirements::{Facts, MAX_GROUPS, Making, Unmet, ask, function_update, versions_stay};
 use crate::users::{User, Users};
 
 /// A function that is to be in a VPC.
@@ -26,8 +26,8 @@ pub struct Attach {
     pub location: Location,
     /// The groups that it is to have; none for those of the database that it is to be like.
     pub groups: Vec<GroupId>,
-    /// `Ipv6AllowedForDualStack`.
-    pub ipv6: bool,
+    /// `Ipv6AllowedForDualStack`; none leaves it as it is.
+    pub ipv6: Option<bool>,
     /// The role is given what it lacks.
     pub grant: bool,
 }
@@ -52,6 +52,12 @@ impl Goal for Attach {
     fn draft(&self, (function, site): &Self::Seen) -> Result<Draft, RunError> {
         let name = &function.name;
         let pending = function_update(function)?.into_iter().collect();
+        let facts = Facts {
+            function: Some(function),
+            site: Some(site),
+            ..Facts::default()
+        };
+        ask(&[Making::FunctionNetwork, Making::Attachment], &facts)?;
         let fitting = fit(function, site).map_err(Unmet::from)?;
         if let (true, Some(database)) = (site.wish.groups.is_empty(), &site.wish.like) {
             let database = database.clone();
@@ -91,9 +97,7 @@ impl Goal for Attach {
             notes.push(
                 "Making a network interface can take minutes; until then the function is as it was before.".to_owned(),
             );
-            notes.push(
-                "Versions that are published already keep the VPC settings with which they were published.".to_owned(),
-            );
+            notes.push(versions_stay(function));
         }
         let is_reached = steps.0.is_empty();
         let reasons = if is_reached {
@@ -165,8 +169,10 @@ fn changes(function: &Function, fitting: &Fitting, site: &Site) -> Vec<String> {
     if !groups.is_empty() {
         changes.push(format!("Function {name} does not have {}.", listed(&groups)));
     }
-    if site.wish.ipv6 && attached.ipv6_allowed != Some(true) {
-        changes.push(format!("Function {name} does not use IPv6."));
+    match (site.wish.ipv6, attached.ipv6_allowed == Some(true)) {
+        (Some(true), false) => changes.push(format!("Function {name} does not use IPv6.")),
+        (Some(false), true) => changes.push(format!("Function {name} uses IPv6.")),
+        _ => {}
     }
     changes
 }
@@ -232,6 +238,11 @@ impl Goal for Detach {
 
     fn draft(&self, (function, policies, groups, users): &Self::Seen) -> Result<Draft, RunError> {
         let name = &function.name;
+        let facts = Facts {
+            function: Some(function),
+            ..Facts::default()
+        };
+        ask(&[Making::FunctionNetwork], &facts)?;
         let pending = function_update(function)?.into_iter().collect();
         let Some(attached) = &function.vpc else {
             return Ok(Draft {
@@ -398,7 +409,7 @@ impl Steps {
             vpc: fitting.vpc.clone(),
             subnets: fitting.subnets.clone(),
             groups: site.wish.groups.iter().cloned().map(GroupRef::Existing).collect(),
-            ipv6: site.wish.ipv6.then_some(true),
+            ipv6: site.wish.ipv6,
         };
         let effect = Effect::Vpc(VpcEffect::Attach(Box::new(plan)));
         self.push(effect, function.arn.clone(), summary);

@@ -10,7 +10,9 @@ use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::removal::{Parts, RemovalWish, Standing, Undo, ground, parts, steps, still_connected};
-use crate::requirements::{ExtrasUnmet, Pending, Unmet, database_pending, function_update, proxy_pending};
+use crate::requirements::{
+    ExtrasUnmet, Pending, Unmet, database_pending, function_update, provider_name, proxy_pending,
+};
 use crate::restore::Lists;
 
 /// The function is disconnected from the database, and what was made for them alone is gone.
@@ -289,6 +291,13 @@ fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish)
                 )
             }),
     );
+    if let Some(provider) = &observation.function.capacity_provider {
+        notes.push(format!(
+            "Function {} runs on the instances of capacity provider {} (Lambda Managed Instances): the provider's security groups, which are chosen when it is created, and the rules that name them stay.",
+            observation.function.name,
+            provider_name(provider)
+        ));
+    }
     let detaches = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::Detach { .. }));
     if plan.steps.iter().any(|step| detaches(&step.effect)) {
         let function = &observation.function.name;

@@ -8,7 +8,7 @@ use crate::model::{Origin, Place};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
 use crate::plan::{Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, operator};
-use crate::requirements::{Pending, Unmet};
+use crate::requirements::{Facts, Making, Pending, Unmet, ask};
 
 /// A function that is to reach the internet, or AWS services without it.
 #[derive(Clone, Debug)]
@@ -31,6 +31,11 @@ impl Goal for Internet {
 
     fn draft(&self, scene: &Scene) -> Result<Draft, RunError> {
         let Self(wish) = self;
+        let facts = Facts {
+            function: Some(&scene.function),
+            ..Facts::default()
+        };
+        ask(&[Making::WayOut], &facts)?;
         let building = draft(scene, wish).map_err(Unmet::from)?;
         let name = &scene.function.name;
         let what = match wish.services.as_slice() {

@@ -60,7 +60,13 @@ impl Goal for Mend {
     }
 
     fn draft(&self, seen: &Seen) -> Result<Draft, RunError> {
-        let Mending { plan, reasons, left } = mend(seen, self.scope, &self.request)?;
+        let Mending {
+            plan,
+            reasons,
+            left,
+            pending,
+            notes,
+        } = mend(seen, self.scope, &self.request)?;
         let creates = plan
             .steps
             .iter()
@@ -92,8 +98,8 @@ impl Goal for Mend {
             decision,
             meaning,
             reasons,
-            notes: left,
-            pending: Vec::new(),
+            notes: left.into_iter().chain(notes).collect(),
+            pending,
             plan,
         })
     }

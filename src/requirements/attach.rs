@@ -6,11 +6,11 @@ use super::Unmet;
 use crate::attach::{AttachUnmet, fit};
 use crate::model::{Observation, last_segment};
 
-/// Checks that a function which is in no VPC can be attached to the database's.
+/// Checks that the role of a function which is in no VPC allows what attaching it to the database's takes.
 ///
 /// # Errors
 ///
-/// The first condition that does not hold.
+/// It does not, or the function cannot be attached there.
 pub fn check_attachment(observation: &Observation) -> Result<(), Unmet> {
     let Observation { function, extras, .. } = observation;
     let Some(site) = &extras.attach else { return Ok(()) };

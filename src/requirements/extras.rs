@@ -2,16 +2,14 @@
 //!
 //! Source: spec/proxy.md.
 
-use std::collections::BTreeSet;
-
 use thiserror::Error;
 
 use crate::adopt::{self, OwnRole};
 use crate::escape::word;
 use crate::extras;
 use crate::model::{
-    Credentials, CredentialsWish, DatabaseKind, EngineFamily, FoundRole, NewProxy, Observation, Proxy, Role, Secret,
-    Side, last_segment,
+    Credentials, CredentialsWish, Database, DatabaseKind, EngineFamily, FoundRole, NewProxy, Observation, Proxy, Role,
+    Secret, Side, VpcId, last_segment,
 };
 use crate::naming::created;
 use crate::ownership::is_managed;
@@ -129,6 +127,12 @@ pub enum ExtrasUnmet {
         /// The zones.
         zones: Vec<String>,
     },
+    /// RDS Proxy cannot be in a VPC with dedicated tenancy.
+    #[error("{vpc} has dedicated tenancy, and RDS makes no proxies there")]
+    DedicatedTenancy {
+        /// The VPC.
+        vpc: VpcId,
+    },
     /// End-to-end IAM is not for SQL Server.
     #[error("end-to-end IAM authentication is not for SQL Server, and {database} is one")]
     NoEndToEndIam {
@@ -196,6 +200,7 @@ impl ExtrasUnmet {
             Self::SecretNotOurs { .. } => "secret-name-taken",
             Self::RoleWithoutTrust { .. } => "role-without-trust",
             Self::OneZone { .. } => "one-availability-zone",
+            Self::DedicatedTenancy { .. } => "dedicated-tenancy",
             Self::NoEndToEndIam { .. } => "no-end-to-end-iam",
             Self::NoUser => "db-user-missing",
             Self::ProxyWithoutIam { .. } => "proxy-without-iam",
@@ -239,6 +244,7 @@ impl ExtrasUnmet {
                 "let rds.amazonaws.com assume it in its trust policy, or leave --proxy-role out to have a role made".to_owned()
             }
             Self::OneZone { .. } => "add a subnet of another Availability Zone to the DB subnet group".to_owned(),
+            Self::DedicatedTenancy { .. } => "connect directly, with --proxy none".to_owned(),
             Self::NoEndToEndIam { .. } => "use a secret instead: --secret or --db-user".to_owned(),
             Self::NoUser => "name the user with --db-user".to_owned(),
             Self::ProxyWithoutIam { proxy } => format!(
@@ -294,17 +300,6 @@ fn check_new_proxy(observation: &Observation) -> Result<(), ExtrasUnmet> {
             });
         }
         return check_is_as_asked(observation, proxy, new);
-    }
-    let zones: BTreeSet<&String> = observation
-        .database_subnets
-        .iter()
-        .map(|subnet| &subnet.availability_zone)
-        .collect();
-    if zones.len() < 2 {
-        return Err(ExtrasUnmet::OneZone {
-            database: database.to_string(),
-            zones: zones.into_iter().cloned().collect(),
-        });
     }
     if let Some(Role { arn, trusts_rds: false }) = &new.role {
         return Err(ExtrasUnmet::RoleWithoutTrust {
@@ -596,9 +591,20 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
             format!("Role {name} has permissions boundary {boundary}, which may allow less than its policies.")
         }));
     }
+    notes.extend(proxy.as_ref().and_then(|proxy| never_pauses(database, &proxy.name)));
     notes.extend(of_existing_proxy(observation));
     notes.extend(of_environment(observation));
     notes
+}
+
+/// A proxy keeps connections to its target open (Aurora user guide, "Scaling to zero ACUs": instances with an RDS Proxy do
+/// not pause).
+#[must_use]
+pub fn never_pauses(database: &Database, proxy: &str) -> Option<String> {
+    let scaling = database.access.scaling.as_ref()?;
+    scaling.pauses().then(|| {
+        format!("Proxy {proxy} keeps connections to {database} open, so that it does not pause, although its minimum capacity is 0 ACUs.")
+    })
 }
 
 /// What is not done again for a proxy that exists, and whom a permission reaches.

@@ -70,6 +70,9 @@ pub enum MskUnmet {
     /// `--restrict` has to name the secret.
     #[error("--restrict names the secret in the endpoint's policy, and no mapping tells which it is")]
     NoSecret,
+    /// `--restrict` has to name the role that reads the secret.
+    #[error("--restrict names the execution role in the endpoint's policy, and no function is known whose role it is")]
+    NoRole,
 }
 
 impl MskUnmet {
@@ -85,6 +88,7 @@ impl MskUnmet {
             Self::Endpoint { .. } => "msk-endpoint-unfit",
             Self::GroupName { .. } => "msk-group-name-taken",
             Self::NoSecret => "msk-secret-unknown",
+            Self::NoRole => "msk-role-unknown",
         }
     }
 
@@ -103,6 +107,7 @@ impl MskUnmet {
                     "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
                 )
             }
+            Self::NoRole => "create the mapping first, or name its function with --function".to_owned(),
             Self::NoSecret => "create the mapping first, or name it with --mapping".to_owned(),
         }
     }

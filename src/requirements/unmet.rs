@@ -74,6 +74,16 @@ pub enum Unmet {
         /// The database's VPC.
         vpc: VpcId,
     },
+    /// The function runs on the instances of a capacity provider.
+    #[error(
+        "function {function} runs on the instances of capacity provider {provider} (Lambda Managed Instances), and has their subnets and security groups, not its own"
+    )]
+    ManagedInstances {
+        /// The function.
+        function: String,
+        /// The name of the capacity provider.
+        provider: String,
+    },
     /// Function and database in different VPCs.
     #[error("function {function} is in {function_vpc}, but {database} is in {database_vpc}")]
     DifferentVpcs {
@@ -216,6 +226,7 @@ impl Unmet {
             Self::GlobalDatabase { .. } => "global-database",
             Self::SharedVpc { .. } => "shared-vpc",
             Self::FunctionOutsideVpc { .. } => "function-not-in-vpc",
+            Self::ManagedInstances { .. } => "managed-instances",
             Self::DifferentVpcs { .. } => "different-vpcs",
             Self::ProxyUnsupportedEngine { .. } => "proxy-unsupported-engine",
             Self::ProxyOtherFamily { .. } => "proxy-other-engine-family",
@@ -251,6 +262,10 @@ impl Unmet {
             Self::FunctionOutsideVpc { function, vpc, .. } => {
                 format!("add --attach-vpc, or attach function {function} to subnets of {vpc} with `autoconnect attach`")
             }
+            Self::ManagedInstances { provider, .. } => format!(
+                "`aws lambda get-capacity-provider --capacity-provider-name {}` shows its subnets and groups, which are chosen when a provider is created: let rules name these groups, or create a provider with others",
+                word(provider)
+            ),
             Self::DifferentVpcs { function_vpc, database_vpc, .. } => format!(
                 "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose` tells what the path needs"
             ),

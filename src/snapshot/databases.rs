@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
     DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry, MasterUserSecret,
-    ProxyTargetEntry, VpcSecurityGroupMembership,
+    ProxyTargetEntry, ScalingEntry, VpcSecurityGroupMembership,
 };
 use crate::cloud::{Cloud, DbCluster, DbInstance, DbSubnetGroup};
 use crate::concurrent::bounded;
@@ -73,6 +73,11 @@ impl Snapshot {
                 iam_database_authentication_enabled: access.iam_enabled,
                 master_username: access.master_user,
                 master_user_secret: secret(access.master_secret),
+                scaling: access.scaling.map(|scaling| ScalingEntry {
+                    min_capacity: scaling.min,
+                    max_capacity: scaling.max,
+                    seconds_until_auto_pause: scaling.seconds_until_auto_pause,
+                }),
             });
         }
         let clusters: BTreeSet<String> = document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect();

@@ -1,7 +1,7 @@
 //! Functions. Lambda's list does not tell their states, so that those in a VPC are asked for one by one.
 
 use super::{AT_ONCE, Snapshot};
-use crate::account::{FunctionEntry, VpcConfig};
+use crate::account::{CapacityProviderConfig, FunctionEntry, ManagedInstances, VpcConfig};
 use crate::cloud::{Answer, Cloud};
 use crate::concurrent::bounded;
 use crate::model::{Function, FunctionState, LastUpdateStatus};
@@ -54,6 +54,14 @@ fn entry(function: Function) -> FunctionEntry {
         runtime: function.code.runtime,
         handler: function.code.handler,
         code_sha256: function.code.sha256,
+        timeout: function.timeout,
+        capacity_provider_config: function.capacity_provider.map(|arn| CapacityProviderConfig {
+            lambda_managed_instances_capacity_provider_config: ManagedInstances {
+                capacity_provider_arn: arn,
+                per_execution_environment_max_concurrency: None,
+                memory_per_cpu: None,
+            },
+        }),
         versions: Vec::new(),
         aliases: Vec::new(),
         environment: std::collections::BTreeMap::new(),

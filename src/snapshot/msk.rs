@@ -1,12 +1,12 @@
 //! MSK clusters, and the event source mappings that poll them, and what else functions poll.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Snapshot;
 use crate::account::{
     BrokerNodeGroupInfo, ClientAuthenticationEntry, ConnectivityInfo, EncryptionInTransit, EncryptionInfo,
     EventSourceMappingEntry, MskClusterEntry, MskVpcConfig, ProvisionedEntry, ProvisionedPollerConfig, PublicAccess,
-    SaslEntry, ServerlessEntry, SourceAccessEntry, Switch,
+    SaslEntry, SelfManagedEventSource, ServerlessEntry, SourceAccessEntry, Switch,
 };
 use crate::cloud::{Cloud, Operation};
 use crate::model::{ClientAuthentication, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement, VpcId};
@@ -139,6 +139,9 @@ fn mapping(found: EventSourceMapping) -> Option<EventSourceMappingEntry> {
     Some(EventSourceMappingEntry {
         uuid: found.uuid,
         event_source_arn: found.source.unwrap_or_default(),
+        self_managed_event_source: (!found.bootstrap_servers.is_empty()).then(|| SelfManagedEventSource {
+            endpoints: BTreeMap::from([("KAFKA_BOOTSTRAP_SERVERS".to_owned(), found.bootstrap_servers)]),
+        }),
         function_arn: found.function?,
         state: found.state,
         // The mode is told by there being a number of pollers, whatever it is.

@@ -133,7 +133,7 @@ fn what_cannot_be_is_refused() {
         ("too-many-subnets", Box::new(|site| site.wish = wish(&["subnet-1"; 17]))),
         ("not-in-vpc", Box::new(|site| site.groups.clear())),
         ("not-in-vpc", Box::new(|site| site.groups[0].vpc = "vpc-2".into())),
-        ("not-dual-stack", Box::new(|site| site.wish.ipv6 = true)),
+        ("not-dual-stack", Box::new(|site| site.wish.ipv6 = Some(true))),
         (
             "role-denies-vpc-access",
             Box::new(|site| {
@@ -163,7 +163,7 @@ fn a_function_is_not_moved_to_another_vpc() {
 fn ipv6_is_for_dual_stack_subnets() {
     let dual = fitting(|site| {
         site.wish = Wish {
-            ipv6: true,
+            ipv6: Some(true),
             ..wish(&["subnet-2"])
         };
     });

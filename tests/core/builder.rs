@@ -51,6 +51,8 @@ pub fn direct() -> Observation {
             role: Some("arn:aws:iam::123456789012:role/f".into()),
             environment: Some(Environment::default()),
             code: Code::default(),
+            timeout: None,
+            capacity_provider: None,
         },
         function_subnets: vec![Subnet {
             id: "subnet-1".into(),

@@ -146,6 +146,7 @@ fn scene() -> MskScene {
         },
         vpc: Part::Read("vpc-1".into()),
         mappings: Part::default(),
+        others: Vec::new(),
         function: None,
         policies: Part::default(),
         network: Network {
@@ -244,6 +245,7 @@ fn mapping(mode: MappingMode, access: &[&str]) -> EventSourceMapping {
     EventSourceMapping {
         uuid: "u-1".into(),
         source: Some(CLUSTER.into()),
+        bootstrap_servers: Vec::new(),
         function: Some("arn:aws:lambda:eu-central-1:123456789012:function:f".into()),
         state: "Enabled".into(),
         mode,
@@ -274,6 +276,8 @@ fn function() -> Function {
         role: Some("arn:aws:iam::123456789012:role/r".into()),
         environment: None,
         code: Code::default(),
+        timeout: None,
+        capacity_provider: None,
     }
 }
 
@@ -719,7 +723,15 @@ fn a_secret_needs_an_endpoint_and_a_policy_for_it() {
     let endpoints = report.checks.iter().find(|check| check.id == "endpoints").unwrap();
     assert!(endpoints.message.contains("secretsmanager"), "{}", endpoints.message);
 
-    let least = |secret: &str| for_mapping("secretsmanager", &[secret.to_owned()]).unwrap().to_string();
+    let least = |secret: &str| {
+        for_mapping(
+            "secretsmanager",
+            &[secret.to_owned()],
+            &["arn:aws:iam::123456789012:role/r".to_owned()],
+        )
+        .unwrap()
+        .to_string()
+    };
     for (secret, expected) in [
         (SECRET, Status::Pass),
         (

@@ -19,7 +19,7 @@ pub fn attach(function: &str, subnets: &[&str], groups: &[&str]) -> Attach {
         function: function.to_owned(),
         location: Location::Subnets(subnets.iter().map(|&id| id.into()).collect()),
         groups: groups.iter().map(|&id| id.into()).collect(),
-        ipv6: false,
+        ipv6: None,
         grant: false,
     }
 }
@@ -215,7 +215,7 @@ async fn what_cannot_be_is_refused_before_the_first_write() {
         (
             "not-dual-stack",
             Attach {
-                ipv6: true,
+                ipv6: Some(true),
                 ..newsletter()
             },
         ),

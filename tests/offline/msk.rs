@@ -28,7 +28,7 @@ pub fn goal(cluster: &str, via: MskVia, restrict: bool) -> MskSetup {
     let found = clusters.iter().find(|found| found["ClusterName"] == cluster).unwrap();
     MskSetup {
         target: MskTarget {
-            cluster: found["ClusterArn"].as_str().unwrap().to_owned(),
+            cluster: Some(found["ClusterArn"].as_str().unwrap().to_owned()),
             which: Which::All,
             mode: None,
             authentication: None,

@@ -454,7 +454,7 @@ async fn of_msk_setup() {
     let with_mapping = clusters.into_iter().find_map(|cluster| {
         let mut goal = msk::goal(cluster, MskVia::Endpoints, false);
         let mut mappings = document.event_source_mappings.iter();
-        let mapping = mappings.find(|mapping| mapping.event_source_arn == goal.target.cluster)?;
+        let mapping = mappings.find(|mapping| Some(&mapping.event_source_arn) == goal.target.cluster.as_ref())?;
         goal.target.which = Which::One(mapping.uuid.clone());
         Some(goal)
     });

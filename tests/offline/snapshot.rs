@@ -141,7 +141,7 @@ fn msk_targets(document: &AccountDocument) -> Vec<MskTarget> {
         let one = mappings.map(|mapping| Which::One(mapping.uuid.clone()));
         let all = std::iter::once(Which::All);
         targets.extend(all.chain(of_functions).chain(one).map(|which| MskTarget {
-            cluster: cluster.cluster_arn.clone(),
+            cluster: Some(cluster.cluster_arn.clone()),
             which,
             mode: None,
             authentication: None,
@@ -222,7 +222,7 @@ async fn msk_check_answers_alike_on_one_vpc() {
     assert_eq!(document.event_source_mappings.len(), 1);
     for cluster in &document.msk_clusters {
         let target = MskTarget {
-            cluster: cluster.cluster_arn.clone(),
+            cluster: Some(cluster.cluster_arn.clone()),
             which: Which::All,
             mode: None,
             authentication: None,

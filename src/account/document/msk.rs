@@ -1,6 +1,8 @@
 //! MSK clusters and event source mappings in an account's file, as `aws kafka describe-cluster-v2` and
 //! `aws lambda get-event-source-mapping` print them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -167,6 +169,9 @@ pub struct EventSourceMappingEntry {
     /// The ARN of what it polls; left out for a Kafka cluster of the user's own.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub event_source_arn: String,
+    /// The Kafka cluster of the user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_managed_event_source: Option<SelfManagedEventSource>,
     /// The ARN of the function that it invokes, or its name.
     pub function_arn: String,
     /// Default `Enabled`.
@@ -184,6 +189,15 @@ pub struct EventSourceMappingEntry {
     /// What became of its last poll, in Lambda's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_processing_result: Option<String>,
+}
+
+/// A Kafka cluster that is not AWS's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SelfManagedEventSource {
+    /// Its bootstrap servers, under `KAFKA_BOOTSTRAP_SERVERS`.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, Vec<String>>,
 }
 
 fn enabled() -> String {
