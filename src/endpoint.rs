@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::escape::{word, words};
-use crate::leg::acls::{self, Numbers};
+use crate::leg::acls::Numbers;
+use crate::leg::{between, passages};
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
-use crate::path::{Block, Paths, Ports};
+use crate::path::Paths;
 
 /// The port of every service of AWS.
 pub const HTTPS: u16 = 443;
@@ -170,10 +171,8 @@ pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> V
     if endpoint.subnets.is_empty() {
         return vec![Finding::fail(format!("endpoint {id} ({service}) is in no subnet"))];
     }
-    let to: Vec<&SubnetId> = endpoint.subnets.iter().collect();
-    let from: Vec<&SubnetId> = asker.subnets.iter().collect();
-    let crossings = acls::between(paths, &from, &to, HTTPS, &mut Numbers::default()).findings;
-    crossings.into_iter().map(|(finding, _)| finding).collect()
+    let (from, to) = (asker.subnets, &endpoint.subnets);
+    between(paths, asker.vpc, from, to, HTTPS, &mut Numbers::default()).0
 }
 
 /// Private DNS that answers only what comes in through an inbound endpoint of Route 53 Resolver (EC2 API reference,
@@ -224,7 +223,7 @@ pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec
         subnets: asker.subnets,
         peers: asker.groups,
         port: HTTPS,
-        v6: false,
+        v6: None,
     };
     gate.closed(paths, |subnets| {
         format!(
@@ -246,7 +245,7 @@ pub fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Ve
         subnets: &endpoint.subnets,
         peers: &endpoint.groups,
         port: HTTPS,
-        v6: false,
+        v6: None,
     };
     gate.closed(paths, |subnets| {
         format!(
@@ -278,31 +277,22 @@ pub struct Gate<'s> {
     pub peers: &'s [GroupId],
     /// The port.
     pub port: u16,
-    /// Whether over IPv6.
-    pub v6: bool,
+    /// Whether over IPv6; none for IPv4 where a subnet has it, else IPv6.
+    pub v6: Option<bool>,
 }
 
 impl Gate<'_> {
     /// What is closed, in words that are given the subnets of the other end; and what is not known. Nothing: it is open.
     pub fn closed(&self, paths: &Paths<'_>, text: impl Fn(&str) -> String) -> Vec<Finding> {
         let (mut shut, mut gaps) = (Vec::new(), BTreeSet::new());
-        for id in self.subnets {
-            let addresses = match paths.end(id, self.v6) {
-                Ok((_, addresses)) => addresses,
-                Err(gap) => {
-                    gaps.insert(gap);
-                    continue;
-                }
-            };
-            let wanted = Block {
-                addresses,
-                ports: Ports::only(self.port),
-            };
-            let passage = paths.passage(self.groups, self.direction, wanted, self.peers);
-            match (passage.blocked.is_empty(), passage.gaps.is_empty()) {
-                (true, _) => {}
-                (false, true) => shut.push(id),
-                (false, false) => gaps.extend(passage.gaps),
+        let (groups, peers) = (self.groups, self.peers);
+        let found = passages(paths, groups, self.direction, self.subnets, peers, self.port, self.v6);
+        for (id, found) in self.subnets.iter().zip(found) {
+            match found {
+                Err(gap) => drop(gaps.insert(gap)),
+                Ok((_, passage)) if passage.blocked.is_empty() => {}
+                Ok((_, passage)) if passage.gaps.is_empty() => shut.push(id),
+                Ok((_, passage)) => gaps.extend(passage.gaps),
             }
         }
         let mut findings = Vec::new();

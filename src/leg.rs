@@ -8,6 +8,7 @@ mod routes;
 
 use std::collections::BTreeSet;
 
+pub(crate) use groups::passages;
 pub use groups::{Missing, missing};
 
 use crate::check::{Check, Finding, Status};
@@ -139,6 +140,40 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     };
     let checks = CONCERNS.into_iter().map(check).collect();
     (checks, reports)
+}
+
+/// What is between subnets of one VPC besides groups, both ways on a port: ACLs, and routes that lead away.
+pub(crate) fn between<'n>(
+    paths: &Paths<'n>,
+    vpc: &VpcId,
+    from: &[SubnetId],
+    to: &[SubnetId],
+    port: u16,
+    numbers: &mut acls::Numbers<'n>,
+) -> (Vec<Finding>, BTreeSet<&'n str>) {
+    let end = |subnets| End {
+        side: Side::Function,
+        name: String::new(),
+        vpc,
+        subnets: distinct(subnets),
+        groups: Vec::new(),
+    };
+    let leg = Leg {
+        from: end(from),
+        to: end(to),
+        port,
+        remedy: None,
+    };
+    let crossings = acls::between(paths, &leg.from.subnets, &leg.to.subnets, port, numbers);
+    // Within a VPC there is always the local route: tables that were not read are no reason for doubt.
+    let routed = if paths.network().route_tables.read().is_ok() {
+        routes::check(paths, &leg)
+    } else {
+        Found::default()
+    };
+    let findings = crossings.findings.into_iter().map(|(finding, _)| finding);
+    let routed = routed.findings.into_iter().map(|found| found.finding);
+    (findings.chain(routed).collect(), crossings.acls)
 }
 
 fn report(leg: &Leg<'_>) -> LegReport {

@@ -6,7 +6,6 @@
 use ipnet::IpNet;
 
 use super::explain::{in_words, of_rule, word};
-use super::traffic::covers;
 use super::{Finding, FindingKind, hops};
 use crate::estate::{Estate, Part};
 use crate::model::{Direction, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side, SubnetId};
@@ -133,7 +132,7 @@ fn lets(estate: &Estate, observation: &Observation, gate: &Gate, wanted: &Rule) 
     let groups = near.iter().filter_map(|id| estate.group(id));
     let mut rules = groups.flat_map(|group| group.rules(gate.direction));
     rules.any(|rule| {
-        covers(rule, gate.port)
+        rule.lets_tcp(gate.port)
             && match (&rule.peer, &wanted.peer) {
                 (Peer::Cidr(range), Peer::Cidr(wanted)) => contains(range, wanted),
                 (Peer::Group(id), _) => far.contains(id),

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::hops;
 use crate::estate::Estate;
-use crate::model::{Direction, GroupList, Observation, Peer, Protocol, Rule, SecurityGroup, Side, SubnetId};
+use crate::model::{Direction, GroupList, Observation, Peer, Rule, SecurityGroup, Side, SubnetId};
 
 /// An end of a hop: what bears groups, and where its addresses are.
 #[derive(Clone, Debug)]
@@ -98,17 +98,7 @@ fn lets<'e>(
 ) -> Option<RuleOf<'e>> {
     let groups = groups.iter().filter_map(|id| estate.group(id));
     let mut rules = groups.flat_map(|group| group.rules(direction).iter().map(move |rule| (group, rule)));
-    rules.find(|(_, rule)| covers(rule, port) && meets(&rule.peer, other, ipv6))
-}
-
-pub(super) fn covers(rule: &Rule, port: u16) -> bool {
-    match rule.protocol {
-        Protocol::All => true,
-        Protocol::Tcp => rule
-            .ports
-            .is_some_and(|ports| (ports.from..=ports.to).contains(&i32::from(port))),
-        Protocol::Other(_) => false,
-    }
+    rules.find(|(_, rule)| rule.lets_tcp(port) && meets(&rule.peer, other, ipv6))
 }
 
 /// Whether a rule's peer can be the other end. Hardly anything speaks IPv6 in a VPC: where the ranges of the other end

@@ -268,10 +268,8 @@ fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
         Ref::New(ROLE.to_owned())
     };
     for cidr in builder.paths.vpc(&vpc).map(|vpc| vpc.cidrs.clone()).unwrap_or_default() {
-        let lets_in = |rule: &crate::model::Rule| {
-            rule.ports == Some(crate::model::PortRange::only(HTTPS))
-                && rule.peer == crate::model::Peer::Cidr(cidr.to_string())
-        };
+        let lets_in =
+            |rule: &crate::model::Rule| rule.lets_tcp(HTTPS) && rule.peer == crate::model::Peer::Cidr(cidr.to_string());
         if existing.is_some_and(|group| group.ingress.iter().any(lets_in)) || builder.has_rule(&group, cidr) {
             continue;
         }

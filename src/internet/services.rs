@@ -15,7 +15,7 @@ use crate::endpoint::{Asker, HTTPS, all_names, authorize, judge, worst};
 use crate::escape::word;
 use crate::leg::acls::Numbers;
 use crate::model::network::{Destination, Endpoint, EndpointKind, RouteTarget};
-use crate::model::{Direction, Peer, PrefixListId, Protocol, SubnetId};
+use crate::model::{Direction, Peer, PrefixListId, SubnetId};
 use crate::path::{Addresses, Block, Paths, Ports};
 use crate::policy::{Caller, PolicyDocument, Reach, reach_through_endpoint};
 
@@ -431,11 +431,5 @@ fn lets_out_to(paths: &Paths<'_>, traveller: &Traveller<'_>, list: &PrefixListId
     let mut rules = groups
         .filter(|group| traveller.groups.contains(&group.id))
         .flat_map(|group| &group.egress);
-    rules.any(|rule| {
-        let is_tcp = matches!(rule.protocol, Protocol::All | Protocol::Tcp);
-        let has_port = rule
-            .ports
-            .is_none_or(|ports| (ports.from..=ports.to).contains(&i32::from(HTTPS)));
-        is_tcp && has_port && matches!(&rule.peer, Peer::PrefixList(id) if id.as_str() == list.as_str())
-    })
+    rules.any(|rule| rule.lets_tcp(HTTPS) && matches!(&rule.peer, Peer::PrefixList(id) if id.as_str() == list.as_str()))
 }

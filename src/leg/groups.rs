@@ -11,7 +11,7 @@ use crate::check::Finding;
 use crate::endpoint::authorize;
 use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};
-use crate::path::{Block, Passage, Paths, Ports};
+use crate::path::{Block, Gap, Passage, Paths, Ports};
 
 /// One direction: who has to let the traffic through, and who is at the other end.
 struct Gate<'l, 's> {
@@ -56,6 +56,33 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
     found
 }
 
+/// What groups make of the traffic to or from each of some subnets, or why that is not known. Of a subnet with both kinds
+/// of addresses the IPv4 ones count, unless `v6` says which.
+pub(crate) fn passages<'n>(
+    paths: &Paths<'n>,
+    groups: &[GroupId],
+    direction: Direction,
+    subnets: impl IntoIterator<Item = impl std::borrow::Borrow<SubnetId>>,
+    peers: &[GroupId],
+    port: u16,
+    v6: Option<bool>,
+) -> Vec<Result<(Block, Passage<'n>), Gap>> {
+    let of = |subnet: &SubnetId| {
+        let end = match v6 {
+            Some(v6) => paths.end(subnet, v6),
+            None => paths
+                .end(subnet, false)
+                .or_else(|gap| paths.end(subnet, true).map_err(|_| gap)),
+        };
+        let wanted = Block {
+            addresses: end?.1,
+            ports: Ports::only(port),
+        };
+        Ok((wanted, paths.passage(groups, direction, wanted, peers)))
+    };
+    subnets.into_iter().map(|subnet| of(subnet.borrow())).collect()
+}
+
 /// What no group of one end lets through to or from subnets of the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -83,18 +110,21 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
             return None;
         }
         let peers: &[GroupId] = if naming == Naming::Counts { &other.groups } else { &[] };
-        let blocked = |subnet: &&&SubnetId| {
-            let end = paths.end(subnet, false).or_else(|_| paths.end(subnet, true));
-            end.is_ok_and(|(_, addresses)| {
-                let wanted = Block {
-                    addresses,
-                    ports: Ports::only(leg.port),
-                };
-                let passage = paths.passage(&own.groups, direction, wanted, peers);
-                !passage.blocked.is_empty() && passage.gaps.is_empty()
-            })
+        let found = passages(
+            paths,
+            &own.groups,
+            direction,
+            other.subnets.iter().copied(),
+            peers,
+            leg.port,
+            None,
+        );
+        let is_blocked = |found: &Result<(Block, Passage<'_>), Gap>| match found {
+            Ok((_, passage)) => !passage.blocked.is_empty() && passage.gaps.is_empty(),
+            Err(_) => false,
         };
-        let subnets = other.subnets.iter().filter(blocked).filter_map(|id| paths.subnet(id));
+        let blocked = other.subnets.iter().zip(&found).filter(|(_, found)| is_blocked(found));
+        let subnets = blocked.filter_map(|(id, _)| paths.subnet(id));
         let ranges: Vec<IpNet> = subnets.filter_map(|subnet| subnet.cidrs.first().copied()).collect();
         (!ranges.is_empty()).then_some(Missing {
             side: own.side,
@@ -158,23 +188,17 @@ impl Gate<'_, '_> {
         // The same answer for several subnets is told once.
         let mut answers: BTreeMap<String, (Finding, Vec<usize>)> = BTreeMap::new();
         let mut by = Vec::new();
-        for (place, subnet) in other.subnets.iter().enumerate() {
-            let end = paths
-                .end(subnet, false)
-                .or_else(|gap| paths.end(subnet, true).map_err(|_| gap));
-            let addresses = match end {
-                Ok((_, addresses)) => addresses,
+        let subnets = other.subnets.iter().copied();
+        let found_by_subnet = passages(paths, &own.groups, self.direction, subnets, self.peers, *port, None);
+        for (place, found) in found_by_subnet.into_iter().enumerate() {
+            let (wanted, passage) = match found {
+                Ok(found) => found,
                 Err(gap) => {
                     let finding = Finding::unknown(format!("the addresses are not known: {gap}"));
                     answers.entry(gap).or_insert((finding, Vec::new())).1.push(place);
                     continue;
                 }
             };
-            let wanted = Block {
-                addresses,
-                ports: Ports::only(*port),
-            };
-            let passage = paths.passage(&own.groups, self.direction, wanted, self.peers);
             if passage.blocked.is_empty() {
                 by.extend(
                     passage

@@ -162,6 +162,17 @@ impl Rule {
         }
     }
 
+    /// Whether it lets TCP through on a port, to or from its peer.
+    #[must_use]
+    pub fn lets_tcp(&self, port: u16) -> bool {
+        let has_port = |ports: PortRange| (ports.from..=ports.to).contains(&i32::from(port));
+        match self.protocol {
+            Protocol::All => true,
+            Protocol::Tcp => self.ports.is_none_or(has_port),
+            Protocol::Other(_) => false,
+        }
+    }
+
     /// Whether both let the same traffic through. As for EC2, the description does not count.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Poller;
 use crate::check::{Check, Finding};
 use crate::endpoint::{Gate, listed};
-use crate::leg::acls::{self, Numbers};
-use crate::leg::distinct;
+use crate::leg::acls::Numbers;
+use crate::leg::{between, distinct};
 use crate::model::Direction;
 
 /// A listener of the brokers.
@@ -62,9 +62,10 @@ pub(super) fn acls(poller: &Poller<'_>) -> Check {
         if !listener.is_polled {
             continue;
         }
-        let between = acls::between(poller.paths, &subnets, &subnets, port, &mut numbers);
-        findings.extend(between.findings.into_iter().map(|(finding, _)| finding));
-        evidence.extend(between.acls.iter().map(|acl| format!("tcp {port}: {acl}")));
+        let own = &poller.place.subnets;
+        let (found, acls) = between(poller.paths, poller.vpc, own, own, port, &mut numbers);
+        findings.extend(found);
+        evidence.extend(acls.iter().map(|acl| format!("tcp {port}: {acl}")));
     }
     if subnets.len() == 1 {
         evidence.insert("the poller and the brokers are in one subnet, within which no ACL applies".to_owned());
@@ -90,7 +91,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
             subnets: &place.subnets,
             peers: &place.groups,
             port,
-            v6,
+            v6: Some(v6),
         };
         let (verb, end) = match direction {
             Direction::Ingress => ("in from", "the poller"),

@@ -13,11 +13,10 @@ use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::endpoint::{Asker, Gate, HTTPS, authorize, crossings, inbound, listed, outbound};
 use crate::internet::{Own, Wish, draft_for};
-use crate::leg::acls::{self, Numbers};
+use crate::leg::acls::Numbers;
+use crate::leg::between;
 use crate::model::network::Endpoint;
-use crate::model::{
-    Direction, GroupId, MappingMode, MskPlacement, Peer, PortRange, Protocol, Rule, SecurityGroup, SubnetId, VpcId,
-};
+use crate::model::{Direction, GroupId, MappingMode, MskPlacement, Peer, Rule, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
 use crate::path::Paths;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
@@ -211,7 +210,7 @@ impl<'b> Builder<'b> {
             subnets: &self.place.subnets,
             peers,
             port,
-            v6: false,
+            v6: Some(false),
         };
         gate.closed(self.paths, |_| String::new()).is_empty()
     }
@@ -260,9 +259,8 @@ impl<'b> Builder<'b> {
     fn check_paths(&self, makes: bool) -> Result<(), MskUnmet> {
         let mut findings = Vec::new();
         if makes {
-            let subnets: Vec<&SubnetId> = self.place.subnets.iter().collect();
-            let between = acls::between(self.paths, &subnets, &subnets, HTTPS, &mut Numbers::default()).findings;
-            findings.extend(between.into_iter().map(|(finding, _)| finding));
+            let subnets = &self.place.subnets;
+            findings.extend(between(self.paths, self.vpc, subnets, subnets, HTTPS, &mut Numbers::default()).0);
         }
         dns::private_names(self.paths, self.vpc, &mut findings, &mut Vec::new());
         refuse(findings, |findings, commands| MskUnmet::Blocked { findings, commands })
@@ -636,12 +634,6 @@ fn refuse(findings: Vec<Finding>, unmet: impl FnOnce(Vec<String>, Vec<String>) -
 
 /// Whether a rule lets the services' port in from this peer, or more.
 fn lets_in(rule: &Rule, peer: &RulePeer) -> bool {
-    let port = i32::from(HTTPS);
-    let covers = match (&rule.protocol, rule.ports) {
-        (Protocol::All, _) => true,
-        (Protocol::Tcp, Some(PortRange { from, to })) => from <= port && port <= to,
-        _ => false,
-    };
     let is_from = match (&rule.peer, peer) {
         (Peer::Group(id), RulePeer::Group(Ref::Existing(wanted))) => id.as_str() == wanted,
         (Peer::Cidr(range), RulePeer::Cidr(wanted)) => {
@@ -649,7 +641,7 @@ fn lets_in(rule: &Rule, peer: &RulePeer) -> bool {
         }
         _ => false,
     };
-    covers && is_from
+    rule.lets_tcp(HTTPS) && is_from
 }
 
 /// What a policy that was narrowed to the least for a service allows.

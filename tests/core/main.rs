@@ -16,4 +16,5 @@ mod paths;
 mod plans;
 mod purity;
 mod restore;
+mod services;
 mod table;

@@ -66,7 +66,16 @@ fn table(id: &str, subnets: &[SubnetId], default: Option<RouteTarget>) -> RouteT
         vpc: "vpc-1".into(),
         is_main: false,
         associations: subnets.iter().map(association).collect(),
-        routes: default.map(route).into_iter().collect(),
+        routes: default
+            .map(route)
+            .into_iter()
+            .chain([Route {
+                destination: Destination::Cidr("10.0.0.0/16".parse().unwrap()),
+                target: RouteTarget::Local,
+                state: RouteState::Active,
+                origin: RouteOrigin::Static,
+            }])
+            .collect(),
         tags: BTreeMap::new(),
     }
 }

@@ -151,6 +151,26 @@ pub fn routed(network: &Network, from: &Subnet, to: &Subnet, address: IpAddr) ->
     }
 }
 
+/// What becomes of requests from a subnet to a public address that a gateway endpoint leads to: the address is AWS's, so that
+/// only the subnet's own ACL and the sender's groups count.
+pub fn reaches_service(
+    network: &Network,
+    from: &Subnet,
+    groups: &[GroupId],
+    endpoint: &EndpointId,
+    address: IpAddr,
+    ephemeral: u16,
+) -> Fate {
+    const HTTPS: u16 = 443;
+    let route = taken_route(network, table_of(network, from), address);
+    let is_led = route.is_some_and(|route| matches!(&route.target, RouteTarget::Endpoint(id) if id == endpoint));
+    let acl = acl_of(network, from);
+    let passes = is_let_through(network, groups, Direction::Egress, address, HTTPS, &[])
+        && denying_entry(acl, Direction::Egress, address, HTTPS).is_none()
+        && denying_entry(acl, Direction::Ingress, address, ephemeral).is_none();
+    if is_led && passes { Fate::Arrives } else { Fate::Lost }
+}
+
 /// An end of a connection, for one address.
 #[derive(Clone, Copy)]
 pub struct Endpoint<'a> {

@@ -54,7 +54,7 @@ fn blackhole(is_one: bool) -> RouteState {
     }
 }
 
-fn ranges(v6: bool) -> Vec<IpNet> {
+pub fn ranges(v6: bool) -> Vec<IpNet> {
     let texts: [&str; 11] = if v6 {
         [
             "::/0",
@@ -94,7 +94,7 @@ fn ports(dice: &mut Dice) -> (u16, u16) {
     (a.min(b), a.max(b))
 }
 
-fn acl(dice: &mut Dice, id: &str, vpc: &str, ranges: &[IpNet]) -> NetworkAcl {
+pub fn acl(dice: &mut Dice, id: &str, vpc: &str, ranges: &[IpNet]) -> NetworkAcl {
     let mut entries = Vec::new();
     for direction in [Direction::Ingress, Direction::Egress] {
         let mut numbers: Vec<u16> = (1..=20).collect();
@@ -130,7 +130,8 @@ fn acl(dice: &mut Dice, id: &str, vpc: &str, ranges: &[IpNet]) -> NetworkAcl {
     }
 }
 
-fn group(dice: &mut Dice, id: &str, ranges: &[IpNet]) -> SecurityGroup {
+/// A group with rules of all kinds, half of them for this port.
+pub fn group(dice: &mut Dice, id: &str, ranges: &[IpNet], port: u16) -> SecurityGroup {
     let rules = |dice: &mut Dice| -> Vec<Rule> {
         // Most groups let everything through, so that not everything fails.
         let open = (!dice.one_in(3)).then(Rule::default_egress).map(|rule| Rule {
@@ -139,7 +140,7 @@ fn group(dice: &mut Dice, id: &str, ranges: &[IpNet]) -> SecurityGroup {
             ..rule
         });
         let others = (0..=dice.roll(3)).map(|_| {
-            let (from, to) = if dice.one_in(2) { (PORT, PORT) } else { ports(dice) };
+            let (from, to) = if dice.one_in(2) { (port, port) } else { ports(dice) };
             let protocol = dice.pick(&["tcp", "tcp", "-1", "udp"]);
             Rule {
                 protocol: Protocol::from_api(protocol),
@@ -276,6 +277,11 @@ fn borders(dice: &mut Dice, here: &str, subnets: &[Subnet], ranges: &[IpNet]) ->
 
 /// Two subnets of the function and two of the database, in one VPC or in two, with random rules all around.
 pub fn scene(seed: u64) -> Scene {
+    scene_on(seed, PORT)
+}
+
+/// The same, with rules for another port.
+pub fn scene_on(seed: u64, port: u16) -> Scene {
     let mut dice = Dice::new(seed);
     let v6 = dice.one_in(4);
     let ranges = ranges(v6);
@@ -337,7 +343,7 @@ pub fn scene(seed: u64) -> Scene {
         groups: Part::Read(
             ["sg-1", "sg-2", "sg-3"]
                 .iter()
-                .map(|id| group(&mut dice, id, &ranges))
+                .map(|id| group(&mut dice, id, &ranges, port))
                 .collect(),
         ),
         ..Network::default()
@@ -364,7 +370,7 @@ pub fn scene(seed: u64) -> Scene {
     }
 }
 
-fn subnet<'n>(network: &'n Network, id: &SubnetId) -> &'n Subnet {
+pub fn subnet<'n>(network: &'n Network, id: &SubnetId) -> &'n Subnet {
     network
         .subnets
         .known()
@@ -375,7 +381,7 @@ fn subnet<'n>(network: &'n Network, id: &SubnetId) -> &'n Subnet {
 }
 
 /// The addresses of a subnet at which ranges begin or end: of its eight, these.
-fn addresses(subnet: &Subnet) -> Vec<IpAddr> {
+pub fn addresses(subnet: &Subnet) -> Vec<IpAddr> {
     [0, 1, 2, 3, 4, 7]
         .into_iter()
         .map(|place| match subnet.cidrs[0] {
@@ -397,7 +403,7 @@ fn contains(region: &Region, address: IpAddr, port: u16) -> bool {
 }
 
 /// Ports at and beside every border.
-fn samples() -> Vec<u16> {
+pub fn samples() -> Vec<u16> {
     let mut samples: Vec<u16> = PORTS
         .iter()
         .flat_map(|port| [port.saturating_sub(1), *port, port.saturating_add(1)])
@@ -467,6 +473,28 @@ fn acls_groups_and_routes_agree_with_a_second_opinion() {
     }
 }
 
+/// What becomes of packets between the addresses of two subnets on a port, up to the first that is lost.
+pub fn fates(network: &Network, from: (&Subnet, &[GroupId]), to: (&Subnet, &[GroupId]), port: u16) -> Vec<Fate> {
+    let mut fates = Vec::new();
+    for source in addresses(from.0) {
+        for target in addresses(to.0) {
+            for ephemeral in samples().into_iter().filter(|port| *port >= 1024) {
+                let end = |(subnet, groups), address| Endpoint {
+                    subnet,
+                    groups,
+                    address,
+                };
+                let (from, to) = (end(from, source), end(to, target));
+                fates.push(packets::connects(network, from, to, port, ephemeral));
+                if fates.last() == Some(&Fate::Lost) {
+                    return fates;
+                }
+            }
+        }
+    }
+    fates
+}
+
 #[test]
 fn a_pair_of_subnets_fails_exactly_if_some_packet_is_lost() {
     let (mut working, mut failing, mut unseen) = (0, 0, 0);
@@ -482,27 +510,7 @@ fn a_pair_of_subnets_fails_exactly_if_some_packet_is_lost() {
         for (row, from) in leg.from.subnets.iter().enumerate() {
             for (column, to) in leg.to.subnets.iter().enumerate() {
                 let (near, far) = (subnet(network, from), subnet(network, to));
-                let mut fates = Vec::new();
-                'packets: for source in addresses(near) {
-                    for target in addresses(far) {
-                        for ephemeral in samples().into_iter().filter(|port| *port >= 1024) {
-                            let from = Endpoint {
-                                subnet: near,
-                                groups: &own,
-                                address: source,
-                            };
-                            let to = Endpoint {
-                                subnet: far,
-                                groups: &others,
-                                address: target,
-                            };
-                            fates.push(packets::connects(network, from, to, PORT, ephemeral));
-                            if fates.last() == Some(&Fate::Lost) {
-                                break 'packets;
-                            }
-                        }
-                    }
-                }
+                let fates = fates(network, (near, &own), (far, &others), PORT);
                 let is_lost = fates.contains(&Fate::Lost);
                 let fails = leg.failing.contains(&(row, column));
                 assert_eq!(fails, is_lost, "seed {seed}: {from} to {to}: {:#?}", diagnosis.checks);

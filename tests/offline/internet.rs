@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::Status;
 use autoconnect::cloud::*;
-use autoconnect::internet::{Scene, Wish, check};
+use autoconnect::internet::{GROUP, Scene, Wish, check};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::network::{Route, RouteTarget};
 use autoconnect::model::*;
@@ -430,6 +430,30 @@ async fn the_name_of_the_endpoints_group_may_be_taken() {
     let failure = setup(&account, &services(&["sqs"])).await.unwrap_err();
     assert_eq!(failure.error.code(), "name-taken", "{failure}");
     assert!(account.document().vpc_endpoints.len() == 1);
+}
+
+/// A rule for another protocol lets no request in: the group of our endpoints gets its own.
+#[tokio::test(start_paused = true)]
+async fn a_rule_for_another_protocol_does_not_count() {
+    let account = account(&base());
+    setup(&account, &services(&["sqs"])).await.unwrap();
+    let mut value = serde_json::to_value(account.document()).unwrap();
+    let groups = value["SecurityGroups"].as_array_mut().unwrap();
+    let own = groups.iter_mut().find(|group| group["GroupName"] == GROUP).unwrap();
+    own["IpPermissions"][0]["IpProtocol"] = json!("udp");
+    value["VpcEndpoints"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|found| found["VpcEndpointType"] != "Interface");
+    let account = self::account(&value);
+    let done = setup(&account, &services(&["sqs"])).await.unwrap();
+    let wish = services(&["sqs"]);
+    assert_eq!(
+        check(&done.found, &wish).verdict,
+        Status::Pass,
+        "{:#?}",
+        check(&done.found, &wish)
+    );
 }
 
 #[tokio::test(start_paused = true)]
