@@ -9,68 +9,14 @@ use crate::model::{
     FoundRole, Function, GroupId, Observation, Place, Proxy, Secret, SecretDetails, Side, SubnetId, last_segment,
 };
 use crate::naming::created;
+use crate::ownership::{self, OwnConnection, OwnTags, Way, is_managed};
 use crate::policy::{self, LAMBDA, RDS, vpc_access};
-use crate::tags;
 
 /// The most subnets that Lambda takes for a function.
 pub const MAX_FUNCTION_SUBNETS: usize = 16;
 
 /// Tags as they are, by their keys.
 type Tags = BTreeMap<String, String>;
-
-/// The tags of something that this program has made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnTags {
-    /// The side that it was made for.
-    pub side: Side,
-    /// For which connections it may have been made.
-    pub connection: OwnConnection,
-}
-
-/// A connection that something may have been made for: that of any function that shares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OwnConnection {
-    /// One by this way to the database, whatever the function.
-    Way(String),
-    /// One of this function, whatever the database.
-    Function(String),
-}
-
-impl OwnTags {
-    /// How these tags differ.
-    #[must_use]
-    pub fn differences(&self, found: &Tags) -> Vec<String> {
-        let tag = |key: &str| found.get(key).map(String::as_str);
-        let mut differences = Vec::new();
-        let mut expect = |key: &str, wanted: &str, holds: bool| {
-            if !holds {
-                differences.push(match tag(key) {
-                    None => format!("its tag {key} is missing"),
-                    Some(value) => format!("its tag {key} is {value}, not {wanted}"),
-                });
-            }
-        };
-        let (role, connection) = (tags::role(self.side), tag(tags::CONNECTION).unwrap_or_default());
-        expect(tags::MANAGED, "true", tag(tags::MANAGED) == Some("true"));
-        expect(tags::ROLE, role, tag(tags::ROLE) == Some(role));
-        let (wanted, holds) = match &self.connection {
-            OwnConnection::Way(way) => {
-                let rest = connection.strip_prefix(way.as_str());
-                let holds = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(":function/"));
-                (format!("{way}:function/…"), holds)
-            }
-            OwnConnection::Function(name) => {
-                let end = format!(":function/{name}");
-                let holds = ["cluster/", "instance/"]
-                    .iter()
-                    .any(|kind| connection.starts_with(kind));
-                (format!("…{end}"), holds && connection.ends_with(&end))
-            }
-        };
-        expect(tags::CONNECTION, &wanted, holds);
-        differences
-    }
-}
 
 /// What a role's own policies may allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +27,12 @@ pub enum OwnPolicies {
         proxy: String,
         /// The ARN of the database, which tells the place.
         database: String,
-        /// The id by which IAM names the database.
-        resource_id: Option<String>,
-        /// The secrets, by their names or ARNs; one that is still to be made by its name.
-        secrets: Vec<String>,
+        /// The ids by which IAM names the databases that it may connect to; none where the database no longer exists, and
+        /// any one will do.
+        databases: Option<Vec<String>>,
+        /// The secrets, by their names or ARNs; one that is still to be made by its name. None where the proxy no longer
+        /// exists, and any one will do.
+        secrets: Option<Vec<String>>,
     },
     /// Those of a function's role: to connect through proxies.
     Function {
@@ -128,8 +76,8 @@ impl OwnRole {
             policies: OwnPolicies::Proxy {
                 proxy: proxy.name.clone(),
                 database: database.arn.clone(),
-                resource_id: database.access.resource_id.clone(),
-                secrets,
+                databases: Some(database.access.resource_id.iter().cloned().collect()),
+                secrets: Some(secrets),
             },
         }
     }
@@ -138,16 +86,55 @@ impl OwnRole {
     #[must_use]
     pub fn of_function(observation: &Observation) -> Self {
         let function = &observation.function;
-        let place = observation.database.place();
+        Self::of_function_named(
+            observation.database.place(),
+            &function.name,
+            own_tags(observation, Side::Function),
+        )
+    }
+
+    fn of_function_named(place: Place<'_>, function: &str, tags: OwnTags) -> Self {
         Self {
-            arn: place.role(&created::function_role(place.region, &function.name)),
+            arn: place.role(&created::function_role(place.region, function)),
             service: LAMBDA,
-            tags: own_tags(observation, Side::Function),
+            tags,
             managed: vec![vpc_access(place)],
             policies: OwnPolicies::Function {
-                function: function.arn.clone(),
+                function: place.arn("lambda", &format!("function:{function}")),
             },
         }
+    }
+
+    /// The role of what its tags name, which may no longer exist: a proxy or a function. None where they name neither.
+    /// `secrets` and `databases` are as in [`OwnPolicies::Proxy`].
+    #[must_use]
+    pub fn of_tags(
+        place: Place<'_>,
+        found: &Tags,
+        secrets: impl FnOnce(&Way) -> Option<Vec<String>>,
+        databases: impl FnOnce(&Way) -> Option<Vec<String>>,
+    ) -> Option<Self> {
+        let (way, function) = ownership::way_of(found)?;
+        if ownership::side_of(found) == Some(Side::Function) {
+            let own = OwnTags {
+                side: Side::Function,
+                connection: OwnConnection::Function(function?.to_owned()),
+            };
+            return Some(Self::of_function_named(place, function?, own));
+        }
+        let proxy = way.proxy()?;
+        Some(Self {
+            arn: place.role(&created::proxy_role(place.region, proxy)),
+            service: RDS,
+            tags: OwnTags::of_proxy(&way),
+            managed: Vec::new(),
+            policies: OwnPolicies::Proxy {
+                proxy: proxy.to_owned(),
+                database: way.arn(place),
+                databases: databases(&way),
+                secrets: secrets(&way),
+            },
+        })
     }
 
     /// How a role differs from it. What a run that died has not written yet is no difference.
@@ -184,22 +171,24 @@ impl OwnPolicies {
             Self::Proxy {
                 proxy,
                 database,
-                resource_id,
+                databases,
                 secrets,
             } => {
                 let place = Place::of(database);
                 let reads = policy::secret_of(document).is_some_and(|(secret, key)| {
-                    let is_ours = |id: &String| Secret::is_named(&secret, id);
+                    let is_one = |ids: &Vec<String>| ids.iter().any(|id| Secret::is_named(&secret, id));
                     let is_known_key = key.as_deref().is_none_or(|key| Place::of(key) == Place::of(&secret));
                     let names = secret
                         .rsplit(':')
                         .next()
                         .and_then(|name| name.get(..name.len().saturating_sub(7)));
                     let is_its_name = names.is_some_and(|secret| created::secret_policy(secret) == name);
-                    is_known_key && is_its_name && secrets.iter().any(is_ours)
+                    is_known_key && is_its_name && secrets.as_ref().is_none_or(is_one)
                 });
                 let connects = user_of(document, place).is_some_and(|(id, user)| {
-                    resource_id.as_ref() == Some(&id)
+                    databases
+                        .as_ref()
+                        .map_or_else(|| is_database(&id), |ids| ids.contains(&id))
                         && name == created::connect_policy(place.region, proxy, &user)
                         && policy::is_same(document, &policy::connect(place, &id, &user))
                 });
@@ -215,6 +204,11 @@ fn user_of(document: &str, place: Place<'_>) -> Option<(String, String)> {
     let is_plain = |text: &str| !text.is_empty() && !text.contains(['*', '?', '$']);
     let (id, user) = policy::connects_as(document, place)?;
     (is_plain(&id) && is_plain(&user)).then_some((id, user))
+}
+
+/// Whether it is the id by which IAM names a cluster or an instance.
+fn is_database(id: &str) -> bool {
+    id.starts_with("cluster-") || id.starts_with("db-")
 }
 
 /// Whether it is a policy by which this program lets a function's role connect through a proxy, now or at another time:
@@ -268,7 +262,7 @@ pub fn of_secret(details: &SecretDetails, tags: &OwnTags) -> Vec<String> {
 fn of_groups<'a>(observation: &Observation, groups: impl Iterator<Item = &'a GroupId>) -> Vec<String> {
     let is_ours = |id: &GroupId| {
         let group = observation.group(id);
-        group.is_some_and(|group| group.tags.get(tags::MANAGED).is_some_and(|value| value == "true"))
+        group.is_some_and(|group| is_managed(&group.tags))
     };
     let (ours, others): (Vec<&GroupId>, Vec<&GroupId>) = groups.partition(|id| is_ours(id));
     let others = others
@@ -325,11 +319,12 @@ pub fn of_proxy(observation: &Observation, proxy: &Proxy, named: Option<&str>) -
     differences
 }
 
-/// What a function runs and as whom, as this program makes it.
+/// How a function differs from one that this program makes, but for its groups: what it runs, and as whom. Without a runtime,
+/// any will do.
 #[must_use]
 pub fn of_function_settings(
     function: &Function,
-    (role, runtime): (&str, &str),
+    (role, runtime): (&str, Option<&str>),
     subnets: &[SubnetId],
     found: Option<&Tags>,
     own: &OwnTags,
@@ -341,7 +336,7 @@ pub fn of_function_settings(
     let attached = function.vpc.as_ref().map_or(&[][..], |vpc| &vpc.subnets);
     let told = [
         other("role", function.role.as_deref(), role),
-        other("runtime", function.code.runtime.as_deref(), runtime),
+        runtime.and_then(|runtime| other("runtime", function.code.runtime.as_deref(), runtime)),
         other("handler", function.code.handler.as_deref(), created::HANDLER),
         other("code", function.code.sha256.as_deref(), created::CODE_SHA256),
         of_subnets(attached, &subnets[..subnets.len().min(MAX_FUNCTION_SUBNETS)]),
@@ -363,7 +358,7 @@ pub fn of_function(observation: &Observation, runtime: &str) -> Vec<String> {
     let role = place.role(&created::function_role(place.region, &function.name));
     let tags = extras.found.function_tags.as_ref();
     let own = own_tags(observation, Side::Function);
-    let mut differences = of_function_settings(function, (&role, runtime), &database.subnets, tags, &own);
+    let mut differences = of_function_settings(function, (&role, Some(runtime)), &database.subnets, tags, &own);
     differences.extend(of_groups(observation, function.groups().iter()));
     differences
 }

@@ -3,8 +3,10 @@
 //!
 //! Security groups are judged set by set, a set being the groups of ours whose rules lead to each other. A set serves
 //! something as long as anything but a database or a proxy uses a group of it: a function in whatever version, an
-//! interface, a launch template. Of a set that serves nothing all groups go, unless one of them has to stay; roles and
-//! secrets go that nothing names. Everything that looks ours and stays is named with the reason.
+//! interface, a launch template. Of a set that serves nothing all groups go, unless one of them has to stay. A proxy of ours
+//! goes with them where it has no other groups, no target but the database of its tags, and no endpoints of its own; roles
+//! and secrets go that nothing uses. Proxies, roles and secrets are compared as where `setup` takes them over
+//! ([`crate::adopt`]). Everything that looks ours and stays is named with the reason.
 
 mod groups;
 mod identity;
@@ -13,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Direction, GroupId, GroupList, Origin, Rule, SecurityGroup};
 use crate::plan::{Effect, Ground, May, Plan, RemovalEffect, Right, Step, StepStatus};
-use crate::removal::Removable;
+use crate::removal::{MadeRole, MadeSecret, Removable};
 use crate::users::{User, Users};
 
 /// The command that takes away what serves nothing any more, as an argument list of this program.
@@ -34,36 +36,29 @@ pub struct Leftovers {
     pub coming_off: BTreeMap<GroupId, User>,
     /// The groups that rules of ours name, and that exist.
     pub peers: BTreeSet<GroupId>,
+    /// The proxies with our tags.
+    pub proxies: Vec<LeftProxy>,
+    /// The ARNs of the proxies whose tags were read.
+    pub asked: Vec<String>,
     /// The roles with names of ours.
-    pub roles: Vec<LeftRole>,
+    pub roles: Vec<MadeRole>,
     /// The secrets with names of ours.
-    pub secrets: Vec<LeftSecret>,
+    pub secrets: Vec<MadeSecret>,
     /// What else could not be read, in sentences.
     pub unread: Vec<String>,
 }
 
-/// A role with a name of ours.
+/// A proxy with our tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftRole {
+pub struct LeftProxy {
     /// Its name.
     pub name: String,
-    /// Why it stays, as the end of a sentence; none if it goes.
-    pub stays: Option<String>,
-    /// The policies of IAM that it has.
-    pub attached: Vec<String>,
-    /// Its own policies.
-    pub policies: Vec<String>,
-}
-
-/// A secret with a name of ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftSecret {
     /// Its ARN.
     pub arn: String,
-    /// Its name.
-    pub name: String,
-    /// Why it stays, as the end of a sentence; none if it goes.
-    pub stays: Option<String>,
+    /// Its groups.
+    pub groups: GroupList,
+    /// How it differs from one that this program makes, what else it serves, and what could not be read of it.
+    pub differences: Vec<String>,
 }
 
 /// What is taken away, and why the rest stays.
@@ -79,8 +74,8 @@ pub struct Cleaning {
 #[must_use]
 pub fn clean(left: &Leftovers) -> Cleaning {
     let mut builder = Builder::default();
-    let mut reasons = groups::clean(left, &mut builder);
-    reasons.extend(identity::clean(left, &mut builder));
+    let (mut reasons, going) = groups::clean(left, &mut builder);
+    reasons.extend(identity::clean(left, &going, &mut builder));
     reasons.extend(left.unread.iter().cloned());
     Cleaning {
         plan: Plan {
@@ -91,8 +86,8 @@ pub fn clean(left: &Leftovers) -> Cleaning {
     }
 }
 
-/// What the plan is checked against: the groups with our tags, each with whose it is, and the roles and secrets
-/// that nothing names.
+/// What the plan is checked against: the groups with our tags, each with whose it is, and the proxies, roles and secrets that
+/// are exactly as this program makes them.
 #[must_use]
 pub fn ground(left: &Leftovers) -> Ground<'_> {
     let ground = left.groups.iter().fold(Ground::new(May::TakeAway), |ground, group| {
@@ -100,17 +95,14 @@ pub fn ground(left: &Leftovers) -> Ground<'_> {
         let right = Removable::unused(group).map_or(Right::None, |_| Right::Credible);
         ground.with_group(group, right)
     });
-    let roles = left
-        .roles
-        .iter()
-        .filter(|role| role.stays.is_none())
-        .map(|role| role.name.as_str());
-    let secrets = left
-        .secrets
-        .iter()
-        .filter(|secret| secret.stays.is_none())
-        .map(|secret| secret.arn.as_str());
-    roles.chain(secrets).fold(ground, Ground::with_other)
+    let proxies = left.proxies.iter().filter(|proxy| proxy.differences.is_empty());
+    let roles = left.roles.iter().filter(|role| role.differences.is_empty());
+    let secrets = left.secrets.iter().filter(|secret| secret.differences.is_empty());
+    proxies
+        .map(|proxy| proxy.name.as_str())
+        .chain(roles.map(|role| role.name.as_str()))
+        .chain(secrets.map(|secret| secret.arn.as_str()))
+        .fold(ground, Ground::with_other)
 }
 
 /// Name and id.

@@ -27,7 +27,7 @@ pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
 pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
 pub use paging::Pages;
-pub use removal::{Bearer, BearingInterface, FunctionCode, RemovalCloud};
+pub use removal::{Bearer, BearingInterface, RemovalCloud};
 pub use users::{
     CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,
 };

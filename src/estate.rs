@@ -15,12 +15,12 @@ pub use connection::Connection;
 pub use observation::{Obstacle, Scope};
 pub use part::Part;
 
-use crate::made::{Flaws, Surroundings, flaws, is_ours_by_name_or_tag};
+use crate::made::{Flaws, Surroundings, flaws};
 use crate::model::{
     Database, DatabaseKind, Function, GroupId, Proxy, SecurityGroup, Side, Subnet, SubnetId, last_segment,
 };
 use crate::naming::Convention;
-use crate::tags;
+use crate::ownership::{connection_of, looks_ours};
 
 /// What was read, as it was read.
 #[derive(Clone, Debug, Default)]
@@ -95,10 +95,10 @@ impl Estate {
                     estate.named_by.entry(peer.clone()).or_default().push(group.id.clone());
                 }
             }
-            if let Some(connection) = group.tags.get(tags::CONNECTION) {
+            if let Some(connection) = connection_of(&group.tags) {
                 estate
                     .tagged
-                    .entry(connection.clone())
+                    .entry(connection.to_owned())
                     .or_default()
                     .push(group.id.clone());
             }
@@ -145,7 +145,7 @@ impl Estate {
 
     fn find_flaws(&self) -> BTreeMap<GroupId, Flaws> {
         let attached = self.groups.values().filter(|group| self.is_in_use(&group.id));
-        let ours = attached.filter(|group| is_ours_by_name_or_tag(group));
+        let ours = attached.filter(|group| looks_ours(group));
         let found = ours.map(|group| (group.id.clone(), flaws(group, self)));
         found.filter(|(_, flaws)| !flaws.is_empty()).collect()
     }

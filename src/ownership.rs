@@ -7,11 +7,13 @@
 //! what contradicts its tags is told.
 
 mod contradiction;
+mod own_tags;
 mod way;
 
 use std::collections::BTreeMap;
 
 pub use contradiction::Contradiction;
+pub use own_tags::{OwnConnection, OwnTags};
 pub use way::Way;
 
 use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side, VpcId};
@@ -111,25 +113,46 @@ pub fn has_own_tags(found: &BTreeMap<String, String>) -> bool {
 /// Whether the tags name this connection: by them a group is found, and no more.
 #[must_use]
 pub fn names_connection(group: &SecurityGroup, connection: &str) -> bool {
-    group
-        .tags
-        .get(tags::CONNECTION)
-        .is_some_and(|found| found == connection)
+    connection_of(&group.tags) == Some(connection)
+}
+
+/// The connection that the tags name: by them a resource is found, and no more.
+#[must_use]
+pub fn connection_of(found: &BTreeMap<String, String>) -> Option<&str> {
+    found.get(tags::CONNECTION).map(String::as_str)
 }
 
 /// The way that the tags name, and its function.
 #[must_use]
-pub fn way_of(group: &SecurityGroup) -> Option<(Way, Option<&str>)> {
-    group.tags.get(tags::CONNECTION).and_then(|tag| Way::parse(tag))
+pub fn way_of(found: &BTreeMap<String, String>) -> Option<(Way, Option<&str>)> {
+    connection_of(found).and_then(Way::parse)
+}
+
+/// Whether the tags name a connection on this way, whichever function's or none's.
+#[must_use]
+pub fn is_on_way(found: &BTreeMap<String, String>, way: &Way) -> bool {
+    way_of(found).is_some_and(|(named, _)| named == *way)
+}
+
+/// The side that the tags name.
+#[must_use]
+pub fn side_of(found: &BTreeMap<String, String>) -> Option<Side> {
+    let role = found.get(tags::ROLE)?;
+    [Side::Function, Side::Proxy, Side::Database]
+        .into_iter()
+        .find(|side| role == tags::role(*side))
+}
+
+/// Whether a group looks ours: it has any of our tags, or a name of the convention, which the console's groups have too.
+#[must_use]
+pub fn looks_ours(group: &SecurityGroup) -> bool {
+    Convention::is_any(&group.name) || is_tagged(&group.tags)
 }
 
 /// Whether the tags name this side.
 #[must_use]
 pub fn names_side(group: &SecurityGroup, side: Side) -> bool {
-    group
-        .tags
-        .get(tags::ROLE)
-        .is_some_and(|found| found == tags::role(side))
+    side_of(&group.tags) == Some(side)
 }
 
 /// Whether the tags say that this program has made it, for whatever.
@@ -159,7 +182,7 @@ pub fn is_made_for(found: &BTreeMap<String, String>, connection: &str, role: Opt
         (Some(role), Some(found)) => role == found,
         (Some(_), None) => false,
     };
-    is_managed(found) && found.get(tags::CONNECTION).is_some_and(|found| found == connection) && role_is_right
+    is_managed(found) && connection_of(found) == Some(connection) && role_is_right
 }
 
 /// Whether something has the tags of what was to be made: all that tell our own resources apart.

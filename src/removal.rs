@@ -17,6 +17,7 @@
 mod ground;
 mod left;
 mod list;
+mod made;
 mod parts;
 mod rules;
 mod steps;
@@ -28,9 +29,10 @@ use std::collections::BTreeSet;
 pub use ground::ground;
 pub use left::{Ends, StillConnected, still_connected};
 pub use list::{Removable, ShrunkList, ownership_of};
+pub use made::{MadeForProxy, MadeRole, MadeSecret};
 pub use parts::{Part, Parts, parts};
 pub use steps::steps;
-pub use undo::{MadeFunction, MadeFunctionRole, Permission, Undo, may_come_in, permission, variables};
+pub use undo::{MadeFunction, Permission, Undo, may_come_in, permission, variables};
 pub use unmet::RemovalUnmet;
 
 use crate::model::{Observation, SecurityGroup, Side};
@@ -84,39 +86,4 @@ impl Standing {
     pub fn has(&self, side: Side) -> bool {
         !self.gone.contains(&side)
     }
-}
-
-/// What this program has made for a proxy, as far as it is still there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MadeForProxy {
-    /// Whether the proxy's tags are ours.
-    pub is_proxy_ours: bool,
-    /// Its secrets with our tags.
-    pub secrets: Vec<MadeSecret>,
-    /// Its role with our tags.
-    pub role: Option<MadeRole>,
-}
-
-/// A secret of our making.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MadeSecret {
-    /// Its ARN.
-    pub arn: String,
-    /// Its name.
-    pub name: String,
-    /// Another proxy that logs in with it.
-    pub used_by: Option<String>,
-}
-
-/// A role of our making.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MadeRole {
-    /// Its name.
-    pub name: String,
-    /// The policies that this program has given it.
-    pub policies: Vec<String>,
-    /// Those that somebody else has.
-    pub other_policies: Vec<String>,
-    /// Another proxy that has it.
-    pub used_by: Option<String>,
 }

@@ -290,7 +290,7 @@ fn is_taking_our_group(observation: &Observation) -> bool {
                 return false;
             };
             let is_of_way = |(way, function): (Way, Option<&str>)| way == Way::of(observation) && function.is_some();
-            ownership::way_of(group).is_some_and(is_of_way)
+            ownership::way_of(&group.tags).is_some_and(is_of_way)
                 || (membership.status != "active" && (is_managed(&group.tags) || is_being_removed(group)))
         })
 }

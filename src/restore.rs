@@ -54,7 +54,7 @@ impl Lists {
 
 /// Whether the tags say that the group was made for this side of a connection with this very database or proxy.
 fn is_for(observation: &Observation, side: Side, group: &SecurityGroup) -> bool {
-    let Some((way, _)) = ownership::way_of(group) else {
+    let Some((way, _)) = ownership::way_of(&group.tags) else {
         return false;
     };
     let of_database = way.database() == (observation.database.kind, observation.database.id.as_str());

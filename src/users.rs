@@ -140,6 +140,8 @@ pub struct Users {
     by_group: BTreeMap<GroupId, BTreeSet<User>>,
     named_by: BTreeMap<GroupId, BTreeSet<GroupId>>,
     unread: Vec<Unread>,
+    /// The endpoints of proxies, whatever their groups: the proxy's name and their own.
+    endpoints: BTreeSet<(String, String)>,
     /// The operations that were asked for only because of what others had found.
     followed: BTreeSet<Operation>,
 }
@@ -150,6 +152,18 @@ impl Users {
         for group in groups {
             self.by_group.entry(group.clone()).or_default().insert(user.clone());
         }
+    }
+
+    /// Notes an endpoint of a proxy, with these groups.
+    pub fn add_endpoint(&mut self, proxy: String, name: String, groups: &[GroupId]) {
+        self.endpoints.insert((proxy.clone(), name.clone()));
+        self.add(groups, &User::Endpoint { proxy, name });
+    }
+
+    /// The names of the endpoints that a proxy has beside its default one.
+    pub fn endpoints_of(&self, proxy: &str) -> impl Iterator<Item = &str> {
+        let endpoints = self.endpoints.iter();
+        endpoints.filter_map(move |(of, name)| (of == proxy).then_some(name.as_str()))
     }
 
     /// Notes that a rule of one group names another.

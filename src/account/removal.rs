@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::OfflineAccount;
-use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcSecurityGroupMembership};
+use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcConfig, VpcSecurityGroupMembership};
 use super::resources::map;
 use super::rules::{Outcome, State, permissions, rejected};
-use crate::cloud::{
-    Answer, Bearer, BearingInterface, Fault, FunctionCode, Operation, RemovalCloud, ResourceKind, SecretDescription,
-};
+use crate::cloud::{Answer, Bearer, BearingInterface, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup};
 use crate::removal::ShrunkList;
 
@@ -70,22 +68,26 @@ impl State {
                     .collect()
             }
             ResourceKind::Function => {
-                let attached = document.functions.iter().flat_map(|function| {
-                    let published = function.versions.iter();
-                    let published = published.map(|of| (Some(of.version.clone()), of.vpc_config.as_ref()));
-                    let all = std::iter::once((None, function.vpc_config.as_ref())).chain(published);
-                    all.filter_map(|(version, config)| {
-                        let config = config?;
-                        let groups = config.security_group_ids.iter().map(|id| id.as_str().into());
-                        Some(Bearer {
-                            version,
-                            role: function.role.clone(),
-                            subnets: config.subnet_ids.iter().map(|id| id.as_str().into()).collect(),
-                            ..bearer(&function.function_name, groups.collect())
-                        })
-                    })
+                let all = document.functions.iter().flat_map(|function| {
+                    let of_version =
+                        |(version, config, role): (Option<&String>, Option<&VpcConfig>, &Option<String>)| {
+                            let groups = config.iter().flat_map(|config| &config.security_group_ids);
+                            let subnets = config.iter().flat_map(|config| &config.subnet_ids);
+                            Bearer {
+                                version: version.cloned(),
+                                role: role.clone(),
+                                subnets: subnets.map(|id| id.as_str().into()).collect(),
+                                ..bearer(&function.function_name, groups.map(|id| id.as_str().into()).collect())
+                            }
+                        };
+                    let latest = std::iter::once((None, function.vpc_config.as_ref(), &function.role));
+                    let published = function.versions.iter().map(|of| {
+                        let role = if of.role.is_some() { &of.role } else { &function.role };
+                        (Some(&of.version), of.vpc_config.as_ref(), role)
+                    });
+                    latest.chain(published).map(of_version)
                 });
-                attached.collect()
+                all.collect()
             }
         }
     }
@@ -381,16 +383,6 @@ impl RemovalCloud for OfflineAccount {
 
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
-    }
-
-    async fn get_function_code(&self, name: &str) -> Answer<FunctionCode> {
-        self.read(Operation::GetFunctionConfiguration, |state| {
-            let function = state.function_entry(name)?;
-            Ok(FunctionCode {
-                handler: function.handler.clone(),
-                sha256: function.code_sha256.clone(),
-            })
-        })
     }
 
     async fn delete_function(&self, name: &str) -> Answer<()> {

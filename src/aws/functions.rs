@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{
 };
 
 use super::{all_items, fault, starter};
-use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionCode as CodeDescription, NewLambda, Operation};
+use crate::cloud::{Answer, Bearer, CloudError, Fault, NewLambda, Operation};
 use crate::model::{Code, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
 
@@ -29,17 +29,6 @@ pub(super) async fn get_function_configuration(client: &Client, name: &str) -> A
         .await
         .map_err(|error| fault::error(operation, &error))?;
     function(answer)
-}
-
-/// What describes the code of a function.
-pub(super) async fn code(client: &Client, name: &str) -> Answer<CodeDescription> {
-    let operation = Operation::GetFunctionConfiguration;
-    let call = client.get_function_configuration().function_name(name).send();
-    let answer = call.await.map_err(|error| fault::error(operation, &error))?;
-    Ok(CodeDescription {
-        handler: answer.handler,
-        sha256: answer.code_sha256,
-    })
 }
 
 pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, String>> {
@@ -66,9 +55,10 @@ pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
     let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
     let mut bearers = Vec::new();
     for function in all.await? {
-        let Some((name, config)) = function.function_name.zip(function.vpc_config) else {
-            continue;
-        };
+        let Some(name) = function.function_name else { continue };
+        let config = function
+            .vpc_config
+            .unwrap_or_else(|| VpcConfigResponse::builder().build());
         bearers.push(Bearer {
             name,
             version: function.version.filter(|version| version != LATEST),

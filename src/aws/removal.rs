@@ -12,9 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::ec2::{filter, incomplete, permission, security_group};
 use super::{Aws, all_items, called, fault, functions, identity, rds, secrets};
-use crate::cloud::{
-    Answer, Bearer, BearingInterface, FunctionCode, Operation, RemovalCloud, ResourceKind, SecretDescription,
-};
+use crate::cloud::{Answer, Bearer, BearingInterface, Operation, RemovalCloud, ResourceKind, SecretDescription};
 use crate::model::{Direction, FunctionVpc, GroupId, Rule, SecurityGroup};
 use crate::removal::ShrunkList;
 
@@ -277,11 +275,6 @@ impl RemovalCloud for Aws {
 
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         called(Operation::ListTags, functions::tags(&self.lambda, arn)).await
-    }
-
-    async fn get_function_code(&self, name: &str) -> Answer<FunctionCode> {
-        let call = functions::code(&self.lambda, name);
-        called(Operation::GetFunctionConfiguration, call).await
     }
 
     async fn delete_function(&self, name: &str) -> Answer<()> {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Builder, Leftovers, named};
-use crate::model::{DatabaseKind, Direction, GroupId, Peer, Protocol, Rule, SecurityGroup, Side};
+use super::{Builder, LeftProxy, Leftovers, named};
+use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, Rule, SecurityGroup, Side};
+use crate::ownership::{connection_of, is_being_removed, side_of};
 use crate::plan::RemovalEffect;
 use crate::removal::Removable;
-use crate::tags;
 use crate::users::User;
 
 /// What the descriptions of all rules begin with that this program writes between groups.
@@ -20,8 +20,8 @@ struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    fn tag(&self, key: &str) -> Option<&'a String> {
-        self.group.tags.get(key)
+    fn connection(&self) -> Option<&'a str> {
+        connection_of(&self.group.tags)
     }
 
     fn rules(&self) -> impl Iterator<Item = (Direction, &'a Rule)> {
@@ -31,16 +31,15 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Adds the steps for groups. What goes and what stays, one sentence each.
-pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> Vec<String> {
+/// Adds the steps for groups, and for the proxies that go with them. What goes and what stays, one sentence each; and the
+/// proxies that go.
+pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BTreeSet<User>) {
     let mut reasons = Vec::new();
     let mut ours: BTreeMap<&GroupId, Member<'_>> = BTreeMap::new();
     for group in &left.groups {
         match Removable::unused(group) {
             Some(removable) => {
-                let side = [Side::Function, Side::Proxy, Side::Database]
-                    .into_iter()
-                    .find(|side| group.tags.get(tags::ROLE).is_some_and(|role| role == tags::role(*side)));
+                let side = side_of(&group.tags);
                 let member = Member { group, removable, side };
                 ours.insert(&group.id, member);
             }
@@ -53,11 +52,14 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> Vec<String> {
     let serving = serving(left, &ours);
     reasons.extend(of_what_serves(left, &ours, &serving, builder));
     let idle: BTreeMap<&GroupId, Member<'_>> = ours.into_iter().filter(|(id, _)| !serving.contains_key(id)).collect();
-    let mut goes = Vec::new();
+    let (mut goes, mut going_ids) = (Vec::new(), BTreeSet::new());
     for set in sets(&idle) {
         let members: Vec<&Member<'_>> = set.iter().map(|id| &idle[*id]).collect();
-        match why_it_stays(left, &members) {
-            None => goes.extend(members),
+        match why_it_stays(left, &members, &going_ids) {
+            None => {
+                goes.extend(members);
+                going_ids.extend(set);
+            }
             Some(why) => {
                 let stays = members
                     .iter()
@@ -70,13 +72,36 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> Vec<String> {
         goes.iter()
             .map(|member| format!("{} goes: it serves nothing.", named(member.group))),
     );
+    let proxies: BTreeSet<User> = left
+        .proxies
+        .iter()
+        .filter(|proxy| proxy.differences.is_empty() && is_all_of(&proxy.groups, &going_ids))
+        .map(|proxy| User::Proxy(proxy.name.clone()))
+        .collect();
+    let is_serving = |proxy: &LeftProxy| proxy.groups.iter().any(|id| serving.contains_key(id));
+    for proxy in left.proxies.iter().filter(|proxy| !is_serving(proxy)) {
+        let name = &proxy.name;
+        if proxies.contains(&User::Proxy(name.clone())) {
+            reasons.push(format!("Proxy {name} goes: no function reaches it."));
+        } else if proxy.differences.is_empty() {
+            reasons.push(format!("Proxy {name} stays: one of its security groups does."));
+        } else {
+            reasons.push(format!("Proxy {name} stays: {}.", proxy.differences.join("; ")));
+        }
+    }
     match serving.len() {
         0 => {}
         1 => reasons.push("1 security group of autoconnect is in use, and stays.".to_owned()),
         n => reasons.push(format!("{n} security groups of autoconnect are in use, and stay.")),
     }
-    take_away(left, &goes, builder);
-    reasons
+    take_away(left, &goes, &proxies, builder);
+    (reasons, proxies)
+}
+
+/// Whether a list has groups, and no others than these.
+fn is_all_of(list: &GroupList, ids: &BTreeSet<&GroupId>) -> bool {
+    let mut groups = list.iter().peekable();
+    groups.peek().is_some() && groups.all(|id| ids.contains(id))
 }
 
 /// The groups that rules lead between, each set with its groups.
@@ -151,8 +176,8 @@ fn serving<'a>(left: &'a Leftovers, ours: &BTreeMap<&'a GroupId, Member<'a>>) ->
     }
 }
 
-/// Why a set that serves nothing stays; none if it goes.
-fn why_it_stays(left: &Leftovers, members: &[&Member<'_>]) -> Option<String> {
+/// Why a set that serves nothing stays, where others go already; none if it goes.
+fn why_it_stays(left: &Leftovers, members: &[&Member<'_>], going: &BTreeSet<&GroupId>) -> Option<String> {
     if let Some(unread) = left.users.unread().first() {
         return Some(format!("who uses it could not be read ({unread})"));
     }
@@ -174,15 +199,27 @@ fn why_it_stays(left: &Leftovers, members: &[&Member<'_>]) -> Option<String> {
         }
         for user in users(left, member.group) {
             let list = left.lists.get(user);
-            let is_last = list.is_none_or(|list| list.iter().all(|id| ids.contains(id)));
-            if is_last {
-                let also = match user {
-                    User::Proxy(name) => {
-                        format!(", which `autoconnect remove --proxy {name} --with-proxy` deletes with it")
-                    }
-                    _ => ", which AWS leaves with no fewer than one".to_owned(),
-                };
-                return Some(format!("{} is the only group of {user}{also}", named(member.group)));
+            let is_last = list.is_none_or(|list| list.iter().all(|id| ids.contains(id) || going.contains(id)));
+            let of_proxy = left
+                .proxies
+                .iter()
+                .find(|proxy| User::Proxy(proxy.name.clone()) == *user);
+            match of_proxy {
+                Some(proxy) if proxy.differences.is_empty() => {}
+                _ if !is_last => {}
+                Some(proxy) => {
+                    let why = proxy.differences.join("; ");
+                    return Some(format!(
+                        "{} is the only group of {user}, which stays: {why}",
+                        named(member.group)
+                    ));
+                }
+                None => {
+                    return Some(format!(
+                        "{} is the only group of {user}, which AWS leaves with no fewer than one",
+                        named(member.group)
+                    ));
+                }
             }
         }
     }
@@ -203,8 +240,7 @@ fn is_ours(
     }
     let is_one_port = rule.protocol == Protocol::Tcp && rule.ports.is_some_and(|ports| ports.from == ports.to);
     let description = rule.description.as_deref().unwrap_or_default();
-    let is_described =
-        description.starts_with(OWN_RULES) || member.tag(tags::CONNECTION).is_some_and(|tag| tag == description);
+    let is_described = description.starts_with(OWN_RULES) || member.connection() == Some(description);
     is_one_port
         && match &rule.peer {
             Peer::Group(id) => set.contains(id) || (is_on_nothing && is_described),
@@ -223,9 +259,7 @@ fn of_what_serves<'a>(
 ) -> Vec<String> {
     let mut reasons = Vec::new();
     let members: Vec<(&Member<'_>, &String)> = serving.iter().map(|(id, user)| (&ours[id], user)).collect();
-    let marked = members
-        .iter()
-        .filter(|(member, _)| member.tag(tags::REMOVING).is_some());
+    let marked = members.iter().filter(|(member, _)| is_being_removed(member.group));
     let marked: Vec<&SecurityGroup> = marked.map(|(member, _)| member.group).collect();
     if !marked.is_empty() {
         let groups: Vec<GroupId> = marked.iter().map(|group| group.id.clone()).collect();
@@ -265,12 +299,13 @@ fn of_what_serves<'a>(
     reasons
 }
 
-/// The steps that take sets away: the marks, what takes them off databases and proxies, their rules, the groups.
-fn take_away(left: &Leftovers, goes: &[&Member<'_>], builder: &mut Builder) {
+/// The steps that take sets away: the marks, the proxies that go with them, what takes them off databases and other proxies,
+/// their rules, the groups.
+fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, builder: &mut Builder) {
     let mut by_connection: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
     for member in goes {
-        let connection = member.tag(tags::CONNECTION).map_or("", String::as_str);
-        if member.tag(tags::REMOVING).is_none() {
+        let connection = member.connection().unwrap_or_default();
+        if !is_being_removed(member.group) {
             by_connection.entry(connection).or_default().push(member);
         }
     }
@@ -286,9 +321,20 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], builder: &mut Builder) {
         let summary = format!("{}: mark as being removed", names.join(", "));
         builder.push(builder.all(), effect, &resource, summary);
     }
+    for proxy in left
+        .proxies
+        .iter()
+        .filter(|proxy| proxies.contains(&User::Proxy(proxy.name.clone())))
+    {
+        let effect = RemovalEffect::DeleteProxy {
+            proxy: proxy.name.clone(),
+        };
+        let summary = format!("proxy {}, with its target", proxy.name);
+        builder.push(builder.all(), effect, &proxy.arn, summary);
+    }
     for member in goes {
         let group = member.removable.clone();
-        for user in users(left, member.group) {
+        for user in users(left, member.group).filter(|user| !proxies.contains(user)) {
             let summary = format!("{user}: take {} off", named(member.group));
             let (effect, resource) = match user {
                 User::Proxy(name) => (

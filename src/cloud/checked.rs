@@ -11,10 +11,10 @@ use ipnet::IpNet;
 use super::inventory::{Inventory, ListedSubnet, Page};
 use super::{
     Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster,
-    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, FunctionCode, GroupReference, IdentityCloud,
-    KeyDescription, LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint,
-    NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint, RemovalCloud,
-    ResourceKind, RoleDescription, SecretDescription, Tags, UsersCloud,
+    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, GroupReference, IdentityCloud, KeyDescription,
+    LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewLambda, NewRole,
+    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint, RemovalCloud, ResourceKind,
+    RoleDescription, SecretDescription, Tags, UsersCloud,
 };
 use crate::model::{
     DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionVpc, GroupId, GroupList,
@@ -353,7 +353,6 @@ check! {
     list_rds_tags(arn: &str) -> BTreeMap<String, String>;
     list_secrets(prefix: &str) -> Vec<SecretDescription>;
     list_function_tags(arn: &str) -> BTreeMap<String, String>;
-    get_function_code(name: &str) -> FunctionCode;
     delete_function(name: &str) -> ();
     detach_role_policy(role: &str, policy: &str) -> ();
     tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();

@@ -20,7 +20,7 @@ pub struct Bearer {
     pub subnets: Vec<SubnetId>,
     /// Its groups.
     pub groups: Vec<GroupId>,
-    /// The role of a proxy.
+    /// The role of a proxy or a function.
     pub role: Option<String>,
     /// The secrets of a proxy.
     pub secrets: Vec<String>,
@@ -39,19 +39,10 @@ pub struct BearingInterface {
     pub is_of_service: bool,
 }
 
-/// What describes the code of a function.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FunctionCode {
-    /// `Handler`.
-    pub handler: Option<String>,
-    /// `CodeSha256`.
-    pub sha256: Option<String>,
-}
-
 /// Reads the users of groups, and takes away.
 pub trait RemovalCloud: Sync {
-    /// All resources of a kind that are in a VPC, with all groups, also those that are being put on or taken off; of
-    /// functions each published version too, which keeps the groups with which it was published.
+    /// All resources of a kind with all groups, also those that are being put on or taken off; of functions each published
+    /// version too, which keeps the groups and the role with which it was published.
     fn list_bearers(&self, kind: ResourceKind) -> impl Future<Output = Answer<Vec<Bearer>>> + Send;
     /// The network interfaces that bear one of these groups.
     fn describe_interfaces_with(
@@ -107,8 +98,6 @@ pub trait RemovalCloud: Sync {
     fn delete_secret(&self, id: &str) -> impl Future<Output = Answer<()>> + Send;
     /// The tags of the function with this ARN.
     fn list_function_tags(&self, arn: &str) -> impl Future<Output = Answer<BTreeMap<String, String>>> + Send;
-    /// What describes the code of the function with this name or ARN.
-    fn get_function_code(&self, name: &str) -> impl Future<Output = Answer<FunctionCode>> + Send;
     /// Deletes a function with all its versions.
     fn delete_function(&self, name: &str) -> impl Future<Output = Answer<()>> + Send;
     /// Takes a policy of IAM off a role.

@@ -12,7 +12,7 @@ use super::{Finding, FindingKind};
 use crate::estate::{Connection, Estate, Look};
 use crate::made::{self, Difference, Flaws};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
-use crate::tags;
+use crate::ownership::connection_of;
 
 /// So many additional rules of a group are told one by one.
 const TOLD: usize = 50;
@@ -131,8 +131,8 @@ fn concerns(
     lists: &[(Side, GroupList)],
     group: &SecurityGroup,
 ) -> bool {
-    if let Some(tag) = group.tags.get(tags::CONNECTION) {
-        if *tag == observation.connection_id() {
+    if let Some(tag) = connection_of(&group.tags) {
+        if tag == observation.connection_id() {
             return true;
         }
         if Connection::from_tag(tag).is_some_and(|other| is_there(estate, &other)) {

@@ -10,9 +10,9 @@ use crate::cleanup;
 use crate::decide::{Assessment, decide};
 use crate::estate::{Connection, Estate, Scope};
 use crate::model::{DatabaseKind, Direction, GroupId};
+use crate::ownership::connection_of;
 use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
 use crate::requirements::{check_identity, check_quotas, check_repair};
-use crate::tags;
 
 /// The arguments of a command about one connection.
 #[must_use]
@@ -131,8 +131,8 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
             Kind::Opened | Kind::RuleAdded | Kind::RuleRemoved | Kind::RuleChanged => {
                 let id = GroupId::from(finding.resource.as_str());
                 // Only the connection that a group was made for can repair it.
-                let tag = estate.group(&id).and_then(|group| group.tags.get(tags::CONNECTION));
-                if let Some(owner) = tag.and_then(|tag| Connection::from_tag(tag)) {
+                let tag = estate.group(&id).and_then(|group| connection_of(&group.tags));
+                if let Some(owner) = tag.and_then(Connection::from_tag) {
                     of(&owner, &mut |prognosis| {
                         let repairs = prognosis.repairs(finding, &id);
                         remedy = repairs.then(|| command("setup", &owner, Some("--repair")));

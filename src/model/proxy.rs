@@ -211,7 +211,7 @@ impl Proxy {
     #[must_use]
     pub fn other_target(&self, database: &Database) -> Option<&str> {
         let other = self.targets.iter().find(|target| !target.is_for(database))?;
-        Some(other.tracked_cluster.as_deref().unwrap_or(&other.resource))
+        Some(other.database().1)
     }
 
     /// Whether it authenticates to the database with IAM, without any secret.
@@ -229,6 +229,16 @@ impl Proxy {
 }
 
 impl ProxyTarget {
+    /// The database that is registered: the cluster, also for one of its members, or the instance.
+    #[must_use]
+    pub fn database(&self) -> (DatabaseKind, &str) {
+        match &self.tracked_cluster {
+            Some(cluster) => (DatabaseKind::Cluster, cluster),
+            None if self.kind == TargetKind::TrackedCluster => (DatabaseKind::Cluster, &self.resource),
+            None => (DatabaseKind::Instance, &self.resource),
+        }
+    }
+
     fn is_for(&self, database: &Database) -> bool {
         match database.kind {
             DatabaseKind::Instance => self.tracked_cluster.is_none() && self.resource == database.id,

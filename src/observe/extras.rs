@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::{ObserveError, ProxyWish, Target, found};
-use crate::cloud::{Answer, Cloud, KeyDescription, SecretDescription};
+use crate::adopt::of_secret;
+use crate::cloud::{Answer, Cloud, Fault, KeyDescription, SecretDescription};
 use crate::model::network::Part;
 use crate::model::{
     Connect, Credentials, CredentialsWish, Database, Extras, Found, FoundRole, Function, Key, NewProxy, Proxy, Role,
     Secret, SecretDetails, last_segment,
 };
 use crate::naming::created;
-use crate::ownership::is_managed;
-use crate::{policy, tags};
+use crate::ownership::{OwnTags, is_managed, is_tagged};
+use crate::policy;
 
 /// The key of AWS, by its alias.
 const AWS_KEY: &str = "alias/aws/secretsmanager";
@@ -139,6 +140,23 @@ pub async fn secret_details(cloud: &impl Cloud, secret: &SecretDescription) -> A
     })
 }
 
+/// How a secret differs from one that this program makes, or why that could not be read; nothing for one that is gone.
+pub async fn secret_differences(cloud: &impl Cloud, arn: &str, own: &OwnTags) -> Answer<Vec<String>> {
+    let details = async {
+        match found(cloud.describe_secret(arn).await)? {
+            Some(secret) => found(secret_details(cloud, &secret).await),
+            None => Ok(None),
+        }
+    };
+    match details.await {
+        Ok(details) => Ok(details.map(|details| of_secret(&details, own)).unwrap_or_default()),
+        Err(error) if matches!(error.fault, Fault::AccessDenied { .. }) => Ok(vec![format!(
+            "whether it is as autoconnect made it could not be read ({error})"
+        )]),
+        Err(error) => Err(error),
+    }
+}
+
 async fn new_proxy(
     cloud: &impl Cloud,
     target: &Target,
@@ -178,7 +196,7 @@ async fn new_proxy(
                     return Ok(Credentials::NewSecret { name });
                 };
                 // Without our tags it is another's. With them it is compared with what this program writes.
-                if !description.tags.contains_key(tags::MANAGED) {
+                if !is_tagged(&description.tags) {
                     return Ok(Credentials::NameTaken { name });
                 }
                 let details = secret_details(cloud, &description).await?;

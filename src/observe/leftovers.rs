@@ -2,20 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::extras::{found_role, secret_differences};
 use super::lists::all;
 use super::{Groups, Reads, found, read_memberships, users_of};
-use crate::cleanup::{LeftRole, LeftSecret, Leftovers};
-use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, Fault};
+use crate::adopt::{OwnRole, of_proxy_settings};
+use crate::cleanup::{LeftProxy, Leftovers};
+use crate::cloud::{
+    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ResourceKind, SecretDescription,
+};
 use crate::concurrent::bounded;
-use crate::model::{DatabaseKind, Function, GroupId, GroupList, GroupMembership, Origin, Place, Proxy, SecurityGroup};
+use crate::model::{
+    DatabaseKind, Function, GroupId, GroupList, GroupMembership, Origin, Place, Proxy, ProxyTarget, SecurityGroup,
+};
 use crate::naming::created;
 use crate::operation::Operation;
-use crate::policy::{self, Permissions, PolicyDocument};
+use crate::ownership::{OwnTags, Way, connection_of, is_managed, is_tagged, way_of};
+use crate::policy::Permissions;
+use crate::removal::{MadeRole, MadeSecret};
 use crate::tags;
-use crate::users::User;
+use crate::users::{User, Users};
 
-/// How many roles are read at once.
-const ROLES_AT_ONCE: usize = 5;
+/// How many proxies, roles or secrets are read at once.
+const AT_ONCE: usize = 5;
 
 /// Reads what looks ours, and what could use it.
 ///
@@ -28,7 +36,7 @@ pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
         .iter()
         .map(|group| (group.id.clone(), group.name.clone()))
         .collect();
-    let (users, peers, clusters, instances, proxies, functions, secrets, roles) = tokio::join!(
+    let (users, peers, clusters, instances, proxies, functions, bearers, secrets, roles) = tokio::join!(
         users_of(cloud, &asked),
         peers(cloud, &groups),
         all(cloud, Operation::DescribeDbClusters, |from| cloud
@@ -37,6 +45,7 @@ pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
             .list_db_instances(from)),
         all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
         all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
+        cloud.list_bearers(ResourceKind::Function),
         cloud.list_secrets(created::SECRETS),
         cloud.list_roles(created::POLICIES),
     );
@@ -50,17 +59,22 @@ pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
         coming_off: coming_off(cloud, clusters.as_deref(), instances.as_deref()).await?,
         ..Leftovers::default()
     };
+    let (region, account) = region_and_account(&origin);
+    let account = Account {
+        place: Place::in_region(&region, &account),
+        clusters: clusters.as_deref().unwrap_or_default(),
+        instances: instances.as_deref().unwrap_or_default(),
+        knows_databases: clusters.is_ok() && instances.is_ok(),
+        proxies: &proxies,
+        functions: &readable(bearers)?,
+    };
+    (left.proxies, left.asked) = of_proxies(cloud, &account, &groups, &left.users).await?;
     match readable(secrets)? {
         Ok(secrets) => {
-            left.secrets = secrets
-                .into_iter()
-                .filter(|secret| !secret.is_deleted)
-                .map(|secret| LeftSecret {
-                    stays: why_secret_stays(&secret.arn, &secret.tags, &proxies),
-                    arn: secret.arn,
-                    name: secret.name,
-                })
-                .collect();
+            let secrets = secrets.into_iter().filter(|secret| !secret.is_deleted);
+            let secrets = secrets.map(|secret| made_secret(cloud, &account, secret));
+            let secrets: Answer<Vec<_>> = bounded(AT_ONCE, secrets).await.into_iter().collect();
+            left.secrets = secrets?;
         }
         Err(error) => left
             .unread
@@ -70,8 +84,8 @@ pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
         Ok(names) => {
             let prefix = created::roles_of(origin.region.as_deref().unwrap_or_default());
             let names = names.into_iter().filter(|name| name.starts_with(&prefix));
-            let roles = names.map(|name| role(cloud, name, &origin, &proxies, &functions));
-            let roles: Answer<Vec<_>> = bounded(ROLES_AT_ONCE, roles).await.into_iter().collect();
+            let roles = names.map(|name| made_role(cloud, &account, name));
+            let roles: Answer<Vec<_>> = bounded(AT_ONCE, roles).await.into_iter().collect();
             left.roles = roles?.into_iter().flatten().collect();
         }
         Err(error) => left
@@ -80,6 +94,197 @@ pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
     }
     (left.groups, left.origin) = (groups, origin);
     Ok(left)
+}
+
+/// What proxies, roles and secrets are compared with.
+struct Account<'a> {
+    place: Place<'a>,
+    clusters: &'a [DbCluster],
+    instances: &'a [DbInstance],
+    /// Whether clusters and instances could both be listed.
+    knows_databases: bool,
+    proxies: &'a Result<Vec<Proxy>, CloudError>,
+    /// All functions with their published versions.
+    functions: &'a Result<Vec<Bearer>, CloudError>,
+}
+
+impl Account<'_> {
+    fn cluster(&self, id: &str) -> Option<&DbCluster> {
+        self.clusters.iter().find(|cluster| cluster.id == id)
+    }
+
+    fn instance(&self, id: &str) -> Option<&DbInstance> {
+        self.instances.iter().find(|instance| instance.id == id)
+    }
+
+    /// Whether a database is there, or may be.
+    fn may_exist(&self, (kind, id): (DatabaseKind, &str)) -> bool {
+        let is_listed = match kind {
+            DatabaseKind::Cluster => self.cluster(id).is_some(),
+            DatabaseKind::Instance => self.instance(id).is_some(),
+        };
+        is_listed || !self.knows_databases
+    }
+
+    /// The id by which IAM names the database of a way; none where it is not there.
+    fn databases(&self, way: &Way) -> Option<Vec<String>> {
+        let access = match way.database() {
+            (DatabaseKind::Cluster, id) => &self.cluster(id)?.access,
+            (DatabaseKind::Instance, id) => &self.instance(id)?.access,
+        };
+        Some(access.resource_id.iter().cloned().collect())
+    }
+
+    /// The secrets of the proxy of a way; none where it is not there.
+    fn secrets(&self, way: &Way) -> Option<Vec<String>> {
+        let mut proxies = self.proxies.iter().flatten();
+        let proxy = proxies.find(|proxy| Some(proxy.name.as_str()) == way.proxy())?;
+        Some(proxy.secrets.clone())
+    }
+
+    /// The name of the subnet group of a way's database.
+    fn subnet_group(&self, way: &Way) -> Option<&str> {
+        match way.database() {
+            (DatabaseKind::Cluster, id) => self.cluster(id)?.subnet_group.as_deref(),
+            (DatabaseKind::Instance, id) => {
+                let group = self.instance(id)?.subnet_group.as_ref()?;
+                Some(&group.name)
+            }
+        }
+    }
+}
+
+/// The proxies with our tags, and the ARNs of those whose tags were read: that look ours by their role or their groups.
+async fn of_proxies(
+    cloud: &impl Cloud,
+    account: &Account<'_>,
+    groups: &[SecurityGroup],
+    users: &Users,
+) -> Answer<(Vec<LeftProxy>, Vec<String>)> {
+    let ours: BTreeSet<&GroupId> = groups.iter().map(|group| &group.id).collect();
+    let proxies = account.proxies.iter().flatten();
+    let looks_ours = |proxy: &&Proxy| {
+        let role = created::proxy_role(account.place.region, &proxy.name);
+        created::is_role(proxy.role.as_deref(), &role) || proxy.groups.iter().any(|id| ours.contains(id))
+    };
+    let candidates: Vec<Proxy> = proxies.filter(looks_ours).cloned().collect();
+    let asked = candidates.iter().map(|proxy| proxy.arn.clone()).collect();
+    let read = candidates.into_iter().map(|proxy| tags_and_targets(cloud, proxy));
+    let read: Answer<Vec<_>> = bounded(AT_ONCE, read).await.into_iter().collect();
+    let read: Vec<TagsAndTargets> = read?.into_iter().flatten().collect();
+    if read.is_empty() {
+        return Ok((Vec::new(), asked));
+    }
+    let subnet_groups = all(cloud, Operation::DescribeDbSubnetGroups, |from| {
+        cloud.list_db_subnet_groups(from)
+    });
+    let subnet_groups = readable(subnet_groups.await)?;
+    let left = read.into_iter().map(|TagsAndTargets { proxy, tags, targets }| {
+        let mut differences = Vec::new();
+        match &tags {
+            Ok(tags) => differences.extend(proxy_differences(account, &proxy, tags, &subnet_groups)),
+            Err(error) => differences.push(format!("its tags could not be read ({error})")),
+        }
+        let others = proxy.groups.iter().filter(|id| !ours.contains(id));
+        differences.extend(others.map(|id| format!("it has group {id}, which autoconnect did not make")));
+        let way = tags.iter().find_map(way_of);
+        let own = way.as_ref().map(|(way, _)| way.database());
+        match &targets {
+            Ok(targets) => {
+                let targets = targets.iter().map(ProxyTarget::database);
+                let others: BTreeSet<_> = targets
+                    .filter(|target| {
+                        Some(*target) != own && account.may_exist(*target) && !is_member(account, *target, own)
+                    })
+                    .collect();
+                differences.extend(
+                    others
+                        .iter()
+                        .map(|(kind, id)| format!("it has {kind} {id} for its target")),
+                );
+            }
+            Err(error) => differences.push(format!("its targets could not be read ({error})")),
+        }
+        let endpoints = users.endpoints_of(&proxy.name);
+        differences.extend(endpoints.map(|name| format!("it has endpoint {name}, by which others may come in")));
+        if proxy.status == "creating" {
+            differences.push("it is being created".to_owned());
+        }
+        LeftProxy {
+            name: proxy.name.clone(),
+            arn: proxy.arn.clone(),
+            groups: proxy.groups.clone(),
+            differences,
+        }
+    });
+    Ok((left.collect(), asked))
+}
+
+/// A proxy that may be ours.
+struct TagsAndTargets {
+    proxy: Proxy,
+    tags: Result<BTreeMap<String, String>, CloudError>,
+    targets: Result<Vec<ProxyTarget>, CloudError>,
+}
+
+/// A proxy with its tags and its targets; none for one without our tags.
+async fn tags_and_targets(cloud: &impl Cloud, proxy: Proxy) -> Answer<Option<TagsAndTargets>> {
+    let tags = readable(found(cloud.list_rds_tags(&proxy.arn).await))?.map(Option::unwrap_or_default);
+    if tags.as_ref().is_ok_and(|tags| !is_managed(tags)) {
+        return Ok(None);
+    }
+    let targets = readable(found(cloud.describe_db_proxy_targets(&proxy.name).await))?;
+    let targets = targets.map(Option::unwrap_or_default);
+    Ok(Some(TagsAndTargets { proxy, tags, targets }))
+}
+
+/// Whether a target is a member of the cluster.
+fn is_member(account: &Account<'_>, target: (DatabaseKind, &str), own: Option<(DatabaseKind, &str)>) -> bool {
+    let (DatabaseKind::Instance, Some((DatabaseKind::Cluster, cluster))) = (target.0, own) else {
+        return false;
+    };
+    let instance = account.instance(target.1);
+    instance.is_some_and(|instance| instance.cluster.as_deref() == Some(cluster))
+}
+
+/// How a proxy differs from one that this program makes for the way that its tags name. With a role that `--proxy-role` named,
+/// nothing tells that this program has made it.
+fn proxy_differences(
+    account: &Account<'_>,
+    proxy: &Proxy,
+    found: &BTreeMap<String, String>,
+    subnet_groups: &Result<Vec<(String, DbSubnetGroup)>, CloudError>,
+) -> Vec<String> {
+    let way = way_of(found).map(|(way, _)| way);
+    let way = way.filter(|way| way.proxy() == Some(proxy.name.as_str()));
+    let Some(way) = way else {
+        let tag = connection_of(found).unwrap_or("missing");
+        return vec![format!(
+            "its tag {} is {tag}, and names no connection through it",
+            tags::CONNECTION
+        )];
+    };
+    let subnets = match (account.subnet_group(&way), subnet_groups) {
+        // Those of a database that is gone are not known.
+        (None, _) => Ok(None),
+        (Some(name), Ok(groups)) => Ok(groups
+            .iter()
+            .find(|(of, _)| of == name)
+            .map(|(_, group)| &group.subnets)),
+        (Some(_), Err(error)) => Err(error),
+    };
+    let role = account
+        .place
+        .role(&created::proxy_role(account.place.region, &proxy.name));
+    let (subnets, unread) = match subnets {
+        Ok(subnets) => (subnets.unwrap_or(&proxy.subnets), None),
+        Err(error) => (
+            &proxy.subnets,
+            Some(format!("its database's subnets could not be read ({error})")),
+        ),
+    };
+    let differences = of_proxy_settings(proxy, &role, subnets, Some(found), &OwnTags::of_proxy(&way));
+    differences.into_iter().chain(unread).collect()
 }
 
 /// The permissions that reading it takes.
@@ -102,7 +307,16 @@ pub fn reads_of_leftovers(left: &Leftovers) -> Permissions {
     let roles = || left.roles.iter().map(|role| place.role(&role.name));
     let with_policies = left.roles.iter().filter(|role| !role.policies.is_empty());
     let with_policies: Vec<String> = with_policies.map(|role| place.role(&role.name)).collect();
+    let proxies = || left.proxies.iter().map(|proxy| proxy.arn.clone());
+    if !left.proxies.is_empty() {
+        reads = reads.any([Operation::DescribeDbSubnetGroups]);
+    }
+    let secrets = || left.secrets.iter().map(|secret| secret.arn.clone());
     reads
+        .of(Operation::ListTagsForResource, left.asked.clone())
+        .of(Operation::DescribeDbProxyTargets, proxies())
+        .of(Operation::DescribeSecret, secrets())
+        .of(Operation::GetResourcePolicy, secrets())
         .of(Operation::GetRole, roles())
         .of(Operation::ListRolePolicies, roles())
         .of(Operation::ListAttachedRolePolicies, roles())
@@ -208,97 +422,76 @@ async fn coming_off(
     Ok(coming_off)
 }
 
-fn is_managed(found: &BTreeMap<String, String>) -> bool {
-    found.get(tags::MANAGED).is_some_and(|value| value == "true")
-}
-
-fn why_secret_stays(
-    arn: &str,
-    found: &BTreeMap<String, String>,
-    proxies: &Result<Vec<Proxy>, CloudError>,
-) -> Option<String> {
-    if !is_managed(found) {
-        return Some("it does not have the tags of autoconnect".to_owned());
+/// A secret with a name of ours.
+async fn made_secret(cloud: &impl Cloud, account: &Account<'_>, secret: SecretDescription) -> Answer<MadeSecret> {
+    let way = way_of(&secret.tags);
+    let way = way.map(|(way, _)| way);
+    let is_named = |way: &&Way| {
+        way.proxy()
+            .is_some_and(|proxy| secret.name.starts_with(&created::secrets_of(proxy)))
+    };
+    let mut differences = match way.as_ref().filter(is_named) {
+        _ if !is_tagged(&secret.tags) => vec!["it does not have the tags of autoconnect".to_owned()],
+        None => vec![format!(
+            "its tag {} does not name the proxy of its name",
+            tags::CONNECTION
+        )],
+        Some(way) => secret_differences(cloud, &secret.arn, &OwnTags::of_proxy(way)).await?,
+    };
+    if let Err(error) = account.proxies {
+        differences.push(format!("which proxies log in with it could not be read ({error})"));
     }
-    match proxies {
-        Err(error) => Some(format!("which proxies log in with it could not be read ({error})")),
-        Ok(proxies) => {
-            let uses = |proxy: &&Proxy| proxy.secrets.iter().any(|secret| secret == arn);
-            let proxy = proxies.iter().find(uses)?;
-            Some(format!("proxy {} logs in with it", proxy.name))
-        }
-    }
+    let proxies = account.proxies.iter().flatten();
+    let uses = proxies.filter(|proxy| proxy.secrets.contains(&secret.arn));
+    Ok(MadeSecret {
+        used_by: uses.map(|proxy| User::Proxy(proxy.name.clone())).collect(),
+        arn: secret.arn,
+        name: secret.name,
+        differences,
+    })
 }
 
 /// A role with a name of ours; none where it is gone by now.
-async fn role(
-    cloud: &impl Cloud,
-    name: String,
-    origin: &Origin,
-    proxies: &Result<Vec<Proxy>, CloudError>,
-    functions: &Result<Vec<Function>, CloudError>,
-) -> Answer<Option<LeftRole>> {
-    let Some(found) = found(cloud.get_role(&name).await)? else {
+async fn made_role(cloud: &impl Cloud, account: &Account<'_>, name: String) -> Answer<Option<MadeRole>> {
+    let Some(role) = found_role(cloud, &name).await? else {
         return Ok(None);
     };
-    let (policies, attached) = tokio::join!(
-        cloud.list_role_policies(&name),
-        cloud.list_attached_role_policies(&name)
+    let proxies = account.proxies.iter().flatten();
+    let proxies = proxies.filter(|proxy| proxy.role.as_ref() == Some(&role.arn));
+    let proxies = proxies.map(|proxy| User::Proxy(proxy.name.clone()));
+    let functions = account.functions.iter().flatten();
+    let functions = functions.filter(|function| function.role.as_ref() == Some(&role.arn));
+    let functions = functions.map(|function| match &function.version {
+        None => User::Function(function.name.clone()),
+        Some(version) => User::Version {
+            function: function.name.clone(),
+            version: version.clone(),
+            aliases: Vec::new(),
+        },
+    });
+    let used_by: Vec<User> = proxies.chain(functions).collect();
+    let own = OwnRole::of_tags(
+        account.place,
+        &role.tags,
+        |way| account.secrets(way),
+        |way| account.databases(way),
     );
-    let mut role = LeftRole {
-        policies: policies?,
-        attached: attached?,
-        ..LeftRole::default()
+    let mut made = match own {
+        Some(own) => MadeRole::new(&name, role, &own, used_by),
+        None => MadeRole {
+            differences: vec![if is_tagged(&role.tags) {
+                format!("its tag {} does not name what it is for", tags::CONNECTION)
+            } else {
+                "it does not have the tags of autoconnect".to_owned()
+            }],
+            name,
+            used_by,
+            ..MadeRole::default()
+        },
     };
-    let (region, account) = region_and_account(origin);
-    let place = Place::in_region(&region, &account);
-    let is_proxys = name.starts_with(&created::proxy_role(&region, ""));
-    let (service, allowed) = if is_proxys {
-        (policy::RDS, Vec::new())
-    } else {
-        (policy::LAMBDA, vec![policy::vpc_access(place)])
-    };
-    let has_it = |arn: &Option<String>| arn.as_ref() == Some(&found.arn);
-    role.stays = if !is_managed(&found.tags) {
-        Some("it does not have the tags of autoconnect".to_owned())
-    } else if !policy::is_same(&found.trust, &policy::trust(service)) {
-        Some(format!("it may be assumed by others than {service}"))
-    } else if let Some(other) = role.attached.iter().find(|arn| !allowed.contains(arn)) {
-        Some(format!("it has policy {other}, which autoconnect did not give it"))
-    } else {
-        match (proxies, functions) {
-            (Err(error), _) | (_, Err(error)) => Some(format!("what has it could not be read ({error})")),
-            (Ok(proxies), Ok(functions)) => {
-                let proxy = proxies.iter().find(|proxy| has_it(&proxy.role));
-                let function = functions.iter().find(|function| has_it(&function.role));
-                let proxy = proxy.map(|proxy| format!("proxy {} has it", proxy.name));
-                proxy.or_else(|| function.map(|function| format!("function {} has it", function.name)))
-            }
-        }
-    };
-    for policy in &role.policies {
-        if role.stays.is_none() && !is_grant(policy, &found_document(cloud, &name, policy).await?) {
-            role.stays = Some(format!("it has policy {policy}, which autoconnect did not give it"));
-        }
+    if let Some(error) = account.proxies.as_ref().err().or(account.functions.as_ref().err()) {
+        made.differences
+            .push(format!("what has it could not be read ({error})"));
     }
-    role.name = name;
-    Ok(Some(role))
-}
-
-async fn found_document(cloud: &impl Cloud, role: &str, policy: &str) -> Answer<String> {
-    Ok(found(cloud.get_role_policy(role, policy).await)?.unwrap_or_default())
-}
-
-/// Whether a policy of a role's own has a name and only actions that this program gives.
-fn is_grant(name: &str, document: &str) -> bool {
-    const ACTIONS: [&str; 3] = ["secretsmanager:GetSecretValue", "kms:Decrypt", "rds-db:connect"];
-    let Ok(document) = PolicyDocument::read(document) else {
-        return false;
-    };
-    let mut statements = document.statement.iter();
-    name.starts_with(created::POLICIES)
-        && statements.all(|statement| {
-            let mut actions = statement.action.iter();
-            statement.not_action.is_empty() && actions.all(|action| ACTIONS.contains(&action))
-        })
+    Ok(Some(made))
 }

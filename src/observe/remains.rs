@@ -7,7 +7,7 @@ use crate::cloud::{Answer, Cloud, DbInstance};
 use crate::estate::Connection;
 use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId};
 use crate::naming::created;
-use crate::ownership::{is_managed, names_side};
+use crate::ownership::{Way, is_managed, is_on_way, names_side};
 use crate::removal::RemovalWish;
 use crate::tags;
 
@@ -105,19 +105,8 @@ pub(super) async fn tagged(cloud: &impl Cloud, connection: &str) -> Answer<Vec<S
 /// Whether a role is there that was made for the connection, or for another function's on the same way.
 async fn is_made_for(cloud: &impl Cloud, role: &str, connection: &Connection) -> Answer<bool> {
     let role = found(cloud.get_role(role).await)?;
-    let tag = |key: &str| {
-        role.as_ref()
-            .and_then(|role| role.tags.get(key))
-            .and_then(|tag| Connection::from_tag(tag))
-    };
-    Ok(tag(tags::CONNECTION).is_some_and(|made_for| {
-        Connection {
-            function: connection.function.clone(),
-            ..made_for
-        }
-        .to_string()
-            == connection.to_string()
-    }))
+    let way = Way::new(connection.kind, &connection.database, connection.proxy.as_deref());
+    Ok(role.is_some_and(|role| is_on_way(&role.tags, &way)))
 }
 
 /// The proxy's name as in the tag.

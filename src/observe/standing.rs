@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use super::extras::{found_role, secret_differences};
 use super::remains::{remains, tagged, with};
 use super::undo::undo;
 use super::{Groups, NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe, users_of};
+use crate::adopt::{OwnPolicies, OwnRole, of_proxy_settings, own_tags};
 use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
 use crate::model::{CredentialsWish, GroupId, Observation, Proxy, Side, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
-use crate::ownership::is_managed;
+use crate::ownership::{OwnTags, is_managed};
 use crate::policy::Permissions;
 use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, is_made_for};
+use crate::users::User;
 
 /// Reads a connection that is to be removed.
 ///
@@ -28,7 +31,7 @@ pub async fn observe_standing(
     let made = match &observation.proxy {
         Some(proxy) if wish.with_proxy => {
             let proxies = cloud.list_bearers(ResourceKind::Proxy).await?;
-            Some(made_for(cloud, &observation, proxy, &proxies).await?)
+            Some(made_for(cloud, &observation, proxy, &proxies, &gone).await?)
         }
         _ => None,
     };
@@ -122,9 +125,16 @@ pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing
     };
     let role = place.role(&created::proxy_role(place.region, &proxy.name));
     let tags = proxy.exists.then(|| proxy.arn.clone());
-    let of_role = standing.made.as_ref().and_then(|made| made.role.as_ref());
+    let made = standing.made.as_ref();
+    let of_role = made.and_then(|made| made.role.as_ref());
+    let has_policies = of_role.is_some_and(|made| !made.policies.is_empty());
     let of_role = of_role.map(|_| role.clone());
+    let secrets = made.into_iter().flat_map(|made| &made.secrets);
+    let secrets: Vec<String> = secrets.map(|secret| secret.arn.clone()).collect();
     reads
+        .of(Operation::DescribeSecret, secrets.clone())
+        .of(Operation::GetResourcePolicy, secrets)
+        .of(Operation::GetRolePolicy, of_role.clone().filter(|_| has_policies))
         .any([Operation::DescribeDbProxies, Operation::ListSecrets])
         .of(Operation::ListTagsForResource, tags)
         .of(Operation::GetRole, [role])
@@ -201,58 +211,80 @@ async fn made_for(
     observation: &Observation,
     proxy: &Proxy,
     proxies: &[Bearer],
+    gone: &BTreeSet<Side>,
 ) -> Answer<MadeForProxy> {
-    let role = created::proxy_role(observation.database.place().region, &proxy.name);
+    let own = own_tags(observation, Side::Proxy);
     let prefix = created::secrets_of(&proxy.name);
-    let proxy_tags = async {
-        if proxy.exists {
-            found(cloud.list_rds_tags(&proxy.arn).await)
-        } else {
-            Ok(None)
-        }
-    };
-    let (proxy_tags, secrets, role) = tokio::join!(
-        proxy_tags,
+    let (differences, secrets, role) = tokio::join!(
+        proxy_differences(cloud, observation, proxy, &own),
         cloud.list_secrets(&prefix),
-        made_role(cloud, &role, proxy, proxies)
+        made_role(cloud, observation, proxy, proxies, gone)
     );
-    let other = |uses: &dyn Fn(&Bearer) -> bool| {
-        let mut others = proxies.iter().filter(|other| other.name != proxy.name);
-        others.find(|other| uses(other)).map(|other| other.name.clone())
-    };
-    Ok(MadeForProxy {
-        is_proxy_ours: proxy_tags?.as_ref().is_some_and(is_managed),
-        secrets: secrets?
-            .into_iter()
-            .filter(|secret| is_managed(&secret.tags) && secret.name.starts_with(&prefix))
-            .map(|secret| MadeSecret {
-                used_by: other(&|bearer| bearer.secrets.contains(&secret.arn)),
-                arn: secret.arn,
-                name: secret.name,
-            })
-            .collect(),
+    let mut made = MadeForProxy {
+        differences: differences?,
+        secrets: Vec::new(),
         role: role?,
-    })
+    };
+    let secrets = secrets?.into_iter();
+    for secret in secrets.filter(|secret| is_managed(&secret.tags) && secret.name.starts_with(&prefix)) {
+        let others = proxies.iter().filter(|other| other.name != proxy.name);
+        let others = others.filter(|other| other.secrets.contains(&secret.arn));
+        made.secrets.push(MadeSecret {
+            differences: secret_differences(cloud, &secret.arn, &own).await?,
+            used_by: others.map(|other| User::Proxy(other.name.clone())).collect(),
+            arn: secret.arn,
+            name: secret.name,
+        });
+    }
+    Ok(made)
 }
 
-async fn made_role(cloud: &impl Cloud, name: &str, proxy: &Proxy, proxies: &[Bearer]) -> Answer<Option<MadeRole>> {
-    let Some(role) = found(cloud.get_role(name).await)? else {
+/// How the proxy differs from one that this program makes; with a role of any name that `--proxy-role` may have named.
+async fn proxy_differences(
+    cloud: &impl Cloud,
+    observation: &Observation,
+    proxy: &Proxy,
+    own: &OwnTags,
+) -> Answer<Vec<String>> {
+    if !proxy.exists {
+        return Ok(Vec::new());
+    }
+    let tags = found(cloud.list_rds_tags(&proxy.arn).await)?.unwrap_or_default();
+    let place = observation.database.place();
+    let is_named = |role: &&String| !last_segment(role).starts_with(created::POLICIES);
+    let role = proxy.role.clone().filter(|role| is_named(&role));
+    let role = role.unwrap_or_else(|| place.role(&created::proxy_role(place.region, &proxy.name)));
+    // Those of a database that is gone are not known.
+    let subnets = match observation.database.subnets.as_slice() {
+        [] => &proxy.subnets,
+        subnets => subnets,
+    };
+    Ok(of_proxy_settings(proxy, &role, subnets, Some(&tags), own))
+}
+
+async fn made_role(
+    cloud: &impl Cloud,
+    observation: &Observation,
+    proxy: &Proxy,
+    proxies: &[Bearer],
+    gone: &BTreeSet<Side>,
+) -> Answer<Option<MadeRole>> {
+    let name = created::proxy_role(observation.database.place().region, &proxy.name);
+    let Some(role) = found_role(cloud, &name).await? else {
         return Ok(None);
     };
-    if !is_managed(&role.tags) {
-        return Ok(None);
+    let mut own = OwnRole::of_proxy(observation, proxy);
+    if let OwnPolicies::Proxy { databases, secrets, .. } = &mut own.policies {
+        // What is gone, or has another role now, does not tell what this one was for.
+        if gone.contains(&Side::Database) {
+            *databases = None;
+        }
+        if proxy.role.as_ref() != Some(&role.arn) {
+            *secrets = None;
+        }
     }
-    let (own, attached) = tokio::join!(cloud.list_role_policies(name), cloud.list_attached_role_policies(name));
-    let is_ours = |policy: &String| policy.starts_with(created::POLICIES);
-    let (policies, mut other_policies): (Vec<String>, Vec<String>) =
-        found(own)?.unwrap_or_default().into_iter().partition(is_ours);
-    let attached = found(attached)?.unwrap_or_default();
-    other_policies.extend(attached.iter().map(|arn| last_segment(arn).to_owned()));
     let has_it = |other: &&Bearer| other.name != proxy.name && other.role.as_deref() == Some(&role.arn);
-    Ok(Some(MadeRole {
-        name: name.to_owned(),
-        policies,
-        other_policies,
-        used_by: proxies.iter().find(has_it).map(|other| other.name.clone()),
-    }))
+    let used_by = proxies.iter().filter(has_it);
+    let used_by = used_by.map(|other| User::Proxy(other.name.clone())).collect();
+    Ok(Some(MadeRole::new(&name, role, &own, used_by)))
 }

@@ -1,14 +1,15 @@
 //! Reads what `setup` gave a function besides groups.
 
-use super::{ObserveError, Target, all, found};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
+use std::collections::BTreeSet;
+
+use super::extras::found_role;
+use super::{ObserveError, Target, found};
+use crate::adopt::{self, OwnRole};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, ResourceKind};
 use crate::model::{Observation, Place, SecurityGroup, Side, last_segment};
 use crate::naming::created;
-use crate::policy;
-use crate::removal::{
-    MadeFunction, MadeFunctionRole, Permission, RemovalWish, Undo, may_come_in, permission, variables,
-};
-use crate::tags;
+use crate::ownership::{OwnConnection, OwnTags};
+use crate::removal::{MadeFunction, MadeRole, Permission, RemovalWish, Undo, may_come_in, permission, variables};
 
 /// What `setup` gave the function besides groups, as far as it is still there, and may be read. `others` are the groups on
 /// both ends beside those of the convention.
@@ -116,100 +117,58 @@ async fn permissions(
 /// The function and its role, with what is different from how `setup` makes them.
 async fn made_function(cloud: &impl Cloud, observation: &Observation) -> Result<MadeFunction, ObserveError> {
     let function = &observation.function;
-    let place = observation.database.place();
-    let role_name = created::function_role(place.region, &function.name);
+    let role_name = created::function_role(observation.database.place().region, &function.name);
+    let own_role = OwnRole::of_function(observation);
     let mut made = MadeFunction::default();
     if function.exists {
-        let (function_tags, code, functions, versions) = tokio::join!(
+        let (found_tags, bearers) = tokio::join!(
             cloud.list_function_tags(&function.arn),
-            cloud.get_function_code(&function.arn),
-            all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
             cloud.list_bearers(ResourceKind::Function)
         );
-        let (function_tags, code, functions, versions) = (function_tags?, code?, functions?, versions?);
-        let versions = versions.iter().filter(|other| other.name == function.name);
+        let (found_tags, bearers) = (found_tags?, bearers?);
+        let versions = bearers.iter().filter(|other| other.name == function.name);
         let versions: Vec<&str> = versions.filter_map(|other| other.version.as_deref()).collect();
         if !versions.is_empty() {
             made.differences
                 .push(format!("it has published versions ({})", versions.join(", ")));
         }
-        for (key, value) in [
-            (tags::MANAGED, "true"),
-            (tags::CONNECTION, observation.connection_id().as_str()),
-            (tags::ROLE, tags::role(Side::Function)),
-        ] {
-            let found = function_tags.get(key).map(String::as_str);
-            if found != Some(value) {
-                made.differences.push(match found {
-                    Some(found) => format!("its tag {key} is {found}, not {value}"),
-                    None => format!("it has no tag {key}"),
-                });
-            }
-        }
-        if !created::is_role(function.role.as_deref(), &role_name) {
-            made.differences.push(format!("its role is not {role_name}"));
-        }
-        if code.handler.as_deref() != Some(created::HANDLER) {
-            made.differences
-                .push(format!("its handler is not {}", created::HANDLER));
-        }
-        if code.sha256.as_deref() != Some(created::CODE_SHA256) {
-            made.differences
-                .push("its code is not the handler that setup makes".to_owned());
-        }
-        let also: Vec<&str> = functions
+        // It goes with its own connection, and not with another one.
+        let own = OwnTags {
+            connection: OwnConnection::This(observation.connection_id()),
+            ..adopt::own_tags(observation, Side::Function)
+        };
+        // A function that was detached has none, and those of a database that is gone are not known.
+        let subnets = match (&function.vpc, observation.database.subnets.as_slice()) {
+            (Some(vpc), []) => &vpc.subnets,
+            (Some(_), subnets) => subnets,
+            (None, _) => &[],
+        };
+        let wanted = (own_role.arn.as_str(), None);
+        made.differences.extend(adopt::of_function_settings(
+            function,
+            wanted,
+            subnets,
+            Some(&found_tags),
+            &own,
+        ));
+        let also: BTreeSet<&str> = bearers
             .iter()
-            .filter(|other| other.name != function.name && created::is_role(other.role.as_deref(), &role_name))
+            .filter(|other| other.name != function.name && other.role.as_ref() == Some(&own_role.arn))
             .map(|other| other.name.as_str())
             .collect();
         if !also.is_empty() {
+            let also: Vec<&str> = also.into_iter().collect();
             made.differences
                 .push(format!("its role is also that of {}", also.join(", ")));
         }
     }
-    let Some(role) = found(cloud.get_role(&role_name).await)? else {
+    let Some(role) = found_role(cloud, &role_name).await? else {
         return Ok(made);
     };
-    let (policies, attached) = tokio::join!(
-        cloud.list_role_policies(&role_name),
-        cloud.list_attached_role_policies(&role_name)
-    );
-    let (policies, attached) = (
-        found(policies)?.unwrap_or_default(),
-        found(attached)?.unwrap_or_default(),
-    );
-    let differs = |why: String| format!("role {role_name} {why}");
-    let expected = [
-        (tags::MANAGED, "true"),
-        (tags::CONNECTION, observation.connection_id().as_str()),
-    ]
-    .map(|(key, value)| (key, value.to_owned()));
-    for (key, value) in expected {
-        if role.tags.get(key) != Some(&value) {
-            made.differences
-                .push(differs(format!("has no tag {key} with the value {value}")));
-        }
-    }
-    if !policy::is_same(&role.trust, &policy::trust(policy::LAMBDA)) {
-        made.differences
-            .push(differs("may be assumed by others than Lambda".to_owned()));
-    }
-    let managed = policy::vpc_access(place);
-    for other in attached.iter().filter(|arn| **arn != managed) {
-        made.differences
-            .push(differs(format!("has policy {other}, which setup did not give it")));
-    }
-    for policy in &policies {
-        let document = found(cloud.get_role_policy(&role_name, policy).await)?.unwrap_or_default();
-        if permission(observation, policy, &document).is_none() {
-            made.differences
-                .push(differs(format!("has policy {policy}, which setup did not give it")));
-        }
-    }
-    made.role = Some(MadeFunctionRole {
-        name: role_name,
-        attached,
-        policies,
-    });
+    let role = MadeRole::new(&role_name, role, &own_role, Vec::new());
+    let differences = role.differences.iter();
+    made.differences
+        .extend(differences.map(|difference| format!("of role {role_name}: {difference}")));
+    made.role = Some(role);
     Ok(made)
 }

@@ -84,7 +84,7 @@ pub async fn users_of(cloud: &impl Cloud, groups: &Groups) -> Answer<Users> {
     }
     for endpoint in known(&mut users, endpoints)? {
         let ProxyEndpoint { name, proxy, groups } = endpoint;
-        users.add(&groups, &User::Endpoint { proxy, name });
+        users.add_endpoint(proxy, name, &groups);
     }
     for interface in known(&mut users, interfaces)? {
         if !interface.is_of_service {

@@ -1,6 +1,6 @@
 //! The way to a database, and what is written on the groups that are made for it.
 
-use crate::model::{DatabaseKind, Observation, Side};
+use crate::model::{DatabaseKind, Observation, Place, Side};
 
 /// What the descriptions of groups across two VPCs end with.
 const ACROSS_VPCS: &str = " across VPCs. Made by autoconnect";
@@ -65,6 +65,16 @@ impl Way {
     #[must_use]
     pub fn database(&self) -> (DatabaseKind, &str) {
         (self.kind, &self.database)
+    }
+
+    /// The ARN of the database.
+    #[must_use]
+    pub fn arn(&self, place: Place<'_>) -> String {
+        let kind = match self.kind {
+            DatabaseKind::Cluster => "cluster",
+            DatabaseKind::Instance => "db",
+        };
+        place.arn("rds", &format!("{kind}:{}", self.database))
     }
 
     /// The proxy's name.

@@ -124,7 +124,7 @@ fn is_for_way(group: &SecurityGroup, side: Side, observation: &Observation) -> b
 
 /// The function that a group on this way was made for.
 fn begun_for<'a>(group: &'a SecurityGroup, observation: &'a Observation) -> &'a str {
-    let named = ownership::way_of(group).filter(|(way, _)| *way == Way::of(observation));
+    let named = ownership::way_of(&group.tags).filter(|(way, _)| *way == Way::of(observation));
     let function = named.and_then(|(_, function)| function);
     function
         .filter(|_| !is_being_removed(group))

@@ -39,7 +39,8 @@ pub fn unproven(observation: &Observation) -> Vec<Unproven> {
         let to_repair = |group: &&SecurityGroup| on.contains(&group.id) && !is_fit(group);
         for group in groups.iter().filter(to_repair) {
             // Groups for other functions of the database are on it, too.
-            let is_of_way = side == Side::Function && ownership::way_of(group).is_some_and(|(found, _)| found == way);
+            let is_of_way =
+                side == Side::Function && ownership::way_of(&group.tags).is_some_and(|(found, _)| found == way);
             let is_claimed = is_of_way
                 || ownership::names_connection(group, &connection)
                 || ownership::is_removed_with(group, &connection);

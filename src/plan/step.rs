@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::VpcEffect;
 use super::network::{NetworkEffect, Slot};
-use crate::adopt::{OwnRole, OwnTags};
+use crate::adopt::OwnRole;
 use crate::extras::{Value, Variable};
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Place, Side, SubnetId, VpcId};
 use crate::operation::Operation;
+use crate::ownership::OwnTags;
 use crate::{policy, tags};
 
 use super::removal::RemovalEffect;

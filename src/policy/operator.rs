@@ -58,7 +58,11 @@ pub fn operator<'a>(subject: impl Into<Subject<'a>>, reads: Permissions, plan: &
     // What an earlier run has made is there.
     for step in plan.steps.iter().filter(|step| !step.status.is_there()) {
         for action in step.effect.iam_actions() {
-            run.permit(action, &step.effect);
+            match &step.effect {
+                // `cleanup` deletes several proxies.
+                Effect::Removal(RemovalEffect::DeleteProxy { .. }) => run.on(action, [literal(&step.resource)]),
+                effect => run.permit(action, effect),
+            }
         }
     }
     run.permissions.document()

@@ -51,7 +51,13 @@ impl Goal for Cleanup {
             reasons.insert(0, "Nothing is left over that autoconnect has made.".to_owned());
         }
         let deletes_group = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
+        let deletes_proxy = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteProxy { .. }));
         let mut notes = Vec::new();
+        if cleaning.plan.steps.iter().any(|step| deletes_proxy(&step.effect)) {
+            notes.push(
+                "A proxy that is deleted cannot be restored; clients that reach it by other ways than a function of Lambda lose it.".to_owned(),
+            );
+        }
         if !is_reached {
             notes.push(
                 "A run of setup that is in progress may just be making what looks unused here: apply this only while none is running.".to_owned(),
@@ -66,8 +72,9 @@ impl Goal for Cleanup {
             heading: vec![
                 "Clean up what autoconnect has made, and what serves nothing any more".to_owned(),
                 format!(
-                    "security groups  {}, roles  {}, secrets  {}",
+                    "security groups  {}, proxies  {}, roles  {}, secrets  {}",
                     left.groups.len(),
+                    left.proxies.len(),
                     left.roles.len(),
                     left.secrets.len()
                 ),

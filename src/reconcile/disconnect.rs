@@ -243,20 +243,14 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
     let undo = &standing.undo;
     reasons.extend(undo.kept_permissions.iter().chain(&undo.kept_variables).cloned());
     let made = standing.made.iter();
+    let going = BTreeSet::new();
     reasons.extend(made.clone().flat_map(|made| &made.secrets).filter_map(|secret| {
-        let other = secret.used_by.as_ref()?;
-        Some(format!("Secret {} stays: proxy {other} uses it.", secret.name))
+        let why = secret.stays(&going)?;
+        Some(format!("Secret {} stays: {why}.", secret.name))
     }));
     reasons.extend(made.filter_map(|made| made.role.as_ref()).filter_map(|role| {
-        match (&role.used_by, role.other_policies.as_slice()) {
-            (Some(other), _) => Some(format!("Role {} stays: proxy {other} has it.", role.name)),
-            (None, []) => None,
-            (None, others) => Some(format!(
-                "Role {} stays: somebody has given it more ({}).",
-                role.name,
-                others.join(", ")
-            )),
-        }
+        let why = role.stays(&going)?;
+        Some(format!("Role {} stays: {why}.", role.name))
     }));
     reasons
 }

@@ -293,7 +293,7 @@ impl<C: Cloud> Session<'_, C> {
         let look = async || {
             let function = self.cloud.get_function_configuration(&plan.name).await?;
             let tags = self.cloud.list_function_tags(&function.arn).await?;
-            let wanted = (new.role.as_str(), new.runtime.as_str());
+            let wanted = (new.role.as_str(), Some(new.runtime.as_str()));
             Ok(Found {
                 differences: adopt::of_function_settings(&function, wanted, &plan.subnets, Some(&tags), &plan.own),
                 arn: function.arn,

@@ -28,10 +28,12 @@ pub fn ground(standing: &Standing, wish: RemovalWish) -> Ground<'_> {
     }
     let mut others: Vec<&str> = Vec::new();
     if let Some(made) = &standing.made {
-        let proxy = observation.proxy.as_ref().filter(|_| made.is_proxy_ours);
+        let proxy = observation.proxy.as_ref().filter(|_| made.differences.is_empty());
         others.extend(proxy.map(|proxy| proxy.name.as_str()));
-        others.extend(made.secrets.iter().map(|secret| secret.arn.as_str()));
-        others.extend(made.role.iter().map(|role| role.name.as_str()));
+        let secrets = made.secrets.iter().filter(|secret| secret.differences.is_empty());
+        others.extend(secrets.map(|secret| secret.arn.as_str()));
+        let role = made.role.iter().filter(|role| role.differences.is_empty());
+        others.extend(role.map(|role| role.name.as_str()));
     }
     let undo = &standing.undo;
     others.extend(undo.permissions.iter().map(|permission| permission.policy.as_str()));

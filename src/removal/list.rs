@@ -3,7 +3,7 @@
 use crate::classify::{Candidate, Classified};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::ownership::{self, For, Ownership, Way};
-use crate::tags;
+use crate::{internet, msk};
 
 /// A group that may be taken off and deleted: it bears our tags, or it is of the console's making and nobody has
 /// changed it.
@@ -37,20 +37,19 @@ impl Removable {
         })
     }
 
-    /// The group, if it is one that this program made for any connection: by its tags, and for a side of a connection also
-    /// by its name and its description.
+    /// The group, if by itself it is one that this program made, whatever for: a side of a connection, or endpoints.
     #[must_use]
     pub fn unused(group: &SecurityGroup) -> Option<Self> {
-        let mut sides = [Side::Function, Side::Proxy, Side::Database].into_iter();
-        if let Some(side) = sides.find(|side| ownership::names_side(group, *side)) {
-            let (way, _) = ownership::way_of(group)?;
-            return Self::owned(group, &ownership::judge_alone(group, side, &way, For::AnyFunction));
-        }
-        let is_whole = tags::OWN.iter().all(|key| group.tags.contains_key(*key));
-        (is_whole && ownership::is_managed(&group.tags)).then(|| Self {
-            id: group.id.clone(),
-            is_ours: true,
-        })
+        let whose = match (ownership::side_of(&group.tags), group.name.as_str()) {
+            (Some(side), _) => {
+                let (way, _) = ownership::way_of(&group.tags)?;
+                ownership::judge_alone(group, side, &way, For::AnyFunction)
+            }
+            (None, internet::GROUP) => internet::whose(group),
+            (None, msk::GROUP) => msk::whose(group),
+            (None, _) => return None,
+        };
+        Self::owned(group, &whose)
     }
 
     /// The group, if it is as the console makes them: a name of the convention, none of our tags, exactly the rules of its

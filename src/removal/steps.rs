@@ -5,9 +5,9 @@
 //! rules by which the groups hold each other, for neither could be deleted with them; then the groups; last what a proxy
 //! had of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
+use super::{MadeRole, Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
 use crate::classify::InWords;
 use crate::model::{GroupId, Side, last_segment};
 use crate::ownership::is_removed_with;
@@ -79,12 +79,23 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
         return Ok(());
     };
     let name = || proxy.name.clone();
-    if !standing.made.as_ref().is_some_and(|made| made.is_proxy_ours) {
-        return Err(RemovalUnmet::ProxyNotOurs { proxy: name() });
+    let made = standing.made.as_ref();
+    if let Some(made) = made.filter(|made| !made.differences.is_empty()) {
+        return Err(RemovalUnmet::ProxyNotOurs {
+            proxy: name(),
+            differences: made.differences.clone(),
+        });
     }
     let in_use = |why: String| Err(RemovalUnmet::ProxyInUse { proxy: name(), why });
     if let Some(target) = proxy.other_target(&standing.observation.database) {
         return in_use(format!("it has {target} for its target"));
+    }
+    let endpoints: Vec<&str> = standing.users.endpoints_of(&proxy.name).collect();
+    if !endpoints.is_empty() {
+        return in_use(format!(
+            "it has endpoints of its own, by which others may come in: {}",
+            endpoints.join(", ")
+        ));
     }
     let set = found.parts.iter().filter(|part| part.side != Side::Database);
     let mut used = set.clone().filter(|part| !part.is_severed());
@@ -320,26 +331,19 @@ impl Builder<'_> {
             return;
         };
         let ready: Vec<u32> = self.steps.iter().map(|step| step.id).collect();
-        for policy in &role.attached {
-            let effect = RemovalEffect::DetachRolePolicy {
-                role: role.name.clone(),
-                policy: policy.clone(),
-            };
-            let summary = format!("policy {} of role {}", last_segment(policy), role.name);
-            self.push_after(ready.clone(), effect, role.name.clone(), summary);
-        }
-        for policy in &role.policies {
-            let effect = RemovalEffect::DeleteRolePolicy {
-                role: role.name.clone(),
-                policy: policy.clone(),
-            };
-            let summary = format!("policy {policy} of role {}", role.name);
-            self.push_after(ready.clone(), effect, role.name.clone(), summary);
+        self.delete_role(role, &ready);
+    }
+
+    /// A role with its policies, once these steps are done.
+    fn delete_role(&mut self, role: &MadeRole, ready: &[u32]) {
+        let mut after = ready.to_vec();
+        for (effect, summary) in role.policies_off() {
+            self.push_after(ready.to_vec(), effect, role.name.clone(), summary);
+            after.extend(self.steps.last().map(|step| step.id));
         }
         let effect = RemovalEffect::DeleteRole {
             role: role.name.clone(),
         };
-        let after = self.steps.iter().map(|step| step.id).collect();
         self.push_after(after, effect, role.name.clone(), format!("role {}", role.name));
     }
 
@@ -380,28 +384,15 @@ impl Builder<'_> {
         let Some(made) = &self.standing.made else { return };
         let is_group = |step: &&Step| matches!(step.effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
         let groups: Vec<u32> = self.steps.iter().filter(is_group).map(|step| step.id).collect();
-        for secret in made.secrets.iter().filter(|secret| secret.used_by.is_none()) {
-            let summary = format!("secret {}, which can be restored for 7 days", secret.name);
+        let going = BTreeSet::new();
+        for secret in made.secrets.iter().filter(|secret| secret.stays(&going).is_none()) {
             let effect = RemovalEffect::DeleteSecret {
                 secret: secret.arn.clone(),
             };
-            self.push_after(groups.clone(), effect, secret.arn.clone(), summary);
+            self.push_after(groups.clone(), effect, secret.arn.clone(), secret.summary());
         }
-        let is_free = |role: &&super::MadeRole| role.used_by.is_none() && role.other_policies.is_empty();
-        let Some(role) = made.role.as_ref().filter(is_free) else {
-            return;
-        };
-        for policy in &role.policies {
-            let effect = RemovalEffect::DeleteRolePolicy {
-                role: role.name.clone(),
-                policy: policy.clone(),
-            };
-            let summary = format!("policy {policy} of role {}", role.name);
-            self.push_after(groups.clone(), effect, role.name.clone(), summary);
+        if let Some(role) = made.role.as_ref().filter(|role| role.stays(&going).is_none()) {
+            self.delete_role(role, &groups);
         }
-        let effect = RemovalEffect::DeleteRole {
-            role: role.name.clone(),
-        };
-        self.push_after(groups.clone(), effect, role.name.clone(), format!("role {}", role.name));
     }
 }

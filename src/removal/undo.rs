@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::model::{GroupId, Observation, Peer, Place, Secret, SecurityGroup, Side, last_segment};
 use crate::naming::created;
 use crate::policy;
+use crate::removal::MadeRole;
 
 /// What `setup` gave the function besides groups, as far as it is still there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,21 +37,10 @@ pub struct Permission {
 /// A function that `setup` may have made, with its role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MadeFunction {
-    /// What is different from how `setup` makes it; nothing where it is the very function, or no longer exists.
+    /// How it or its role differs from one that `setup` makes; nothing where it is the very function, or no longer exists.
     pub differences: Vec<String>,
     /// Its role, if that is still there.
-    pub role: Option<MadeFunctionRole>,
-}
-
-/// The role of such a function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MadeFunctionRole {
-    /// Its name.
-    pub name: String,
-    /// The policies of IAM that `setup` attached to it.
-    pub attached: Vec<String>,
-    /// Its own policies.
-    pub policies: Vec<String>,
+    pub role: Option<MadeRole>,
 }
 
 /// The user of a permission to connect through the proxy that is exactly as `setup` writes it. Of a proxy that no longer
@@ -81,11 +71,12 @@ pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: 
     let mut rules = known
         .filter(|group| on_proxy.contains(&group.id))
         .flat_map(|group| &group.ingress);
-    rules.any(|rule| match &rule.peer {
-        Peer::Group(id) => groups.contains(id),
-        // Whether the function is in the range is not looked into.
-        Peer::Cidr(_) | Peer::PrefixList(_) => true,
-    })
+    !groups.is_empty()
+        && rules.any(|rule| match &rule.peer {
+            Peer::Group(id) => groups.contains(id),
+            // Whether the function is in the range is not looked into.
+            Peer::Cidr(_) | Peer::PrefixList(_) => true,
+        })
 }
 
 /// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that stay.

@@ -31,11 +31,13 @@ pub enum RemovalUnmet {
         /// What else bears it.
         other: String,
     },
-    /// The proxy is none of ours.
-    #[error("proxy {proxy} was not made by autoconnect, and is not deleted")]
+    /// The proxy is not as `setup` makes it.
+    #[error("proxy {proxy} is not as autoconnect made it, and is not deleted: {}", .differences.join("; "))]
     ProxyNotOurs {
         /// The proxy.
         proxy: String,
+        /// What is different.
+        differences: Vec<String>,
     },
     /// The function is not as `setup` makes it.
     #[error("function {function} is not as autoconnect made it, and is not deleted: {}", .differences.join("; "))]

@@ -78,6 +78,7 @@ impl Snapshot {
                     security_group_ids,
                     ipv6_allowed_for_dual_stack: None,
                 }),
+                role: bearer.role,
             });
         }
         let names: Vec<&String> = published.keys().collect();
@@ -95,6 +96,10 @@ impl Snapshot {
                 .filter(|alias| alias.versions.first().is_some_and(has));
             entry.aliases = leading.filter_map(alias).collect();
             entry.versions = versions;
+            for version in &mut entry.versions {
+                let own = version.role.take();
+                version.role = own.filter(|role| entry.role.as_ref() != Some(role));
+            }
         }
     }
 

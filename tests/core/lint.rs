@@ -1,10 +1,11 @@
 //! What the linter says of a plan that must never be carried out: each flaw, for each command that could have it.
 
-use autoconnect::adopt::{OwnConnection, OwnPolicies, OwnRole, OwnTags};
+use autoconnect::adopt::{OwnPolicies, OwnRole};
 use autoconnect::decide::decide;
 use autoconnect::model::network::RouteTarget;
 use autoconnect::model::*;
 use autoconnect::ownership::{For, Ownership, Way};
+use autoconnect::ownership::{OwnConnection, OwnTags};
 use autoconnect::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Via};
 use autoconnect::plan::{
     AttachPlan, Effect, Flaw, Grant, Ground, GroupRef, Made, May, Plan, RemovalEffect, Request, ResourceRef, Right,
@@ -114,8 +115,8 @@ fn create_role() -> Effect {
             policies: OwnPolicies::Proxy {
                 proxy: "autoconnect-p".to_owned(),
                 database: String::new(),
-                resource_id: None,
-                secrets: Vec::new(),
+                databases: Some(Vec::new()),
+                secrets: Some(Vec::new()),
             },
         }),
     }

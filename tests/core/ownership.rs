@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use autoconnect::model::*;
-use autoconnect::ownership::{Contradiction, For, Ownership, Way, is_made_for, judge};
+use autoconnect::ownership::{
+    Contradiction, For, OwnConnection, OwnTags, Ownership, Way, connection_of, is_made_for, is_on_way, judge,
+    looks_ours, side_of, way_of,
+};
 use autoconnect::tags;
 
 use crate::builder::*;
@@ -400,5 +403,128 @@ fn other_resources_are_judged_by_all_three_tags() {
         let mut forged = ours.clone();
         forged.remove(key);
         assert!(!is_made_for(&forged, "internet/vpc-1", None), "{key}");
+    }
+}
+
+/// What tags name, whole and broken: a value that is none of ours names nothing.
+#[test]
+fn what_tags_name() {
+    let tagged = |connection: &str, role: &str| {
+        BTreeMap::from([
+            (tags::CONNECTION.to_owned(), connection.to_owned()),
+            (tags::ROLE.to_owned(), role.to_owned()),
+        ])
+    };
+    let direct = Way::new(DatabaseKind::Cluster, "c", None);
+    let through = Way::new(DatabaseKind::Instance, "i", Some("p"));
+    let table = [
+        (
+            "cluster/c:function/f",
+            "function",
+            Some((direct.clone(), Some("f"))),
+            Some(Side::Function),
+        ),
+        (
+            "cluster/c",
+            "database",
+            Some((direct.clone(), None)),
+            Some(Side::Database),
+        ),
+        (
+            "instance/i:proxy/p:function/f",
+            "proxy",
+            Some((through.clone(), Some("f"))),
+            Some(Side::Proxy),
+        ),
+        ("instance/i:proxy/p", "Proxy", Some((through.clone(), None)), None),
+        ("internet/vpc-1", "endpoints-group", None, None),
+        ("cluster/c:function/f:more", "", None, None),
+        ("cluster/c:proxy", "function ", None, None),
+        ("", "", None, None),
+    ];
+    for (connection, role, way, side) in table {
+        let found = tagged(connection, role);
+        assert_eq!(connection_of(&found), Some(connection));
+        assert_eq!(way_of(&found), way, "{connection}");
+        assert_eq!(side_of(&found), side, "{role}");
+        for other in [&direct, &through] {
+            let is_it = way.as_ref().is_some_and(|(way, _)| way == other);
+            assert_eq!(is_on_way(&found, other), is_it, "{connection}");
+        }
+    }
+    let none = BTreeMap::new();
+    assert_eq!(
+        (connection_of(&none), way_of(&none), side_of(&none)),
+        (None, None, None)
+    );
+    assert!(!is_on_way(&none, &direct));
+}
+
+/// A group looks ours by any of our tags, or by a name of the convention alone.
+#[test]
+fn groups_that_look_ours() {
+    let table = [
+        ("rds-lambda-1", None, true),
+        ("rdsproxy-lambda-7", None, true),
+        ("RDSPROXY-lambda-7", None, false),
+        ("rds-lambda-x", None, false),
+        ("databases", None, false),
+        ("databases", Some("autoconnect:removing"), true),
+        ("databases", Some("autoconnect:managed"), true),
+        ("databases", Some("autoconnected"), false),
+    ];
+    for (name, tag, expected) in table {
+        let mut found = group("sg-1", name, vec![], vec![]);
+        found.tags.extend(tag.map(|tag| (tag.to_owned(), "x".to_owned())));
+        assert_eq!(looks_ours(&found), expected, "{name} {tag:?}");
+    }
+}
+
+/// The tags of what is made besides groups: exactly these, for any function on the way, for one function, or for one
+/// connection.
+#[test]
+fn tags_of_what_is_made_besides_groups() {
+    let way = OwnConnection::Way("cluster/c:proxy/p".to_owned());
+    let function = OwnConnection::Function("f".to_owned());
+    let this = OwnConnection::This("cluster/c:function/f".to_owned());
+    let table = [
+        (&way, "cluster/c:proxy/p:function/f", true),
+        (&way, "cluster/c:proxy/p", true),
+        (&way, "cluster/c:proxy/p2:function/f", false),
+        (&way, "cluster/c:function/f", false),
+        (&function, "cluster/c:function/f", true),
+        (&function, "instance/i:proxy/p:function/f", true),
+        (&function, "cluster/c:function/ff", false),
+        (&function, "msk/c:function/f", false),
+        (&this, "cluster/c:function/f", true),
+        (&this, "cluster/d:function/f", false),
+    ];
+    for (connection, found, holds) in table {
+        for side in [Side::Proxy, Side::Function] {
+            let own = OwnTags {
+                side,
+                connection: connection.clone(),
+            };
+            let right = BTreeMap::from([
+                (tags::MANAGED.to_owned(), "true".to_owned()),
+                (tags::CONNECTION.to_owned(), found.to_owned()),
+                (tags::ROLE.to_owned(), tags::role(side).to_owned()),
+            ]);
+            assert_eq!(own.differences(&right).is_empty(), holds, "{connection:?} {found}");
+            for key in tags::OWN {
+                let mut missing = right.clone();
+                missing.remove(key);
+                let told = own.differences(&missing);
+                assert!(told.contains(&format!("its tag {key} is missing")), "{told:?}");
+                let mut wrong = right.clone();
+                wrong.insert(key.to_owned(), "wrong".to_owned());
+                let told = own.differences(&wrong);
+                assert!(
+                    told.iter()
+                        .any(|told| told.starts_with(&format!("its tag {key} is wrong, not "))),
+                    "{told:?}"
+                );
+            }
+        }
     }
 }

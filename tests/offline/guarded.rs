@@ -453,8 +453,6 @@ guard! {
         [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
     this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
     this.list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags, [ask("lambda:ListTags", arn)];
-    this.get_function_code(name: &str) -> FunctionCode = Operation::GetFunctionConfiguration,
-        [ask("lambda:GetFunctionConfiguration", this.function(name))];
     this.delete_function(name: &str) -> () = Operation::DeleteFunction, [ask("lambda:DeleteFunction", this.function(name))];
     this.detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy,
         [ask("iam:DetachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];

@@ -145,7 +145,6 @@ interpose! {
     delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
     delete_secret(id: &str) -> () = Operation::DeleteSecret;
     list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
-    get_function_code(name: &str) -> FunctionCode = Operation::GetFunctionConfiguration;
     delete_function(name: &str) -> () = Operation::DeleteFunction;
     detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy;
     delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy;

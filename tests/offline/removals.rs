@@ -548,6 +548,111 @@ async fn a_proxy_of_ours_goes_only_when_asked_and_unused() {
     assert_eq!(again.ending, Ending::Unchanged);
 }
 
+/// With its proxy go only what is exactly as `setup` makes it: a proxy that differs ends the run before its first write, and a
+/// role or a secret that differs stays; each difference is named.
+#[tokio::test(start_paused = true)]
+async fn what_differs_is_not_deleted_with_the_proxy() {
+    type Change = fn(&mut AccountDocument);
+    fn ours(document: &mut AccountDocument) -> &mut autoconnect::account::DbProxyEntry {
+        let mut proxies = document.db_proxies.iter_mut();
+        proxies.find(|proxy| proxy.name == "autoconnect-db").unwrap()
+    }
+    fn role(document: &mut AccountDocument) -> &mut autoconnect::account::RoleEntry {
+        let mut roles = document.roles.iter_mut();
+        roles.find(|role| role.role_name.contains("proxy")).unwrap()
+    }
+    let scenario = &base()[0];
+    let target = through_new_proxy(scenario, CredentialsWish::Password);
+    let connected = connected(&scenario.document, &target).await;
+    let refused_for: [(Change, &str, &str); 4] = [
+        (
+            |document| ours(document).require_tls = Some(false),
+            "proxy-not-ours",
+            "without TLS",
+        ),
+        (
+            |document| ours(document).tags.clear(),
+            "proxy-not-ours",
+            "its tag autoconnect:managed is missing",
+        ),
+        (
+            |document| ours(document).tags[0].value = "instance/x:proxy/y".to_owned(),
+            "proxy-not-ours",
+            "its tag",
+        ),
+        (
+            |document| {
+                let endpoint = serde_json::json!({"DBProxyEndpointName": "reader", "DBProxyName": "autoconnect-db",
+                                                  "VpcSecurityGroupIds": ["sg-base-p"]});
+                document
+                    .db_proxy_endpoints
+                    .push(serde_json::from_value(endpoint).unwrap());
+            },
+            "proxy-in-use",
+            "reader",
+        ),
+    ];
+    for (change, code, told) in refused_for {
+        let mut document = connected.clone();
+        change(&mut document);
+        let account = in_memory(&document);
+        let failure = remove_with(&account, &disconnect(&target, WITH_PROXY), &Options::default())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.error.code(), code, "{told}: {failure}");
+        assert!(failure.to_string().contains(told), "{told}: {failure}");
+        assert_eq!(account.document(), document, "nothing is written");
+    }
+    let kept: [(Change, &str); 4] = [
+        (
+            |document| {
+                role(document)
+                    .attached_policies
+                    .push("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+            },
+            "Role autoconnect-eu-central-1-proxy-autoconnect-db stays: policy arn:aws:iam::aws:policy/AdministratorAccess",
+        ),
+        (
+            |document| role(document).policies[0].policy_document["Statement"][0]["Resource"] = "*".into(),
+            "its own policy autoconnect-secret+",
+        ),
+        (
+            |document| {
+                let policy = serde_json::json!({"Version": "2012-10-17", "Statement": []});
+                document.secrets.last_mut().unwrap().resource_policy = Some(policy);
+            },
+            "Secret autoconnect/autoconnect-db/app stays: it has a resource policy",
+        ),
+        (
+            |document| {
+                document
+                    .secrets
+                    .last_mut()
+                    .unwrap()
+                    .tags
+                    .retain(|tag| tag.key != tags::ROLE);
+            },
+            "Secret autoconnect/autoconnect-db/app stays: its tag autoconnect:role is missing",
+        ),
+    ];
+    for (change, told) in kept {
+        let mut document = connected.clone();
+        change(&mut document);
+        let account = in_memory(&document);
+        let removed = remove(&account, &target, WITH_PROXY).await;
+        let reasons = &removed.draft.reasons;
+        assert!(
+            reasons.iter().any(|reason| reason.contains(told)),
+            "{told}: {reasons:?}"
+        );
+        let after = account.document();
+        assert_eq!(after.db_proxies, scenario.document.db_proxies, "{told}");
+        let is_role = told.starts_with("Role") || told.starts_with("its own");
+        assert_eq!(after.roles == document.roles, is_role, "{told}");
+        assert_eq!(after.secrets == document.secrets, !is_role, "{told}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_proxy_of_others_and_what_others_use_stay() {
     let scenarios = base();

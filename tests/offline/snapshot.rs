@@ -284,7 +284,7 @@ async fn remove_plans_alike() {
             .iter_mut()
             .find(|proxy| proxy.name == "autoconnect-db");
         let proxy = proxy.unwrap();
-        proxy.role_arn = None;
+        proxy.role_arn = Some("arn:aws:iam::123456789012:role/r".to_owned());
         proxy.secret_arns.clear();
     });
     let with_proxy = RemovalWish {

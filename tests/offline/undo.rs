@@ -628,7 +628,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
         (
             |document| function(document).tags.clear(),
             "function-not-ours",
-            "has no tag",
+            "its tag autoconnect:managed is missing",
         ),
         (
             |document| function(document).tags[0].value = "cluster/x:function/new".into(),
@@ -648,7 +648,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
         (
             |document| function(document).role = Some("arn:aws:iam::123456789012:role/f".into()),
             "function-not-ours",
-            "its role is not",
+            "its role is arn:aws:iam::123456789012:role/f, not",
         ),
         (
             |document| {
@@ -661,7 +661,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
         (
             |document| role(document).tags.clear(),
             "function-not-ours",
-            "has no tag",
+            "of role autoconnect-eu-central-1-function-new: its tag autoconnect:managed is missing",
         ),
         (
             |document| {
@@ -686,7 +686,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
                 role(document).assume_role_policy_document["Statement"][0]["Principal"] = serde_json::json!("*");
             },
             "function-not-ours",
-            "assumed",
+            "its trust policy is",
         ),
         (
             |document| publish(document, "new"),

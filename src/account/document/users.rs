@@ -17,6 +17,9 @@ pub struct FunctionVersionEntry {
     /// Where it is attached, as when it was published; left out for one in no VPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_config: Option<VpcConfig>,
+    /// The role with which it was published. Default: the function's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// An alias of a function.
