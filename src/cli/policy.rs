@@ -136,7 +136,7 @@ impl Drift {
                 }
             }
         }
-        print_document(&permissions.document())
+        print_permissions(permissions.document(), global)
     }
 }
 
@@ -188,6 +188,16 @@ impl GuardrailArgs {
         }
         print_document(&guardrail.document())
     }
+}
+
+/// What a run needs, and with `--decode-authorization` what decoding AWS's messages needs, too.
+fn print_permissions(document: policy::PolicyDocument, global: &Global) -> Ending {
+    let document = if global.decode_authorization {
+        document.allowing("sts:DecodeAuthorizationMessage")
+    } else {
+        document
+    };
+    print_document(&document)
 }
 
 /// The document alone, whatever form of output was asked for.

@@ -102,6 +102,29 @@ impl PolicyDocument {
         }
     }
 
+    /// The same, with an action that is checked on no resource.
+    #[must_use]
+    pub fn allowing(mut self, action: &str) -> Self {
+        let plain = Statement::allow([action]).on(["*"]);
+        let is_alike = |statement: &&mut Statement| {
+            let action = statement.action.clone();
+            **statement
+                == Statement {
+                    action,
+                    ..plain.clone()
+                }
+        };
+        match self.statement.iter_mut().find(is_alike) {
+            Some(statement) => {
+                statement.action.0.push(action.to_owned());
+                statement.action.0.sort();
+                statement.action.0.dedup();
+            }
+            None => self.statement.push(plain),
+        }
+        self
+    }
+
     /// Reads a document.
     ///
     /// # Errors

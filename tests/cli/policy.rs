@@ -144,3 +144,46 @@ fn mistakes() {
     let wrong_name = "policy deny-eni --offline account.json --function chekout";
     assert_snapshot!("wrong_name", shell.session(wrong_name));
 }
+
+/// Of each command that writes, and of `drift`: decoding AWS's messages needs one permission more, and nothing else.
+#[test]
+fn decoding_needs_its_permission() {
+    let shell = Shell::new();
+    let checkout = "--cluster orders --function checkout";
+    let runs = [
+        format!("operator --offline account.json {checkout}"),
+        format!("operator setup --offline account.json {checkout} --proxy new"),
+        format!("operator remove --offline account.json {checkout} --console-made"),
+        "operator cleanup --offline account.json".to_owned(),
+        "operator detach --offline account.json --function checkout".to_owned(),
+        "operator internet setup --offline account.json --function checkout".to_owned(),
+        format!("operator diagnose --offline account.json {checkout} --fix"),
+        "drift".to_owned(),
+    ];
+    let actions = |document: &serde_json::Value| -> Vec<(String, String)> {
+        let statements = document["Statement"].as_array().unwrap().iter();
+        let texts = |value: &serde_json::Value| match value {
+            serde_json::Value::Array(all) => all.iter().map(|text| text.as_str().unwrap().to_owned()).collect(),
+            text => vec![text.as_str().unwrap().to_owned()],
+        };
+        let mut actions: Vec<(String, String)> = statements
+            .flat_map(|statement| {
+                let condition = statement["Condition"].to_string();
+                let resources = texts(&statement["Resource"]).join(" ");
+                let of: Vec<String> = texts(&statement["Action"]);
+                of.into_iter()
+                    .map(move |action| (action, format!("{resources} {condition}")))
+            })
+            .collect();
+        actions.sort();
+        actions
+    };
+    for run in runs {
+        let without = actions(&shell.run(&format!("policy {run}")).json());
+        let mut with = actions(&shell.run(&format!("policy {run} --decode-authorization")).json());
+        let added = ("sts:DecodeAuthorizationMessage".to_owned(), "* null".to_owned());
+        let at = with.iter().position(|found| *found == added);
+        with.remove(at.unwrap_or_else(|| panic!("{run}: {with:?}")));
+        assert_eq!(with, without, "{run}");
+    }
+}

@@ -7,18 +7,83 @@ use std::sync::Mutex;
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::{Answer, Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::model::Place;
-use autoconnect::observe::{Proxies, READS, survey};
+use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, Place};
+use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, READS, survey};
 use autoconnect::policy::{PolicyDocument, Texts, read_only};
 use autoconnect::reconcile::{Failure, Options, Outcome, run};
 
+use serde_json::json;
+
 use crate::guarded::Guarded;
 use crate::interposed::{Hook, Interposed};
-use crate::scenarios::{Scenario, rows_of_the_table, with_new_resources};
+use crate::scenarios::{Scenario, base, rows_of_the_table, with_new_resources};
 use crate::support::*;
 
 fn scenarios() -> Vec<Scenario> {
     rows_of_the_table().into_iter().chain(with_new_resources()).collect()
+}
+
+/// A run with each option of `setup` that the others do not have, by itself.
+fn with_options() -> Vec<Scenario> {
+    let new_proxy = |credentials| {
+        ProxyWish::New(NewProxyWish {
+            credentials,
+            ..NewProxyWish::default()
+        })
+    };
+    let set = Some(EnvironmentWish { overwrite: false });
+    let of = |name: &str, change: &dyn Fn(&mut Scenario)| {
+        let mut scenario = base().remove(0);
+        name.clone_into(&mut scenario.name);
+        change(&mut scenario);
+        scenario
+    };
+    vec![
+        of(
+            "--proxy new --proxy-auth iam --iam-auth required --db-user",
+            &|scenario| {
+                scenario.target.proxy = new_proxy(CredentialsWish::Iam);
+                scenario.document.db_clusters[0].db_cluster_resource_id = Some("cluster-1A".to_owned());
+                (scenario.target.iam_required, scenario.target.user) = (true, Some("app".to_owned()));
+            },
+        ),
+        of("--proxy new on the managed master secret", &|scenario| {
+            let secret = json!({"SecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:s-AbCdEf"});
+            scenario.document.db_clusters[0].master_user_secret = Some(serde_json::from_value(secret).unwrap());
+            scenario.document.secrets[0].arn =
+                Some("arn:aws:secretsmanager:eu-central-1:123456789012:secret:s-AbCdEf".to_owned());
+            scenario.target.proxy = new_proxy(CredentialsWish::MasterSecret);
+        }),
+        of("--set-env --secret", &|scenario| {
+            scenario.target.secret = Some("s".to_owned());
+            scenario.target.environment = set;
+        }),
+        of("--set-env --db-user", &|scenario| {
+            scenario.target.user = Some("app".to_owned());
+            scenario.target.environment = set;
+        }),
+        of("--set-env --overwrite-env", &|scenario| {
+            let function = &mut scenario.document.functions[0];
+            function
+                .environment
+                .insert("DB_HOST".to_owned(), "elsewhere".to_owned());
+            scenario.target.environment = Some(EnvironmentWish { overwrite: true });
+        }),
+        of("--function new:", &|scenario| {
+            "new".clone_into(&mut scenario.target.function);
+            scenario.target.new_function = Some(NewFunction {
+                runtime: "nodejs24.x".to_owned(),
+            });
+        }),
+        of("--function new: --proxy p --iam-auth required", &|scenario| {
+            scenario.target = base().remove(1).target;
+            "new".clone_into(&mut scenario.target.function);
+            scenario.target.new_function = Some(NewFunction {
+                runtime: "nodejs24.x".to_owned(),
+            });
+            (scenario.target.iam_required, scenario.target.user) = (true, Some("app".to_owned()));
+        }),
+    ]
 }
 
 fn account_of(scenario: &Scenario) -> OfflineAccount {
@@ -111,7 +176,7 @@ async fn half_made(scenario: &Scenario) -> Vec<OfflineAccount> {
 
 #[tokio::test(start_paused = true)]
 async fn the_printed_policy_is_enough() {
-    for scenario in scenarios() {
+    for scenario in scenarios().into_iter().chain(with_options()) {
         let policy = printed(&scenario).await;
         let account = account_of(&scenario);
         match guarded_run(&scenario, &account, &policy).await {
@@ -128,7 +193,7 @@ async fn the_printed_policy_is_enough() {
 #[tokio::test(start_paused = true)]
 async fn every_call_is_in_the_printed_policy() {
     let mut runs = 0;
-    for scenario in scenarios() {
+    for scenario in scenarios().into_iter().chain(with_options()) {
         let policy = printed(&scenario).await;
         let mut accounts = half_made(&scenario).await;
         accounts.insert(0, account_of(&scenario));

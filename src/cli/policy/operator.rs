@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
-use super::print_document;
+use super::print_permissions;
 use crate::cli::attach::{Attach, Detach};
 use crate::cli::cleanup::Cleanup;
 use crate::cli::diagnose::Diagnose;
@@ -131,7 +131,7 @@ impl Work for OfSetup<'_> {
         let outcome = run(cloud, &target, &options, &front, interrupt).await;
         front.clear();
         let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        print_document(&outcome.proposal.policy(&target))
+        print_permissions(outcome.proposal.policy(&target), global)
     }
 }
 
@@ -147,6 +147,6 @@ impl<G: Goal> Work for OfGoal<G> {
         let converged = converge(cloud, &self.0, &options, &front, interrupt).await;
         front.clear();
         let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        print_document(&self.0.policy(&converged.found, &converged.draft.plan))
+        print_permissions(self.0.policy(&converged.found, &converged.draft.plan), global)
     }
 }
