@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Direction, GroupId, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
-use crate::tags;
+use crate::ownership;
 
 /// What is around a group.
 pub trait Surroundings {
@@ -101,12 +101,6 @@ impl Role {
             Direction::Egress => self.to.into_iter().collect(),
         }
     }
-}
-
-/// Whether a group has a name of the convention, or any of our tags.
-#[must_use]
-pub fn is_ours_by_name_or_tag(group: &SecurityGroup) -> bool {
-    Convention::is_any(&group.name) || group.tags.keys().any(|key| key.starts_with(tags::PREFIX))
 }
 
 /// How a group differs from how it was made; nothing for one of other names, unless it is open to the internet.
@@ -203,9 +197,9 @@ fn is_across_vpcs(group: &SecurityGroup) -> bool {
 }
 
 fn is_of_connection(group: &SecurityGroup, rule: &Rule) -> bool {
-    let connection = group.tags.get(tags::CONNECTION);
+    let connection = ownership::connection_of(&group.tags);
     let is_single = rule.ports.is_some_and(|ports| ports.from == ports.to) && rule.protocol == Protocol::Tcp;
-    is_single && matches!(rule.peer, Peer::Cidr(_)) && connection.is_some() && rule.description.as_ref() == connection
+    is_single && matches!(rule.peer, Peer::Cidr(_)) && connection.is_some() && rule.description.as_deref() == connection
 }
 
 /// The surroundings that one connection's observation tells of.
@@ -260,12 +254,7 @@ pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> boo
             };
             let Flaws { differences, opening } = flaws(group, &around);
             let name = format!("{} ({id})", group.name);
-            if !opening.is_empty() {
-                let rules = in_words(&opening, Direction::Ingress);
-                warnings.push(format!(
-                    "{name} on {resource} is open to the internet: {rules}. It stays so until that rule is revoked."
-                ));
-            }
+            warnings.extend(opened(group, &opening, &resource));
             let is_open =
                 |difference: &&Difference| difference.found.as_ref().is_some_and(|rule| opening.contains(rule));
             let mut others = differences.iter().filter(|difference| !is_open(difference));
@@ -282,6 +271,26 @@ pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> boo
         }
     }
     warnings
+}
+
+/// What a user should know of a group on a resource that is open to the internet by these rules; none where there are none.
+fn opened(group: &SecurityGroup, opening: &[Rule], resource: &str) -> Option<String> {
+    let rules = (!opening.is_empty()).then(|| in_words(opening, Direction::Ingress))?;
+    Some(format!(
+        "{} ({}) on {resource} is open to the internet: {rules}. It stays so until that rule is revoked.",
+        group.name, group.id
+    ))
+}
+
+/// What a user of `setup --cross-vpc` should know of the groups on a resource: each that is open to the internet.
+pub fn warnings_of<'a>(
+    groups: impl Iterator<Item = &'a SecurityGroup>,
+    resource: &str,
+) -> impl Iterator<Item = String> {
+    groups.filter_map(move |group| {
+        let opening: Vec<Rule> = world::opening(&group.ingress).into_iter().cloned().collect();
+        opened(group, &opening, resource)
+    })
 }
 
 impl Difference {

@@ -4,6 +4,7 @@
 //! VPC without regard to case, so a name in other case is no match but takes its number.
 
 pub mod created;
+pub mod function;
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -19,7 +19,7 @@ use thiserror::Error;
 #[cfg(feature = "aws")]
 pub use accounts::OnAws;
 pub use accounts::{Accounts, OfflineFile};
-pub use changes::{Changes, FindingChange, VerdictChange};
+pub use changes::{Changes, FailedLook, FindingChange, VerdictChange};
 pub use event::Event;
 pub use metrics::{Run, write as write_metrics};
 pub use shard::Shard;

@@ -21,7 +21,8 @@ pub use checks::ChecksDocument;
 pub use cleanup::CleanupDocument;
 pub use document::{OutputDocument, SetupDocument, StepEntry, is_incomplete};
 pub use drift::{
-    ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, drift_text,
+    ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary,
+    FailedLookNotice, Notice, drift_text,
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};

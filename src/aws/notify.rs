@@ -4,7 +4,7 @@ use super::{Configuration, called, fault};
 use crate::cloud::{Answer, CloudError, Fault, Operation};
 use crate::model::Place;
 use crate::patrol::Notify;
-use crate::report::DriftNotice;
+use crate::report::Notice;
 
 /// The source of our events.
 const SOURCE: &str = "autoconnect";
@@ -16,7 +16,7 @@ const DETAIL_TYPE: &str = "Autoconnect Drift";
 /// # Errors
 ///
 /// The configuration has no Region, or the call fails.
-pub async fn notify(configuration: &Configuration, to: &Notify, notice: &DriftNotice) -> Answer<()> {
+pub async fn notify(configuration: &Configuration, to: &Notify, notice: &Notice) -> Answer<()> {
     let (operation, place) = match to {
         Notify::Sns(topic) => (Operation::Publish, Place::of(topic)),
         Notify::EventBridge(bus) => (Operation::PutEvents, Place::of(bus)),
@@ -32,13 +32,12 @@ pub async fn notify(configuration: &Configuration, to: &Notify, notice: &DriftNo
     let text = text.map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))?;
     match to {
         Notify::Sns(topic) => {
-            let summary = &notice.summary;
-            let subject = format!(
-                "autoconnect: {} drifted, {} broken, {} unknown",
-                summary.drifted, summary.broken, summary.unknown
-            );
             let client = aws_sdk_sns::Client::new(&shared);
-            let call = client.publish().topic_arn(topic).subject(subject).message(text);
+            let call = client
+                .publish()
+                .topic_arn(topic)
+                .subject(notice.subject())
+                .message(text);
             called(operation, async {
                 call.send().await.map_err(|error| fault::error(operation, &error))
             })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::model::{EventSource, Expected, Named, is_url};
+use crate::naming::function;
 use crate::report::Report;
 use crate::tags;
 
@@ -21,20 +22,6 @@ pub struct FunctionName {
 /// The longest name that Lambda takes for a new function.
 const LONGEST_NAME: usize = 64;
 
-/// Lambda's own pattern for a function's name (API reference, `FunctionName`).
-static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x)^
-        (?<function>
-            (arn:aws[a-zA-Z-]*:lambda:[a-z]{2,}(-[a-z]+)+-[0-9]:[0-9]{12}:function:|[0-9]{12}:function:|function:)?
-            [a-zA-Z0-9_-]{1,140}
-        )
-        (:(?<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?
-        $",
-    )
-    .expect("the pattern is a literal, which a test reads")
-});
-
 impl FromStr for FunctionName {
     type Err = String;
 
@@ -47,25 +34,16 @@ impl FromStr for FunctionName {
             return Err("new:NAME creates a function; one that is named new is function:new".to_owned());
         }
         Named::of(text).expect(Expected::Function)?;
-        let captures = FUNCTION.captures(name).ok_or_else(|| {
-            "expected a function's name (letters, digits, - and _), a partial or a full ARN".to_owned()
-        })?;
+        let unqualified = function::unqualified(name);
         if is_new && (name.contains(':') || name.len() > LONGEST_NAME) {
             return Err(format!(
                 "expected the new function's name alone, of at most {LONGEST_NAME} characters"
             ));
         }
-        match captures.name("qualifier").map(|qualifier| qualifier.as_str()) {
-            // $LATEST is what an unqualified name means.
-            None | Some("$LATEST") => Ok(Self {
-                name: captures["function"].to_owned(),
-                is_new,
-            }),
-            Some(qualifier) => Err(format!(
-                "{qualifier} is a version or an alias, and network settings belong to $LATEST: name the function as {}",
-                &captures["function"]
-            )),
-        }
+        Ok(Self {
+            name: unqualified?.to_owned(),
+            is_new,
+        })
     }
 }
 

@@ -24,11 +24,11 @@ use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin, last_segment};
 use crate::naming::created;
 use crate::patrol::{
-    Accounts, Entry, How, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol,
+    Accounts, Entry, FailedLook, How, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol,
     write_metrics,
 };
 use crate::reconcile::{Failure, RunError};
-use crate::report::{ConnectionDrift, DriftDocument, Report, drift_text};
+use crate::report::{ConnectionDrift, DriftDocument, FailedLookNotice, Report, drift_text};
 use telling::not_told;
 
 /// Options of `drift`.
@@ -135,8 +135,6 @@ impl Drift {
         interrupt: &Interrupt,
     ) -> Ending {
         let started = Instant::now();
-        // A manifest can change between two runs.
-        let wanted = self.wanted()?;
         let mut failures = Failures::default();
         let mut loaded = failures.of(self.state_file.as_deref().map(state_of));
         let is_kept = loaded.is_some();
@@ -146,11 +144,24 @@ impl Drift {
         } else {
             Vec::new()
         };
-        let found = tokio::select! {
-            found = patrol(accounts, &wanted, self.shard, &known) => found,
-            () = interrupt.raised() => return Err(Box::new(interrupted())),
+        // A manifest can change between two runs.
+        let looked = match self.wanted() {
+            Ok(wanted) => tokio::select! {
+                found = patrol(accounts, &wanted, self.shard, &known) => {
+                    found.map_err(|error| Box::new(Report::from(&error)))
+                }
+                () = interrupt.raised() => return Err(Box::new(interrupted())),
+            },
+            Err(report) => Err(report),
         };
-        let mut found = found.map_err(|error| Box::new(Report::from(&error)))?;
+        let mut found = match looked {
+            Ok(found) => found,
+            Err(report) => {
+                self.report_failed_look(&report, global, (state, is_kept), &mut failures, interrupt)
+                    .await;
+                return Err(report);
+            }
+        };
         let status = found.exit_status(self.allow_unknown);
         let (duration, ended) = (started.elapsed(), SystemTime::now());
         let time = timestamp(ended);
@@ -187,26 +198,29 @@ impl Drift {
         if is_remembered {
             state.remember(&found, self.how(), self.shard);
             for (recipient, name) in recipients.into_iter().zip(&names) {
-                let changes = state.changes(name, &found);
+                let mut changes = state.changes(name, &found);
+                changes.recovered = state.failed_look(name, self.shard).cloned();
                 let told = if changes.is_empty() {
                     Ok(())
                 } else {
                     self.tell(recipient, (&found, &changes, &time), global, interrupt).await
                 };
                 match told {
-                    Ok(()) => state.tell(name, &found),
+                    Ok(()) => {
+                        state.tell(name, &found);
+                        state.tell_failed_look(name, self.shard, None);
+                    }
                     Err(error) => {
                         failures.of::<()>(Some(Err(Box::new(not_told(recipient, &error)))));
                     }
                 }
             }
         }
-        if let Some(path) = self.state_file.as_deref().filter(|_| is_kept) {
-            let saved = state.save(path);
-            failures.of(Some(
-                saved.map_err(|error| Box::new(Report::new("state-file", &error, None))),
-            ));
-        }
+        failures.of(self
+            .state_file
+            .as_deref()
+            .filter(|_| is_kept)
+            .map(|path| save(state, path)));
         if interrupt.is_raised() && self.every.is_none() {
             return Err(Box::new(interrupted()));
         }
@@ -214,6 +228,46 @@ impl Drift {
             return Err(Box::new(no_connections("", found.origin())));
         }
         Ok(if failures.any { 1 } else { status })
+    }
+
+    /// Tells the recipients that nothing could be looked at: each once, until a look works again or fails with another error.
+    async fn report_failed_look(
+        &self,
+        report: &Report,
+        global: &Global,
+        (state, is_kept): (&mut State, bool),
+        failures: &mut Failures,
+        interrupt: &Interrupt,
+    ) {
+        let time = timestamp(SystemTime::now());
+        let notice = FailedLookNotice::new(report, &time);
+        let code = &report.body.code;
+        for recipient in self.recipients() {
+            let name = recipient.to_string();
+            if state
+                .failed_look(&name, self.shard)
+                .is_some_and(|told| told.code == *code)
+            {
+                continue;
+            }
+            match self.tell_failed(recipient, &notice, global, interrupt).await {
+                Ok(()) => {
+                    let failed = FailedLook {
+                        code: code.clone(),
+                        since: time.clone(),
+                    };
+                    state.tell_failed_look(&name, self.shard, Some(failed));
+                }
+                Err(error) => {
+                    failures.of::<()>(Some(Err(Box::new(not_told(recipient, &error)))));
+                }
+            }
+        }
+        failures.of(self
+            .state_file
+            .as_deref()
+            .filter(|_| is_kept)
+            .map(|path| save(state, path)));
     }
 
     /// Ends the findings of connections that were known and are no longer found.
@@ -235,8 +289,7 @@ impl Drift {
                 return Err(Box::new(Report::new("not-known", &error, Some(hint))));
             }
         }
-        let saved = state.save(path);
-        saved.map_err(|error| Box::new(Report::new("state-file", &error, None)))
+        save(&state, path)
     }
 
     /// How the connections of this run come to be looked at.
@@ -326,6 +379,11 @@ impl Failures {
             }
         }
     }
+}
+
+fn save(state: &State, path: &Path) -> Result<(), Box<Report>> {
+    let saved = state.save(path);
+    saved.map_err(|error| Box::new(Report::new("state-file", &error, None)))
 }
 
 fn state_of(path: &Path) -> Result<State, Box<Report>> {

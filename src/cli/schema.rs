@@ -8,8 +8,8 @@ use crate::account::AccountDocument;
 use crate::patrol::Event;
 use crate::patrol::manifest::Manifest;
 use crate::report::{
-    AttachmentDocument, ChecksDocument, DriftAnswer, DriftDocument, DriftNotice, ErrorDocument, InternetDocument,
-    ListDocument, MskDocument, OutputDocument, SetupDocument, SnapshotDocument,
+    AttachmentDocument, ChecksDocument, DriftAnswer, DriftDocument, ErrorDocument, InternetDocument, ListDocument,
+    MskDocument, Notice, OutputDocument, SetupDocument, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -59,7 +59,7 @@ impl Schema {
             Some(Document::Checks) => schema_for!(ChecksDocument),
             Some(Document::Attachment) => schema_for!(AttachmentDocument),
             Some(Document::Drift) => schema_for!(DriftDocument),
-            Some(Document::Notice) => schema_for!(DriftNotice),
+            Some(Document::Notice) => schema_for!(Notice),
             Some(Document::Event) => schema_for!(Event),
             Some(Document::Answer) => schema_for!(DriftAnswer),
             Some(Document::List) => schema_for!(ListDocument),

@@ -203,18 +203,19 @@ impl Finding {
         }
     }
 
-    /// Worse where the rule that is there may let in what is outside of the network: a public range, or a prefix list,
-    /// whose ranges are not read.
-    pub(super) fn by_rule(self, rule: Option<&Rule>) -> Self {
-        let may_be_outside = match rule.map(|rule| &rule.peer) {
-            Some(Peer::Cidr(range)) => range.parse::<IpNet>().is_ok_and(|range| is_public(&range)),
-            Some(Peer::PrefixList(_)) => true,
-            Some(Peer::Group(_)) | None => false,
-        };
-        if may_be_outside {
-            self.at_least(Severity::High)
-        } else {
-            self
+    /// Worse where the rule that is there lets in what is outside of the network: a public range. Whether a prefix list has
+    /// one is not known, since its entries are not read, and the message says so.
+    pub(super) fn by_rule(mut self, rule: Option<&Rule>) -> Self {
+        match rule.map(|rule| &rule.peer) {
+            Some(Peer::Cidr(range)) if range.parse::<IpNet>().is_ok_and(|range| is_public(&range)) => {
+                self.at_least(Severity::High)
+            }
+            Some(Peer::PrefixList(list)) => {
+                let why = format!("the entries of {list} are not read");
+                self.message = format!("{}; whether it lets the internet in is unknown: {why}", self.message);
+                self
+            }
+            _ => self,
         }
     }
 

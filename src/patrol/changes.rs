@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::state::State;
-use super::{Judged, Patrol};
+use super::{Judged, Patrol, Shard};
 use crate::drift::{Finding, FindingKind, Verdict};
 
 /// What a recipient was told of a connection that was not in sync.
@@ -45,6 +46,16 @@ pub struct VerdictChange {
     pub now: Option<Verdict>,
 }
 
+/// A look that failed as a whole, as a recipient was told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailedLook {
+    /// The stable code of its error.
+    pub code: String,
+    /// The time of the first look that failed so, in RFC 3339.
+    pub since: String,
+}
+
 /// What has changed since a recipient was told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -56,13 +67,19 @@ pub struct Changes {
     pub resolved: Vec<FindingChange>,
     /// Connections with another verdict.
     pub verdicts: Vec<VerdictChange>,
+    /// The failure of earlier looks that it was told of, where this look is the first that did not fail.
+    pub recovered: Option<FailedLook>,
 }
 
 impl Changes {
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.changed.is_empty() && self.resolved.is_empty() && self.verdicts.is_empty()
+        self.new.is_empty()
+            && self.changed.is_empty()
+            && self.resolved.is_empty()
+            && self.verdicts.is_empty()
+            && self.recovered.is_none()
     }
 }
 
@@ -157,6 +174,29 @@ impl State {
         self.ended.entry(recipient.to_owned()).or_default().extend(ended);
         self.recipients.insert(recipient.to_owned(), told);
     }
+}
+
+impl State {
+    /// The failure of the last looks at this shard that a recipient was told of.
+    #[must_use]
+    pub fn failed_look(&self, recipient: &str, shard: Option<Shard>) -> Option<&FailedLook> {
+        self.failed_looks.get(&of_shard(recipient, shard))
+    }
+
+    /// Remembers that a recipient was told that a look failed, or with none that one did not.
+    pub fn tell_failed_look(&mut self, recipient: &str, shard: Option<Shard>, failed: Option<FailedLook>) {
+        let key = of_shard(recipient, shard);
+        match failed {
+            Some(failed) => self.failed_looks.insert(key.clone(), failed),
+            None => self.failed_looks.remove(&key),
+        };
+        self.looked.insert(key);
+    }
+}
+
+/// Looks at different shards fail independently of each other.
+fn of_shard(recipient: &str, shard: Option<Shard>) -> String {
+    shard.map_or_else(|| recipient.to_owned(), |shard| format!("{recipient} {shard}"))
 }
 
 impl Changes {

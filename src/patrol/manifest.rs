@@ -16,7 +16,7 @@ use super::{Entry, Place, key};
 use crate::estate::Connection;
 use crate::files::{self, LARGEST_TEXT};
 use crate::model::{DatabaseKind, Expected, Named, last_segment};
-use crate::naming::created;
+use crate::naming::{created, function};
 
 /// The connections that are looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -243,25 +243,16 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
             mistakes.push(format!("{key} is empty"));
         }
     }
-    let (kind, database) = match (cluster, instance) {
-        (Some(cluster), None) => (DatabaseKind::Cluster, cluster),
-        (None, Some(instance)) => (DatabaseKind::Instance, instance),
-        (Some(_), Some(_)) => {
-            mistakes.push("expected cluster or instance, found both".to_owned());
-            (DatabaseKind::Cluster, String::new())
-        }
-        (None, None) => {
-            mistakes.push("expected cluster or instance, found neither".to_owned());
-            (DatabaseKind::Cluster, String::new())
-        }
-    };
+    let (kind, database) = one_database(cluster, instance, &mut mistakes);
     let place = Place {
         region,
         profile,
         role_arn,
     };
-    // What setup has made is not new any more.
-    let function = function.strip_prefix("new:").unwrap_or(&function).to_owned();
+    // What setup has made is not new any more. A name that is none is told of below.
+    let function = function.strip_prefix("new:").unwrap_or(&function);
+    let unqualified = function::unqualified(function);
+    let function = unqualified.as_ref().map_or(function, |name| name).to_owned();
     let mut texts = vec![
         (
             if kind == DatabaseKind::Cluster {
@@ -291,6 +282,7 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
             Expected::Function if !is_name(name) => {
                 Err(format!("expected a name, a partial or a full ARN, found \"{name}\""))
             }
+            Expected::Function => unqualified.clone().map(|_| ()),
             _ => Ok(()),
         };
         if let Err(why) = named.expect(expected).and_then(|()| form()).and_then(|()| elsewhere()) {
@@ -320,6 +312,22 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
             function,
         },
     })
+}
+
+/// The database, which is either a cluster or an instance.
+fn one_database(
+    cluster: Option<String>,
+    instance: Option<String>,
+    mistakes: &mut Vec<String>,
+) -> (DatabaseKind, String) {
+    let found = match (cluster, instance) {
+        (Some(cluster), None) => return (DatabaseKind::Cluster, cluster),
+        (None, Some(instance)) => return (DatabaseKind::Instance, instance),
+        (Some(_), Some(_)) => "both",
+        (None, None) => "neither",
+    };
+    mistakes.push(format!("expected cluster or instance, found {found}"));
+    (DatabaseKind::Cluster, String::new())
 }
 
 fn is_role(text: &str) -> bool {
@@ -395,6 +403,32 @@ mod tests {
             mistakes(twice),
             ["line 4: cluster/a:function/f is there already, in line 1"]
         );
+    }
+
+    #[test]
+    fn a_version_or_an_alias_is_refused() {
+        let of = |function: &str| format!("[[connection]]\ncluster = \"a\"\nfunction = \"{function}\"\n");
+        let arn = "arn:aws:lambda:eu-central-1:123456789012:function:f";
+        for (function, qualifier) in [
+            ("f", "live"),
+            ("f", "7"),
+            ("123456789012:function:f", "live"),
+            (arn, "live"),
+        ] {
+            let found = mistakes(&of(&format!("{function}:{qualifier}")));
+            let expected = format!("line 1: function: {qualifier} is a version or an alias");
+            assert!(found.len() == 1 && found[0].starts_with(&expected), "{found:?}");
+            assert!(
+                found[0].ends_with(&format!("name the function as {function}")),
+                "{found:?}"
+            );
+        }
+        for function in ["f", "function:f", arn] {
+            let latest = format!("{function}:$LATEST");
+            for (text, expected) in [(function, function), (&latest, function)] {
+                assert_eq!(parse(&of(text)).unwrap()[0].connection.function, expected, "{text}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One part of all connections, so that several machines share them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -20,6 +21,12 @@ impl Shard {
     #[must_use]
     pub fn has(self, key: &str) -> bool {
         crc32fast::hash(key.as_bytes()) % self.of == self.number - 1
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::changes::{Told, fingerprints, open_findings};
+use super::changes::{FailedLook, Told, fingerprints, open_findings};
 use super::{Judged, Patrol, Place, Shard, key};
 use crate::drift::{Finding, Verdict};
 use crate::estate::Connection;
@@ -152,6 +152,10 @@ impl Known {
 pub struct State {
     pub(super) connections: BTreeMap<String, Known>,
     pub(super) recipients: BTreeMap<String, BTreeMap<String, Told>>,
+    /// By recipient and shard: the failure of the last looks that it was told of.
+    pub(super) failed_looks: BTreeMap<String, FailedLook>,
+    /// The recipients, with the shard, that this run has told of a look that failed, or of one that did not.
+    pub(super) looked: BTreeSet<String>,
     /// What an earlier version told everybody.
     migrated: BTreeMap<String, Told>,
     /// The connections that this run has looked at, or that are no longer known.
@@ -171,6 +175,8 @@ struct Document {
     connections: BTreeMap<String, Known>,
     #[serde(default)]
     recipients: BTreeMap<String, BTreeMap<String, Told>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    failed_looks: BTreeMap<String, FailedLook>,
 }
 
 /// The file of the version before: the last verdict of each connection that was not in sync.
@@ -225,6 +231,7 @@ impl State {
                 let document: Document = serde_json::from_slice(content)?;
                 Ok(Self {
                     recipients: document.recipients,
+                    failed_looks: document.failed_looks,
                     ..Self::of(document.connections)
                 })
             }
@@ -475,6 +482,12 @@ impl State {
                 ours.remove(key);
             }
         }
+        for recipient in &other.looked {
+            match other.failed_looks.get(recipient) {
+                Some(failed) => self.failed_looks.insert(recipient.clone(), failed.clone()),
+                None => self.failed_looks.remove(recipient),
+            };
+        }
     }
 
     fn content(&self) -> io::Result<Vec<u8>> {
@@ -482,6 +495,7 @@ impl State {
             schema_version: VERSION,
             connections: self.connections.clone(),
             recipients: self.recipients.clone(),
+            failed_looks: self.failed_looks.clone(),
         };
         Ok(serde_json::to_vec(&document)?)
     }

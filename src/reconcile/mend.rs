@@ -6,6 +6,7 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
 use crate::diagnose::Scene;
+use crate::made::warnings_of;
 use crate::mend::{Mending, Scope, Seen, mend};
 use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, scene};
@@ -22,6 +23,39 @@ pub struct Mend {
     pub scope: Scope,
     /// What was asked for besides.
     pub request: Request,
+}
+
+impl Mend {
+    /// The groups of both ends and of the proxy that are open to the internet. Within one VPC `diagnose` judges the groups.
+    fn warnings(&self, scene: &Scene) -> Vec<String> {
+        let Some(groups) = scene
+            .network
+            .groups
+            .known()
+            .filter(|_| self.scope == Scope::GroupsAcrossVpcs)
+        else {
+            return Vec::new();
+        };
+        let Scene {
+            function,
+            database,
+            proxy,
+            ..
+        } = scene;
+        let proxy = proxy
+            .iter()
+            .map(|proxy| (format!("proxy {}", proxy.name), proxy.groups.clone()));
+        let ends = [
+            (database.to_string(), database.groups()),
+            (format!("function {}", function.name), function.groups()),
+        ];
+        let ends = ends.into_iter().chain(proxy);
+        ends.flat_map(|(resource, on)| {
+            let attached = groups.iter().filter(|group| on.contains(&group.id));
+            warnings_of(attached, &resource).collect::<Vec<_>>()
+        })
+        .collect()
+    }
 }
 
 impl Goal for Mend {
@@ -98,7 +132,7 @@ impl Goal for Mend {
             decision,
             meaning,
             reasons,
-            notes: left.into_iter().chain(notes).collect(),
+            notes: left.into_iter().chain(notes).chain(self.warnings(scene)).collect(),
             pending,
             plan,
         })

@@ -7,12 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
+use super::error::{ErrorBody, Report};
 use super::style::{Style, line};
 use crate::cloud::ApiCalls;
 use crate::drift::{Finding, Severity, Verdict};
 use crate::escape::command;
 use crate::model::Origin;
-use crate::patrol::{Changes, FindingChange, Judged, Patrol, VerdictChange};
+use crate::patrol::{Changes, FailedLook, FindingChange, Judged, Patrol, VerdictChange};
 
 /// The version of notices. The first one told of verdicts only.
 const NOTICE_VERSION: u32 = 2;
@@ -45,6 +46,9 @@ pub struct DriftDocument {
     /// Connections whose verdict has changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdicts: Option<Vec<ChangedVerdict>>,
+    /// The failure of earlier looks that was reported, where this look is the first that did not fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<FailedLook>,
 }
 
 /// How many connections have which verdict.
@@ -112,6 +116,64 @@ pub struct DriftNotice {
     pub verdicts: Vec<ChangedVerdict>,
     /// How many more changes there are.
     pub more: usize,
+    /// The failure of earlier looks that was reported, where this look is the first that did not fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<FailedLook>,
+}
+
+/// What is sent once when looks begin to fail as a whole, or fail with another error: nothing is known of the connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailedLookNotice {
+    /// Version of this format: 2.
+    pub schema_version: u32,
+    /// The account; null where it is not known.
+    pub account: Option<String>,
+    /// The Region; null where it is not known.
+    pub region: Option<String>,
+    /// When the look failed, in RFC 3339.
+    pub time: String,
+    /// Why.
+    pub error: ErrorBody,
+}
+
+/// What is sent to a topic or a bus.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Notice {
+    /// Findings or verdicts have changed, or looks work again.
+    Changes(DriftNotice),
+    /// Looks have begun to fail.
+    Failed(FailedLookNotice),
+}
+
+impl Notice {
+    /// The subject of a message.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Changes(DriftNotice { summary, .. }) => format!(
+                "autoconnect: {} drifted, {} broken, {} unknown",
+                summary.drifted, summary.broken, summary.unknown
+            ),
+            Self::Failed(notice) => format!("autoconnect: drift failed ({})", notice.error.code),
+        }
+    }
+}
+
+impl FailedLookNotice {
+    /// The notice of a look that ended with this error.
+    #[must_use]
+    pub fn new(report: &Report, time: &str) -> Self {
+        let Origin { account, region } = report.origin.clone();
+        Self {
+            schema_version: NOTICE_VERSION,
+            account,
+            region,
+            time: time.to_owned(),
+            error: report.body.clone(),
+        }
+    }
 }
 
 /// A finding that is new, has changed, or is gone.
@@ -178,6 +240,7 @@ impl DriftDocument {
             changed: None,
             resolved: None,
             verdicts: None,
+            recovered: None,
         }
     }
 
@@ -190,6 +253,7 @@ impl DriftDocument {
             changed: findings(&changes.changed),
             resolved: findings(&changes.resolved),
             verdicts: Some(changes.verdicts.iter().map(ChangedVerdict::new).collect()),
+            recovered: changes.recovered.clone(),
             ..Self::new(patrol)
         }
     }
@@ -277,6 +341,7 @@ impl DriftNotice {
             resolved: room.fit(changes.resolved.iter().map(ChangedFinding::new)),
             verdicts: room.fit(changes.verdicts.iter().map(ChangedVerdict::new)),
             more: room.more,
+            recovered: changes.recovered.clone(),
         }
     }
 }

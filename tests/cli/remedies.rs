@@ -215,14 +215,24 @@ fn table() -> Vec<Row> {
             &[("rule-added", "high", Some(REPAIR))],
         ),
         (
-            "a prefix list may hold anything",
+            "what a prefix list holds is unknown",
             |a| {
                 let list = json!([{"PrefixListId": "pl-0a1b"}]);
                 inbound(a, "rds-lambda-3")
                     .push(json!({"IpProtocol": "tcp", "FromPort": 5433, "ToPort": 5433, "PrefixListIds": list}));
             },
             STOCK,
-            &[("rule-added", "high", Some(REPAIR))],
+            &[("rule-added", "medium", Some(REPAIR))],
+        ),
+        (
+            "a prefix list instead of the group",
+            |a| {
+                let list = json!([{"PrefixListId": "pl-0a1b"}]);
+                *inbound(a, "rds-lambda-3") =
+                    vec![json!({"IpProtocol": "tcp", "FromPort": 5433, "ToPort": 5433, "PrefixListIds": list})];
+            },
+            STOCK,
+            &[("rule-changed", "medium", Some(REPAIR))],
         ),
         (
             "a private range",

@@ -642,3 +642,99 @@ fn a_command_is_killed_with_all_that_it_has_started() {
     );
     assert!(is_gone(&started(&shell)));
 }
+
+/// A look that fails as a whole is reported to each recipient once, until a look works again, which is reported too. Nothing
+/// counts as resolved meanwhile, and another error is reported anew.
+#[test]
+fn a_failed_look_is_reported_once() {
+    let shell = shell();
+    let (notice, report) = (shell.run("schema notice").json(), shell.run("schema drift").json());
+    let whole = fs::read(path(&shell, "account.json")).unwrap();
+    let manifest = "[[connection]]\ninstance = \"ledger\"\nfunction = \"invoices\"\n";
+    let broken = b"{";
+    let step = |arguments: &str, account: &[u8], manifest: &str| {
+        fs::write(path(&shell, "account.json"), account).unwrap();
+        fs::write(path(&shell, "m.toml"), manifest).unwrap();
+        let output = run(&shell, &format!("--manifest m.toml {arguments}"), Some(TELL));
+        (output.status.code(), told(&shell))
+    };
+    for arguments in ["--state-file state", "--state-file sharded --shard 1/1"] {
+        assert_eq!(step(arguments, &whole, manifest), (Some(0), vec![]), "{arguments}");
+        for again in [false, true] {
+            let (status, documents) = step(arguments, broken, manifest);
+            assert_eq!(status, Some(1));
+            if again {
+                assert_eq!(documents, Vec::<Value>::new(), "it is told once");
+                continue;
+            }
+            assert_eq!(documents.len(), 1);
+            assert_eq!(documents[0]["error"]["code"], "account-file", "{:#}", documents[0]);
+            assert!(is_time(&documents[0]["time"]));
+            if let Err(error) = jsonschema::validate(&notice, &documents[0]) {
+                panic!("{error}: {:#}", documents[0]);
+            }
+        }
+        // Another error.
+        let (status, documents) = step(arguments, &whole, "[[connection]]\n");
+        assert_eq!((status, documents.len()), (Some(1), 1), "{documents:?}");
+        assert_eq!(documents[0]["error"]["code"], "manifest", "{:#}", documents[0]);
+        // It works again: that is told, once, and nothing is resolved.
+        let (status, documents) = step(arguments, &whole, manifest);
+        assert_eq!((status, documents.len()), (Some(0), 1), "{documents:?}");
+        assert_eq!(documents[0]["recovered"]["code"], "manifest");
+        assert!(is_time(&documents[0]["recovered"]["since"]));
+        let nothing: [Vec<&str>; 3] = Default::default();
+        assert_eq!(changes(&documents[0]), nothing);
+        if let Err(error) = jsonschema::validate(&report, &documents[0]) {
+            panic!("{error}: {:#}", documents[0]);
+        }
+        assert_eq!(step(arguments, &whole, manifest), (Some(0), vec![]));
+    }
+
+    // A recipient that could not be told is told by the next run.
+    fs::write(path(&shell, "account.json"), broken).unwrap();
+    let output = run(&shell, "--manifest m.toml --state-file state", Some("exit 3"));
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("not-told"), "{errors}");
+    assert_eq!(step("--state-file state", broken, manifest).1.len(), 1);
+
+    // What drifted before a failed look is neither told again nor resolved by it.
+    fs::write(path(&shell, "account.json"), &whole).unwrap();
+    shell.edit(|account| group(account, "rds-lambda-2").push(range("10.1.0.0/16", 22)));
+    let drifted = fs::read(path(&shell, "account.json")).unwrap();
+    let (status, documents) = step("--state-file state", &drifted, manifest);
+    assert_eq!((status, documents.len()), (Some(2), 1));
+    assert_eq!(changes(&documents[0])[0], ["rule-added"]);
+    assert_eq!(step("--state-file state", broken, manifest).1.len(), 1);
+    let (status, documents) = step("--state-file state", &drifted, manifest);
+    assert_eq!((status, documents.len()), (Some(2), 1));
+    let nothing: [Vec<&str>; 3] = Default::default();
+    assert_eq!(
+        (changes(&documents[0]), &documents[0]["verdicts"]),
+        (nothing, &json!([]))
+    );
+}
+
+/// A schedule without a state file remembers the failure for as long as it runs.
+#[test]
+fn a_schedule_reports_a_failed_look_once() {
+    let shell = shell();
+    fs::write(path(&shell, "account.json"), b"{").unwrap();
+    let mut schedule = drift(&shell, "--every 1s", Some(TELL))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while !path(&shell, "told").exists() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Several more looks.
+    std::thread::sleep(Duration::from_millis(2500));
+    schedule.kill().unwrap();
+    schedule.wait().unwrap();
+    let documents = told(&shell);
+    assert_eq!(documents.len(), 1, "{documents:?}");
+    assert_eq!(documents[0]["error"]["code"], "account-file");
+}

@@ -29,6 +29,17 @@ pub fn broken(document: &mut AccountDocument) {
     document.route_tables[0].routes.remove(0);
 }
 
+/// The two VPCs are connected, but for the groups.
+pub fn peered(document: &mut AccountDocument) {
+    let back = serde_json::json!({"DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0a0d"});
+    document.route_tables[2]
+        .routes
+        .push(serde_json::from_value(back).unwrap());
+    let accepter = &mut document.vpc_peering_connections[0].accepter_vpc_info;
+    let options = accepter.peering_options.as_mut().unwrap();
+    options.allow_dns_resolution_from_remote_vpc = true;
+}
+
 async fn works(account: &OfflineAccount, target: &Target) -> bool {
     diagnose(&scene(account, target).await.unwrap()).verdict <= Status::Warn
 }
@@ -110,4 +121,57 @@ async fn a_run_that_ends_anywhere_is_finished_by_the_next() {
         }
     }
     panic!("no run came to its end");
+}
+
+/// `setup --cross-vpc` says which groups are open to the internet, as `setup` does within one VPC; `diagnose --fix` judges them itself.
+#[tokio::test(start_paused = true)]
+async fn groups_that_are_open_to_the_internet_are_named() {
+    let open = |document: &mut AccountDocument| {
+        let rule = serde_json::json!({"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]});
+        let of_function = document
+            .functions
+            .iter()
+            .find(|function| function.function_name == "ledger-sync")
+            .unwrap();
+        let of_function = of_function.vpc_config.as_ref().unwrap().security_group_ids[0].clone();
+        let of_database = document
+            .db_instances
+            .iter()
+            .find(|instance| instance.id == "ledger")
+            .unwrap();
+        let of_database = of_database.vpc_security_groups[0].vpc_security_group_id.clone();
+        for id in [&of_function, &of_database] {
+            let mut groups = document.security_groups.iter_mut();
+            let group = groups.find(|group| group.group_id == *id).unwrap();
+            group.ip_permissions.push(serde_json::from_value(rule.clone()).unwrap());
+        }
+    };
+    for (scope, is_open) in [
+        (Scope::GroupsAcrossVpcs, true),
+        (Scope::GroupsAcrossVpcs, false),
+        (Scope::Everything, true),
+    ] {
+        let account = network_account(|document| {
+            peered(document);
+            if is_open {
+                open(document);
+            }
+        });
+        let goal = Mend { scope, ..goal() };
+        let options = Options {
+            dry_run: true,
+            ..Options::default()
+        };
+        let planned = converge(&account, &goal, &options, &Script::default(), Interrupt::never()).await;
+        let notes = planned.unwrap().draft.notes;
+        let named = notes
+            .iter()
+            .filter(|note| note.contains("is open to the internet: tcp 22 from 0.0.0.0/0"));
+        let expected = if is_open && scope == Scope::GroupsAcrossVpcs {
+            2
+        } else {
+            0
+        };
+        assert_eq!(named.count(), expected, "{notes:?}");
+    }
 }

@@ -492,16 +492,7 @@ async fn of_what_mends() {
     .await;
     let without_groups = across(|document| {
         document.security_groups[0].ip_permissions_egress.clear();
-        let back = serde_json::json!({"DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0a0d"});
-        document.route_tables[2]
-            .routes
-            .push(serde_json::from_value(back).unwrap());
-        let accepter = &mut document.vpc_peering_connections[0].accepter_vpc_info;
-        accepter
-            .peering_options
-            .as_mut()
-            .unwrap()
-            .allow_dns_resolution_from_remote_vpc = true;
+        crate::mend::peered(document);
     });
     let goal = mend(ledger.clone(), Scope::GroupsAcrossVpcs);
     holds("setup --cross-vpc", &without_groups, &goal).await;

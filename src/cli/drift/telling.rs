@@ -5,7 +5,7 @@ use crate::cli::global::Global;
 use crate::escape::to_json;
 use crate::interrupt::Interrupt;
 use crate::patrol::{Changes, Notify, Patrol, Recipient, TellError, run_command};
-use crate::report::{DriftDocument, DriftNotice, Report};
+use crate::report::{DriftDocument, DriftNotice, FailedLookNotice, Notice, Report};
 
 /// The most that SNS and an event bus take is 256 KiB, with what is around the notice.
 const LARGEST_NOTICE: usize = 200 * 1024;
@@ -17,7 +17,7 @@ impl Drift {
         notify.chain(self.command.as_deref().map(Recipient::Command)).collect()
     }
 
-    /// Tells one recipient.
+    /// Tells one recipient what has changed.
     pub(super) async fn tell(
         &self,
         recipient: Recipient<'_>,
@@ -26,17 +26,43 @@ impl Drift {
         interrupt: &Interrupt,
     ) -> Result<(), TellError> {
         let (found, changes, time) = look;
+        let notice = || Notice::Changes(DriftNotice::new(found, changes, time, LARGEST_NOTICE));
+        let report = || to_json(&DriftDocument::with_changes(found, changes));
+        self.send(recipient, notice, report, global, interrupt).await
+    }
+
+    /// Tells one recipient that the look failed.
+    pub(super) async fn tell_failed(
+        &self,
+        recipient: Recipient<'_>,
+        failed: &FailedLookNotice,
+        global: &Global,
+        interrupt: &Interrupt,
+    ) -> Result<(), TellError> {
+        let notice = || Notice::Failed(failed.clone());
+        self.send(recipient, notice, || to_json(failed), global, interrupt)
+            .await
+    }
+
+    /// Sends a notice to a topic or a bus; a command gets the report.
+    async fn send(
+        &self,
+        recipient: Recipient<'_>,
+        notice: impl FnOnce() -> Notice,
+        report: impl FnOnce() -> serde_json::Result<String>,
+        global: &Global,
+        interrupt: &Interrupt,
+    ) -> Result<(), TellError> {
         match recipient {
             Recipient::Notify(to) => {
-                let notice = DriftNotice::new(found, changes, time, LARGEST_NOTICE);
+                let notice = notice();
                 tokio::select! {
                     told = Box::pin(notify(to, &notice, global)) => told,
                     () = interrupt.raised() => Err(TellError::Interrupted),
                 }
             }
             Recipient::Command(command) => {
-                let report = to_json(&DriftDocument::with_changes(found, changes));
-                let report = report.map_err(|error| TellError::Command(error.into()))?;
+                let report = report().map_err(|error| TellError::Command(error.into()))?;
                 run_command(command, report.as_bytes(), self.command_timeout, interrupt).await
             }
         }
@@ -54,12 +80,12 @@ pub(super) fn not_told(recipient: Recipient<'_>, error: &TellError) -> Report {
 }
 
 #[cfg(feature = "aws")]
-async fn notify(to: &Notify, notice: &DriftNotice, global: &Global) -> Result<(), TellError> {
+async fn notify(to: &Notify, notice: &Notice, global: &Global) -> Result<(), TellError> {
     Ok(crate::aws::notify(&global.configuration(), to, notice).await?)
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
-async fn notify(_: &Notify, _: &DriftNotice, _: &Global) -> Result<(), TellError> {
+async fn notify(_: &Notify, _: &Notice, _: &Global) -> Result<(), TellError> {
     Err(TellError::NoAws)
 }
