@@ -6,8 +6,8 @@ use std::hint::black_box;
 use autoconnect::decide::decide;
 use autoconnect::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
-    FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Observation, Peer, Proxy, Rule, SecurityGroup,
-    Side,
+    FunctionVpc, GroupId, GroupList, GroupMembership, GroupQuota, LastUpdateStatus, Observation, Peer, Proxy, Rule,
+    SecurityGroup, Side,
 };
 use autoconnect::naming::Convention;
 use autoconnect::plan::{Request, plan};
@@ -133,6 +133,7 @@ fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Obse
         groups,
         database_subnets: vec![],
         extras: Extras::default(),
+        group_quota: GroupQuota::default(),
     }
 }
 

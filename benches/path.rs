@@ -168,6 +168,7 @@ fn scene(subnets: usize, entries: u16) -> Scene {
             form: DatabaseForm::Ordinary,
         },
         proxy: None,
+        endpoint: None,
         targets: Part::default(),
         network,
         policies: Part::Read(vec![execution_role(false)]),

@@ -12,6 +12,7 @@ mod msk;
 mod network;
 mod notify;
 mod profile;
+mod quotas;
 mod rds;
 mod removal;
 mod secrets;
@@ -70,6 +71,7 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     kafka: aws_sdk_kafka::Client,
     kms: aws_sdk_kms::Client,
+    quotas: aws_sdk_servicequotas::Client,
     secrets: aws_sdk_secretsmanager::Client,
     meter: Arc<Meter>,
     pace: Pace,
@@ -121,6 +123,11 @@ impl Aws {
             ),
             kms: aws_sdk_kms::Client::from_conf(
                 aws_sdk_kms::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            quotas: aws_sdk_servicequotas::Client::from_conf(
+                aws_sdk_servicequotas::config::Builder::from(&shared)
                     .interceptor(interceptor.clone())
                     .build(),
             ),
@@ -405,6 +412,10 @@ impl Cloud for Aws {
 
     async fn describe_key(&self, id: &str) -> Answer<KeyDescription> {
         called(Operation::DescribeKey, secrets::describe_key(&self.kms, id)).await
+    }
+
+    async fn groups_per_interface(&self) -> Answer<usize> {
+        called(Operation::GetServiceQuota, quotas::groups_per_interface(&self.quotas)).await
     }
 
     async fn get_role(&self, name: &str) -> Answer<RoleDescription> {

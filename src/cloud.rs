@@ -283,6 +283,8 @@ pub trait Cloud:
     fn get_secret_policy(&self, id: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
     /// The key with this id, ARN or alias.
     fn describe_key(&self, id: &str) -> impl Future<Output = Answer<KeyDescription>> + Send;
+    /// The account's quota of security groups for each network interface ([`crate::model::QUOTA_CODE`]).
+    fn groups_per_interface(&self) -> impl Future<Output = Answer<usize>> + Send;
     /// The role with this name.
     fn get_role(&self, name: &str) -> impl Future<Output = Answer<RoleDescription>> + Send;
     /// The document of a role's own policy, as JSON.

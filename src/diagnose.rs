@@ -18,7 +18,9 @@ use crate::check::{Check, Finding, Status, verdict};
 use crate::escape::word;
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
-use crate::model::{Database, DatabaseKind, Function, FunctionVpc, Proxy, ProxyTarget, SecurityGroup, Side, SubnetId};
+use crate::model::{
+    Database, DatabaseKind, Function, FunctionVpc, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side, SubnetId,
+};
 use crate::naming::Convention;
 use crate::path::Paths;
 use crate::policy::PolicyDocument;
@@ -33,6 +35,8 @@ pub struct Scene {
     pub database: Database,
     /// The proxy between them, if there is one.
     pub proxy: Option<Proxy>,
+    /// The endpoint of the proxy that the function connects to; none for the default one.
+    pub endpoint: Option<ProxyEndpoint>,
     /// The proxy's targets.
     pub targets: Part<Vec<ProxyTarget>>,
     /// The network of their VPCs.
@@ -45,9 +49,10 @@ impl Scene {
     /// What the function connects to, in words.
     #[must_use]
     pub fn reached(&self) -> String {
-        match &self.proxy {
-            Some(proxy) => format!("proxy {}", proxy.name),
-            None => self.database.to_string(),
+        match (&self.endpoint, &self.proxy) {
+            (Some(endpoint), _) => endpoint.to_string(),
+            (None, Some(proxy)) => format!("proxy {}", proxy.name),
+            (None, None) => self.database.to_string(),
         }
     }
 
@@ -119,6 +124,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         function,
         database,
         proxy,
+        endpoint,
         ..
     } = scene;
     let Some(vpc) = scene.own_vpc() else {
@@ -150,11 +156,27 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         subnets: distinct(&proxy.subnets),
         groups: proxy.groups.iter().cloned().collect(),
     };
-    let first = Leg {
-        from,
-        to: between.clone(),
-        port: proxy.engine_family.listener_port(),
-        remedy: remedy.clone(),
+    let port_of_proxy = proxy.engine_family.listener_port();
+    let first = match endpoint {
+        // What setup changes are the groups of the proxy.
+        Some(endpoint) => Leg {
+            from,
+            to: End {
+                side: Side::Proxy,
+                name: endpoint.to_string(),
+                vpc: endpoint.vpc.as_ref().unwrap_or(&proxy.vpc),
+                subnets: distinct(&endpoint.subnets),
+                groups: endpoint.groups.clone(),
+            },
+            port: port_of_proxy,
+            remedy: None,
+        },
+        None => Leg {
+            from,
+            to: between.clone(),
+            port: port_of_proxy,
+            remedy: remedy.clone(),
+        },
     };
     let second = Leg {
         from: between,

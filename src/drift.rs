@@ -293,10 +293,14 @@ fn requirement(observation: &Observation) -> Option<Finding> {
 /// Groups that were made for this connection, and that nothing bears any more.
 fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<Finding> {
     let connection = observation.connection_id();
-    if [Part::Clusters, Part::Instances, Part::Proxies, Part::Functions]
-        .iter()
-        .any(|part| estate.unread(part).is_some())
-    {
+    let bearers = [
+        Part::Clusters,
+        Part::Instances,
+        Part::Proxies,
+        Part::ProxyEndpoints,
+        Part::Functions,
+    ];
+    if bearers.iter().any(|part| estate.unread(part).is_some()) {
         return Vec::new();
     }
     let told: BTreeSet<&str> = told.iter().map(|finding| finding.resource.as_str()).collect();

@@ -17,7 +17,8 @@ pub use part::Part;
 
 use crate::made::{Flaws, Surroundings, flaws};
 use crate::model::{
-    Database, DatabaseKind, Function, GroupId, Proxy, SecurityGroup, Side, Subnet, SubnetId, last_segment,
+    Database, DatabaseKind, Function, GroupId, Proxy, ProxyEndpoint, SecurityGroup, Side, Subnet, SubnetId,
+    last_segment,
 };
 use crate::naming::Convention;
 use crate::ownership::{connection_of, looks_ours};
@@ -31,6 +32,8 @@ pub struct Parts {
     pub functions: Vec<Function>,
     /// Proxies with their targets.
     pub proxies: Vec<Proxy>,
+    /// The endpoints of proxies, beside the default ones.
+    pub endpoints: Vec<ProxyEndpoint>,
     /// Security groups.
     pub groups: Vec<SecurityGroup>,
     /// Subnets.
@@ -58,6 +61,8 @@ pub struct Estate {
     /// By group: the databases, that are no members, which bear it.
     on_databases: BTreeMap<GroupId, Vec<(DatabaseKind, String)>>,
     on_proxies: BTreeMap<GroupId, Vec<String>>,
+    /// By group: the proxies with an endpoint that bears it.
+    on_endpoints: BTreeMap<GroupId, BTreeSet<String>>,
     on_functions: BTreeMap<GroupId, Vec<String>>,
     /// The groups of the convention's names or with our tags that are attached, and differ from how they were made.
     flaws: BTreeMap<GroupId, Flaws>,
@@ -120,6 +125,15 @@ impl Estate {
                     .push(proxy.name.clone());
             }
             estate.proxies.insert(proxy.name.clone(), proxy);
+        }
+        for endpoint in parts.endpoints {
+            for group in endpoint.groups {
+                estate
+                    .on_endpoints
+                    .entry(group)
+                    .or_default()
+                    .insert(endpoint.proxy.clone());
+            }
         }
         estate.subnets = parts
             .subnets
@@ -267,6 +281,12 @@ impl Estate {
         names.filter_map(|name| self.proxies.get(name))
     }
 
+    /// The proxies that have an endpoint which bears a group.
+    pub fn proxies_with_endpoints_with(&self, group: &GroupId) -> impl Iterator<Item = &Proxy> {
+        let names = self.on_endpoints.get(group).into_iter().flatten();
+        names.filter_map(|name| self.proxies.get(name))
+    }
+
     /// The groups of the convention with a rule that names a group.
     pub fn naming(&self, group: &GroupId) -> impl Iterator<Item = &GroupId> {
         self.named_by.get(group).into_iter().flatten()
@@ -288,12 +308,13 @@ impl Estate {
         names.filter_map(|name| self.functions.get(name))
     }
 
-    /// Whether a function, a proxy or a database bears this group.
+    /// Whether a function, a proxy, an endpoint of a proxy or a database bears this group.
     #[must_use]
     pub fn is_in_use(&self, group: &GroupId) -> bool {
         self.on_functions.contains_key(group)
             || self.on_databases.contains_key(group)
             || self.on_proxies.contains_key(group)
+            || self.on_endpoints.contains_key(group)
     }
 
     /// Whether a function bears this group.
@@ -326,6 +347,7 @@ impl Surroundings for Estate {
                 .collect(),
             Side::Proxy => self
                 .proxies_with(group)
+                .chain(self.proxies_with_endpoints_with(group))
                 .map(|proxy| proxy.engine_family.listener_port())
                 .collect(),
             Side::Function => Vec::new(),
@@ -335,12 +357,12 @@ impl Surroundings for Estate {
     fn is_on(&self, group: &GroupId, side: Side) -> bool {
         let parts: &[Part] = match side {
             Side::Database => &[Part::Clusters, Part::Instances],
-            Side::Proxy => &[Part::Proxies],
+            Side::Proxy => &[Part::Proxies, Part::ProxyEndpoints],
             Side::Function => &[Part::Functions],
         };
         let is_on = match side {
             Side::Database => self.on_databases.contains_key(group),
-            Side::Proxy => self.on_proxies.contains_key(group),
+            Side::Proxy => self.on_proxies.contains_key(group) || self.on_endpoints.contains_key(group),
             Side::Function => self.on_functions.contains_key(group),
         };
         is_on || parts.iter().any(|part| self.unread(part).is_some())

@@ -14,7 +14,7 @@ use crate::diagnose::{Diagnosis, Scene, diagnose, legs};
 use crate::leg::{Leg, Missing, missing};
 use crate::model::network::{Destination, RouteTarget};
 use crate::model::{
-    GroupId, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side, SubnetId, VpcId,
+    GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side, SubnetId, VpcId,
 };
 use crate::naming::{Convention, smallest_free_number};
 use crate::ownership::{self, For, Way};
@@ -22,8 +22,8 @@ use crate::path::{Addresses, Paths, RouteFault};
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
 use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
 use crate::requirements::{
-    CrossVpcUnmet, Facts, MAX_GROUPS, Making, Pending, Unmet, ask, check_identity, check_quotas, check_states,
-    states_of, versions_stay,
+    CrossVpcUnmet, Facts, Making, Pending, Unmet, ask, check_identity, check_quotas, check_states, states_of,
+    versions_stay,
 };
 use crate::tags;
 
@@ -120,6 +120,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
         request,
         steps: Vec::new(),
         pending: Vec::new(),
+        notes: Vec::new(),
     };
     let mut mended = BTreeSet::new();
     let gaps: Vec<Missing> = legs.iter().flat_map(|leg| missing(&paths, leg)).collect();
@@ -158,7 +159,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
             .into_iter()
             .map(|check| format!("{}: {}.", check.id, check.message))
             .collect(),
-        left: left.into_iter().map(told).collect(),
+        left: left.into_iter().map(told).chain(builder.notes).collect(),
         notes,
         pending: builder.pending,
     })
@@ -202,6 +203,7 @@ struct Builder<'s> {
     request: &'s Request,
     steps: Vec<Step>,
     pending: Vec<Pending>,
+    notes: Vec<String>,
 }
 
 impl Builder<'_> {
@@ -382,10 +384,19 @@ impl Builder<'_> {
         if matches!(group, GroupRef::Existing(id) if present.contains(id)) {
             return Ok(());
         }
-        if present.len() >= MAX_GROUPS {
+        // Across two VPCs the account's quota is not read.
+        let quota = GroupQuota::Unread("it is not asked for across two VPCs".to_owned());
+        let most = quota.most(side);
+        self.notes.extend(
+            quota
+                .warning(side, &self.describe(side), present.len() + 1)
+                .map(|note| format!("{note}.")),
+        );
+        if present.len() >= most {
             return Err(Unmet::TooManyGroups {
                 resource: self.describe(side),
                 count: present.len(),
+                most,
                 groups: present.iter().map(ToString::to_string).collect(),
                 could_go: None,
             });

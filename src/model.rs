@@ -15,6 +15,7 @@ pub mod network;
 mod observation;
 mod origin;
 mod proxy;
+mod quota;
 mod reason;
 mod security_group;
 mod url;
@@ -39,7 +40,10 @@ pub use msk::{
 pub use named::{Elsewhere, Expected, Named};
 pub use observation::{Observation, Side};
 pub use origin::Origin;
-pub use proxy::{EngineFamily, Proxy, ProxyTarget, TargetHealth, TargetHealthState, TargetKind};
+pub use proxy::{
+    EngineFamily, NoReader, Proxy, ProxyEndpoint, ProxyTarget, TargetHealth, TargetHealthState, TargetKind, TargetRole,
+};
+pub use quota::{GroupQuota, MOST_GROUPS, QUOTA_CODE, USUAL_GROUPS};
 pub use reason::{explained, remedy};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};
 pub use url::is_url;

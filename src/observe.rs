@@ -28,7 +28,7 @@ pub use leftovers::{leftovers, reads_of_leftovers};
 pub(crate) use lists::{Lists, all, lists, patiently};
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
 pub use reads::Reads;
-pub use scene::scene;
+pub use scene::{scene, through};
 pub use standing::{observe_standing, reads_of_standing};
 pub use survey::{Proxies, READS, Surveyed, survey};
 pub use target::{NewProxyWish, ProxyWish, Target};
@@ -41,7 +41,8 @@ use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operatio
 use crate::model::network::{Part, Vpc};
 use crate::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
-    FunctionVpc, GroupList, Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId, VpcId,
+    FunctionVpc, GroupList, GroupQuota, Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId,
+    USUAL_GROUPS, VpcId,
 };
 use crate::naming::created;
 pub(crate) use similar::no_such;
@@ -277,6 +278,7 @@ async fn second_round(
         Vec::new()
     };
     Ok(Observation {
+        group_quota: group_quota(cloud, &database, proxy.as_ref()).await,
         database,
         function,
         function_subnets,
@@ -311,6 +313,19 @@ async fn subnets_and_vpc(
         Part::Unread(why) => Part::Unread(why),
     };
     Ok((subnets?, of_vpc))
+}
+
+/// The quota of groups, where a group more than are there could be too many. A network from which Service Quotas cannot be
+/// reached keeps nobody from connecting.
+async fn group_quota(cloud: &impl Cloud, database: &Database, proxy: Option<&Proxy>) -> GroupQuota {
+    let on_proxy = proxy.map_or(0, |proxy| proxy.groups.len());
+    if database.groups().len().max(on_proxy) < USUAL_GROUPS {
+        return GroupQuota::NotAsked;
+    }
+    match cloud.groups_per_interface().await {
+        Ok(most) => GroupQuota::Known(most),
+        Err(error) => GroupQuota::Unread(error.to_string()),
+    }
 }
 
 fn listed(subnets: &[Subnet], ids: &[SubnetId]) -> Vec<Subnet> {

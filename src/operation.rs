@@ -185,11 +185,13 @@ pub enum Operation {
     DescribeVpcBlockPublicAccessOptions,
     /// Reads what is excluded from VPC Block Public Access.
     DescribeVpcBlockPublicAccessExclusions,
+    /// Reads a quota of the account.
+    GetServiceQuota,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 89] = [
+    pub const ALL: [Self; 90] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -279,6 +281,7 @@ impl Operation {
         Self::DescribeSecurityGroupReferences,
         Self::DescribeVpcBlockPublicAccessOptions,
         Self::DescribeVpcBlockPublicAccessExclusions,
+        Self::GetServiceQuota,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -412,6 +415,7 @@ impl Operation {
             Self::DescribeSecurityGroupReferences => "ec2:DescribeSecurityGroupReferences",
             Self::DescribeVpcBlockPublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
             Self::DescribeVpcBlockPublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
+            Self::GetServiceQuota => "servicequotas:GetServiceQuota",
         }
     }
 
@@ -466,6 +470,7 @@ impl Operation {
             | Self::DescribeSecurityGroupReferences
             | Self::DescribeVpcBlockPublicAccessOptions
             | Self::DescribeVpcBlockPublicAccessExclusions
+            | Self::GetServiceQuota
             | Self::ListRoles
             | Self::ListSecrets => false,
             Self::CreateSecurityGroup

@@ -32,9 +32,6 @@ use crate::model::{
 use crate::ownership::{self, Way, is_being_removed, is_managed};
 use crate::plan::{Plan, StepStatus, repair};
 
-/// The most security groups that a function, a database or a proxy may have.
-pub const MAX_GROUPS: usize = 5;
-
 /// Checks what does not change by waiting: kind, engine, VPC and membership. Holds also for a no-op.
 ///
 /// # Errors
@@ -387,7 +384,7 @@ pub fn function_update(function: &Function) -> Result<Option<Pending>, Unmet> {
     }
 }
 
-/// Checks that no resource ends with more than [`MAX_GROUPS`] groups.
+/// Checks that no resource ends with more groups than it takes: 5 on a function, the account's quota on the others.
 ///
 /// # Errors
 ///
@@ -396,10 +393,12 @@ pub fn check_quotas(assessment: &Assessment<'_>, plan: &Plan) -> Result<(), Unme
     let observation = assessment.observation;
     for &side in observation.sides() {
         let groups = observation.groups_on(side);
-        if plan.adds_to(side) && groups.len() >= MAX_GROUPS {
+        let most = observation.group_quota.most(side);
+        if plan.adds_to(side) && groups.len() >= most {
             return Err(Unmet::TooManyGroups {
                 resource: observation.describe(side),
                 count: groups.len(),
+                most,
                 groups: groups.iter().map(ToString::to_string).collect(),
                 could_go: could_go(assessment, side),
             });
@@ -428,6 +427,18 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     let mut notes = made::warnings(observation, is_set_back);
     if assessment.decision != Decision::NoOp {
         notes.extend(table::unread(observation));
+        let of_quota = observation
+            .sides()
+            .iter()
+            .filter(|side| plan.adds_to(**side))
+            .filter_map(|&side| {
+                let count = observation.groups_on(side).len() + 1;
+                let warning = observation
+                    .group_quota
+                    .warning(side, &observation.describe(side), count);
+                warning.map(|warning| format!("{warning}."))
+            });
+        notes.extend(of_quota);
         notes.extend(attach::notes(observation));
         notes.extend(cross_zone(observation));
         notes.extend(extras::notes(observation));

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Direction, GroupId, Observation, Protocol, Rule, SecurityGroup, Side};
 use crate::ownership::{self, For, is_being_removed};
-use crate::requirements::MAX_GROUPS;
 
 /// The groups that one run has seen on the lists of its database and its proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl Lists {
             .filter(|group| is_for(found, side, group) && is_complete(found, side, group))
             .collect();
         missing.sort_by_key(|group| (&group.name, &group.id));
-        missing.truncate(MAX_GROUPS.saturating_sub(on.len()));
+        missing.truncate(found.group_quota.most(side).saturating_sub(on.len()));
         missing
     }
 }

@@ -114,6 +114,7 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapsho
     snapshot.users(cloud).await;
     snapshot.secrets(cloud).await;
     snapshot.roles(cloud).await;
+    snapshot.quotas(cloud).await;
     Ok(snapshot)
 }
 
@@ -145,6 +146,14 @@ impl Snapshot {
     fn group_ids(&self) -> BTreeSet<String> {
         let groups = self.document.security_groups.iter();
         groups.map(|group| group.group_id.clone()).collect()
+    }
+
+    /// The account's quota of groups; where it could not be read, the file has AWS's default.
+    async fn quotas(&mut self, cloud: &impl Cloud) {
+        match patiently(cloud, || cloud.groups_per_interface()).await {
+            Ok(most) => self.document.quotas.security_groups_per_network_interface = most,
+            Err(error) => self.gap(&error),
+        }
     }
 
     /// Notes what could not be read; a resource that is gone by now is no gap.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 pub use users::*;
 
-use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, Rule, SecurityGroup};
+use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, Rule, SecurityGroup, USUAL_GROUPS};
 
 /// The version of the format that this program reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -170,8 +170,10 @@ pub struct Quotas {
     pub security_groups_per_region: usize,
     /// Inbound, and again outbound, rules of a group. Default 60.
     pub rules_per_security_group: usize,
-    /// Security groups on a function, a database or a proxy. Default 5.
+    /// Security groups on a database, a proxy or an endpoint; a function has 5 at most. Default 5, at most 16.
     pub security_groups_per_network_interface: usize,
+    /// Proxies of the account in the Region. Default 20.
+    pub proxies: usize,
 }
 
 impl Default for Quotas {
@@ -179,7 +181,8 @@ impl Default for Quotas {
         Self {
             security_groups_per_region: 2500,
             rules_per_security_group: 60,
-            security_groups_per_network_interface: 5,
+            security_groups_per_network_interface: USUAL_GROUPS,
+            proxies: 20,
         }
     }
 }

@@ -571,6 +571,12 @@ impl Cloud for OfflineAccount {
         self.read(Operation::DescribeKey, |state| state.describe_key(id))
     }
 
+    async fn groups_per_interface(&self) -> Answer<usize> {
+        self.read(Operation::GetServiceQuota, |state| {
+            Ok(state.document.quotas.security_groups_per_network_interface)
+        })
+    }
+
     async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
         self.read(Operation::GetRole, |state| state.get_role(name))
     }

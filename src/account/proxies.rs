@@ -5,7 +5,7 @@ use super::rules::{Outcome, State, rejected};
 use crate::cloud::Fault;
 use crate::model::{
     DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, ProxyTarget, SecurityGroup, TargetHealth,
-    TargetHealthState, TargetKind,
+    TargetHealthState, TargetKind, TargetRole,
 };
 
 fn missing(name: &str) -> Fault {
@@ -70,14 +70,22 @@ impl State {
             resource: cluster.clone(),
             tracked_cluster: None,
             health: None,
+            role: None,
         }));
-        for instance in instances {
+        for (place, instance) in instances.into_iter().enumerate() {
+            // The file does not tell which member of a cluster is its writer: the first one is taken for it.
+            let role = if place == 0 {
+                TargetRole::ReadWrite
+            } else {
+                TargetRole::ReadOnly
+            };
             let health = self.health(&proxy, target, &instance)?;
             targets.push(ProxyTarget {
                 kind: TargetKind::RdsInstance,
                 resource: instance,
                 tracked_cluster: cluster.clone(),
                 health: Some(health),
+                role: Some(role),
             });
         }
         Ok(targets)

@@ -11,9 +11,6 @@ use crate::model::{Environment, GroupList, SubnetId, last_segment};
 use crate::naming::created;
 use crate::policy;
 
-/// The proxies of an account in a Region, unless AWS raises the quota.
-const MAX_PROXIES: usize = 20;
-
 /// The length of what Secrets Manager appends to a name in an ARN.
 const SUFFIX: &str = "-Ac1De2";
 
@@ -212,10 +209,9 @@ impl State {
         if self.document.db_proxies.iter().any(taken) {
             return Err(Fault::Duplicate(format!("DB Proxy {} already exists.", new.name)));
         }
-        if self.document.db_proxies.len() >= MAX_PROXIES {
-            return Err(Fault::LimitExceeded(format!(
-                "at most {MAX_PROXIES} proxies are possible"
-            )));
+        let most = self.document.quotas.proxies;
+        if self.document.db_proxies.len() >= most {
+            return Err(Fault::LimitExceeded(format!("at most {most} proxies are possible")));
         }
         let (vpc, zones) = self.check_subnets(&new.subnets)?;
         if zones < 2 {

@@ -9,7 +9,7 @@ use super::document::{
 };
 use super::places::Places;
 use crate::cloud::{Fault, NewSecurityGroup};
-use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Peer, Rule};
+use crate::model::{Direction, FunctionVpc, GroupId, GroupList, MOST_GROUPS, Peer, Rule, USUAL_GROUPS};
 
 /// An account with what its document does not tell: how often a passing state was read.
 #[derive(Clone, Debug)]
@@ -290,6 +290,15 @@ impl State {
     /// Refuses groups that do not exist, are of another VPC, or are too many.
     pub(super) fn check_groups(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
         let quota = self.document.quotas.security_groups_per_network_interface;
+        self.check_groups_up_to(quota.min(MOST_GROUPS), groups, vpc)
+    }
+
+    /// A function has 5 groups at most, whatever the quota of its network interfaces.
+    pub(super) fn check_groups_of_function(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
+        self.check_groups_up_to(USUAL_GROUPS, groups, vpc)
+    }
+
+    fn check_groups_up_to(&mut self, quota: usize, groups: &GroupList, vpc: &str) -> Outcome<()> {
         if groups.len() > quota {
             return Err(Fault::LimitExceeded(format!(
                 "{} security groups, and at most {quota} are possible",
@@ -358,7 +367,7 @@ impl State {
         let Some(vpc) = self.vpc_of(&subnet_ids) else {
             return Err(rejected("InvalidParameterValueException", "the subnets do not exist"));
         };
-        self.check_groups(&to.groups, &vpc)?;
+        self.check_groups_of_function(&to.groups, &vpc)?;
         let function = self.function_to_update(name, revision)?;
         function.vpc_config = Some(VpcConfig {
             subnet_ids,

@@ -11,7 +11,7 @@ use crate::cloud::{
     Answer, CapacityProvider, Fault, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, Operation,
     ProxyEndpoint, UsersCloud,
 };
-use crate::model::GroupId;
+use crate::model::{GroupId, TargetRole};
 
 fn ids(groups: &[String]) -> Vec<GroupId> {
     groups.iter().map(|id| id.as_str().into()).collect()
@@ -113,7 +113,12 @@ impl UsersCloud for OfflineAccount {
             let endpoints = state.document.db_proxy_endpoints.iter().map(|entry| ProxyEndpoint {
                 name: entry.name.clone(),
                 proxy: entry.proxy.clone(),
+                vpc: entry.vpc_id.as_deref().map(Into::into),
+                subnets: entry.vpc_subnet_ids.iter().map(|id| id.as_str().into()).collect(),
                 groups: ids(&entry.vpc_security_group_ids),
+                status: entry.status.clone(),
+                role: entry.target_role.as_deref().map(TargetRole::from_api),
+                host: entry.endpoint.clone(),
             });
             Ok(endpoints.collect())
         })

@@ -17,7 +17,7 @@ use crate::cloud::{
 };
 use crate::model::{
     Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Scaling,
-    SubnetId, TargetHealth, TargetHealthState, TargetKind,
+    SubnetId, TargetHealth, TargetHealthState, TargetKind, TargetRole,
 };
 
 /// The largest page that RDS gives.
@@ -209,6 +209,7 @@ pub(super) async fn describe_db_proxy_targets(client: &Client, proxy: &str) -> A
             resource: target.rds_resource_id.unwrap_or_default(),
             tracked_cluster: target.tracked_cluster_id.filter(|id| !id.is_empty()),
             health,
+            role: target.role.map(|role| TargetRole::from_api(role.as_str())),
         });
     }
     Ok(targets)

@@ -10,7 +10,7 @@ use crate::cloud::{
     Answer, CapacityProvider, CloudError, Fault, FunctionAlias, GroupReference, LaunchTemplateVersion,
     NetworkConnector, Operation, ProxyEndpoint, UsersCloud,
 };
-use crate::model::{GroupId, last_segment};
+use crate::model::{GroupId, TargetRole, last_segment};
 
 /// The largest page of launch template versions, if all templates are asked for.
 const TEMPLATES_PAGE: i32 = 200;
@@ -60,7 +60,17 @@ async fn proxy_endpoints(client: &aws_sdk_rds::Client) -> Answer<Vec<ProxyEndpoi
                 .db_proxy_endpoint_name
                 .ok_or_else(|| incomplete(operation, "DBProxyEndpointName"))?,
             proxy: item.db_proxy_name.unwrap_or_default(),
+            vpc: item.vpc_id.filter(|id| !id.is_empty()).map(Into::into),
+            subnets: item
+                .vpc_subnet_ids
+                .unwrap_or_default()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             groups: ids(item.vpc_security_group_ids),
+            status: item.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            role: item.target_role.map(|role| TargetRole::from_api(role.as_str())),
+            host: item.endpoint,
         });
     }
     Ok(found)

@@ -14,7 +14,7 @@ use crate::diagnose::{Diagnosis, diagnose};
 use crate::interrupt::Interrupt;
 use crate::mend::Scope;
 use crate::model::Origin;
-use crate::observe::{ProxyWish, Target, scene};
+use crate::observe::{ProxyWish, Target, through};
 use crate::plan::Request;
 use crate::reconcile::{Ending as RunEnding, Failure, Mend, RunError, converge};
 use crate::report::{ChecksDocument, Report, converged_text, dot, mermaid};
@@ -30,6 +30,9 @@ pub struct Diagnose {
     /// The RDS Proxy between them
     #[arg(long, value_name = "NAME", default_value = "none")]
     proxy: ProxyChoice,
+    /// The endpoint of the proxy that the function connects to, if it is not the default one
+    #[arg(long, value_name = "NAME", conflicts_with = "fix")]
+    proxy_endpoint: Option<String>,
     /// Draw the path instead, with the broken edges marked
     #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "fix")]
     format: Option<Format>,
@@ -68,6 +71,9 @@ impl Diagnose {
     pub fn check_usage(&self, global: &Global) -> Result<(), Box<Report>> {
         let wrong = match (&self.proxy, self.function.is_new, self.format) {
             (ProxyChoice::New(_), ..) => "diagnose looks at a proxy that exists: --proxy NAME",
+            (ProxyChoice::None, ..) if self.proxy_endpoint.is_some() => {
+                "--proxy-endpoint names an endpoint of a proxy: name the proxy with --proxy NAME"
+            }
             (_, true, _) => "diagnose looks at a function that exists: --function NAME",
             _ if !self.fix && (self.run.dry_run || self.run.yes || self.run.no_wait) => {
                 "--dry-run, --yes and --no-wait are for --fix: without it nothing is written"
@@ -125,7 +131,9 @@ impl Work for Diagnose {
         }
         let target = self.target();
         let checked = Checked::new(cloud);
-        let reading = scene(&checked, &target);
+        // The default endpoint has no name of its own.
+        let endpoint = self.proxy_endpoint.as_deref().filter(|name| *name != "default");
+        let reading = through(&checked, &target, endpoint);
         let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new(

@@ -40,10 +40,11 @@ impl List {
             ..
         } = survey(cloud, &Proxies::All).await;
         named.check(&origin)?;
-        // A list that lacks something is none. Subnets only tell ranges, and their groups the VPC of empty clusters.
+        // A list that lacks something is none. Subnets only tell ranges, their groups the VPC of empty clusters, and the
+        // endpoints of proxies who else bears a group.
         let is_whole = estate
             .all_unread()
-            .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups));
+            .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints));
         if !is_whole {
             return Err(errors.swap_remove(0).into());
         }

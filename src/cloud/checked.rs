@@ -418,6 +418,7 @@ check! {
         |found| must(found.id == *id, id, &found.id);
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret, |found| secret(id, found);
     get_secret_policy(id: &str) -> Option<String>;
+    groups_per_interface() -> usize;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, |found| key(id, found);
     get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
     get_role_policy(role: &str, policy: &str) -> String;

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::Answer;
+pub use crate::model::ProxyEndpoint;
 use crate::model::{GroupId, VpcId};
 
 /// An alias of a function.
@@ -12,17 +13,6 @@ pub struct FunctionAlias {
     pub name: String,
     /// The versions that it leads to: one, or two while traffic is shifted.
     pub versions: Vec<String>,
-}
-
-/// An endpoint of a proxy, with its own security groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyEndpoint {
-    /// Its name.
-    pub name: String,
-    /// The proxy's name.
-    pub proxy: String,
-    /// Its groups.
-    pub groups: Vec<GroupId>,
 }
 
 /// A capacity provider of Lambda, on whose instances functions run.

@@ -14,10 +14,7 @@ const OF_PAIRS: [&str; 3] = ["security-groups", "network-acls", "routes"];
 #[must_use]
 pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
     let ends = format!("function {} with {}", scene.function.name, scene.database);
-    let through = scene
-        .proxy
-        .as_ref()
-        .map(|proxy| format!(" through proxy {}", proxy.name));
+    let through = scene.proxy.as_ref().map(|_| format!(" through {}", scene.reached()));
     let way = format!("{ends}{}", through.unwrap_or_default());
     let worst = verdict(checks);
     if scene.own_vpc().is_none() && worst == Status::Warn {

@@ -6,7 +6,8 @@ use super::Scene;
 use crate::check::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
-    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, Proxy, TargetHealthState,
+    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, NoReader, Proxy, ProxyEndpoint,
+    TargetHealthState, TargetRole,
 };
 
 /// States in which a database takes connections although it is not `available` (user guide, "Viewing DB instance status").
@@ -38,6 +39,9 @@ pub(super) fn check(scene: &Scene) -> Check {
     of_database(&scene.database, &mut findings, &mut evidence);
     if let Some(proxy) = &scene.proxy {
         of_proxy(scene, proxy, &mut findings, &mut evidence);
+        if let Some(endpoint) = &scene.endpoint {
+            of_endpoint(endpoint, &mut findings, &mut evidence);
+        }
     }
     Check::of("state", "everything is up", evidence, findings)
 }
@@ -180,35 +184,94 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         );
         return findings.push(Finding::fail(text).mended_by(remedy));
     }
-    let Some(health) = proxy.target_health(database) else {
-        return findings.push(Finding::unknown(format!(
-            "proxy {name} does not tell whether it reaches {database}"
-        )));
+    let readers_only = scene
+        .endpoint
+        .as_ref()
+        .filter(|endpoint| endpoint.role == Some(TargetRole::ReadOnly));
+    let health = match readers_only {
+        None => Ok(proxy.target_health(database)),
+        Some(endpoint) => proxy.reader_health(database).map_err(|why| match why {
+            NoReader::None => Finding::fail(format!(
+                "{endpoint} leads to readers only, and {database} has none: requests to it fail"
+            ))
+            .mended_by("connect to the proxy's default endpoint, or add a reader to the cluster"),
+            NoReader::NotTold => Finding::unknown(format!(
+                "{endpoint} leads to readers only, and proxy {name} does not tell which of its targets are readers"
+            )),
+        }),
+    };
+    let health = match health {
+        Ok(Some(health)) => health,
+        Ok(None) => {
+            return findings.push(Finding::unknown(format!(
+                "proxy {name} does not tell whether it reaches {database}"
+            )));
+        }
+        Err(finding) => return findings.push(finding),
+    };
+    let (of, target) = match readers_only {
+        Some(_) => ("readers of ", format!("the readers of {database}")),
+        None => ("", database.to_string()),
     };
     let reason = health.reason.as_deref();
     let said = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     evidence.push(format!(
-        "proxy {name}, target {database}: {}{said}",
+        "proxy {name}, target {of}{database}: {}{said}",
         health.state.as_api()
     ));
     match health.state {
         TargetHealthState::Available => {}
         TargetHealthState::Registering => findings.push(Finding::warn(format!(
-            "proxy {name} is still trying to reach {database} for the first time (REGISTERING)"
+            "proxy {name} is still trying to reach {target} for the first time (REGISTERING)"
         ))),
         TargetHealthState::Unavailable => {
             let (meaning, remedy) = meaning(reason);
-            let text = format!("proxy {name} does not reach {database}{said}: {meaning}");
+            let text = format!("proxy {name} does not reach {target}{said}: {meaning}");
             let finding = Finding::fail(text);
             findings.push(remedy.into_iter().fold(finding, Finding::mended_by));
         }
         TargetHealthState::Unused => findings.push(Finding::fail(format!(
-            "proxy {name} does not use {database} (UNUSED): it has no endpoint that needs it"
+            "proxy {name} does not use {target} (UNUSED): it has no endpoint that needs it"
         ))),
         TargetHealthState::Other(_) => findings.push(Finding::unknown(format!(
-            "proxy {name} says of {database}: {}{said}",
+            "proxy {name} says of {target}: {}{said}",
             health.state.as_api()
         ))),
+    }
+}
+
+/// An endpoint has a state of its own (RDS API reference, `DBProxyEndpoint`).
+fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let role = endpoint
+        .role
+        .as_ref()
+        .map_or("of a role that is not told", TargetRole::as_api);
+    evidence.push(format!("{endpoint}: {}, {role}", endpoint.status));
+    match endpoint.status.as_str() {
+        "available" => {}
+        "modifying" => findings.push(Finding::warn(format!(
+            "{endpoint} is modifying: it takes connections meanwhile"
+        ))),
+        status @ ("creating" | "deleting" | "incompatible-network" | "insufficient-resource-limits") => {
+            findings.push(Finding::fail(format!("{endpoint} is {status}, not available")));
+        }
+        status => findings.push(Finding::unknown(format!(
+            "{endpoint} is {status:?}, a state that this version does not know"
+        ))),
+    }
+    match &endpoint.role {
+        Some(TargetRole::ReadWrite | TargetRole::ReadOnly) => {}
+        Some(TargetRole::Other(role)) => findings.push(Finding::unknown(format!(
+            "{endpoint} has the target role {role:?}, which this version does not know"
+        ))),
+        None => findings.push(Finding::unknown(format!(
+            "whether {endpoint} leads to a writer or to readers is not told"
+        ))),
+    }
+    if endpoint.vpc.is_none() || endpoint.subnets.is_empty() {
+        findings.push(Finding::unknown(format!(
+            "the subnets of {endpoint} are not known: whether the function reaches it cannot be told"
+        )));
     }
 }
 

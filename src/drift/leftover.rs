@@ -47,6 +47,7 @@ impl Resource {
             .map(|database| Self::Database(database.kind, database.id.to_ascii_lowercase()));
         let proxies = estate
             .proxies_with(group)
+            .chain(estate.proxies_with_endpoints_with(group))
             .map(|proxy| Self::Proxy(proxy.name.to_ascii_lowercase()));
         let functions = estate
             .functions_with(group)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Connection, Estate, Look, Part};
-use crate::model::{Extras, GroupId, GroupList, Observation, SecurityGroup, Subnet};
+use crate::model::{Extras, GroupId, GroupList, GroupQuota, Observation, SecurityGroup, Subnet};
 use crate::naming::Convention;
 
 /// Which groups of the convention an observation holds.
@@ -90,6 +90,7 @@ impl Estate {
             proxy: proxy.cloned(),
             database_subnets: Vec::new(),
             extras: Extras::default(),
+            group_quota: GroupQuota::default(),
         })
     }
 

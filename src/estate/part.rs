@@ -13,6 +13,8 @@ pub enum Part {
     SubnetGroups,
     /// The proxies.
     Proxies,
+    /// The endpoints of proxies.
+    ProxyEndpoints,
     /// The targets of one proxy.
     TargetsOf(String),
     /// The functions.
@@ -30,6 +32,7 @@ impl fmt::Display for Part {
             Self::Instances => f.write_str("DB instances"),
             Self::SubnetGroups => f.write_str("DB subnet groups"),
             Self::Proxies => f.write_str("proxies"),
+            Self::ProxyEndpoints => f.write_str("endpoints of proxies"),
             Self::TargetsOf(proxy) => write!(f, "the targets of proxy {proxy}"),
             Self::Functions => f.write_str("functions"),
             Self::Groups => f.write_str("security groups"),

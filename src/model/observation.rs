@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Database, Extras, Function, GroupId, GroupList, Origin, Proxy, SecurityGroup, Subnet};
+use super::{Database, Extras, Function, GroupId, GroupList, GroupQuota, Origin, Proxy, SecurityGroup, Subnet};
 
 /// A side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +42,8 @@ pub struct Observation {
     pub database_subnets: Vec<Subnet>,
     /// What was asked for beside the groups.
     pub extras: Extras,
+    /// How many groups the database and the proxy take.
+    pub group_quota: GroupQuota,
 }
 
 impl Observation {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Database, DatabaseKind, GroupList, SubnetId, VpcId};
+use super::{Database, DatabaseKind, GroupId, GroupList, SubnetId, VpcId};
 
 /// `EngineFamily` of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +132,66 @@ impl TargetKind {
     }
 }
 
+/// `Role` of a target, and `TargetRole` of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetRole {
+    /// A writer, and an endpoint that leads to it.
+    ReadWrite,
+    /// A reader, and an endpoint that leads to readers only.
+    ReadOnly,
+    /// Any other, such as `UNKNOWN`.
+    Other(String),
+}
+
+impl TargetRole {
+    /// Reads the API's `Role` or `TargetRole`.
+    #[must_use]
+    pub fn from_api(role: &str) -> Self {
+        match role {
+            "READ_WRITE" => Self::ReadWrite,
+            "READ_ONLY" => Self::ReadOnly,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The API's word.
+    #[must_use]
+    pub fn as_api(&self) -> &str {
+        match self {
+            Self::ReadWrite => "READ_WRITE",
+            Self::ReadOnly => "READ_ONLY",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// An endpoint of a proxy beside its default one, with subnets and groups of its own, perhaps in another VPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyEndpoint {
+    /// Its name.
+    pub name: String,
+    /// The proxy's name.
+    pub proxy: String,
+    /// Its VPC, where it is told.
+    pub vpc: Option<VpcId>,
+    /// Its subnets.
+    pub subnets: Vec<SubnetId>,
+    /// Its groups.
+    pub groups: Vec<GroupId>,
+    /// `available`, `creating`, …
+    pub status: String,
+    /// Which targets it leads to, where that is told.
+    pub role: Option<TargetRole>,
+    /// Its host name.
+    pub host: Option<String>,
+}
+
+impl fmt::Display for ProxyEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "endpoint {} of proxy {}", self.name, self.proxy)
+    }
+}
+
 /// A target of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyTarget {
@@ -143,6 +203,8 @@ pub struct ProxyTarget {
     pub tracked_cluster: Option<String>,
     /// Its health, where it has one.
     pub health: Option<TargetHealth>,
+    /// `Role`: which of a cluster's members is its writer, where it is told.
+    pub role: Option<TargetRole>,
 }
 
 /// An RDS Proxy.
@@ -188,17 +250,31 @@ impl Proxy {
     /// member targets, of which the best counts (spec/decision.md, "When a group is fit for use").
     #[must_use]
     pub fn target_health(&self, database: &Database) -> Option<&TargetHealth> {
-        self.targets
-            .iter()
-            .filter(|target| target.kind == TargetKind::RdsInstance && target.is_for(database))
-            .filter_map(|target| target.health.as_ref())
-            .min_by_key(|health| match health.state {
-                TargetHealthState::Available => 0,
-                TargetHealthState::Registering => 1,
-                TargetHealthState::Unavailable => 2,
-                TargetHealthState::Unused => 3,
-                TargetHealthState::Other(_) => 4,
-            })
+        best(self.instances(database))
+    }
+
+    /// The health of the readers of `database`, of which the best counts: what an endpoint that only reads leads to.
+    ///
+    /// # Errors
+    ///
+    /// There is no reader, or the proxy does not tell which of the targets are readers.
+    pub fn reader_health(&self, database: &Database) -> Result<Option<&TargetHealth>, NoReader> {
+        let is_reader = |target: &&ProxyTarget| target.role == Some(TargetRole::ReadOnly);
+        let is_writer = |target: &ProxyTarget| target.role == Some(TargetRole::ReadWrite);
+        let instances = self.instances(database);
+        if instances.iter().any(is_reader) {
+            return Ok(best(instances.into_iter().filter(is_reader)));
+        }
+        Err(if instances.into_iter().all(is_writer) {
+            NoReader::None
+        } else {
+            NoReader::NotTold
+        })
+    }
+
+    fn instances(&self, database: &Database) -> Vec<&ProxyTarget> {
+        let is_instance = |target: &&ProxyTarget| target.kind == TargetKind::RdsInstance && target.is_for(database);
+        self.targets.iter().filter(is_instance).collect()
     }
 
     /// Whether `database` is registered with the proxy.
@@ -226,6 +302,28 @@ impl Proxy {
         self.target_health(database)
             .is_some_and(|health| health.state == TargetHealthState::Available)
     }
+}
+
+/// Why there is no health of a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoReader {
+    /// There is no reader.
+    None,
+    /// The proxy does not tell which targets are readers.
+    NotTold,
+}
+
+fn best<'p>(targets: impl IntoIterator<Item = &'p ProxyTarget>) -> Option<&'p TargetHealth> {
+    targets
+        .into_iter()
+        .filter_map(|target| target.health.as_ref())
+        .min_by_key(|health| match health.state {
+            TargetHealthState::Available => 0,
+            TargetHealthState::Registering => 1,
+            TargetHealthState::Unavailable => 2,
+            TargetHealthState::Unused => 3,
+            TargetHealthState::Other(_) => 4,
+        })
 }
 
 impl ProxyTarget {

@@ -23,6 +23,16 @@ pub enum ObserveError {
         /// The name is that of the other kind of database.
         is_other_kind: bool,
     },
+    /// The proxy has no endpoint of that name.
+    #[error("there is no endpoint {name} of proxy {proxy}")]
+    NoSuchProxyEndpoint {
+        /// The name.
+        name: String,
+        /// The proxy.
+        proxy: String,
+        /// The nearest names that exist.
+        similar: Vec<String>,
+    },
     /// There is no secret of that name or ARN.
     #[error("there is no secret {id}")]
     NoSuchSecret {
@@ -155,6 +165,7 @@ impl ObserveError {
                 ResourceKind::Proxy => "proxy-not-found",
                 ResourceKind::Function => "function-not-found",
             },
+            Self::NoSuchProxyEndpoint { .. } => "proxy-endpoint-not-found",
             Self::NoSuchSecret { .. } => "secret-not-found",
             Self::NoSuchRole { .. } => "role-not-found",
             Self::NoSuchMskCluster { .. } => "msk-cluster-not-found",
@@ -182,6 +193,10 @@ impl ObserveError {
                 _ => format!("{name} is an instance: use --instance {}", word(name)),
             }),
             Self::NotChecked(_) => Some("name an MSK cluster of this account, or a mapping that polls one".to_owned()),
+            Self::NoSuchProxyEndpoint { proxy, similar, .. } if similar.is_empty() => Some(format!(
+                "see `aws rds describe-db-proxy-endpoints --db-proxy-name {}`; without --proxy-endpoint the default endpoint is meant",
+                word(proxy)
+            )),
             Self::NoSuchMskCluster { .. } => {
                 Some("`aws kafka list-clusters-v2` lists the ARNs of this account and Region".to_owned())
             }
@@ -201,7 +216,9 @@ impl ObserveError {
                 let others: Vec<&str> = others.iter().map(VpcId::as_str).collect();
                 Some(format!("these VPCs exist: {}", others.join(", ")))
             }
-            Self::NoSuch { similar, .. } => Some(format!("did you mean {}?", similar.join(", "))),
+            Self::NoSuch { similar, .. } | Self::NoSuchProxyEndpoint { similar, .. } => {
+                Some(format!("did you mean {}?", similar.join(", ")))
+            }
             Self::ExpressConfiguration { .. } => Some(
                 "no connection is needed: a function with internet access connects to the cluster's endpoint with IAM database authentication"
                     .to_owned(),

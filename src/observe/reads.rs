@@ -7,7 +7,7 @@ use super::extras::is_given_something;
 use super::network::{READS as NETWORK, ROLE_READS};
 use super::{ProxyWish, Target};
 use crate::model::network::{Network, PublicAccess, RouteTarget};
-use crate::model::{Credentials, Database, DatabaseKind, Function, Observation, Place, Proxy, Secret};
+use crate::model::{Credentials, Database, DatabaseKind, Function, GroupQuota, Observation, Place, Proxy, Secret};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::plan::{Effect, NetworkEffect, Plan};
@@ -148,6 +148,9 @@ impl<'a> Reads<'a> {
             .any([Operation::DescribeSubnets, Operation::DescribeSecurityGroups]);
         if let (Some(proxy), true) = (proxy, target.proxy != ProxyWish::None) {
             reads = reads.proxy(proxy);
+        }
+        if observation.group_quota != GroupQuota::NotAsked {
+            reads = reads.any([Operation::GetServiceQuota]);
         }
         let new_proxy = extras.new_proxy.as_ref();
         match (new_proxy.map(|new| &new.credentials), &extras.secret) {

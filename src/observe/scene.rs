@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::network::{network, part, role_policies};
+use super::similar::similar;
 use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind};
 use crate::diagnose::Scene;
 use crate::model::network::Part;
-use crate::model::{Function, GroupId, Proxy, ProxyTarget, VpcId};
+use crate::model::{Function, GroupId, Proxy, ProxyEndpoint, ProxyTarget, VpcId};
 
 /// Reads a function, a database, and all that is between them.
 ///
@@ -16,11 +17,27 @@ use crate::model::{Function, GroupId, Proxy, ProxyTarget, VpcId};
 ///
 /// A resource does not exist, or it or AWS cannot be asked for.
 pub async fn scene(cloud: &impl Cloud, target: &Target) -> Result<Scene, ObserveError> {
+    through(cloud, target, None).await
+}
+
+/// Reads the same for a function that connects to this endpoint of the proxy.
+///
+/// # Errors
+///
+/// The endpoint does not exist, and as above.
+pub async fn through(cloud: &impl Cloud, target: &Target, endpoint: Option<&str>) -> Result<Scene, ObserveError> {
     target.check(&cloud.home())?;
-    let (database, function, proxy) = tokio::join!(
+    let endpoints = async {
+        match endpoint {
+            Some(_) => cloud.list_proxy_endpoints().await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (database, function, proxy, endpoints) = tokio::join!(
         read_database(cloud, target),
         cloud.get_function_configuration(target.function_name()),
-        read_proxy(cloud, target)
+        read_proxy(cloud, target),
+        endpoints
     );
     target.check(&answered(cloud, &database, &function))?;
     let function = match function {
@@ -41,7 +58,27 @@ pub async fn scene(cloud: &impl Cloud, target: &Target) -> Result<Scene, Observe
         }
         (proxy, _) => proxy?,
     };
-    with_network(cloud, found, function, proxy).await
+    let endpoint = match (endpoint, endpoints?, &proxy) {
+        (Some(name), Some(all), Some((proxy, _))) => Some(named(name, all, proxy)?),
+        _ => None,
+    };
+    with_network(cloud, found, function, proxy, endpoint).await
+}
+
+/// The endpoint of a proxy with this name; RDS keeps the names in lower case.
+fn named(name: &str, all: Vec<ProxyEndpoint>, proxy: &Proxy) -> Result<ProxyEndpoint, ObserveError> {
+    let of_proxy = all
+        .into_iter()
+        .filter(|endpoint| endpoint.proxy.eq_ignore_ascii_case(&proxy.name));
+    let of_proxy: Vec<ProxyEndpoint> = of_proxy.collect();
+    let names: Vec<String> = of_proxy.iter().map(|endpoint| endpoint.name.clone()).collect();
+    let mut endpoints = of_proxy.into_iter();
+    let found = endpoints.find(|endpoint| endpoint.name.eq_ignore_ascii_case(name));
+    found.ok_or_else(|| ObserveError::NoSuchProxyEndpoint {
+        name: name.to_owned(),
+        proxy: proxy.name.clone(),
+        similar: similar(name, names),
+    })
 }
 
 async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<(Proxy, Part<Vec<ProxyTarget>>)>> {
@@ -58,6 +95,7 @@ async fn with_network(
     found: Found,
     mut function: Function,
     proxy: Option<(Proxy, Part<Vec<ProxyTarget>>)>,
+    endpoint: Option<ProxyEndpoint>,
 ) -> Result<Scene, ObserveError> {
     let Found {
         mut database,
@@ -90,10 +128,12 @@ async fn with_network(
     let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([database.vpc.clone()]);
     vpcs.extend(function.vpc.as_ref().map(|vpc| vpc.vpc.clone()));
     vpcs.extend(proxy.as_ref().map(|proxy| proxy.vpc.clone()));
+    vpcs.extend(endpoint.as_ref().and_then(|endpoint| endpoint.vpc.clone()));
     let vpcs: Vec<VpcId> = vpcs.into_iter().collect();
     let mut groups: BTreeSet<GroupId> = database.groups().iter().cloned().collect();
     groups.extend(function.groups().iter().cloned());
     groups.extend(proxy.iter().flat_map(|proxy| proxy.groups.iter().cloned()));
+    groups.extend(endpoint.iter().flat_map(|endpoint| endpoint.groups.iter().cloned()));
     let groups: Vec<GroupId> = groups.into_iter().collect();
     let policies = async {
         match &function.role {
@@ -108,6 +148,7 @@ async fn with_network(
         function,
         database,
         proxy,
+        endpoint,
         targets,
     })
 }

@@ -26,7 +26,7 @@ pub(crate) async fn no_such(cloud: &impl Cloud, kind: ResourceKind, name: &str) 
 }
 
 /// The names nearest to `name`: those that are alike, or all where there are but few.
-fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
+pub(crate) fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
     const ALIKE: f64 = 0.75;
     let wanted = Named::of(name).name().to_ascii_lowercase();
     let likeness = |candidate: &String| strsim::jaro_winkler(&wanted, &candidate.to_ascii_lowercase());

@@ -16,6 +16,7 @@ pub const READS: &[Operation] = &[
     Operation::DescribeDbSubnetGroups,
     Operation::DescribeDbProxies,
     Operation::DescribeDbProxyTargets,
+    Operation::DescribeDbProxyEndpoints,
     Operation::ListFunctions,
     Operation::DescribeSecurityGroups,
     Operation::DescribeSubnets,
@@ -82,6 +83,14 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
         parts.ranges.insert(subnet.id.clone(), ranges);
         parts.subnets.push(subnet);
     }
+    let of_proxies = !parts.proxies.is_empty();
+    let endpoints = async {
+        if of_proxies {
+            patiently(cloud, || cloud.list_proxy_endpoints()).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
     let targets = parts
         .proxies
         .iter_mut()
@@ -97,8 +106,17 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
             }
         });
     let is_empty = unread.parts.len() == LISTS;
-    for (part, error) in bounded(PROXIES_AT_ONCE, targets).await.into_iter().flatten() {
+    let (endpoints, targets) = tokio::join!(endpoints, bounded(PROXIES_AT_ONCE, targets));
+    for (part, error) in targets.into_iter().flatten() {
         unread.tell(part, error);
+    }
+    match endpoints {
+        Ok(endpoints) => parts.endpoints = endpoints,
+        // Without them, all that is not told is whether a group that nothing else bears is unused.
+        Err(error) if error.is_denied() => {
+            unread.parts.insert(Part::ProxyEndpoints, error.to_string());
+        }
+        Err(error) => unread.tell(Part::ProxyEndpoints, error),
     }
     let origin = origin(&parts).or(cloud.home());
     Surveyed {

@@ -83,7 +83,9 @@ pub async fn users_of(cloud: &impl Cloud, groups: &Groups) -> Answer<Users> {
         users.add(&proxy.groups, &User::Proxy(proxy.name));
     }
     for endpoint in known(&mut users, endpoints)? {
-        let ProxyEndpoint { name, proxy, groups } = endpoint;
+        let ProxyEndpoint {
+            name, proxy, groups, ..
+        } = endpoint;
         users.add_endpoint(proxy, name, &groups);
     }
     for interface in known(&mut users, interfaces)? {

@@ -9,12 +9,12 @@ use super::error::RunError;
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::Cloud;
 use crate::model::network::Part;
-use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, last_segment};
+use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, USUAL_GROUPS, last_segment};
 use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, network, reads_of_site, site, the_function, users_of};
 use crate::plan::{AttachPlan, Effect, Ground, GroupRef, May, Plan, Step, StepStatus, VpcEffect};
 use crate::policy::{PolicyDocument, lacks, operator};
-use crate::requirements::{Facts, MAX_GROUPS, Making, Unmet, ask, function_update, versions_stay};
+use crate::requirements::{Facts, Making, Unmet, ask, function_update, versions_stay};
 use crate::users::{User, Users};
 
 /// A function that is to be in a VPC.
@@ -185,12 +185,13 @@ fn check_room(function: &Function, site: &Site) -> Result<(), Unmet> {
         .iter()
         .cloned()
         .fold(before.clone(), crate::model::GroupList::with);
-    if after.len() <= MAX_GROUPS {
+    if after.len() <= USUAL_GROUPS {
         return Ok(());
     }
     Err(Unmet::TooManyGroups {
         resource: format!("function {}", function.name),
         count: before.len(),
+        most: USUAL_GROUPS,
         groups: after.iter().map(ToString::to_string).collect(),
         could_go: None,
     })

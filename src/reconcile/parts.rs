@@ -6,10 +6,11 @@ use std::future::Future;
 use super::error::RunError;
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation};
 use crate::model::{
-    DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, Side, last_segment,
+    DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, MOST_GROUPS, Side,
+    USUAL_GROUPS, last_segment,
 };
 use crate::observe::read_memberships;
-use crate::requirements::{ExtrasUnmet, MAX_GROUPS, Unmet};
+use crate::requirements::{ExtrasUnmet, Unmet};
 
 /// A part as it is now.
 pub(super) struct Now<S> {
@@ -44,13 +45,16 @@ pub(super) trait Part: Sync {
     fn write<C: Cloud>(&self, cloud: &C, seen: &Self::Seen) -> impl Future<Output = Answer<()>> + Send;
 }
 
-fn has_room(resource: String, groups: &GroupList) -> Result<(), RunError> {
-    if groups.len() < MAX_GROUPS {
+/// Of a function AWS takes 5, of anything else what the account's quota says, which was looked at before the plan was
+/// shown: here only what no quota allows is refused.
+fn has_room(resource: String, groups: &GroupList, most: usize) -> Result<(), RunError> {
+    if groups.len() < most {
         return Ok(());
     }
     Err(RunError::Unmet(Unmet::TooManyGroups {
         resource,
         count: groups.len(),
+        most,
         groups: groups.iter().map(ToString::to_string).collect(),
         could_go: None,
     }))
@@ -91,7 +95,7 @@ impl Part for DatabaseGroups<'_> {
     }
 
     fn check(&self, seen: &GroupList) -> Result<(), RunError> {
-        has_room(self.describe(), seen)
+        has_room(self.describe(), seen, MOST_GROUPS)
     }
 
     async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
@@ -132,7 +136,7 @@ impl Part for ProxyGroups<'_> {
     }
 
     fn check(&self, seen: &GroupList) -> Result<(), RunError> {
-        has_room(self.describe(), seen)
+        has_room(self.describe(), seen, MOST_GROUPS)
     }
 
     async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
@@ -192,7 +196,7 @@ impl Part for FunctionGroups<'_> {
 
     fn check(&self, seen: &Attachment) -> Result<(), RunError> {
         match &seen.vpc {
-            Some(vpc) => has_room(self.describe(), &vpc.groups),
+            Some(vpc) => has_room(self.describe(), &vpc.groups, USUAL_GROUPS),
             None => Ok(()),
         }
     }

@@ -8,9 +8,9 @@ use super::parts::{Now, Part, describe_function, last_update};
 use super::session::Session;
 use crate::attach::AttachUnmet;
 use crate::cloud::{Answer, Cloud};
-use crate::model::{Function, FunctionVpc, GroupId, GroupList};
+use crate::model::{Function, FunctionVpc, GroupId, GroupList, USUAL_GROUPS};
 use crate::plan::{AttachPlan, Step, VpcEffect};
-use crate::requirements::{MAX_GROUPS, Unmet};
+use crate::requirements::Unmet;
 
 impl<C: Cloud> Session<'_, C> {
     /// Carries out one such step.
@@ -103,12 +103,13 @@ impl Part for Attached<'_> {
             })));
         }
         let groups = self.groups_after(seen);
-        if groups.len() <= MAX_GROUPS {
+        if groups.len() <= USUAL_GROUPS {
             return Ok(());
         }
         Err(RunError::Unmet(Unmet::TooManyGroups {
             resource: self.describe(),
             count: seen.vpc.as_ref().map_or(0, |vpc| vpc.groups.len()),
+            most: USUAL_GROUPS,
             groups: groups.iter().map(ToString::to_string).collect(),
             could_go: None,
         }))

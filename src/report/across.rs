@@ -6,7 +6,7 @@ use super::document::{
 };
 use crate::cloud::ApiCalls;
 use crate::mend::Seen;
-use crate::model::{Extras, GroupId, Observation, Origin, Proxy, Side};
+use crate::model::{Extras, GroupId, GroupQuota, Observation, Origin, Proxy, Side};
 use crate::reconcile::{Converged, Ending};
 
 impl SetupDocument {
@@ -60,6 +60,7 @@ fn observation(seen: &Seen) -> Observation {
         groups: seen.groups.clone(),
         database_subnets: Vec::new(),
         extras: Extras::default(),
+        group_quota: GroupQuota::default(),
     }
 }
 

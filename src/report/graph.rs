@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::diagnose::Diagnosis;
 use crate::escape;
 use crate::leg::{EndReport, LegReport};
+use crate::model::Side;
 
 /// More pairs of subnets than these are not drawn one by one: of those that work, none is.
 const PAIRS: usize = 36;
@@ -27,9 +28,12 @@ struct Graph {
 impl Graph {
     fn of(diagnosis: &Diagnosis) -> Self {
         let mut ends: Vec<(String, Vec<(String, String)>)> = Vec::new();
+        let names = Names::of(diagnosis);
         let mut add = |end: &EndReport| {
             let nodes = end.subnets.iter().enumerate();
-            let nodes = nodes.map(|(place, id)| (node(end, place), id.to_string())).collect();
+            let nodes = nodes
+                .map(|(place, id)| (names.node(end, place), id.to_string()))
+                .collect();
             if !ends.iter().any(|(title, _)| *title == end.name) {
                 ends.push((end.name.clone(), nodes));
             }
@@ -38,16 +42,37 @@ impl Graph {
             add(&leg.from);
             add(&leg.to);
         }
-        let edges = diagnosis.legs.iter().flat_map(edges).collect();
+        let edges = diagnosis.legs.iter().flat_map(|leg| edges(leg, &names)).collect();
         Self { ends, edges }
     }
 }
 
-fn node(end: &EndReport, place: usize) -> String {
-    format!("{}{place}", end.side)
+/// The ends by their names, each once. A proxy and its endpoint are of one side.
+struct Names<'d>(Vec<(Side, &'d str)>);
+
+impl<'d> Names<'d> {
+    fn of(diagnosis: &'d Diagnosis) -> Self {
+        let mut names: Vec<(Side, &str)> = Vec::new();
+        for end in diagnosis.legs.iter().flat_map(|leg| [&leg.from, &leg.to]) {
+            let name = (end.side, end.name.as_str());
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Self(names)
+    }
+
+    /// The id of the node of an end's subnet.
+    fn node(&self, end: &EndReport, place: usize) -> String {
+        let mut of_side = self.0.iter().filter(|(side, _)| *side == end.side);
+        match of_side.position(|(_, name)| *name == end.name) {
+            None | Some(0) => format!("{}{place}", end.side),
+            Some(number) => format!("{}{number}_{place}", end.side),
+        }
+    }
 }
 
-fn edges(leg: &LegReport) -> Vec<Edge> {
+fn edges(leg: &LegReport, names: &Names<'_>) -> Vec<Edge> {
     let all = leg.pairs() <= PAIRS;
     let (rows, columns) = (leg.from.subnets.len(), leg.to.subnets.len());
     let mut edges = Vec::new();
@@ -57,8 +82,8 @@ fn edges(leg: &LegReport) -> Vec<Edge> {
             if is_broken || all {
                 let by: Vec<&str> = leg.broken_by.iter().copied().collect();
                 edges.push(Edge {
-                    from: node(&leg.from, row),
-                    to: node(&leg.to, column),
+                    from: names.node(&leg.from, row),
+                    to: names.node(&leg.to, column),
                     label: if is_broken {
                         by.join(", ")
                     } else {

@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use super::{CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MAX_GROUPS, MskUnmet};
+use super::{CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MskUnmet};
 use crate::attach::AttachUnmet;
 use crate::escape::word;
-use crate::model::VpcId;
+use crate::model::{MOST_GROUPS, QUOTA_CODE, VpcId};
 use crate::plan::repair::Unproven;
 use crate::removal::RemovalUnmet;
 
@@ -201,12 +201,14 @@ pub enum Unmet {
         groups: Vec<Unproven>,
     },
     /// One group too many.
-    #[error("{resource} has {count} security groups already ({}), and at most {MAX_GROUPS} are possible", .groups.join(", "))]
+    #[error("{resource} has {count} security groups already ({}), and at most {most} are possible", .groups.join(", "))]
     TooManyGroups {
         /// The resource in words.
         resource: String,
         /// How many it has.
         count: usize,
+        /// How many it takes.
+        most: usize,
         /// Their ids.
         groups: Vec<String>,
         /// The one that the connection no longer needs.
@@ -298,9 +300,12 @@ impl Unmet {
             } => format!(
                 "{group} belongs to this connection and would be superseded: if nothing else needs it, take it off, then run again"
             ),
-            Self::TooManyGroups { could_go: None, .. } => {
+            Self::TooManyGroups { resource, most, .. } if resource.starts_with("function ") || *most >= MOST_GROUPS => {
                 "take off a group that is not needed, or merge two of them, then run again".to_owned()
             }
+            Self::TooManyGroups { .. } => format!(
+                "take off a group that is not needed, or have the quota {QUOTA_CODE} (security groups per network interface) raised, up to {MOST_GROUPS}, then run again"
+            ),
         }
     }
 }

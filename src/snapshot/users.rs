@@ -108,6 +108,10 @@ impl Snapshot {
         if self.document.db_proxies.is_empty() {
             return;
         }
+        // A snapshot of one VPC has no others.
+        let vpcs: BTreeSet<String> = self.document.vpcs.iter().map(|vpc| vpc.vpc_id.clone()).collect();
+        let places = self.document.subnets.iter().map(|subnet| subnet.subnet_id.clone());
+        let places: BTreeSet<String> = places.collect();
         let listed = patiently(cloud, || cloud.list_proxy_endpoints()).await;
         for endpoint in self.read(listed) {
             let vpc_security_group_ids = known(&held, &endpoint.groups).security_group_ids;
@@ -115,11 +119,16 @@ impl Snapshot {
             if vpc_security_group_ids.is_empty() || !proxies.any(|proxy| proxy.name == endpoint.proxy) {
                 continue;
             }
+            let subnets = endpoint.subnets.iter().map(ToString::to_string);
             self.document.db_proxy_endpoints.push(DbProxyEndpointEntry {
                 name: endpoint.name,
                 proxy: endpoint.proxy,
-                status: "available".to_owned(),
+                status: endpoint.status,
+                vpc_id: endpoint.vpc.map(|id| id.to_string()).filter(|id| vpcs.contains(id)),
+                vpc_subnet_ids: subnets.filter(|id| places.contains(id)).collect(),
                 vpc_security_group_ids,
+                target_role: endpoint.role.map(|role| role.as_api().to_owned()),
+                endpoint: endpoint.host,
             });
         }
     }

@@ -273,3 +273,38 @@ async fn a_full_function_is_refused_before_the_first_write() {
     assert_eq!(run.json()["error"]["applied"], json!([]));
     assert!(world.calls_since(mark).iter().all(|call| crate::world::reads(call)));
 }
+
+/// On a database the account's quota counts. Where it may not be read, more than 5 groups is a note.
+#[tokio::test]
+async fn a_full_database_is_refused_by_the_accounts_quota() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world.function("f").await;
+    let mut groups = vec![world.base.clone()];
+    for i in 0..4 {
+        groups.push(world.group(&format!("group-{i}")).await);
+    }
+    let modify = world.rds.modify_db_cluster().db_cluster_identifier("orders");
+    modify.set_vpc_security_group_ids(Some(groups)).send().await.unwrap();
+    let mark = world.mark();
+    let run = world.setup("--cluster orders --function f --yes");
+    assert_eq!((run.status, run.error_code().as_str()), (1, "too-many-groups"));
+    let calls = world.calls_since(mark);
+    assert!(calls.iter().all(|call| crate::world::reads(call)), "{calls:?}");
+    assert!(calls.iter().any(|call| call.contains("GetServiceQuota")), "{calls:?}");
+
+    world.fault(
+        "GetServiceQuota",
+        1,
+        400,
+        "AccessDeniedException",
+        "not authorized to perform: servicequotas:GetServiceQuota",
+    );
+    let run = world.setup("--cluster orders --function f --dry-run");
+    assert_eq!(run.status, 0);
+    let text = run.json().to_string();
+    assert!(
+        text.contains("L-2AFB9258") && text.contains("servicequotas:GetServiceQuota"),
+        "{text}"
+    );
+}

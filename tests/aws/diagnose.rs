@@ -134,3 +134,39 @@ async fn the_way_to_another_vpc_is_followed() {
     let run = diagnose();
     assert_eq!(run.json()["verdict"], "pass", "{:#}", run.json());
 }
+
+/// An endpoint of a proxy is judged by its own group and role; its name is looked for among those that exist.
+#[tokio::test]
+async fn an_endpoint_of_a_proxy_is_judged_by_itself() {
+    let world = World::new().await;
+    world.cluster("orders", 1).await;
+    world
+        .proxy("readers", aws_sdk_rds::types::EngineFamily::Postgresql)
+        .await;
+    world.function("f").await;
+    world.setup_succeeds("--cluster orders --function f --proxy readers --yes");
+    let closed = world.group("closed").await;
+    let endpoint = world.rds.create_db_proxy_endpoint().db_proxy_name("readers");
+    let endpoint = endpoint
+        .db_proxy_endpoint_name("reader")
+        .vpc_security_group_ids(&closed);
+    let endpoint = endpoint.set_vpc_subnet_ids(Some(world.subnets.clone()));
+    let endpoint = endpoint.target_role(aws_sdk_rds::types::DbProxyEndpointTargetRole::ReadOnly);
+    endpoint.send().await.unwrap();
+    let through = "diagnose --cluster orders --function f --proxy readers";
+    let wrong = world.run(&format!("{through} --proxy-endpoint readre"));
+    assert_eq!(
+        (wrong.status, wrong.error_code().as_str()),
+        (1, "proxy-endpoint-not-found")
+    );
+    assert_eq!(wrong.json()["error"]["hint"], "did you mean reader?");
+    let run = world.run(&format!("{through} --proxy-endpoint reader"));
+    let document = run.json();
+    assert_eq!(run.status, 2, "{document:#}");
+    let groups = check(&document, "security-groups");
+    assert_eq!(groups["status"], "fail", "{document:#}");
+    assert!(groups["message"].as_str().unwrap().contains(&closed), "{groups:#}");
+    let state = check(&document, "state");
+    assert_eq!(state["status"], "fail", "{document:#}");
+    assert!(state["message"].as_str().unwrap().contains("readers only"), "{state:#}");
+}

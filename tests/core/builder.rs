@@ -65,6 +65,7 @@ pub fn direct() -> Observation {
         groups: vec![],
         database_subnets: vec![],
         extras: Extras::default(),
+        group_quota: GroupQuota::default(),
     }
 }
 
@@ -76,12 +77,14 @@ pub fn proxied(health: Option<TargetHealthState>) -> Observation {
         resource: "c".into(),
         tracked_cluster: None,
         health: None,
+        role: None,
     };
     let member = |state| ProxyTarget {
         kind: TargetKind::RdsInstance,
         resource: "c-1".into(),
         tracked_cluster: Some("c".into()),
         health: Some(TargetHealth { state, reason: None }),
+        role: None,
     };
     observation.proxy = Some(Proxy {
         name: "p".into(),

@@ -178,6 +178,7 @@ fn reached(state: TargetHealthState, reason: Option<&str>) -> ProxyTarget {
             state,
             reason: reason.map(str::to_owned),
         }),
+        role: None,
     }
 }
 
@@ -561,6 +562,7 @@ fn each_change_of_a_connection_through_a_proxy_is_found() {
                     resource: "other".into(),
                     tracked_cluster: None,
                     health: None,
+                    role: None,
                 }];
             },
             Broken,

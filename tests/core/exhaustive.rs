@@ -197,6 +197,7 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                 resource: "c".into(),
                 tracked_cluster: None,
                 health: None,
+                role: None,
             }),
             Effect::AssociateDatabase { group, .. } => associate(&mut after, Side::Database, id(group).as_str()),
             Effect::AssociateProxy { group, .. } => associate(&mut after, Side::Proxy, id(group).as_str()),

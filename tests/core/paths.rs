@@ -364,6 +364,7 @@ pub fn scene_on(seed: u64, port: u16) -> Scene {
         function,
         database,
         proxy: None,
+        endpoint: None,
         targets: Part::default(),
         network,
         policies: Part::Read(vec![autoconnect::policy::execution_role(false)]),

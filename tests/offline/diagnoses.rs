@@ -10,7 +10,7 @@ use crate::support::{cluster, instance};
 
 /// The example in which checkout reaches orders in its own VPC, and ledger-sync reaches ledger across a peering
 /// connection.
-fn works() -> Value {
+pub fn works() -> Value {
     let mut value: Value = serde_json::from_str(include_str!("../../docs/examples/network.json")).unwrap();
     value["RouteTables"][2]["Routes"] =
         json!([{"DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0a0d"}]);

@@ -528,6 +528,7 @@ guard! {
         [ask("secretsmanager:DescribeSecret", this.secret(id))];
     this.get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy,
         [ask("secretsmanager:GetResourcePolicy", this.secret(id))];
+    this.groups_per_interface() -> usize = Operation::GetServiceQuota, describe(Operation::GetServiceQuota);
     this.describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, [ask("kms:DescribeKey", this.key(id))];
     this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
     this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,

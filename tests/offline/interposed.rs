@@ -189,6 +189,7 @@ interpose! {
     describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups;
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;
     get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy;
+    groups_per_interface() -> usize = Operation::GetServiceQuota;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
     get_role(name: &str) -> RoleDescription = Operation::GetRole;
     get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;

@@ -356,7 +356,9 @@ async fn the_policy_of_drift_is_enough_and_no_action_can_be_left_out() {
         assert_eq!(format!("{:?}", found.estate), format!("{:?}", whole.estate));
         for action in actions(&policy) {
             let found = seen(without(&policy, &action)).await;
-            assert!(!found.errors.is_empty(), "{action} is not needed");
+            // Of the endpoints of proxies it is only noted that they were not read.
+            let is_missed = !found.errors.is_empty() || found.estate.all_unread().next().is_some();
+            assert!(is_missed, "{action} is not needed");
         }
     }
     let elsewhere = read_only(READS.iter().copied(), Place::in_region("eu-west-1", "123456789012")).document();

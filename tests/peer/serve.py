@@ -229,9 +229,11 @@ def describe_db_proxy_targets(self):
             cluster = target.rds_resource_id
             rows.append({"RdsResourceId": cluster, "Type": "TRACKED_CLUSTER", "Port": self.backend.clusters[cluster].port})
             members = [database for database in instances.values() if database.db_cluster_identifier == cluster]
-            rows += [target_row(proxy, target, member, TrackedClusterId=cluster) for member in members]
+            # AWS tells which member is the writer; moto's cluster has none, and the first is taken for it.
+            roles = ["READ_WRITE"] + ["READ_ONLY"] * len(members)
+            rows += [target_row(proxy, target, member, TrackedClusterId=cluster, Role=role) for member, role in zip(members, roles)]
         else:
-            rows.append(target_row(proxy, target, instances[target.rds_resource_id]))
+            rows.append(target_row(proxy, target, instances[target.rds_resource_id], Role="READ_WRITE"))
     return ActionResult({"Targets": rows})
 
 
@@ -488,7 +490,10 @@ def create_db_proxy_endpoint(self):
     endpoint = {
         "DBProxyEndpointName": self.params["DBProxyEndpointName"],
         "DBProxyName": proxy.db_proxy_name,
+        "VpcId": proxy.vpc_id,
+        "VpcSubnetIds": self.params.get("VpcSubnetIds", []),
         "VpcSecurityGroupIds": self.params.get("VpcSecurityGroupIds", []),
+        "TargetRole": self.params.get("TargetRole", "READ_WRITE"),
         "Status": "available",
         "IsDefault": False,
     }
@@ -786,7 +791,7 @@ def error(service, status, code, message):
     if service == "lambda":
         headers += [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)]
         answer = json.dumps({"Type": "User", "Message": message})
-    elif service in ("secretsmanager", "kms"):
+    elif service in ("secretsmanager", "kms", "servicequotas"):
         headers.append(("Content-Type", "application/x-amz-json-1.1"))
         answer = json.dumps({"__type": code, "message": message})
     elif service == "ec2":

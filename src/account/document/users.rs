@@ -60,9 +60,21 @@ pub struct DbProxyEndpointEntry {
     /// Default `available`.
     #[serde(default = "available")]
     pub status: String,
+    /// Its VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_id: Option<String>,
+    /// Its subnets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_subnet_ids: Vec<String>,
     /// Its security groups.
     #[serde(default)]
     pub vpc_security_group_ids: Vec<String>,
+    /// `READ_WRITE` or `READ_ONLY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_role: Option<String>,
+    /// Its host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// A capacity provider of Lambda.

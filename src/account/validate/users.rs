@@ -21,6 +21,12 @@ impl Check {
         for (i, endpoint) in document.db_proxy_endpoints.iter().enumerate() {
             let path = format!("$.DBProxyEndpoints[{i}]");
             self.exists(format!("{path}.DBProxyName"), "proxy", &proxies, &endpoint.proxy);
+            if let Some(vpc) = &endpoint.vpc_id {
+                self.exists(format!("{path}.VpcId"), "VPC", known.vpcs, vpc);
+            }
+            for (j, subnet) in endpoint.vpc_subnet_ids.iter().enumerate() {
+                self.exists(format!("{path}.VpcSubnetIds[{j}]"), "subnet", known.subnets, subnet);
+            }
             self.known_groups(
                 &format!("{path}.VpcSecurityGroupIds"),
                 &endpoint.vpc_security_group_ids,
