@@ -9,9 +9,10 @@ use crate::diagnose::dns;
 use crate::escape::{word, words};
 use crate::leg::acls::Numbers;
 use crate::leg::{between, passages};
-use crate::model::network::{Endpoint, EndpointKind};
+use crate::model::network::{Endpoint, EndpointKind, EndpointService, Network, Part};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
 use crate::path::Paths;
+use crate::similar::similar;
 
 /// The port of every service of AWS.
 pub const HTTPS: u16 = 443;
@@ -65,6 +66,72 @@ pub fn worst(findings: &[Finding]) -> Status {
     findings.iter().map(|finding| finding.status).max().unwrap_or_default()
 }
 
+/// How the Region names a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Naming<'n> {
+    /// As this one.
+    Service(&'n EndpointService),
+    /// It has none, and which names are nearest.
+    NoSuch {
+        /// Without what all names begin with.
+        similar: Vec<String>,
+    },
+    /// That could not be read: as in most Regions.
+    Guess(String),
+}
+
+impl Naming<'_> {
+    /// The name, where there is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Service(service) => Some(&service.name),
+            Self::Guess(name) => Some(name),
+            Self::NoSuch { .. } => None,
+        }
+    }
+
+    /// Whether an interface endpoint can be in a zone, as far as that is told.
+    #[must_use]
+    pub fn is_in(&self, zone: &str) -> bool {
+        match self {
+            Self::Service(service) => service.zones.is_empty() || service.zones.iter().any(|known| known == zone),
+            Self::NoSuch { .. } | Self::Guess(_) => true,
+        }
+    }
+}
+
+/// How the Region names a service, `secretsmanager` or all of its name. In China some names begin with
+/// `cn.com.amazonaws`, and some services have both: the one with private DNS names is taken.
+#[must_use]
+pub fn named<'n>(network: &'n Network, region: &str, service: &str, kind: Option<&EndpointKind>) -> Naming<'n> {
+    let services = match &network.services {
+        Some(Part::Read(services)) => services,
+        Some(Part::Unread(_)) | None if service.contains("amazonaws.") => return Naming::Guess(service.to_owned()),
+        Some(Part::Unread(_)) | None => return Naming::Guess(format!("com.amazonaws.{region}.{service}")),
+    };
+    let end = format!(".{region}.{service}");
+    let is_it = |found: &&EndpointService| found.name == service || found.name.ends_with(&end);
+    let is_kind =
+        |found: &EndpointService| kind.is_none_or(|kind| found.kinds.is_empty() || found.kinds.contains(kind));
+    let best = services.iter().filter(is_it).min_by_key(|found| {
+        (
+            !is_kind(found),
+            found.private_names.is_empty(),
+            found.name.len(),
+            &found.name,
+        )
+    });
+    if let Some(found) = best {
+        return Naming::Service(found);
+    }
+    let part = format!(".{region}.");
+    let short = |found: &EndpointService| Some(found.name.split_once(&part)?.1.to_owned());
+    Naming::NoSuch {
+        similar: similar(service, services.iter().filter_map(short).collect()),
+    }
+}
+
 /// The interface endpoint of a service, `secretsmanager` say, for an asker. `policy` judges an endpoint's policy.
 #[must_use]
 pub fn service_way(
@@ -83,20 +150,28 @@ pub fn service_way(
             };
         }
     };
-    let name = format!("com.amazonaws.{region}.{service}");
+    let end = format!("com.amazonaws.{region}.{service}");
     let of_service = endpoints.iter().filter(|endpoint| {
         // In China, some names have a further part before.
-        endpoint.vpc == *asker.vpc && endpoint.service.ends_with(&name) && endpoint.kind == EndpointKind::Interface
+        endpoint.vpc == *asker.vpc && endpoint.service.ends_with(&end) && endpoint.kind == EndpointKind::Interface
     });
     let ways = of_service.map(|endpoint| judge(paths, asker, endpoint, policy(endpoint)));
     // Names lead to one with private DNS, whatever others there are.
     let best = ways.min_by_key(|way| (!way.takes_requests(), way.status(), worst(&way.outbound)));
     best.unwrap_or_else(|| ServiceWay {
         findings: vec![
-            Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).mended_by(create(asker, &name)),
+            match named(paths.network(), region, service, Some(&EndpointKind::Interface)) {
+                Naming::NoSuch { .. } => Finding::fail(format!("{region} has no service {service} for VPC endpoints")),
+                Naming::Service(found) => missing(asker, &found.name),
+                Naming::Guess(name) => missing(asker, &name),
+            },
         ],
         ..ServiceWay::default()
     })
+}
+
+fn missing(asker: &Asker<'_>, name: &str) -> Finding {
+    Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).mended_by(create(asker, name))
 }
 
 fn create(asker: &Asker<'_>, service: &str) -> String {

@@ -46,6 +46,7 @@ pub mod removal;
 pub mod report;
 pub mod requirements;
 pub mod restore;
+mod similar;
 pub mod snapshot;
 pub mod tags;
 pub mod users;

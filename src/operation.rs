@@ -187,11 +187,13 @@ pub enum Operation {
     DescribeVpcBlockPublicAccessExclusions,
     /// Reads a quota of the account.
     GetServiceQuota,
+    /// Reads which services endpoints can be for.
+    DescribeVpcEndpointServices,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 90] = [
+    pub const ALL: [Self; 91] = [
         Self::DescribeDbClusters,
         Self::DescribeDbInstances,
         Self::DescribeDbProxies,
@@ -282,6 +284,7 @@ impl Operation {
         Self::DescribeVpcBlockPublicAccessOptions,
         Self::DescribeVpcBlockPublicAccessExclusions,
         Self::GetServiceQuota,
+        Self::DescribeVpcEndpointServices,
     ];
 
     /// The operation that adds a rule in this direction.
@@ -416,6 +419,7 @@ impl Operation {
             Self::DescribeVpcBlockPublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
             Self::DescribeVpcBlockPublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
             Self::GetServiceQuota => "servicequotas:GetServiceQuota",
+            Self::DescribeVpcEndpointServices => "ec2:DescribeVpcEndpointServices",
         }
     }
 
@@ -471,6 +475,7 @@ impl Operation {
             | Self::DescribeVpcBlockPublicAccessOptions
             | Self::DescribeVpcBlockPublicAccessExclusions
             | Self::GetServiceQuota
+            | Self::DescribeVpcEndpointServices
             | Self::ListRoles
             | Self::ListSecrets => false,
             Self::CreateSecurityGroup

@@ -114,6 +114,7 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapsho
     snapshot.users(cloud).await;
     snapshot.secrets(cloud).await;
     snapshot.roles(cloud).await;
+    snapshot.endpoint_services(cloud).await;
     snapshot.quotas(cloud).await;
     Ok(snapshot)
 }

@@ -106,6 +106,10 @@ pub struct AccountDocument {
     /// The VPC endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vpc_endpoints: Vec<EndpointEntry>,
+    /// The services that VPC endpoints can be for, as `describe-vpc-endpoint-services` prints their details; not known if
+    /// left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpc_endpoint_services: Vec<EndpointServiceEntry>,
     /// The prefix lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefix_lists: Vec<PrefixListEntry>,

@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::document::{
-    AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, ExclusionEntry, GatewayAttachment,
-    InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry, PeeringEntry, PeeringVpcInfo, RouteEntry,
-    RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
+    AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, EndpointServiceEntry, ExclusionEntry,
+    GatewayAttachment, InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry, PeeringEntry,
+    PeeringVpcInfo, RouteEntry, RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
 };
 use super::offline::OfflineAccount;
 use super::rules::State;
 use crate::cloud::{Answer, EndpointChange, Fault, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
-    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Exclusion,
-    Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide, PublicAccess,
-    Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService,
+    Exclusion, Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide,
+    PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -570,6 +570,26 @@ impl NetworkCloud for OfflineAccount {
                 .filter(|entry| is_of(vpcs, &entry.vpc_id))
                 .map(to_endpoint)
                 .collect())
+        })
+    }
+
+    async fn describe_endpoint_services(&self) -> Answer<Vec<EndpointService>> {
+        self.read(Operation::DescribeVpcEndpointServices, |state| {
+            let service = |entry: &EndpointServiceEntry| EndpointService {
+                name: entry.service_name.clone(),
+                kinds: entry
+                    .service_type
+                    .iter()
+                    .map(|kind| EndpointKind::from_api(&kind.service_type))
+                    .collect(),
+                zones: entry.availability_zones.clone(),
+                private_names: entry
+                    .private_dns_names
+                    .iter()
+                    .map(|name| name.private_dns_name.clone())
+                    .collect(),
+            };
+            Ok(state.document.vpc_endpoint_services.iter().map(service).collect())
         })
     }
 

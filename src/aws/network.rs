@@ -13,9 +13,9 @@ use super::ec2::{PAGE, filter, incomplete, security_group};
 use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Pages, Tags};
 use crate::model::network::{
-    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, Exclusion,
-    Interface, InternetGateway, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide, PublicAccess, Resolver,
-    Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService,
+    Exclusion, Interface, InternetGateway, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide, PublicAccess,
+    Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -547,6 +547,42 @@ async fn describe_vpc_endpoints(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<E
     )
 }
 
+async fn describe_endpoint_services(client: &Client) -> Answer<Vec<EndpointService>> {
+    let operation = Operation::DescribeVpcEndpointServices;
+    let (mut turned, mut token) = (Pages::of(operation), None);
+    let mut services = Vec::new();
+    loop {
+        let request = client.describe_vpc_endpoint_services();
+        let page = request.set_next_token(token.take()).send().await;
+        let page = page.map_err(|error| fault::error(operation, &error))?;
+        let has_more = turned.turn(page.next_token())?;
+        token = page.next_token;
+        let details = page.service_details.unwrap_or_default().into_iter();
+        // Others offer services of their own, under names that AWS makes.
+        for service in details.filter(|service| service.owner.as_deref() == Some("amazon")) {
+            let kinds = service.service_type.unwrap_or_default().into_iter();
+            let names = service.private_dns_names.unwrap_or_default().into_iter();
+            let mut private_names: Vec<String> = names.filter_map(|name| name.private_dns_name).collect();
+            private_names.extend(service.private_dns_name);
+            private_names.sort();
+            private_names.dedup();
+            services.push(EndpointService {
+                name: service
+                    .service_name
+                    .ok_or_else(|| incomplete(operation, "ServiceName"))?,
+                kinds: kinds
+                    .filter_map(|kind| Some(EndpointKind::from_api(kind.service_type?.as_str())))
+                    .collect(),
+                zones: service.availability_zones.unwrap_or_default(),
+                private_names,
+            });
+        }
+        if !has_more {
+            return Ok(services);
+        }
+    }
+}
+
 async fn describe_interfaces(client: &Client, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
     let operation = Operation::DescribeNetworkInterfaces;
     let read = |interface: types::NetworkInterface| {
@@ -684,6 +720,11 @@ impl NetworkCloud for Aws {
 
     async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>> {
         called(Operation::DescribeVpcEndpoints, describe_vpc_endpoints(&self.ec2, vpcs)).await
+    }
+
+    async fn describe_endpoint_services(&self) -> Answer<Vec<EndpointService>> {
+        let operation = Operation::DescribeVpcEndpointServices;
+        called(operation, describe_endpoint_services(&self.ec2)).await
     }
 
     async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {

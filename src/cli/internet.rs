@@ -104,7 +104,7 @@ impl Work for Internet {
         match self.goal() {
             None => {
                 let checked = Checked::new(cloud);
-                let reading = way_out(&checked, &wish.function);
+                let reading = way_out(&checked, &wish.function, &wish.services);
                 let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
                 let answer = check(&scene, &wish);
                 let document = ChecksDocument::new(

@@ -290,6 +290,7 @@ check! {
     describe_public_access_exclusions() -> Vec<network::Exclusion>;
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
         |found| among(vpcs, found, |endpoint| &endpoint.vpc);
+    describe_endpoint_services() -> Vec<network::EndpointService>;
     describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
         |found| among(ids, found, |interface| &interface.id);
     prefix_list_entries(id: &PrefixListId) -> Vec<IpNet>;

@@ -7,8 +7,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::Answer;
 use crate::model::network::{
-    Address, EgressOnlyGateway, Endpoint, EndpointKind, Exclusion, Interface, InternetGateway, NatGateway, NetworkAcl,
-    Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    Address, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService, Exclusion, Interface, InternetGateway,
+    NatGateway, NetworkAcl, Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
 };
 use crate::model::{
     EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId,
@@ -47,6 +47,8 @@ pub trait NetworkCloud: Sync {
     fn describe_public_access_exclusions(&self) -> impl Future<Output = Answer<Vec<Exclusion>>> + Send;
     /// The endpoints of VPCs.
     fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<Endpoint>>> + Send;
+    /// The services of AWS that endpoints can be for in the Region.
+    fn describe_endpoint_services(&self) -> impl Future<Output = Answer<Vec<EndpointService>>> + Send;
     /// Network interfaces by their ids.
     fn describe_interfaces(&self, ids: &[InterfaceId]) -> impl Future<Output = Answer<Vec<Interface>>> + Send;
     /// The ranges of a prefix list.

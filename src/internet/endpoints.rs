@@ -6,7 +6,7 @@ use super::names::is_global_only;
 use super::services::{by_name, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
-use crate::endpoint::HTTPS;
+use crate::endpoint::{HTTPS, named};
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
 use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
@@ -204,12 +204,22 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
     // One subnet in each zone is all that an endpoint takes.
     let mut zones: Vec<String> = Vec::new();
     let mut subnets = Vec::new();
+    let naming = named(builder.network, region, service, Some(&EndpointKind::Interface));
     for subnet in &builder.traveller.subnets {
         let zone = builder.zone(subnet);
-        if !zones.contains(&zone) {
+        if naming.is_in(&zone) && !zones.contains(&zone) {
             zones.push(zone);
             subnets.push((*subnet).clone());
         }
+    }
+    if subnets.is_empty() {
+        return Err(InternetUnmet::NotOurs {
+            what: format!("{service} is in none of the Availability Zones of the function's subnets"),
+            remedy: format!(
+                "give the function, or an endpoint of its VPC, a subnet in another zone: see `aws ec2 describe-vpc-endpoint-services --service-names {}`",
+                word(naming.name().unwrap_or(service))
+            ),
+        });
     }
     let group = group(builder)?;
     create(builder, region, service, subnets, vec![group], Vec::new());
@@ -298,13 +308,14 @@ fn create(
     groups: Vec<Ref>,
     route_tables: Vec<Ref>,
 ) {
-    let name = if service.contains("amazonaws") {
-        service.to_owned()
-    } else {
-        format!("com.amazonaws.{region}.{service}")
-    };
     let slot = format!("endpoint-{service}");
-    let kind = if subnets.is_empty() { "gateway" } else { "interface" };
+    let kind = if subnets.is_empty() {
+        EndpointKind::Gateway
+    } else {
+        EndpointKind::Interface
+    };
+    let naming = named(builder.network, region, service, Some(&kind));
+    let name = naming.name().unwrap_or(service).to_owned();
     let rules = builder.steps_of_group(&groups);
     let plan = EndpointPlan {
         slot: slot.clone(),

@@ -11,13 +11,14 @@ use super::way::public_part;
 use super::{Traveller, acls};
 use crate::check::{Check, Finding, Status};
 use crate::diagnose::dns::resolves;
-use crate::endpoint::{Asker, HTTPS, all_names, authorize, judge, worst};
+use crate::endpoint::{Asker, HTTPS, Naming, all_names, authorize, judge, named, worst};
 use crate::escape::word;
 use crate::leg::acls::Numbers;
-use crate::model::network::{Destination, Endpoint, EndpointKind, RouteTarget};
+use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget};
 use crate::model::{Direction, Peer, PrefixListId, SubnetId};
 use crate::path::{Addresses, Block, Paths, Ports};
 use crate::policy::{Caller, PolicyDocument, Reach, reach_through_endpoint};
+use crate::similar::similar;
 
 pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Check> {
     let internet = Traveller {
@@ -101,8 +102,9 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
         return Check::of(&id, "", Vec::new(), vec![finding]);
     }
     let endpoints = endpoints_of(paths, traveller, region, service);
-    let named = by_name(paths, &endpoints);
-    let mut way = match named {
+    let by_name = by_name(paths, &endpoints);
+    let named_by_endpoint = by_name.is_some();
+    let mut way = match by_name {
         Some((endpoint, true)) => by_interface(paths, traveller, service, endpoint),
         Some((endpoint, false)) => {
             let other = otherwise(paths, traveller, service, &endpoints, internet);
@@ -122,12 +124,91 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
             .all(|subnet| leads_out(paths, subnet) == Some(true));
         names::of_region(traveller, service, has_internet, &mut way);
     }
-    Check::of(
-        &id,
-        &format!("{service} is reached {}", way.how),
-        way.evidence,
-        way.findings,
-    )
+    let Way {
+        how,
+        mut evidence,
+        mut findings,
+        ..
+    } = way;
+    match named(paths.network(), region, service, None) {
+        Naming::Service(found) if !found.private_names.is_empty() && named_by_endpoint => {
+            evidence.push(format!("private DNS leads {} to it", found.private_names.join(", ")));
+        }
+        _ => {}
+    }
+    if endpoints.is_empty() {
+        findings.extend(doubt(paths, region, service));
+    }
+    Check::of(&id, &format!("{service} is reached {how}"), evidence, findings)
+}
+
+/// Services that every Region has, as far as AWS documents.
+const WELL_KNOWN: [&str; 44] = [
+    "athena",
+    "autoscaling",
+    "cloudformation",
+    "cloudtrail",
+    "codebuild",
+    "cognito-idp",
+    "config",
+    "dynamodb",
+    "ec2",
+    "ec2messages",
+    "ecr.api",
+    "ecr.dkr",
+    "ecs",
+    "elasticache",
+    "elasticfilesystem",
+    "elasticloadbalancing",
+    "email-smtp",
+    "events",
+    "execute-api",
+    "kinesis-firehose",
+    "glue",
+    "kinesis-streams",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "rds",
+    "rds-data",
+    "redshift",
+    "redshift-data",
+    "s3",
+    "sagemaker.api",
+    "sagemaker.runtime",
+    "secretsmanager",
+    "servicecatalog",
+    "sns",
+    "sqs",
+    "ssm",
+    "ssmmessages",
+    "states",
+    "sts",
+    "synthetics",
+    "transfer",
+    "xray",
+];
+
+/// Where the Region's names could not be read, one that not every Region has may be mistyped.
+fn doubt(paths: &Paths<'_>, region: &str, service: &str) -> Option<Finding> {
+    let Some(Part::Unread(why)) = &paths.network().services else {
+        return None;
+    };
+    let short = service
+        .split_once(&format!(".{region}."))
+        .map_or(service, |(_, short)| short);
+    if WELL_KNOWN.contains(&short) {
+        return None;
+    }
+    let names = WELL_KNOWN.iter().map(ToString::to_string).collect();
+    let near = match similar(short, names).first() {
+        Some(near) => format!(" (did you mean {near}?)"),
+        None => String::new(),
+    };
+    Some(Finding::unknown(format!(
+        "whether {region} has a service {service} for VPC endpoints was not read{near}: {why}"
+    )))
 }
 
 /// A way to a service.

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 pub use gateway::{
-    Address, EgressOnlyGateway, Endpoint, EndpointKind, Interface, InternetGateway, NatGateway, NatMode, has_gateway,
+    Address, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService, Interface, InternetGateway, NatGateway,
+    NatMode, has_gateway,
 };
 pub use peering::{Peering, PeeringSide};
 pub use public_access::{Exclusion, PublicAccess};
@@ -80,6 +81,8 @@ pub struct Network {
     pub exclusions: Part<Vec<Exclusion>>,
     /// Their endpoints.
     pub endpoints: Part<Vec<Endpoint>>,
+    /// The services that endpoints can be for; none where nothing depends on them and they were not asked for.
+    pub services: Option<Part<Vec<EndpointService>>>,
     /// The network interfaces that routes lead to.
     pub interfaces: Part<Vec<Interface>>,
     /// The prefix lists that rules and routes name, as far as they could be read.

@@ -11,11 +11,11 @@ use super::ways::traveller;
 use super::{MskScene, Needs, is_public, services};
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
-use crate::endpoint::{Asker, Gate, HTTPS, authorize, crossings, inbound, listed, outbound};
+use crate::endpoint::{Asker, Gate, HTTPS, authorize, crossings, inbound, listed, named, outbound};
 use crate::internet::{Own, Wish, draft_for};
 use crate::leg::acls::Numbers;
 use crate::leg::between;
-use crate::model::network::Endpoint;
+use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, MappingMode, MskPlacement, Peer, Rule, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
 use crate::path::Paths;
@@ -267,12 +267,18 @@ impl<'b> Builder<'b> {
     }
 
     fn service_name(&self, service: &str) -> String {
-        format!("com.amazonaws.{}.{service}", self.scene.region())
+        let naming = named(
+            &self.scene.network,
+            self.scene.region(),
+            service,
+            Some(&EndpointKind::Interface),
+        );
+        naming.name().unwrap_or(service).to_owned()
     }
 
     /// The endpoint that takes the requests to a service.
     fn endpoint_of(&self, service: &str) -> Option<&'b Endpoint> {
-        let name = self.service_name(service);
+        let name = format!("com.amazonaws.{}.{service}", self.scene.region());
         let network = &self.scene.network;
         let mut all = network.endpoints.known().into_iter().flatten();
         all.find(|found| {
@@ -386,7 +392,24 @@ impl<'b> Builder<'b> {
             "{} has no interface endpoint {name} with private DNS.",
             self.vpc
         ));
-        let subnets = self.one_in_each_zone(&[]);
+        let naming = named(
+            &self.scene.network,
+            self.scene.region(),
+            service,
+            Some(&EndpointKind::Interface),
+        );
+        let mut subnets = self.one_in_each_zone(&[]);
+        subnets.retain(|id| {
+            self.paths
+                .subnet(id)
+                .is_none_or(|subnet| naming.is_in(&subnet.availability_zone))
+        });
+        if subnets.is_empty() || naming.name().is_none() {
+            return Err(MskUnmet::Blocked {
+                findings: vec![format!("{name} is in none of the Availability Zones of {}", self.name)],
+                commands: vec!["use --via nat".to_owned()],
+            });
+        }
         let mut groups = vec![group.clone()];
         if self.joins {
             groups.extend(self.place.groups.iter().take(1).map(|id| Ref::Existing(id.to_string())));

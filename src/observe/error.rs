@@ -33,6 +33,16 @@ pub enum ObserveError {
         /// The nearest names that exist.
         similar: Vec<String>,
     },
+    /// The Region has no service of that name for endpoints.
+    #[error("{region} has no service {service} for VPC endpoints")]
+    NoSuchService {
+        /// The name.
+        service: String,
+        /// The Region.
+        region: String,
+        /// The nearest names that exist.
+        similar: Vec<String>,
+    },
     /// There is no secret of that name or ARN.
     #[error("there is no secret {id}")]
     NoSuchSecret {
@@ -166,6 +176,7 @@ impl ObserveError {
                 ResourceKind::Function => "function-not-found",
             },
             Self::NoSuchProxyEndpoint { .. } => "proxy-endpoint-not-found",
+            Self::NoSuchService { .. } => "service-not-found",
             Self::NoSuchSecret { .. } => "secret-not-found",
             Self::NoSuchRole { .. } => "role-not-found",
             Self::NoSuchMskCluster { .. } => "msk-cluster-not-found",
@@ -197,6 +208,9 @@ impl ObserveError {
                 "see `aws rds describe-db-proxy-endpoints --db-proxy-name {}`; without --proxy-endpoint the default endpoint is meant",
                 word(proxy)
             )),
+            Self::NoSuchService { similar, .. } if similar.is_empty() => {
+                Some("`aws ec2 describe-vpc-endpoint-services --query ServiceNames` lists the names".to_owned())
+            }
             Self::NoSuchMskCluster { .. } => {
                 Some("`aws kafka list-clusters-v2` lists the ARNs of this account and Region".to_owned())
             }
@@ -216,7 +230,9 @@ impl ObserveError {
                 let others: Vec<&str> = others.iter().map(VpcId::as_str).collect();
                 Some(format!("these VPCs exist: {}", others.join(", ")))
             }
-            Self::NoSuch { similar, .. } | Self::NoSuchProxyEndpoint { similar, .. } => {
+            Self::NoSuch { similar, .. }
+            | Self::NoSuchProxyEndpoint { similar, .. }
+            | Self::NoSuchService { similar, .. } => {
                 Some(format!("did you mean {}?", similar.join(", ")))
             }
             Self::ExpressConfiguration { .. } => Some(

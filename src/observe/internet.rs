@@ -1,12 +1,13 @@
 //! Reads what `internet` judges: a function, the network of its VPC, and what earlier runs have made there.
 
-use super::network::{network, part};
+use super::network::{network, part, with_services};
 use super::scene::vpc_of;
 use super::{ObserveError, the_function};
 use crate::cloud::{Answer, Cloud};
+use crate::endpoint::{Naming, named};
 use crate::internet::{GROUP, Own, Scene, connection};
-use crate::model::VpcId;
 use crate::model::network::Network;
+use crate::model::{Place, VpcId};
 use crate::operation::Operation;
 use crate::tags;
 
@@ -17,24 +18,37 @@ pub const OWN_READS: &[Operation] = &[
     Operation::DescribeSecurityGroups,
 ];
 
-/// Reads a function and the network of its VPC.
+/// Reads a function and the network of its VPC; with services, whether the Region has them.
 ///
 /// # Errors
 ///
-/// The function does not exist, or AWS cannot be asked.
-pub async fn way_out(cloud: &impl Cloud, function: &str) -> Result<Scene, ObserveError> {
+/// The function or a service does not exist, or AWS cannot be asked.
+pub async fn way_out(cloud: &impl Cloud, function: &str, services: &[String]) -> Result<Scene, ObserveError> {
     let mut function = the_function(cloud, function).await?;
     let id = vpc_of(cloud, &function).await?;
     if let (Some(vpc), Some(id)) = (&mut function.vpc, id) {
         vpc.vpc = id;
     }
-    let network = match &function.vpc {
+    let mut network = match &function.vpc {
         Some(vpc) => {
             let groups: Vec<_> = vpc.groups.iter().cloned().collect();
             network(cloud, std::slice::from_ref(&vpc.vpc), &groups).await?
         }
         None => Network::default(),
     };
+    if !services.is_empty() && function.vpc.is_some() {
+        with_services(cloud, &mut network).await?;
+        let region = Place::of(&function.arn).region;
+        for service in services {
+            if let Naming::NoSuch { similar } = named(&network, region, service, None) {
+                return Err(ObserveError::NoSuchService {
+                    service: service.clone(),
+                    region: region.to_owned(),
+                    similar,
+                });
+            }
+        }
+    }
     Ok(Scene {
         function,
         network,
@@ -47,8 +61,8 @@ pub async fn way_out(cloud: &impl Cloud, function: &str) -> Result<Scene, Observ
 /// # Errors
 ///
 /// The function does not exist, or a call fails.
-pub async fn building_site(cloud: &impl Cloud, function: &str) -> Result<Scene, ObserveError> {
-    let mut scene = way_out(cloud, function).await?;
+pub async fn building_site(cloud: &impl Cloud, function: &str, services: &[String]) -> Result<Scene, ObserveError> {
+    let mut scene = way_out(cloud, function, services).await?;
     if let Some(vpc) = &scene.function.vpc {
         scene.own = made_for_internet(cloud, &vpc.vpc).await?;
     }

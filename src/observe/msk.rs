@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::network::{network, part, role_policies};
+use super::network::{network, part, role_policies, with_services};
 use super::{NotChecked, ObserveError, Reads, no_such};
 use crate::cloud::{Answer, Cloud, ResourceKind};
 use crate::concurrent::bounded;
@@ -238,7 +238,8 @@ async fn network_of(cloud: &impl Cloud, cluster: &MskCluster) -> Answer<(Part<Vp
         let why = "none of its subnets can be seen from this account";
         return Ok((Part::Unread(why.to_owned()), unread(why)));
     };
-    let network = network(cloud, std::slice::from_ref(&vpc), &place.groups).await?;
+    let mut network = network(cloud, std::slice::from_ref(&vpc), &place.groups).await?;
+    with_services(cloud, &mut network).await?;
     Ok((Part::Read(vpc), network))
 }
 
@@ -259,6 +260,7 @@ fn unread(why: &str) -> Network {
         public_access: no(why),
         exclusions: no(why),
         endpoints: no(why),
+        services: None,
         interfaces: no(why),
         prefix_lists: no(why),
         groups: no(why),

@@ -115,6 +115,21 @@ async fn outside(cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<Network> {
     })
 }
 
+/// Reads which services endpoints can be for, where something depends on their names.
+///
+/// # Errors
+///
+/// AWS cannot be asked at all.
+pub async fn with_services(cloud: &impl Cloud, network: &mut Network) -> Answer<()> {
+    network.services = Some(match cloud.describe_endpoint_services().await {
+        Err(error) if error.is_not_offered() => Part::Unread(error.to_string()),
+        // Every Region has some: an account file may not tell them, and an emulator may know none.
+        Ok(services) if services.is_empty() => Part::Unread("none is listed".to_owned()),
+        answer => part(answer)?,
+    });
+    Ok(())
+}
+
 /// What VPC Block Public Access stops. A Region without it stops nothing.
 async fn public_access(cloud: &impl Cloud) -> Answer<(Part<PublicAccess>, Part<Vec<Exclusion>>)> {
     let setting = match cloud.describe_public_access().await {

@@ -115,7 +115,12 @@ impl<'a> Reads<'a> {
             Operation::DescribeNetworkInterfaces if !has_interfaces => reads,
             _ => reads.any([*operation]),
         };
-        NETWORK.iter().fold(self, add)
+        let reads = NETWORK.iter().fold(self, add);
+        let services = network
+            .services
+            .as_ref()
+            .map(|_| Operation::DescribeVpcEndpointServices);
+        reads.any(services)
     }
 
     /// The network around the subnets in which a function is to be, its role, and the functions that it could share an

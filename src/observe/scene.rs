@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::network::{network, part, role_policies};
-use super::similar::similar;
 use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind};
 use crate::diagnose::Scene;
 use crate::model::network::Part;
 use crate::model::{Function, GroupId, Proxy, ProxyEndpoint, ProxyTarget, VpcId};
+use crate::similar::similar;
 
 /// Reads a function, a database, and all that is between them.
 ///

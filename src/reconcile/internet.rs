@@ -22,7 +22,7 @@ impl Goal for Internet {
     }
 
     async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Scene, ObserveError> {
-        building_site(cloud, &self.0.function).await
+        building_site(cloud, &self.0.function, &self.0.services).await
     }
 
     fn origin(&self, scene: &Scene) -> Origin {

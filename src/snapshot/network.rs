@@ -7,11 +7,11 @@ use ipnet::IpNet;
 use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
     AclPorts, AclRule, AddressEntry, CidrBlock, CidrBlockState, DhcpConfiguration, DhcpOptionsEntry, DhcpValue,
-    DnsOptions, EgressOnlyGatewayEntry, EndpointEntry, ExclusionEntry, GatewayAttachment, GroupIdentifier,
-    InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress, NatGatewayEntry,
-    NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus, PeeringVpcInfo,
-    PrefixListEntry, PrefixListRange, PublicAccessOptions, RouteEntry, RouteTableAssociation, RouteTableEntry,
-    SecurityGroupEntry, SubnetEntry, Vpc,
+    DnsOptions, EgressOnlyGatewayEntry, EndpointEntry, EndpointServiceEntry, ExclusionEntry, GatewayAttachment,
+    GroupIdentifier, InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress,
+    NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus,
+    PeeringVpcInfo, PrefixListEntry, PrefixListRange, PrivateDnsNameEntry, PublicAccessOptions, RouteEntry,
+    RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, ServiceTypeEntry, SubnetEntry, Vpc,
 };
 use crate::cloud::{Answer, Cloud, ListedSubnet};
 use crate::concurrent::bounded;
@@ -117,6 +117,7 @@ impl Snapshot {
             public_access,
             exclusions,
             endpoints,
+            services: _,
             interfaces,
             prefix_lists,
             groups: _,
@@ -151,11 +152,7 @@ impl Snapshot {
         self.public_access(public_access, &exclusions);
         let endpoints = self.part(endpoints).into_iter().map(|endpoint| EndpointEntry {
             vpc_endpoint_id: endpoint.id.to_string(),
-            vpc_endpoint_type: match endpoint.kind {
-                EndpointKind::Interface => "Interface".to_owned(),
-                EndpointKind::Gateway => "Gateway".to_owned(),
-                EndpointKind::Other(kind) => kind,
-            },
+            vpc_endpoint_type: kind_of_endpoint(endpoint.kind),
             vpc_id: endpoint.vpc.to_string(),
             service_name: endpoint.service,
             state: endpoint.state,
@@ -221,6 +218,28 @@ impl Snapshot {
         };
         let exclusions = exclusions.known().cloned().unwrap_or_default();
         self.document.vpc_block_public_access_exclusions = exclusions.into_iter().map(entry).collect();
+    }
+
+    /// The services that endpoints can be for.
+    pub(super) async fn endpoint_services(&mut self, cloud: &impl Cloud) {
+        let services = patiently(cloud, || cloud.describe_endpoint_services()).await;
+        let services = self.read(services).into_iter().map(|service| EndpointServiceEntry {
+            service_name: service.name,
+            service_type: service
+                .kinds
+                .into_iter()
+                .map(|kind| ServiceTypeEntry {
+                    service_type: kind_of_endpoint(kind),
+                })
+                .collect(),
+            availability_zones: service.zones,
+            private_dns_names: service
+                .private_names
+                .into_iter()
+                .map(|private_dns_name| PrivateDnsNameEntry { private_dns_name })
+                .collect(),
+        });
+        self.document.vpc_endpoint_services = services.collect();
     }
 
     /// What earlier runs have made for the VPCs' ways to the internet, and have not attached yet.
@@ -333,6 +352,15 @@ fn to_gateway(gateway: &InternetGateway) -> InternetGatewayEntry {
         internet_gateway_id: gateway.id.to_string(),
         attachments: attachments(gateway.vpc.as_ref()),
         tags: tags(&gateway.tags),
+    }
+}
+
+/// The API's `VpcEndpointType`.
+fn kind_of_endpoint(kind: EndpointKind) -> String {
+    match kind {
+        EndpointKind::Interface => "Interface".to_owned(),
+        EndpointKind::Gateway => "Gateway".to_owned(),
+        EndpointKind::Other(kind) => kind,
     }
 }
 

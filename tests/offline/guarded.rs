@@ -337,6 +337,8 @@ guard! {
         Operation::DescribeVpcBlockPublicAccessExclusions, describe(Operation::DescribeVpcBlockPublicAccessExclusions);
     this.describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
         describe(Operation::DescribeVpcEndpoints);
+    this.describe_endpoint_services() -> Vec<network::EndpointService> = Operation::DescribeVpcEndpointServices,
+        describe(Operation::DescribeVpcEndpointServices);
     this.describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
         describe(Operation::DescribeNetworkInterfaces);
     this.prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries,

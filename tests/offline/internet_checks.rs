@@ -30,7 +30,7 @@ async fn works() -> Value {
 async fn asked(value: &Value, wish: &Wish) -> Answer {
     let document: AccountDocument = serde_json::from_value(value.clone()).unwrap();
     let account = OfflineAccount::in_memory(document).unwrap();
-    check(&way_out(&account, "f").await.unwrap(), wish)
+    check(&way_out(&account, "f", &wish.services).await.unwrap(), wish)
 }
 
 /// The route table of a subnet, by its place in the file.

@@ -83,6 +83,7 @@ interpose! {
     describe_public_access() -> network::PublicAccess = Operation::DescribeVpcBlockPublicAccessOptions;
     describe_public_access_exclusions() -> Vec<network::Exclusion> = Operation::DescribeVpcBlockPublicAccessExclusions;
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints;
+    describe_endpoint_services() -> Vec<network::EndpointService> = Operation::DescribeVpcEndpointServices;
     describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces;
     prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries;
     describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;

@@ -105,7 +105,7 @@ async fn the_network_of_managed_instances_is_the_providers() {
         );
 
         let cloud = account(&value);
-        let answer = internet::check(&way_out(&cloud, "f").await.unwrap(), &wish(&[]));
+        let answer = internet::check(&way_out(&cloud, "f", &[]).await.unwrap(), &wish(&[]));
         assert_eq!(
             (answer.verdict, answer.checks.len()),
             (Status::Unknown, 1),
@@ -189,7 +189,7 @@ async fn an_endpoint_serves_the_name_of_the_region() {
         ),
     ];
     for (service, value, status, text) in table {
-        let answer = internet::check(&way_out(&account(&value), "f").await.unwrap(), &wish(&[service]));
+        let answer = internet::check(&way_out(&account(&value), "f", &[]).await.unwrap(), &wish(&[service]));
         let check = find(&answer.checks, &format!("service-{service}")).unwrap();
         assert_eq!(check.status, status, "{check:#?}");
         assert!(format!("{check:?}").contains(text), "{check:#?}");

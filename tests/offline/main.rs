@@ -10,6 +10,7 @@ mod crashes;
 mod denied;
 mod diagnoses;
 mod drift;
+mod endpoint_services;
 mod fault_matrix;
 mod files;
 mod foreign_rules;

@@ -83,7 +83,7 @@ async fn half_made<G: Goal>(document: &AccountDocument, goal: &G) -> Vec<Account
 }
 
 /// By the service authorization reference these know no resources.
-const ON_ALL: [&str; 22] = [
+const ON_ALL: [&str; 23] = [
     "ec2:DescribeAddresses",
     "ec2:DescribeEgressOnlyInternetGateways",
     "ec2:DescribeInternetGateways",
@@ -97,6 +97,7 @@ const ON_ALL: [&str; 22] = [
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcBlockPublicAccessExclusions",
     "ec2:DescribeVpcBlockPublicAccessOptions",
+    "ec2:DescribeVpcEndpointServices",
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcPeeringConnections",
     "ec2:DescribeVpcs",

@@ -68,7 +68,7 @@ fn offline(value: &Value) -> OfflineAccount {
 }
 
 async fn asked(value: &Value) -> Answer {
-    check(&way_out(&offline(value), "f").await.unwrap(), &wish())
+    check(&way_out(&offline(value), "f", &[]).await.unwrap(), &wish())
 }
 
 fn found<'a>(checks: &'a [Check], id: &str) -> &'a Check {
@@ -262,7 +262,7 @@ async fn a_denied_read_is_unknown_and_names_the_permission() {
             account: &account,
             hook: Denied(operation),
         };
-        let answer = check(&way_out(&cloud, "f").await.unwrap(), &wish());
+        let answer = check(&way_out(&cloud, "f", &[]).await.unwrap(), &wish());
         let judged = found(&answer.checks, "public-access");
         assert_eq!(
             (judged.status, answer.verdict),
@@ -418,7 +418,7 @@ async fn setup_builds_no_nat_gateway_that_is_stopped() {
         let ended = setup(&account, &wish()).await;
         match (ended, refused) {
             (Ok(_), None) => {
-                let answer = check(&building_site(&account, "f").await.unwrap(), &wish());
+                let answer = check(&building_site(&account, "f", &[]).await.unwrap(), &wish());
                 assert!(answer.verdict <= Status::Warn, "{context}: {answer:#?}");
             }
             (Err(failure), Some(what)) => {

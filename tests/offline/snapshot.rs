@@ -388,7 +388,7 @@ async fn what_internet_setup_left_half_made_is_in_it() {
         .filter(|function| function.vpc_config.is_some());
     for function in in_vpc {
         let site = async |cloud: &OfflineAccount| {
-            let mut site = building_site(cloud, &function.function_name).await.unwrap();
+            let mut site = building_site(cloud, &function.function_name, &[]).await.unwrap();
             without_last_rules(&mut site.network);
             site
         };

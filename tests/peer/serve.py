@@ -136,6 +136,21 @@ VPCs.describe_vpc_block_public_access_exclusions = describe_vpc_block_public_acc
 VPCs.create_vpc_block_public_access_exclusion = create_vpc_block_public_access_exclusion
 
 
+# AWS has DynamoDB in every Region; moto lists it for the Regions only that it knows.
+def describe_vpc_endpoint_services(self, describe=VPCs.describe_vpc_endpoint_services):
+    answer = describe(self)
+    name = f"com.amazonaws.{self.region}.dynamodb"
+    details = answer.result["ServiceDetails"]
+    if all(service["ServiceName"] != name for service in details):
+        kinds = [{"ServiceType": "Gateway"}, {"ServiceType": "Interface"}]
+        zones = [f"{self.region}{zone}" for zone in "abc"]
+        details.append({"ServiceName": name, "ServiceType": kinds, "AvailabilityZones": zones, "Owner": "amazon"})
+    return answer
+
+
+VPCs.describe_vpc_endpoint_services = describe_vpc_endpoint_services
+
+
 # On AWS an instance of a cluster is in the cluster's subnet group; in moto it is in none.
 def create_db_instance(self, db_kwargs, create=RDSBackend.create_db_instance):
     cluster = self.clusters.get(db_kwargs.get("db_cluster_identifier") or "")

@@ -390,6 +390,39 @@ fn create_complete() -> String {
     "create-complete".to_owned()
 }
 
+/// A service that VPC endpoints can be for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EndpointServiceEntry {
+    /// E.g. `com.amazonaws.eu-central-1.sts`.
+    pub service_name: String,
+    /// Of which kinds its endpoints can be.
+    #[serde(default)]
+    pub service_type: Vec<ServiceTypeEntry>,
+    /// The Availability Zones in which it is; all if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub availability_zones: Vec<String>,
+    /// The names that private DNS leads to an endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub private_dns_names: Vec<PrivateDnsNameEntry>,
+}
+
+/// A kind of endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ServiceTypeEntry {
+    /// `Interface`, `Gateway` or another one.
+    pub service_type: String,
+}
+
+/// A name that private DNS leads to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PrivateDnsNameEntry {
+    /// E.g. `sts.eu-central-1.amazonaws.com`.
+    pub private_dns_name: String,
+}
+
 /// A VPC endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -125,6 +125,19 @@ impl fmt::Display for EndpointKind {
     }
 }
 
+/// A service that a VPC endpoint can be for, as `DescribeVpcEndpointServices` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointService {
+    /// E.g. `com.amazonaws.eu-central-1.sts`; in China some begin with `cn.com.amazonaws`.
+    pub name: String,
+    /// Of which kinds its endpoints can be.
+    pub kinds: Vec<EndpointKind>,
+    /// The Availability Zones in which interface endpoints for it can be; none where they are not told.
+    pub zones: Vec<String>,
+    /// The names that private DNS leads to an endpoint, such as `sts.eu-central-1.amazonaws.com`.
+    pub private_names: Vec<String>,
+}
+
 /// A VPC endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
