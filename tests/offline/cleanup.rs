@@ -104,6 +104,14 @@ fn assert_others_stay(before: &AccountDocument, after: &AccountDocument, context
     assert_eq!(foreign(before), foreign(after), "{context}");
 }
 
+/// A target of a proxy is registered by the time it is read again.
+fn with_registered_targets(mut document: AccountDocument) -> AccountDocument {
+    for target in document.db_proxies.iter_mut().filter_map(|proxy| proxy.target.as_mut()) {
+        target.registering = false;
+    }
+    document
+}
+
 /// A setup that died at each call leaves nothing that serves nothing once it is cleaned up; and the next setup connects.
 #[tokio::test(start_paused = true)]
 async fn what_runs_that_died_have_left_is_taken_away() {
@@ -155,8 +163,8 @@ async fn what_runs_that_died_have_left_is_taken_away() {
             }
             let again = cleanup(&account).await;
             assert_eq!(
-                (again.ending, account.document()),
-                (Ending::Unchanged, after),
+                (again.ending, with_registered_targets(account.document())),
+                (Ending::Unchanged, with_registered_targets(after)),
                 "{context}"
             );
             if scenario.document.secrets.len() == left.secrets.len() {
