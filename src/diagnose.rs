@@ -5,6 +5,7 @@
 
 pub(crate) mod dns;
 mod headline;
+mod outlook;
 mod public;
 pub(crate) mod role;
 mod state;
@@ -12,6 +13,7 @@ mod subnets;
 mod timeout;
 
 pub use headline::headline;
+pub use outlook::{blocks, is_open, outlook};
 
 use crate::attach::private_of;
 use crate::check::{Check, Finding, Status, verdict};
@@ -19,7 +21,8 @@ use crate::escape::word;
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
 use crate::model::{
-    Database, DatabaseKind, Function, FunctionVpc, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side, SubnetId,
+    Database, DatabaseKind, Function, FunctionVpc, Observation, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side,
+    SubnetId,
 };
 use crate::naming::Convention;
 use crate::path::Paths;
@@ -45,7 +48,42 @@ pub struct Scene {
     pub policies: Part<Vec<PolicyDocument>>,
 }
 
+/// What lies between the resources of a connection, and what the function's role may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The network of their VPCs.
+    pub network: Network,
+    /// The policies of the function's execution role.
+    pub policies: Part<Vec<PolicyDocument>>,
+}
+
+impl Surroundings {
+    /// Nothing could be read, and why.
+    #[must_use]
+    pub fn unread(why: &str) -> Self {
+        Self {
+            network: Network::unread(why),
+            policies: Part::Unread(why.to_owned()),
+        }
+    }
+}
+
 impl Scene {
+    /// A connection as `setup` observes it.
+    #[must_use]
+    pub fn of(observation: &Observation, surroundings: Surroundings) -> Self {
+        let targets = observation.proxy.iter().flat_map(|proxy| proxy.targets.iter().cloned());
+        Self {
+            function: observation.function.clone(),
+            database: observation.database.clone(),
+            targets: Part::Read(targets.collect()),
+            proxy: observation.proxy.clone(),
+            endpoint: None,
+            network: surroundings.network,
+            policies: surroundings.policies,
+        }
+    }
+
     /// What the function connects to, in words.
     #[must_use]
     pub fn reached(&self) -> String {
@@ -95,24 +133,44 @@ pub struct Diagnosis {
     pub legs: Vec<LegReport>,
 }
 
+/// For whom a diagnosis is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// `diagnose`: whether the function reaches the database now.
+    Diagnose,
+    /// `setup`: whether it is connected. A database may be started, and a cluster get its instances, later.
+    Setup,
+}
+
 /// Asks everything.
 #[must_use]
 pub fn diagnose(scene: &Scene) -> Diagnosis {
+    ask(scene, Asker::Diagnose)
+}
+
+/// Asks everything about a connection that `setup` makes: the same checks, but that a database which is stopped and a cluster
+/// without instances are connected all the same.
+#[must_use]
+pub fn diagnose_connection(scene: &Scene) -> Diagnosis {
+    ask(scene, Asker::Setup)
+}
+
+fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
     let paths = Paths::new(&scene.network);
     let legs = legs(scene);
-    let mut asked = vec![attached(scene, &paths), state::check(scene)];
+    let mut checked = vec![attached(scene, &paths), state::check(scene, asker)];
     let (of_legs, reports) = checks(&paths, &legs);
     if scene.own_vpc().is_some() {
-        asked.extend(of_legs);
-        asked.push(dns::check(scene, &paths, &legs));
-        asked.push(role::check(scene));
-        asked.push(subnets::check(scene, &paths));
+        checked.extend(of_legs);
+        checked.push(dns::check(scene, &paths, &legs));
+        checked.push(role::check(scene));
+        checked.push(subnets::check(scene, &paths));
     }
-    asked.extend(timeout::check(scene));
+    checked.extend(timeout::check(scene));
     Diagnosis {
-        headline: headline(scene, &asked, &reports),
-        verdict: verdict(&asked),
-        checks: asked,
+        headline: headline(scene, &checked, &reports),
+        verdict: verdict(&checked),
+        checks: checked,
         legs: reports,
     }
 }

@@ -1,6 +1,7 @@
 //! Reads one connection, in two rounds of concurrent calls; in three where one answer leads to another: a cluster
 //! without instances to its subnets, a secret to the key that encrypts it.
 
+mod around;
 mod attachment;
 mod error;
 mod extras;
@@ -19,6 +20,7 @@ mod target;
 mod undo;
 mod users;
 
+pub use around::surroundings;
 pub use attachment::{Location, reads_of_site, site, the_function};
 pub use error::{NotChecked, ObserveError};
 pub(crate) use extras::{found_role, secret_details};
@@ -38,6 +40,7 @@ pub(crate) use users::{launch_templates, network_connectors};
 use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
+use crate::diagnose::Surroundings;
 use crate::model::network::{Part, Vpc};
 use crate::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
@@ -53,6 +56,29 @@ pub(crate) use similar::no_such;
 ///
 /// A resource does not exist, or a call fails.
 pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation, ObserveError> {
+    let (found, function, proxy) = first_round(cloud, target).await?;
+    second_round(cloud, target, found, function, proxy).await
+}
+
+/// The same, with what is around them, which is read at the same time as the second round and cannot fail.
+///
+/// # Errors
+///
+/// As those of [`observe`].
+pub async fn observe_around(cloud: &impl Cloud, target: &Target) -> Result<(Observation, Surroundings), ObserveError> {
+    let (found, function, proxy) = first_round(cloud, target).await?;
+    let (database, vpc) = (found.database.clone(), found.vpc.clone());
+    let (of_function, of_proxy) = (function.clone(), proxy.clone());
+    let surroundings = around::around(cloud, &database, vpc.as_ref(), of_function.as_ref(), of_proxy.as_ref());
+    let (observation, surroundings) = tokio::join!(second_round(cloud, target, found, function, proxy), surroundings);
+    Ok((observation?, surroundings))
+}
+
+/// The database, the function if there is one or it is not to be made, and the proxy.
+async fn first_round(
+    cloud: &impl Cloud,
+    target: &Target,
+) -> Result<(Found, Option<Function>, Option<Proxy>), ObserveError> {
     target.check(&cloud.home())?;
     let (database, function, proxy) = tokio::join!(
         read_database(cloud, target),
@@ -80,7 +106,7 @@ pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation,
         (Err(error), ProxyWish::New(_)) if error.is_not_found() => Some(absent_proxy(target, &found.database)),
         (proxy, _) => proxy?,
     };
-    second_round(cloud, target, found, function, proxy).await
+    Ok((found, function, proxy))
 }
 
 /// The proxy; of one that may be new only itself, for there may be nothing to read besides.

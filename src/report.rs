@@ -11,11 +11,13 @@ mod graph;
 mod internet;
 mod list;
 mod msk;
+mod path;
 mod progress;
 mod snapshot;
 mod style;
 mod text;
 
+pub use across::{is_open_across, path_across, text_across};
 pub use attachment::AttachmentDocument;
 pub use checks::ChecksDocument;
 pub use cleanup::CleanupDocument;
@@ -29,6 +31,9 @@ pub use graph::{dot, mermaid};
 pub use internet::InternetDocument;
 pub use list::{ListDocument, list_text};
 pub use msk::MskDocument;
+pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
 pub use snapshot::SnapshotDocument;
-pub use text::{connected, converged_text, draft_text, folded, plan_text, removal_text, unfinished};
+pub use text::{
+    connected, converged_text, draft_text, folded, incomplete, plan_text, removal_text, unchanged, unfinished,
+};

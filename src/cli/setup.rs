@@ -10,12 +10,16 @@ use super::front::Terminal;
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
+use crate::decide::Decision;
 use crate::interrupt::Interrupt;
 use crate::mend::Scope;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
 use crate::reconcile::{Ending as RunEnding, Mend, Options, Outcome, RunResult, converge, run};
-use crate::report::{Report, SetupDocument, connected, converged_text, plan_text, unfinished};
+use crate::report::{
+    Report, SetupDocument, connected, incomplete, is_open_across, path_across, plan_text, text_across, unchanged,
+    unfinished,
+};
 
 /// Options of `setup`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -66,6 +70,9 @@ pub struct Setup {
     /// Set the rules of this connection's own groups back, where somebody has changed them, instead of making new ones
     #[arg(long, conflicts_with = "cross_vpc")]
     repair: bool,
+    /// Do not check the path as `diagnose` does, before the plan is shown and at the end
+    #[arg(long)]
+    no_diagnose: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -98,7 +105,9 @@ impl Setup {
     fn text(&self, outcome: &Outcome) -> String {
         match outcome.result {
             RunResult::Planned if !outcome.dry_run => unfinished(outcome),
-            RunResult::Planned | RunResult::Unchanged => plan_text(&outcome.proposal),
+            RunResult::Planned => plan_text(&outcome.proposal),
+            RunResult::Incomplete if outcome.proposal.decision != Decision::NoOp => incomplete(outcome),
+            RunResult::Unchanged | RunResult::Incomplete => unchanged(outcome),
             RunResult::Connected if self.write.run.no_wait => {
                 let look = match outcome.found.database.kind {
                     DatabaseKind::Cluster => "aws rds describe-db-clusters",
@@ -117,6 +126,7 @@ impl Setup {
     pub fn options(&self) -> Options {
         let mut options = self.write.options();
         options.request.repair = self.repair;
+        options.diagnose = !self.no_diagnose;
         options
     }
 
@@ -227,8 +237,14 @@ impl Setup {
         let converged = converge(cloud, goal, &self.write.options(), &front, interrupt).await;
         front.clear();
         let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let document = || SetupDocument::across_vpcs(&converged, cloud.calls());
-        print_result(global, document, || converged_text(&converged), &converged.applied)?;
+        let path = (!self.no_diagnose).then(|| path_across(&converged));
+        let path = path.as_ref();
+        let document = || SetupDocument::across_vpcs(&converged, path, cloud.calls());
+        let text = || text_across(&converged, path);
+        print_result(global, document, text, &converged.applied)?;
+        if converged.ending != RunEnding::Planned && !is_open_across(&converged, path) {
+            return Ok(1);
+        }
         Ok(self.write.run.status(converged.ending == RunEnding::Planned))
     }
 }
@@ -244,6 +260,9 @@ impl Work for Setup {
         let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
         let document = || SetupDocument::new(&outcome, cloud.calls());
         print_result(global, document, || self.text(&outcome), &outcome.applied)?;
+        if outcome.result == RunResult::Incomplete {
+            return Ok(1);
+        }
         Ok(self.write.run.status(outcome.result == RunResult::Planned))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: spec/network.md, `diagnose` 6.
 
-use super::Scene;
+use super::{Asker, Scene};
 use crate::check::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
@@ -32,11 +32,11 @@ const NOT_INVOCABLE: [&str; 5] = [
     "Failed",
 ];
 
-pub(super) fn check(scene: &Scene) -> Check {
+pub(super) fn check(scene: &Scene, asker: Asker) -> Check {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
     of_function(&scene.function, &mut findings, &mut evidence);
-    of_database(&scene.database, &mut findings, &mut evidence);
+    of_database(&scene.database, asker, &mut findings, &mut evidence);
     if let Some(proxy) = &scene.proxy {
         of_proxy(scene, proxy, &mut findings, &mut evidence);
         if let Some(endpoint) = &scene.endpoint {
@@ -92,7 +92,7 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
     }
 }
 
-fn of_database(database: &Database, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
     let own = (database.to_string(), &database.status);
     let members = database
         .members
@@ -118,7 +118,10 @@ fn of_database(database: &Database, findings: &mut Vec<Finding>, evidence: &mut 
                     word(&database.id)
                 ),
             };
-            let finding = Finding::fail(format!("{text}, not available"));
+            let finding = match asker {
+                Asker::Diagnose => Finding::fail(format!("{text}, not available")),
+                Asker::Setup => Finding::warn(format!("{text}: it takes no connections until it is available")),
+            };
             if status == "stopped" {
                 finding.mended_by(start)
             } else {
@@ -132,9 +135,11 @@ fn of_database(database: &Database, findings: &mut Vec<Finding>, evidence: &mut 
             "{database} is an Aurora PostgreSQL Limitless Database: the routers of its DB shard group take connections, and their state was not read"
         )));
     } else if database.kind == DatabaseKind::Cluster && database.members.is_empty() && !is_serverless_v1(database) {
-        findings.push(Finding::fail(format!(
-            "{database} has no instance: nothing takes connections"
-        )));
+        let text = format!("{database} has no instance: nothing takes connections");
+        findings.push(match asker {
+            Asker::Diagnose => Finding::fail(text),
+            Asker::Setup => Finding::warn(format!("{text} until it has one, which has the groups of the cluster")),
+        });
     }
     if database.port.is_none() {
         findings.push(Finding::fail(format!(

@@ -1,11 +1,12 @@
 //! The commands that make findings go away.
 //!
 //! A command is named only if it has something to do and its run would not be refused: the plan of `setup` is made here, as
-//! a run would make it. What no command of this program changes has no remedy.
+//! a run would make it. Where something else than groups keeps the traffic from passing, it is `diagnose`, which names what.
+//! What no command of this program changes has no remedy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, FindingKind};
+use super::{Finding, FindingKind, traffic};
 use crate::cleanup;
 use crate::decide::{Assessment, decide};
 use crate::estate::{Connection, Estate, Scope};
@@ -124,6 +125,7 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
             .or_insert_with(|| Prognosis::new(estate, connection));
         use_it(prognosis);
     };
+    let is_blocked_elsewhere = is_blocked_elsewhere(estate, connection, findings);
     for finding in findings.iter_mut().filter(|finding| finding.remedy.is_none()) {
         use FindingKind as Kind;
         let mut remedy = None;
@@ -139,11 +141,19 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                     });
                 }
             }
+            // What groups do not open, no further group opens.
+            Kind::GroupGone | Kind::GroupDetached | Kind::PortMoved | Kind::NotAsSetUp if is_blocked_elsewhere => {
+                remedy = Some(command("diagnose", connection, None));
+            }
             Kind::GroupGone | Kind::GroupDetached | Kind::PortMoved | Kind::NotAsSetUp | Kind::ConnectionVanished => {
                 of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
             }
-            Kind::TargetNotAvailable if is_by_groups(finding) => {
-                of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
+            Kind::TargetNotAvailable => {
+                let has_no_target = finding.found.as_deref() == Some(super::NO_TARGET);
+                if has_no_target || (is_unreachable(finding) && !is_blocked_elsewhere) {
+                    of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
+                }
+                remedy = remedy.or_else(|| Some(command("diagnose", connection, None)));
             }
             Kind::FunctionMoved if finding.found.as_deref() == Some(super::NO_VPC) => {
                 remedy = Some(command("setup", connection, Some("--attach-vpc")));
@@ -152,8 +162,7 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                 let group = GroupId::from(finding.resource.as_str());
                 remedy = serves_nothing(estate, &group).then(|| cleanup::COMMAND.map(str::to_owned).to_vec());
             }
-            Kind::TargetNotAvailable
-            | Kind::FunctionMoved
+            Kind::FunctionMoved
             | Kind::DatabaseGone
             | Kind::ProxyGone
             | Kind::FunctionGone
@@ -188,9 +197,18 @@ pub(super) fn prescribe_across(connection: &Connection, findings: &mut [Finding]
     }
 }
 
-/// Whether a proxy that does not reach the database may do so once the groups are as they should be: it has no target yet,
-/// or cannot open a connection to it.
-fn is_by_groups(finding: &Finding) -> bool {
-    let found = finding.found.as_deref().unwrap_or_default();
-    found == super::NO_TARGET || found.contains("UNREACHABLE")
+/// Whether the groups of the whole connection let its traffic through, and the proxy does not reach the database all the same.
+fn is_blocked_elsewhere(estate: &Estate, connection: &Connection, findings: &[Finding]) -> bool {
+    let has_target = |finding: &Finding| {
+        finding.kind == FindingKind::TargetNotAvailable && finding.found.as_deref() != Some(super::NO_TARGET)
+    };
+    findings.iter().any(has_target)
+        && estate
+            .observation(connection, Scope::Associated)
+            .is_ok_and(|observation| traffic::groups_let_through(estate, &observation))
+}
+
+/// Whether a proxy does not reach the database for a reason that groups may be.
+fn is_unreachable(finding: &Finding) -> bool {
+    finding.found.as_deref().unwrap_or_default().contains("UNREACHABLE")
 }

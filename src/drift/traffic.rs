@@ -32,32 +32,33 @@ impl End {
 /// Whether any traffic of this connection can pass all of its hops.
 #[must_use]
 pub fn can_pass(estate: &Estate, observation: &Observation) -> bool {
-    let Observation {
-        database,
-        proxy,
-        function,
-        ..
-    } = observation;
-    if function.vpc.is_none() || proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database)) {
+    let Observation { database, proxy, .. } = observation;
+    if proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database)) {
         return false;
     }
-    hops(observation).iter().all(|(from, to)| {
-        // The proxy itself has tried.
-        let is_tried = *from == Side::Proxy && proxy.as_ref().is_some_and(|proxy| proxy.reaches(database));
+    // The proxy itself has tried.
+    let is_tried = proxy.as_ref().is_some_and(|proxy| proxy.reaches(database));
+    passes_each(estate, observation, |from| from == Side::Proxy && is_tried)
+}
+
+/// Whether the groups let traffic through on every hop, whether a proxy has its target or not.
+#[must_use]
+pub fn groups_let_through(estate: &Estate, observation: &Observation) -> bool {
+    passes_each(estate, observation, |_| false)
+}
+
+/// Whether traffic can pass each hop, but for those of which that is known by their beginning.
+fn passes_each(estate: &Estate, observation: &Observation, is_known: impl Fn(Side) -> bool) -> bool {
+    let has_vpc = observation.function.vpc.is_some();
+    let passes = |(from, to): &(Side, Side)| {
         let port = match to {
-            Side::Database => database.port,
+            Side::Database => observation.database.port,
             _ => observation.function_port(),
         };
-        is_tried
-            || port.is_some_and(|port| {
-                passes(
-                    estate,
-                    &end(estate, observation, *from),
-                    &end(estate, observation, *to),
-                    port,
-                )
-            })
-    })
+        let end = |side| end(estate, observation, side);
+        is_known(*from) || port.is_some_and(|port| passes(estate, &end(*from), &end(*to), port))
+    };
+    has_vpc && hops(observation).iter().all(passes)
 }
 
 fn end(estate: &Estate, observation: &Observation, side: Side) -> End {

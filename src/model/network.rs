@@ -91,6 +91,32 @@ pub struct Network {
     pub groups: Part<Vec<SecurityGroup>>,
 }
 
+impl Network {
+    /// A network of which nothing could be read, and why.
+    #[must_use]
+    pub fn unread(why: &str) -> Self {
+        fn part<T>(why: &str) -> Part<T> {
+            Part::Unread(why.to_owned())
+        }
+        Self {
+            vpcs: part(why),
+            subnets: part(why),
+            route_tables: part(why),
+            acls: part(why),
+            peerings: part(why),
+            internet_gateways: part(why),
+            egress_only_gateways: part(why),
+            nat_gateways: part(why),
+            public_access: part(why),
+            exclusions: part(why),
+            endpoints: part(why),
+            interfaces: part(why),
+            prefix_lists: part(why),
+            groups: part(why),
+        }
+    }
+}
+
 /// A VPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vpc {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, CloudError, Fault};
+use crate::concurrent::bounded;
 use crate::model::network::{
     Destination, Exclusion, Network, Part, PrefixList, PublicAccess, Resolver, RouteTarget, Vpc,
 };
@@ -29,6 +30,28 @@ pub const READS: &[Operation] = &[
     Operation::DescribeSecurityGroups,
     Operation::GetManagedPrefixListEntries,
 ];
+
+/// Those of them with which [`between`] reads, which is all that a way within a VPC or across a peering connection goes by.
+pub const READS_BETWEEN: &[Operation] = &[
+    Operation::DescribeVpcs,
+    Operation::DescribeVpcAttribute,
+    Operation::DescribeDhcpOptions,
+    Operation::DescribeSubnets,
+    Operation::DescribeRouteTables,
+    Operation::DescribeNetworkAcls,
+    Operation::DescribeVpcPeeringConnections,
+    Operation::DescribeSecurityGroups,
+    Operation::GetManagedPrefixListEntries,
+];
+
+/// How many VPCs are asked for their DNS attributes at once.
+const VPCS_AT_ONCE: usize = 5;
+
+/// How many policies of a kind are read at once.
+const POLICIES_AT_ONCE: usize = 5;
+
+/// What is said of a part that nothing asks for.
+const NOT_READ: &str = "it was not read";
 
 /// The operations with which a role's policies are read.
 pub const ROLE_READS: &[Operation] = &[
@@ -69,6 +92,40 @@ pub async fn network(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> 
     network.prefix_lists = Part::Read(lists?);
     network.interfaces = interfaces?;
     Ok(network)
+}
+
+/// The network between resources in these VPCs that have these security groups: without gateways, endpoints and interfaces,
+/// and within one VPC without peering connections.
+///
+/// # Errors
+///
+/// AWS cannot be asked at all: no credentials, no connection, no answer.
+pub async fn between(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
+    let peerings = async {
+        match vpcs {
+            [] | [_] => Ok(not_read()),
+            vpcs => part(cloud.describe_peerings(vpcs).await),
+        }
+    };
+    let (plain, peerings) = tokio::join!(inside(cloud, vpcs, groups), peerings);
+    let plain = plain?;
+    let lists = prefix_lists(cloud, &plain).await?;
+    Ok(Network {
+        peerings: peerings?,
+        prefix_lists: Part::Read(lists),
+        internet_gateways: not_read(),
+        egress_only_gateways: not_read(),
+        nat_gateways: not_read(),
+        endpoints: not_read(),
+        interfaces: not_read(),
+        public_access: not_read(),
+        exclusions: not_read(),
+        ..plain
+    })
+}
+
+fn not_read<T>() -> Part<T> {
+    Part::Unread(NOT_READ.to_owned())
 }
 
 async fn inside(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
@@ -145,12 +202,22 @@ async fn public_access(cloud: &impl Cloud) -> Answer<(Part<PublicAccess>, Part<V
 
 /// The VPCs with their DNS attributes and resolvers, which are questions of their own.
 async fn with_dns(cloud: &impl Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
-    let mut vpcs = match part(cloud.describe_vpcs(ids).await)? {
+    // A closure over borrowed ids is not general enough for the futures that run this.
+    let each: Vec<VpcId> = ids.to_vec();
+    let attributes = each.into_iter().map(async |id: VpcId| {
+        let attributes = cloud.describe_vpc_dns(&id).await;
+        (id, attributes)
+    });
+    let (vpcs, attributes) = tokio::join!(cloud.describe_vpcs(ids), bounded(VPCS_AT_ONCE, attributes));
+    let mut vpcs = match part(vpcs)? {
         Part::Read(vpcs) => vpcs,
         unread @ Part::Unread(_) => return Ok(unread),
     };
-    for vpc in &mut vpcs {
-        vpc.dns = part(cloud.describe_vpc_dns(&vpc.id).await)?;
+    for (id, attributes) in attributes {
+        let attributes = part(attributes)?;
+        if let Some(vpc) = vpcs.iter_mut().find(|vpc| vpc.id == id) {
+            vpc.dns = attributes;
+        }
     }
     let options: BTreeSet<String> = vpcs.iter().filter_map(|vpc| vpc.dhcp_options.clone()).collect();
     let options: Vec<String> = options.into_iter().collect();
@@ -240,17 +307,17 @@ pub async fn role_policies(cloud: &impl Cloud, role: &str) -> Answer<Part<Vec<Po
 async fn read_policies(cloud: &impl Cloud, role: &str) -> Answer<Vec<PolicyDocument>> {
     let (attached, own) = tokio::join!(cloud.list_attached_role_policies(role), cloud.list_role_policies(role));
     let (attached, own) = (attached?, own?);
-    let mut policies = Vec::new();
-    for arn in attached {
+    let attached = attached.into_iter().map(async |arn: String| {
         let version = cloud.get_policy(&arn).await?;
         let text = cloud.get_policy_version(&arn, &version).await?;
-        policies.push(document(Operation::GetPolicyVersion, &text)?);
-    }
-    for name in own {
+        document(Operation::GetPolicyVersion, &text)
+    });
+    let own = own.into_iter().map(async |name: String| {
         let text = cloud.get_role_policy(role, &name).await?;
-        policies.push(document(Operation::GetRolePolicy, &text)?);
-    }
-    Ok(policies)
+        document(Operation::GetRolePolicy, &text)
+    });
+    let (attached, own) = tokio::join!(bounded(POLICIES_AT_ONCE, attached), bounded(POLICIES_AT_ONCE, own));
+    attached.into_iter().chain(own).collect()
 }
 
 fn document(operation: Operation, text: &str) -> Answer<PolicyDocument> {

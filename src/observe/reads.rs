@@ -4,7 +4,7 @@
 //! change between two looks: any of them are read.
 
 use super::extras::is_given_something;
-use super::network::{READS as NETWORK, ROLE_READS};
+use super::network::{READS as NETWORK, READS_BETWEEN, ROLE_READS};
 use super::{ProxyWish, Target};
 use crate::model::network::{Network, PublicAccess, RouteTarget};
 use crate::model::{Credentials, Database, DatabaseKind, Function, GroupQuota, Observation, Place, Proxy, Secret};
@@ -93,6 +93,36 @@ impl<'a> Reads<'a> {
             _ => reads.of(*operation, [literal(role)]),
         };
         ROLE_READS.iter().fold(self, add)
+    }
+
+    /// What lies between the resources of a connection, and the function's role: for the checks of `diagnose`. A run goes on
+    /// without what it may not read of these.
+    #[must_use]
+    pub fn path(self, observation: &Observation, network: &Network) -> Self {
+        let place = self.place;
+        let vpcs = network.vpcs.known().into_iter().flatten();
+        let vpcs: Vec<String> = vpcs.map(|vpc| place.arn("ec2", &format!("vpc/{}", vpc.id))).collect();
+        let mut all = network.vpcs.known().into_iter().flatten();
+        let has_dhcp_options = all.any(|vpc| vpc.dhcp_options.is_some());
+        let is_across = vpcs.len() > 1;
+        let add = |reads: Self, operation: &Operation| match operation {
+            Operation::DescribeDhcpOptions if !has_dhcp_options => reads,
+            Operation::DescribeVpcPeeringConnections if !is_across => reads,
+            Operation::DescribeVpcAttribute => reads.of(*operation, vpcs.clone()),
+            Operation::GetManagedPrefixListEntries => {
+                reads.of(*operation, prefix_lists(place, network, &Plan::default()))
+            }
+            _ => reads.any([*operation]),
+        };
+        let reads = READS_BETWEEN.iter().fold(self, add);
+        let function = &observation.function;
+        let new = || place.role(&created::function_role(place.region, &function.name));
+        // A function that the run makes is looked at with the others at its end.
+        let role = function.role.clone().or_else(|| (!function.exists).then(new));
+        reads.role_of(&Function {
+            role,
+            ..function.clone()
+        })
     }
 
     /// A network: now, and once the plan is carried out.

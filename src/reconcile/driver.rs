@@ -9,7 +9,7 @@ use super::session::{Progress, Session};
 use crate::cloud::{Checked, Cloud, Fault};
 use crate::interrupt::Interrupt;
 use crate::model::{Direction, GroupId};
-use crate::observe::{Target, observe};
+use crate::observe::{Target, observe, observe_around};
 use crate::plan::{Effect, GroupRef, Step};
 
 /// Runs `setup` to its end.
@@ -61,19 +61,31 @@ async fn carry_out<C: Cloud, F: Front>(
     state: &State,
 ) -> Result<Event, RunError> {
     match state {
+        State::Observe if executor.diagnoses() => {
+            let look = async |cloud: &C| observe_around(cloud, target).await;
+            let (found, surroundings) = executor.look(look).await?;
+            executor.came_from(found.origin());
+            trace!(observation = ?found, ?surroundings, "observed");
+            Ok(Event::Observed(Box::new(found), Some(Box::new(surroundings))))
+        }
         State::Observe | State::Verify(..) | State::Review(..) => {
             let found = executor.look(async |cloud| observe(cloud, target).await).await?;
             executor.came_from(found.origin());
             trace!(observation = ?found, "observed");
-            Ok(Event::Observed(Box::new(found)))
+            Ok(Event::Observed(Box::new(found), None))
         }
-        State::AwaitReady(pending) => {
-            executor.wait_for(pending).await?;
-            Ok(Event::Ready)
-        }
-        State::AwaitHealth(_, _, pending) => {
-            executor.wait_for(&[pending]).await?;
-            Ok(Event::Ready)
+        State::AwaitReady(pending, ends) => match executor.wait_for(pending).await {
+            Err(RunError::TimedOut { .. }) if ends.is_some() => Ok(Event::TimeUp),
+            waited => waited.map(|()| Event::Ready),
+        },
+        State::AwaitHealth(_, _, pending, _) => match executor.wait_for(&[pending]).await {
+            Err(RunError::TimedOut { .. }) => Ok(Event::TimeUp),
+            waited => waited.map(|()| Event::Ready),
+        },
+        State::Survey(outcome) => {
+            let surroundings = executor.survey(&outcome.found).await?;
+            trace!(?surroundings, "surveyed");
+            Ok(Event::Surveyed(Box::new(surroundings)))
         }
         State::Consent(proposal) => Ok(Event::Consented {
             look_again: executor.ask(Asked::Setup(proposal)).await?,
@@ -121,13 +133,14 @@ impl State {
     fn name(&self) -> &'static str {
         match self {
             Self::Observe => "observe",
-            Self::AwaitReady(_) => "await-ready",
+            Self::AwaitReady(..) => "await-ready",
             Self::Consent(_) => "consent",
             Self::Apply(..) => "apply",
             Self::Review(..) => "review",
             Self::Verify(..) => "verify",
             Self::Recheck(..) => "recheck",
             Self::AwaitHealth(..) => "await-health",
+            Self::Survey(_) => "survey",
             Self::Done(_) => "done",
         }
     }

@@ -14,14 +14,18 @@ use super::error::RunError;
 use super::machine::{Options, Proposal};
 use super::session::{Progress, Session, interrupted};
 use crate::cloud::Cloud;
-use crate::model::Origin;
-use crate::observe::ObserveError;
+use crate::diagnose::Surroundings;
+use crate::model::{Observation, Origin};
+use crate::observe::{ObserveError, surroundings};
 use crate::plan::{Effect, Plan, Step, StepStatus};
 use crate::restore::Lists;
 use crate::wait::Pauses;
 
 /// For how long what was read holds while the user thinks.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// For how long the last look at the path may take where the run's time is up.
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// What the user is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +85,7 @@ pub(super) struct Executor<'a, C, F> {
     pauses: Pauses,
     /// A run that has waited goes on waiting where AWS does not answer for a while.
     has_waited: bool,
+    diagnoses: bool,
 }
 
 impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
@@ -96,6 +101,23 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
             bindings: Bindings::default(),
             pauses: session.pauses(),
             has_waited: false,
+            diagnoses: options.diagnose,
+        }
+    }
+
+    /// Whether the path is checked.
+    pub(super) fn diagnoses(&self) -> bool {
+        self.diagnoses
+    }
+
+    /// Reads what is around a connection that was set up. A run whose time is up takes a little longer for it.
+    pub(super) async fn survey(&self, found: &Observation) -> Result<Surroundings, RunError> {
+        let until = self.session.deadline().max(Instant::now() + LAST_LOOK);
+        let reading = surroundings(self.session.cloud, found).instrument(info_span!("survey"));
+        tokio::select! {
+            biased;
+            () = self.session.interrupt.raised() => Err(interrupted("after everything was written, while the path was checked")),
+            read = tokio::time::timeout_at(until, reading) => Ok(read.unwrap_or_else(|_| Surroundings::unread("the time is up"))),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::error::{Applied, RunError};
 use crate::decide::{Decision, decide};
+use crate::diagnose::{Diagnosis, Scene, Surroundings, diagnose_connection, is_open, outlook};
 use crate::model::{Direction, GroupId, Observation, Side};
 use crate::observe::{Reads, Target};
 use crate::plan::{
@@ -32,6 +33,7 @@ const RESTORES: u32 = 5;
 const VERIFICATIONS: u32 = 5;
 
 /// What `setup` was asked to do, beyond the names.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Only plan.
@@ -40,6 +42,8 @@ pub struct Options {
     pub wait_for_database: bool,
     /// Wait until each change has taken effect.
     pub wait_for_effect: bool,
+    /// Check the whole path: what stands in its way before the user is asked, and whether it is open at the end.
+    pub diagnose: bool,
     /// For how long the whole run may wait.
     pub timeout: Duration,
     /// Further tags for all that is created.
@@ -52,6 +56,7 @@ impl Default for Options {
             dry_run: false,
             wait_for_database: false,
             wait_for_effect: true,
+            diagnose: false,
             timeout: Duration::from_mins(20),
             request: Request::default(),
         }
@@ -76,13 +81,20 @@ pub struct Proposal {
     pub notes: Vec<String>,
     /// The numbers of the steps that were added after the plan was shown, against what other writers have done.
     pub added: Vec<u32>,
+    /// What was read around the connection, if the path is checked.
+    pub surroundings: Option<Surroundings>,
+    /// How the path will be once the plan is carried out, as far as that is not for its steps to decide.
+    pub path: Option<Diagnosis>,
 }
 
 impl Proposal {
     /// The least that the caller needs to carry it out for this target, and to finish it.
     #[must_use]
     pub fn policy(&self, target: &Target) -> PolicyDocument {
-        let reads = Reads::at(self.observation.database.place()).connection(target, &self.observation);
+        let mut reads = Reads::at(self.observation.database.place()).connection(target, &self.observation);
+        if let Some(surroundings) = &self.surroundings {
+            reads = reads.path(&self.observation, &surroundings.network);
+        }
         operator(&self.observation, reads.permissions(), &self.plan)
     }
 }
@@ -92,8 +104,11 @@ impl Proposal {
 pub enum RunResult {
     /// A dry run with changes pending.
     Planned,
-    /// The plan was applied, and the decision is now no-op.
+    /// The plan was applied, the decision is now no-op, and nothing that was read stands in the way.
     Connected,
+    /// The groups are as they should be, and the function does not reach the database: something else stands in the way, or
+    /// the proxy does not reach it.
+    Incomplete,
     /// There was nothing to do.
     Unchanged,
 }
@@ -109,8 +124,23 @@ pub struct Outcome {
     pub applied: Vec<Applied>,
     /// How it ended.
     pub result: RunResult,
+    /// The path as it is at the end; of a plan that was not carried out, as it will be. None where it was not checked.
+    pub path: Option<Diagnosis>,
     /// Whether it was a dry run.
     pub dry_run: bool,
+}
+
+impl Outcome {
+    /// How it ended, for what was found of the path: nothing is connected whose path is blocked, or whose proxy does not
+    /// reach the database.
+    fn judged(mut self) -> Self {
+        let Observation { database, proxy, .. } = &self.found;
+        let is_open = is_open(self.path.as_ref(), database, proxy.as_ref());
+        if matches!(self.result, RunResult::Connected | RunResult::Unchanged) && !is_open {
+            self.result = RunResult::Incomplete;
+        }
+        self
+    }
 }
 
 /// Where a run stands: what is to be done next.
@@ -118,8 +148,8 @@ pub struct Outcome {
 pub enum State {
     /// Read the connection.
     Observe,
-    /// Wait until nothing of this is pending, then read again.
-    AwaitReady(Vec<Pending>),
+    /// Wait until nothing of this is pending, then read again. If the time is up before, the run may end so.
+    AwaitReady(Vec<Pending>, Option<Box<Outcome>>),
     /// Ask the user.
     Consent(Box<Proposal>),
     /// Carry out the step at this index of the plan.
@@ -131,8 +161,10 @@ pub enum State {
     Verify(Box<Proposal>, Looks),
     /// Look again a little later, since what was read may be stale.
     Recheck(Box<Proposal>, Looks),
-    /// Look a little later whether the proxy reaches the database by now.
-    AwaitHealth(Box<Proposal>, Looks, Pending),
+    /// Look a little later whether the proxy reaches the database by now. If the time is up before, the run ends so.
+    AwaitHealth(Box<Proposal>, Looks, Pending, Box<Outcome>),
+    /// Read what is around the connection, to tell whether its path is open.
+    Survey(Box<Outcome>),
     /// The end.
     Done(Box<Outcome>),
 }
@@ -149,8 +181,12 @@ pub struct Looks {
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The connection was read.
-    Observed(Box<Observation>),
+    /// The connection was read; for a plan with what is around it, if the path is to be checked.
+    Observed(Box<Observation>, Option<Box<Surroundings>>),
+    /// What is around the connection was read.
+    Surveyed(Box<Surroundings>),
+    /// The run may wait no longer.
+    TimeUp,
     /// Nothing is pending any more, or a pause is over.
     Ready,
     /// The user agreed: at once, or after so long that what was read may no longer hold.
@@ -174,12 +210,14 @@ pub enum Event {
 }
 
 /// The state machine of one run.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Clone, Debug)]
 pub struct Machine {
     request: Request,
     dry_run: bool,
     wait_for_database: bool,
     wait_for_effect: bool,
+    diagnoses: bool,
     approved: Option<Approved>,
     replans: u32,
     restores: u32,
@@ -257,6 +295,7 @@ impl Machine {
             dry_run: options.dry_run,
             wait_for_database: options.wait_for_database,
             wait_for_effect: options.wait_for_effect,
+            diagnoses: options.diagnose,
             approved: None,
             replans: 0,
             restores: 0,
@@ -274,11 +313,18 @@ impl Machine {
     /// A requirement does not hold, or the result could not be verified.
     pub fn step(&mut self, state: State, event: Event) -> Result<State, RunError> {
         match (state, event) {
-            (State::Observe, Event::Observed(observation)) => {
+            (State::Observe, Event::Observed(observation, surroundings)) => {
                 self.lists.note_all(&observation);
-                self.propose(*observation)
+                self.propose(*observation, surroundings.map(|surroundings| *surroundings))
             }
-            (State::AwaitReady(_), Event::Ready) => Ok(State::Observe),
+            (State::AwaitReady(..), Event::Ready) => Ok(State::Observe),
+            (State::AwaitReady(_, Some(outcome)), Event::TimeUp) => Ok(State::Done(outcome)),
+            (State::AwaitHealth(_, _, _, outcome), Event::TimeUp) => Ok(self.end(*outcome)),
+            (State::Survey(outcome), Event::Surveyed(surroundings)) => {
+                let path = diagnose_connection(&Scene::of(&outcome.found, *surroundings));
+                let path = Some(path);
+                Ok(State::Done(Box::new(Outcome { path, ..*outcome }.judged())))
+            }
             (State::Consent(proposal), Event::Consented { look_again: true }) => {
                 self.approved = Some(Approved {
                     proposal,
@@ -328,21 +374,22 @@ impl Machine {
                 }
                 Ok(self.review(next_step(proposal, index + 1)))
             }
-            (State::Review(proposal, index), Event::Observed(found)) => {
+            (State::Review(proposal, index), Event::Observed(found, _)) => {
                 self.reviewed = proposal.plan.number;
                 self.lists.note_all(&found);
                 if !self.is_superseded(&proposal, &found) {
                     return Ok(State::Apply(proposal, index));
                 }
                 self.made.extend(made_by(&proposal.plan));
+                let surroundings = proposal.surroundings.clone();
                 self.approved = Some(Approved {
                     proposal,
                     extent: Extent::AnyNumber,
                 });
-                self.propose(*found)
+                self.propose(*found, surroundings)
             }
-            (State::Verify(proposal, looks), Event::Observed(found)) => self.verify(proposal, looks, *found),
-            (State::Recheck(proposal, looks) | State::AwaitHealth(proposal, looks, _), Event::Ready) => {
+            (State::Verify(proposal, looks), Event::Observed(found, _)) => self.verify(proposal, looks, *found),
+            (State::Recheck(proposal, looks) | State::AwaitHealth(proposal, looks, ..), Event::Ready) => {
                 Ok(State::Verify(proposal, looks))
             }
             // The driver answers each state with its own event, or ends the run.
@@ -350,7 +397,7 @@ impl Machine {
         }
     }
 
-    fn propose(&mut self, observation: Observation) -> Result<State, RunError> {
+    fn propose(&mut self, observation: Observation, surroundings: Option<Surroundings>) -> Result<State, RunError> {
         check_identity(&observation)?;
         let assessment = decide(&observation);
         let mut plan = plan(&assessment, &self.request);
@@ -383,8 +430,15 @@ impl Machine {
         // A proxy that an earlier run has begun takes minutes: --no-wait is not to wait for it.
         let leaves = !self.wait_for_effect && pending.iter().any(is_new_proxy(&observation));
         let waits = waits && !leaves;
-        if !pending.is_empty() && !self.dry_run && waits {
-            return Ok(State::AwaitReady(pending));
+        let is_to_wait = !pending.is_empty() && !self.dry_run && waits;
+        // What only waits for a proxy to reach the database is over, one way or the other, when the time is up.
+        let only_health = assessment.decision == Decision::NoOp
+            && plan.is_empty()
+            && pending
+                .iter()
+                .all(|pending| matches!(pending, Pending::TargetHealth { .. }));
+        if is_to_wait && !only_health {
+            return Ok(State::AwaitReady(pending, None));
         }
         notes.extend(pending.iter().map(|pending| {
             if self.dry_run {
@@ -401,6 +455,8 @@ impl Machine {
             },
             decision => decision.clone(),
         };
+        let scene = |surroundings: &Surroundings| Scene::of(&observation, surroundings.clone());
+        let path = surroundings.as_ref().map(|read| outlook(scene(read), &plan));
         let mut proposal = Box::new(Proposal {
             decision,
             reasons: reasons(&assessment, &plan),
@@ -408,6 +464,8 @@ impl Machine {
             plan,
             observation,
             added: Vec::new(),
+            surroundings,
+            path,
         });
         if self.request.repair && !proposal.plan.sets_back() {
             let why = match proposal.decision {
@@ -424,13 +482,20 @@ impl Machine {
                 Decision::NoOp => RunResult::Unchanged,
                 _ => RunResult::Planned,
             };
-            return Ok(State::Done(Box::new(Outcome {
+            let outcome = Box::new(Outcome {
                 found: proposal.observation.clone(),
+                path: proposal.path.clone(),
                 proposal: *proposal,
                 applied: Vec::new(),
                 result,
                 dry_run: self.dry_run,
-            })));
+            });
+            let outcome = Box::new(outcome.judged());
+            return Ok(if is_to_wait {
+                State::AwaitReady(pending, Some(outcome))
+            } else {
+                State::Done(outcome)
+            });
         }
         match &self.approved {
             Some(approved) if approved.covers(&proposal) => Ok(next_step(proposal, 0)),
@@ -484,6 +549,14 @@ impl Machine {
         is_one_more
     }
 
+    /// The end of a run that has carried out its plan: with a last look at the path, if it is checked.
+    fn end(&self, outcome: Outcome) -> State {
+        if self.diagnoses {
+            return State::Survey(Box::new(outcome));
+        }
+        State::Done(Box::new(outcome.judged()))
+    }
+
     fn verify(&mut self, mut proposal: Box<Proposal>, looks: Looks, found: Observation) -> Result<State, RunError> {
         self.lists.note_all(&found);
         let assessment = decide(&found);
@@ -496,6 +569,7 @@ impl Machine {
                 found,
                 applied: Vec::new(),
                 result: RunResult::Planned,
+                path: None,
                 dry_run: false,
             })));
         }
@@ -509,20 +583,23 @@ impl Machine {
             let surely = health_to_come(&found, false).map(|pending| (pending, Looks::default()));
             let perhaps =
                 health_to_come(&found, health < HEALTH_LOOKS).map(|pending| (pending, Looks { stale, health }));
+            let ends = |proposal: Proposal| Outcome {
+                proposal,
+                found,
+                applied: Vec::new(),
+                result: RunResult::Connected,
+                path: None,
+                dry_run: false,
+            };
             if let Some((pending, looks)) = surely.or(perhaps).filter(|_| self.wait_for_effect) {
-                return Ok(State::AwaitHealth(proposal, looks, pending));
+                let outcome = Box::new(ends((*proposal).clone()));
+                return Ok(State::AwaitHealth(proposal, looks, pending, outcome));
             }
             if !self.wait_for_effect {
                 let note = "Not waited for: the changes were accepted, and may still be taking effect.";
                 proposal.notes.push(note.to_owned());
             }
-            return Ok(State::Done(Box::new(Outcome {
-                proposal: *proposal,
-                found,
-                applied: Vec::new(),
-                result: RunResult::Connected,
-                dry_run: false,
-            })));
+            return Ok(self.end(ends(*proposal)));
         }
         if looks.stale + 1 < VERIFICATIONS {
             let stale = looks.stale + 1;

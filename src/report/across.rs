@@ -4,7 +4,10 @@ use super::document::{
     ConnectionEntry, DecisionName, GroupEntry, ResultName, SCHEMA_VERSION, SetupDocument, SideEntry, Sides, StepEntry,
     VerdictName,
 };
+use super::path::{self, DiagnosisEntry};
+use super::text::converged_text;
 use crate::cloud::ApiCalls;
+use crate::diagnose::{Diagnosis, is_open, outlook};
 use crate::mend::Seen;
 use crate::model::{Extras, GroupId, GroupQuota, Observation, Origin, Proxy, Side};
 use crate::reconcile::{Converged, Ending};
@@ -12,7 +15,7 @@ use crate::reconcile::{Converged, Ending};
 impl SetupDocument {
     /// The document of a run across two VPCs that did not fail.
     #[must_use]
-    pub fn across_vpcs(converged: &Converged<Seen>, api_calls: ApiCalls) -> Self {
+    pub fn across_vpcs(converged: &Converged<Seen>, path: Option<&Diagnosis>, api_calls: ApiCalls) -> Self {
         let (draft, seen) = (&converged.draft, &converged.found);
         let observation = observation(seen);
         let Origin { account, region } = observation.origin();
@@ -37,12 +40,44 @@ impl SetupDocument {
             dry_run: converged.dry_run,
             result: match converged.ending {
                 Ending::Planned => ResultName::Planned,
+                _ if !is_open_across(converged, path) => ResultName::Incomplete,
                 Ending::Reached => ResultName::Connected,
                 Ending::Unchanged => ResultName::Unchanged,
             },
+            diagnosis: path.map(DiagnosisEntry::from),
             api_calls,
         }
     }
+}
+
+/// The path of a connection across two VPCs: as it is at the end of a run, and of a plan as it will be.
+#[must_use]
+pub fn path_across(converged: &Converged<Seen>) -> Diagnosis {
+    outlook(converged.found.scene.clone(), &converged.draft.plan)
+}
+
+/// Whether the function reaches the database across two VPCs.
+#[must_use]
+pub fn is_open_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> bool {
+    let observation = observation(&converged.found);
+    is_open(path, &observation.database, observation.proxy.as_ref())
+}
+
+/// The end of a run across two VPCs.
+#[must_use]
+pub fn text_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> String {
+    let mut text = converged_text(converged);
+    let observation = observation(&converged.found);
+    match (converged.ending, path) {
+        (Ending::Planned, Some(path)) => path::before(&mut text, path, &observation),
+        (Ending::Planned, None) => {}
+        _ if !is_open_across(converged, path) => {
+            path::incomplete(&mut text, "the groups are in place", path, &observation);
+        }
+        (_, Some(path)) => path::open(&mut text, path, &observation),
+        (_, None) => {}
+    }
+    text
 }
 
 /// The connection as `setup` knows it, as far as the document tells of it.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ErrorDocument;
+use super::path::DiagnosisEntry;
 use crate::cloud::ApiCalls;
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Origin, Side};
@@ -65,6 +66,10 @@ pub struct SetupDocument {
     pub dry_run: bool,
     /// How the run ended.
     pub result: ResultName,
+    /// Of `setup`: the checks of `diagnose`, with what blocks an incomplete connection. Absent with `--no-diagnose`, and of
+    /// `remove`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<DiagnosisEntry>,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
 }
@@ -243,11 +248,12 @@ pub enum StepStatusName {
 pub enum ResultName {
     /// A dry run with changes pending.
     Planned,
-    /// Applied and verified.
+    /// Applied and verified: the path is open as far as it could be read, and a proxy's target is AVAILABLE.
     Connected,
     /// Of `remove`: applied and verified.
     Removed,
-    /// Of `remove`: the function still reaches the database.
+    /// Of `setup`: the groups are as they should be, and the path is blocked, or the proxy's target is not AVAILABLE. Of
+    /// `remove`: the function still reaches the database.
     Incomplete,
     /// Nothing to do.
     Unchanged,
@@ -291,8 +297,10 @@ impl SetupDocument {
             result: match outcome.result {
                 RunResult::Planned => ResultName::Planned,
                 RunResult::Connected => ResultName::Connected,
+                RunResult::Incomplete => ResultName::Incomplete,
                 RunResult::Unchanged => ResultName::Unchanged,
             },
+            diagnosis: outcome.path.as_ref().map(DiagnosisEntry::from),
             api_calls,
             ..Self::of(&outcome.found, &proposal.plan)
         }
@@ -342,6 +350,7 @@ impl SetupDocument {
             steps: plan.steps.iter().map(StepEntry::new).collect(),
             dry_run: false,
             result: ResultName::Unchanged,
+            diagnosis: None,
             api_calls: ApiCalls::default(),
         }
     }

@@ -526,6 +526,14 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
         .iter()
         .filter_map(|finding| finding.remedy.as_deref());
     for remedy in remedies.filter(|remedy| told.insert(remedy)) {
-        line(text, &format!("  {DIM}to fix: autoconnect {}{DIM:#}", command(remedy)));
+        // It only names what is to be done.
+        let purpose = match remedy.first().map(String::as_str) {
+            Some("diagnose") => "to see the cause",
+            _ => "to fix",
+        };
+        line(
+            text,
+            &format!("  {DIM}{purpose}: autoconnect {}{DIM:#}", command(remedy)),
+        );
     }
 }

@@ -3,13 +3,14 @@
 use anstyle::AnsiColor;
 
 use super::document::{in_order, is_incomplete};
+use super::path;
 use super::style::{self, Style};
 use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
 use crate::escape::shell;
 use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::Convention;
-use crate::plan::{Plan, Step, StepStatus, health};
-use crate::reconcile::{Converged, Draft, Ending, Outcome, Proposal};
+use crate::plan::{Plan, Step, StepStatus};
+use crate::reconcile::{Converged, Draft, Ending, Outcome, Proposal, RunResult};
 use crate::removal::{Standing, still_connected};
 
 const BOLD: Style = Style::new().bold();
@@ -59,7 +60,53 @@ pub fn plan_text(proposal: &Proposal) -> String {
     text.found(proposal);
     text.decision(proposal);
     text.steps(&proposal.plan);
+    // Without steps, the end of the run tells it.
+    if let Some(path) = proposal.path.as_ref().filter(|_| !proposal.plan.is_empty()) {
+        path::before(&mut text.0, path, &proposal.observation);
+    }
     text.0
+}
+
+/// A run with nothing to do: what was found, and whether the path is open.
+#[must_use]
+pub fn unchanged(outcome: &Outcome) -> String {
+    let mut text = plan_text(&outcome.proposal);
+    match (&outcome.path, outcome.result) {
+        (path, RunResult::Incomplete) => {
+            path::incomplete(&mut text, "the groups are in place", path.as_ref(), &outcome.found);
+        }
+        (Some(path), _) => path::open(&mut text, path, &outcome.found),
+        (None, _) => {}
+    }
+    text
+}
+
+/// The closing lines of a run that has carried out its plan, where the function does not reach the database all the same.
+#[must_use]
+pub fn incomplete(outcome: &Outcome) -> String {
+    let mut text = Text::default();
+    let lead = format!(
+        "the groups are in place ({}; {})",
+        groups_of(outcome),
+        writes(&outcome.proposal.plan)
+    );
+    for line in added(&outcome.proposal.plan, &outcome.proposal.added) {
+        text.line(line);
+    }
+    path::incomplete(&mut text.0, &lead, outcome.path.as_ref(), &outcome.found);
+    text.0
+}
+
+/// The groups that connect the sides, in words.
+fn groups_of(outcome: &Outcome) -> String {
+    let found = &outcome.found;
+    let groups: Vec<String> = decide(found)
+        .sides
+        .iter()
+        .filter_map(|side| side.group.and_then(|id| found.group(id)))
+        .map(|group| format!("{} ({})", group.name, group.id))
+        .collect();
+    groups.join(" and ")
 }
 
 /// The whole draft of another command than `setup`: where it is, what it is about, the decision, the steps.
@@ -84,12 +131,7 @@ pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
 pub fn connected(outcome: &Outcome) -> String {
     let found = &outcome.found;
     let green = coloured(AnsiColor::Green).bold();
-    let groups: Vec<String> = decide(found)
-        .sides
-        .iter()
-        .filter_map(|side| side.group.and_then(|id| found.group(id)))
-        .map(|group| format!("{} ({})", group.name, group.id))
-        .collect();
+    let groups = groups_of(outcome);
     let writes = writes(&outcome.proposal.plan);
     let added = added(&outcome.proposal.plan, &outcome.proposal.added);
     let through = found
@@ -104,7 +146,6 @@ pub fn connected(outcome: &Outcome) -> String {
     let endpoint = endpoint
         .zip(found.function_port())
         .map(|(host, port)| format!("The function reaches it at {host}:{port}."));
-    let health = health(found).map(|health| format!("note: {health}"));
     let mut text = Text::default();
     text.line(format!(
         "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.",
@@ -115,10 +156,13 @@ pub fn connected(outcome: &Outcome) -> String {
             .port
             .map(|port| format!(" on port {port}"))
             .unwrap_or_default(),
-        groups.join(" and ")
+        groups
     ));
-    for line in added.into_iter().chain(endpoint).chain(health) {
+    for line in added.into_iter().chain(endpoint) {
         text.line(line);
+    }
+    if let Some(path) = &outcome.path {
+        path::open(&mut text.0, path, found);
     }
     text.0
 }

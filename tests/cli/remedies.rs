@@ -144,6 +144,10 @@ fn check(shell: &Shell, (name, _, drift, expected): &Row, id: &str) -> BTreeSet<
     for finding in &found {
         let Some(remedy) = remedy(finding) else { continue };
         let shell = copy(shell);
+        if remedy.starts_with("diagnose ") {
+            names_a_cause(&shell, name, &remedy);
+            continue;
+        }
         // A command that only changes what is remembered asks for nothing.
         let run = if remedy.starts_with("drift ") {
             shell.run(&format!("{remedy} --offline account.json"))
@@ -164,9 +168,21 @@ fn check(shell: &Shell, (name, _, drift, expected): &Row, id: &str) -> BTreeSet<
         .collect()
 }
 
+/// A remedy that changes nothing names what does: a check fails, and says what to do about it.
+fn names_a_cause(shell: &Shell, name: &str, remedy: &str) {
+    let run = shell.run(&format!("{remedy} --offline account.json --output json"));
+    assert_eq!(run.status, Some(2), "{name}: {remedy}: {}", run.stderr);
+    let document = run.json();
+    let checks = document["checks"].as_array().unwrap();
+    let mut failing = checks.iter().filter(|check| check["status"] == "fail").peekable();
+    assert!(failing.peek().is_some(), "{name}: {document:#}");
+    assert!(failing.all(|check| check["remedy"].is_string()), "{name}: {document:#}");
+}
+
 const SETUP: &str = "setup --instance inventory --function stock-sync";
 const REPAIR: &str = "setup --instance inventory --function stock-sync --repair";
 const SETUP_PROXY: &str = "setup --cluster orders --function refunds --proxy orders-proxy";
+const DIAGNOSE_PROXY: &str = "diagnose --cluster orders --function refunds --proxy orders-proxy";
 const REPAIR_PROXY: &str = "setup --cluster orders --function refunds --proxy orders-proxy --repair";
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -380,7 +396,7 @@ fn table() -> Vec<Row> {
             "the proxy cannot log in",
             |a| proxy(a)["Target"]["UnavailableReason"] = "AUTH_FAILURE".into(),
             REFUNDS,
-            &[("target-not-available", "high", None)],
+            &[("target-not-available", "high", Some(DIAGNOSE_PROXY))],
         ),
         (
             "the proxy's outbound rule is gone",

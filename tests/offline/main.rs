@@ -5,6 +5,7 @@ mod answers;
 mod attach;
 mod aws_rules;
 mod cleanup;
+mod connected;
 mod converge;
 mod crashes;
 mod denied;

@@ -109,7 +109,8 @@ async fn an_auth_failure_is_told_and_no_new_groups_are_made_for_it() {
         document.db_proxies[0].target.as_mut().unwrap().unavailable_reason = Some("AUTH_FAILURE".into());
     });
     let outcome = setup(&account, &refunds()).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Unchanged);
+    assert_eq!(outcome.proposal.decision, Decision::NoOp);
+    assert_eq!(outcome.result, RunResult::Incomplete);
     let reasons = outcome.proposal.reasons.join(" ");
     assert!(reasons.contains("no network matter"), "{reasons}");
 }

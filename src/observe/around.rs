@@ -1,0 +1,67 @@
+//! Reads what lies between the resources of a connection, for the checks of `diagnose` that `setup` makes.
+//!
+//! Nothing here ends a run: what cannot be read is unknown, with the reason.
+
+use std::collections::BTreeSet;
+
+use super::network::{between, role_policies};
+use crate::cloud::{Answer, Cloud};
+use crate::diagnose::Surroundings;
+use crate::model::network::{Network, Part};
+use crate::model::{Database, Function, GroupId, Observation, Proxy, VpcId};
+
+/// What is around the resources of a connection as it was observed.
+pub async fn surroundings(cloud: &impl Cloud, observation: &Observation) -> Surroundings {
+    let Observation {
+        database,
+        function,
+        proxy,
+        ..
+    } = observation;
+    around(cloud, database, Some(&database.vpc), Some(function), proxy.as_ref()).await
+}
+
+/// The same of resources as the first answers tell of them, in which the database's VPC may be missing.
+pub(super) async fn around(
+    cloud: &impl Cloud,
+    database: &Database,
+    vpc: Option<&VpcId>,
+    function: Option<&Function>,
+    proxy: Option<&Proxy>,
+) -> Surroundings {
+    let proxy = proxy.filter(|proxy| proxy.exists);
+    let attached = function.and_then(|function| function.vpc.as_ref());
+    let vpcs: BTreeSet<&VpcId> = vpc
+        .into_iter()
+        .chain(attached.map(|attached| &attached.vpc))
+        .chain(proxy.map(|proxy| &proxy.vpc))
+        .filter(|vpc| !vpc.as_str().is_empty())
+        .collect();
+    let vpcs: Vec<VpcId> = vpcs.into_iter().cloned().collect();
+    let of_database = database.groups();
+    let groups: BTreeSet<&GroupId> = of_database
+        .iter()
+        .chain(attached.into_iter().flat_map(|attached| attached.groups.iter()))
+        .chain(proxy.into_iter().flat_map(|proxy| proxy.groups.iter()))
+        .collect();
+    let groups: Vec<GroupId> = groups.into_iter().cloned().collect();
+    let role = function
+        .filter(|function| function.exists)
+        .map(|function| function.role.as_deref());
+    let policies = async {
+        match role {
+            Some(Some(role)) => role_policies(cloud, role).await,
+            Some(None) => Ok(Part::Unread("AWS does not tell the function's role".to_owned())),
+            None => Ok(Part::Unread("the function does not exist yet".to_owned())),
+        }
+    };
+    let (network, policies) = tokio::join!(between(cloud, &vpcs, &groups), policies);
+    Surroundings {
+        network: network.unwrap_or_else(|error| Network::unread(&error.to_string())),
+        policies: known(policies),
+    }
+}
+
+fn known<T>(answer: Answer<Part<T>>) -> Part<T> {
+    answer.unwrap_or_else(|error| Part::Unread(error.to_string()))
+}
