@@ -17,17 +17,17 @@ pub use outlook::{blocks, is_open, outlook};
 
 use crate::attach::private_of;
 use crate::check::{Check, Finding, Status, verdict};
-use crate::escape::word;
+use crate::escape::{command, word};
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
 use crate::model::{
-    Database, DatabaseKind, Function, FunctionVpc, Observation, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side,
-    SubnetId,
+    Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, Observation, Proxy, ProxyEndpoint, ProxyTarget,
+    SecurityGroup, Side, SubnetId,
 };
 use crate::naming::Convention;
 use crate::path::Paths;
 use crate::policy::PolicyDocument;
-use crate::requirements::provider_name;
+use crate::requirements::{check_identity_attached, provider_name};
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         groups: database.groups().iter().cloned().collect(),
     };
     let port = database.port.unwrap_or_default();
-    let remedy = Some(setup_command(scene));
+    let remedy = setup_command(scene);
     let Some(proxy) = proxy else {
         return vec![Leg { from, to, port, remedy }];
     };
@@ -271,9 +271,8 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
                 function.name, database.vpc
             ))
         };
-        let mut finding = finding
-            .mended_by(attach_command(scene, paths))
-            .mended_by(setup_command(scene));
+        let commands = attach_command(scene, paths).into_iter().chain(setup_command(scene));
+        let mut finding = commands.fold(finding, Finding::mended_by);
         if database.access.data_api == Some(true) {
             finding = finding.mended_by(format!(
                 "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",
@@ -314,14 +313,17 @@ pub(crate) fn managed(function: &str, provider: &str) -> Finding {
 }
 
 /// The command that attaches the function where the database is, as far as that is known: in its private subnets, with
-/// its groups but for those of other functions' connections.
-fn attach_command(scene: &Scene, paths: &Paths<'_>) -> String {
+/// its groups but for those of other functions' connections. None where the database has no other group.
+fn attach_command(scene: &Scene, paths: &Paths<'_>) -> Option<String> {
     let Scene { function, database, .. } = scene;
     let subnets = private_of(paths, &database.subnets);
     let groups = scene.network.groups.known().into_iter().flatten();
     let groups: Vec<&SecurityGroup> = groups
         .filter(|group| database.groups().contains(&group.id) && !Convention::is_any(&group.name))
         .collect();
+    if groups.is_empty() && scene.network.groups.known().is_some() {
+        return None;
+    }
     let place = if subnets.is_empty() || groups.is_empty() {
         let like = match database.kind {
             DatabaseKind::Cluster => "--like-database",
@@ -335,23 +337,70 @@ fn attach_command(scene: &Scene, paths: &Paths<'_>) -> String {
             .map(|group| format!("--security-group {}", word(&group.id)));
         subnets.chain(groups).collect::<Vec<_>>().join(" ")
     };
-    format!("autoconnect attach --function {} {place}", word(&function.name))
+    Some(format!(
+        "autoconnect attach --function {} {place}",
+        word(&function.name)
+    ))
 }
 
-/// The command that connects the two with groups of their own.
-fn setup_command(scene: &Scene) -> String {
+/// The command that makes all checks of a connection.
+#[must_use]
+pub fn diagnose_command(database: &Database, function: &Function, proxy: Option<&Proxy>) -> String {
+    let kind = format!("--{}", database.kind);
+    let mut words = vec![
+        "autoconnect",
+        "diagnose",
+        &kind,
+        &database.id,
+        "--function",
+        &function.name,
+    ];
+    if let Some(proxy) = proxy {
+        words.extend(["--proxy", &proxy.name]);
+    }
+    command(words)
+}
+
+/// The command that connects the two with groups of their own, unless `setup` would refuse it. It attaches a function that is
+/// in no VPC. A member of a cluster has the cluster's groups: the cluster is to be looked at.
+fn setup_command(scene: &Scene) -> Option<String> {
     let Scene {
-        function,
         database,
+        function,
         proxy,
         ..
     } = scene;
-    let proxy = proxy.as_ref().map(|proxy| format!(" --proxy {}", word(&proxy.name)));
-    format!(
-        "autoconnect setup --{} {} --function {}{}",
+    if let Some(cluster) = &database.member_of {
+        let cluster = Database {
+            kind: DatabaseKind::Cluster,
+            id: cluster.clone(),
+            ..database.clone()
+        };
+        return Some(diagnose_command(&cluster, function, proxy.as_ref()));
+    }
+    let targets = scene.targets.known().cloned().unwrap_or_default();
+    let observation = Observation {
+        database: database.clone(),
+        function: function.clone(),
+        function_subnets: Vec::new(),
+        proxy: proxy.clone().map(|proxy| Proxy { targets, ..proxy }),
+        groups: Vec::new(),
+        database_subnets: Vec::new(),
+        extras: Extras::default(),
+        group_quota: GroupQuota::default(),
+    };
+    check_identity_attached(&observation).ok()?;
+    let proxy = scene
+        .proxy
+        .as_ref()
+        .map(|proxy| format!(" --proxy {}", word(&proxy.name)));
+    let attach = scene.function.vpc.is_none().then_some(" --attach-vpc");
+    Some(format!(
+        "autoconnect setup --{} {} --function {}{}{}",
         database.kind,
         word(&database.id),
         word(&function.name),
-        proxy.unwrap_or_default()
-    )
+        proxy.unwrap_or_default(),
+        attach.unwrap_or_default()
+    ))
 }

@@ -178,10 +178,40 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
             checks.extend(internet);
         }
     }
+    keep_accepted(scene, wish, &traveller, &mut checks);
     Answer {
         headline: headline(&paths, &traveller, wish, &checks),
         verdict: verdict(&checks),
         checks,
+    }
+}
+
+/// Puts what has to be done first in the place of an `internet setup` that would refuse to build.
+fn keep_accepted(scene: &Scene, wish: &Wish, traveller: &Traveller<'_>, checks: &mut [Check]) {
+    let whole = format!("autoconnect internet setup {}", traveller.option);
+    let of_service = |service: &String| (format!("{whole} --service {}", word(service)), vec![service.clone()]);
+    let mut commands: Vec<(String, Vec<String>)> = wish.services.iter().map(of_service).collect();
+    commands.push((whole.clone(), Vec::new()));
+    for (command, services) in commands {
+        let is_printed = |remedy: &String| remedy.lines().any(|line| line == command);
+        if !checks.iter().filter_map(|check| check.remedy.as_ref()).any(is_printed) {
+            continue;
+        }
+        let wish = Wish {
+            services,
+            ..wish.clone()
+        };
+        let Err(refusal) = draft(scene, &wish) else { continue };
+        for remedy in checks.iter_mut().filter_map(|check| check.remedy.as_mut()) {
+            let instead = |line: &str| {
+                if line == command {
+                    refusal.hint()
+                } else {
+                    line.to_owned()
+                }
+            };
+            *remedy = remedy.lines().map(instead).collect::<Vec<_>>().join("\n");
+        }
     }
 }
 

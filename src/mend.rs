@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::check::{Check, Status};
 use crate::decide::decide;
-use crate::diagnose::{Diagnosis, Scene, diagnose, legs};
+use crate::diagnose::{Diagnosis, Scene, diagnose, diagnose_command, legs};
 use crate::leg::{Leg, Missing, missing};
 use crate::model::network::{Destination, RouteTarget};
 use crate::model::{
@@ -194,6 +194,7 @@ fn check_ready(scene: &Scene, diagnosis: &Diagnosis, legs: &[Leg<'_>]) -> Result
         Some(check) => Err(CrossVpcUnmet::NotReady {
             check: check.id.clone(),
             message: check.message.clone(),
+            diagnose: diagnose_command(&scene.database, &scene.function, scene.proxy.as_ref()),
         }),
     }
 }

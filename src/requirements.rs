@@ -26,8 +26,8 @@ pub use unmet::Unmet;
 use crate::decide::{Assessment, Decision};
 use crate::made;
 use crate::model::{
-    Database, DatabaseKind, EngineFamily, Function, FunctionState, GroupId, LastUpdateStatus, Observation, Proxy, Side,
-    TargetHealthState,
+    Database, DatabaseKind, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus,
+    Observation, Proxy, Side, TargetHealthState,
 };
 use crate::ownership::{self, Way, is_being_removed, is_managed};
 use crate::plan::{Plan, StepStatus, repair};
@@ -41,6 +41,23 @@ pub fn check_identity(observation: &Observation) -> Result<(), Unmet> {
     table::ask_connection(observation)?;
     check_attachment(observation)?;
     Ok(check_extras(observation)?)
+}
+
+/// The same for a function that is in no VPC, as if it were in that of the database: with `--attach-vpc`.
+///
+/// # Errors
+///
+/// The first requirement that does not hold.
+pub fn check_identity_attached(observation: &Observation) -> Result<(), Unmet> {
+    let mut attached = observation.clone();
+    let database = &observation.database;
+    attached.function.vpc.get_or_insert_with(|| FunctionVpc {
+        vpc: database.vpc.clone(),
+        subnets: database.subnets.clone(),
+        groups: GroupList::default(),
+        ipv6_allowed: None,
+    });
+    check_identity(&attached)
 }
 
 fn check_database(database: &Database) -> Result<(), Unmet> {

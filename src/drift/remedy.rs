@@ -13,7 +13,7 @@ use crate::estate::{Connection, Estate, Scope};
 use crate::model::{DatabaseKind, Direction, GroupId};
 use crate::ownership::connection_of;
 use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
-use crate::requirements::{check_identity, check_quotas, check_repair};
+use crate::requirements::{check_identity, check_identity_attached, check_quotas, check_repair};
 
 /// The arguments of a command about one connection.
 #[must_use]
@@ -156,7 +156,9 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                 remedy = remedy.or_else(|| Some(command("diagnose", connection, None)));
             }
             Kind::FunctionMoved if finding.found.as_deref() == Some(super::NO_VPC) => {
-                remedy = Some(command("setup", connection, Some("--attach-vpc")));
+                let observation = estate.observation(connection, Scope::Associated);
+                let is_accepted = observation.is_ok_and(|found| check_identity_attached(&found).is_ok());
+                remedy = is_accepted.then(|| command("setup", connection, Some("--attach-vpc")));
             }
             Kind::GroupUnused => {
                 let group = GroupId::from(finding.resource.as_str());

@@ -109,6 +109,7 @@ impl Network {
             nat_gateways: part(why),
             public_access: part(why),
             exclusions: part(why),
+            services: None,
             endpoints: part(why),
             interfaces: part(why),
             prefix_lists: part(why),

@@ -120,6 +120,7 @@ pub async fn between(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> 
         interfaces: not_read(),
         public_access: not_read(),
         exclusions: not_read(),
+        services: None,
         ..plain
     })
 }

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::style::{Style, line};
 use crate::check::{Check, Status};
-use crate::diagnose::{Diagnosis, blocks};
-use crate::escape::command;
-use crate::model::{DatabaseKind, Observation};
+use crate::diagnose::{Diagnosis, blocks, diagnose_command};
+use crate::model::Observation;
 use crate::plan::health;
 
 /// How many lines of a check's remedy are shown before the rest is only counted.
@@ -33,20 +32,9 @@ impl From<&Diagnosis> for DiagnosisEntry {
     }
 }
 
-/// The command that makes all the checks of a connection.
-pub fn diagnose_command(observation: &Observation) -> String {
-    let database = match observation.database.kind {
-        DatabaseKind::Cluster => "--cluster",
-        DatabaseKind::Instance => "--instance",
-    };
-    let mut words: Vec<String> = ["autoconnect", "diagnose"].map(str::to_owned).to_vec();
-    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
-    option(database, &observation.database.id);
-    option("--function", &observation.function.name);
-    if let Some(proxy) = &observation.proxy {
-        option("--proxy", &proxy.name);
-    }
-    command(words)
+/// The command that makes all checks of a connection.
+fn command_of(observation: &Observation) -> String {
+    diagnose_command(&observation.database, &observation.function, observation.proxy.as_ref())
 }
 
 /// What blocks the path although the plan is carried out, and what could not be checked, before the user is asked. Nothing
@@ -90,7 +78,7 @@ pub fn open(text: &mut String, path: &Diagnosis, observation: &Observation) {
         line(text, &format!("  {:<7}  {}: {}", check.status, check.id, check.message));
     }
     if !unknown.is_empty() || !warned.is_empty() {
-        line(text, &format!("See `{}`.", self::diagnose_command(observation)));
+        line(text, &format!("See `{}`.", command_of(observation)));
     }
 }
 
@@ -141,7 +129,7 @@ fn tell_command(text: &mut String, observation: &Observation) {
     if observation.function.exists && observation.proxy.as_ref().is_none_or(|proxy| proxy.exists) {
         line(
             text,
-            &format!("All checks and remedies: `{}`.", diagnose_command(observation)),
+            &format!("All checks and remedies: `{}`.", command_of(observation)),
         );
     }
 }

@@ -20,6 +20,8 @@ pub enum CrossVpcUnmet {
         check: String,
         /// What it says.
         message: String,
+        /// The command that makes all checks of the connection.
+        diagnose: String,
     },
 }
 
@@ -38,8 +40,8 @@ impl CrossVpcUnmet {
     pub fn hint(&self) -> String {
         match self {
             Self::SameVpc { .. } => "leave out --cross-vpc".to_owned(),
-            Self::NotReady { .. } => {
-                "`autoconnect diagnose` says what is amiss, and `diagnose --fix` mends what adding can mend".to_owned()
+            Self::NotReady { diagnose, .. } => {
+                format!("`{diagnose}` says what is amiss, and with --fix it mends what adding can mend")
             }
         }
     }

@@ -114,7 +114,7 @@ impl InternetUnmet {
     pub fn hint(&self) -> String {
         match self {
             Self::Blocked { remedies, .. } => match remedies.as_slice() {
-                [] => "see `autoconnect internet check`".to_owned(),
+                [] => "`internet check` says what is in the way".to_owned(),
                 remedies => format!("run {}, then run again", remedies.join("; ")),
             },
             Self::PublicAccess { remedy, .. } => {

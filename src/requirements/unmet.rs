@@ -261,15 +261,24 @@ impl Unmet {
             }
             Self::GlobalDatabase { .. } => "set the groups of its clusters by hand, in each Region".to_owned(),
             Self::SharedVpc { .. } => "connect databases in VPCs that their own account owns".to_owned(),
-            Self::FunctionOutsideVpc { function, vpc, .. } => {
-                format!("add --attach-vpc, or attach function {function} to subnets of {vpc} with `autoconnect attach`")
+            Self::FunctionOutsideVpc { vpc, .. } => {
+                format!("add --attach-vpc, which attaches the function to private subnets of {vpc}")
             }
             Self::ManagedInstances { provider, .. } => format!(
                 "`aws lambda get-capacity-provider --capacity-provider-name {}` shows its subnets and groups, which are chosen when a provider is created: let rules name these groups, or create a provider with others",
                 word(provider)
             ),
-            Self::DifferentVpcs { function_vpc, database_vpc, .. } => format!(
-                "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose` tells what the path needs"
+            Self::DifferentVpcs {
+                function,
+                function_vpc,
+                database,
+                database_vpc,
+            } => format!(
+                "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose --{} --function {}` tells what the path needs",
+                database
+                    .split_once(' ')
+                    .map_or_else(|| word(database), |(kind, id)| format!("{kind} {}", word(id))),
+                word(function)
             ),
             Self::ProxyUnsupportedEngine { .. } => "connect directly, with --proxy none".to_owned(),
             Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } | Self::ProxyOtherTarget { .. } => {

@@ -19,7 +19,7 @@ async fn throttling_and_server_errors_are_retried() {
     world.fault("DescribeSecurityGroups", 2, 503, "RequestLimitExceeded", "slow down");
     world.fault("DescribeDBClusters", 1, 400, "Throttling", "Rate exceeded");
     world.fault("GetFunctionConfiguration", 1, 500, "ServiceException", "oops");
-    let document = world.setup_succeeds("--cluster orders --function checkout --dry-run");
+    let document = world.setup_succeeds("--cluster orders --function checkout --dry-run --no-diagnose");
     assert_eq!(document["decision"], "create-new");
     assert_eq!(document["api_calls"]["read"], 5 + 4, "retries count");
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 mod cleanup;
+mod commands;
 mod diagnose;
 mod drift;
 mod files;
