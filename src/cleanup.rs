@@ -116,12 +116,9 @@ struct Builder {
 }
 
 impl Builder {
-    /// The numbers of all steps so far.
-    fn all(&self) -> Vec<u32> {
-        self.steps.iter().map(|step| step.id).collect()
-    }
-
-    fn push(&mut self, after: Vec<u32>, effect: RemovalEffect, resource: &str, summary: String) {
+    /// Adds a step that comes after the one before it, and so after all of them.
+    fn push(&mut self, effect: RemovalEffect, resource: &str, summary: String) {
+        let after = self.steps.last().map(|step| step.id).into_iter().collect();
         let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
         self.steps.push(Step {
             id,
@@ -148,6 +145,6 @@ impl Builder {
             rules,
             makes_room: false,
         };
-        self.push(self.all(), effect, group.id.as_str(), summary);
+        self.push(effect, group.id.as_str(), summary);
     }
 }

@@ -60,21 +60,21 @@ enum Command {
     Detach(attach::Detach),
     /// Disconnect a function from a database
     Remove(Box<remove::Remove>),
-    /// Take away what autoconnect has made and what serves nothing any more
+    /// Remove what autoconnect created and nothing uses any more
     Cleanup(cleanup::Cleanup),
     /// Print an IAM policy document
     Policy(policy::Policy),
-    /// Tell whether a function reaches a database, and if not, why
+    /// Check whether a function reaches a database, and if not, why
     Diagnose(diagnose::Diagnose),
-    /// Tell whether Lambda can poll an MSK cluster for a function, and if not, why
+    /// Check whether Lambda can poll an MSK cluster for a function, and if not, why
     Msk(msk::Msk),
-    /// Tell whether connections are still as setup would leave them
+    /// Check whether connections are still as setup would leave them
     Drift(Box<drift::Drift>),
     /// List the functions that are connected with a database
     List(list::List),
     /// Draw the path between a function and a database
     Export(export::Export),
-    /// Tell whether a function in a VPC reaches the internet or AWS services, or build what is missing
+    /// Check whether a function in a VPC reaches the internet or AWS services, or build what is missing
     Internet(internet::Internet),
     /// Keep an account as a file for --offline
     Snapshot(snapshot::Snapshot),
@@ -214,13 +214,18 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// The text folded, if a person reads it on a terminal.
-fn for_people(text: String, stream: &impl IsTerminal) -> String {
-    if stream.is_terminal() {
-        folded(&text, textwrap::termwidth())
+/// The width of a text that is not printed on a terminal, unless `COLUMNS` is set.
+const WIDTH: usize = 80;
+
+/// The text folded: to the terminal's width, else to that of `COLUMNS`, else to 80 columns.
+fn for_people(text: &str, stream: &impl IsTerminal) -> String {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let width = if stream.is_terminal() {
+        textwrap::termwidth()
     } else {
-        text
-    }
+        columns().unwrap_or(WIDTH)
+    };
+    folded(text, width)
 }
 
 /// Runs a command. A mistake of the program that shows as a panic is an error like others.
@@ -241,8 +246,7 @@ fn caught(command: impl FnOnce() -> Ending) -> Ending {
     ending.unwrap_or_else(|_| {
         let place = place.lock().unwrap_or_else(PoisonError::into_inner).take();
         let error = io::Error::other(place.unwrap_or_else(|| "panicked".to_owned()));
-        let hint =
-            "this is a mistake of autoconnect: please report it; what was written is found by the next run".to_owned();
+        let hint = "this is a bug in autoconnect: please report it; the next run finds what was written".to_owned();
         Err(Box::new(Report::new("internal", &error, Some(hint))))
     })
 }

@@ -256,7 +256,7 @@ fn target(observation: &Observation) -> Option<Finding> {
         // A cluster without instances has no target that could have a health.
         None if database.members.is_empty() => None,
         None => Some(finding(
-            format!("proxy {} tells no health of {database}", proxy.name),
+            format!("proxy {} reports no health of {database}", proxy.name),
             "no health".to_owned(),
         )),
         Some(_) if proxy.reaches(database) => None,
@@ -309,10 +309,10 @@ fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<F
         .filter(|group| !estate.is_in_use(&group.id) && !told.contains(group.id.as_str()));
     unused
         .map(|group| {
-            let message = format!("{} was made for this connection, and nothing bears it", in_words(group));
+            let message = format!("{} was made for this connection, and nothing has it", in_words(group));
             Finding::new(FindingKind::GroupUnused, group.id.as_str(), message).with(
                 Some("a group in use, or none".to_owned()),
-                Some("a group that nothing bears".to_owned()),
+                Some("a group that nothing has".to_owned()),
             )
         })
         .collect()

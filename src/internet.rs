@@ -285,7 +285,7 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
     match verdict(checks) {
         Status::Pass => format!("{name} reaches {what}."),
         Status::Warn => format!("{name} reaches {what}; some of it could be better."),
-        Status::Unknown => format!("Whether {name} reaches {what} cannot be told: see what is unknown."),
+        Status::Unknown => format!("Whether {name} reaches {what} is not known: see what is unknown."),
         Status::Fail if wish.services.is_empty() && (1..all).contains(&failing) => format!(
             "{name} does not reach {what} from {failing} of its {all} subnets: about {failing} of {all} cold starts fail."
         ),

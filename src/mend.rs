@@ -17,7 +17,7 @@ use crate::model::{
     GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side, SubnetId, VpcId,
 };
 use crate::naming::{Convention, smallest_free_number};
-use crate::ownership::{self, For, Way};
+use crate::ownership::{self, For, Names, Way};
 use crate::path::{Addresses, Paths, RouteFault};
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
 use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
@@ -64,9 +64,9 @@ impl Seen {
     #[must_use]
     pub fn own_group(&self, side: Side) -> Option<&SecurityGroup> {
         let made_for = For::Function(&self.scene.function.name);
-        let (way, groups) = (self.way(), self.groups.as_slice());
+        let (way, names) = (self.way(), Names::new(&self.groups));
         self.groups.iter().find(|group| {
-            group.vpc == *self.vpc(side) && ownership::judge(group, side, &way, made_for, groups).is_credible()
+            group.vpc == *self.vpc(side) && ownership::judge(group, side, &way, made_for, &names).is_credible()
         })
     }
 
@@ -171,13 +171,13 @@ fn told(check: &Check) -> String {
         Some(remedy) => {
             let commands: Vec<&str> = remedy.lines().collect();
             format!(
-                "Not mended, {}: {}. By hand: {}",
+                "Not fixed, {}: {}. By hand: {}",
                 check.id,
                 check.message,
                 commands.join("; ")
             )
         }
-        None => format!("Not mended, {}: {}.", check.id, check.message),
+        None => format!("Not fixed, {}: {}.", check.id, check.message),
     }
 }
 

@@ -192,7 +192,7 @@ pub fn not_checked(what: &str) -> MskReport {
     let finding = Finding::unknown(what);
     let checks = vec![Check::of("event-source", "", Vec::new(), vec![finding])];
     MskReport {
-        headline: format!("It cannot be told whether it works: {what}."),
+        headline: format!("It is not known whether it works: {what}."),
         verdict: verdict(&checks),
         checks,
     }

@@ -10,6 +10,7 @@ mod contradiction;
 mod own_tags;
 mod way;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 pub use contradiction::Contradiction;
@@ -86,15 +87,31 @@ pub enum For<'a> {
     AnyFunction,
 }
 
-/// Where the other groups of a set are looked up.
-pub trait Groups {
-    /// The group with this name in a VPC.
-    fn named(&self, vpc: &VpcId, name: &str) -> Option<&SecurityGroup>;
+/// Groups by name, where the other groups of a set are looked up. The index is built by the first look-up: most accounts
+/// have no group that needs one.
+#[derive(Clone, Debug)]
+pub struct Names<'a> {
+    groups: &'a [SecurityGroup],
+    index: OnceCell<BTreeMap<(&'a VpcId, &'a str), &'a SecurityGroup>>,
 }
 
-impl Groups for [SecurityGroup] {
-    fn named(&self, vpc: &VpcId, name: &str) -> Option<&SecurityGroup> {
-        self.iter().find(|group| group.name == name && group.vpc == *vpc)
+impl<'a> Names<'a> {
+    /// The names of these groups.
+    #[must_use]
+    pub fn new(groups: &'a [SecurityGroup]) -> Self {
+        Self {
+            groups,
+            index: OnceCell::new(),
+        }
+    }
+
+    /// The group with this name in a VPC; the first one, if an account file has several.
+    fn get(&self, vpc: &VpcId, name: &str) -> Option<&'a SecurityGroup> {
+        let index = self.index.get_or_init(|| {
+            let named = |group: &'a SecurityGroup| ((&group.vpc, group.name.as_str()), group);
+            self.groups.iter().rev().map(named).collect()
+        });
+        index.get(&(vpc, name)).copied()
     }
 }
 
@@ -217,13 +234,7 @@ pub fn of_single_group(group: &SecurityGroup, description: &str, connection: &st
 
 /// Whose a security group is that stands for this side of a way to a database. Pure.
 #[must_use]
-pub fn judge<G: Groups + ?Sized>(
-    group: &SecurityGroup,
-    side: Side,
-    way: &Way,
-    made_for: For<'_>,
-    groups: &G,
-) -> Ownership {
+pub fn judge(group: &SecurityGroup, side: Side, way: &Way, made_for: For<'_>, names: &Names<'_>) -> Ownership {
     if !is_tagged(&group.tags) {
         return Ownership::Foreign;
     }
@@ -231,7 +242,7 @@ pub fn judge<G: Groups + ?Sized>(
     if let Some(number) = number(group, side, way)
         && !way::is_across_vpcs(&group.description)
     {
-        found.extend(untied(group, side, way, number, groups));
+        found.extend(untied(group, side, way, number, names));
     }
     Ownership::of(found)
 }
@@ -338,13 +349,7 @@ fn end(rules: &[Rule], other: &GroupId) -> End {
 
 /// What does not tie the group to the others of its set: those with its number. Either end may have been changed, or its
 /// rules may still be missing; two ends that only name others are no set.
-fn untied<G: Groups + ?Sized>(
-    group: &SecurityGroup,
-    side: Side,
-    way: &Way,
-    number: u64,
-    groups: &G,
-) -> Vec<Contradiction> {
+fn untied(group: &SecurityGroup, side: Side, way: &Way, number: u64, names: &Names<'_>) -> Vec<Contradiction> {
     let mut found = Vec::new();
     for (other, direction) in neighbours(side, way) {
         let name = Convention::for_new(other, way.proxy().is_some()).name(number);
@@ -352,7 +357,7 @@ fn untied<G: Groups + ?Sized>(
             Direction::Ingress => Direction::Egress,
             Direction::Egress => Direction::Ingress,
         };
-        let Some(partner) = groups.named(&group.vpc, &name) else {
+        let Some(partner) = names.get(&group.vpc, &name) else {
             if group.rules(direction).iter().any(|rule| rule.peer.group().is_some()) {
                 found.push(Contradiction::NoPartner { name });
             }

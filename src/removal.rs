@@ -5,7 +5,7 @@
 //!
 //! | group | on its resource | itself |
 //! |---|---|---|
-//! | nobody else uses it | is taken off | is deleted |
+//! | nothing else uses it | is taken off | is deleted |
 //! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays, and its tag names the next |
 //! | it is the only group of the function | the function is detached from its VPC | is deleted, or stays, as above |
 //! | a rule of another group names it | the function's is taken off, the others stay | stays, without the rules of this connection |

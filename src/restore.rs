@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Direction, GroupId, Observation, Protocol, Rule, SecurityGroup, Side};
-use crate::ownership::{self, For, is_being_removed};
+use crate::ownership::{self, For, Names, is_being_removed};
 
 /// The groups that one run has seen on the lists of its database and its proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,12 +38,13 @@ impl Lists {
     #[must_use]
     pub fn taken_off<'o>(&self, found: &'o Observation, side: Side) -> Vec<&'o SecurityGroup> {
         let (on, seen) = (found.groups_on(side), self.0.get(&side));
+        let names = Names::new(&found.groups);
         let mut missing: Vec<&SecurityGroup> = found
             .groups
             .iter()
             .filter(|group| seen.is_some_and(|seen| seen.contains(&group.id)) && !on.contains(&group.id))
             .filter(|group| group.vpc == found.database.vpc)
-            .filter(|group| is_for(found, side, group) && is_complete(found, side, group))
+            .filter(|group| is_for(found, side, group, &names) && is_complete(found, side, group))
             .collect();
         missing.sort_by_key(|group| (&group.name, &group.id));
         missing.truncate(found.group_quota.most(side).saturating_sub(on.len()));
@@ -52,7 +53,7 @@ impl Lists {
 }
 
 /// Whether the tags say that the group was made for this side of a connection with this very database or proxy.
-fn is_for(observation: &Observation, side: Side, group: &SecurityGroup) -> bool {
+fn is_for(observation: &Observation, side: Side, group: &SecurityGroup, names: &Names<'_>) -> bool {
     let Some((way, _)) = ownership::way_of(&group.tags) else {
         return false;
     };
@@ -66,10 +67,9 @@ fn is_for(observation: &Observation, side: Side, group: &SecurityGroup) -> bool 
         // Lambda's RevisionId guards a function's list.
         Side::Function => false,
     };
-    let groups = observation.groups.as_slice();
     of_resource
         && !is_being_removed(group)
-        && ownership::judge(group, side, &way, For::AnyFunction, groups).is_credible()
+        && ownership::judge(group, side, &way, For::AnyFunction, names).is_credible()
 }
 
 /// Whether the group and the one that it lets in name each other, as when a set was written to its end.

@@ -56,7 +56,7 @@ pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapsho
         .chain(listed.iter().map(|function| &function.arn))
         .chain(proxies.iter().map(|proxy| &proxy.arn));
     let (account, region) = place(arns, &subnets).ok_or_else(|| {
-        let message = "the account has nothing that tells its id and its Region".to_owned();
+        let message = "the account has no resource whose ARN gives its account ID and Region".to_owned();
         CloudError::new(Operation::DescribeSubnets, Fault::Malformed(message))
     })?;
     let mut snapshot = Snapshot {

@@ -37,7 +37,7 @@ pub enum AccountFileError {
         source: std::io::Error,
     },
     /// It is no JSON, or not the whole of it.
-    #[error("the account file {} is no JSON: {message}", .path.display())]
+    #[error("the account file {} is not valid JSON: {message}", .path.display())]
     NotJson {
         /// The file.
         path: PathBuf,
@@ -73,7 +73,7 @@ impl AccountFileError {
             Self::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
             Self::NotJson { .. } => "is it an account's file, and whole? `autoconnect snapshot --out FILE` writes one",
             Self::Malformed { .. } | Self::Inconsistent { .. } => {
-                "mend the file; `autoconnect schema account` prints its JSON Schema"
+                "fix the file; `autoconnect schema account` prints its JSON Schema"
             }
         }
     }
@@ -280,7 +280,7 @@ impl AccountFile {
     fn save(&mut self, document: &AccountDocument) -> std::io::Result<()> {
         let locked = Locked::wait(&self.path)?;
         if locked.read(LARGEST_ACCOUNT)? != self.content {
-            let message = format!("{} was changed by somebody else meanwhile", self.path.display());
+            let message = format!("{} was changed by someone else in the meantime", self.path.display());
             return Err(std::io::Error::other(message));
         }
         let mut content = to_json_pretty(document)?.into_bytes();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{AccountDocument, DbClusterEntry, DbSubnetGroup, FunctionEntry, SubnetEntry};
+use super::document::{
+    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup, FunctionEntry, SubnetEntry,
+};
 
 /// Positions in the lists, as they were when the document was opened. An entry that is elsewhere by now is searched for.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub(super) struct Places {
     subnet_groups: BTreeMap<String, usize>,
     subnets: BTreeMap<String, usize>,
     functions: BTreeMap<String, usize>,
+    instances: BTreeMap<String, usize>,
+    proxies: BTreeMap<String, usize>,
 }
 
 impl Places {
@@ -23,6 +27,8 @@ impl Places {
             subnet_groups: index(document.db_subnet_groups.iter().map(|group| &group.name)),
             subnets: index(document.subnets.iter().map(|subnet| &subnet.subnet_id)),
             functions: index(document.functions.iter().map(|function| &function.function_name)),
+            instances: index(document.db_instances.iter().map(|instance| &instance.id)),
+            proxies: index(document.db_proxies.iter().map(|proxy| &proxy.name)),
         }
     }
 
@@ -42,6 +48,24 @@ impl Places {
         let is_it = |subnet: &&SubnetEntry| subnet.subnet_id == id;
         let place = self.subnets.get(id).and_then(|place| subnets.get(*place));
         place.filter(is_it).or_else(|| subnets.iter().find(is_it))
+    }
+
+    /// Where an instance is in the list. Case does not count in RDS.
+    pub(super) fn instance(&self, instances: &[DbInstanceEntry], id: &str) -> Option<usize> {
+        let is_it = |instance: &DbInstanceEntry| instance.id.eq_ignore_ascii_case(id);
+        let place = self.instances.get(id).copied();
+        place
+            .filter(|place| instances.get(*place).is_some_and(is_it))
+            .or_else(|| instances.iter().position(is_it))
+    }
+
+    /// Where a proxy is in the list. Case does not count in RDS.
+    pub(super) fn proxy(&self, proxies: &[DbProxyEntry], name: &str) -> Option<usize> {
+        let is_it = |proxy: &DbProxyEntry| proxy.name.eq_ignore_ascii_case(name);
+        let place = self.proxies.get(name).copied();
+        place
+            .filter(|place| proxies.get(*place).is_some_and(is_it))
+            .or_else(|| proxies.iter().position(is_it))
     }
 
     /// Where a function is in the list.

@@ -14,8 +14,8 @@ fn missing(name: &str) -> Fault {
 
 impl State {
     pub(super) fn proxy(&mut self, name: &str) -> Outcome<&mut DbProxyEntry> {
-        let proxies = &mut self.document.db_proxies;
-        let found = proxies.iter_mut().find(|proxy| proxy.name.eq_ignore_ascii_case(name));
+        let place = self.places.proxy(&self.document.db_proxies, name);
+        let found = place.and_then(|place| self.document.db_proxies.get_mut(place));
         found.ok_or_else(|| missing(name))
     }
 

@@ -262,6 +262,7 @@ impl RemovalCloud for OfflineAccount {
                     .collect(),
                 is_of_service: false,
             });
+            let groups: BTreeSet<&GroupId> = groups.iter().collect();
             let bears_one = |interface: &BearingInterface| interface.groups.iter().any(|id| groups.contains(id));
             Ok(interfaces.filter(bears_one).collect())
         })
@@ -269,6 +270,7 @@ impl RemovalCloud for OfflineAccount {
 
     async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {
         self.read(Operation::DescribeSecurityGroups, |state| {
+            let groups: BTreeSet<&GroupId> = groups.iter().collect();
             let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
             let names_one = |group: &SecurityGroup| {
                 let mut peers = group.rules(direction).iter().filter_map(|rule| rule.peer.group());

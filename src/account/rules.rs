@@ -164,10 +164,8 @@ impl State {
     }
 
     fn instance(&mut self, id: &str) -> Option<&mut DbInstanceEntry> {
-        self.document
-            .db_instances
-            .iter_mut()
-            .find(|instance| instance.id.eq_ignore_ascii_case(id))
+        let place = self.places.instance(&self.document.db_instances, id)?;
+        self.document.db_instances.get_mut(place)
     }
 
     fn function(&mut self, name: &str) -> Option<&mut FunctionEntry> {

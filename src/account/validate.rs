@@ -250,14 +250,14 @@ impl Check {
                 self.exists(path, "security group", groups, &membership.vpc_security_group_id);
             }
         }
+        let in_no_vpc = document.db_clusters.iter();
+        let in_no_vpc = in_no_vpc.filter(|cluster| cluster.vpc_networking_enabled == Some(false));
+        let in_no_vpc: BTreeSet<&str> = in_no_vpc.map(|cluster| cluster.id.as_str()).collect();
         for (i, instance) in document.db_instances.iter().enumerate() {
             let path = format!("$.DBInstances[{i}]");
             self.port(format!("{path}.Port"), instance.port);
             self.lower_case(format!("{path}.DBInstanceIdentifier"), &instance.id);
-            let is_in_no_vpc = |cluster: &String| {
-                let mut clusters = document.db_clusters.iter();
-                clusters.any(|found| found.id == *cluster && found.vpc_networking_enabled == Some(false))
-            };
+            let is_in_no_vpc = |cluster: &String| in_no_vpc.contains(cluster.as_str());
             if !instance.cluster.as_ref().is_some_and(is_in_no_vpc) || !instance.subnet_group.is_empty() {
                 self.exists(
                     format!("{path}.DBSubnetGroup"),

@@ -1,6 +1,6 @@
 //! Security groups of ours that serve nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Builder, LeftProxy, Leftovers, named};
 use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, Rule, SecurityGroup, Side};
@@ -154,26 +154,29 @@ fn serving<'a>(left: &'a Leftovers, ours: &BTreeMap<&'a GroupId, Member<'a>>) ->
             serving.insert(*id, user.to_string());
         }
     }
-    loop {
-        let mut more: BTreeMap<&GroupId, String> = BTreeMap::new();
-        for (id, member) in ours {
-            let is_on_one = users(left, member.group).next().is_some();
+    // Who names a group, of those that are on something.
+    let mut named_by: BTreeMap<&GroupId, Vec<&'a GroupId>> = BTreeMap::new();
+    for (id, member) in ours {
+        if users(left, member.group).next().is_some() {
             for peer in member.rules().filter_map(|(_, rule)| rule.peer.group()) {
-                let Some((peer, _)) = ours.get_key_value(peer) else {
-                    continue;
-                };
-                match (serving.get(id), serving.get(peer)) {
-                    (Some(user), None) => more.insert(*peer, user.clone()),
-                    (None, Some(user)) if is_on_one => more.insert(*id, user.clone()),
-                    _ => None,
-                };
+                named_by.entry(peer).or_default().push(*id);
             }
         }
-        if more.is_empty() {
-            return serving;
-        }
-        serving.extend(more);
     }
+    let mut next: VecDeque<&'a GroupId> = serving.keys().copied().collect();
+    while let Some(id) = next.pop_front() {
+        let named = ours[id].rules().filter_map(|(_, rule)| rule.peer.group());
+        let named = named.filter_map(|peer| ours.get_key_value(peer).map(|(peer, _)| *peer));
+        let naming = named_by.get(id).into_iter().flatten().copied();
+        let user = serving[id].clone();
+        for other in named.chain(naming) {
+            if !serving.contains_key(other) {
+                serving.insert(other, user.clone());
+                next.push_back(other);
+            }
+        }
+    }
+    serving
 }
 
 /// Why a set that serves nothing stays, where others go already; none if it goes.
@@ -270,7 +273,7 @@ fn of_what_serves<'a>(
             "The mark of a removal that did not end comes off {names}: it is in use."
         ));
         let summary = format!("{names}: take the mark of a removal off");
-        builder.push(Vec::new(), RemovalEffect::Unmark { groups }, &resource, summary);
+        builder.push(RemovalEffect::Unmark { groups }, &resource, summary);
     }
     for (member, user) in members {
         for direction in [Direction::Ingress, Direction::Egress] {
@@ -319,7 +322,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
             function: String::new(),
         };
         let summary = format!("{}: mark as being removed", names.join(", "));
-        builder.push(builder.all(), effect, &resource, summary);
+        builder.push(effect, &resource, summary);
     }
     for proxy in left
         .proxies
@@ -330,7 +333,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
             proxy: proxy.name.clone(),
         };
         let summary = format!("proxy {}, with its target", proxy.name);
-        builder.push(builder.all(), effect, &proxy.arn, summary);
+        builder.push(effect, &proxy.arn, summary);
     }
     for member in goes {
         let group = member.removable.clone();
@@ -348,7 +351,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
                 User::Instance(id) => (off_database(DatabaseKind::Instance, id, &group), id),
                 _ => continue,
             };
-            builder.push(builder.all(), effect, resource, summary);
+            builder.push(effect, resource, summary);
         }
     }
     let ids: BTreeSet<&GroupId> = goes.iter().map(|member| &member.group.id).collect();
@@ -368,13 +371,12 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
             builder.revoke(member.group, &member.removable, direction, rules);
         }
     }
-    let ready = builder.all();
     for member in goes {
         let effect = RemovalEffect::DeleteGroup {
             group: member.removable.clone(),
         };
         let summary = format!("security group {}", named(member.group));
-        builder.push(ready.clone(), effect, member.group.id.as_str(), summary);
+        builder.push(effect, member.group.id.as_str(), summary);
     }
 }
 

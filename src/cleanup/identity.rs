@@ -10,7 +10,6 @@ use crate::users::User;
 pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Builder) -> Vec<String> {
     let mut reasons = Vec::new();
     // Lambda needs a role until it has deleted a function's network interface, and groups are deleted only then.
-    let ready = builder.all();
     for secret in &left.secrets {
         if let Some(why) = secret.stays(going) {
             reasons.push(format!("Secret {} stays: {why}.", secret.name));
@@ -20,7 +19,7 @@ pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Buil
         let effect = RemovalEffect::DeleteSecret {
             secret: secret.arn.clone(),
         };
-        builder.push(ready.clone(), effect, &secret.arn, secret.summary());
+        builder.push(effect, &secret.arn, secret.summary());
     }
     for role in &left.roles {
         if let Some(why) = role.stays(going) {
@@ -28,15 +27,13 @@ pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Buil
             continue;
         }
         reasons.push(format!("Role {} goes: nothing has it.", role.name));
-        let mut after = ready.clone();
         for (effect, summary) in role.policies_off() {
-            builder.push(ready.clone(), effect, &role.name, summary);
-            after.extend(builder.all().last());
+            builder.push(effect, &role.name, summary);
         }
         let effect = RemovalEffect::DeleteRole {
             role: role.name.clone(),
         };
-        builder.push(after, effect, &role.name, format!("role {}", role.name));
+        builder.push(effect, &role.name, format!("role {}", role.name));
     }
     reasons
 }

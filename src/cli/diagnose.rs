@@ -36,7 +36,7 @@ pub struct Diagnose {
     /// Draw the path instead, with the broken edges marked
     #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "fix")]
     format: Option<Format>,
-    /// Mend what adding can mend: groups of its own, routes to a peering connection that is there, DNS on it
+    /// Fix what can be fixed by adding: security groups, routes to an existing peering connection, its DNS resolution
     #[arg(long)]
     fix: bool,
     #[command(flatten)]

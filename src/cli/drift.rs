@@ -49,38 +49,38 @@ pub struct Drift {
     /// The RDS Proxy between them
     #[arg(long, value_name = "none|NAME|new[:NAME]", default_value = "none")]
     proxy: ProxyChoice,
-    /// Only the N-th of so many parts of the connections
+    /// Check only the N-th of M parts of the connections
     #[arg(long, value_name = "N/OF")]
     shard: Option<Shard>,
-    /// A connection that cannot be judged is no error
+    /// Do not fail if a connection cannot be judged
     #[arg(long)]
     allow_unknown: bool,
-    /// Finding no connection at all is an error
+    /// Fail if no connection is found
     #[arg(long)]
     fail_on_empty: bool,
-    /// A manifest without connections is no error
+    /// Accept a manifest without connections
     #[arg(long, requires = "manifest")]
     allow_empty: bool,
-    /// Look again and again, so often
+    /// Repeat the check at this interval
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout, help_heading = "Schedule")]
     every: Option<Duration>,
-    /// Write the run's figures to this file, in Prometheus' text format
+    /// Write metrics to this file, in the Prometheus text format
     #[arg(long, value_name = "FILE", help_heading = "Schedule")]
     metrics_file: Option<PathBuf>,
-    /// Tell a topic or a bus of new, changed and resolved findings; may be repeated
+    /// Send new, changed and resolved findings to an SNS topic or an event bus; may be repeated
     #[arg(long, value_name = "sns:ARN|eventbridge:BUS", help_heading = "Schedule")]
     notify: Vec<Notify>,
     /// Run this command when findings are new, changed or resolved, with the report and the changes on its standard input
     #[arg(long = "on-drift", value_name = "CMD", value_parser = NonEmptyStringValueParser::new(), help_heading = "Schedule")]
     command: Option<String>,
-    /// For how long that command may run before it is killed
+    /// How long that command may run before it is killed
     #[arg(long = "on-drift-timeout", value_name = "DURATION", default_value = "5m", value_parser = parse_timeout,
           requires = "command", help_heading = "Schedule")]
     command_timeout: Duration,
-    /// Keep the findings here, with the time when each was seen first and whom it was told to
+    /// Keep the findings in this file, with the time when each was first seen and who was notified
     #[arg(long, value_name = "FILE", help_heading = "Schedule")]
     state_file: Option<PathBuf>,
-    /// No longer miss this connection, by its name or id, if it is not found; may be repeated
+    /// Stop reporting this connection as vanished, by its name or id; may be repeated
     #[arg(long, value_name = "NAME", requires = "state_file", help_heading = "Schedule")]
     forget: Vec<String>,
 }
@@ -388,7 +388,7 @@ fn save(state: &State, path: &Path) -> Result<(), Box<Report>> {
 
 fn state_of(path: &Path) -> Result<State, Box<Report>> {
     State::load(path).map_err(|error| {
-        let hint = "remove the file: then what is not in sync is told once more".to_owned();
+        let hint = "remove the file: then everything that is not in sync is reported again".to_owned();
         Box::new(Report::new("state-file", &error, Some(hint)))
     })
 }
@@ -407,7 +407,7 @@ fn print_patrol(found: &Patrol, global: &Global, time: &str, is_scheduled: bool)
         Output::Json => print_json(&DriftDocument::new(found)),
         Output::Text => {
             let text = drift_text(found, is_scheduled.then_some(time));
-            print(&for_people(text, &std::io::stdout()))
+            print(&for_people(&text, &std::io::stdout()))
         }
         Output::Ndjson => {
             let mut lines = String::new();

@@ -44,9 +44,9 @@ impl Terminal {
         // A reader that has gone away does not keep the run from being approved.
         let _ = match self.output {
             Output::Text => anstream::stdout()
-                .write_all(for_people(text, &io::stdout()).as_bytes())
+                .write_all(for_people(&text, &io::stdout()).as_bytes())
                 .and_then(|()| io::stdout().flush()),
-            Output::Json if !self.yes => anstream::stderr().write_all(for_people(text, &io::stderr()).as_bytes()),
+            Output::Json if !self.yes => anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes()),
             Output::Json | Output::Ndjson => Ok(()),
         };
     }

@@ -34,7 +34,7 @@ pub struct Internet {
     /// setup: a NAT gateway in each of the function's Availability Zones
     #[arg(long)]
     nat_per_zone: bool,
-    /// setup: a further tag for all that is made; may be repeated
+    /// setup: a further tag for everything that is created; may be repeated
     #[arg(long = "tag", value_name = "K=V")]
     tags: Vec<Tag>,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct Internet {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Action {
-    /// Tell whether it works, and if not, why
+    /// Check whether it works, and if not, why
     Check,
     /// Build what is missing
     Setup,

@@ -19,7 +19,7 @@ use crate::report::{ListDocument, list_text};
 pub struct List {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// A database without a connected function is an error
+    /// Fail if no function is connected
     #[arg(long)]
     fail_on_empty: bool,
 }

@@ -165,13 +165,13 @@ impl Work for Check {
 struct Setup {
     #[command(flatten)]
     subject: Subject,
-    /// The way that is to be there
+    /// How the poller is to reach Lambda and STS
     #[arg(long, value_enum, value_name = "WAY")]
     via: Via,
     /// With --via endpoints: policies that allow only what the poller needs, and a group that lets only the brokers' in
     #[arg(long)]
     restrict: bool,
-    /// A further tag for all that is made; may be repeated
+    /// A further tag for everything that is created; may be repeated
     #[arg(long = "tag", value_name = "K=V")]
     tags: Vec<Tag>,
     #[command(flatten)]

@@ -27,7 +27,7 @@ pub struct Policy {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Document {
-    /// The least that the caller of a command that writes needs, for exactly this run
+    /// The permissions that the caller of a command that writes needs for exactly this run
     Operator(Box<Operator>),
     /// What `drift` and `list` need, which only read
     Drift(Drift),
@@ -35,7 +35,7 @@ enum Document {
     ExecutionRole(ExecutionRole),
     /// Denies a function's own code the network interfaces that Lambda makes with its role
     DenyEni(DenyEni),
-    /// Bounds for those who create and update functions
+    /// Limits for principals that create and update functions
     Guardrail(GuardrailArgs),
 }
 
@@ -48,7 +48,7 @@ struct Drift {
     /// A role of another account that a manifest names; may be repeated
     #[arg(long = "role", value_name = "ROLE_ARN", value_parser = parse_role)]
     roles: Vec<String>,
-    /// Whom `drift` tells of changed verdicts; may be repeated
+    /// A recipient that `drift` notifies; may be repeated
     #[arg(long, value_name = "sns:ARN|eventbridge:BUS")]
     notify: Vec<Notify>,
 }
@@ -111,7 +111,7 @@ impl Drift {
         let Some(wild) = named.find(|name| name.contains(['*', '?', '$'])) else {
             return Ok(());
         };
-        let error = std::io::Error::other(format!("{wild} is no single role, topic or bus"));
+        let error = std::io::Error::other(format!("{wild} is not a single role, topic or bus"));
         let hint = Some("name each one: --role and --notify may be repeated".to_owned());
         Err(Box::new(Report::new("usage", &error, hint)))
     }

@@ -26,16 +26,16 @@ pub struct Remove {
     /// The RDS Proxy between them
     #[arg(long, value_name = "none|NAME", default_value = "none")]
     proxy: ConnectedProxy,
-    /// Also groups of the console's making that nobody has changed: those that others use come off this function only
+    /// Also groups that the console created and that are unchanged; those that others use come off this function only
     #[arg(long)]
     console_made: bool,
-    /// Also delete the proxy, with its role and secrets, if autoconnect has made them and nothing else uses them
+    /// Also delete the proxy, with its role and secrets, if autoconnect created them and nothing else uses them
     #[arg(long)]
     with_proxy: bool,
-    /// Also delete the function and its role, if autoconnect has made them and nobody has changed them
+    /// Also delete the function and its role, if autoconnect created them and they are unchanged
     #[arg(long, conflicts_with = "unset_env")]
     with_function: bool,
-    /// Also take the variables `DB_*` out of the function's environment that still have the values that setup gave them
+    /// Also remove the variables `DB_*` of the function that still have the values that setup set
     #[arg(long)]
     unset_env: bool,
     /// The user of the database as whom the function connected, for --unset-env

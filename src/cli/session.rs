@@ -99,7 +99,7 @@ pub fn print_result<D: Serialize>(
 ) -> Result<(), Box<Report>> {
     let printed = match global.output {
         Output::Json | Output::Ndjson => print_json(&document()),
-        Output::Text => print(&for_people(text(), &std::io::stdout())),
+        Output::Text => print(&for_people(&text(), &std::io::stdout())),
     };
     printed.map_err(|mut report| {
         report.body.applied = applied.to_vec();

@@ -37,7 +37,7 @@ pub struct Setup {
     #[arg(long, value_name = "SECRET", value_parser = parse_secret,
           conflicts_with = "db_password_stdin", help_heading = "New proxies and functions")]
     secret: Option<String>,
-    /// The user of the database; with a new proxy, a secret is made of it and its password
+    /// The user of the database; with a new proxy, a secret is created with it and its password
     #[arg(long, value_name = "USER", value_parser = parse_user, help_heading = "New proxies and functions")]
     db_user: Option<String>,
     /// Read the user's password from standard input, instead of asking for it
@@ -55,7 +55,7 @@ pub struct Setup {
     /// The runtime of a new function (default: nodejs24.x)
     #[arg(long, value_name = "RUNTIME", value_parser = parse_runtime, help_heading = "New proxies and functions")]
     runtime: Option<String>,
-    /// Tell the function how to connect: `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_SECRET_ARN` or `DB_USER`
+    /// Set the variables with the connection's settings on the function: `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_SECRET_ARN` or `DB_USER`
     #[arg(long)]
     set_env: bool,
     /// With --set-env: replace other values of these variables
@@ -67,7 +67,7 @@ pub struct Setup {
     /// The function and the database are in two VPCs that are peered: groups with rules for the other side's subnets
     #[arg(long, conflicts_with_all = ["attach_vpc", "set_env", "db_user", "secret", "proxy_auth", "iam_auth", "runtime"])]
     cross_vpc: bool,
-    /// Set the rules of this connection's own groups back, where somebody has changed them, instead of making new ones
+    /// Set the rules of this connection's own groups back, where someone has changed them, instead of creating new groups
     #[arg(long, conflicts_with = "cross_vpc")]
     repair: bool,
     /// Do not check the path as `diagnose` does, before the plan is shown and at the end

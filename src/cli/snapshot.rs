@@ -25,7 +25,7 @@ pub struct Snapshot {
     /// The file; one that exists is replaced. - is standard output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Only what is in this VPC
+    /// Only the resources of this VPC
     #[arg(long, value_name = "VPC", value_parser = |text: &str| parse_id(text, "vpc"))]
     vpc: Option<String>,
 }

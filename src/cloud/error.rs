@@ -62,7 +62,7 @@ pub enum Fault {
     #[error("AWS does not accept the credentials: {0}")]
     InvalidCredentials(String),
     /// A profile that was named does not exist.
-    #[error("there is no profile {name}, which {by} names; {}", existing(.known))]
+    #[error("profile {name}, which {by} names, does not exist; {}", existing(.known))]
     UnknownProfile {
         /// Its name.
         name: String,
@@ -285,7 +285,7 @@ impl Fault {
                 resource.as_deref().unwrap_or("the resource (on * where the action takes no resource)")
             ),
             Self::NoCredentials(_) => {
-                "set AWS_PROFILE or --profile to one of `aws configure list-profiles`, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --offline FILE needs none".to_owned()
+                "set AWS_PROFILE or --profile to one of `aws configure list-profiles`, sign in with `aws sso login` or `aws login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --offline FILE needs none".to_owned()
             }
             Self::ExpiredCredentials => "sign in again (`aws sso login`), or renew the session, then run again".to_owned(),
             Self::InvalidCredentials(_) => "check the profile, and that it is for the right account and partition".to_owned(),

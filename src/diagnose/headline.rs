@@ -28,7 +28,7 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
             count(checks, Status::Warn)
         ),
         Status::Unknown => format!(
-            "It cannot be told for sure: {way}. Nothing that was seen stands against it, but {} could not be answered.",
+            "It is not certain: {way}. Nothing that was read contradicts it, but {} could not be answered.",
             count(checks, Status::Unknown)
         ),
         Status::Fail => failing(&way, checks, legs),

@@ -14,7 +14,7 @@ const ID: &str = "execution-role";
 pub(super) fn check(scene: &Scene) -> Check {
     let function = &scene.function;
     let (Some(arn), Some(vpc)) = (&function.role, &function.vpc) else {
-        let finding = Finding::unknown(format!("the execution role of function {} is not told", function.name));
+        let finding = Finding::unknown(format!("the execution role of function {} is not known", function.name));
         return Check::of(ID, "", Vec::new(), vec![finding]);
     };
     let place = Place::of(&function.arn);

@@ -82,7 +82,7 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
             Finding::fail(format!(
                 "the last update of function {name} failed{why}: what is shown may not be in effect"
             ))
-            .mended_by("send the update again once its reason is mended"),
+            .mended_by("send the update again once its cause is fixed"),
         ),
         Some(LastUpdateStatus::Other(status)) => {
             findings.push(Finding::unknown(format!(
@@ -176,7 +176,7 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
     if !proxy.has_target(database) {
         let text = match proxy.other_target(database) {
             Some(other) => format!("the target of proxy {name} is {other}, not {database}"),
-            None => format!("{database} is no target of proxy {name}"),
+            None => format!("{database} is not a target of proxy {name}"),
         };
         let kind = match database.kind {
             DatabaseKind::Cluster => "--db-cluster-identifiers",
@@ -284,7 +284,7 @@ fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: 
 fn meaning(reason: Option<&str>) -> (&'static str, Option<&'static str>) {
     let (meaning, remedy) = match reason {
         Some("UNREACHABLE") => (
-            "it gets no answer, for want of a security group's rule, a route or an ACL's entry, or because the database is down",
+            "it gets no answer: a security group rule, a route or a network ACL entry is missing, or the database is down",
             "see the other checks between proxy and database",
         ),
         Some("CONNECTION_FAILED") => (

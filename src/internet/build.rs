@@ -372,10 +372,10 @@ impl<'b, 's> Builder<'b, 's> {
                     findings.push(check.message.clone());
                     remedies.extend(check.remedy.iter().flat_map(|remedy| remedy.lines()).map(str::to_owned));
                 }
-                Status::Unknown => self
-                    .building
-                    .notes
-                    .push(format!("It cannot be told whether all will work: {}.", check.message)),
+                Status::Unknown => self.building.notes.push(format!(
+                    "It is not known whether all of it will work: {}.",
+                    check.message
+                )),
                 _ => {}
             }
         }

@@ -102,7 +102,7 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 "{subnet}: 0.0.0.0/0 of {table} leads to {target}: {why}"
             ))),
             Exit::Elsewhere(target) => findings.push(Finding::unknown(format!(
-                "{subnet}: 0.0.0.0/0 of {table} leads to {target}, and what lies behind it cannot be told from here"
+                "{subnet}: 0.0.0.0/0 of {table} leads to {target}, and what lies behind it is not known"
             ))),
         }
         if let Ok(roads) = side_roads(paths, subnet) {
@@ -432,7 +432,7 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
         }
         Exit::Elsewhere(target) => {
             return findings.push(Finding::unknown(format!(
-                "{id}: ::/0 of {} leads to {target}, and what lies behind it cannot be told",
+                "{id}: ::/0 of {} leads to {target}, and what lies behind it is not known",
                 table.id
             )));
         }

@@ -384,7 +384,7 @@ fn by_internet(
     };
     let is_global = names::is_global_only(service);
     let text = format!(
-        "{service} is not reached from {}: {why}, and there is no way to the internet{}",
+        "{service} is not reachable from {}: {why}, and there is no path to the internet{}",
         subnets.join(", "),
         if is_global {
             "; it has one endpoint for all Regions, which no endpoint in this VPC stands for"

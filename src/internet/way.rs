@@ -179,7 +179,7 @@ pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> 
             nat.mode.as_api().unwrap_or_default()
         ))),
         (_, None) => Some(Fault::Unknown(format!(
-            "NAT gateway {id}: EC2 does not tell its subnet"
+            "NAT gateway {id}: EC2 does not report its subnet"
         ))),
         (_, Some(subnet)) => subnet_fault(paths, format!("NAT gateway {id}"), subnet),
     }

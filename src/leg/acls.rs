@@ -35,8 +35,27 @@ struct Denied<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Numbers<'n>(BTreeMap<(&'n str, Direction), Given>);
 
-/// What each number of one ACL and direction lets pass.
-type Given = BTreeMap<u16, (Ports, IpNet)>;
+/// The numbers of one ACL and direction.
+#[derive(Debug)]
+struct Given {
+    /// Those of its entries.
+    taken: BTreeSet<u16>,
+    /// Those that were given.
+    given: BTreeSet<u16>,
+    /// The numbers that let the same pass.
+    same: BTreeMap<(Ports, IpNet), BTreeSet<u16>>,
+}
+
+impl Given {
+    fn of(acl: &NetworkAcl, direction: Direction) -> Self {
+        let own = acl.entries.iter().filter(|entry| entry.direction == direction);
+        Self {
+            taken: own.map(|entry| entry.number).collect(),
+            given: BTreeSet::new(),
+            same: BTreeMap::new(),
+        }
+    }
+}
 
 impl<'n> Numbers<'n> {
     /// The number for an entry that comes before `rule`, if there is one.
@@ -47,19 +66,19 @@ impl<'n> Numbers<'n> {
             ports,
             cidr,
         } = *entry;
-        let given = self.0.entry((acl.id.as_str(), direction)).or_default();
-        let mut same = given.range(..rule);
-        if let Some((number, _)) = same.find(|(_, found)| **found == (ports, cidr)) {
+        let of_acl = || Given::of(acl, direction);
+        let Given { taken, given, same } = self.0.entry((acl.id.as_str(), direction)).or_insert_with(of_acl);
+        let same = same.entry((ports, cidr)).or_default();
+        if let Some(number) = same.range(..rule).next() {
             return Some(*number);
         }
-        let own = acl.entries.iter().filter(|entry| entry.direction == direction);
-        let taken: BTreeSet<u16> = own.map(|entry| entry.number).collect();
         // After all entries that come before, so that what they deny by intent stays denied.
         let last = taken.range(..rule).next_back().copied().unwrap_or_default();
-        let free = (last + 1..rule).filter(|number| !given.contains_key(number));
+        let free = (last + 1..rule).filter(|number| !given.contains(number));
         // Round numbers are what people expect, and leave room.
         let number = free.min_by_key(|number| (number % 10 != 0, number % 5 != 0, *number))?;
-        given.insert(number, (ports, cidr));
+        given.insert(number);
+        same.insert(number);
         Some(number)
     }
 }

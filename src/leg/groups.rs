@@ -180,7 +180,7 @@ impl Gate<'_, '_> {
         let Self { own, other, port, .. } = self;
         if own.groups.is_empty() {
             found.add(
-                Finding::fail(format!("{} bears no security group", own.name)),
+                Finding::fail(format!("{} has no security group", own.name)),
                 leg.pairs(),
             );
             return;

@@ -67,7 +67,7 @@ fn doubtful_ranges(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<String> {
     doubtful
         .map(|(vpc, (cidr, state))| {
             format!(
-                "range {cidr} of {} is {state}, a state that this version does not know: whether it counts cannot be told",
+                "range {cidr} of {} is {state}, a state that this version does not know: whether it counts is not known",
                 vpc.id
             )
         })

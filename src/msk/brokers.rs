@@ -100,7 +100,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
         let ways = ways.join(", ");
         let mut closed = gate.closed(poller.paths, |subnets| {
             format!(
-                "{} let no tcp {port} ({ways}) {verb} {end}, which bear them too ({subnets})",
+                "{} let no tcp {port} ({ways}) {verb} {end}, which has them too ({subnets})",
                 listed(&place.groups)
             )
         });

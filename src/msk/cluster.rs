@@ -22,11 +22,11 @@ pub(super) fn check(poller: &Poller<'_>) -> Check {
         findings.push(Finding::unknown(format!("the VPC of {}: {why}", poller.name)));
     }
     if poller.place.subnets.is_empty() {
-        findings.push(Finding::unknown(format!("AWS tells no subnets of {}", poller.name)));
+        findings.push(Finding::unknown(format!("AWS reports no subnets for {}", poller.name)));
     }
     if poller.place.groups.is_empty() {
         findings.push(Finding::unknown(format!(
-            "AWS tells no security groups of {}: it has the default group of {}",
+            "AWS reports no security groups for {}: it has the default group of {}",
             poller.name, poller.vpc
         )));
     }
@@ -85,7 +85,7 @@ pub(super) fn mapping(poller: &Poller<'_>) -> Check {
             .iter()
             .map(Authentication::to_string)
             .collect();
-        let function = mapping.function.as_deref().unwrap_or("a function that is not told");
+        let function = mapping.function.as_deref().unwrap_or("an unknown function");
         evidence.push(format!(
             "{}: {}, {} mode, {}, for {function}",
             mapping.uuid,

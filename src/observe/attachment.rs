@@ -135,7 +135,7 @@ async fn around(cloud: &impl Cloud, function: &Function, wish: Wish) -> Result<S
     let policies = async {
         match &function.role {
             Some(role) => role_policies(cloud, role).await,
-            None => Ok(Part::Unread("AWS tells no role of it".to_owned())),
+            None => Ok(Part::Unread("AWS reports no role for it".to_owned())),
         }
     };
     let (of_vpcs, subnets, tables, groups, policies, neighbours) = tokio::join!(

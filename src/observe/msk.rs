@@ -225,7 +225,7 @@ async fn others(
 async fn network_of(cloud: &impl Cloud, cluster: &MskCluster) -> Answer<(Part<VpcId>, Network)> {
     let Some(place) = cluster.placements.first() else {
         return Ok((
-            Part::Unread("AWS tells no subnets of it".to_owned()),
+            Part::Unread("AWS reports no subnets for it".to_owned()),
             Network::default(),
         ));
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lists::all;
 use super::{Reads, found};
 use crate::cloud::{
-    Answer, Bearer, CapacityProvider, Cloud, CloudError, Fault, GroupReference, LaunchTemplateVersion,
+    Answer, Bearer, CapacityProvider, Cloud, CloudError, Fault, FunctionAlias, GroupReference, LaunchTemplateVersion,
     NetworkConnector, ProxyEndpoint, ResourceKind,
 };
 use crate::concurrent::bounded;
@@ -215,18 +215,27 @@ async fn versions<'b>(cloud: &impl Cloud, users: &mut Users, bearers: impl Itera
         let answer = found(cloud.list_aliases(&name).await);
         (name, answer.map(Option::unwrap_or_default))
     });
-    let mut aliases = BTreeMap::new();
+    let mut aliases: BTreeMap<String, Vec<FunctionAlias>> = BTreeMap::new();
     for (name, answer) in bounded(AT_ONCE, asked).await {
         aliases.insert(name, known(users, answer)?);
     }
+    let mut leading: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for (function, aliases) in &aliases {
+        for alias in aliases {
+            let versions: BTreeSet<&String> = alias.versions.iter().collect();
+            for version in versions {
+                let to_it = leading.entry((function, version)).or_default();
+                to_it.push(alias.name.clone());
+            }
+        }
+    }
     for bearer in published {
         let Some(version) = &bearer.version else { continue };
-        let leading = aliases[&bearer.name].iter();
-        let leading = leading.filter(|alias| alias.versions.contains(version));
+        let aliases = leading.get(&(bearer.name.as_str(), version.as_str()));
         let user = User::Version {
             function: bearer.name.clone(),
             version: version.clone(),
-            aliases: leading.map(|alias| alias.name.clone()).collect(),
+            aliases: aliases.cloned().unwrap_or_default(),
         };
         users.add(&bearer.groups, &user);
     }

@@ -3,6 +3,7 @@
 use crate::model::network::{AclEntry, LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 
+use super::slabs::Slabs;
 use super::{Block, Gap, Ports, Region};
 
 /// The number of TCP.
@@ -77,7 +78,7 @@ impl<'n> CompiledAcl<'n> {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
         };
-        let mut left = Region::of(*wanted);
+        let mut left = Slabs::from(&Region::of(*wanted));
         let mut denials = Vec::new();
         for entry in entries {
             let matched = left.take(&entry.block);
@@ -93,7 +94,7 @@ impl<'n> CompiledAcl<'n> {
         }
         denials.push(Denial {
             rule: LAST_RULE,
-            denied: left.merged(),
+            denied: left.into_region().merged(),
         });
         denials
     }

@@ -42,6 +42,8 @@ pub struct Passage<'n> {
     pub by: Vec<(&'n GroupId, &'n Rule)>,
     /// What could not be read, and might let through what is blocked.
     pub gaps: Vec<Gap>,
+    /// The ports that were wanted.
+    ports: Ports,
 }
 
 impl Passage<'_> {
@@ -50,6 +52,7 @@ impl Passage<'_> {
             blocked: Region::of(wanted),
             by: Vec::new(),
             gaps: Vec::new(),
+            ports: wanted.ports,
         }
     }
 }
@@ -75,11 +78,16 @@ impl<'n> CompiledGroup<'n> {
         };
         let mut blocked = Slabs::from(&passage.blocked);
         for permission in permissions {
+            // Where many ranges are left, rules for other ports do not look at each of them.
+            if permission.ports.intersection(passage.ports).is_none() {
+                continue;
+            }
             let mut take = |addresses: Addresses| {
-                blocked.take(&Block {
+                let taken = blocked.take(&Block {
                     addresses,
                     ports: permission.ports,
-                })
+                });
+                !taken.is_empty()
             };
             let has_taken = match &permission.peer {
                 // Whatever address the other end has, it bears the group.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::network::{Destination, Peering, Route, RouteOrigin, RouteTable, RouteTarget, Subnet};
 use crate::model::{PeeringId, PrefixListId, VpcId};
 
+use super::slabs::Slabs;
 use super::{Addresses, Block, Ports, Region};
 
 /// A route table in the order in which its routes count.
@@ -100,7 +101,7 @@ impl<'n> CompiledTable<'n> {
             addresses,
             ports: Ports::ALL,
         };
-        let mut left = Region::of(block(addresses));
+        let mut left = Slabs::from(&Region::of(block(addresses)));
         let mut hops = Vec::new();
         let mut add = |region: &Region, route| {
             hops.extend(region.blocks().iter().map(|block| Hop {
@@ -116,7 +117,7 @@ impl<'n> CompiledTable<'n> {
                 return hops;
             }
         }
-        add(&left, None);
+        add(&left.into_region(), None);
         hops
     }
 }
@@ -157,7 +158,7 @@ pub(super) fn fault<'n>(
         | RouteTarget::TransitGateway(_)
         | RouteTarget::VpnGateway(_)
         | RouteTarget::Other(_) => Some(RouteFault::Unknown(format!(
-            "what lies behind {} cannot be told from here",
+            "what lies behind {} is not known",
             route.target
         ))),
     }

@@ -1,6 +1,7 @@
-//! A region from which many blocks are taken: thousands of rules of one group, each without a look at all that is left.
+//! A region from which many blocks are taken: thousands of rules of a group or an ACL, each without a look at all that is left.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::{Addresses, Block, Ports, Region};
 
@@ -12,8 +13,50 @@ pub(super) struct Slabs(BTreeMap<(bool, u128), Slab>);
 struct Slab {
     /// The last address.
     last: u128,
-    /// Disjoint ranges.
-    ports: Vec<Ports>,
+    /// Shared with the slabs from which this one was split, until one of them changes.
+    ports: Rc<PortSet>,
+}
+
+/// Disjoint ranges of ports: each first port with the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct PortSet(BTreeMap<u16, u16>);
+
+impl PortSet {
+    fn of(ports: Ports) -> Self {
+        Self(BTreeMap::from([(ports.first, ports.last)]))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Ports> {
+        self.0.iter().map(|(&first, &last)| Ports { first, last })
+    }
+
+    /// What both have.
+    fn intersection(&self, other: Ports) -> impl Iterator<Item = Ports> {
+        let around = self.0.range(..other.first).next_back();
+        let within = self.0.range(other.first..=other.last);
+        let found = around.into_iter().chain(within);
+        found.filter_map(move |(&first, &last)| Ports { first, last }.intersection(other))
+    }
+
+    fn meets(&self, other: Ports) -> bool {
+        self.intersection(other).next().is_some()
+    }
+
+    fn add(&mut self, ports: Ports) {
+        self.0.insert(ports.first, ports.last);
+    }
+
+    fn take(&mut self, other: Ports) {
+        let cut: Vec<Ports> = self.intersection(other).collect();
+        for cut in cut {
+            let around = self.0.range(..=cut.first).next_back();
+            let Some((&first, &last)) = around else { continue };
+            self.0.remove(&first);
+            for left in (Ports { first, last }).without(cut) {
+                self.add(left);
+            }
+        }
+    }
 }
 
 impl From<&Region> for Slabs {
@@ -27,6 +70,10 @@ impl From<&Region> for Slabs {
 }
 
 impl Slabs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a block that is apart from all that is there.
     fn add(&mut self, block: &Block) {
         let (is_v6, mut first, last) = block.addresses.bounds();
@@ -37,7 +84,7 @@ impl Slabs {
                 self.insert(is_v6, first, key.1 - 1, block.ports);
             }
             let Some(slab) = self.0.get_mut(&key) else { continue };
-            slab.ports.push(block.ports);
+            Rc::make_mut(&mut slab.ports).add(block.ports);
             match slab.last.checked_add(1) {
                 Some(next) => first = next,
                 None => return,
@@ -49,7 +96,7 @@ impl Slabs {
     }
 
     fn insert(&mut self, is_v6: bool, first: u128, last: u128, ports: Ports) {
-        let ports = vec![ports];
+        let ports = Rc::new(PortSet::of(ports));
         self.0.insert((is_v6, first), Slab { last, ports });
     }
 
@@ -89,24 +136,38 @@ impl Slabs {
         let begun = self.around(is_v6, first).and_then(|key| self.0.get(&key));
         let within = self.0.range((is_v6, first)..=(is_v6, last)).map(|(_, slab)| slab);
         let mut slabs = begun.into_iter().chain(within);
-        slabs.any(|slab| slab.ports.iter().any(|ports| ports.intersection(block.ports).is_some()))
+        slabs.any(|slab| slab.ports.meets(block.ports))
     }
 
-    /// Takes a block out, as far as it is there, and tells whether any of it was.
-    pub(super) fn take(&mut self, block: &Block) -> bool {
+    /// Takes out what it has of `block`, and gives that.
+    pub(super) fn take(&mut self, block: &Block) -> Region {
+        let (is_v6, ..) = block.addresses.bounds();
         // Most rules match nothing of what is asked for: then nothing is split.
         if !self.meets(block) {
-            return false;
+            return Region::default();
         }
         self.split_around(block);
+        let mut taken = Vec::new();
         for key in self.within(block) {
             let Some(slab) = self.0.get_mut(&key) else { continue };
-            slab.ports = slab.ports.iter().flat_map(|ports| ports.without(block.ports)).collect();
-            if slab.ports.is_empty() {
+            let addresses = Addresses::between(is_v6, key.1, slab.last);
+            let before = taken.len();
+            let cut = slab.ports.intersection(block.ports);
+            taken.extend(cut.map(|ports| Block { addresses, ports }));
+            if taken.len() == before {
+                continue;
+            }
+            if slab
+                .ports
+                .iter()
+                .all(|ports| ports.intersection(block.ports) == Some(ports))
+            {
                 self.0.remove(&key);
+            } else {
+                Rc::make_mut(&mut slab.ports).take(block.ports);
             }
         }
-        true
+        taken.into_iter().collect()
     }
 
     /// What is left. Neighbours with the same ports are one block again.
@@ -115,10 +176,9 @@ impl Slabs {
         let mut before: Option<(bool, u128, Slab)> = None;
         let mut push = |(is_v6, first, slab): (bool, u128, Slab)| {
             let addresses = Addresses::between(is_v6, first, slab.last);
-            blocks.extend(slab.ports.into_iter().map(|ports| Block { addresses, ports }));
+            blocks.extend(slab.ports.iter().map(|ports| Block { addresses, ports }));
         };
-        for ((is_v6, first), mut slab) in self.0 {
-            slab.ports.sort();
+        for ((is_v6, first), slab) in self.0 {
             match &mut before {
                 Some((family, _, last))
                     if *family == is_v6 && last.last.checked_add(1) == Some(first) && last.ports == slab.ports =>
@@ -160,7 +220,7 @@ mod tests {
             block("10.0.1.0/24", 1, 9),
             block("::/0", 1, 9),
         ] {
-            assert!(!slabs.take(&elsewhere), "{elsewhere:?}");
+            assert!(slabs.take(&elsewhere).is_empty(), "{elsewhere:?}");
         }
         assert_eq!(slabs.into_region().blocks(), [whole]);
     }
@@ -185,13 +245,13 @@ mod tests {
     }
 
     proptest! {
-        /// Both ways of taking blocks out leave the same, and tell the same of each.
+        /// Both ways of taking blocks out take the same, and leave the same.
         #[test]
         fn a_region_and_its_slabs_agree(taken in prop::collection::vec(any_block(), 0..40)) {
             let mut region = Region::of(block("0.0.0.0/24", 0, 9));
             let mut slabs = Slabs::from(&region);
             for block in &taken {
-                prop_assert_eq!(!region.take(block).is_empty(), slabs.take(block));
+                prop_assert_eq!(region.take(block).merged(), slabs.take(block).merged());
             }
             let left = slabs.into_region();
             prop_assert_eq!(left.clone().merged(), region.merged());

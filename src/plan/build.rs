@@ -8,7 +8,7 @@ use crate::classify::InWords;
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, smallest_free_number};
-use crate::ownership::Way;
+use crate::ownership::{Names, Way};
 use crate::removal::Removable;
 use crate::restore::Lists;
 
@@ -311,7 +311,7 @@ impl<'a> Builder<'a> {
         makes_room: bool,
     ) -> Option<u32> {
         let group = set.groups.get(&side)?;
-        let removable = Removable::ours(group, side, self.observation)?;
+        let removable = Removable::ours(group, side, self.observation, &Names::new(&self.observation.groups))?;
         let first = if makes_room {
             ", first: the group may be at its quota of rules"
         } else {

@@ -184,11 +184,11 @@ pub fn health(observation: &Observation) -> Option<String> {
         Some("UNREACHABLE") => "the proxy cannot open a connection to it: its groups, ACLs or routes do not let it",
         Some("CONNECTION_FAILED") => "the database refused the proxy's connection: see the proxy's log",
         Some("AUTH_FAILURE") => {
-            "the user name and password in its secret are not accepted. This is no network matter, and no security group mends it: correct the secret"
+            "the user name and password in its secret are not accepted. This is not a network problem, and no security group fixes it: correct the secret"
         }
         Some("PENDING_PROXY_CAPACITY") => "the proxy is still adding capacity: wait some minutes",
         Some("INVALID_REPLICATION_STATE") => "the replica's replication is broken: see the database's events",
-        Some("PROMOTED") => "the replica was promoted and is no member any more: register it anew",
+        Some("PROMOTED") => "the replica was promoted and is no longer a member: register it again",
         _ => "see the description of the target in the RDS console",
     };
     let reason = health

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Plan;
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
-use crate::ownership::{self, For, Way, is_being_removed, is_managed, is_removed_with};
+use crate::ownership::{self, For, Names, Way, is_being_removed, is_managed, is_removed_with};
 
 /// What exists of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub(super) fn in_use(observation: &Observation) -> impl Iterator<Item = HalfMade
 /// What there is of sets for this database, whichever function they were begun for, by their numbers.
 fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
     let way = Way::of(observation);
+    let names = Names::new(&observation.groups);
     let mut sets: BTreeMap<u64, HalfMade<'_>> = BTreeMap::new();
     for group in observation
         .groups
@@ -72,7 +73,7 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
             .sides()
             .iter()
             .copied()
-            .filter(|side| is_for_way(group, *side, observation))
+            .filter(|side| is_for_way(group, *side, observation, &names))
         {
             if let Some(number) = ownership::number(group, side, &way) {
                 let set = sets.entry(number).or_insert_with(|| HalfMade {
@@ -94,32 +95,31 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
 /// The groups that were begun for this connection, are on nothing of it, and are no part of this plan.
 pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'a SecurityGroup> {
     let sides = observation.sides();
+    let names = Names::new(&observation.groups);
+    let on: BTreeSet<GroupId> = sides
+        .iter()
+        .flat_map(|side| observation.groups_on(*side).iter().cloned().collect::<Vec<_>>())
+        .collect();
     observation
         .groups
         .iter()
-        .filter(|group| sides.iter().any(|side| is_ours(group, *side, observation)))
-        .filter(|group| {
-            !sides
-                .iter()
-                .any(|side| observation.groups_on(*side).contains(&group.id))
-        })
+        .filter(|group| sides.iter().any(|side| is_ours(group, *side, observation, &names)))
+        .filter(|group| !on.contains(&group.id))
         .filter(|group| !sides.iter().any(|side| plan.existing(*side) == Some(&group.id)))
         .collect()
 }
 
 /// Made for this connection, or for one that it had joined when its removal began.
-fn is_ours(group: &SecurityGroup, side: Side, observation: &Observation) -> bool {
+fn is_ours(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> bool {
     let made_for = For::Function(&observation.function.name);
-    let groups = observation.groups.as_slice();
-    ownership::judge(group, side, &Way::of(observation), made_for, groups).is_credible()
+    ownership::judge(group, side, &Way::of(observation), made_for, names).is_credible()
 }
 
 /// Made for this database, whichever function it was made for, and not being removed with another one.
-fn is_for_way(group: &SecurityGroup, side: Side, observation: &Observation) -> bool {
+fn is_for_way(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> bool {
     let is_removed_with_another = is_being_removed(group) && !is_removed_with(group, &observation.connection_id());
-    let groups = observation.groups.as_slice();
     !is_removed_with_another
-        && ownership::judge(group, side, &Way::of(observation), For::AnyFunction, groups).is_credible()
+        && ownership::judge(group, side, &Way::of(observation), For::AnyFunction, names).is_credible()
 }
 
 /// The function that a group on this way was made for.

@@ -4,7 +4,8 @@
 mod flaw;
 mod ground;
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use flaw::Flaw;
 pub use ground::{Ground, May, Right};
@@ -26,7 +27,17 @@ pub fn lint(plan: &Plan, ground: &Ground<'_>) -> Vec<Flaw> {
         off: BTreeSet::new(),
         marked: BTreeSet::new(),
         gone: BTreeSet::new(),
-        revoked: Vec::new(),
+        revoked: BTreeMap::new(),
+        seen: BTreeSet::new(),
+        grants: plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.effect, Effect::Authorize { .. })),
+        last_grant: plan
+            .steps
+            .iter()
+            .rposition(|step| step.status == StepStatus::Planned && matches!(step.effect, Effect::Authorize { .. })),
+        naming: OnceCell::new(),
     };
     for (index, step) in plan.steps.iter().enumerate() {
         let place = Place {
@@ -73,16 +84,27 @@ struct Linter<'g, 'a> {
     off: BTreeSet<(Side, GroupId)>,
     marked: BTreeSet<GroupId>,
     gone: BTreeSet<GroupId>,
-    revoked: Vec<(GroupId, Direction, Rule)>,
+    revoked: BTreeMap<(GroupId, Direction), Vec<Rule>>,
+    /// The numbers of the steps so far.
+    seen: BTreeSet<u32>,
+    /// Whether a step grants a rule.
+    grants: bool,
+    /// The place of the last step that is to grant a rule.
+    last_grant: Option<usize>,
+    /// The rules that name a group, each with its own group.
+    naming: OnceCell<BTreeMap<&'a GroupId, Vec<Naming<'a>>>>,
 }
 
-impl Linter<'_, '_> {
+/// A group with one of its rules.
+type Naming<'a> = (&'a GroupId, Direction, &'a Rule);
+
+impl<'a> Linter<'_, 'a> {
     /// Whether the step comes after all that it needs, and before nothing that it spoils.
     fn order(&mut self, place: &Place<'_>) {
         let step = place.step.id;
         let effect = &place.step.effect;
-        let is_before = |needed: &u32| place.earlier.iter().any(|step| step.id == *needed);
-        if !place.step.after.iter().all(is_before) || place.earlier.iter().any(|other| other.id == step) {
+        let is_before = |needed: &u32| self.seen.contains(needed);
+        if !place.step.after.iter().all(is_before) || !self.seen.insert(step) {
             self.flaws.push(Flaw::OutOfOrder { step });
         }
         let is_created = |group: &&GroupRef| match group {
@@ -269,8 +291,9 @@ impl Linter<'_, '_> {
                 group: group.clone(),
             });
         }
-        let granted: Vec<Rule> = place
-            .all()
+        // Mostly a plan that revokes grants nothing.
+        let granting = place.all().filter(|_| self.grants);
+        let granted: Vec<Rule> = granting
             .filter_map(|step| granted(&step.effect, group, direction))
             .collect();
         let is_granted = |rule: &Rule| granted.iter().any(|granted| granted.is_same_as(rule));
@@ -283,13 +306,13 @@ impl Linter<'_, '_> {
         }
         // Grants come before revokes: at no time is less let through than before and after. Only a group at its quota of
         // rules has to lose one first.
-        let is_early = !makes_room && place.is_followed_by(|effect| matches!(effect, Effect::Authorize { .. }));
+        let is_early = !makes_room && self.last_grant > Some(place.earlier.len());
         let grants = |effect: &Effect| granted_to(effect, group, direction);
         if is_early || makes_room && !place.is_followed_by(grants) {
             self.flaws.push(Flaw::OutOfOrder { step });
         }
-        self.revoked
-            .extend(rules.iter().map(|rule| (group.clone(), direction, rule.clone())));
+        let revoked = self.revoked.entry((group.clone(), direction)).or_default();
+        revoked.extend(rules.iter().cloned());
     }
 
     /// Whether a rule that makes room lets traffic through that is granted only afterwards, while another that could go
@@ -304,10 +327,7 @@ impl Linter<'_, '_> {
             .filter(|step| step.status == StepStatus::Planned)
             .filter_map(|step| granted(&step.effect, group, direction))
             .collect();
-        let is_revoked = |rule: &Rule| {
-            let mut revoked = self.revoked.iter();
-            revoked.any(|(of, way, found)| of == group && *way == direction && found.is_same_as(rule))
-        };
+        let is_revoked = |rule: &Rule| self.is_revoked(group, direction, rule);
         let left: Vec<Rule> = known
             .rules(direction)
             .iter()
@@ -316,6 +336,29 @@ impl Linter<'_, '_> {
             .collect();
         let spoils = |gone: &Rule| spoils(&left, gone, &wanted);
         rules.iter().any(spoils) && left.iter().any(|rule| !spoils(rule))
+    }
+
+    fn is_revoked(&self, group: &GroupId, direction: Direction, rule: &Rule) -> bool {
+        let revoked = self.revoked.get(&(group.clone(), direction));
+        revoked.is_some_and(|revoked| revoked.iter().any(|found| found.is_same_as(rule)))
+    }
+
+    /// The rules that name a group.
+    fn naming(&self, group: &GroupId) -> &[Naming<'a>] {
+        let all = self.naming.get_or_init(|| {
+            let mut all: BTreeMap<&GroupId, Vec<Naming<'a>>> = BTreeMap::new();
+            for by in self.ground.groups() {
+                for direction in [Direction::Ingress, Direction::Egress] {
+                    for rule in by.rules(direction) {
+                        if let Some(peer) = rule.peer.group() {
+                            all.entry(peer).or_default().push((&by.id, direction, rule));
+                        }
+                    }
+                }
+            }
+            all
+        });
+        all.get(group).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn delete_group(&mut self, step: u32, group: &GroupId) {
@@ -330,20 +373,10 @@ impl Linter<'_, '_> {
             });
         }
         let is_on = |side: Side| !self.off.contains(&(side, group.clone()));
-        let is_revoked = |by: &GroupId, direction: Direction, rule: &Rule| {
-            let mut revoked = self.revoked.iter();
-            revoked.any(|(of, way, found)| of == by && *way == direction && found.is_same_as(rule))
-        };
-        let is_named = self
-            .ground
-            .groups()
-            .filter(|other| other.id != *group && !self.gone.contains(&other.id))
-            .any(|other| {
-                [Direction::Ingress, Direction::Egress].into_iter().any(|direction| {
-                    let mut naming = other.rules(direction).iter();
-                    naming.any(|rule| rule.peer.group() == Some(group) && !is_revoked(&other.id, direction, rule))
-                })
-            });
+        let mut naming = self.naming(group).iter();
+        let is_named = naming.any(|(by, direction, rule)| {
+            *by != group && !self.gone.contains(*by) && !self.is_revoked(by, *direction, rule)
+        });
         if is_named || self.ground.bearers(group).into_iter().any(is_on) {
             self.flaws.push(Flaw::StillUsed { step });
         }

@@ -6,7 +6,7 @@ use super::half_made::{HalfMade, Wanted};
 use super::lint::spoils;
 use crate::classify::classify;
 use crate::model::{Direction, GroupId, Observation, Peer, Rule, SecurityGroup, Side};
-use crate::ownership::{self, For, Way};
+use crate::ownership::{self, For, Names, Way};
 
 /// How many rules a group may have each way, unless the account's quota is another (Amazon VPC quotas, L-0EA8095F). Rules
 /// for IPv4 and IPv6 count apart; one that names a group counts for both.
@@ -27,7 +27,7 @@ pub struct Unproven {
 pub fn unproven(observation: &Observation) -> Vec<Unproven> {
     let connection = observation.connection_id();
     let way = Way::of(observation);
-    let groups = observation.groups.as_slice();
+    let names = Names::new(&observation.groups);
     let classified = classify(observation);
     let mut found = Vec::new();
     for &side in observation.sides() {
@@ -37,14 +37,14 @@ pub fn unproven(observation: &Observation) -> Vec<Unproven> {
             candidates.any(|candidate| candidate.group.id == group.id && classified.now().suits(side, candidate))
         };
         let to_repair = |group: &&SecurityGroup| on.contains(&group.id) && !is_fit(group);
-        for group in groups.iter().filter(to_repair) {
+        for group in observation.groups.iter().filter(to_repair) {
             // Groups for other functions of the database are on it, too.
             let is_of_way =
                 side == Side::Function && ownership::way_of(&group.tags).is_some_and(|(found, _)| found == way);
             let is_claimed = is_of_way
                 || ownership::names_connection(group, &connection)
                 || ownership::is_removed_with(group, &connection);
-            let whose = ownership::judge(group, side, &way, For::AnyFunction, groups);
+            let whose = ownership::judge(group, side, &way, For::AnyFunction, &names);
             if is_claimed && !whose.is_proven() {
                 found.push(Unproven {
                     group: format!("{} ({})", group.name, group.id),
@@ -58,9 +58,9 @@ pub fn unproven(observation: &Observation) -> Vec<Unproven> {
 
 /// Whether each group of a set is proven ours.
 pub(super) fn is_proven(set: &HalfMade<'_>, observation: &Observation) -> bool {
-    let (way, groups) = (Way::of(observation), observation.groups.as_slice());
+    let (way, names) = (Way::of(observation), Names::new(&observation.groups));
     let mut of_set = set.groups.iter();
-    of_set.all(|(side, group)| ownership::judge(group, *side, &way, For::AnyFunction, groups).is_proven())
+    of_set.all(|(side, group)| ownership::judge(group, *side, &way, For::AnyFunction, &names).is_proven())
 }
 
 /// An address family, whose rules have a quota of their own.

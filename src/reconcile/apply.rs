@@ -382,7 +382,7 @@ impl<C: Cloud> Session<'_, C> {
             if written > REWRITES {
                 return Err(RunError::NotTaken {
                     resource: part.describe(),
-                    reason: format!("it was changed back {written} times by somebody else"),
+                    reason: format!("it was changed back {written} times by someone else"),
                 });
             }
             if !now.is_changed {

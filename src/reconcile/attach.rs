@@ -217,7 +217,7 @@ impl Goal for Detach {
         let policies = async {
             match &function.role {
                 Some(role) => network::role_policies(cloud, role).await,
-                None => Ok(Part::Unread("AWS tells no role of it".to_owned())),
+                None => Ok(Part::Unread("AWS reports no role for it".to_owned())),
             }
         };
         let groups = async {
@@ -358,7 +358,7 @@ fn cannot_delete(function: &Function, policies: &Part<Vec<PolicyDocument>>) -> O
     let role = function.role.as_deref().map_or("", last_segment);
     let lacking = lacks(policies.known()?, Place::of(&function.arn), &[], &[]);
     lacking.iter().any(|lack| lack.action == DELETE).then(|| {
-        format!("Role {role} does not surely allow {DELETE}: without it the interface stays behind, and somebody has to delete it by hand.")
+        format!("Role {role} may not allow {DELETE}: without it the interface stays, and has to be deleted by hand.")
     })
 }
 

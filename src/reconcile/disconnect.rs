@@ -63,7 +63,7 @@ impl Goal for Disconnect {
         } else {
             (
                 "disconnect",
-                "what connects them, and is used by nobody else, is taken away",
+                "what connects them and is not used by anything else is removed",
             )
         };
         Ok(Draft {
@@ -225,7 +225,7 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
     }
     reasons.extend(found.parts.iter().map(|part| {
         let Some(why) = &part.stays else {
-            return format!("{} goes: nobody else uses it.", part.named());
+            return format!("{} goes: nothing else uses it.", part.named());
         };
         let on = if part.stays_on {
             format!(" on {}", observation.describe(part.side))
@@ -268,7 +268,7 @@ fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish)
         let what = if wish.console_made {
             "it has been changed"
         } else {
-            "--console-made takes off what the console has made and nobody has changed"
+            "--console-made takes off groups that the console created and that are unchanged"
         };
         notes.push(format!(
             "{} ({}) on function {} leads there too, and is not of autoconnect's making: {what}.",

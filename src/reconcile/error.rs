@@ -94,7 +94,7 @@ pub enum RunError {
         differences: Vec<String>,
     },
     /// The user's password is needed, and was not given.
-    #[error("the password of database user {user} is needed, and there is no terminal to ask on")]
+    #[error("the password of database user {user} is needed, and standard input is not a terminal")]
     NoPassword {
         /// The user.
         user: String,
@@ -109,7 +109,7 @@ pub enum RunError {
     #[error("the plan was not approved")]
     Declined,
     /// There is nobody to ask.
-    #[error("the plan needs approval, and standard input is no terminal to ask on")]
+    #[error("the plan needs approval, and standard input is not a terminal")]
     ConsentRequired,
     /// The user ended the run.
     #[error("interrupted {at}")]
@@ -168,7 +168,7 @@ impl RunError {
             Self::TimedOut { .. } | Self::Interrupted { .. } => {
                 Some("run again: what was done is found, and nothing is done twice".to_owned())
             }
-            Self::NotTaken { .. } => Some("mend what AWS names, then run again".to_owned()),
+            Self::NotTaken { .. } => Some("fix what AWS reports, then run again".to_owned()),
             Self::NameTaken { .. } => Some("run again: the next free number is used".to_owned()),
             Self::Taken { name, .. } => Some(format!(
                 "rename or remove {name}, or give the proxy or the function another name, then run again"
@@ -179,11 +179,12 @@ impl RunError {
             }
             Self::ConsentRequired => Some("add --yes to apply the plan, or --dry-run to only see it".to_owned()),
             Self::NotVerified { .. } => Some(
-                "somebody else may have changed the groups meanwhile: run with --dry-run to see the state".to_owned(),
+                "someone else may have changed the groups in the meantime: run with --dry-run to see the state"
+                    .to_owned(),
             ),
             Self::Declined => Some("answer yes to apply the plan, or run with --yes".to_owned()),
             Self::Flawed(_) | Self::Unbound { .. } => {
-                Some("this is a mistake of autoconnect: please report it with the plan".to_owned())
+                Some("this is a bug in autoconnect: please report it with the plan".to_owned())
             }
         }
     }

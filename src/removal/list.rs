@@ -2,7 +2,7 @@
 
 use crate::classify::{Candidate, Classified};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
-use crate::ownership::{self, For, Ownership, Way};
+use crate::ownership::{self, For, Names, Ownership, Way};
 use crate::{internet, msk};
 
 /// A group that may be taken off and deleted: it bears our tags, or it is of the console's making and nobody has
@@ -16,8 +16,8 @@ pub struct Removable {
 impl Removable {
     /// The group, if it was made by this program for this side of the observed way, whichever function it was made for.
     #[must_use]
-    pub fn ours(group: &SecurityGroup, side: Side, observation: &Observation) -> Option<Self> {
-        Self::owned(group, &ownership_of(group, side, observation))
+    pub fn ours(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> Option<Self> {
+        Self::owned(group, &ownership_of(group, side, observation, names))
     }
 
     /// The group, if by itself it is one that this program made, whatever is at the other end of its set: only for what
@@ -106,9 +106,8 @@ fn is_tied(candidate: &Candidate<'_>, observation: &Observation, has_begun: bool
 
 /// Whose a group is on this side of the observed way, whichever function it was made for.
 #[must_use]
-pub fn ownership_of(group: &SecurityGroup, side: Side, observation: &Observation) -> Ownership {
-    let groups = observation.groups.as_slice();
-    ownership::judge(group, side, &Way::of(observation), For::AnyFunction, groups)
+pub fn ownership_of(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> Ownership {
+    ownership::judge(group, side, &Way::of(observation), For::AnyFunction, names)
 }
 
 /// What is left of a resource's groups once one was taken off. It is never empty: AWS takes no empty list.

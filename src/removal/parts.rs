@@ -1,13 +1,13 @@
 //! The groups of a connection, and which of them go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::OwnRules;
 use super::{Removable, RemovalUnmet, RemovalWish, Standing, is_made_for};
 use crate::classify::{Candidate, Classified, InWords, classify};
 use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side};
 use crate::operation::Operation;
-use crate::ownership::{is_removed_with, names_connection};
+use crate::ownership::{Names, is_removed_with, names_connection};
 use crate::users::{Unread, User};
 
 /// A group of the connection that may go.
@@ -126,12 +126,13 @@ pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, Remova
     for at in 0..found.parts.len() {
         found.parts[at].foreign = own.foreign(&found.parts, &found.parts[at]);
     }
+    let held = held(standing, &found.parts, wish);
     for side in [Side::Function, Side::Proxy, Side::Database] {
         for at in 0..found.parts.len() {
             if found.parts[at].side != side {
                 continue;
             }
-            let fate = Fate::of(standing, &own, &found.parts, &found.parts[at], wish)?;
+            let fate = Fate::of(standing, &own, &found.parts, &found.parts[at], &held, wish)?;
             let part = &mut found.parts[at];
             (part.stays, part.is_cut, part.stays_on) = (fate.stays, fate.is_cut, fate.stays_on);
         }
@@ -155,6 +156,7 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
         parts: across(standing),
         ..Parts::default()
     };
+    let names = Names::new(&standing.observation.groups);
     for (at, &side) in sides.iter().enumerate() {
         let neighbours = if at == 0 {
             // The function's groups are known by what they lead to on the next side.
@@ -170,7 +172,7 @@ fn belonging<'a>(standing: &'a Standing, classified: &Classified<'a>, wish: Remo
             if !(is_made_for(group, &standing.observation) || candidate.associated && neighbour) {
                 continue;
             }
-            match removable(standing, classified, candidate, side, wish) {
+            match removable(classified, candidate, side, wish, &names) {
                 Some(removable) => found
                     .parts
                     .push(Part::new(side, group, removable, candidate.associated)),
@@ -190,14 +192,15 @@ fn across(standing: &Standing) -> Vec<Part<'_>> {
         .groups
         .iter()
         .filter(|group| group.vpc != observation.database.vpc);
+    let names = Names::new(&observation.groups);
     let made: Vec<&SecurityGroup> = elsewhere.filter(|group| is_made_for(group, observation)).collect();
     let of_side = |side: Side| {
-        let on = observation.groups_on(side);
+        let (on, names) = (observation.groups_on(side), &names);
         made.iter().filter_map(move |group| {
             Some(Part::new(
                 side,
                 group,
-                Removable::ours(group, side, observation)?,
+                Removable::ours(group, side, observation, names)?,
                 on.contains(&group.id),
             ))
         })
@@ -240,13 +243,13 @@ fn are_linked(a: &SecurityGroup, b: &SecurityGroup) -> bool {
 }
 
 fn removable(
-    standing: &Standing,
     classified: &Classified<'_>,
     candidate: &Candidate<'_>,
     side: Side,
     wish: RemovalWish,
+    names: &Names<'_>,
 ) -> Option<Removable> {
-    if let Some(ours) = Removable::ours(candidate.group, side, &standing.observation) {
+    if let Some(ours) = Removable::ours(candidate.group, side, classified.observation, names) {
         return Some(ours);
     }
     let consoles = Removable::console_made(candidate, side, classified)?;
@@ -325,10 +328,11 @@ impl Fate {
         own: &OwnRules<'_>,
         parts: &[Part<'_>],
         part: &Part<'_>,
+        held: &BTreeSet<&GroupId>,
         wish: RemovalWish,
     ) -> Result<Self, RemovalUnmet> {
         let used = used_by(standing, part, wish);
-        let kept = kept_by_rules(standing, parts, part, wish);
+        let kept = kept_by_rules(standing, parts, part, held);
         if part.side == Side::Function {
             let leads_out = part
                 .foreign
@@ -389,8 +393,38 @@ fn used_by(standing: &Standing, part: &Part<'_>, wish: RemovalWish) -> Option<St
     Some(format!("who else uses it could not be read ({unread})"))
 }
 
+/// The groups of the console's making that stay, whatever becomes of the others: something uses them, they have rules that
+/// are not of this connection, or another group that stays names them. Their rules are not changed.
+fn held<'a>(standing: &Standing, parts: &[Part<'a>], wish: RemovalWish) -> BTreeSet<&'a GroupId> {
+    let own: BTreeMap<&'a GroupId, &Part<'a>> = parts.iter().map(|part| (&part.group.id, part)).collect();
+    let consoles: Vec<&Part<'a>> = parts.iter().filter(|part| !part.removable.is_ours()).collect();
+    let is_held = |part: &&&Part<'a>| {
+        let mut naming = standing.users.naming(&part.group.id);
+        used_by(standing, part, wish).is_some() || !part.foreign.is_empty() || naming.any(|by| !own.contains_key(by))
+    };
+    let mut held: BTreeSet<&'a GroupId> = consoles.iter().filter(is_held).map(|part| &part.group.id).collect();
+    let mut next: Vec<&'a GroupId> = held.iter().copied().collect();
+    while let Some(id) = next.pop() {
+        let Some(part) = own.get(id) else { continue };
+        let rules = part.group.ingress.iter().chain(&part.group.egress);
+        for peer in rules.filter_map(|rule| rule.peer.group()) {
+            if let Some(peer) = own.get(peer).filter(|peer| !peer.removable.is_ours())
+                && held.insert(&peer.group.id)
+            {
+                next.push(&peer.group.id);
+            }
+        }
+    }
+    held
+}
+
 /// The rules that `setup` does not write: the group's own, and those of other groups that name it.
-fn kept_by_rules(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>, wish: RemovalWish) -> Option<String> {
+fn kept_by_rules(
+    standing: &Standing,
+    parts: &[Part<'_>],
+    part: &Part<'_>,
+    held: &BTreeSet<&GroupId>,
+) -> Option<String> {
     let mut why = Vec::new();
     match part.foreign.len() {
         0 => {}
@@ -406,9 +440,7 @@ fn kept_by_rules(standing: &Standing, parts: &[Part<'_>], part: &Part<'_>, wish:
     let id = &part.group.id;
     let names_it = |by: &&GroupId| match parts.iter().find(|part| part.group.id == **by) {
         // A group of the console's making keeps its rules where it stays.
-        Some(by) if !by.removable.is_ours() && (used_by(standing, by, wish).is_some() || !by.foreign.is_empty()) => {
-            true
-        }
+        Some(by) if held.contains(&by.group.id) => true,
         Some(by) => by.foreign.iter().any(|(_, rule)| rule.peer.group() == Some(id)),
         None => true,
     };

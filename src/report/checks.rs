@@ -136,7 +136,7 @@ fn in_full(text: &mut String, check: &Check) {
     let remedies: Vec<&str> = check.remedy.iter().flat_map(|remedy| remedy.lines()).collect();
     if !remedies.is_empty() {
         let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        line(text, &format!("         {cyan}to mend it{cyan:#}:"));
+        line(text, &format!("         {cyan}to fix it{cyan:#}:"));
     }
     for remedy in remedies.iter().take(EVIDENCE) {
         line(text, &format!("           {remedy}"));

@@ -23,32 +23,68 @@ fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
-/// The text folded for a terminal of this many columns, between words; each line's continuation stands under its text. A
-/// line with a command is left as it is: what is copied from the terminal has to be whole.
+/// The text folded to this many columns, at least 40, between words; each line's continuation is indented. Commands, alone,
+/// after a colon or between backticks, are not broken: what is copied from the output has to be whole.
 #[must_use]
 pub fn folded(text: &str, columns: usize) -> String {
-    let fold = |line: &str| {
+    let columns = columns.max(40);
+    let mut folded = String::new();
+    for line in text.lines() {
         let plain = anstream::adapter::strip_str(line).to_string();
-        if has_command(&plain) {
-            return line.to_owned();
+        let indent = " ".repeat(hanging(&plain));
+        let mut width = 0;
+        for piece in pieces(line) {
+            let own = textwrap::core::display_width(piece.trim_end());
+            if width > 0 && width + own > columns {
+                folded.truncate(folded.trim_end().len());
+                folded.push('\n');
+                folded.push_str(&indent);
+                width = indent.len();
+            }
+            folded.push_str(piece);
+            width += textwrap::core::display_width(piece);
         }
-        let indent = plain.len() - plain.trim_start().len();
-        let indent = " ".repeat(if indent == 0 { 0 } else { indent + 2 });
-        let options = textwrap::Options::new(columns.max(40))
-            .subsequent_indent(&indent)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .break_words(false);
-        textwrap::fill(line, options)
-    };
-    let mut folded = text.lines().map(fold).collect::<Vec<_>>().join("\n");
-    folded.push('\n');
+        folded.push('\n');
+    }
     folded
 }
 
-/// Whether a line has a command for the user, alone or after a colon.
-fn has_command(line: &str) -> bool {
+/// How far the continuation of a line is indented: to its second column where it has one, else a little more than the line.
+fn hanging(line: &str) -> usize {
+    const LAST_COLUMN: usize = 16;
+    let indent = line.len() - line.trim_start().len();
+    let gap = line[indent..].find("  ").map(|at| indent + at).filter(|_| indent > 0);
+    let column = gap.map(|at| at + line[at..].len() - line[at..].trim_start().len());
+    match (column.filter(|column| *column <= LAST_COLUMN), indent) {
+        (Some(column), _) => column,
+        (None, 0) => 0,
+        (None, indent) => indent + 2,
+    }
+}
+
+/// The parts of a line between which it can be folded, each with the spaces after it: words, commands, and what is between
+/// backticks.
+fn pieces(line: &str) -> Vec<&str> {
     let begins = |text: &str| text.starts_with("aws ") || text.starts_with("autoconnect ");
-    begins(line.trim_start()) || line.split(": ").skip(1).any(begins)
+    let plain = anstream::adapter::strip_str(line).to_string();
+    if begins(plain.trim_start()) {
+        return vec![line];
+    }
+    let mut colons = line.match_indices(": ").map(|(at, colon)| at + colon.len());
+    let (mut rest, command) = line.split_at(colons.find(|at| begins(&line[*at..])).unwrap_or(line.len()));
+    let mut pieces = Vec::new();
+    let mut from = rest.len() - rest.trim_start().len();
+    while let Some(at) = rest[from..].find(' ').map(|at| from + at) {
+        let is_quoted = rest[..at].matches('`').count() % 2 == 1 && rest[at..].contains('`');
+        from = at + rest[at..].len() - rest[at..].trim_start().len();
+        if !is_quoted {
+            pieces.push(&rest[..from]);
+            rest = &rest[from..];
+            from = 0;
+        }
+    }
+    pieces.extend([rest, command].into_iter().filter(|piece| !piece.is_empty()));
+    pieces
 }
 
 /// The whole plan: what is connected to what, what was found, the decision, the steps.
@@ -259,7 +295,7 @@ impl Text {
     fn left(&mut self, plan: &Plan) {
         let yellow = coloured(AnsiColor::Yellow).bold();
         self.line(format!(
-            "{yellow}Not finished{yellow:#}: what is left has to wait, and --no-wait is not to."
+            "{yellow}Not finished{yellow:#}: the remaining steps have to wait, and --no-wait was given."
         ));
         for step in &plan.steps {
             if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
@@ -463,13 +499,20 @@ mod tests {
         let text = "  + create  a security group in vpc-0a1b2c3d for instance inventory\n\
                     \u{1b}[1m   fail\u{1b}[0m  routes: from subnet-0d01a to subnet-0a01a there is none\n\
                     aws ec2 create-route --route-table-id rtb-0d01 --destination-cidr-block 10.0.0.0/16\n\
-                    \x20 what would mend it: autoconnect setup --instance ledger --function invoices --dry-run\n";
+                    \x20 what would fix it: autoconnect setup --instance ledger --function invoices --dry-run\n";
         let expected = "  + create  a security group in\n\
-                        \x20   vpc-0a1b2c3d for instance inventory\n\
+                        \x20           vpc-0a1b2c3d for instance\n\
+                        \x20           inventory\n\
                         \u{1b}[1m   fail\u{1b}[0m  routes: from subnet-0d01a to\n\
-                        \x20    subnet-0a01a there is none\n\
+                        \x20        subnet-0a01a there is none\n\
                         aws ec2 create-route --route-table-id rtb-0d01 --destination-cidr-block 10.0.0.0/16\n\
-                        \x20 what would mend it: autoconnect setup --instance ledger --function invoices --dry-run\n";
+                        \x20 what would fix it:\n\
+                        \x20   autoconnect setup --instance ledger --function invoices --dry-run\n";
         assert_eq!(folded(text, 42), expected);
+        let quoted =
+            "See `aws rds describe-db-proxies --db-proxy-name orders`: then run it again, which finishes it.\n";
+        let expected =
+            "See\n`aws rds describe-db-proxies --db-proxy-name orders`:\nthen run it again, which finishes it.\n";
+        assert_eq!(folded(quoted, 40), expected);
     }
 }

@@ -41,7 +41,7 @@ impl CrossVpcUnmet {
         match self {
             Self::SameVpc { .. } => "leave out --cross-vpc".to_owned(),
             Self::NotReady { diagnose, .. } => {
-                format!("`{diagnose}` says what is amiss, and with --fix it mends what adding can mend")
+                format!("`{diagnose}` reports what is wrong, and with --fix it fixes what can be fixed by adding")
             }
         }
     }

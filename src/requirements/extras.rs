@@ -72,7 +72,7 @@ pub enum ExtrasUnmet {
         database: String,
     },
     /// The secret is scheduled for deletion.
-    #[error("secret {secret} is scheduled for deletion, and nobody can read it")]
+    #[error("secret {secret} is scheduled for deletion and cannot be read")]
     SecretDeleted {
         /// Its name.
         secret: String,

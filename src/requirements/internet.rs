@@ -38,7 +38,7 @@ pub enum InternetUnmet {
     },
     /// The default route leads to something that cannot be judged.
     #[error(
-        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: that is somebody's intent, and is left"
+        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: someone may have meant that, and it is left as it is"
     )]
     LeadsElsewhere {
         /// The subnet.

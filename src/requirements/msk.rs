@@ -18,7 +18,7 @@ pub enum MskUnmet {
         state: String,
     },
     /// Something that decides could not be read.
-    #[error("what is to be built cannot be told: {why}")]
+    #[error("what has to be built is not known: {why}")]
     Unread {
         /// Why.
         why: String,
@@ -68,7 +68,7 @@ pub enum MskUnmet {
         why: Vec<String>,
     },
     /// `--restrict` has to name the secret.
-    #[error("--restrict names the secret in the endpoint's policy, and no mapping tells which it is")]
+    #[error("--restrict names the secret in the endpoint's policy, and no mapping says which one")]
     NoSecret,
     /// `--restrict` has to name the role that reads the secret.
     #[error("--restrict names the execution role in the endpoint's policy, and no function is known whose role it is")]
@@ -99,7 +99,7 @@ impl MskUnmet {
             Self::NotActive { .. } => "name a cluster that is ACTIVE, or will be".to_owned(),
             Self::Unread { .. } => "allow the caller to read it".to_owned(),
             Self::BrokerRules { commands, .. } | Self::Blocked { commands, .. } | Self::Endpoint { commands, .. } => {
-                format!("mend it, then run again:\n  {}", commands.join("\n  "))
+                format!("fix it, then run again:\n  {}", commands.join("\n  "))
             }
             Self::PublicSubnets { .. } => "use --via endpoints, or put the mapping in provisioned mode".to_owned(),
             Self::GroupName { group, .. } => {

@@ -274,7 +274,7 @@ impl Unmet {
                 database,
                 database_vpc,
             } => format!(
-                "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose --{} --function {}` tells what the path needs",
+                "attach the function to {database_vpc}; where {function_vpc} and {database_vpc} are peered, `autoconnect diagnose --{} --function {}` reports what the path needs",
                 database
                     .split_once(' ')
                     .map_or_else(|| word(database), |(kind, id)| format!("{kind} {}", word(id))),
@@ -288,13 +288,13 @@ impl Unmet {
                 "run again once it is available, or with --wait to wait for it".to_owned()
             }
             Self::DatabaseNotAvailable { ends: false, .. } => {
-                "start or mend it, then run again: this does not end by waiting".to_owned()
+                "start or fix it, then run again: this does not end by waiting".to_owned()
             }
             Self::LastUpdateFailed { function, .. } => {
-                format!("mend what AWS names, update function {function} once more, then run again")
+                format!("fix what AWS reports, update function {function} again, then run again")
             }
             Self::ProxyNotAvailable { .. } => "run again once it is available".to_owned(),
-            Self::FunctionNotActive { .. } => "mend the function, then run again".to_owned(),
+            Self::FunctionNotActive { .. } => "fix the function, then run again".to_owned(),
             Self::Extras(unmet) => unmet.hint(),
             Self::Attach(unmet) => unmet.hint(),
             Self::CrossVpc(unmet) => unmet.hint(),

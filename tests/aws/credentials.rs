@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::world::{Run, World, finish, program};
@@ -65,6 +65,7 @@ impl Home {
         let mut command = Command::new(program());
         command
             .env_clear()
+            .env("COLUMNS", "1000")
             // What a process of credentials is found by.
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
@@ -107,15 +108,36 @@ fn server(answer: impl Fn(&str) -> (&'static str, String) + Send + 'static) -> S
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let mut request = vec![0; 65536];
-            let read = stream.read(&mut request).unwrap_or(0);
-            let (status, body) = answer(&String::from_utf8_lossy(&request[..read]));
+            let (status, body) = answer(&request(&mut stream));
             let length = body.len();
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            // The header is what a token of an instance's metadata comes with.
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600\r\nConnection: close\r\n\r\n"
+            );
             let _ = stream.write_all((head + &body).as_bytes());
         }
     });
     url
+}
+
+/// A request, with its body.
+fn request(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+        let mut part = vec![0; 65536];
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => return text,
+            Ok(read) => request.extend_from_slice(&part[..read]),
+        }
+    }
 }
 
 #[tokio::test]
@@ -322,6 +344,33 @@ async fn containers_give_credentials_to_those_who_show_the_token() {
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
     ];
     assert_eq!(home.signer("", &container).0, "OFCONTAINER");
+    // The role of a profile is assumed with the container's, or with the instance's.
+    home.write(
+        ".aws/config",
+        "[profile task]\nrole_arn = arn:aws:iam::210987654321:role/r\ncredential_source = EcsContainer\n\n[profile instance]\nrole_arn = arn:aws:iam::345678901234:role/r\ncredential_source = Ec2InstanceMetadata\n",
+    );
+    assert_eq!(home.signer("--profile task", &container).1, "210987654321");
+    let metadata = server(|request| {
+        let path = request.split_whitespace().nth(1).unwrap_or_default();
+        let body = match path.trim_end_matches('/') {
+            "/latest/api/token" => "token".to_owned(),
+            "/latest/meta-data/iam/security-credentials" => "of-the-instance".to_owned(),
+            "/latest/meta-data/iam/security-credentials/of-the-instance" => json!({
+                "Code": "Success", "AccessKeyId": "OFINSTANCE", "SecretAccessKey": "test", "Token": "t",
+                "Expiration": "2099-01-01T00:00:00Z", "LastUpdated": "2026-01-01T00:00:00Z", "Type": "AWS-HMAC",
+            })
+            .to_string(),
+            _ => return ("404 Not Found", String::new()),
+        };
+        ("200 OK", body)
+    });
+    let instance = [
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.as_str()),
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ];
+    assert_eq!(home.signer("", &instance).0, "OFINSTANCE");
+    assert_eq!(home.signer("--profile instance", &instance).1, "345678901234");
     // A profile that only has settings leaves the credentials to the container; keys in the environment do not count.
     home.write(".aws/config", "[profile settings]\noutput = json\n");
     let with_keys = [container[0], container[1], container[2], KEYS[0], KEYS[1]];
@@ -405,6 +454,185 @@ sso_role_name = writer
             "{run:?}"
         );
         assert!(run.stderr.contains("aws sso login"), "{run:?}");
+    }
+}
+
+/// A session whose access token has expired is refreshed by OIDC's `CreateToken`, as long as its refresh token is valid.
+#[tokio::test]
+async fn sessions_of_single_sign_on_are_refreshed() {
+    const OF_SESSION: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+    let home = Home::new(
+        "
+[sso-session corp]
+sso_start_url = https://example.awsapps.com/start
+sso_region = eu-central-1
+
+[profile session]
+sso_session = corp
+sso_account_id = 210987654321
+sso_role_name = writer
+",
+    )
+    .await;
+    let portal = server(|request| {
+        if !request
+            .to_lowercase()
+            .contains("x-amz-sso_bearer_token: of-the-refresh\r\n")
+        {
+            return ("401 Unauthorized", "{}".to_owned());
+        }
+        let credentials = json!({
+            "accessKeyId": "OFREFRESHED", "secretAccessKey": "test", "sessionToken": "t", "expiration": 4_070_908_800_000_u64,
+        });
+        ("200 OK", json!({ "roleCredentials": credentials }).to_string())
+    });
+    let oidc = server(|request| {
+        let sent: Value =
+            serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap_or_default()).unwrap_or_default();
+        let is_right = request.starts_with("POST /token ")
+            && sent["grantType"] == "refresh_token"
+            && sent["refreshToken"] == "valid"
+            && sent["clientId"] == "client";
+        if is_right {
+            let token = json!({
+                "accessToken": "of-the-refresh", "expiresIn": 3600, "refreshToken": "next", "tokenType": "Bearer",
+            });
+            ("200 OK", token.to_string())
+        } else {
+            let refused = json!({"error": "invalid_grant", "error_description": "Invalid refresh token provided"});
+            ("400 Bad Request", refused.to_string())
+        }
+    });
+    let endpoints = [
+        ("AWS_ENDPOINT_URL_SSO", portal.as_str()),
+        ("AWS_ENDPOINT_URL_SSO_OIDC", oidc.as_str()),
+    ];
+    let login = |refresh: &str| {
+        let cached = json!({
+            "accessToken": "ended", "expiresAt": "2020-01-01T00:00:00Z", "region": "eu-central-1",
+            "startUrl": "https://example.awsapps.com/start", "clientId": "client", "clientSecret": "secret",
+            "registrationExpiresAt": "2099-01-01T00:00:00Z", "refreshToken": refresh,
+        });
+        home.write(OF_SESSION, &cached.to_string());
+    };
+    login("valid");
+    assert_eq!(home.signer("--profile session", &endpoints).0, "OFREFRESHED");
+    let kept: Value = serde_json::from_str(&fs::read_to_string(home.path(OF_SESSION)).unwrap()).unwrap();
+    assert_eq!(
+        (&kept["accessToken"], &kept["refreshToken"]),
+        (&json!("of-the-refresh"), &json!("next"))
+    );
+    // The refresh token has ended too.
+    login("revoked");
+    let (run, signers) = home.look("--profile session", &endpoints);
+    assert_eq!((run.status, signers.len()), (1, 0), "{run:?}");
+    assert!(run.stderr.contains("aws sso login"), "{run:?}");
+}
+
+/// Sessions of `aws login`, with the token that it caches, and refreshed by Sign-In's `CreateOAuth2Token`.
+#[tokio::test]
+async fn sessions_of_aws_login_are_used_and_refreshed() {
+    // SHA-256 of the session's ARN.
+    const CACHED: &str = ".aws/login/cache/781f925ad77e259f0f5871f724d73657740662fa7f7abff655d698276e014965.json";
+    // The key of the SDK's own example.
+    const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIFDZHUzOG1Pzq+6F0mjMlOSp1syN9LRPBuHMoCFXTcXhoAoGCCqGSM49\nAwEHoUQDQgAE9qhj+KtcdHj1kVgwxWWWw++tqoh7H7UHs7oXh8jBbgF47rrYGC+t\ndjiIaHK3dBvvdE7MGj5HsepzLm3Kj91bqA==\n-----END EC PRIVATE KEY-----\n";
+    let home = Home::new("[profile login]\nlogin_session = arn:aws:iam::210987654321:user/deploy\n").await;
+    let signin = server(|request| {
+        let sent: Value =
+            serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap_or_default()).unwrap_or_default();
+        let is_right = request.starts_with("POST /v1/token ")
+            && request.to_lowercase().contains("\r\ndpop: ")
+            && sent["grantType"] == "refresh_token"
+            && sent["refreshToken"] == "valid";
+        if is_right {
+            let token = json!({
+                "accessToken": {"accessKeyId": "OFREFRESHED", "secretAccessKey": "test", "sessionToken": "t"},
+                "tokenType": "aws_sigv4", "expiresIn": 900, "refreshToken": "next",
+            });
+            ("200 OK", token.to_string())
+        } else {
+            (
+                "401 Unauthorized",
+                json!({"error": "TOKEN_EXPIRED", "message": "ended"}).to_string(),
+            )
+        }
+    });
+    let endpoint = [("AWS_ENDPOINT_URL_SIGNIN", signin.as_str()), KEYS[0], KEYS[1]];
+    let login = |expires: &str, refresh: &str| {
+        let cached = json!({
+            "accessToken": {
+                "accessKeyId": "OFLOGIN", "secretAccessKey": "test", "sessionToken": "t", "accountId": "210987654321",
+                "expiresAt": expires,
+            },
+            "tokenType": "aws_sigv4", "refreshToken": refresh, "clientId": "arn:aws:signin:::devtools/same-device",
+            "dpopKey": KEY,
+        });
+        home.write(CACHED, &cached.to_string());
+    };
+    login("2099-01-01T00:00:00Z", "valid");
+    assert_eq!(home.signer("--profile login", &endpoint).0, "OFLOGIN");
+    login("2020-01-01T00:00:00Z", "valid");
+    assert_eq!(home.signer("--profile login", &endpoint).0, "OFREFRESHED");
+    login("2020-01-01T00:00:00Z", "ended");
+    let (run, signers) = home.look("--profile login", &endpoint);
+    assert_eq!((run.status, signers.len()), (1, 0), "{run:?}");
+    assert!(run.stderr.contains("aws login"), "{run:?}");
+}
+
+/// Without any credentials, in a home folder without files, each command ends with one error and what to do.
+#[tokio::test]
+async fn a_run_without_credentials_or_in_no_region_ends_with_one_error() {
+    let home = Home::new("").await;
+    fs::remove_dir_all(home.path(".aws")).unwrap();
+    let run = |arguments: &str, variables: &[Variable]| {
+        let mut command = home.command(&[]);
+        command
+            .env_remove("AWS_ENDPOINT_URL")
+            .env_remove("AWS_REGION")
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .envs(variables.iter().copied());
+        finish(command.args(arguments.split_whitespace()))
+    };
+    let commands = [
+        "setup --cluster orders --function checkout --dry-run",
+        "remove --cluster orders --function checkout --dry-run",
+        "cleanup --dry-run",
+        "drift",
+        "list --cluster orders",
+        "diagnose --cluster orders --function checkout",
+        "internet check --function checkout",
+        "snapshot --out -",
+    ];
+    for command in commands {
+        let table: [(&[Variable], &str, &str); 3] = [
+            (&[("AWS_REGION", "eu-central-1")], "no-credentials", "aws sso login"),
+            (&[], "no-region", "AWS_REGION"),
+            // No such host name exists.
+            (
+                &[("AWS_REGION", "eu-nowhere-9"), KEYS[0], KEYS[1]],
+                "unreachable",
+                "the Region's name",
+            ),
+        ];
+        for (variables, code, hint) in table {
+            let found = run(command, variables);
+            assert_eq!(
+                (found.status, found.stdout.as_str()),
+                (1, ""),
+                "{command} {variables:?}: {found:?}"
+            );
+            let mut lines = found.stderr.lines();
+            let (error, next) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+            assert!(
+                error.starts_with(&format!("error[{code}]: ")),
+                "{command} {variables:?}: {found:?}"
+            );
+            assert!(
+                next.starts_with("hint: ") && next.contains(hint),
+                "{command} {variables:?}: {found:?}"
+            );
+            assert_eq!(lines.next(), None, "{command} {variables:?}: {found:?}");
+        }
     }
 }
 

@@ -283,6 +283,7 @@ impl World {
         let mut command = Command::new(program());
         command
             .env_clear()
+            .env("COLUMNS", "1000")
             .env("AWS_ENDPOINT_URL", &self.peer.url)
             .env("AWS_REGION", self.region)
             .env("AWS_ACCESS_KEY_ID", self.region)

@@ -8,7 +8,6 @@ mod drift;
 mod files;
 mod hostile;
 mod internet;
-mod large;
 mod msk;
 mod origins;
 mod policy;
@@ -79,13 +78,19 @@ impl Shell {
         command
             .args(arguments.split_whitespace())
             .env_clear()
+            // So that a sentence is looked for whatever its length.
+            .env("COLUMNS", "1000")
             .current_dir(&self.folder)
             .stdin(Stdio::null());
         command
     }
 
     fn run(&self, arguments: &str) -> Run {
-        let output = self.command(arguments).output().unwrap();
+        Self::run_command(&mut self.command(arguments))
+    }
+
+    fn run_command(command: &mut Command) -> Run {
+        let output = command.output().unwrap();
         Run {
             status: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -93,9 +98,10 @@ impl Shell {
         }
     }
 
-    /// What a person sees, in one text.
+    /// What a person sees, in one text, at the width of a pipe.
     fn session(&self, arguments: &str) -> String {
-        let run = self.run(arguments);
+        let run = Self::run_command(self.command(arguments).env_remove("COLUMNS"));
+        assert_folded(arguments, &run.stdout);
         let mut session = format!("$ autoconnect {arguments}\n");
         if !run.stdout.is_empty() {
             write!(session, "--- stdout\n{}", run.stdout).unwrap();
@@ -105,6 +111,22 @@ impl Shell {
         }
         write!(session, "--- status {}", run.status.unwrap()).unwrap();
         session
+    }
+}
+
+/// No line of a text is wider than a pipe, unless it is one word or one command.
+fn assert_folded(arguments: &str, stdout: &str) {
+    let is_text = !stdout.starts_with('{')
+        && !["export", "completions", "--format", "--help"]
+            .iter()
+            .any(|word| arguments.contains(word));
+    for line in stdout.lines().filter(|_| is_text) {
+        let text = line.trim_start();
+        let is_whole = text.starts_with("aws ")
+            || text.starts_with("autoconnect ")
+            || (text.starts_with('`') && text.trim_end_matches([',', '.', ':', ';', ')']).ends_with('`'))
+            || !text.contains(' ');
+        assert!(line.chars().count() <= 80 || is_whole, "{arguments}: {line}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::model::*;
 use autoconnect::ownership::{
-    Contradiction, For, OwnConnection, OwnTags, Ownership, Way, connection_of, is_made_for, is_on_way, judge,
+    Contradiction, For, Names, OwnConnection, OwnTags, Ownership, Way, connection_of, is_made_for, is_on_way, judge,
     looks_ours, side_of, way_of,
 };
 use autoconnect::tags;
@@ -90,7 +90,7 @@ pub fn set(mut observation: Observation) -> (Observation, Vec<Side>) {
 
 fn judged(observation: &Observation, at: usize, side: Side, made_for: For<'_>) -> Ownership {
     let groups = observation.groups.as_slice();
-    judge(&groups[at], side, &Way::of(observation), made_for, groups)
+    judge(&groups[at], side, &Way::of(observation), made_for, &Names::new(groups))
 }
 
 #[test]

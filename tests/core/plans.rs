@@ -109,7 +109,7 @@ fn an_auth_failure_is_no_network_matter() {
     let assessment = decide(&observation);
     let reasons = reasons(&assessment, &Plan::default()).join(" ");
     assert!(
-        reasons.contains("AUTH_FAILURE") && reasons.contains("no network matter"),
+        reasons.contains("AUTH_FAILURE") && reasons.contains("not a network problem"),
         "{reasons}"
     );
 }

@@ -122,10 +122,10 @@ fn mistakes_are_told_with_their_json_path() {
         let found = refused(&document.to_string());
         assert!(found.contains(message), "{pointer}: {message:?} is not in {found:?}");
     }
-    assert!(refused("").ends_with("is no JSON: it is empty"));
-    assert!(refused("{\n  \"Vpcs\": [").ends_with("is no JSON: it ends at line 2, column 11"));
+    assert!(refused("").ends_with("is not valid JSON: it is empty"));
+    assert!(refused("{\n  \"Vpcs\": [").ends_with("is not valid JSON: it ends at line 2, column 11"));
     assert!(refused("{} {}").contains("missing field"));
-    assert!(refused(&(value().to_string() + "x")).contains("is no JSON: trailing characters"));
+    assert!(refused(&(value().to_string() + "x")).contains("is not valid JSON: trailing characters"));
 }
 
 #[test]

@@ -112,7 +112,7 @@ async fn an_auth_failure_is_told_and_no_new_groups_are_made_for_it() {
     assert_eq!(outcome.proposal.decision, Decision::NoOp);
     assert_eq!(outcome.result, RunResult::Incomplete);
     let reasons = outcome.proposal.reasons.join(" ");
-    assert!(reasons.contains("no network matter"), "{reasons}");
+    assert!(reasons.contains("not a network problem"), "{reasons}");
 }
 
 #[tokio::test]

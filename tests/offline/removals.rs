@@ -306,6 +306,33 @@ async fn groups_of_the_consoles_making_go_only_when_asked_unchanged_and_unshared
             "off this function alone"
         );
 
+        // A rule of another group names the database's, which stays with its rules: so does the function's that they name.
+        account.edit(|document| {
+            *document = connected.clone();
+            let group = group_of(document, "rds-lambda");
+            let (id, mut rule) = (group.group_id.clone(), group.ip_permissions[0].clone());
+            rule.user_id_group_pairs[0].group_id = id;
+            document.security_groups[0].ip_permissions.push(rule);
+        });
+        let named = account.document();
+        assert_eq!(
+            remove(&account, &scenario.target, CONSOLE).await.ending,
+            Ending::Reached
+        );
+        let mut left = account.document();
+        assert_eq!(
+            left.functions[0].vpc_config, scenario.document.functions[0].vpc_config,
+            "off this function"
+        );
+        let ids = |document: &AccountDocument| -> Vec<String> {
+            let groups = document.security_groups.iter();
+            groups.map(|group| group.group_id.clone()).collect()
+        };
+        assert_eq!(ids(&left), ids(&named));
+        let mut named = named;
+        assert_eq!(group_of(&mut left, "rds-lambda"), group_of(&mut named, "rds-lambda"));
+        assert_eq!(remove(&account, &scenario.target, CONSOLE).await.applied.len(), 0);
+
         account.edit(|document| *document = connected.clone());
         let removed = remove(&account, &scenario.target, CONSOLE).await;
         assert_eq!(removed.ending, Ending::Reached);

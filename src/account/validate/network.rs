@@ -1,6 +1,6 @@
 //! Mistakes in the network of an account's file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -64,26 +64,40 @@ impl Check {
                 self.range::<Ipv4Net>(path, &block.cidr_block);
             }
         }
-        let mut taken: Vec<(&str, &str, IpNet)> = Vec::new();
+        // Disjoint ranges of each VPC and family, by their first addresses. Of ranges in CIDR notation that overlap one is
+        // within the other.
+        let mut taken: BTreeMap<&str, BTreeMap<IpNet, &str>> = BTreeMap::new();
+        let of_vpcs: BTreeMap<&str, Vec<IpNet>> = document
+            .vpcs
+            .iter()
+            .enumerate()
+            .map(|(place, vpc)| (vpc.vpc_id.as_str(), vpc.cidrs(place)))
+            .collect();
         for (i, subnet) in document.subnets.iter().enumerate() {
             if let Some(cidr) = &subnet.cidr_block {
                 self.range::<Ipv4Net>(format!("$.Subnets[{i}].CidrBlock"), cidr);
             }
-            let of_vpc = document.vpc_cidrs(&subnet.vpc_id);
+            let of_vpc = of_vpcs
+                .get(subnet.vpc_id.as_str())
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             for cidr in document.subnet_cidrs(subnet) {
+                let cidr = cidr.trunc();
                 if !of_vpc.iter().any(|range| range.contains(&cidr)) {
                     let message = format!("{cidr} is in no range of {}", subnet.vpc_id);
                     self.report(format!("$.Subnets[{i}].CidrBlock"), message);
                 }
+                let taken = taken.entry(&subnet.vpc_id).or_default();
                 let overlaps = |other: &IpNet| other.contains(&cidr) || cidr.contains(other);
-                let other = taken
-                    .iter()
-                    .find(|(vpc, _, other)| *vpc == subnet.vpc_id && overlaps(other));
-                if let Some((_, other, range)) = other {
+                let before = taken.range(..=cidr).next_back();
+                let after = taken.range(cidr..).next();
+                let mut nearest = before.into_iter().chain(after);
+                if let Some((range, other)) = nearest.find(|(range, _)| overlaps(range)) {
                     let message = format!("{cidr} overlaps {range} of {other}");
                     self.report(format!("$.Subnets[{i}].CidrBlock"), message);
+                } else {
+                    taken.insert(cidr, &subnet.subnet_id);
                 }
-                taken.push((&subnet.vpc_id, &subnet.subnet_id, cidr));
             }
         }
     }

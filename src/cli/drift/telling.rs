@@ -75,7 +75,7 @@ pub(super) fn not_told(recipient: Recipient<'_>, error: &TellError) -> Report {
         TellError::Cloud(error) => error.hint(),
         _ => None,
     };
-    let hint = hint.unwrap_or_else(|| format!("the report stands; the next run tells {recipient} again"));
+    let hint = hint.unwrap_or_else(|| format!("the report was printed; the next run notifies {recipient} again"));
     Report::new("not-told", error, Some(hint))
 }
 

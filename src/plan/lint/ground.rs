@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{GroupId, GroupList, Observation, SecurityGroup, Side};
-use crate::ownership::{self, For, Ownership, Way};
+use crate::ownership::{self, For, Names, Ownership, Way};
 
 /// What a command may do beside adding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,12 +88,13 @@ impl<'a> Ground<'a> {
     /// Also with these groups, judged for each of the sides.
     #[must_use]
     pub fn with_judged(mut self, groups: &'a [SecurityGroup], way: &Way, made_for: For<'_>, sides: &[Side]) -> Self {
+        let names = Names::new(groups);
         for group in groups {
             if !ownership::is_tagged(&group.tags) {
                 self = self.with_group(group, Right::None);
                 continue;
             }
-            let judge = |side: &Side| Right::from(&ownership::judge(group, *side, way, made_for, groups));
+            let judge = |side: &Side| Right::from(&ownership::judge(group, *side, way, made_for, &names));
             let right = sides.iter().map(judge).max().unwrap_or_default();
             self = self.with_group(group, right);
             let is_ours = |side: &Side| ownership::judge_alone(group, *side, way, made_for).is_credible();
