@@ -32,7 +32,7 @@ fn accounts() -> Vec<Account> {
         ("account.json", "the default ACL denies all", |a| acl(a, "vpc-0a1b2c3d")),
         ("network.json", "the default ACL denies all", |a| acl(a, "vpc-0a01")),
         ("account.json", "no name resolves", |a| {
-            a["Vpcs"][0]["EnableDnsSupport"] = false.into()
+            a["Vpcs"][0]["EnableDnsSupport"] = false.into();
         }),
         ("account.json", "the proxy cannot log in", |a| target(a, "AUTH_FAILURE")),
         ("account.json", "the proxy has no way", |a| target(a, "UNREACHABLE")),
@@ -40,7 +40,7 @@ fn accounts() -> Vec<Account> {
             a["DBProxies"][0].as_object_mut().unwrap().remove("Target");
         }),
         ("account.json", "the database listens elsewhere", |a| {
-            a["DBInstances"][0]["Port"] = 6000.into()
+            a["DBInstances"][0]["Port"] = 6000.into();
         }),
         ("account.json", "no function is in a VPC", |a| {
             for function in a["Functions"].as_array_mut().unwrap() {
@@ -124,7 +124,9 @@ fn printed(shell: &Shell, file: &str, question: &str) -> BTreeSet<String> {
     let document = run.json();
     let mut texts = Vec::new();
     strings(&document, &mut texts);
-    texts.into_iter().for_each(|text| commands(text, &mut found));
+    for text in texts {
+        commands(text, &mut found);
+    }
     let connections = document["connections"].as_array().into_iter().flatten();
     for finding in connections.flat_map(|found| found["findings"].as_array().into_iter().flatten()) {
         if let Some(words) = finding["remedy"].as_array() {
