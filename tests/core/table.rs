@@ -250,3 +250,52 @@ fn fewest_additions_come_before_the_lowest_number() {
     };
     assert_eq!(decide(&observation).decision, expected);
 }
+
+/// The rows of the table in docs/decision.md under "The three decisions": the cells of the three sides and the decision.
+fn documented_rows() -> Vec<[String; 4]> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/decision.md")).unwrap();
+    let section = page.split("## The three decisions").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    section
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .map(|line| {
+            let cells = line.trim_matches('|').split('|');
+            let cells: Vec<_> = cells.map(|cell| cell.trim().trim_end_matches('*').to_owned()).collect();
+            cells.try_into().unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn the_documented_table_decides_each_combination_as_the_program() {
+    let rows = documented_rows();
+    assert!(rows.len() >= 8, "{rows:?}");
+    let allows = |cell: &str, is: Is| {
+        let word = format!("{is:?}").to_lowercase();
+        cell == "any" || cell.split(" or ").any(|allowed| allowed == word)
+    };
+    for database in STATES {
+        for function in STATES {
+            for proxy in STATES.map(Some).into_iter().chain([None]) {
+                let documented: std::collections::BTreeSet<_> = rows
+                    .iter()
+                    .filter(|[on_database, on_function, on_proxy, _]| {
+                        allows(on_database, database)
+                            && allows(on_function, function)
+                            // A direct connection has no proxy that could be wrong, or differ from the function.
+                            && proxy.map_or(on_proxy == "any" || on_proxy == on_function, |is| allows(on_proxy, is))
+                    })
+                    .map(|[.., decision]| decision.clone())
+                    .collect();
+                let decision = decide(&observe(database, function, proxy)).decision.to_string();
+                assert_eq!(
+                    Vec::from_iter(documented),
+                    [decision],
+                    "{database:?} {function:?} {proxy:?}"
+                );
+            }
+        }
+    }
+}
