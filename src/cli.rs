@@ -87,8 +87,9 @@ enum Command {
 /// How a command ends.
 type Ending = Result<u8, Box<Report>>;
 
-/// The command line, where each command offers the forms of output that it has.
-fn command() -> clap::Command {
+/// The command line: its commands, options and help. Each command offers the forms of output that it has.
+#[must_use]
+pub fn command() -> clap::Command {
     let forms = |name: &str| -> &'static [Output] {
         match name {
             "drift" => &[Output::Text, Output::Json, Output::Ndjson],

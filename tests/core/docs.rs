@@ -1,6 +1,7 @@
 //! The documentation keeps up with the code.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -93,5 +94,96 @@ fn every_test_that_a_promise_names_exists() {
             attributes.contains("#[test]") || attributes.contains("#[tokio::test"),
             "{file}::{test} is no test"
         );
+    }
+}
+
+/// The line above the part of docs/command-line.md that is written from the program's own help.
+const GENERATED: &str = "<!-- Written from the program's help: AUTOCONNECT_UPDATE_DOCS=1 cargo test --no-default-features --test core -->\n";
+
+#[test]
+fn the_command_line_reference_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command-line.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, generated) = page.split_once(GENERATED).unwrap();
+    let mut command = autoconnect::cli::command();
+    command.build();
+    let mut reference = String::new();
+    options(&mut reference, "Global options", &command, |option| {
+        option.is_global_set()
+    });
+    for subcommand in command.get_subcommands() {
+        describe(&mut reference, "autoconnect", subcommand);
+    }
+    if std::env::var_os("AUTOCONNECT_UPDATE_DOCS").is_some() {
+        fs::write(&path, format!("{before}{GENERATED}{reference}")).unwrap();
+    } else {
+        assert_eq!(
+            generated, reference,
+            "AUTOCONNECT_UPDATE_DOCS=1 writes docs/command-line.md"
+        );
+    }
+}
+
+/// A section for a command, or one for each of its subcommands.
+fn describe(reference: &mut String, above: &str, command: &clap::Command) {
+    if command.get_name() == "help" {
+        return;
+    }
+    let name = format!("{above} {}", command.get_name());
+    if command.get_subcommands().next().is_none() || command.get_arguments().any(|option| !option.is_global_set()) {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        write!(reference, "\n### {name}\n\n{about}.\n").unwrap();
+        options(reference, "", command, |option| !option.is_global_set());
+    }
+    for subcommand in command.get_subcommands() {
+        describe(reference, &name, subcommand);
+    }
+}
+
+fn options(reference: &mut String, heading: &str, command: &clap::Command, wanted: impl Fn(&clap::Arg) -> bool) {
+    if !heading.is_empty() {
+        write!(reference, "\n### {heading}\n").unwrap();
+    }
+    let mut rows = String::new();
+    for option in command.get_arguments().filter(|option| wanted(option)) {
+        if option.is_hide_set() || matches!(option.get_id().as_str(), "help" | "version") {
+            continue;
+        }
+        let values = option.get_value_names().unwrap_or_default().join(" ");
+        let usage = match (option.get_long(), option.get_short()) {
+            (Some(long), short) => {
+                let short = short.map(|short| format!("-{short}, ")).unwrap_or_default();
+                let takes_value = option.get_action().takes_values();
+                let value = if takes_value {
+                    format!(" {values}")
+                } else {
+                    String::new()
+                };
+                format!("{short}--{long}{value}")
+            }
+            (None, _) => values,
+        };
+        let mut help = option.get_help().map(ToString::to_string).unwrap_or_default();
+        let allowed: Vec<_> = option
+            .get_possible_values()
+            .iter()
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect();
+        if !allowed.is_empty() && option.get_action().takes_values() {
+            write!(help, ". One of {}", allowed.join(", ")).unwrap();
+        }
+        if let ([default], true) = (option.get_default_values(), option.get_action().takes_values()) {
+            write!(help, ". Default: `{}`", default.to_string_lossy()).unwrap();
+        }
+        writeln!(
+            rows,
+            "| `{}` | {} |",
+            usage.replace('|', "\\|"),
+            help.replace('\n', " ").replace('|', "\\|")
+        )
+        .unwrap();
+    }
+    if !rows.is_empty() {
+        write!(reference, "\n| option | meaning |\n|---|---|\n{rows}").unwrap();
     }
 }
