@@ -573,7 +573,11 @@ impl Cloud for OfflineAccount {
 
     async fn groups_per_interface(&self) -> Answer<usize> {
         self.read(Operation::GetServiceQuota, |state| {
-            Ok(state.document.quotas.security_groups_per_network_interface)
+            let unknown =
+                "the account file has no SecurityGroupsPerNetworkInterface, and a resource has more than AWS's default";
+            state
+                .quota_of_groups()
+                .ok_or_else(|| Fault::NotFound(unknown.to_owned()))
         })
     }
 

@@ -287,8 +287,31 @@ impl State {
 
     /// Refuses groups that do not exist, are of another VPC, or are too many.
     pub(super) fn check_groups(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
-        let quota = self.document.quotas.security_groups_per_network_interface;
+        let quota = self.quota_of_groups().unwrap_or(MOST_GROUPS);
         self.check_groups_up_to(quota.min(MOST_GROUPS), groups, vpc)
+    }
+
+    /// The quota of security groups on a database or a proxy. None where a resource has more groups than AWS's default and the
+    /// file gives no other: it was raised, and to what is not known.
+    pub(super) fn quota_of_groups(&self) -> Option<usize> {
+        let quota = self.document.quotas.security_groups_per_network_interface;
+        let of_clusters = self
+            .document
+            .db_clusters
+            .iter()
+            .map(|found| found.vpc_security_groups.len());
+        let of_instances = self
+            .document
+            .db_instances
+            .iter()
+            .map(|found| found.vpc_security_groups.len());
+        let of_proxies = self
+            .document
+            .db_proxies
+            .iter()
+            .map(|found| found.vpc_security_group_ids.len());
+        let most = of_clusters.chain(of_instances).chain(of_proxies).max().unwrap_or(0);
+        (quota != USUAL_GROUPS || most <= USUAL_GROUPS).then_some(quota)
     }
 
     /// A function has 5 groups at most, whatever the quota of its network interfaces.

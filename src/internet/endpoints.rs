@@ -1,12 +1,14 @@
 //! What is still to be built for services that need no internet: gateway endpoints, and interface endpoints.
 
+use std::collections::BTreeMap;
+
 use super::build::{Builder, connection};
 use super::checks::leads_out;
 use super::names::is_global_only;
 use super::services::{by_name, endpoints_of};
 use super::way::way_out;
 use crate::check::Status;
-use crate::endpoint::{HTTPS, named};
+use crate::endpoint::{Asker, HTTPS, authorize, crossings, named, outbound};
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
 use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
@@ -221,9 +223,61 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
             ),
         });
     }
+    would_serve(builder, naming.name().unwrap_or(service), &subnets)?;
     let group = group(builder)?;
     create(builder, region, service, subnets, vec![group], Vec::new());
     Ok(())
+}
+
+/// An interface endpoint is charged for: it is not created where the function's groups, or the ACLs, which are not ours to
+/// change, keep the function's requests from it.
+fn would_serve(builder: &Builder<'_, '_>, service: &str, subnets: &[SubnetId]) -> Result<(), InternetUnmet> {
+    let traveller = builder.traveller;
+    let planned = Endpoint {
+        id: "(new)".into(),
+        vpc: traveller.vpc.clone(),
+        kind: EndpointKind::Interface,
+        service: service.to_owned(),
+        state: "available".to_owned(),
+        subnets: subnets.to_vec(),
+        groups: builder.own.group.iter().map(|group| group.id.clone()).collect(),
+        route_tables: Vec::new(),
+        private_dns: true,
+        only_inbound_resolver: Some(false),
+        policy: None,
+        tags: BTreeMap::new(),
+    };
+    let from: Vec<SubnetId> = traveller.subnets.iter().map(|&subnet| subnet.clone()).collect();
+    let asker = Asker {
+        name: &traveller.name,
+        vpc: traveller.vpc,
+        subnets: &from,
+        groups: &traveller.groups,
+    };
+    let let_out = || {
+        let group = traveller.groups.first()?;
+        let range = *builder.paths.vpc(traveller.vpc)?.cidrs.first()?;
+        let target = format!("IpRanges=[{{CidrIp={range}}}]");
+        Some(authorize(group, Direction::Egress, HTTPS, &target))
+    };
+    let outbound = outbound(builder.paths, &asker, &planned)
+        .into_iter()
+        .map(|mut finding| {
+            finding.remedies = let_out().into_iter().collect();
+            finding
+        });
+    let failing: Vec<_> = crossings(builder.paths, &asker, &planned)
+        .into_iter()
+        .chain(outbound)
+        .filter(|finding| finding.status == Status::Fail)
+        .collect();
+    if failing.is_empty() {
+        return Ok(());
+    }
+    Err(InternetUnmet::Blocked {
+        findings: failing.iter().map(|finding| finding.text.clone()).collect(),
+        remedies: failing.into_iter().flat_map(|finding| finding.remedies).collect(),
+    })
 }
 
 /// The role of that group.

@@ -311,7 +311,7 @@ async fn each_call_may_be_the_last() {
 #[expect(clippy::too_many_lines, reason = "a table, one row a case")]
 async fn what_is_not_ours_is_refused_with_the_command() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Wish, Change, &str, &str); 9] = [
+    let cases: [(&str, Wish, Change, &str, &str); 11] = [
         (
             "a public subnet",
             wish(),
@@ -406,6 +406,25 @@ async fn what_is_not_ours_is_refused_with_the_command() {
             },
             "not-ours-to-mend",
             "--enable-dns-hostnames",
+        ),
+        (
+            "an endpoint that the function's groups keep it from",
+            services(&["sqs"]),
+            |account| {
+                account["SecurityGroups"][0]["IpPermissionsEgress"] = json!([{"IpProtocol": "udp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]);
+            },
+            "internet-blocked",
+            "authorize-security-group-egress --group-id sg-f",
+        ),
+        (
+            "an endpoint that an ACL keeps the function from",
+            services(&["sqs"]),
+            |account| {
+                account["NetworkAcls"] = json!([{"NetworkAclId": "acl-a", "VpcId": VPC,
+                    "Associations": [{"SubnetId": "subnet-a"}], "Entries": []}]);
+            },
+            "internet-blocked",
+            "--network-acl-id acl-a",
         ),
     ];
     for (name, wish, change, code, hint) in cases {

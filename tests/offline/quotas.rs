@@ -133,6 +133,20 @@ async fn an_unread_quota_refuses_only_what_aws_never_takes() {
     assert_eq!(failure.error.code(), "quota-reached", "{failure:?}");
 }
 
+/// A file whose database has more groups than AWS's default, and that gives no quota, leaves open how far it was raised.
+#[tokio::test(start_paused = true)]
+async fn more_groups_than_the_default_leave_the_quota_open() {
+    let target = instance("ledger", "invoices");
+    for (on_database, refused) in [(5, true), (6, false), (15, false), (16, true)] {
+        let account = filled(on_database, 1, None);
+        let ended = setup(&account, &target).await;
+        assert_eq!(ended.is_err(), refused, "{on_database}: {ended:?}");
+        if let Err(failure) = ended {
+            assert_eq!((failure.error.code(), account.calls().write), ("too-many-groups", 0));
+        }
+    }
+}
+
 /// The account in memory has the account's number of proxies.
 #[tokio::test(start_paused = true)]
 async fn proxies_are_counted() {
