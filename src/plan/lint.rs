@@ -292,7 +292,7 @@ impl<'a> Linter<'_, 'a> {
             });
         }
         // Mostly a plan that revokes grants nothing.
-        let granting = place.all().filter(|_| self.grants);
+        let granting = self.grants.then(|| place.all()).into_iter().flatten();
         let granted: Vec<Rule> = granting
             .filter_map(|step| granted(&step.effect, group, direction))
             .collect();
