@@ -40,8 +40,8 @@ pub(crate) struct Numbers<'n>(BTreeMap<(&'n str, Direction), Given>);
 struct Given {
     /// Those of its entries.
     taken: BTreeSet<u16>,
-    /// Those that were given.
-    given: BTreeSet<u16>,
+    /// Those that were given out.
+    printed: BTreeSet<u16>,
     /// The numbers that let the same pass.
     same: BTreeMap<(Ports, IpNet), BTreeSet<u16>>,
 }
@@ -51,7 +51,7 @@ impl Given {
         let own = acl.entries.iter().filter(|entry| entry.direction == direction);
         Self {
             taken: own.map(|entry| entry.number).collect(),
-            given: BTreeSet::new(),
+            printed: BTreeSet::new(),
             same: BTreeMap::new(),
         }
     }
@@ -67,17 +67,17 @@ impl<'n> Numbers<'n> {
             cidr,
         } = *entry;
         let of_acl = || Given::of(acl, direction);
-        let Given { taken, given, same } = self.0.entry((acl.id.as_str(), direction)).or_insert_with(of_acl);
+        let Given { taken, printed, same } = self.0.entry((acl.id.as_str(), direction)).or_insert_with(of_acl);
         let same = same.entry((ports, cidr)).or_default();
         if let Some(number) = same.range(..rule).next() {
             return Some(*number);
         }
         // After all entries that come before, so that what they deny by intent stays denied.
         let last = taken.range(..rule).next_back().copied().unwrap_or_default();
-        let free = (last + 1..rule).filter(|number| !given.contains(number));
+        let free = (last + 1..rule).filter(|number| !printed.contains(number));
         // Round numbers are what people expect, and leave room.
         let number = free.min_by_key(|number| (number % 10 != 0, number % 5 != 0, *number))?;
-        given.insert(number);
+        printed.insert(number);
         same.insert(number);
         Some(number)
     }

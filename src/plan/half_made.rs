@@ -86,8 +86,8 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
         }
     }
     // Mostly there is no such set, and nothing to compare its names with.
-    let named = observation.groups.iter().filter(|_| !sets.is_empty());
-    let taken: BTreeSet<String> = named.map(|group| group.name.to_ascii_lowercase()).collect();
+    let compared = observation.groups.iter().filter(|_| !sets.is_empty());
+    let taken: BTreeSet<String> = compared.map(|group| group.name.to_ascii_lowercase()).collect();
     sets.into_values()
         .filter(move |set| names_are_free(observation, set, &taken))
 }
