@@ -12,7 +12,7 @@ use autoconnect::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, Direction, Environment, Function, FunctionState, FunctionVpc,
     GroupList, GroupMembership, LastUpdateStatus, Rule, SecurityGroup,
 };
-use autoconnect::policy::execution_role;
+use autoconnect::policy::{RolePolicies, execution_role};
 use divan::Bencher;
 
 fn main() {
@@ -171,7 +171,8 @@ fn scene(subnets: usize, entries: u16) -> Scene {
         endpoint: None,
         targets: Part::default(),
         network,
-        policies: Part::Read(vec![execution_role(false)]),
+        proxy_role: None,
+        policies: Part::Read(RolePolicies::only([execution_role(false)])),
     }
 }
 

@@ -20,5 +20,6 @@ mod users;
 mod validate;
 
 pub use document::*;
+pub use identity::is_known_policy;
 pub use offline::{AccountFileError, OfflineAccount};
 pub use validate::Mistake;

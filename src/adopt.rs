@@ -30,6 +30,8 @@ pub enum OwnPolicies {
         /// The ids by which IAM names the databases that it may connect to; none where the database no longer exists, and
         /// any one will do.
         databases: Option<Vec<String>>,
+        /// The user whose permission to connect the run writes anew, whatever database it was for.
+        renewed: Option<String>,
         /// The secrets, by their names or ARNs; one that is still to be made by its name. None where the proxy no longer
         /// exists, and any one will do.
         secrets: Option<Vec<String>>,
@@ -77,6 +79,7 @@ impl OwnRole {
                 proxy: proxy.name.clone(),
                 database: database.arn.clone(),
                 databases: Some(database.access.resource_id.iter().cloned().collect()),
+                renewed: crate::extras::user(observation).map(str::to_owned),
                 secrets: Some(secrets),
             },
         }
@@ -132,6 +135,7 @@ impl OwnRole {
                 proxy: proxy.to_owned(),
                 database: way.arn(place),
                 databases: databases(&way),
+                renewed: None,
                 secrets: secrets(&way),
             },
         })
@@ -172,6 +176,7 @@ impl OwnPolicies {
                 proxy,
                 database,
                 databases,
+                renewed,
                 secrets,
             } => {
                 let place = Place::of(database);
@@ -186,11 +191,10 @@ impl OwnPolicies {
                     is_known_key && is_its_name && secrets.as_ref().is_none_or(is_one)
                 });
                 let connects = user_of(document, place).is_some_and(|(id, user)| {
-                    databases
+                    let is_its = databases
                         .as_ref()
-                        .map_or_else(|| is_database(&id), |ids| ids.contains(&id))
-                        && name == created::connect_policy(place.region, proxy, &user)
-                        && policy::is_same(document, &policy::connect(place, &id, &user))
+                        .map_or_else(|| is_database(&id), |ids| ids.contains(&id));
+                    (is_its || renewed.as_ref() == Some(&user)) && is_database_policy(place, proxy, name, document)
                 });
                 reads || connects
             }
@@ -218,6 +222,17 @@ pub fn is_connect_policy(place: Place<'_>, name: &str, document: &str) -> bool {
     user_of(document, place).is_some_and(|(id, user)| {
         id.starts_with("prx-")
             && name.starts_with(&created::connect_policies_in(place.region))
+            && policy::is_same(document, &policy::connect(place, &id, &user))
+    })
+}
+
+/// Whether it is a policy by which this program lets a proxy's role connect to a database, now or at another time: a database
+/// that was replaced or restored has another id.
+#[must_use]
+pub fn is_database_policy(place: Place<'_>, proxy: &str, name: &str, document: &str) -> bool {
+    user_of(document, place).is_some_and(|(id, user)| {
+        is_database(&id)
+            && name == created::connect_policy(place.region, proxy, &user)
             && policy::is_same(document, &policy::connect(place, &id, &user))
     })
 }
@@ -363,7 +378,8 @@ pub fn of_function(observation: &Observation, runtime: &str) -> Vec<String> {
     differences
 }
 
-/// How the policy of our name on the role of a function that exists differs from one of ours.
+/// How the policy of our name on the role of a function that exists, or on the proxy's role of our making, differs from one of
+/// ours.
 #[must_use]
 pub fn of_connect(observation: &Observation) -> Option<(String, String)> {
     let Observation {
@@ -373,11 +389,19 @@ pub fn of_connect(observation: &Observation) -> Option<(String, String)> {
         extras,
         ..
     } = observation;
-    let document = extras.connect.as_ref()?.found.as_ref()?;
+    let connect = extras.connect.as_ref()?;
     let (proxy, user) = (proxy.as_ref()?, crate::extras::user(observation)?);
     let place = database.place();
     let name = created::connect_policy(place.region, &proxy.name, user);
+    let difference = |document: &str| format!("its own policy {name} is {}", policy::on_one_line(document));
+    let of_proxy = connect
+        .of_proxy
+        .as_ref()
+        .and_then(|permission| permission.found.as_deref());
+    if let Some(document) = of_proxy.filter(|document| !is_database_policy(place, &proxy.name, &name, document)) {
+        return Some((created::proxy_role(place.region, &proxy.name), difference(document)));
+    }
+    let document = connect.found.as_deref()?;
     let role = last_segment(function.role.as_deref()?).to_owned();
-    let difference = format!("its own policy {name} is {}", policy::on_one_line(document));
-    (!is_connect_policy(place, &name, document)).then_some((role, difference))
+    (!is_connect_policy(place, &name, document)).then(|| (role, difference(document)))
 }

@@ -11,7 +11,7 @@ pub use unmet::{AttachUnmet, MAX_SUBNETS};
 use crate::model::network::{Network, Part, RouteTarget, Subnet, Vpc};
 use crate::model::{Database, Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
 use crate::path::Paths;
-use crate::policy::{PolicyDocument, Verdict, lacks, vpc_access};
+use crate::policy::{Lack, RolePolicies, Verdict, lacks, vpc_access};
 
 /// What was read of where a function is to be attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Site {
     pub network: Network,
     /// The groups that were named, as far as they exist.
     pub groups: Vec<SecurityGroup>,
-    /// The policies of the function's role.
-    pub policies: Part<Vec<PolicyDocument>>,
+    /// What decides what the function's role may do.
+    pub policies: Part<RolePolicies>,
     /// Where the other functions are attached, by their names.
     pub neighbours: Part<BTreeMap<String, FunctionVpc>>,
     /// The database whose subnets these are; none where the user named them.
@@ -225,24 +225,33 @@ fn of_role(
         }
     };
     let found = lacks(policies, Place::of(&function.arn), chosen, &site.wish.groups);
-    let with = |verdict: Verdict| -> Vec<&'static str> {
-        let found = found.iter().filter(|lack| lack.verdict == verdict);
+    let with = |wanted: &dyn Fn(&Lack) -> bool| -> Vec<&'static str> {
+        let found = found.iter().filter(|lack| wanted(lack));
         found.map(|lack| lack.action).collect()
     };
-    let (denied, unknown) = (with(Verdict::Denied), with(Verdict::Unknown));
-    if !denied.is_empty() {
-        return Err(AttachUnmet::RoleDenies {
+    let is_bounded = |lack: &Lack| lack.verdict == Verdict::NotAllowed && lack.is_bounded;
+    if let Some(first) = found.iter().find(|lack| is_bounded(lack)) {
+        return Err(AttachUnmet::RoleBounded {
             role: role.to_owned(),
-            actions: denied,
+            actions: with(&is_bounded),
+            by: first.by.clone(),
         });
     }
-    if !unknown.is_empty() {
+    if let Some(first) = found.iter().find(|lack| lack.verdict == Verdict::Denied) {
+        return Err(AttachUnmet::RoleDenies {
+            role: role.to_owned(),
+            actions: with(&|lack| lack.verdict == Verdict::Denied),
+            by: first.by.clone(),
+        });
+    }
+    if let Some(first) = found.iter().find(|lack| lack.verdict == Verdict::Unknown) {
         notes.push(format!(
-            "Whether role {role} allows {} depends on conditions that are not known here.",
-            unknown.join(", ")
+            "Whether role {role} allows {} is not known here; it depends on {}.",
+            with(&|lack| lack.verdict == Verdict::Unknown).join(", "),
+            first.by
         ));
     }
-    Ok(with(Verdict::NotAllowed))
+    Ok(with(&|lack| lack.verdict == Verdict::NotAllowed))
 }
 
 /// Functions with the same subnets and the same groups share one interface: whether another one of the VPC has a

@@ -105,6 +105,13 @@ impl Finding {
 }
 
 impl Check {
+    /// With something for the reader in its evidence that decides nothing.
+    #[must_use]
+    pub fn noting(mut self, note: impl Into<String>) -> Self {
+        self.evidence.push(note.into());
+        self
+    }
+
     /// The check that came upon these findings, the worst first; without any it passes, with this evidence.
     #[must_use]
     pub fn of(id: &str, passed: &str, evidence: Vec<String>, mut findings: Vec<Finding>) -> Self {

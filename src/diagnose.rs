@@ -5,9 +5,12 @@
 
 pub(crate) mod dns;
 mod headline;
+mod iam;
 mod outlook;
+mod proxy_role;
 mod public;
 pub(crate) mod role;
+pub(crate) mod secret;
 mod state;
 mod subnets;
 mod timeout;
@@ -21,12 +24,12 @@ use crate::escape::{command, word};
 use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
 use crate::model::{
-    Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, Observation, Proxy, ProxyEndpoint, ProxyTarget,
-    SecurityGroup, Side, SubnetId,
+    Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, NeededSecret, Observation, Proxy, ProxyEndpoint,
+    ProxyTarget, SecurityGroup, Side, SubnetId,
 };
 use crate::naming::Convention;
 use crate::path::Paths;
-use crate::policy::PolicyDocument;
+use crate::policy::RolePolicies;
 use crate::requirements::{check_identity_attached, provider_name};
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
@@ -44,8 +47,23 @@ pub struct Scene {
     pub targets: Part<Vec<ProxyTarget>>,
     /// The network of their VPCs.
     pub network: Network,
-    /// The policies of the function's execution role.
-    pub policies: Part<Vec<PolicyDocument>>,
+    /// What decides what the function's execution role may do.
+    pub policies: Part<RolePolicies>,
+    /// The role of the proxy, where AWS names it and it was read.
+    pub proxy_role: Option<ProxyRole>,
+}
+
+/// The role of a proxy, and what it has to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyRole {
+    /// Its ARN.
+    pub arn: String,
+    /// Who may assume it: a policy document.
+    pub trust: Part<String>,
+    /// What decides what it may do.
+    pub policies: Part<RolePolicies>,
+    /// The secrets with which the proxy logs in.
+    pub secrets: Vec<NeededSecret>,
 }
 
 /// What lies between the resources of a connection, and what the function's role may do.
@@ -53,8 +71,8 @@ pub struct Scene {
 pub struct Surroundings {
     /// The network of their VPCs.
     pub network: Network,
-    /// The policies of the function's execution role.
-    pub policies: Part<Vec<PolicyDocument>>,
+    /// What decides what the function's execution role may do.
+    pub policies: Part<RolePolicies>,
 }
 
 impl Surroundings {
@@ -81,6 +99,7 @@ impl Scene {
             endpoint: None,
             network: surroundings.network,
             policies: surroundings.policies,
+            proxy_role: None,
         }
     }
 
@@ -164,6 +183,8 @@ fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
         checked.extend(of_legs);
         checked.push(dns::check(scene, &paths, &legs));
         checked.push(role::check(scene));
+        checked.extend(iam::check(scene));
+        checked.extend(proxy_role::check(scene));
         checked.push(subnets::check(scene, &paths));
     }
     checked.extend(timeout::check(scene));

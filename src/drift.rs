@@ -22,10 +22,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::adopt::is_database_policy;
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
+use crate::naming::created;
 use crate::plan::health;
+use crate::policy::connects_as;
 use crate::requirements::{Unmet, check_identity};
 use explain::in_words;
 
@@ -153,6 +156,7 @@ fn judged(estate: &Estate, connection: &Connection) -> Judgement {
         }
     }
     findings.extend(target(&observation));
+    findings.extend(stale_permission(estate, connection, &observation));
     findings.extend(requirement(&observation));
     attached::add(estate, &observation, &mut claimed, &mut findings);
     // A function that has moved has left its groups behind.
@@ -193,6 +197,7 @@ fn judge_across(
 ) -> Judgement {
     let mut findings = across::findings(estate, observation, groups);
     findings.extend(target(observation));
+    findings.extend(stale_permission(estate, connection, observation));
     findings.extend(requirement(observation));
     let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
     attached::add(estate, observation, &mut claimed, &mut findings);
@@ -272,6 +277,28 @@ fn target(observation: &Observation) -> Option<Finding> {
             Some(finding(message, found))
         }
     }
+}
+
+/// A proxy that may connect to another database than this, by IAM: this one has taken the place of that, as after a
+/// blue/green switchover, a restore or a change of names, and has another resource id.
+fn stale_permission(estate: &Estate, connection: &Connection, observation: &Observation) -> Option<Finding> {
+    let Observation { database, proxy, .. } = observation;
+    let (proxy, id) = (proxy.as_ref()?, database.access.resource_id.as_ref()?);
+    let place = database.place();
+    let policies = estate.permissions(&proxy.name).iter();
+    let ours = policies.filter(|(name, document)| is_database_policy(place, &proxy.name, name, document));
+    let stale = ours.filter_map(|(_, document)| connects_as(document, place).filter(|(other, _)| other != id));
+    let (other, user) = stale.into_iter().next()?;
+    let role = created::proxy_role(place.region, &proxy.name);
+    let message = format!(
+        "role {role} of proxy {} may connect to {other} as {user}, and {database} is {id}: the proxy cannot log in to it",
+        proxy.name
+    );
+    let mut finding = Finding::new(FindingKind::PermissionStale, role, message).with(Some(id.clone()), Some(other));
+    let mut remedy = command("setup", connection, Some("--iam-auth"));
+    remedy.extend(["required".to_owned(), format!("--db-user={user}")]);
+    finding.remedy = Some(remedy);
+    Some(finding)
 }
 
 /// What `setup` would refuse by now, though it made the connection once: a database that has joined a global

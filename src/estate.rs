@@ -20,7 +20,7 @@ use crate::model::{
     Database, DatabaseKind, Function, GroupId, Proxy, ProxyEndpoint, SecurityGroup, Side, Subnet, SubnetId,
     last_segment,
 };
-use crate::naming::Convention;
+use crate::naming::{Convention, beside_production};
 use crate::ownership::{connection_of, looks_ours};
 
 /// What was read, as it was read.
@@ -40,6 +40,9 @@ pub struct Parts {
     pub subnets: Vec<Subnet>,
     /// The ranges of subnets, as far as they are known.
     pub ranges: BTreeMap<SubnetId, Vec<IpNet>>,
+    /// By the name of a proxy whose role this program made to connect to the database by IAM: the policies of our names on
+    /// that role, with their documents.
+    pub permissions: BTreeMap<String, Vec<(String, String)>>,
     /// What could not be read, and why.
     pub unread: BTreeMap<Part, String>,
 }
@@ -53,6 +56,7 @@ pub struct Estate {
     groups: BTreeMap<GroupId, SecurityGroup>,
     subnets: BTreeMap<SubnetId, Subnet>,
     ranges: BTreeMap<SubnetId, Vec<IpNet>>,
+    permissions: BTreeMap<String, Vec<(String, String)>>,
     unread: BTreeMap<Part, String>,
     /// By group: the groups of the convention with a rule that names it.
     named_by: BTreeMap<GroupId, Vec<GroupId>>,
@@ -85,6 +89,7 @@ impl Estate {
     pub fn new(parts: Parts) -> Self {
         let mut estate = Self {
             ranges: parts.ranges,
+            permissions: parts.permissions,
             unread: parts.unread,
             ..Self::default()
         };
@@ -199,6 +204,20 @@ impl Estate {
         self.look(parts, self.databases.get(&key))
     }
 
+    /// The database in production that another one of a blue/green deployment stands beside: for the old one after a
+    /// switchover (`orders-old1`) and for the new one before it (`orders-green-a1b2c3`), the one with the name before that. Such
+    /// a database has the groups of the other: RDS copies them when it makes the deployment. None for any other database.
+    ///
+    /// Source: RDS user guide, "Switching a blue/green deployment": RDS appends `-oldN` to the names in the blue environment.
+    #[must_use]
+    pub fn production_of(&self, database: &Database) -> Option<&Database> {
+        let name = beside_production(&database.id)?;
+        let production = self.databases.get(&(database.kind, name.to_owned()))?;
+        let groups = database.groups();
+        let shares = production.groups().iter().any(|group| groups.contains(group));
+        shares.then_some(production)
+    }
+
     /// A function by its name, partial ARN or ARN.
     #[must_use]
     pub fn function(&self, name: &str) -> Look<'_, Function> {
@@ -235,6 +254,12 @@ impl Estate {
             (None, Some(found)) => Look::Found(found),
             (None, None) => Look::Absent,
         }
+    }
+
+    /// The policies of our names, with their documents, by which a proxy connects to its database.
+    #[must_use]
+    pub fn permissions(&self, proxy: &str) -> &[(String, String)] {
+        self.permissions.get(proxy).map_or(&[], Vec::as_slice)
     }
 
     /// A security group.

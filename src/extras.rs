@@ -2,7 +2,7 @@
 //!
 //! Source: spec/proxy.md, "`--proxy`" and "`--function`".
 
-use crate::model::{Credentials, Environment, Observation, Secret, Side};
+use crate::model::{Credentials, Database, Environment, Observation, Secret, Side, last_segment};
 use crate::naming::created;
 use crate::policy;
 
@@ -167,9 +167,42 @@ pub fn missing_variables(observation: &Observation) -> Vec<Variable> {
     variables
 }
 
-/// Whether the function's role still lacks the permission to connect.
+/// Whether the function's role, or the role of ours with which the proxy connects, still lacks the permission to connect.
 #[must_use]
 pub fn lacks_permission(observation: &Observation) -> bool {
+    function_lacks_permission(observation) || proxy_lacks_permission(observation)
+}
+
+/// Whether the role of ours with which the proxy itself connects to the database lacks the permission for this database: one
+/// that was replaced, or restored, has another resource id.
+#[must_use]
+pub fn proxy_lacks_permission(observation: &Observation) -> bool {
+    let connect = observation.extras.connect.as_ref();
+    let Some(permission) = connect.and_then(|connect| connect.of_proxy.as_ref()) else {
+        return false;
+    };
+    let Database { access, .. } = &observation.database;
+    let (Some(id), Some(user)) = (&access.resource_id, user(observation)) else {
+        return false;
+    };
+    let wanted = policy::connect(observation.database.place(), id, user);
+    !permission
+        .found
+        .as_deref()
+        .is_some_and(|found| policy::is_same(found, &wanted))
+}
+
+/// The resource id of another database or proxy that a policy of ours lets connect to; none where it lets connect to this
+/// one, or is no such policy.
+#[must_use]
+pub fn stale_id(observation: &Observation, document: Option<&str>, wanted: &str) -> Option<String> {
+    let (id, _) = policy::connects_as(document?, observation.database.place())?;
+    (id != wanted).then_some(id)
+}
+
+/// Whether the function's role still lacks the permission to connect.
+#[must_use]
+pub fn function_lacks_permission(observation: &Observation) -> bool {
     let Some(connect) = &observation.extras.connect else {
         return false;
     };
@@ -191,11 +224,27 @@ pub fn lacks(observation: &Observation) -> Vec<String> {
     if proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database)) {
         lacks.push("the database is not the proxy's target".to_owned());
     }
-    if lacks_permission(observation) {
+    let connect = observation.extras.connect.as_ref();
+    let proxy_id = proxy.as_ref().map_or("", |proxy| last_segment(&proxy.arn));
+    if function_lacks_permission(observation) {
         let function = observation.describe(Side::Function);
-        lacks.push(format!(
-            "the role of {function} has no permission of ours to connect through the proxy"
-        ));
+        let found = connect.and_then(|connect| connect.found.as_deref());
+        lacks.push(match stale_id(observation, found, proxy_id) {
+            Some(id) => {
+                format!("the role of {function} may connect through {id}, another proxy, and not through this one")
+            }
+            None => format!("the role of {function} has no permission of ours to connect through the proxy"),
+        });
+    }
+    if proxy_lacks_permission(observation) {
+        let found = connect.and_then(|connect| connect.of_proxy.as_ref()?.found.as_deref());
+        let wanted = database.access.resource_id.as_deref().unwrap_or_default();
+        lacks.push(match stale_id(observation, found, wanted) {
+            Some(id) => {
+                format!("the role of the proxy may connect to {id}, another database, and not to {database} ({wanted})")
+            }
+            None => format!("the role of the proxy has no permission of ours to connect to {database}"),
+        });
     }
     let missing = missing_variables(observation);
     if !missing.is_empty() {

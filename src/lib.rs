@@ -23,6 +23,7 @@ pub mod escape;
 pub mod estate;
 pub mod extras;
 pub mod files;
+pub mod interfaces;
 pub mod internet;
 pub mod interrupt;
 #[cfg(feature = "lambda")]

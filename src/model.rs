@@ -24,8 +24,8 @@ pub use arn::{Place, last_segment};
 pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member, Scaling};
 pub use environment::Environment;
 pub use extras::{
-    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NewFunction, NewProxy, Role,
-    Secret, SecretDetails,
+    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NeededSecret, NewFunction,
+    NewProxy, ProxyPermission, Role, Secret, SecretDetails,
 };
 pub use function::{Code, Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{

@@ -22,10 +22,11 @@ use crate::check::{Check, Finding, Status, verdict};
 use crate::endpoint::Asker;
 use crate::model::network::{Destination, Network, Part, RouteTarget};
 use crate::model::{
-    Authentication, EventSourceMapping, Function, MappingMode, MskCluster, MskPlacement, Place, SubnetId, VpcId,
+    Authentication, EventSourceMapping, Function, MappingMode, MskCluster, MskPlacement, NeededSecret, Place, SubnetId,
+    VpcId,
 };
 use crate::path::{Gap, Paths};
-use crate::policy::PolicyDocument;
+use crate::policy::RolePolicies;
 
 /// What was read of a cluster, what polls it, and the network between.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub struct MskScene {
     /// The functions of further mappings of the cluster.
     pub others: Vec<Function>,
     /// The policies of its execution role.
-    pub policies: Part<Vec<PolicyDocument>>,
+    pub policies: Part<RolePolicies>,
+    /// The secrets that the mappings read.
+    pub secrets: Vec<NeededSecret>,
     /// The network of the cluster's VPC.
     pub network: Network,
     /// The mode, where the user told one.

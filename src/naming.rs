@@ -154,9 +154,44 @@ fn number_taken(set: &[Convention], name: &str) -> Option<u64> {
     })
 }
 
+/// The name before `-oldN` or `-green-` and six characters, which RDS gives in a blue/green deployment.
+#[must_use]
+pub fn beside_production(id: &str) -> Option<&str> {
+    let (name, end) = id.rsplit_once('-')?;
+    let number = end.strip_prefix("old");
+    if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Some(name);
+    }
+    let is_random = end.len() == 6
+        && end
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    name.strip_suffix("-green").filter(|_| is_random)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_blue_green_deployments_are_told() {
+        let table = [
+            ("orders-old1", Some("orders")),
+            ("orders-old12", Some("orders")),
+            ("orders-old1-old2", Some("orders-old1")),
+            ("orders-green-a1b2c3", Some("orders")),
+            ("orders-old", None),
+            ("orders-oldx", None),
+            ("orders-old1x", None),
+            ("orders-green-a1b2", None),
+            ("orders-green-A1B2C3", None),
+            ("orders", None),
+            ("old1", None),
+        ];
+        for (id, expected) in table {
+            assert_eq!(beside_production(id), expected, "{id}");
+        }
+    }
 
     #[test]
     fn the_whole_name_must_match() {

@@ -1,6 +1,6 @@
 //! IAM policy documents: those that the program writes or prints, and what it reads in those of others.
 //!
-//! `document` is their shape, `evaluate` what IAM makes of them, `endpoint` what VPC endpoints do, `grants` what new roles are given, `execution_role` what
+//! `document` is their shape, `evaluate` what IAM makes of them, `role` what a role may do by its own, `endpoint` what VPC endpoints do, `grants` what new roles are given, `execution_role` what
 //! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, `reads` who only reads,
 //! and `lambda` what keeps functions within bounds.
 
@@ -13,11 +13,15 @@ mod lambda;
 mod operator;
 mod permissions;
 mod reads;
+mod role;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts, literal};
 pub use endpoint::{Caller, Reach, for_mapping, reach_through_endpoint, through_endpoint};
 pub use evaluate::{Context, Request, Verdict, evaluate};
-pub use execution_role::{INTERFACE_ACTIONS, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_msk};
+pub use execution_role::{
+    INTERFACE_ACTIONS, InterfaceChange, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_change,
+    lacks_for_msk, lacks_for_secret, may_connect,
+};
 pub use grants::{
     LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, on_one_line, read_secret, secret_of,
     trust, trusts, vpc_access,
@@ -26,3 +30,4 @@ pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::{Subject, new_secret, operator, proxy_arn};
 pub use permissions::Permissions;
 pub use reads::{of_any, read_only};
+pub use role::{Judgement, NOT_READ, RolePolicies, SourcedPolicy};

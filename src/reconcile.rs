@@ -13,6 +13,7 @@ mod disconnect;
 mod driver;
 mod error;
 mod executor;
+mod interfaces;
 mod internet;
 mod machine;
 mod mend;

@@ -76,7 +76,7 @@ pub struct AccountDocument {
     /// The IAM roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleEntry>,
-    /// The policies of IAM's that roles are given, beside AWS's own.
+    /// The policies of IAM's that roles are given, or that bound them. The program knows some of AWS's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<ManagedPolicy>,
     /// The route tables. A VPC without a main one has one with the routes to its own ranges.

@@ -1,4 +1,5 @@
-//! The policies of an account's roles. AWS's own are known here as far as the program speaks of them.
+//! The policies of an account's roles. Of AWS's own, those that functions and proxies have most often are known here; a file
+//! holds the others.
 
 use serde_json::{Value, json};
 
@@ -38,11 +39,25 @@ fn of_aws(arn: &str) -> Option<Value> {
         "AWSLambdaBasicExecutionRole" => logs.to_vec(),
         "AWSLambdaMSKExecutionRole" => msk.into_iter().chain(logs).collect(),
         "AdministratorAccess" => vec!["*"],
+        "AmazonS3FullAccess" => vec!["s3:*", "s3-object-lambda:*"],
+        "AWSXRayDaemonWriteAccess" => vec![
+            "xray:PutTraceSegments",
+            "xray:PutTelemetryRecords",
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+            "xray:GetSamplingStatisticSummaries",
+        ],
         _ => return None,
     };
     let is_of_aws = arn.contains(":iam::aws:policy/");
     let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
     is_of_aws.then(|| json!({"Version": "2012-10-17", "Statement": [statement]}))
+}
+
+/// Whether the program knows what a policy of AWS's allows, so that a file need not hold it.
+#[must_use]
+pub fn is_known_policy(arn: &str) -> bool {
+    of_aws(arn).is_some()
 }
 
 impl State {

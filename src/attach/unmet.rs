@@ -68,12 +68,24 @@ pub enum AttachUnmet {
         policy: String,
     },
     /// The execution role denies what Lambda needs, whatever else it is given.
-    #[error("role {role} denies {}, which Lambda needs for the function's network interfaces", .actions.join(", "))]
+    #[error("role {role} denies {}, which Lambda needs for the function's network interfaces: {by}", .actions.join(", "))]
     RoleDenies {
         /// The role's name.
         role: String,
         /// What it denies.
         actions: Vec<&'static str>,
+        /// The statement that denies the first of them.
+        by: String,
+    },
+    /// The permissions boundary of the execution role does not allow what Lambda needs, whatever else the role is given.
+    #[error("role {role} does not allow {}, which Lambda needs for the function's network interfaces: {by}", .actions.join(", "))]
+    RoleBounded {
+        /// The role's name.
+        role: String,
+        /// What it does not allow.
+        actions: Vec<&'static str>,
+        /// The boundary, in words.
+        by: String,
     },
     /// The database has only groups of the convention, which are of no use to a function.
     #[error("{database} has no security group that a function could share")]
@@ -96,6 +108,7 @@ impl AttachUnmet {
             Self::AttachedElsewhere { .. } => "attached-elsewhere",
             Self::RoleLacks { .. } => "role-without-vpc-access",
             Self::RoleDenies { .. } => "role-denies-vpc-access",
+            Self::RoleBounded { .. } => "role-bounded",
             Self::NoGroup { .. } => "no-group-to-share",
         }
     }
@@ -127,6 +140,9 @@ impl AttachUnmet {
             Self::RoleDenies { .. } => {
                 "take the denial out of its policies, or bind it to the function's own code: `autoconnect policy deny-eni`"
                     .to_owned()
+            }
+            Self::RoleBounded { .. } => {
+                "allow these actions in the permissions boundary, or give the role another one: no further policy helps".to_owned()
             }
             Self::NoGroup { .. } => {
                 "name one with --security-group; `autoconnect setup --attach-vpc` makes one of the function's own".to_owned()

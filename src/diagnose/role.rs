@@ -5,9 +5,8 @@
 use super::Scene;
 use crate::check::{Check, Finding, Status};
 use crate::escape::word;
-use crate::model::network::Part;
 use crate::model::{FunctionState, LastUpdateStatus, Place, last_segment};
-use crate::policy::{Lack, PolicyDocument, Verdict, lacks, vpc_access};
+use crate::policy::{Lack, NOT_READ, Verdict, lacks, vpc_access};
 
 const ID: &str = "execution-role";
 
@@ -19,13 +18,16 @@ pub(super) fn check(scene: &Scene) -> Check {
     };
     let place = Place::of(&function.arn);
     let groups: Vec<_> = vpc.groups.iter().cloned().collect();
-    let wanted = Wanted {
-        lacks: &|policies| lacks(policies, place, &vpc.subnets, &groups),
-        policy: vpc_access(place),
-        passed: "the role may manage network interfaces",
-        purpose: "Lambda needs this to make and to keep the function's network interfaces",
+    let findings = match scene.policies.read() {
+        Ok(policies) => {
+            let lacks = lacks(policies, place, &vpc.subnets, &groups);
+            let purpose = "Lambda needs this to make and to keep the function's network interfaces";
+            lacking(arn, &lacks, purpose, &|_| attach_policy(arn, &vpc_access(place)))
+        }
+        Err(why) => vec![not_read(arn, why)],
     };
-    let mut check = of_role(arn, &scene.policies, &wanted);
+    let passed = "the role may manage network interfaces";
+    let mut check = Check::of(ID, passed, vec![arn.clone()], findings).noting(NOT_READ);
     // The guide: a function whose interface exists is invoked also without these permissions.
     let has_interface = function.state == FunctionState::Active
         && matches!(function.last_update, None | Some(LastUpdateStatus::Successful));
@@ -39,53 +41,58 @@ pub(super) fn check(scene: &Scene) -> Check {
     check
 }
 
-/// What a role has to allow.
-pub(crate) struct Wanted<'w> {
-    /// What policies lack of it.
-    pub lacks: &'w dyn Fn(&[PolicyDocument]) -> Vec<Lack>,
-    /// The ARN of a policy that has all of it.
-    pub policy: String,
-    /// What is said where nothing is lacking.
-    pub passed: &'w str,
-    /// What it is for.
-    pub purpose: &'w str,
+/// A role whose policies could not be read.
+pub(crate) fn not_read(arn: &str, why: &str) -> Finding {
+    Finding::unknown(format!("what {arn} may do is not known: {why}"))
 }
 
-/// Whether a role with these policies allows what is wanted of it.
-pub(crate) fn of_role(arn: &str, policies: &Part<Vec<PolicyDocument>>, wanted: &Wanted<'_>) -> Check {
-    let policies = match policies.read() {
-        Ok(policies) => policies,
-        Err(why) => {
-            let finding = Finding::unknown(format!("what {arn} may do is not known: {why}"));
-            return Check::of(ID, "", Vec::new(), vec![finding]);
-        }
-    };
-    let lacks = (wanted.lacks)(policies);
-    let actions = |verdict: Verdict| -> Vec<&str> {
-        let lacking = lacks.iter().filter(|lack| lack.verdict == verdict);
-        lacking.map(|lack| lack.action).collect()
-    };
+/// The command that attaches a policy to a role.
+pub(crate) fn attach_policy(role: &str, policy: &str) -> String {
+    format!(
+        "aws iam attach-role-policy --role-name {} --policy-arn {}",
+        word(last_segment(role)),
+        word(policy)
+    )
+}
+
+/// What a role lacks, as findings: one for what no policy allows, one for what its boundary does not, one for what is
+/// denied and one for what is not known. `gives` is the command that gives it the first.
+pub(crate) fn lacking(arn: &str, lacks: &[Lack], purpose: &str, gives: &dyn Fn(&[&Lack]) -> String) -> Vec<Finding> {
+    let with = |wanted: &dyn Fn(&Lack) -> bool| -> Vec<&Lack> { lacks.iter().filter(|lack| wanted(lack)).collect() };
+    let is_missing = |lack: &Lack| lack.verdict == Verdict::NotAllowed;
+    let missing = with(&|lack| is_missing(lack) && !lack.is_bounded);
+    let bounded = with(&|lack| is_missing(lack) && lack.is_bounded);
+    let denied = with(&|lack| lack.verdict == Verdict::Denied);
+    let unclear = with(&|lack| lack.verdict == Verdict::Unknown);
     let mut findings = Vec::new();
-    let (missing, denied) = (actions(Verdict::NotAllowed), actions(Verdict::Denied));
-    let unclear = actions(Verdict::Unknown);
     if !missing.is_empty() {
-        let remedy = format!(
-            "aws iam attach-role-policy --role-name {} --policy-arn {}",
-            word(last_segment(arn)),
-            word(&wanted.policy)
-        );
-        findings.push(Finding::fail(format!("{arn} does not allow {}", missing.join(", "))).mended_by(remedy));
+        let text = format!("{arn} does not allow {}", named(&missing));
+        findings.push(Finding::fail(text).mended_by(gives(&missing)));
     }
-    if !denied.is_empty() {
-        let remedy = format!("take out of the policies of {arn} what denies {}", denied.join(", "));
-        findings.push(Finding::fail(format!("{arn} denies {}", denied.join(", "))).mended_by(remedy));
+    if let Some(first) = bounded.first() {
+        let text = format!("{arn} does not allow {}, since {}", named(&bounded), first.by);
+        let remedy = format!("allow {} in the permissions boundary of {arn}", named(&bounded));
+        findings.push(Finding::fail(text).mended_by(remedy));
     }
-    if !unclear.is_empty() {
-        let text = format!("whether {arn} allows {} depends on conditions", unclear.join(", "));
-        findings.push(Finding::unknown(text));
+    if let Some(first) = denied.first() {
+        let text = format!("{arn} denies {} by {}", named(&denied), first.by);
+        let remedy = format!("take out of the policies of {arn} what denies {}", named(&denied));
+        findings.push(Finding::fail(text).mended_by(remedy));
+    }
+    if let Some(first) = unclear.first() {
+        findings.push(Finding::unknown(format!(
+            "whether {arn} allows {} is not known; it depends on {}",
+            named(&unclear),
+            first.by
+        )));
     }
     if let Some(first) = findings.first_mut() {
-        first.text = format!("{}: {}", first.text, wanted.purpose);
+        first.text = format!("{}: {purpose}", first.text);
     }
-    Check::of(ID, wanted.passed, vec![arn.to_owned()], findings)
+    findings
+}
+
+fn named(lacks: &[&Lack]) -> String {
+    let actions: Vec<&str> = lacks.iter().map(|lack| lack.action).collect();
+    actions.join(", ")
 }

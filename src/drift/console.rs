@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::traffic::{End, passes};
-use crate::estate::{Connection, Estate};
+use crate::estate::{Connection, Estate, Look};
 use crate::model::{
     Database, DatabaseKind, Function, GroupId, GroupList, PortRange, Protocol, Proxy, SecurityGroup, TargetKind,
 };
@@ -148,6 +148,14 @@ fn is_being_removed(estate: &Estate, connection: &str) -> bool {
     tagged.peek().is_some() && tagged.all(is_marked)
 }
 
+/// Whether the database of a connection only stands beside the one in production, in a blue/green deployment.
+fn is_beside_production(estate: &Estate, connection: &Connection) -> bool {
+    match estate.database(connection.kind, &connection.database) {
+        Look::Found(database) => estate.production_of(database).is_some(),
+        Look::Absent | Look::Unread(_) => false,
+    }
+}
+
 /// Every connection there is in an estate: ours by their tags, those that the console would show, and those of the
 /// console's names that somebody has changed at one end.
 #[must_use]
@@ -156,6 +164,8 @@ pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     // A rule that a removal left since it is not ours may still tie the groups that it kept.
     let tied = tied(estate).into_iter();
     connections.extend(tied.filter(|of| !is_being_removed(estate, &of.to_string())));
+    // What a blue/green deployment has copied groups to is no connection that anyone has made.
+    connections.retain(|of| !is_beside_production(estate, of));
     let tagged = estate
         .tagged_connections()
         .filter(|connection| !is_being_removed(estate, connection));

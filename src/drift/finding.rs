@@ -93,6 +93,8 @@ pub enum FindingKind {
     PortMoved,
     /// The proxy does not reach the database, or has it not for a target.
     TargetNotAvailable,
+    /// The proxy may connect, by IAM, to another database: this one was replaced, restored or renamed.
+    PermissionStale,
     /// `setup` would not make this connection now.
     NotSupported,
     /// `setup` would change something, for another reason than these.
@@ -103,7 +105,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Opened,
         Self::ConnectionVanished,
         Self::DatabaseGone,
@@ -118,6 +120,7 @@ impl FindingKind {
         Self::RuleChanged,
         Self::PortMoved,
         Self::TargetNotAvailable,
+        Self::PermissionStale,
         Self::NotSupported,
         Self::NotAsSetUp,
         Self::Unread,
@@ -141,6 +144,7 @@ impl FindingKind {
             Self::RuleChanged => "rule-changed",
             Self::PortMoved => "port-moved",
             Self::TargetNotAvailable => "target-not-available",
+            Self::PermissionStale => "permission-stale",
             Self::NotSupported => "not-supported",
             Self::NotAsSetUp => "not-as-set-up",
             Self::Unread => "unread",
@@ -159,7 +163,8 @@ impl FindingKind {
             | Self::GroupGone
             | Self::GroupDetached
             | Self::PortMoved
-            | Self::TargetNotAvailable => Severity::High,
+            | Self::TargetNotAvailable
+            | Self::PermissionStale => Severity::High,
             Self::RuleAdded
             | Self::RuleRemoved
             | Self::RuleChanged

@@ -164,7 +164,8 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                 let group = GroupId::from(finding.resource.as_str());
                 remedy = serves_nothing(estate, &group).then(|| cleanup::COMMAND.map(str::to_owned).to_vec());
             }
-            Kind::FunctionMoved
+            Kind::PermissionStale
+            | Kind::FunctionMoved
             | Kind::DatabaseGone
             | Kind::ProxyGone
             | Kind::FunctionGone

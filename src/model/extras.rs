@@ -154,6 +154,19 @@ pub struct Secret {
     pub details: Option<Box<SecretDetails>>,
 }
 
+/// A secret that a role has to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeededSecret {
+    /// Its ARN.
+    pub arn: String,
+    /// The ARN of the key that encrypts it, where that is a customer's.
+    pub customer_key: Part<Option<String>>,
+    /// The key that was asked for, by its ARN or its alias.
+    pub asked_key: Option<String>,
+    /// Whether it is scheduled for deletion, and cannot be read.
+    pub is_deleted: bool,
+}
+
 /// A key of KMS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -200,6 +213,15 @@ pub struct NewFunction {
 /// The permission `rds-db:connect` of the function's role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
+    /// The document of the role's policy of our name, where it has one.
+    pub found: Option<String>,
+    /// The same of the role of our making with which the proxy itself connects to the database, by IAM from end to end.
+    pub of_proxy: Option<ProxyPermission>,
+}
+
+/// The permission `rds-db:connect` of a proxy's role that this program made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyPermission {
     /// The document of the role's policy of our name, where it has one.
     pub found: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! The names of what else the program creates: the same on every run, so that each run finds what an earlier
 //! one has made.
 
-use crate::model::last_segment;
+use crate::model::{Proxy, last_segment};
 
 /// The name of the proxy of a database: `--proxy new`.
 #[must_use]
@@ -37,6 +37,12 @@ fn role(name: &str) -> String {
 #[must_use]
 pub fn is_role(arn: Option<&str>, name: &str) -> bool {
     arn.is_some_and(|arn| last_segment(arn) == name)
+}
+
+/// Whether a proxy connects to its database by IAM, with the role that is made for it.
+#[must_use]
+pub fn is_own_proxy_role(region: &str, proxy: &Proxy) -> bool {
+    proxy.is_iam_only() && is_role(proxy.role.as_deref(), &proxy_role(region, &proxy.name))
 }
 
 /// The secret of a proxy for one user of the database.

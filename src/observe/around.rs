@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::network::{between, role_policies};
+use super::network::between;
+use super::role::role_policies;
 use crate::cloud::{Answer, Cloud};
 use crate::diagnose::Surroundings;
 use crate::model::network::{Network, Part};

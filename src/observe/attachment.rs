@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::network::{part, role_policies};
+use super::network::part;
+use super::role::role_policies;
 use super::{Found, ObserveError, Reads, Target, no_such, read_database, resource_kind};
 use crate::attach::{Site, Wish, fit};
 use crate::cloud::{Cloud, DbSubnetGroup, ResourceKind};

@@ -7,8 +7,8 @@ use crate::adopt::of_secret;
 use crate::cloud::{Answer, Cloud, Fault, KeyDescription, SecretDescription};
 use crate::model::network::Part;
 use crate::model::{
-    Connect, Credentials, CredentialsWish, Database, Extras, Found, FoundRole, Function, Key, NewProxy, Proxy, Role,
-    Secret, SecretDetails, last_segment,
+    Connect, Credentials, CredentialsWish, Database, Extras, Found, FoundRole, Function, Key, NewProxy, Proxy,
+    ProxyPermission, Role, Secret, SecretDetails, last_segment,
 };
 use crate::naming::created;
 use crate::ownership::{OwnTags, is_managed, is_tagged};
@@ -241,17 +241,49 @@ async fn connect(
     }
     let role = function.and_then(|function| function.role.as_deref());
     let user = target.user.as_deref().or(database.access.master_user.as_deref());
-    let found = match (proxy, role, user) {
-        (Some(proxy), Some(role), Some(user)) => {
-            let policy = created::connect_policy(database.place().region, &proxy.name, user);
-            let name = last_segment(role);
-            let (exists, policy) = tokio::join!(cloud.get_role(name), cloud.get_role_policy(name, &policy));
-            found(exists)?.ok_or_else(|| ObserveError::NoSuchRole { arn: role.to_owned() })?;
-            found(policy)?
+    let region = database.place().region;
+    let of_proxy = async {
+        match (proxy, user) {
+            (Some(proxy), Some(user)) => proxy_permission(cloud, region, proxy, user).await,
+            _ => Ok(None),
         }
-        _ => None,
     };
-    Ok(Some(Connect { found }))
+    let of_function = async {
+        match (proxy, role, user) {
+            (Some(proxy), Some(role), Some(user)) => {
+                let policy = created::connect_policy(region, &proxy.name, user);
+                let name = last_segment(role);
+                let (exists, policy) = tokio::join!(cloud.get_role(name), cloud.get_role_policy(name, &policy));
+                found(exists)?.ok_or_else(|| ObserveError::NoSuchRole { arn: role.to_owned() })?;
+                Ok::<_, ObserveError>(found(policy)?)
+            }
+            _ => Ok(None),
+        }
+    };
+    let (of_proxy, of_function) = tokio::join!(of_proxy, of_function);
+    Ok(Some(Connect {
+        found: of_function?,
+        of_proxy: of_proxy?,
+    }))
+}
+
+/// The permission with which a proxy without a secret connects to the database, where its role is one of ours. What may not
+/// be read is not judged.
+async fn proxy_permission(
+    cloud: &impl Cloud,
+    region: &str,
+    proxy: &Proxy,
+    user: &str,
+) -> Answer<Option<ProxyPermission>> {
+    if !created::is_own_proxy_role(region, proxy) {
+        return Ok(None);
+    }
+    let role = created::proxy_role(region, &proxy.name);
+    let policy = created::connect_policy(region, &proxy.name, user);
+    match cloud.get_role_policy(&role, &policy).await {
+        Err(error) if matches!(error.fault, Fault::AccessDenied { .. }) => Ok(None),
+        answer => Ok(Some(ProxyPermission { found: found(answer)? })),
+    }
 }
 
 async fn role(cloud: &impl Cloud, arn: &str) -> Result<Role, ObserveError> {
@@ -305,7 +337,7 @@ async fn with_key(cloud: &impl Cloud, secret: SecretDescription, reads_key: bool
 }
 
 /// A key that is named by its id is one of the secret's own account, which may be another one.
-fn key_in(id: &str, secret: &str) -> String {
+pub(super) fn key_in(id: &str, secret: &str) -> String {
     let is_id = !id.starts_with("arn:") && !id.starts_with("alias/");
     if is_id {
         crate::model::Place::of(secret).arn("kms", &format!("key/{id}"))

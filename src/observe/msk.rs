@@ -1,8 +1,10 @@
-//! Reads what `msk check` judges: the cluster and its mappings, then the function, and the network of the cluster's VPC.
+//! Reads what `msk check` judges: the cluster and its mappings, then the function with its role and the mappings' secrets,
+//! and the network of the cluster's VPC.
 
 use std::collections::BTreeSet;
 
-use super::network::{network, part, role_policies, with_services};
+use super::network::{network, part, with_services};
+use super::role::{needed_secrets, role_policies};
 use super::{NotChecked, ObserveError, Reads, no_such};
 use crate::cloud::{Answer, Cloud, ResourceKind};
 use crate::concurrent::bounded;
@@ -13,7 +15,7 @@ use crate::model::{
 };
 use crate::msk::MskScene;
 use crate::operation::Operation;
-use crate::policy::PolicyDocument;
+use crate::policy::RolePolicies;
 
 /// The operations with which it reads, beside those of [`super::network`].
 pub const READS: &[Operation] = &[
@@ -85,7 +87,12 @@ pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScen
     };
     target.check(&Origin::of_arn(&cluster.arn))?;
     let known = mappings.known().map(Vec::as_slice).unwrap_or_default();
-    let (of_function, of_network) = tokio::join!(function(cloud, target, known), network_of(cloud, &cluster));
+    let secrets: BTreeSet<&str> = known.iter().flat_map(EventSourceMapping::secrets).collect();
+    let (of_function, of_network, secrets) = tokio::join!(
+        function(cloud, target, known),
+        network_of(cloud, &cluster),
+        needed_secrets(cloud, secrets)
+    );
     let ((function, policies), (vpc, network)) = (of_function?, of_network?);
     let others = others(cloud, known, function.as_ref()).await?;
     // A cluster can be shared with other accounts: the function is in the caller's own.
@@ -99,6 +106,7 @@ pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScen
         function,
         others,
         policies,
+        secrets: secrets?,
         network,
         mode: target.mode,
         authentication: target.authentication,
@@ -119,13 +127,14 @@ pub fn reads_of_msk<'a>(target: &MskTarget, scene: &'a MskScene) -> Reads<'a> {
         }
         Which::All | Which::OfFunction(_) => reads.any([Operation::ListEventSourceMappings]),
     };
-    match &scene.function {
+    let reads = match &scene.function {
         Some(function) => scene
             .others
             .iter()
             .fold(reads.function(function).role_of(function), Reads::function),
         None => reads,
-    }
+    };
+    reads.secrets(&scene.secrets)
 }
 
 /// Whether an event source is an MSK cluster.
@@ -184,7 +193,7 @@ async fn function(
     cloud: &impl Cloud,
     target: &MskTarget,
     mappings: &[EventSourceMapping],
-) -> Result<(Option<Function>, Part<Vec<PolicyDocument>>), ObserveError> {
+) -> Result<(Option<Function>, Part<RolePolicies>), ObserveError> {
     let of_mapping = mappings.iter().find_map(|mapping| mapping.function.as_deref());
     let function = match (&target.which, of_mapping) {
         (Which::OfFunction(name), _) => match cloud.get_function_configuration(Named::of(name).name()).await {

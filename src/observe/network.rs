@@ -1,15 +1,14 @@
-//! Reads the network of VPCs and the policies of a role. What may not be read is told as such, and stops nothing.
+//! Reads the network of VPCs. What may not be read is told as such, and stops nothing.
 
 use std::collections::BTreeSet;
 
-use crate::cloud::{Answer, Cloud, CloudError, Fault};
+use crate::cloud::{Answer, Cloud, Fault};
 use crate::concurrent::bounded;
 use crate::model::network::{
     Destination, Exclusion, Network, Part, PrefixList, PublicAccess, Resolver, RouteTarget, Vpc,
 };
-use crate::model::{GroupId, InterfaceId, Peer, PrefixListId, SecurityGroup, VpcId, last_segment};
+use crate::model::{GroupId, InterfaceId, Peer, PrefixListId, SecurityGroup, VpcId};
 use crate::operation::Operation;
-use crate::policy::PolicyDocument;
 
 /// The operations with which a network is read.
 pub const READS: &[Operation] = &[
@@ -47,20 +46,8 @@ pub const READS_BETWEEN: &[Operation] = &[
 /// How many VPCs are asked for their DNS attributes at once.
 const VPCS_AT_ONCE: usize = 5;
 
-/// How many policies of a kind are read at once.
-const POLICIES_AT_ONCE: usize = 5;
-
 /// What is said of a part that nothing asks for.
 const NOT_READ: &str = "it was not read";
-
-/// The operations with which a role's policies are read.
-pub const ROLE_READS: &[Operation] = &[
-    Operation::ListAttachedRolePolicies,
-    Operation::ListRolePolicies,
-    Operation::GetRolePolicy,
-    Operation::GetPolicy,
-    Operation::GetPolicyVersion,
-];
 
 /// The network of these VPCs, with these security groups and those of the endpoints.
 ///
@@ -294,36 +281,6 @@ async fn interfaces(cloud: &impl Cloud, network: &Network) -> Answer<Part<Vec<cr
         return Ok(Part::default());
     }
     part(cloud.describe_interfaces(&ids).await)
-}
-
-/// The policies of a role: those attached to it, and its own.
-///
-/// # Errors
-///
-/// AWS cannot be asked at all.
-pub async fn role_policies(cloud: &impl Cloud, role: &str) -> Answer<Part<Vec<PolicyDocument>>> {
-    part(read_policies(cloud, last_segment(role)).await)
-}
-
-async fn read_policies(cloud: &impl Cloud, role: &str) -> Answer<Vec<PolicyDocument>> {
-    let (attached, own) = tokio::join!(cloud.list_attached_role_policies(role), cloud.list_role_policies(role));
-    let (attached, own) = (attached?, own?);
-    let attached = attached.into_iter().map(async |arn: String| {
-        let version = cloud.get_policy(&arn).await?;
-        let text = cloud.get_policy_version(&arn, &version).await?;
-        document(Operation::GetPolicyVersion, &text)
-    });
-    let own = own.into_iter().map(async |name: String| {
-        let text = cloud.get_role_policy(role, &name).await?;
-        document(Operation::GetRolePolicy, &text)
-    });
-    let (attached, own) = tokio::join!(bounded(POLICIES_AT_ONCE, attached), bounded(POLICIES_AT_ONCE, own));
-    attached.into_iter().chain(own).collect()
-}
-
-fn document(operation: Operation, text: &str) -> Answer<PolicyDocument> {
-    let malformed = |error: serde_json::Error| CloudError::new(operation, Fault::Malformed(error.to_string()));
-    PolicyDocument::read(text).map_err(malformed)
 }
 
 /// What was read, or why not. That AWS cannot be asked at all is no answer, and ends the command.

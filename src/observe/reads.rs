@@ -4,10 +4,14 @@
 //! change between two looks: any of them are read.
 
 use super::extras::is_given_something;
-use super::network::{READS as NETWORK, READS_BETWEEN, ROLE_READS};
+use super::network::{READS as NETWORK, READS_BETWEEN};
+use super::role::ROLE_READS;
 use super::{ProxyWish, Target};
-use crate::model::network::{Network, PublicAccess, RouteTarget};
-use crate::model::{Credentials, Database, DatabaseKind, Function, GroupQuota, Observation, Place, Proxy, Secret};
+use crate::interfaces::change_of;
+use crate::model::network::{Network, Part, PublicAccess, RouteTarget};
+use crate::model::{
+    Credentials, Database, DatabaseKind, Function, GroupQuota, NeededSecret, Observation, Place, Proxy, Secret,
+};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::plan::{Effect, NetworkEffect, Plan};
@@ -80,12 +84,27 @@ impl<'a> Reads<'a> {
             .of(Operation::DescribeDbProxyTargets, targets)
     }
 
-    /// The policies of a function's role, AWS's own and those of the account among them.
+    /// What decides what a function's role may do.
     #[must_use]
     pub fn role_of(self, function: &Function) -> Self {
-        let Some(role) = &function.role else {
-            return self;
-        };
+        match &function.role {
+            Some(role) => self.role(role),
+            None => self,
+        }
+    }
+
+    /// What is read of a function's role where a plan changes the function's network interfaces.
+    #[must_use]
+    pub fn interfaces_of(self, function: &Function, plan: &Plan) -> Self {
+        match change_of(plan) {
+            Some(_) => self.role_of(function),
+            None => self,
+        }
+    }
+
+    /// What decides what a role may do: its policies, AWS's own and those of the account among them, and its boundary.
+    #[must_use]
+    pub fn role(self, role: &str) -> Self {
         let Place { partition, account, .. } = self.place;
         let policies = ["aws", account].map(|owner| format!("arn:{partition}:iam::{owner}:policy/*"));
         let add = |reads: Self, operation: &Operation| match operation {
@@ -122,6 +141,23 @@ impl<'a> Reads<'a> {
         reads.role_of(&Function {
             role,
             ..function.clone()
+        })
+    }
+
+    /// Secrets, with the keys that encrypt them. Which keys these are is known only once the secrets are read.
+    #[must_use]
+    pub fn secrets(self, secrets: &[NeededSecret]) -> Self {
+        secrets.iter().fold(self, |reads, secret| {
+            // IAM knows keys by their ARNs; which one an alias is for may not have been read.
+            let key = match (&secret.customer_key, &secret.asked_key) {
+                (Part::Read(Some(arn)), _) => Some(literal(arn)),
+                (_, Some(id)) if id.contains(":key/") => Some(literal(id)),
+                (_, Some(_)) => Some(Place::of(&secret.arn).arn("kms", "key/*")),
+                (_, None) => None,
+            };
+            reads
+                .of(Operation::DescribeSecret, [literal(&secret.arn)])
+                .of(Operation::DescribeKey, key)
         })
     }
 
@@ -218,6 +254,11 @@ impl<'a> Reads<'a> {
             reads = reads
                 .of(Operation::GetRole, [literal(&role)])
                 .of(Operation::GetRolePolicy, [literal(&role)]);
+            let of_proxy = proxy
+                .iter()
+                .filter(|proxy| created::is_own_proxy_role(place.region, proxy));
+            let of_proxy = of_proxy.map(|proxy| place.role(&created::proxy_role(place.region, &proxy.name)));
+            reads = reads.of(Operation::GetRolePolicy, of_proxy);
         }
         reads
     }

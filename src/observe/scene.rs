@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::network::{network, part, role_policies};
+use super::network::{network, part};
+use super::role::{needed_secrets, role_and_policies, role_policies};
 use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind};
-use crate::diagnose::Scene;
+use crate::diagnose::{ProxyRole, Scene};
 use crate::model::network::Part;
 use crate::model::{Function, GroupId, Proxy, ProxyEndpoint, ProxyTarget, VpcId};
 use crate::similar::similar;
@@ -141,16 +142,40 @@ async fn with_network(
             None => Ok(Part::Unread("AWS does not tell the function's role".to_owned())),
         }
     };
-    let (network, policies) = tokio::join!(network(cloud, &vpcs, &groups), policies);
+    let (network, policies, proxy_role) = tokio::join!(
+        network(cloud, &vpcs, &groups),
+        policies,
+        proxy_role(cloud, proxy.as_ref())
+    );
     Ok(Scene {
         network: network?,
         policies: policies?,
+        proxy_role: proxy_role?,
         function,
         database,
         proxy,
         endpoint,
         targets,
     })
+}
+
+/// The role of a proxy, and what it has to read.
+async fn proxy_role(cloud: &impl Cloud, proxy: Option<&Proxy>) -> Answer<Option<ProxyRole>> {
+    let Some((proxy, arn)) = proxy.and_then(|proxy| Some((proxy, proxy.role.as_deref()?))) else {
+        return Ok(None);
+    };
+    let secrets: BTreeSet<&str> = proxy.secrets.iter().map(String::as_str).collect();
+    let (role, secrets) = tokio::join!(role_and_policies(cloud, arn), needed_secrets(cloud, secrets));
+    let (role, policies) = role?;
+    Ok(Some(ProxyRole {
+        arn: arn.to_owned(),
+        trust: match role {
+            Part::Read(role) => Part::Read(role.trust),
+            Part::Unread(why) => Part::Unread(why),
+        },
+        policies,
+        secrets: secrets?,
+    }))
 }
 
 /// The VPC of the function's subnets; its own configuration only repeats it.

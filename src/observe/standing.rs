@@ -12,6 +12,7 @@ use crate::model::{CredentialsWish, GroupId, Observation, Proxy, Side, VpcId, la
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::ownership::{OwnTags, is_managed};
+use crate::plan::Plan;
 use crate::policy::Permissions;
 use crate::removal::{Ends, MadeForProxy, MadeRole, MadeSecret, RemovalWish, Standing, is_made_for};
 use crate::users::User;
@@ -112,10 +113,12 @@ async fn ends(cloud: &impl Cloud, observation: &Observation, gone: &BTreeSet<Sid
 
 /// The permissions that reading it takes.
 #[must_use]
-pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing) -> Permissions {
+pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing, plan: &Plan) -> Permissions {
     let observation = &standing.observation;
     let place = observation.database.place();
-    let mut reads = Reads::at(place).connection(target, observation);
+    let mut reads = Reads::at(place)
+        .connection(target, observation)
+        .interfaces_of(&observation.function, plan);
     if !candidates(observation).is_empty() {
         reads = reads.users(place, &standing.users);
     }

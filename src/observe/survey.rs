@@ -8,6 +8,8 @@ use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGro
 use crate::concurrent::bounded;
 use crate::estate::{Estate, Part, Parts};
 use crate::model::{Database, Origin, Proxy};
+use crate::naming::created;
+use tracing::warn;
 
 /// The operations of a survey: what a caller of `drift` and `list` needs permission for, and nothing else.
 pub const READS: &[Operation] = &[
@@ -21,6 +23,10 @@ pub const READS: &[Operation] = &[
     Operation::DescribeSecurityGroups,
     Operation::DescribeSubnets,
 ];
+
+/// The operations by which it is told whether a proxy that connects by IAM, with a role that this program made, may connect
+/// to its database. What may not be read of that is not judged.
+pub const PERMISSION_READS: &[Operation] = &[Operation::ListRolePolicies, Operation::GetRolePolicy];
 
 /// How many proxies are asked for their targets at once.
 const PROXIES_AT_ONCE: usize = 5;
@@ -119,6 +125,13 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
         Err(error) => unread.tell(Part::ProxyEndpoints, error),
     }
     let origin = origin(&parts).or(cloud.home());
+    let region = origin.region.clone().unwrap_or_default();
+    let own = parts
+        .proxies
+        .iter()
+        .filter(|proxy| proxies.wants(proxy) && created::is_own_proxy_role(&region, proxy));
+    let own: Vec<_> = own.map(|proxy| permissions(cloud, &region, &proxy.name)).collect();
+    parts.permissions = bounded(PROXIES_AT_ONCE, own).await.into_iter().flatten().collect();
     Surveyed {
         origin,
         estate: Estate::new(Parts {
@@ -127,6 +140,28 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
         }),
         errors: unread.errors,
         is_empty,
+    }
+}
+
+/// The policies of our names by which a proxy's role may connect to a database.
+async fn permissions(cloud: &impl Cloud, region: &str, proxy: &str) -> Option<(String, Vec<(String, String)>)> {
+    let role = created::proxy_role(region, proxy);
+    let prefix = created::connect_policies(region, proxy);
+    let read = async {
+        let names = patiently(cloud, || cloud.list_role_policies(&role)).await?;
+        let mut policies = Vec::new();
+        for name in names.into_iter().filter(|name| name.starts_with(&prefix)) {
+            let document = patiently(cloud, || cloud.get_role_policy(&role, &name)).await?;
+            policies.push((name, document));
+        }
+        Ok::<_, CloudError>(policies)
+    };
+    match read.await {
+        Ok(policies) => Some((proxy.to_owned(), policies)),
+        Err(error) => {
+            warn!(%role, %error, "whether the role of a proxy may connect to its database was not read");
+            None
+        }
     }
 }
 

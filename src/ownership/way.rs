@@ -38,6 +38,13 @@ impl Way {
         )
     }
 
+    /// The way of a connection, to another database of this name.
+    #[must_use]
+    pub fn of_database(observation: &Observation, name: &str) -> Self {
+        let proxy = observation.proxy.as_ref().map(|proxy| proxy.name.as_str());
+        Self::new(observation.database.kind, name, proxy)
+    }
+
     /// The way and the function that a tag `autoconnect:connection` names: `cluster/orders:function/checkout`.
     #[must_use]
     pub fn parse(tag: &str) -> Option<(Self, Option<&str>)> {

@@ -245,7 +245,12 @@ impl Builder<'_> {
             Grant::ConnectToDatabase { user, .. } => format!("connect to {database} as user {user} by IAM"),
             Grant::ConnectThroughProxy { user, .. } => format!("connect through proxy {proxy} as user {user} by IAM"),
         };
-        let summary = format!("role {role}: policy {name}, to {allows}, and nothing else");
+        let replaced = self.replaced(role, grant);
+        let replaced = replaced.map(|id| format!("; it takes the place of the permission for {id}"));
+        let summary = format!(
+            "role {role}: policy {name}, to {allows}, and nothing else{}",
+            replaced.unwrap_or_default()
+        );
         let effect = Effect::PutRolePolicy {
             role: role.to_owned(),
             policy: name.to_owned(),
@@ -265,6 +270,27 @@ impl Builder<'_> {
             self.adopted(&found.arn);
         }
         id
+    }
+
+    /// The resource id of another database or proxy for which the policy that a grant replaces is.
+    fn replaced(&self, role: &str, grant: &Grant) -> Option<String> {
+        let Observation {
+            database,
+            proxy,
+            extras,
+            ..
+        } = self.observation;
+        let connect = extras.connect.as_ref()?;
+        let (found, wanted) = match grant {
+            Grant::ConnectToDatabase { resource_id, .. } => {
+                let own_role = created::proxy_role(database.place().region, &proxy.as_ref()?.name);
+                let found = connect.of_proxy.as_ref().filter(|_| role == own_role)?.found.as_deref();
+                (found, resource_id.as_str())
+            }
+            Grant::ConnectThroughProxy { .. } => (connect.found.as_deref(), last_segment(&proxy.as_ref()?.arn)),
+            Grant::ReadSecret { .. } => return None,
+        };
+        extras::stale_id(self.observation, found, wanted)
     }
 
     fn make_function(&mut self, group: &GroupRef, ready: &[u32]) {
@@ -372,7 +398,13 @@ impl Builder<'_> {
         let region = database.place().region;
         let own_role = created::proxy_role(region, &proxy.name);
         let policy = created::connect_policy(region, &proxy.name, user);
-        if proxy.is_iam_only() && created::is_role(proxy.role.as_deref(), &own_role) {
+        let is_there = extras.found.proxy_role.is_none()
+            && extras
+                .connect
+                .as_ref()
+                .is_some_and(|connect| connect.of_proxy.is_some())
+            && !extras::proxy_lacks_permission(self.observation);
+        if created::is_own_proxy_role(region, proxy) && !is_there {
             let to_database = Grant::ConnectToDatabase {
                 database: database.arn.clone(),
                 resource_id: database.access.resource_id.clone().unwrap_or_default(),
@@ -381,7 +413,9 @@ impl Builder<'_> {
             let found = extras.found.proxy_role.as_ref();
             self.put_policy(&own_role, &policy, &to_database, Vec::new(), found);
         }
-        self.put_policy(&role, &policy, &grant, after, extras.found.function_role.as_ref());
+        if extras::function_lacks_permission(self.observation) || extras.found.function_role.is_some() {
+            self.put_policy(&role, &policy, &grant, after, extras.found.function_role.as_ref());
+        }
     }
 
     fn set_environment(&mut self) {

@@ -1,8 +1,8 @@
 //! Whether policies allow a request, as IAM decides it for the identity that they are attached to.
 //!
 //! Source: the IAM user guide's pages on the evaluation of policies and on condition operators. What is not known is never
-//! taken for allowed: a condition on something that only AWS knows gives [`Verdict::Unknown`]. Permissions boundaries and
-//! the policies of an organization are not seen here, and can still deny.
+//! taken for allowed: a condition on something that only AWS knows gives [`Verdict::Unknown`]. What bounds an identity
+//! beside its own policies is judged in [`super::RolePolicies`].
 
 use std::collections::BTreeMap;
 
@@ -85,6 +85,11 @@ pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a PolicyDocument>, requ
             Effect::Deny => denies = denies.or(applies),
         }
     }
+    verdict(denies, allows)
+}
+
+/// What follows from whether a statement that denies and one that allows apply: a denial wins.
+pub(super) fn verdict(denies: Holds, allows: Holds) -> Verdict {
     match (denies, allows) {
         (Holds::Yes, _) => Verdict::Denied,
         (_, Holds::No) => Verdict::NotAllowed,
@@ -95,19 +100,23 @@ pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a PolicyDocument>, requ
 
 /// Whether something holds, in the logic of three values: what is not known spoils only what depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
+pub(super) enum Holds {
     Yes,
     No,
     Unknown,
 }
 
 impl Holds {
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
             (Self::No, Self::No) => Self::No,
             _ => Self::Unknown,
         }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        self.not().or(other.not()).not()
     }
 
     fn not(self) -> Self {
@@ -133,7 +142,8 @@ impl From<bool> for Holds {
     }
 }
 
-fn applies(statement: &Statement, request: Request<'_>) -> Holds {
+/// Whether a statement is about a request.
+pub(super) fn applies(statement: &Statement, request: Request<'_>) -> Holds {
     let Statement {
         action,
         not_action,
@@ -189,33 +199,48 @@ fn tokens(pattern: &str) -> Vec<Token> {
     pattern.chars().map(token).collect()
 }
 
-/// `${*}`, `${?}` and `${$}` stand for those characters. What a variable such as `${aws:username}` stands for is not known.
+/// `${*}`, `${?}` and `${$}` stand for those characters. What a variable such as `${aws:username}` stands for is not known:
+/// a pattern that does not fit whatever that is does not fit; else it is not known.
 fn with_variables(pattern: &str, fits: impl Fn(&[Token]) -> bool) -> Holds {
+    let (read, is_known) = read_variables(pattern, tokens);
+    match (fits(&read), is_known) {
+        (fits, true) => fits.into(),
+        (false, false) => Holds::No,
+        (true, false) => Holds::Unknown,
+    }
+}
+
+/// As [`with_variables`], for a value that is no pattern: `*` and `?` are characters like others.
+fn is_text(wanted: &str, value: &str) -> Holds {
+    let literals = |text: &str| text.chars().map(Token::Literal).collect();
+    let (read, is_known) = read_variables(wanted, literals);
+    match (is_like(&read, value), is_known) {
+        (fits, true) => fits.into(),
+        (false, false) => Holds::No,
+        (true, false) => Holds::Unknown,
+    }
+}
+
+/// The parts of a pattern, whose text is read by `tokens`, and whether it is free of variables that are not known. Those
+/// become [`Token::Any`].
+fn read_variables(pattern: &str, tokens: impl Fn(&str) -> Vec<Token>) -> (Vec<Token>, bool) {
     let mut read = Vec::new();
     let mut rest = pattern;
+    let mut is_known = true;
     while let Some((before, variable)) = rest.split_once("${") {
-        let (Some(character @ ('*' | '?' | '$')), Some(after)) = (variable.chars().next(), variable.get(1..)) else {
-            return Holds::Unknown;
-        };
-        let Some(after) = after.strip_prefix('}') else {
-            return Holds::Unknown;
-        };
         read.extend(tokens(before));
-        read.push(Token::Literal(character));
+        let (name, after) = variable.split_once('}').unwrap_or(("", ""));
+        match name {
+            "*" | "?" | "$" => read.extend(name.chars().map(Token::Literal)),
+            _ => {
+                is_known = false;
+                read.push(Token::Any);
+            }
+        }
         rest = after;
     }
     read.extend(tokens(rest));
-    fits(&read).into()
-}
-
-/// The text of a value that is no pattern, where `*` and `?` are characters like others.
-fn text(tokens: &[Token]) -> String {
-    let character = |token: &Token| match token {
-        Token::Any => '*',
-        Token::One => '?',
-        Token::Literal(character) => *character,
-    };
-    tokens.iter().map(character).collect()
+    (read, is_known)
 }
 
 /// Which values of a key with several must fit.
@@ -264,10 +289,14 @@ fn condition_holds(operator: &str, key: &str, wanted: &Texts, context: &Context)
 /// Compares by an operator in lower case, its negation taken out. Of numbers, dates and addresses nothing is known here.
 fn compare(operator: &str, wanted: &str, value: &str) -> Holds {
     match operator {
-        "stringequals" => with_variables(wanted, |wanted| text(wanted) == value),
-        "stringequalsignorecase" | "bool" => with_variables(wanted, |wanted| text(wanted).eq_ignore_ascii_case(value)),
+        "stringequals" => is_text(wanted, value),
+        "stringequalsignorecase" | "bool" => is_text(&wanted.to_ascii_lowercase(), &value.to_ascii_lowercase()),
         "stringlike" => with_variables(wanted, |wanted| is_like(wanted, value)),
-        "arnequals" | "arnlike" => with_variables(wanted, |wanted| is_like_arn(wanted, value)),
+        "arnequals" | "arnlike" => match read_variables(wanted, tokens) {
+            (wanted, true) => is_like_arn(&wanted, value).into(),
+            // A variable can stand for several parts of the ARN.
+            (_, false) => Holds::Unknown,
+        },
         _ => Holds::Unknown,
     }
 }
@@ -354,6 +383,9 @@ mod tests {
             ("r/${?}", "r/?", Verdict::Allowed),
             ("r/${?}", "r/x", Verdict::NotAllowed),
             ("r/${$}{x}", "r/${x}", Verdict::Allowed),
+            ("r/${aws:username}/a", "r/x/b", Verdict::NotAllowed),
+            ("r/${aws:username}/a", "r/x/a", Verdict::Unknown),
+            ("s/${aws:username}", "r/x", Verdict::NotAllowed),
             ("r/${*}*", "r/*abc", Verdict::Allowed),
             ("r/${aws:username}", "r/x", Verdict::Unknown),
             ("r/${*", "r/*", Verdict::Unknown),

@@ -3,7 +3,9 @@
 //! Source: spec/lambda-vpc.md, "Execution role".
 
 use super::document::{PolicyDocument, Statement};
-use super::evaluate::{Context, Request, Verdict, evaluate};
+use super::evaluate::{Context, Request, Verdict};
+use super::grants::via_secrets_manager;
+use super::role::{Judgement, RolePolicies};
 use crate::model::{GroupId, MskKind, Place, SubnetId};
 
 /// The actions with which Lambda makes, finds and deletes a function's network interfaces.
@@ -31,7 +33,11 @@ pub const MSK_ACTIONS: [&str; 9] = [
 
 const DESCRIBE_CLUSTER: &str = "kafka:DescribeCluster";
 const DESCRIBE_CLUSTER_V2: &str = "kafka:DescribeClusterV2";
+const READ_SECRET: &str = "secretsmanager:GetSecretValue";
+const DECRYPT: &str = "kms:Decrypt";
+const CONNECT: &str = "rds-db:connect";
 const CREATE: &str = "ec2:CreateNetworkInterface";
+const DELETE_ACTIONS: [&str; 2] = ["ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"];
 
 /// The key by which a function's own calls are told from those that Lambda makes for it. Lambda's have it not.
 pub const SOURCE_FUNCTION: &str = "lambda:SourceFunctionArn";
@@ -45,29 +51,80 @@ pub struct Lack {
     pub resource: String,
     /// What the policies say: never [`Verdict::Allowed`].
     pub verdict: Verdict,
+    /// What decides it: a statement, the permissions boundary, what could not be read.
+    pub by: String,
+    /// Whether it is the permissions boundary, so that no further policy helps.
+    pub is_bounded: bool,
 }
 
-/// What a role with these policies lacks for a function in these subnets with these groups.
+/// What Lambda does with network interfaces when the settings of a function change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterfaceChange {
+    /// It makes interfaces, and keeps them: a function is attached.
+    Make,
+    /// It makes interfaces for the new settings and deletes those for the old ones: the groups or subnets change.
+    Replace,
+    /// It deletes interfaces: a function is detached or deleted.
+    Delete,
+}
+
+impl InterfaceChange {
+    /// The actions that the change needs.
+    fn actions(self) -> &'static [&'static str] {
+        match self {
+            Self::Make | Self::Replace => &INTERFACE_ACTIONS,
+            Self::Delete => &DELETE_ACTIONS,
+        }
+    }
+}
+
+/// What a role lacks for a function in these subnets with these groups.
 #[must_use]
-pub fn lacks(policies: &[PolicyDocument], place: Place<'_>, subnets: &[SubnetId], groups: &[GroupId]) -> Vec<Lack> {
-    lacking(policies, &INTERFACE_ACTIONS, |action| {
+pub fn lacks(role: &RolePolicies, place: Place<'_>, subnets: &[SubnetId], groups: &[GroupId]) -> Vec<Lack> {
+    lacks_for_change(role, InterfaceChange::Make, place, subnets, groups)
+}
+
+/// What a role lacks for a change of a function that is then in these subnets with these groups.
+#[must_use]
+pub fn lacks_for_change(
+    role: &RolePolicies,
+    change: InterfaceChange,
+    place: Place<'_>,
+    subnets: &[SubnetId],
+    groups: &[GroupId],
+) -> Vec<Lack> {
+    lacking(role, &of_lambda(place), change.actions(), |action| {
         on_interfaces(action, place, subnets, groups)
     })
 }
 
-/// What a role with these policies lacks for a function that is invoked with the records of an MSK cluster in these
-/// subnets with these groups.
+/// What is known of a request that Lambda sends with a function's role.
+fn of_lambda(place: Place<'_>) -> Context {
+    in_place(place).with(SOURCE_FUNCTION, [""; 0])
+}
+
+/// What is known of every request that a role of this place sends to a service of it.
+fn in_place(place: Place<'_>) -> Context {
+    Context::unknown()
+        .with("aws:RequestedRegion", [place.region])
+        .with("aws:PrincipalAccount", [place.account])
+}
+
+/// What a role lacks for a function that is invoked with the records of an MSK cluster in these subnets with these groups.
 #[must_use]
 pub fn lacks_for_msk(
-    policies: &[PolicyDocument],
+    role: &RolePolicies,
     cluster: &str,
     kind: &MskKind,
     subnets: &[SubnetId],
     groups: &[GroupId],
 ) -> Vec<Lack> {
-    let mut lacks = lacking(policies, &MSK_ACTIONS, |action| match action.split_once(':') {
-        Some(("kafka", _)) => vec![cluster.to_owned()],
-        _ => on_interfaces(action, Place::of(cluster), subnets, groups),
+    let place = Place::of(cluster);
+    let mut lacks = lacking(role, &of_lambda(place), &MSK_ACTIONS, |action| {
+        match action.split_once(':') {
+            Some(("kafka", _)) => vec![cluster.to_owned()],
+            _ => on_interfaces(action, place, subnets, groups),
+        }
     });
     let is_lacking = |action: &str| lacks.iter().any(|lack| lack.action == action);
     // Either describes a provisioned cluster; only the newer one describes a serverless cluster.
@@ -79,6 +136,33 @@ pub fn lacks_for_msk(
     };
     lacks.retain(|lack| Some(lack.action) != left_out);
     lacks
+}
+
+/// What a role lacks to read a secret, and to decrypt it where its key is a customer's.
+#[must_use]
+pub fn lacks_for_secret(role: &RolePolicies, secret: &str, customer_key: Option<&str>) -> Vec<Lack> {
+    let place = Place::of(secret);
+    let of_role = in_place(place).with(SOURCE_FUNCTION, [""; 0]);
+    let mut lacks = lacking(role, &of_role, &[READ_SECRET], |_| vec![secret.to_owned()]);
+    if let Some(key) = customer_key {
+        // Secrets Manager asks KMS on the caller's behalf, and names the secret.
+        let through = of_role
+            .with("kms:ViaService", [via_secrets_manager(place)])
+            .with("kms:EncryptionContext:SecretARN", [secret]);
+        lacks.extend(lacking(role, &through, &[DECRYPT], |_| vec![key.to_owned()]));
+    }
+    lacks
+}
+
+/// Whether a role may connect to a database, or through a proxy, as one user: by the resource id (`cluster-…`, `db-…`,
+/// `prx-…`).
+#[must_use]
+pub fn may_connect(role: &RolePolicies, place: Place<'_>, resource_id: &str, user: &str) -> Judgement {
+    role.judge(Request {
+        action: CONNECT,
+        resource: &place.arn("rds-db", &format!("dbuser:{resource_id}/{user}")),
+        context: &in_place(place),
+    })
 }
 
 /// The resources on which Lambda needs an action of EC2's.
@@ -96,24 +180,30 @@ fn on_interfaces(action: &str, place: Place<'_>, subnets: &[SubnetId], groups: &
 }
 
 fn lacking(
-    policies: &[PolicyDocument],
+    role: &RolePolicies,
+    context: &Context,
     actions: &[&'static str],
     resources: impl Fn(&str) -> Vec<String>,
 ) -> Vec<Lack> {
-    let context = Context::unknown().with(SOURCE_FUNCTION, [""; 0]);
     let worst = |&action: &&'static str| {
         // One line an action, for the worst of its resources.
-        let verdict_on = |resource: String| Lack {
-            verdict: evaluate(
-                policies,
-                Request {
-                    action,
-                    resource: &resource,
-                    context: &context,
-                },
-            ),
-            action,
-            resource,
+        let verdict_on = |resource: String| {
+            let Judgement {
+                verdict,
+                by,
+                is_bounded,
+            } = role.judge(Request {
+                action,
+                resource: &resource,
+                context,
+            });
+            Lack {
+                action,
+                resource,
+                verdict,
+                by,
+                is_bounded,
+            }
         };
         let worst = resources(action)
             .into_iter()
@@ -153,15 +243,14 @@ mod tests {
 
     fn found(statements: &serde_json::Value) -> Vec<Lack> {
         let policy = PolicyDocument::read(&json!({ "Statement": statements }).to_string()).unwrap();
-        lacks(&[policy], PLACE, &["subnet-1".into()], &["sg-1".into()])
+        let role = RolePolicies::only([policy]);
+        lacks(&role, PLACE, &["subnet-1".into()], &["sg-1".into()])
     }
 
     #[test]
     fn the_printed_policy_is_enough() {
-        assert_eq!(
-            lacks(&[execution_role(false)], PLACE, &["subnet-1".into()], &["sg-1".into()]),
-            []
-        );
+        let role = RolePolicies::only([execution_role(false)]);
+        assert_eq!(lacks(&role, PLACE, &["subnet-1".into()], &["sg-1".into()]), []);
     }
 
     #[test]
@@ -184,8 +273,8 @@ mod tests {
         ];
         for (given, kind, expected) in table {
             let actions: Vec<&str> = others.iter().chain(given).copied().collect();
-            let policy = PolicyDocument::new(vec![Statement::allow(actions).on(["*"])]);
-            let lacks = lacks_for_msk(&[policy], CLUSTER, &kind, &["subnet-1".into()], &["sg-1".into()]);
+            let role = RolePolicies::only([PolicyDocument::new(vec![Statement::allow(actions).on(["*"])])]);
+            let lacks = lacks_for_msk(&role, CLUSTER, &kind, &["subnet-1".into()], &["sg-1".into()]);
             let found: Vec<&str> = lacks.iter().map(|lack| lack.action).collect();
             assert_eq!(found, expected, "{given:?} {kind}");
         }
@@ -214,6 +303,8 @@ mod tests {
             action: CREATE,
             resource: "arn:aws:ec2:eu-central-1:123456789012:subnet/subnet-1".into(),
             verdict: Verdict::NotAllowed,
+            by: "no statement of its policies".into(),
+            is_bounded: false,
         };
         assert_eq!(lacks, [lack]);
     }
@@ -229,10 +320,85 @@ mod tests {
 
     #[test]
     fn what_depends_on_the_request_is_not_known() {
-        let lacks = found(
-            &json!({"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}}),
-        );
-        assert!(lacks.iter().all(|lack| lack.verdict == Verdict::Unknown), "{lacks:?}");
-        assert_eq!(lacks.len(), INTERFACE_ACTIONS.len());
+        let all_unknown = |condition: serde_json::Value| {
+            let lacks = found(&json!({"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": condition}));
+            assert!(lacks.iter().all(|lack| lack.verdict == Verdict::Unknown), "{lacks:?}");
+            assert_eq!(lacks.len(), INTERFACE_ACTIONS.len());
+        };
+        all_unknown(json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}));
+        all_unknown(json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}));
+        // The Region and the account are known.
+        let by_region = |wanted: &str| {
+            let condition =
+                json!({"StringEquals": {"aws:RequestedRegion": wanted, "aws:PrincipalAccount": PLACE.account}});
+            found(&json!({"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": condition}))
+        };
+        assert_eq!(by_region(PLACE.region), []);
+        assert_eq!(by_region("us-east-1").len(), INTERFACE_ACTIONS.len());
+    }
+
+    /// What is needed to delete interfaces, and nothing else, where a function leaves its VPC.
+    #[test]
+    fn each_change_needs_its_own_actions() {
+        let only = |actions: &[&str]| {
+            RolePolicies::only([PolicyDocument::new(vec![
+                Statement::allow(actions.iter().copied()).on(["*"]),
+            ])])
+        };
+        let table = [
+            (InterfaceChange::Make, only(&INTERFACE_ACTIONS), 0),
+            (InterfaceChange::Replace, only(&INTERFACE_ACTIONS), 0),
+            (InterfaceChange::Delete, only(&INTERFACE_ACTIONS), 0),
+            (InterfaceChange::Delete, only(&DELETE_ACTIONS), 0),
+            (InterfaceChange::Delete, only(&["ec2:DescribeNetworkInterfaces"]), 1),
+            (InterfaceChange::Delete, only(&[CREATE]), 2),
+            (InterfaceChange::Replace, only(&DELETE_ACTIONS), 4),
+            (InterfaceChange::Make, only(&[]), 6),
+        ];
+        for (change, role, expected) in table {
+            let lacks = lacks_for_change(&role, change, PLACE, &[], &[]);
+            assert_eq!(lacks.len(), expected, "{change:?} {role:?}: {lacks:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_read_and_decrypted() {
+        use Verdict::{NotAllowed, Unknown};
+        type Row<'r> = (PolicyDocument, Option<&'r str>, &'r [(&'r str, Verdict)]);
+        const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:s-AbCdEf";
+        const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/k";
+        let read = || Statement::allow([READ_SECRET]).on([SECRET]);
+        let decrypt = || Statement::allow([DECRYPT]).on([KEY]);
+        let ours = PolicyDocument::read(&crate::policy::read_secret(SECRET, Some(KEY))).unwrap();
+        let other_service = "ssm.eu-central-1.amazonaws.com";
+        let other = decrypt().when("StringEquals", "kms:ViaService", [other_service]);
+        let of_it = decrypt().when("StringEquals", "kms:EncryptionContext:SecretARN", [SECRET]);
+        let at_will = decrypt().when("StringEquals", "kms:GrantOperations", ["Decrypt"]);
+        let document = |statements: Vec<Statement>| PolicyDocument::new(statements);
+        let table: [Row<'_>; 9] = [
+            (ours, Some(KEY), &[]),
+            (document(vec![read()]), None, &[]),
+            (document(vec![read()]), Some(KEY), &[(DECRYPT, NotAllowed)]),
+            (document(vec![decrypt()]), Some(KEY), &[(READ_SECRET, NotAllowed)]),
+            (
+                document(vec![]),
+                Some(KEY),
+                &[(READ_SECRET, NotAllowed), (DECRYPT, NotAllowed)],
+            ),
+            (document(vec![read(), other]), Some(KEY), &[(DECRYPT, NotAllowed)]),
+            (document(vec![read(), of_it]), Some(KEY), &[]),
+            (document(vec![read(), at_will]), Some(KEY), &[(DECRYPT, Unknown)]),
+            (
+                document(vec![Statement::allow([READ_SECRET]).on([KEY])]),
+                None,
+                &[(READ_SECRET, NotAllowed)],
+            ),
+        ];
+        for (document, key, expected) in table {
+            let role = RolePolicies::only([document]);
+            let found = lacks_for_secret(&role, SECRET, key);
+            let found: Vec<(&str, Verdict)> = found.iter().map(|lack| (lack.action, lack.verdict)).collect();
+            assert_eq!(found, expected, "{role:?}");
+        }
     }
 }

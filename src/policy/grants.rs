@@ -49,9 +49,8 @@ pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
     let place = Place::of(secret);
     let mut statements = vec![Statement::allow(["secretsmanager:GetSecretValue"]).on([literal(secret)])];
     if let Some(key) = customer_key {
-        let via = format!("secretsmanager.{}.{}", place.region, suffix(place));
         let decrypt = Statement::allow(["kms:Decrypt"]).on([literal(key)]);
-        statements.push(decrypt.when("StringEquals", "kms:ViaService", [via]));
+        statements.push(decrypt.when("StringEquals", "kms:ViaService", [via_secrets_manager(place)]));
     }
     document(statements)
 }
@@ -88,6 +87,11 @@ pub fn connects_as(document: &str, place: Place<'_>) -> Option<(String, String)>
 
 fn document(statements: Vec<Statement>) -> String {
     PolicyDocument::new(statements).to_string()
+}
+
+/// The value of `kms:ViaService` where Secrets Manager asks KMS.
+pub(super) fn via_secrets_manager(place: Place<'_>) -> String {
+    format!("secretsmanager.{}.{}", place.region, suffix(place))
 }
 
 fn suffix(place: Place<'_>) -> &'static str {

@@ -8,12 +8,11 @@ use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::Cloud;
-use crate::model::network::Part;
 use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, USUAL_GROUPS, last_segment};
 use crate::naming::Convention;
-use crate::observe::{Groups, Location, ObserveError, Reads, network, reads_of_site, site, the_function, users_of};
+use crate::observe::{Groups, Location, ObserveError, Reads, reads_of_site, site, the_function, users_of};
 use crate::plan::{AttachPlan, Effect, Ground, GroupRef, May, Plan, Step, StepStatus, VpcEffect};
-use crate::policy::{PolicyDocument, lacks, operator};
+use crate::policy::{PolicyDocument, operator};
 use crate::requirements::{Facts, Making, Unmet, ask, function_update, versions_stay};
 use crate::users::{User, Users};
 
@@ -205,7 +204,7 @@ pub struct Detach {
 }
 
 impl Goal for Detach {
-    type Seen = (Function, Part<Vec<PolicyDocument>>, Groups, Users);
+    type Seen = (Function, Groups, Users);
 
     fn name(&self) -> &'static str {
         "detach"
@@ -214,30 +213,21 @@ impl Goal for Detach {
     async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
         let ids: Vec<GroupId> = function.groups().iter().cloned().collect();
-        let policies = async {
-            match &function.role {
-                Some(role) => network::role_policies(cloud, role).await,
-                None => Ok(Part::Unread("AWS reports no role for it".to_owned())),
-            }
+        let groups = match ids.as_slice() {
+            [] => Vec::new(),
+            ids => cloud.describe_groups(ids).await?,
         };
-        let groups = async {
-            match ids.as_slice() {
-                [] => Ok(Vec::new()),
-                ids => cloud.describe_groups(ids).await,
-            }
-        };
-        let (policies, groups) = tokio::join!(policies, groups);
-        let groups = groups?.into_iter().map(|group| (group.id, group.name));
+        let groups = groups.into_iter().map(|group| (group.id, group.name));
         let groups: Groups = groups.collect();
         let users = users_of(cloud, &groups).await?;
-        Ok((function, policies?, groups, users))
+        Ok((function, groups, users))
     }
 
     fn origin(&self, (function, ..): &Self::Seen) -> Origin {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, policies, groups, users): &Self::Seen) -> Result<Draft, RunError> {
+    fn draft(&self, (function, groups, users): &Self::Seen) -> Result<Draft, RunError> {
         let name = &function.name;
         let facts = Facts {
             function: Some(function),
@@ -281,7 +271,6 @@ impl Goal for Detach {
         }
         notes.extend(versions_that_stay(function, users));
         notes.extend(users_that_stay(function, groups, users));
-        notes.extend(cannot_delete(function, policies));
         Ok(Draft {
             heading: vec![
                 format!("Detach function {name} from {}", attached.vpc),
@@ -301,9 +290,13 @@ impl Goal for Detach {
         Ground::new(May::Detach)
     }
 
-    fn policy(&self, (function, _, groups, users): &Self::Seen, plan: &Plan) -> PolicyDocument {
+    fn interfaces_of<'s>(&self, (function, ..): &'s Self::Seen) -> Option<&'s Function> {
+        Some(function)
+    }
+
+    fn policy(&self, (function, groups, users): &Self::Seen, plan: &Plan) -> PolicyDocument {
         let place = Place::of(&function.arn);
-        let mut reads = Reads::at(place).function(function).role_of(function);
+        let mut reads = Reads::at(place).function(function).interfaces_of(function, plan);
         if !groups.is_empty() {
             reads = reads.users(place, users);
         }
@@ -350,16 +343,6 @@ fn users_that_stay(function: &Function, groups: &Groups, users: &Users) -> Vec<S
     let unread = users.unread().iter();
     notes.extend(unread.map(|unread| format!("Who else uses its groups is not known completely: {unread}.")));
     notes
-}
-
-/// Without the role's permission, interfaces stay behind.
-fn cannot_delete(function: &Function, policies: &Part<Vec<PolicyDocument>>) -> Option<String> {
-    const DELETE: &str = "ec2:DeleteNetworkInterface";
-    let role = function.role.as_deref().map_or("", last_segment);
-    let lacking = lacks(policies.known()?, Place::of(&function.arn), &[], &[]);
-    lacking.iter().any(|lack| lack.action == DELETE).then(|| {
-        format!("Role {role} may not allow {DELETE}: without it the interface stays, and has to be deleted by hand.")
-    })
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

@@ -9,11 +9,12 @@ use tracing::{Instrument, info, info_span, trace};
 
 use super::error::{Applied, Failure, RunError};
 use super::executor::{Asked, Executor, Front};
+use super::interfaces::interface_warnings;
 use super::machine::{Options, REPLANS};
 use super::session::{Progress, Session};
 use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
-use crate::model::Origin;
+use crate::model::{Function, Origin};
 use crate::observe::ObserveError;
 use crate::plan::{Ground, Plan, Step, StepStatus, lint};
 use crate::policy::PolicyDocument;
@@ -56,6 +57,11 @@ pub trait Goal: Sync {
 
     /// The least that the caller needs for a run with this plan, and for the one that finishes it. Pure.
     fn policy(&self, seen: &Self::Seen, plan: &Plan) -> PolicyDocument;
+
+    /// The function whose network interfaces the steps change, where its role is not judged by the draft itself. Pure.
+    fn interfaces_of<'s>(&self, _seen: &'s Self::Seen) -> Option<&'s Function> {
+        None
+    }
 
     /// What is seen once nothing is left that the names of the run could be told by: the run has taken the last of it away.
     /// None where that is an error. Pure.
@@ -221,6 +227,9 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
             let next = next(&draft, self.options, self.approved.as_ref());
             info!(decision = draft.decision, ?next, "drafted");
             self.check(&draft.plan, &seen)?;
+            if matches!(next, Next::Ask | Next::End(Ending::Planned)) {
+                self.warn(&mut draft, &seen).await?;
+            }
             match next {
                 Next::Wait => {
                     self.executor.wait_for(&draft.pending).await?;
@@ -256,6 +265,18 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
         let draft = goal.draft(&seen)?;
         trace!(?draft, "observed");
         Ok((draft, seen))
+    }
+
+    /// Adds what the function's role lacks for the steps to what the user should know.
+    async fn warn(&mut self, draft: &mut Draft, seen: &G::Seen) -> Result<(), RunError> {
+        let Some(function) = self.goal.interfaces_of(seen) else {
+            return Ok(());
+        };
+        let plan = &draft.plan;
+        let reading = async |cloud: &C| interface_warnings(cloud, function, None, plan).await;
+        let warnings = self.executor.look(reading).await?;
+        draft.notes.extend(warnings);
+        Ok(())
     }
 
     /// Refuses a plan with a flaw.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::converge::{Draft, Goal};
 use super::error::RunError;
 use crate::cloud::Cloud;
-use crate::model::{Origin, Side};
+use crate::model::{Function, Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
@@ -81,8 +81,12 @@ impl Goal for Disconnect {
         ground(standing, self.wish)
     }
 
+    fn interfaces_of<'s>(&self, standing: &'s Standing) -> Option<&'s Function> {
+        Some(&standing.observation.function)
+    }
+
     fn policy(&self, standing: &Standing, plan: &Plan) -> PolicyDocument {
-        let reads = reads_of_standing(&self.target, self.wish, standing);
+        let reads = reads_of_standing(&self.target, self.wish, standing, plan);
         operator(&standing.observation, reads, plan)
     }
 
@@ -212,6 +216,12 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
             )
         })
         .collect();
+    if found.parts.iter().any(|part| part.leaves_old) {
+        reasons.push(format!(
+            "{} stands beside the database in production in a blue/green deployment, and only leaves the groups that both have.",
+            capitalized(&observation.database.to_string())
+        ));
+    }
     if plan.is_empty() {
         reasons.push(format!(
             "No group of autoconnect's making connects function {} with {}{}.",

@@ -4,11 +4,12 @@ use tracing::{Instrument, info, info_span, trace};
 
 use super::error::{Failure, RunError};
 use super::executor::{Asked, Executor, Front};
-use super::machine::{Event, Machine, Options, Outcome, State};
+use super::interfaces::interface_warnings;
+use super::machine::{Event, Machine, Options, Outcome, RunResult, State};
 use super::session::{Progress, Session};
 use crate::cloud::{Checked, Cloud, Fault};
 use crate::interrupt::Interrupt;
-use crate::model::{Direction, GroupId};
+use crate::model::{Direction, GroupId, Observation};
 use crate::observe::{Target, observe, observe_around};
 use crate::plan::{Effect, GroupRef, Step};
 
@@ -50,8 +51,27 @@ async fn drive<C: Cloud>(
             return Ok(Outcome { applied, ..*outcome });
         }
         let event = carry_out(&mut executor, target, &state).instrument(transition).await?;
-        state = machine.step(state, event)?;
+        state = warn(&mut executor, machine.step(state, event)?).await?;
     }
+}
+
+/// Adds what the function's role lacks for the steps to what the user should know, before the user is asked. A function that
+/// is yet to be attached was judged already.
+async fn warn<C: Cloud, F: Front>(executor: &mut Executor<'_, C, F>, mut state: State) -> Result<State, RunError> {
+    let proposal = match &mut state {
+        State::Consent(proposal) => &mut **proposal,
+        State::Done(outcome) if outcome.dry_run && outcome.result == RunResult::Planned => &mut outcome.proposal,
+        _ => return Ok(state),
+    };
+    let Observation { function, extras, .. } = &proposal.observation;
+    if function.exists && extras.attach.is_none() {
+        let (plan, known) = (&proposal.plan, proposal.surroundings.as_ref());
+        let known = known.map(|surroundings| &surroundings.policies);
+        let reading = async |cloud: &C| interface_warnings(cloud, function, known, plan).await;
+        let warnings = executor.look(reading).await?;
+        proposal.notes.extend(warnings);
+    }
+    Ok(state)
 }
 
 /// Does what the state asks for, and tells what came of it.

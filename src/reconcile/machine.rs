@@ -91,7 +91,10 @@ impl Proposal {
     /// The least that the caller needs to carry it out for this target, and to finish it.
     #[must_use]
     pub fn policy(&self, target: &Target) -> PolicyDocument {
-        let mut reads = Reads::at(self.observation.database.place()).connection(target, &self.observation);
+        let Observation { database, function, .. } = &self.observation;
+        let mut reads = Reads::at(database.place())
+            .connection(target, &self.observation)
+            .interfaces_of(function, &self.plan);
         if let Some(surroundings) = &self.surroundings {
             reads = reads.path(&self.observation, &surroundings.network);
         }

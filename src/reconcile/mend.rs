@@ -8,7 +8,7 @@ use crate::cloud::Cloud;
 use crate::diagnose::Scene;
 use crate::made::warnings_of;
 use crate::mend::{Mending, Scope, Seen, mend};
-use crate::model::{Origin, Side, VpcId};
+use crate::model::{Function, Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, scene};
 use crate::ownership::For;
 use crate::plan::{Effect, Ground, May, Plan, Request};
@@ -147,6 +147,10 @@ impl Goal for Mend {
         Ground::new(May::Add).with_judged(&seen.groups, &seen.way(), made_for, &sides)
     }
 
+    fn interfaces_of<'s>(&self, seen: &'s Seen) -> Option<&'s Function> {
+        Some(&seen.scene.function)
+    }
+
     fn policy(&self, seen: &Seen, plan: &Plan) -> PolicyDocument {
         let Scene {
             function,
@@ -163,6 +167,9 @@ impl Goal for Mend {
             .network(network, plan);
         if let Some(proxy) = proxy {
             reads = reads.proxy(proxy);
+        }
+        if let Some(role) = &seen.scene.proxy_role {
+            reads = reads.role(&role.arn).secrets(&role.secrets);
         }
         if let Some(observation) = &seen.observation {
             reads = reads.connection(&self.target, observation);

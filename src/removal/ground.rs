@@ -1,8 +1,9 @@
 //! What the plan of a removal is checked against.
 
-use super::{Removable, RemovalWish, Standing};
+use super::{Removable, RemovalWish, Standing, ownership_of};
 use crate::classify::classify;
-use crate::ownership::{For, Way};
+use crate::naming::beside_production;
+use crate::ownership::{For, Names, Way};
 use crate::plan::{Ground, May, Right};
 
 /// The groups of a connection, whose they are, and what else was made for its proxy.
@@ -16,6 +17,15 @@ pub fn ground(standing: &Standing, wish: RemovalWish) -> Ground<'_> {
         For::AnyFunction,
         sides,
     );
+    // RDS copies the groups of a blue/green deployment: their tags name the database in production.
+    if beside_production(&observation.database.id).is_some() {
+        let names = Names::new(&observation.groups);
+        for &side in sides {
+            let proven = observation.groups.iter();
+            let proven = proven.filter(|group| ownership_of(group, side, observation, &names).is_proven());
+            ground = proven.fold(ground, |ground, group| ground.with_group(group, Right::Proven));
+        }
+    }
     if wish.console_made {
         let classified = classify(observation);
         for &side in sides {

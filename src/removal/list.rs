@@ -2,6 +2,7 @@
 
 use crate::classify::{Candidate, Classified};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
+use crate::naming::beside_production;
 use crate::ownership::{self, For, Names, Ownership, Way};
 use crate::{internet, msk};
 
@@ -107,7 +108,14 @@ fn is_tied(candidate: &Candidate<'_>, observation: &Observation, has_begun: bool
 /// Whose a group is on this side of the observed way, whichever function it was made for.
 #[must_use]
 pub fn ownership_of(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> Ownership {
-    ownership::judge(group, side, &Way::of(observation), For::AnyFunction, names)
+    let on = |way: &Way| ownership::judge(group, side, way, For::AnyFunction, names);
+    let judged = on(&Way::of(observation));
+    // RDS copies the groups of a blue/green deployment: their tags name the database in production.
+    let in_production = beside_production(&observation.database.id).map(|name| Way::of_database(observation, name));
+    match in_production.map(|way| on(&way)) {
+        Some(Ownership::Proven) => Ownership::Proven,
+        _ => judged,
+    }
 }
 
 /// What is left of a resource's groups once one was taken off. It is never empty: AWS takes no empty list.

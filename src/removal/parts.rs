@@ -5,12 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::rules::OwnRules;
 use super::{Removable, RemovalUnmet, RemovalWish, Standing, is_made_for};
 use crate::classify::{Candidate, Classified, InWords, classify};
-use crate::model::{Direction, GroupId, Rule, SecurityGroup, Side};
+use crate::model::{DatabaseKind, Direction, GroupId, Rule, SecurityGroup, Side};
+use crate::naming::beside_production;
 use crate::operation::Operation;
 use crate::ownership::{Names, is_removed_with, names_connection};
 use crate::users::{Unread, User};
 
 /// A group of the connection that may go.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own, and most of them go together"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<'a> {
     /// Its side.
@@ -27,8 +32,10 @@ pub struct Part<'a> {
     pub foreign: Vec<(Direction, Rule)>,
     /// Whether the connection is cut here although the group stays: the rules that `setup` has written are revoked.
     pub is_cut: bool,
-    /// Whether it stays on the function, for the sake of its other rules.
+    /// Whether it stays on the function, for the sake of its other rules, or of the database in production.
     pub stays_on: bool,
+    /// Whether it is taken off the database although it stays: the one in production has it, too.
+    pub leaves_old: bool,
     /// The connection that it is of once this one is gone, where its tag names this one and it stays.
     pub passes_to: Option<String>,
 }
@@ -44,6 +51,7 @@ impl<'a> Part<'a> {
             foreign: Vec::new(),
             is_cut: false,
             stays_on: false,
+            leaves_old: false,
             passes_to: None,
         }
     }
@@ -64,7 +72,7 @@ impl<'a> Part<'a> {
     /// function needs its other rules.
     #[must_use]
     pub fn comes_off(&self) -> bool {
-        self.is_on && (self.goes() || self.side == Side::Function && !self.stays_on)
+        self.is_on && (self.goes() || self.leaves_old || self.side == Side::Function && !self.stays_on)
     }
 
     /// Its rules that `setup` does not write, in words.
@@ -121,6 +129,11 @@ impl Parts<'_> {
 pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, RemovalUnmet> {
     let classified = classify(&standing.observation);
     let mut found = belonging(standing, &classified, wish);
+    if let Some(production) = production(standing, &found) {
+        refuse_to_delete_ends(standing, &found, wish, &production)?;
+        leave_old(&production, &mut found);
+        return Ok(found);
+    }
     refuse_what_leads_elsewhere(standing, &found)?;
     let own = OwnRules::of(standing, &found.parts);
     for at in 0..found.parts.len() {
@@ -141,6 +154,66 @@ pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, Remova
     found.revoked = revoked(&own, &found.parts);
     hand_over(standing, &classified, &mut found);
     Ok(found)
+}
+
+/// The database in production, where the connection's only stands beside it in a blue/green deployment and has a group of it.
+/// RDS has copied the groups: they are those of the connection with the one in production.
+fn production(standing: &Standing, found: &Parts<'_>) -> Option<String> {
+    let database = &standing.observation.database;
+    let name = beside_production(&database.id)?;
+    let production = match database.kind {
+        DatabaseKind::Cluster => User::Cluster(name.to_owned()),
+        DatabaseKind::Instance => User::Instance(name.to_owned()),
+    };
+    let of_database = found
+        .parts
+        .iter()
+        .filter(|part| part.side == Side::Database && part.is_on);
+    let mut users = of_database.flat_map(|part| standing.users.of(&part.group.id));
+    users.any(|user| *user == production).then(|| production.to_string())
+}
+
+/// Function and proxy serve the database in production: they do not go with the other one.
+fn refuse_to_delete_ends(
+    standing: &Standing,
+    found: &Parts<'_>,
+    wish: RemovalWish,
+    production: &str,
+) -> Result<(), RemovalUnmet> {
+    let named = |side: Side| {
+        let part = found.parts.iter().find(|part| part.side == side);
+        part.map_or_else(|| "its group".to_owned(), Part::named)
+    };
+    if !wish.with_function && !wish.with_proxy {
+        return Ok(());
+    }
+    Err(RemovalUnmet::LeadsElsewhere {
+        function: standing.observation.function.name.clone(),
+        function_group: named(Side::Function),
+        group: named(Side::Database),
+        other: production.to_owned(),
+    })
+}
+
+/// Keeps what connects the function with the database in production: only the other database leaves the groups.
+fn leave_old(production: &str, found: &mut Parts<'_>) {
+    for part in &mut found.parts {
+        part.stays = Some(format!("{production} is connected by it"));
+        part.stays_on = part.side == Side::Function;
+        part.leaves_old = part.side == Side::Database;
+    }
+}
+
+/// Whether a user is the other database of a blue/green deployment with this connection's in production: no connection of its
+/// own.
+fn is_beside(standing: &Standing, user: &User) -> bool {
+    let database = &standing.observation.database;
+    match (database.kind, user) {
+        (DatabaseKind::Cluster, User::Cluster(other)) | (DatabaseKind::Instance, User::Instance(other)) => {
+            beside_production(other) == Some(&database.id)
+        }
+        _ => false,
+    }
 }
 
 /// The sides from the function on, as the traffic goes.
@@ -283,7 +356,9 @@ fn refuse_what_leads_elsewhere(standing: &Standing, found: &Parts<'_>) -> Result
         for next in found.parts.iter().filter(|next| are_linked(part.group, next.group)) {
             let is_other_end = |user: &&User| matches!(user, User::Cluster(_) | User::Instance(_) | User::Proxy(_));
             if next.side != Side::Function
-                && let Some(other) = others(standing, next.side, &next.group.id).find(is_other_end)
+                && let Some(other) = others(standing, next.side, &next.group.id)
+                    .filter(|user| !is_beside(standing, user))
+                    .find(is_other_end)
             {
                 return Err(RemovalUnmet::LeadsElsewhere {
                     function: standing.observation.function.name.clone(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{AT_ONCE, Snapshot, tags};
-use crate::account::{KmsKeyEntry, ManagedPolicy, RoleEntry, RolePolicy, SecretEntry};
+use crate::account::{KmsKeyEntry, ManagedPolicy, RoleEntry, RolePolicy, SecretEntry, is_known_policy};
 use crate::cloud::{Answer, Cloud};
 use crate::concurrent::bounded;
 use crate::model::last_segment;
@@ -105,10 +105,11 @@ impl Snapshot {
             }
         }
         let roles = self.document.roles.iter();
-        // AWS's own policies are in the program already.
+        // Some of AWS's own policies are in the program already.
         let arns: BTreeSet<String> = roles
-            .flat_map(|role| role.attached_policies.clone())
-            .filter(|arn| !arn.contains(":iam::aws:"))
+            .flat_map(|role| role.attached_policies.iter().chain(&role.permissions_boundary))
+            .filter(|arn| !is_known_policy(arn))
+            .cloned()
             .collect();
         for answer in bounded(AT_ONCE, arns.iter().map(|arn| policy(cloud, arn))).await {
             match answer {

@@ -439,6 +439,8 @@ fn each_finding_has_a_severity_and_a_remedy_that_works() {
         FindingKind::ConnectionVanished,
         FindingKind::NotAsSetUp,
         FindingKind::Unread,
+        // tests/offline/replaced.rs
+        FindingKind::PermissionStale,
     ];
     for kind in FindingKind::ALL.into_iter().filter(|kind| !elsewhere.contains(kind)) {
         assert!(told.iter().any(|(found, _)| found == kind.as_str()), "{kind:?}");

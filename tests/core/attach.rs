@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use autoconnect::attach::{AttachUnmet, Fitting, Site, Wish, fit};
 use autoconnect::model::network::*;
 use autoconnect::model::{Function, FunctionVpc, GroupList, SubnetId};
-use autoconnect::policy::{PolicyDocument, execution_role};
+use autoconnect::policy::{PolicyDocument, RolePolicies, SourcedPolicy, execution_role};
 
 use crate::builder::{direct, group};
 
@@ -66,7 +66,7 @@ fn site() -> Site {
             ..Network::default()
         },
         groups: vec![group("sg-1", "functions", vec![], vec![])],
-        policies: Part::Read(vec![execution_role(false)]),
+        policies: Part::Read(RolePolicies::only([execution_role(false)])),
         neighbours: Part::Read(BTreeMap::new()),
         database: None,
         wish: wish(&["subnet-1", "subnet-2"]),
@@ -109,8 +109,19 @@ fn fitting(change: impl FnOnce(&mut Site)) -> Result<Fitting, AttachUnmet> {
     fit(&function(), &site)
 }
 
-fn policy(text: &str) -> Part<Vec<PolicyDocument>> {
-    Part::Read(vec![PolicyDocument::read(text).unwrap()])
+fn policy(text: &str) -> Part<RolePolicies> {
+    Part::Read(RolePolicies::only([PolicyDocument::read(text).unwrap()]))
+}
+
+/// A role whose policies are enough, under a boundary.
+fn bounded(text: &str) -> Part<RolePolicies> {
+    Part::Read(RolePolicies {
+        boundary: Part::Read(Some(SourcedPolicy {
+            source: "permissions boundary b".into(),
+            document: PolicyDocument::read(text).unwrap(),
+        })),
+        ..RolePolicies::only([execution_role(false)])
+    })
 }
 
 #[test]
@@ -207,14 +218,28 @@ fn what_the_role_lacks_is_told() {
     let lacking = fitting(|site| site.policies = policy(r#"{"Statement": []}"#)).unwrap();
     assert_eq!(lacking.lacks.len(), 6, "{:?}", lacking.lacks);
     assert!(lacking.policy.ends_with("AWSLambdaVPCAccessExecutionRole"));
-    let text = r#"{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}}}"#;
+    let text = r#"{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}}"#;
     let unclear = fitting(|site| site.policies = policy(text)).unwrap();
     assert!(unclear.lacks.is_empty());
     assert!(
-        unclear.notes[0].contains("depends on conditions"),
+        unclear.notes[0].contains("depends on conditions or variables in statement 1"),
         "{:?}",
         unclear.notes
     );
+    let within = fitting(|site| {
+        site.policies = bounded(r#"{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}"#);
+    });
+    assert!(within.unwrap().lacks.is_empty());
+    let outside = fitting(|site| {
+        site.policies = bounded(r#"{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}"#);
+    });
+    match outside {
+        Err(AttachUnmet::RoleBounded { actions, by, .. }) => {
+            assert_eq!(actions.len(), 6);
+            assert!(by.contains("permissions boundary b"), "{by}");
+        }
+        other => panic!("{other:?}"),
+    }
     let unread = fitting(|site| site.policies = Part::Unread("denied".into())).unwrap();
     assert!(unread.notes[0].contains("is not known: denied"), "{:?}", unread.notes);
 }

@@ -116,6 +116,7 @@ fn create_role() -> Effect {
                 proxy: "autoconnect-p".to_owned(),
                 database: String::new(),
                 databases: Some(Vec::new()),
+                renewed: None,
                 secrets: Some(Vec::new()),
             },
         }),

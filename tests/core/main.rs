@@ -16,5 +16,6 @@ mod paths;
 mod plans;
 mod purity;
 mod restore;
+mod roles;
 mod services;
 mod table;

@@ -6,7 +6,7 @@ use autoconnect::check::Status;
 use autoconnect::model::network::*;
 use autoconnect::model::*;
 use autoconnect::msk::{MskReport, MskScene, check};
-use autoconnect::policy::{PolicyDocument, execution_role, for_mapping};
+use autoconnect::policy::{PolicyDocument, RolePolicies, Statement, execution_role, for_mapping, read_secret};
 
 const CLUSTER: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e-1";
 const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_o-AbCdEf";
@@ -157,6 +157,7 @@ fn scene() -> MskScene {
         mappings: Part::default(),
         others: Vec::new(),
         function: None,
+        secrets: Vec::new(),
         policies: Part::default(),
         network: Network {
             vpcs: Part::Read(vec![Vpc {
@@ -721,7 +722,7 @@ fn a_secret_needs_an_endpoint_and_a_policy_for_it() {
     };
     scene.mappings = Part::Read(vec![mapping(MappingMode::OnDemand, &["SASL_SCRAM_512_AUTH"])]);
     scene.function = Some(function());
-    scene.policies = Part::Read(vec![execution_role(true)]);
+    scene.policies = Part::Read(RolePolicies::only([execution_role(true)]));
     groups(&mut scene)[0].ingress = vec![rule(9096, itself("sg-brokers"))];
     add_endpoints(&mut scene);
     let report = check(&scene);
@@ -769,7 +770,7 @@ fn the_role_needs_what_lambda_reads_with_it() {
         (PolicyDocument::new(vec![]), Status::Fail),
     ];
     for (policy, expected) in policies {
-        scene.policies = Part::Read(vec![policy]);
+        scene.policies = Part::Read(RolePolicies::only([policy]));
         let report = check(&scene);
         assert_eq!(report.verdict, expected, "{:#?}", report.checks);
         if expected == Status::Fail {
@@ -781,6 +782,91 @@ fn the_role_needs_what_lambda_reads_with_it() {
     }
     scene.function = None;
     assert_eq!(check(&scene).verdict, Status::Pass);
+}
+
+/// What the role may do with the mapping's secret and its key, by what is known of the key.
+#[test]
+fn the_role_needs_the_mappings_secret_and_its_key() {
+    type Row<'r> = (Vec<PolicyDocument>, Part<Option<String>>, bool, Status, &'r [&'r str]);
+    const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/k";
+    let others = || execution_role(true);
+    let ours = |key| PolicyDocument::read(&read_secret(SECRET, key)).unwrap();
+    let decrypts_all = || PolicyDocument::new(vec![Statement::allow(["kms:Decrypt"]).on(["*"])]);
+    let customers = || Part::Read(Some(KEY.to_owned()));
+    let of_aws = || Part::Read(None);
+    let unread = || Part::Unread("kms:DescribeKey was denied".to_owned());
+    let table: [Row<'_>; 10] = [
+        (
+            vec![],
+            of_aws(),
+            false,
+            Status::Fail,
+            &["secretsmanager:GetSecretValue", SECRET],
+        ),
+        (vec![ours(None)], of_aws(), false, Status::Pass, &[SECRET]),
+        (
+            vec![ours(None)],
+            customers(),
+            false,
+            Status::Fail,
+            &["kms:Decrypt", SECRET, KEY],
+        ),
+        (vec![ours(Some(KEY))], customers(), false, Status::Pass, &[]),
+        (vec![ours(None), decrypts_all()], customers(), false, Status::Pass, &[]),
+        (
+            vec![],
+            customers(),
+            false,
+            Status::Fail,
+            &["secretsmanager:GetSecretValue, kms:Decrypt"],
+        ),
+        (
+            vec![ours(None)],
+            unread(),
+            false,
+            Status::Unknown,
+            &["kms:Decrypt", "kms:DescribeKey was denied"],
+        ),
+        (vec![ours(None), decrypts_all()], unread(), false, Status::Pass, &[]),
+        (
+            vec![],
+            unread(),
+            false,
+            Status::Fail,
+            &["secretsmanager:GetSecretValue"],
+        ),
+        (
+            vec![ours(None)],
+            of_aws(),
+            true,
+            Status::Fail,
+            &["scheduled for deletion"],
+        ),
+    ];
+    for (policies, customer_key, is_deleted, expected, named) in table {
+        let mut scene = scene();
+        scene.mode = Some(MappingMode::Provisioned);
+        scene.function = Some(function());
+        scene.policies = Part::Read(RolePolicies::only(policies.into_iter().chain([others()])));
+        scene.secrets = vec![NeededSecret {
+            arn: SECRET.into(),
+            customer_key,
+            asked_key: None,
+            is_deleted,
+        }];
+        let report = check(&scene);
+        let role = report.checks.iter().find(|check| check.id == "execution-role").unwrap();
+        assert_eq!(role.status, expected, "{role:?}");
+        for text in named {
+            assert!(format!("{role:?}").contains(text), "{text}: {role:?}");
+        }
+        // A command that gives what is missing, to this role.
+        let gives = role
+            .remedy
+            .as_deref()
+            .is_some_and(|remedy| remedy.contains("put-role-policy"));
+        assert_eq!(gives, expected == Status::Fail && !is_deleted, "{role:?}");
+    }
 }
 
 #[test]

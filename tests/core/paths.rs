@@ -8,6 +8,7 @@ use autoconnect::model::network::Subnet;
 use autoconnect::model::network::*;
 use autoconnect::model::*;
 use autoconnect::path::{Addresses, Block, Paths, Ports, Region};
+use autoconnect::policy::RolePolicies;
 use ipnet::IpNet;
 
 use crate::builder::{associate, direct};
@@ -367,7 +368,8 @@ pub fn scene_on(seed: u64, port: u16) -> Scene {
         endpoint: None,
         targets: Part::default(),
         network,
-        policies: Part::Read(vec![autoconnect::policy::execution_role(false)]),
+        proxy_role: None,
+        policies: Part::Read(RolePolicies::only([autoconnect::policy::execution_role(false)])),
     }
 }
 

@@ -200,6 +200,7 @@ fn cluster(network: Network, subnets: Vec<SubnetId>, groups: Vec<GroupId>) -> Ms
         mappings: Part::default(),
         others: Vec::new(),
         function: None,
+        secrets: Vec::new(),
         policies: Part::default(),
         network,
         mode: Some(MappingMode::Provisioned),

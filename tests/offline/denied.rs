@@ -3,7 +3,7 @@
 use autoconnect::check::Status;
 use autoconnect::cloud::*;
 use autoconnect::diagnose::diagnose;
-use autoconnect::observe::{network, scene};
+use autoconnect::observe::{network, role, scene};
 
 use crate::interposed::{Hook, Interposed};
 use crate::support::{cluster, network_account};
@@ -33,7 +33,7 @@ impl Hook for Denied {
 async fn each_read_that_is_denied_makes_only_its_checks_unknown() {
     let target = cluster("orders", "checkout");
     let mut unknown = 0;
-    for &operation in network::READS.iter().chain(network::ROLE_READS) {
+    for &operation in network::READS.iter().chain(role::ROLE_READS) {
         let account = network_account(|_| ());
         let cloud = Interposed {
             account: &account,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
-use autoconnect::observe::network;
+use autoconnect::observe::{network, role};
 use autoconnect::plan;
 use autoconnect::reconcile::RunResult;
 
@@ -280,7 +280,7 @@ async fn every_operation_survives_every_fault() {
     // of their own.
     let others = [
         network::READS,
-        network::ROLE_READS,
+        role::ROLE_READS,
         plan::network::OPERATIONS,
         plan::removal::OPERATIONS,
         &[

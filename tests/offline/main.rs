@@ -36,6 +36,7 @@ mod random_accounts;
 mod removals;
 mod removers;
 mod repairs;
+mod replaced;
 mod requirement_matrix;
 mod requirements;
 mod runs;

@@ -24,7 +24,7 @@ use crate::guarded::Guarded;
 use crate::interposed::Interposed;
 use crate::policies::{Recorder, actions, assert_complete, without};
 use crate::removals::disconnect;
-use crate::scenarios::{base, with_new_resources};
+use crate::scenarios::{self, Scenario, with_policies};
 use crate::support::*;
 use crate::{attach, internet, msk};
 
@@ -189,15 +189,13 @@ async fn is_missed<G: Goal<Seen: Debug>>(
     false
 }
 
-/// A role has policies of its own and those of others: which, is not for the run to know before.
-fn with_policies(document: &mut AccountDocument) {
-    for role in &mut document.roles {
-        role.attached_policies =
-            vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole".to_owned()];
-        let own =
-            serde_json::json!({"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}});
-        role.policies = vec![serde_json::from_value(own).unwrap()];
-    }
+fn base() -> Vec<Scenario> {
+    scenarios::base().into_iter().map(Scenario::with_policies).collect()
+}
+
+fn with_new_resources() -> Vec<Scenario> {
+    let scenarios = scenarios::with_new_resources().into_iter();
+    scenarios.map(Scenario::with_policies).collect()
 }
 
 fn example_with(change: impl FnOnce(&mut AccountDocument)) -> AccountDocument {
@@ -234,7 +232,7 @@ async fn of_remove() {
         ..RemovalWish::default()
     };
     let goal = disconnect(&cluster("orders", "checkout"), console);
-    holds("remove, console-made", &example(), &goal).await;
+    holds("remove, console-made", &example_with(|_| ()), &goal).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,8 @@ use crate::scenarios::{Scenario, base, rows_of_the_table, with_new_resources};
 use crate::support::*;
 
 fn scenarios() -> Vec<Scenario> {
-    rows_of_the_table().into_iter().chain(with_new_resources()).collect()
+    let scenarios = rows_of_the_table().into_iter().chain(with_new_resources());
+    scenarios.map(Scenario::with_policies).collect()
 }
 
 /// A run with each option of `setup` that the others do not have, by itself.

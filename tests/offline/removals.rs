@@ -66,7 +66,11 @@ pub fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
     }
 }
 
-async fn remove_with(cloud: &impl Cloud, goal: &Disconnect, options: &Options) -> Result<Converged<Standing>, Failure> {
+pub async fn remove_with(
+    cloud: &impl Cloud,
+    goal: &Disconnect,
+    options: &Options,
+) -> Result<Converged<Standing>, Failure> {
     Box::pin(converge(cloud, goal, options, &Script::default(), Interrupt::never())).await
 }
 

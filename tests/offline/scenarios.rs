@@ -163,6 +163,23 @@ fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Sce
     }
 }
 
+/// A role has policies of its own and those of others: which, is not for the run to know before.
+pub fn with_policies(document: &mut AccountDocument) {
+    for role in &mut document.roles {
+        role.attached_policies = vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole".into()];
+        let own = json!({"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}});
+        role.policies = vec![serde_json::from_value(own).unwrap()];
+    }
+}
+
+impl Scenario {
+    /// With roles that have policies.
+    pub fn with_policies(mut self) -> Self {
+        with_policies(&mut self.document);
+        self
+    }
+}
+
 /// Nothing there yet: cluster and instance, direct and through a proxy.
 pub fn base() -> Vec<Scenario> {
     let mut base = Vec::new();
@@ -267,12 +284,7 @@ pub fn with_new_resources() -> Vec<Scenario> {
     let outside = |database, function| {
         let mut scenario = scenario(true, database, function, None);
         scenario.document.functions[0].vpc_config = None;
-        for role in &mut scenario.document.roles {
-            role.attached_policies =
-                vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole".into()];
-            let own = json!({"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}});
-            role.policies = vec![serde_json::from_value(own).unwrap()];
-        }
+        with_policies(&mut scenario.document);
         scenario.target.attach = true;
         scenario.name += " with a function in no VPC";
         scenario
