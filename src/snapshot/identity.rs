@@ -1,4 +1,4 @@
-//! What describes the secrets that databases and proxies name, and those that this program has made, the keys of those,
+//! What describes the secrets that databases, proxies and event source mappings name, and those that this program has made, the keys of those,
 //! and the roles of functions and proxies.
 
 use std::collections::BTreeSet;
@@ -22,10 +22,18 @@ impl Snapshot {
                 .map(|instance| &instance.master_user_secret),
         );
         let of_proxies = document.db_proxies.iter().flat_map(|proxy| proxy.secret_arns.clone());
+        let accesses = document
+            .event_source_mappings
+            .iter()
+            .flat_map(|mapping| &mapping.source_access_configurations);
+        let of_mappings = accesses
+            .filter_map(|access| access.uri.clone())
+            .filter(|uri| uri.contains(":secretsmanager:"));
         let ids: BTreeSet<String> = of_databases
             .flatten()
             .map(|secret| secret.secret_arn.clone())
             .chain(of_proxies)
+            .chain(of_mappings)
             .collect();
         let read = ids.iter().map(|id| patiently(cloud, || cloud.describe_secret(id)));
         // Those that the program has made outlive their proxies, and are found by their names.
