@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub use msk::*;
 pub use network::*;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 pub use users::*;
 
@@ -665,8 +665,9 @@ pub struct RoleEntry {
     /// Its path, `/` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The ARN of the policy that bounds what it may do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The policy that bounds what it may do: its ARN, or the object that `aws iam get-role` prints.
+    #[serde(default, deserialize_with = "boundary", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<BoundaryForm>")]
     pub permissions_boundary: Option<String>,
     /// Who may assume it: a policy document.
     pub assume_role_policy_document: serde_json::Value,
@@ -679,6 +680,34 @@ pub struct RoleEntry {
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+}
+
+/// The two forms of a permissions boundary.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum BoundaryForm {
+    /// Its ARN.
+    Arn(String),
+    /// As `aws iam get-role` prints it.
+    #[serde(rename_all = "PascalCase")]
+    Described {
+        /// Always `Policy`.
+        #[serde(rename = "PermissionsBoundaryType")]
+        _kind: Option<String>,
+        /// The ARN of the policy.
+        permissions_boundary_arn: String,
+    },
+}
+
+fn boundary<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let form = Option::<BoundaryForm>::deserialize(deserializer)?;
+    Ok(form.map(|form| match form {
+        BoundaryForm::Arn(arn)
+        | BoundaryForm::Described {
+            permissions_boundary_arn: arn,
+            ..
+        } => arn,
+    }))
 }
 
 /// A policy of a role's own.

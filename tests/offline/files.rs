@@ -222,3 +222,20 @@ async fn a_link_stays_a_link_and_permissions_stay() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(fs::read_to_string(&path).unwrap().contains("revision-2"));
 }
+
+/// A permissions boundary may be its ARN, or the object that `aws iam get-role` prints.
+#[test]
+fn a_permissions_boundary_has_two_forms() {
+    let arn = "arn:aws:iam::123456789012:policy/b";
+    for form in [
+        serde_json::json!(arn),
+        serde_json::json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn }),
+    ] {
+        let document: autoconnect::account::AccountDocument = serde_json::from_value(serde_json::json!({
+            "FormatVersion": 1, "AccountId": "123456789012", "Region": "eu-central-1",
+            "Roles": [{ "RoleName": "r", "AssumeRolePolicyDocument": {}, "PermissionsBoundary": form }]
+        }))
+        .unwrap();
+        assert_eq!(document.roles[0].permissions_boundary.as_deref(), Some(arn));
+    }
+}
