@@ -6,7 +6,7 @@ use std::process::Stdio;
 use aws_sdk_rds::types::IamAuthMode;
 use serde_json::{Value, json};
 
-use crate::world::{Run, World, reads};
+use crate::world::{Run, World, beside_roles, reads};
 
 /// The password that must not be seen anywhere.
 const CANARY: &str = "canary-7f3a9c";
@@ -77,9 +77,8 @@ async fn a_cluster_through_a_new_proxy() {
     assert_eq!(planned["decision"], "create-new");
     let calls = world.calls_since(mark);
     assert!(calls.iter().all(|call| reads(call)), "{calls:?}");
-    // Those of the path are 10, beside those of the role's policies, which other tests give it meanwhile.
-    let of_policies = calls.iter().filter(|call| *call == "GetRolePolicy").count();
-    assert!(calls.len() - of_policies <= 9 + 10, "{calls:?}");
+    // Those of the path are 8.
+    assert!(beside_roles(&calls) <= 8 + 8, "{calls:?}");
 
     let document = world.setup_succeeds(setup);
     assert_eq!(document["result"], "connected", "{document:#}");
@@ -171,7 +170,7 @@ async fn everything_new() {
     let calls = world.calls_since(mark);
     // What was made is compared with what would be made.
     assert!(
-        calls.len() <= 15 + 10 + 4 && calls.iter().all(|call| reads(call)),
+        beside_roles(&calls) <= 15 + 8 && calls.iter().all(|call| reads(call)),
         "{calls:?}"
     );
 }
@@ -216,10 +215,9 @@ async fn iam_from_end_to_end_and_a_customers_key() {
     let setup = "--cluster orders --function checkout --proxy new:key-proxy --secret orders-app";
     world.setup_succeeds(&format!("{setup} --dry-run"));
     let calls = world.calls_since(mark);
-    let of_policies = calls.iter().filter(|call| *call == "GetRolePolicy").count();
     assert!(
         // The role's name may be taken.
-        calls.len() - of_policies <= 10 + 10 && calls.contains(&"DescribeKey".to_owned()),
+        beside_roles(&calls) <= 9 + 8 && calls.contains(&"DescribeKey".to_owned()),
         "{calls:?}"
     );
     world.setup_succeeds(&format!("{setup} --yes"));

@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::types::EngineFamily;
 
-use crate::world::{World, reads};
+use crate::world::{World, beside_roles, reads};
 
 #[tokio::test]
 async fn a_cluster_through_a_proxy() {
@@ -26,9 +26,8 @@ async fn a_cluster_through_a_proxy() {
     );
     let calls = world.calls_since(mark);
     assert!(calls.iter().all(|call| reads(call)), "{calls:?}");
-    // Those of the path are 10. Other tests give the role policies meanwhile.
-    let of_policies = calls.iter().filter(|call| *call == "GetRolePolicy").count();
-    assert_eq!(calls.len() - of_policies, 7 + 10, "{calls:?}");
+    // Those of the path are 8.
+    assert_eq!(beside_roles(&calls), 7 + 8, "{calls:?}");
 
     let document = world.setup_succeeds(setup);
     assert_eq!(document["result"], "connected");
