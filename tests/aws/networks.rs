@@ -14,13 +14,7 @@ impl World {
         let world = Self::new().await;
         world.instance("d", "postgres", 5432).await;
         world.function("f").await;
-        let policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole";
-        let attach = world
-            .iam
-            .attach_role_policy()
-            .role_name("of-the-test")
-            .policy_arn(policy);
-        attach.send().await.unwrap();
+        world.grant_vpc_access().await;
         world.host_names(&world.vpc).await;
         let own = IpPermission::builder()
             .ip_protocol("tcp")
@@ -31,6 +25,13 @@ impl World {
         let ingress = world.ec2.authorize_security_group_ingress().group_id(&world.base);
         ingress.ip_permissions(own).send().await.unwrap();
         world
+    }
+
+    /// Lets Lambda manage network interfaces with the role that the functions of all worlds share.
+    pub async fn grant_vpc_access(&self) {
+        let policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole";
+        let attach = self.iam.attach_role_policy().role_name("of-the-test");
+        attach.policy_arn(policy).send().await.unwrap();
     }
 
     pub async fn host_names(&self, vpc: &str) {

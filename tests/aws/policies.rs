@@ -187,6 +187,7 @@ fn a_public_linter_finds_nothing_that_was_not_judged() {
 #[tokio::test]
 async fn every_request_is_in_the_printed_policy() {
     let world = World::new().await;
+    world.grant_vpc_access().await;
     world.cluster("orders", 1).await;
     for function in ["checkout", "refunds", "outside"] {
         match function {
