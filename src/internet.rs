@@ -21,6 +21,7 @@ pub use range::free_block;
 
 use crate::check::{Check, Finding, Status, verdict};
 use crate::diagnose::managed;
+use crate::endpoint::Asker;
 use crate::escape::word;
 use crate::leg::distinct;
 use crate::model::network::public_access::Block;
@@ -115,6 +116,21 @@ impl<'s> Traveller<'s> {
             ipv6: vpc.ipv6_allowed == Some(true),
             role: function.role.as_deref(),
         })
+    }
+
+    /// Its subnets, for [`Self::asker`].
+    fn subnet_ids(&self) -> Vec<SubnetId> {
+        self.subnets.iter().map(|&subnet| subnet.clone()).collect()
+    }
+
+    /// What asks an endpoint, from these subnets.
+    fn asker<'a>(&'a self, subnets: &'a [SubnetId]) -> Asker<'a> {
+        Asker {
+            name: &self.name,
+            vpc: self.vpc,
+            subnets,
+            groups: &self.groups,
+        }
     }
 
     fn acl_stops(&self, paths: &Paths<'_>, subnet: &SubnetId) -> bool {

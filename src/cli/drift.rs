@@ -216,11 +216,7 @@ impl Drift {
                 }
             }
         }
-        failures.of(self
-            .state_file
-            .as_deref()
-            .filter(|_| is_kept)
-            .map(|path| save(state, path)));
+        failures.of(self.save(state, is_kept));
         if interrupt.is_raised() && self.every.is_none() {
             return Err(Box::new(interrupted()));
         }
@@ -230,7 +226,13 @@ impl Drift {
         Ok(if failures.any { 1 } else { status })
     }
 
-    /// Tells the recipients that nothing could be looked at: each once, until a look works again or fails with another error.
+    /// Writes the state file, if there is one and it is to be kept.
+    fn save(&self, state: &State, is_kept: bool) -> Option<Result<(), Box<Report>>> {
+        let path = self.state_file.as_deref().filter(|_| is_kept)?;
+        Some(save(state, path))
+    }
+
+    /// Notifies the recipients that nothing could be read: each once, until a look works again or fails with another error.
     async fn report_failed_look(
         &self,
         report: &Report,
@@ -263,11 +265,7 @@ impl Drift {
                 }
             }
         }
-        failures.of(self
-            .state_file
-            .as_deref()
-            .filter(|_| is_kept)
-            .map(|path| save(state, path)));
+        failures.of(self.save(state, is_kept));
     }
 
     /// Ends the findings of connections that were known and are no longer found.

@@ -7,8 +7,8 @@ use super::checks::leads_out;
 use super::names::is_global_only;
 use super::services::{by_name, endpoints_of};
 use super::way::way_out;
-use crate::check::Status;
-use crate::endpoint::{Asker, HTTPS, authorize, crossings, named, outbound};
+use crate::check::{Finding, Status};
+use crate::endpoint::{HTTPS, authorize, crossings, named, outbound};
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
 use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
@@ -94,16 +94,21 @@ fn keep(builder: &mut Builder<'_, '_>, service: &str, endpoint: &Endpoint) -> Re
         builder.building.pending.push(format!("endpoint {}", endpoint.id));
         return Ok(());
     }
-    let findings = super::services::faults(builder.paths, builder.traveller, endpoint);
+    refuse(super::services::faults(builder.paths, builder.traveller, endpoint))?;
+    builder.building.reasons.push(format!(
+        "{service} is reached through interface endpoint {}.",
+        endpoint.id
+    ));
+    Ok(())
+}
+
+/// Refuses to build if a finding fails.
+fn refuse(findings: Vec<Finding>) -> Result<(), InternetUnmet> {
     let failing: Vec<_> = findings
         .into_iter()
         .filter(|finding| finding.status == Status::Fail)
         .collect();
     if failing.is_empty() {
-        builder.building.reasons.push(format!(
-            "{service} is reached through interface endpoint {}.",
-            endpoint.id
-        ));
         return Ok(());
     }
     Err(InternetUnmet::Blocked {
@@ -247,13 +252,8 @@ fn would_serve(builder: &Builder<'_, '_>, service: &str, subnets: &[SubnetId]) -
         policy: None,
         tags: BTreeMap::new(),
     };
-    let from: Vec<SubnetId> = traveller.subnets.iter().map(|&subnet| subnet.clone()).collect();
-    let asker = Asker {
-        name: &traveller.name,
-        vpc: traveller.vpc,
-        subnets: &from,
-        groups: &traveller.groups,
-    };
+    let from = traveller.subnet_ids();
+    let asker = traveller.asker(&from);
     let let_out = || {
         let group = traveller.groups.first()?;
         let range = *builder.paths.vpc(traveller.vpc)?.cidrs.first()?;
@@ -266,18 +266,12 @@ fn would_serve(builder: &Builder<'_, '_>, service: &str, subnets: &[SubnetId]) -
             finding.remedies = let_out().into_iter().collect();
             finding
         });
-    let failing: Vec<_> = crossings(builder.paths, &asker, &planned)
-        .into_iter()
-        .chain(outbound)
-        .filter(|finding| finding.status == Status::Fail)
-        .collect();
-    if failing.is_empty() {
-        return Ok(());
-    }
-    Err(InternetUnmet::Blocked {
-        findings: failing.iter().map(|finding| finding.text.clone()).collect(),
-        remedies: failing.into_iter().flat_map(|finding| finding.remedies).collect(),
-    })
+    refuse(
+        crossings(builder.paths, &asker, &planned)
+            .into_iter()
+            .chain(outbound)
+            .collect(),
+    )
 }
 
 /// The role of that group.

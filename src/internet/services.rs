@@ -11,7 +11,7 @@ use super::way::public_part;
 use super::{Traveller, acls};
 use crate::check::{Check, Finding, Status};
 use crate::diagnose::dns::resolves;
-use crate::endpoint::{Asker, HTTPS, Naming, all_names, authorize, judge, named, worst};
+use crate::endpoint::{HTTPS, Naming, all_names, authorize, judge, named, worst};
 use crate::escape::word;
 use crate::leg::acls::Numbers;
 use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget};
@@ -55,13 +55,8 @@ pub(super) fn endpoints_of<'n>(
 
 /// What is wrong with the way to an interface endpoint whose name counts.
 pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let subnets: Vec<SubnetId> = traveller.subnets.iter().map(|&subnet| subnet.clone()).collect();
-    let asker = Asker {
-        name: &traveller.name,
-        vpc: traveller.vpc,
-        subnets: &subnets,
-        groups: &traveller.groups,
-    };
+    let subnets = traveller.subnet_ids();
+    let asker = traveller.asker(&subnets);
     let way = judge(paths, &asker, endpoint, policy(traveller, endpoint));
     way.findings.into_iter().chain(way.outbound).collect()
 }

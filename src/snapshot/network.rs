@@ -55,27 +55,19 @@ fn dns_options(only_inbound_resolver: bool) -> DnsOptions {
 
 /// Both families of some ranges.
 fn families(cidrs: &[IpNet]) -> (Vec<CidrBlock>, Vec<Ipv6CidrBlock>) {
-    let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
-    for cidr in cidrs {
-        match cidr {
-            IpNet::V4(_) => ipv4.push(CidrBlock {
-                cidr_block: cidr.to_string(),
-                cidr_block_state: None,
-            }),
-            IpNet::V6(_) => ipv6.push(Ipv6CidrBlock {
-                ipv6_cidr_block: cidr.to_string(),
-                ipv6_cidr_block_state: None,
-            }),
-        }
-    }
-    (ipv4, ipv6)
+    by_family(cidrs.iter().map(|cidr| (cidr, None)))
 }
 
 /// Both families of ranges in a state that is not known.
 fn doubtful(cidrs: &[(IpNet, String)]) -> (Vec<CidrBlock>, Vec<Ipv6CidrBlock>) {
+    by_family(cidrs.iter().map(|(cidr, state)| (cidr, Some(state.clone()))))
+}
+
+/// Ranges, each with its state if that is to be written.
+fn by_family<'c>(cidrs: impl Iterator<Item = (&'c IpNet, Option<String>)>) -> (Vec<CidrBlock>, Vec<Ipv6CidrBlock>) {
     let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
     for (cidr, state) in cidrs {
-        let state = Some(CidrBlockState { state: state.clone() });
+        let state = state.map(|state| CidrBlockState { state });
         match cidr {
             IpNet::V4(_) => ipv4.push(CidrBlock {
                 cidr_block: cidr.to_string(),
