@@ -30,7 +30,7 @@ pub enum OwnPolicies {
         /// The ids by which IAM names the databases that it may connect to; none where the database no longer exists, and
         /// any one will do.
         databases: Option<Vec<String>>,
-        /// The user whose permission to connect the run writes anew, whatever database it was for.
+        /// The user whose permission to connect the run writes again, because it can name a database that was replaced.
         renewed: Option<String>,
         /// The secrets, by their names or ARNs; one that is still to be made by its name. None where the proxy no longer
         /// exists, and any one will do.

@@ -133,8 +133,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(report.status);
     }
     if cli.global.output == Output::Json && matches!(cli.command, Command::Export(_) | Command::Completions(_)) {
-        let error = io::Error::other("what this command prints is no JSON document");
-        let report = Report::new("usage", &error, Some("leave --output json out".to_owned()));
+        let error = io::Error::other("this command does not print a JSON document");
+        let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
         fail(&report, Output::Json);
         return ExitCode::from(report.status);
     }

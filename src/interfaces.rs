@@ -88,7 +88,7 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
     let leads_to = match (has("ec2:CreateNetworkInterface"), has("ec2:DeleteNetworkInterface")) {
         (true, _) => "AWS refuses the change, or the function fails with it",
         (false, true) => {
-            "interfaces that are not needed any more stay behind, and their groups and subnets cannot be deleted until somebody deletes them by hand"
+            "interfaces that are not needed any more stay behind, and their groups and subnets cannot be deleted until someone deletes them by hand"
         }
         (false, false) => "the change can fail",
     };

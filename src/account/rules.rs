@@ -314,7 +314,7 @@ impl State {
         (quota != USUAL_GROUPS || most <= USUAL_GROUPS).then_some(quota)
     }
 
-    /// A function has 5 groups at most, whatever the quota of its network interfaces.
+    /// A function can have at most 5 groups. The quota of network interfaces does not change this.
     pub(super) fn check_groups_of_function(&mut self, groups: &GroupList, vpc: &str) -> Outcome<()> {
         self.check_groups_up_to(USUAL_GROUPS, groups, vpc)
     }

@@ -67,7 +67,7 @@ pub enum AttachUnmet {
         /// The policy that would be enough.
         policy: String,
     },
-    /// The execution role denies what Lambda needs, whatever else it is given.
+    /// The execution role explicitly denies what Lambda needs. A further policy does not help.
     #[error("role {role} denies {}, which Lambda needs for the function's network interfaces: {by}", .actions.join(", "))]
     RoleDenies {
         /// The role's name.
@@ -77,7 +77,7 @@ pub enum AttachUnmet {
         /// The statement that denies the first of them.
         by: String,
     },
-    /// The permissions boundary of the execution role does not allow what Lambda needs, whatever else the role is given.
+    /// The permissions boundary of the execution role does not allow what Lambda needs. A further policy does not help.
     #[error("role {role} does not allow {}, which Lambda needs for the function's network interfaces: {by}", .actions.join(", "))]
     RoleBounded {
         /// The role's name.

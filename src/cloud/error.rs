@@ -77,7 +77,7 @@ pub enum Fault {
     #[error("the AWS configuration cannot be read: {0}")]
     ProfileFiles(String),
     /// An endpoint is no URL.
-    #[error("{by} is no URL: {url:?}")]
+    #[error("{by} is not a valid URL: {url:?}")]
     BadEndpoint {
         /// What names it.
         by: String,
