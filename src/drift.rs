@@ -10,6 +10,7 @@ mod console;
 mod explain;
 mod finding;
 mod leftover;
+mod path;
 mod remedy;
 pub mod traffic;
 
@@ -31,6 +32,7 @@ use crate::plan::health;
 use crate::policy::connects_as;
 use crate::requirements::{Unmet, check_identity};
 use explain::in_words;
+use path::{BlockedHops, Routing};
 
 /// How a connection stands, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -94,132 +96,157 @@ const NO_VPC: &str = "no VPC";
 /// A proxy without a target, as it is found.
 const NO_TARGET: &str = "no target";
 
-/// Judges one connection, and names what makes its findings go away.
-#[must_use]
-pub fn judge(estate: &Estate, connection: &Connection) -> Judgement {
-    let mut judgement = judged(estate, connection);
-    remedy::prescribe(estate, connection, &mut judgement.findings);
-    judgement
+/// Judges the connections of an estate.
+#[derive(Debug)]
+pub struct Judge<'e> {
+    estate: &'e Estate,
+    routing: Routing<'e>,
 }
 
-/// Judges a connection that was known and is no longer found.
-#[must_use]
-pub fn judge_vanished(estate: &Estate, connection: &Connection) -> Judgement {
-    let mut judgement = judged(estate, connection);
-    // What could not be read may be why it was not found.
-    if judgement.verdict == Verdict::Unknown {
-        return judgement;
+impl<'e> Judge<'e> {
+    /// Lays out an estate for judging.
+    #[must_use]
+    pub fn new(estate: &'e Estate) -> Self {
+        Self {
+            estate,
+            routing: Routing::new(estate),
+        }
     }
-    // What is gone cannot be missed on its own.
-    let (gone, mut rest): (Vec<Finding>, Vec<Finding>) = judgement.findings.into_iter().partition(Finding::is_gone);
-    rest.insert(0, Finding::vanished(connection, &gone));
-    judgement.findings = rest;
-    if judgement.verdict == Verdict::InSync {
-        judgement.verdict = Verdict::Drifted;
-    }
-    remedy::prescribe(estate, connection, &mut judgement.findings);
-    judgement
-}
 
-fn judged(estate: &Estate, connection: &Connection) -> Judgement {
-    let observation = match estate.observation(connection, Scope::Associated) {
-        Ok(observation) => observation,
-        Err(Obstacle::Missing(missing)) => {
-            return Judgement {
-                verdict: Verdict::Broken,
-                decision: None,
-                findings: missing.iter().map(|(kind, name)| Finding::gone(kind, name)).collect(),
-                claimed: BTreeSet::new(),
-            };
-        }
-        Err(Obstacle::Unread(unread)) => {
-            let findings = unread.iter().map(|why| Finding::unread(connection, why));
-            return Judgement::unknown(findings.collect());
-        }
-    };
-    let across = across::groups(estate, &observation);
-    if !across.is_empty() {
-        return judge_across(estate, connection, &observation, &across);
+    /// Judges one connection, and names what makes its findings go away.
+    #[must_use]
+    pub fn judge(&self, connection: &Connection) -> Judgement {
+        let mut judgement = self.judged(connection);
+        remedy::prescribe(self.estate, connection, &mut judgement.findings);
+        judgement
     }
-    let is_no_op = decide(&observation).decision == Decision::NoOp;
-    let mut findings: Vec<Finding> = function_moved(&observation).into_iter().collect();
-    let mut decision = Decision::NoOp;
-    let mut claimed = BTreeSet::new();
-    if !is_no_op {
-        // What the decision is instead, and why, depends on other groups too.
-        if let Ok(wide) = estate.observation(connection, Scope::Candidates) {
-            let assessment = decide(&wide);
-            let (explained, groups) = explain::findings(estate, &wide, &assessment, !findings.is_empty());
-            findings.extend(explained);
-            claimed = groups;
-            decision = assessment.decision;
-        }
-    }
-    findings.extend(target(&observation));
-    findings.extend(stale_permission(estate, connection, &observation));
-    findings.extend(requirement(&observation));
-    attached::add(estate, &observation, &mut claimed, &mut findings);
-    // A function that has moved has left its groups behind.
-    if !findings
-        .iter()
-        .any(|finding| finding.kind == FindingKind::FunctionMoved)
-    {
-        findings.extend(unused(estate, &observation, &findings));
-    }
-    let verdict = if !traffic::can_pass(estate, &observation) {
-        Verdict::Broken
-    } else if is_no_op && findings.is_empty() {
-        Verdict::InSync
-    } else {
-        Verdict::Drifted
-    };
-    // No verdict without its reason.
-    if verdict != Verdict::InSync && findings.is_empty() {
-        findings.push(Finding::not_as_set_up(&observation, &decision));
-    }
-    if verdict == Verdict::Broken {
-        findings.iter_mut().for_each(Finding::in_broken);
-    }
-    Judgement {
-        verdict,
-        decision: Some(decision),
-        findings,
-        claimed,
-    }
-}
 
-/// Judges a connection of these groups across two VPCs. Whether the routes between them lead there is for `diagnose`.
-fn judge_across(
-    estate: &Estate,
-    connection: &Connection,
-    observation: &Observation,
-    groups: &[&SecurityGroup],
-) -> Judgement {
-    let mut findings = across::findings(estate, observation, groups);
-    findings.extend(target(observation));
-    findings.extend(stale_permission(estate, connection, observation));
-    findings.extend(requirement(observation));
-    let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
-    attached::add(estate, observation, &mut claimed, &mut findings);
-    findings.extend(unused(estate, observation, &findings));
-    let verdict = if !traffic::can_pass(estate, observation) {
-        Verdict::Broken
-    } else if findings.iter().any(|finding| finding.kind == FindingKind::Unread) {
-        Verdict::Unknown
-    } else if findings.is_empty() {
-        Verdict::InSync
-    } else {
-        Verdict::Drifted
-    };
-    if verdict == Verdict::Broken {
-        findings.iter_mut().for_each(Finding::in_broken);
+    /// Judges a connection that was known and is no longer found.
+    #[must_use]
+    pub fn judge_vanished(&self, connection: &Connection) -> Judgement {
+        let mut judgement = self.judged(connection);
+        // What could not be read may be why it was not found.
+        if judgement.verdict == Verdict::Unknown {
+            return judgement;
+        }
+        // What is gone cannot be missed on its own.
+        let (gone, mut rest): (Vec<Finding>, Vec<Finding>) = judgement.findings.into_iter().partition(Finding::is_gone);
+        rest.insert(0, Finding::vanished(connection, &gone));
+        judgement.findings = rest;
+        if judgement.verdict == Verdict::InSync {
+            judgement.verdict = Verdict::Drifted;
+        }
+        remedy::prescribe(self.estate, connection, &mut judgement.findings);
+        judgement
     }
-    remedy::prescribe_across(connection, &mut findings);
-    Judgement {
-        verdict,
-        decision: (verdict == Verdict::InSync).then_some(Decision::NoOp),
-        findings,
-        claimed,
+
+    fn judged(&self, connection: &Connection) -> Judgement {
+        let estate = self.estate;
+        let observation = match estate.observation(connection, Scope::Associated) {
+            Ok(observation) => observation,
+            Err(Obstacle::Missing(missing)) => {
+                return Judgement {
+                    verdict: Verdict::Broken,
+                    decision: None,
+                    findings: missing.iter().map(|(kind, name)| Finding::gone(kind, name)).collect(),
+                    claimed: BTreeSet::new(),
+                };
+            }
+            Err(Obstacle::Unread(unread)) => {
+                let findings = unread.iter().map(|why| Finding::unread(connection, why));
+                return Judgement::unknown(findings.collect());
+            }
+        };
+        let across = across::groups(estate, &observation);
+        if !across.is_empty() {
+            return self.judge_across(connection, &observation, &across);
+        }
+        let is_no_op = decide(&observation).decision == Decision::NoOp;
+        let mut findings: Vec<Finding> = function_moved(&observation).into_iter().collect();
+        let mut decision = Decision::NoOp;
+        let mut claimed = BTreeSet::new();
+        if !is_no_op {
+            // What the decision is instead, and why, depends on other groups too.
+            if let Ok(wide) = estate.observation(connection, Scope::Candidates) {
+                let assessment = decide(&wide);
+                let (explained, groups) = explain::findings(estate, &wide, &assessment, !findings.is_empty());
+                findings.extend(explained);
+                claimed = groups;
+                decision = assessment.decision;
+            }
+        }
+        findings.extend(target(&observation));
+        findings.extend(stale_permission(estate, connection, &observation));
+        findings.extend(requirement(&observation));
+        attached::add(estate, &observation, &mut claimed, &mut findings);
+        // A function that has moved has left its groups behind, and between the VPCs there need be no way.
+        let has_moved = findings
+            .iter()
+            .any(|finding| finding.kind == FindingKind::FunctionMoved);
+        if !has_moved {
+            findings.extend(unused(estate, &observation, &findings));
+        }
+        let blocked = if has_moved {
+            BlockedHops::default()
+        } else {
+            self.routing.blocked(&observation)
+        };
+        let is_broken = !traffic::can_pass(estate, &observation) || blocked.is_whole(&observation);
+        findings.extend(blocked.findings);
+        let verdict = if is_broken {
+            Verdict::Broken
+        } else if is_no_op && findings.is_empty() {
+            Verdict::InSync
+        } else {
+            Verdict::Drifted
+        };
+        // No verdict without its reason.
+        if verdict != Verdict::InSync && findings.is_empty() {
+            findings.push(Finding::not_as_set_up(&observation, &decision));
+        }
+        if verdict == Verdict::Broken {
+            findings.iter_mut().for_each(Finding::in_broken);
+        }
+        Judgement {
+            verdict,
+            decision: Some(decision),
+            findings,
+            claimed,
+        }
+    }
+
+    /// Judges a connection of these groups across two VPCs.
+    fn judge_across(&self, connection: &Connection, observation: &Observation, groups: &[&SecurityGroup]) -> Judgement {
+        let estate = self.estate;
+        let mut findings = across::findings(estate, observation, groups);
+        findings.extend(target(observation));
+        findings.extend(stale_permission(estate, connection, observation));
+        findings.extend(requirement(observation));
+        let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
+        attached::add(estate, observation, &mut claimed, &mut findings);
+        findings.extend(unused(estate, observation, &findings));
+        let blocked = self.routing.blocked(observation);
+        let is_broken = !traffic::can_pass(estate, observation) || blocked.is_whole(observation);
+        findings.extend(blocked.findings);
+        let verdict = if is_broken {
+            Verdict::Broken
+        } else if findings.iter().any(|finding| finding.kind == FindingKind::Unread) {
+            Verdict::Unknown
+        } else if findings.is_empty() {
+            Verdict::InSync
+        } else {
+            Verdict::Drifted
+        };
+        if verdict == Verdict::Broken {
+            findings.iter_mut().for_each(Finding::in_broken);
+        }
+        remedy::prescribe_across(connection, &mut findings);
+        Judgement {
+            verdict,
+            decision: (verdict == Verdict::InSync).then_some(Decision::NoOp),
+            findings,
+            claimed,
+        }
     }
 }
 

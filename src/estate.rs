@@ -16,8 +16,9 @@ pub use observation::{Obstacle, Scope};
 pub use part::Part;
 
 use crate::made::{Flaws, Surroundings, flaws};
+use crate::model::network::{self, Network};
 use crate::model::{
-    Database, DatabaseKind, Function, GroupId, Proxy, ProxyEndpoint, SecurityGroup, Side, Subnet, SubnetId,
+    Database, DatabaseKind, Function, GroupId, Proxy, ProxyEndpoint, SecurityGroup, Side, Subnet, SubnetId, VpcId,
     last_segment,
 };
 use crate::naming::{Convention, beside_production};
@@ -58,6 +59,8 @@ pub struct Estate {
     ranges: BTreeMap<SubnetId, Vec<IpNet>>,
     permissions: BTreeMap<String, Vec<(String, String)>>,
     unread: BTreeMap<Part, String>,
+    /// What lies between the resources besides security groups; none where that was not asked for.
+    network: Option<Network>,
     /// By group: the groups of the convention with a rule that names it.
     named_by: BTreeMap<GroupId, Vec<GroupId>>,
     /// By the tag `autoconnect:connection`.
@@ -167,6 +170,46 @@ impl Estate {
         let ours = attached.filter(|group| looks_ours(group));
         let found = ours.map(|group| (group.id.clone(), flaws(group, self)));
         found.filter(|(_, flaws)| !flaws.is_empty()).collect()
+    }
+
+    /// The VPCs that attached functions, databases and proxies are in; none where no function is attached to one.
+    #[must_use]
+    pub fn vpcs_of_connections(&self) -> Vec<VpcId> {
+        let of_functions = self.functions.values().filter_map(|function| function.vpc.as_ref());
+        let mut vpcs: BTreeSet<&VpcId> = of_functions.map(|attached| &attached.vpc).collect();
+        if !vpcs.is_empty() {
+            vpcs.extend(self.databases.values().map(|database| &database.vpc));
+            vpcs.extend(self.proxies.values().map(|proxy| &proxy.vpc));
+        }
+        vpcs.into_iter()
+            .filter(|vpc| !vpc.as_str().is_empty())
+            .cloned()
+            .collect()
+    }
+
+    /// Adds what lies between the resources besides security groups: route tables, network ACLs and peering connections. The
+    /// subnets are those of the estate.
+    pub fn set_network(&mut self, network: Network) {
+        let subnet = |subnet: &Subnet| network::Subnet {
+            id: subnet.id.clone(),
+            vpc: subnet.vpc.clone(),
+            cidrs: self.ranges.get(&subnet.id).cloned().unwrap_or_default(),
+            doubtful_cidrs: Vec::new(),
+            availability_zone: subnet.availability_zone.clone(),
+            free_addresses: None,
+            tags: BTreeMap::new(),
+        };
+        let subnets = match self.unread(&Part::Subnets) {
+            Some(why) => network::Part::Unread(why.to_owned()),
+            None => network::Part::Read(self.subnets.values().map(subnet).collect()),
+        };
+        self.network = Some(Network { subnets, ..network });
+    }
+
+    /// What lies between the resources besides security groups, where it was asked for.
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
     }
 
     /// How a group differs from how it was made; none where it does not, or is on nothing.

@@ -142,6 +142,26 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     (checks, reports)
 }
 
+/// What besides security groups stops a leg's traffic: network ACLs and routes, in words, each once, and the pairs of subnets
+/// between which nothing passes. What could not be read stops nothing.
+#[must_use]
+pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>, BTreeSet<(usize, usize)>) {
+    let of_acls = acls::check(paths, std::slice::from_ref(leg));
+    let found = of_acls.into_iter().chain([routes::check(paths, leg)]);
+    let (mut texts, mut pairs) = (Vec::new(), BTreeSet::new());
+    for OnLeg {
+        finding,
+        pairs: stopped,
+    } in found.flat_map(|found| found.findings)
+    {
+        if finding.status == Status::Fail {
+            texts.push(finding.text);
+            pairs.extend(stopped);
+        }
+    }
+    (texts, pairs)
+}
+
 /// What is between subnets of one VPC besides groups, both ways on a port: ACLs, and routes that lead away.
 pub(crate) fn between<'n>(
     paths: &Paths<'n>,

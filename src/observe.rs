@@ -33,7 +33,7 @@ pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
 pub use reads::Reads;
 pub use scene::{scene, through};
 pub use standing::{observe_standing, reads_of_standing};
-pub use survey::{PERMISSION_READS, Proxies, READS, Surveyed, survey};
+pub use survey::{PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, survey, survey_paths};
 pub use target::{NewProxyWish, ProxyWish, Target};
 pub use users::{Groups, users_of};
 pub(crate) use users::{launch_templates, network_connectors};

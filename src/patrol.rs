@@ -28,9 +28,7 @@ pub use tell::{Notify, Recipient, TellError, run_command};
 
 use crate::cloud::{ApiCalls, CloudError, Fault};
 use crate::concurrent::bounded;
-use crate::drift::{
-    Finding, FindingKind, Judgement, Severity, Verdict, discover, judge, judge_vanished, leftovers, prescribe_removal,
-};
+use crate::drift::{Finding, FindingKind, Judge, Judgement, Severity, Verdict, discover, leftovers, prescribe_removal};
 use crate::estate::{Connection, Estate, Part};
 use crate::model::{Elsewhere, Origin};
 use crate::observe::Proxies;
@@ -293,22 +291,23 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Kno
         connection: connection.clone(),
         judgement,
     };
+    let judge = Judge::new(&estate);
     let mut looked_at: Vec<Judged> = found
         .iter()
         .filter(|connection| is_looked_at(connection))
         .map(|connection| {
-            let mut judgement = judge(&estate, connection);
+            let mut judgement = judge.judge(connection);
             prescribe_removal(&estate, connection, &mut judgement.findings);
             judged(&connection.to_string(), connection, judgement)
         })
         .collect();
     let missed = vanished.into_iter().filter(|(_, connection)| is_looked_at(connection));
-    looked_at.extend(missed.map(|(name, connection)| judged(name, connection, judge_vanished(&estate, connection))));
+    looked_at.extend(missed.map(|(name, connection)| judged(name, connection, judge.judge_vanished(connection))));
     // To which connection a group belongs does not depend on the shard.
     let mut all: Vec<(&Connection, Judgement)> = Vec::new();
     if shard.is_some() && estate.flawed().next().is_some() {
         let others = found.iter().filter(|connection| !is_looked_at(connection));
-        all.extend(others.map(|connection| (connection, judge(&estate, connection))));
+        all.extend(others.map(|connection| (connection, judge.judge(connection))));
     }
     let judgements: Vec<(Connection, Judgement)> = looked_at
         .iter()
@@ -374,13 +373,17 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
         calls.read += survey.calls.read;
         calls.write += survey.calls.write;
     }
+    let judge_of: BTreeMap<&Place, Result<Judge<'_>, &Unreachable>> = surveys
+        .iter()
+        .map(|(place, survey)| (*place, survey.as_ref().map(|survey| Judge::new(&survey.estate))))
+        .collect();
     let judged = |entry: &&Entry| Judged {
         name: entry.name.clone().unwrap_or_else(|| entry.connection.to_string()),
         place: entry.place.clone(),
         origin: origins[&entry.place].clone(),
         connection: entry.connection.clone(),
-        judgement: match &surveys[&entry.place] {
-            Ok(survey) => judge(&survey.estate, &entry.connection),
+        judgement: match &judge_of[&entry.place] {
+            Ok(judge) => judge.judge(&entry.connection),
             Err(error) => Judgement::unknown(vec![Finding::unread(&entry.connection, &error.message)]),
         },
     };

@@ -12,7 +12,7 @@ use super::{Ending, print_json};
 use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Place;
-use crate::observe::{ObserveError, PERMISSION_READS, READS, the_function};
+use crate::observe::{ObserveError, PATH_READS, PERMISSION_READS, READS, the_function};
 use crate::operation::Operation;
 use crate::patrol::Notify;
 use crate::policy::{self, Guardrail};
@@ -121,7 +121,7 @@ impl Drift {
         let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
         let (region, account) = (any(&global.region), any(&self.account));
         let place = Place::in_region(&region, &account);
-        let reads = READS.iter().chain(PERMISSION_READS).copied();
+        let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
         let mut permissions = policy::read_only(reads, place);
         permissions.add("sts:AssumeRole", self.roles.iter().cloned());
         for told in &self.notify {

@@ -91,6 +91,8 @@ pub enum FindingKind {
     RuleChanged,
     /// The database listens on another port than its groups are for.
     PortMoved,
+    /// A network ACL or a route stops the traffic between subnets of the connection.
+    PathBlocked,
     /// The proxy does not reach the database, or has it not for a target.
     TargetNotAvailable,
     /// The proxy may connect, by IAM, to another database: this one was replaced, restored or renamed.
@@ -105,7 +107,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Opened,
         Self::ConnectionVanished,
         Self::DatabaseGone,
@@ -119,6 +121,7 @@ impl FindingKind {
         Self::RuleRemoved,
         Self::RuleChanged,
         Self::PortMoved,
+        Self::PathBlocked,
         Self::TargetNotAvailable,
         Self::PermissionStale,
         Self::NotSupported,
@@ -143,6 +146,7 @@ impl FindingKind {
             Self::RuleRemoved => "rule-removed",
             Self::RuleChanged => "rule-changed",
             Self::PortMoved => "port-moved",
+            Self::PathBlocked => "path-blocked",
             Self::TargetNotAvailable => "target-not-available",
             Self::PermissionStale => "permission-stale",
             Self::NotSupported => "not-supported",
@@ -163,6 +167,7 @@ impl FindingKind {
             | Self::GroupGone
             | Self::GroupDetached
             | Self::PortMoved
+            | Self::PathBlocked
             | Self::TargetNotAvailable
             | Self::PermissionStale => Severity::High,
             Self::RuleAdded

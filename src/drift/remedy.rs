@@ -155,6 +155,7 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                 }
                 remedy = remedy.or_else(|| Some(command("diagnose", connection, None)));
             }
+            Kind::PathBlocked => remedy = Some(command("diagnose", connection, None)),
             Kind::FunctionMoved if finding.found.as_deref() == Some(super::NO_VPC) => {
                 let observation = estate.observation(connection, Scope::Associated);
                 let is_accepted = observation.is_ok_and(|found| check_identity_attached(&found).is_ok());

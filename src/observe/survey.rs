@@ -7,6 +7,7 @@ use super::{Found, from_cluster, from_instance};
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Estate, Part, Parts};
+use crate::model::network::{self, Network};
 use crate::model::{Database, Origin, Proxy};
 use crate::naming::created;
 use tracing::warn;
@@ -27,6 +28,18 @@ pub const READS: &[Operation] = &[
 /// The operations by which it is told whether a proxy that connects by IAM, with a role that this program made, may connect
 /// to its database. What may not be read of that is not judged.
 pub const PERMISSION_READS: &[Operation] = &[Operation::ListRolePolicies, Operation::GetRolePolicy];
+
+/// The operations by which it is told whether network ACLs and routes let a connection's traffic pass. What may not be read
+/// of that is not judged.
+pub const PATH_READS: &[Operation] = &[
+    Operation::DescribeVpcs,
+    Operation::DescribeRouteTables,
+    Operation::DescribeNetworkAcls,
+    Operation::DescribeVpcPeeringConnections,
+];
+
+/// How many values a filter of EC2 can have.
+const FILTER_VALUES: usize = 200;
 
 /// How many proxies are asked for their targets at once.
 const PROXIES_AT_ONCE: usize = 5;
@@ -140,6 +153,44 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
         }),
         errors: unread.errors,
         is_empty,
+    }
+}
+
+/// Reads the network ACLs, the route tables and the peering connections of the VPCs that functions are in, and of those of
+/// databases and proxies.
+pub async fn survey_paths(cloud: &impl Cloud, estate: &mut Estate) {
+    let all = estate.vpcs_of_connections();
+    let (mut vpcs, mut route_tables) = (network::Part::default(), network::Part::default());
+    let (mut acls, mut peerings) = (network::Part::default(), network::Part::default());
+    for some in all.chunks(FILTER_VALUES) {
+        let (more_vpcs, more_tables, more_acls, more_peerings) = tokio::join!(
+            patiently(cloud, || cloud.describe_vpcs(some)),
+            patiently(cloud, || cloud.describe_route_tables(some)),
+            patiently(cloud, || cloud.describe_network_acls(some)),
+            patiently(cloud, || cloud.describe_peerings(some)),
+        );
+        extend(&mut vpcs, more_vpcs);
+        extend(&mut route_tables, more_tables);
+        extend(&mut acls, more_acls);
+        extend(&mut peerings, more_peerings);
+    }
+    estate.set_network(Network {
+        vpcs,
+        route_tables,
+        acls,
+        peerings,
+        ..Network::unread("it was not read")
+    });
+}
+
+fn extend<T>(part: &mut network::Part<Vec<T>>, more: Answer<Vec<T>>) {
+    match (part, more) {
+        (network::Part::Read(known), Ok(more)) => known.extend(more),
+        (part, Err(error)) => {
+            warn!(%error, "whether network ACLs and routes let traffic pass is judged without what was not read");
+            *part = network::Part::Unread(error.to_string());
+        }
+        (network::Part::Unread(_), Ok(_)) => {}
     }
 }
 

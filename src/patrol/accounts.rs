@@ -7,7 +7,7 @@ use super::{Place, Survey, Unreachable};
 use crate::account::OfflineAccount;
 use crate::cloud::Cloud;
 use crate::model::Origin;
-use crate::observe::{Proxies, survey};
+use crate::observe::{Proxies, survey, survey_paths};
 
 /// Reads accounts and Regions.
 pub trait Accounts: Sync {
@@ -27,7 +27,8 @@ pub trait Accounts: Sync {
 
 /// Surveys an account, and tells one of which nothing could be read from one of which something could not.
 async fn read(cloud: &impl Cloud, proxies: &Proxies) -> Result<Survey, Unreachable> {
-    let surveyed = survey(cloud, proxies).await;
+    let mut surveyed = survey(cloud, proxies).await;
+    survey_paths(cloud, &mut surveyed.estate).await;
     let error = surveyed.errors.first().map(Unreachable::from);
     match error {
         Some(error) if surveyed.is_empty => Err(error),

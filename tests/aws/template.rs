@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use autoconnect::observe::{PERMISSION_READS, READS};
+use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS};
 use autoconnect::patrol::Event;
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ fn the_template_is_in_order_and_its_role_only_reads() {
     let mut expected: BTreeSet<(String, String)> = READS
         .iter()
         .chain(PERMISSION_READS)
+        .chain(PATH_READS)
         .map(|read| (read.iam_action().to_owned(), json!("*").to_string()))
         .collect();
     expected.insert(("logs:CreateLogStream".to_owned(), log.clone()));

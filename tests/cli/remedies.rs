@@ -326,6 +326,28 @@ fn table() -> Vec<Row> {
             &[("port-moved", "high", Some(REPAIR))],
         ),
         (
+            "a network ACL denies the port",
+            |a| {
+                let subnets = entry(a, "Functions", "FunctionName", "stock-sync")["VpcConfig"]["SubnetIds"].clone();
+                let subnets = subnets.as_array().unwrap().iter();
+                let associations: Vec<Value> = subnets.map(|id| json!({"SubnetId": id})).collect();
+                let deny = json!({"RuleNumber": 50, "Protocol": "6", "RuleAction": "deny", "Egress": true,
+                    "CidrBlock": "0.0.0.0/0", "PortRange": {"From": 5433, "To": 5433}});
+                let allow = |egress: bool| {
+                    json!({"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow",
+                    "Egress": egress, "CidrBlock": "0.0.0.0/0"})
+                };
+                a["NetworkAcls"] = json!([{"NetworkAclId": "acl-0b01", "VpcId": a["Subnets"][0]["VpcId"],
+                    "Associations": associations, "Entries": [deny, allow(false), allow(true)]}]);
+            },
+            STOCK,
+            &[(
+                "path-blocked",
+                "high",
+                Some("diagnose --instance inventory --function stock-sync"),
+            )],
+        ),
+        (
             "the function is in no VPC",
             |a| {
                 let function = entry(a, "Functions", "FunctionName", "stock-sync");

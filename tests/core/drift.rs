@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
 use autoconnect::drift::{
-    FindingKind, FindingKind::*, Judgement, Verdict, Verdict::*, discover, judge, judge_vanished, leftovers, list,
+    FindingKind, FindingKind::*, Judge, Judgement, Verdict, Verdict::*, discover, leftovers, list,
 };
 use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
 use autoconnect::model::*;
@@ -44,7 +44,7 @@ pub fn connection(observation: &Observation) -> Connection {
 
 /// A connection as a look at it alone judges it.
 fn looked_at(estate: &Estate, of: &Connection) -> Judgement {
-    let mut judged = judge(estate, of);
+    let mut judged = Judge::new(estate).judge(of);
     for leftover in leftovers(estate, &[(of, &judged)]) {
         assert_eq!(leftover.of, Some(0));
         judged.add(leftover.findings);
@@ -265,12 +265,12 @@ type Mutation = (
 
 /// Each mutation gives exactly these findings: kind, resource, and what is there.
 fn check_table(base: &Observation, table: &[Mutation]) {
-    let judged = judge(&estate(base), &connection(base));
+    let judged = Judge::new(&estate(base)).judge(&connection(base));
     assert_eq!((judged.verdict, judged.findings), (InSync, vec![]));
     for (name, mutate, verdict, findings) in table {
         let mut observation = base.clone();
         mutate(&mut observation);
-        let judged = judge(&estate(&observation), &connection(&observation));
+        let judged = Judge::new(&estate(&observation)).judge(&connection(&observation));
         let found: Vec<_> = judged
             .findings
             .iter()
@@ -596,7 +596,7 @@ fn a_second_function_shares_the_pair() {
         function: "g".into(),
         ..connection(&base)
     };
-    assert_eq!(judge(&found, &of).verdict, InSync);
+    assert_eq!(Judge::new(&found).judge(&of).verdict, InSync);
     let ids: Vec<String> = discover(&found).iter().map(ToString::to_string).collect();
     assert_eq!(ids, ["cluster/c:function/f", "cluster/c:function/g"]);
 }
@@ -617,7 +617,7 @@ fn groups_of_other_connections_are_no_findings_of_this_one() {
     other.vpc.as_mut().unwrap().groups = GroupList::as_read(["sg-l2".into()]);
     rules(&mut base, "sg-d", Direction::Ingress).clear();
     let found = estate_with(&base, |parts| parts.functions.push(other));
-    let judged = judge(&found, &connection(&base));
+    let judged = Judge::new(&found).judge(&connection(&base));
     let kinds: Vec<_> = judged
         .findings
         .iter()
@@ -628,7 +628,7 @@ fn groups_of_other_connections_are_no_findings_of_this_one() {
         function: "g".into(),
         ..connection(&base)
     };
-    assert_eq!(judge(&found, &of).verdict, InSync);
+    assert_eq!(Judge::new(&found).judge(&of).verdict, InSync);
 }
 
 #[test]
@@ -645,7 +645,7 @@ fn other_rules_let_pass_too() {
         let found = estate_with(&base, |parts| {
             parts.ranges = BTreeMap::from([(SubnetId::from("subnet-1"), range.into_iter().collect())]);
         });
-        judge(&found, &connection(&base)).verdict
+        Judge::new(&found).judge(&connection(&base)).verdict
     };
     assert_eq!(with_range(Some("10.0.1.128/25")), Drifted);
     assert_eq!(with_range(Some("10.0.2.0/24")), Broken);
@@ -659,7 +659,7 @@ fn what_does_not_exist_is_broken_and_what_was_not_read_is_unknown() {
     let base = connected_through_proxy();
     let of = connection(&base);
     let judged = |change: &dyn Fn(&mut Parts)| {
-        let judged = judge(&estate_with(&base, |parts| change(parts)), &of);
+        let judged = Judge::new(&estate_with(&base, |parts| change(parts))).judge(&of);
         let kinds: Vec<FindingKind> = judged.findings.iter().map(|finding| finding.kind).collect();
         (judged.verdict, kinds)
     };
@@ -684,7 +684,7 @@ fn what_does_not_exist_is_broken_and_what_was_not_read_is_unknown() {
     let found = estate_with(&direct, |parts| {
         parts.unread.insert(Part::Proxies, "no permission".into());
     });
-    assert_eq!(judge(&found, &connection(&direct)).verdict, InSync);
+    assert_eq!(Judge::new(&found).judge(&connection(&direct)).verdict, InSync);
 }
 
 #[test]
@@ -692,7 +692,7 @@ fn what_was_not_read_has_not_vanished() {
     let base = connected_through_proxy();
     let of = connection(&base);
     let kinds = |change: &dyn Fn(&mut Parts)| -> (Verdict, Vec<FindingKind>) {
-        let judged = judge_vanished(&estate_with(&base, |parts| change(parts)), &of);
+        let judged = Judge::new(&estate_with(&base, |parts| change(parts))).judge_vanished(&of);
         (
             judged.verdict,
             judged.findings.iter().map(|finding| finding.kind).collect(),
@@ -729,7 +729,7 @@ fn many_groups_that_differ_take_no_time() {
     let found = estate_with(&base, |parts| parts.functions.extend(functions));
     assert_eq!(found.flawed().count(), 59_998);
     let of = connection(&base);
-    let judged = judge(&found, &of);
+    let judged = Judge::new(&found).judge(&of);
     let left = leftovers(&found, &[(&of, &judged)]);
     assert_eq!(left.len(), 59_998);
 }
@@ -820,7 +820,7 @@ fn a_changed_connection_of_the_console_is_still_discovered() {
                 change(rules(&mut observation, id, direction));
                 let estate = estate(&observation);
                 assert_eq!(discover(&estate), [of.clone()].into(), "{id}: {observation:#?}");
-                assert_ne!(judge(&estate, &of).verdict, InSync, "{id}");
+                assert_ne!(Judge::new(&estate).judge(&of).verdict, InSync, "{id}");
             }
         }
     }

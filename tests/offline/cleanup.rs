@@ -7,7 +7,7 @@ use std::time::Duration;
 use autoconnect::account::{AccountDocument, OfflineAccount, RoleEntry, SecurityGroupEntry};
 use autoconnect::cleanup::Leftovers;
 use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
-use autoconnect::drift::{FindingKind, judge};
+use autoconnect::drift::{FindingKind, Judge};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{Proxies, survey};
@@ -1028,7 +1028,7 @@ async fn drift_names_the_command_that_takes_an_unused_set_away() {
     let unused = async || {
         let found = survey(&account, &Proxies::All).await.estate;
         let of = Connection::from_tag("cluster/db:function/f").unwrap();
-        let findings = judge(&found, &of).findings.into_iter();
+        let findings = Judge::new(&found).judge(&of).findings.into_iter();
         findings
             .filter(|finding| finding.kind == FindingKind::GroupUnused)
             .collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
 use autoconnect::decide::decide;
-use autoconnect::drift::{FindingKind, Verdict, discover, judge, list};
+use autoconnect::drift::{FindingKind, Judge, Verdict, discover, list};
 use autoconnect::estate::{Connection, Estate, Part, Scope};
 use autoconnect::model::DatabaseKind;
 use autoconnect::observe::{Proxies, READS, observe, survey};
@@ -66,7 +66,7 @@ async fn the_calls_do_not_grow_with_the_connections() {
         let before = account.calls();
         let found = estate(&account).await;
         for n in 0..connections {
-            let judged = judge(&found, &of(&format!("instance/db-{}:function/f-{n}", n / 2)));
+            let judged = Judge::new(&found).judge(&of(&format!("instance/db-{}:function/f-{n}", n / 2)));
             assert_eq!(judged.verdict, Verdict::InSync, "{judged:?}");
         }
         calls.push(account.calls().read - before.read);
@@ -146,7 +146,9 @@ async fn throttling_slows_and_other_errors_are_told() {
         let slow = surveyed(operation, Fault::Throttled("slow down".to_owned()), 20).await;
         assert_eq!(slow.errors, [], "{operation}");
         assert_eq!(
-            judge(&slow.estate, &of("cluster/orders:function/checkout")).verdict,
+            Judge::new(&slow.estate)
+                .judge(&of("cluster/orders:function/checkout"))
+                .verdict,
             Verdict::InSync
         );
         let denied = surveyed(operation, Fault::Unavailable("down".to_owned()), 1).await;
@@ -156,7 +158,7 @@ async fn throttling_slows_and_other_errors_are_told() {
     }
     let denied = surveyed(Operation::ListFunctions, Fault::Unavailable("down".to_owned()), 1).await;
     assert!(denied.estate.unread(&Part::Functions).unwrap().contains("down"));
-    let judged = judge(&denied.estate, &of("cluster/orders:function/checkout"));
+    let judged = Judge::new(&denied.estate).judge(&of("cluster/orders:function/checkout"));
     assert_eq!(judged.verdict, Verdict::Unknown);
 }
 
@@ -204,7 +206,7 @@ async fn what_setup_leaves_is_in_sync_and_found_again() {
         let writes = account.calls().write;
         let found_estate = estate(&account).await;
         let connection = of(&found.connection_id());
-        let judged = judge(&found_estate, &connection);
+        let judged = Judge::new(&found_estate).judge(&connection);
         let told: Vec<(FindingKind, &str)> = judged
             .findings
             .iter()
@@ -256,7 +258,7 @@ async fn what_somebody_changes_afterwards_is_found() {
             document
         })
         .unwrap();
-        let judged = judge(&estate(&changed).await, &connection);
+        let judged = Judge::new(&estate(&changed).await).judge(&connection);
         (
             judged.verdict,
             judged.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::diagnose::{Diagnosis, diagnose};
-use autoconnect::drift::{FindingKind, judge, leftovers};
+use autoconnect::drift::{FindingKind, Judge, leftovers};
 use autoconnect::estate::Connection;
 use autoconnect::model::DatabaseKind;
 use autoconnect::observe::{ObserveError, Proxies, ProxyWish, Target, survey, through};
@@ -343,7 +343,7 @@ async fn drift_knows_that_endpoints_bear_groups() {
             survey(&account, &Proxies::All).await
         };
         assert_eq!(surveyed.errors.len(), 0, "{:?}", surveyed.errors);
-        let judgement = judge(&surveyed.estate, &connection);
+        let judgement = Judge::new(&surveyed.estate).judge(&connection);
         let left = leftovers(&surveyed.estate, &[(&connection, &judgement)]);
         let findings = judgement
             .findings

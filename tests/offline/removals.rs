@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use autoconnect::account::{AccountDocument, GroupIdentifier, InterfaceEntry, OfflineAccount, SecurityGroupEntry};
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::drift::{FindingKind, Verdict, discover, judge};
+use autoconnect::drift::{FindingKind, Judge, Verdict, discover};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{CredentialsWish, SecurityGroup};
@@ -228,7 +228,7 @@ fn tagged_as(document: &AccountDocument, function: &str) -> Vec<SecurityGroup> {
 async fn found_by_drift(account: &OfflineAccount, context: &str) -> Vec<(Connection, Verdict)> {
     let found = survey(account, &Proxies::All).await.estate;
     let judged = discover(&found).into_iter().map(|of| {
-        let judged = judge(&found, &of);
+        let judged = Judge::new(&found).judge(&of);
         assert_ne!(
             judged.verdict,
             Verdict::Broken,
@@ -946,7 +946,7 @@ async fn what_is_removed_and_what_has_drifted_are_told_apart() {
         });
         let found = survey(&account, &Proxies::All).await.estate;
         let of = discover(&found).into_iter().find(|of| of.function == "f").unwrap();
-        let judged = judge(&found, &of);
+        let judged = Judge::new(&found).judge(&of);
         assert_eq!(judged.verdict, Verdict::Broken);
         assert_eq!(judged.findings[0].kind, FindingKind::GroupDetached);
     }
@@ -979,7 +979,7 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
     let found = survey(&account, &Proxies::All).await.estate;
     let of = Connection::from_tag("instance/ledger:function/ledger-sync").unwrap();
     assert!(discover(&found).contains(&of));
-    let judged = judge(&found, &of);
+    let judged = Judge::new(&found).judge(&of);
     assert_eq!((judged.verdict, judged.findings), (Verdict::InSync, vec![]));
 
     let goal = disconnect(&connect.target, RemovalWish::default());

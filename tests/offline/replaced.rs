@@ -2,7 +2,7 @@
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
-use autoconnect::drift::{FindingKind, Judgement, discover, judge};
+use autoconnect::drift::{FindingKind, Judge, Judgement, discover};
 use autoconnect::estate::Connection;
 use autoconnect::model::{CredentialsWish, DatabaseKind};
 use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, Target, survey};
@@ -48,7 +48,7 @@ async fn found(account: &OfflineAccount) -> Vec<String> {
 }
 
 async fn judged(account: &OfflineAccount, connection: &Connection) -> Judgement {
-    judge(&survey(account, &Proxies::All).await.estate, connection)
+    Judge::new(&survey(account, &Proxies::All).await.estate).judge(connection)
 }
 
 fn direct() -> impl Iterator<Item = Scenario> {

@@ -6,7 +6,7 @@ use autoconnect::account::{
 };
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::diagnose::diagnose;
-use autoconnect::drift::{discover, judge};
+use autoconnect::drift::{Judge, discover};
 use autoconnect::internet::connection;
 use autoconnect::model::network::{LAST_RULE, Network, Part};
 use autoconnect::model::{CredentialsWish, VpcId};
@@ -80,7 +80,7 @@ async fn a_snapshot_gives_the_same_answers() {
             let found = survey(cloud, &Proxies::All).await.estate;
             discover(&found)
                 .into_iter()
-                .map(|of| (of.to_string(), judge(&found, &of)))
+                .map(|of| (of.to_string(), Judge::new(&found).judge(&of)))
                 .collect::<Vec<_>>()
         };
         assert_eq!(judged(&copy).await, judged(&account).await);

@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::drift::{discover, judge};
+use autoconnect::drift::{Judge, discover};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{Proxies, ProxyWish, Target, survey};
 use autoconnect::reconcile::{Options, RunResult, run};
@@ -148,7 +148,7 @@ fn all_share_one_set(before: &AccountDocument, targets: Vec<Target>) -> Box<Verd
             }
             let estate = survey(&account, &Proxies::All).await.estate;
             for connection in discover(&estate) {
-                let judged = judge(&estate, &connection);
+                let judged = Judge::new(&estate).judge(&connection);
                 if judged.verdict != autoconnect::drift::Verdict::InSync {
                     return Err(format!("{connection} is {:?}", judged.findings));
                 }

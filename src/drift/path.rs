@@ -1,0 +1,157 @@
+//! Whether network ACLs and routes let the traffic of a connection pass, where they were read: the engine of `diagnose`.
+//!
+//! Source: docs/drift.md, `broken`. Many connections are between the same subnets, which are asked about once.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{Finding, FindingKind, hops};
+use crate::estate::Estate;
+use crate::leg::{End, Leg, blocked_besides_groups, distinct};
+use crate::model::{Observation, Proxy, Side, SubnetId, VpcId};
+use crate::path::Paths;
+
+/// The most causes that a message names.
+const NAMED: usize = 3;
+
+/// The paths of an estate, as far as they were asked about.
+#[derive(Debug)]
+pub(super) struct Routing<'e> {
+    paths: Option<Paths<'e>>,
+    known: RefCell<BTreeMap<Between, Rc<Blocked>>>,
+}
+
+/// From these subnets to those, on a port.
+type Between = (Vec<SubnetId>, Vec<SubnetId>, u16);
+
+/// What stops traffic between subnets.
+#[derive(Debug)]
+struct Blocked {
+    causes: Vec<String>,
+    /// Whether nothing passes between any two of them.
+    is_whole: bool,
+}
+
+/// The blocked hops of a connection.
+#[derive(Debug, Default)]
+pub(super) struct BlockedHops {
+    /// One finding for each.
+    pub findings: Vec<Finding>,
+    /// Where they begin, of those that nothing passes.
+    pub whole: Vec<Side>,
+}
+
+impl BlockedHops {
+    /// Whether nothing passes a hop. A proxy that reaches its database has tried.
+    pub(super) fn is_whole(&self, observation: &Observation) -> bool {
+        let is_tried = |proxy: &Proxy| proxy.reaches(&observation.database);
+        let has_tried = |side: Side| side == Side::Proxy && observation.proxy.as_ref().is_some_and(is_tried);
+        self.whole.iter().any(|side| !has_tried(*side))
+    }
+}
+
+impl<'e> Routing<'e> {
+    pub(super) fn new(estate: &'e Estate) -> Self {
+        Self {
+            paths: estate.network().map(Paths::new),
+            known: RefCell::default(),
+        }
+    }
+
+    /// What network ACLs and routes stop of a connection.
+    pub(super) fn blocked(&self, observation: &Observation) -> BlockedHops {
+        let mut blocked = BlockedHops::default();
+        let (Some(paths), Some(_)) = (&self.paths, &observation.function.vpc) else {
+            return blocked;
+        };
+        for (from, to) in hops(observation) {
+            let port = match to {
+                Side::Database => observation.database.port,
+                _ => observation.function_port(),
+            };
+            let ((near_vpc, near), (far_vpc, far)) = (place(observation, *from), place(observation, *to));
+            let Some(port) = port.filter(|_| !near.is_empty() && !far.is_empty()) else {
+                continue;
+            };
+            let found = self.between(paths, (near_vpc, near), (far_vpc, far), port);
+            if found.causes.is_empty() {
+                continue;
+            }
+            if found.is_whole {
+                blocked.whole.push(*from);
+            }
+            blocked.findings.push(finding(observation, (*from, *to), port, &found));
+        }
+        blocked
+    }
+
+    fn between(
+        &self,
+        paths: &Paths<'_>,
+        (near_vpc, near): (&VpcId, &[SubnetId]),
+        (far_vpc, far): (&VpcId, &[SubnetId]),
+        port: u16,
+    ) -> Rc<Blocked> {
+        let key = (near.to_vec(), far.to_vec(), port);
+        if let Some(known) = self.known.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let end = |side, vpc, subnets| End {
+            side,
+            name: String::new(),
+            vpc,
+            subnets: distinct(subnets),
+            groups: Vec::new(),
+        };
+        let leg = Leg {
+            from: end(Side::Function, near_vpc, near),
+            to: end(Side::Database, far_vpc, far),
+            port,
+            remedy: None,
+        };
+        let (causes, pairs) = blocked_besides_groups(paths, &leg);
+        let blocked = Rc::new(Blocked {
+            causes,
+            is_whole: pairs.len() == leg.from.subnets.len() * leg.to.subnets.len(),
+        });
+        self.known.borrow_mut().insert(key, Rc::clone(&blocked));
+        blocked
+    }
+}
+
+fn place(observation: &Observation, side: Side) -> (&VpcId, &[SubnetId]) {
+    let Observation {
+        database,
+        function,
+        proxy,
+        ..
+    } = observation;
+    match (side, &function.vpc, proxy) {
+        (Side::Function, Some(attached), _) => (&attached.vpc, &attached.subnets),
+        (Side::Proxy, _, Some(proxy)) => (&proxy.vpc, &proxy.subnets),
+        _ => (&database.vpc, &database.subnets),
+    }
+}
+
+fn finding(observation: &Observation, (from, to): (Side, Side), port: u16, blocked: &Blocked) -> Finding {
+    let name = |side| match (side, &observation.proxy) {
+        (Side::Function, _) => format!("function {}", observation.function.name),
+        (Side::Proxy, Some(proxy)) => format!("proxy {}", proxy.name),
+        _ => observation.database.to_string(),
+    };
+    let (from, to) = (name(from), name(to));
+    let how = if blocked.is_whole {
+        "is blocked"
+    } else {
+        "is blocked between some of their subnets"
+    };
+    let mut causes: Vec<String> = blocked.causes.iter().take(NAMED).cloned().collect();
+    if let more @ 1.. = blocked.causes.len() - causes.len() {
+        causes.push(format!("{more} more"));
+    }
+    let causes = causes.join("; ");
+    let message = format!("tcp {port} from {from} to {to} {how}: {causes}");
+    let expected = format!("tcp {port} from each subnet of {from} to each subnet of {to}");
+    Finding::new(FindingKind::PathBlocked, to, message).with(Some(expected), Some(causes))
+}
