@@ -269,6 +269,7 @@ async fn called<T>(operation: Operation, call: impl Future<Output = Answer<T>>) 
     Box::pin(call).instrument(debug_span!("call", %operation)).await
 }
 
+#[async_trait::async_trait]
 impl Cloud for Aws {
     async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
         called(Operation::DescribeDbClusters, rds::describe_db_cluster(&self.rds, id)).await

@@ -16,7 +16,6 @@ mod removal;
 mod users;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::Duration;
 
 pub use attachment::AttachmentCloud;
@@ -262,97 +261,83 @@ pub struct NewLambda {
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
+#[async_trait::async_trait]
 pub trait Cloud:
     AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + RemovalCloud + UsersCloud + Sync
 {
     /// The cluster with this identifier.
-    fn describe_db_cluster(&self, id: &str) -> impl Future<Output = Answer<DbCluster>> + Send;
+    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster>;
     /// The instance with this identifier.
-    fn describe_db_instance(&self, id: &str) -> impl Future<Output = Answer<DbInstance>> + Send;
+    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance>;
     /// The instances of a cluster; none for a cluster that does not exist.
-    fn describe_cluster_members(&self, cluster: &str) -> impl Future<Output = Answer<Vec<DbInstance>>> + Send;
+    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>>;
     /// The proxy with this name, without its targets.
-    fn describe_db_proxy(&self, name: &str) -> impl Future<Output = Answer<Proxy>> + Send;
+    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy>;
     /// The targets of a proxy.
-    fn describe_db_proxy_targets(&self, proxy: &str) -> impl Future<Output = Answer<Vec<ProxyTarget>>> + Send;
+    async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>>;
     /// A DB subnet group.
-    fn describe_db_subnet_group(&self, name: &str) -> impl Future<Output = Answer<DbSubnetGroup>> + Send;
+    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup>;
     /// What describes the secret with this name or ARN.
-    fn describe_secret(&self, id: &str) -> impl Future<Output = Answer<SecretDescription>> + Send;
+    async fn describe_secret(&self, id: &str) -> Answer<SecretDescription>;
     /// The resource policy of a secret, where it has one.
-    fn get_secret_policy(&self, id: &str) -> impl Future<Output = Answer<Option<String>>> + Send;
+    async fn get_secret_policy(&self, id: &str) -> Answer<Option<String>>;
     /// The key with this id, ARN or alias.
-    fn describe_key(&self, id: &str) -> impl Future<Output = Answer<KeyDescription>> + Send;
+    async fn describe_key(&self, id: &str) -> Answer<KeyDescription>;
     /// The account's quota of security groups for each network interface ([`crate::model::QUOTA_CODE`]).
-    fn groups_per_interface(&self) -> impl Future<Output = Answer<usize>> + Send;
+    async fn groups_per_interface(&self) -> Answer<usize>;
     /// The role with this name.
-    fn get_role(&self, name: &str) -> impl Future<Output = Answer<RoleDescription>> + Send;
+    async fn get_role(&self, name: &str) -> Answer<RoleDescription>;
     /// The document of a role's own policy, as JSON.
-    fn get_role_policy(&self, role: &str, policy: &str) -> impl Future<Output = Answer<String>> + Send;
+    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String>;
     /// The function with this name or ARN.
-    fn get_function_configuration(&self, name: &str) -> impl Future<Output = Answer<Function>> + Send;
+    async fn get_function_configuration(&self, name: &str) -> Answer<Function>;
     /// Subnets by their ids.
-    fn describe_subnets(&self, ids: &[SubnetId]) -> impl Future<Output = Answer<Vec<Subnet>>> + Send;
+    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>>;
     /// The groups of a VPC whose names are of the convention, in whatever case, and perhaps others.
-    fn describe_connection_groups(&self, vpc: &VpcId) -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
+    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>>;
     /// One security group.
-    fn describe_security_group(&self, id: &GroupId) -> impl Future<Output = Answer<SecurityGroup>> + Send;
+    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup>;
     /// All names of a kind, to offer the nearest ones for a wrong name.
-    fn names(&self, kind: ResourceKind) -> impl Future<Output = Answer<Vec<String>>> + Send;
+    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>>;
 
     /// Creates a group; [`Fault::Duplicate`] where its name is taken.
-    fn create_security_group(&self, new: &NewSecurityGroup) -> impl Future<Output = Answer<GroupId>> + Send;
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;
     /// Takes outbound rules out of a group.
-    fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> impl Future<Output = Answer<()>> + Send;
+    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()>;
     /// Adds a rule to a group; [`Fault::Duplicate`] where it is there already.
-    fn authorize_security_group(
-        &self,
-        group: &GroupId,
-        direction: Direction,
-        rule: &Rule,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()>;
     /// Replaces a cluster's groups.
-    fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()>;
     /// Replaces an instance's groups.
-    fn modify_db_instance(&self, id: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()>;
     /// Replaces a proxy's groups.
-    fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> impl Future<Output = Answer<()>> + Send;
+    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()>;
     /// Registers a database with a proxy; [`Fault::Duplicate`] where it is its target already.
-    fn register_db_proxy_targets(
-        &self,
-        proxy: &str,
-        kind: DatabaseKind,
-        database: &str,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()>;
     /// Replaces a function's `VpcConfig`, if it is still at `revision`; else [`Fault::PreconditionFailed`].
-    fn update_function_configuration(
-        &self,
-        name: &str,
-        vpc: &FunctionVpc,
-        revision: Option<&str>,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()>;
 
     /// Replaces a function's environment, if it is still at `revision`; else [`Fault::PreconditionFailed`].
-    fn update_function_environment(
+    async fn update_function_environment(
         &self,
         name: &str,
         environment: &Environment,
         revision: Option<&str>,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> Answer<()>;
     /// Makes a secret; [`Fault::Duplicate`] where its name is taken. Its ARN.
-    fn create_secret(&self, new: &NewSecret) -> impl Future<Output = Answer<String>> + Send;
+    async fn create_secret(&self, new: &NewSecret) -> Answer<String>;
     /// Makes a role; [`Fault::Duplicate`] where its name is taken. Its ARN.
-    fn create_role(&self, new: &NewRole) -> impl Future<Output = Answer<String>> + Send;
+    async fn create_role(&self, new: &NewRole) -> Answer<String>;
     /// Gives a role a policy of its own, in place of one of that name.
-    fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> impl Future<Output = Answer<()>> + Send;
+    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()>;
     /// Gives a role the policy with this ARN; nothing changes where it has it.
-    fn attach_role_policy(&self, role: &str, policy: &str) -> impl Future<Output = Answer<()>> + Send;
+    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()>;
     /// Makes a proxy; [`Fault::Duplicate`] where its name is taken, [`Fault::RoleNotReady`] where RDS cannot assume
     /// its role yet. Its ARN.
-    fn create_db_proxy(&self, new: &NewDbProxy) -> impl Future<Output = Answer<String>> + Send;
+    async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String>;
     /// Makes a function with the small handler of this program; [`Fault::Duplicate`] where its name is taken,
     /// [`Fault::RoleNotReady`] where Lambda cannot assume its role yet. Its ARN.
-    fn create_function(&self, new: &NewLambda) -> impl Future<Output = Answer<String>> + Send;
+    async fn create_function(&self, new: &NewLambda) -> Answer<String>;
 
     /// The account and Region, as far as they are known without a request.
     fn home(&self) -> Origin;

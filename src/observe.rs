@@ -56,7 +56,7 @@ pub(crate) use similar::no_such;
 /// # Errors
 ///
 /// A resource does not exist, or a call fails.
-pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation, ObserveError> {
+pub async fn observe(cloud: &dyn Cloud, target: &Target) -> Result<Observation, ObserveError> {
     let (found, function, proxy) = first_round(cloud, target).await?;
     second_round(cloud, target, found, function, proxy).await
 }
@@ -66,7 +66,7 @@ pub async fn observe(cloud: &impl Cloud, target: &Target) -> Result<Observation,
 /// # Errors
 ///
 /// As those of [`observe`].
-pub async fn observe_around(cloud: &impl Cloud, target: &Target) -> Result<(Observation, Surroundings), ObserveError> {
+pub async fn observe_around(cloud: &dyn Cloud, target: &Target) -> Result<(Observation, Surroundings), ObserveError> {
     let (found, function, proxy) = first_round(cloud, target).await?;
     let (database, vpc) = (found.database.clone(), found.vpc.clone());
     let (of_function, of_proxy) = (function.clone(), proxy.clone());
@@ -77,7 +77,7 @@ pub async fn observe_around(cloud: &impl Cloud, target: &Target) -> Result<(Obse
 
 /// The database, the function if there is one or it is not to be made, and the proxy.
 async fn first_round(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
 ) -> Result<(Found, Option<Function>, Option<Proxy>), ObserveError> {
     target.check(&cloud.home())?;
@@ -111,7 +111,7 @@ async fn first_round(
 }
 
 /// The proxy; of one that may be new only itself, for there may be nothing to read besides.
-async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<Proxy>> {
+async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<Proxy>> {
     match &target.proxy {
         ProxyWish::None => Ok(None),
         ProxyWish::New(wish) => Ok(Some(cloud.describe_db_proxy(&name_of(wish, target)).await?)),
@@ -205,7 +205,7 @@ struct Found {
 }
 
 async fn second_round(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     found: Found,
     function: Option<Function>,
@@ -318,7 +318,7 @@ async fn second_round(
 
 /// Subnets, and the VPC in which something is to be made, where there is such: whether that can be is no reason to end.
 async fn subnets_and_vpc(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     ids: &[SubnetId],
     vpc: Option<&VpcId>,
 ) -> Answer<(Vec<Subnet>, Part<Option<Vpc>>)> {
@@ -344,7 +344,7 @@ async fn subnets_and_vpc(
 
 /// The quota of groups, where a group more than are there could be too many. A network from which Service Quotas cannot be
 /// reached keeps nobody from connecting.
-async fn group_quota(cloud: &impl Cloud, database: &Database, proxy: Option<&Proxy>) -> GroupQuota {
+async fn group_quota(cloud: &dyn Cloud, database: &Database, proxy: Option<&Proxy>) -> GroupQuota {
     let on_proxy = proxy.map_or(0, |proxy| proxy.groups.len());
     if database.groups().len().max(on_proxy) < USUAL_GROUPS {
         return GroupQuota::NotAsked;
@@ -377,7 +377,7 @@ fn in_one_vpc(found: &[Subnet], ids: &[SubnetId], vpc: Option<&VpcId>) -> Answer
     }
 }
 
-async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {
+async fn read_database(cloud: &dyn Cloud, target: &Target) -> Answer<Found> {
     // RDS keeps identifiers in lower case and finds them in any, but its filters mind the case.
     let id = target.database_id();
     match target.kind {
@@ -394,7 +394,7 @@ async fn read_database(cloud: &impl Cloud, target: &Target) -> Answer<Found> {
 /// # Errors
 ///
 /// A call fails.
-pub async fn read_memberships(cloud: &impl Cloud, kind: DatabaseKind, id: &str) -> Answer<Database> {
+pub async fn read_memberships(cloud: &dyn Cloud, kind: DatabaseKind, id: &str) -> Answer<Database> {
     let found = match kind {
         DatabaseKind::Cluster => from_cluster(cloud.describe_db_cluster(id).await?, Vec::new()),
         DatabaseKind::Instance => from_instance(cloud.describe_db_instance(id).await?),
@@ -491,7 +491,7 @@ fn resource_kind(kind: DatabaseKind) -> ResourceKind {
 }
 
 /// The account and Region that the first answers came from.
-fn answered(cloud: &impl Cloud, database: &Answer<Found>, function: &Answer<Function>) -> Origin {
+fn answered(cloud: &dyn Cloud, database: &Answer<Found>, function: &Answer<Function>) -> Origin {
     let database = database.as_ref().ok().map(|found| &found.database.arn);
     let function = function.as_ref().ok().map(|function| &function.arn);
     let arn = database.or(function);

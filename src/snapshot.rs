@@ -38,7 +38,7 @@ pub struct Snapshot {
 /// # Errors
 ///
 /// A list cannot be read, nothing tells which account this is, or the VPC does not exist.
-pub async fn snapshot(cloud: &impl Cloud, vpc: Option<&VpcId>) -> Result<Snapshot, ObserveError> {
+pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot, ObserveError> {
     let Lists {
         clusters,
         instances,
@@ -150,7 +150,7 @@ impl Snapshot {
     }
 
     /// The account's quota of groups; where it could not be read, the file has AWS's default.
-    async fn quotas(&mut self, cloud: &impl Cloud) {
+    async fn quotas(&mut self, cloud: &dyn Cloud) {
         match patiently(cloud, || cloud.groups_per_interface()).await {
             Ok(most) => self.document.quotas.security_groups_per_network_interface = most,
             Err(error) => self.gap(&error),

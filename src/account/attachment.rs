@@ -7,6 +7,7 @@ use super::rules::next_revision;
 use crate::cloud::{Answer, AttachmentCloud, Operation};
 use crate::model::FunctionVpc;
 
+#[async_trait::async_trait]
 impl AttachmentCloud for OfflineAccount {
     async fn attached_functions(&self) -> Answer<BTreeMap<String, FunctionVpc>> {
         self.read(Operation::ListFunctions, |state| {

@@ -68,6 +68,7 @@ impl State {
     }
 }
 
+#[async_trait::async_trait]
 impl IdentityCloud for OfflineAccount {
     async fn list_attached_role_policies(&self, role: &str) -> Answer<Vec<String>> {
         self.read(Operation::ListAttachedRolePolicies, |state| {

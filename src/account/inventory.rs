@@ -53,6 +53,7 @@ impl State {
     }
 }
 
+#[async_trait::async_trait]
 impl Inventory for OfflineAccount {
     async fn list_db_clusters(&self, from: Option<String>) -> Listed<DbCluster> {
         let operation = Operation::DescribeDbClusters;

@@ -98,6 +98,7 @@ impl State {
     }
 }
 
+#[async_trait::async_trait]
 impl MskCloud for OfflineAccount {
     async fn describe_msk_cluster(&self, arn: &str) -> Answer<MskCluster> {
         self.read(Operation::DescribeClusterV2, |state| {

@@ -419,6 +419,7 @@ fn is_of(vpcs: &[VpcId], id: &str) -> bool {
     vpcs.iter().any(|vpc| vpc.as_str() == id)
 }
 
+#[async_trait::async_trait]
 impl NetworkCloud for OfflineAccount {
     async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
         self.read(Operation::DescribeVpcs, |state| {

@@ -500,6 +500,7 @@ impl State {
     }
 }
 
+#[async_trait::async_trait]
 impl Cloud for OfflineAccount {
     async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
         self.read(Operation::DescribeDbClusters, |state| {

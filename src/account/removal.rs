@@ -244,6 +244,7 @@ impl State {
     }
 }
 
+#[async_trait::async_trait]
 impl RemovalCloud for OfflineAccount {
     async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
         self.read(Operation::lists(kind), |state| Ok(state.bearers(kind)))

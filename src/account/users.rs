@@ -86,6 +86,7 @@ impl State {
     }
 }
 
+#[async_trait::async_trait]
 impl UsersCloud for OfflineAccount {
     async fn list_aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>> {
         self.read(Operation::ListAliases, |state| {

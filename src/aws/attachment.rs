@@ -9,6 +9,7 @@ use super::{Aws, all_items, called, fault};
 use crate::cloud::{Answer, AttachmentCloud, Operation};
 use crate::model::FunctionVpc;
 
+#[async_trait::async_trait]
 impl AttachmentCloud for Aws {
     async fn attached_functions(&self) -> Answer<BTreeMap<String, FunctionVpc>> {
         called(Operation::ListFunctions, async {

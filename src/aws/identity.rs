@@ -99,6 +99,7 @@ async fn get_policy_version(client: &Client, arn: &str, version: &str) -> Answer
     Ok(decoded(&found.document.ok_or_else(incomplete)?))
 }
 
+#[async_trait::async_trait]
 impl IdentityCloud for Aws {
     async fn list_attached_role_policies(&self, role: &str) -> Answer<Vec<String>> {
         let call = list_attached_role_policies(&self.iam, role);

@@ -17,6 +17,7 @@ fn page<S, T>(items: Option<Vec<S>>, next: Option<String>, read: impl Fn(S) -> A
     })
 }
 
+#[async_trait::async_trait]
 impl Inventory for Aws {
     async fn list_db_clusters(&self, from: Option<String>) -> Listed<DbCluster> {
         let operation = Operation::DescribeDbClusters;

@@ -199,6 +199,7 @@ fn access(configurations: Option<Vec<SourceAccessConfiguration>>) -> Vec<SourceA
         .collect()
 }
 
+#[async_trait::async_trait]
 impl MskCloud for Aws {
     async fn describe_msk_cluster(&self, arn: &str) -> Answer<MskCluster> {
         called(Operation::DescribeClusterV2, describe_cluster(&self.kafka, arn)).await

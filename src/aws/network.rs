@@ -664,6 +664,7 @@ async fn describe_groups(client: &Client, ids: &[GroupId]) -> Answer<Vec<Securit
     all!(operation, request, security_groups, security_group)
 }
 
+#[async_trait::async_trait]
 impl NetworkCloud for Aws {
     async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
         called(Operation::DescribeVpcs, describe_vpcs(&self.ec2, ids)).await

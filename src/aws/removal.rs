@@ -157,6 +157,7 @@ where
     }
 }
 
+#[async_trait::async_trait]
 impl RemovalCloud for Aws {
     async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
         let operation = Operation::lists(kind);

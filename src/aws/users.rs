@@ -220,6 +220,7 @@ impl Aws {
     }
 }
 
+#[async_trait::async_trait]
 impl UsersCloud for Aws {
     async fn list_aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>> {
         called(Operation::ListAliases, aliases(&self.lambda, last_segment(function))).await

@@ -96,21 +96,21 @@ impl Detach {
 }
 
 impl Work for Attach {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let function = |(function, _): &<reconcile::Attach as Goal>::Seen| function.clone();
         bring_about(cloud, &self.goal(), function, &self.run, global, interrupt).await
     }
 }
 
 impl Work for Detach {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let function = |(function, ..): &<reconcile::Detach as Goal>::Seen| function.clone();
         bring_about(cloud, &self.goal(), function, &self.run, global, interrupt).await
     }
 }
 
-async fn bring_about<C: Cloud, G: Goal>(
-    cloud: &C,
+async fn bring_about<G: Goal>(
+    cloud: &dyn Cloud,
     goal: &G,
     function: impl Fn(&G::Seen) -> Function,
     run: &RunArgs,

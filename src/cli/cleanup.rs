@@ -25,7 +25,7 @@ impl Cleanup {
 }
 
 impl Work for Cleanup {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, &Goal, &self.run.options(), &front, interrupt).await;
         front.clear();

@@ -103,7 +103,7 @@ impl Diagnose {
 
 impl Diagnose {
     /// Mends, and tells how it stands at the end.
-    async fn mend<C: Cloud>(&self, cloud: &C, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn mend(&self, cloud: &dyn Cloud, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
         front.clear();
@@ -125,7 +125,7 @@ impl Diagnose {
 }
 
 impl Work for Diagnose {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         if let Some(goal) = self.goal() {
             return self.mend(cloud, &goal, global, interrupt).await;
         }
@@ -134,7 +134,7 @@ impl Work for Diagnose {
         // The default endpoint has no name of its own.
         let endpoint = self.proxy_endpoint.as_deref().filter(|name| *name != "default");
         let reading = through(&checked, &target, endpoint);
-        let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
+        let scene = Box::pin(read_in(self.run.timeout, cloud, reading, interrupt)).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new(
             "diagnose",
@@ -166,7 +166,7 @@ pub fn existing(database: &DatabaseArgs, function: &FunctionName, proxy: &ProxyC
 /// Reads for at most so long.
 pub async fn read_in<T, E: Into<RunError>>(
     timeout: Duration,
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     reading: impl Future<Output = Result<T, E>>,
     interrupt: Interrupt,
 ) -> Result<T, Box<Report>> {
@@ -184,7 +184,7 @@ pub async fn read_in<T, E: Into<RunError>>(
 
 /// Reads, until it is done or interrupted.
 pub async fn read<T, E: Into<RunError>>(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     reading: impl Future<Output = Result<T, E>>,
     interrupt: Interrupt,
 ) -> Result<T, Box<Report>> {

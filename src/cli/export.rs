@@ -41,9 +41,9 @@ impl Export {
 }
 
 impl Work for Export {
-    async fn on<C: Cloud>(&self, cloud: &C, _: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, _: &Global, interrupt: Interrupt) -> Ending {
         let target = existing(&self.database, &self.function, &self.proxy);
-        let scene = read(cloud, scene(&Checked::new(cloud), &target), interrupt).await?;
+        let scene = Box::pin(read(cloud, scene(&Checked::new(cloud), &target), interrupt)).await?;
         print(&self.format.draw(&diagnose(&scene)))?;
         Ok(0)
     }

@@ -52,6 +52,7 @@ impl Terminal {
     }
 }
 
+#[async_trait::async_trait]
 impl Front for Terminal {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         self.progress.clear();

@@ -99,7 +99,7 @@ impl Internet {
 }
 
 impl Work for Internet {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let wish = self.wish();
         match self.goal() {
             None => {

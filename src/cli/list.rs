@@ -29,7 +29,7 @@ impl List {
         on_account(self, global)
     }
 
-    async fn document(&self, cloud: &impl Cloud) -> Result<ListDocument, ObserveError> {
+    async fn document(&self, cloud: &dyn Cloud) -> Result<ListDocument, ObserveError> {
         let (kind, name) = self.database.named();
         let named = Named::of(name);
         named.check(&cloud.home())?;
@@ -60,7 +60,7 @@ impl List {
 }
 
 impl Work for List {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let document = read(cloud, self.document(cloud), interrupt).await?;
         let is_refused = self.fail_on_empty && document.functions.is_empty();
         // Of two documents on standard output, neither could be read.

@@ -135,7 +135,7 @@ struct Check {
 }
 
 impl Work for Check {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let target = self.subject.target();
         let checked = Checked::new(cloud);
         let reading = async {
@@ -216,7 +216,7 @@ impl Setup {
 }
 
 impl Work for Setup {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, &self.goal(), &self.run.options(), &front, interrupt).await;
         front.clear();

@@ -161,7 +161,7 @@ impl DenyEni {
 }
 
 impl Work for DenyEni {
-    async fn on<C: Cloud>(&self, cloud: &C, _: &Global, _: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, _: &Global, _: Interrupt) -> Ending {
         let report = |error: ObserveError| Box::new(Report::new(error.code(), &error, error.hint()));
         let function = the_function(&Checked::new(cloud), &self.function.name)
             .await

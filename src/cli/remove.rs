@@ -88,7 +88,7 @@ impl Remove {
 }
 
 impl Work for Remove {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, &self.goal(), &self.run.options(), &front, interrupt).await;
         front.clear();

@@ -22,7 +22,7 @@ use crate::report::Report;
 /// What a command does with an account.
 pub trait Work {
     /// Does it, and prints the result.
-    fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> impl Future<Output = Ending>;
+    fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> impl Future<Output = Ending>;
 }
 
 /// Does the work on the account that the global options name.

@@ -232,7 +232,7 @@ impl Setup {
     }
 
     /// Connects across two VPCs.
-    async fn across_vpcs<C: Cloud>(&self, cloud: &C, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn across_vpcs(&self, cloud: &dyn Cloud, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.write.run.yes, false, global);
         let converged = converge(cloud, goal, &self.write.options(), &front, interrupt).await;
         front.clear();
@@ -250,7 +250,7 @@ impl Setup {
 }
 
 impl Work for Setup {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         if let Some(goal) = self.goal() {
             return self.across_vpcs(cloud, &goal, global, interrupt).await;
         }

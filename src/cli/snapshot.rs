@@ -48,7 +48,7 @@ impl Snapshot {
 }
 
 impl Work for Snapshot {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let vpc = self.vpc.as_deref().map(VpcId::from);
         let taken = Box::pin(read(cloud, snapshot(cloud, vpc.as_ref()), interrupt)).await?;
         for gap in &taken.gaps {

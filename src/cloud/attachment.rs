@@ -2,15 +2,15 @@
 //! write lists, which only grow.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use super::Answer;
 use crate::model::FunctionVpc;
 
 /// Looks where functions are attached, and detaches them.
+#[async_trait::async_trait]
 pub trait AttachmentCloud: Sync {
     /// Where the functions of the account and Region are attached, by their names.
-    fn attached_functions(&self) -> impl Future<Output = Answer<BTreeMap<String, FunctionVpc>>> + Send;
+    async fn attached_functions(&self) -> Answer<BTreeMap<String, FunctionVpc>>;
     /// Empties a function's `VpcConfig`, if it is still at `revision`; else [`super::Fault::PreconditionFailed`].
-    fn detach_function(&self, name: &str, revision: Option<&str>) -> impl Future<Output = Answer<()>> + Send;
+    async fn detach_function(&self, name: &str, revision: Option<&str>) -> Answer<()>;
 }

@@ -24,13 +24,12 @@ use crate::model::{
 use crate::removal::ShrunkList;
 
 /// A cloud whose answers are checked.
-#[derive(Debug)]
-pub struct Checked<'a, C>(&'a C);
+pub struct Checked<'a>(&'a dyn Cloud);
 
-impl<'a, C> Checked<'a, C> {
+impl<'a> Checked<'a> {
     /// The same cloud, with its answers checked.
     #[must_use]
-    pub fn new(cloud: &'a C) -> Self {
+    pub fn new(cloud: &'a dyn Cloud) -> Self {
         Self(cloud)
     }
 }
@@ -240,7 +239,8 @@ fn versions_of(template: Option<&str>, found: &[LaunchTemplateVersion]) -> Verdi
 
 macro_rules! check {
     ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty $(= $operation:expr, $judge:expr)?;)*) => {
-        impl<C: Cloud> $trait for Checked<'_, C> {
+        #[async_trait::async_trait]
+        impl $trait for Checked<'_> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let answer = self.0.$name($($argument),*).await?;
                 $(let answer = judged($operation, answer, $judge)?;)?

@@ -2,8 +2,6 @@
 //!
 //! Source: spec/drift.md, "Cost". The number of calls grows with the pages of what exists.
 
-use std::future::Future;
-
 use ipnet::IpNet;
 
 use super::{Answer, DbCluster, DbInstance, DbSubnetGroup};
@@ -31,29 +29,24 @@ pub struct ListedSubnet {
 pub type Listed<T> = Answer<Page<T>>;
 
 /// Lists of all that exists. `from` is a page's `next`; none for the first page.
+#[async_trait::async_trait]
 pub trait Inventory: Sync {
     /// All clusters.
-    fn list_db_clusters(&self, from: Option<String>) -> impl Future<Output = Listed<DbCluster>> + Send;
+    async fn list_db_clusters(&self, from: Option<String>) -> Listed<DbCluster>;
     /// All instances, those of clusters too.
-    fn list_db_instances(&self, from: Option<String>) -> impl Future<Output = Listed<DbInstance>> + Send;
+    async fn list_db_instances(&self, from: Option<String>) -> Listed<DbInstance>;
     /// All DB subnet groups in a VPC, with their names.
-    fn list_db_subnet_groups(
-        &self,
-        from: Option<String>,
-    ) -> impl Future<Output = Listed<(String, DbSubnetGroup)>> + Send;
+    async fn list_db_subnet_groups(&self, from: Option<String>) -> Listed<(String, DbSubnetGroup)>;
     /// All proxies, without their targets: those have to be asked for one by one.
-    fn list_db_proxies(&self, from: Option<String>) -> impl Future<Output = Listed<Proxy>> + Send;
+    async fn list_db_proxies(&self, from: Option<String>) -> Listed<Proxy>;
     /// All functions. Lambda's list tells no states, and environments are not kept.
-    fn list_functions(&self, from: Option<String>) -> impl Future<Output = Listed<Function>> + Send;
+    async fn list_functions(&self, from: Option<String>) -> Listed<Function>;
     /// All security groups.
-    fn list_security_groups(&self, from: Option<String>) -> impl Future<Output = Listed<SecurityGroup>> + Send;
+    async fn list_security_groups(&self, from: Option<String>) -> Listed<SecurityGroup>;
     /// All subnets.
-    fn list_subnets(&self, from: Option<String>) -> impl Future<Output = Listed<ListedSubnet>> + Send;
+    async fn list_subnets(&self, from: Option<String>) -> Listed<ListedSubnet>;
     /// All MSK clusters.
-    fn list_msk_clusters(&self, from: Option<String>) -> impl Future<Output = Listed<MskCluster>> + Send;
+    async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster>;
     /// All event source mappings, whatever they poll.
-    fn list_all_event_source_mappings(
-        &self,
-        from: Option<String>,
-    ) -> impl Future<Output = Listed<EventSourceMapping>> + Send;
+    async fn list_all_event_source_mappings(&self, from: Option<String>) -> Listed<EventSourceMapping>;
 }

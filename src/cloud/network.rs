@@ -1,7 +1,6 @@
 //! The network of an account's VPCs, as EC2 describes it.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -17,117 +16,81 @@ use crate::model::{
 
 /// Reads what lies between two ends of a connection, and makes what is missing there. Most methods that read ask for
 /// whole VPCs: what does not exist, or is another account's, is not among what comes back.
+#[async_trait::async_trait]
 pub trait NetworkCloud: Sync {
     /// VPCs, without their DNS attributes.
-    fn describe_vpcs(&self, ids: &[VpcId]) -> impl Future<Output = Answer<Vec<Vpc>>> + Send;
+    async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>>;
     /// The DNS attributes of a VPC.
-    fn describe_vpc_dns(&self, id: &VpcId) -> impl Future<Output = Answer<VpcDns>> + Send;
+    async fn describe_vpc_dns(&self, id: &VpcId) -> Answer<VpcDns>;
     /// Who resolves names where these DHCP options count, by their ids.
-    fn describe_dhcp_options(&self, ids: &[String]) -> impl Future<Output = Answer<BTreeMap<String, Resolver>>> + Send;
+    async fn describe_dhcp_options(&self, ids: &[String]) -> Answer<BTreeMap<String, Resolver>>;
     /// The subnets of VPCs.
-    fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<Subnet>>> + Send;
+    async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>>;
     /// The route tables of VPCs.
-    fn describe_route_tables(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<RouteTable>>> + Send;
+    async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>>;
     /// The network ACLs of VPCs.
-    fn describe_network_acls(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<NetworkAcl>>> + Send;
+    async fn describe_network_acls(&self, vpcs: &[VpcId]) -> Answer<Vec<NetworkAcl>>;
     /// The peering connections that these VPCs have a part in.
-    fn describe_peerings(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<Peering>>> + Send;
+    async fn describe_peerings(&self, vpcs: &[VpcId]) -> Answer<Vec<Peering>>;
     /// The internet gateways attached to VPCs.
-    fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<InternetGateway>>> + Send;
+    async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>>;
     /// The egress-only internet gateways attached to VPCs.
-    fn describe_egress_only_gateways(
-        &self,
-        vpcs: &[VpcId],
-    ) -> impl Future<Output = Answer<Vec<EgressOnlyGateway>>> + Send;
+    async fn describe_egress_only_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>>;
     /// The NAT gateways of VPCs.
-    fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<NatGateway>>> + Send;
+    async fn describe_nat_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<NatGateway>>;
     /// What the account has set for VPC Block Public Access.
-    fn describe_public_access(&self) -> impl Future<Output = Answer<PublicAccess>> + Send;
+    async fn describe_public_access(&self) -> Answer<PublicAccess>;
     /// All exclusions from VPC Block Public Access.
-    fn describe_public_access_exclusions(&self) -> impl Future<Output = Answer<Vec<Exclusion>>> + Send;
+    async fn describe_public_access_exclusions(&self) -> Answer<Vec<Exclusion>>;
     /// The endpoints of VPCs.
-    fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> impl Future<Output = Answer<Vec<Endpoint>>> + Send;
+    async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>>;
     /// The services of AWS that endpoints can be for in the Region.
-    fn describe_endpoint_services(&self) -> impl Future<Output = Answer<Vec<EndpointService>>> + Send;
+    async fn describe_endpoint_services(&self) -> Answer<Vec<EndpointService>>;
     /// Network interfaces by their ids.
-    fn describe_interfaces(&self, ids: &[InterfaceId]) -> impl Future<Output = Answer<Vec<Interface>>> + Send;
+    async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>>;
     /// The ranges of a prefix list.
-    fn prefix_list_entries(&self, id: &PrefixListId) -> impl Future<Output = Answer<Vec<IpNet>>> + Send;
+    async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>>;
     /// Security groups by their ids.
-    fn describe_groups(&self, ids: &[GroupId]) -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
+    async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>>;
     /// The security groups of a VPC with this name, in this case: one at most.
-    fn describe_named_groups(&self, vpc: &VpcId, name: &str)
-    -> impl Future<Output = Answer<Vec<SecurityGroup>>> + Send;
+    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>>;
     /// The internet gateways with a tag, attached or not.
-    fn describe_tagged_gateways(
-        &self,
-        key: &str,
-        value: &str,
-    ) -> impl Future<Output = Answer<Vec<InternetGateway>>> + Send;
+    async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>>;
     /// The elastic IP addresses with a tag.
-    fn describe_tagged_addresses(&self, key: &str, value: &str) -> impl Future<Output = Answer<Vec<Address>>> + Send;
+    async fn describe_tagged_addresses(&self, key: &str, value: &str) -> Answer<Vec<Address>>;
 
     /// Makes a subnet.
-    fn create_subnet(&self, new: &NewSubnet) -> impl Future<Output = Answer<SubnetId>> + Send;
+    async fn create_subnet(&self, new: &NewSubnet) -> Answer<SubnetId>;
     /// Makes an internet gateway, which is attached to nothing.
-    fn create_internet_gateway(&self, tags: &Tags) -> impl Future<Output = Answer<InternetGatewayId>> + Send;
+    async fn create_internet_gateway(&self, tags: &Tags) -> Answer<InternetGatewayId>;
     /// Attaches an internet gateway; [`Fault::Duplicate`] where it is attached.
     ///
     /// [`Fault::Duplicate`]: super::Fault::Duplicate
-    fn attach_internet_gateway(
-        &self,
-        gateway: &InternetGatewayId,
-        vpc: &VpcId,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn attach_internet_gateway(&self, gateway: &InternetGatewayId, vpc: &VpcId) -> Answer<()>;
     /// Allocates an elastic IP address: its `AllocationId`.
-    fn allocate_address(&self, tags: &Tags) -> impl Future<Output = Answer<String>> + Send;
+    async fn allocate_address(&self, tags: &Tags) -> Answer<String>;
     /// Makes a public NAT gateway.
-    fn create_nat_gateway(
-        &self,
-        subnet: &SubnetId,
-        allocation: &str,
-        tags: &Tags,
-    ) -> impl Future<Output = Answer<NatGatewayId>> + Send;
+    async fn create_nat_gateway(&self, subnet: &SubnetId, allocation: &str, tags: &Tags) -> Answer<NatGatewayId>;
     /// Makes a route table.
-    fn create_route_table(&self, vpc: &VpcId, tags: &Tags) -> impl Future<Output = Answer<RouteTableId>> + Send;
+    async fn create_route_table(&self, vpc: &VpcId, tags: &Tags) -> Answer<RouteTableId>;
     /// Adds a route; [`Fault::Duplicate`] where the table has one for this destination.
     ///
     /// [`Fault::Duplicate`]: super::Fault::Duplicate
-    fn create_route(
-        &self,
-        table: &RouteTableId,
-        destination: IpNet,
-        target: &RouteTarget,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn create_route(&self, table: &RouteTableId, destination: IpNet, target: &RouteTarget) -> Answer<()>;
     /// Leads a route that is there elsewhere.
-    fn replace_route(
-        &self,
-        table: &RouteTableId,
-        destination: IpNet,
-        target: &RouteTarget,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn replace_route(&self, table: &RouteTableId, destination: IpNet, target: &RouteTarget) -> Answer<()>;
     /// Gives a subnet a route table of its own; [`Fault::Duplicate`] where it has one.
     ///
     /// [`Fault::Duplicate`]: super::Fault::Duplicate
-    fn associate_route_table(&self, table: &RouteTableId, subnet: &SubnetId)
-    -> impl Future<Output = Answer<()>> + Send;
+    async fn associate_route_table(&self, table: &RouteTableId, subnet: &SubnetId) -> Answer<()>;
     /// Gives the subnet of an association another route table.
-    fn replace_route_table_association(
-        &self,
-        association: &str,
-        table: &RouteTableId,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn replace_route_table_association(&self, association: &str, table: &RouteTableId) -> Answer<()>;
     /// Makes a VPC endpoint.
-    fn create_vpc_endpoint(&self, new: &NewEndpoint) -> impl Future<Output = Answer<EndpointId>> + Send;
+    async fn create_vpc_endpoint(&self, new: &NewEndpoint) -> Answer<EndpointId>;
     /// Changes a VPC endpoint.
-    fn modify_vpc_endpoint(&self, id: &EndpointId, change: &EndpointChange) -> impl Future<Output = Answer<()>> + Send;
+    async fn modify_vpc_endpoint(&self, id: &EndpointId, change: &EndpointChange) -> Answer<()>;
     /// Lets names resolve to private addresses for the other side: on the requester's side, on the accepter's, or both.
-    fn allow_peering_dns(
-        &self,
-        id: &PeeringId,
-        requester: bool,
-        accepter: bool,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()>;
 }
 
 /// Tags from birth.

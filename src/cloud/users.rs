@@ -1,7 +1,5 @@
 //! Reads who can use a security group beside functions, databases and proxies.
 
-use std::future::Future;
-
 use super::Answer;
 pub use crate::model::ProxyEndpoint;
 use crate::model::{GroupId, VpcId};
@@ -62,25 +60,22 @@ pub struct GroupReference {
 }
 
 /// Reads who uses a group.
+#[async_trait::async_trait]
 pub trait UsersCloud: Sync {
     /// The aliases of a function.
-    fn list_aliases(&self, function: &str) -> impl Future<Output = Answer<Vec<FunctionAlias>>> + Send;
+    async fn list_aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>>;
     /// The endpoints of all proxies, beside the default ones.
-    fn list_proxy_endpoints(&self) -> impl Future<Output = Answer<Vec<ProxyEndpoint>>> + Send;
+    async fn list_proxy_endpoints(&self) -> Answer<Vec<ProxyEndpoint>>;
     /// All capacity providers in a VPC.
-    fn list_capacity_providers(&self) -> impl Future<Output = Answer<Vec<CapacityProvider>>> + Send;
+    async fn list_capacity_providers(&self) -> Answer<Vec<CapacityProvider>>;
     /// The ARNs of all network connectors.
-    fn list_network_connectors(&self) -> impl Future<Output = Answer<Vec<String>>> + Send;
+    async fn list_network_connectors(&self) -> Answer<Vec<String>>;
     /// The ARNs of the versions of a network connector.
-    fn list_network_connector_versions(&self, connector: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
+    async fn list_network_connector_versions(&self, connector: &str) -> Answer<Vec<String>>;
     /// A version of a network connector, by its ARN.
-    fn get_network_connector(&self, version: &str) -> impl Future<Output = Answer<NetworkConnector>> + Send;
+    async fn get_network_connector(&self, version: &str) -> Answer<NetworkConnector>;
     /// The latest and the default versions of all launch templates; of one, all versions.
-    fn describe_launch_template_versions(
-        &self,
-        template: Option<&str>,
-    ) -> impl Future<Output = Answer<Vec<LaunchTemplateVersion>>> + Send;
+    async fn describe_launch_template_versions(&self, template: Option<&str>) -> Answer<Vec<LaunchTemplateVersion>>;
     /// The VPCs on the other side of a connection whose rules name one of these groups.
-    fn describe_group_references(&self, groups: &[GroupId])
-    -> impl Future<Output = Answer<Vec<GroupReference>>> + Send;
+    async fn describe_group_references(&self, groups: &[GroupId]) -> Answer<Vec<GroupReference>>;
 }

@@ -12,7 +12,7 @@ use crate::model::network::{Network, Part};
 use crate::model::{Database, Function, GroupId, Observation, Proxy, VpcId};
 
 /// What is around the resources of a connection as it was observed.
-pub async fn surroundings(cloud: &impl Cloud, observation: &Observation) -> Surroundings {
+pub async fn surroundings(cloud: &dyn Cloud, observation: &Observation) -> Surroundings {
     let Observation {
         database,
         function,
@@ -24,7 +24,7 @@ pub async fn surroundings(cloud: &impl Cloud, observation: &Observation) -> Surr
 
 /// The same of resources as the first answers tell of them, in which the database's VPC may be missing.
 pub(super) async fn around(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     database: &Database,
     vpc: Option<&VpcId>,
     function: Option<&Function>,

@@ -34,7 +34,7 @@ pub enum Location {
 /// # Errors
 ///
 /// It does not exist, or a call fails.
-pub async fn the_function(cloud: &impl Cloud, name: &str) -> Result<Function, ObserveError> {
+pub async fn the_function(cloud: &dyn Cloud, name: &str) -> Result<Function, ObserveError> {
     let named = Named::of(name);
     named.check(&cloud.home())?;
     match cloud.get_function_configuration(named.name()).await {
@@ -54,7 +54,7 @@ pub async fn the_function(cloud: &impl Cloud, name: &str) -> Result<Function, Ob
 ///
 /// A resource does not exist, or a call fails.
 pub async fn site(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     function: &Function,
     location: &Location,
     groups: &[GroupId],
@@ -103,7 +103,7 @@ pub async fn site(
 /// Reads where a function is to be attached that gets a group of its own in the database's VPC, and gives it the attachment
 /// as it will be, but for that group. Whether it can be is for the requirements to say.
 pub(super) async fn prepare(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     function: &mut Function,
     database: &Database,
 ) -> Result<Site, ObserveError> {
@@ -123,7 +123,7 @@ pub(super) async fn prepare(
 }
 
 /// The network around the subnets of a wish, and the role of the function.
-async fn around(cloud: &impl Cloud, function: &Function, wish: Wish) -> Result<Site, ObserveError> {
+async fn around(cloud: &dyn Cloud, function: &Function, wish: Wish) -> Result<Site, ObserveError> {
     let named = cloud.describe_subnets(&wish.subnets).await?;
     let vpcs: BTreeSet<VpcId> = named.into_iter().map(|subnet| subnet.vpc).collect();
     let vpcs: Vec<VpcId> = vpcs.into_iter().collect();
@@ -186,7 +186,7 @@ pub fn reads_of_site(function: &Function, location: &Location, site: &Site) -> P
 
 /// The database, and its subnets.
 async fn the_database(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     kind: Option<DatabaseKind>,
     id: &str,
 ) -> Result<(Database, Vec<SubnetId>), ObserveError> {

@@ -18,7 +18,7 @@ use crate::policy;
 const AWS_KEY: &str = "alias/aws/secretsmanager";
 
 pub(super) async fn read(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     database: &Database,
     function: Option<&Function>,
@@ -45,7 +45,7 @@ pub(super) async fn read(
 
 /// What stands under the names of what the run makes, or goes on with.
 async fn standing(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     database: &Database,
     function: Option<&Function>,
@@ -102,7 +102,7 @@ pub(super) fn is_given_something(target: &Target, proxy: &Proxy) -> bool {
 
 /// A role with everything that it may do. One that is not found by each of the calls may be too new to be seen, and
 /// counts as not there: its creation then tells that it is.
-pub async fn found_role(cloud: &impl Cloud, name: &str) -> Answer<Option<FoundRole>> {
+pub async fn found_role(cloud: &dyn Cloud, name: &str) -> Answer<Option<FoundRole>> {
     let Some(role) = found(cloud.get_role(name).await)? else {
         return Ok(None);
     };
@@ -128,7 +128,7 @@ pub async fn found_role(cloud: &impl Cloud, name: &str) -> Answer<Option<FoundRo
 }
 
 /// What tells whether a secret of ours is as it was made.
-pub async fn secret_details(cloud: &impl Cloud, secret: &SecretDescription) -> Answer<SecretDetails> {
+pub async fn secret_details(cloud: &dyn Cloud, secret: &SecretDescription) -> Answer<SecretDetails> {
     let policy = cloud.get_secret_policy(&secret.arn).await?;
     Ok(SecretDetails {
         tags: secret.tags.clone(),
@@ -141,7 +141,7 @@ pub async fn secret_details(cloud: &impl Cloud, secret: &SecretDescription) -> A
 }
 
 /// How a secret differs from one that this program makes, or why that could not be read; nothing for one that is gone.
-pub async fn secret_differences(cloud: &impl Cloud, arn: &str, own: &OwnTags) -> Answer<Vec<String>> {
+pub async fn secret_differences(cloud: &dyn Cloud, arn: &str, own: &OwnTags) -> Answer<Vec<String>> {
     let details = async {
         match found(cloud.describe_secret(arn).await)? {
             Some(secret) => found(secret_details(cloud, &secret).await),
@@ -158,7 +158,7 @@ pub async fn secret_differences(cloud: &impl Cloud, arn: &str, own: &OwnTags) ->
 }
 
 async fn new_proxy(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     database: &Database,
     proxy: Option<&Proxy>,
@@ -218,7 +218,7 @@ async fn new_proxy(
 
 /// The secret for the function's environment, where there is no proxy that has one.
 async fn named_secret(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     proxy: Option<&Proxy>,
 ) -> Result<Option<Secret>, ObserveError> {
@@ -230,7 +230,7 @@ async fn named_secret(
 
 /// The policy of our name on the role of a function that exists.
 async fn connect(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     database: &Database,
     function: Option<&Function>,
@@ -270,7 +270,7 @@ async fn connect(
 /// The permission with which a proxy without a secret connects to the database, where its role is one of ours. What may not
 /// be read is not judged.
 async fn proxy_permission(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     region: &str,
     proxy: &Proxy,
     user: &str,
@@ -286,7 +286,7 @@ async fn proxy_permission(
     }
 }
 
-async fn role(cloud: &impl Cloud, arn: &str) -> Result<Role, ObserveError> {
+async fn role(cloud: &dyn Cloud, arn: &str) -> Result<Role, ObserveError> {
     // A name is looked up in this account alone, whatever account and path the ARN has.
     let role = found(cloud.get_role(last_segment(arn)).await)?;
     let role = role
@@ -298,19 +298,19 @@ async fn role(cloud: &impl Cloud, arn: &str) -> Result<Role, ObserveError> {
     })
 }
 
-async fn the_secret(cloud: &impl Cloud, id: &str, reads_key: bool) -> Result<Secret, ObserveError> {
+async fn the_secret(cloud: &dyn Cloud, id: &str, reads_key: bool) -> Result<Secret, ObserveError> {
     let secret = secret(cloud, id, reads_key).await?;
     secret.ok_or_else(|| ObserveError::NoSuchSecret { id: id.to_owned() })
 }
 
-async fn secret(cloud: &impl Cloud, id: &str, reads_key: bool) -> Result<Option<Secret>, ObserveError> {
+async fn secret(cloud: &dyn Cloud, id: &str, reads_key: bool) -> Result<Option<Secret>, ObserveError> {
     match found(cloud.describe_secret(id).await)? {
         Some(secret) => Ok(Some(with_key(cloud, secret, reads_key).await?)),
         None => Ok(None),
     }
 }
 
-async fn with_key(cloud: &impl Cloud, secret: SecretDescription, reads_key: bool) -> Result<Secret, ObserveError> {
+async fn with_key(cloud: &dyn Cloud, secret: SecretDescription, reads_key: bool) -> Result<Secret, ObserveError> {
     let SecretDescription {
         arn,
         name,

@@ -23,7 +23,7 @@ pub const OWN_READS: &[Operation] = &[
 /// # Errors
 ///
 /// The function or a service does not exist, or AWS cannot be asked.
-pub async fn way_out(cloud: &impl Cloud, function: &str, services: &[String]) -> Result<Scene, ObserveError> {
+pub async fn way_out(cloud: &dyn Cloud, function: &str, services: &[String]) -> Result<Scene, ObserveError> {
     let mut function = the_function(cloud, function).await?;
     let id = vpc_of(cloud, &function).await?;
     if let (Some(vpc), Some(id)) = (&mut function.vpc, id) {
@@ -61,7 +61,7 @@ pub async fn way_out(cloud: &impl Cloud, function: &str, services: &[String]) ->
 /// # Errors
 ///
 /// The function does not exist, or a call fails.
-pub async fn building_site(cloud: &impl Cloud, function: &str, services: &[String]) -> Result<Scene, ObserveError> {
+pub async fn building_site(cloud: &dyn Cloud, function: &str, services: &[String]) -> Result<Scene, ObserveError> {
     let mut scene = way_out(cloud, function, services).await?;
     if let Some(vpc) = &scene.function.vpc {
         scene.own = made_for_internet(cloud, &vpc.vpc).await?;
@@ -74,7 +74,7 @@ pub async fn building_site(cloud: &impl Cloud, function: &str, services: &[Strin
 /// # Errors
 ///
 /// A call fails.
-pub async fn made_for_internet(cloud: &impl Cloud, vpc: &VpcId) -> Answer<Own> {
+pub async fn made_for_internet(cloud: &dyn Cloud, vpc: &VpcId) -> Answer<Own> {
     let mark = connection(vpc);
     let (gateways, addresses, groups) = tokio::join!(
         cloud.describe_tagged_gateways(tags::CONNECTION, &mark),

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 5;
 /// # Errors
 ///
 /// The security groups cannot be read, or AWS cannot be asked.
-pub async fn leftovers(cloud: &impl Cloud) -> Answer<Leftovers> {
+pub async fn leftovers(cloud: &dyn Cloud) -> Answer<Leftovers> {
     let groups = cloud.describe_tagged_groups(tags::MANAGED, "true").await?;
     let asked: Groups = groups
         .iter()
@@ -156,7 +156,7 @@ impl Account<'_> {
 
 /// The proxies with our tags, and the ARNs of those whose tags were read: that look ours by their role or their groups.
 async fn of_proxies(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     account: &Account<'_>,
     groups: &[SecurityGroup],
     users: &Users,
@@ -228,7 +228,7 @@ struct TagsAndTargets {
 }
 
 /// A proxy with its tags and its targets; none for one without our tags.
-async fn tags_and_targets(cloud: &impl Cloud, proxy: Proxy) -> Answer<Option<TagsAndTargets>> {
+async fn tags_and_targets(cloud: &dyn Cloud, proxy: Proxy) -> Answer<Option<TagsAndTargets>> {
     let tags = readable(found(cloud.list_rds_tags(&proxy.arn).await))?.map(Option::unwrap_or_default);
     if tags.as_ref().is_ok_and(|tags| !is_managed(tags)) {
         return Ok(None);
@@ -355,7 +355,7 @@ fn origin(
 }
 
 /// The groups that rules name, and that exist.
-async fn peers(cloud: &impl Cloud, groups: &[SecurityGroup]) -> Answer<BTreeSet<GroupId>> {
+async fn peers(cloud: &dyn Cloud, groups: &[SecurityGroup]) -> Answer<BTreeSet<GroupId>> {
     let own: BTreeSet<GroupId> = groups.iter().map(|group| group.id.clone()).collect();
     let rules = groups
         .iter()
@@ -393,7 +393,7 @@ fn lists(
 
 /// The groups that are being taken off databases. Each such database is looked at by itself, as when it is waited for.
 async fn coming_off(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     clusters: Result<&[DbCluster], &CloudError>,
     instances: Result<&[DbInstance], &CloudError>,
 ) -> Answer<BTreeMap<GroupId, User>> {
@@ -423,7 +423,7 @@ async fn coming_off(
 }
 
 /// A secret with a name of ours.
-async fn made_secret(cloud: &impl Cloud, account: &Account<'_>, secret: SecretDescription) -> Answer<MadeSecret> {
+async fn made_secret(cloud: &dyn Cloud, account: &Account<'_>, secret: SecretDescription) -> Answer<MadeSecret> {
     let way = way_of(&secret.tags);
     let way = way.map(|(way, _)| way);
     let is_named = |way: &&Way| {
@@ -452,7 +452,7 @@ async fn made_secret(cloud: &impl Cloud, account: &Account<'_>, secret: SecretDe
 }
 
 /// A role with a name of ours; none where it is gone by now.
-async fn made_role(cloud: &impl Cloud, account: &Account<'_>, name: String) -> Answer<Option<MadeRole>> {
+async fn made_role(cloud: &dyn Cloud, account: &Account<'_>, name: String) -> Answer<Option<MadeRole>> {
     let Some(role) = found_role(cloud, &name).await? else {
         return Ok(None);
     };

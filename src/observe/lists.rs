@@ -26,7 +26,7 @@ pub(crate) struct Lists {
     pub(crate) subnets: Answer<Vec<ListedSubnet>>,
 }
 
-pub(crate) async fn lists(cloud: &impl Cloud) -> Lists {
+pub(crate) async fn lists(cloud: &dyn Cloud) -> Lists {
     let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
         all(cloud, Operation::DescribeDbClusters, |from| cloud
             .list_db_clusters(from)),
@@ -53,7 +53,7 @@ pub(crate) async fn lists(cloud: &impl Cloud) -> Lists {
 
 /// All pages of a list.
 pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     operation: Operation,
     page: impl Fn(Option<String>) -> F,
 ) -> Answer<Vec<T>> {
@@ -70,7 +70,7 @@ pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
 }
 
 /// The answer of a call that may be throttled: then the run becomes slower, and does not fail.
-pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &impl Cloud, call: impl Fn() -> F) -> Answer<T> {
+pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &dyn Cloud, call: impl Fn() -> F) -> Answer<T> {
     let mut pauses = Pauses::until(Instant::now() + PATIENCE, cloud.pace());
     loop {
         let answer = call().await;

@@ -68,7 +68,7 @@ impl MskTarget {
 /// # Errors
 ///
 /// A resource that was named does not exist, or it or AWS cannot be asked for.
-pub async fn msk_scene(cloud: &impl Cloud, target: &MskTarget) -> Result<MskScene, ObserveError> {
+pub async fn msk_scene(cloud: &dyn Cloud, target: &MskTarget) -> Result<MskScene, ObserveError> {
     target.check(&cloud.home())?;
     if let Some(arn) = &target.cluster {
         is_msk(Some(arn), None)?;
@@ -163,7 +163,7 @@ fn of_msk(target: &MskTarget, mappings: &Part<Vec<EventSourceMapping>>) -> Resul
     }
 }
 
-async fn cluster(cloud: &impl Cloud, arn: &str) -> Result<MskCluster, ObserveError> {
+async fn cluster(cloud: &dyn Cloud, arn: &str) -> Result<MskCluster, ObserveError> {
     match cloud.describe_msk_cluster(arn).await {
         Err(error) if error.is_not_found() => Err(ObserveError::NoSuchMskCluster { arn: arn.to_owned() }),
         cluster => Ok(cluster?),
@@ -171,7 +171,7 @@ async fn cluster(cloud: &impl Cloud, arn: &str) -> Result<MskCluster, ObserveErr
 }
 
 async fn mappings(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &MskTarget,
     cluster: &str,
 ) -> Result<Part<Vec<EventSourceMapping>>, ObserveError> {
@@ -190,7 +190,7 @@ async fn mappings(
 
 /// The function that is named, or that of the mappings, with the policies of its role.
 async fn function(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &MskTarget,
     mappings: &[EventSourceMapping],
 ) -> Result<(Option<Function>, Part<RolePolicies>), ObserveError> {
@@ -212,7 +212,7 @@ async fn function(
 
 /// The functions of further mappings, as far as they can be read.
 async fn others(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     mappings: &[EventSourceMapping],
     function: Option<&Function>,
 ) -> Answer<Vec<Function>> {
@@ -231,7 +231,7 @@ async fn others(
     Ok(others)
 }
 
-async fn network_of(cloud: &impl Cloud, cluster: &MskCluster) -> Answer<(Part<VpcId>, Network)> {
+async fn network_of(cloud: &dyn Cloud, cluster: &MskCluster) -> Answer<(Part<VpcId>, Network)> {
     let Some(place) = cluster.placements.first() else {
         return Ok((
             Part::Unread("AWS reports no subnets for it".to_owned()),

@@ -54,7 +54,7 @@ const NOT_READ: &str = "it was not read";
 /// # Errors
 ///
 /// AWS cannot be asked at all: no credentials, no connection, no answer.
-pub async fn network(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
+pub async fn network(cloud: &dyn Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
     let (plain, out, endpoints) = tokio::join!(
         inside(cloud, vpcs, groups),
         outside(cloud, vpcs),
@@ -87,7 +87,7 @@ pub async fn network(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> 
 /// # Errors
 ///
 /// AWS cannot be asked at all: no credentials, no connection, no answer.
-pub async fn between(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
+pub async fn between(cloud: &dyn Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
     let peerings = async {
         match vpcs {
             [] | [_] => Ok(not_read()),
@@ -116,7 +116,7 @@ fn not_read<T>() -> Part<T> {
     Part::Unread(NOT_READ.to_owned())
 }
 
-async fn inside(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
+async fn inside(cloud: &dyn Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer<Network> {
     let of_groups = async {
         match groups {
             [] => Ok(Vec::new()),
@@ -140,7 +140,7 @@ async fn inside(cloud: &impl Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answe
     })
 }
 
-async fn outside(cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<Network> {
+async fn outside(cloud: &dyn Cloud, vpcs: &[VpcId]) -> Answer<Network> {
     let (peerings, internet, egress_only, nat, blocking) = tokio::join!(
         cloud.describe_peerings(vpcs),
         cloud.describe_internet_gateways(vpcs),
@@ -165,7 +165,7 @@ async fn outside(cloud: &impl Cloud, vpcs: &[VpcId]) -> Answer<Network> {
 /// # Errors
 ///
 /// AWS cannot be asked at all.
-pub async fn with_services(cloud: &impl Cloud, network: &mut Network) -> Answer<()> {
+pub async fn with_services(cloud: &dyn Cloud, network: &mut Network) -> Answer<()> {
     network.services = Some(match cloud.describe_endpoint_services().await {
         Err(error) if error.is_not_offered() => Part::Unread(error.to_string()),
         // Every Region has some: an account file may not tell them, and an emulator may know none.
@@ -176,7 +176,7 @@ pub async fn with_services(cloud: &impl Cloud, network: &mut Network) -> Answer<
 }
 
 /// What VPC Block Public Access stops. A Region without it stops nothing.
-async fn public_access(cloud: &impl Cloud) -> Answer<(Part<PublicAccess>, Part<Vec<Exclusion>>)> {
+async fn public_access(cloud: &dyn Cloud) -> Answer<(Part<PublicAccess>, Part<Vec<Exclusion>>)> {
     let setting = match cloud.describe_public_access().await {
         Err(error) if error.is_not_offered() => return Ok(Default::default()),
         answer => part(answer)?,
@@ -189,7 +189,7 @@ async fn public_access(cloud: &impl Cloud) -> Answer<(Part<PublicAccess>, Part<V
 }
 
 /// The VPCs with their DNS attributes and resolvers, which are questions of their own.
-async fn with_dns(cloud: &impl Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
+async fn with_dns(cloud: &dyn Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
     // A closure over borrowed ids is not general enough for the futures that run this.
     let each: Vec<VpcId> = ids.to_vec();
     let attributes = each.into_iter().map(async |id: VpcId| {
@@ -226,7 +226,7 @@ async fn with_dns(cloud: &impl Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
     Ok(Part::Read(vpcs))
 }
 
-async fn groups_of_endpoints(cloud: &impl Cloud, network: &Network, known: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
+async fn groups_of_endpoints(cloud: &dyn Cloud, network: &Network, known: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
     let endpoints = network.endpoints.known().into_iter().flatten();
     let ids: BTreeSet<&GroupId> = endpoints
         .flat_map(|endpoint| &endpoint.groups)
@@ -243,7 +243,7 @@ async fn groups_of_endpoints(cloud: &impl Cloud, network: &Network, known: &[Gro
 }
 
 /// The prefix lists that rules and routes name.
-async fn prefix_lists(cloud: &impl Cloud, network: &Network) -> Answer<Vec<PrefixList>> {
+async fn prefix_lists(cloud: &dyn Cloud, network: &Network) -> Answer<Vec<PrefixList>> {
     let groups = network.groups.known().into_iter().flatten();
     let rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress));
     let in_rules = rules.filter_map(|rule| match &rule.peer {
@@ -267,7 +267,7 @@ async fn prefix_lists(cloud: &impl Cloud, network: &Network) -> Answer<Vec<Prefi
 }
 
 /// The interfaces that routes lead to.
-async fn interfaces(cloud: &impl Cloud, network: &Network) -> Answer<Part<Vec<crate::model::network::Interface>>> {
+async fn interfaces(cloud: &dyn Cloud, network: &Network) -> Answer<Part<Vec<crate::model::network::Interface>>> {
     let tables = network.route_tables.known().into_iter().flatten();
     let ids: BTreeSet<&InterfaceId> = tables
         .flat_map(|table| &table.routes)

@@ -13,7 +13,7 @@ use crate::tags;
 
 /// The connection as far as it still exists, with the sides that do not; none where no group bears its tags either.
 pub(super) async fn remains(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     wish: RemovalWish,
 ) -> Result<Option<(Observation, BTreeSet<Side>)>, ObserveError> {
@@ -89,7 +89,7 @@ pub(super) fn with(mut observation: Observation, groups: Vec<SecurityGroup>) -> 
 }
 
 /// The groups of the Region that were made for the connection, or are being removed with it.
-pub(super) async fn tagged(cloud: &impl Cloud, connection: &str) -> Answer<Vec<SecurityGroup>> {
+pub(super) async fn tagged(cloud: &dyn Cloud, connection: &str) -> Answer<Vec<SecurityGroup>> {
     let (made, marked) = tokio::join!(
         cloud.describe_tagged_groups(tags::CONNECTION, connection),
         cloud.describe_tagged_groups(tags::REMOVING, connection)
@@ -103,7 +103,7 @@ pub(super) async fn tagged(cloud: &impl Cloud, connection: &str) -> Answer<Vec<S
 }
 
 /// Whether a role is there that was made for the connection, or for another function's on the same way.
-async fn is_made_for(cloud: &impl Cloud, role: &str, connection: &Connection) -> Answer<bool> {
+async fn is_made_for(cloud: &dyn Cloud, role: &str, connection: &Connection) -> Answer<bool> {
     let role = found(cloud.get_role(role).await)?;
     let way = Way::new(connection.kind, &connection.database, connection.proxy.as_deref());
     Ok(role.is_some_and(|role| is_on_way(&role.tags, &way)))
@@ -118,7 +118,7 @@ fn proxy_name(target: &Target) -> Option<String> {
     }
 }
 
-async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<Proxy>> {
+async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<Proxy>> {
     let Some(name) = proxy_name(target) else {
         return Ok(None);
     };

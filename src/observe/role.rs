@@ -33,7 +33,7 @@ const AWS_KEY: &str = "alias/aws/secretsmanager";
 /// # Errors
 ///
 /// AWS cannot be asked at all.
-pub async fn role_policies(cloud: &impl Cloud, role: &str) -> Answer<Part<RolePolicies>> {
+pub async fn role_policies(cloud: &dyn Cloud, role: &str) -> Answer<Part<RolePolicies>> {
     let (_, policies) = role_and_policies(cloud, role).await?;
     Ok(policies)
 }
@@ -44,7 +44,7 @@ pub async fn role_policies(cloud: &impl Cloud, role: &str) -> Answer<Part<RolePo
 ///
 /// AWS cannot be asked at all.
 pub(super) async fn role_and_policies(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     arn: &str,
 ) -> Answer<(Part<RoleDescription>, Part<RolePolicies>)> {
     let name = last_segment(arn);
@@ -90,7 +90,7 @@ pub(super) async fn role_and_policies(
 }
 
 /// The default version of a policy that can be attached to roles.
-async fn managed(cloud: &impl Cloud, arn: &str, what: &str) -> Answer<Part<SourcedPolicy>> {
+async fn managed(cloud: &dyn Cloud, arn: &str, what: &str) -> Answer<Part<SourcedPolicy>> {
     let read = async {
         let version = cloud.get_policy(arn).await?;
         let text = cloud.get_policy_version(arn, &version).await?;
@@ -104,7 +104,7 @@ async fn managed(cloud: &impl Cloud, arn: &str, what: &str) -> Answer<Part<Sourc
 }
 
 /// A policy of the role's own. One that is gone by now is no policy.
-async fn inline(cloud: &impl Cloud, role: &str, name: &str) -> Answer<Part<SourcedPolicy>> {
+async fn inline(cloud: &dyn Cloud, role: &str, name: &str) -> Answer<Part<SourcedPolicy>> {
     let read = async {
         let text = cloud.get_role_policy(role, name).await?;
         document(Operation::GetRolePolicy, &text)
@@ -127,14 +127,14 @@ fn document(operation: Operation, text: &str) -> Answer<PolicyDocument> {
 ///
 /// AWS cannot be asked at all.
 pub(super) async fn needed_secrets<'a>(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     arns: impl IntoIterator<Item = &'a str>,
 ) -> Answer<Vec<NeededSecret>> {
     let read: Vec<_> = arns.into_iter().map(|arn| needed_secret(cloud, arn)).collect();
     bounded(AT_ONCE, read).await.into_iter().collect()
 }
 
-async fn needed_secret(cloud: &impl Cloud, arn: &str) -> Answer<NeededSecret> {
+async fn needed_secret(cloud: &dyn Cloud, arn: &str) -> Answer<NeededSecret> {
     let secret = match part(cloud.describe_secret(arn).await)? {
         Part::Read(secret) => secret,
         Part::Unread(why) => {

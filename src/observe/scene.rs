@@ -17,7 +17,7 @@ use crate::similar::similar;
 /// # Errors
 ///
 /// A resource does not exist, or it or AWS cannot be asked for.
-pub async fn scene(cloud: &impl Cloud, target: &Target) -> Result<Scene, ObserveError> {
+pub async fn scene(cloud: &dyn Cloud, target: &Target) -> Result<Scene, ObserveError> {
     through(cloud, target, None).await
 }
 
@@ -26,7 +26,7 @@ pub async fn scene(cloud: &impl Cloud, target: &Target) -> Result<Scene, Observe
 /// # Errors
 ///
 /// The endpoint does not exist, and as above.
-pub async fn through(cloud: &impl Cloud, target: &Target, endpoint: Option<&str>) -> Result<Scene, ObserveError> {
+pub async fn through(cloud: &dyn Cloud, target: &Target, endpoint: Option<&str>) -> Result<Scene, ObserveError> {
     target.check(&cloud.home())?;
     let endpoints = async {
         match endpoint {
@@ -82,7 +82,7 @@ fn named(name: &str, all: Vec<ProxyEndpoint>, proxy: &Proxy) -> Result<ProxyEndp
     })
 }
 
-async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<(Proxy, Part<Vec<ProxyTarget>>)>> {
+async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<(Proxy, Part<Vec<ProxyTarget>>)>> {
     let ProxyWish::Existing(name) = &target.proxy else {
         return Ok(None);
     };
@@ -92,7 +92,7 @@ async fn read_proxy(cloud: &impl Cloud, target: &Target) -> Answer<Option<(Proxy
 }
 
 async fn with_network(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     found: Found,
     mut function: Function,
     proxy: Option<(Proxy, Part<Vec<ProxyTarget>>)>,
@@ -160,7 +160,7 @@ async fn with_network(
 }
 
 /// The role of a proxy, and what it has to read.
-async fn proxy_role(cloud: &impl Cloud, proxy: Option<&Proxy>) -> Answer<Option<ProxyRole>> {
+async fn proxy_role(cloud: &dyn Cloud, proxy: Option<&Proxy>) -> Answer<Option<ProxyRole>> {
     let Some((proxy, arn)) = proxy.and_then(|proxy| Some((proxy, proxy.role.as_deref()?))) else {
         return Ok(None);
     };
@@ -179,7 +179,7 @@ async fn proxy_role(cloud: &impl Cloud, proxy: Option<&Proxy>) -> Answer<Option<
 }
 
 /// The VPC of the function's subnets; its own configuration only repeats it.
-pub(super) async fn vpc_of(cloud: &impl Cloud, function: &Function) -> Answer<Option<VpcId>> {
+pub(super) async fn vpc_of(cloud: &dyn Cloud, function: &Function) -> Answer<Option<VpcId>> {
     let Some(vpc) = &function.vpc else {
         return Ok(None);
     };

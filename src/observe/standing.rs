@@ -22,12 +22,8 @@ use crate::users::User;
 /// # Errors
 ///
 /// A resource does not exist, or a call fails.
-pub async fn observe_standing(
-    cloud: &impl Cloud,
-    target: &Target,
-    wish: RemovalWish,
-) -> Result<Standing, ObserveError> {
-    let (observation, gone) = read(cloud, &as_it_may_stand(target, wish), wish).await?;
+pub async fn observe_standing(cloud: &dyn Cloud, target: &Target, wish: RemovalWish) -> Result<Standing, ObserveError> {
+    let (observation, gone) = Box::pin(read(cloud, &as_it_may_stand(target, wish), wish)).await?;
     let users = users_of(cloud, &candidates(&observation)).await?;
     let made = match &observation.proxy {
         Some(proxy) if wish.with_proxy => {
@@ -50,7 +46,7 @@ pub async fn observe_standing(
 
 /// The connection with its groups, wherever they are, and the sides whose resource no longer exists.
 async fn read(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     wish: RemovalWish,
 ) -> Result<(Observation, BTreeSet<Side>), ObserveError> {
@@ -77,7 +73,7 @@ async fn read(
 }
 
 /// What lets traffic pass beside the groups of the convention, and the ranges of the VPCs that the connection is in.
-async fn ends(cloud: &impl Cloud, observation: &Observation, gone: &BTreeSet<Side>) -> Answer<Ends> {
+async fn ends(cloud: &dyn Cloud, observation: &Observation, gone: &BTreeSet<Side>) -> Answer<Ends> {
     let of_function = observation.function.vpc.as_ref().map(|vpc| &vpc.vpc);
     let is_whole = gone.is_empty() && of_function.is_some();
     let made = observation
@@ -210,7 +206,7 @@ fn as_it_may_stand(target: &Target, wish: RemovalWish) -> Target {
 }
 
 async fn made_for(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     observation: &Observation,
     proxy: &Proxy,
     proxies: &[Bearer],
@@ -244,7 +240,7 @@ async fn made_for(
 
 /// How the proxy differs from one that this program makes; with a role of any name that `--proxy-role` may have named.
 async fn proxy_differences(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     observation: &Observation,
     proxy: &Proxy,
     own: &OwnTags,
@@ -266,7 +262,7 @@ async fn proxy_differences(
 }
 
 async fn made_role(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     observation: &Observation,
     proxy: &Proxy,
     proxies: &[Bearer],

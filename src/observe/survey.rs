@@ -76,7 +76,7 @@ pub struct Surveyed {
 }
 
 /// Reads everything that connections are judged by. A part that cannot be read is told as such.
-pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
+pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     let Lists {
         clusters,
         instances,
@@ -158,7 +158,7 @@ pub async fn survey(cloud: &impl Cloud, proxies: &Proxies) -> Surveyed {
 
 /// Reads the network ACLs, the route tables and the peering connections of the VPCs that functions are in, and of those of
 /// databases and proxies.
-pub async fn survey_paths(cloud: &impl Cloud, estate: &mut Estate) {
+pub async fn survey_paths(cloud: &dyn Cloud, estate: &mut Estate) {
     let all = estate.vpcs_of_connections();
     let (mut vpcs, mut route_tables) = (network::Part::default(), network::Part::default());
     let (mut acls, mut peerings) = (network::Part::default(), network::Part::default());
@@ -195,7 +195,7 @@ fn extend<T>(part: &mut network::Part<Vec<T>>, more: Answer<Vec<T>>) {
 }
 
 /// The policies of our names by which a proxy's role may connect to a database.
-async fn permissions(cloud: &impl Cloud, region: &str, proxy: &str) -> Option<(String, Vec<(String, String)>)> {
+async fn permissions(cloud: &dyn Cloud, region: &str, proxy: &str) -> Option<(String, Vec<(String, String)>)> {
     let role = created::proxy_role(region, proxy);
     let prefix = created::connect_policies(region, proxy);
     let read = async {

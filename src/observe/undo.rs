@@ -14,7 +14,7 @@ use crate::removal::{MadeFunction, MadeRole, Permission, RemovalWish, Undo, may_
 /// What `setup` gave the function besides groups, as far as it is still there, and may be read. `others` are the groups on
 /// both ends beside those of the convention.
 pub(super) async fn undo(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     wish: RemovalWish,
     observation: &Observation,
@@ -41,7 +41,7 @@ fn readable<T>(answer: Answer<T>) -> Result<Result<T, CloudError>, CloudError> {
 }
 
 async fn permissions(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     observation: &Observation,
     others: &[SecurityGroup],
     undo: &mut Undo,
@@ -115,7 +115,7 @@ async fn permissions(
 }
 
 /// The function and its role, with what is different from how `setup` makes them.
-async fn made_function(cloud: &impl Cloud, observation: &Observation) -> Result<MadeFunction, ObserveError> {
+async fn made_function(cloud: &dyn Cloud, observation: &Observation) -> Result<MadeFunction, ObserveError> {
     let function = &observation.function;
     let role_name = created::function_role(observation.database.place().region, &function.name);
     let own_role = OwnRole::of_function(observation);

@@ -25,7 +25,7 @@ pub type Groups = BTreeMap<GroupId, String>;
 /// # Errors
 ///
 /// A call fails for another reason than a missing permission, such as a lost connection.
-pub async fn users_of(cloud: &impl Cloud, groups: &Groups) -> Answer<Users> {
+pub async fn users_of(cloud: &dyn Cloud, groups: &Groups) -> Answer<Users> {
     let mut users = Users::default();
     if groups.is_empty() {
         return Ok(users);
@@ -205,7 +205,7 @@ fn bears_one(bearer: &Bearer, groups: &Groups) -> bool {
 }
 
 /// Functions and their published versions, these with the aliases that lead to them.
-async fn versions<'b>(cloud: &impl Cloud, users: &mut Users, bearers: impl Iterator<Item = &'b Bearer>) -> Answer<()> {
+async fn versions<'b>(cloud: &dyn Cloud, users: &mut Users, bearers: impl Iterator<Item = &'b Bearer>) -> Answer<()> {
     let (published, functions): (Vec<&Bearer>, Vec<&Bearer>) = bearers.partition(|bearer| bearer.version.is_some());
     for function in functions {
         users.add(&function.groups, &User::Function(function.name.clone()));
@@ -243,7 +243,7 @@ async fn versions<'b>(cloud: &impl Cloud, users: &mut Users, bearers: impl Itera
 }
 
 /// Proxies, and their endpoints unless there are no proxies.
-async fn proxies_with_endpoints(cloud: &impl Cloud) -> (Answer<Vec<Bearer>>, Answer<Vec<ProxyEndpoint>>) {
+async fn proxies_with_endpoints(cloud: &dyn Cloud) -> (Answer<Vec<Bearer>>, Answer<Vec<ProxyEndpoint>>) {
     let proxies = cloud.list_bearers(ResourceKind::Proxy).await;
     let endpoints = match &proxies {
         Ok(proxies) if proxies.is_empty() => Ok(Vec::new()),
@@ -253,7 +253,7 @@ async fn proxies_with_endpoints(cloud: &impl Cloud) -> (Answer<Vec<Bearer>>, Ans
 }
 
 /// The groups of the Region with rules that name one of these, in either direction: each with the one that it names.
-async fn rules_naming(cloud: &impl Cloud, ids: &[GroupId]) -> Answer<Vec<(GroupId, GroupId)>> {
+async fn rules_naming(cloud: &dyn Cloud, ids: &[GroupId]) -> Answer<Vec<(GroupId, GroupId)>> {
     let (inbound, outbound) = tokio::join!(
         cloud.describe_groups_naming(ids, Direction::Ingress),
         cloud.describe_groups_naming(ids, Direction::Egress),
@@ -268,7 +268,7 @@ async fn rules_naming(cloud: &impl Cloud, ids: &[GroupId]) -> Answer<Vec<(GroupI
 }
 
 /// The rules of VPCs on the other side of a connection. The call fails as a whole for one group that is gone.
-async fn references(cloud: &impl Cloud, ids: &[GroupId]) -> Answer<Vec<GroupReference>> {
+async fn references(cloud: &dyn Cloud, ids: &[GroupId]) -> Answer<Vec<GroupReference>> {
     let gone = |error: &CloudError| error.is_not_found();
     match cloud.describe_group_references(ids).await {
         Err(error) if gone(&error) && ids.len() > 1 => {}
@@ -284,13 +284,13 @@ async fn references(cloud: &impl Cloud, ids: &[GroupId]) -> Answer<Vec<GroupRefe
 }
 
 /// All versions of all network connectors: what uses one can be bound to a version.
-pub(crate) async fn network_connectors(cloud: &impl Cloud) -> Answer<Vec<NetworkConnector>> {
+pub(crate) async fn network_connectors(cloud: &dyn Cloud) -> Answer<Vec<NetworkConnector>> {
     let connectors = cloud.list_network_connectors().await?;
     versions_of(cloud, connectors).await
 }
 
 /// The same, and what was asked for because there are connectors.
-async fn connectors_and_reads(cloud: &impl Cloud) -> (Vec<Operation>, Answer<Vec<NetworkConnector>>) {
+async fn connectors_and_reads(cloud: &dyn Cloud) -> (Vec<Operation>, Answer<Vec<NetworkConnector>>) {
     match cloud.list_network_connectors().await {
         Ok(connectors) if !connectors.is_empty() => {
             let reads = vec![Operation::ListNetworkConnectorVersions, Operation::GetNetworkConnector];
@@ -300,7 +300,7 @@ async fn connectors_and_reads(cloud: &impl Cloud) -> (Vec<Operation>, Answer<Vec
     }
 }
 
-async fn versions_of(cloud: &impl Cloud, connectors: Vec<String>) -> Answer<Vec<NetworkConnector>> {
+async fn versions_of(cloud: &dyn Cloud, connectors: Vec<String>) -> Answer<Vec<NetworkConnector>> {
     let mut versions: BTreeSet<String> = connectors.iter().cloned().collect();
     let listed = connectors
         .into_iter()
@@ -320,7 +320,7 @@ async fn versions_of(cloud: &impl Cloud, connectors: Vec<String>) -> Answer<Vec<
 
 /// All versions of all launch templates: the first request tells the latest and the default ones, which for most templates
 /// are all there are.
-pub(crate) async fn launch_templates(cloud: &impl Cloud) -> Answer<Vec<LaunchTemplateVersion>> {
+pub(crate) async fn launch_templates(cloud: &dyn Cloud) -> Answer<Vec<LaunchTemplateVersion>> {
     let mut all: Vec<LaunchTemplateVersion> = Vec::new();
     for version in cloud.describe_launch_template_versions(None).await? {
         // A latest version that is the default one too is listed twice.

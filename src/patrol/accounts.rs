@@ -26,7 +26,7 @@ pub trait Accounts: Sync {
 }
 
 /// Surveys an account, and tells one of which nothing could be read from one of which something could not.
-async fn read(cloud: &impl Cloud, proxies: &Proxies) -> Result<Survey, Unreachable> {
+async fn read(cloud: &dyn Cloud, proxies: &Proxies) -> Result<Survey, Unreachable> {
     let mut surveyed = survey(cloud, proxies).await;
     survey_paths(cloud, &mut surveyed.estate).await;
     let error = surveyed.errors.first().map(Unreachable::from);

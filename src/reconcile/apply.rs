@@ -13,7 +13,7 @@ use super::error::RunError;
 use super::network::Slots;
 use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
-use crate::cloud::{Cloud, CloudError, NewSecurityGroup};
+use crate::cloud::{CloudError, NewSecurityGroup};
 use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side};
 use crate::ownership;
 use crate::plan::{Effect, GroupRef, Made, ResourceRef, Step, StepStatus};
@@ -83,7 +83,7 @@ pub(super) enum Settle {
     Leave,
 }
 
-impl<C: Cloud> Session<'_, C> {
+impl Session<'_> {
     /// Carries out one step of the plan.
     pub(super) async fn apply(&self, step: &Step, bindings: &mut Bindings, settle: Settle) -> Result<Ended, RunError> {
         match &step.effect {

@@ -38,7 +38,7 @@ impl Goal for Attach {
         "attach"
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
         let site = site(cloud, &function, &self.location, &self.groups, self.ipv6).await?;
         Ok((function, site))
@@ -210,7 +210,7 @@ impl Goal for Detach {
         "detach"
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
         let ids: Vec<GroupId> = function.groups().iter().cloned().collect();
         let groups = match ids.as_slice() {

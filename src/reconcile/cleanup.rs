@@ -39,7 +39,7 @@ impl Goal for Cleanup {
         left.origin.clone()
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Leftovers, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Leftovers, ObserveError> {
         Ok(leftovers(cloud).await?)
     }
 

@@ -40,7 +40,7 @@ pub trait Goal: Sync {
     /// # Errors
     ///
     /// A resource does not exist, or a call fails.
-    fn observe<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Result<Self::Seen, ObserveError>> + Send;
+    fn observe(&self, cloud: &dyn Cloud) -> impl Future<Output = Result<Self::Seen, ObserveError>> + Send;
 
     /// The account and Region that this was read from.
     fn origin(&self, seen: &Self::Seen) -> Origin;
@@ -146,10 +146,10 @@ pub struct Converged<S> {
 ///
 /// Why it failed, and what it had written by then.
 pub async fn converge<G: Goal>(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     goal: &G,
     options: &Options,
-    front: &impl Front,
+    front: &dyn Front,
     interrupt: Interrupt,
 ) -> Result<Converged<G::Seen>, Failure> {
     let show = |progress: Progress<'_>| front.progress(progress);
@@ -207,10 +207,10 @@ fn next(draft: &Draft, options: &Options, approved: Option<&Plan>) -> Next {
     }
 }
 
-struct Run<'a, G, C, F> {
+struct Run<'a, G> {
     goal: &'a G,
     options: &'a Options,
-    executor: Executor<'a, C, F>,
+    executor: Executor<'a>,
     /// What the user has agreed to.
     approved: Option<Plan>,
     /// What this run has seen on the lists that it writes.
@@ -219,7 +219,7 @@ struct Run<'a, G, C, F> {
     added: Vec<u32>,
 }
 
-impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
+impl<G: Goal> Run<'_, G> {
     async fn drive(&mut self) -> Result<(Draft, G::Seen, Ending), RunError> {
         let mut redrafts = 0;
         loop {
@@ -259,7 +259,10 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
 
     async fn look(&mut self) -> Result<(Draft, G::Seen), RunError> {
         let goal = self.goal;
-        let seen = self.executor.look(async |cloud: &C| goal.observe(cloud).await).await?;
+        let seen = self
+            .executor
+            .look(async |cloud: &dyn Cloud| goal.observe(cloud).await)
+            .await?;
         self.executor.came_from(goal.origin(&seen));
         goal.note_lists(&seen, &mut self.lists);
         let draft = goal.draft(&seen)?;
@@ -273,7 +276,7 @@ impl<G: Goal, C: Cloud, F: Front> Run<'_, G, C, F> {
             return Ok(());
         };
         let plan = &draft.plan;
-        let reading = async |cloud: &C| interface_warnings(cloud, function, None, plan).await;
+        let reading = async |cloud: &dyn Cloud| interface_warnings(cloud, function, None, plan).await;
         let warnings = self.executor.look(reading).await?;
         draft.notes.extend(warnings);
         Ok(())

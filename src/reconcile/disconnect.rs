@@ -33,8 +33,8 @@ impl Goal for Disconnect {
         "remove"
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Standing, ObserveError> {
-        observe_standing(cloud, &self.target, self.wish).await
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Standing, ObserveError> {
+        Box::pin(observe_standing(cloud, &self.target, self.wish)).await
     }
 
     fn origin(&self, standing: &Standing) -> Origin {

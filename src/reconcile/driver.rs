@@ -19,10 +19,10 @@ use crate::plan::{Effect, GroupRef, Step};
 ///
 /// Why it failed, and what it had written by then.
 pub async fn run(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     options: &Options,
-    front: &impl Front,
+    front: &dyn Front,
     interrupt: Interrupt,
 ) -> Result<Outcome, Failure> {
     let show = |progress: Progress<'_>| front.progress(progress);
@@ -34,11 +34,11 @@ pub async fn run(
     driven.map_err(|error| session.failure(error))
 }
 
-async fn drive<C: Cloud>(
-    session: &Session<'_, C>,
+async fn drive(
+    session: &Session<'_>,
     target: &Target,
     options: &Options,
-    front: &impl Front,
+    front: &dyn Front,
 ) -> Result<Outcome, RunError> {
     let mut machine = Machine::new(options);
     let mut executor = Executor::new(session, front, options);
@@ -50,14 +50,16 @@ async fn drive<C: Cloud>(
             let applied = session.applied();
             return Ok(Outcome { applied, ..*outcome });
         }
-        let event = carry_out(&mut executor, target, &state).instrument(transition).await?;
+        let event = Box::pin(carry_out(&mut executor, target, &state))
+            .instrument(transition)
+            .await?;
         state = warn(&mut executor, machine.step(state, event)?).await?;
     }
 }
 
 /// Adds what the function's role lacks for the steps to what the user should know, before the user is asked. A function that
 /// is yet to be attached was judged already.
-async fn warn<C: Cloud, F: Front>(executor: &mut Executor<'_, C, F>, mut state: State) -> Result<State, RunError> {
+async fn warn(executor: &mut Executor<'_>, mut state: State) -> Result<State, RunError> {
     let proposal = match &mut state {
         State::Consent(proposal) => &mut **proposal,
         State::Done(outcome) if outcome.dry_run && outcome.result == RunResult::Planned => &mut outcome.proposal,
@@ -67,7 +69,7 @@ async fn warn<C: Cloud, F: Front>(executor: &mut Executor<'_, C, F>, mut state: 
     if function.exists && extras.attach.is_none() {
         let (plan, known) = (&proposal.plan, proposal.surroundings.as_ref());
         let known = known.map(|surroundings| &surroundings.policies);
-        let reading = async |cloud: &C| interface_warnings(cloud, function, known, plan).await;
+        let reading = async |cloud: &dyn Cloud| interface_warnings(cloud, function, known, plan).await;
         let warnings = executor.look(reading).await?;
         proposal.notes.extend(warnings);
     }
@@ -75,21 +77,17 @@ async fn warn<C: Cloud, F: Front>(executor: &mut Executor<'_, C, F>, mut state: 
 }
 
 /// Does what the state asks for, and tells what came of it.
-async fn carry_out<C: Cloud, F: Front>(
-    executor: &mut Executor<'_, C, F>,
-    target: &Target,
-    state: &State,
-) -> Result<Event, RunError> {
+async fn carry_out(executor: &mut Executor<'_>, target: &Target, state: &State) -> Result<Event, RunError> {
     match state {
         State::Observe if executor.diagnoses() => {
-            let look = async |cloud: &C| observe_around(cloud, target).await;
-            let (found, surroundings) = executor.look(look).await?;
+            let look = async |cloud: &dyn Cloud| observe_around(cloud, target).await;
+            let (found, surroundings) = Box::pin(executor.look(look)).await?;
             executor.came_from(found.origin());
             trace!(observation = ?found, ?surroundings, "observed");
             Ok(Event::Observed(Box::new(found), Some(Box::new(surroundings))))
         }
         State::Observe | State::Verify(..) | State::Review(..) => {
-            let found = executor.look(async |cloud| observe(cloud, target).await).await?;
+            let found = Box::pin(executor.look(async |cloud| observe(cloud, target).await)).await?;
             executor.came_from(found.origin());
             trace!(observation = ?found, "observed");
             Ok(Event::Observed(Box::new(found), None))

@@ -1,7 +1,6 @@
 //! What every run does, whoever decides: ask, carry out a step, wait, look.
 
 use std::fmt::Display;
-use std::future::Future;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -57,29 +56,30 @@ impl<'a> Asked<'a> {
 }
 
 /// Whoever stands before the program: asked for consent, and told of the progress.
+#[async_trait::async_trait]
 pub trait Front: Sync {
     /// Asks whether the plan may be carried out.
     ///
     /// # Errors
     ///
     /// [`RunError::Declined`] and [`RunError::ConsentRequired`].
-    fn consent(&self, asked: Asked<'_>) -> impl Future<Output = Result<(), RunError>> + Send;
+    async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError>;
 
     /// The password of a database user, for a secret that is to be made. Asked for before anything is written.
     ///
     /// # Errors
     ///
     /// [`RunError::NoPassword`] and [`RunError::BadPassword`].
-    fn password(&self, user: &str) -> impl Future<Output = Result<SecretString, RunError>> + Send;
+    async fn password(&self, user: &str) -> Result<SecretString, RunError>;
 
     /// Tells how the run goes on.
     fn progress(&self, progress: Progress<'_>);
 }
 
 /// The effects of one run, and what they share.
-pub(super) struct Executor<'a, C, F> {
-    session: &'a Session<'a, C>,
-    front: &'a F,
+pub(super) struct Executor<'a> {
+    session: &'a Session<'a>,
+    front: &'a dyn Front,
     settle: Settle,
     bindings: Bindings,
     pauses: Pauses,
@@ -88,8 +88,8 @@ pub(super) struct Executor<'a, C, F> {
     diagnoses: bool,
 }
 
-impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
-    pub(super) fn new(session: &'a Session<'a, C>, front: &'a F, options: &Options) -> Self {
+impl<'a> Executor<'a> {
+    pub(super) fn new(session: &'a Session<'a>, front: &'a dyn Front, options: &Options) -> Self {
         Self {
             session,
             front,
@@ -124,7 +124,7 @@ impl<'a, C: Cloud, F: Front> Executor<'a, C, F> {
     /// Reads what the run is about. The first look of a run tells at once that AWS does not answer.
     pub(super) async fn look<T>(
         &mut self,
-        observe: impl AsyncFn(&C) -> Result<T, ObserveError>,
+        observe: impl AsyncFn(&dyn Cloud) -> Result<T, ObserveError>,
     ) -> Result<T, RunError> {
         loop {
             let observing = observe(self.session.cloud).instrument(info_span!("observe"));

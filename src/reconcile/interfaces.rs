@@ -16,7 +16,7 @@ use crate::policy::RolePolicies;
 ///
 /// An answer about something else than what was asked for.
 pub(super) async fn interface_warnings(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     function: &Function,
     known: Option<&Part<RolePolicies>>,
     plan: &Plan,

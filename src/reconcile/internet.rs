@@ -21,7 +21,7 @@ impl Goal for Internet {
         "internet setup"
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Scene, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Scene, ObserveError> {
         building_site(cloud, &self.0.function, &self.0.services).await
     }
 

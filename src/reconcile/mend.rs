@@ -68,7 +68,7 @@ impl Goal for Mend {
         }
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Seen, ObserveError> {
         // Both are large, and are kept off the stack.
         let scene = Box::pin(scene(cloud, &self.target)).await?;
         let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([scene.database.vpc.clone()]);

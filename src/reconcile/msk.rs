@@ -52,7 +52,7 @@ impl Goal for MskSetup {
         "msk setup"
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
         let scene = msk_scene(cloud, &self.target).await?;
         let (mut group, mut own) = (None, Own::default());
         match (scene.vpc.known(), self.via) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::apply::{Bindings, Ended, STALE_READS, Settle, bound};
 use super::error::RunError;
 use super::session::{Session, failed};
-use crate::cloud::{Answer, Cloud, CloudError, EndpointChange, NewEndpoint, NewSecurityGroup, NewSubnet, Tags};
+use crate::cloud::{Answer, CloudError, EndpointChange, NewEndpoint, NewSecurityGroup, NewSubnet, Tags};
 use ipnet::IpNet;
 
 use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
@@ -65,7 +65,7 @@ enum Place<'a> {
     Group(&'a VpcId, &'a str),
 }
 
-impl<C: Cloud> Session<'_, C> {
+impl Session<'_> {
     /// Carries out one step of a network's plan.
     pub(super) async fn network(
         &self,

@@ -35,14 +35,14 @@ pub(super) trait Part: Sync {
     fn may_need_new_role(&self) -> bool {
         false
     }
-    fn read<C: Cloud>(&self, cloud: &C) -> impl Future<Output = Answer<Now<Self::Seen>>> + Send;
+    fn read(&self, cloud: &dyn Cloud) -> impl Future<Output = Answer<Now<Self::Seen>>> + Send;
     /// The list that was read, where nothing but the list itself tells what another writer has done to it.
     fn unguarded(_seen: &Self::Seen) -> Option<(Side, &GroupList)> {
         None
     }
     /// Whether what was seen has room for our change.
     fn check(&self, seen: &Self::Seen) -> Result<(), RunError>;
-    fn write<C: Cloud>(&self, cloud: &C, seen: &Self::Seen) -> impl Future<Output = Answer<()>> + Send;
+    fn write(&self, cloud: &dyn Cloud, seen: &Self::Seen) -> impl Future<Output = Answer<()>> + Send;
 }
 
 /// Of a function AWS takes 5, of anything else what the account's quota says, which was looked at before the plan was
@@ -74,7 +74,7 @@ impl Part for DatabaseGroups<'_> {
         format!("{} {}", self.kind, self.id)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<GroupList>> {
         let database = read_memberships(cloud, self.kind, self.id).await?;
         let all_active = database
             .memberships
@@ -98,7 +98,7 @@ impl Part for DatabaseGroups<'_> {
         has_room(self.describe(), seen, MOST_GROUPS)
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &GroupList) -> Answer<()> {
         let groups = seen.clone().with(self.group.clone());
         match self.kind {
             DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
@@ -120,7 +120,7 @@ impl Part for ProxyGroups<'_> {
         format!("proxy {}", self.name)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<GroupList>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<GroupList>> {
         let proxy = cloud.describe_db_proxy(self.name).await?;
         Ok(Now {
             is_changed: proxy.groups.contains(&self.group),
@@ -139,7 +139,7 @@ impl Part for ProxyGroups<'_> {
         has_room(self.describe(), seen, MOST_GROUPS)
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &GroupList) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &GroupList) -> Answer<()> {
         let groups = seen.clone().with(self.group.clone());
         cloud.modify_db_proxy(self.name, &groups).await
     }
@@ -179,7 +179,7 @@ impl Part for FunctionGroups<'_> {
         describe_function(self.function)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Attachment>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Attachment>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let (settled, failure, state) = last_update(&function);
         Ok(Now {
@@ -201,7 +201,7 @@ impl Part for FunctionGroups<'_> {
         }
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &Attachment) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Attachment) -> Answer<()> {
         let Some(vpc) = &seen.vpc else {
             let fault = Fault::Rejected {
                 code: "Detached".to_owned(),
@@ -240,7 +240,7 @@ impl Part for FunctionEnvironment<'_> {
         describe_function(self.function)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Variables>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Variables>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let (settled, failure, state) = last_update(&function);
         let has = |environment: &Environment| {
@@ -282,7 +282,7 @@ impl Part for FunctionEnvironment<'_> {
         })))
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &Variables) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Variables) -> Answer<()> {
         let mut environment = seen.environment.clone().unwrap_or_default();
         for (name, value) in &self.variables {
             environment = environment.with(name, value);

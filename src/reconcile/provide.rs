@@ -10,9 +10,7 @@ use super::error::RunError;
 use super::parts::FunctionEnvironment;
 use super::session::{Session, failed};
 use crate::adopt::{self, OwnRole};
-use crate::cloud::{
-    Answer, Cloud, CloudError, Fault, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation,
-};
+use crate::cloud::{Answer, CloudError, Fault, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation};
 use crate::extras::{Value, Variable};
 use crate::model::FunctionState;
 use crate::observe::{found_role, secret_details};
@@ -30,7 +28,7 @@ struct Found {
     differences: Vec<String>,
 }
 
-impl<C: Cloud> Session<'_, C> {
+impl Session<'_> {
     /// Carries out a step that makes something, or gives a role or a function something.
     pub(super) async fn provide(
         &self,

@@ -15,7 +15,7 @@ use crate::removal::{Removable, RemovalUnmet, ShrunkList};
 use crate::requirements::{ExtrasUnmet, Unmet};
 use crate::tags;
 
-impl<C: Cloud> Session<'_, C> {
+impl Session<'_> {
     /// Carries out a step that takes something away.
     pub(super) async fn take_away(
         &self,
@@ -350,9 +350,9 @@ trait Shrink: Part {
     fn operation(&self) -> Operation;
     /// The list; none where the resource has none any more.
     fn groups(seen: &Self::Seen) -> Option<&GroupList>;
-    fn leave<C: Cloud>(
+    fn leave(
         &self,
-        cloud: &C,
+        cloud: &dyn Cloud,
         seen: &Self::Seen,
         groups: &ShrunkList,
     ) -> impl Future<Output = Answer<()>> + Send;
@@ -371,7 +371,7 @@ impl<P: Shrink> Part for Without<'_, P> {
         self.list.describe()
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<P::Seen>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<P::Seen>> {
         let now = self.list.read(cloud).await?;
         Ok(Now {
             is_changed: !now.is_changed,
@@ -390,7 +390,7 @@ impl<P: Shrink> Part for Without<'_, P> {
         }
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &P::Seen) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &P::Seen) -> Answer<()> {
         let left = P::groups(seen).and_then(|groups| ShrunkList::without(groups, self.group));
         match left {
             Some(left) => self.list.leave(cloud, seen, &left).await,
@@ -410,7 +410,7 @@ impl Shrink for DatabaseGroups<'_> {
         Some(seen)
     }
 
-    async fn leave<C: Cloud>(&self, cloud: &C, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
+    async fn leave(&self, cloud: &dyn Cloud, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
         match self.kind {
             DatabaseKind::Cluster => cloud.shrink_db_cluster(self.id, groups).await,
             DatabaseKind::Instance => cloud.shrink_db_instance(self.id, groups).await,
@@ -429,7 +429,7 @@ impl Shrink for ProxyGroups<'_> {
         Some(seen)
     }
 
-    async fn leave<C: Cloud>(&self, cloud: &C, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
+    async fn leave(&self, cloud: &dyn Cloud, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
         cloud.shrink_db_proxy(self.name, groups).await
     }
 }
@@ -447,7 +447,7 @@ impl Part for EnvironmentWithout<'_> {
         describe_function(self.function)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Self::Seen>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Self::Seen>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let (settled, failure, state) = last_update(&function);
         let has_one = |environment: &Environment| {
@@ -473,7 +473,7 @@ impl Part for EnvironmentWithout<'_> {
         Err(RunError::Unmet(Unmet::Extras(unmet)))
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, (environment, revision): &Self::Seen) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, (environment, revision): &Self::Seen) -> Answer<()> {
         let left = environment.clone().unwrap_or_default().without(self.variables);
         let revision = revision.as_deref();
         cloud.update_function_environment(self.function, &left, revision).await
@@ -493,7 +493,7 @@ impl Part for Detached<'_> {
         describe_function(self.function)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Attachment>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Attachment>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let on = function.groups();
         let (settled, failure, state) = last_update(&function);
@@ -513,7 +513,7 @@ impl Part for Detached<'_> {
         Ok(())
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &Attachment) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Attachment) -> Answer<()> {
         let revision = seen.revision.as_deref();
         let left = seen.vpc.as_ref().and_then(|vpc| {
             let left = ShrunkList::without_all(&vpc.groups, self.groups)?;
@@ -537,7 +537,7 @@ impl Shrink for FunctionGroups<'_> {
         seen.vpc.as_ref().map(|vpc| &vpc.groups)
     }
 
-    async fn leave<C: Cloud>(&self, cloud: &C, seen: &Attachment, groups: &ShrunkList) -> Answer<()> {
+    async fn leave(&self, cloud: &dyn Cloud, seen: &Attachment, groups: &ShrunkList) -> Answer<()> {
         match &seen.vpc {
             Some(vpc) => {
                 let revision = seen.revision.as_deref();

@@ -33,8 +33,8 @@ pub enum Progress<'a> {
 /// Whatever shows progress.
 pub(super) type Show<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
 
-pub(super) struct Session<'a, C> {
-    pub(super) cloud: &'a C,
+pub(super) struct Session<'a> {
+    pub(super) cloud: &'a dyn Cloud,
     pub(super) interrupt: Interrupt,
     deadline: Mutex<Instant>,
     pub(super) show: Show<'a>,
@@ -43,8 +43,8 @@ pub(super) struct Session<'a, C> {
     lists: Mutex<Lists>,
 }
 
-impl<'a, C: Cloud> Session<'a, C> {
-    pub(super) fn new(cloud: &'a C, interrupt: Interrupt, timeout: Duration, show: Show<'a>) -> Self {
+impl<'a> Session<'a> {
+    pub(super) fn new(cloud: &'a dyn Cloud, interrupt: Interrupt, timeout: Duration, show: Show<'a>) -> Self {
         Self {
             cloud,
             interrupt,

@@ -12,7 +12,7 @@ use crate::model::{Function, FunctionVpc, GroupId, GroupList, USUAL_GROUPS};
 use crate::plan::{AttachPlan, Step, VpcEffect};
 use crate::requirements::Unmet;
 
-impl<C: Cloud> Session<'_, C> {
+impl Session<'_> {
     /// Carries out one such step.
     pub(super) async fn apply_vpc(
         &self,
@@ -88,7 +88,7 @@ impl Part for Attached<'_> {
         true
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Place>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Place>> {
         let function = cloud.get_function_configuration(&self.plan.function).await?;
         let is_changed = function.vpc.as_ref().is_some_and(|vpc| self.holds(vpc));
         Ok(now(function, is_changed))
@@ -115,7 +115,7 @@ impl Part for Attached<'_> {
         }))
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &Place) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Place) -> Answer<()> {
         let ipv6_before = seen.vpc.as_ref().and_then(|vpc| vpc.ipv6_allowed);
         let vpc = FunctionVpc {
             vpc: self.plan.vpc.clone(),
@@ -142,7 +142,7 @@ impl Part for Detached<'_> {
         describe_function(self.function)
     }
 
-    async fn read<C: Cloud>(&self, cloud: &C) -> Answer<Now<Place>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Place>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let is_changed = function.vpc.is_none();
         Ok(now(function, is_changed))
@@ -152,7 +152,7 @@ impl Part for Detached<'_> {
         Ok(())
     }
 
-    async fn write<C: Cloud>(&self, cloud: &C, seen: &Place) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Place) -> Answer<()> {
         cloud.detach_function(self.function, seen.revision.as_deref()).await
     }
 }

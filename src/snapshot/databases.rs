@@ -121,7 +121,7 @@ impl Snapshot {
     }
 
     /// By the tags of a proxy `remove` tells whether it was made by this program.
-    pub(super) async fn proxies(&mut self, cloud: &impl Cloud, proxies: Vec<Proxy>) {
+    pub(super) async fn proxies(&mut self, cloud: &dyn Cloud, proxies: Vec<Proxy>) {
         let asked = proxies
             .iter()
             .map(|proxy| patiently(cloud, || cloud.list_rds_tags(&proxy.arn)));

@@ -8,7 +8,7 @@ use crate::model::{Function, FunctionState, LastUpdateStatus};
 use crate::observe::patiently;
 
 impl Snapshot {
-    pub(super) async fn functions(&mut self, cloud: &impl Cloud, listed: Vec<Function>) -> Answer<()> {
+    pub(super) async fn functions(&mut self, cloud: &dyn Cloud, listed: Vec<Function>) -> Answer<()> {
         let read = listed.into_iter().map(async |function| {
             if function.vpc.is_none() {
                 return Ok(Some(function));

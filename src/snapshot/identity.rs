@@ -12,7 +12,7 @@ use crate::naming::created;
 use crate::observe::patiently;
 
 impl Snapshot {
-    pub(super) async fn secrets(&mut self, cloud: &impl Cloud) {
+    pub(super) async fn secrets(&mut self, cloud: &dyn Cloud) {
         let document = &self.document;
         let of_databases = document.db_clusters.iter().map(|cluster| &cluster.master_user_secret);
         let of_databases = of_databases.chain(
@@ -89,7 +89,7 @@ impl Snapshot {
         self.document.kms_keys.dedup_by(|a, b| a.key_id == b.key_id);
     }
 
-    pub(super) async fn roles(&mut self, cloud: &impl Cloud) {
+    pub(super) async fn roles(&mut self, cloud: &dyn Cloud) {
         let document = &self.document;
         let of_functions = document
             .functions
@@ -128,7 +128,7 @@ impl Snapshot {
     }
 }
 
-async fn role(cloud: &impl Cloud, name: &str) -> Answer<RoleEntry> {
+async fn role(cloud: &dyn Cloud, name: &str) -> Answer<RoleEntry> {
     let role = patiently(cloud, || cloud.get_role(name)).await?;
     let (own, attached) = tokio::join!(
         patiently(cloud, || cloud.list_role_policies(name)),
@@ -157,7 +157,7 @@ async fn role(cloud: &impl Cloud, name: &str) -> Answer<RoleEntry> {
     })
 }
 
-async fn policy(cloud: &impl Cloud, arn: &str) -> Answer<ManagedPolicy> {
+async fn policy(cloud: &dyn Cloud, arn: &str) -> Answer<ManagedPolicy> {
     let version = patiently(cloud, || cloud.get_policy(arn)).await?;
     let document = patiently(cloud, || cloud.get_policy_version(arn, &version)).await?;
     Ok(ManagedPolicy {

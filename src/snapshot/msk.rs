@@ -14,7 +14,7 @@ use crate::observe::all;
 
 impl Snapshot {
     /// The clusters whose subnets and groups are in the snapshot already. Of one VPC, only the mappings that poll them.
-    pub(super) async fn msk(&mut self, cloud: &impl Cloud, vpc: Option<&VpcId>) {
+    pub(super) async fn msk(&mut self, cloud: &dyn Cloud, vpc: Option<&VpcId>) {
         let (clusters, mappings) = tokio::join!(
             all(cloud, Operation::ListClustersV2, |from| cloud.list_msk_clusters(from)),
             all(cloud, Operation::ListEventSourceMappings, |from| {

@@ -96,7 +96,7 @@ fn attachments(vpc: Option<&VpcId>) -> Vec<GatewayAttachment> {
 
 impl Snapshot {
     /// The network of VPCs. `listing` are the groups with rules that name prefix lists, whose ranges are asked for too.
-    pub(super) async fn network(&mut self, cloud: &impl Cloud, vpcs: &[VpcId], listing: &[GroupId]) -> Answer<()> {
+    pub(super) async fn network(&mut self, cloud: &dyn Cloud, vpcs: &[VpcId], listing: &[GroupId]) -> Answer<()> {
         let Network {
             vpcs,
             subnets,
@@ -213,7 +213,7 @@ impl Snapshot {
     }
 
     /// The services that endpoints can be for.
-    pub(super) async fn endpoint_services(&mut self, cloud: &impl Cloud) {
+    pub(super) async fn endpoint_services(&mut self, cloud: &dyn Cloud) {
         let services = patiently(cloud, || cloud.describe_endpoint_services()).await;
         let services = self.read(services).into_iter().map(|service| EndpointServiceEntry {
             service_name: service.name,
@@ -235,7 +235,7 @@ impl Snapshot {
     }
 
     /// What earlier runs have made for the VPCs' ways to the internet, and have not attached yet.
-    pub(super) async fn made_for_internet(&mut self, cloud: &impl Cloud, vpcs: &[VpcId]) {
+    pub(super) async fn made_for_internet(&mut self, cloud: &dyn Cloud, vpcs: &[VpcId]) {
         let reads = vpcs
             .iter()
             .map(|vpc| patiently(cloud, || made_for_internet(cloud, vpc)));
@@ -250,7 +250,7 @@ impl Snapshot {
     }
 
     /// What else bears a group of the convention, such as an EC2 instance: `remove` leaves such a group where it is.
-    pub(super) async fn interfaces(&mut self, cloud: &impl Cloud) {
+    pub(super) async fn interfaces(&mut self, cloud: &dyn Cloud) {
         let groups = self.document.security_groups.iter();
         let named = groups.filter(|group| Convention::ALL.iter().any(|of| of.number(&group.group_name).is_some()));
         let ids: Vec<GroupId> = named.map(|group| group.group_id.as_str().into()).collect();

@@ -15,7 +15,7 @@ use crate::observe::{launch_templates, network_connectors, patiently};
 
 impl Snapshot {
     /// Who uses the groups that are in the snapshot.
-    pub(super) async fn users(&mut self, cloud: &impl Cloud) {
+    pub(super) async fn users(&mut self, cloud: &dyn Cloud) {
         let held = self.group_ids();
         if self.document.security_groups.is_empty() {
             return;
@@ -60,7 +60,7 @@ impl Snapshot {
     }
 
     /// The versions that were published into the VPCs of the snapshot, and the aliases that lead to them.
-    async fn versions(&mut self, cloud: &impl Cloud) {
+    async fn versions(&mut self, cloud: &dyn Cloud) {
         let held = self.group_ids();
         let listed = patiently(cloud, || cloud.list_bearers(ResourceKind::Function)).await;
         let subnets: BTreeSet<String> = self.document.subnets.iter().map(|of| of.subnet_id.clone()).collect();
@@ -103,7 +103,7 @@ impl Snapshot {
         }
     }
 
-    async fn endpoints(&mut self, cloud: &impl Cloud) {
+    async fn endpoints(&mut self, cloud: &dyn Cloud) {
         let held = self.group_ids();
         if self.document.db_proxies.is_empty() {
             return;
@@ -149,7 +149,7 @@ impl Snapshot {
         });
     }
 
-    async fn references(&mut self, cloud: &impl Cloud) {
+    async fn references(&mut self, cloud: &dyn Cloud) {
         let groups = self.document.security_groups.iter();
         let ids: Vec<GroupId> = groups.map(|group| group.group_id.as_str().into()).collect();
         for some in ids.chunks(super::network::VALUES_OF_A_FILTER) {

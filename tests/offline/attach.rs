@@ -44,7 +44,7 @@ fn detach(function: &str) -> Detach {
     }
 }
 
-async fn run<G: Goal>(cloud: &impl Cloud, goal: &G) -> Result<Converged<G::Seen>, Failure> {
+async fn run<G: Goal>(cloud: &dyn Cloud, goal: &G) -> Result<Converged<G::Seen>, Failure> {
     converge(cloud, goal, &Options::default(), &Script::default(), Interrupt::never()).await
 }
 

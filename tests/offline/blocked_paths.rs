@@ -142,7 +142,7 @@ fn connection(target: &Target) -> Connection {
     }
 }
 
-async fn judged(cloud: &impl Cloud, target: &Target) -> Judgement {
+async fn judged(cloud: &dyn Cloud, target: &Target) -> Judgement {
     let mut estate = survey(cloud, &Proxies::All).await.estate;
     survey_paths(cloud, &mut estate).await;
     Judge::new(&estate).judge(&connection(target))

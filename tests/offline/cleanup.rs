@@ -28,7 +28,7 @@ use crate::support::*;
 /// The role that a scenario names for its new proxy.
 const NAMED_ROLE: &str = "arn:aws:iam::123456789012:role/r";
 
-async fn try_cleanup(cloud: &impl Cloud, options: &Options) -> Result<Converged<Leftovers>, Failure> {
+async fn try_cleanup(cloud: &dyn Cloud, options: &Options) -> Result<Converged<Leftovers>, Failure> {
     Box::pin(converge(
         cloud,
         &Cleanup,

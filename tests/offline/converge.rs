@@ -36,7 +36,7 @@ impl Goal for Named {
         "named"
     }
 
-    async fn observe<C: Cloud>(&self, cloud: &C) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
         self.looks.fetch_add(1, Ordering::Relaxed);
         let function = cloud.get_function_configuration("refunds").await?;
         Ok((function, cloud.describe_connection_groups(&VPC.into()).await?))
@@ -103,7 +103,7 @@ impl Goal for Named {
 
 type Ended = Result<Converged<(Function, Vec<SecurityGroup>)>, Failure>;
 
-async fn run(account: &impl Cloud, goal: &Named, options: &Options, front: &Script) -> Ended {
+async fn run(account: &dyn Cloud, goal: &Named, options: &Options, front: &Script) -> Ended {
     converge(account, goal, options, front, Interrupt::never()).await
 }
 

@@ -18,7 +18,7 @@ use crate::support::*;
 const FUNCTION: &str = "lambda-rds-1";
 const DATABASE: &str = "rds-lambda-1";
 
-async fn try_remove(cloud: &impl Cloud, target: &Target) -> Result<Converged<Standing>, Failure> {
+async fn try_remove(cloud: &dyn Cloud, target: &Target) -> Result<Converged<Standing>, Failure> {
     let goal = disconnect(target, RemovalWish::default());
     let (options, front) = (Options::default(), Script::default());
     Box::pin(converge(cloud, &goal, &options, &front, Interrupt::never())).await

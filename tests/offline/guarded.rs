@@ -271,6 +271,7 @@ impl Guarded<'_> {
 
 macro_rules! guard {
     ($trait:ident { $($own:item)* } $($this:ident.$name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr, $asks:expr;)*) => {
+        #[async_trait::async_trait]
         impl $trait for Guarded<'_> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let $this = self;

@@ -148,11 +148,11 @@ pub fn account(value: &Value) -> OfflineAccount {
     OfflineAccount::in_memory(document).unwrap()
 }
 
-pub async fn setup(cloud: &impl Cloud, wish: &Wish) -> Result<Converged<Scene>, Failure> {
+pub async fn setup(cloud: &dyn Cloud, wish: &Wish) -> Result<Converged<Scene>, Failure> {
     setup_with(cloud, wish, &Options::default()).await
 }
 
-async fn setup_with(cloud: &impl Cloud, wish: &Wish, options: &Options) -> Result<Converged<Scene>, Failure> {
+async fn setup_with(cloud: &dyn Cloud, wish: &Wish, options: &Options) -> Result<Converged<Scene>, Failure> {
     converge(
         cloud,
         &Internet(wish.clone()),

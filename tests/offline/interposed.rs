@@ -41,6 +41,7 @@ pub struct Interposed<'a, H> {
 
 macro_rules! interpose {
     ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr;)*) => {
+        #[async_trait::async_trait]
         impl<H: Hook> $trait for Interposed<'_, H> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let operation = $operation;

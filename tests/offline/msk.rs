@@ -41,7 +41,7 @@ pub fn goal(cluster: &str, via: MskVia, restrict: bool) -> MskSetup {
     }
 }
 
-async fn set_up(cloud: &impl Cloud, goal: &MskSetup) -> Ended {
+async fn set_up(cloud: &dyn Cloud, goal: &MskSetup) -> Ended {
     converge(cloud, goal, &Options::default(), &Script::default(), Interrupt::never()).await
 }
 

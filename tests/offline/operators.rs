@@ -28,7 +28,7 @@ use crate::scenarios::{self, Scenario, with_policies};
 use crate::support::*;
 use crate::{attach, internet, msk};
 
-async fn run<G: Goal>(cloud: &impl Cloud, goal: &G, options: &Options) -> Result<Converged<G::Seen>, Failure> {
+async fn run<G: Goal>(cloud: &dyn Cloud, goal: &G, options: &Options) -> Result<Converged<G::Seen>, Failure> {
     Box::pin(converge(cloud, goal, options, &Script::default(), Interrupt::never())).await
 }
 
@@ -334,6 +334,7 @@ async fn of_cleanup() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_of_remove_takes_its_mark_off() {
     struct Meanwhile<'a>(&'a OfflineAccount);
+    #[async_trait::async_trait]
     impl Front for Meanwhile<'_> {
         async fn consent(&self, _: Asked<'_>) -> Result<(), RunError> {
             self.0.edit(|document| {

@@ -56,7 +56,7 @@ fn offline(value: &Value) -> OfflineAccount {
     OfflineAccount::in_memory(document).unwrap()
 }
 
-async fn asked(cloud: &impl Cloud, function: &str, endpoint: Option<&str>) -> Result<Diagnosis, ObserveError> {
+async fn asked(cloud: &dyn Cloud, function: &str, endpoint: Option<&str>) -> Result<Diagnosis, ObserveError> {
     let target = Target {
         proxy: ProxyWish::Existing("orders-proxy".to_owned()),
         ..Target::direct(DatabaseKind::Cluster, "orders", function)

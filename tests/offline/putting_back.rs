@@ -29,7 +29,7 @@ async fn connected(document: &AccountDocument, targets: &[&Target]) -> AccountDo
     document
 }
 
-async fn removed(cloud: &impl Cloud, target: &Target) -> Converged<Standing> {
+async fn removed(cloud: &dyn Cloud, target: &Target) -> Converged<Standing> {
     let goal = Disconnect {
         target: target.clone(),
         wish: RemovalWish::default(),

@@ -67,7 +67,7 @@ pub fn disconnect(target: &Target, wish: RemovalWish) -> Disconnect {
 }
 
 pub async fn remove_with(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     goal: &Disconnect,
     options: &Options,
 ) -> Result<Converged<Standing>, Failure> {

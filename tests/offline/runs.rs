@@ -380,6 +380,7 @@ async fn a_failed_update_is_no_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_answer_costs_no_time_and_is_checked() {
     struct Slowly<'a>(&'a OfflineAccount, Mutex<u32>);
+    #[async_trait::async_trait]
     impl Front for Slowly<'_> {
         async fn consent(&self, _: Asked<'_>) -> Result<(), RunError> {
             tokio::time::sleep(Duration::from_hours(1)).await;

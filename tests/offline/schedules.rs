@@ -173,6 +173,7 @@ impl Gate {
 /// Says yes, and tells the gate what the run goes by from then on: what it has read before is of no more account.
 pub struct Agreeing<'a>(pub &'a Gate);
 
+#[async_trait::async_trait]
 impl Front for Agreeing<'_> {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         self.0.remember(hash_of_debug(asked.plan()));

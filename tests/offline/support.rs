@@ -91,6 +91,7 @@ pub struct Script {
     pub waits: Mutex<Vec<String>>,
 }
 
+#[async_trait::async_trait]
 impl Front for Script {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         match asked {
@@ -111,12 +112,12 @@ impl Front for Script {
     }
 }
 
-pub async fn setup(cloud: &impl Cloud, target: &Target) -> Result<Outcome, Failure> {
+pub async fn setup(cloud: &dyn Cloud, target: &Target) -> Result<Outcome, Failure> {
     setup_with(cloud, target, &Options::default(), &Script::default()).await
 }
 
 pub async fn setup_with(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     options: &Options,
     front: &Script,

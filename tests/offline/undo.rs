@@ -22,7 +22,7 @@ use crate::scenarios::{Scenario, base, publish, with_new_resources};
 use crate::support::*;
 
 async fn try_remove(
-    cloud: &impl Cloud,
+    cloud: &dyn Cloud,
     target: &Target,
     wish: RemovalWish,
     options: &Options,

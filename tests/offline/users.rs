@@ -14,7 +14,7 @@ use crate::removals::{disconnect, essence, put_on_a_bastion};
 use crate::scenarios::{Scenario, base};
 use crate::support::*;
 
-async fn remove(cloud: &impl Cloud, target: &Target) -> Result<Converged<Standing>, Failure> {
+async fn remove(cloud: &dyn Cloud, target: &Target) -> Result<Converged<Standing>, Failure> {
     let goal = disconnect(target, RemovalWish::default());
     let (options, front) = (Options::default(), Script::default());
     Box::pin(converge(cloud, &goal, &options, &front, Interrupt::never())).await

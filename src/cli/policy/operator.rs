@@ -121,7 +121,7 @@ fn of_goal<G: Goal>(goal: Option<G>, global: &Global) -> Ending {
 struct OfSetup<'a>(&'a Setup);
 
 impl Work for OfSetup<'_> {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let target = self.0.target();
         let options = Options {
             dry_run: true,
@@ -138,7 +138,7 @@ impl Work for OfSetup<'_> {
 struct OfGoal<G>(G);
 
 impl<G: Goal> Work for OfGoal<G> {
-    async fn on<C: Cloud>(&self, cloud: &C, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let options = Options {
             dry_run: true,
             ..Options::default()
