@@ -24,6 +24,7 @@ mod proxies;
 mod python;
 mod reads;
 mod removals;
+mod roles;
 mod snapshots;
 mod template;
 mod undo;
