@@ -2,6 +2,7 @@
 
 mod attach;
 mod bounds;
+mod commands;
 mod credentials;
 mod cross_vpc;
 mod crowd;
