@@ -102,6 +102,12 @@ impl Finding {
         self.remedies.push(plain(&remedy.into()).into_owned());
         self
     }
+
+    /// With all of these, each a line.
+    #[must_use]
+    pub fn mended_by_all(self, remedies: impl IntoIterator<Item = String>) -> Self {
+        remedies.into_iter().fold(self, Self::mended_by)
+    }
 }
 
 impl Check {

@@ -295,8 +295,12 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
         let commands = attach_command(scene, paths).into_iter().chain(setup_command(scene));
         let mut finding = commands.fold(finding, Finding::mended_by);
         if database.access.data_api == Some(true) {
+            let (secret, explained) = match &database.access.master_secret {
+                Some(secret) => (word(secret), ""),
+                None => ("SECRET_ARN".to_owned(), ", with the secret of a user of the database"),
+            };
             finding = finding.mended_by(format!(
-                "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",
+                "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {} --secret-arn {secret} --sql 'SELECT 1'`{explained}",
                 word(&database.arn)
             ));
         }

@@ -176,7 +176,7 @@ fn missing(asker: &Asker<'_>, name: &str) -> Finding {
 
 fn create(asker: &Asker<'_>, service: &str) -> String {
     format!(
-        "aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id {} --service-name {} --subnet-ids {} --security-group-ids <a group that lets {HTTPS} in> --private-dns-enabled",
+        "create it, with a group that lets {HTTPS} in in place of GROUP: aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id {} --service-name {} --subnet-ids {} --security-group-ids GROUP --private-dns-enabled",
         word(asker.vpc),
         word(service),
         words(asker.subnets)

@@ -104,7 +104,7 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
         _ => (
             format!("does not allow {actions}"),
             format!(
-                "give it that first: aws iam attach-role-policy --role-name {} --policy-arn {}",
+                "give it that first with `aws iam attach-role-policy --role-name {} --policy-arn {}`",
                 word(role),
                 word(vpc_access(place))
             ),

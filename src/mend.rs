@@ -159,26 +159,22 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
             .into_iter()
             .map(|check| format!("{}: {}.", check.id, check.message))
             .collect(),
-        left: left.into_iter().map(told).chain(builder.notes).collect(),
+        left: left.into_iter().flat_map(told).chain(builder.notes).collect(),
         notes,
         pending: builder.pending,
     })
 }
 
-/// A check that adding does not mend.
-fn told(check: &Check) -> String {
-    match &check.remedy {
-        Some(remedy) => {
-            let commands: Vec<&str> = remedy.lines().collect();
-            format!(
-                "Not fixed, {}: {}. By hand: {}",
-                check.id,
-                check.message,
-                commands.join("; ")
-            )
-        }
-        None => format!("Not fixed, {}: {}.", check.id, check.message),
-    }
+/// A check that adding does not mend, and a line for each further command of its remedy.
+fn told(check: &Check) -> Vec<String> {
+    let lead = format!("Not fixed, {}: {}.", check.id, check.message);
+    let mut commands = check.remedy.iter().flat_map(|remedy| remedy.lines());
+    let first = match commands.next() {
+        Some(command) => format!("{lead} By hand: {command}"),
+        None => lead,
+    };
+    let rest = commands.map(|command| format!("And by hand: {command}"));
+    std::iter::once(first).chain(rest).collect()
 }
 
 /// Source: spec/network.md: "the checks above as preconditions".

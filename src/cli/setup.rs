@@ -11,6 +11,7 @@ use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::decide::Decision;
+use crate::escape::word;
 use crate::interrupt::Interrupt;
 use crate::mend::Scope;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
@@ -110,12 +111,14 @@ impl Setup {
             RunResult::Unchanged | RunResult::Incomplete => unchanged(outcome),
             RunResult::Connected if self.write.run.no_wait => {
                 let look = match outcome.found.database.kind {
-                    DatabaseKind::Cluster => "aws rds describe-db-clusters",
-                    DatabaseKind::Instance => "aws rds describe-db-instances",
+                    DatabaseKind::Cluster => "aws rds describe-db-clusters --db-cluster-identifier",
+                    DatabaseKind::Instance => "aws rds describe-db-instances --db-instance-identifier",
                 };
                 format!(
-                    "{}The changes were accepted and may still be taking effect: see `{look}` and `aws lambda get-function-configuration`, or run again.\n",
-                    connected(outcome)
+                    "{}The changes were accepted and may still be taking effect: see `{look} {}` and `aws lambda get-function-configuration --function-name {}`, or run again.\n",
+                    connected(outcome),
+                    word(&outcome.found.database.id),
+                    word(&outcome.found.function.name)
                 )
             }
             RunResult::Connected => connected(outcome),

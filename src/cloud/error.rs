@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::Operation;
+use crate::escape::word;
 
 /// A failed operation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -291,7 +292,7 @@ impl Fault {
             Self::InvalidCredentials(_) => "check the profile, and that it is for the right account and partition".to_owned(),
             Self::UnknownProfile { name, similar, .. } => match similar {
                 Some(similar) => format!("did you mean {similar}?"),
-                None => format!("name one that exists, or create it: `aws configure --profile {name}`"),
+                None => format!("name one that exists, or create it: `aws configure --profile {}`", word(name)),
             },
             Self::ProfileFiles(_) => "correct the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others than ~/.aws/config and ~/.aws/credentials".to_owned(),
             Self::BadEndpoint { .. } => "expected a URL such as https://host or http://localhost:4566; unset it to reach AWS itself".to_owned(),

@@ -174,10 +174,12 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         ..proxy.clone()
     };
     if !proxy.has_target(database) {
-        let text = match proxy.other_target(database) {
-            Some(other) => format!("the target of proxy {name} is {other}, not {database}"),
-            None => format!("{database} is not a target of proxy {name}"),
-        };
+        if let Some(other) = proxy.other_target(database) {
+            let text = format!("the target of proxy {name} is {other}, not {database}");
+            let remedy = "a proxy has one target: use another proxy, or have one made with --proxy new";
+            return findings.push(Finding::fail(text).mended_by(remedy));
+        }
+        let text = format!("{database} is not a target of proxy {name}");
         let kind = match database.kind {
             DatabaseKind::Cluster => "--db-cluster-identifiers",
             DatabaseKind::Instance => "--db-instance-identifiers",
@@ -230,7 +232,7 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
             "proxy {name} is still trying to reach {target} for the first time (REGISTERING)"
         ))),
         TargetHealthState::Unavailable => {
-            let (meaning, remedy) = meaning(reason);
+            let (meaning, remedy) = meaning(reason, name);
             let text = format!("proxy {name} does not reach {target}{said}: {meaning}");
             let finding = Finding::fail(text);
             findings.push(remedy.into_iter().fold(finding, Finding::mended_by));
@@ -281,7 +283,7 @@ fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: 
 }
 
 /// What a reason means, and what to do (RDS API reference, `TargetHealth`).
-fn meaning(reason: Option<&str>) -> (&'static str, Option<&'static str>) {
+fn meaning(reason: Option<&str>, proxy: &str) -> (&'static str, Option<String>) {
     let (meaning, remedy) = match reason {
         Some("UNREACHABLE") => (
             "it gets no answer: a security group rule, a route or a network ACL entry is missing, or the database is down",
@@ -304,7 +306,10 @@ fn meaning(reason: Option<&str>) -> (&'static str, Option<&'static str>) {
             "see the replication of the database",
         ),
         Some(_) => return ("this version does not know that reason", None),
-        None => ("AWS gives no reason", "see `aws rds describe-db-proxy-targets`"),
+        None => {
+            let look = format!("aws rds describe-db-proxy-targets --db-proxy-name {}", word(proxy));
+            return ("AWS gives no reason", Some(look));
+        }
     };
-    (meaning, Some(remedy))
+    (meaning, Some(remedy.to_owned()))
 }

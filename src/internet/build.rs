@@ -303,7 +303,7 @@ impl<'b, 's> Builder<'b, 's> {
             .map(|group| format!("--security-group {}", word(group)))
             .collect();
         remedies.push(format!(
-            "autoconnect attach {} --subnet <each of them> {}",
+            "autoconnect attach {} --subnet SUBNET {}",
             self.traveller.option,
             groups.join(" ")
         ));

@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, way_out};
+use super::way::{
+    Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, to_internet_gateway, to_public_nat,
+    way_out,
+};
 use super::{Traveller, acls, public_access};
 use crate::check::{Check, Finding};
 use crate::diagnose::dns::resolves;
@@ -196,35 +199,19 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             "NAT gateway {} is a private one: it does not lead to the internet",
             nat.id
         ))
-        .mended_by("create a public NAT gateway, and lead 0.0.0.0/0 to it: aws ec2 replace-route --route-table-id <table> --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <the public one>"),
+        .mended_by_all(to_public_nat(paths, traveller.subnets.iter().copied(), &nat.id)),
         Fault::NotPublicSubnet { what, subnet, table } => {
             let text = format!(
                 "{what} is in {subnet}, whose route table {} has no route 0.0.0.0/0 to an internet gateway of {}",
                 table.id, table.vpc
             );
-            let gateways = paths.network().internet_gateways.known().into_iter().flatten();
-            let attached = gateways.into_iter().find(|gateway| gateway.vpc.as_ref() == Some(&table.vpc));
-            Finding::fail(text).mended_by(match attached {
-                Some(gateway) => format!(
-                    "aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id {}",
-                    word(&table.id),
-                    word(&gateway.id)
-                ),
-                None => format!(
-                    "aws ec2 create-internet-gateway, aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id <its id>, and a route 0.0.0.0/0 to it in {}",
-                    word(&table.vpc),
-                    table.id
-                ),
-            })
+            Finding::fail(text).mended_by_all(to_internet_gateway(paths, &table.vpc, Some(table)))
         }
         Fault::NoInternetGateway(nat) => Finding::fail(format!(
             "regional NAT gateway {} has no way to the internet: {} has no internet gateway attached, or the gateway's route table does not lead to it",
             nat.id, nat.vpc
         ))
-        .mended_by(format!(
-            "aws ec2 create-internet-gateway, aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id <its id>",
-            word(&nat.vpc)
-        )),
+        .mended_by_all(to_internet_gateway(paths, &nat.vpc, None)),
         Fault::ChecksDestination(interface) => Finding::fail(format!(
             "network interface {} checks source and destination, and so drops what is not its own: it cannot be a NAT instance's",
             interface.id
@@ -238,7 +225,7 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             interface.id
         ))
         .mended_by(format!(
-            "aws ec2 associate-address --allocation-id <an elastic IP address> --network-interface-id {}",
+            "give it an Elastic IP address, in place of ALLOCATION: aws ec2 associate-address --allocation-id ALLOCATION --network-interface-id {}",
             word(&interface.id)
         )),
     }
@@ -332,9 +319,9 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
             findings.push(
                 Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).mended_by(
                     format!(
-                        "aws ec2 associate-subnet-cidr-block --subnet-id {} --ipv6-cidr-block <a /64 of {}>",
-                        word(id),
-                        subnet.vpc
+                        "give it a /64 of {}, in place of CIDR: aws ec2 associate-subnet-cidr-block --subnet-id {} --ipv6-cidr-block CIDR",
+                        subnet.vpc,
+                        word(id)
                     ),
                 ),
             );
@@ -460,14 +447,22 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
     } else {
         "replace-route"
     };
-    let gateway = attached.map_or_else(
-        || format!("<aws ec2 create-egress-only-internet-gateway --vpc-id {}>", word(vpc)),
-        |gateway| word(&gateway.id),
-    );
-    findings.push(Finding::fail(text).mended_by(format!(
-        "aws ec2 {verb} --route-table-id {} --destination-ipv6-cidr-block ::/0 --egress-only-internet-gateway-id {gateway}",
-        word(&table.id)
-    )));
+    let lead = |gateway: &str| {
+        format!(
+            "aws ec2 {verb} --route-table-id {} --destination-ipv6-cidr-block ::/0 --egress-only-internet-gateway-id {gateway}",
+            word(&table.id)
+        )
+    };
+    let finding = Finding::fail(text);
+    findings.push(match attached {
+        Some(gateway) => finding.mended_by(lead(&word(&gateway.id))),
+        None => finding
+            .mended_by(format!(
+                "aws ec2 create-egress-only-internet-gateway --vpc-id {}",
+                word(vpc)
+            ))
+            .mended_by(format!("then, with its id in place of GATEWAY: {}", lead("GATEWAY"))),
+    });
 }
 
 /// An invocation lands in any of the subnets: where one of them has no way out, its share of the cold starts fails.

@@ -42,7 +42,7 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
         if is_global_only(service) {
             return Err(InternetUnmet::NotOurs {
                 what: format!("{service} has one endpoint for all Regions, which no endpoint in this VPC stands for"),
-                remedy: format!("autoconnect internet setup {}", builder.traveller.option),
+                remedies: vec![format!("autoconnect internet setup {}", builder.traveller.option)],
             });
         }
         if has_gateway(service) {
@@ -58,10 +58,10 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
                     "interface endpoint {} of {service} has private DNS off: turned on, it is what the service's name leads to in all of {}",
                     endpoint.id, endpoint.vpc
                 ),
-                remedy: format!(
+                remedies: vec![format!(
                     "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
                     word(&endpoint.id)
-                ),
+                )],
             });
         }
         by_interface(builder, region, service)?;
@@ -197,10 +197,10 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
                     what: format!(
                         "DNS {attribute} of {vpc} is off, without which the name of {service} does not lead to an endpoint"
                     ),
-                    remedy: format!(
+                    remedies: vec![format!(
                         "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-{attribute}",
                         word(vpc)
-                    ),
+                    )],
                 });
             }
         }
@@ -222,10 +222,10 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
     if subnets.is_empty() {
         return Err(InternetUnmet::NotOurs {
             what: format!("{service} is in none of the Availability Zones of the function's subnets"),
-            remedy: format!(
+            remedies: vec![format!(
                 "give the function, or an endpoint of its VPC, a subnet in another zone: see `aws ec2 describe-vpc-endpoint-services --service-names {}`",
                 word(naming.name().unwrap_or(service))
-            ),
+            )],
         });
     }
     would_serve(builder, naming.name().unwrap_or(service), &subnets)?;

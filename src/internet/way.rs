@@ -1,11 +1,14 @@
 //! The way out of a subnet: where its route table leads with the addresses of the internet, and whether that works.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 
+use crate::escape::word;
 use crate::model::network::{
     Destination, Interface, InternetGateway, NatGateway, NatMode, Part, Route, RouteTable, RouteTarget,
 };
-use crate::model::{InterfaceId, InternetGatewayId, NatGatewayId, SubnetId};
+use crate::model::{InterfaceId, InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
 use crate::path::{Addresses, Block, Gap, Paths, Ports, Region};
 
 /// Ranges that are not of the internet: private ones, loopback, link-local, shared, multicast and reserved ones
@@ -256,4 +259,59 @@ pub fn public_gateway<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Option
     find(gateways, |gateway| {
         gateway.id == *id && gateway.vpc.as_ref() == Some(&table.vpc)
     })
+}
+
+/// The verb of the command that leads 0.0.0.0/0 of a table to somewhere else.
+fn verb(table: &RouteTable) -> &'static str {
+    let everywhere = |route: &Route| route.destination.to_string() == "0.0.0.0/0";
+    if table.routes.iter().any(everywhere) {
+        "replace-route"
+    } else {
+        "create-route"
+    }
+}
+
+/// The commands that lead a VPC, and 0.0.0.0/0 of a table in it, to an internet gateway.
+pub(super) fn to_internet_gateway(paths: &Paths<'_>, vpc: &VpcId, table: Option<&RouteTable>) -> Vec<String> {
+    let mut gateways = paths.network().internet_gateways.known().into_iter().flatten();
+    let attached = gateways.find(|gateway| gateway.vpc.as_ref() == Some(vpc));
+    let lead = |table: &RouteTable, gateway: &str| {
+        format!(
+            "aws ec2 {} --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id {gateway}",
+            verb(table),
+            word(&table.id)
+        )
+    };
+    if let Some(gateway) = attached {
+        return table.map(|table| lead(table, &word(&gateway.id))).into_iter().collect();
+    }
+    let attach = format!(
+        "then, with its id in place of GATEWAY: aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id GATEWAY",
+        word(vpc)
+    );
+    let then = table.map(|table| format!("then, again with its id: {}", lead(table, "GATEWAY")));
+    ["aws ec2 create-internet-gateway".to_owned(), attach]
+        .into_iter()
+        .chain(then)
+        .collect()
+}
+
+/// The commands that lead 0.0.0.0/0 of these subnets to a public NAT gateway instead of this one.
+pub(super) fn to_public_nat<'s>(
+    paths: &Paths<'_>,
+    subnets: impl Iterator<Item = &'s SubnetId>,
+    from: &NatGatewayId,
+) -> Vec<String> {
+    let tables: BTreeSet<&RouteTableId> = subnets
+        .filter_map(|subnet| way_out(paths, subnet, false).ok())
+        .filter(|way| matches!(way.exit, Exit::Nat(id) if id == from))
+        .map(|way| &way.table.id)
+        .collect();
+    let lead = |table| {
+        format!(
+            "lead 0.0.0.0/0 to a public NAT gateway, in place of GATEWAY: aws ec2 replace-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id GATEWAY",
+            word(table)
+        )
+    };
+    tables.into_iter().map(lead).collect()
 }

@@ -138,17 +138,18 @@ fn finding(paths: &Paths<'_>, from: &SubnetId, to: &SubnetId, hop: &Hop<'_>, fau
         ),
         RouteFault::Unknown(why) => return Finding::unknown(format!("{there}: {}; {why}", route("leads to"))),
     };
-    remedies(paths, from, to, table, fault, Finding::fail(text))
+    remedies(paths, from, to, hop, fault, Finding::fail(text))
 }
 
 fn remedies(
     paths: &Paths<'_>,
     from: &SubnetId,
     to: &SubnetId,
-    table: &RouteTable,
+    hop: &Hop<'_>,
     fault: &RouteFault<'_>,
     finding: Finding,
 ) -> Finding {
+    let table = hop.table;
     let vpc = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.vpc.clone());
     let (Some(near), Some(far)) = (vpc(from), vpc(to)) else {
         return finding;
@@ -156,10 +157,10 @@ fn remedies(
     if near == far {
         return match fault {
             RouteFault::None | RouteFault::Unknown(_) => finding,
-            _ => finding.mended_by(format!(
-                "aws ec2 delete-route --route-table-id {} --destination-cidr-block <the route named above>, so that the local route counts",
-                word(&table.id)
-            )),
+            _ => match hop.route {
+                Some(route) => finding.mended_by(back_to_local(paths, &near, table, &route.destination)),
+                None => finding,
+            },
         };
     }
     if let RouteFault::PeeringNotActive(peering) = fault
@@ -175,7 +176,7 @@ fn remedies(
         // One command, whichever way round it is found to be needed.
         let (first, second) = if near < far { (near, far) } else { (far, near) };
         return finding.mended_by(format!(
-            "aws ec2 create-vpc-peering-connection --vpc-id {} --peer-vpc-id {}, accept it, and add routes both ways",
+            "create a peering connection with `aws ec2 create-vpc-peering-connection --vpc-id {} --peer-vpc-id {}`, accept it, and add routes both ways",
             word(first),
             word(second)
         ));
@@ -198,4 +199,16 @@ fn remedies(
                 word(&peering.id)
             ))
         })
+}
+
+/// The command after which the local route counts: the local route itself is led back, and one before it deleted.
+fn back_to_local(paths: &Paths<'_>, vpc: &VpcId, table: &RouteTable, destination: &Destination) -> String {
+    let ranges = paths.vpc(vpc).map(|vpc| vpc.cidrs.as_slice()).unwrap_or_default();
+    let is_local = matches!(destination, Destination::Cidr(cidr) if ranges.contains(cidr));
+    let (table, which) = (word(&table.id), destination.option());
+    if is_local {
+        format!("aws ec2 replace-route --route-table-id {table} {which} --local-target")
+    } else {
+        format!("aws ec2 delete-route --route-table-id {table} {which}")
+    }
 }

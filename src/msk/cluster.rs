@@ -4,7 +4,7 @@ use super::{Poller, is_public};
 use crate::check::{Check, Finding};
 use crate::endpoint::listed;
 use crate::escape::word;
-use crate::model::{Authentication, EventSourceMapping};
+use crate::model::{Authentication, ClientAuthentication, ClientBroker, EventSourceMapping, MskCluster, MskKind};
 
 /// Whether the cluster is up, and where it is.
 pub(super) fn check(poller: &Poller<'_>) -> Check {
@@ -97,10 +97,7 @@ pub(super) fn mapping(poller: &Poller<'_>) -> Check {
     let on = scene.cluster.authentications();
     for way in poller.needs.authentications.iter().filter(|way| !on.contains(way)) {
         let text = format!("{way} authentication is off on {}", poller.name);
-        findings.push(Finding::fail(text).mended_by(format!(
-            "aws kafka update-security --cluster-arn {} --current-version <its current version> --client-authentication <what is to be on>",
-            word(&scene.cluster.arn)
-        )));
+        findings.push(Finding::fail(text).mended_by_all(turned_on(&scene.cluster, *way)));
     }
     let mode = poller.needs.mode;
     let passed = match mappings {
@@ -109,6 +106,38 @@ pub(super) fn mapping(poller: &Poller<'_>) -> Check {
         some => format!("{} event source mappings, checked for {mode} mode", some.len()),
     };
     Check::of(ID, &passed, evidence, findings)
+}
+
+/// The command that turns a way to authenticate on beside those that are on, since the setting is replaced whole. A serverless
+/// cluster has the one it has, and what needs no authentication is never asked for.
+fn turned_on(cluster: &MskCluster, way: Authentication) -> Option<String> {
+    let on = |other: Authentication, is_on: bool| is_on || other == way;
+    let ClientAuthentication {
+        unauthenticated,
+        tls,
+        scram,
+        iam,
+    } = cluster.authentication;
+    if cluster.kind == MskKind::Serverless || matches!(way, Authentication::Plaintext | Authentication::Tls) {
+        return None;
+    }
+    let (scram, iam) = (on(Authentication::Scram, scram), on(Authentication::Iam, iam));
+    let mut wanted = vec![format!("Sasl={{Scram={{Enabled={scram}}},Iam={{Enabled={iam}}}}}")];
+    let mut authority = "";
+    if on(Authentication::MutualTls, tls) {
+        wanted.push("Tls={CertificateAuthorityArnList=[CA_ARN],Enabled=true}".to_owned());
+        authority = " and the ARN of its private certificate authority in place of CA_ARN";
+    }
+    wanted.push(format!("Unauthenticated={{Enabled={unauthenticated}}}"));
+    let encryption = match cluster.client_broker {
+        ClientBroker::Plaintext => " --encryption-info EncryptionInTransit={ClientBroker=TLS_PLAINTEXT}",
+        _ => "",
+    };
+    let arn = word(&cluster.arn);
+    Some(format!(
+        "turn it on, with the answer of `aws kafka describe-cluster-v2 --cluster-arn {arn} --query ClusterInfo.CurrentVersion --output text` in place of VERSION{authority}: aws kafka update-security --cluster-arn {arn} --current-version VERSION --client-authentication {}{encryption}",
+        word(wanted.join(","))
+    ))
 }
 
 fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding> {

@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use crate::adopt::{self, OwnRole};
-use crate::escape::word;
+use crate::escape::{word, words};
 use crate::extras;
 use crate::model::{
     Credentials, CredentialsWish, Database, DatabaseKind, EngineFamily, FoundRole, NewProxy, Observation, Proxy, Role,
@@ -149,6 +149,8 @@ pub enum ExtrasUnmet {
     ProxyWithoutIam {
         /// Its name.
         proxy: String,
+        /// The secrets with which it logs in.
+        secrets: Vec<String>,
     },
     /// Variables have other values.
     #[error("function {function} has another value for {} in its environment", .variables.join(", "))]
@@ -247,9 +249,11 @@ impl ExtrasUnmet {
             Self::DedicatedTenancy { .. } => "connect directly, with --proxy none".to_owned(),
             Self::NoEndToEndIam { .. } => "use a secret instead: --secret or --db-user".to_owned(),
             Self::NoUser => "name the user with --db-user".to_owned(),
-            Self::ProxyWithoutIam { proxy } => format!(
-                "`aws rds modify-db-proxy --db-proxy-name {} --auth …` sets it for all of its clients; autoconnect does not change how others log in",
-                word(proxy)
+            // Authentication is replaced whole: each secret has to be named again.
+            Self::ProxyWithoutIam { proxy, secrets } => format!(
+                "`aws rds modify-db-proxy --db-proxy-name {} --auth {}` sets it for all of its clients; autoconnect does not change how others log in",
+                word(proxy),
+                words(secrets.iter().map(|secret| format!("AuthScheme=SECRETS,SecretArn={secret},IAMAuth=REQUIRED")))
             ),
             Self::OtherValues { .. } => "--overwrite-env replaces them".to_owned(),
             Self::EnvironmentUnreadable { .. } => "allow the caller kms:Decrypt on the key of the function's environment".to_owned(),
@@ -479,6 +483,7 @@ fn check_connect(observation: &Observation) -> Result<(), ExtrasUnmet> {
     if proxy.exists && !proxy.takes_iam {
         return Err(ExtrasUnmet::ProxyWithoutIam {
             proxy: proxy.name.clone(),
+            secrets: proxy.secrets.clone(),
         });
     }
     let function = &observation.function;

@@ -53,8 +53,8 @@ pub enum InternetUnmet {
     NotOurs {
         /// What, and what is wrong with it.
         what: String,
-        /// The command that mends it.
-        remedy: String,
+        /// What mends it: commands, each a line.
+        remedies: Vec<String>,
     },
     /// A group that is not ours has the name of the one that is to be created.
     #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
@@ -115,7 +115,7 @@ impl InternetUnmet {
         match self {
             Self::Blocked { remedies, .. } => match remedies.as_slice() {
                 [] => "`internet check` says what is in the way".to_owned(),
-                remedies => format!("run {}, then run again", remedies.join("; ")),
+                remedies => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
             },
             Self::PublicAccess { remedy, .. } => {
                 let endpoints = "reach AWS services through endpoints, which it does not stop (--service)";
@@ -126,25 +126,26 @@ impl InternetUnmet {
             }
             Self::PublicSubnets { remedies, .. } => {
                 format!(
-                    "move the function to private subnets: {}; then run again",
-                    remedies.join("; ")
+                    "move the function to private subnets, then run again:\n  {}",
+                    remedies.join("\n  ")
                 )
             }
             Self::LeadsElsewhere { table, .. } => format!(
-                "see whether it leads to the internet; if it is of no use: aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0, then run again",
+                "see whether it leads to the internet; if it is of no use, delete it with `aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0`, then run again",
                 word(table)
             ),
-            Self::NotOurs { remedy, .. } => format!("{remedy}; then run again"),
+            Self::NotOurs { remedies, .. } => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
             Self::NameTaken { group, .. } => format!(
-                "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
+                "if nothing uses it, delete it with `aws ec2 delete-security-group --group-id {}`, then run again",
+                word(group)
             ),
             Self::RoutesNotCopied { table, .. } => format!(
-                "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again",
+                "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it with `aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT_GATEWAY`, then run again",
                 word(table)
             ),
             Self::NoRoom { vpc, .. } => {
                 format!(
-                    "give it another range: aws ec2 associate-vpc-cidr-block --vpc-id {} --cidr-block <range>, then run again",
+                    "give it another range, in place of CIDR, with `aws ec2 associate-vpc-cidr-block --vpc-id {} --cidr-block CIDR`, then run again",
                     word(vpc)
                 )
             }

@@ -4,6 +4,7 @@
 
 use thiserror::Error;
 
+use crate::escape::word;
 use crate::model::{EndpointId, GroupId, SubnetId};
 
 /// A requirement of `msk setup` that does not hold.
@@ -104,7 +105,8 @@ impl MskUnmet {
             Self::PublicSubnets { .. } => "use --via endpoints, or put the mapping in provisioned mode".to_owned(),
             Self::GroupName { group, .. } => {
                 format!(
-                    "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
+                    "if nothing uses it, delete it with `aws ec2 delete-security-group --group-id {}`, then run again",
+                    word(group)
                 )
             }
             Self::NoRole => "create the mapping first, or name its function with --function".to_owned(),

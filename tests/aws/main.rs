@@ -2,6 +2,7 @@
 
 mod attach;
 mod bounds;
+mod commands;
 mod credentials;
 mod cross_vpc;
 mod crowd;
@@ -24,6 +25,7 @@ mod proxies;
 mod python;
 mod reads;
 mod removals;
+mod roles;
 mod snapshots;
 mod template;
 mod undo;

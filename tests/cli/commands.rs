@@ -111,8 +111,8 @@ fn commands(text: &str, found: &mut BTreeSet<String>) {
         let printed = quoted
             .chain(own)
             .filter_map(|command| command.strip_prefix("autoconnect "));
-        // What stands in angle brackets is for the reader to fill in.
-        found.extend(printed.filter(|command| !command.contains('<')).map(str::to_owned));
+        // What stands in capitals is for the reader to fill in: here a private subnet of the example network.
+        found.extend(printed.map(|command| command.replace("--subnet SUBNET", "--subnet subnet-0a01b")));
     }
 }
 

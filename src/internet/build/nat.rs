@@ -4,10 +4,9 @@ use ipnet::IpNet;
 
 use super::names::named;
 use super::{Builder, Nat, everywhere};
-use crate::escape::word;
 use crate::internet::public_access::{before_nat, exclude};
 use crate::internet::range::free_block;
-use crate::internet::way::{Fault, nat_fault, public_gateway};
+use crate::internet::way::{Fault, nat_fault, public_gateway, to_internet_gateway, to_public_nat};
 use crate::model::network::public_access::{Block, Through};
 use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState, RouteTarget, Subnet};
 use crate::model::{NatGatewayId, SubnetId};
@@ -27,7 +26,7 @@ const PUBLIC_ROUTES: &str = "public-routes";
 impl Builder<'_, '_> {
     /// Whether the NAT gateway that a route leads to is of use, or will be.
     pub(in crate::internet) fn judge_nat(&mut self, id: &NatGatewayId) -> Result<bool, InternetUnmet> {
-        let not_ours = |what: String, remedy: String| Err(InternetUnmet::NotOurs { what, remedy });
+        let not_ours = |what: String, remedies: Vec<String>| Err(InternetUnmet::NotOurs { what, remedies });
         match nat_fault(self.paths, id) {
             None => {
                 let works = format!("NAT gateway {id} works.");
@@ -47,13 +46,19 @@ impl Builder<'_, '_> {
                     return Ok(true);
                 }
                 not_ours(
-                    format!("{what} is in {subnet}, whose route table {} leads to no internet gateway", table.id),
-                    format!("aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id <the internet gateway of {}>", word(&table.id), table.vpc),
+                    format!(
+                        "{what} is in {subnet}, whose route table {} leads to no internet gateway",
+                        table.id
+                    ),
+                    to_internet_gateway(self.paths, &table.vpc, Some(table)),
                 )
             }
             Some(Fault::Private(nat)) => not_ours(
-                format!("0.0.0.0/0 leads to NAT gateway {}, a private one: someone may have meant that, and it is left as it is", nat.id),
-                "lead 0.0.0.0/0 of its subnets to a public NAT gateway: aws ec2 replace-route --destination-cidr-block 0.0.0.0/0 --route-table-id <table> --nat-gateway-id <NAT gateway>".to_owned(),
+                format!(
+                    "0.0.0.0/0 leads to NAT gateway {}, a private one: someone may have meant that, and it is left as it is",
+                    nat.id
+                ),
+                to_public_nat(self.paths, self.traveller.subnets.iter().copied(), id),
             ),
             Some(_) => Ok(false),
         }

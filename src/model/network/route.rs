@@ -5,6 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use crate::escape::word;
 use crate::model::{
     EndpointId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, SubnetId, VpcId,
 };
@@ -55,6 +56,18 @@ pub enum Destination {
     Cidr(IpNet),
     /// All ranges of a prefix list.
     PrefixList(PrefixListId),
+}
+
+impl Destination {
+    /// The option of `aws ec2 create-route` and its like that names it.
+    #[must_use]
+    pub fn option(&self) -> String {
+        match self {
+            Self::Cidr(cidr) if cidr.addr().is_ipv6() => format!("--destination-ipv6-cidr-block {cidr}"),
+            Self::Cidr(cidr) => format!("--destination-cidr-block {cidr}"),
+            Self::PrefixList(id) => format!("--destination-prefix-list-id {}", word(id)),
+        }
+    }
 }
 
 impl fmt::Display for Destination {
