@@ -154,10 +154,9 @@ async fn the_one_in_production_is_disconnected_although_the_old_one_has_its_grou
     }
 }
 
-/// A proxy that logs in by IAM names the database by its resource id, which a replaced one does not have.
-#[tokio::test(start_paused = true)]
-async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_anew() {
-    let made = Target {
+/// A connection through a new proxy that logs in by IAM.
+fn by_iam() -> Target {
+    Target {
         proxy: ProxyWish::New(NewProxyWish {
             credentials: CredentialsWish::Iam,
             ..NewProxyWish::default()
@@ -165,7 +164,13 @@ async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_an
         user: Some("app".to_owned()),
         iam_required: true,
         ..cluster("orders", "refunds")
-    };
+    }
+}
+
+/// A proxy that logs in by IAM names the database by its resource id, which a replaced one does not have.
+#[tokio::test(start_paused = true)]
+async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_anew() {
+    let made = by_iam();
     let account = account(|document| {
         for entry in &mut document.db_clusters {
             entry.iam_database_authentication_enabled = Some(true);
@@ -241,4 +246,42 @@ async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_an
     let refused = setup(&account, &named).await.unwrap_err();
     assert_eq!(refused.error.code(), "policy-name-taken", "{refused}");
     assert_eq!(account.document().roles, foreign.roles);
+}
+
+/// What the proxy's role has and what is known of the database decide together; an ARN without the id is never written.
+#[tokio::test(start_paused = true)]
+async fn without_the_resource_id_no_permission_is_written() {
+    let account = account(|document| {
+        document.db_clusters[0].iam_database_authentication_enabled = Some(true);
+    });
+    setup(&account, &by_iam()).await.unwrap();
+    let whole = account.document();
+    let named = Target {
+        proxy: ProxyWish::Existing("autoconnect-orders".to_owned()),
+        ..by_iam()
+    };
+    for (id, has_policy, expected) in [
+        (Some("cluster-ORDERSEXAMPLE"), true, Ok(0)),
+        (Some("cluster-ORDERSEXAMPLE"), false, Ok(1)),
+        // Whether the policy is for this database is not known, and nothing is written.
+        (None, true, Ok(0)),
+        (None, false, Err("resource-id-unknown")),
+        (Some(""), false, Err("resource-id-unknown")),
+    ] {
+        for target in [&named, &by_iam()] {
+            let mut document = whole.clone();
+            document.db_clusters[0].db_cluster_resource_id = id.map(str::to_owned);
+            let mut roles = document.roles.iter_mut();
+            let role = roles.find(|role| role.role_name.contains("-proxy-")).unwrap();
+            role.policies.retain(|_| has_policy);
+            let account = in_memory(&document);
+            let ended = setup(&account, target).await;
+            let ended = ended.as_ref().map(|outcome| outcome.applied.len());
+            let ended = ended.map_err(|failure| failure.error.code());
+            assert_eq!(ended, expected, "{id:?} {has_policy}");
+            if expected.is_err() {
+                assert_eq!(account.calls().write, 0);
+            }
+        }
+    }
 }
