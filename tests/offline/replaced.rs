@@ -1,15 +1,20 @@
 //! Databases that took the place of others: blue/green deployments, restores and changes of names.
 
-use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::cloud::Cloud;
+use autoconnect::account::{AccountDocument, OfflineAccount, RoleEntry};
+use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::drift::{FindingKind, Judgement, discover, judge};
 use autoconnect::estate::Connection;
+use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{CredentialsWish, DatabaseKind};
 use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, Target, survey};
 use autoconnect::plan::Effect;
-use autoconnect::reconcile::Options;
+use autoconnect::reconcile::{Options, converge};
 use autoconnect::removal::RemovalWish;
+use serde_json::json;
 
+use crate::cleanup::cleanup;
+use crate::denied::Denied;
+use crate::interposed::Interposed;
 use crate::removals::{disconnect, remove_with};
 use crate::scenarios::{Scenario, base};
 use crate::support::*;
@@ -283,5 +288,218 @@ async fn without_the_resource_id_no_permission_is_written() {
                 assert_eq!(account.calls().write, 0);
             }
         }
+    }
+}
+
+/// An account in which refunds connects through a new proxy by IAM, without a secret.
+async fn made_by_iam() -> AccountDocument {
+    let account = account(|document| {
+        document.db_clusters[0].iam_database_authentication_enabled = Some(true);
+    });
+    setup(&account, &by_iam()).await.unwrap();
+    account.document()
+}
+
+fn proxy_role(document: &mut AccountDocument) -> &mut RoleEntry {
+    let mut roles = document.roles.iter_mut();
+    roles.find(|role| role.role_name.contains("-proxy-")).unwrap()
+}
+
+fn resource(document: &mut AccountDocument) -> &mut serde_json::Value {
+    &mut proxy_role(document).policies[0].policy_document["Statement"][0]["Resource"]
+}
+
+/// The policy of the proxy's role may name the database that was there before: `remove` and `cleanup` know it as ours by all
+/// the rest, and by nothing less.
+#[tokio::test(start_paused = true)]
+async fn a_permission_for_a_replaced_database_goes_with_the_proxy_and_nothing_else_does() {
+    type Change = fn(&mut AccountDocument);
+    const USER: &str = "arn:aws:rds-db:eu-central-1:123456789012:dbuser:";
+    let table: [(&str, Change, bool); 11] = [
+        ("as it was made", |_| (), true),
+        (
+            "the database was replaced",
+            |document| document.db_clusters[0].db_cluster_resource_id = Some("cluster-NEW".to_owned()),
+            true,
+        ),
+        (
+            "the database's id is not known",
+            |document| document.db_clusters[0].db_cluster_resource_id = None,
+            true,
+        ),
+        (
+            "by an instance before",
+            |document| *resource(document) = format!("{USER}db-OLD/app").into(),
+            true,
+        ),
+        ("any resource", |document| *resource(document) = "*".into(), false),
+        (
+            "any database",
+            |document| *resource(document) = format!("{USER}*/app").into(),
+            false,
+        ),
+        (
+            "a proxy",
+            |document| *resource(document) = format!("{USER}prx-1/app").into(),
+            false,
+        ),
+        (
+            "another user",
+            |document| *resource(document) = format!("{USER}cluster-OLD/admin").into(),
+            false,
+        ),
+        (
+            "two databases",
+            |document| {
+                *resource(document) = json!([format!("{USER}cluster-OLD/app"), format!("{USER}cluster-NEW/app")])
+            },
+            false,
+        ),
+        (
+            "another action too",
+            |document| {
+                *resource(document) = format!("{USER}cluster-OLD/app").into();
+                let statement = &mut proxy_role(document).policies[0].policy_document["Statement"][0];
+                statement["Action"] = json!(["rds-db:connect", "iam:PassRole"]);
+            },
+            false,
+        ),
+        (
+            "another name",
+            |document| {
+                *resource(document) = format!("{USER}cluster-OLD/app").into();
+                proxy_role(document).policies[0].policy_name += "x";
+            },
+            false,
+        ),
+    ];
+    let whole = made_by_iam().await;
+    let target = Target {
+        proxy: ProxyWish::Existing("autoconnect-orders".to_owned()),
+        user: None,
+        iam_required: false,
+        ..by_iam()
+    };
+    let wish = RemovalWish {
+        with_proxy: true,
+        ..RemovalWish::default()
+    };
+    for (what, change, goes) in table {
+        let mut document = whole.clone();
+        change(&mut document);
+        let role = proxy_role(&mut document).clone();
+        let is_left = |after: &AccountDocument| after.roles.contains(&role);
+        let account = in_memory(&document);
+        let ended = remove_with(&account, &disconnect(&target, wish), &Options::default()).await;
+        let ended = ended.unwrap_or_else(|failure| panic!("{what}: {failure}"));
+        let after = account.document();
+        assert!(
+            after.db_proxies.iter().all(|proxy| proxy.name != "autoconnect-orders"),
+            "{what}"
+        );
+        assert_eq!(is_left(&after), !goes, "{what}: {:?}", ended.draft.reasons);
+        let mut reasons = ended.draft.reasons.iter();
+        let told = reasons.any(|reason| reason.contains("stays: its own policy"));
+        assert_eq!(told, !goes, "{what}: {:?}", ended.draft.reasons);
+
+        // The same where somebody has deleted the proxy.
+        document.db_proxies.retain(|proxy| proxy.name != "autoconnect-orders");
+        let account = in_memory(&document);
+        let ended = cleanup(&account).await;
+        assert_eq!(is_left(&account.document()), !goes, "{what}: {:?}", ended.draft.reasons);
+    }
+}
+
+/// The permission on the function's role may name the proxy that had the name before. It goes too, unless a proxy has that id:
+/// one that was renamed keeps its id, and the permission is what leads through it.
+#[tokio::test(start_paused = true)]
+async fn a_permission_for_a_proxy_that_was_made_anew_goes_unless_it_is_another_ones() {
+    let connected = made_by_iam().await;
+    let target = Target {
+        proxy: ProxyWish::Existing("autoconnect-orders".to_owned()),
+        ..by_iam()
+    };
+    let with_proxy = RemovalWish {
+        with_proxy: true,
+        ..RemovalWish::default()
+    };
+    for (id, is_denied, proxy_is_gone, goes) in [
+        ("prx-autoconnect-orders", false, false, true),
+        ("prx-before", false, false, true),
+        ("prx-before", true, false, false),
+        ("prx-renamed", false, false, false),
+        ("prx-before", false, true, true),
+        ("prx-renamed", false, true, false),
+        ("cluster-OLD", false, false, false),
+    ] {
+        let mut document = connected.clone();
+        let of_function = |document: &AccountDocument| {
+            let mut policies = document.roles.iter().flat_map(|role| {
+                let policies = role.policies.iter();
+                policies.map(move |policy| (role.role_name.clone(), policy.clone()))
+            });
+            policies.find(|(role, policy)| policy.policy_name.contains("connect") && !role.contains("-proxy-"))
+        };
+        let (role, _) = of_function(&document).unwrap();
+        let mut roles = document.roles.iter_mut();
+        let entry = roles.find(|entry| entry.role_name == role).unwrap();
+        entry.policies[0].policy_document["Statement"][0]["Resource"] =
+            format!("arn:aws:rds-db:eu-central-1:123456789012:dbuser:{id}/app").into();
+        let mut renamed = document.db_proxies.last().unwrap().clone();
+        renamed.name = "renamed".to_owned();
+        renamed.vpc_security_group_ids.clear();
+        document.db_proxies.push(renamed);
+        if proxy_is_gone {
+            document.db_proxies.retain(|proxy| proxy.name != "autoconnect-orders");
+        }
+        let account = in_memory(&document);
+        let goal = disconnect(
+            &target,
+            if proxy_is_gone {
+                with_proxy
+            } else {
+                RemovalWish::default()
+            },
+        );
+        let ended = if is_denied {
+            let cloud = Interposed {
+                account: &account,
+                hook: Denied(Operation::DescribeDbProxies),
+            };
+            converge(
+                &cloud,
+                &goal,
+                &Options::default(),
+                &Script::default(),
+                Interrupt::never(),
+            )
+            .await
+        } else {
+            remove_with(&account, &goal, &Options::default()).await
+        };
+        let context = format!("{id} {is_denied} {proxy_is_gone}");
+        if is_denied {
+            // Without the list of proxies nobody knows who uses the groups either.
+            assert_eq!(of_function(&account.document()).is_none(), goes, "{context}");
+            continue;
+        }
+        let ended = ended.unwrap_or_else(|failure| panic!("{context}: {failure}"));
+        assert_eq!(
+            of_function(&account.document()).is_none(),
+            goes,
+            "{context}: {:?}",
+            ended.draft.reasons
+        );
+        let mut reasons = ended.draft.reasons.iter();
+        let told = match id {
+            "prx-renamed" => "prx-renamed, which it names, is proxy renamed now",
+            "cluster-OLD" => "it is not as setup writes it",
+            _ => continue,
+        };
+        assert!(
+            reasons.any(|reason| reason.contains(told)),
+            "{context}: {:?}",
+            ended.draft.reasons
+        );
     }
 }
