@@ -1,8 +1,8 @@
 //! Databases that took the place of others: blue/green deployments, restores and changes of names.
 
-use autoconnect::account::{AccountDocument, OfflineAccount, RoleEntry};
+use autoconnect::account::{AccountDocument, DbProxyEntry, OfflineAccount, RoleEntry, RolePolicy};
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::drift::{FindingKind, Judgement, discover, judge};
+use autoconnect::drift::{FindingKind, Judgement, Verdict, discover, judge};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{CredentialsWish, DatabaseKind};
@@ -502,4 +502,181 @@ async fn a_permission_for_a_proxy_that_was_made_anew_goes_unless_it_is_another_o
             ended.draft.reasons
         );
     }
+}
+
+/// A proxy that was made anew has another id than the permission on the function's role names.
+#[tokio::test(start_paused = true)]
+async fn a_permission_for_a_proxy_that_was_made_anew_is_noticed_and_written_anew() {
+    type Change = fn(&mut AccountDocument);
+    fn of_function(document: &mut AccountDocument) -> &mut RolePolicy {
+        let mut roles = document.roles.iter_mut();
+        let role = roles.find(|role| !role.role_name.contains("-proxy-") && !role.policies.is_empty());
+        &mut role.unwrap().policies[0]
+    }
+    fn names(document: &mut AccountDocument, id: &str) {
+        of_function(document).policy_document["Statement"][0]["Resource"] =
+            format!("arn:aws:rds-db:eu-central-1:123456789012:dbuser:{id}/app").into();
+    }
+    fn proxy(document: &mut AccountDocument) -> &mut DbProxyEntry {
+        let mut proxies = document.db_proxies.iter_mut();
+        proxies.find(|proxy| proxy.name == "autoconnect-orders").unwrap()
+    }
+    // Whether it is found, and whether `setup` is what makes it go away.
+    let table: [(&str, Change, bool, bool); 8] = [
+        ("as it was made", |_| (), false, false),
+        (
+            "a proxy that is gone",
+            |document| names(document, "prx-before"),
+            true,
+            true,
+        ),
+        (
+            "a proxy that was renamed",
+            |document| {
+                names(document, "prx-renamed");
+                let renamed = DbProxyEntry {
+                    name: "renamed".to_owned(),
+                    vpc_security_group_ids: Vec::new(),
+                    ..proxy(document).clone()
+                };
+                document.db_proxies.push(renamed);
+            },
+            true,
+            false,
+        ),
+        (
+            "the proxy takes passwords only",
+            |document| {
+                names(document, "prx-before");
+                proxy(document).iam_auth = None;
+            },
+            false,
+            false,
+        ),
+        (
+            "another action too",
+            |document| {
+                names(document, "prx-before");
+                of_function(document).policy_document["Statement"][0]["Action"] =
+                    json!(["rds-db:connect", "iam:PassRole"]);
+            },
+            false,
+            false,
+        ),
+        (
+            "the name of another proxy's",
+            |document| {
+                names(document, "prx-before");
+                let policy = of_function(document);
+                policy.policy_name = policy.policy_name.replace("autoconnect-orders", "other");
+            },
+            false,
+            false,
+        ),
+        (
+            "no policy",
+            |document| {
+                let name = of_function(document).policy_name.clone();
+                for role in &mut document.roles {
+                    if !role.role_name.contains("-proxy-") {
+                        role.policies.retain(|policy| policy.policy_name != name);
+                    }
+                }
+            },
+            false,
+            false,
+        ),
+        (
+            "both were replaced",
+            |document| {
+                names(document, "prx-before");
+                document.db_clusters[0].db_cluster_resource_id = Some("cluster-NEW".to_owned());
+            },
+            true,
+            true,
+        ),
+    ];
+    let connected = made_by_iam().await;
+    let connection = Connection {
+        kind: DatabaseKind::Cluster,
+        database: "orders".to_owned(),
+        proxy: Some("autoconnect-orders".to_owned()),
+        function: "refunds".to_owned(),
+    };
+    let named = Target {
+        proxy: ProxyWish::Existing("autoconnect-orders".to_owned()),
+        ..by_iam()
+    };
+    let of_function = |judgement: &Judgement| {
+        let mut findings = judgement.findings.iter();
+        let found = findings.find(|finding| {
+            finding.kind == FindingKind::PermissionStale && finding.message.contains("of function refunds")
+        });
+        found.cloned()
+    };
+    for (what, change, is_found, is_mended) in table {
+        let mut document = connected.clone();
+        change(&mut document);
+        let account = in_memory(&document);
+        let judgement = judged(&account, &connection).await;
+        let finding = of_function(&judgement);
+        assert_eq!(finding.is_some(), is_found, "{what}: {:?}", judgement.findings);
+        let Some(finding) = finding else { continue };
+        assert_ne!(judgement.verdict, Verdict::InSync, "{what}");
+        assert_eq!(finding.expected.as_deref(), Some("prx-autoconnect-orders"), "{what}");
+        assert_eq!(finding.remedy.is_some(), is_mended, "{what}: {finding:?}");
+        let Some(remedy) = finding.remedy else {
+            assert!(finding.message.contains("which is proxy renamed"), "{finding:?}");
+            continue;
+        };
+        let expected =
+            "setup --cluster orders --function refunds --proxy autoconnect-orders --iam-auth required --db-user=app";
+        assert_eq!(remedy.join(" "), expected, "{what}");
+        setup(&account, &named)
+            .await
+            .unwrap_or_else(|failure| panic!("{what}: {failure}"));
+        let mended = judged(&account, &connection).await;
+        assert_eq!(mended.findings, [], "{what}");
+        // What may not be read is not judged.
+        let account = in_memory(&document);
+        let cloud = Interposed {
+            account: &account,
+            hook: Denied(Operation::ListRolePolicies),
+        };
+        let estate = survey(&cloud, &Proxies::All).await;
+        assert_eq!(estate.errors, [], "{what}");
+        assert_eq!(of_function(&judge(&estate.estate, &connection)), None, "{what}");
+    }
+}
+
+/// The roles are asked once each, and only those of functions that are connected through a proxy which takes IAM.
+#[tokio::test(start_paused = true)]
+async fn a_role_is_asked_once_for_all_of_its_functions() {
+    let cost = async |document: &AccountDocument, proxies: &Proxies| {
+        let account = in_memory(document);
+        survey(&account, proxies).await;
+        account.calls().read
+    };
+    let connected = made_by_iam().await;
+    let one = cost(&connected, &Proxies::All).await;
+    let mut more = connected.clone();
+    let refunds = more
+        .functions
+        .iter()
+        .find(|function| function.function_name == "refunds");
+    let refunds = refunds.unwrap().clone();
+    for n in 0..10 {
+        let mut function = refunds.clone();
+        function.function_name = format!("refunds-{n}");
+        more.functions.push(function);
+    }
+    assert_eq!(cost(&more, &Proxies::All).await, one);
+    // The list of the role's policies, and the one of ours.
+    let mut passwords = connected.clone();
+    for proxy in &mut passwords.db_proxies {
+        proxy.iam_auth = None;
+    }
+    let without = cost(&passwords, &Proxies::All).await;
+    // Those of the role of the proxy are not asked for either.
+    assert_eq!(one, without + 4);
 }
