@@ -254,8 +254,12 @@ fn target(observation: &Observation) -> Option<Finding> {
             Some(other) => format!("its target is {other}"),
             None => NO_TARGET.to_owned(),
         };
+        let before = proxy.retargeted(database).map(|commands| {
+            format!(", which is from before a blue/green switchover; `{commands}` gives the proxy the new one")
+        });
+        let before = before.unwrap_or_default();
         return Some(finding(
-            format!("{database} is not a target of proxy {}: {found}", proxy.name),
+            format!("{database} is not a target of proxy {}: {found}{before}", proxy.name),
             found,
         ));
     }

@@ -406,7 +406,18 @@ async fn function_without_group(shares: bool) -> Value {
 /// What `diagnose --fix` does for a function that connects to an endpoint: it ends there, changes no endpoint and no group of
 /// others, and names by a command what it leaves.
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "a table, one row a case")]
 async fn what_adding_fixes_on_the_way_to_an_endpoint_is_fixed() {
+    /// What is amiss, the account, function and endpoint, the actions, whether it works then, and what is left.
+    type Row = (
+        &'static str,
+        Value,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+        bool,
+        Option<&'static str>,
+    );
     const READERS: &str = "orders-readers";
     let change = |change: fn(&mut Value)| {
         let mut value = base();
@@ -415,7 +426,7 @@ async fn what_adding_fixes_on_the_way_to_an_endpoint_is_fixed() {
     };
     let closed = |value: &mut Value| value["SecurityGroups"][4]["IpPermissions"] = json!([]);
     let by_hand = "--group-id sg-0e01";
-    let rows: [(&str, Value, &str, &str, &[&str], bool, Option<&str>); 7] = [
+    let rows: [Row; 7] = [
         ("nothing is amiss", base(), "checkout", READERS, &[], true, None),
         (
             "the endpoint's group lets nothing in",

@@ -1,12 +1,14 @@
 //! Databases that took the place of others: blue/green deployments, restores and changes of names.
 
 use autoconnect::account::{AccountDocument, DbProxyEntry, OfflineAccount, RoleEntry, RolePolicy};
+use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::diagnose::diagnose;
 use autoconnect::drift::{FindingKind, Judgement, Verdict, discover, judge};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{CredentialsWish, DatabaseKind};
-use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, Target, survey};
+use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, Target, scene, survey};
 use autoconnect::plan::Effect;
 use autoconnect::reconcile::{Options, converge};
 use autoconnect::removal::RemovalWish;
@@ -351,7 +353,7 @@ async fn a_permission_for_a_replaced_database_goes_with_the_proxy_and_nothing_el
         (
             "two databases",
             |document| {
-                *resource(document) = json!([format!("{USER}cluster-OLD/app"), format!("{USER}cluster-NEW/app")])
+                *resource(document) = json!([format!("{USER}cluster-OLD/app"), format!("{USER}cluster-NEW/app")]);
             },
             false,
         ),
@@ -506,6 +508,7 @@ async fn a_permission_for_a_proxy_that_was_made_anew_goes_unless_it_is_another_o
 
 /// A proxy that was made anew has another id than the permission on the function's role names.
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "a table, one row a case")]
 async fn a_permission_for_a_proxy_that_was_made_anew_is_noticed_and_written_anew() {
     type Change = fn(&mut AccountDocument);
     fn of_function(document: &mut AccountDocument) -> &mut RolePolicy {
@@ -679,4 +682,68 @@ async fn a_role_is_asked_once_for_all_of_its_functions() {
     let without = cost(&passwords, &Proxies::All).await;
     // Those of the role of the proxy are not asked for either.
     assert_eq!(one, without + 4);
+}
+
+/// A proxy whose target is still the database of before: each command says so, and what it says helps. Any other target may
+/// be what others use the proxy for.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_still_leads_to_the_old_database_is_told_with_what_helps() {
+    const SWITCH: &str = "aws rds deregister-db-proxy-targets --db-proxy-name orders-proxy --db-cluster-identifiers orders-old1 && aws rds register-db-proxy-targets --db-proxy-name orders-proxy --db-cluster-identifiers orders";
+    let target = Target {
+        proxy: ProxyWish::Existing("orders-proxy".to_owned()),
+        ..cluster("orders", "refunds")
+    };
+    let connection = Connection {
+        kind: DatabaseKind::Cluster,
+        database: "orders".to_owned(),
+        proxy: Some("orders-proxy".to_owned()),
+        function: "refunds".to_owned(),
+    };
+    for (name, is_before) in [
+        ("orders-old1", true),
+        ("orders-old", false),
+        ("orders-green-a1b2c3", false),
+        ("archive-old1", false),
+    ] {
+        let account = account(|document| {
+            let mut old = document.db_clusters[0].clone();
+            assert_eq!(old.id, "orders");
+            name.clone_into(&mut old.id);
+            document.db_clusters.push(old);
+            name.clone_into(&mut document.db_proxies[0].target.as_mut().unwrap().rds_resource_id);
+        });
+        let failure = setup(&account, &target).await.unwrap_err();
+        assert_eq!(failure.error.code(), "proxy-other-target", "{failure}");
+        assert_eq!(
+            failure.error.hint().unwrap().contains(SWITCH),
+            is_before,
+            "{name}: {failure}"
+        );
+        assert_eq!(account.calls().write, 0);
+
+        let diagnosis = diagnose(&scene(&account, &target).await.unwrap());
+        let state = diagnosis.checks.iter().find(|check| check.id == "state").unwrap();
+        assert_eq!(state.status, Status::Fail, "{name}");
+        assert!(state.message.contains(name), "{name}: {state:?}");
+        let remedy = state.remedy.as_deref().unwrap();
+        assert_eq!(remedy == SWITCH, is_before, "{name}: {remedy}");
+        // A second target is refused.
+        assert!(
+            is_before || !remedy.contains("register-db-proxy-targets"),
+            "{name}: {remedy}"
+        );
+
+        let judgement = judged(&account, &connection).await;
+        let mut findings = judgement.findings.iter();
+        let finding = findings
+            .find(|finding| finding.kind == FindingKind::TargetNotAvailable)
+            .unwrap();
+        assert_eq!(finding.message.contains(SWITCH), is_before, "{name}: {finding:?}");
+        assert_eq!(finding.remedy.as_ref().unwrap()[0], "diagnose", "{name}");
+
+        // What the commands do, and the connection can be made.
+        let mut document = account.document();
+        document.db_proxies[0].target.as_mut().unwrap().rds_resource_id = "orders".into();
+        setup(&in_memory(&document), &target).await.unwrap();
+    }
 }
