@@ -27,8 +27,8 @@ pub enum OwnPolicies {
         proxy: String,
         /// The ARN of the database, which tells the place.
         database: String,
-        /// The ids by which IAM names the databases that it may connect to; none where the database no longer exists, and
-        /// any one will do.
+        /// The ids by which IAM names the databases that it may connect to; none where the role goes, and any one will do: the
+        /// database may have been replaced since.
         databases: Option<Vec<String>>,
         /// The user whose permission to connect the run writes again, because it can name a database that was replaced.
         renewed: Option<String>,
@@ -109,14 +109,9 @@ impl OwnRole {
     }
 
     /// The role of what its tags name, which may no longer exist: a proxy or a function. None where they name neither.
-    /// `secrets` and `databases` are as in [`OwnPolicies::Proxy`].
+    /// `secrets` are as in [`OwnPolicies::Proxy`].
     #[must_use]
-    pub fn of_tags(
-        place: Place<'_>,
-        found: &Tags,
-        secrets: impl FnOnce(&Way) -> Option<Vec<String>>,
-        databases: impl FnOnce(&Way) -> Option<Vec<String>>,
-    ) -> Option<Self> {
+    pub fn of_tags(place: Place<'_>, found: &Tags, secrets: impl FnOnce(&Way) -> Option<Vec<String>>) -> Option<Self> {
         let (way, function) = ownership::way_of(found)?;
         if ownership::side_of(found) == Some(Side::Function) {
             let own = OwnTags {
@@ -134,7 +129,7 @@ impl OwnRole {
             policies: OwnPolicies::Proxy {
                 proxy: proxy.to_owned(),
                 database: way.arn(place),
-                databases: databases(&way),
+                databases: None,
                 renewed: None,
                 secrets: secrets(&way),
             },

@@ -23,10 +23,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::adopt::is_database_policy;
+use crate::adopt::{is_connect_policy, is_database_policy};
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
-use crate::model::{GroupId, Observation, SecurityGroup, Side};
+use crate::model::{GroupId, Observation, SecurityGroup, Side, last_segment};
 use crate::naming::created;
 use crate::plan::health;
 use crate::policy::connects_as;
@@ -177,6 +177,7 @@ impl<'e> Judge<'e> {
         }
         findings.extend(target(&observation));
         findings.extend(stale_permission(estate, connection, &observation));
+        findings.extend(stale_access(estate, connection, &observation));
         findings.extend(requirement(&observation));
         attached::add(estate, &observation, &mut claimed, &mut findings);
         // A function that has moved has left its groups behind, and between the VPCs there need be no way.
@@ -221,6 +222,7 @@ impl<'e> Judge<'e> {
         let mut findings = across::findings(estate, observation, groups);
         findings.extend(target(observation));
         findings.extend(stale_permission(estate, connection, observation));
+        findings.extend(stale_access(estate, connection, observation));
         findings.extend(requirement(observation));
         let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
         attached::add(estate, observation, &mut claimed, &mut findings);
@@ -279,8 +281,12 @@ fn target(observation: &Observation) -> Option<Finding> {
             Some(other) => format!("its target is {other}"),
             None => NO_TARGET.to_owned(),
         };
+        let before = proxy.retargeted(database).map(|commands| {
+            format!(", which is from before a blue/green switchover; `{commands}` gives the proxy the new one")
+        });
+        let before = before.unwrap_or_default();
         return Some(finding(
-            format!("{database} is not a target of proxy {}: {found}", proxy.name),
+            format!("{database} is not a target of proxy {}: {found}{before}", proxy.name),
             found,
         ));
     }
@@ -321,11 +327,59 @@ fn stale_permission(estate: &Estate, connection: &Connection, observation: &Obse
         "role {role} of proxy {} may connect to {other} as {user}, and {database} is {id}: the proxy cannot log in to it",
         proxy.name
     );
-    let mut finding = Finding::new(FindingKind::PermissionStale, role, message).with(Some(id.clone()), Some(other));
+    let finding = Finding::new(FindingKind::PermissionStale, role, message).with(Some(id.clone()), Some(other));
+    Some(Finding {
+        remedy: writes_permission(connection, observation, &user),
+        ..finding
+    })
+}
+
+/// A role of the function that may connect, by IAM, through another proxy than this: this one was made anew under the name of
+/// that, or that one was renamed.
+fn stale_access(estate: &Estate, connection: &Connection, observation: &Observation) -> Option<Finding> {
+    let Observation {
+        database,
+        proxy,
+        function,
+        ..
+    } = observation;
+    let (proxy, role) = (proxy.as_ref()?, last_segment(function.role.as_deref()?));
+    let (place, id) = (database.place(), last_segment(&proxy.arn));
+    let policies = estate.role_permissions(role).iter();
+    let ours = policies.filter(|(name, document)| is_connect_policy(place, name, document));
+    let mut named = ours.filter_map(|(name, document)| {
+        let (other, user) = connects_as(document, place)?;
+        let is_for_proxy = *name == created::connect_policy(place.region, &proxy.name, &user);
+        (is_for_proxy && other != id).then_some((other, user))
+    });
+    let (other, user) = named.next()?;
+    let renamed = estate.proxies().find(|proxy| last_segment(&proxy.arn) == other);
+    let what = match renamed {
+        Some(renamed) => format!("{other}, which is proxy {}, renamed", renamed.name),
+        None => format!("{other}, a proxy that no longer exists"),
+    };
+    let message = format!(
+        "role {role} of function {} may connect through {what}, as {user}, and proxy {} is {id}: the function cannot log in by IAM",
+        function.name, proxy.name
+    );
+    let finding = Finding::new(FindingKind::PermissionStale, role, message).with(Some(id.to_owned()), Some(other));
+    // The policy of a renamed proxy is what leads through it: it is not written over.
+    let remedy = match renamed {
+        Some(_) => None,
+        None => writes_permission(connection, observation, &user),
+    };
+    Some(Finding { remedy, ..finding })
+}
+
+/// The `setup` that writes the permissions to connect by IAM anew; none where it would be refused.
+fn writes_permission(connection: &Connection, observation: &Observation, user: &str) -> Option<Vec<String>> {
+    let takes_iam = observation.proxy.as_ref().is_some_and(|proxy| proxy.takes_iam);
+    if !takes_iam || check_identity(observation).is_err() {
+        return None;
+    }
     let mut remedy = command("setup", connection, Some("--iam-auth"));
     remedy.extend(["required".to_owned(), format!("--db-user={user}")]);
-    finding.remedy = Some(remedy);
-    Some(finding)
+    Some(remedy)
 }
 
 /// What `setup` would refuse by now, though it made the connection once: a database that has joined a global

@@ -44,6 +44,9 @@ pub struct Parts {
     /// By the name of a proxy whose role this program made to connect to the database by IAM: the policies of our names on
     /// that role, with their documents.
     pub permissions: BTreeMap<String, Vec<(String, String)>>,
+    /// By the name of a role of functions that are connected through proxies: the policies of our names by which it may
+    /// connect through them, with their documents.
+    pub role_permissions: BTreeMap<String, Vec<(String, String)>>,
     /// What could not be read, and why.
     pub unread: BTreeMap<Part, String>,
 }
@@ -58,6 +61,7 @@ pub struct Estate {
     subnets: BTreeMap<SubnetId, Subnet>,
     ranges: BTreeMap<SubnetId, Vec<IpNet>>,
     permissions: BTreeMap<String, Vec<(String, String)>>,
+    role_permissions: BTreeMap<String, Vec<(String, String)>>,
     unread: BTreeMap<Part, String>,
     /// What lies between the resources besides security groups; none where that was not asked for.
     network: Option<Network>,
@@ -93,6 +97,7 @@ impl Estate {
         let mut estate = Self {
             ranges: parts.ranges,
             permissions: parts.permissions,
+            role_permissions: parts.role_permissions,
             unread: parts.unread,
             ..Self::default()
         };
@@ -303,6 +308,12 @@ impl Estate {
     #[must_use]
     pub fn permissions(&self, proxy: &str) -> &[(String, String)] {
         self.permissions.get(proxy).map_or(&[], Vec::as_slice)
+    }
+
+    /// The policies of our names, with their documents, by which a role of functions may connect through proxies.
+    #[must_use]
+    pub fn role_permissions(&self, role: &str) -> &[(String, String)] {
+        self.role_permissions.get(role).map_or(&[], Vec::as_slice)
     }
 
     /// A security group.

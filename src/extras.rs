@@ -182,14 +182,40 @@ pub fn proxy_lacks_permission(observation: &Observation) -> bool {
         return false;
     };
     let Database { access, .. } = &observation.database;
-    let (Some(id), Some(user)) = (&access.resource_id, user(observation)) else {
+    let Some(user) = user(observation) else {
         return false;
     };
-    let wanted = policy::connect(observation.database.place(), id, user);
-    !permission
-        .found
-        .as_deref()
-        .is_some_and(|found| policy::is_same(found, &wanted))
+    match (&permission.found, &access.resource_id) {
+        (None, _) => true,
+        (Some(found), Some(id)) => !policy::is_same(found, &policy::connect(observation.database.place(), id, user)),
+        // Whether it is for this database is not known.
+        (Some(_), None) => false,
+    }
+}
+
+/// Whether the run gives a role of ours the permission by which the proxy itself connects to the database, or goes on with one
+/// that has it. The policy names the database by its resource id.
+#[must_use]
+pub fn needs_database_grant(observation: &Observation) -> bool {
+    let Observation {
+        database,
+        proxy,
+        extras,
+        ..
+    } = observation;
+    let Some(proxy) = proxy else { return false };
+    match &extras.new_proxy {
+        Some(new) if !proxy.exists => new.role.is_none() && new.credentials == Credentials::Iam,
+        _ => {
+            let is_there = extras.found.proxy_role.is_none()
+                && extras
+                    .connect
+                    .as_ref()
+                    .is_some_and(|connect| connect.of_proxy.is_some())
+                && !proxy_lacks_permission(observation);
+            lacks_permission(observation) && created::is_own_proxy_role(database.place().region, proxy) && !is_there
+        }
+    }
 }
 
 /// The resource id of another database or proxy that a policy of ours lets connect to; none where it lets connect to this

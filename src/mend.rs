@@ -11,10 +11,12 @@ use ipnet::IpNet;
 use crate::check::{Check, Status};
 use crate::decide::decide;
 use crate::diagnose::{Diagnosis, Scene, diagnose, diagnose_command, legs};
+use crate::endpoint::authorize;
 use crate::leg::{Leg, Missing, missing};
-use crate::model::network::{Destination, RouteTarget};
+use crate::model::network::{Destination, Part, RouteTarget};
 use crate::model::{
-    GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side, SubnetId, VpcId,
+    Direction, GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side,
+    SubnetId, VpcId,
 };
 use crate::naming::{Convention, smallest_free_number};
 use crate::ownership::{self, For, Names, Way};
@@ -123,12 +125,19 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
         notes: Vec::new(),
     };
     let mut mended = BTreeSet::new();
-    let gaps: Vec<Missing> = legs.iter().flat_map(|leg| missing(&paths, leg)).collect();
-    if !gaps.is_empty() {
+    let (to_endpoint, others) = legs.split_at(usize::from(scene.endpoint.is_some()).min(legs.len()));
+    let gaps: Vec<Missing> = others.iter().flat_map(|leg| missing(&paths, leg)).collect();
+    let before: Vec<Missing> = to_endpoint.iter().flat_map(|leg| missing(&paths, leg)).collect();
+    if !gaps.is_empty() || builder.after_setup(&before) != before {
         builder.groups(&legs, &gaps)?;
     }
     if !builder.steps.is_empty() {
         mended.insert("security-groups");
+        let after = builder.after_setup(&before);
+        let told = to_endpoint
+            .iter()
+            .flat_map(|leg| after.iter().flat_map(|gap| by_hand(leg, gap)));
+        builder.notes.extend(told);
     }
     if scope == Scope::Everything {
         for leg in legs.iter().filter(|leg| !leg.is_within_vpc()) {
@@ -165,13 +174,42 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
     })
 }
 
-/// A check that adding does not mend, and a line for each further command of its remedy.
+/// What the groups on the way to an endpoint of a proxy do not let through: no group of this program is for that.
+fn by_hand(leg: &Leg<'_>, gap: &Missing) -> Vec<String> {
+    let (own, words) = match gap.direction {
+        Direction::Egress => (&leg.from, format!("out of {} to {}", leg.from.name, leg.to.name)),
+        Direction::Ingress => (&leg.to, format!("into {} from {}", leg.to.name, leg.from.name)),
+    };
+    let range = |range: &IpNet| match range {
+        IpNet::V4(range) => format!("IpRanges=[{{CidrIp={range}}}]"),
+        IpNet::V6(range) => format!("Ipv6Ranges=[{{CidrIpv6={range}}}]"),
+    };
+    let what = format!(
+        "Not fixed, security-groups: {words}, no group lets tcp {} through",
+        gap.port
+    );
+    let Some(group) = own.groups.first() else {
+        return vec![format!("{what}, and {} has no security group.", own.name)];
+    };
+    let commands = gap.ranges.iter().map(range);
+    lines(
+        &format!("{what}."),
+        commands.map(|ranges| authorize(group, gap.direction, gap.port, &ranges)),
+    )
+}
+
+/// A check that adding does not fix, and a line for each further command of its remedy.
 fn told(check: &Check) -> Vec<String> {
     let lead = format!("Not fixed, {}: {}.", check.id, check.message);
-    let mut commands = check.remedy.iter().flat_map(|remedy| remedy.lines());
+    let commands = check.remedy.iter().flat_map(|remedy| remedy.lines());
+    lines(&lead, commands.map(str::to_owned))
+}
+
+/// What is not fixed, with the first command, and a line for each further one.
+fn lines(lead: &str, mut commands: impl Iterator<Item = String>) -> Vec<String> {
     let first = match commands.next() {
         Some(command) => format!("{lead} By hand: {command}"),
-        None => lead,
+        None => lead.to_owned(),
     };
     let rest = commands.map(|command| format!("And by hand: {command}"));
     std::iter::once(first).chain(rest).collect()
@@ -215,6 +253,35 @@ impl Builder<'_> {
             status: StepStatus::Planned,
         });
         id
+    }
+
+    /// What of this, between the function and an endpoint of the proxy, the groups of `setup` leave as it is. They lead to the
+    /// proxy, and to the endpoint only if it has the proxy's groups.
+    fn after_setup(&self, before: &[Missing]) -> Vec<Missing> {
+        let Seen { scene, observation, .. } = self.seen;
+        let is_accepted = |observation: &&Observation| !before.is_empty() && check_identity(observation).is_ok();
+        let Some(observation) = observation.as_ref().filter(is_accepted) else {
+            return before.to_vec();
+        };
+        let plan = plan(&decide(observation), self.request);
+        let mut after = scene.clone();
+        if let Part::Read(groups) = &mut after.network.groups {
+            for group in &observation.groups {
+                if groups.iter().all(|known| known.id != group.id) {
+                    groups.push(group.clone());
+                }
+            }
+        }
+        for step in &plan.steps {
+            if let (Effect::AssociateFunction { group, .. }, Some(vpc)) = (&step.effect, &mut after.function.vpc)
+                && let GroupRef::Existing(id) = group
+            {
+                vpc.groups = vpc.groups.clone().with(id.clone());
+            }
+        }
+        let paths = Paths::new(&after.network);
+        let legs = legs(&after);
+        legs.first().map(|leg| missing(&paths, leg)).unwrap_or_default()
     }
 
     /// Groups that let through what no group does.

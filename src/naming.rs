@@ -169,6 +169,12 @@ pub fn beside_production(id: &str) -> Option<&str> {
     name.strip_suffix("-green").filter(|_| is_random)
 }
 
+/// Whether a name is the one that RDS gave to the database which had this name before a blue/green switchover.
+#[must_use]
+pub fn was_before(old: &str, name: &str) -> bool {
+    beside_production(old) == Some(name) && !old[name.len()..].starts_with("-green")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +196,10 @@ mod tests {
         ];
         for (id, expected) in table {
             assert_eq!(beside_production(id), expected, "{id}");
+            // The new database before the switchover was not there before.
+            let is_old = expected.is_some() && !id.contains("-green-");
+            assert_eq!(was_before(id, expected.unwrap_or("orders")), is_old, "{id}");
+            assert!(!was_before(id, "archive"), "{id}");
         }
     }
 

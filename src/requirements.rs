@@ -127,6 +127,7 @@ fn check_proxy(database: &Database, proxy: &Proxy) -> Result<(), Unmet> {
             Some(target) => Err(Unmet::ProxyOtherTarget {
                 proxy: proxy.name.clone(),
                 target: target.to_owned(),
+                retargeted: proxy.retargeted(database),
                 database: database.to_string(),
             }),
             None => Ok(()),

@@ -31,7 +31,7 @@ pub struct Diagnose {
     #[arg(long, value_name = "NAME", default_value = "none")]
     proxy: ProxyChoice,
     /// The endpoint of the proxy that the function connects to, if it is not the default one
-    #[arg(long, value_name = "NAME", conflicts_with = "fix")]
+    #[arg(long, value_name = "NAME")]
     proxy_endpoint: Option<String>,
     /// Draw the path instead, with the broken edges marked
     #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "fix")]
@@ -91,10 +91,16 @@ impl Diagnose {
         existing(&self.database, &self.function, &self.proxy)
     }
 
+    /// The endpoint that was named: the default one has no name of its own.
+    fn endpoint(&self) -> Option<&str> {
+        self.proxy_endpoint.as_deref().filter(|name| *name != "default")
+    }
+
     /// What `--fix` brings about; none where nothing is mended.
     pub fn goal(&self) -> Option<Mend> {
         self.fix.then(|| Mend {
             target: self.target(),
+            endpoint: self.endpoint().map(str::to_owned),
             scope: Scope::Everything,
             request: Request::default(),
         })
@@ -131,9 +137,7 @@ impl Work for Diagnose {
         }
         let target = self.target();
         let checked = Checked::new(cloud);
-        // The default endpoint has no name of its own.
-        let endpoint = self.proxy_endpoint.as_deref().filter(|name| *name != "default");
-        let reading = through(&checked, &target, endpoint);
+        let reading = through(&checked, &target, self.endpoint());
         let scene = Box::pin(read_in(self.run.timeout, cloud, reading, interrupt)).await?;
         let diagnosis = diagnose(&scene);
         let document = ChecksDocument::new(

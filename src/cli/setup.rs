@@ -229,6 +229,7 @@ impl Setup {
     pub fn goal(&self) -> Option<Mend> {
         self.cross_vpc.then(|| Mend {
             target: self.target(),
+            endpoint: None,
             scope: Scope::GroupsAcrossVpcs,
             request: self.write.options().request,
         })

@@ -174,22 +174,28 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         ..proxy.clone()
     };
     if !proxy.has_target(database) {
-        if let Some(other) = proxy.other_target(database) {
-            let text = format!("the target of proxy {name} is {other}, not {database}");
-            let remedy = "a proxy has one target: use another proxy, or have one made with --proxy new";
+        let Some(other) = proxy.other_target(database) else {
+            let kind = match database.kind {
+                DatabaseKind::Cluster => "--db-cluster-identifiers",
+                DatabaseKind::Instance => "--db-instance-identifiers",
+            };
+            let remedy = format!(
+                "aws rds register-db-proxy-targets --db-proxy-name {} {kind} {}",
+                word(name),
+                word(&database.id)
+            );
+            let text = format!("{database} is not a target of proxy {name}");
             return findings.push(Finding::fail(text).mended_by(remedy));
-        }
-        let text = format!("{database} is not a target of proxy {name}");
-        let kind = match database.kind {
-            DatabaseKind::Cluster => "--db-cluster-identifiers",
-            DatabaseKind::Instance => "--db-instance-identifiers",
         };
-        let remedy = format!(
-            "aws rds register-db-proxy-targets --db-proxy-name {} {kind} {}",
-            word(name),
-            word(&database.id)
-        );
-        return findings.push(Finding::fail(text).mended_by(remedy));
+        let finding =
+            |what: &str| Finding::fail(format!("the target of proxy {name} is {other}{what}, not {database}"));
+        return findings.push(match proxy.retargeted(database) {
+            Some(commands) => finding(", which is from before a blue/green switchover").mended_by(commands),
+            // A proxy has but one target, and others may use it for this one.
+            None => finding("").mended_by(format!(
+                "name a proxy that is made for {database}, or have setup make one: --proxy new"
+            )),
+        });
     }
     let readers_only = scene
         .endpoint

@@ -95,7 +95,8 @@ pub enum FindingKind {
     PathBlocked,
     /// The proxy does not reach the database, or has it not for a target.
     TargetNotAvailable,
-    /// The proxy may connect, by IAM, to another database: this one was replaced, restored or renamed.
+    /// The proxy may connect, by IAM, to another database: this one was replaced, restored or renamed. Or the function may
+    /// connect through another proxy: this one was made anew.
     PermissionStale,
     /// `setup` would not make this connection now.
     NotSupported,

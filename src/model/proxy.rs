@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::{Database, DatabaseKind, GroupId, GroupList, SubnetId, VpcId};
+use crate::escape::word;
+use crate::naming::was_before;
 
 /// `EngineFamily` of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,6 +290,27 @@ impl Proxy {
     pub fn other_target(&self, database: &Database) -> Option<&str> {
         let other = self.targets.iter().find(|target| !target.is_for(database))?;
         Some(other.database().1)
+    }
+
+    /// The commands that give the proxy this database for its target, where its target is still the one that had the name before a
+    /// blue/green switchover. With any other target, the proxy serves another database, and whoever uses it.
+    #[must_use]
+    pub fn retargeted(&self, database: &Database) -> Option<String> {
+        let mut targets = self.targets.iter().map(ProxyTarget::database);
+        let (kind, old) = targets.find(|(_, id)| was_before(id, &database.id))?;
+        let on = |verb: &str, kind: DatabaseKind, id: &str| {
+            let option = match kind {
+                DatabaseKind::Cluster => "--db-cluster-identifiers",
+                DatabaseKind::Instance => "--db-instance-identifiers",
+            };
+            let (proxy, id) = (word(&self.name), word(id));
+            format!("aws rds {verb}-db-proxy-targets --db-proxy-name {proxy} {option} {id}")
+        };
+        Some(format!(
+            "{} && {}",
+            on("deregister", kind, old),
+            on("register", database.kind, &database.id)
+        ))
     }
 
     /// Whether it authenticates to the database with IAM, without any secret.

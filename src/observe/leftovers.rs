@@ -126,15 +126,6 @@ impl Account<'_> {
         is_listed || !self.knows_databases
     }
 
-    /// The id by which IAM names the database of a way; none where it is not there.
-    fn databases(&self, way: &Way) -> Option<Vec<String>> {
-        let access = match way.database() {
-            (DatabaseKind::Cluster, id) => &self.cluster(id)?.access,
-            (DatabaseKind::Instance, id) => &self.instance(id)?.access,
-        };
-        Some(access.resource_id.iter().cloned().collect())
-    }
-
     /// The secrets of the proxy of a way; none where it is not there.
     fn secrets(&self, way: &Way) -> Option<Vec<String>> {
         let mut proxies = self.proxies.iter().flatten();
@@ -470,12 +461,7 @@ async fn made_role(cloud: &dyn Cloud, account: &Account<'_>, name: String) -> An
         },
     });
     let used_by: Vec<User> = proxies.chain(functions).collect();
-    let own = OwnRole::of_tags(
-        account.place,
-        &role.tags,
-        |way| account.secrets(way),
-        |way| account.databases(way),
-    );
+    let own = OwnRole::of_tags(account.place, &role.tags, |way| account.secrets(way));
     let mut made = match own {
         Some(own) => MadeRole::new(&name, role, &own, used_by),
         None => MadeRole {

@@ -28,7 +28,7 @@ pub async fn observe_standing(cloud: &dyn Cloud, target: &Target, wish: RemovalW
     let made = match &observation.proxy {
         Some(proxy) if wish.with_proxy => {
             let proxies = cloud.list_bearers(ResourceKind::Proxy).await?;
-            Some(made_for(cloud, &observation, proxy, &proxies, &gone).await?)
+            Some(made_for(cloud, &observation, proxy, &proxies).await?)
         }
         _ => None,
     };
@@ -155,6 +155,9 @@ fn of_undo<'a>(mut reads: Reads<'a>, wish: RemovalWish, standing: &'a Standing) 
     reads = reads
         .of(Operation::GetRolePolicy, role.clone().filter(|_| has_one))
         .of(Operation::ListRolePolicies, role);
+    if undo.asked_proxies {
+        reads = reads.any([Operation::DescribeDbProxies]);
+    }
     if !wish.with_function {
         return reads;
     }
@@ -210,14 +213,13 @@ async fn made_for(
     observation: &Observation,
     proxy: &Proxy,
     proxies: &[Bearer],
-    gone: &BTreeSet<Side>,
 ) -> Answer<MadeForProxy> {
     let own = own_tags(observation, Side::Proxy);
     let prefix = created::secrets_of(&proxy.name);
     let (differences, secrets, role) = tokio::join!(
         proxy_differences(cloud, observation, proxy, &own),
         cloud.list_secrets(&prefix),
-        made_role(cloud, observation, proxy, proxies, gone)
+        made_role(cloud, observation, proxy, proxies)
     );
     let mut made = MadeForProxy {
         differences: differences?,
@@ -266,7 +268,6 @@ async fn made_role(
     observation: &Observation,
     proxy: &Proxy,
     proxies: &[Bearer],
-    gone: &BTreeSet<Side>,
 ) -> Answer<Option<MadeRole>> {
     let name = created::proxy_role(observation.database.place().region, &proxy.name);
     let Some(role) = found_role(cloud, &name).await? else {
@@ -274,10 +275,9 @@ async fn made_role(
     };
     let mut own = OwnRole::of_proxy(observation, proxy);
     if let OwnPolicies::Proxy { databases, secrets, .. } = &mut own.policies {
-        // What is gone, or has another role now, does not tell what this one was for.
-        if gone.contains(&Side::Database) {
-            *databases = None;
-        }
+        // A database that was replaced or restored has another id than the one for which the policy was written.
+        *databases = None;
+        // A proxy that is gone, or has another role now, does not tell what this one was for.
         if proxy.role.as_ref() != Some(&role.arn) {
             *secrets = None;
         }

@@ -6,10 +6,11 @@ use super::lists::{Lists, lists, patiently};
 use super::{Found, from_cluster, from_instance};
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation};
 use crate::concurrent::bounded;
-use crate::estate::{Estate, Part, Parts};
+use crate::estate::{Connection, Estate, Part, Parts};
 use crate::model::network::{self, Network};
-use crate::model::{Database, Origin, Proxy};
-use crate::naming::created;
+use crate::model::{Database, GroupId, GroupList, Origin, Proxy, SecurityGroup, last_segment};
+use crate::naming::{Convention, created};
+use crate::ownership::connection_of;
 use tracing::warn;
 
 /// The operations of a survey: what a caller of `drift` and `list` needs permission for, and nothing else.
@@ -26,7 +27,7 @@ pub const READS: &[Operation] = &[
 ];
 
 /// The operations by which it is told whether a proxy that connects by IAM, with a role that this program made, may connect
-/// to its database. What may not be read of that is not judged.
+/// to its database, and a function's role through a proxy that takes IAM. What may not be read of that is not judged.
 pub const PERMISSION_READS: &[Operation] = &[Operation::ListRolePolicies, Operation::GetRolePolicy];
 
 /// The operations by which it is told whether network ACLs and routes let a connection's traffic pass. What may not be read
@@ -145,6 +146,13 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
         .filter(|proxy| proxies.wants(proxy) && created::is_own_proxy_role(&region, proxy));
     let own: Vec<_> = own.map(|proxy| permissions(cloud, &region, &proxy.name)).collect();
     parts.permissions = bounded(PROXIES_AT_ONCE, own).await.into_iter().flatten().collect();
+    let roles = roles_through_proxies(&parts, proxies);
+    let prefix = created::connect_policies_in(&region);
+    let read = roles.into_iter().map(async |role| {
+        let found = policies(cloud, &role, &prefix).await?;
+        Some((role, found))
+    });
+    parts.role_permissions = bounded(PROXIES_AT_ONCE, read).await.into_iter().flatten().collect();
     Surveyed {
         origin,
         estate: Estate::new(Parts {
@@ -198,22 +206,58 @@ fn extend<T>(part: &mut network::Part<Vec<T>>, more: Answer<Vec<T>>) {
 async fn permissions(cloud: &dyn Cloud, region: &str, proxy: &str) -> Option<(String, Vec<(String, String)>)> {
     let role = created::proxy_role(region, proxy);
     let prefix = created::connect_policies(region, proxy);
+    let policies = policies(cloud, &role, &prefix).await?;
+    Some((proxy.to_owned(), policies))
+}
+
+/// The policies of a role whose names begin so, with their documents; none where they may not be read.
+async fn policies(cloud: &dyn Cloud, role: &str, prefix: &str) -> Option<Vec<(String, String)>> {
     let read = async {
-        let names = patiently(cloud, || cloud.list_role_policies(&role)).await?;
+        let names = patiently(cloud, || cloud.list_role_policies(role)).await?;
         let mut policies = Vec::new();
-        for name in names.into_iter().filter(|name| name.starts_with(&prefix)) {
-            let document = patiently(cloud, || cloud.get_role_policy(&role, &name)).await?;
+        for name in names.into_iter().filter(|name| name.starts_with(prefix)) {
+            let document = patiently(cloud, || cloud.get_role_policy(role, &name)).await?;
             policies.push((name, document));
         }
         Ok::<_, CloudError>(policies)
     };
     match read.await {
-        Ok(policies) => Some((proxy.to_owned(), policies)),
+        Ok(policies) => Some(policies),
         Err(error) => {
-            warn!(%role, %error, "whether the role of a proxy may connect to its database was not read");
+            warn!(%role, %error, "what a role may connect to by IAM was not read");
             None
         }
     }
+}
+
+/// The roles of the functions that are connected through the proxies which are looked at and take IAM: a group of the
+/// convention leads to a group of such a proxy, or was made for a connection through one.
+fn roles_through_proxies(parts: &Parts, proxies: &Proxies) -> BTreeSet<String> {
+    let taking = parts
+        .proxies
+        .iter()
+        .filter(|proxy| proxy.takes_iam && proxies.wants(proxy));
+    let (names, on): (BTreeSet<&str>, Vec<&GroupList>) =
+        taking.map(|proxy| (proxy.name.as_str(), &proxy.groups)).unzip();
+    if names.is_empty() {
+        return BTreeSet::new();
+    }
+    let on: BTreeSet<&GroupId> = on.into_iter().flat_map(GroupList::iter).collect();
+    let leads = |group: &&SecurityGroup| {
+        let tag = connection_of(&group.tags).and_then(Connection::from_tag);
+        let is_made_for = tag
+            .and_then(|tag| tag.proxy)
+            .is_some_and(|proxy| names.contains(proxy.as_str()));
+        let mut peers = group.egress.iter().filter_map(|rule| rule.peer.group());
+        Convention::LambdaRdsproxy.number(&group.name).is_some() && (is_made_for || peers.any(|peer| on.contains(peer)))
+    };
+    let leading: BTreeSet<&GroupId> = parts.groups.iter().filter(leads).map(|group| &group.id).collect();
+    let functions = parts.functions.iter();
+    let functions = functions.filter(|function| function.groups().iter().any(|id| leading.contains(id)));
+    functions
+        .filter_map(|function| function.role.as_deref())
+        .map(|role| last_segment(role).to_owned())
+        .collect()
 }
 
 /// The account and Region of what was read. Without a function, a database or a proxy the groups tell their owner: every

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::extras::found_role;
+use super::lists::all;
 use super::{ObserveError, Target, found};
 use crate::adopt::{self, OwnRole};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, ResourceKind};
-use crate::model::{Observation, Place, SecurityGroup, Side, last_segment};
+use crate::model::{Observation, Place, Proxy, SecurityGroup, Side, last_segment};
 use crate::naming::created;
+use crate::operation::Operation;
 use crate::ownership::{OwnConnection, OwnTags};
 use crate::removal::{MadeFunction, MadeRole, Permission, RemovalWish, Undo, may_come_in, permission, variables};
 
@@ -63,7 +65,7 @@ async fn permissions(
             return Ok(());
         }
     };
-    let mut exact: Vec<Permission> = Vec::new();
+    let mut exact = Vec::new();
     for policy in policies.into_iter().filter(|policy| policy.starts_with(&prefix)) {
         match readable(found(cloud.get_role_policy(role, &policy).await))? {
             Ok(None) => {}
@@ -76,6 +78,32 @@ async fn permissions(
             Err(error) => undo
                 .kept_permissions
                 .push(stays(&policy, format!("it could not be read: {error}"))),
+        }
+    }
+    // One that names another proxy is what is left of a proxy that is gone, or lets connect through one that was renamed.
+    let (stale, mut exact): (Vec<Permission>, Vec<Permission>) = exact
+        .into_iter()
+        .partition(|permission| permission.is_stale(observation));
+    if !stale.is_empty() {
+        undo.asked_proxies = true;
+        let proxies = all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from));
+        let proxies = readable(proxies.await)?;
+        for permission in stale {
+            let with_id = |proxy: &&Proxy| last_segment(&proxy.arn) == permission.proxy;
+            let why = match &proxies {
+                Ok(proxies) => proxies.iter().find(with_id).map(|other| {
+                    let (id, name) = (&permission.proxy, &other.name);
+                    format!("{id}, which it names, is proxy {name} now")
+                }),
+                Err(error) => Some(format!(
+                    "whether a proxy is {} could not be read: {error}",
+                    permission.proxy
+                )),
+            };
+            match why {
+                Some(why) => undo.kept_permissions.push(stays(&permission.policy, why)),
+                None => exact.push(permission),
+            }
         }
     }
     if exact.is_empty() {

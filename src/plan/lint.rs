@@ -11,7 +11,7 @@ pub use flaw::Flaw;
 pub use ground::{Ground, May, Right};
 
 use super::network::{EndpointPlan, NetworkEffect, Ref};
-use super::{Effect, Grant, GroupRef, Made, Plan, RemovalEffect, Step, StepStatus, VpcEffect};
+use super::{Effect, Grant, GroupRef, Made, Plan, ProxyAuth, RemovalEffect, ResourceRef, Step, StepStatus, VpcEffect};
 use crate::model::{Direction, GroupId, GroupList, Peer, Protocol, Rule, Side};
 use crate::naming::Convention;
 use crate::ownership;
@@ -51,6 +51,37 @@ pub fn lint(plan: &Plan, ground: &Ground<'_>) -> Vec<Flaw> {
         }
     }
     linter.flaws
+}
+
+/// Whether a name, an ARN or an id that the step writes is empty: it would be for nothing, or for something else.
+fn has_empty_name(effect: &Effect) -> bool {
+    let is_empty = |reference: &ResourceRef| matches!(reference, ResourceRef::Existing(arn) if arn.is_empty());
+    let is_no_group = |group: &GroupRef| matches!(group, GroupRef::Existing(id) if id.as_str().is_empty());
+    match effect {
+        Effect::PutRolePolicy { role, policy, grant } => {
+            role.is_empty()
+                || policy.is_empty()
+                || match grant {
+                    Grant::ReadSecret { secret, customer_key } => {
+                        is_empty(secret) || customer_key.as_ref().is_some_and(String::is_empty)
+                    }
+                    Grant::ConnectToDatabase { resource_id, user, .. } => resource_id.is_empty() || user.is_empty(),
+                    Grant::ConnectThroughProxy { proxy, user } => is_empty(proxy) || user.is_empty(),
+                }
+        }
+        Effect::AttachRolePolicy { role, policy } => role.is_empty() || policy.is_empty(),
+        Effect::CreateProxy(proxy) => {
+            let of_auth = match &proxy.auth {
+                ProxyAuth::Secret { secret, .. } => is_empty(secret),
+                ProxyAuth::Iam => false,
+            };
+            of_auth || is_empty(&proxy.role) || is_no_group(&proxy.group)
+        }
+        Effect::CreateFunction(function) => {
+            is_empty(&function.role) || is_no_group(&function.group) || function.runtime.is_empty()
+        }
+        _ => false,
+    }
 }
 
 /// A step among the others.
@@ -140,6 +171,9 @@ impl<'a> Linter<'_, 'a> {
     /// Whether the step may do what it does.
     fn effect(&mut self, place: &Place<'_>) {
         let step = place.step.id;
+        if has_empty_name(&place.step.effect) {
+            self.flaws.push(Flaw::Unnamed { step });
+        }
         match &place.step.effect {
             Effect::CreateSecurityGroup { name, vpc, .. } => {
                 let is_again = |effect: &Effect| matches!(effect, Effect::CreateSecurityGroup { name: other, vpc: of, .. } if other == name && of == vpc);

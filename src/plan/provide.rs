@@ -68,14 +68,7 @@ impl Builder<'_> {
                 self.with_secret(ResourceRef::New(Made::Secret), None)
             }
             // The requirements refuse what is neither a secret nor IAM.
-            _ => (
-                ProxyAuth::Iam,
-                Grant::ConnectToDatabase {
-                    database: database.arn.clone(),
-                    resource_id: database.access.resource_id.clone().unwrap_or_default(),
-                    user,
-                },
-            ),
+            _ => (ProxyAuth::Iam, self.to_database(&user)),
         };
         let role = if let Some(role) = new.and_then(|new| new.role.as_ref()) {
             ResourceRef::Existing(role.arn.clone())
@@ -85,8 +78,10 @@ impl Builder<'_> {
             let own = OwnRole::of_proxy(self.observation, proxy);
             let found = extras.found.proxy_role.as_ref();
             after.push(self.make_role(Made::ProxyRole, own, found, &what));
-            let needs = after.clone();
-            after.push(self.put_policy(&name, &policy, &grant, needs, found));
+            if let Some(grant) = grant {
+                let needs = after.clone();
+                after.push(self.put_policy(&name, &policy, &grant, needs, found));
+            }
             role_of(Made::ProxyRole, found)
         };
         let how = match &auth {
@@ -115,12 +110,23 @@ impl Builder<'_> {
         self.push(effect, proxy.name.clone(), summary, after, false)
     }
 
-    fn with_secret(&self, secret: ResourceRef, customer_key: Option<String>) -> (ProxyAuth, Grant) {
+    fn with_secret(&self, secret: ResourceRef, customer_key: Option<String>) -> (ProxyAuth, Option<Grant>) {
         let auth = ProxyAuth::Secret {
             secret: secret.clone(),
             iam_required: self.observation.extras.connect.is_some(),
         };
-        (auth, Grant::ReadSecret { secret, customer_key })
+        (auth, Some(Grant::ReadSecret { secret, customer_key }))
+    }
+
+    /// Lets the proxy itself connect to the database. None where the resource id, by which IAM names the database, is not
+    /// known: the requirements refuse it.
+    fn to_database(&self, user: &str) -> Option<Grant> {
+        let database = &self.observation.database;
+        Some(Grant::ConnectToDatabase {
+            database: database.arn.clone(),
+            resource_id: database.access.resource_id.clone()?,
+            user: user.to_owned(),
+        })
     }
 
     fn make_secret(&mut self, name: &str, user: &str, proxy: &str) -> u32 {
@@ -398,18 +404,9 @@ impl Builder<'_> {
         let region = database.place().region;
         let own_role = created::proxy_role(region, &proxy.name);
         let policy = created::connect_policy(region, &proxy.name, user);
-        let is_there = extras.found.proxy_role.is_none()
-            && extras
-                .connect
-                .as_ref()
-                .is_some_and(|connect| connect.of_proxy.is_some())
-            && !extras::proxy_lacks_permission(self.observation);
-        if created::is_own_proxy_role(region, proxy) && !is_there {
-            let to_database = Grant::ConnectToDatabase {
-                database: database.arn.clone(),
-                resource_id: database.access.resource_id.clone().unwrap_or_default(),
-                user: user.to_owned(),
-            };
+        // A new proxy's role has it already.
+        let is_needed = proxy.exists && extras::needs_database_grant(self.observation);
+        if let Some(to_database) = self.to_database(user).filter(|_| is_needed) {
             let found = extras.found.proxy_role.as_ref();
             self.put_policy(&own_role, &policy, &to_database, Vec::new(), found);
         }

@@ -4,7 +4,6 @@
 
 use super::Permissions;
 use crate::model::Place;
-use crate::naming::created;
 use crate::operation::Operation;
 
 /// The permissions for these operations, whatever they find in a place. A part of the place that is `*` is any.
@@ -28,9 +27,8 @@ pub fn of_any(read: Operation, place: Place<'_>) -> Vec<String> {
         Operation::DescribeDbProxies => vec![rds("db-proxy:*")],
         Operation::DescribeDbProxyTargets => vec![rds("db-proxy:*"), rds("target-group:*")],
         Operation::DescribeDbProxyEndpoints => vec![rds("db-proxy:*"), rds("db-proxy-endpoint:*")],
-        Operation::ListRolePolicies | Operation::GetRolePolicy => {
-            vec![place.role(&created::proxy_role(place.region, "*"))]
-        }
+        // Functions may have roles of any name.
+        Operation::ListRolePolicies | Operation::GetRolePolicy => vec![place.role("*")],
         // EC2 describes all or nothing, and so does Lambda list functions.
         _ => vec!["*".to_owned()],
     }

@@ -9,7 +9,8 @@ use crate::diagnose::Scene;
 use crate::made::warnings_of;
 use crate::mend::{Mending, Scope, Seen, mend};
 use crate::model::{Function, Origin, Side, VpcId};
-use crate::observe::{ObserveError, Reads, Target, observe, scene};
+use crate::observe::{ObserveError, Reads, Target, observe, through};
+use crate::operation::Operation;
 use crate::ownership::For;
 use crate::plan::{Effect, Ground, May, Plan, Request};
 use crate::policy::{PolicyDocument, Subject, operator};
@@ -19,6 +20,8 @@ use crate::policy::{PolicyDocument, Subject, operator};
 pub struct Mend {
     /// The connection.
     pub target: Target,
+    /// The endpoint of the proxy that the function connects to; none for the default one.
+    pub endpoint: Option<String>,
     /// How much is mended.
     pub scope: Scope,
     /// What was asked for besides.
@@ -70,10 +73,11 @@ impl Goal for Mend {
 
     async fn observe(&self, cloud: &dyn Cloud) -> Result<Seen, ObserveError> {
         // Both are large, and are kept off the stack.
-        let scene = Box::pin(scene(cloud, &self.target)).await?;
+        let scene = Box::pin(through(cloud, &self.target, self.endpoint.as_deref())).await?;
         let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([scene.database.vpc.clone()]);
         vpcs.extend(scene.function.vpc.as_ref().map(|vpc| vpc.vpc.clone()));
         vpcs.extend(scene.proxy.as_ref().map(|proxy| proxy.vpc.clone()));
+        vpcs.extend(scene.endpoint.as_ref().and_then(|endpoint| endpoint.vpc.clone()));
         let mut seen = Seen {
             scene,
             groups: Vec::new(),
@@ -111,10 +115,7 @@ impl Goal for Mend {
             (false, false) => ("associate-existing", "what is missing is added"),
         };
         let scene = &seen.scene;
-        let through = scene
-            .proxy
-            .as_ref()
-            .map(|proxy| format!(" through proxy {}", proxy.name));
+        let through = scene.proxy.as_ref().map(|_| format!(" through {}", scene.reached()));
         let function = scene.function.vpc.as_ref().map_or("no VPC", |vpc| vpc.vpc.as_str());
         Ok(Draft {
             heading: vec![
@@ -167,6 +168,9 @@ impl Goal for Mend {
             .network(network, plan);
         if let Some(proxy) = proxy {
             reads = reads.proxy(proxy);
+        }
+        if seen.scene.endpoint.is_some() {
+            reads = reads.any([Operation::DescribeDbProxyEndpoints]);
         }
         if let Some(role) = &seen.scene.proxy_role {
             reads = reads.role(&role.arn).secrets(&role.secrets);

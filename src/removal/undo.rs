@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::adopt::is_connect_policy;
 use crate::model::{GroupId, Observation, Peer, Place, Secret, SecurityGroup, Side, last_segment};
 use crate::naming::created;
 use crate::policy;
@@ -17,6 +18,8 @@ pub struct Undo {
     pub permissions: Vec<Permission>,
     /// Policies with the names of such permissions that stay, with the reason.
     pub kept_permissions: Vec<String>,
+    /// Whether it was asked which proxies there are: a permission names another one.
+    pub asked_proxies: bool,
     /// The variables that still have the values that `setup` sets.
     pub variables: Vec<(&'static str, String)>,
     /// Variables of these names that stay, with the reason.
@@ -32,6 +35,8 @@ pub struct Permission {
     pub policy: String,
     /// The user of the database.
     pub user: String,
+    /// The id of the proxy, `prx-…`.
+    pub proxy: String,
 }
 
 /// A function that `setup` may have made, with its role.
@@ -43,24 +48,28 @@ pub struct MadeFunction {
     pub role: Option<MadeRole>,
 }
 
-/// The user of a permission to connect through the proxy that is exactly as `setup` writes it. Of a proxy that no longer
-/// exists, AWS does not tell the id.
+/// A permission to connect through the proxy that is exactly as `setup` writes it, now or for the proxy that had the name
+/// before: one that was made anew has another id, and that of one that no longer exists is not told.
 #[must_use]
 pub fn permission(observation: &Observation, policy: &str, document: &str) -> Option<Permission> {
     let proxy = observation.proxy.as_ref()?;
     let place = Place::of(&observation.function.arn);
     let (id, user) = policy::connects_as(document, place)?;
-    let is_of_proxy = if proxy.exists {
-        id == last_segment(&proxy.arn)
-    } else {
-        id.starts_with("prx-")
-    };
     let is_named = created::connect_policy(place.region, &proxy.name, &user) == policy;
-    let is_exact = policy::is_same(document, &policy::connect(place, &id, &user));
-    (is_of_proxy && is_named && is_exact).then(|| Permission {
+    (is_named && is_connect_policy(place, policy, document)).then(|| Permission {
         policy: policy.to_owned(),
         user,
+        proxy: id,
     })
+}
+
+impl Permission {
+    /// Whether it names another proxy than the one that has the name now. It may be that of a proxy that was renamed.
+    #[must_use]
+    pub fn is_stale(&self, observation: &Observation) -> bool {
+        let proxy = observation.proxy.as_ref().filter(|proxy| proxy.exists);
+        proxy.is_none_or(|proxy| last_segment(&proxy.arn) != self.proxy)
+    }
 }
 
 /// Whether a function with these groups may come in by the groups of the proxy.

@@ -103,6 +103,12 @@ pub enum ExtrasUnmet {
         /// Kind and identifier.
         database: String,
     },
+    /// The id by which IAM names the database is not known.
+    #[error("the resource id of {database} is not known, and an IAM permission to connect names the database by it")]
+    NoResourceId {
+        /// Kind and identifier.
+        database: String,
+    },
     /// The cluster has no instance that could be a target.
     #[error("{database} has no instance, and a proxy's target needs one")]
     NoInstance {
@@ -192,6 +198,7 @@ impl ExtrasUnmet {
             Self::ProxyDiffers { .. } => "proxy-differs",
             Self::NoRole { .. } => "function-without-role",
             Self::IamDisabled { .. } => "iam-authentication-disabled",
+            Self::NoResourceId { .. } => "resource-id-unknown",
             Self::NoInstance { .. } => "cluster-without-instances",
             Self::EnvironmentTooLarge { .. } => "environment-too-large",
             Self::FunctionNotOurs { .. } => "function-name-taken",
@@ -225,6 +232,9 @@ impl ExtrasUnmet {
             Self::NoRole { .. } => "give the function an execution role".to_owned(),
             Self::IamDisabled { .. } => {
                 "enable it (--enable-iam-database-authentication), or use a secret: --secret or --db-user".to_owned()
+            }
+            Self::NoResourceId { .. } => {
+                "in an account file, add DbClusterResourceId or DbiResourceId, as `aws rds describe-db-clusters` and `aws rds describe-db-instances` show it; or log in with a secret: --secret or --db-user".to_owned()
             }
             Self::NoInstance { .. } => "add an instance to the cluster, then run again".to_owned(),
             Self::EnvironmentTooLarge { .. } => "make room in the environment, or leave --set-env out".to_owned(),
@@ -271,7 +281,20 @@ pub fn check_extras(observation: &Observation) -> Result<(), ExtrasUnmet> {
     check_new_proxy(observation)?;
     check_new_function(observation)?;
     check_connect(observation)?;
+    check_resource_id(observation)?;
     check_environment(observation)
+}
+
+/// A policy to connect to a database that has no name in it would be for none.
+fn check_resource_id(observation: &Observation) -> Result<(), ExtrasUnmet> {
+    let database = &observation.database;
+    let is_known = database.access.resource_id.as_ref().is_some_and(|id| !id.is_empty());
+    if is_known || !extras::needs_database_grant(observation) {
+        return Ok(());
+    }
+    Err(ExtrasUnmet::NoResourceId {
+        database: database.to_string(),
+    })
 }
 
 /// Only a cluster with an instance can be registered with a proxy.

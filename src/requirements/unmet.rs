@@ -137,6 +137,8 @@ pub enum Unmet {
         proxy: String,
         /// Its target.
         target: String,
+        /// The commands that give it this one, where its target is from before a blue/green switchover.
+        retargeted: Option<String>,
         /// Kind and identifier of the database.
         database: String,
     },
@@ -281,6 +283,13 @@ impl Unmet {
                 word(function)
             ),
             Self::ProxyUnsupportedEngine { .. } => "connect directly, with --proxy none".to_owned(),
+            Self::ProxyOtherTarget {
+                target,
+                retargeted: Some(commands),
+                ..
+            } => format!(
+                "{target} is from before a blue/green switchover: `{commands}` gives the proxy the new one, and ends the connections to the old one"
+            ),
             Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } | Self::ProxyOtherTarget { .. } => {
                 "name a proxy that is made for this database".to_owned()
             }

@@ -133,6 +133,34 @@ fn what_adding_mends_is_mended() {
     assert!(run.stderr.contains("error[usage]"), "{}", run.stderr);
 }
 
+/// What is fixed on the way to an endpoint of a proxy, and what is told instead.
+#[test]
+fn an_endpoint_of_a_proxy_is_named_with_fix_too() {
+    let shell = Shell::new();
+    shell.edit_file("network.json", |account| {
+        account["DBProxyEndpoints"] = serde_json::json!([{"DBProxyEndpointName": "readers", "DBProxyName": "orders-proxy",
+            "VpcId": "vpc-0a01", "VpcSubnetIds": ["subnet-0ad1a"], "VpcSecurityGroupIds": ["sg-0a02"], "TargetRole": "READ_WRITE"}]);
+        account["SecurityGroups"][1]["IpPermissions"] = serde_json::json!([]);
+    });
+    let proxy = format!("{DIAGNOSE} --cluster orders --function checkout --proxy orders-proxy");
+    let readers = format!("{proxy} --proxy-endpoint readers --fix");
+    assert_snapshot!("fix_endpoint_plan", shell.session(&format!("{readers} --dry-run")));
+    assert_snapshot!("fix_endpoint", shell.session(&format!("{readers} --yes")));
+    for (arguments, code) in [
+        (
+            format!("{DIAGNOSE} --cluster orders --function checkout --proxy-endpoint readers --fix"),
+            "usage",
+        ),
+        (
+            format!("{proxy} --proxy-endpoint writers --fix --yes"),
+            "proxy-endpoint-not-found",
+        ),
+    ] {
+        let run = shell.run(&arguments);
+        assert!(run.stderr.contains(&format!("error[{code}]")), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn across_two_vpcs() {
     let shell = Shell::new();

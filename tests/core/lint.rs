@@ -551,3 +551,57 @@ fn a_name_that_is_taken_in_another_case_is_found() {
         [Flaw::Name { step: 1 }]
     );
 }
+
+/// An ARN, a name or an id that is empty is for nothing, or for something else than was meant.
+#[test]
+fn nothing_is_written_with_an_empty_name_in_it() {
+    let observation = connected();
+    let put = |grant: Grant| Effect::PutRolePolicy {
+        role: "autoconnect-role".to_owned(),
+        policy: "autoconnect-policy".to_owned(),
+        grant,
+    };
+    let to_database = |id: &str, user: &str| {
+        put(Grant::ConnectToDatabase {
+            database: observation.database.arn.clone(),
+            resource_id: id.to_owned(),
+            user: user.to_owned(),
+        })
+    };
+    let through = |proxy: &str, user: &str| {
+        put(Grant::ConnectThroughProxy {
+            proxy: ResourceRef::Existing(proxy.to_owned()),
+            user: user.to_owned(),
+        })
+    };
+    let reads = |secret: &str, key: Option<&str>| {
+        put(Grant::ReadSecret {
+            secret: ResourceRef::Existing(secret.to_owned()),
+            customer_key: key.map(str::to_owned),
+        })
+    };
+    let attach = |policy: &str| Effect::AttachRolePolicy {
+        role: "autoconnect-role".to_owned(),
+        policy: policy.to_owned(),
+    };
+    let table = [
+        (to_database("cluster-1", "app"), false),
+        (to_database("", "app"), true),
+        (to_database("cluster-1", ""), true),
+        (through("arn", "app"), false),
+        (through("", "app"), true),
+        (through("arn", ""), true),
+        (reads("arn", None), false),
+        (reads("arn", Some("key")), false),
+        (reads("", None), true),
+        (reads("arn", Some("")), true),
+        (attach("arn"), false),
+        (attach(""), true),
+    ];
+    for (effect, is_flaw) in table {
+        let plan = steps(vec![effect]);
+        let flaws = lint(&plan, &Ground::of_connection(&observation));
+        let expected: &[Flaw] = if is_flaw { &[Flaw::Unnamed { step: 1 }] } else { &[] };
+        assert_eq!(flaws, expected, "{plan:#?}");
+    }
+}

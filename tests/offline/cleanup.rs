@@ -39,7 +39,7 @@ async fn try_cleanup(cloud: &dyn Cloud, options: &Options) -> Result<Converged<L
     .await
 }
 
-async fn cleanup(account: &OfflineAccount) -> Converged<Leftovers> {
+pub async fn cleanup(account: &OfflineAccount) -> Converged<Leftovers> {
     let ended = try_cleanup(account, &Options::default()).await;
     ended.unwrap_or_else(|failure| panic!("{failure} ({})", failure.error.code()))
 }

@@ -17,6 +17,7 @@ use crate::support::{Script, instance, network_account};
 pub fn goal() -> Mend {
     Mend {
         target: instance("ledger", "ledger-sync"),
+        endpoint: None,
         scope: Scope::Everything,
         request: Request::default(),
     }

@@ -718,7 +718,7 @@ async fn nothing_is_written_where_it_would_end_half_way() {
         ..refunds()
     };
     let permission = with_credentials(cluster("orders", "refunds"), CredentialsWish::Iam, Some("app"));
-    let table: [(Change, Target, &str); 6] = [
+    let table: [(Change, Target, &str); 7] = [
         (taken, everything(), "name-taken"),
         (large, env, "environment-too-large"),
         (
@@ -733,8 +733,14 @@ async fn nothing_is_written_where_it_would_end_half_way() {
         ),
         (
             |d| d.db_clusters[0].iam_database_authentication_enabled = Some(false),
-            permission,
+            permission.clone(),
             "iam-authentication-disabled",
+        ),
+        // A policy without it would let the proxy connect to no database.
+        (
+            |d| d.db_clusters[0].db_cluster_resource_id = None,
+            permission,
+            "resource-id-unknown",
         ),
         (
             |d| d.db_instances.retain(|i| i.cluster.as_deref() != Some("orders")),

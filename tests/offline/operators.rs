@@ -466,6 +466,7 @@ async fn of_msk_setup() {
 async fn of_what_mends() {
     let mend = |target: Target, scope| Mend {
         target,
+        endpoint: None,
         scope,
         request: Request::default(),
     };
@@ -487,9 +488,19 @@ async fn of_what_mends() {
     holds(
         "diagnose --fix within one VPC",
         &within,
-        &mend(through_proxy, Scope::Everything),
+        &mend(through_proxy.clone(), Scope::Everything),
     )
     .await;
+    let endpoint = Mend {
+        endpoint: Some("readers".to_owned()),
+        ..mend(through_proxy, Scope::Everything)
+    };
+    let with_endpoint = across(|document| {
+        let endpoint = serde_json::json!({"DBProxyEndpointName": "readers", "DBProxyName": "orders-proxy", "VpcId": "vpc-0a01",
+            "VpcSubnetIds": ["subnet-0ad1a"], "VpcSecurityGroupIds": ["sg-0a03"], "TargetRole": "READ_WRITE"});
+        document.db_proxy_endpoints = vec![serde_json::from_value(endpoint).unwrap()];
+    });
+    holds("diagnose --fix to an endpoint", &with_endpoint, &endpoint).await;
     let without_groups = across(|document| {
         document.security_groups[0].ip_permissions_egress.clear();
         crate::mend::peered(document);

@@ -6,13 +6,17 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::diagnose::{Diagnosis, diagnose};
 use autoconnect::drift::{FindingKind, Judge, leftovers};
 use autoconnect::estate::Connection;
+use autoconnect::interrupt::Interrupt;
+use autoconnect::mend::Scope;
 use autoconnect::model::DatabaseKind;
 use autoconnect::observe::{ObserveError, Proxies, ProxyWish, Target, survey, through};
+use autoconnect::plan::Request;
+use autoconnect::reconcile::{Mend, Options, converge};
 use serde_json::{Value, json};
 
 use crate::denied::Denied;
 use crate::interposed::Interposed;
-use crate::support::setup;
+use crate::support::{Script, setup};
 
 /// The example in which checkout reaches orders through orders-proxy, with an endpoint for readers and one in another
 /// VPC, vpc-0d01, where the function billing is.
@@ -360,4 +364,168 @@ async fn drift_knows_that_endpoints_bear_groups() {
     assert!(!used.contains(&FindingKind::GroupUnused), "{used:?}");
     let opened = kinds(&|| offline(&tagged(true, true)), false).await;
     assert!(opened.contains(&FindingKind::Opened), "{opened:?}");
+}
+
+fn fix(function: &str, endpoint: &str) -> Mend {
+    Mend {
+        target: Target {
+            proxy: ProxyWish::Existing("orders-proxy".to_owned()),
+            ..Target::direct(DatabaseKind::Cluster, "orders", function)
+        },
+        endpoint: Some(endpoint.to_owned()),
+        scope: Scope::Everything,
+        request: Request::default(),
+    }
+}
+
+/// Connected by `setup`; then the endpoint has these of the proxy's groups, and the function has none of the connection.
+async fn function_without_group(shares: bool) -> Value {
+    let account = offline(&base());
+    setup(&account, &fix("checkout", "orders-readers").target)
+        .await
+        .unwrap();
+    let mut value = serde_json::to_value(account.document()).unwrap();
+    let groups = value["SecurityGroups"].as_array_mut().unwrap();
+    groups.push(json!({"GroupId": "sg-0e03", "GroupName": "closed", "VpcId": "vpc-0a01"}));
+    let ours = groups
+        .iter()
+        .find(|group| group["GroupName"] == "rdsproxy-lambda-1")
+        .unwrap();
+    let ours = ours["GroupId"].clone();
+    if shares {
+        value["DBProxyEndpoints"][0]["VpcSecurityGroupIds"] = json!([ours]);
+    }
+    let mut functions = value["Functions"].as_array_mut().unwrap().iter_mut();
+    let checkout = functions
+        .find(|function| function["FunctionName"] == "checkout")
+        .unwrap();
+    checkout["VpcConfig"]["SecurityGroupIds"] = json!(["sg-0e03"]);
+    value
+}
+
+/// What `diagnose --fix` does for a function that connects to an endpoint: it ends there, changes no endpoint and no group of
+/// others, and names by a command what it leaves.
+#[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "a table, one row a case")]
+async fn what_adding_fixes_on_the_way_to_an_endpoint_is_fixed() {
+    /// What is amiss, the account, function and endpoint, the actions, whether it works then, and what is left.
+    type Row = (
+        &'static str,
+        Value,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+        bool,
+        Option<&'static str>,
+    );
+    const READERS: &str = "orders-readers";
+    let change = |change: fn(&mut Value)| {
+        let mut value = base();
+        change(&mut value);
+        value
+    };
+    let closed = |value: &mut Value| value["SecurityGroups"][4]["IpPermissions"] = json!([]);
+    let by_hand = "--group-id sg-0e01";
+    let rows: [Row; 7] = [
+        ("nothing is amiss", base(), "checkout", READERS, &[], true, None),
+        (
+            "the endpoint's group lets nothing in",
+            change(closed),
+            "checkout",
+            READERS,
+            &[],
+            false,
+            Some(by_hand),
+        ),
+        (
+            "the proxy's group lets nothing out",
+            change(|value| value["SecurityGroups"][2]["IpPermissionsEgress"] = json!([])),
+            "checkout",
+            READERS,
+            &["rds:ModifyDBCluster", "rds:ModifyDBProxy"],
+            true,
+            None,
+        ),
+        (
+            "both",
+            change(|value| {
+                value["SecurityGroups"][2]["IpPermissionsEgress"] = json!([]);
+                value["SecurityGroups"][4]["IpPermissions"] = json!([]);
+            }),
+            "checkout",
+            READERS,
+            &["rds:ModifyDBCluster", "rds:ModifyDBProxy"],
+            false,
+            Some(by_hand),
+        ),
+        (
+            "the function lacks its group, and the endpoint has that of the proxy",
+            function_without_group(true).await,
+            "checkout",
+            READERS,
+            &["lambda:UpdateFunctionConfiguration"],
+            true,
+            None,
+        ),
+        (
+            "the function lacks its group, and the endpoint has others",
+            function_without_group(false).await,
+            "checkout",
+            READERS,
+            &[],
+            false,
+            Some("--group-id sg-0e03"),
+        ),
+        (
+            "no route leads back from the endpoint's VPC",
+            change(|value| {
+                value["RouteTables"][2]["Routes"] = json!([]);
+                value["SecurityGroups"][5]["IpPermissions"][0]["UserIdGroupPairs"] = json!([{"GroupId": "sg-0a01"}]);
+            }),
+            "checkout",
+            "orders-billing",
+            &["ec2:CreateRoute"],
+            true,
+            None,
+        ),
+    ];
+    for (what, value, function, endpoint, expected, works, told) in rows {
+        let account = offline(&value);
+        let goal = fix(function, endpoint);
+        let run = async |dry_run| {
+            let options = Options {
+                dry_run,
+                ..Options::default()
+            };
+            converge(&account, &goal, &options, &Script::default(), Interrupt::never()).await
+        };
+        let planned = run(true).await.unwrap_or_else(|failure| panic!("{what}: {failure}"));
+        let ended = run(false).await.unwrap_or_else(|failure| panic!("{what}: {failure}"));
+        let steps: Vec<&str> = ended.applied.iter().map(|applied| applied.action.as_str()).collect();
+        assert_eq!(steps.is_empty(), expected.is_empty(), "{what}: {steps:?}");
+        for action in expected {
+            assert!(steps.contains(action), "{what}: {steps:?}");
+        }
+        // Before anything is done, and at the end.
+        for notes in [&planned.draft.notes, &ended.draft.notes] {
+            let left: Vec<&String> = notes
+                .iter()
+                .filter(|note| note.starts_with("Not fixed, security-groups"))
+                .collect();
+            match told {
+                Some(told) => assert!(left.iter().any(|note| note.contains(told)), "{what}: {notes:#?}"),
+                None => assert!(left.is_empty(), "{what}: {notes:#?}"),
+            }
+        }
+        let diagnosis = asked(&account, function, Some(endpoint)).await.unwrap();
+        assert_eq!(diagnosis.verdict <= Status::Warn, works, "{what}: {diagnosis:#?}");
+        let after = serde_json::to_value(account.document()).unwrap();
+        let before = serde_json::to_value(offline(&value).document()).unwrap();
+        assert_eq!(after["DBProxyEndpoints"], before["DBProxyEndpoints"], "{what}");
+        let (after, before) = (&after["SecurityGroups"], &before["SecurityGroups"]);
+        let before = before.as_array().unwrap();
+        assert!(after.as_array().unwrap().starts_with(before), "{what}");
+        let again = run(false).await.unwrap();
+        assert!(again.applied.is_empty(), "{what}: {:?}", again.applied);
+    }
 }

@@ -134,6 +134,7 @@ async fn carried_out(command: Command, account: &OfflineAccount) -> Result<(), F
     };
     let mend = |function: &str, scope: Scope| Mend {
         target: target(function, ProxyWish::None),
+        endpoint: None,
         scope,
         request: Request::default(),
     };

@@ -41,6 +41,11 @@ pub enum Flaw {
         /// What.
         resource: String,
     },
+    /// A permission, a proxy or a function would be written with an empty name, ARN or id in it.
+    Unnamed {
+        /// The step.
+        step: u32,
+    },
     /// Something would be taken off or deleted by a command that only adds.
     TakesAway {
         /// The step.
@@ -92,6 +97,7 @@ impl fmt::Display for Flaw {
             Self::Name { step } => write!(f, "step {step} creates a group with a wrong or taken name"),
             Self::ForeignGroup { step, group } => write!(f, "step {step} changes {group}, which is not ours"),
             Self::Foreign { step, resource } => write!(f, "step {step} deletes {resource}, which is not ours"),
+            Self::Unnamed { step } => write!(f, "step {step} writes an empty name, ARN or id"),
             Self::TakesAway { step } => write!(f, "step {step} takes something away"),
             Self::Empties { step } => write!(f, "step {step} leaves a resource without a security group or a subnet"),
             Self::StillUsed { step } => write!(f, "step {step} deletes something that is still used"),
