@@ -1,18 +1,18 @@
-//! The state machine of `setup`: observe → wait → plan → consent → apply → verify.
+//! One state machine for every command that writes: observe → draft → await → consent → apply → verify → restore → done.
 //!
-//! [`Machine`] is pure: it is told what happened and says what to do next. [`run`] carries that out
-//! against a [`crate::cloud::Cloud`]. Other commands are a [`Goal`], which [`converge`] brings about with the same
-//! steps, waits and consent. A crash between any two calls loses nothing, since names, tags and
+//! A command is a [`Goal`]: what it reads and, purely, what is still to be done. [`Machine`] is pure, too: it is given what
+//! happened and says what to do next. [`converge`] carries that out against a [`crate::cloud::Cloud`]. A crash between any two calls loses nothing, since names, tags and
 //! rules in AWS are the only state: the next run observes them.
 
 mod apply;
 mod attach;
 mod cleanup;
+mod connect;
 mod converge;
 mod disconnect;
-mod driver;
 mod error;
 mod executor;
+mod goal;
 mod interfaces;
 mod internet;
 mod machine;
@@ -27,13 +27,14 @@ mod vpc;
 
 pub use attach::{Attach, Detach};
 pub use cleanup::Cleanup;
-pub use converge::{Converged, Draft, Ending, Goal, converge};
+pub use connect::{Connect, Situation};
+pub use converge::converge;
 pub use disconnect::Disconnect;
-pub use driver::run;
 pub use error::{Applied, Failure, RunError};
 pub use executor::{Asked, Front};
+pub use goal::{Converged, Draft, End, Ending, Goal, Left, Look, Looks, Memory, Options, Settling};
 pub use internet::Internet;
-pub use machine::{Event, Looks, Machine, Options, Outcome, Proposal, RunResult, State};
+pub use machine::{Drafted, Event, Machine, State};
 pub use mend::Mend;
 pub use msk::{MskSetup, MskSite, MskVia};
 pub use session::Progress;

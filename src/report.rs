@@ -34,6 +34,4 @@ pub use msk::MskDocument;
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
 pub use snapshot::SnapshotDocument;
-pub use text::{
-    connected, converged_text, draft_text, folded, incomplete, plan_text, removal_text, unchanged, unfinished,
-};
+pub use text::{connected, converged_text, draft_text, folded, incomplete, removal_text, unchanged, unfinished};

@@ -10,7 +10,7 @@ use super::password::{TerminalGuard, from_prompt, from_stdin};
 use super::signals::note_consent;
 use crate::model::Origin;
 use crate::reconcile::{Asked, Front, Progress, RunError};
-use crate::report::{ProgressLine, draft_text, plan_text};
+use crate::report::{ProgressLine, draft_text};
 
 /// The terminal, or its absence.
 pub struct Terminal {
@@ -36,10 +36,7 @@ impl Terminal {
 
     /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
     fn show_plan(&self, asked: Asked<'_>) {
-        let mut text = match asked {
-            Asked::Setup(proposal) => plan_text(proposal),
-            Asked::Draft(draft, origin) => draft_text(draft, origin),
-        };
+        let mut text = draft_text(asked.draft, asked.origin);
         text.push('\n');
         // A reader that has gone away does not keep the run from being approved.
         let _ = match self.output {
@@ -58,7 +55,7 @@ impl Front for Terminal {
         self.progress.clear();
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.show_plan(asked);
-        let origin = asked.origin();
+        let origin = asked.origin.clone();
         match (self.yes, can_ask) {
             (true, _) => {
                 note_consent();

@@ -10,15 +10,14 @@ use super::front::Terminal;
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
-use crate::decide::Decision;
 use crate::escape::word;
 use crate::interrupt::Interrupt;
 use crate::mend::Scope;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::reconcile::{Ending as RunEnding, Mend, Options, Outcome, RunResult, converge, run};
+use crate::reconcile::{Connect, Converged, Ending as RunEnding, Mend, Options, Situation, converge};
 use crate::report::{
-    Report, SetupDocument, connected, incomplete, is_open_across, path_across, plan_text, text_across, unchanged,
+    Report, SetupDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
     unfinished,
 };
 
@@ -103,25 +102,26 @@ impl Setup {
     }
 
     /// After an applied run the plan was shown already.
-    fn text(&self, outcome: &Outcome) -> String {
-        match outcome.result {
-            RunResult::Planned if !outcome.dry_run => unfinished(outcome),
-            RunResult::Planned => plan_text(&outcome.proposal),
-            RunResult::Incomplete if outcome.proposal.decision != Decision::NoOp => incomplete(outcome),
-            RunResult::Unchanged | RunResult::Incomplete => unchanged(outcome),
-            RunResult::Connected if self.write.run.no_wait => {
-                let look = match outcome.found.database.kind {
+    fn text(&self, ended: &Converged<Situation>) -> String {
+        match ended.ending {
+            RunEnding::Planned if !ended.dry_run => unfinished(ended),
+            RunEnding::Planned => draft_text(&ended.draft, &ended.origin),
+            RunEnding::Incomplete if ended.draft.decision != "no-op" => incomplete(ended),
+            RunEnding::Unchanged | RunEnding::Incomplete => unchanged(ended),
+            RunEnding::Reached if self.write.run.no_wait => {
+                let found = &ended.found.observation;
+                let look = match found.database.kind {
                     DatabaseKind::Cluster => "aws rds describe-db-clusters --db-cluster-identifier",
                     DatabaseKind::Instance => "aws rds describe-db-instances --db-instance-identifier",
                 };
                 format!(
                     "{}The changes were accepted and may still be taking effect: see `{look} {}` and `aws lambda get-function-configuration --function-name {}`, or run again.\n",
-                    connected(outcome),
-                    word(&outcome.found.database.id),
-                    word(&outcome.found.function.name)
+                    connected(ended),
+                    word(&found.database.id),
+                    word(&found.function.name)
                 )
             }
-            RunResult::Connected => connected(outcome),
+            RunEnding::Reached => connected(ended),
         }
     }
 
@@ -259,14 +259,19 @@ impl Work for Setup {
             return self.across_vpcs(cloud, &goal, global, interrupt).await;
         }
         let front = Terminal::new(self.write.run.yes, self.db_password_stdin, global);
-        let outcome = run(cloud, &self.target(), &self.options(), &front, interrupt).await;
+        let (target, options) = (self.target(), self.options());
+        let goal = Connect {
+            target: &target,
+            options: &options,
+        };
+        let ended = converge(cloud, &goal, &options, &front, interrupt).await;
         front.clear();
-        let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let document = || SetupDocument::new(&outcome, cloud.calls());
-        print_result(global, document, || self.text(&outcome), &outcome.applied)?;
-        if outcome.result == RunResult::Incomplete {
+        let ended = ended.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let document = || SetupDocument::new(&ended, cloud.calls());
+        print_result(global, document, || self.text(&ended), &ended.applied)?;
+        if ended.ending == RunEnding::Incomplete {
             return Ok(1);
         }
-        Ok(self.write.run.status(outcome.result == RunResult::Planned))
+        Ok(self.write.run.status(ended.ending == RunEnding::Planned))
     }
 }

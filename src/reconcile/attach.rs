@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::converge::{Draft, Goal};
 use super::error::RunError;
+use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::Cloud;
 use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, USUAL_GROUPS, last_segment};
@@ -31,6 +31,7 @@ pub struct Attach {
     pub grant: bool,
 }
 
+#[async_trait::async_trait]
 impl Goal for Attach {
     type Seen = (Function, Site);
 
@@ -38,7 +39,7 @@ impl Goal for Attach {
         "attach"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
         let site = site(cloud, &function, &self.location, &self.groups, self.ipv6).await?;
         Ok((function, site))
@@ -48,7 +49,7 @@ impl Goal for Attach {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, site): &Self::Seen) -> Result<Draft, RunError> {
+    fn draft(&self, (function, site): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let name = &function.name;
         let pending = function_update(function)?.into_iter().collect();
         let facts = Facts {
@@ -123,6 +124,7 @@ impl Goal for Attach {
             notes,
             pending,
             plan: steps.plan(),
+            ..Draft::default()
         })
     }
 
@@ -203,6 +205,7 @@ pub struct Detach {
     pub function: String,
 }
 
+#[async_trait::async_trait]
 impl Goal for Detach {
     type Seen = (Function, Groups, Users);
 
@@ -210,7 +213,7 @@ impl Goal for Detach {
         "detach"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
         let ids: Vec<GroupId> = function.groups().iter().cloned().collect();
         let groups = match ids.as_slice() {
@@ -227,7 +230,7 @@ impl Goal for Detach {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, groups, users): &Self::Seen) -> Result<Draft, RunError> {
+    fn draft(&self, (function, groups, users): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let name = &function.name;
         let facts = Facts {
             function: Some(function),
@@ -283,6 +286,7 @@ impl Goal for Detach {
             notes,
             pending,
             plan: steps.plan(),
+            ..Draft::default()
         })
     }
 
@@ -290,8 +294,8 @@ impl Goal for Detach {
         Ground::new(May::Detach)
     }
 
-    fn interfaces_of<'s>(&self, (function, ..): &'s Self::Seen) -> Option<&'s Function> {
-        Some(function)
+    fn interfaces_of<'s>(&self, (function, ..): &'s Self::Seen) -> Option<WithRole<'s>> {
+        Some((function, None))
     }
 
     fn policy(&self, (function, groups, users): &Self::Seen, plan: &Plan) -> PolicyDocument {

@@ -1,7 +1,7 @@
 //! `cleanup` as a [`Goal`]: nothing of ours is left that serves nothing.
 
-use super::converge::{Draft, Goal};
 use super::error::RunError;
+use super::goal::{Draft, Goal, Look, Memory};
 use crate::cleanup::{Leftovers, clean, ground};
 use crate::cloud::Cloud;
 use crate::model::{Origin, Place};
@@ -28,6 +28,7 @@ fn pending(left: &Leftovers, plan: &Plan) -> Vec<Pending> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cleanup;
 
+#[async_trait::async_trait]
 impl Goal for Cleanup {
     type Seen = Leftovers;
 
@@ -39,11 +40,11 @@ impl Goal for Cleanup {
         left.origin.clone()
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Leftovers, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Leftovers, ObserveError> {
         Ok(leftovers(cloud).await?)
     }
 
-    fn draft(&self, left: &Leftovers) -> Result<Draft, RunError> {
+    fn draft(&self, left: &Leftovers, _: &mut Memory) -> Result<Draft, RunError> {
         let cleaning = clean(left);
         let is_reached = cleaning.plan.is_empty();
         let mut reasons = cleaning.reasons;
@@ -89,6 +90,7 @@ impl Goal for Cleanup {
             notes,
             pending: pending(left, &cleaning.plan),
             plan: cleaning.plan,
+            ..Draft::default()
         })
     }
 

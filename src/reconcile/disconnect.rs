@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::converge::{Draft, Goal};
 use super::error::RunError;
+use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
-use crate::model::{Function, Origin, Side};
+use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
@@ -26,6 +26,7 @@ pub struct Disconnect {
     pub wait_for_database: bool,
 }
 
+#[async_trait::async_trait]
 impl Goal for Disconnect {
     type Seen = Standing;
 
@@ -33,7 +34,7 @@ impl Goal for Disconnect {
         "remove"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Standing, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Standing, ObserveError> {
         Box::pin(observe_standing(cloud, &self.target, self.wish)).await
     }
 
@@ -41,7 +42,7 @@ impl Goal for Disconnect {
         standing.observation.origin()
     }
 
-    fn draft(&self, standing: &Standing) -> Result<Draft, RunError> {
+    fn draft(&self, standing: &Standing, _: &mut Memory) -> Result<Draft, RunError> {
         let observation = &standing.observation;
         if let Some(cluster) = &observation.database.member_of {
             return Err(RunError::Unmet(Unmet::MemberOfCluster {
@@ -74,6 +75,7 @@ impl Goal for Disconnect {
             notes: notes(standing, &found, &plan, self.wish),
             pending,
             plan,
+            ..Draft::default()
         })
     }
 
@@ -81,8 +83,8 @@ impl Goal for Disconnect {
         ground(standing, self.wish)
     }
 
-    fn interfaces_of<'s>(&self, standing: &'s Standing) -> Option<&'s Function> {
-        Some(&standing.observation.function)
+    fn interfaces_of<'s>(&self, standing: &'s Standing) -> Option<WithRole<'s>> {
+        Some((&standing.observation.function, None))
     }
 
     fn policy(&self, standing: &Standing, plan: &Plan) -> PolicyDocument {
@@ -119,8 +121,8 @@ impl Goal for Disconnect {
         lists.note_all(&standing.observation);
     }
 
-    fn put_back(&self, standing: &Standing, applied: &Plan, lists: &Lists) -> Vec<Step> {
-        put_back(&standing.observation, applied, lists)
+    fn repair(&self, standing: &Standing, applied: &Plan, memory: &Memory) -> Vec<Step> {
+        put_back(&standing.observation, applied, &memory.lists)
     }
 }
 

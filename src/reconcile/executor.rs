@@ -8,9 +8,8 @@ use tokio::time::Instant;
 use tracing::{Instrument, info, info_span};
 
 use super::apply::{Bindings, Settle};
-use super::converge::Draft;
 use super::error::RunError;
-use super::machine::{Options, Proposal};
+use super::goal::{Draft, Options};
 use super::session::{Progress, Session, interrupted};
 use crate::cloud::Cloud;
 use crate::diagnose::Surroundings;
@@ -28,31 +27,11 @@ const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// What the user is asked about.
 #[derive(Clone, Copy, Debug)]
-pub enum Asked<'a> {
-    /// What `setup` would do.
-    Setup(&'a Proposal),
-    /// What another command would do, and where.
-    Draft(&'a Draft, &'a Origin),
-}
-
-impl<'a> Asked<'a> {
+pub struct Asked<'a> {
     /// What would be carried out.
-    #[must_use]
-    pub fn plan(self) -> &'a Plan {
-        match self {
-            Self::Setup(proposal) => &proposal.plan,
-            Self::Draft(draft, _) => &draft.plan,
-        }
-    }
-
+    pub draft: &'a Draft,
     /// Where it would be carried out.
-    #[must_use]
-    pub fn origin(self) -> Origin {
-        match self {
-            Self::Setup(proposal) => proposal.observation.origin(),
-            Self::Draft(_, origin) => origin.clone(),
-        }
-    }
+    pub origin: &'a Origin,
 }
 
 /// Whoever stands before the program: asked for consent, and told of the progress.
@@ -85,7 +64,7 @@ pub(super) struct Executor<'a> {
     pauses: Pauses,
     /// A run that has waited goes on waiting where AWS does not answer for a while.
     has_waited: bool,
-    diagnoses: bool,
+    dry_run: bool,
 }
 
 impl<'a> Executor<'a> {
@@ -101,13 +80,13 @@ impl<'a> Executor<'a> {
             bindings: Bindings::default(),
             pauses: session.pauses(),
             has_waited: false,
-            diagnoses: options.diagnose,
+            dry_run: options.dry_run,
         }
     }
 
-    /// Whether the path is checked.
-    pub(super) fn diagnoses(&self) -> bool {
-        self.diagnoses
+    /// Whether nothing is to be written.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// Reads what is around a connection that was set up. A run whose time is up takes a little longer for it.
@@ -172,7 +151,7 @@ impl<'a> Executor<'a> {
             () = self.session.interrupt.raised() => return Err(interrupted(self.asking())),
             consent = self.front.consent(asked) => consent?,
         }
-        self.ask_password(asked.plan()).await?;
+        self.ask_password(&asked.draft.plan).await?;
         // The user's time is not the run's.
         self.session.extend_clock(since.elapsed());
         self.pauses = self.session.pauses();

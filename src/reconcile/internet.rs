@@ -1,7 +1,7 @@
 //! `internet setup`, as a goal of [`super::converge`].
 
-use super::converge::{Draft, Goal};
 use super::error::RunError;
+use super::goal::{Draft, Goal, Look, Memory};
 use crate::cloud::Cloud;
 use crate::internet::{Scene, Wish, draft, whose};
 use crate::model::{Origin, Place};
@@ -14,6 +14,7 @@ use crate::requirements::{Facts, Making, Pending, Unmet, ask};
 #[derive(Clone, Debug)]
 pub struct Internet(pub Wish);
 
+#[async_trait::async_trait]
 impl Goal for Internet {
     type Seen = Scene;
 
@@ -21,7 +22,7 @@ impl Goal for Internet {
         "internet setup"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Scene, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Scene, ObserveError> {
         building_site(cloud, &self.0.function, &self.0.services).await
     }
 
@@ -29,7 +30,7 @@ impl Goal for Internet {
         Origin::of_arn(&scene.function.arn)
     }
 
-    fn draft(&self, scene: &Scene) -> Result<Draft, RunError> {
+    fn draft(&self, scene: &Scene, _: &mut Memory) -> Result<Draft, RunError> {
         let Self(wish) = self;
         let facts = Facts {
             function: Some(&scene.function),
@@ -65,6 +66,7 @@ impl Goal for Internet {
                 .map(|what| Pending::Available { what })
                 .collect(),
             plan: building.plan,
+            ..Draft::default()
         })
     }
 

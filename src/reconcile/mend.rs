@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::converge::{Draft, Goal};
 use super::error::RunError;
+use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
 use crate::diagnose::Scene;
 use crate::made::warnings_of;
 use crate::mend::{Mending, Scope, Seen, mend};
-use crate::model::{Function, Origin, Side, VpcId};
+use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, through};
 use crate::operation::Operation;
 use crate::ownership::For;
@@ -61,6 +61,7 @@ impl Mend {
     }
 }
 
+#[async_trait::async_trait]
 impl Goal for Mend {
     type Seen = Seen;
 
@@ -71,7 +72,7 @@ impl Goal for Mend {
         }
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Seen, ObserveError> {
         // Both are large, and are kept off the stack.
         let scene = Box::pin(through(cloud, &self.target, self.endpoint.as_deref())).await?;
         let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([scene.database.vpc.clone()]);
@@ -97,7 +98,7 @@ impl Goal for Mend {
         Origin::of_arn(&seen.scene.database.arn)
     }
 
-    fn draft(&self, seen: &Seen) -> Result<Draft, RunError> {
+    fn draft(&self, seen: &Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let Mending {
             plan,
             reasons,
@@ -136,6 +137,7 @@ impl Goal for Mend {
             notes: left.into_iter().chain(notes).chain(self.warnings(scene)).collect(),
             pending,
             plan,
+            ..Draft::default()
         })
     }
 
@@ -148,8 +150,8 @@ impl Goal for Mend {
         Ground::new(May::Add).with_judged(&seen.groups, &seen.way(), made_for, &sides)
     }
 
-    fn interfaces_of<'s>(&self, seen: &'s Seen) -> Option<&'s Function> {
-        Some(&seen.scene.function)
+    fn interfaces_of<'s>(&self, seen: &'s Seen) -> Option<WithRole<'s>> {
+        Some((&seen.scene.function, None))
     }
 
     fn policy(&self, seen: &Seen, plan: &Plan) -> PolicyDocument {

@@ -2,8 +2,8 @@
 //!
 //! Source: spec/msk.md.
 
-use super::converge::{Draft, Goal};
 use super::error::RunError;
+use super::goal::{Draft, Goal, Look, Memory};
 use crate::cloud::Cloud;
 use crate::endpoint::listed;
 use crate::internet::{self, Own};
@@ -45,6 +45,7 @@ pub struct MskSite {
     pub own: Own,
 }
 
+#[async_trait::async_trait]
 impl Goal for MskSetup {
     type Seen = MskSite;
 
@@ -52,7 +53,7 @@ impl Goal for MskSetup {
         "msk setup"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
         let scene = msk_scene(cloud, &self.target).await?;
         let (mut group, mut own) = (None, Own::default());
         match (scene.vpc.known(), self.via) {
@@ -67,7 +68,7 @@ impl Goal for MskSetup {
         Origin::of_arn(&site.scene.cluster.arn)
     }
 
-    fn draft(&self, site: &Self::Seen) -> Result<Draft, RunError> {
+    fn draft(&self, site: &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let MskSite { scene, group, own } = site;
         let built = match self.via {
             MskVia::Endpoints => endpoints(scene, group.as_ref(), &self.wish).map_err(Unmet::from)?,
@@ -139,5 +140,6 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
         notes: built.notes,
         pending: built.pending,
         plan: built.plan,
+        ..Draft::default()
     }
 }

@@ -41,7 +41,7 @@ impl SetupDocument {
             result: match converged.ending {
                 Ending::Planned => ResultName::Planned,
                 _ if !is_open_across(converged, path) => ResultName::Incomplete,
-                Ending::Reached => ResultName::Connected,
+                Ending::Reached | Ending::Incomplete => ResultName::Connected,
                 Ending::Unchanged => ResultName::Unchanged,
             },
             diagnosis: path.map(DiagnosisEntry::from),

@@ -97,8 +97,8 @@ impl AttachmentDocument {
             result: match (converged.ending, &function.vpc) {
                 (Ending::Planned, _) => AttachmentResult::Planned,
                 (Ending::Unchanged, _) => AttachmentResult::Unchanged,
-                (Ending::Reached, Some(_)) => AttachmentResult::Attached,
-                (Ending::Reached, None) => AttachmentResult::Detached,
+                (Ending::Reached | Ending::Incomplete, Some(_)) => AttachmentResult::Attached,
+                (Ending::Reached | Ending::Incomplete, None) => AttachmentResult::Detached,
             },
             api_calls,
         }

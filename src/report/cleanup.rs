@@ -63,7 +63,7 @@ impl CleanupDocument {
             dry_run: converged.dry_run,
             result: match converged.ending {
                 Ending::Planned => ResultName::Planned,
-                Ending::Reached => ResultName::Removed,
+                Ending::Reached | Ending::Incomplete => ResultName::Removed,
                 Ending::Unchanged => ResultName::Unchanged,
             },
             api_calls,

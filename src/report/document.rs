@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::error::ErrorDocument;
 use super::path::DiagnosisEntry;
 use crate::cloud::ApiCalls;
-use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
+use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::model::{DatabaseKind, Observation, Origin, Side};
 use crate::naming::{Convention, Number};
 use crate::plan::{Plan, Step, StepStatus};
-use crate::reconcile::{Converged, Ending, Outcome, RunResult};
+use crate::reconcile::{Converged, Ending, Situation};
 use crate::removal::{Standing, still_connected};
 
 /// The version of the documents' format.
@@ -276,7 +276,7 @@ impl From<Ending> for BuildResult {
         match ending {
             Ending::Planned => Self::Planned,
             Ending::Unchanged => Self::Unchanged,
-            Ending::Reached => Self::Built,
+            Ending::Reached | Ending::Incomplete => Self::Built,
         }
     }
 }
@@ -284,25 +284,25 @@ impl From<Ending> for BuildResult {
 impl SetupDocument {
     /// The document of a run of `setup` that did not fail.
     #[must_use]
-    pub fn new(outcome: &Outcome, api_calls: ApiCalls) -> Self {
-        let proposal = &outcome.proposal;
+    pub fn new(ended: &Converged<Situation>, api_calls: ApiCalls) -> Self {
+        let draft = &ended.draft;
         Self {
-            decision: match proposal.decision {
-                Decision::NoOp => DecisionName::NoOp,
-                Decision::AssociateExisting { .. } => DecisionName::AssociateExisting,
-                Decision::CreateNew => DecisionName::CreateNew,
+            decision: match draft.decision {
+                "no-op" => DecisionName::NoOp,
+                "associate-existing" => DecisionName::AssociateExisting,
+                _ => DecisionName::CreateNew,
             },
-            reasons: proposal.reasons.iter().chain(&proposal.notes).cloned().collect(),
-            dry_run: outcome.dry_run,
-            result: match outcome.result {
-                RunResult::Planned => ResultName::Planned,
-                RunResult::Connected => ResultName::Connected,
-                RunResult::Incomplete => ResultName::Incomplete,
-                RunResult::Unchanged => ResultName::Unchanged,
+            reasons: draft.reasons.iter().chain(&draft.notes).cloned().collect(),
+            dry_run: ended.dry_run,
+            result: match ended.ending {
+                Ending::Planned => ResultName::Planned,
+                Ending::Reached => ResultName::Connected,
+                Ending::Incomplete => ResultName::Incomplete,
+                Ending::Unchanged => ResultName::Unchanged,
             },
-            diagnosis: outcome.path.as_ref().map(DiagnosisEntry::from),
+            diagnosis: ended.path.as_ref().map(DiagnosisEntry::from),
             api_calls,
-            ..Self::of(&outcome.found, &proposal.plan)
+            ..Self::of(&ended.found.observation, &draft.plan)
         }
     }
 
@@ -322,7 +322,7 @@ impl SetupDocument {
                 Ending::Planned if converged.dry_run => ResultName::Planned,
                 _ if is_incomplete(converged) => ResultName::Incomplete,
                 Ending::Planned => ResultName::Planned,
-                Ending::Reached => ResultName::Removed,
+                Ending::Reached | Ending::Incomplete => ResultName::Removed,
                 Ending::Unchanged => ResultName::Unchanged,
             },
             api_calls,

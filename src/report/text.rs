@@ -5,12 +5,12 @@ use anstyle::AnsiColor;
 use super::document::{in_order, is_incomplete};
 use super::path;
 use super::style::{self, Style};
-use crate::decide::{Decision, GroupVerdict, SideVerdict, Verdict, decide};
+use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::escape::shell;
-use crate::model::{DatabaseKind, Observation, Origin, Side};
+use crate::model::{Observation, Origin, Side};
 use crate::naming::Convention;
 use crate::plan::{Plan, Step, StepStatus};
-use crate::reconcile::{Converged, Draft, Ending, Outcome, Proposal, RunResult};
+use crate::reconcile::{Converged, Draft, Ending, Situation};
 use crate::removal::{Standing, still_connected};
 
 const BOLD: Style = Style::new().bold();
@@ -87,31 +87,16 @@ fn pieces(line: &str) -> Vec<&str> {
     pieces
 }
 
-/// The whole plan: what is connected to what, what was found, the decision, the steps.
-#[must_use]
-pub fn plan_text(proposal: &Proposal) -> String {
-    let mut text = Text::default();
-    text.origin(&proposal.observation.origin());
-    text.connection(&proposal.observation);
-    text.found(proposal);
-    text.decision(proposal);
-    text.steps(&proposal.plan);
-    // Without steps, the end of the run tells it.
-    if let Some(path) = proposal.path.as_ref().filter(|_| !proposal.plan.is_empty()) {
-        path::before(&mut text.0, path, &proposal.observation);
-    }
-    text.0
-}
-
 /// A run with nothing to do: what was found, and whether the path is open.
 #[must_use]
-pub fn unchanged(outcome: &Outcome) -> String {
-    let mut text = plan_text(&outcome.proposal);
-    match (&outcome.path, outcome.result) {
-        (path, RunResult::Incomplete) => {
-            path::incomplete(&mut text, "the groups are in place", path.as_ref(), &outcome.found);
+pub fn unchanged(ended: &Converged<Situation>) -> String {
+    let found = &ended.found.observation;
+    let mut text = draft_text(&ended.draft, &ended.origin);
+    match (&ended.path, ended.ending) {
+        (path, Ending::Incomplete) => {
+            path::incomplete(&mut text, "the groups are in place", path.as_ref(), found);
         }
-        (Some(path), _) => path::open(&mut text, path, &outcome.found),
+        (Some(path), _) => path::open(&mut text, path, found),
         (None, _) => {}
     }
     text
@@ -119,23 +104,23 @@ pub fn unchanged(outcome: &Outcome) -> String {
 
 /// The closing lines of a run that has carried out its plan, where the function does not reach the database all the same.
 #[must_use]
-pub fn incomplete(outcome: &Outcome) -> String {
+pub fn incomplete(ended: &Converged<Situation>) -> String {
     let mut text = Text::default();
     let lead = format!(
         "the groups are in place ({}; {})",
-        groups_of(outcome),
-        writes(&outcome.proposal.plan)
+        groups_of(ended),
+        writes(&ended.draft.plan)
     );
-    for line in added(&outcome.proposal.plan, &outcome.proposal.added) {
+    for line in added(&ended.draft.plan, &ended.draft.added) {
         text.line(line);
     }
-    path::incomplete(&mut text.0, &lead, outcome.path.as_ref(), &outcome.found);
+    path::incomplete(&mut text.0, &lead, ended.path.as_ref(), &ended.found.observation);
     text.0
 }
 
 /// The groups that connect the sides, in words.
-fn groups_of(outcome: &Outcome) -> String {
-    let found = &outcome.found;
+fn groups_of(ended: &Converged<Situation>) -> String {
+    let found = &ended.found.observation;
     let groups: Vec<String> = decide(found)
         .sides
         .iter()
@@ -145,7 +130,7 @@ fn groups_of(outcome: &Outcome) -> String {
     groups.join(" and ")
 }
 
-/// The whole draft of another command than `setup`: where it is, what it is about, the decision, the steps.
+/// The whole draft: where it is, what it is about, what was found, the decision, the steps, and what blocks the path.
 #[must_use]
 pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
     let mut text = Text::default();
@@ -157,19 +142,26 @@ pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
         }
     }
     text.line("");
-    text.decided(draft.decision, draft.meaning, &draft.reasons, &draft.notes);
+    if let Some(observation) = &draft.connection {
+        text.found(observation);
+    }
+    text.decision(draft);
     text.steps(&draft.plan);
+    // Without steps, the end of the run says it.
+    if let (Some(path), Some(observation), false) = (&draft.path, &draft.connection, draft.plan.is_empty()) {
+        path::before(&mut text.0, path, observation);
+    }
     text.0
 }
 
 /// The closing lines of an applied run.
 #[must_use]
-pub fn connected(outcome: &Outcome) -> String {
-    let found = &outcome.found;
+pub fn connected(ended: &Converged<Situation>) -> String {
+    let found = &ended.found.observation;
     let green = coloured(AnsiColor::Green).bold();
-    let groups = groups_of(outcome);
-    let writes = writes(&outcome.proposal.plan);
-    let added = added(&outcome.proposal.plan, &outcome.proposal.added);
+    let groups = groups_of(ended);
+    let writes = writes(&ended.draft.plan);
+    let added = added(&ended.draft.plan, &ended.draft.added);
     let through = found
         .proxy
         .as_ref()
@@ -197,7 +189,7 @@ pub fn connected(outcome: &Outcome) -> String {
     for line in added.into_iter().chain(endpoint) {
         text.line(line);
     }
-    if let Some(path) = &outcome.path {
+    if let Some(path) = &ended.path {
         path::open(&mut text.0, path, found);
     }
     text.0
@@ -222,10 +214,10 @@ fn writes(plan: &Plan) -> String {
 
 /// The closing lines of a run that was not to wait, and is not at its end.
 #[must_use]
-pub fn unfinished(outcome: &Outcome) -> String {
+pub fn unfinished(ended: &Converged<Situation>) -> String {
     let mut text = Text::default();
-    text.left(&outcome.proposal.plan);
-    let look = outcome.found.proxy.as_ref().map(|proxy| {
+    text.left(&ended.draft.plan);
+    let look = ended.found.observation.proxy.as_ref().map(|proxy| {
         let name = shell(&proxy.name);
         format!(" See `aws rds describe-db-proxies --db-proxy-name {name}`: once it is available,")
     });
@@ -246,14 +238,14 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
             text.0
         }
         Ending::Planned | Ending::Unchanged => draft_text(draft, &converged.origin),
-        Ending::Reached => {
+        Ending::Reached | Ending::Incomplete => {
             let green = coloured(AnsiColor::Green).bold();
             let writes = match converged.applied.len() {
                 1 => "1 write".to_owned(),
                 count => format!("{count} writes"),
             };
             text.line(format!("{green}Done{green:#}: {subject}, {writes}."));
-            for line in added(&draft.plan, &converged.added) {
+            for line in added(&draft.plan, &draft.added) {
                 text.line(line);
             }
             text.0
@@ -304,46 +296,11 @@ impl Text {
         }
     }
 
-    fn connection(&mut self, observation: &Observation) {
-        let Observation {
-            database,
-            function,
-            proxy,
-            ..
-        } = observation;
-        self.line(format!(
-            "{BOLD}Connect function {} with {database}{BOLD:#}",
-            function.name
-        ));
-        let kind = match database.kind {
-            DatabaseKind::Cluster => "DB cluster",
-            DatabaseKind::Instance => "DB instance",
-        };
-        let port = database
-            .port
-            .map_or_else(|| "no port yet".to_owned(), |port| format!("port {port}"));
-        self.line(format!(
-            "  database  {kind} {}, {}, {port}, {}, {}",
-            database.id, database.engine, database.vpc, database.status
-        ));
-        if let Some(proxy) = proxy {
-            let port = proxy.engine_family.listener_port();
-            self.line(format!("  proxy     {}, port {port}, {}", proxy.name, proxy.status));
-        }
-        let state = if function.exists {
-            function.state.as_api()
-        } else {
-            "to be created"
-        };
-        self.line(format!("  function  {}, {state}", function.name));
-        self.line("");
-    }
-
-    fn found(&mut self, proposal: &Proposal) {
-        let assessment = decide(&proposal.observation);
+    fn found(&mut self, observation: &Observation) {
+        let assessment = decide(observation);
         self.line(format!("{BOLD}Found{BOLD:#}"));
         for side in &assessment.sides {
-            self.side(&proposal.observation, side);
+            self.side(observation, side);
         }
         self.line("");
     }
@@ -395,27 +352,12 @@ impl Text {
         }
     }
 
-    fn decision(&mut self, proposal: &Proposal) {
-        let what = match proposal.decision {
-            Decision::NoOp => "there is nothing to do",
-            _ if proposal.plan.sets_back() => "the rules of the groups are set back to what they were",
-            Decision::AssociateExisting {
-                function: None,
-                proxy: None,
-            } => "the groups are all there, and what else is missing is added",
-            Decision::AssociateExisting { .. } => "existing groups are associated",
-            Decision::CreateNew => "a new set of groups is created and associated",
-        };
-        let decision = proposal.decision.to_string();
-        self.decided(&decision, what, &proposal.reasons, &proposal.notes);
-    }
-
-    fn decided(&mut self, decision: &str, meaning: &str, reasons: &[String], notes: &[String]) {
-        self.line(format!("{BOLD}Decision: {decision}{BOLD:#}, {meaning}"));
-        for reason in reasons {
+    fn decision(&mut self, draft: &Draft) {
+        self.line(format!("{BOLD}Decision: {}{BOLD:#}, {}", draft.decision, draft.meaning));
+        for reason in &draft.reasons {
             self.line(format!("  {reason}"));
         }
-        for note in notes {
+        for note in &draft.notes {
             self.line(format!("  {DIM}note:{DIM:#} {note}"));
         }
         self.line("");

@@ -8,7 +8,7 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction};
 use autoconnect::observe::{NewProxyWish, ProxyWish, Target};
 use autoconnect::plan::StepStatus;
-use autoconnect::reconcile::RunResult;
+use autoconnect::reconcile::Ending;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -211,7 +211,7 @@ async fn a_role_that_is_ours_in_another_form_is_adopted() {
             let planned = setup_with(&account, &everything(), &dry_run(), &Script::default()).await;
             let planned = planned.unwrap_or_else(|failure| panic!("{name}, {what}: {failure}"));
             let statuses = |operation| -> Vec<StepStatus> {
-                let steps = planned.proposal.plan.steps.iter();
+                let steps = planned.draft.plan.steps.iter();
                 let of_role = steps.filter(|step| step.summary.contains(name) && step.effect.operation() == operation);
                 of_role.map(|step| step.status).collect()
             };
@@ -224,11 +224,11 @@ async fn a_role_that_is_ours_in_another_form_is_adopted() {
                 };
                 assert_eq!(statuses(Operation::PutRolePolicy), [expected], "{what}");
             }
-            let told = planned.proposal.notes.join(" ");
+            let told = planned.draft.notes.join(" ");
             assert_eq!(told.contains("permissions boundary"), what == "a boundary", "{told}");
             let outcome = setup(&account, &everything()).await;
             let outcome = outcome.unwrap_or_else(|failure| panic!("{name}, {what}: {failure}"));
-            assert_eq!(outcome.result, RunResult::Connected);
+            assert_eq!(outcome.ending, Ending::Reached);
             let roles = account.document().roles;
             assert_eq!(roles.iter().filter(|role| role.role_name == name).count(), 1);
             assert!(
@@ -290,12 +290,12 @@ async fn a_secret_that_differs_in_anything_is_refused() {
     document.secrets.push(entry);
     let account = account_with(&document);
     let outcome = setup(&account, &everything()).await.unwrap();
-    let steps = &outcome.proposal.plan.steps;
+    let steps = &outcome.draft.plan.steps;
     let step = steps
         .iter()
         .find(|step| step.effect.operation() == Operation::CreateSecret)
         .unwrap();
-    assert_eq!((step.status, outcome.result), (StepStatus::Adopt, RunResult::Connected));
+    assert_eq!((step.status, outcome.ending), (StepStatus::Adopt, Ending::Reached));
     assert_eq!(account.document().secrets, document.secrets);
 }
 
@@ -339,7 +339,7 @@ async fn a_proxy_that_differs_in_anything_is_refused() {
     }
     let statuses = async |document: &AccountDocument| -> Vec<(Operation, StepStatus)> {
         let outcome = setup(&account_with(document), &another()).await.unwrap();
-        let steps = outcome.proposal.plan.steps.iter();
+        let steps = outcome.draft.plan.steps.iter();
         steps.map(|step| (step.effect.operation(), step.status)).collect()
     };
     // One that is ready is shared; one that was begun is gone on with.
@@ -411,7 +411,7 @@ async fn a_function_that_differs_in_anything_is_refused() {
         if function.runtime.is_some() && word == "python3.13" {
             change(function);
             let again = setup(&account_with(&document), &everything()).await.unwrap();
-            assert_eq!(again.result, RunResult::Unchanged);
+            assert_eq!(again.ending, Ending::Unchanged);
         }
     }
     let mut document = unfinished().await;
@@ -423,8 +423,8 @@ async fn a_function_that_differs_in_anything_is_refused() {
         setup(&account_with(&unfinished().await), &everything())
             .await
             .unwrap()
-            .result,
-        RunResult::Connected
+            .ending,
+        Ending::Reached
     );
 }
 
@@ -506,7 +506,7 @@ async fn the_plan_after_a_crash_shows_what_is_adopted() {
             ),
         ];
         for (operation, exists) in exists {
-            let steps = planned.proposal.plan.steps.iter();
+            let steps = planned.draft.plan.steps.iter();
             let steps: Vec<_> = steps.filter(|step| step.effect.operation() == operation).collect();
             for step in &steps {
                 let expected = if exists { StepStatus::Adopt } else { StepStatus::Planned };
@@ -517,7 +517,7 @@ async fn the_plan_after_a_crash_shows_what_is_adopted() {
             }
         }
         for step in planned
-            .proposal
+            .draft
             .plan
             .steps
             .iter()
@@ -587,7 +587,7 @@ async fn what_is_made_between_plan_and_step_is_compared_too() {
         };
         let ended = setup(&cloud, &target).await;
         match ended {
-            Ok(outcome) => assert!(is_ours && outcome.result == RunResult::Connected),
+            Ok(outcome) => assert!(is_ours && outcome.ending == Ending::Reached),
             Err(failure) => {
                 assert!(!is_ours, "{failure}");
                 assert_eq!(failure.error.code(), "name-taken", "{failure}");

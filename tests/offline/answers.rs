@@ -11,13 +11,13 @@ use autoconnect::cloud::*;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::*;
 use autoconnect::observe::Target;
-use autoconnect::reconcile::{Goal, Internet, MskVia, Options, RunError, converge, run};
+use autoconnect::reconcile::{Goal, Internet, MskVia, Options, RunError, converge};
 use autoconnect::removal::RemovalWish;
 
 use crate::interposed::{Hook, Interposed};
 use crate::removals::disconnect;
 use crate::scenarios::{Scenario, base, with_new_resources};
-use crate::support::Script;
+use crate::support::{Script, run};
 use crate::{attach, internet, mend, msk};
 
 /// What of an answer is about something else.

@@ -11,7 +11,7 @@ use autoconnect::drift::{FindingKind, Judge};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{Proxies, survey};
-use autoconnect::reconcile::{Cleanup, Converged, Ending, Failure, Options, converge, run};
+use autoconnect::reconcile::{Cleanup, Converged, Ending, Failure, Options, converge};
 use autoconnect::removal::RemovalWish;
 use autoconnect::tags;
 use serde_json::json;

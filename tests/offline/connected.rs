@@ -5,11 +5,10 @@ use std::time::Duration;
 use autoconnect::account::AccountDocument;
 use autoconnect::check::{Check, Status};
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::decide::Decision;
 use autoconnect::diagnose::{Diagnosis, diagnose};
 use autoconnect::observe::network::READS_BETWEEN;
 use autoconnect::observe::{ProxyWish, Target, observe_around, role, scene};
-use autoconnect::reconcile::{Options, Outcome, RunResult};
+use autoconnect::reconcile::{Ending, Options};
 use serde_json::{Value, from_value, json};
 use tokio::time::Instant;
 
@@ -124,18 +123,18 @@ async fn what_no_group_removes_is_in_the_plan_and_makes_the_run_incomplete() {
             let account = account(edit);
             let front = Script::default();
             let planned = setup_with(&account, &target, &checked_dry_run(), &front).await.unwrap();
-            assert_eq!(planned.result, RunResult::Planned, "{name}");
+            assert_eq!(planned.ending, Ending::Planned, "{name}");
             assert_eq!(failing(path(&planned)), [check], "{name}: {:#?}", path(&planned));
 
             let outcome = setup_with(&account, &target, &checked(), &front).await.unwrap();
-            assert_eq!(outcome.result, RunResult::Incomplete, "{name}");
+            assert_eq!(outcome.ending, Ending::Incomplete, "{name}");
             assert_eq!(failing(path(&outcome)), [check], "{name}: {:#?}", path(&outcome));
-            let asked = front.proposals.lock().unwrap().pop().expect("the user is asked");
+            let asked = front.drafts.lock().unwrap().pop().expect("the user is asked");
             assert_eq!(failing(&asked.path.expect("the path was checked")), [check], "{name}");
 
             let again = setup_with(&account, &target, &checked(), &front).await.unwrap();
-            assert_eq!(again.proposal.decision, Decision::NoOp, "{name}");
-            assert_eq!(again.result, RunResult::Incomplete, "{name}");
+            assert_eq!(again.draft.decision, "no-op", "{name}");
+            assert_eq!(again.ending, Ending::Incomplete, "{name}");
             assert_eq!(failing(path(&again)), [check], "{name}");
 
             // It says what `diagnose` says.
@@ -144,11 +143,7 @@ async fn what_no_group_removes_is_in_the_plan_and_makes_the_run_incomplete() {
 
             // Whoever does not want the checks has a run as before.
             let unchecked = setup(&account, &target).await.unwrap();
-            assert_eq!(
-                (unchecked.result, unchecked.path),
-                (RunResult::Unchanged, None),
-                "{name}"
-            );
+            assert_eq!((unchecked.ending, unchecked.path), (Ending::Unchanged, None), "{name}");
         }
     }
 }
@@ -164,13 +159,13 @@ async fn an_open_path_is_connected_and_says_what_diagnose_says() {
         let outcome = setup_with(&account, &target, &checked(), &Script::default())
             .await
             .unwrap();
-        assert_eq!(outcome.result, RunResult::Connected);
+        assert_eq!(outcome.ending, Ending::Reached);
         let diagnosis = diagnose(&scene(&account, &target).await.unwrap());
         assert_eq!(path(&outcome).checks, of_setup(&diagnosis));
         let again = setup_with(&account, &target, &checked(), &Script::default())
             .await
             .unwrap();
-        assert_eq!(again.result, RunResult::Unchanged);
+        assert_eq!(again.ending, Ending::Unchanged);
         assert_eq!(path(&again).checks, of_setup(&diagnosis));
     }
 }
@@ -203,8 +198,8 @@ async fn no_plan_is_said_to_be_blocked_by_what_it_mends() {
         let outcome = setup_with(&account, &target, &checked(), &Script::default())
             .await
             .unwrap();
-        let is_end = matches!(outcome.result, RunResult::Connected | RunResult::Unchanged);
-        assert!(is_end, "{name}: {:?} {:#?}", outcome.result, path(&outcome));
+        let is_end = matches!(outcome.ending, Ending::Reached | Ending::Unchanged);
+        assert!(is_end, "{name}: {:?} {:#?}", outcome.ending, path(&outcome));
     }
 }
 
@@ -229,7 +224,7 @@ async fn a_proxy_that_does_not_reach_the_database_is_incomplete_in_time() {
                 timeout: Duration::from_mins(5),
                 ..options
             };
-            for expected in [Decision::CreateNew, Decision::NoOp] {
+            for expected in ["create-new", "no-op"] {
                 let start = Instant::now();
                 let outcome = setup_with(&account, &through_the_proxy(), &options, &Script::default()).await;
                 let outcome = outcome.unwrap_or_else(|failure| panic!("{reason}: {failure}"));
@@ -238,14 +233,15 @@ async fn a_proxy_that_does_not_reach_the_database_is_incomplete_in_time() {
                     "{reason}: {:?}",
                     start.elapsed()
                 );
-                assert_eq!(outcome.proposal.decision, expected, "{reason}");
-                assert_eq!(outcome.result, RunResult::Incomplete, "{reason}");
+                assert_eq!(outcome.draft.decision, expected, "{reason}");
+                assert_eq!(outcome.ending, Ending::Incomplete, "{reason}");
                 let health = outcome
                     .found
+                    .observation
                     .proxy
                     .as_ref()
                     .unwrap()
-                    .target_health(&outcome.found.database);
+                    .target_health(&outcome.found.observation.database);
                 let told = format!("{:?}", health.unwrap()).to_uppercase();
                 assert!(told.contains(reason), "{told}");
             }
@@ -268,7 +264,7 @@ async fn a_database_that_is_not_up_keeps_its_connection() {
         let account = account(edit);
         let outcome = setup_with(&account, &cluster("orders", "checkout"), &checked(), &Script::default()).await;
         let outcome = outcome.unwrap();
-        assert_eq!(outcome.result, RunResult::Unchanged);
+        assert_eq!(outcome.ending, Ending::Unchanged);
         let state = path(&outcome).checks.iter().find(|check| check.id == "state").unwrap();
         assert_eq!(state.status, Status::Warn, "{state:#?}");
     }
@@ -277,7 +273,7 @@ async fn a_database_that_is_not_up_keeps_its_connection() {
 /// What is not waited for is not said to be connected.
 #[tokio::test(start_paused = true)]
 async fn without_waiting_a_proxy_that_has_not_answered_is_incomplete() {
-    for (registering, expected) in [(true, RunResult::Incomplete), (false, RunResult::Connected)] {
+    for (registering, expected) in [(true, Ending::Incomplete), (false, Ending::Reached)] {
         let account = account(|document| {
             document.db_proxies[0].target.as_mut().unwrap().registering = registering;
         });
@@ -288,7 +284,7 @@ async fn without_waiting_a_proxy_that_has_not_answered_is_incomplete() {
         let outcome = setup_with(&account, &through_the_proxy(), &options, &Script::default())
             .await
             .unwrap();
-        assert_eq!(outcome.result, expected, "{registering}");
+        assert_eq!(outcome.ending, expected, "{registering}");
     }
 }
 
@@ -310,7 +306,7 @@ async fn what_may_not_be_read_is_unknown_and_ends_nothing() {
         let outcome = setup_with(&cloud, &direct(), &checked(), &Script::default())
             .await
             .unwrap();
-        assert_eq!(outcome.result, RunResult::Connected, "{operation}");
+        assert_eq!(outcome.ending, Ending::Reached, "{operation}");
         for check in &path(&outcome).checks {
             match check.status {
                 Status::Pass => {}
@@ -339,11 +335,11 @@ async fn the_reads_of_the_checks_are_in_the_policy() {
         let planned = setup_with(&account(), &target, &checked_dry_run(), &Script::default())
             .await
             .unwrap();
-        let policy = planned.proposal.policy(&target);
+        let policy = policy_of(&planned, &target);
         let of_run = setup_with(&account(), &target, &dry_run(), &Script::default())
             .await
             .unwrap();
-        let bare = actions(&of_run.proposal.policy(&target));
+        let bare = actions(&policy_of(&of_run, &target));
 
         let called = std::sync::Mutex::default();
         let recorded = account();

@@ -11,7 +11,7 @@ use autoconnect::model::{Function, LastUpdateStatus, Origin, SecurityGroup, Side
 use autoconnect::observe::ObserveError;
 use autoconnect::plan::{Effect, Ground, May, Plan, Right, Step, StepStatus};
 use autoconnect::policy::{Permissions, PolicyDocument, operator};
-use autoconnect::reconcile::{Converged, Draft, Ending, Failure, Goal, Options, RunError, converge};
+use autoconnect::reconcile::{Converged, Draft, Ending, Failure, Goal, Look, Memory, Options, RunError, converge};
 use autoconnect::requirements::Pending;
 use autoconnect::tags;
 
@@ -29,6 +29,7 @@ struct Named {
     looks: AtomicU32,
 }
 
+#[async_trait::async_trait]
 impl Goal for Named {
     type Seen = (Function, Vec<SecurityGroup>);
 
@@ -36,7 +37,7 @@ impl Goal for Named {
         "named"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
         self.looks.fetch_add(1, Ordering::Relaxed);
         let function = cloud.get_function_configuration("refunds").await?;
         Ok((function, cloud.describe_connection_groups(&VPC.into()).await?))
@@ -57,7 +58,7 @@ impl Goal for Named {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, groups): &Self::Seen) -> Result<Draft, RunError> {
+    fn draft(&self, (function, groups): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let is_ours = |group: &&SecurityGroup| group.tags.contains_key(tags::MANAGED);
         let mut number = self.number;
         let name = loop {

@@ -6,7 +6,7 @@ use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::Target;
-use autoconnect::reconcile::{Failure, Options, converge, run};
+use autoconnect::reconcile::{Failure, Options, converge};
 use autoconnect::removal::RemovalWish;
 use tokio::sync::Notify;
 
@@ -15,7 +15,7 @@ use crate::removals::disconnect;
 use crate::scenarios::{
     Scenario, all_rows, assert_heals, assert_safe, base, publish, row, versions_that_reach, with_new_resources,
 };
-use crate::support::{Script, connected, in_memory, thoroughly};
+use crate::support::{Script, connected, in_memory, run, thoroughly};
 
 /// How a run dies.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -205,7 +205,7 @@ async fn what_setup_leaves_is_in_sync_and_found_again() {
         let found = setup(&account, &target).await.unwrap().found;
         let writes = account.calls().write;
         let found_estate = estate(&account).await;
-        let connection = of(&found.connection_id());
+        let connection = of(&found.observation.connection_id());
         let judged = Judge::new(&found_estate).judge(&connection);
         let told: Vec<(FindingKind, &str)> = judged
             .findings

@@ -170,7 +170,7 @@ async fn an_applied_run_rewrites_the_file_and_a_dry_run_does_not() {
         "states that have passed are kept"
     );
     let again = setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
-    assert_eq!(again.result, autoconnect::reconcile::RunResult::Unchanged);
+    assert_eq!(again.ending, autoconnect::reconcile::Ending::Unchanged);
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         1,

@@ -141,7 +141,7 @@ async fn what_setup_changes_beside_is_told() {
         let outcome = setup_with(&cloud, &target(proxy), &dry_run(), &Script::default())
             .await
             .unwrap();
-        let notes = outcome.proposal.notes.join(" ");
+        let notes = outcome.draft.notes.join(" ");
         assert!(notes.contains("Published versions of function f"), "{notes}");
         assert_eq!(notes.contains("does not pause"), pauses, "{notes}");
     }
@@ -151,7 +151,7 @@ async fn what_setup_changes_beside_is_told() {
     let outcome = setup_with(&cloud, &target(false), &dry_run(), &Script::default())
         .await
         .unwrap();
-    assert!(!outcome.proposal.notes.join(" ").contains("Published versions"));
+    assert!(!outcome.draft.notes.join(" ").contains("Published versions"));
 }
 
 fn wish(services: &[&str]) -> Wish {

@@ -2,11 +2,10 @@
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::decide::Decision;
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, TargetHealthState};
 use autoconnect::observe::{NewProxyWish, ProxyWish, Target, observe};
 use autoconnect::plan::StepStatus;
-use autoconnect::reconcile::{Options, Outcome, RunResult};
+use autoconnect::reconcile::{Ending, Options};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -55,13 +54,18 @@ fn everything() -> Target {
 
 /// The actions of a run, but for what it takes over.
 fn actions(outcome: &Outcome) -> Vec<&'static str> {
-    let steps = outcome.proposal.plan.steps.iter();
+    let steps = outcome.draft.plan.steps.iter();
     let steps = steps.filter(|step| step.status != StepStatus::Adopt);
     steps.map(|step| step.effect.action()).collect()
 }
 
 fn health(outcome: &Outcome) -> Option<TargetHealthState> {
-    let health = outcome.found.proxy.as_ref()?.target_health(&outcome.found.database)?;
+    let health = outcome
+        .found
+        .observation
+        .proxy
+        .as_ref()?
+        .target_health(&outcome.found.observation.database)?;
     Some(health.state.clone())
 }
 
@@ -77,7 +81,7 @@ async fn from_nothing_to_a_working_chain() {
     let account = account(|_| ());
     let before = account.document();
     let outcome = setup(&account, &refunds()).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     assert_eq!(health(&outcome), Some(TargetHealthState::Available));
     let after_the_rules = &actions(&outcome)[10..];
     assert_eq!(
@@ -124,14 +128,14 @@ async fn from_nothing_to_a_working_chain() {
 
     let writes = account.calls().write;
     let again = setup(&account, &refunds()).await.unwrap();
-    assert_eq!((again.result, account.calls().write), (RunResult::Unchanged, writes));
-    assert_eq!(again.proposal.decision, Decision::NoOp);
+    assert_eq!((again.ending, account.calls().write), (Ending::Unchanged, writes));
+    assert_eq!(again.draft.decision, "no-op");
 
     // The second function shares all of it.
     let second = setup(&account, &through_new(cluster("orders", "checkout")))
         .await
         .unwrap();
-    assert_eq!(second.proposal.decision.to_string(), "associate-existing");
+    assert_eq!(second.draft.decision, "associate-existing");
     assert_eq!(actions(&second), ["lambda:UpdateFunctionConfiguration"]);
 }
 
@@ -139,7 +143,7 @@ async fn from_nothing_to_a_working_chain() {
 async fn everything_at_once_and_then_nothing() {
     let account = account(|_| ());
     let outcome = setup(&account, &everything()).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     assert_eq!(
         actions(&outcome)[10..],
         [
@@ -195,7 +199,7 @@ async fn everything_at_once_and_then_nothing() {
     assert_eq!(secret.name, "autoconnect/autoconnect-orders/app");
 
     let again = setup(&account, &everything()).await.unwrap();
-    assert_eq!(again.result, RunResult::Unchanged, "{:?}", again.proposal.reasons);
+    assert_eq!(again.ending, Ending::Unchanged, "{:?}", again.draft.reasons);
 
     // What somebody takes away is given back, and nothing else is done.
     account.edit(|document| {
@@ -208,15 +212,12 @@ async fn everything_at_once_and_then_nothing() {
         role.policies.clear();
     });
     let mended = setup(&account, &everything()).await.unwrap();
-    assert_eq!(mended.proposal.decision.to_string(), "associate-existing");
+    assert_eq!(mended.draft.decision, "associate-existing");
     assert_eq!(
         actions(&mended),
         ["iam:PutRolePolicy", "lambda:UpdateFunctionConfiguration"]
     );
-    assert_eq!(
-        setup(&account, &everything()).await.unwrap().result,
-        RunResult::Unchanged
-    );
+    assert_eq!(setup(&account, &everything()).await.unwrap().ending, Ending::Unchanged);
 }
 
 #[tokio::test]
@@ -224,14 +225,14 @@ async fn end_to_end_iam_needs_no_secret() {
     let account = account(|_| ());
     let target = with_credentials(cluster("orders", "refunds"), CredentialsWish::Iam, Some("app"));
     let outcome = setup(&account, &target).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     let document = account.document();
     assert!(document.db_proxies[1].secret_arns.is_empty());
     assert_eq!(
         policy(&document, PROXY_ROLE)["Statement"][0]["Resource"],
         "arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ORDERSEXAMPLE/app"
     );
-    assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+    assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
 }
 
 #[tokio::test]
@@ -277,7 +278,7 @@ async fn a_role_that_was_named_is_used_as_it_is() {
     let document = account.document();
     assert_eq!(document.roles, roles);
     assert_eq!(document.db_proxies[1].name, "pool");
-    assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+    assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
 }
 
 /// The cost of reading: at most eight calls in three dependent rounds for whatever is asked for, but for a new function.
@@ -344,7 +345,7 @@ async fn an_interrupted_run_is_completed_by_the_next() {
         );
         assert_eq!(counts, expected, "after call {call}");
         let third = setup(&account, &everything()).await.unwrap();
-        assert_eq!(third.result, RunResult::Unchanged, "after call {call}");
+        assert_eq!(third.ending, Ending::Unchanged, "after call {call}");
     }
     assert!((60..279).contains(&longest), "all calls were met: {longest}");
 }
@@ -357,7 +358,7 @@ async fn what_is_new_may_not_work_at_once() {
     let outcome = setup_with(&account, &everything(), &Options::default(), &front)
         .await
         .unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     let waits = front.waits.lock().unwrap().clone();
     for wait in [
         "the new role to be assumable",
@@ -365,10 +366,7 @@ async fn what_is_new_may_not_work_at_once() {
     ] {
         assert!(waits.iter().any(|waited| waited == wait), "{wait}: {waits:?}");
     }
-    assert_eq!(
-        setup(&account, &everything()).await.unwrap().result,
-        RunResult::Unchanged
-    );
+    assert_eq!(setup(&account, &everything()).await.unwrap().ending, Ending::Unchanged);
 }
 
 #[tokio::test]
@@ -381,13 +379,13 @@ async fn without_waiting_the_next_run_registers_the_target() {
     let outcome = setup_with(&account, &refunds(), &options, &Script::default())
         .await
         .unwrap();
-    assert_eq!(outcome.result, RunResult::Planned, "what is left is told");
-    assert!(outcome.proposal.plan.has_skipped());
+    assert_eq!(outcome.ending, Ending::Planned, "what is left is told");
+    assert!(outcome.draft.plan.has_skipped());
     assert!(account.document().db_proxies[1].target.is_none());
     assert_eq!(account.document().db_proxies[1].status, "creating");
 
     let outcome = setup(&account, &refunds()).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     assert_eq!(actions(&outcome), ["rds:RegisterDBProxyTargets"]);
 }
 
@@ -543,7 +541,7 @@ async fn the_password_is_nowhere() {
         .await
         .unwrap();
     let document = serde_json::to_string(&account.document()).unwrap();
-    let told = format!("{outcome:?} {:?} {document}", front.proposals.lock().unwrap());
+    let told = format!("{outcome:?} {:?} {document}", front.drafts.lock().unwrap());
     assert!(told.contains("autoconnect/autoconnect-orders/app"));
     assert!(!told.contains(CANARY));
 
@@ -590,7 +588,7 @@ async fn another_proxy_than_the_one_that_exists_is_refused() {
     }
     // Naming nothing, or the same again, goes on with it.
     for target in [refunds(), password("app")] {
-        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
     }
     assert_eq!(account.calls().write, writes);
 }
@@ -628,7 +626,7 @@ async fn a_second_user_of_end_to_end_iam_can_log_in_too() {
         assert_eq!(resources(role), [arn("app"), arn("app2")], "{role}");
     }
     for target in [iam("refunds", "app"), iam("checkout", "app2")] {
-        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
     }
 }
 
@@ -650,7 +648,7 @@ async fn the_named_user_is_not_given_the_secret_of_another() {
         account.document().functions[0].environment["DB_SECRET_ARN"],
         MASTER_SECRET
     );
-    assert!(outcome.proposal.notes.iter().any(|note| note.contains("DB_USER stays")));
+    assert!(outcome.draft.notes.iter().any(|note| note.contains("DB_USER stays")));
 }
 
 /// RDS keeps the names of proxies in lower case, also where a run died right after it had made one.
@@ -673,7 +671,7 @@ async fn names_in_other_case_are_the_same_proxy() {
             account.document().security_groups.len(),
             example().security_groups.len() + 3
         );
-        assert_eq!(setup(&account, &named).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(setup(&account, &named).await.unwrap().ending, Ending::Unchanged);
         assert_eq!(account.document().db_proxies[1].name, "myproxy");
     }
 }

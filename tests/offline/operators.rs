@@ -539,9 +539,9 @@ async fn of_setup_repair() {
             }
         }
         let planned = setup_with(&account_with(&document), target, &repairing(true), &Script::default()).await;
-        let proposal = planned.unwrap().proposal;
-        assert!(proposal.plan.sets_back(), "{name}");
-        let policy = proposal.policy(target);
+        let planned = planned.unwrap();
+        assert!(planned.draft.plan.sets_back(), "{name}");
+        let policy = policy_of(&planned, target);
         let repaired = async |policy| {
             let account = account_with(&document);
             let cloud = Guarded {

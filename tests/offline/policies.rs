@@ -10,7 +10,7 @@ use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, Place};
 use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, READS, survey};
 use autoconnect::policy::{PolicyDocument, Texts, read_only};
-use autoconnect::reconcile::{Failure, Options, Outcome, run};
+use autoconnect::reconcile::{Failure, Options};
 
 use serde_json::json;
 
@@ -94,7 +94,7 @@ fn account_of(scenario: &Scenario) -> OfflineAccount {
 /// What `policy operator` prints.
 async fn printed(scenario: &Scenario) -> PolicyDocument {
     let outcome = setup_with(&account_of(scenario), &scenario.target, &dry_run(), &Script::default()).await;
-    outcome.unwrap().proposal.policy(&scenario.target)
+    policy_of(&outcome.unwrap(), &scenario.target)
 }
 
 async fn guarded_run(
@@ -157,7 +157,7 @@ pub fn without(policy: &PolicyDocument, action: &str) -> PolicyDocument {
 
 /// Whether a run could not read for this action what it attaches a function by, and said so.
 fn sees_less(outcome: &Outcome, action: &str) -> bool {
-    format!("{:?}", outcome.proposal).contains(&format!("not authorized to perform {action}"))
+    format!("{:?}", outcome.draft).contains(&format!("not authorized to perform {action}"))
 }
 
 /// What is left of a run that died at each of its calls in turn.

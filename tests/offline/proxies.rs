@@ -2,10 +2,9 @@
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
-use autoconnect::decide::Decision;
 use autoconnect::model::TargetHealthState;
 use autoconnect::observe::{ProxyWish, Target, observe};
-use autoconnect::reconcile::{Options, Outcome, RunResult};
+use autoconnect::reconcile::{Ending, Options};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -22,7 +21,12 @@ fn refunds() -> Target {
 }
 
 fn health(outcome: &Outcome) -> Option<(TargetHealthState, Option<String>)> {
-    let health = outcome.found.proxy.as_ref()?.target_health(&outcome.found.database)?;
+    let health = outcome
+        .found
+        .observation
+        .proxy
+        .as_ref()?
+        .target_health(&outcome.found.observation.database)?;
     Some((health.state.clone(), health.reason.clone()))
 }
 
@@ -39,16 +43,16 @@ async fn the_whole_set_is_made_and_the_proxy_reaches_the_database() {
     );
     assert!(
         planned
-            .proposal
+            .draft
             .reasons
             .iter()
             .any(|reason| reason.contains("UNREACHABLE"))
     );
 
     let outcome = setup(&account, &refunds()).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
-    assert_eq!(outcome.proposal.decision, Decision::CreateNew);
-    assert_eq!(outcome.proposal.plan.steps.len(), 13);
+    assert_eq!(outcome.ending, Ending::Reached);
+    assert_eq!(outcome.draft.decision, "create-new");
+    assert_eq!(outcome.draft.plan.steps.len(), 13);
     assert_eq!(health(&outcome), Some((TargetHealthState::Available, None)));
     let after = account.document();
     assert_eq!(
@@ -60,17 +64,17 @@ async fn the_whole_set_is_made_and_the_proxy_reaches_the_database() {
     assert_eq!(after.db_proxies[0].vpc_security_group_ids.len(), 2);
 
     let writes = account.calls().write;
-    assert_eq!(setup(&account, &refunds()).await.unwrap().result, RunResult::Unchanged);
+    assert_eq!(setup(&account, &refunds()).await.unwrap().ending, Ending::Unchanged);
     assert_eq!(account.calls().write, writes);
 
     // The second function shares the set; the direct connection of checkout is left alone.
     let checkout = through(cluster("orders", "checkout"));
     let second = setup(&account, &checkout).await.unwrap();
-    assert_eq!(second.proposal.decision.to_string(), "associate-existing");
-    assert_eq!(second.proposal.plan.steps.len(), 1);
+    assert_eq!(second.draft.decision, "associate-existing");
+    assert_eq!(second.draft.plan.steps.len(), 1);
     assert_eq!(
-        setup(&account, &cluster("orders", "checkout")).await.unwrap().result,
-        RunResult::Unchanged
+        setup(&account, &cluster("orders", "checkout")).await.unwrap().ending,
+        Ending::Unchanged
     );
 }
 
@@ -79,10 +83,10 @@ async fn a_database_that_is_not_its_target_is_registered() {
     for target in [refunds(), through(instance("inventory", "stock-sync"))] {
         let account = account(|document| document.db_proxies[0].target = None);
         let outcome = setup(&account, &target).await.unwrap();
-        assert_eq!(outcome.result, RunResult::Connected);
-        assert_eq!(outcome.proposal.plan.steps.len(), 14);
+        assert_eq!(outcome.ending, Ending::Reached);
+        assert_eq!(outcome.draft.plan.steps.len(), 14);
         assert_eq!(
-            outcome.proposal.plan.steps[10].effect.action(),
+            outcome.draft.plan.steps[10].effect.action(),
             "rds:RegisterDBProxyTargets"
         );
         assert_eq!(
@@ -90,13 +94,13 @@ async fn a_database_that_is_not_its_target_is_registered() {
             Some((TargetHealthState::Available, None)),
             "its registration is waited for"
         );
-        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
 
         // Somebody deregisters it: only that is mended.
         account.edit(|document| document.db_proxies[0].target = None);
         let outcome = setup(&account, &target).await.unwrap();
-        assert_eq!(outcome.proposal.decision.to_string(), "associate-existing");
-        assert_eq!(outcome.proposal.plan.steps.len(), 1);
+        assert_eq!(outcome.draft.decision, "associate-existing");
+        assert_eq!(outcome.draft.plan.steps.len(), 1);
         assert_eq!(health(&outcome), Some((TargetHealthState::Available, None)));
     }
 }
@@ -109,9 +113,9 @@ async fn an_auth_failure_is_told_and_no_new_groups_are_made_for_it() {
         document.db_proxies[0].target.as_mut().unwrap().unavailable_reason = Some("AUTH_FAILURE".into());
     });
     let outcome = setup(&account, &refunds()).await.unwrap();
-    assert_eq!(outcome.proposal.decision, Decision::NoOp);
-    assert_eq!(outcome.result, RunResult::Incomplete);
-    let reasons = outcome.proposal.reasons.join(" ");
+    assert_eq!(outcome.draft.decision, "no-op");
+    assert_eq!(outcome.ending, Ending::Incomplete);
+    let reasons = outcome.draft.reasons.join(" ");
     assert!(reasons.contains("not a network problem"), "{reasons}");
 }
 
@@ -185,7 +189,7 @@ async fn an_interrupted_run_is_completed_by_the_next() {
             groups,
             "one set, after call {call}"
         );
-        assert_eq!(setup(&account, &refunds()).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(setup(&account, &refunds()).await.unwrap().ending, Ending::Unchanged);
     }
 }
 
@@ -205,8 +209,8 @@ async fn what_another_function_uses_is_not_superseded() {
     let outcome = setup_with(&account, &refunds(), &dry_run(), &Script::default())
         .await
         .unwrap();
-    assert_eq!(outcome.proposal.decision, Decision::CreateNew);
-    let reasons = outcome.proposal.reasons.join(" ");
+    assert_eq!(outcome.draft.decision, "create-new");
+    let reasons = outcome.draft.reasons.join(" ");
     assert!(!reasons.contains("takes its place"), "{reasons}");
     let outcome = setup_with(
         &account,
@@ -216,7 +220,7 @@ async fn what_another_function_uses_is_not_superseded() {
     )
     .await
     .unwrap();
-    let reasons = outcome.proposal.reasons.join(" ");
+    let reasons = outcome.draft.reasons.join(" ");
     for name in ["rds-rdsproxy-1", "rdsproxy-lambda-1", "lambda-rdsproxy-1"] {
         assert!(
             reasons.contains(&format!("{name} (sg-")) && reasons.contains("takes its place"),
@@ -240,10 +244,10 @@ async fn a_connection_that_settles_is_waited_for_whatever_its_database_does() {
     let outcome = setup_with(&account, &refunds(), &Options::default(), &front)
         .await
         .unwrap();
-    assert_eq!(outcome.result, RunResult::Unchanged);
+    assert_eq!(outcome.ending, Ending::Unchanged);
     assert!(front.waits.lock().unwrap()[0].contains("an update of function refunds"));
     assert_eq!(
-        outcome.found.function.last_update,
+        outcome.found.observation.function.last_update,
         Some(autoconnect::model::LastUpdateStatus::Successful)
     );
 }

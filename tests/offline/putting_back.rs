@@ -8,7 +8,7 @@ use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{ProxyWish, Target};
 use autoconnect::plan::{Request, StepStatus};
-use autoconnect::reconcile::{Converged, Disconnect, Ending, Options, RunResult, converge, run};
+use autoconnect::reconcile::{Converged, Disconnect, Ending, Options, converge};
 use autoconnect::removal::{RemovalWish, Standing};
 use autoconnect::report::{SetupDocument, connected as closing_text, converged_text};
 use serde_json::json;
@@ -107,7 +107,7 @@ async fn forged_tags_put_no_group_on_a_list() {
             forge(&mut document, &scenario, tagged);
             let account = OfflineAccount::in_memory(document).unwrap();
             let outcome = setup(&account, target).await.unwrap();
-            assert_eq!(outcome.result, RunResult::Connected, "{context}");
+            assert_eq!(outcome.ending, Ending::Reached, "{context}");
             assert!(!is_anywhere(&account.document(), "sg-evil"), "setup: {context}");
             // A repair, which writes the database's list too.
             let mut document = connected(&scenario.document, &[target]).await;
@@ -129,7 +129,7 @@ async fn forged_tags_put_no_group_on_a_list() {
             let outcome = setup_with(&account, target, &options, &Script::default())
                 .await
                 .unwrap();
-            assert_eq!(outcome.result, RunResult::Connected, "{context}");
+            assert_eq!(outcome.ending, Ending::Reached, "{context}");
             assert!(!is_anywhere(&account.document(), "sg-evil"), "repair: {context}");
             // A removal.
             let mut document = connected(&scenario.document, &[target]).await;
@@ -207,7 +207,7 @@ async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
     assert_eq!(serde_json::to_value(step).unwrap()["status"], "done");
     assert!(closing_text(&outcome).contains(&words), "{}", closing_text(&outcome));
     let done = outcome
-        .proposal
+        .draft
         .plan
         .steps
         .iter()
@@ -221,7 +221,7 @@ async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
     let converged = removed(&cloud, &f).await;
     assert_eq!(converged.ending, Ending::Reached);
     assert!(is_on_database(&account.document(), OF_G));
-    assert_eq!(converged.added.len(), 1);
+    assert_eq!(converged.draft.added.len(), 1);
     assert!(
         converged_text(&converged).contains(&words),
         "{}",
@@ -236,7 +236,7 @@ async fn what_a_run_has_not_seen_stays_off() {
     take_off(&mut document, OF_G);
     let account = OfflineAccount::in_memory(document).unwrap();
     let outcome = setup(&account, &f).await.unwrap();
-    assert!(outcome.proposal.added.is_empty());
+    assert!(outcome.draft.added.is_empty());
     removed(&account, &f).await;
     assert!(!is_on_database(&account.document(), OF_G));
 }
@@ -308,9 +308,9 @@ async fn what_a_run_has_made_in_vain_it_deletes_again() {
         )
         .await
         .unwrap();
-        assert_eq!(outcome.result, RunResult::Connected);
-        assert_eq!(outcome.proposal.plan.number, Some(2));
-        assert_eq!(front.proposals.lock().unwrap().len(), 1, "the user is asked once");
+        assert_eq!(outcome.ending, Ending::Reached);
+        assert_eq!(outcome.draft.plan.number, Some(2));
+        assert_eq!(front.drafts.lock().unwrap().len(), 1, "the user is asked once");
         let document = account.document();
         let is_left = document
             .security_groups
@@ -318,11 +318,11 @@ async fn what_a_run_has_made_in_vain_it_deletes_again() {
             .any(|group| group.group_name == "rds-lambda-1");
         assert_eq!(is_left, !may_delete);
         let told = outcome
-            .proposal
+            .draft
             .notes
             .iter()
             .any(|note| note.contains("could not be deleted"));
-        assert_eq!(told, !may_delete, "{:?}", outcome.proposal.notes);
+        assert_eq!(told, !may_delete, "{:?}", outcome.draft.notes);
     }
 }
 
@@ -377,9 +377,9 @@ async fn a_set_yields_to_a_complete_one_with_a_lower_number() {
         )
         .await
         .unwrap();
-        assert_eq!(outcome.result, RunResult::Connected);
+        assert_eq!(outcome.ending, Ending::Reached);
         let asked: Vec<Option<u64>> = {
-            let asked = front.proposals.lock().unwrap();
+            let asked = front.drafts.lock().unwrap();
             asked.iter().map(|proposal| proposal.plan.number).collect()
         };
         assert_eq!(asked, [Some(2)], "the user is asked once");
@@ -391,6 +391,6 @@ async fn a_set_yields_to_a_complete_one_with_a_lower_number() {
         assert_eq!(lists["cluster db"].last(), Some(&id_of(&document, "rds-lambda-1")));
         assert_eq!(lists["function f"].last(), Some(&id_of(&document, "lambda-rds-1")));
         let again = setup(&account, &scenario.target).await.unwrap();
-        assert_eq!(again.result, RunResult::Unchanged);
+        assert_eq!(again.ending, Ending::Unchanged);
     }
 }

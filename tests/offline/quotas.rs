@@ -97,7 +97,7 @@ async fn it_is_asked_for_where_it_matters() {
             hook: Denied(Operation::GetServiceQuota),
         };
         let outcome = setup(&cloud, &target).await.unwrap();
-        let notes = outcome.proposal.notes.join("\n");
+        let notes = outcome.draft.notes.join("\n");
         assert_eq!(notes.contains("L-2AFB9258"), is_asked, "{on_database}: {notes}");
         assert_eq!(
             notes.contains("servicequotas:GetServiceQuota"),

@@ -6,7 +6,7 @@ use autoconnect::model::{Peer, PortRange, Protocol, Rule};
 use autoconnect::observe::ProxyWish;
 use autoconnect::operation::Operation;
 use autoconnect::plan::{Effect, RemovalEffect, Request, Step, StepStatus};
-use autoconnect::reconcile::{Options, Outcome, RunResult};
+use autoconnect::reconcile::{Ending, Options};
 use autoconnect::tags;
 
 use crate::crashes::{Crash, Left, each_death};
@@ -93,7 +93,7 @@ async fn changed() -> Vec<(String, Scenario, AccountDocument, AccountDocument)> 
                 change(&mut document.security_groups[index]);
                 let account = OfflineAccount::in_memory(document.clone()).unwrap();
                 let planned = setup_with(&account, &scenario.target, &dry_run(), &Script::default()).await;
-                if planned.unwrap().result == RunResult::Planned {
+                if planned.unwrap().ending == Ending::Planned {
                     let name = format!(
                         "{}: {what} in {}",
                         scenario.name, document.security_groups[index].group_name
@@ -113,9 +113,9 @@ async fn changed_rules_are_set_back_and_nothing_is_made() {
         let account = OfflineAccount::in_memory(document.clone()).unwrap();
         let outcome = repaired(&account, &scenario).await;
         assert_eq!(groups(&account.document()), groups(&connected), "{name}");
-        assert_eq!(outcome.result, RunResult::Connected, "{name}");
+        assert_eq!(outcome.ending, Ending::Reached, "{name}");
         let planned: Vec<Operation> = outcome
-            .proposal
+            .draft
             .plan
             .steps
             .iter()
@@ -291,7 +291,7 @@ async fn each_rule_is_revoked_by_a_step_of_its_own() {
         ..repair()
     };
     let planned = setup_with(&account, &scenario.target, &options, &Script::default()).await;
-    let plan = planned.unwrap().proposal.plan;
+    let plan = planned.unwrap().draft.plan;
     let revokes: Vec<&str> = plan
         .steps
         .iter()
@@ -335,7 +335,7 @@ async fn a_group_at_its_quota_of_rules_is_repaired() {
             let account = OfflineAccount::in_memory(document.clone()).unwrap();
             let outcome = repaired(&account, &scenario).await;
             let name = format!("{}: {foreign} of {quota}", scenario.name);
-            let steps = &outcome.proposal.plan.steps;
+            let steps = &outcome.draft.plan.steps;
             let done = |step: &&Step| step.status == StepStatus::Done;
             let actions: Vec<&str> = steps.iter().filter(done).map(|step| step.effect.action()).collect();
             assert_eq!(
@@ -378,7 +378,7 @@ async fn making_room_cuts_no_traffic() {
         let account = OfflineAccount::in_memory(document).unwrap();
         let outcome = repaired(&account, &scenario).await;
         let done = outcome
-            .proposal
+            .draft
             .plan
             .steps
             .iter()

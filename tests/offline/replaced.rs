@@ -222,7 +222,7 @@ async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_an
         let outcome = setup(&account, target).await.unwrap();
         let written: Vec<&str> = outcome.applied.iter().map(|applied| applied.action.as_str()).collect();
         assert_eq!(written, ["iam:PutRolePolicy"], "{outcome:?}");
-        let mut steps = outcome.proposal.plan.steps.iter();
+        let mut steps = outcome.draft.plan.steps.iter();
         let put = steps
             .find(|step| matches!(step.effect, Effect::PutRolePolicy { .. }))
             .unwrap();

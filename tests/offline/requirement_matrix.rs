@@ -10,7 +10,7 @@ use autoconnect::mend::Scope;
 use autoconnect::model::{CredentialsWish, DatabaseKind, NewFunction};
 use autoconnect::observe::{Location, NewProxyWish, ProxyWish, Target};
 use autoconnect::plan::Request;
-use autoconnect::reconcile::{self, Attach, Failure, Goal, Internet, Mend, Options, converge, run};
+use autoconnect::reconcile::{self, Attach, Failure, Goal, Internet, Mend, Options, converge};
 use autoconnect::requirements::{Making, TABLE};
 use serde_json::{Value, json};
 

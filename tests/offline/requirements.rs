@@ -182,11 +182,11 @@ fn fill_ledger(document: &mut AccountDocument) {
 async fn what_is_connected_stays_connected_while_the_database_is_stopped() {
     let account = account(|document| document.db_clusters[0].status = "stopped".into());
     let outcome = setup(&account, &cluster("orders", "checkout")).await.unwrap();
-    assert_eq!(outcome.result, autoconnect::reconcile::RunResult::Unchanged);
+    assert_eq!(outcome.ending, autoconnect::reconcile::Ending::Unchanged);
     assert!(
-        outcome.proposal.notes.iter().any(|note| note.contains("stopped")),
+        outcome.draft.notes.iter().any(|note| note.contains("stopped")),
         "{:?}",
-        outcome.proposal.notes
+        outcome.draft.notes
     );
 }
 
@@ -202,7 +202,7 @@ async fn serverless_v2_and_other_zones_are_fine() {
     .await
     .unwrap();
     let note = outcome
-        .proposal
+        .draft
         .notes
         .iter()
         .find(|note| note.contains("costs money"))
@@ -258,7 +258,7 @@ async fn only_groups_of_this_connection_are_superseded_or_could_go() {
     let outcome = setup_with(&account, &target, &dry_run(), &Script::default())
         .await
         .unwrap();
-    let reasons = outcome.proposal.reasons.join(" ");
+    let reasons = outcome.draft.reasons.join(" ");
     assert!(!reasons.contains("takes its place"), "{reasons}");
 
     let (_, message, hint) = refused(&target, |document| {

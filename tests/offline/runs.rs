@@ -8,7 +8,7 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::observe;
 use autoconnect::plan::StepStatus;
-use autoconnect::reconcile::{Asked, Front, Options, Progress, RunError, RunResult, run};
+use autoconnect::reconcile::{Asked, Ending, Front, Options, Progress, RunError};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ async fn a_connection_that_is_there_is_left_alone() {
     let account = account(|_| ());
     let before = account.document();
     let outcome = setup(&account, &cluster("orders", "checkout")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Unchanged);
+    assert_eq!(outcome.ending, Ending::Unchanged);
     assert_eq!(account.calls().write, 0);
     assert_eq!(account.document(), before);
 }
@@ -38,12 +38,12 @@ async fn a_connection_that_is_there_is_left_alone() {
 async fn an_existing_group_is_associated_beside_the_others() {
     let account = account(|_| ());
     let outcome = setup(&account, &cluster("orders", "refunds")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     assert_eq!(account.calls().write, 1);
     assert_eq!(function_groups(&account, "refunds"), ["sg-0f00", "sg-0f01"]);
     assert_eq!(
-        setup(&account, &cluster("orders", "refunds")).await.unwrap().result,
-        RunResult::Unchanged
+        setup(&account, &cluster("orders", "refunds")).await.unwrap().ending,
+        Ending::Unchanged
     );
 }
 
@@ -52,10 +52,10 @@ async fn a_new_set_is_made_and_nothing_else_changes() {
     let account = account(|_| ());
     let before = account.document();
     let outcome = setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     assert!(
         outcome
-            .proposal
+            .draft
             .plan
             .steps
             .iter()
@@ -80,8 +80,8 @@ async fn a_new_set_is_made_and_nothing_else_changes() {
         setup(&account, &instance("inventory", "stock-sync"))
             .await
             .unwrap()
-            .result,
-        RunResult::Unchanged
+            .ending,
+        Ending::Unchanged
     );
 }
 
@@ -107,7 +107,7 @@ async fn groups_that_are_not_found_at_first_are_made_once() {
     for hidden_for in 1..6 {
         let account = OfflineAccount::eventually_consistent(example(), hidden_for).unwrap();
         let outcome = setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
-        assert_eq!(outcome.result, RunResult::Connected);
+        assert_eq!(outcome.ending, Ending::Reached);
         assert_eq!(
             account.document().security_groups.len(),
             example().security_groups.len() + 2
@@ -122,11 +122,11 @@ async fn a_dry_run_changes_nothing() {
     let front = Script::default();
     for target in [instance("inventory", "stock-sync"), cluster("orders", "refunds")] {
         let outcome = setup_with(&account, &target, &dry_run(), &front).await.unwrap();
-        assert_eq!(outcome.result, RunResult::Planned);
+        assert_eq!(outcome.ending, Ending::Planned);
     }
     assert_eq!(account.calls().write, 0);
     assert_eq!(account.document(), before);
-    assert!(front.proposals.lock().unwrap().is_empty(), "nobody is asked");
+    assert!(front.drafts.lock().unwrap().is_empty(), "nobody is asked");
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn an_update_of_the_function_is_waited_for_before_anything_is_written() {
         let outcome = setup_with(&account, &target, &Options::default(), &front)
             .await
             .unwrap();
-        assert_eq!(outcome.result, RunResult::Connected);
+        assert_eq!(outcome.ending, Ending::Reached);
         assert!(front.waits.lock().unwrap()[0].contains("an update of function"));
     }
 }
@@ -180,7 +180,7 @@ async fn with_wait_a_database_is_waited_for() {
     let outcome = setup_with(&account, &cluster("orders", "refunds"), &options, &Script::default())
         .await
         .unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +219,7 @@ async fn without_waiting_the_run_ends_once_all_is_accepted() {
     )
     .await
     .unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
 }
 
 /// Wherever the user ends a run, it says where it stands, and the next one completes it.
@@ -240,13 +240,13 @@ async fn an_interrupted_run_is_completed_by_the_next() {
             );
         }
         let again = setup(&account, &target).await.unwrap();
-        assert_ne!(again.result, RunResult::Planned);
+        assert_ne!(again.ending, Ending::Planned);
         assert_eq!(
             account.document().security_groups.len(),
             example().security_groups.len() + 2,
             "one set"
         );
-        assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
+        assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
     }
     assert!(ended > 15, "the run was ended at each of its calls: {ended}");
 }
@@ -276,7 +276,7 @@ async fn a_writer_in_between_is_not_overwritten() {
         }
     });
     let outcome = setup(&cloud, &cluster("orders", "refunds")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     assert_eq!(function_groups(&account, "refunds"), ["sg-0f00", "sg-0f02", "sg-0f01"]);
 }
 
@@ -300,7 +300,7 @@ async fn a_group_that_is_taken_off_again_is_put_on_again() {
         }
     });
     let outcome = setup(&cloud, &instance("inventory", "stock-sync")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
     let document = account.document();
     let inventory = document.db_instances.iter().find(|i| i.id == "inventory").unwrap();
     assert_eq!(inventory.vpc_security_groups.len(), 2);
@@ -326,8 +326,8 @@ async fn a_name_that_is_taken_meanwhile_leads_to_the_next_number() {
         }
     });
     let outcome = setup(&cloud, &instance("inventory", "stock-sync")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
-    assert_eq!(outcome.proposal.plan.number, Some(4));
+    assert_eq!(outcome.ending, Ending::Reached);
+    assert_eq!(outcome.draft.plan.number, Some(4));
 }
 
 /// A run that ends before its last change has taken effect is followed by one that waits for it.
@@ -346,7 +346,7 @@ async fn a_change_that_is_still_taking_effect_is_waited_for() {
     let again = setup_with(&account, &target, &Options::default(), &front)
         .await
         .unwrap();
-    assert_eq!(again.result, RunResult::Unchanged);
+    assert_eq!(again.ending, Ending::Unchanged);
     assert!(!front.waits.lock().unwrap().is_empty(), "it has waited");
     let document = account.document();
     assert!(
@@ -373,7 +373,7 @@ async fn a_failed_update_is_no_connection() {
     // Where an update is needed anyway, it is made.
     account.edit(|document| document.functions[1].last_update_status = "Failed".into());
     let outcome = setup(&account, &cluster("orders", "refunds")).await.unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
+    assert_eq!(outcome.ending, Ending::Reached);
 }
 
 /// The time at the prompt is the user's, and what was read before is read again.
@@ -411,8 +411,8 @@ async fn a_slow_answer_costs_no_time_and_is_checked() {
     let outcome = run(&account, &target, &Options::default(), &front, Interrupt::never())
         .await
         .unwrap();
-    assert_eq!(outcome.result, RunResult::Connected);
-    assert_eq!(outcome.proposal.plan.number, Some(4));
+    assert_eq!(outcome.ending, Ending::Reached);
+    assert_eq!(outcome.draft.plan.number, Some(4));
     assert_eq!(*front.1.lock().unwrap(), 2, "another plan is asked about again");
 }
 
@@ -420,14 +420,22 @@ async fn a_slow_answer_costs_no_time_and_is_checked() {
 #[tokio::test]
 async fn the_groups_that_connect_are_named() {
     let account = account(|_| ());
-    for result in [RunResult::Connected, RunResult::Unchanged] {
+    for result in [Ending::Reached, Ending::Unchanged] {
         let outcome = setup(&account, &instance("ledger", "invoices")).await.unwrap();
-        assert_eq!(outcome.result, result);
-        let found = autoconnect::decide::decide(&outcome.found);
+        assert_eq!(outcome.ending, result);
+        let found = autoconnect::decide::decide(&outcome.found.observation);
         let named: Vec<&str> = found
             .sides
             .iter()
-            .map(|side| outcome.found.group(side.group.unwrap()).unwrap().name.as_str())
+            .map(|side| {
+                outcome
+                    .found
+                    .observation
+                    .group(side.group.unwrap())
+                    .unwrap()
+                    .name
+                    .as_str()
+            })
             .collect();
         assert_eq!(named, ["rds-lambda-3", "lambda-rds-3"]);
     }

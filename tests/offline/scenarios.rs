@@ -468,7 +468,7 @@ pub async fn assert_heals(scenario: &Scenario, account: &OfflineAccount, context
     }
     assert_safe(&scenario.document, &account.document(), context);
     let made = sets_made(&scenario.document, &account.document());
-    let whole = outcome.map_or(0, |outcome| outcome.found.sides().len());
+    let whole = outcome.map_or(0, |outcome| outcome.found.observation.sides().len());
     assert!(
         made.values().all(|groups| *groups == whole),
         "a set of {whole} groups: {made:?}: {context}"
@@ -476,7 +476,7 @@ pub async fn assert_heals(scenario: &Scenario, account: &OfflineAccount, context
     let writes = account.calls().write;
     let third = setup(account, &scenario.target).await.unwrap();
     assert_eq!(
-        (third.proposal.decision.to_string().as_str(), account.calls().write),
+        (third.draft.decision, account.calls().write),
         ("no-op", writes),
         "the third run writes: {context}"
     );

@@ -176,7 +176,7 @@ pub struct Agreeing<'a>(pub &'a Gate);
 #[async_trait::async_trait]
 impl Front for Agreeing<'_> {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
-        self.0.remember(hash_of_debug(asked.plan()));
+        self.0.remember(hash_of_debug(&asked.draft.plan));
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use autoconnect::msk::{EndpointsWish, MskScene, check};
 use autoconnect::observe::{
     MskTarget, Proxies, ProxyWish, Target, Which, building_site, msk_scene, observe, scene, survey,
 };
-use autoconnect::reconcile::{Draft, Goal, MskSetup, MskVia};
+use autoconnect::reconcile::{Draft, Goal, Look, Memory, MskSetup, MskVia};
 use autoconnect::removal::RemovalWish;
 use autoconnect::snapshot::snapshot;
 use autoconnect::tags;
@@ -66,7 +66,7 @@ async fn a_snapshot_gives_the_same_answers() {
                 setup_with(cloud, &target, &dry_run(), &Script::default())
                     .await
                     .unwrap()
-                    .proposal
+                    .draft
                     .plan
             };
             assert_eq!(plan(&copy).await, plan(&account).await);
@@ -112,8 +112,12 @@ async fn a_snapshot_of_one_vpc_holds_nothing_of_others() {
 
 /// What a goal would do.
 async fn planned(cloud: &OfflineAccount, goal: &impl Goal) -> Result<Draft, String> {
-    let seen = goal.observe(cloud).await.map_err(|error| error.to_string())?;
-    goal.draft(&seen).map_err(|error| error.to_string())
+    let seen = goal
+        .observe(cloud, Look::Draft)
+        .await
+        .map_err(|error| error.to_string())?;
+    goal.draft(&seen, &mut Memory::default())
+        .map_err(|error| error.to_string())
 }
 
 /// The rules that end every ACL go without saying, and are not in a snapshot.

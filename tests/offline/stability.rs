@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::reconcile::{Failure, Options, Outcome, RunError, RunResult, run};
+use autoconnect::reconcile::{Ending, Failure, Options, RunError};
 use autoconnect::requirements::Unmet;
 use proptest::prelude::*;
 use tokio::sync::Notify;
@@ -15,7 +15,7 @@ use crate::interposed::{Hook, Interposed};
 use crate::random_accounts::{Change, after, changes};
 use crate::scenarios::{Scenario, all_rows, assert_safe, with_new_resources};
 use crate::stale_reads::settle;
-use crate::support::{Script, in_virtual_time, setup, thoroughly};
+use crate::support::{Outcome, Script, in_virtual_time, run, setup, thoroughly};
 
 /// What goes wrong at a call.
 #[derive(Clone, Copy, Debug)]
@@ -198,8 +198,8 @@ async fn reaches_the_goal(
     let writes = world.account.calls().write;
     let stable = setup(&world.account, &scenario.target).await.unwrap();
     assert_eq!(
-        (stable.result, world.account.calls().write),
-        (RunResult::Unchanged, writes),
+        (stable.ending, world.account.calls().write),
+        (Ending::Unchanged, writes),
         "{context}"
     );
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Operation};
 use autoconnect::interrupt::Interrupt;
-use autoconnect::reconcile::{Options, RunResult, run};
+use autoconnect::reconcile::{Ending, Options};
 
 use crate::interposed::{Hook, Interposed};
 use crate::scenarios::{Scenario, assert_heals, assert_safe, rows_of_the_table, with_new_resources};
-use crate::support::Script;
+use crate::support::{Script, run};
 
 /// After how many reads of a service it shows what is.
 const READS_TO_CATCH_UP: u32 = 3;
@@ -132,7 +132,7 @@ async fn sees_the_past(scenario: &Scenario, behind: [usize; 3]) {
     .await;
     assert_safe(&scenario.document, &account.document(), &context);
     match ended {
-        Ok(outcome) => assert_ne!(outcome.result, RunResult::Planned, "{context}"),
+        Ok(outcome) => assert_ne!(outcome.ending, Ending::Planned, "{context}"),
         Err(failure) => panic!("{context}: {failure} ({})", failure.error.code()),
     }
     account.edit(settle);

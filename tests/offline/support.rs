@@ -9,7 +9,10 @@ use autoconnect::cloud::*;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::*;
 use autoconnect::observe::Target;
-use autoconnect::reconcile::{Asked, Draft, Failure, Front, Options, Outcome, Progress, Proposal, RunError, run};
+use autoconnect::policy::PolicyDocument;
+use autoconnect::reconcile::{
+    Asked, Connect, Converged, Draft, Failure, Front, Goal, Options, Progress, RunError, Situation, converge,
+};
 use secrecy::SecretString;
 
 pub use crate::interposed::{slow, slow_with};
@@ -86,7 +89,6 @@ pub fn instance(database: &str, function: &str) -> Target {
 #[derive(Default)]
 pub struct Script {
     pub declines: bool,
-    pub proposals: Mutex<Vec<Proposal>>,
     pub drafts: Mutex<Vec<Draft>>,
     pub waits: Mutex<Vec<String>>,
 }
@@ -94,10 +96,7 @@ pub struct Script {
 #[async_trait::async_trait]
 impl Front for Script {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
-        match asked {
-            Asked::Setup(proposal) => self.proposals.lock().unwrap().push(proposal.clone()),
-            Asked::Draft(draft, _) => self.drafts.lock().unwrap().push(draft.clone()),
-        }
+        self.drafts.lock().unwrap().push(asked.draft.clone());
         if self.declines { Err(RunError::Declined) } else { Ok(()) }
     }
 
@@ -110,6 +109,30 @@ impl Front for Script {
             self.waits.lock().unwrap().push(waiting_for.to_owned());
         }
     }
+}
+
+/// The end of a run of `setup`.
+pub type Outcome = Converged<Situation>;
+
+/// Runs `setup`.
+pub async fn run(
+    cloud: &dyn Cloud,
+    target: &Target,
+    options: &Options,
+    front: &dyn Front,
+    interrupt: Interrupt,
+) -> Result<Outcome, Failure> {
+    converge(cloud, &Connect { target, options }, options, front, interrupt).await
+}
+
+/// What a run of `setup` that ended so needs permission for.
+pub fn policy_of(outcome: &Outcome, target: &Target) -> PolicyDocument {
+    let options = Options::default();
+    let goal = Connect {
+        target,
+        options: &options,
+    };
+    goal.policy(&outcome.found, &outcome.draft.plan)
 }
 
 pub async fn setup(cloud: &dyn Cloud, target: &Target) -> Result<Outcome, Failure> {

@@ -8,11 +8,11 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::drift::{Judge, discover};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{Proxies, ProxyWish, Target, survey};
-use autoconnect::reconcile::{Options, RunResult, run};
+use autoconnect::reconcile::{Ending, Options};
 
 use crate::scenarios::{Scenario, assert_nothing_lost, lists, row, sets_made, with_new_resources};
 use crate::schedules::{Agreeing, Moment, Start, Turn, Verdict, World, cloud, explore};
-use crate::support::{in_virtual_time, setup, thoroughly};
+use crate::support::{in_virtual_time, run, setup, thoroughly};
 
 /// A run of `setup`.
 pub fn connecting(target: &Target) -> Box<Start> {
@@ -65,7 +65,7 @@ pub fn set_up_again(now: &AccountDocument, targets: &[Target]) -> Result<Vec<boo
             let writes = account.calls().write;
             let again = setup(&account, target).await;
             let again = again.map_err(|failure| format!("the next run of {} fails: {failure}", target.function))?;
-            were_connected.push(again.result == RunResult::Unchanged && account.calls().write == writes);
+            were_connected.push(again.ending == Ending::Unchanged && account.calls().write == writes);
         }
         let in_the_end = were_connected.split_off(targets.len());
         if in_the_end.contains(&false) {

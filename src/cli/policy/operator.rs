@@ -15,7 +15,7 @@ use crate::cli::setup::Setup;
 use crate::cli::{Ending, global::Global};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::reconcile::{self, Goal, Options, converge, run};
+use crate::reconcile::{self, Connect, Goal, Options, converge};
 use crate::report::Report;
 
 /// Before the command line of the run; without a command, before the options of `setup`. Nothing is written.
@@ -128,10 +128,14 @@ impl Work for OfSetup<'_> {
             ..self.0.options()
         };
         let front = Terminal::new(false, false, global);
-        let outcome = run(cloud, &target, &options, &front, interrupt).await;
+        let goal = Connect {
+            target: &target,
+            options: &options,
+        };
+        let ended = converge(cloud, &goal, &options, &front, interrupt).await;
         front.clear();
-        let outcome = outcome.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        print_permissions(outcome.proposal.policy(&target), global)
+        let ended = ended.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        print_permissions(goal.policy(&ended.found, &ended.draft.plan), global)
     }
 }
 
