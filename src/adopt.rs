@@ -1,7 +1,7 @@
 //! What stands under a name of ours is taken over only where it is exactly as this program would have made it. Names and
 //! tags can be given by anyone: they tell what to compare, and grant nothing.
 //!
-//! Source: spec/decision.md, "Names and tags identify, they never authorise".
+//! Source: docs/new-proxies.md, "What is taken over".
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! Whether a function can be attached where it is to be, and what that takes. Pure.
 //!
-//! Source: spec/lambda-vpc.md.
+//! Source: docs/attaching.md.
 
 mod unmet;
 

@@ -1,6 +1,6 @@
 //! A check: one question about what is there, with its answer, what it rests on, and what mends it.
 //!
-//! Source: spec/network.md and spec/cli.md, "JSON".
+//! Source: docs/network.md and docs/command-line.md, "Output".
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Which groups of the convention are unchanged, and what is wrong with the others.
 //!
-//! Source: spec/decision.md, "When a group is fit for use". This file judges a group by its own
+//! Source: docs/decision.md, "When a group matches". This file judges a group by its own
 //! rules; whether the groups that it names are where they should be depends on what one thinks of as
 //! associated, and is asked through a [`Context`].
 

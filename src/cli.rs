@@ -1,4 +1,4 @@
-//! The command line (spec/cli.md): one file a command.
+//! The command line (docs/command-line.md): one file for each command.
 
 mod arguments;
 mod attach;

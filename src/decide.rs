@@ -1,6 +1,6 @@
 //! The decision: nothing to do, associate groups that exist, or create a new set.
 //!
-//! Source: spec/decision.md, "The three decisions". The table of the guide, which this agrees with:
+//! Source: docs/decision.md, "The three decisions". The table of the guide, which this agrees with:
 //!
 //! | database | function | proxy (if used) | decision |
 //! |---|---|---|---|

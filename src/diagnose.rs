@@ -1,6 +1,6 @@
 //! Whether a function reaches a database, and if not, why: decided from what was read, and nothing sent.
 //!
-//! Source: spec/network.md, "`diagnose`". An invocation lands in any of the function's subnets, and a database in any
+//! Source: docs/network.md. An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
 
 pub(crate) mod dns;
@@ -266,7 +266,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
     vec![first, second]
 }
 
-/// Source: spec/network.md, `diagnose` 1.
+/// The check `attached` of docs/network.md.
 fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Scene { function, database, .. } = scene;
     if let Some(provider) = &function.capacity_provider {

@@ -1,8 +1,9 @@
 //! Judges connections: is each still as `setup` would leave it, and can traffic pass at all?
 //!
-//! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*, and that
-//! no attached group differs from how it was made: `explain` tells what has changed where the decision is not no-op,
-//! `attached` which other groups differ, `traffic` whether that breaks the path, and `remedy` what makes it go away.
+//! Source: docs/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*,
+//! and that no attached group differs from how it was made: `explain` tells what has changed where the decision is not
+//! no-op, `attached` which other groups differ, `traffic` whether that breaks the path, and `remedy` what makes it go
+//! away.
 
 mod across;
 mod attached;

@@ -1,6 +1,6 @@
 //! Whether a VPC endpoint leads what is in some subnets to a service of AWS, decided from API descriptions alone.
 //!
-//! Source: spec/msk.md, 4; spec/network.md, "`internet`".
+//! Source: the check `endpoints` of docs/msk.md; docs/internet.md, "AWS services".
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! All of an account and Region that connections are judged by: plain data, read in bulk once, and indexed.
 //!
 //! From it follows, for any connection, the same [`crate::model::Observation`] that `setup` reads for one: [`crate::decide`]
-//! stays the one measure. Source: spec/drift.md, "Cost".
+//! stays the one measure. Source: docs/drift.md, "What it reads".
 
 mod connection;
 mod observation;

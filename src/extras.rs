@@ -1,6 +1,6 @@
 //! What `setup` sees to beside the groups: whose permission, which variables, and what of it is still missing.
 //!
-//! Source: spec/proxy.md, "`--proxy`" and "`--function`".
+//! Source: docs/new-proxies.md.
 
 use crate::model::{Credentials, Database, Environment, Observation, Secret, Side, last_segment};
 use crate::naming::created;

@@ -1,7 +1,7 @@
 //! Whether Lambda may change a function's network interfaces as a plan makes it do: told before the user is asked, by every
 //! command.
 //!
-//! Source: spec/lambda-vpc.md, "Execution role". `attach` and `setup --attach-vpc` refuse where the role lacks something
+//! Source: docs/attaching.md, "Execution role". `attach` and `setup --attach-vpc` refuse where the role lacks something
 //! ([`crate::attach::fit`]): without it the function never gets its interface. Where the function is attached already, what is
 //! lacking is a warning.
 

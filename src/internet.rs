@@ -1,6 +1,6 @@
 //! Whether a function in a VPC reaches the internet, or AWS services without it, and what is missing. Pure.
 //!
-//! Source: spec/network.md, `internet`. A function in a VPC has only private addresses: being in a public subnet gives
+//! Source: docs/internet.md. A function in a VPC has only private addresses: being in a public subnet gives
 //! it no internet.
 
 mod acls;

@@ -1,7 +1,7 @@
 //! `drift` as a Lambda function: this binary, named `bootstrap`, called by a schedule or by Step Functions.
 //!
-//! Source: spec/drift.md, "Schedules". A function keeps nothing between two calls, so it does not tell of changes: it
-//! writes what it finds to its log, and an alarm on its metrics tells when that changes.
+//! Source: docs/drift.md, "On AWS itself". A function keeps no state between two calls, so it cannot report
+//! changes: it logs its findings, and an alarm on its metrics reports when they change.
 
 mod metrics;
 

@@ -1,6 +1,7 @@
 //! A leg of a way: from what bears groups in some subnets to what bears groups in others, on one port.
 //!
-//! Source: spec/network.md, `diagnose` 2 to 4. All pairs of subnets count, since either end may be in any of its own.
+//! Source: the checks `security-groups`, `network-acls` and `routes` of docs/network.md. All pairs of subnets count,
+//! since either end may be in any of its own.
 
 pub(crate) mod acls;
 mod groups;

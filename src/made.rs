@@ -1,8 +1,8 @@
 //! How the groups of a connection are made, and how one that is attached differs from that.
 //!
-//! Source: spec/drift.md, "What cannot be missed". Whether a group serves a connection depends on what else is attached;
-//! whether its rules are those with which it was made does not. So this file judges a group by itself: by the side that its
-//! name is for, the ports of what it is attached to, and the groups that its rules name.
+//! Source: docs/drift.md, "Which groups are compared". Whether a group serves a connection depends on what else is
+//! attached; whether its rules are those with which it was made does not. So this file judges a group by itself: by the
+//! side that its name is for, the ports of what it is attached to, and the groups that its rules name.
 
 pub mod world;
 

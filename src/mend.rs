@@ -1,8 +1,8 @@
 //! What mends a connection by adding, and nothing else: a rule in a group of its own, a route to a peering connection that
 //! is there, DNS on it. Network ACLs and the groups of others are told about, not touched.
 //!
-//! Source: spec/network.md, "`--fix`" and "`setup --cross-vpc`". Within one VPC the groups are those of `setup`; across
-//! two they have the usual names, and rules for the ranges of the other side's subnets.
+//! Source: docs/network.md, "`diagnose --fix`" and "Two VPCs: `setup --cross-vpc`". Within one VPC the groups are those
+//! of `setup`; across two they have the usual names, and rules for the ranges of the other side's subnets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -181,7 +181,7 @@ fn told(check: &Check) -> String {
     }
 }
 
-/// Source: spec/network.md: "the checks above as preconditions".
+/// Source: docs/network.md, "Two VPCs: `setup --cross-vpc`".
 fn check_ready(scene: &Scene, diagnosis: &Diagnosis, legs: &[Leg<'_>]) -> Result<(), CrossVpcUnmet> {
     if !legs.is_empty() && legs.iter().all(Leg::is_within_vpc) {
         return Err(CrossVpcUnmet::SameVpc {

@@ -1,7 +1,7 @@
 //! Whether an event source mapping can poll an MSK cluster and invoke its function, and if not, why: decided from what was
 //! read, and nothing sent.
 //!
-//! Source: spec/msk.md. The poller works from interfaces in the *cluster's* subnets with the *cluster's* groups; the
+//! Source: docs/msk.md. The poller works from interfaces in the *cluster's* subnets with the *cluster's* groups; the
 //! function's own VPC plays no part. In on-demand mode it calls Lambda and STS from there, through a NAT gateway or
 //! through endpoints; in provisioned mode it does not.
 

@@ -1,10 +1,10 @@
 //! Whether a resource is one that this program has made: the one place where that is judged.
 //!
-//! Tags and names identify a resource, they never authorise a change of it (spec/decision.md, "Writing"): anyone who may
-//! tag a resource can write our tags on it. EC2 never changes the name and the description of a security group, so a group
-//! is [`Ownership::Proven`] only if its tags, its name and its description are those that its creation writes, and its set
-//! ties together. A group with our tags that fails one of these is [`Ownership::Claimed`]: nothing is changed in it, and
-//! what contradicts its tags is told.
+//! Tags and names identify a resource, they never authorise a change of it (docs/decision.md, "The order of writes"):
+//! anyone who may tag a resource can write our tags on it. EC2 never changes the name and the description of a security
+//! group, so a group is [`Ownership::Proven`] only if its tags, its name and its description are those that its
+//! creation writes, and its set ties together. A group with our tags that fails one of these is [`Ownership::Claimed`]:
+//! nothing is changed in it, and what contradicts its tags is told.
 
 mod contradiction;
 mod own_tags;

@@ -1,8 +1,8 @@
 //! What lets traffic through between two ends, and what does not, decided from API descriptions alone.
 //!
-//! Source: spec/network.md. Three questions are answered exactly, for ports and addresses of one family: what a
-//! subnet's network ACL denies, what security groups let through, and where a route table leads to. What could not
-//! be read gives no answer, with the reason, and never a guess.
+//! Source: docs/network.md, "How it is decided". Three questions are answered exactly, for ports and addresses of one
+//! family: what a subnet's network ACL denies, what security groups let through, and where a route table leads to. What
+//! could not be read gives no answer, with the reason, and never a guess.
 
 mod acl;
 mod group;

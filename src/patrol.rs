@@ -1,7 +1,7 @@
 //! One look at many connections: which ones, in which accounts and Regions, and how each stands.
 //!
 //! Each account and Region is read once, several of them at a time; [`crate::drift`] judges what was read. Source:
-//! spec/drift.md.
+//! docs/drift.md.
 
 mod accounts;
 mod changes;

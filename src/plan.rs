@@ -1,6 +1,6 @@
 //! The plan: an ordered list of writes as data, which leaves nothing to choose while applying.
 //!
-//! Source: spec/decision.md, "Writing, in an order that is safe to stop at any point". The text, the
+//! Source: docs/decision.md, "The order of writes". The text, the
 //! JSON document and the executor read this one list. Ids of groups that do not exist yet are
 //! symbolic: [`GroupRef::New`].
 

@@ -1,7 +1,7 @@
 //! What must hold before anything is written.
 //!
-//! Source: spec/decision.md, "Requirements". What never changes by waiting is refused; what does is
-//! told as something to wait for.
+//! Source: docs/decision.md, "Requirements". What waiting cannot change is refused; what it can
+//! change is reported as something to wait for.
 
 mod attach;
 mod cross_vpc;
@@ -479,7 +479,7 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     notes
 }
 
-/// Source: spec/lambda-vpc.md: said whenever the settings of a function change.
+/// Source: docs/attaching.md, "Published versions".
 #[must_use]
 pub fn versions_stay(function: &Function) -> String {
     format!(

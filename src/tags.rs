@@ -1,4 +1,4 @@
-//! The tags by which the program knows its own groups again (spec/decision.md, "Writing").
+//! The tags by which the program knows its own groups again (docs/decision.md, "The order of writes").
 
 use crate::model::Side;
 

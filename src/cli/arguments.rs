@@ -135,7 +135,7 @@ pub enum ProxyChoice {
     New(Option<String>),
 }
 
-/// A proxy's name: 1 to 63 letters, digits and single hyphens, beginning with a letter (spec/proxy.md).
+/// A proxy's name: 1 to 63 letters, digits and single hyphens, beginning with a letter (docs/new-proxies.md, "Limits").
 static PROXY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*$").expect("the pattern is a literal, which a test reads")
 });

@@ -1,6 +1,6 @@
 //! Reads in bulk, a page at a time: what exists in the account and Region, whoever asks for it.
 //!
-//! Source: spec/drift.md, "Cost". The number of calls grows with the pages of what exists.
+//! Source: docs/drift.md, "What it reads". The number of calls grows with the pages of what exists.
 
 use ipnet::IpNet;
 

@@ -1,6 +1,6 @@
 //! DNS: whether the name that the function connects to leads to a private address.
 //!
-//! Source: spec/network.md, `diagnose` 5. The VPC's resolver has to answer at all. DNS host names and a peering
+//! Source: docs/network.md, "DNS". The VPC's resolver has to answer at all. DNS host names and a peering
 //! connection's DNS options change public names only: the name of a database that is not publicly accessible, and of a
 //! proxy, always leads to its private address.
 

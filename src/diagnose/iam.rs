@@ -1,8 +1,8 @@
 //! IAM database authentication: whether the function's role may connect, and with IAM from end to end the proxy's too.
 //!
-//! Source: spec/network.md, `diagnose` 7; RDS user guide, "Creating and using an IAM policy for IAM database access". A
-//! proxy can require IAM of its clients. A database with IAM authentication also accepts passwords. There, a role
-//! that may not connect is a failure only if the function's settings show that it logs in with IAM.
+//! Source: the check `iam-auth` of docs/network.md; RDS user guide, "Creating and using an IAM policy for IAM database
+//! access". A proxy can require IAM of its clients. A database with IAM authentication also accepts passwords. There, a
+//! role that may not connect is a failure only if the function's settings show that it logs in with IAM.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! The function's execution role: whether Lambda may manage its network interfaces with it.
 //!
-//! Source: spec/network.md, `diagnose` 7; spec/lambda-vpc.md, "Execution role".
+//! Source: the check `execution-role` of docs/network.md; docs/attaching.md, "Execution role".
 
 use super::Scene;
 use crate::check::{Check, Finding, Status};

@@ -1,6 +1,6 @@
 //! Whether a role may read secrets, and decrypt those whose keys are customers'.
 //!
-//! Source: spec/msk.md, 5; spec/proxy.md, "`--proxy`".
+//! Source: the check `proxy-role` of docs/network.md, and `execution-role` of docs/msk.md.
 
 use super::role::lacking;
 use crate::check::Finding;

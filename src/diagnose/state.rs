@@ -1,6 +1,6 @@
 //! The states of the function, the database, the proxy and its target.
 //!
-//! Source: spec/network.md, `diagnose` 6.
+//! Source: the check `state` of docs/network.md.
 
 use super::{Asker, Scene};
 use crate::check::{Check, Finding};

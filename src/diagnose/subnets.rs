@@ -1,6 +1,6 @@
 //! The function's subnets: room, zones, and none named twice.
 //!
-//! Source: spec/network.md, `diagnose` 8.
+//! Source: the check `subnets` of docs/network.md.
 
 use std::collections::BTreeSet;
 

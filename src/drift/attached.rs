@@ -1,7 +1,7 @@
 //! Attached groups that differ from how they were made, also where another set serves the connection.
 //!
-//! Source: spec/drift.md, "What cannot be missed". [`crate::made`] says how a group differs, [`Estate`] which ones are
-//! attached and do. A group that is open to the internet is told by every connection whose resource bears it. Other
+//! Source: docs/drift.md, "Which groups are compared". [`crate::made`] says how a group differs, [`Estate`] which ones
+//! are attached and do. A group that is open to the internet is told by every connection whose resource bears it. Other
 //! differences are told by the connection that the group belongs to; what belongs to none that is looked at is left to
 //! [`findings`].
 

@@ -1,6 +1,6 @@
 //! Connected compute resources: which functions the console lists under a database, and which reach it besides.
 //!
-//! Source: spec/decision.md, "Connected compute resources".
+//! Source: docs/decision.md, "Connected compute resources".
 
 use std::collections::{BTreeMap, BTreeSet};
 

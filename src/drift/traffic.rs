@@ -1,7 +1,7 @@
 //! Whether security groups let any traffic of a connection pass: all rules of all groups of both ends, whoever made them.
 //!
-//! Source: spec/drift.md, `broken`: traffic cannot pass at all. What is not known counts as passing: the ranges of a
-//! subnet that could not be read, and prefix lists.
+//! Source: the verdict `broken` of docs/drift.md: traffic cannot pass at all. What is not known counts as passing: the
+//! ranges of a subnet that could not be read, and prefix lists.
 
 use ipnet::IpNet;
 

@@ -1,6 +1,6 @@
 //! Network ACLs on the way to the internet: the function's subnets, and those of the NAT gateways.
 //!
-//! Source: spec/network.md, `internet` 4.
+//! Source: the check `network-acls` of docs/internet.md.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! What is still to be built for a way to the internet, step by step; what is there already is used.
 //!
-//! Source: spec/network.md, `internet setup`, in the article's order: public subnet, internet gateway, elastic IP
-//! address, NAT gateway, the two route tables, their associations. A route table that other subnets use too is left as
-//! it is: the function's subnets get one of their own, with the same routes (docs/network.md).
+//! Source: docs/internet.md, "What setup builds", in this order: public subnet, internet gateway, elastic IP address,
+//! NAT gateway, the two route tables, their associations. A route table that other subnets use too is left as it is:
+//! the function's subnets get one of their own, with the same routes (docs/internet.md, "What setup leaves as it is").
 
 mod names;
 mod nat;

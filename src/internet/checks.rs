@@ -1,6 +1,6 @@
 //! The checks of the way to the internet, all subnets together.
 //!
-//! Source: spec/network.md, `internet`, 1 to 7.
+//! Source: the table of checks in docs/internet.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
 //! VPC Block Public Access, before the gateways that a traveller's subnets lead to.
 //!
-//! Source: spec/network.md, `internet` 8, and the VPC user guide, "Block public access to VPCs and subnets".
+//! Source: docs/internet.md, "VPC Block Public Access", and the VPC user guide, "Block public access to VPCs and
+//! subnets".
 
 use super::Traveller;
 use super::way::{Exit, way_out};

@@ -1,6 +1,6 @@
 //! AWS services without the internet: an interface endpoint, a gateway endpoint, or the internet all the same.
 //!
-//! Source: spec/network.md, `internet`, and the VPC user guide on private names: where an interface endpoint has
+//! Source: docs/internet.md, "AWS services", and the VPC user guide on private names: where an interface endpoint has
 //! private DNS on, the service's name leads to it in all of the VPC, so that it has to work, internet or not.
 
 use std::collections::BTreeSet;

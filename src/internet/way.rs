@@ -154,7 +154,7 @@ fn find<T>(part: &Part<Vec<T>>, is_it: impl Fn(&T) -> bool) -> Result<Option<&T>
     Ok(part.read()?.iter().find(|found| is_it(found)))
 }
 
-/// What keeps a NAT gateway from working. Source: spec/network.md, `internet` 3.
+/// What keeps a NAT gateway from working. Source: the check `nat-gateways` of docs/internet.md.
 #[must_use]
 pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> {
     let nat = match find(&paths.network().nat_gateways, |nat| nat.id == *id) {

@@ -1,6 +1,6 @@
 //! Network ACLs: four crossings for each pair of subnets, and every port and every address has to pass.
 //!
-//! Source: spec/network.md, `diagnose` 3.
+//! Source: the check `network-acls` of docs/network.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 

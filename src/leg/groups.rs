@@ -1,6 +1,6 @@
 //! Security groups, in both directions; they are stateful, so that the way back needs no rule.
 //!
-//! Source: spec/network.md, `diagnose` 2.
+//! Source: the check `security-groups` of docs/network.md.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Routes, there and back: the local one within a VPC, an active peering connection across two.
 //!
-//! Source: spec/network.md, `diagnose` 4.
+//! Source: the check `routes` of docs/network.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -140,7 +140,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// groups(database) of spec/decision.md: those whose status is `removing` are left out.
+    /// The groups of the database (docs/decision.md, "Terms"), without those whose status is `removing`.
     #[must_use]
     pub fn groups(&self) -> GroupList {
         GroupList::as_read(

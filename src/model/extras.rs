@@ -1,6 +1,6 @@
 //! What `setup` was asked to see to beside the security groups, with what was found of it.
 //!
-//! Source: spec/proxy.md.
+//! Source: docs/new-proxies.md.
 
 use std::collections::BTreeMap;
 

@@ -72,7 +72,7 @@ pub struct FunctionVpc {
     pub vpc: VpcId,
     /// Its subnets; an invocation lands in any of them.
     pub subnets: Vec<SubnetId>,
-    /// groups(function) of spec/decision.md.
+    /// The groups of the function (docs/decision.md, "Terms").
     pub groups: GroupList,
     /// `Ipv6AllowedForDualStack`, where AWS tells it.
     pub ipv6_allowed: Option<bool>,
@@ -143,7 +143,7 @@ impl Function {
         )
     }
 
-    /// groups(function) of spec/decision.md; none for a function outside any VPC.
+    /// The groups of the function (docs/decision.md, "Terms"); none for a function outside any VPC.
     #[must_use]
     pub fn groups(&self) -> GroupList {
         self.vpc.as_ref().map(|vpc| vpc.groups.clone()).unwrap_or_default()

@@ -1,6 +1,6 @@
 //! MSK clusters, and the event source mappings that poll them for a function.
 //!
-//! Source: spec/msk.md.
+//! Source: docs/msk.md.
 
 use std::fmt;
 

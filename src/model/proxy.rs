@@ -27,7 +27,7 @@ impl EngineFamily {
         }
     }
 
-    /// The family of an engine; none where RDS Proxy does not support it (spec/proxy.md).
+    /// The family of an engine; none where RDS Proxy does not support it (docs/new-proxies.md, "Limits").
     #[must_use]
     pub fn of_engine(engine: &str) -> Option<Self> {
         match engine {
@@ -38,7 +38,7 @@ impl EngineFamily {
         }
     }
 
-    /// `port_proxy` of spec/decision.md: fixed, whatever the database's own port is.
+    /// The proxy port (docs/decision.md, "Terms"). It does not depend on the database port.
     #[must_use]
     pub fn listener_port(&self) -> u16 {
         match self {
@@ -223,7 +223,7 @@ pub struct Proxy {
     pub vpc: VpcId,
     /// Its subnets; none while it does not exist.
     pub subnets: Vec<SubnetId>,
-    /// groups(proxy) of spec/decision.md.
+    /// The groups of the proxy (docs/decision.md, "Terms").
     pub groups: GroupList,
     /// Its state: `available`, `creating`, …
     pub status: String,
@@ -247,7 +247,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// The health of `database` as this proxy sees it: an instance's own target, or a cluster's
-    /// member targets, of which the best counts (spec/decision.md, "When a group is fit for use").
+    /// member targets, of which the best counts (docs/decision.md, "Target health").
     #[must_use]
     pub fn target_health(&self, database: &Database) -> Option<&TargetHealth> {
         best(self.instances(database))

@@ -1,6 +1,7 @@
 //! Why a function is in its state, or its last update failed, and what to do.
 //!
-//! Source: spec/lambda-vpc.md; the codes are those of Lambda's API reference (`StateReasonCode`, `LastUpdateStatusReasonCode`).
+//! Source: docs/attaching.md; the codes are those of Lambda's API reference (`StateReasonCode`,
+//! `LastUpdateStatusReasonCode`).
 
 /// What mends the cause with this code, where that is known.
 #[must_use]

@@ -1,6 +1,6 @@
 //! The rules of the brokers' groups, which the poller's interfaces bear too: from itself to itself is enough.
 //!
-//! Source: spec/msk.md, 1, 2 and 6.
+//! Source: the checks `brokers-inbound`, `brokers-outbound` and `network-acls` of docs/msk.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
 //! What `msk setup` makes: endpoints in the cluster's subnets and a group for them, or NAT gateways as `internet setup`.
 //!
-//! Source: spec/msk.md. The private names of an endpoint take the requests of the whole VPC: so that nobody else is cut
-//! off, the group lets the whole VPC in, unless `--restrict` asks for the least. The brokers' own groups are changed
-//! only where they bear our tags: MSK has no operation that gives the brokers further groups, and the poller bears
-//! those that the cluster was made with.
+//! Source: docs/msk.md, "`msk setup`". The private names of an endpoint take the requests of the whole VPC: so that
+//! nobody else is cut off, the group lets the whole VPC in, unless `--restrict` asks for the least. The brokers' own
+//! groups are changed only where they bear our tags: MSK has no operation that gives the brokers further groups, and
+//! the poller bears those that the cluster was made with.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, and make interfaces beside
 //! the cluster.
 //!
-//! Source: spec/msk.md, 5.
+//! Source: the check `execution-role` of docs/msk.md.
 
 use super::Poller;
 use crate::check::{Check, Finding};

@@ -1,7 +1,8 @@
 //! The ways from the cluster's subnets to Lambda, STS and Secrets Manager: endpoints, or NAT gateways. Either suffices.
 //!
-//! Source: spec/msk.md, 2 to 4, and its table. Where an endpoint has private DNS, the requests of all of the VPC go to
-//! it, whatever else is there: a broken one is not made good by a NAT gateway.
+//! Source: the checks `nat-gateways` and `endpoints` of docs/msk.md, and its first table. Where an endpoint has private
+//! DNS, the requests of all of the VPC go to it, whatever else is there: a broken one is not made good by a NAT
+//! gateway.
 
 use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};

@@ -1,6 +1,6 @@
 //! The manifest of `drift`: the connections to look at, in TOML, with errors by line.
 //!
-//! Source: spec/drift.md, "Which connections".
+//! Source: docs/drift.md, "The manifest".
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The steps that make what is not there yet: secret, roles, proxy, function; and what the function needs besides
 //! groups: a permission and variables.
 //!
-//! Source: spec/proxy.md; the order is that of spec/decision.md, "Writing".
+//! Source: docs/new-proxies.md; the order is that of docs/decision.md, "The order of writes".
 
 use std::collections::BTreeMap;
 

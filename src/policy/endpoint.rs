@@ -1,6 +1,6 @@
 //! The policies of VPC endpoints: what they let whom do, and the least for an event source mapping.
 //!
-//! Source: spec/msk.md, 4 and "`--restrict`".
+//! Source: docs/msk.md, "`msk check`" and "`msk setup`".
 
 use std::collections::BTreeMap;
 

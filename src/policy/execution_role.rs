@@ -1,6 +1,6 @@
 //! What Lambda needs in the execution role of a function in a VPC, and what of it a role lacks.
 //!
-//! Source: spec/lambda-vpc.md, "Execution role".
+//! Source: docs/attaching.md, "Execution role".
 
 use super::document::{PolicyDocument, Statement};
 use super::evaluate::{Context, Request, Verdict};
@@ -18,7 +18,8 @@ pub const INTERFACE_ACTIONS: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
-/// The actions of AWS's policy `AWSLambdaMSKExecutionRole`, but for writing the log. Source: spec/msk.md.
+/// The actions of AWS's policy `AWSLambdaMSKExecutionRole`, without those for writing the log. Source: docs/msk.md,
+/// "`msk check`".
 pub const MSK_ACTIONS: [&str; 9] = [
     DESCRIBE_CLUSTER,
     DESCRIBE_CLUSTER_V2,

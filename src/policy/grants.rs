@@ -1,6 +1,6 @@
 //! What the roles that the program makes may do, and who may assume them.
 //!
-//! Source: spec/proxy.md, "`--proxy`". Every permission is for exactly one resource.
+//! Source: docs/new-proxies.md, "What is made". Every permission is for exactly one resource.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! The documents that keep functions, and those who deploy them, within bounds.
 //!
-//! Source: spec/lambda-vpc.md, "`policy`", and the Lambda developer guide's examples of condition keys for VPC settings.
+//! Source: docs/policies.md, "`deny-eni`" and "`guardrail`", and the Lambda developer guide's examples of condition
+//! keys for VPC settings.
 
 use super::document::{PolicyDocument, Statement, literal};
 use super::execution_role::{INTERFACE_ACTIONS, SOURCE_FUNCTION};

@@ -1,7 +1,7 @@
 //! The least that the caller needs for one run of a command that writes: what its plan's steps and its reads call for, and
 //! nothing else.
 //!
-//! Source: spec/lambda-vpc.md, "`policy`". On which resources IAM checks an action is said in the service authorization
+//! Source: docs/policies.md, "`operator`". On which resources IAM checks an action is said in the service authorization
 //! reference: `*` stands here only where an action knows no resources. A group, a proxy or a role that the run makes is
 //! told by its name or its tags. A run that died is finished by the next with the same permissions.
 

@@ -1,6 +1,6 @@
 //! Carries out one step: each bad answer is handled before the good one.
 //!
-//! Source: spec/decision.md, "Writing". What already is as it should be is no error; what was not found
+//! Source: docs/decision.md, "The order of writes". What already is as it should be is no error; what was not found
 //! right after its creation is looked for again; a list is read right before it is written and checked after.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! `attach` and `detach`, as goals of [`super::converge`].
 //!
-//! Source: spec/lambda-vpc.md.
+//! Source: docs/attaching.md.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! `msk setup`, as a goal of [`super::converge`].
 //!
-//! Source: spec/msk.md.
+//! Source: docs/msk.md, "`msk setup`".
 
 use super::converge::{Draft, Goal};
 use super::error::RunError;

@@ -1,6 +1,6 @@
 //! The result of `diagnose`, `internet check` and `msk check`, for scripts and for people.
 //!
-//! Source: spec/cli.md, "JSON".
+//! Source: docs/command-line.md, "Output".
 
 use anstyle::AnsiColor;
 use schemars::JsonSchema;

@@ -1,6 +1,6 @@
 //! What attaching a function to a database's VPC needs of it.
 //!
-//! Source: spec/lambda-vpc.md.
+//! Source: docs/attaching.md.
 
 use super::Unmet;
 use crate::attach::{AttachUnmet, fit};

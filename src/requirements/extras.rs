@@ -1,6 +1,6 @@
 //! What must hold for what `setup` makes or changes beside the groups.
 //!
-//! Source: spec/proxy.md.
+//! Source: docs/new-proxies.md.
 
 use thiserror::Error;
 

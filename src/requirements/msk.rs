@@ -1,6 +1,6 @@
 //! What polling an MSK cluster needs that `msk setup` does not bring about, as errors.
 //!
-//! Source: spec/msk.md.
+//! Source: docs/msk.md, "`msk setup`".
 
 use thiserror::Error;
 

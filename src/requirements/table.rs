@@ -1,7 +1,7 @@
 //! The requirements as one table: each with what it is asked of. A command says what it makes or changes, and asks before its
 //! first write.
 //!
-//! Source: spec/decision.md, "Requirements"; spec/lambda-vpc.md; spec/proxy.md, "Limits".
+//! Source: docs/decision.md, "Requirements"; docs/attaching.md; docs/new-proxies.md, "Limits".
 
 use std::collections::BTreeSet;
 

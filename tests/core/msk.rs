@@ -1,4 +1,4 @@
-//! `msk check`: every cell of the table of spec/msk.md, and each thing that can be wrong, told by its own check.
+//! `msk check`: every cell of the table in docs/msk.md, and each possible fault, reported by its own check.
 
 use std::collections::BTreeMap;
 
@@ -297,7 +297,7 @@ fn told(report: &MskReport) -> Vec<(&str, Status)> {
     not_passed.map(|check| (check.id.as_str(), check.status)).collect()
 }
 
-/// Source: the table of spec/msk.md.
+/// Source: the first table of docs/msk.md.
 #[test]
 fn every_cell_of_the_table() {
     type Build = fn(&mut MskScene);

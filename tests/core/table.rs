@@ -1,4 +1,4 @@
-//! Every row of the decision table of spec/decision.md, direct and through a proxy.
+//! Every row of the decision table of docs/decision.md, "The three decisions", direct and through a proxy.
 
 use autoconnect::decide::{Decision, Verdict, decide};
 use autoconnect::model::*;

@@ -1,4 +1,4 @@
-//! Every requirement of spec/decision.md, with its error before the first write.
+//! Every requirement of docs/decision.md, with its error before the first write.
 
 use autoconnect::account::AccountDocument;
 use autoconnect::cloud::Cloud;
