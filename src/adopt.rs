@@ -282,10 +282,10 @@ fn of_groups<'a>(observation: &Observation, groups: impl Iterator<Item = &'a Gro
     let (ours, others): (Vec<&GroupId>, Vec<&GroupId>) = groups.partition(|id| is_ours(id));
     let others = others
         .into_iter()
-        .map(|id| format!("it has group {id}, which autoconnect did not make"));
+        .map(|id| format!("it has group {id}, which autoconnect did not create"));
     let none = ours
         .is_empty()
-        .then(|| "it has no group that autoconnect made".to_owned());
+        .then(|| "it has no group that autoconnect created".to_owned());
     others.chain(none).collect()
 }
 
@@ -309,7 +309,7 @@ pub fn of_proxy_settings(
     let told = [
         other_role.map(|found| format!("its role is {found}, not {role}")),
         proxy.role.is_none().then(|| format!("it has no role, not {role}")),
-        (!proxy.requires_tls).then(|| "it takes connections without TLS".to_owned()),
+        (!proxy.requires_tls).then(|| "it accepts connections without TLS".to_owned()),
         proxy
             .logs_statements
             .then(|| "it logs SQL statements (DebugLogging)".to_owned()),

@@ -98,7 +98,7 @@ impl Finding {
 
     /// With a command that mends it: one line.
     #[must_use]
-    pub fn mended_by(mut self, remedy: impl Into<String>) -> Self {
+    pub fn fixed_by(mut self, remedy: impl Into<String>) -> Self {
         self.remedies.push(plain(&remedy.into()).into_owned());
         self
     }

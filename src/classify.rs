@@ -129,11 +129,7 @@ impl fmt::Display for Misfit<'_> {
                 )
             }
             Self::ExtraRule { direction, rule } => {
-                write!(
-                    f,
-                    "has an {direction} rule that does not belong: {}",
-                    InWords(direction, rule)
-                )
+                write!(f, "has an unexpected {direction} rule: {}", InWords(direction, rule))
             }
             Self::WrongProtocol { direction, rule } => {
                 write!(

@@ -284,19 +284,19 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
         } else {
             let reached = scene.reached();
             let unless = match (&scene.proxy, database.access.publicly_accessible) {
-                (None, None) => ", unless it is publicly accessible, which was not read",
+                (None, None) => ", unless it is publicly accessible, which could not be read",
                 _ => "",
             };
             Finding::fail(format!(
-                "function {} is in no VPC, and {database} is in {}: {reached} is reached from inside only{unless}",
+                "function {} is in no VPC, and {database} is in {}: {reached} can be reached only from inside the VPC{unless}",
                 function.name, database.vpc
             ))
         };
         let commands = attach_command(scene, paths).into_iter().chain(setup_command(scene));
-        let mut finding = commands.fold(finding, Finding::mended_by);
+        let mut finding = commands.fold(finding, Finding::fixed_by);
         if database.access.data_api == Some(true) {
-            finding = finding.mended_by(format!(
-                "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",
+            finding = finding.fixed_by(format!(
+                "or connect without a VPC: the Data API of {database} is enabled (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {}`",
                 word(&database.arn)
             ));
         }
@@ -325,9 +325,9 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
 pub(crate) fn managed(function: &str, provider: &str) -> Finding {
     let provider = provider_name(provider);
     Finding::unknown(format!(
-        "function {function} runs on the instances of capacity provider {provider} (Lambda Managed Instances): its network is that of these instances, which was not read, and not its own"
+        "function {function} runs on the instances of capacity provider {provider} (Lambda Managed Instances): it uses the network of these instances, which was not read"
     ))
-    .mended_by(format!(
+    .fixed_by(format!(
         "aws lambda get-capacity-provider --capacity-provider-name {}",
         word(provider)
     ))

@@ -364,10 +364,10 @@ fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<F
         .filter(|group| !estate.is_in_use(&group.id) && !told.contains(group.id.as_str()));
     unused
         .map(|group| {
-            let message = format!("{} was made for this connection, and nothing has it", in_words(group));
+            let message = format!("{} was created for this connection and is not in use", in_words(group));
             Finding::new(FindingKind::GroupUnused, group.id.as_str(), message).with(
                 Some("a group in use, or none".to_owned()),
-                Some("a group that nothing has".to_owned()),
+                Some("a group that is not in use".to_owned()),
             )
         })
         .collect()

@@ -171,7 +171,7 @@ pub fn service_way(
 }
 
 fn missing(asker: &Asker<'_>, name: &str) -> Finding {
-    Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).mended_by(create(asker, name))
+    Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).fixed_by(create(asker, name))
 }
 
 fn create(asker: &Asker<'_>, service: &str) -> String {
@@ -224,12 +224,13 @@ pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_polic
 pub fn names(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let Endpoint { id, service, .. } = endpoint;
     if !endpoint.private_dns {
-        let text = format!("private DNS of endpoint {id} ({service}) is off: the service's name does not lead to it");
+        let text =
+            format!("private DNS of endpoint {id} ({service}) is off: the service's name does not resolve to it");
         let remedy = format!(
             "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
             word(id)
         );
-        return vec![Finding::fail(text).mended_by(remedy)];
+        return vec![Finding::fail(text).fixed_by(remedy)];
     }
     if endpoint.only_inbound_resolver == Some(true) {
         return vec![only_inbound(endpoint)];
@@ -255,9 +256,9 @@ pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> V
 fn only_inbound(endpoint: &Endpoint) -> Finding {
     let Endpoint { id, service, .. } = endpoint;
     Finding::fail(format!(
-        "private DNS of endpoint {id} ({service}) answers inbound Resolver endpoints only (PrivateDnsOnlyForInboundResolverEndpoint): within the VPC the service's name does not lead to it"
+        "private DNS of endpoint {id} ({service}) answers inbound Resolver endpoints only (PrivateDnsOnlyForInboundResolverEndpoint): within the VPC the service's name does not resolve to it"
     ))
-    .mended_by(all_names(endpoint))
+    .fixed_by(all_names(endpoint))
 }
 
 /// The command that lets private DNS of an endpoint answer in its VPC too.
@@ -281,7 +282,7 @@ fn zones(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Fi
         .collect();
     (!away.is_empty() && !of_endpoint.is_empty()).then(|| {
         Finding::warn(format!(
-            "endpoint {} ({}) has no interface in the Availability Zone of {}: traffic between zones is charged for",
+            "endpoint {} ({}) has no interface in the Availability Zone of {}: traffic between zones is charged",
             endpoint.id,
             endpoint.service,
             listed(&away)
@@ -302,7 +303,7 @@ pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec
     };
     gate.closed(paths, |subnets| {
         format!(
-            "{} of endpoint {} ({}) let no tcp {HTTPS} in from {} ({subnets})",
+            "{} of endpoint {} ({}) do not let tcp {HTTPS} in from {} ({subnets})",
             listed(&endpoint.groups),
             endpoint.id,
             endpoint.service,
@@ -324,7 +325,7 @@ pub fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Ve
     };
     gate.closed(paths, |subnets| {
         format!(
-            "{} of {} let no tcp {HTTPS} out to endpoint {} ({subnets})",
+            "{} of {} do not let tcp {HTTPS} out to endpoint {} ({subnets})",
             listed(asker.groups),
             asker.name,
             endpoint.id
@@ -378,7 +379,7 @@ impl Gate<'_> {
         }
         let unknown = |gap| {
             Finding::unknown(format!(
-                "what the {} rules let through is not known: {gap}",
+                "it is not known what the {} rules let through: {gap}",
                 self.direction
             ))
         };

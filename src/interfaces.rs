@@ -41,7 +41,7 @@ pub fn warnings(function: &Function, role: &Part<RolePolicies>, change: Interfac
         Ok(role) => role,
         Err(why) => {
             return vec![format!(
-                "Whether role {name} lets Lambda change the network interfaces of function {} is not known: {why}.",
+                "Could not determine whether role {name} lets Lambda change the network interfaces of function {}: {why}.",
                 function.name
             )];
         }
@@ -80,7 +80,7 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
     let actions = actions.join(", ");
     if verdict == Verdict::Unknown {
         return Some(format!(
-            "Whether role {role} allows {actions}, which Lambda needs for this change of the function's network interfaces, is not known; it depends on {}.",
+            "Could not determine whether role {role} allows {actions}, which Lambda needs to change the function's network interfaces; this depends on {}.",
             first.by
         ));
     }
@@ -88,14 +88,14 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
     let leads_to = match (has("ec2:CreateNetworkInterface"), has("ec2:DeleteNetworkInterface")) {
         (true, _) => "AWS refuses the change, or the function fails with it",
         (false, true) => {
-            "interfaces that are not needed any more stay behind, and their groups and subnets cannot be deleted until someone deletes them by hand"
+            "unused interfaces stay behind, and their groups and subnets cannot be deleted until you delete the interfaces"
         }
         (false, false) => "the change can fail",
     };
-    let (why, mend) = match verdict {
+    let (why, fix) = match verdict {
         Verdict::Denied => (
             format!("denies {actions} (by {})", first.by),
-            "take that denial out first".to_owned(),
+            "remove that denial first".to_owned(),
         ),
         _ if first.is_bounded => (
             format!("does not allow {actions} ({})", first.by),
@@ -104,13 +104,13 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
         _ => (
             format!("does not allow {actions}"),
             format!(
-                "give it that first: aws iam attach-role-policy --role-name {} --policy-arn {}",
+                "grant it first: aws iam attach-role-policy --role-name {} --policy-arn {}",
                 word(role),
                 word(vpc_access(place))
             ),
         ),
     };
     Some(format!(
-        "Role {role} {why}, which Lambda needs for this change of the function's network interfaces: without it {leads_to}; {mend}."
+        "Role {role} {why}, which Lambda needs to change the function's network interfaces: otherwise {leads_to}; {fix}."
     ))
 }

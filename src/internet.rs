@@ -153,7 +153,7 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
         let checks = vec![Check::of("attached", "", Vec::new(), vec![finding])];
         return Answer {
             headline: format!(
-                "Whether {name} reaches the internet cannot be told: it has the network of a capacity provider's instances."
+                "It is not known whether {name} reaches the internet: it uses the network of a capacity provider's instances."
             ),
             verdict: verdict(&checks),
             checks,
@@ -272,7 +272,7 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
         match (of_family(checks, false), of_family(checks, true)) {
             (v4, v6) if is_good(v4) && is_good(v6) => {
                 let better = if verdict(checks) == Status::Warn {
-                    "; some of it could be better"
+                    ", with warnings"
                 } else {
                     ""
                 };
@@ -285,7 +285,7 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
             }
             (v4, Status::Fail) if is_good(v4) => {
                 return format!(
-                    "{name} reaches {what} over IPv4 only: over IPv6 requests time out, and names with both kinds of addresses may be tried by IPv6 first."
+                    "{name} reaches {what} over IPv4 only: IPv6 requests time out, and clients may try IPv6 first for names with both kinds of addresses."
                 );
             }
             _ => {}
@@ -300,8 +300,10 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
     let (all, failing) = (traveller.subnets.len(), broken.len());
     match verdict(checks) {
         Status::Pass => format!("{name} reaches {what}."),
-        Status::Warn => format!("{name} reaches {what}; some of it could be better."),
-        Status::Unknown => format!("Whether {name} reaches {what} is not known: see what is unknown."),
+        Status::Warn => format!("{name} reaches {what}, with warnings."),
+        Status::Unknown => {
+            format!("It is not known whether {name} reaches {what}: see the checks with the status unknown.")
+        }
         Status::Fail if wish.services.is_empty() && (1..all).contains(&failing) => format!(
             "{name} does not reach {what} from {failing} of its {all} subnets: about {failing} of {all} cold starts fail."
         ),

@@ -85,7 +85,7 @@ fn log(found: &Patrol, metrics: &Value) -> io::Result<()> {
 }
 
 fn unusable(error: &serde_path_to_error::Error<serde_json::Error>) -> Report {
-    let hint = "`autoconnect schema event` prints the JSON Schema of what the function is called with".to_owned();
+    let hint = "`autoconnect schema event` prints the JSON Schema of the event".to_owned();
     Report::new("event", error, Some(hint))
 }
 

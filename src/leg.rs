@@ -115,9 +115,11 @@ const CONCERNS: [(&str, &str, Concern); 3] = [
         "the network ACLs let everything through, both ways",
         acls::check,
     ),
-    ("routes", "the route tables lead there and back", |paths, legs| {
-        legs.iter().map(|leg| routes::check(paths, leg)).collect()
-    }),
+    (
+        "routes",
+        "the route tables lead to the target and back",
+        |paths, legs| legs.iter().map(|leg| routes::check(paths, leg)).collect(),
+    ),
 ];
 
 /// Asks everything that is about subnets and what is between them: one check for each concern, and each leg as it was found.

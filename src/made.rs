@@ -277,7 +277,7 @@ pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> boo
 fn opened(group: &SecurityGroup, opening: &[Rule], resource: &str) -> Option<String> {
     let rules = (!opening.is_empty()).then(|| in_words(opening, Direction::Ingress))?;
     Some(format!(
-        "{} ({}) on {resource} is open to the internet: {rules}. It stays so until that rule is revoked.",
+        "{} ({}) on {resource} is open to the internet: {rules}. It stays open until that rule is revoked.",
         group.name, group.id
     ))
 }

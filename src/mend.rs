@@ -171,7 +171,7 @@ fn told(check: &Check) -> String {
         Some(remedy) => {
             let commands: Vec<&str> = remedy.lines().collect();
             format!(
-                "Not fixed, {}: {}. By hand: {}",
+                "Not fixed, {}: {}. To fix it: {}",
                 check.id,
                 check.message,
                 commands.join("; ")
@@ -386,7 +386,7 @@ impl Builder<'_> {
             return Ok(());
         }
         // Across two VPCs the account's quota is not read.
-        let quota = GroupQuota::Unread("it is not asked for across two VPCs".to_owned());
+        let quota = GroupQuota::Unread("it is not read for two VPCs".to_owned());
         let most = quota.most(side);
         self.notes.extend(
             quota
@@ -469,10 +469,7 @@ impl Builder<'_> {
             requester,
             accepter,
         });
-        let summary = format!(
-            "{}: let names resolve to private addresses for the other VPC",
-            peering.id
-        );
+        let summary = format!("{}: resolve names to private addresses for the other VPC", peering.id);
         self.push(effect, peering.id.as_str(), summary, Vec::new());
         true
     }

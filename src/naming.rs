@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_blue_green_deployments_are_told() {
+    fn names_of_blue_green_deployments_are_recognized() {
         let table = [
             ("orders-old1", Some("orders")),
             ("orders-old12", Some("orders")),

@@ -473,7 +473,7 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
         notes.extend(
             check_states(observation, false)
                 .err()
-                .map(|unmet| format!("Nothing has to be written, but {unmet}.")),
+                .map(|unmet| format!("There is nothing to write, but {unmet}.")),
         );
     }
     notes
@@ -483,7 +483,7 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
 #[must_use]
 pub fn versions_stay(function: &Function) -> String {
     format!(
-        "Published versions of function {}, and aliases that lead to them, keep the network settings with which they were published.",
+        "Published versions of function {}, and aliases that point to them, keep the network settings that they were published with.",
         function.name
     )
 }
@@ -503,7 +503,7 @@ fn cross_zone(observation: &Observation) -> Option<String> {
     let joined = |zones: &BTreeSet<&str>| zones.iter().copied().collect::<Vec<_>>().join(", ");
     (!database.is_empty() && !function.is_empty() && (database.len() > 1 || function != database)).then(|| {
         format!(
-            "Traffic between Availability Zones costs money: function {} is in {}, {} in {}.",
+            "Traffic between Availability Zones is charged: function {} is in {}, {} in {}.",
             observation.function.name,
             joined(&function),
             observation.database,

@@ -205,7 +205,7 @@ pub fn parse_user(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(
-        "expected a user of the database: 1 to 128 characters, without *, ? and /, which IAM reads in its own way"
+        "expected a user of the database: 1 to 128 characters, without *, ? and /, which have a special meaning in IAM"
             .to_owned(),
     )
 }

@@ -33,7 +33,7 @@ pub struct Diagnose {
     /// The endpoint of the proxy that the function connects to, if it is not the default one
     #[arg(long, value_name = "NAME", conflicts_with = "fix")]
     proxy_endpoint: Option<String>,
-    /// Draw the path instead, with the broken edges marked
+    /// Draw the path instead, and mark the broken edges
     #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "fix")]
     format: Option<Format>,
     /// Fix what can be fixed by adding: security groups, routes to an existing peering connection, its DNS resolution
@@ -78,9 +78,7 @@ impl Diagnose {
             _ if !self.fix && (self.run.dry_run || self.run.yes || self.run.no_wait) => {
                 "--dry-run, --yes and --no-wait are for --fix: without it nothing is written"
             }
-            (_, _, Some(_)) if global.output == Output::Json => {
-                "--format draws, and --output json does not: take one of them"
-            }
+            (_, _, Some(_)) if global.output == Output::Json => "--format cannot be used with --output json",
             _ => return Ok(()),
         };
         let hint = Some("see `autoconnect diagnose --help`".to_owned());

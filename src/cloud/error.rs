@@ -59,7 +59,7 @@ pub enum Fault {
     #[error("the AWS credentials have expired")]
     ExpiredCredentials,
     /// AWS does not know the credentials.
-    #[error("AWS does not accept the credentials: {0}")]
+    #[error("AWS rejected the credentials: {0}")]
     InvalidCredentials(String),
     /// A profile that was named does not exist.
     #[error("profile {name}, which {by} names, does not exist; {}", existing(.known))]
@@ -91,13 +91,13 @@ pub enum Fault {
     #[error("the endpoint cannot be reached: {0}")]
     Unreachable(String),
     /// No answer came in time, also after retries.
-    #[error("no answer in time")]
+    #[error("no response in time")]
     TimedOut,
     /// Throttled, also after retries.
-    #[error("requests are throttled, also after retries: {0}")]
+    #[error("requests were still throttled after retries: {0}")]
     Throttled(String),
     /// AWS failed, also after retries.
-    #[error("AWS failed, also after retries: {0}")]
+    #[error("AWS still failed after retries: {0}")]
     Unavailable(String),
     /// AWS refused the request.
     #[error("{code}: {message}")]
@@ -108,13 +108,13 @@ pub enum Fault {
         message: String,
     },
     /// The service does not have the operation in this Region, or at this endpoint.
-    #[error("the operation does not exist here: {0}")]
+    #[error("the operation is not available here: {0}")]
     NotOffered(String),
     /// An answer that the program cannot read.
-    #[error("the answer cannot be understood: {0}")]
+    #[error("the response cannot be understood: {0}")]
     Malformed(String),
     /// An answer about something else than what was asked for.
-    #[error("asked for {asked}, the answer is about {answered}")]
+    #[error("requested {asked}, but the response is about {answered}")]
     Unexpected {
         /// What was asked for.
         asked: String,
@@ -295,18 +295,18 @@ impl Fault {
             },
             Self::ProfileFiles(_) => "correct the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others than ~/.aws/config and ~/.aws/credentials".to_owned(),
             Self::BadEndpoint { .. } => "expected a URL such as https://host or http://localhost:4566; unset it to reach AWS itself".to_owned(),
-            Self::NoRegion => "name it with --region, AWS_REGION, or in the profile".to_owned(),
+            Self::NoRegion => "set it with --region, AWS_REGION, or in the profile".to_owned(),
             Self::Unreachable(_) => "check the network, the Region's name, --endpoint-url and AWS_ENDPOINT_URL".to_owned(),
             Self::Throttled(_) => "run again later, or with a larger AWS_MAX_ATTEMPTS; nothing is done twice".to_owned(),
-            Self::TimedOut | Self::Unavailable(_) => "run again; what was done is found, and nothing is done twice".to_owned(),
+            Self::TimedOut | Self::Unavailable(_) => "run again: completed steps are found, and nothing is done twice".to_owned(),
             Self::LimitExceeded(_) => "ask for a higher quota in the Service Quotas console, or remove what is not used".to_owned(),
             Self::RoleNotReady(_) => {
-                "a new role may take a minute to work everywhere: run again; else check whom the role trusts, and what it may do".to_owned()
+                "a new role can take a minute to take effect: run again; if that does not help, check its trust policy and its permissions".to_owned()
             }
             Self::Unexpected { .. } => {
-                "check --endpoint-url, AWS_ENDPOINT_URL and any proxy between here and AWS: nothing is written on the strength of such an answer".to_owned()
+                "check --endpoint-url, AWS_ENDPOINT_URL and any proxy between here and AWS: autoconnect writes nothing that is based on such a response".to_owned()
             }
-            Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has ended".to_owned(),
+            Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has finished".to_owned(),
             _ => return None,
         };
         Some(hint)

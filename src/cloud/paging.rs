@@ -38,7 +38,7 @@ impl Pages {
         let mut hasher = DefaultHasher::new();
         next.hash(&mut hasher);
         let wrong = if !self.tokens.insert(hasher.finish()) {
-            "the list has no end: a page leads to one that was read before".to_owned()
+            "the list does not end: a page refers to one that was read before".to_owned()
         } else if self.tokens.len() >= MOST_PAGES {
             format!("the list has more than {MOST_PAGES} pages")
         } else {

@@ -23,12 +23,12 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
     match worst {
         Status::Pass => format!("It works: {way}, from {}.", all_subnets(legs)),
         Status::Warn => format!(
-            "It works: {way}, from {}; {} worth a look.",
+            "It works: {way}, from {}, with warnings of {}.",
             all_subnets(legs),
             count(checks, Status::Warn)
         ),
         Status::Unknown => format!(
-            "It is not certain: {way}. Nothing that was read contradicts it, but {} could not be answered.",
+            "It is not certain that it works: {way}. Nothing that was read contradicts it, but {} could not be completed.",
             count(checks, Status::Unknown)
         ),
         Status::Fail => failing(&way, checks, legs),

@@ -27,7 +27,7 @@ pub(super) fn check(scene: &Scene) -> Option<Check> {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
     let raise = |findings: &mut Vec<Finding>, text: String| {
-        findings.push(Finding::warn(text).mended_by(format!(
+        findings.push(Finding::warn(text).fixed_by(format!(
             "aws lambda update-function-configuration --function-name {} --timeout {ADVISED}",
             word(name)
         )));

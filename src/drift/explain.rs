@@ -203,7 +203,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
         let patterns = patterns.join(" or ");
         let message = format!(
-            "{resource} has no security group named {patterns} for this connection, and none is left that it had"
+            "{resource} has no security group named {patterns} for this connection, and its previous group no longer exists"
         );
         Finding::new(FindingKind::GroupGone, self.arn(side), message).with(
             Some(format!("a security group named {patterns}")),

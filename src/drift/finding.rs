@@ -222,7 +222,10 @@ impl Finding {
             }
             Some(Peer::PrefixList(list)) => {
                 let why = format!("the entries of {list} are not read");
-                self.message = format!("{}; whether it lets the internet in is unknown: {why}", self.message);
+                self.message = format!(
+                    "{}; it is not known whether it lets the internet in: {why}",
+                    self.message
+                );
                 self
             }
             _ => self,
@@ -269,10 +272,10 @@ impl Finding {
     pub(super) fn vanished(connection: &Connection, gone: &[Self]) -> Self {
         let gone: Vec<&str> = gone.iter().map(|finding| finding.message.as_str()).collect();
         let why = match gone.as_slice() {
-            [] => "neither tags nor the names and rules of groups tell of it any more".to_owned(),
+            [] => "neither tags nor the names and rules of groups show it any more".to_owned(),
             gone => gone.join(", and "),
         };
-        let message = format!("{connection} was connected, and {why}; `drift --forget` ends this finding");
+        let message = format!("{connection} was connected before, but {why}; `drift --forget` clears this finding");
         let found = (!gone.is_empty()).then_some(why);
         let expected = Some("the connection".to_owned());
         Self::new(FindingKind::ConnectionVanished, connection.to_string(), message).with(expected, found)

@@ -214,14 +214,14 @@ impl<'b, 's> Builder<'b, 's> {
                     None => self
                         .building
                         .reasons
-                        .push(format!("{subnet} leads out through network interface {id}.")),
+                        .push(format!("{subnet} reaches the internet through network interface {id}.")),
                     Some(Fault::Unseen(_)) => lacking.push(subnet),
                     Some(_) => {
                         return Err(elsewhere(
                             subnet,
                             way.table,
                             &format!(
-                                "network interface {id}, which does not work as a NAT instance's (see `autoconnect internet check`)"
+                                "network interface {id}, which does not work as that of a NAT instance (see `autoconnect internet check`)"
                             ),
                         ));
                     }
@@ -242,7 +242,7 @@ impl<'b, 's> Builder<'b, 's> {
             let why = if matches!(exit, Exit::None) {
                 "has no route 0.0.0.0/0"
             } else {
-                "leads 0.0.0.0/0 to what does not work"
+                "has a route 0.0.0.0/0 whose target does not work"
             };
             self.building
                 .reasons

@@ -74,7 +74,7 @@ fn setup(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<String> {
 
 /// A finding that `internet setup` mends.
 fn built(paths: &Paths<'_>, traveller: &Traveller<'_>, finding: Finding) -> Finding {
-    setup(paths, traveller).into_iter().fold(finding, Finding::mended_by)
+    setup(paths, traveller).into_iter().fold(finding, Finding::fixed_by)
 }
 
 fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
@@ -193,10 +193,10 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             built(paths, traveller, finding)
         }
         Fault::Private(nat) => Finding::fail(format!(
-            "NAT gateway {} is a private one: it does not lead to the internet",
+            "NAT gateway {} is private: it does not lead to the internet",
             nat.id
         ))
-        .mended_by("create a public NAT gateway, and lead 0.0.0.0/0 to it: aws ec2 replace-route --route-table-id <table> --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <the public one>"),
+        .fixed_by("create a public NAT gateway, and route 0.0.0.0/0 to it: aws ec2 replace-route --route-table-id <table> --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <the public one>"),
         Fault::NotPublicSubnet { what, subnet, table } => {
             let text = format!(
                 "{what} is in {subnet}, whose route table {} has no route 0.0.0.0/0 to an internet gateway of {}",
@@ -204,7 +204,7 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             );
             let gateways = paths.network().internet_gateways.known().into_iter().flatten();
             let attached = gateways.into_iter().find(|gateway| gateway.vpc.as_ref() == Some(&table.vpc));
-            Finding::fail(text).mended_by(match attached {
+            Finding::fail(text).fixed_by(match attached {
                 Some(gateway) => format!(
                     "aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --gateway-id {}",
                     word(&table.id),
@@ -221,23 +221,23 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             "regional NAT gateway {} has no way to the internet: {} has no internet gateway attached, or the gateway's route table does not lead to it",
             nat.id, nat.vpc
         ))
-        .mended_by(format!(
+        .fixed_by(format!(
             "aws ec2 create-internet-gateway, aws ec2 attach-internet-gateway --vpc-id {} --internet-gateway-id <its id>",
             word(&nat.vpc)
         )),
         Fault::ChecksDestination(interface) => Finding::fail(format!(
-            "network interface {} checks source and destination, and so drops what is not its own: it cannot be a NAT instance's",
+            "the source/destination check of network interface {} is on, so it drops forwarded traffic and cannot serve a NAT instance",
             interface.id
         ))
-        .mended_by(format!(
+        .fixed_by(format!(
             "aws ec2 modify-network-interface-attribute --network-interface-id {} --no-source-dest-check",
             word(&interface.id)
         )),
         Fault::NoPublicAddress(interface) => Finding::fail(format!(
-            "network interface {} has no public address, and so leads to no internet",
+            "network interface {} has no public address, so it does not lead to the internet",
             interface.id
         ))
-        .mended_by(format!(
+        .fixed_by(format!(
             "aws ec2 associate-address --allocation-id <an elastic IP address> --network-interface-id {}",
             word(&interface.id)
         )),
@@ -252,7 +252,7 @@ fn not_let_out(traveller: &Traveller<'_>, text: String, is_known: bool, ranges: 
         Finding::unknown(text)
     };
     match traveller.groups.first() {
-        Some(group) => finding.mended_by(authorize(group, Direction::Egress, traveller.port, ranges)),
+        Some(group) => finding.fixed_by(authorize(group, Direction::Egress, traveller.port, ranges)),
         None => finding,
     }
 }
@@ -330,13 +330,11 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
         };
         if !subnet.is_dual_stack() {
             findings.push(
-                Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).mended_by(
-                    format!(
-                        "aws ec2 associate-subnet-cidr-block --subnet-id {} --ipv6-cidr-block <a /64 of {}>",
-                        word(id),
-                        subnet.vpc
-                    ),
-                ),
+                Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).fixed_by(format!(
+                    "aws ec2 associate-subnet-cidr-block --subnet-id {} --ipv6-cidr-block <a /64 of {}>",
+                    word(id),
+                    subnet.vpc
+                )),
             );
             continue;
         }
@@ -418,7 +416,7 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
         },
         Exit::InternetGateway(gateway) => {
             let text = format!(
-                "{id}: ::/0 of {} leads to internet gateway {gateway}, by which the internet reaches the subnet's IPv6 addresses; an egress-only one does not let it in",
+                "{id}: ::/0 of {} leads to internet gateway {gateway}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in",
                 table.id
             );
             let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
@@ -441,7 +439,7 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
             table.id
         ),
         Exit::Nat(target) => format!(
-            "{id}: ::/0 of {} leads to NAT gateway {target}, which translates no IPv6",
+            "{id}: ::/0 of {} leads to NAT gateway {target}, which does not translate IPv6",
             table.id
         ),
         Exit::Instance(target) => {
@@ -464,7 +462,7 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
         || format!("<aws ec2 create-egress-only-internet-gateway --vpc-id {}>", word(vpc)),
         |gateway| word(&gateway.id),
     );
-    findings.push(Finding::fail(text).mended_by(format!(
+    findings.push(Finding::fail(text).fixed_by(format!(
         "aws ec2 {verb} --route-table-id {} --destination-ipv6-cidr-block ::/0 --egress-only-internet-gateway-id {gateway}",
         word(&table.id)
     )));
@@ -483,7 +481,7 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let mut findings = Vec::new();
     if !out.is_empty() && !none.is_empty() {
         findings.push(Finding::fail(format!(
-            "the subnets do not agree: {} lead out, {} not; of the cold starts of {}, {} of {} fail",
+            "the subnets differ: {} reach the internet, {} do not; of the cold starts of {}, {} of {} fail",
             out.join(", "),
             none.join(", "),
             traveller.name,
@@ -492,11 +490,14 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         )));
     }
     let passed = match (out.is_empty(), none.is_empty()) {
-        (true, false) => "the subnets agree: none of them leads out",
-        _ if !untold.is_empty() => "nothing is known against it that the subnets agree",
+        (true, false) => "the subnets agree: none of them reaches the internet",
+        _ if !untold.is_empty() => "nothing that was read contradicts that the subnets agree",
         _ => "the subnets agree",
     };
-    let evidence = out.iter().map(|subnet| format!("{subnet} leads out")).collect();
+    let evidence = out
+        .iter()
+        .map(|subnet| format!("{subnet} reaches the internet"))
+        .collect();
     Check::of("subnets-agree", passed, evidence, findings)
 }
 
@@ -526,7 +527,7 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     if own.len() == 1 && traveller.subnets.iter().all(|id| zone(id).is_some()) {
         let only: Vec<&str> = own.iter().copied().collect();
         findings.push(Finding::warn(format!(
-            "all subnets are in {}: where that Availability Zone fails, {} fails",
+            "all subnets are in {}: if that Availability Zone fails, {} fails",
             only.join(""),
             traveller.name
         )));
@@ -549,7 +550,7 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         let nat = nat.and_then(|nat| nat.subnet.as_ref());
         match (zone(subnet), nat.and_then(zone)) {
             (Some(own), Some(other)) if own != other => findings.push(Finding::warn(format!(
-                "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged for, and either zone's failure stops it"
+                "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged, and a failure of either zone interrupts it"
             ))),
             (Some(own), Some(_)) => evidence.push(format!("{subnet} and NAT gateway {id} are in {own}")),
             _ => {}

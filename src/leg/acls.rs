@@ -226,7 +226,7 @@ fn finding<'n>(line: Line<'_>, denied: &Denied<'n>, numbers: &mut Numbers<'n>) -
         .acl
         .map(|acl| remedies(acl, direction, rule, wanted, wholes, numbers))
         .unwrap_or_default();
-    remedies.into_iter().fold(Finding::fail(text), Finding::mended_by)
+    remedies.into_iter().fold(Finding::fail(text), Finding::fixed_by)
 }
 
 /// One entry before the one that denies, for what is wanted, from each of the other ends.

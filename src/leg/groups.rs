@@ -262,7 +262,7 @@ impl Gate<'_, '_> {
         let groups: Vec<&str> = own.groups.iter().map(GroupId::as_str).collect();
         let groups = groups.join(", ");
         if let Some(gap) = passage.gaps.first() {
-            return Finding::unknown(format!("whether tcp {port} is let through is not known: {gap}"));
+            return Finding::unknown(format!("it is not known whether tcp {port} is let through: {gap}"));
         }
         let named = named(paths, own, self.direction, self.other);
         if let (Some(id), Naming::MayCount(gateway)) = (named, naming) {
@@ -292,7 +292,7 @@ impl Gate<'_, '_> {
                 .map(|block| block.addresses.to_string())
                 .collect();
             format!(
-                "{groups} let tcp {port} through for a part of the subnet only, not for {}",
+                "{groups} let tcp {port} through only for a part of the subnet, not for {}",
                 left.join(", ")
             )
         };
@@ -319,7 +319,7 @@ impl Gate<'_, '_> {
 
     fn remedies(&self, leg: &Leg<'_>, finding: Finding, wanted: Block) -> Finding {
         if let Some(command) = leg.remedy.as_ref().filter(|_| leg.is_within_vpc()) {
-            return finding.mended_by(command.clone());
+            return finding.fixed_by(command.clone());
         }
         let group = &self.own.groups[0];
         wanted.addresses.cidrs().iter().fold(finding, |finding, cidr| {
@@ -328,7 +328,7 @@ impl Gate<'_, '_> {
             } else {
                 format!("IpRanges=[{{CidrIp={cidr}}}]")
             };
-            finding.mended_by(authorize(group, self.direction, self.port, &ranges))
+            finding.fixed_by(authorize(group, self.direction, self.port, &ranges))
         })
     }
 }

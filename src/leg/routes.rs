@@ -26,8 +26,8 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
         }
     }
     if let Some(text) = &overlap {
-        let finding = Finding::fail(text.clone()).mended_by(
-            "give one of the VPCs another range, or offer the database by an endpoint service (PrivateLink)",
+        let finding = Finding::fail(text.clone()).fixed_by(
+            "give one of the VPCs another range, or offer the database through an endpoint service (PrivateLink)",
         );
         lines.insert(text.clone(), (finding, leg.pairs().collect()));
     }
@@ -67,7 +67,7 @@ fn doubtful_ranges(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<String> {
     doubtful
         .map(|(vpc, (cidr, state))| {
             format!(
-                "range {cidr} of {} is {state}, a state that this version does not know: whether it counts is not known",
+                "range {cidr} of {} is {state}, a state that this version does not know, so it may not count",
                 vpc.id
             )
         })
@@ -124,7 +124,7 @@ fn finding(paths: &Paths<'_>, from: &SubnetId, to: &SubnetId, hop: &Hop<'_>, fau
         RouteFault::None => format!("{there}: {} has no route", table.id),
         RouteFault::Blackhole => format!("{there}: {}, which is gone (blackhole)", route("leads to")),
         RouteFault::Outward => format!(
-            "{there}: {}, out of the VPC, where private addresses are not found",
+            "{there}: {}, out of the VPC, where private addresses cannot be reached",
             route("leads to")
         ),
         RouteFault::Local => format!("{there}: {}, and {to} is not in this VPC", route("is")),
@@ -156,7 +156,7 @@ fn remedies(
     if near == far {
         return match fault {
             RouteFault::None | RouteFault::Unknown(_) => finding,
-            _ => finding.mended_by(format!(
+            _ => finding.fixed_by(format!(
                 "aws ec2 delete-route --route-table-id {} --destination-cidr-block <the route named above>, so that the local route counts",
                 word(&table.id)
             )),
@@ -165,7 +165,7 @@ fn remedies(
     if let RouteFault::PeeringNotActive(peering) = fault
         && peering.status == "pending-acceptance"
     {
-        return finding.mended_by(format!(
+        return finding.fixed_by(format!(
             "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {}",
             word(&peering.id)
         ));
@@ -174,7 +174,7 @@ fn remedies(
     let Some(peering) = peerings.first().filter(|peering| peering.is_active()) else {
         // One command, whichever way round it is found to be needed.
         let (first, second) = if near < far { (near, far) } else { (far, near) };
-        return finding.mended_by(format!(
+        return finding.fixed_by(format!(
             "aws ec2 create-vpc-peering-connection --vpc-id {} --peer-vpc-id {}, accept it, and add routes both ways",
             word(first),
             word(second)
@@ -192,7 +192,7 @@ fn remedies(
             } else {
                 "create-route"
             };
-            finding.mended_by(format!(
+            finding.fixed_by(format!(
                 "aws ec2 {verb} --route-table-id {} --destination-cidr-block {cidr} --vpc-peering-connection-id {}",
                 word(&table.id),
                 word(&peering.id)

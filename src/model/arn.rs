@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_tells_its_place() {
+    fn an_arn_contains_its_place() {
         let place = Place::of("arn:aws-cn:rds:cn-north-1:123456789012:cluster:orders");
         assert_eq!(
             place,

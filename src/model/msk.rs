@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn event_sources_are_told_by_their_arns() {
+    fn event_sources_are_recognized_by_their_arns() {
         let arn = |rest: &str| format!("arn:aws:{rest}");
         let place = "eu-central-1:123456789012";
         let table = [

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_is_told_by_what_it_is() {
+    fn an_arn_is_recognized_by_what_it_is() {
         use Expected::{Cluster, Database, EventBus, Function, Instance, MskCluster, Proxy, Role, Secret, Topic};
         let place = "eu-central-1:123456789012";
         let table = [
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_elsewhere_is_told_by_the_part_that_differs() {
+    fn what_is_elsewhere_is_reported_by_the_part_that_differs() {
         let here = Origin::of_arn("arn:aws:rds:eu-central-1:123456789012:cluster:c");
         let table = [
             ("orders", None),

@@ -45,7 +45,7 @@ impl GroupQuota {
         };
         (side != Side::Function && count > USUAL_GROUPS).then(|| {
             format!(
-                "{resource} is to have {count} security groups: AWS takes {USUAL_GROUPS} for each network interface unless the quota {QUOTA_CODE} is raised, which could not be read ({why})"
+                "{resource} would have {count} security groups: AWS allows {USUAL_GROUPS} for each network interface unless the quota {QUOTA_CODE} was raised, which could not be read ({why})"
             )
         })
     }

@@ -74,7 +74,7 @@ pub(super) fn acls(poller: &Poller<'_>) -> Check {
     findings.retain(|finding| seen.insert(finding.text.clone()));
     Check::of(
         "network-acls",
-        "the network ACLs let the poller and the brokers speak with each other",
+        "the network ACLs let the poller and the brokers communicate",
         evidence.into_iter().collect(),
         findings,
     )
@@ -100,7 +100,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
         let ways = ways.join(", ");
         let mut closed = gate.closed(poller.paths, |subnets| {
             format!(
-                "{} let no tcp {port} ({ways}) {verb} {end}, which has them too ({subnets})",
+                "{} do not let tcp {port} ({ways}) {verb} {end} with the same groups ({subnets})",
                 listed(&place.groups)
             )
         });
@@ -124,5 +124,5 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
 fn as_warning(finding: Finding, ways: &str) -> Finding {
     let remedies = finding.remedies;
     let text = format!("{}; the poller does not need it, clients with {ways} do", finding.text);
-    remedies.into_iter().fold(Finding::warn(text), Finding::mended_by)
+    remedies.into_iter().fold(Finding::warn(text), Finding::fixed_by)
 }

@@ -406,7 +406,10 @@ impl<'b> Builder<'b> {
         });
         if subnets.is_empty() || naming.name().is_none() {
             return Err(MskUnmet::Blocked {
-                findings: vec![format!("{name} is in none of the Availability Zones of {}", self.name)],
+                findings: vec![format!(
+                    "{name} is not available in the Availability Zones of {}",
+                    self.name
+                )],
                 commands: vec!["use --via nat".to_owned()],
             });
         }
@@ -486,13 +489,11 @@ impl<'b> Builder<'b> {
         parts.extend(
             wish.policy
                 .is_some()
-                .then(|| "narrow its policy to the least".to_owned()),
+                .then(|| "limit its policy to what is needed".to_owned()),
         );
         let (id, what) = (&endpoint.id, parts.join("; "));
-        self.reasons.push(format!(
-            "Endpoint {id} ({}) is not as it should be: {what}.",
-            endpoint.service
-        ));
+        self.reasons
+            .push(format!("Endpoint {id} ({}) must be changed: {what}.", endpoint.service));
         let effect = NetworkEffect::ModifyEndpoint {
             endpoint: id.clone(),
             wish,
@@ -544,7 +545,7 @@ impl<'b> Builder<'b> {
         }
         if !self.is_ours(&endpoint.tags) {
             self.notes.push(format!(
-                "The policy of endpoint {} ({}) is left as it is: autoconnect did not make it, and others may need what it allows.",
+                "The policy of endpoint {} ({}) is left unchanged: autoconnect did not create it, and others may need what it allows.",
                 endpoint.id, endpoint.service
             ));
             return Ok(None);

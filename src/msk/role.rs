@@ -31,7 +31,7 @@ fn findings(poller: &Poller<'_>, role: &str, policies: &RolePolicies) -> Vec<Fin
     let scene = poller.scene;
     let (arn, kind) = (&scene.cluster.arn, &scene.cluster.kind);
     let lacks = lacks_for_msk(policies, arn, kind, &poller.place.subnets, &poller.place.groups);
-    let purpose = "Lambda needs this to find the brokers and to poll from beside them";
+    let purpose = "Lambda needs this to find the brokers and to poll them from their subnets";
     let gives = attach_policy(role, &msk_access(Place::of(arn)));
     let mut findings = lacking(role, &lacks, purpose, &|_| gives.clone());
     let purpose = "Lambda reads the mapping's secret with the function's role";

@@ -203,7 +203,7 @@ impl Ways {
             if broken.is_empty() {
                 return not_needed(ENDPOINTS, "NAT gateways lead to the services", texts());
             }
-            broken[0].text += "; its private DNS takes the requests of the whole VPC, so that no NAT gateway helps";
+            broken[0].text += "; its private DNS takes the requests of the whole VPC, so a NAT gateway does not help";
             return Check::of(ENDPOINTS, "", evidence, broken);
         }
         let findings = self.services.iter().flat_map(|way| way.findings.clone()).collect();
@@ -257,12 +257,12 @@ fn out_to_all(poller: &Poller<'_>) -> Vec<Finding> {
     }
     if let Some(gap) = passage.gaps.first() {
         return vec![Finding::unknown(format!(
-            "what the outbound rules let through is not known: {gap}"
+            "it is not known what the outbound rules let through: {gap}"
         ))];
     }
-    let finding = Finding::fail(format!("{} let tcp {HTTPS} not out to all", listed(groups)));
+    let finding = Finding::fail(format!("{} do not let tcp {HTTPS} out to all", listed(groups)));
     let remedy = |group| authorize(group, Direction::Egress, HTTPS, "IpRanges=[{CidrIp=0.0.0.0/0}]");
-    vec![groups.iter().take(1).map(remedy).fold(finding, Finding::mended_by)]
+    vec![groups.iter().take(1).map(remedy).fold(finding, Finding::fixed_by)]
 }
 
 /// What an endpoint's policy does not let the poller do.
@@ -309,7 +309,7 @@ pub(super) fn of_policy(
             // The guide asks for all resources: what Lambda sends in the name of a mapping need not name one.
             Verdict::Allowed if service != "secretsmanager" => match through_endpoint(&policy, &callers, action, "*") {
                 Verdict::NotAllowed => Finding::warn(format!(
-                    "{told} allows {action} on some resources only, {resource} among them, where Lambda's developer guide asks for Resource \"*\""
+                    "{told} allows {action} only on some resources, including {resource}; the Lambda developer guide asks for Resource \"*\""
                 )),
                 _ => return None,
             },
@@ -322,7 +322,7 @@ pub(super) fn of_policy(
                         Finding::fail(format!("{told} does not allow {action} on {resource}"))
                     }
                     _ => Finding::unknown(format!(
-                        "{told} allows {action} on some resources only; name the function with --function"
+                        "{told} allows {action} only on some resources; name the function with --function"
                     )),
                 }
             }
@@ -332,7 +332,7 @@ pub(super) fn of_policy(
                 "whether {told} allows {action} on {resource} depends on conditions"
             )),
         };
-        Some(statement.into_iter().fold(finding, Finding::mended_by))
+        Some(statement.into_iter().fold(finding, Finding::fixed_by))
     };
     resources.iter().filter_map(judge).collect()
 }

@@ -52,7 +52,7 @@ pub(super) async fn around(
     let policies = async {
         match role {
             Some(Some(role)) => role_policies(cloud, role).await,
-            Some(None) => Ok(Part::Unread("AWS does not tell the function's role".to_owned())),
+            Some(None) => Ok(Part::Unread("AWS does not report the function's role".to_owned())),
             None => Ok(Part::Unread("the function does not exist yet".to_owned())),
         }
     };

@@ -151,7 +151,7 @@ pub async fn secret_differences(cloud: &dyn Cloud, arn: &str, own: &OwnTags) -> 
     match details.await {
         Ok(details) => Ok(details.map(|details| of_secret(&details, own)).unwrap_or_default()),
         Err(error) if matches!(error.fault, Fault::AccessDenied { .. }) => Ok(vec![format!(
-            "whether it is as autoconnect made it could not be read ({error})"
+            "could not read whether it is as autoconnect created it ({error})"
         )]),
         Err(error) => Err(error),
     }

@@ -187,7 +187,7 @@ fn extend<T>(part: &mut network::Part<Vec<T>>, more: Answer<Vec<T>>) {
     match (part, more) {
         (network::Part::Read(known), Ok(more)) => known.extend(more),
         (part, Err(error)) => {
-            warn!(%error, "whether network ACLs and routes let traffic pass is judged without what was not read");
+            warn!(%error, "network ACLs and routes are judged without the part that could not be read");
             *part = network::Part::Unread(error.to_string());
         }
         (network::Part::Unread(_), Ok(_)) => {}
@@ -210,7 +210,7 @@ async fn permissions(cloud: &dyn Cloud, region: &str, proxy: &str) -> Option<(St
     match read.await {
         Ok(policies) => Some((proxy.to_owned(), policies)),
         Err(error) => {
-            warn!(%role, %error, "whether the role of a proxy may connect to its database was not read");
+            warn!(%role, %error, "could not read whether the role of a proxy may connect to its database");
             None
         }
     }

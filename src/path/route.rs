@@ -166,7 +166,7 @@ pub(super) fn fault<'n>(
 
 fn unread_list<'n>(route: &Route) -> RouteFault<'n> {
     RouteFault::Unknown(format!(
-        "prefix list {} could not be read, and may be for these addresses",
+        "prefix list {} could not be read, and may contain these addresses",
         route.destination
     ))
 }

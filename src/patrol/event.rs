@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         let table = [
             (
                 json!({"connections": [{"cluster": "a", "function": "f"}, {"function": "f"}]}),

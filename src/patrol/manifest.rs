@@ -135,7 +135,7 @@ impl ManifestError {
             Self::Unreadable { .. } | Self::Mistaken { .. } => {
                 "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example"
             }
-            Self::Empty { .. } => "add connections; or take --allow-empty, if nothing is to be checked",
+            Self::Empty { .. } => "add connections, or use --allow-empty if there is nothing to check",
         }
     }
 }
@@ -202,7 +202,7 @@ fn checked(connections: impl Iterator<Item = (Spot, ManifestConnection)>) -> Res
         let messages = match entry(connection) {
             Ok(entry) => {
                 let before = seen.insert(key(&entry.place, &entry.connection), spot);
-                let again = before.map(|before| format!("{} is there already, in {before}", entry.connection));
+                let again = before.map(|before| format!("{} is listed already, in {before}", entry.connection));
                 entries.push(entry);
                 again.into_iter().collect()
             }
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_by_line() {
+    fn mistakes_are_reported_by_line() {
         let text = "[[connection]]\ncluster = \"a\"\ninstance = \"b\"\nfunction = \"f\"\n\n[[connection]]\nfunction = \"f g\"\n";
         assert_eq!(
             mistakes(text),
@@ -401,7 +401,7 @@ mod tests {
             "[[connection]]\ncluster = \"a\"\nfunction = \"f\"\n[[connection]]\ncluster = \"A\"\nfunction = \"f\"\n";
         assert_eq!(
             mistakes(twice),
-            ["line 4: cluster/a:function/f is there already, in line 1"]
+            ["line 4: cluster/a:function/f is listed already, in line 1"]
         );
     }
 
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_shape_is_told_by_line() {
+    fn a_wrong_shape_is_reported_by_line() {
         for (text, line) in [
             ("[[connection]]\ncluster = \"a\"\nfunktion = \"f\"\n", "line 3: "),
             ("[[connection]]\ncluster = 7\nfunction = \"f\"\n", "line 2: "),

@@ -87,7 +87,7 @@ fn text(run: &Run<'_>, last_success: Option<f64>) -> String {
     if let Some(success) = success {
         metric(
             LAST_SUCCESS,
-            "When the last run ended that was no error.",
+            "When the last successful run ended.",
             &plain(format!("{success:.3}")),
         );
     }

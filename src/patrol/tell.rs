@@ -91,8 +91,8 @@ pub enum TellError {
     /// The run was interrupted before it was told.
     #[error("the run was interrupted")]
     Interrupted,
-    /// The build cannot tell AWS.
-    #[error("this build has no adapter to AWS, and cannot notify it")]
+    /// The build cannot notify AWS.
+    #[error("this build has no AWS support, and cannot notify it")]
     NoAws,
 }
 

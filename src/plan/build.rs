@@ -74,7 +74,7 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
             builder.associate(side, GroupRef::Existing(group.id.clone()), Vec::new());
             if let Some(step) = builder.steps.last_mut() {
                 step.summary = format!(
-                    "{resource}: put {name} ({}) back, which another writer has taken off",
+                    "{resource}: associate {name} ({}) again, which another process disassociated",
                     group.id
                 );
             }
@@ -125,7 +125,7 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
         steps: plan.steps.clone(),
     };
     let summary = format!(
-        "security groups {}, which this run has made and does not need",
+        "security groups {}, which this run created and does not need",
         names.join(", ")
     );
     let effect = Effect::Removal(RemovalEffect::TakeBack { groups: removable });
@@ -429,8 +429,8 @@ impl<'a> Builder<'a> {
         let already = matches!(&group, GroupRef::Existing(id) if observation.groups_on(side).contains(id));
         let keeps = match observation.groups_on(side).len() {
             0 => String::new(),
-            1 => ", beside the 1 group it has".to_owned(),
-            n => format!(", beside the {n} groups it has"),
+            1 => ", keeping its 1 other group".to_owned(),
+            n => format!(", keeping its {n} other groups"),
         };
         let (effect, resource) = match side {
             Side::Function if observation.extras.attach.is_some() => {

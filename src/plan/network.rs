@@ -325,10 +325,10 @@ impl NetworkEffect {
     #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         match self {
-            Self::CreateNatGateway { .. } => Some("by the hour, and for each gigabyte that goes through it"),
+            Self::CreateNatGateway { .. } => Some("by the hour, and for each gigabyte that it processes"),
             Self::AllocateAddress { .. } => Some("by the hour, as every public IPv4 address"),
             Self::CreateEndpoint(endpoint) if !endpoint.subnets.is_empty() => {
-                Some("by the hour for each of its subnets, and for each gigabyte that goes through it")
+                Some("by the hour for each of its subnets, and for each gigabyte that it processes")
             }
             _ => None,
         }

@@ -197,7 +197,7 @@ impl Builder<'_> {
                 tags: self.tags(Side::Proxy),
                 own: own_tags(self.observation, Side::Proxy),
             };
-            let summary = format!("proxy {}, which an earlier run made for {database}", proxy.name);
+            let summary = format!("proxy {}, which an earlier run created for {database}", proxy.name);
             self.push(
                 Effect::CreateProxy(Box::new(plan)),
                 String::new(),
@@ -218,7 +218,7 @@ impl Builder<'_> {
                 tags: self.tags(Side::Function),
                 own: own_tags(self.observation, Side::Function),
             };
-            let summary = format!("function {}, which an earlier run made", function.name);
+            let summary = format!("function {}, which an earlier run created", function.name);
             self.push(
                 Effect::CreateFunction(Box::new(plan)),
                 String::new(),
@@ -246,7 +246,7 @@ impl Builder<'_> {
             Grant::ConnectThroughProxy { user, .. } => format!("connect through proxy {proxy} as user {user} by IAM"),
         };
         let replaced = self.replaced(role, grant);
-        let replaced = replaced.map(|id| format!("; it takes the place of the permission for {id}"));
+        let replaced = replaced.map(|id| format!("; it replaces the permission for {id}"));
         let summary = format!(
             "role {role}: policy {name}, to {allows}, and nothing else{}",
             replaced.unwrap_or_default()

@@ -198,12 +198,12 @@ impl RemovalEffect {
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::OffFunction { .. } | Self::Detach { .. } | Self::UnsetEnvironment { .. } => {
-                Some("the function's update to end")
+                Some("the function's update to finish")
             }
             Self::OffProxy { .. } => Some("the proxy to be available without the group"),
-            Self::OffDatabase { .. } => Some("the group to be off the database"),
+            Self::OffDatabase { .. } => Some("the group to be disassociated from the database"),
             Self::DeleteGroup { .. } => Some("the network interfaces with the group to be deleted"),
-            Self::DeleteProxy { .. } => Some("the proxy to be gone"),
+            Self::DeleteProxy { .. } => Some("the proxy to be deleted"),
             _ => None,
         }
     }

@@ -415,9 +415,9 @@ impl Effect {
             Self::AssociateDatabase { .. } => Some("the group to be active on the database"),
             Self::AssociateProxy { .. } => Some("the proxy to be available with the group"),
             Self::AssociateFunction { .. } | Self::SetEnvironment { .. } | Self::Vpc(VpcEffect::Detach { .. }) => {
-                Some("the function's update to end")
+                Some("the function's update to finish")
             }
-            Self::Vpc(VpcEffect::Attach(_)) => Some("the function's network interface to be made"),
+            Self::Vpc(VpcEffect::Attach(_)) => Some("the function's network interface to be created"),
             Self::CreateProxy(_) => Some("the proxy to become available"),
             Self::CreateFunction(_) => Some("the function to become active"),
             Self::Network(effect) => effect.waits_for(),

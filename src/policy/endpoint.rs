@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn principals_are_told_apart() {
+    fn principals_are_distinguished() {
         let service = [Caller::Service(LAMBDA)];
         let both = [Caller::Service(LAMBDA), Caller::Role(ROLE)];
         let table = [

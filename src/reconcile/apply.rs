@@ -255,7 +255,7 @@ impl Session<'_> {
             match revoked {
                 // The rule is gone already, which the next read will show, or the group is not found yet.
                 Err(error) if error.is_not_found() || error.is_rule_missing() => {
-                    self.pause(&mut pauses, "the default outbound rule to go", "still there")
+                    self.pause(&mut pauses, "the default outbound rule to be removed", "still there")
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -304,7 +304,7 @@ impl Session<'_> {
                 // A proxy that is being created takes minutes, which the user does not want to wait for.
                 Err(error) if error.is_contention() && settle == Settle::Leave => return Ok(StepStatus::Skipped),
                 Err(error) if error.is_contention() => {
-                    self.pause(&mut pauses, "the proxy to take a target", &error.fault.to_string())
+                    self.pause(&mut pauses, "the proxy to accept a target", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -382,7 +382,7 @@ impl Session<'_> {
             if written > REWRITES {
                 return Err(RunError::NotTaken {
                     resource: part.describe(),
-                    reason: format!("it was changed back {written} times by someone else"),
+                    reason: format!("another process changed it back {written} times"),
                 });
             }
             if !now.is_changed {
@@ -413,7 +413,8 @@ impl Session<'_> {
                     unanswered = true;
                     written += 1;
                     (not_seen, unfound) = (0, 0);
-                    self.pause(&mut pauses, waiting_for, "no answer to the change").await?;
+                    self.pause(&mut pauses, waiting_for, "no response to the change")
+                        .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
                 Ok(()) => {

@@ -110,11 +110,11 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
     };
     let there = match needs.mode {
         MappingMode::OnDemand => format!(
-            "The poller of MSK cluster {} has its way through {way}.",
+            "The poller of MSK cluster {} reaches Lambda and STS through {way}.",
             scene.cluster.name
         ),
         MappingMode::Provisioned => format!(
-            "In provisioned mode the poller of MSK cluster {} needs no way out of its subnets.",
+            "In provisioned mode the poller of MSK cluster {} needs neither endpoints nor NAT gateways.",
             scene.cluster.name
         ),
     };
@@ -127,9 +127,9 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
         ],
         decision: if is_reached { "no-op" } else { "build" },
         meaning: if is_reached {
-            "nothing has to be changed"
+            "there is nothing to change"
         } else {
-            "what is missing is made"
+            "what is missing is created"
         },
         reasons: if is_reached && built.pending.is_empty() {
             vec![there]

@@ -179,7 +179,7 @@ impl Session<'_> {
                 Err(error) if error.is_not_found() => {
                     self.pause(
                         &mut pauses,
-                        "what was made before to be found",
+                        "the resources that were created before to be found",
                         &error.fault.to_string(),
                     )
                     .await?;
@@ -192,8 +192,12 @@ impl Session<'_> {
                         match found.map_err(|error| failed(step, error))? {
                             None if looks < STALE_READS => {
                                 looks += 1;
-                                self.pause(&mut pauses, "what may have been made to be found", "not found")
-                                    .await?;
+                                self.pause(
+                                    &mut pauses,
+                                    "a resource that may have been created to be found",
+                                    "not found",
+                                )
+                                .await?;
                             }
                             found => break found,
                         }
@@ -219,7 +223,7 @@ impl Session<'_> {
     /// Waits until AWS takes more requests. At the deadline AWS's own words tell more than that the time is up.
     async fn wait_out(&self, step: &Step, pauses: &mut Pauses, error: CloudError) -> Result<(), RunError> {
         let state = error.fault.to_string();
-        match self.pause(pauses, "AWS to take more requests", &state).await {
+        match self.pause(pauses, "AWS to accept more requests", &state).await {
             Err(RunError::TimedOut { .. }) => Err(failed(step, error)),
             ended => ended,
         }
@@ -235,7 +239,7 @@ impl Session<'_> {
                     tries += 1;
                     self.pause(
                         &mut pauses,
-                        "the default outbound rule to go",
+                        "the default outbound rule to be removed",
                         &source.fault.to_string(),
                     )
                     .await?;
@@ -368,7 +372,7 @@ impl Session<'_> {
                 // Each of these can be sent again: what it did is then found done.
                 Err(error) if error.is_not_found() || error.is_contention() || error.may_have_applied() => {
                     unanswered |= error.may_have_applied();
-                    self.pause(&mut pauses, "AWS to take the change", &error.fault.to_string())
+                    self.pause(&mut pauses, "AWS to accept the change", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),

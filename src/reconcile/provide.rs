@@ -208,7 +208,7 @@ impl Session<'_> {
                 // To give it twice is to give it once.
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
                     unanswered += 1;
-                    self.pause(&mut pauses, &format!("role {role} to take a policy"), "no answer")
+                    self.pause(&mut pauses, &format!("role {role} to accept a policy"), "no answer")
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),

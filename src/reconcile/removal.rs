@@ -129,7 +129,7 @@ impl Session<'_> {
                     return Ok(self.gone(step, unanswered > 0));
                 }
                 Err(error) if error.is_contention() => {
-                    self.pause(&mut pauses, "another change to end", &error.fault.to_string())
+                    self.pause(&mut pauses, "another change to finish", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
@@ -204,7 +204,8 @@ impl Session<'_> {
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => unanswered += 1,
                 Err(error) => return Err(failed(step, error)),
             }
-            self.pause(&mut pauses, "the rules to go", "still there").await?;
+            self.pause(&mut pauses, "the rules to be removed", "still there")
+                .await?;
             let looking = self.cloud.describe_security_group(group);
             match self.read(&step.summary, looking).await? {
                 Ok(found) => {
@@ -316,7 +317,7 @@ impl Session<'_> {
             if settle == Settle::Leave && (accepted || state == "deleting") {
                 return Ok(StepStatus::Done);
             }
-            let waiting_for = format!("proxy {proxy} to be gone");
+            let waiting_for = format!("proxy {proxy} to be deleted");
             self.pause(&mut pauses, &waiting_for, &state).await?;
         }
     }

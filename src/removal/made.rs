@@ -53,7 +53,7 @@ impl MadeSecret {
     /// Why it stays once `going` is gone, as the end of a sentence; none if it goes.
     #[must_use]
     pub fn stays(&self, going: &BTreeSet<User>) -> Option<String> {
-        stays(&self.used_by, "logs in with it", going, &self.differences)
+        stays(&self.used_by, "uses it", going, &self.differences)
     }
 
     /// What its step does, in words.

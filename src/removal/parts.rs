@@ -465,7 +465,7 @@ fn used_by(standing: &Standing, part: &Part<'_>, wish: RemovalWish) -> Option<St
         return Some(format!("{} {verb} it", users.join(", ")));
     }
     let unread = standing.users.unread().first()?;
-    Some(format!("who else uses it could not be read ({unread})"))
+    Some(format!("its other users could not be read ({unread})"))
 }
 
 /// The groups of the console's making that stay, whatever becomes of the others: something uses them, they have rules that
@@ -579,8 +579,8 @@ fn keep_the_set_of_a_bare_proxy(standing: &Standing, parts: &mut [Part<'_>], wis
     let name = &proxy.name;
     for part in parts.iter_mut().filter(|part| part.goes()) {
         part.stays = Some(match part.side {
-            Side::Proxy => format!("it is the only group of proxy {name}, which goes with --with-proxy"),
-            _ => format!("it goes with proxy {name}, with --with-proxy"),
+            Side::Proxy => format!("it is the only group of proxy {name}, which is deleted only with --with-proxy"),
+            _ => format!("it is deleted together with proxy {name}, with --with-proxy"),
         });
     }
 }

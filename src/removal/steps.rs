@@ -88,12 +88,12 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
     }
     let in_use = |why: String| Err(RemovalUnmet::ProxyInUse { proxy: name(), why });
     if let Some(target) = proxy.other_target(&standing.observation.database) {
-        return in_use(format!("it has {target} for its target"));
+        return in_use(format!("its target is {target}"));
     }
     let endpoints: Vec<&str> = standing.users.endpoints_of(&proxy.name).collect();
     if !endpoints.is_empty() {
         return in_use(format!(
-            "it has endpoints of its own, by which others may come in: {}",
+            "it has further endpoints, through which others may connect: {}",
             endpoints.join(", ")
         ));
     }
@@ -104,7 +104,7 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
     }
     let is_part = |id: &GroupId| set.clone().any(|part| part.side == Side::Proxy && part.group.id == *id);
     match proxy.groups.iter().find(|id| !is_part(id)) {
-        Some(other) => in_use(format!("it also has {other}, by which others may come in")),
+        Some(other) => in_use(format!("it also has {other}, through which others may connect")),
         None => Ok(()),
     }
 }
@@ -265,7 +265,7 @@ impl Builder<'_> {
         let names: Vec<String> = last.iter().map(|part| part.named()).collect();
         let vpc = function.vpc.as_ref().map_or("its VPC", |vpc| vpc.vpc.as_str());
         let summary = format!(
-            "function {}: detach it from {vpc}, since {} is all it has",
+            "function {}: detach it from {vpc}, since it has no groups besides {}",
             function.name,
             names.join(", ")
         );
@@ -280,11 +280,11 @@ impl Builder<'_> {
         let observation = &self.standing.observation;
         let left = ShrunkList::without(&observation.groups_on(part.side), &part.removable);
         let keeps = match left.map_or(0, |left| left.iter().count()) {
-            1 => "1 other group stays".to_owned(),
-            n => format!("{n} other groups stay"),
+            1 => "1 other group remains".to_owned(),
+            n => format!("{n} other groups remain"),
         };
         format!(
-            "{}: take {} off; {keeps}",
+            "{}: disassociate {}; {keeps}",
             observation.describe(part.side),
             part.named()
         )
@@ -300,7 +300,7 @@ impl Builder<'_> {
         if !undo.variables.is_empty() {
             let names: Vec<&str> = undo.variables.iter().map(|(name, _)| *name).collect();
             let summary = format!(
-                "function {}: take {} out of its environment",
+                "function {}: remove {} from its environment",
                 function.name,
                 names.join(", ")
             );

@@ -101,16 +101,16 @@ pub fn variables(
         Some(proxy) => proxy.endpoint.as_deref(),
         None => database.access.endpoint.as_deref(),
     };
-    let keep = |name: &str, why: &str| format!("Variable {name} stays: {why}.");
+    let keep = |name: &str, why: &str| format!("Variable {name} will be kept: {why}.");
     match (environment.get(HOST), host) {
         (Some(_), None) => {
-            stays.push(keep(HOST, "the host name that setup gave it is not known any more"));
+            stays.push(keep(HOST, "the host name that setup set is no longer known"));
             return (goes, stays);
         }
         (Some(found), Some(host)) if found != host => {
             stays.push(keep(
                 HOST,
-                "it has another value, and so the other variables may be of another connection",
+                "it has another value, so the other variables may belong to another connection",
             ));
             return (goes, stays);
         }
@@ -141,9 +141,9 @@ pub fn variables(
             goes.push((name, found.to_owned()));
         } else {
             let why = match name {
-                "DB_USER" => "it does not have the value that setup gives it; name another user with --db-user",
-                "DB_SECRET_ARN" => "it does not have the value that setup gives it; name another secret with --secret",
-                _ => "it does not have the value that setup gives it",
+                "DB_USER" => "it does not have the value that setup sets; name another user with --db-user",
+                "DB_SECRET_ARN" => "it does not have the value that setup sets; name another secret with --secret",
+                _ => "it does not have the value that setup sets",
             };
             stays.push(keep(name, why));
         }

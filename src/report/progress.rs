@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_is_told_again_and_again() {
+    fn what_takes_long_is_reported_again_and_again() {
         let log = Log::new(Duration::from_millis(30), keep);
         log.doing("waiting for cluster orders (modifying)".to_owned());
         let told = lines(2);

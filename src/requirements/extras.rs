@@ -24,7 +24,7 @@ const FREE_ADDRESSES: u32 = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExtrasUnmet {
     /// A proxy of the new proxy's name exists, and nothing shows that this program made it.
-    #[error("a proxy named {proxy} exists, and autoconnect did not make it{}", told(.differences))]
+    #[error("a proxy named {proxy} exists, and autoconnect did not create it{}", told(.differences))]
     ProxyNotOurs {
         /// Its name.
         proxy: String,
@@ -42,7 +42,7 @@ pub enum ExtrasUnmet {
         expected: String,
     },
     /// A function of the new function's name exists, and nothing shows that this program made it.
-    #[error("a function named {function} exists, and autoconnect did not make it{}", told(.differences))]
+    #[error("a function named {function} exists, and autoconnect did not create it{}", told(.differences))]
     FunctionNotOurs {
         /// Its name.
         function: String,
@@ -50,7 +50,7 @@ pub enum ExtrasUnmet {
         differences: Vec<String>,
     },
     /// A role of a name that this program gives exists, and is not as this program makes it.
-    #[error("a role named {role} exists, and is not as autoconnect makes it{}", told(.differences))]
+    #[error("a role named {role} exists, and is not as autoconnect creates it{}", told(.differences))]
     RoleNotOurs {
         /// Its name.
         role: String,
@@ -58,7 +58,7 @@ pub enum ExtrasUnmet {
         differences: Vec<String>,
     },
     /// The policy of our name on the function's role is not as this program writes it.
-    #[error("role {role} is not as autoconnect leaves it: {difference}")]
+    #[error("role {role} is not as autoconnect left it: {difference}")]
     PolicyNotOurs {
         /// The role.
         role: String,
@@ -78,7 +78,7 @@ pub enum ExtrasUnmet {
         secret: String,
     },
     /// A secret of the new secret's name exists, and is not of this program's making.
-    #[error("a secret named {secret} exists, and autoconnect did not make it{}", told(.differences))]
+    #[error("a secret named {secret} exists, and autoconnect did not create it{}", told(.differences))]
     SecretNotOurs {
         /// Its name.
         secret: String,
@@ -86,19 +86,19 @@ pub enum ExtrasUnmet {
         differences: Vec<String>,
     },
     /// RDS may not assume the role that was named.
-    #[error("role {role} does not trust rds.amazonaws.com, so that no proxy can use it")]
+    #[error("role {role} does not trust rds.amazonaws.com, so no proxy can use it")]
     RoleWithoutTrust {
         /// Its name.
         role: String,
     },
     /// AWS shows no role of the function.
-    #[error("function {function} has no execution role that could be given the permission")]
+    #[error("function {function} has no execution role to which the permission could be added")]
     NoRole {
         /// Its name.
         function: String,
     },
     /// IAM authentication is not enabled on the database.
-    #[error("IAM database authentication is not enabled on {database}, so that a proxy cannot log in with IAM")]
+    #[error("IAM database authentication is not enabled on {database}, so a proxy cannot log in with IAM")]
     IamDisabled {
         /// Kind and identifier.
         database: String,
@@ -111,7 +111,7 @@ pub enum ExtrasUnmet {
     },
     /// The environment would be larger than Lambda allows.
     #[error(
-        "the environment of function {function} would have {size} bytes, and at most {MAX_ENVIRONMENT} are possible"
+        "the environment of function {function} would have {size} bytes, and at most {MAX_ENVIRONMENT} are allowed"
     )]
     EnvironmentTooLarge {
         /// The function.
@@ -128,7 +128,7 @@ pub enum ExtrasUnmet {
         zones: Vec<String>,
     },
     /// RDS Proxy cannot be in a VPC with dedicated tenancy.
-    #[error("{vpc} has dedicated tenancy, and RDS makes no proxies there")]
+    #[error("{vpc} has dedicated tenancy, and RDS cannot create proxies there")]
     DedicatedTenancy {
         /// The VPC.
         vpc: VpcId,
@@ -140,12 +140,10 @@ pub enum ExtrasUnmet {
         database: String,
     },
     /// IAM permissions are for one user, and it is not known which.
-    #[error(
-        "the user of the database as whom clients connect is not known, and the IAM permission is for exactly that user"
-    )]
+    #[error("the database user that clients connect as is not known, and the IAM permission is limited to that user")]
     NoUser,
     /// The proxy takes passwords only.
-    #[error("proxy {proxy} does not take IAM authentication")]
+    #[error("proxy {proxy} does not accept IAM authentication")]
     ProxyWithoutIam {
         /// Its name.
         proxy: String,
@@ -159,7 +157,7 @@ pub enum ExtrasUnmet {
         variables: Vec<String>,
     },
     /// The environment cannot be read, so that writing it would lose what is in it.
-    #[error("the environment of function {function} cannot be read, and to write it would lose what is in it")]
+    #[error("the environment of function {function} cannot be read, and writing it would lose its variables")]
     EnvironmentUnreadable {
         /// The function.
         function: String,
@@ -217,7 +215,7 @@ impl ExtrasUnmet {
                 format!("use it with --proxy {}, or name another one with --proxy new:NAME", word(proxy))
             }
             Self::ProxyDiffers { proxy, .. } => format!(
-                "leave the option out to go on with it, use it with --proxy {}, or make another one with --proxy new:NAME",
+                "omit the option to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
                 word(proxy)
             ),
             Self::NoRole { .. } => "give the function an execution role".to_owned(),
@@ -225,12 +223,12 @@ impl ExtrasUnmet {
                 "enable it (--enable-iam-database-authentication), or use a secret: --secret or --db-user".to_owned()
             }
             Self::NoInstance { .. } => "add an instance to the cluster, then run again".to_owned(),
-            Self::EnvironmentTooLarge { .. } => "make room in the environment, or leave --set-env out".to_owned(),
+            Self::EnvironmentTooLarge { .. } => "make room in the environment, or omit --set-env".to_owned(),
             Self::FunctionNotOurs { function, .. } => {
                 format!("use it with --function {}, or give the new one another name", word(function))
             }
             Self::RoleNotOurs { role, .. } => format!(
-                "find out who made role {role}; delete it, or set it back, and run again, or name a role with --proxy-role or another new proxy or function"
+                "find out who created role {role}; delete or restore it and run again, or name another role with --proxy-role, or another new proxy or function"
             ),
             Self::PolicyNotOurs { .. } => {
                 "find out who wrote the policy; delete it, and run again".to_owned()
@@ -238,17 +236,17 @@ impl ExtrasUnmet {
             Self::NoCredentials { .. } => {
                 "name a secret with --secret, or a user with --db-user (its password is read with --db-password-stdin or asked for), or use --proxy-auth iam".to_owned()
             }
-            Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {}` brings it back", word(secret)),
+            Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {}` restores it", word(secret)),
             Self::SecretNotOurs { secret, .. } => format!("use it with --secret {}, if it is the right one", word(secret)),
             Self::RoleWithoutTrust { .. } => {
-                "let rds.amazonaws.com assume it in its trust policy, or leave --proxy-role out to have a role made".to_owned()
+                "let rds.amazonaws.com assume it in its trust policy, or omit --proxy-role to have a role created".to_owned()
             }
             Self::OneZone { .. } => "add a subnet of another Availability Zone to the DB subnet group".to_owned(),
             Self::DedicatedTenancy { .. } => "connect directly, with --proxy none".to_owned(),
             Self::NoEndToEndIam { .. } => "use a secret instead: --secret or --db-user".to_owned(),
             Self::NoUser => "name the user with --db-user".to_owned(),
             Self::ProxyWithoutIam { proxy } => format!(
-                "`aws rds modify-db-proxy --db-proxy-name {} --auth …` sets it for all of its clients; autoconnect does not change how others log in",
+                "`aws rds modify-db-proxy --db-proxy-name {} --auth …` enables it for all of its clients; autoconnect does not change how other clients log in",
                 word(proxy)
             ),
             Self::OtherValues { .. } => "--overwrite-env replaces them".to_owned(),
@@ -543,12 +541,12 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
     {
         match &new.credentials {
             Credentials::Secret(secret) if secret.is_ours => notes.push(format!(
-                "Secret {} was made by an earlier run, and is used as it is: no password is asked for.",
+                "Secret {} was created by an earlier run and is used unchanged: no password is asked for.",
                 secret.name
             )),
             Credentials::Secret(secret) if database.access.master_secret.as_deref() == Some(&secret.arn) => {
                 notes.push(format!(
-                    "The proxy logs in with the managed master secret, so that its clients are {}: --db-user makes a secret for a user of their own.",
+                    "The proxy logs in with the managed master secret, so its clients are {}: --db-user creates a secret for a separate user.",
                     database.access.master_user.as_deref().unwrap_or("the master user")
                 ));
             }
@@ -568,7 +566,7 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
                 _ => "read the secret, and to decrypt it where its key is a customer's",
             };
             notes.push(format!(
-                "Role {} is used as it is: it must be allowed to {needs}.",
+                "Role {} is used unchanged: it must be allowed to {needs}.",
                 last_segment(&role.arn)
             ));
         }
@@ -603,7 +601,7 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
 pub fn never_pauses(database: &Database, proxy: &str) -> Option<String> {
     let scaling = database.access.scaling.as_ref()?;
     scaling.pauses().then(|| {
-        format!("Proxy {proxy} keeps connections to {database} open, so that it does not pause, although its minimum capacity is 0 ACUs.")
+        format!("Proxy {proxy} keeps connections to {database} open, so the database does not pause, although its minimum capacity is 0 ACUs.")
     })
 }
 
@@ -625,21 +623,21 @@ fn of_existing_proxy(observation: &Observation) -> Vec<String> {
         .is_some_and(|new| new.wish == CredentialsWish::Password)
     {
         notes.push(format!(
-            "Proxy {} exists with its secret, which is kept as it is: no password is asked for.",
+            "Proxy {} exists with its secret, which is not changed: no password is asked for.",
             proxy.name
         ));
     }
     if extras::lacks_permission(observation) {
         if let Some(role) = function.role.as_deref().filter(|_| function.exists) {
             notes.push(format!(
-                "The permission to connect is given to role {}: every function with that role has it then.",
+                "The permission to connect is added to role {}: every function with that role then has it.",
                 last_segment(role)
             ));
         }
         let is_known = proxy.is_iam_only() || extras.new_proxy.is_some();
         if let Some(user) = extras::user(observation).filter(|_| !is_known) {
             notes.push(format!(
-                "Proxy {} must have a secret of user {user}: autoconnect does not read whose its secrets are.",
+                "Proxy {} must have a secret of user {user}: autoconnect does not read the user names in its secrets.",
                 proxy.name
             ));
         }
@@ -666,12 +664,14 @@ fn of_environment(observation: &Observation) -> Vec<String> {
         .find(|name| ["DB_SECRET_ARN", "DB_USER"].contains(name));
     if variables.iter().any(|(name, _)| *name == "DB_SECRET_ARN") {
         notes.push(format!(
-            "To use DB_SECRET_ARN, function {} needs a way to Secrets Manager (outbound 443 in one of its groups, and an endpoint or NAT) and a role that may secretsmanager:GetSecretValue, and kms:Decrypt where the key is a customer's. With --iam-auth required it needs neither.",
+            "To use DB_SECRET_ARN, function {} needs access to Secrets Manager (outbound 443 in one of its groups, and an endpoint or NAT) and a role that may secretsmanager:GetSecretValue, and kms:Decrypt where the key is a customer's. With --iam-auth required it needs neither.",
             function.name
         ));
     }
     if database.access.database_name.is_none() {
-        notes.push(format!("DB_NAME is left out: {database} was made without a database."));
+        notes.push(format!(
+            "DB_NAME is left out: {database} was created without a database name."
+        ));
     }
     match logs_in_by {
         None => notes.push(
@@ -682,7 +682,7 @@ fn of_environment(observation: &Observation) -> Vec<String> {
             let other = if name == "DB_USER" { "DB_SECRET_ARN" } else { "DB_USER" };
             if has(other) {
                 notes.push(format!(
-                    "{other} stays in the environment of function {}.",
+                    "{other} remains in the environment of function {}.",
                     function.name
                 ));
             }

@@ -9,7 +9,7 @@ use crate::model::{GroupId, RouteTableId, SubnetId, VpcId};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InternetUnmet {
     /// Something that is never changed stops the traffic.
-    #[error("what is built would be of no use: {}", .findings.join("; "))]
+    #[error("the new resources would not work: {}", .findings.join("; "))]
     Blocked {
         /// What stops it.
         findings: Vec<String>,
@@ -27,7 +27,7 @@ pub enum InternetUnmet {
         remedy: Option<String>,
     },
     /// The function is in public subnets, whose route tables others may use.
-    #[error("{function} is in {}, public by the route 0.0.0.0/0 to an internet gateway, on which others in there may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("{function} is in {}, public because of the route 0.0.0.0/0 to an internet gateway, on which other resources may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     PublicSubnets {
         /// The function, in words.
         function: String,
@@ -38,7 +38,7 @@ pub enum InternetUnmet {
     },
     /// The default route leads to something that cannot be judged.
     #[error(
-        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: someone may have meant that, and it is left as it is"
+        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: left unchanged, since it may be intentional"
     )]
     LeadsElsewhere {
         /// The subnet.
@@ -83,7 +83,7 @@ pub enum InternetUnmet {
         prefix: u8,
     },
     /// A part of the network could not be read.
-    #[error("{what} of the VPC could not be read, and nothing is built blindly: {why}")]
+    #[error("refusing to build without reading {what} of the VPC: {why}")]
     Unreadable {
         /// Which part.
         what: &'static str,
@@ -114,13 +114,13 @@ impl InternetUnmet {
     pub fn hint(&self) -> String {
         match self {
             Self::Blocked { remedies, .. } => match remedies.as_slice() {
-                [] => "`internet check` says what is in the way".to_owned(),
+                [] => "`internet check` shows what blocks the path".to_owned(),
                 remedies => format!("run {}, then run again", remedies.join("; ")),
             },
             Self::PublicAccess { remedy, .. } => {
-                let endpoints = "reach AWS services through endpoints, which it does not stop (--service)";
+                let endpoints = "reach AWS services through endpoints, which it does not block (--service)";
                 match remedy {
-                    Some(remedy) => format!("{endpoints}; or exclude its place, then run again: {remedy}"),
+                    Some(remedy) => format!("{endpoints}; or create an exclusion, then run again: {remedy}"),
                     None => endpoints.to_owned(),
                 }
             }
@@ -131,7 +131,7 @@ impl InternetUnmet {
                 )
             }
             Self::LeadsElsewhere { table, .. } => format!(
-                "see whether it leads to the internet; if it is of no use: aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0, then run again",
+                "check whether it leads to the internet; if it is not needed: aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0, then run again",
                 word(table)
             ),
             Self::NotOurs { remedy, .. } => format!("{remedy}; then run again"),
@@ -139,7 +139,7 @@ impl InternetUnmet {
                 "if nothing uses it, delete it: aws ec2 delete-security-group --group-id {group}; then run again"
             ),
             Self::RoutesNotCopied { table, .. } => format!(
-                "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again",
+                "associate the function's subnets with a separate route table that has these routes; or, if the other subnets of {table} may reach the internet too, add the route to it: aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id <a NAT gateway>; then run again",
                 word(table)
             ),
             Self::NoRoom { vpc, .. } => {
@@ -148,7 +148,7 @@ impl InternetUnmet {
                     word(vpc)
                 )
             }
-            Self::Unreadable { .. } => "allow the caller what AWS names, then run again".to_owned(),
+            Self::Unreadable { .. } => "allow the caller the action that AWS names, then run again".to_owned(),
         }
     }
 }

@@ -49,14 +49,14 @@ impl std::fmt::Display for Pending {
         match self {
             Self::Available { what } => write!(f, "{what} to become available"),
             Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
-            Self::ProxyGone { proxy } => write!(f, "proxy {proxy} to be gone"),
+            Self::ProxyGone { proxy } => write!(f, "proxy {proxy} to be deleted"),
             Self::TargetHealth { proxy, database } => {
                 write!(f, "proxy {proxy} to reach {database}")
             }
             Self::SetOfAnother { function } => {
                 write!(f, "the run for function {function} to complete the security groups")
             }
-            Self::FunctionUpdate { function } => write!(f, "an update of function {function} to end"),
+            Self::FunctionUpdate { function } => write!(f, "an update of function {function} to finish"),
             Self::DatabaseAvailable { database, states } => {
                 write!(f, "{database} to become available ({})", states.join(", "))
             }

@@ -204,7 +204,7 @@ pub(super) fn unread(observation: &Observation) -> Option<String> {
     let why = vpc(observation)?.err()?;
     let vpc = &observation.database.vpc;
     Some(format!(
-        "Whether {vpc} has dedicated tenancy, where neither functions nor proxies can be made, is not known: {why}."
+        "Could not determine whether {vpc} has dedicated tenancy, where functions and proxies cannot be created: {why}."
     ))
 }
 

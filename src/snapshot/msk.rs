@@ -41,7 +41,7 @@ impl Snapshot {
             match entry(cluster.clone()).filter(|_| elsewhere.is_empty()) {
                 Some(entry) => self.document.msk_clusters.push(entry),
                 None => self.gaps.push(format!(
-                    "MSK cluster {name}: not all of its subnets and security groups are seen"
+                    "MSK cluster {name}: not all of its subnets and security groups could be read"
                 )),
             }
         }

@@ -115,7 +115,7 @@ async fn topic(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
+async fn other_accounts_are_read_by_their_roles_and_changes_are_reported() {
     let world = World::new().await;
     world.instance("inventory", "postgres", 5432).await;
     world.function("stock").await;
@@ -177,7 +177,7 @@ async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
 /// A command that fails made SNS tell the same again with every run, and a topic that is not there would have silenced the
 /// command.
 #[tokio::test]
-async fn each_recipient_remembers_what_it_was_told() {
+async fn each_recipient_remembers_what_it_was_sent() {
     let world = World::new().await;
     world.instance("inventory", "postgres", 5432).await;
     world.function("stock").await;

@@ -54,7 +54,7 @@ async fn a_missing_rule_comes_with_groups_of_its_own() {
 
 /// A network ACL is somebody's intent: the command is printed, and is all it takes.
 #[tokio::test]
-async fn a_network_acl_is_told_about_and_not_touched() {
+async fn a_network_acl_is_reported_and_not_touched() {
     let world = World::healthy().await;
     let acl = world.denying_acl(&world.subnets[1]).await;
     let (fixed, writes) = world.written(&format!("{FIX} --yes"));

@@ -120,7 +120,7 @@ async fn a_function_that_setup_made_goes_with_its_role_its_variables_with_the_co
 }
 
 #[tokio::test]
-async fn a_function_without_other_groups_leaves_its_vpc_and_what_still_connects_is_told() {
+async fn a_function_without_other_groups_leaves_its_vpc_and_what_still_connects_is_reported() {
     let world = World::new().await;
     world.instance("inventory", "postgres", 5433).await;
     world.function("stock").await;

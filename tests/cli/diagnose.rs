@@ -116,7 +116,7 @@ fn each_fault_is_found_by_its_own_check() {
 }
 
 #[test]
-fn what_adding_mends_is_mended() {
+fn what_adding_fixes_is_fixed() {
     let shell = Shell::new();
     let ledger = format!("{DIAGNOSE} --instance ledger --function ledger-sync");
     assert_snapshot!("fix_plan", shell.session(&format!("{ledger} --fix --dry-run")));

@@ -16,7 +16,7 @@ const SNAPSHOT: &str = "snapshot --offline account.json";
 
 #[cfg(unix)]
 #[test]
-fn a_snapshot_goes_where_it_is_told() {
+fn a_snapshot_goes_where_it_is_sent() {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let shell = Shell::new();
     let at = |name: &str| shell.folder.path().join(name);

@@ -576,7 +576,7 @@ fn consent_is_needed() {
 }
 
 #[test]
-fn changes_pending_are_told_by_the_exit_status() {
+fn changes_pending_are_reported_by_the_exit_status() {
     let shell = Shell::new();
     let status = |arguments: String| shell.run(&arguments).status;
     assert_eq!(status(format!("{STOCK} --dry-run")), Some(0));

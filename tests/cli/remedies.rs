@@ -474,7 +474,7 @@ fn each_finding_has_a_severity_and_a_remedy_that_works() {
 
 /// What happened once: `setup` made a second set, and the open group of the first one was no longer told of.
 #[test]
-fn an_open_group_is_told_also_where_another_set_serves() {
+fn an_open_group_is_reported_also_where_another_set_serves() {
     let shell = connected();
     shell.edit(|a| inbound(a, "rds-lambda-3").push(range("0.0.0.0/0", 5433)));
     let plain = format!("setup --offline account.json {STOCK}");
@@ -517,7 +517,7 @@ fn an_open_group_is_told_also_where_another_set_serves() {
 
 /// Each of these groups is attached and belongs to no connection that could be told of.
 #[test]
-fn an_open_group_without_a_connection_is_told() {
+fn an_open_group_without_a_connection_is_reported() {
     let cases: [(&str, Edit, &str); 3] = [
         (
             "nothing ties it to a function",

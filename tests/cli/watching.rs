@@ -88,7 +88,7 @@ fn findings(output: &Output, id: &str) -> Vec<Value> {
 }
 
 #[test]
-fn new_changed_and_resolved_findings_are_told_once() {
+fn new_changed_and_resolved_findings_are_reported_once() {
     let shell = shell();
     let schema = shell.run("schema drift").json();
     let nothing: [Vec<&str>; 3] = Default::default();

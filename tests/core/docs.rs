@@ -206,7 +206,7 @@ fn every_page_that_a_comment_cites_exists() {
             let (path, after) = from.split_at(end.unwrap_or(from.len()));
             rest = after;
             let path = path.trim_end_matches('.');
-            if !Path::new(path).extension().is_some_and(|extension| extension == "md") {
+            if Path::new(path).extension().is_none_or(|extension| extension != "md") {
                 continue;
             }
             seen.0 += 1;

@@ -468,7 +468,7 @@ fn each_change_of_a_direct_connection_is_found() {
                 o.groups.push(left);
             },
             Drifted,
-            &[(GroupUnused, "sg-d0", Some("a group that nothing has"))],
+            &[(GroupUnused, "sg-d0", Some("a group that is not in use"))],
         ),
         (
             "the database joined a global one",

@@ -114,22 +114,22 @@ fn database_groups() {
         (
             vec![tcp(PORT, "sg-l"), tcp(22, "sg-x")],
             vec![],
-            "inbound rule that does not belong: tcp 22 from sg-x",
+            "unexpected inbound rule: tcp 22 from sg-x",
         ),
         (
             vec![tcp(22, "sg-x"), tcp(PORT, "sg-l")],
             vec![],
-            "inbound rule that does not belong: tcp 22 from sg-x",
+            "unexpected inbound rule: tcp 22 from sg-x",
         ),
         (
             vec![tcp(PORT, "sg-l")],
             vec![tcp(443, "sg-x")],
-            "outbound rule that does not belong: tcp 443 to sg-x",
+            "unexpected outbound rule: tcp 443 to sg-x",
         ),
         (
             vec![tcp(PORT, "sg-l")],
             vec![cidr(Protocol::All, None, "10.0.0.0/8")],
-            "outbound rule that does not belong: all traffic to 10.0.0.0/8",
+            "unexpected outbound rule: all traffic to 10.0.0.0/8",
         ),
     ];
     for (ingress, egress, reason) in table {
@@ -155,7 +155,7 @@ fn function_groups() {
         (
             vec![],
             vec![tcp(PORT, "sg-d"), allow_all()],
-            "outbound rule that does not belong: all traffic",
+            "unexpected outbound rule: all traffic",
         ),
         (vec![], vec![tcp(PROXY_PORT, "sg-d")], "expected port 5433"),
         (
@@ -166,7 +166,7 @@ fn function_groups() {
         (
             vec![tcp(PORT, "sg-d")],
             vec![tcp(PORT, "sg-d")],
-            "inbound rule that does not belong",
+            "unexpected inbound rule",
         ),
     ];
     for (ingress, egress, reason) in table {
@@ -207,7 +207,7 @@ fn proxy_groups() {
         (
             vec![tcp(PROXY_PORT, "sg-l")],
             vec![tcp(PORT, "sg-d"), allow_all()],
-            "outbound rule that does not belong",
+            "unexpected outbound rule",
         ),
     ];
     for (ingress, egress, reason) in table {

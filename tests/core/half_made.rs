@@ -79,7 +79,7 @@ fn number_of_new_set(observation: &Observation) -> Option<u64> {
 }
 
 #[test]
-fn what_somebody_changed_is_left_alone() {
+fn what_someone_changed_is_left_alone() {
     // In use and lacking a rule: no run of ours ends like this.
     let mut observation = begun(5);
     associate(&mut observation, Side::Database, "sg-d");

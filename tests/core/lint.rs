@@ -412,7 +412,7 @@ fn a_removal_takes_nothing_too_early_nor_too_much() {
 
 /// A group of the console's making may be taken off and deleted where the user has asked for it, and no more.
 #[test]
-fn the_consoles_groups_are_not_tagged_anew() {
+fn the_consoles_groups_are_not_tagged_again() {
     let observation = connected();
     let foreign = group("sg-c", "rds-lambda-7", vec![], vec![]);
     let ground = removal(&observation).with_group(&foreign, Right::ConsoleMade);

@@ -391,7 +391,7 @@ fn each_authentication_needs_its_port() {
 
 /// What public access and a dual-stack cluster add is for other clients: closed, it is told, and stops no poller.
 #[test]
-fn ports_for_other_clients_are_told() {
+fn ports_for_other_clients_are_reported() {
     let mut scene = scene();
     scene.mode = Some(MappingMode::Provisioned);
     scene.cluster.public_access = Some("SERVICE_PROVIDED_EIPS".into());
@@ -593,7 +593,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| read(&mut scene.network.nat_gateways)[0].connectivity = "private".to_owned(),
             Status::Fail,
             "nat-gateways",
-            "nat-a is a private one",
+            "nat-a is private",
         ),
         (
             "gone",
@@ -655,7 +655,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| groups(scene)[0].egress = vec![rule(443, itself("sg-brokers")), rule(9098, itself("sg-brokers"))],
             Status::Fail,
             "brokers-outbound",
-            "443 not out to all",
+            "do not let tcp 443 out to all",
         ),
     ];
     for (name, edit, status, id, text) in table {
@@ -870,7 +870,7 @@ fn the_role_needs_the_mappings_secret_and_its_key() {
 }
 
 #[test]
-fn mappings_that_do_not_fit_are_told() {
+fn mappings_that_do_not_fit_are_reported() {
     type Change = fn(&mut EventSourceMapping);
     let table: [(Change, Status, &str); 5] = [
         (

@@ -196,7 +196,7 @@ fn through_a_proxy_an_rds_lambda_group_counts_on_the_database_too() {
 }
 
 #[test]
-fn pairs_are_told_by_rules_and_the_lowest_number_is_chosen() {
+fn pairs_are_recognized_by_rules_and_the_lowest_number_is_chosen() {
     let mut observation = direct();
     observation.groups = vec![
         group("sg-d", "rds-lambda-3", vec![tcp(PORT, "sg-l1")], vec![]),

@@ -245,7 +245,7 @@ async fn a_role_that_is_ours_in_another_form_is_adopted() {
 async fn a_secret_that_differs_in_anything_is_refused() {
     type Change = fn(&mut SecretEntry);
     let table: [(&str, &str, Change); 8] = [
-        ("secret-name-taken", "did not make it", |secret| secret.tags.clear()),
+        ("secret-name-taken", "did not create it", |secret| secret.tags.clear()),
         ("secret-name-taken", "autoconnect:managed is no", |secret| {
             tag(&mut secret.tags, "autoconnect:managed", Some("no"));
         }),

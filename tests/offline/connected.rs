@@ -177,7 +177,7 @@ async fn an_open_path_is_connected_and_says_what_diagnose_says() {
 
 /// Every row of the decision table and everything that is created: the groups are what the plan decides.
 #[tokio::test(start_paused = true)]
-async fn no_plan_is_said_to_be_blocked_by_what_it_mends() {
+async fn no_plan_is_said_to_be_blocked_by_what_it_fixes() {
     for scenario in rows_of_the_table().into_iter().chain(with_new_resources()) {
         let Scenario {
             name,

@@ -130,7 +130,7 @@ async fn a_survey_uses_exactly_the_operations_of_its_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_slows_and_other_errors_are_told() {
+async fn throttling_slows_and_other_errors_are_reported() {
     let account = account(|_| ());
     let surveyed = async |operation, fault, times| {
         let cloud = Interposed {
@@ -247,7 +247,7 @@ async fn what_setup_leaves_is_in_sync_and_found_again() {
 }
 
 #[tokio::test]
-async fn what_somebody_changes_afterwards_is_found() {
+async fn what_someone_changes_afterwards_is_found() {
     let account = account(|_| ());
     setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
     let connection = of("instance/inventory:function/stock-sync");

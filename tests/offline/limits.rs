@@ -133,7 +133,7 @@ async fn the_network_of_managed_instances_is_the_providers() {
 
 /// What keeps its settings, and what no longer pauses, is said before anything is written.
 #[tokio::test(start_paused = true)]
-async fn what_setup_changes_beside_is_told() {
+async fn what_setup_changes_beside_is_reported() {
     let mut value = base();
     value["DBClusters"][0]["ServerlessV2ScalingConfiguration"] = json!({"MinCapacity": 0, "MaxCapacity": 4});
     for (proxy, pauses) in [(false, false), (true, true)] {
@@ -178,7 +178,7 @@ async fn an_endpoint_serves_the_name_of_the_region() {
             "sts",
             with("sts"),
             Status::Warn,
-            "sts.eu-central-1.amazonaws.com only, not for sts.amazonaws.com",
+            "only sts.eu-central-1.amazonaws.com, not sts.amazonaws.com",
         ),
         ("sqs", with("sqs"), Status::Pass, "sqs.eu-central-1.amazonaws.com"),
         (

@@ -180,7 +180,7 @@ async fn restricting_narrows_our_own_endpoints_only() {
             .draft
             .notes
             .iter()
-            .filter(|note| note.contains("is left as it is"))
+            .filter(|note| note.contains("is left unchanged"))
             .count(),
         2
     );
@@ -362,7 +362,7 @@ async fn provisioned_mode_needs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_mended_is_refused_before_the_first_write() {
+async fn what_cannot_be_fixed_is_refused_before_the_first_write() {
     type Edit = fn(&mut Value);
     let table: [(&str, &str, bool, Edit); 6] = [
         ("audit", "msk-endpoints-blocked", false, |account| {

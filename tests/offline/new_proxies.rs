@@ -650,7 +650,13 @@ async fn the_named_user_is_not_given_the_secret_of_another() {
         account.document().functions[0].environment["DB_SECRET_ARN"],
         MASTER_SECRET
     );
-    assert!(outcome.proposal.notes.iter().any(|note| note.contains("DB_USER stays")));
+    assert!(
+        outcome
+            .proposal
+            .notes
+            .iter()
+            .any(|note| note.contains("DB_USER remains"))
+    );
 }
 
 /// RDS keeps the names of proxies in lower case, also where a run died right after it had made one.

@@ -463,7 +463,7 @@ async fn of_msk_setup() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_what_mends() {
+async fn of_what_fixes() {
     let mend = |target: Target, scope| Mend {
         target,
         scope,

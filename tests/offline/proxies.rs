@@ -102,7 +102,7 @@ async fn a_database_that_is_not_its_target_is_registered() {
 }
 
 #[tokio::test]
-async fn an_auth_failure_is_told_and_no_new_groups_are_made_for_it() {
+async fn an_auth_failure_is_reported_and_no_new_groups_are_made_for_it() {
     let account = account(|_| ());
     setup(&account, &refunds()).await.unwrap();
     account.edit(|document| {
@@ -207,7 +207,7 @@ async fn what_another_function_uses_is_not_superseded() {
         .unwrap();
     assert_eq!(outcome.proposal.decision, Decision::CreateNew);
     let reasons = outcome.proposal.reasons.join(" ");
-    assert!(!reasons.contains("takes its place"), "{reasons}");
+    assert!(!reasons.contains("replaces it"), "{reasons}");
     let outcome = setup_with(
         &account,
         &through(cluster("orders", "checkout")),
@@ -219,7 +219,7 @@ async fn what_another_function_uses_is_not_superseded() {
     let reasons = outcome.proposal.reasons.join(" ");
     for name in ["rds-rdsproxy-1", "rdsproxy-lambda-1", "lambda-rdsproxy-1"] {
         assert!(
-            reasons.contains(&format!("{name} (sg-")) && reasons.contains("takes its place"),
+            reasons.contains(&format!("{name} (sg-")) && reasons.contains("replaces it"),
             "{name}: {reasons}"
         );
     }

@@ -192,7 +192,7 @@ fn before<'a>(
 
 /// What a run has seen on the database and then misses is put back; the step is told in the document and in the text.
 #[tokio::test(start_paused = true)]
-async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
+async fn what_a_run_has_seen_and_misses_is_put_back_and_reported() {
     let (document, f, _) = two_ways().await;
     let account = OfflineAccount::in_memory(document.clone()).unwrap();
     let cloud = before(&account, Operation::CreateSecurityGroup, |document| {
@@ -200,7 +200,7 @@ async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
     });
     let outcome = setup(&cloud, &f).await.unwrap();
     assert!(is_on_database(&account.document(), OF_G));
-    let words = format!("put {OF_G} ({}) back", id_of(&document, OF_G));
+    let words = format!("associate {OF_G} ({}) again", id_of(&document, OF_G));
     let told = SetupDocument::new(&outcome, account.calls());
     let step = told.steps.last().unwrap();
     assert!(step.summary.contains(&words), "{step:?}");

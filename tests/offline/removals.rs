@@ -641,7 +641,7 @@ async fn what_differs_is_not_deleted_with_the_proxy() {
                     .attached_policies
                     .push("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
             },
-            "Role autoconnect-eu-central-1-proxy-autoconnect-db stays: policy arn:aws:iam::aws:policy/AdministratorAccess",
+            "Role autoconnect-eu-central-1-proxy-autoconnect-db will be kept: policy arn:aws:iam::aws:policy/AdministratorAccess",
         ),
         (
             |document| role(document).policies[0].policy_document["Statement"][0]["Resource"] = "*".into(),
@@ -652,7 +652,7 @@ async fn what_differs_is_not_deleted_with_the_proxy() {
                 let policy = serde_json::json!({"Version": "2012-10-17", "Statement": []});
                 document.secrets.last_mut().unwrap().resource_policy = Some(policy);
             },
-            "Secret autoconnect/autoconnect-db/app stays: it has a resource policy",
+            "Secret autoconnect/autoconnect-db/app will be kept: it has a resource policy",
         ),
         (
             |document| {
@@ -663,7 +663,7 @@ async fn what_differs_is_not_deleted_with_the_proxy() {
                     .tags
                     .retain(|tag| tag.key != tags::ROLE);
             },
-            "Secret autoconnect/autoconnect-db/app stays: its tag autoconnect:role is missing",
+            "Secret autoconnect/autoconnect-db/app will be kept: its tag autoconnect:role is missing",
         ),
     ];
     for (change, told) in kept {
@@ -712,7 +712,7 @@ async fn a_proxy_of_others_and_what_others_use_stay() {
         .draft
         .reasons
         .iter()
-        .filter(|reason| reason.contains("stays"))
+        .filter(|reason| reason.contains("will be kept"))
         .count();
     assert_eq!(stays, 2, "{:?}", removed.draft.reasons);
 }
@@ -916,7 +916,7 @@ async fn groups_that_no_function_uses_any_more_are_no_connection() {
 /// A group that somebody else's rule pins is no connection any more; one that somebody took off a live one is drift, also
 /// where another function has the same groups.
 #[tokio::test(start_paused = true)]
-async fn what_is_removed_and_what_has_drifted_are_told_apart() {
+async fn what_is_removed_and_what_has_drifted_are_distinguished() {
     let scenario = &base()[0];
     let account = account_of(scenario);
     setup(&account, &scenario.target).await.unwrap();

@@ -156,7 +156,7 @@ async fn the_one_in_production_is_disconnected_although_the_old_one_has_its_grou
 
 /// A proxy that logs in by IAM names the database by its resource id, which a replaced one does not have.
 #[tokio::test(start_paused = true)]
-async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_anew() {
+async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_again() {
     let made = Target {
         proxy: ProxyWish::New(NewProxyWish {
             credentials: CredentialsWish::Iam,
@@ -216,7 +216,7 @@ async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_an
             .unwrap();
         assert!(
             put.summary
-                .contains("takes the place of the permission for cluster-ORDERSEXAMPLE"),
+                .contains("replaces the permission for cluster-ORDERSEXAMPLE"),
             "{put:?}"
         );
         assert!(!is_stale(&judged(&account, &connection).await));

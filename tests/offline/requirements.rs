@@ -205,7 +205,7 @@ async fn serverless_v2_and_other_zones_are_fine() {
         .proposal
         .notes
         .iter()
-        .find(|note| note.contains("costs money"))
+        .find(|note| note.contains("is charged"))
         .unwrap();
     assert!(
         note.contains("eu-central-1a") && note.contains("eu-central-1b"),
@@ -226,7 +226,7 @@ async fn a_stopped_database_is_not_waited_for() {
             .await
             .unwrap_err();
         assert_eq!(failure.error.code(), "database-not-available", "{status}");
-        assert!(failure.error.hint().unwrap().contains("does not end by waiting"));
+        assert!(failure.error.hint().unwrap().contains("waiting does not help"));
     }
 }
 
@@ -259,7 +259,7 @@ async fn only_groups_of_this_connection_are_superseded_or_could_go() {
         .await
         .unwrap();
     let reasons = outcome.proposal.reasons.join(" ");
-    assert!(!reasons.contains("takes its place"), "{reasons}");
+    assert!(!reasons.contains("replaces it"), "{reasons}");
 
     let (_, message, hint) = refused(&target, |document| {
         let more = more_groups(document, 3);

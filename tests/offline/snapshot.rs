@@ -233,7 +233,7 @@ async fn msk_check_answers_alike_on_one_vpc() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_partly_elsewhere_is_told() {
+async fn a_cluster_that_is_partly_elsewhere_is_reported() {
     let account = account_of("msk.json", |document| {
         let serverless = document.msk_clusters[4].serverless.as_mut().unwrap();
         let mut other = serverless.vpc_configs[0].clone();

@@ -193,7 +193,11 @@ async fn a_function_with_no_other_group_is_detached() {
         let planned = try_remove(&account, &scenario.target, RemovalWish::default(), &dry_run())
             .await
             .unwrap();
-        let warned = planned.draft.notes.iter().any(|note| note.contains("leaves its VPC"));
+        let warned = planned
+            .draft
+            .notes
+            .iter()
+            .any(|note| note.contains("will be detached from its VPC"));
         assert!(warned, "{:?}", planned.draft.notes);
         let steps: Vec<&str> = planned
             .draft
@@ -243,7 +247,7 @@ fn entry<'d>(document: &'d mut AccountDocument, id: &str) -> &'d mut autoconnect
 
 /// What lets the function reach the database beside our groups, each by a rule of both ends.
 #[tokio::test(start_paused = true)]
-async fn what_still_connects_is_told_and_the_status_is_not_0() {
+async fn what_still_connects_is_reported_and_the_status_is_not_0() {
     type Spoil = fn(&mut AccountDocument, u16);
     let by_group: Spoil = |document, port| {
         for group in ["sg-base-d", "sg-base-p"] {
@@ -431,7 +435,7 @@ async fn variables_go_that_still_have_their_values() {
                 }
                 assert_eq!(left.functions[0].environment, expected, "{}", scenario.name);
                 assert_eq!(left.functions[0].vpc_config, before.functions[0].vpc_config);
-                let told = again.draft.reasons.iter().any(|reason| reason.contains("stays"));
+                let told = again.draft.reasons.iter().any(|reason| reason.contains("will be kept"));
                 assert_eq!(told, !stays.is_empty(), "{:?}", again.draft.reasons);
             })
             .await;
@@ -515,7 +519,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("function g has the role too"));
+            .any(|reason| reason.contains("function g also has the role"));
         assert!(told, "{:?}", kept.draft.reasons);
         remove(&account, &other, RemovalWish::default()).await;
         assert_eq!(account.document().roles, scenario.document.roles);
@@ -532,7 +536,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("not as setup writes it"));
+            .any(|reason| reason.contains("differs from what setup writes"));
         assert!(told, "{:?}", kept.draft.reasons);
 
         // What may not be read stays, and the rest goes.
@@ -550,7 +554,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("could not be read"));
+            .any(|reason| reason.contains("Could not read whether role"));
         assert!(told, "{:?}", kept.draft.reasons);
     }
 }
@@ -656,7 +660,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
                 document.functions[0].role = arn;
             },
             "function-not-ours",
-            "also that of",
+            "also used by",
         ),
         (
             |document| role(document).tags.clear(),

@@ -52,8 +52,8 @@ impl Builder<'_, '_> {
                 )
             }
             Some(Fault::Private(nat)) => not_ours(
-                format!("0.0.0.0/0 leads to NAT gateway {}, a private one: someone may have meant that, and it is left as it is", nat.id),
-                "lead 0.0.0.0/0 of its subnets to a public NAT gateway: aws ec2 replace-route --destination-cidr-block 0.0.0.0/0 --route-table-id <table> --nat-gateway-id <NAT gateway>".to_owned(),
+                format!("0.0.0.0/0 leads to private NAT gateway {}: left unchanged, since it may be intentional", nat.id),
+                "route 0.0.0.0/0 of its subnets to a public NAT gateway: aws ec2 replace-route --destination-cidr-block 0.0.0.0/0 --route-table-id <table> --nat-gateway-id <NAT gateway>".to_owned(),
             ),
             Some(_) => Ok(false),
         }

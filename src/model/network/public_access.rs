@@ -107,7 +107,7 @@ impl Network {
     pub fn at_internet_gateway(&self, vpc: &VpcId, subnet: Option<&SubnetId>, through: Through) -> Block {
         let setting = match self.public_access.read() {
             Ok(setting) => setting,
-            Err(why) => return Block::Unknown(format!("whether {NAME} stops it was not read: {why}")),
+            Err(why) => return Block::Unknown(format!("could not read whether {NAME} blocks it: {why}")),
         };
         let mut vpcs = self.vpcs.known().into_iter().flatten();
         let owner = vpcs.find(|found| found.id == *vpc).and_then(|vpc| vpc.owner.as_ref());
@@ -127,7 +127,7 @@ impl Network {
         }
         match mode {
             "block-ingress" if through == Through::OutboundOnly => Block::Open(format!(
-                "{NAME} is {mode}, which lets out what NAT gateways and egress-only internet gateways send"
+                "{NAME} is {mode}, which allows outbound traffic of NAT gateways and egress-only internet gateways"
             )),
             "block-ingress" | "block-bidirectional" => self.excluded(setting, vpc, subnet, through),
             _ => Block::Unknown(format!(
@@ -146,7 +146,7 @@ impl Network {
             }
             Some(other) => {
                 return Block::Unknown(format!(
-                    "{NAME} is {mode}, and whether exclusions count is not known (ExclusionsAllowed {other:?})"
+                    "{NAME} is {mode}, and it is not known whether exclusions count (ExclusionsAllowed {other:?})"
                 ));
             }
         }
@@ -155,7 +155,7 @@ impl Network {
             Ok(exclusions) => exclusions,
             Err(why) => {
                 return Block::Unknown(format!(
-                    "{NAME} is {mode}, and whether {place} is excluded was not read: {why}"
+                    "{NAME} is {mode}, and it could not be read whether {place} is excluded: {why}"
                 ));
             }
         };
@@ -172,16 +172,14 @@ impl Network {
                 }
                 _ => {
                     doubt = Some(format!(
-                        "{NAME} is {mode}, and what exclusion {id} for {of} ({allows}, {state}) lets pass is not known"
+                        "{NAME} is {mode}, and it is not known what exclusion {id} for {of} ({allows}, {state}) allows"
                     ));
                 }
             }
         }
         match doubt {
             Some(doubt) => Block::Unknown(doubt),
-            None => Block::Stopped(format!(
-                "{NAME} is {mode}, and no exclusion lets traffic of {place} pass"
-            )),
+            None => Block::Stopped(format!("{NAME} is {mode}, and no exclusion allows traffic of {place}")),
         }
     }
 }
