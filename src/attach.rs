@@ -1,4 +1,4 @@
-//! Whether a function can be attached where it is to be, and what that takes. Pure.
+//! Whether a function can be attached to the wanted subnets and groups, and what that needs. Pure.
 //!
 //! Source: docs/attaching.md.
 
@@ -39,7 +39,7 @@ pub struct Wish {
     pub subnets: Vec<SubnetId>,
     /// The groups.
     pub groups: Vec<GroupId>,
-    /// The database whose subnets these are, in words; none where the user named them.
+    /// The database whose subnets these are, as text; none where the user named them.
     pub like: Option<String>,
     /// `--ipv6` or `--no-ipv6`; none leaves `Ipv6AllowedForDualStack` as it is.
     pub ipv6: Option<bool>,
@@ -52,7 +52,7 @@ pub struct Fitting {
     pub vpc: VpcId,
     /// The subnets, in order.
     pub subnets: Vec<SubnetId>,
-    /// What the role surely lacks.
+    /// What the role certainly lacks.
     pub lacks: Vec<&'static str>,
     /// The policy that would give it that.
     pub policy: String,
@@ -64,7 +64,7 @@ pub struct Fitting {
 ///
 /// # Errors
 ///
-/// The first condition that does not hold. That the role lacks something is told, since it can be given.
+/// The first condition that does not hold. That the role lacks something is reported, since it can be given.
 pub fn fit(function: &Function, site: &Site) -> Result<Fitting, AttachUnmet> {
     let vpc = the_vpc(site)?;
     if let Some(attached) = function.vpc.as_ref().filter(|attached| attached.vpc != vpc.id) {
@@ -204,7 +204,7 @@ fn zones(site: &Site, chosen: &[SubnetId]) -> Vec<String> {
     one_zone.into_iter().chain(full).collect()
 }
 
-/// What the role surely lacks. What cannot be told is noted.
+/// What the role certainly lacks. What cannot be determined is noted.
 fn of_role(
     function: &Function,
     site: &Site,

@@ -23,7 +23,7 @@ pub struct Candidate<'a> {
     pub source: Option<&'a GroupId>,
     /// The destination of its one outbound rule, where the side's rules ask for one.
     pub destination: Option<&'a GroupId>,
-    /// What somebody changed in it; empty for an unchanged group.
+    /// What someone changed in it; empty for an unchanged group.
     pub misfits: Vec<Misfit<'a>>,
 }
 
@@ -93,11 +93,11 @@ pub enum Misfit<'a> {
     },
     /// The database's port is not known yet.
     NoPort,
-    /// A run of `remove` has begun to take it away.
+    /// A run of `remove` has begun to remove it.
     BeingRemoved,
 }
 
-/// A rule in words, with its peer: `tcp 5432 from sg-1`.
+/// A rule as text, with its peer: `tcp 5432 from sg-1`.
 #[derive(Clone, Copy, Debug)]
 pub struct InWords<'a>(pub Direction, pub &'a Rule);
 

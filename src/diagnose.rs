@@ -1,4 +1,4 @@
-//! Whether a function reaches a database, and if not, why: decided from what was read, and nothing sent.
+//! Whether a function reaches a database, and if not, why: decided from what was read, without sending packets.
 //!
 //! Source: docs/network.md. An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
@@ -103,7 +103,7 @@ impl Scene {
         }
     }
 
-    /// What the function connects to, in words.
+    /// What the function connects to, as text.
     #[must_use]
     pub fn reached(&self) -> String {
         match (&self.endpoint, &self.proxy) {
@@ -126,7 +126,7 @@ impl Scene {
         self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
     }
 
-    /// What tells this connection from others, as in the tag `autoconnect:connection`.
+    /// What distinguishes this connection from others, as in the tag `autoconnect:connection`.
     #[must_use]
     pub fn connection_id(&self) -> String {
         let database = format!("{}/{}", self.database.kind, self.database.id);
@@ -168,7 +168,7 @@ pub fn diagnose(scene: &Scene) -> Diagnosis {
 }
 
 /// Asks everything about a connection that `setup` makes: the same checks, but that a database which is stopped and a cluster
-/// without instances are connected all the same.
+/// without instances are connected anyway.
 #[must_use]
 pub fn diagnose_connection(scene: &Scene) -> Diagnosis {
     ask(scene, Asker::Setup)
@@ -334,7 +334,7 @@ pub(crate) fn managed(function: &str, provider: &str) -> Finding {
 }
 
 /// The command that attaches the function where the database is, as far as that is known: in its private subnets, with
-/// its groups but for those of other functions' connections. None where the database has no other group.
+/// its groups except for those of other functions' connections. None where the database has no other group.
 fn attach_command(scene: &Scene, paths: &Paths<'_>) -> Option<String> {
     let Scene { function, database, .. } = scene;
     let subnets = private_of(paths, &database.subnets);

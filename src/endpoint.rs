@@ -1,4 +1,4 @@
-//! Whether a VPC endpoint leads what is in some subnets to a service of AWS, decided from API descriptions alone.
+//! Whether resources in some subnets reach an AWS service through a VPC endpoint, decided from API descriptions alone.
 //!
 //! Source: the check `endpoints` of docs/msk.md; docs/internet.md, "AWS services".
 
@@ -17,7 +17,7 @@ use crate::similar::similar;
 /// The port of every service of AWS.
 pub const HTTPS: u16 = 443;
 
-/// What asks a service: interfaces in subnets of a VPC, which bear groups.
+/// What asks a service: interfaces in subnets of a VPC, which have groups.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'s> {
     /// In words: `cluster orders`.
@@ -35,7 +35,7 @@ pub struct Asker<'s> {
 pub struct ServiceWay {
     /// The endpoint, if there is one; of several the best.
     pub endpoint: Option<Endpoint>,
-    /// What is wrong with it, but for what the asker's own groups let out.
+    /// What is wrong with it, except what the asker's own groups let out.
     pub findings: Vec<Finding>,
     /// What the asker's own groups do not let out to it.
     pub outbound: Vec<Finding>,
@@ -44,7 +44,7 @@ pub struct ServiceWay {
 }
 
 impl ServiceWay {
-    /// How well the endpoint serves, but for what the asker's groups let out.
+    /// How well the endpoint serves, except what the asker's groups let out.
     #[must_use]
     pub fn status(&self) -> Status {
         worst(&self.findings)
@@ -91,7 +91,7 @@ impl Naming<'_> {
         }
     }
 
-    /// Whether an interface endpoint can be in a zone, as far as that is told.
+    /// Whether an interface endpoint can be in a zone, as far as that is reported.
     #[must_use]
     pub fn is_in(&self, zone: &str) -> bool {
         match self {
@@ -358,7 +358,7 @@ pub struct Gate<'s> {
 }
 
 impl Gate<'_> {
-    /// What is closed, in words that are given the subnets of the other end; and what is not known. Nothing: it is open.
+    /// What is closed, as text that is given the subnets of the other end; and what is not known. Nothing: it is open.
     pub fn closed(&self, paths: &Paths<'_>, text: impl Fn(&str) -> String) -> Vec<Finding> {
         let (mut shut, mut gaps) = (Vec::new(), BTreeSet::new());
         let (groups, peers) = (self.groups, self.peers);

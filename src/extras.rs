@@ -1,4 +1,4 @@
-//! What `setup` sees to beside the groups: whose permission, which variables, and what of it is still missing.
+//! What `setup` handles besides the groups: permissions and variables, and which of them are still missing.
 //!
 //! Source: docs/new-proxies.md.
 

@@ -1,5 +1,5 @@
-//! Whether Lambda may change a function's network interfaces as a plan makes it do: told before the user is asked, by every
-//! command.
+//! Whether Lambda may change a function's network interfaces as a plan requires. Every command reports it before it
+//! asks the user.
 //!
 //! Source: docs/attaching.md, "Execution role". `attach` and `setup --attach-vpc` refuse where the role lacks something
 //! ([`crate::attach::fit`]): without it the function never gets its interface. Where the function is attached already, what is
@@ -11,8 +11,8 @@ use crate::model::{Function, GroupId, Place, last_segment};
 use crate::plan::{Effect, GroupRef, Plan, RemovalEffect, StepStatus, VpcEffect};
 use crate::policy::{InterfaceChange, Lack, RolePolicies, Verdict, lacks_for_change, vpc_access};
 
-/// What a plan makes Lambda do with the interfaces of the function that it is about, beside attaching it. None where it
-/// changes none of them.
+/// What a plan makes Lambda do with the interfaces of the function that it is about, besides attaching it. None where
+/// it changes none of them.
 #[must_use]
 pub fn change_of(plan: &Plan) -> Option<InterfaceChange> {
     let planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);

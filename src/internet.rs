@@ -34,7 +34,7 @@ use crate::path::Paths;
 pub struct Wish {
     /// The function, by its name or ARN.
     pub function: String,
-    /// The port; 443 unless told.
+    /// The port; 443 by default.
     pub port: u16,
     /// The AWS services that are enough, such as `secretsmanager`; none for the whole internet.
     pub services: Vec<String>,
@@ -51,11 +51,11 @@ pub struct Scene {
     pub function: Function,
     /// The network of its VPC; empty for a function in none.
     pub network: Network,
-    /// What earlier runs have made for this VPC, and the network does not show.
+    /// What earlier runs created for this VPC, and the network does not show.
     pub own: Own,
 }
 
-/// What bears our tags for a VPC, attached to something or not.
+/// What has our tags for a VPC, attached to something or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Own {
     /// Internet gateways.
@@ -77,7 +77,7 @@ pub struct Answer {
     pub checks: Vec<Check>,
 }
 
-/// Whoever wants out: what bears groups in subnets.
+/// What sends requests to the internet: something with groups in subnets.
 #[derive(Clone, Debug)]
 pub struct Traveller<'s> {
     /// In words: `function checkout`.
@@ -189,7 +189,7 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
         let services = services::all(&paths, &traveller, region, &wish.services);
         let all_pass = services.iter().all(|check| check.status < Status::Unknown);
         checks.extend(services);
-        // Where a service is not reached, either way would do: what stops the internet is told too.
+        // Where a service is not reached, either way would do: what stops the internet is reported too.
         if !all_pass && way >= Status::Unknown {
             checks.extend(internet);
         }

@@ -112,7 +112,7 @@ fn unjudged(found: &Patrol) -> Report {
     Report::new("unjudged", &io::Error::other(message), Some(hint))
 }
 
-/// A call that failed, as Lambda tells it.
+/// A call that failed, as Lambda reports it.
 struct Failed(Report);
 
 /// As the runtime logs it.

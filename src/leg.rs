@@ -1,4 +1,4 @@
-//! A leg of a way: from what bears groups in some subnets to what bears groups in others, on one port.
+//! A leg of a path: from resources with groups in some subnets to resources with groups in others, on one port.
 //!
 //! Source: the checks `security-groups`, `network-acls` and `routes` of docs/network.md. All pairs of subnets count,
 //! since either end may be in any of its own.
@@ -50,7 +50,7 @@ pub struct EndReport {
     pub subnets: Vec<SubnetId>,
 }
 
-/// An end of a leg: what bears groups in subnets.
+/// An end of a leg: what has groups in subnets.
 #[derive(Clone, Debug)]
 pub struct End<'s> {
     /// What it is.
@@ -78,14 +78,14 @@ pub struct Leg<'s> {
     pub remedy: Option<String>,
 }
 
-/// A finding with the pairs of subnets between which it stops everything; all of them where it tells none.
+/// A finding with the pairs of subnets between which it stops everything; all of them where it names none.
 #[derive(Clone, Debug)]
 struct OnLeg {
     finding: Finding,
     pairs: BTreeSet<(usize, usize)>,
 }
 
-/// What a concern came upon on one leg.
+/// What a concern found on one leg.
 #[derive(Clone, Debug, Default)]
 struct Found {
     findings: Vec<OnLeg>,
@@ -145,8 +145,8 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     (checks, reports)
 }
 
-/// What besides security groups stops a leg's traffic: network ACLs and routes, in words, each once, and the pairs of subnets
-/// between which nothing passes. What could not be read stops nothing.
+/// What besides security groups stops a leg's traffic: network ACLs and routes, as text, each once, and the pairs of
+/// subnets between which nothing passes. What could not be read stops nothing.
 #[must_use]
 pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>, BTreeSet<(usize, usize)>) {
     let of_acls = acls::check(paths, std::slice::from_ref(leg));

@@ -202,7 +202,7 @@ fn is_of_connection(group: &SecurityGroup, rule: &Rule) -> bool {
     is_single && matches!(rule.peer, Peer::Cidr(_)) && connection.is_some() && rule.description.as_deref() == connection
 }
 
-/// The surroundings that one connection's observation tells of.
+/// The surroundings that one connection's observation describes.
 #[derive(Debug)]
 pub struct Observed<'a> {
     observation: &'a Observation,
@@ -241,7 +241,7 @@ impl Surroundings for Observed<'_> {
 }
 
 /// What a user of `setup` should know of the groups that are attached: each that is open to the internet, or differs from
-/// how it was made and is not set back.
+/// how it was made and is not restored.
 #[must_use]
 pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> bool) -> Vec<String> {
     let around = Observed::new(observation);
@@ -310,10 +310,10 @@ impl Difference {
     }
 }
 
-/// So many rules are told one by one.
+/// At most this many rules are reported one by one.
 const TOLD: usize = 8;
 
-/// Rules in words, as many as are of use.
+/// Rules as text, as many as are of use.
 #[must_use]
 pub fn in_words(rules: &[Rule], direction: Direction) -> String {
     let told = rules.iter().take(TOLD);

@@ -1,5 +1,5 @@
-//! What mends a connection by adding, and nothing else: a rule in a group of its own, a route to a peering connection that
-//! is there, DNS on it. Network ACLs and the groups of others are told about, not touched.
+//! What fixes a connection by only adding something: a rule in a new group, a route to an existing peering connection,
+//! DNS on it. Network ACLs and the groups of others are reported, and not changed.
 //!
 //! Source: docs/network.md, "`diagnose --fix`" and "Two VPCs: `setup --cross-vpc`". Within one VPC the groups are those
 //! of `setup`; across two they have the usual names, and rules for the ranges of the other side's subnets.
@@ -27,16 +27,16 @@ use crate::requirements::{
 };
 use crate::tags;
 
-/// How much is to be mended.
+/// How much is to be fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All that adding can mend: `diagnose --fix`.
+    /// All that adding can fix: `diagnose --fix`.
     Everything,
     /// The security groups across two VPCs, where nothing else is amiss: `setup --cross-vpc`.
     GroupsAcrossVpcs,
 }
 
-/// What is mended from.
+/// What is fixed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Both ends, and all that is between them.
@@ -60,7 +60,7 @@ impl Seen {
         }
     }
 
-    /// The group of a side that an earlier run has made for this connection.
+    /// The group of a side that an earlier run created for this connection.
     #[must_use]
     pub fn own_group(&self, side: Side) -> Option<&SecurityGroup> {
         let made_for = For::Function(&self.scene.function.name);
@@ -89,7 +89,7 @@ pub struct Mending {
     pub plan: Plan,
     /// What is amiss.
     pub reasons: Vec<String>,
-    /// What adding does not mend, each with what does.
+    /// What adding does not fix, each with what does.
     pub left: Vec<String>,
     /// What has to end before the resources take another group.
     pub pending: Vec<Pending>,
@@ -97,7 +97,7 @@ pub struct Mending {
     pub notes: Vec<String>,
 }
 
-/// What mends a connection.
+/// What fixes a connection.
 ///
 /// # Errors
 ///
@@ -165,7 +165,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
     })
 }
 
-/// A check that adding does not mend.
+/// A check that adding does not fix.
 fn told(check: &Check) -> String {
     match &check.remedy {
         Some(remedy) => {

@@ -253,7 +253,7 @@ impl<'n> Paths<'n> {
         }
     }
 
-    /// What the groups on a resource let through of the traffic that is wanted, where the other end bears `peers`.
+    /// What the groups on a resource let through of the traffic that is wanted, where the other end has `peers`.
     #[must_use]
     pub fn passage(&self, groups: &[GroupId], direction: Direction, wanted: Block, peers: &[GroupId]) -> Passage<'n> {
         let mut passage = Passage::of(wanted);

@@ -1,7 +1,7 @@
 //! The state machine of `setup`: observe → wait → plan → consent → apply → verify.
 //!
-//! [`Machine`] is pure: it is told what happened and says what to do next. [`run`] carries that out
-//! against a [`crate::cloud::Cloud`]. Other commands are a [`Goal`], which [`converge`] brings about with the same
+//! [`Machine`] is pure: it is given what happened and says what to do next. [`run`] carries that out
+//! against a [`crate::cloud::Cloud`]. Other commands are a [`Goal`], which [`converge`] carries out with the same
 //! steps, waits and consent. A crash between any two calls loses nothing, since names, tags and
 //! rules in AWS are the only state: the next run observes them.
 

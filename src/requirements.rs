@@ -96,7 +96,7 @@ fn check_database(database: &Database) -> Result<(), Unmet> {
     }
 }
 
-/// The account that owns the database's VPC, where the function's subnets tell it.
+/// The account that owns the database's VPC, if the function's subnets show it.
 fn owner_of_vpc(observation: &Observation) -> Option<&str> {
     let vpc = &observation.database.vpc;
     let mut subnets = observation.function_subnets.iter();
@@ -193,7 +193,7 @@ fn proxy_change(proxy: &Proxy) -> Option<Pending> {
 pub fn check_states(observation: &Observation, wait_for_database: bool) -> Result<Vec<Pending>, Unmet> {
     let mut pending: Vec<Pending> = database_pending(observation, wait_for_database)?.into_iter().collect();
     if let Some(proxy) = observation.proxy.as_ref().filter(|proxy| proxy.exists) {
-        // One that `remove` has deleted is made anew once it is gone.
+        // One that `remove` has deleted is created again once it is gone.
         if proxy.status == "deleting" && observation.extras.new_proxy.is_some() {
             pending.push(Pending::ProxyGone {
                 proxy: proxy.name.clone(),
@@ -337,7 +337,7 @@ fn ends_by_itself(status: &str) -> bool {
     !stays.contains(&status) && !stays_so.iter().any(|start| status.starts_with(start)) && !status.ends_with("-failed")
 }
 
-/// What of the database is not available, in words, with its status.
+/// What of the database is not available, as text, with its status.
 fn not_available(database: &Database) -> Vec<(String, &str)> {
     let own = (database.status != "available").then(|| (database.to_string(), database.status.as_str()));
     let members = database

@@ -169,7 +169,7 @@ impl OfflineAccount {
         (account_id.clone(), region.clone())
     }
 
-    /// Changes the account as somebody else would, without the program's knowledge.
+    /// Changes the account as someone else would, without the program's knowledge.
     pub fn edit(&self, edit: impl FnOnce(&mut AccountDocument)) {
         edit(&mut self.lock().state.document);
     }
@@ -266,7 +266,7 @@ impl Inner {
     fn commit<T>(&mut self, write: impl FnOnce(&mut State) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut state = self.state.clone();
         let answer = write(&mut state);
-        // A refused write has changed nothing but which new groups are visible by now.
+        // A refused write has changed nothing but which new groups are visible now.
         if answer.is_ok()
             && let Some(file) = &mut self.file
         {

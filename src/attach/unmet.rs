@@ -50,7 +50,7 @@ pub enum AttachUnmet {
     /// The function is attached to another VPC.
     #[error("{function} is attached to {vpc}, not to {wanted}")]
     AttachedElsewhere {
-        /// The function in words.
+        /// The function as text.
         function: String,
         /// Where it is.
         vpc: VpcId,
@@ -84,7 +84,7 @@ pub enum AttachUnmet {
         role: String,
         /// What it does not allow.
         actions: Vec<&'static str>,
-        /// The boundary, in words.
+        /// The boundary, as text.
         by: String,
     },
     /// The database has only groups of the convention, which are of no use to a function.

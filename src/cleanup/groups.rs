@@ -1,4 +1,4 @@
-//! Security groups of ours that serve nothing.
+//! Security groups of ours that are not in use.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,8 +31,8 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Adds the steps for groups, and for the proxies that go with them. What goes and what stays, one sentence each; and the
-/// proxies that go.
+/// Adds the steps for groups, and for the proxies that go with them. What is removed and what is kept, one sentence
+/// each; and the proxies that go.
 pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BTreeSet<User>) {
     let mut reasons = Vec::new();
     let mut ours: BTreeMap<&GroupId, Member<'_>> = BTreeMap::new();
@@ -135,7 +135,7 @@ fn sets<'a>(ours: &BTreeMap<&'a GroupId, Member<'a>>) -> Vec<BTreeSet<&'a GroupI
     sets
 }
 
-/// Databases and proxies bear a group for those that come in by it.
+/// Databases and proxies have a group for those that connect through it.
 fn is_bearer(user: &User) -> bool {
     matches!(user, User::Cluster(_) | User::Instance(_) | User::Proxy(_))
 }
@@ -183,7 +183,7 @@ fn serving<'a>(left: &'a Leftovers, ours: &BTreeMap<&'a GroupId, Member<'a>>) ->
     serving
 }
 
-/// Why a set that serves nothing stays, where others go already; none if it goes.
+/// Why an unused set is kept, where others are removed; none if it is removed.
 fn why_it_stays(left: &Leftovers, members: &[&Member<'_>], going: &BTreeSet<&GroupId>) -> Option<String> {
     if let Some(unread) = left.users.unread().first() {
         return Some(format!("its users could not be read ({unread})"));
@@ -257,7 +257,7 @@ fn is_ours(
 }
 
 /// What is wrong with groups that serve something: a mark of a removal that did not end, rules that name nothing, a group
-/// that somebody has taken off.
+/// that someone has disassociated.
 fn of_what_serves<'a>(
     left: &Leftovers,
     ours: &BTreeMap<&'a GroupId, Member<'a>>,
@@ -306,8 +306,8 @@ fn of_what_serves<'a>(
     reasons
 }
 
-/// The steps that take sets away: the marks, the proxies that go with them, what takes them off databases and other proxies,
-/// their rules, the groups.
+/// The steps that remove sets: the marks, the proxies that go with them, what takes them off databases and other
+/// proxies, their rules, the groups.
 fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, builder: &mut Builder) {
     let mut by_connection: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
     for member in goes {

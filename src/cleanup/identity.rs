@@ -1,4 +1,4 @@
-//! Roles and secrets of ours that nothing uses.
+//! Roles and secrets of ours that are not in use.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use super::{Builder, Leftovers};
 use crate::plan::RemovalEffect;
 use crate::users::User;
 
-/// Adds the steps for secrets and roles, once the proxies in `going` are gone. What goes and what stays, one sentence each.
+/// Adds the steps for secrets and roles, once the proxies in `going` are gone. What is removed and what is kept, one
+/// sentence each.
 pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Builder) -> Vec<String> {
     let mut reasons = Vec::new();
     // Lambda needs a role until it has deleted a function's network interface, and groups are deleted only then.

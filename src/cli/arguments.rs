@@ -567,7 +567,7 @@ mod tests {
             ("--secret", |text| parse_secret(text).map(drop), &[8]),
             ("--proxy-role", |text| parse_role(text).map(drop), &[9]),
             ("--cluster-arn", |text| parse_cluster_arn(text).map(drop), &[11]),
-            // The ARN of a proxy does not tell its name.
+            // The ARN of a proxy does not show its name.
             ("--proxy", |text| text.parse::<ProxyChoice>().map(drop), &[]),
             (
                 "--notify",

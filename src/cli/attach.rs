@@ -1,4 +1,4 @@
-//! `autoconnect attach` and `autoconnect detach`: put a function into a VPC, and take it out.
+//! `autoconnect attach` and `autoconnect detach`: attaches a function to a VPC, and detaches it.
 
 use clap::Args;
 

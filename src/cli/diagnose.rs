@@ -89,7 +89,7 @@ impl Diagnose {
         existing(&self.database, &self.function, &self.proxy)
     }
 
-    /// What `--fix` brings about; none where nothing is mended.
+    /// What `--fix` does; none where nothing is fixed.
     pub fn goal(&self) -> Option<Mend> {
         self.fix.then(|| Mend {
             target: self.target(),
@@ -100,7 +100,7 @@ impl Diagnose {
 }
 
 impl Diagnose {
-    /// Mends, and tells how it stands at the end.
+    /// Fixes, and reports the state at the end.
     async fn mend(&self, cloud: &dyn Cloud, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
@@ -161,7 +161,7 @@ pub fn existing(database: &DatabaseArgs, function: &FunctionName, proxy: &ProxyC
     }
 }
 
-/// Reads for at most so long.
+/// Reads for at most this long.
 pub async fn read_in<T, E: Into<RunError>>(
     timeout: Duration,
     cloud: &dyn Cloud,

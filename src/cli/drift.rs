@@ -126,7 +126,7 @@ impl Drift {
     }
 
     /// One run: reads, judges, and then does all that was asked for with what it has found. Each of these is tried whatever
-    /// became of the others; what failed is told, and makes the run an error. `memory` stands for a state file.
+    /// became of the others; what failed is reported, and makes the run an error. `memory` stands for a state file.
     async fn once(
         &self,
         accounts: &impl Accounts,
@@ -359,7 +359,7 @@ fn interrupted() -> Report {
     })
 }
 
-/// What has failed after the connections were judged. It is told at once.
+/// What has failed after the connections were judged. It is reported at once.
 #[derive(Default)]
 struct Failures {
     any: bool,

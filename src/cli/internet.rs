@@ -1,4 +1,4 @@
-//! `autoconnect internet`: whether a function in a VPC reaches the internet, and what is missing is built.
+//! `autoconnect internet`: checks whether a function in a VPC reaches the internet, and builds what is missing.
 
 use clap::{Args, ValueEnum};
 
@@ -75,7 +75,7 @@ impl Internet {
         Ok(())
     }
 
-    /// What `internet setup` brings about; none for `internet check`.
+    /// What `internet setup` does; none for `internet check`.
     pub fn goal(&self) -> Option<reconcile::Internet> {
         (self.action == Action::Setup).then(|| reconcile::Internet(self.wish()))
     }

@@ -1,4 +1,4 @@
-//! `autoconnect msk`: whether Lambda can poll an MSK cluster for a function, and what is missing is built.
+//! `autoconnect msk`: checks whether Lambda can poll an MSK cluster for a function, and builds what is missing.
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
@@ -50,7 +50,7 @@ impl Msk {
         }
     }
 
-    /// What `msk setup` brings about; none for `msk check`.
+    /// What `msk setup` does; none for `msk check`.
     pub fn goal(&self) -> Option<MskSetup> {
         match &self.verb {
             Verb::Check(_) => None,

@@ -1,4 +1,4 @@
-//! A command's session with an account: connected, run until it ends or is interrupted, its result printed.
+//! A command's session with an account: connects, runs until the end or an interrupt, and prints the result.
 
 use clap::{ArgMatches, Args, FromArgMatches};
 use std::future::Future;
@@ -90,7 +90,7 @@ pub fn no_aws() -> Report {
     Report::new("no-aws", &error, Some(hint.to_owned()))
 }
 
-/// Prints a result in the form that was asked for. Where it cannot be printed, what was written is told all the same.
+/// Prints a result in the form that was asked for. Where it cannot be printed, what was written is reported anyway.
 pub fn print_result<D: Serialize>(
     global: &Global,
     document: impl FnOnce() -> D,

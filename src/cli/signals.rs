@@ -75,7 +75,7 @@ fn listen_until_ended(trigger: &Trigger, output: Output, ready: &mpsc::Sender<()
     });
 }
 
-/// Ends the program, with the error that a run would tell that ends by itself.
+/// Ends the program, with the error that a run would report that ends by itself.
 fn end_now(output: Output) -> ! {
     let at = if MAY_HAVE_WRITTEN.load(Ordering::Relaxed) {
         "immediately: a write may be in progress"

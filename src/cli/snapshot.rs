@@ -1,4 +1,4 @@
-//! `autoconnect snapshot`: an account as a file for `--offline`.
+//! `autoconnect snapshot`: saves an account to a file for `--offline`.
 
 use std::io::Write;
 use std::path::PathBuf;

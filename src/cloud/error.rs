@@ -1,4 +1,4 @@
-//! How an operation can fail, in the terms in which the program reacts to it.
+//! How an operation can fail, as far as the program reacts differently.
 
 use thiserror::Error;
 
@@ -33,7 +33,7 @@ pub enum Fault {
     /// A quota of the account or the resource is reached.
     #[error("{0}")]
     LimitExceeded(String),
-    /// Somebody else wrote in between.
+    /// Someone else wrote in between.
     #[error("{0}")]
     PreconditionFailed(String),
     /// The resource is in a state in which it takes no such change now.
@@ -126,7 +126,7 @@ pub enum Fault {
     File(String),
 }
 
-/// The profiles that exist, in words; of many only the first.
+/// The profiles that exist, as text; of many only the first.
 fn existing(known: &[String]) -> String {
     const SHOWN: usize = 20;
     let more = match known.len().saturating_sub(SHOWN) {
@@ -193,7 +193,7 @@ impl CloudError {
         matches!(self.fault, Fault::RoleNotReady(_))
     }
 
-    /// Whether the request may succeed if it is sent again later, after the resource was read anew.
+    /// Whether the request may succeed if it is sent again later, after the resource was read again.
     #[must_use]
     pub fn is_contention(&self) -> bool {
         matches!(self.fault, Fault::Busy(_) | Fault::PreconditionFailed(_))

@@ -1,4 +1,4 @@
-//! Lists that come in pages, and that may not go on for ever.
+//! Lists that come in pages, and that must end.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,7 +26,7 @@ impl Pages {
         }
     }
 
-    /// Notes a page with the token of the next one, and tells whether there is one.
+    /// Notes a page with the token of the next one, and returns whether there is one.
     ///
     /// # Errors
     ///

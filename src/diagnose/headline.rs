@@ -57,7 +57,7 @@ fn failing(way: &str, checks: &[Check], legs: &[LegReport]) -> String {
             .find(|check| check.status == Status::Fail && wanted(check))
     };
     let is_of_pairs = |check: &Check| OF_PAIRS.contains(&check.id.as_str());
-    // The cause before what follows from it: a proxy tells that it does not reach what no rule lets it reach.
+    // The cause before what follows from it: a proxy reports that it does not reach what no rule lets it reach.
     let why = first(&is_of_pairs)
         .map(|check| sentence(&check.message))
         .unwrap_or_default();

@@ -25,7 +25,7 @@ pub(super) fn check(scene: &Scene) -> Option<Check> {
     }
 }
 
-/// The user as whom the function connects, where its environment tells.
+/// The user as whom the function connects, if its environment names one.
 fn user(scene: &Scene) -> Option<&str> {
     scene.function.environment.as_ref()?.get("DB_USER")
 }

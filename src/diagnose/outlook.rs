@@ -1,4 +1,4 @@
-//! What stands in the way of a connection that `setup` is about to make, and that its steps leave as it is.
+//! What blocks the path of a connection that `setup` is about to create, and is not fixed by its steps.
 
 use super::{Diagnosis, Scene, diagnose_connection, headline};
 use crate::check::{Check, Status, verdict};

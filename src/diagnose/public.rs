@@ -1,7 +1,7 @@
 //! A publicly accessible database, seen from the internet.
 //!
 //! Source: docs/network.md, "Publicly accessible databases". A function in no VPC comes from addresses of AWS's that
-//! nobody can name in a rule beforehand, so that only what is open to the whole internet is open to it.
+//! no rule can name in advance, so it only reaches what is open to the whole internet.
 
 use super::Scene;
 use crate::check::Finding;

@@ -1,4 +1,4 @@
-//! What was found: what was expected, what is there, how bad it is, and what makes it go away.
+//! A finding: what was expected, what was found, its severity, and what resolves it.
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The whole of it, for people.
     pub message: String,
-    /// What it speaks of: an id, an ARN or a name.
+    /// What it refers to: an id, an ARN or a name.
     pub resource: String,
     /// What was expected.
     pub expected: Option<String>,
@@ -27,7 +27,7 @@ pub struct Finding {
     pub found: Option<String>,
     /// When it was seen first, in RFC 3339; null without a state file.
     pub first_seen: Option<String>,
-    /// The arguments of a command of this program that makes it go away; null where there is none.
+    /// The arguments of a command of this program that resolves it; null where there is none.
     pub remedy: Option<Vec<String>>,
 }
 
@@ -81,7 +81,7 @@ pub enum FindingKind {
     GroupGone,
     /// A group of the connection is not on the resource that it is for.
     GroupDetached,
-    /// A group was made for the connection, and nothing bears it.
+    /// A group was made for the connection, and nothing has it.
     GroupUnused,
     /// A group has a rule too many.
     RuleAdded,
@@ -262,7 +262,7 @@ impl Finding {
         Self::new(FindingKind::Unread, connection.to_string(), why.to_owned())
     }
 
-    /// Whether it tells of a resource that does not exist.
+    /// Whether it is about a resource that does not exist.
     pub(super) fn is_gone(&self) -> bool {
         use FindingKind::{DatabaseGone, FunctionGone, ProxyGone};
         matches!(self.kind, DatabaseGone | FunctionGone | ProxyGone)

@@ -9,7 +9,7 @@ use super::hops;
 use crate::estate::Estate;
 use crate::model::{Direction, GroupList, Observation, Peer, Rule, SecurityGroup, Side, SubnetId};
 
-/// An end of a hop: what bears groups, and where its addresses are.
+/// An end of a hop: what has groups, and where its addresses are.
 #[derive(Clone, Debug)]
 pub struct End {
     /// Its groups.
@@ -47,7 +47,7 @@ pub fn groups_let_through(estate: &Estate, observation: &Observation) -> bool {
     passes_each(estate, observation, |_| false)
 }
 
-/// Whether traffic can pass each hop, but for those of which that is known by their beginning.
+/// Whether traffic can pass each hop, except those of which that is known by their beginning.
 fn passes_each(estate: &Estate, observation: &Observation, is_known: impl Fn(Side) -> bool) -> bool {
     let has_vpc = observation.function.vpc.is_some();
     let passes = |(from, to): &(Side, Side)| {

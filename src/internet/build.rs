@@ -39,7 +39,7 @@ pub struct Building {
     pub pending: Vec<String>,
 }
 
-/// The value of the tag that tells what belongs to a VPC's way to the internet.
+/// The value of the tag that marks what belongs to a VPC's way to the internet.
 #[must_use]
 pub fn connection(vpc: &VpcId) -> String {
     format!("internet/{vpc}")
@@ -63,7 +63,7 @@ pub fn draft(scene: &Scene, wish: &Wish) -> Result<Building, InternetUnmet> {
     draft_for(&traveller, &scene.network, &scene.own, wish)
 }
 
-/// What is still to be built for whoever wants out.
+/// What is still to be built for a traveller.
 ///
 /// # Errors
 ///
@@ -119,7 +119,7 @@ pub(super) struct Builder<'b, 's> {
     pub building: Building,
     /// The steps that the internet gateway is ready after, once they were added.
     gateway: Option<Ref>,
-    /// The tables of their own that subnets get: by the table that they have, and what tells them apart.
+    /// The tables of their own that subnets get: by the table that they have, and what distinguishes them.
     tables: BTreeMap<(String, String), Ref>,
     nats: BTreeMap<String, Nat>,
 }
@@ -256,7 +256,7 @@ impl<'b, 's> Builder<'b, 's> {
         Ok(())
     }
 
-    /// What works but for VPC Block Public Access is neither replaced nor added to.
+    /// What works except for VPC Block Public Access is neither replaced nor added to.
     fn refuse_stopped(&self, subnet: &SubnetId, exit: &Exit<'_>) -> Result<(), InternetUnmet> {
         let fault = match exit {
             Exit::Nat(id) => nat_fault(self.paths, id),

@@ -72,7 +72,7 @@ fn setup(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<String> {
         .then(|| format!("autoconnect internet setup {}", traveller.option))
 }
 
-/// A finding that `internet setup` mends.
+/// A finding that `internet setup` fixes.
 fn built(paths: &Paths<'_>, traveller: &Traveller<'_>, finding: Finding) -> Finding {
     setup(paths, traveller).into_iter().fold(finding, Finding::fixed_by)
 }
@@ -501,7 +501,7 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     Check::of("subnets-agree", passed, evidence, findings)
 }
 
-/// Whether the routes of a subnet lead out, to something that works; none where that cannot be told.
+/// Whether the routes of a subnet lead out, to something that works; none where that cannot be determined.
 pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
     let fault = match way_out(paths, subnet, false).ok()?.exit {
         Exit::Nat(id) => nat_fault(paths, id),

@@ -1,4 +1,4 @@
-//! The names of service endpoints: an endpoint of a VPC stands for the name of its Region, and for no other.
+//! The names of service endpoints: an endpoint of a VPC serves only the Regional name.
 //!
 //! Source: AWS General Reference, "Service endpoints"; VPC user guide, "Private DNS".
 
@@ -28,7 +28,7 @@ pub(super) fn is_global_only(service: &str) -> bool {
 }
 
 /// What an endpoint of the VPC does not stand for: the name of the service for all Regions, which only the internet leads
-/// to. Clients of STS use it by default where their SDK is an old one; those of S3 only where they are told to.
+/// to. Clients of STS use it by default where their SDK is an old one; those of S3 only where they are configured to.
 pub(super) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: bool, way: &mut Way) {
     let service = service.rsplit('.').next().unwrap_or(service);
     let region = traveller.region;

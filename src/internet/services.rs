@@ -1,4 +1,5 @@
-//! AWS services without the internet: an interface endpoint, a gateway endpoint, or the internet all the same.
+//! AWS services without the internet: through an interface endpoint or a gateway endpoint, or else through the
+//! internet.
 //!
 //! Source: docs/internet.md, "AWS services", and the VPC user guide on private names: where an interface endpoint has
 //! private DNS on, the service's name leads to it in all of the VPC, so that it has to work, internet or not.
@@ -218,7 +219,7 @@ pub(super) struct Way {
     pub(super) findings: Vec<Finding>,
 }
 
-/// The interface endpoint that the service's name leads to, and whether it surely does.
+/// The interface endpoint that the service's name leads to, and whether it certainly does.
 pub(super) fn by_name<'n>(paths: &Paths<'_>, endpoints: &[&'n Endpoint]) -> Option<(&'n Endpoint, bool)> {
     let all = paths.network().endpoints.known().map(Vec::as_slice).unwrap_or_default();
     let leads = endpoints.iter().filter_map(|endpoint| match endpoint.takes_names(all) {

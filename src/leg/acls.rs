@@ -13,7 +13,7 @@ use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 use crate::path::{AclCrossing, Addresses, Paths, Ports};
 
-/// What is told in one line: one entry of an ACL at one border, which denies some ports.
+/// What is reported in one line: one entry of an ACL at one border, which denies some ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Line<'a> {
     subnet: &'a SubnetId,

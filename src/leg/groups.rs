@@ -105,7 +105,7 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
         (&leg.to, Direction::Ingress, &leg.from),
     ];
     let of = |(own, direction, other): (&End<'_>, Direction, &End<'_>)| {
-        // A rule that may count is not missing: it cannot be told.
+        // A rule that may count is not missing: it cannot be determined.
         if matches!(naming, Naming::MayCount(_)) && named(paths, own, direction, other).is_some() {
             return None;
         }
@@ -185,7 +185,7 @@ impl Gate<'_, '_> {
             );
             return;
         }
-        // The same answer for several subnets is told once.
+        // The same answer for several subnets is reported once.
         let mut answers: BTreeMap<String, (Finding, Vec<usize>)> = BTreeMap::new();
         let mut by = Vec::new();
         let subnets = other.subnets.iter().copied();

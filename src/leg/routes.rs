@@ -13,7 +13,7 @@ use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
 use crate::path::{Hop, Paths, RouteFault};
 
-/// A line is told once for all pairs that it is about.
+/// A line is reported once for all pairs that it is about.
 type Lines = BTreeMap<String, (Finding, BTreeSet<(usize, usize)>)>;
 
 pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {

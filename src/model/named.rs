@@ -1,4 +1,4 @@
-//! What the user named a resource by: its name, or an ARN, which also says what it is and where.
+//! How the user named a resource: by its name, or by an ARN, which also contains its kind and place.
 
 use std::fmt;
 
@@ -196,7 +196,7 @@ impl<'a> Named<'a> {
     ///
     /// # Errors
     ///
-    /// What it is instead, in words.
+    /// What it is instead, as text.
     pub fn expect(&self, expected: Expected) -> Result<(), String> {
         let Some(arn) = self.arn else {
             return if self.text.starts_with("arn:") {

@@ -165,14 +165,14 @@ impl TargetRole {
     }
 }
 
-/// An endpoint of a proxy beside its default one, with subnets and groups of its own, perhaps in another VPC.
+/// An endpoint of a proxy besides its default one, with subnets and groups of its own, perhaps in another VPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyEndpoint {
     /// Its name.
     pub name: String,
     /// The proxy's name.
     pub proxy: String,
-    /// Its VPC, where it is told.
+    /// Its VPC, if it is reported.
     pub vpc: Option<VpcId>,
     /// Its subnets.
     pub subnets: Vec<SubnetId>,
@@ -180,7 +180,7 @@ pub struct ProxyEndpoint {
     pub groups: Vec<GroupId>,
     /// `available`, `creating`, …
     pub status: String,
-    /// Which targets it leads to, where that is told.
+    /// Which targets it leads to, if it is reported.
     pub role: Option<TargetRole>,
     /// Its host name.
     pub host: Option<String>,
@@ -203,7 +203,7 @@ pub struct ProxyTarget {
     pub tracked_cluster: Option<String>,
     /// Its health, where it has one.
     pub health: Option<TargetHealth>,
-    /// `Role`: which of a cluster's members is its writer, where it is told.
+    /// `Role`: which of a cluster's members is its writer, if it is reported.
     pub role: Option<TargetRole>,
 }
 
@@ -257,7 +257,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// There is no reader, or the proxy does not tell which of the targets are readers.
+    /// There is no reader, or the proxy does not show which of the targets are readers.
     pub fn reader_health(&self, database: &Database) -> Result<Option<&TargetHealth>, NoReader> {
         let is_reader = |target: &&ProxyTarget| target.role == Some(TargetRole::ReadOnly);
         let is_writer = |target: &ProxyTarget| target.role == Some(TargetRole::ReadWrite);
@@ -309,7 +309,7 @@ impl Proxy {
 pub enum NoReader {
     /// There is no reader.
     None,
-    /// The proxy does not tell which targets are readers.
+    /// The proxy does not show which targets are readers.
     NotTold,
 }
 

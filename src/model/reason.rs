@@ -3,7 +3,7 @@
 //! Source: docs/attaching.md; the codes are those of Lambda's API reference (`StateReasonCode`,
 //! `LastUpdateStatusReasonCode`).
 
-/// What mends the cause with this code, where that is known.
+/// What fixes the cause with this code, where that is known.
 #[must_use]
 pub fn remedy(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -36,7 +36,7 @@ pub fn remedy(code: &str) -> Option<&'static str> {
     })
 }
 
-/// A reason in words: AWS's own, the code, and what mends it.
+/// A reason as text: AWS's own, the code, and what fixes it.
 #[must_use]
 pub fn explained(reason: Option<&str>, code: Option<&str>) -> Option<String> {
     let remedy = code.and_then(remedy);

@@ -1,5 +1,5 @@
-//! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, and make interfaces beside
-//! the cluster.
+//! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, and create interfaces
+//! beside the cluster.
 //!
 //! Source: the check `execution-role` of docs/msk.md.
 

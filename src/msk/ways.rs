@@ -1,8 +1,8 @@
 //! The ways from the cluster's subnets to Lambda, STS and Secrets Manager: endpoints, or NAT gateways. Either suffices.
 //!
 //! Source: the checks `nat-gateways` and `endpoints` of docs/msk.md, and its first table. Where an endpoint has private
-//! DNS, the requests of all of the VPC go to it, whatever else is there: a broken one is not made good by a NAT
-//! gateway.
+//! DNS, the requests of all of the VPC go to it, whatever else is there: a NAT gateway does not replace a broken
+//! one.
 
 use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};
@@ -56,7 +56,7 @@ fn is_good(status: Status) -> bool {
     status <= Status::Warn
 }
 
-/// What NAT gateways make of the poller's requests, but for what the cluster's groups let out.
+/// What NAT gateways make of the poller's requests, except what the cluster's groups let out.
 struct NatWay {
     findings: Vec<Finding>,
     evidence: Vec<String>,
@@ -84,7 +84,7 @@ fn nat_way(poller: &Poller<'_>) -> NatWay {
             continue;
         }
         let remedies = check.remedy.iter().flat_map(|remedy| remedy.lines());
-        // What builds it all is told once, for all findings.
+        // What builds it all is reported once, for all findings.
         let mut remedies: Vec<String> = remedies
             .filter(|line| !line.starts_with("autoconnect "))
             .map(str::to_owned)

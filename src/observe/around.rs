@@ -22,7 +22,7 @@ pub async fn surroundings(cloud: &dyn Cloud, observation: &Observation) -> Surro
     around(cloud, database, Some(&database.vpc), Some(function), proxy.as_ref()).await
 }
 
-/// The same of resources as the first answers tell of them, in which the database's VPC may be missing.
+/// The same of resources as the first answers describe them, in which the database's VPC may be missing.
 pub(super) async fn around(
     cloud: &dyn Cloud,
     database: &Database,

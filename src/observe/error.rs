@@ -113,7 +113,7 @@ pub struct NotChecked {
     pub name: String,
     /// The mapping that polls it, where one was named.
     pub mapping: Option<String>,
-    /// An ARN that tells the account and the Region.
+    /// An ARN that contains the account and the Region.
     pub arn: String,
 }
 

@@ -244,7 +244,7 @@ fn is_member(account: &Account<'_>, target: (DatabaseKind, &str), own: Option<(D
 }
 
 /// How a proxy differs from one that this program makes for the way that its tags name. With a role that `--proxy-role` named,
-/// nothing tells that this program has made it.
+/// nothing shows that this program created it.
 fn proxy_differences(
     account: &Account<'_>,
     proxy: &Proxy,
@@ -387,7 +387,8 @@ fn lists(
     clusters.chain(instances).chain(proxies).collect()
 }
 
-/// The groups that are being taken off databases. Each such database is looked at by itself, as when it is waited for.
+/// The groups that are being disassociated from databases. Each such database is looked at by itself, as when it is
+/// waited for.
 async fn coming_off(
     cloud: &dyn Cloud,
     clusters: Result<&[DbCluster], &CloudError>,
@@ -447,7 +448,7 @@ async fn made_secret(cloud: &dyn Cloud, account: &Account<'_>, secret: SecretDes
     })
 }
 
-/// A role with a name of ours; none where it is gone by now.
+/// A role with a name of ours; none where it is gone now.
 async fn made_role(cloud: &dyn Cloud, account: &Account<'_>, name: String) -> Answer<Option<MadeRole>> {
     let Some(role) = found_role(cloud, &name).await? else {
         return Ok(None);

@@ -25,11 +25,11 @@ pub const READS: &[Operation] = &[
     Operation::DescribeSubnets,
 ];
 
-/// The operations by which it is told whether a proxy that connects by IAM, with a role that this program made, may connect
+/// The operations that show whether a proxy that connects by IAM, with a role that this program created, may connect
 /// to its database. What may not be read of that is not judged.
 pub const PERMISSION_READS: &[Operation] = &[Operation::ListRolePolicies, Operation::GetRolePolicy];
 
-/// The operations by which it is told whether network ACLs and routes let a connection's traffic pass. What may not be read
+/// The operations that show whether network ACLs and routes let a connection's traffic pass. What may not be read
 /// of that is not judged.
 pub const PATH_READS: &[Operation] = &[
     Operation::DescribeVpcs,
@@ -75,7 +75,7 @@ pub struct Surveyed {
     pub is_empty: bool,
 }
 
-/// Reads everything that connections are judged by. A part that cannot be read is told as such.
+/// Reads everything that connections are judged by. A part that cannot be read is reported as such.
 pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     let Lists {
         clusters,
@@ -131,7 +131,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     }
     match endpoints {
         Ok(endpoints) => parts.endpoints = endpoints,
-        // Without them, all that is not told is whether a group that nothing else bears is unused.
+        // Without them, all that is not known is whether a group that nothing else has is unused.
         Err(error) if error.is_denied() => {
             unread.parts.insert(Part::ProxyEndpoints, error.to_string());
         }
@@ -216,8 +216,8 @@ async fn permissions(cloud: &dyn Cloud, region: &str, proxy: &str) -> Option<(St
     }
 }
 
-/// The account and Region of what was read. Without a function, a database or a proxy the groups tell their owner: every
-/// VPC has one, while a subnet may be shared by another account.
+/// The account and Region of what was read. Without a function, a database or a proxy the groups name their owner:
+/// every VPC has one, while a subnet may be shared by another account.
 fn origin(parts: &Parts) -> Origin {
     let databases = parts.databases.iter().map(|database| &database.arn);
     let functions = parts.functions.iter().map(|function| &function.arn);
@@ -250,7 +250,7 @@ fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut Unread) -> Vec<T> {
     })
 }
 
-/// Clusters with their instances, and the instances. An instance tells its VPC; a cluster without instances tells it
+/// Clusters with their instances, and the instances. An instance names its VPC; a cluster without instances names it
 /// only by its subnet group.
 fn databases(
     clusters: Vec<DbCluster>,

@@ -12,7 +12,7 @@ use crate::ownership::{OwnConnection, OwnTags};
 use crate::removal::{MadeFunction, MadeRole, Permission, RemovalWish, Undo, may_come_in, permission, variables};
 
 /// What `setup` gave the function besides groups, as far as it is still there, and may be read. `others` are the groups on
-/// both ends beside those of the convention.
+/// both ends besides those of the convention.
 pub(super) async fn undo(
     cloud: &dyn Cloud,
     target: &Target,

@@ -1,4 +1,4 @@
-//! One look's options as JSON: what a Lambda function is called with.
+//! The options of one run as JSON: the event of the Lambda function.
 
 use std::path::PathBuf;
 

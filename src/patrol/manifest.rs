@@ -85,7 +85,7 @@ impl fmt::Display for Spot {
 /// A mistake in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it is, if that can be told.
+    /// Where it is, if that is known.
     pub spot: Option<Spot>,
     /// What was expected and found.
     pub message: String,
@@ -116,7 +116,7 @@ pub enum ManifestError {
     Mistaken {
         /// The file or the field that it came from.
         whence: String,
-        /// All of them, as far as they can be told at once.
+        /// All of them, as far as they can be reported at once.
         mistakes: Vec<Mistake>,
     },
     /// It has no connections.
@@ -249,7 +249,7 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
         profile,
         role_arn,
     };
-    // What setup has made is not new any more. A name that is none is told of below.
+    // What setup has made is not new any more. An invalid name is reported below.
     let function = function.strip_prefix("new:").unwrap_or(&function);
     let unqualified = function::unqualified(function);
     let function = unqualified.as_ref().map_or(function, |name| name).to_owned();

@@ -1,4 +1,4 @@
-//! A run's figures in Prometheus' text format, for its node exporter's textfile collector.
+//! The metrics of a run in the Prometheus text format, for the textfile collector of the node exporter.
 
 use std::fmt::Write;
 use std::io;

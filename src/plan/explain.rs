@@ -49,7 +49,7 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     reasons
 }
 
-/// The groups whose rules are set back, though the connection does not need them.
+/// The groups whose rules are restored, though the connection does not need them.
 fn set_back(observation: &Observation, plan: &Plan) -> Vec<String> {
     let changes = |group: &&SecurityGroup| {
         let of_group = |step: &&Step| step.resource == group.id.as_str() && step.effect.associates().is_none();

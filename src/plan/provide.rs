@@ -168,7 +168,7 @@ impl Builder<'_> {
         id
     }
 
-    /// What `setup` goes on with, although an earlier run has made it: the proxy and the function.
+    /// What `setup` continues with, although an earlier run created it: the proxy and the function.
     fn adopt_existing(&mut self) {
         let Observation {
             database,
@@ -474,7 +474,7 @@ impl Builder<'_> {
     }
 }
 
-/// The role that a step makes, or that an earlier run has made.
+/// The role that a step makes, or that an earlier run created.
 fn role_of(made: Made, found: Option<&FoundRole>) -> ResourceRef {
     found.map_or(ResourceRef::New(made), |found| ResourceRef::Existing(found.arn.clone()))
 }

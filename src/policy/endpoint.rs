@@ -1,4 +1,4 @@
-//! The policies of VPC endpoints: what they let whom do, and the least for an event source mapping.
+//! The policies of VPC endpoints: what they allow, and the least that an event source mapping needs.
 //!
 //! Source: docs/msk.md, "`msk check`" and "`msk setup`".
 

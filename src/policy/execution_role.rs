@@ -40,10 +40,10 @@ const CONNECT: &str = "rds-db:connect";
 const CREATE: &str = "ec2:CreateNetworkInterface";
 const DELETE_ACTIONS: [&str; 2] = ["ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"];
 
-/// The key by which a function's own calls are told from those that Lambda makes for it. Lambda's have it not.
+/// The key that distinguishes a function's own calls from those that Lambda makes for it, which do not have it.
 pub const SOURCE_FUNCTION: &str = "lambda:SourceFunctionArn";
 
-/// An action that a role does not surely allow.
+/// An action that a role may not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lack {
     /// The action.

@@ -1,4 +1,4 @@
-//! What who only reads needs: the scheduled check of `drift`.
+//! What a caller needs that only reads, such as the scheduled check of `drift`.
 //!
 //! Source: docs/policies.md, "`drift`".
 

@@ -1,4 +1,4 @@
-//! Carries out one step: each bad answer is handled before the good one.
+//! Carries out one step; errors are handled before success.
 //!
 //! Source: docs/decision.md, "The order of writes". What already is as it should be is no error; what was not found
 //! right after its creation is looked for again; a list is read right before it is written and checked after.
@@ -23,7 +23,7 @@ use crate::wait::Pauses;
 /// How long EC2 may take to find a group that it has just created.
 const CONSISTENCY_WINDOW: Duration = Duration::from_mins(2);
 
-/// How often a written list may turn out to lack our group, because somebody else wrote too, before that is an error.
+/// How often a written list may turn out to lack our group, because someone else wrote too, before that is an error.
 const REWRITES: u32 = 5;
 
 /// How many reads may still show a list from before the write.
@@ -321,7 +321,7 @@ impl Session<'_> {
     }
 
     /// Changes a part of a resource that AWS replaces whole: read, write what was read with our change, look until it
-    /// has taken effect. Where a write of somebody else has replaced ours, begin again.
+    /// has taken effect. Where a write of someone else has replaced ours, begin again.
     pub(super) async fn change<P: Part>(&self, step: &Step, part: &P, settle: Settle) -> Result<Ended, RunError> {
         let mut written = 0;
         let mut unanswered = false;
@@ -337,7 +337,7 @@ impl Session<'_> {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
                     continue;
                 }
-                // What this run has made may not be found at once.
+                // What this run created may not be found at once.
                 Err(error) if error.is_not_found() && unfound < STALE_READS => {
                     unfound += 1;
                     self.pause(&mut visible, waiting_for, "not found").await?;
@@ -392,13 +392,13 @@ impl Session<'_> {
                 .write(step, &step.resource, part.write(self.cloud, &now.seen))
                 .await?
             {
-                // Another change is under way, or somebody wrote in between: read, and write if still needed.
+                // Another change is under way, or someone wrote in between: read, and write if still needed.
                 Err(error) if error.is_contention() => {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
                 }
                 Err(error) if error.is_role_not_ready() && part.may_need_new_role() => {
                     let state = error.fault.to_string();
-                    // What AWS says tells more than that the time is up.
+                    // The message of AWS is more helpful than a timeout.
                     match self.pause(&mut roles, "the role's permissions to work", &state).await {
                         Err(RunError::TimedOut { .. }) => return Err(failed(step, error)),
                         pause => pause?,

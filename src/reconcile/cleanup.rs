@@ -1,4 +1,4 @@
-//! `cleanup` as a [`Goal`]: nothing of ours is left that serves nothing.
+//! `cleanup` as a [`Goal`]: no unused resource of ours is left.
 
 use super::converge::{Draft, Goal};
 use super::error::RunError;
@@ -24,7 +24,7 @@ fn pending(left: &Leftovers, plan: &Plan) -> Vec<Pending> {
     pending.into_iter().collect()
 }
 
-/// Nothing of ours is left in the account and Region that serves nothing.
+/// Nothing of ours is left in the account and Region that is not in use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cleanup;
 

@@ -143,7 +143,7 @@ impl Disconnect {
         if touched.contains(&Side::Database) {
             pending.extend(database_pending(observation, self.wait_for_database)?);
         }
-        // What an earlier run has taken off is not free before that has taken effect.
+        // What an earlier run has disassociated is not free before that has taken effect.
         let database = &observation.database;
         let is_coming_off = |step: &Step| match &step.effect {
             Effect::Removal(RemovalEffect::DeleteGroup { group }) => database

@@ -19,7 +19,7 @@ use crate::policy::{PolicyDocument, Subject, operator};
 pub struct Mend {
     /// The connection.
     pub target: Target,
-    /// How much is mended.
+    /// How much is fixed.
     pub scope: Scope,
     /// What was asked for besides.
     pub request: Request,

@@ -41,7 +41,7 @@ pub struct MskSite {
     pub scene: MskScene,
     /// What has the name of the endpoints' group.
     pub group: Option<SecurityGroup>,
-    /// What earlier runs have made for the VPC's way to the internet.
+    /// What earlier runs created for the VPC's way to the internet.
     pub own: Own,
 }
 

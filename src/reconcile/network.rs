@@ -1,7 +1,7 @@
 //! Carries out the steps that make or change a network.
 //!
-//! What is made has the tags of its plan from birth: where an answer is lost, it is found by them, and nothing is made
-//! twice. What is already as it should be is no error; what was made a moment ago may not be found at once.
+//! Resources are created with the tags of the plan: if a response is lost, they are found by these, and nothing is
+//! created twice. What is already in the wanted state is no error; what was just created may not be found immediately.
 
 use std::collections::BTreeMap;
 
@@ -154,7 +154,7 @@ impl Session<'_> {
         Ok(Some(made))
     }
 
-    /// Makes something; where the answer is lost, what has its tags is taken for it.
+    /// Makes something; where the answer is lost, what has its tags is treated as it.
     async fn once<F>(
         &self,
         step: &Step,
@@ -220,7 +220,7 @@ impl Session<'_> {
         }
     }
 
-    /// Waits until AWS takes more requests. At the deadline AWS's own words tell more than that the time is up.
+    /// Waits until AWS takes more requests. At the deadline AWS's own message is more helpful than a timeout.
     async fn wait_out(&self, step: &Step, pauses: &mut Pauses, error: CloudError) -> Result<(), RunError> {
         let state = error.fault.to_string();
         match self.pause(pauses, "AWS to accept more requests", &state).await {
@@ -353,7 +353,7 @@ impl Session<'_> {
             let answer = self.write(step, &step.resource, self.adjusted(&change)).await?;
             match answer {
                 Ok(()) => return Ok(()),
-                // It was not so when the plan was made: a lost answer of ours, or another run. The next look tells
+                // It was not so when the plan was made: a lost answer of ours, or another run. The next look shows
                 // whether it is as it should be.
                 Err(error) if error.is_duplicate() => {
                     self.note_applied(step, &step.resource);

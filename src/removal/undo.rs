@@ -1,7 +1,7 @@
-//! What `setup` gave the function besides groups, and what of it `remove` takes away again: the permission to connect
+//! What `setup` gave the function besides groups, and what of it `remove` removes again: the permission to connect
 //! through the proxy, the variables of its environment, the function itself.
 //!
-//! Only what is still exactly as `setup` writes it goes. Everything else stays, and is named.
+//! Only what is still exactly as `setup` writes it is removed. Everything else is kept, and named.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ use crate::removal::MadeRole;
 pub struct Undo {
     /// The policies of the function's role by which it connects through the proxy.
     pub permissions: Vec<Permission>,
-    /// Policies with the names of such permissions that stay, with the reason.
+    /// Policies with the names of such permissions that are kept, with the reason.
     pub kept_permissions: Vec<String>,
     /// The variables that still have the values that `setup` sets.
     pub variables: Vec<(&'static str, String)>,
-    /// Variables of these names that stay, with the reason.
+    /// Variables of these names that are kept, with the reason.
     pub kept_variables: Vec<String>,
-    /// The function with its role, if `setup` may have made it; read only where it is to go.
+    /// The function with its role, if `setup` may have made it; read only if it is to be removed.
     pub function: Option<MadeFunction>,
 }
 
@@ -44,7 +44,7 @@ pub struct MadeFunction {
 }
 
 /// The user of a permission to connect through the proxy that is exactly as `setup` writes it. Of a proxy that no longer
-/// exists, AWS does not tell the id.
+/// exists, AWS does not show the id.
 #[must_use]
 pub fn permission(observation: &Observation, policy: &str, document: &str) -> Option<Permission> {
     let proxy = observation.proxy.as_ref()?;
@@ -63,7 +63,7 @@ pub fn permission(observation: &Observation, policy: &str, document: &str) -> Op
     })
 }
 
-/// Whether a function with these groups may come in by the groups of the proxy.
+/// Whether a function with these groups may connect through the groups of the proxy.
 #[must_use]
 pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: &[GroupId]) -> bool {
     let on_proxy = observation.groups_on(Side::Proxy);
@@ -79,7 +79,8 @@ pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: 
         })
 }
 
-/// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that stay.
+/// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that
+/// are kept.
 #[must_use]
 pub fn variables(
     observation: &Observation,

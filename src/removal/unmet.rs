@@ -1,4 +1,4 @@
-//! Why a connection cannot be removed as it was asked for.
+//! Why a connection cannot be removed as requested.
 
 use thiserror::Error;
 
@@ -10,7 +10,7 @@ pub enum RemovalUnmet {
     /// AWS leaves no database without a group, and a function only outside a VPC.
     #[error("{group} is the only security group of {resource}, and AWS requires a {kind} to have one")]
     LastGroup {
-        /// The resource in words.
+        /// The resource as text.
         resource: String,
         /// Function or database.
         kind: &'static str,
@@ -28,7 +28,7 @@ pub enum RemovalUnmet {
         function_group: String,
         /// The group of the database or the proxy.
         group: String,
-        /// What else bears it.
+        /// What else has it.
         other: String,
     },
     /// The proxy is not as `setup` makes it.

@@ -34,7 +34,7 @@ pub struct ChecksDocument {
     pub verdict: Status,
     /// The checks.
     pub checks: Vec<Check>,
-    /// With `--fix`, the steps that mend what adding can mend.
+    /// With `--fix`, the steps that fix what adding can fix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepEntry>>,
     /// How many requests were sent.

@@ -1,4 +1,4 @@
-//! Errors at the edge: one form for people, one for scripts.
+//! Errors as they are printed: for people and for scripts.
 
 use std::error::Error;
 use std::io::{self, Write};

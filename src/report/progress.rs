@@ -1,4 +1,4 @@
-//! What is being done, and what is waited for: one line on a terminal, a line for each step where there is none.
+//! Progress: one line on a terminal; elsewhere a line for each step.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -66,7 +66,7 @@ impl ProgressLine {
         if let Some(log) = &self.log {
             return log.doing(doing);
         }
-        // A line that was taken away, as for a question, comes back.
+        // A line that was removed, as for a question, comes back.
         if self.bar.is_finished() {
             self.bar.reset();
         }

@@ -1,4 +1,4 @@
-//! What must hold for what `setup` makes or changes beside the groups.
+//! What must hold for what `setup` makes or changes besides the groups.
 //!
 //! Source: docs/new-proxies.md.
 
@@ -31,7 +31,7 @@ pub enum ExtrasUnmet {
         /// How it differs from one that this program makes.
         differences: Vec<String>,
     },
-    /// The proxy that an earlier run has made is another one than was asked for now.
+    /// The proxy that an earlier run created is another one than was asked for now.
     #[error("proxy {proxy} exists, and {found}, not {expected}")]
     ProxyDiffers {
         /// Its name.
@@ -153,7 +153,7 @@ pub enum ExtrasUnmet {
     OtherValues {
         /// The function.
         function: String,
-        /// The variables. Their values are never told.
+        /// The variables. Their values are never printed.
         variables: Vec<String>,
     },
     /// The environment cannot be read, so that writing it would lose what is in it.
@@ -255,7 +255,7 @@ impl ExtrasUnmet {
     }
 }
 
-/// Checks what is made beside the groups, and what is changed besides.
+/// Checks what is made besides the groups, and what is changed besides.
 ///
 /// # Errors
 ///
@@ -364,7 +364,7 @@ fn check_is_as_asked(observation: &Observation, proxy: &Proxy, new: &NewProxy) -
     }
 }
 
-/// A proxy of ours has the role that is made for it, or the one that is named again, or bears a group of ours.
+/// A proxy of ours has the role that is made for it, or the one that is named again, or has a group of ours.
 fn is_our_proxy(observation: &Observation, proxy: &Proxy, named: Option<&Role>) -> bool {
     let region = observation.database.place().region;
     created::is_role(proxy.role.as_deref(), &created::proxy_role(region, &proxy.name))
@@ -394,7 +394,7 @@ fn check_new_function(observation: &Observation) -> Result<(), ExtrasUnmet> {
     }
 }
 
-/// Checks that what stands under names of ours is exactly as this program makes it, for a run that goes on with it.
+/// Checks that what stands under names of ours is exactly as this program makes it, for a run that continues with it.
 ///
 /// # Errors
 ///
@@ -525,7 +525,7 @@ fn check_environment(observation: &Observation) -> Result<(), ExtrasUnmet> {
     })
 }
 
-/// What the user should know of what is made or changed, and nobody has to mend.
+/// What the user should know of what is made or changed, and nobody has to fix.
 pub(super) fn notes(observation: &Observation) -> Vec<String> {
     let Observation {
         database,

@@ -29,7 +29,7 @@ pub enum InternetUnmet {
     /// The function is in public subnets, whose route tables others may use.
     #[error("{function} is in {}, public because of the route 0.0.0.0/0 to an internet gateway, on which other resources may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     PublicSubnets {
-        /// The function, in words.
+        /// The function, as text.
         function: String,
         /// The subnets.
         subnets: Vec<SubnetId>,
@@ -48,12 +48,12 @@ pub enum InternetUnmet {
         /// Where it leads.
         target: String,
     },
-    /// Something that is not ours has to be mended first.
+    /// Something that is not ours has to be fixed first.
     #[error("{what}")]
     NotOurs {
         /// What, and what is wrong with it.
         what: String,
-        /// The command that mends it.
+        /// The command that fixes it.
         remedy: String,
     },
     /// A group that is not ours has the name of the one that is to be created.

@@ -1,4 +1,4 @@
-//! What polling an MSK cluster needs that `msk setup` does not bring about, as errors.
+//! What polling an MSK cluster needs that `msk setup` does not provide, as errors.
 //!
 //! Source: docs/msk.md, "`msk setup`".
 
@@ -12,7 +12,7 @@ pub enum MskUnmet {
     /// The cluster is not up, and will not be.
     #[error("{cluster} is {state}")]
     NotActive {
-        /// The cluster in words.
+        /// The cluster as text.
         cluster: String,
         /// Its state.
         state: String,
@@ -26,7 +26,7 @@ pub enum MskUnmet {
     /// The brokers' groups lack rules, and are not ours to change.
     #[error("{} of {cluster} lack rules from and to themselves, and autoconnect did not create them: it does not change their rules", crate::endpoint::listed(.groups))]
     BrokerRules {
-        /// The cluster in words.
+        /// The cluster as text.
         cluster: String,
         /// The groups.
         groups: Vec<GroupId>,
@@ -44,7 +44,7 @@ pub enum MskUnmet {
     Blocked {
         /// What is in the way.
         findings: Vec<String>,
-        /// What mends it.
+        /// What fixes it.
         commands: Vec<String>,
     },
     /// An endpoint that exists does not serve, and is not ours to change.
@@ -54,10 +54,10 @@ pub enum MskUnmet {
         endpoint: EndpointId,
         /// What is wrong with it.
         findings: Vec<String>,
-        /// What mends it.
+        /// What fixes it.
         commands: Vec<String>,
     },
-    /// The name of the endpoints' group is somebody else's.
+    /// The name of the endpoints' group is someone else's.
     #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
     GroupName {
         /// The group.

@@ -1,4 +1,4 @@
-//! What ends by itself, and is waited for.
+//! What finishes by itself, and is waited for.
 
 /// Something that ends by itself, and that a write has to wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Pending {
         /// The proxy.
         proxy: String,
     },
-    /// The proxy is being deleted, and is to be made anew.
+    /// The proxy is being deleted, and is to be created again.
     ProxyGone {
         /// The proxy.
         proxy: String,
@@ -32,7 +32,7 @@ pub enum Pending {
         /// Each resource that is not available, with its status.
         states: Vec<String>,
     },
-    /// Another run has begun the set of groups that this one shares, and is completing it.
+    /// Another run has started the set of groups that this one shares, and is completing it.
     SetOfAnother {
         /// The function that the other run connects.
         function: String,

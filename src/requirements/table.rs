@@ -1,5 +1,5 @@
-//! The requirements as one table: each with what it is asked of. A command says what it makes or changes, and asks before its
-//! first write.
+//! The requirements as one table: each with what it applies to. A command says what it creates or changes, and checks
+//! them before its first write.
 //!
 //! Source: docs/decision.md, "Requirements"; docs/attaching.md; docs/new-proxies.md, "Limits".
 

@@ -176,7 +176,7 @@ pub enum Unmet {
         /// Why, where AWS says so.
         reason: Option<String>,
     },
-    /// Of what is made or changed beside the groups.
+    /// Of what is made or changed besides the groups.
     #[error(transparent)]
     Extras(#[from] ExtrasUnmet),
     /// Of attaching a function to a VPC.
@@ -203,7 +203,7 @@ pub enum Unmet {
     /// One group too many.
     #[error("{resource} already has {count} security groups ({}), and at most {most} are allowed", .groups.join(", "))]
     TooManyGroups {
-        /// The resource in words.
+        /// The resource as text.
         resource: String,
         /// How many it has.
         count: usize,

@@ -144,7 +144,7 @@ fn mapping(found: EventSourceMapping) -> Option<EventSourceMappingEntry> {
         }),
         function_arn: found.function?,
         state: found.state,
-        // The mode is told by there being a number of pollers, whatever it is.
+        // The mode follows from a number of pollers being set, whatever it is.
         provisioned_poller_config: (found.mode == MappingMode::Provisioned).then_some(ProvisionedPollerConfig {
             minimum_pollers: Some(1),
             maximum_pollers: None,

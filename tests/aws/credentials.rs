@@ -76,7 +76,7 @@ impl Home {
         command
     }
 
-    /// Looks for drift, and tells which keys signed the requests to EC2, RDS and Lambda.
+    /// Looks for drift, and returns which keys signed the requests to EC2, RDS and Lambda.
     fn look(&self, arguments: &str, variables: &[(&str, &str)]) -> (Run, BTreeSet<String>) {
         let mark = self.world.mark();
         let mut command = self.command(variables);

@@ -1,4 +1,4 @@
-//! What goes wrong between the program and AWS, and is mended or told.
+//! What goes wrong between the program and AWS, and is fixed or reported.
 
 use serde_json::json;
 
@@ -155,7 +155,7 @@ async fn throttled_calls_that_are_sent_once_are_sent_again() {
     assert_eq!((&again.json()["result"], writes.len()), (&"unchanged".into(), 0));
 }
 
-/// The time that was given bounds it, and what AWS said is told.
+/// The time that was given bounds it, and what AWS said is reported.
 #[tokio::test]
 async fn throttling_without_an_end_is_reported_in_time() {
     let world = World::new().await;

@@ -123,7 +123,7 @@ fn what_adding_fixes_is_fixed() {
     assert_snapshot!("fix_consent", shell.session(&format!("{ledger} --fix")));
     assert_snapshot!("fix_applied", shell.session(&format!("{ledger} --fix --yes")));
     assert_snapshot!("fix_again", shell.session(&format!("{ledger} --fix --yes")));
-    // An ACL is told about, and not touched.
+    // An ACL is reported, and not touched.
     let reports = format!("{DIAGNOSE} --cluster orders --function reports");
     assert_snapshot!("fix_nothing", shell.session(&format!("{reports} --fix --yes")));
     // Within one VPC the groups are those of setup.

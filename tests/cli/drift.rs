@@ -1,4 +1,4 @@
-//! `drift` and `list`: what people and scripts read, exit statuses, manifests, schedules and who is told.
+//! `drift` and `list`: what people and scripts read, exit statuses, manifests, schedules and who is notified.
 
 use std::fs;
 use std::process::Stdio;

@@ -658,7 +658,7 @@ fn usage_errors_are_status_1() {
     }
 }
 
-/// Where the result cannot be printed, what was written is told all the same.
+/// Where the result cannot be printed, what was written is reported anyway.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_does_not_hide_what_was_written() {

@@ -1,4 +1,4 @@
-//! When a group is fit for use: each change that makes it unfit, with the reason that is told.
+//! When a group is fit for use: each change that makes it unfit, with the reason that is reported.
 
 use autoconnect::decide::{Verdict, decide};
 use autoconnect::model::*;
@@ -16,7 +16,7 @@ fn verdict(observation: &Observation, side: Side, id: &str) -> (Verdict, Vec<Str
     (found.verdict, found.why().map(ToString::to_string).collect())
 }
 
-/// A database group with these rules, on a database whose function bears sg-l.
+/// A database group with these rules, on a database whose function has sg-l.
 fn database_group(ingress: Vec<Rule>, egress: Vec<Rule>) -> (Verdict, Vec<String>) {
     let mut observation = direct();
     observation.groups = vec![group("sg-d", "rds-lambda-1", ingress, egress)];
@@ -25,7 +25,7 @@ fn database_group(ingress: Vec<Rule>, egress: Vec<Rule>) -> (Verdict, Vec<String
     verdict(&observation, Side::Database, "sg-d")
 }
 
-/// A function group with these rules, on a function whose database bears sg-d.
+/// A function group with these rules, on a function whose database has sg-d.
 fn function_group(ingress: Vec<Rule>, egress: Vec<Rule>) -> (Verdict, Vec<String>) {
     let mut observation = direct();
     observation.groups = vec![group("sg-l", "lambda-rds-1", ingress, egress)];

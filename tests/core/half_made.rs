@@ -105,7 +105,7 @@ fn what_is_not_of_this_connection_is_left_alone() {
         }
         assert_eq!(number_of_new_set(&observation), Some(1), "{tag} {value}");
     }
-    // Half of the set is ours, and the other name is somebody else's by now.
+    // Half of the set is ours, and the other name is someone else's now.
     let mut observation = begun(1);
     observation.groups.push(group("sg-x", "LAMBDA-rds-4", vec![], vec![]));
     assert_eq!(number_of_new_set(&observation), Some(1));

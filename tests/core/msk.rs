@@ -389,7 +389,7 @@ fn each_authentication_needs_its_port() {
     }
 }
 
-/// What public access and a dual-stack cluster add is for other clients: closed, it is told, and stops no poller.
+/// What public access and a dual-stack cluster add is for other clients: closed, it is reported, and stops no poller.
 #[test]
 fn ports_for_other_clients_are_reported() {
     let mut scene = scene();
@@ -912,7 +912,7 @@ fn mappings_that_do_not_fit_are_reported() {
     }
 }
 
-/// Of several mappings, the one that needs more counts; what the user tells, counts before all of them.
+/// Of several mappings, the one that needs more counts; what the user names counts before all of them.
 #[test]
 fn needs_are_those_of_the_user_then_of_the_mappings() {
     let mut scene = scene();

@@ -153,7 +153,7 @@ fn verdicts_are_the_words_of_the_table() {
     assert_eq!(verdict(Side::Function), Some((Verdict::Available, Some("sg-l"))));
     assert_eq!(verdict(Side::Proxy), Some((Verdict::Available, Some("sg-p"))));
 
-    // The database lacks its group, and the others are still told as what they are.
+    // The database lacks its group, and the others are still reported as what they are.
     let observation = observe(Is::None, Is::Available, Some(Is::Available));
     let mut observation = observation;
     associate(&mut observation, Side::Database, "sg-d");
@@ -203,7 +203,7 @@ fn pairs_are_recognized_by_rules_and_the_lowest_number_is_chosen() {
         group("sg-e", "rds-lambda-4", vec![tcp(PORT, "sg-l2")], vec![]),
         group("sg-l2", "lambda-rds-10", vec![], vec![tcp(PORT, "sg-d")]),
         group("sg-l1", "lambda-rds-9", vec![], vec![tcp(PORT, "sg-e")]),
-        // Fit by itself, but the database lets nobody in who bears it.
+        // Fit by itself, but the database lets nobody in who has it.
         group("sg-l3", "lambda-rds-1", vec![], vec![tcp(PORT, "sg-d")]),
     ];
     associate(&mut observation, Side::Database, "sg-d");

@@ -1,4 +1,4 @@
-//! `cleanup`: what serves nothing goes, wherever it was left; everything else stays, and is named.
+//! `cleanup`: what is not in use goes, wherever it was left; everything else stays, and is named.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -112,7 +112,7 @@ fn with_registered_targets(mut document: AccountDocument) -> AccountDocument {
     document
 }
 
-/// A setup that died at each call leaves nothing that serves nothing once it is cleaned up; and the next setup connects.
+/// A setup that died at each call leaves nothing that is not in use once it is cleaned up; and the next setup connects.
 #[tokio::test(start_paused = true)]
 async fn what_runs_that_died_have_left_is_taken_away() {
     let mut cleaned = 0;
@@ -131,7 +131,7 @@ async fn what_runs_that_died_have_left_is_taken_away() {
                 ids.any(|id| *id == group.group_id)
             };
             let serves = left.security_groups.iter().any(|group| is_ours(group) && is_on(group));
-            // One with a role that was named does not tell that setup has made it.
+            // One with a role that was named does not show that setup has made it.
             let stays = left
                 .db_proxies
                 .iter()
@@ -198,8 +198,8 @@ async fn what_serves_stays() {
     }
 }
 
-/// A function that somebody has deleted leaves its set on the database: a dry run writes nothing, and a run that dies at any
-/// call is finished by the next.
+/// A function that someone has deleted leaves its set on the database: a dry run writes nothing, and a run that dies at
+/// any call is finished by the next.
 #[tokio::test(start_paused = true)]
 async fn what_deleted_functions_have_left_is_taken_away() {
     let mut deaths = 0;
@@ -237,7 +237,7 @@ fn of<'d>(document: &'d mut AccountDocument, name: &str) -> &'d mut SecurityGrou
     groups.find(|group| group.group_name.starts_with(name)).unwrap()
 }
 
-/// What keeps a set, and what is told of it. Nothing is written.
+/// What keeps a set, and what is reported about it. Nothing is written.
 #[tokio::test(start_paused = true)]
 async fn what_stays_is_named_with_the_reason() {
     let table: [(Change, &str); 9] = [
@@ -795,7 +795,7 @@ fn of_role(document: &mut AccountDocument) -> &mut RoleEntry {
     roles.find(|role| role.role_name.contains("function-new")).unwrap()
 }
 
-/// The mark of a removal that died right after it hides a live connection from `drift`: it is taken off.
+/// The mark of a removal that died right after it hides a live connection from `drift`: it is removed.
 #[tokio::test(start_paused = true)]
 async fn the_mark_of_a_removal_that_died_is_taken_off_what_serves() {
     for scenario in base() {
@@ -903,7 +903,7 @@ async fn a_cleanup_during_a_setup_loses_nothing_for_good() {
             connected.unwrap_or_else(|failure| panic!("{failure}: {context}"));
             let document = account.document();
             let left = try_cleanup(&account, &Options::default()).await.unwrap();
-            // What the first run has gone on to make is taken away, and what connects stays.
+            // What the first run has gone on to make is removed, and what connects stays.
             if left.ending == Ending::Unchanged {
                 assert_eq!(account.document(), document, "{context}");
             }

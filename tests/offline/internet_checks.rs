@@ -1,4 +1,4 @@
-//! `internet check`: one change of a network that works, and the check that tells it.
+//! `internet check`: one change of a network that works, and the check that reports it.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::Status;

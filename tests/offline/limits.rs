@@ -1,4 +1,4 @@
-//! Limits of AWS that no setting lifts are told where the user needs them.
+//! Limits of AWS that no setting lifts are reported where the user needs them.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::{Check, Status};
@@ -37,7 +37,7 @@ fn find<'c>(checks: &'c [Check], id: &str) -> Option<&'c Check> {
     checks.iter().find(|check| check.id == id)
 }
 
-/// The timeout beside the time that a connection takes. What an older account file leaves out is not judged.
+/// The timeout besides the time that a connection takes. What an older account file leaves out is not judged.
 #[tokio::test(start_paused = true)]
 async fn the_timeout_leaves_time_to_connect() {
     let table = [
@@ -269,7 +269,7 @@ async fn other_event_sources_are_named() {
             assert_eq!(ended.unwrap_err().error.code(), "event-source-not-checked");
         }
     }
-    // A mapping alone tells its cluster.
+    // A mapping alone names its cluster.
     let value = msk();
     let uuid = value["EventSourceMappings"][0]["UUID"].as_str().unwrap();
     let target = MskTarget {

@@ -92,7 +92,7 @@ async fn a_database_that_is_not_its_target_is_registered() {
         );
         assert_eq!(setup(&account, &target).await.unwrap().result, RunResult::Unchanged);
 
-        // Somebody deregisters it: only that is mended.
+        // Someone deregisters it: only that is fixed.
         account.edit(|document| document.db_proxies[0].target = None);
         let outcome = setup(&account, &target).await.unwrap();
         assert_eq!(outcome.proposal.decision.to_string(), "associate-existing");

@@ -292,7 +292,7 @@ async fn a_wrong_name_is_answered_with_the_nearest() {
     assert_eq!(error.code(), "access-denied");
 }
 
-/// A group of ours that only an endpoint bears is in use, and one that is open there is reported.
+/// A group of ours that only an endpoint has is in use, and one that is open there is reported.
 #[tokio::test]
 async fn drift_knows_that_endpoints_have_groups() {
     let connection = Connection {

@@ -223,7 +223,7 @@ async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_ag
         assert!(setup(&account, target).await.unwrap().applied.is_empty());
     }
 
-    // What somebody else wrote under that name is not replaced.
+    // What someone else wrote under that name is not replaced.
     let mut foreign = document.clone();
     let role = foreign
         .roles

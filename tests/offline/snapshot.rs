@@ -269,7 +269,7 @@ async fn what_may_not_be_read_is_a_gap() {
     }
 }
 
-/// The plans of `remove`, which decides by tags, by who bears a group, and by what was made for a proxy.
+/// The plans of `remove`, which decides by tags, by who has a group, and by what was made for a proxy.
 #[tokio::test(start_paused = true)]
 async fn remove_plans_alike() {
     let scenario = &base()[0];

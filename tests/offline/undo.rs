@@ -42,10 +42,10 @@ fn is_ours(document: &AccountDocument) -> usize {
     ours.count()
 }
 
-/// Deletes something of an account, as somebody does.
+/// Deletes something of an account, as someone does.
 type Delete = fn(&mut AccountDocument);
 
-/// What somebody deletes: each resource of a connection, and all of them.
+/// What someone deletes: each resource of a connection, and all of them.
 fn deletions(target: &Target) -> Vec<(&'static str, Vec<Delete>)> {
     let function: Delete = |document| document.functions.retain(|function| function.function_name != "f");
     let database: Delete = |document| {
@@ -94,7 +94,7 @@ async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
             };
             deaths += each_death(&document, removing, async |died: Left| {
                 let context = format!("{context}, {}", died.context);
-                // All that tells of the connection may be gone by now: then the name is that of nothing.
+                // Everything that shows the connection may be gone now: then the name is that of nothing.
                 let again = try_remove(&died.account, &scenario.target, RemovalWish::default(), &options).await;
                 if let Err(failure) = again {
                     assert!(failure.error.code().ends_with("-not-found"), "{context}: {failure}");
@@ -110,7 +110,7 @@ async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
     assert!(deaths > 500, "{deaths}");
 }
 
-/// A name that nothing bears, and whose connection nothing is tagged with, is wrong.
+/// A name that nothing has, and whose connection nothing is tagged with, is wrong.
 #[tokio::test(start_paused = true)]
 async fn a_wrong_name_is_still_an_error() {
     for scenario in base() {
@@ -147,7 +147,7 @@ async fn a_wrong_name_is_still_an_error() {
             assert_eq!(refused.unwrap_err().error.code(), code, "{}", scenario.name);
             assert_eq!(account.document(), document);
         }
-        // A tag of ours that somebody has put on a group of his own proves nothing.
+        // A tag of ours that someone has put on a group of his own proves nothing.
         let mut forged = document.clone();
         let tag =
             |value: &str| serde_json::from_value(serde_json::json!({"Key": tags::CONNECTION, "Value": value})).unwrap();
@@ -378,13 +378,13 @@ const WITH_FUNCTION: RemovalWish = RemovalWish {
     unset_env: false,
 };
 
-/// A change that somebody makes to a function's environment.
+/// A change that someone makes to a function's environment.
 type EnvironmentChange = fn(&mut BTreeMap<String, String>);
 
 /// What `--set-env` set goes, as long as it has the same values; other variables stay, wherever a run dies.
 #[tokio::test(start_paused = true)]
 async fn variables_go_that_still_have_their_values() {
-    // The changes that somebody makes, the user that is named, and what stays.
+    // The changes that someone makes, the user that is named, and what stays.
     let table: [(EnvironmentChange, Option<&str>, &[&str]); 5] = [
         (|_| {}, Some("app"), &[]),
         (|_| {}, None, &["DB_USER"]),
@@ -524,7 +524,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
         remove(&account, &other, RemovalWish::default()).await;
         assert_eq!(account.document().roles, scenario.document.roles);
 
-        // Somebody has changed it.
+        // Someone has changed it.
         let mut changed = connected.clone();
         let document = &mut changed.roles[0].policies[0].policy_document;
         let resource = &mut document["Statement"][0]["Resource"];
@@ -605,7 +605,7 @@ async fn a_published_version_is_still_connected() {
     }
 }
 
-/// A change that somebody makes.
+/// A change that someone makes.
 type Change = fn(&mut AccountDocument);
 
 fn function(document: &mut AccountDocument) -> &mut autoconnect::account::FunctionEntry {

@@ -197,7 +197,7 @@ async fn what_has_a_group_keeps_it_from_being_deleted() {
     }
 }
 
-/// What cannot be read keeps the groups, and is named with its action; the function is disconnected all the same, unless
+/// What cannot be read keeps the groups, and is named with its action; the function is disconnected anyway, unless
 /// that could disconnect it from something else too.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_keeps_the_groups() {

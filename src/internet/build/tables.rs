@@ -137,7 +137,7 @@ impl Builder<'_, '_> {
     }
 
     /// A table of the function's own with the routes of another one, and whether it has a default route already.
-    /// What an earlier run has made of it is completed.
+    /// What an earlier run created of it is completed.
     pub(in crate::internet) fn own_table(
         &mut self,
         table: &RouteTable,
@@ -187,7 +187,7 @@ impl Builder<'_, '_> {
                 self.route(&reference, cidr, Via::Existing(route.target.clone()), false);
             }
         }
-        // A gateway endpoint is a route in each of its tables; its own list of them tells the same.
+        // A gateway endpoint is a route in each of its tables; its own list of them says the same.
         let all = self.network.endpoints.known().into_iter().flatten();
         let of_table = all.filter(|found| found.route_tables.contains(&table.id));
         let mut endpoints = copies.endpoints;

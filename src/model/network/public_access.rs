@@ -1,8 +1,8 @@
 //! VPC Block Public Access: an account's setting in a Region that stops traffic through internet gateways, whatever
 //! routes and security groups say.
 //!
-//! Source: VPC user guide, "Block public access to VPCs and subnets". What a NAT gateway sends leaves by the internet
-//! gateway from the NAT gateway's own subnet, so that this subnet's exclusion counts, and not that of the sender.
+//! Source: VPC user guide, "Block public access to VPCs and subnets". Traffic of a NAT gateway leaves through the
+//! internet gateway from the NAT gateway's subnet, so the exclusion of this subnet counts, not that of the sender.
 
 use super::Network;
 use crate::model::{SubnetId, VpcId};
@@ -24,7 +24,7 @@ pub struct PublicAccess {
 }
 
 impl Default for PublicAccess {
-    /// As AWS has it until somebody changes it.
+    /// As AWS has it until someone changes it.
     fn default() -> Self {
         Self {
             mode: "off".to_owned(),
@@ -36,7 +36,7 @@ impl Default for PublicAccess {
 }
 
 impl PublicAccess {
-    /// Whether it surely stops nothing.
+    /// Whether it certainly stops nothing.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.mode == "off" && !self.is_changing()
@@ -66,7 +66,7 @@ impl Exclusion {
         name == format!("vpc/{vpc}") || subnet.is_some_and(|subnet| name == format!("subnet/{subnet}"))
     }
 
-    /// Whether it counts; none where that cannot be told.
+    /// Whether it counts; none where that cannot be determined.
     fn counts(&self) -> Option<bool> {
         match self.state.as_str() {
             "create-complete" | "update-complete" => Some(true),
@@ -94,7 +94,7 @@ pub enum Block {
     Open(String),
     /// It stops it, and why.
     Stopped(String),
-    /// That cannot be told, and why not.
+    /// That cannot be determined, and why not.
     Unknown(String),
 }
 

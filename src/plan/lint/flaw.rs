@@ -12,7 +12,7 @@ pub enum Flaw {
         /// The step.
         step: u32,
     },
-    /// A step speaks of something that no earlier step creates.
+    /// A step refers to something that no earlier step creates.
     Unbound {
         /// The step.
         step: u32,
@@ -41,7 +41,7 @@ pub enum Flaw {
         /// What.
         resource: String,
     },
-    /// Something would be taken off or deleted by a command that only adds.
+    /// Something would be disassociated or deleted by a command that only adds.
     TakesAway {
         /// The step.
         step: u32,
