@@ -1,8 +1,8 @@
 //! An account kept in memory or in a JSON file, which obeys the rules of AWS that the program depends on.
 //!
-//! `document` is the file's format, `validate` finds its mistakes, `rules`, `resources` and `proxies` are AWS's own answers to
-//! writes, `network`, `identity` and `msk` are what it tells of its VPCs, roles and MSK clusters, and this file lets the program use it as a
-//! [`crate::cloud::Cloud`].
+//! `document` is the file's format, `validate` finds its mistakes, `rules`, `resources` and `proxies` are AWS's own
+//! answers to writes, `network`, `identity` and `msk` are what it contains about its VPCs, roles and MSK clusters, and
+//! this file lets the program use it as a [`crate::cloud::Cloud`].
 
 mod attachment;
 mod document;

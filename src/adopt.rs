@@ -1,7 +1,7 @@
-//! What stands under a name of ours is taken over only where it is exactly as this program would have made it. Names and
-//! tags can be given by anyone: they tell what to compare, and grant nothing.
+//! An existing resource with one of our names is taken over only if it is exactly as this program would create it.
+//! Anyone can set names and tags: they say what to compare, and grant nothing.
 //!
-//! Source: spec/decision.md, "Names and tags identify, they never authorise".
+//! Source: docs/new-proxies.md, "What is taken over".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub enum OwnPolicies {
     Proxy {
         /// The proxy's name.
         proxy: String,
-        /// The ARN of the database, which tells the place.
+        /// The ARN of the database, which contains the place.
         database: String,
         /// The ids by which IAM names the databases that it may connect to; none where the role goes, and any one will do: the
         /// database may have been replaced since.
@@ -38,7 +38,7 @@ pub enum OwnPolicies {
     },
     /// Those of a function's role: to connect through proxies.
     Function {
-        /// The function's ARN, which tells the place.
+        /// The function's ARN, which contains the place.
         function: String,
     },
 }
@@ -211,7 +211,7 @@ fn is_database(id: &str) -> bool {
 }
 
 /// Whether it is a policy by which this program lets a function's role connect through a proxy, now or at another time:
-/// a proxy that was made anew has another id.
+/// a proxy that was created again has another id.
 #[must_use]
 pub fn is_connect_policy(place: Place<'_>, name: &str, document: &str) -> bool {
     user_of(document, place).is_some_and(|(id, user)| {
@@ -268,7 +268,7 @@ pub fn of_secret(details: &SecretDetails, tags: &OwnTags) -> Vec<String> {
     told.into_iter().flatten().chain(tags.differences(found)).collect()
 }
 
-/// How a list of groups differs from one of ours: each is a group that this program has made.
+/// How a list of groups differs from one of ours: each is a group that this program created.
 fn of_groups<'a>(observation: &Observation, groups: impl Iterator<Item = &'a GroupId>) -> Vec<String> {
     let is_ours = |id: &GroupId| {
         let group = observation.group(id);
@@ -277,10 +277,10 @@ fn of_groups<'a>(observation: &Observation, groups: impl Iterator<Item = &'a Gro
     let (ours, others): (Vec<&GroupId>, Vec<&GroupId>) = groups.partition(|id| is_ours(id));
     let others = others
         .into_iter()
-        .map(|id| format!("it has group {id}, which autoconnect did not make"));
+        .map(|id| format!("it has group {id}, which autoconnect did not create"));
     let none = ours
         .is_empty()
-        .then(|| "it has no group that autoconnect made".to_owned());
+        .then(|| "it has no group that autoconnect created".to_owned());
     others.chain(none).collect()
 }
 
@@ -291,7 +291,7 @@ fn of_subnets(found: &[SubnetId], wanted: &[SubnetId]) -> Option<String> {
     (found != wanted).then(|| format!("its subnets are {}, not {}", joined(&found), joined(&wanted)))
 }
 
-/// What a proxy has beside its groups, as this program makes it.
+/// What a proxy has besides its groups, as this program makes it.
 #[must_use]
 pub fn of_proxy_settings(
     proxy: &Proxy,
@@ -304,7 +304,7 @@ pub fn of_proxy_settings(
     let told = [
         other_role.map(|found| format!("its role is {found}, not {role}")),
         proxy.role.is_none().then(|| format!("it has no role, not {role}")),
-        (!proxy.requires_tls).then(|| "it takes connections without TLS".to_owned()),
+        (!proxy.requires_tls).then(|| "it accepts connections without TLS".to_owned()),
         proxy
             .logs_statements
             .then(|| "it logs SQL statements (DebugLogging)".to_owned()),
@@ -329,8 +329,8 @@ pub fn of_proxy(observation: &Observation, proxy: &Proxy, named: Option<&str>) -
     differences
 }
 
-/// How a function differs from one that this program makes, but for its groups: what it runs, and as whom. Without a runtime,
-/// any will do.
+/// How a function differs from one that this program makes, except its groups: what it runs, and as whom. Without a
+/// runtime, any will do.
 #[must_use]
 pub fn of_function_settings(
     function: &Function,

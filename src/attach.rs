@@ -1,6 +1,6 @@
-//! Whether a function can be attached where it is to be, and what that takes. Pure.
+//! Whether a function can be attached to the wanted subnets and groups, and what that needs. Pure.
 //!
-//! Source: spec/lambda-vpc.md.
+//! Source: docs/attaching.md.
 
 mod unmet;
 
@@ -39,7 +39,7 @@ pub struct Wish {
     pub subnets: Vec<SubnetId>,
     /// The groups.
     pub groups: Vec<GroupId>,
-    /// The database whose subnets these are, in words; none where the user named them.
+    /// The database whose subnets these are, as text; none where the user named them.
     pub like: Option<String>,
     /// `--ipv6` or `--no-ipv6`; none leaves `Ipv6AllowedForDualStack` as it is.
     pub ipv6: Option<bool>,
@@ -52,7 +52,7 @@ pub struct Fitting {
     pub vpc: VpcId,
     /// The subnets, in order.
     pub subnets: Vec<SubnetId>,
-    /// What the role surely lacks.
+    /// What the role certainly lacks.
     pub lacks: Vec<&'static str>,
     /// The policy that would give it that.
     pub policy: String,
@@ -64,7 +64,7 @@ pub struct Fitting {
 ///
 /// # Errors
 ///
-/// The first condition that does not hold. That the role lacks something is told, since it can be given.
+/// The first condition that does not hold. That the role lacks something is reported, since it can be given.
 pub fn fit(function: &Function, site: &Site) -> Result<Fitting, AttachUnmet> {
     let vpc = the_vpc(site)?;
     if let Some(attached) = function.vpc.as_ref().filter(|attached| attached.vpc != vpc.id) {
@@ -129,7 +129,7 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
     for id in subnets {
         match is_public(&paths, id) {
             Ok(is_public) => public.extend(is_public.then_some(id)),
-            Err(why) => notes.push(format!("Whether {id} is public is not known: {why}.")),
+            Err(why) => notes.push(format!("Could not determine whether {id} is public: {why}.")),
         }
     }
     if like.is_some() && public.len() < subnets.len() {
@@ -138,7 +138,7 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
     if !public.is_empty() {
         let ids: Vec<&str> = public.iter().map(|id| id.as_str()).collect();
         notes.push(format!(
-            "Public: {}. A function gets no public address there, and so does not reach the internet; private subnets are better.",
+            "Public subnets: {}. A function gets no public address there and cannot reach the internet; use private subnets.",
             ids.join(", ")
         ));
     }
@@ -204,7 +204,7 @@ fn zones(site: &Site, chosen: &[SubnetId]) -> Vec<String> {
     one_zone.into_iter().chain(full).collect()
 }
 
-/// What the role surely lacks. What cannot be told is noted.
+/// What the role certainly lacks. What cannot be determined is noted.
 fn of_role(
     function: &Function,
     site: &Site,
@@ -212,14 +212,14 @@ fn of_role(
     notes: &mut Vec<String>,
 ) -> Result<Vec<&'static str>, AttachUnmet> {
     let Some(role) = function.role.as_deref().map(last_segment) else {
-        notes.push("AWS names no execution role: whether it allows what Lambda needs is not known.".to_owned());
+        notes.push("AWS reports no execution role, so its permissions could not be checked.".to_owned());
         return Ok(Vec::new());
     };
     let policies = match site.policies.read() {
         Ok(policies) => policies,
         Err(why) => {
             notes.push(format!(
-                "Whether role {role} allows what Lambda needs is not known: {why}."
+                "Could not check whether role {role} allows what Lambda needs: {why}."
             ));
             return Ok(Vec::new());
         }
@@ -246,7 +246,7 @@ fn of_role(
     }
     if let Some(first) = found.iter().find(|lack| lack.verdict == Verdict::Unknown) {
         notes.push(format!(
-            "Whether role {role} allows {} is not known here; it depends on {}.",
+            "Could not determine whether role {role} allows {}; this depends on {}.",
             with(&|lack| lack.verdict == Verdict::Unknown).join(", "),
             first.by
         ));
@@ -271,7 +271,7 @@ fn sharing(function: &Function, site: &Site, vpc: &VpcId, chosen: &[SubnetId]) -
     let wanted: Combination<'_> = (chosen.iter().collect(), groups);
     if let Some(names) = combinations.get(&wanted) {
         return Some(format!(
-            "It shares the network interfaces of {}, which have these subnets and groups too: that is fast, and saves interfaces.",
+            "It shares network interfaces with {} (same subnets and groups), so attaching is fast and needs no further interface.",
             listed(names)
         ));
     }
@@ -292,7 +292,7 @@ fn sharing(function: &Function, site: &Site, vpc: &VpcId, chosen: &[SubnetId]) -
         .chain(groups.iter().map(|id| format!("--security-group {id}")))
         .collect();
     Some(format!(
-        "{} could share its network interfaces, which is faster and saves interfaces (65,000 connections each): {}, if these groups suit this function.",
+        "It could share network interfaces with {}, which is faster and saves interfaces (65,000 connections each). If these groups suit this function, use {}.",
         listed(names),
         options.join(" ")
     ))

@@ -1,4 +1,4 @@
-//! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and nothing decided here.
+//! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and no decisions.
 
 mod attachment;
 mod bounded;
@@ -215,7 +215,7 @@ pub async fn check_profile(configuration: &Configuration) -> Result<(), Fault> {
 ///
 /// # Errors
 ///
-/// Why it cannot be told: most often the caller may not decode it either.
+/// Why it cannot be determined: most often the caller may not decode it either.
 pub async fn decode_authorization(configuration: &Configuration, encoded: &str) -> Result<String, String> {
     let shared = load(configuration).await.map_err(|fault| fault.to_string())?;
     let client = aws_sdk_sts::Client::new(&shared);

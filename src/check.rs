@@ -1,6 +1,6 @@
-//! A check: one question about what is there, with its answer, what it rests on, and what mends it.
+//! A check: one question about the account, with its result, the evidence, and what fixes it.
 //!
-//! Source: spec/network.md and spec/cli.md, "JSON".
+//! Source: docs/network.md and docs/command-line.md, "Output".
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,7 +19,7 @@ pub enum Status {
     Pass,
     /// It works, and could be better.
     Warn,
-    /// It cannot be told, for want of a permission or of sight.
+    /// It cannot be determined, because a permission is missing or the resource is not visible.
     Unknown,
     /// It does not work.
     Fail,
@@ -58,14 +58,14 @@ pub fn verdict(checks: &[Check]) -> Status {
     checks.iter().map(|check| check.status).max().unwrap_or_default()
 }
 
-/// Something that a check came upon.
+/// Something that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is; never [`Status::Pass`].
     pub status: Status,
     /// What it is, with ids.
     pub text: String,
-    /// What mends it: commands.
+    /// What fixes it: commands.
     pub remedies: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ impl Finding {
         Self::new(Status::Warn, text)
     }
 
-    /// Something that cannot be told.
+    /// Something that cannot be determined.
     #[must_use]
     pub fn unknown(text: impl Into<String>) -> Self {
         Self::new(Status::Unknown, text)
@@ -96,17 +96,17 @@ impl Finding {
         }
     }
 
-    /// With a command that mends it: one line.
+    /// With a command that fixes it: one line.
     #[must_use]
-    pub fn mended_by(mut self, remedy: impl Into<String>) -> Self {
+    pub fn fixed_by(mut self, remedy: impl Into<String>) -> Self {
         self.remedies.push(plain(&remedy.into()).into_owned());
         self
     }
 
     /// With all of these, each a line.
     #[must_use]
-    pub fn mended_by_all(self, remedies: impl IntoIterator<Item = String>) -> Self {
-        remedies.into_iter().fold(self, Self::mended_by)
+    pub fn fixed_by_all(self, remedies: impl IntoIterator<Item = String>) -> Self {
+        remedies.into_iter().fold(self, Self::fixed_by)
     }
 }
 
@@ -118,10 +118,10 @@ impl Check {
         self
     }
 
-    /// The check that came upon these findings, the worst first; without any it passes, with this evidence.
+    /// The check that found these findings, the worst first; without any it passes, with this evidence.
     #[must_use]
     pub fn of(id: &str, passed: &str, evidence: Vec<String>, mut findings: Vec<Finding>) -> Self {
-        // Stable: of two that are as bad, the first one found is told first.
+        // Stable: of two that are as bad, the first one found is reported first.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         let mut remedies: Vec<String> = Vec::new();
         let mut told = BTreeSet::new();

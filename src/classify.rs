@@ -1,6 +1,6 @@
 //! Which groups of the convention are unchanged, and what is wrong with the others.
 //!
-//! Source: spec/decision.md, "When a group is fit for use". This file judges a group by its own
+//! Source: docs/decision.md, "When a group matches". This file judges a group by its own
 //! rules; whether the groups that it names are where they should be depends on what one thinks of as
 //! associated, and is asked through a [`Context`].
 
@@ -23,7 +23,7 @@ pub struct Candidate<'a> {
     pub source: Option<&'a GroupId>,
     /// The destination of its one outbound rule, where the side's rules ask for one.
     pub destination: Option<&'a GroupId>,
-    /// What somebody changed in it; empty for an unchanged group.
+    /// What someone changed in it; empty for an unchanged group.
     pub misfits: Vec<Misfit<'a>>,
 }
 
@@ -93,11 +93,11 @@ pub enum Misfit<'a> {
     },
     /// The database's port is not known yet.
     NoPort,
-    /// A run of `remove` has begun to take it away.
+    /// A run of `remove` has begun to remove it.
     BeingRemoved,
 }
 
-/// A rule in words, with its peer: `tcp 5432 from sg-1`.
+/// A rule as text, with its peer: `tcp 5432 from sg-1`.
 #[derive(Clone, Copy, Debug)]
 pub struct InWords<'a>(pub Direction, pub &'a Rule);
 
@@ -129,11 +129,7 @@ impl fmt::Display for Misfit<'_> {
                 )
             }
             Self::ExtraRule { direction, rule } => {
-                write!(
-                    f,
-                    "has an {direction} rule that does not belong: {}",
-                    InWords(direction, rule)
-                )
+                write!(f, "has an unexpected {direction} rule: {}", InWords(direction, rule))
             }
             Self::WrongProtocol { direction, rule } => {
                 write!(

@@ -1,12 +1,12 @@
-//! What this program has made that serves nothing any more: left by runs that died, or by functions, databases and proxies
+//! Unused resources that this program created: left by runs that died, or by functions, databases and proxies
 //! that were deleted.
 //!
-//! Security groups are judged set by set, a set being the groups of ours whose rules lead to each other. A set serves
-//! something as long as anything but a database or a proxy uses a group of it: a function in whatever version, an
-//! interface, a launch template. Of a set that serves nothing all groups go, unless one of them has to stay. A proxy of ours
-//! goes with them where it has no other groups, no target but the database of its tags, and no endpoints of its own; roles
-//! and secrets go that nothing uses. Proxies, roles and secrets are compared as where `setup` takes them over
-//! ([`crate::adopt`]). Everything that looks ours and stays is named with the reason.
+//! Security groups are judged by set: a set is the groups of ours whose rules name each other. A set is in use as long
+//! as anything except a database or a proxy uses one of its groups: a function in any version, an interface, a launch
+//! template. All groups of an unused set are removed, unless one of them must be kept. A proxy of ours is removed with
+//! them if it has no other groups, no target except the database of its tags, and no endpoints; unused roles and
+//! secrets are removed too. Proxies, roles and secrets are compared as when `setup` takes them over ([`crate::adopt`]).
+//! Everything that looks ours and is kept is named with the reason.
 
 mod groups;
 mod identity;
@@ -18,7 +18,7 @@ use crate::plan::{Effect, Ground, May, Plan, RemovalEffect, Right, Step, StepSta
 use crate::removal::{MadeRole, MadeSecret, Removable};
 use crate::users::{User, Users};
 
-/// The command that takes away what serves nothing any more, as an argument list of this program.
+/// The command that removes what is no longer in use, as an argument list of this program.
 pub const COMMAND: [&str; 1] = ["cleanup"];
 
 /// What looks ours in an account and Region, and what could use it.
@@ -32,7 +32,7 @@ pub struct Leftovers {
     pub users: Users,
     /// The security groups of the databases and proxies.
     pub lists: BTreeMap<User, GroupList>,
-    /// The databases that groups are being taken off.
+    /// The databases from which groups are being disassociated.
     pub coming_off: BTreeMap<GroupId, User>,
     /// The groups that rules of ours name, and that exist.
     pub peers: BTreeSet<GroupId>,
@@ -61,16 +61,16 @@ pub struct LeftProxy {
     pub differences: Vec<String>,
 }
 
-/// What is taken away, and why the rest stays.
+/// What is removed, and why the rest is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cleaning {
     /// The steps.
     pub plan: Plan,
-    /// What goes and what stays, one sentence each.
+    /// What is removed and what is kept, one sentence each.
     pub reasons: Vec<String>,
 }
 
-/// What is to be taken away.
+/// What is to be removed.
 #[must_use]
 pub fn clean(left: &Leftovers) -> Cleaning {
     let mut builder = Builder::default();

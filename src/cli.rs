@@ -1,4 +1,4 @@
-//! The command line (spec/cli.md): one file a command.
+//! The command line (docs/command-line.md): one file for each command.
 
 mod arguments;
 mod attach;
@@ -52,15 +52,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Connect a function with a database
+    /// Connect a function to a database
     Setup(Box<setup::Setup>),
     /// Attach a function to a VPC
     Attach(Box<attach::Attach>),
-    /// Take a function out of its VPC
+    /// Detach a function from its VPC
     Detach(attach::Detach),
     /// Disconnect a function from a database
     Remove(Box<remove::Remove>),
-    /// Remove what autoconnect created and nothing uses any more
+    /// Remove unused resources that autoconnect created
     Cleanup(cleanup::Cleanup),
     /// Print an IAM policy document
     Policy(policy::Policy),
@@ -70,13 +70,13 @@ enum Command {
     Msk(msk::Msk),
     /// Check whether connections are still as setup would leave them
     Drift(Box<drift::Drift>),
-    /// List the functions that are connected with a database
+    /// List the functions that are connected to a database
     List(list::List),
     /// Draw the path between a function and a database
     Export(export::Export),
     /// Check whether a function in a VPC reaches the internet or AWS services, or build what is missing
     Internet(internet::Internet),
-    /// Keep an account as a file for --offline
+    /// Save an account to a file for --offline
     Snapshot(snapshot::Snapshot),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
     Schema(schema::Schema),

@@ -1,8 +1,8 @@
 //! The one trait through which the program reads and writes an account: AWS itself (`aws`) or
 //! an account kept in memory or in a file ([`crate::account`]).
 //!
-//! Each method is one operation of the API. Retrying after a throttled or lost request is the
-//! implementation's affair; waiting for a state is [`crate::wait`]'s.
+//! Each method is one operation of the API. The implementation
+//! retries throttled and lost requests; [`crate::wait`] waits for states.
 
 mod attachment;
 mod checked;
@@ -60,7 +60,7 @@ pub struct Pace {
     pub longest: Duration,
 }
 
-/// A cluster, as `DescribeDBClusters` tells of it. It carries no VPC.
+/// A cluster, as `DescribeDBClusters` returns it. It carries no VPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DbCluster {
     /// `DBClusterIdentifier`.
@@ -98,7 +98,7 @@ pub struct DbSubnetGroup {
     pub subnets: Vec<SubnetId>,
 }
 
-/// An instance, as `DescribeDBInstances` tells of it.
+/// An instance, as `DescribeDBInstances` returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DbInstance {
     /// `DBInstanceIdentifier`.

@@ -1,4 +1,4 @@
-//! Many futures at once, but no more than so many.
+//! Runs many futures concurrently, up to a limit.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -1,6 +1,6 @@
 //! The decision: nothing to do, associate groups that exist, or create a new set.
 //!
-//! Source: spec/decision.md, "The three decisions". The table of the guide, which this agrees with:
+//! Source: docs/decision.md, "The three decisions". The table of the guide, which this agrees with:
 //!
 //! | database | function | proxy (if used) | decision |
 //! |---|---|---|---|
@@ -100,7 +100,7 @@ pub struct SideVerdict<'a> {
     pub side: Side,
     /// Its best group's verdict; the database's is also fit where the proxy reaches it.
     pub verdict: Verdict,
-    /// The group that the verdict speaks of.
+    /// The group that the verdict refers to.
     pub group: Option<&'a GroupId>,
     /// Every group whose name counts on this side, in the order observed.
     pub groups: Vec<GroupVerdict<'a>>,
@@ -318,7 +318,7 @@ impl Choice<'_, '_> {
 
 fn best_choice<'c, 'a>(classified: &'c Classified<'a>) -> Option<Choice<'c, 'a>> {
     let now = classified.now();
-    // The groups from which the database lets traffic in, by groups that it bears and nobody changed.
+    // The groups from which the database lets traffic in, by groups that it has and nobody changed.
     let let_in: BTreeSet<&GroupId> = classified
         .database
         .iter()

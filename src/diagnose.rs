@@ -1,6 +1,6 @@
-//! Whether a function reaches a database, and if not, why: decided from what was read, and nothing sent.
+//! Whether a function reaches a database, and if not, why: decided from what was read, without sending packets.
 //!
-//! Source: spec/network.md, "`diagnose`". An invocation lands in any of the function's subnets, and a database in any
+//! Source: docs/network.md. An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
 
 pub(crate) mod dns;
@@ -103,7 +103,7 @@ impl Scene {
         }
     }
 
-    /// What the function connects to, in words.
+    /// What the function connects to, as text.
     #[must_use]
     pub fn reached(&self) -> String {
         match (&self.endpoint, &self.proxy) {
@@ -126,7 +126,7 @@ impl Scene {
         self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
     }
 
-    /// What tells this connection from others, as in the tag `autoconnect:connection`.
+    /// What distinguishes this connection from others, as in the tag `autoconnect:connection`.
     #[must_use]
     pub fn connection_id(&self) -> String {
         let database = format!("{}/{}", self.database.kind, self.database.id);
@@ -168,7 +168,7 @@ pub fn diagnose(scene: &Scene) -> Diagnosis {
 }
 
 /// Asks everything about a connection that `setup` makes: the same checks, but that a database which is stopped and a cluster
-/// without instances are connected all the same.
+/// without instances are connected anyway.
 #[must_use]
 pub fn diagnose_connection(scene: &Scene) -> Diagnosis {
     ask(scene, Asker::Setup)
@@ -266,7 +266,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
     vec![first, second]
 }
 
-/// Source: spec/network.md, `diagnose` 1.
+/// The check `attached` of docs/network.md.
 fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Scene { function, database, .. } = scene;
     if let Some(provider) = &function.capacity_provider {
@@ -284,22 +284,22 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
         } else {
             let reached = scene.reached();
             let unless = match (&scene.proxy, database.access.publicly_accessible) {
-                (None, None) => ", unless it is publicly accessible, which was not read",
+                (None, None) => ", unless it is publicly accessible, which could not be read",
                 _ => "",
             };
             Finding::fail(format!(
-                "function {} is in no VPC, and {database} is in {}: {reached} is reached from inside only{unless}",
+                "function {} is in no VPC, and {database} is in {}: {reached} can be reached only from inside the VPC{unless}",
                 function.name, database.vpc
             ))
         };
         let commands = attach_command(scene, paths).into_iter().chain(setup_command(scene));
-        let mut finding = commands.fold(finding, Finding::mended_by);
+        let mut finding = commands.fold(finding, Finding::fixed_by);
         if database.access.data_api == Some(true) {
             let (secret, explained) = match &database.access.master_secret {
                 Some(secret) => (word(secret), ""),
                 None => ("SECRET_ARN".to_owned(), ", with the secret of a user of the database"),
             };
-            finding = finding.mended_by(format!(
+            finding = finding.fixed_by(format!(
                 "or without a VPC: the Data API of {database} is on (HttpEndpointEnabled), see `aws rds-data execute-statement --resource-arn {} --secret-arn {secret} --sql 'SELECT 1'`{explained}",
                 word(&database.arn)
             ));
@@ -329,16 +329,16 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
 pub(crate) fn managed(function: &str, provider: &str) -> Finding {
     let provider = provider_name(provider);
     Finding::unknown(format!(
-        "function {function} runs on the instances of capacity provider {provider} (Lambda Managed Instances): its network is that of these instances, which was not read, and not its own"
+        "function {function} runs on the instances of capacity provider {provider} (Lambda Managed Instances): it uses the network of these instances, which was not read"
     ))
-    .mended_by(format!(
+    .fixed_by(format!(
         "aws lambda get-capacity-provider --capacity-provider-name {}",
         word(provider)
     ))
 }
 
 /// The command that attaches the function where the database is, as far as that is known: in its private subnets, with
-/// its groups but for those of other functions' connections. None where the database has no other group.
+/// its groups except for those of other functions' connections. None where the database has no other group.
 fn attach_command(scene: &Scene, paths: &Paths<'_>) -> Option<String> {
     let Scene { function, database, .. } = scene;
     let subnets = private_of(paths, &database.subnets);

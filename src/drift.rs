@@ -1,8 +1,9 @@
 //! Judges connections: is each still as `setup` would leave it, and can traffic pass at all?
 //!
-//! Source: spec/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*, and that
-//! no attached group differs from how it was made: `explain` tells what has changed where the decision is not no-op,
-//! `attached` which other groups differ, `traffic` whether that breaks the path, and `remedy` what makes it go away.
+//! Source: docs/drift.md. Pure: an [`Estate`] comes in, judgements go out. The decision is the measure of *in sync*,
+//! and that no attached group differs from how it was made: `explain` shows what has changed where the decision is not
+//! no-op, `attached` which other groups differ, `traffic` whether that breaks the path, and `remedy` what makes it go
+//! away.
 
 mod across;
 mod attached;
@@ -69,8 +70,8 @@ impl Verdict {
 pub struct Judgement {
     /// How it stands.
     pub verdict: Verdict,
-    /// What `setup` would do; none where that could not be told, and across two VPCs, where it does nothing without
-    /// `--cross-vpc`, for what is not in sync.
+    /// What `setup` would do; none where that could not be determined, and across two VPCs, where it does nothing
+    /// without `--cross-vpc`, for what is not in sync.
     pub decision: Option<Decision>,
     /// What has changed, or could not be read.
     pub findings: Vec<Finding>,
@@ -113,7 +114,7 @@ impl<'e> Judge<'e> {
         }
     }
 
-    /// Judges one connection, and names what makes its findings go away.
+    /// Judges one connection, and names what resolves its findings.
     #[must_use]
     pub fn judge(&self, connection: &Connection) -> Judgement {
         let mut judgement = self.judged(connection);
@@ -382,11 +383,11 @@ fn writes_permission(connection: &Connection, observation: &Observation, user: &
     Some(remedy)
 }
 
-/// What `setup` would refuse by now, though it made the connection once: a database that has joined a global
-/// database, a proxy that was made anew for another engine.
+/// What `setup` would refuse now, though it made the connection once: a database that has joined a global
+/// database, a proxy that was created again for another engine.
 fn requirement(observation: &Observation) -> Option<Finding> {
     match check_identity(observation) {
-        // These are told in their own words.
+        // These have messages of their own.
         Ok(())
         | Err(Unmet::FunctionOutsideVpc { .. } | Unmet::DifferentVpcs { .. } | Unmet::ProxyOtherTarget { .. }) => None,
         Err(unmet) => {
@@ -398,7 +399,7 @@ fn requirement(observation: &Observation) -> Option<Finding> {
     }
 }
 
-/// Groups that were made for this connection, and that nothing bears any more.
+/// Groups that were made for this connection, and that nothing has any more.
 fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<Finding> {
     let connection = observation.connection_id();
     let bearers = [
@@ -417,10 +418,10 @@ fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<F
         .filter(|group| !estate.is_in_use(&group.id) && !told.contains(group.id.as_str()));
     unused
         .map(|group| {
-            let message = format!("{} was made for this connection, and nothing has it", in_words(group));
+            let message = format!("{} was created for this connection and is not in use", in_words(group));
             Finding::new(FindingKind::GroupUnused, group.id.as_str(), message).with(
                 Some("a group in use, or none".to_owned()),
-                Some("a group that nothing has".to_owned()),
+                Some("a group that is not in use".to_owned()),
             )
         })
         .collect()

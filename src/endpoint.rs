@@ -1,6 +1,6 @@
-//! Whether a VPC endpoint leads what is in some subnets to a service of AWS, decided from API descriptions alone.
+//! Whether resources in some subnets reach an AWS service through a VPC endpoint, decided from API descriptions alone.
 //!
-//! Source: spec/msk.md, 4; spec/network.md, "`internet`".
+//! Source: the check `endpoints` of docs/msk.md; docs/internet.md, "AWS services".
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::similar::similar;
 /// The port of every service of AWS.
 pub const HTTPS: u16 = 443;
 
-/// What asks a service: interfaces in subnets of a VPC, which bear groups.
+/// What asks a service: interfaces in subnets of a VPC, which have groups.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'s> {
     /// In words: `cluster orders`.
@@ -35,7 +35,7 @@ pub struct Asker<'s> {
 pub struct ServiceWay {
     /// The endpoint, if there is one; of several the best.
     pub endpoint: Option<Endpoint>,
-    /// What is wrong with it, but for what the asker's own groups let out.
+    /// What is wrong with it, except what the asker's own groups let out.
     pub findings: Vec<Finding>,
     /// What the asker's own groups do not let out to it.
     pub outbound: Vec<Finding>,
@@ -44,7 +44,7 @@ pub struct ServiceWay {
 }
 
 impl ServiceWay {
-    /// How well the endpoint serves, but for what the asker's groups let out.
+    /// How well the endpoint serves, except what the asker's groups let out.
     #[must_use]
     pub fn status(&self) -> Status {
         worst(&self.findings)
@@ -91,7 +91,7 @@ impl Naming<'_> {
         }
     }
 
-    /// Whether an interface endpoint can be in a zone, as far as that is told.
+    /// Whether an interface endpoint can be in a zone, as far as that is reported.
     #[must_use]
     pub fn is_in(&self, zone: &str) -> bool {
         match self {
@@ -171,7 +171,7 @@ pub fn service_way(
 }
 
 fn missing(asker: &Asker<'_>, name: &str) -> Finding {
-    Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).mended_by(create(asker, name))
+    Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).fixed_by(create(asker, name))
 }
 
 fn create(asker: &Asker<'_>, service: &str) -> String {
@@ -224,12 +224,13 @@ pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_polic
 pub fn names(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let Endpoint { id, service, .. } = endpoint;
     if !endpoint.private_dns {
-        let text = format!("private DNS of endpoint {id} ({service}) is off: the service's name does not lead to it");
+        let text =
+            format!("private DNS of endpoint {id} ({service}) is off: the service's name does not resolve to it");
         let remedy = format!(
             "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
             word(id)
         );
-        return vec![Finding::fail(text).mended_by(remedy)];
+        return vec![Finding::fail(text).fixed_by(remedy)];
     }
     if endpoint.only_inbound_resolver == Some(true) {
         return vec![only_inbound(endpoint)];
@@ -255,9 +256,9 @@ pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> V
 fn only_inbound(endpoint: &Endpoint) -> Finding {
     let Endpoint { id, service, .. } = endpoint;
     Finding::fail(format!(
-        "private DNS of endpoint {id} ({service}) answers inbound Resolver endpoints only (PrivateDnsOnlyForInboundResolverEndpoint): within the VPC the service's name does not lead to it"
+        "private DNS of endpoint {id} ({service}) answers inbound Resolver endpoints only (PrivateDnsOnlyForInboundResolverEndpoint): within the VPC the service's name does not resolve to it"
     ))
-    .mended_by(all_names(endpoint))
+    .fixed_by(all_names(endpoint))
 }
 
 /// The command that lets private DNS of an endpoint answer in its VPC too.
@@ -281,7 +282,7 @@ fn zones(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Fi
         .collect();
     (!away.is_empty() && !of_endpoint.is_empty()).then(|| {
         Finding::warn(format!(
-            "endpoint {} ({}) has no interface in the Availability Zone of {}: traffic between zones is charged for",
+            "endpoint {} ({}) has no interface in the Availability Zone of {}: traffic between zones is charged",
             endpoint.id,
             endpoint.service,
             listed(&away)
@@ -302,7 +303,7 @@ pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec
     };
     gate.closed(paths, |subnets| {
         format!(
-            "{} of endpoint {} ({}) let no tcp {HTTPS} in from {} ({subnets})",
+            "{} of endpoint {} ({}) do not let tcp {HTTPS} in from {} ({subnets})",
             listed(&endpoint.groups),
             endpoint.id,
             endpoint.service,
@@ -324,7 +325,7 @@ pub fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Ve
     };
     gate.closed(paths, |subnets| {
         format!(
-            "{} of {} let no tcp {HTTPS} out to endpoint {} ({subnets})",
+            "{} of {} do not let tcp {HTTPS} out to endpoint {} ({subnets})",
             listed(asker.groups),
             asker.name,
             endpoint.id
@@ -357,7 +358,7 @@ pub struct Gate<'s> {
 }
 
 impl Gate<'_> {
-    /// What is closed, in words that are given the subnets of the other end; and what is not known. Nothing: it is open.
+    /// What is closed, as text that is given the subnets of the other end; and what is not known. Nothing: it is open.
     pub fn closed(&self, paths: &Paths<'_>, text: impl Fn(&str) -> String) -> Vec<Finding> {
         let (mut shut, mut gaps) = (Vec::new(), BTreeSet::new());
         let (groups, peers) = (self.groups, self.peers);
@@ -378,7 +379,7 @@ impl Gate<'_> {
         }
         let unknown = |gap| {
             Finding::unknown(format!(
-                "what the {} rules let through is not known: {gap}",
+                "it is not known what the {} rules let through: {gap}",
                 self.direction
             ))
         };

@@ -1,7 +1,7 @@
-//! Values from outside in texts of other languages: a terminal, JSON, a shell, a graph.
+//! Escapes values from outside for a terminal, JSON, a shell or a graph.
 //!
-//! Whoever may tag a resource chooses such a value. It must neither drive a terminal, nor look like a line of its own,
-//! nor end the quotes that it stands in.
+//! Anyone who may tag a resource chooses such a value. It must not control a terminal, look like a line of its own, or
+//! end the quotes around it.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};

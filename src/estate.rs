@@ -1,7 +1,7 @@
-//! All of an account and Region that connections are judged by: plain data, read in bulk once, and indexed.
+//! Everything in an account and Region that connections are judged by: plain data, read once in bulk, and indexed.
 //!
 //! From it follows, for any connection, the same [`crate::model::Observation`] that `setup` reads for one: [`crate::decide`]
-//! stays the one measure. Source: spec/drift.md, "Cost".
+//! stays the one measure. Source: docs/drift.md, "What it reads".
 
 mod connection;
 mod observation;
@@ -33,7 +33,7 @@ pub struct Parts {
     pub functions: Vec<Function>,
     /// Proxies with their targets.
     pub proxies: Vec<Proxy>,
-    /// The endpoints of proxies, beside the default ones.
+    /// The endpoints of proxies, besides the default ones.
     pub endpoints: Vec<ProxyEndpoint>,
     /// Security groups.
     pub groups: Vec<SecurityGroup>,
@@ -69,10 +69,10 @@ pub struct Estate {
     named_by: BTreeMap<GroupId, Vec<GroupId>>,
     /// By the tag `autoconnect:connection`.
     tagged: BTreeMap<String, Vec<GroupId>>,
-    /// By group: the databases, that are no members, which bear it.
+    /// By group: the databases, that are no members, which have it.
     on_databases: BTreeMap<GroupId, Vec<(DatabaseKind, String)>>,
     on_proxies: BTreeMap<GroupId, Vec<String>>,
-    /// By group: the proxies with an endpoint that bears it.
+    /// By group: the proxies with an endpoint that has it.
     on_endpoints: BTreeMap<GroupId, BTreeSet<String>>,
     on_functions: BTreeMap<GroupId, Vec<String>>,
     /// The groups of the convention's names or with our tags that are attached, and differ from how they were made.
@@ -252,7 +252,7 @@ impl Estate {
         self.look(parts, self.databases.get(&key))
     }
 
-    /// The database in production that another one of a blue/green deployment stands beside: for the old one after a
+    /// The database in production of a blue/green deployment, for the other one: for the old one after a
     /// switchover (`orders-old1`) and for the new one before it (`orders-green-a1b2c3`), the one with the name before that. Such
     /// a database has the groups of the other: RDS copies them when it makes the deployment. None for any other database.
     ///
@@ -348,19 +348,19 @@ impl Estate {
         ids.filter_map(|id| self.groups.get(id))
     }
 
-    /// The databases that bear a group; no members of clusters.
+    /// The databases that have a group; no members of clusters.
     pub fn databases_with(&self, group: &GroupId) -> impl Iterator<Item = &Database> {
         let keys = self.on_databases.get(group).into_iter().flatten();
         keys.filter_map(|key| self.databases.get(key))
     }
 
-    /// The proxies that bear a group.
+    /// The proxies that have a group.
     pub fn proxies_with(&self, group: &GroupId) -> impl Iterator<Item = &Proxy> {
         let names = self.on_proxies.get(group).into_iter().flatten();
         names.filter_map(|name| self.proxies.get(name))
     }
 
-    /// The proxies that have an endpoint which bears a group.
+    /// The proxies that have an endpoint which has a group.
     pub fn proxies_with_endpoints_with(&self, group: &GroupId) -> impl Iterator<Item = &Proxy> {
         let names = self.on_endpoints.get(group).into_iter().flatten();
         names.filter_map(|name| self.proxies.get(name))
@@ -381,13 +381,13 @@ impl Estate {
         named.chain(self.named_by.get(group).into_iter().flatten())
     }
 
-    /// The functions that bear a group.
+    /// The functions that have a group.
     pub fn functions_with(&self, group: &GroupId) -> impl Iterator<Item = &Function> {
         let names = self.on_functions.get(group).into_iter().flatten();
         names.filter_map(|name| self.functions.get(name))
     }
 
-    /// Whether a function, a proxy, an endpoint of a proxy or a database bears this group.
+    /// Whether a function, a proxy, an endpoint of a proxy or a database has this group.
     #[must_use]
     pub fn is_in_use(&self, group: &GroupId) -> bool {
         self.on_functions.contains_key(group)
@@ -396,7 +396,7 @@ impl Estate {
             || self.on_endpoints.contains_key(group)
     }
 
-    /// Whether a function bears this group.
+    /// Whether a function has this group.
     #[must_use]
     pub fn is_on_a_function(&self, group: &GroupId) -> bool {
         self.on_functions.contains_key(group)

@@ -1,6 +1,6 @@
-//! What `setup` sees to beside the groups: whose permission, which variables, and what of it is still missing.
+//! What `setup` handles besides the groups: permissions and variables, and which of them are still missing.
 //!
-//! Source: spec/proxy.md, "`--proxy`" and "`--function`".
+//! Source: docs/new-proxies.md.
 
 use crate::model::{Credentials, Database, Environment, Observation, Secret, Side, last_segment};
 use crate::naming::created;
@@ -257,9 +257,9 @@ pub fn lacks(observation: &Observation) -> Vec<String> {
         let found = connect.and_then(|connect| connect.found.as_deref());
         lacks.push(match stale_id(observation, found, proxy_id) {
             Some(id) => {
-                format!("the role of {function} may connect through {id}, another proxy, and not through this one")
+                format!("the role of {function} may connect through {id}, another proxy, but not through this one")
             }
-            None => format!("the role of {function} has no permission of ours to connect through the proxy"),
+            None => format!("the role of {function} has no permission from autoconnect to connect through the proxy"),
         });
     }
     if proxy_lacks_permission(observation) {
@@ -267,9 +267,9 @@ pub fn lacks(observation: &Observation) -> Vec<String> {
         let wanted = database.access.resource_id.as_deref().unwrap_or_default();
         lacks.push(match stale_id(observation, found, wanted) {
             Some(id) => {
-                format!("the role of the proxy may connect to {id}, another database, and not to {database} ({wanted})")
+                format!("the role of the proxy may connect to {id}, another database, but not to {database} ({wanted})")
             }
-            None => format!("the role of the proxy has no permission of ours to connect to {database}"),
+            None => format!("the role of the proxy has no permission from autoconnect to connect to {database}"),
         });
     }
     let missing = missing_variables(observation);
@@ -277,7 +277,7 @@ pub fn lacks(observation: &Observation) -> Vec<String> {
         let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
         let function = observation.describe(Side::Function);
         lacks.push(format!(
-            "the environment of {function} does not have {} as it should be",
+            "the environment of {function} lacks {} or has other values",
             names.join(", ")
         ));
     }

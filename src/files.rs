@@ -300,7 +300,7 @@ fn in_place(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A temporary file whose lock tells that its writer is alive.
+/// A temporary file whose lock shows that its writer is alive.
 fn temporary(folder: &Path, new: New) -> io::Result<NamedTempFile> {
     loop {
         let mut builder = tempfile::Builder::new();
@@ -371,7 +371,7 @@ mod platform {
         }
     }
 
-    /// Whether a path still names this file. One that is gone is told by the next attempt to open it.
+    /// Whether a path still names this file. The next attempt to open one that is gone reports it.
     pub(super) fn is_same(file: &File, path: &Path) -> io::Result<bool> {
         let ours = file.metadata()?;
         Ok(fs::metadata(path).is_ok_and(|theirs| (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino())))

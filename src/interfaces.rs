@@ -1,7 +1,7 @@
-//! Whether Lambda may change a function's network interfaces as a plan makes it do: told before the user is asked, by every
-//! command.
+//! Whether Lambda may change a function's network interfaces as a plan requires. Every command reports it before it
+//! asks the user.
 //!
-//! Source: spec/lambda-vpc.md, "Execution role". `attach` and `setup --attach-vpc` refuse where the role lacks something
+//! Source: docs/attaching.md, "Execution role". `attach` and `setup --attach-vpc` refuse where the role lacks something
 //! ([`crate::attach::fit`]): without it the function never gets its interface. Where the function is attached already, what is
 //! lacking is a warning.
 
@@ -11,8 +11,8 @@ use crate::model::{Function, GroupId, Place, last_segment};
 use crate::plan::{Effect, GroupRef, Plan, RemovalEffect, StepStatus, VpcEffect};
 use crate::policy::{InterfaceChange, Lack, RolePolicies, Verdict, lacks_for_change, vpc_access};
 
-/// What a plan makes Lambda do with the interfaces of the function that it is about, beside attaching it. None where it
-/// changes none of them.
+/// What a plan makes Lambda do with the interfaces of the function that it is about, besides attaching it. None where
+/// it changes none of them.
 #[must_use]
 pub fn change_of(plan: &Plan) -> Option<InterfaceChange> {
     let planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
@@ -41,7 +41,7 @@ pub fn warnings(function: &Function, role: &Part<RolePolicies>, change: Interfac
         Ok(role) => role,
         Err(why) => {
             return vec![format!(
-                "Whether role {name} lets Lambda change the network interfaces of function {} is not known: {why}.",
+                "Could not determine whether role {name} lets Lambda change the network interfaces of function {}: {why}.",
                 function.name
             )];
         }
@@ -80,7 +80,7 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
     let actions = actions.join(", ");
     if verdict == Verdict::Unknown {
         return Some(format!(
-            "Whether role {role} allows {actions}, which Lambda needs for this change of the function's network interfaces, is not known; it depends on {}.",
+            "Could not determine whether role {role} allows {actions}, which Lambda needs to change the function's network interfaces; this depends on {}.",
             first.by
         ));
     }
@@ -88,14 +88,14 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
     let leads_to = match (has("ec2:CreateNetworkInterface"), has("ec2:DeleteNetworkInterface")) {
         (true, _) => "AWS refuses the change, or the function fails with it",
         (false, true) => {
-            "interfaces that are not needed any more stay behind, and their groups and subnets cannot be deleted until someone deletes them by hand"
+            "unused interfaces stay behind, and their groups and subnets cannot be deleted until you delete the interfaces"
         }
         (false, false) => "the change can fail",
     };
-    let (why, mend) = match verdict {
+    let (why, fix) = match verdict {
         Verdict::Denied => (
             format!("denies {actions} (by {})", first.by),
-            "take that denial out first".to_owned(),
+            "remove that denial first".to_owned(),
         ),
         _ if first.is_bounded => (
             format!("does not allow {actions} ({})", first.by),
@@ -111,6 +111,6 @@ fn warning(role: &str, lacks: &[Lack], verdict: Verdict, place: Place<'_>) -> Op
         ),
     };
     Some(format!(
-        "Role {role} {why}, which Lambda needs for this change of the function's network interfaces: without it {leads_to}; {mend}."
+        "Role {role} {why}, which Lambda needs to change the function's network interfaces: otherwise {leads_to}; {fix}."
     ))
 }

@@ -1,6 +1,6 @@
 //! Whether a function in a VPC reaches the internet, or AWS services without it, and what is missing. Pure.
 //!
-//! Source: spec/network.md, `internet`. A function in a VPC has only private addresses: being in a public subnet gives
+//! Source: docs/internet.md. A function in a VPC has only private addresses: being in a public subnet gives
 //! it no internet.
 
 mod acls;
@@ -34,7 +34,7 @@ use crate::path::Paths;
 pub struct Wish {
     /// The function, by its name or ARN.
     pub function: String,
-    /// The port; 443 unless told.
+    /// The port; 443 by default.
     pub port: u16,
     /// The AWS services that are enough, such as `secretsmanager`; none for the whole internet.
     pub services: Vec<String>,
@@ -51,11 +51,11 @@ pub struct Scene {
     pub function: Function,
     /// The network of its VPC; empty for a function in none.
     pub network: Network,
-    /// What earlier runs have made for this VPC, and the network does not show.
+    /// What earlier runs created for this VPC, and the network does not show.
     pub own: Own,
 }
 
-/// What bears our tags for a VPC, attached to something or not.
+/// What has our tags for a VPC, attached to something or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Own {
     /// Internet gateways.
@@ -77,7 +77,7 @@ pub struct Answer {
     pub checks: Vec<Check>,
 }
 
-/// Whoever wants out: what bears groups in subnets.
+/// What sends requests to the internet: something with groups in subnets.
 #[derive(Clone, Debug)]
 pub struct Traveller<'s> {
     /// In words: `function checkout`.
@@ -153,7 +153,7 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
         let checks = vec![Check::of("attached", "", Vec::new(), vec![finding])];
         return Answer {
             headline: format!(
-                "Whether {name} reaches the internet cannot be told: it has the network of a capacity provider's instances."
+                "It is not known whether {name} reaches the internet: it uses the network of a capacity provider's instances."
             ),
             verdict: verdict(&checks),
             checks,
@@ -189,7 +189,7 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
         let services = services::all(&paths, &traveller, region, &wish.services);
         let all_pass = services.iter().all(|check| check.status < Status::Unknown);
         checks.extend(services);
-        // Where a service is not reached, either way would do: what stops the internet is told too.
+        // Where a service is not reached, either way would do: what stops the internet is reported too.
         if !all_pass && way >= Status::Unknown {
             checks.extend(internet);
         }
@@ -272,7 +272,7 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
         match (of_family(checks, false), of_family(checks, true)) {
             (v4, v6) if is_good(v4) && is_good(v6) => {
                 let better = if verdict(checks) == Status::Warn {
-                    "; some of it could be better"
+                    ", with warnings"
                 } else {
                     ""
                 };
@@ -285,7 +285,7 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
             }
             (v4, Status::Fail) if is_good(v4) => {
                 return format!(
-                    "{name} reaches {what} over IPv4 only: over IPv6 requests time out, and names with both kinds of addresses may be tried by IPv6 first."
+                    "{name} reaches {what} over IPv4 only: IPv6 requests time out, and clients may try IPv6 first for names with both kinds of addresses."
                 );
             }
             _ => {}
@@ -300,8 +300,10 @@ fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &
     let (all, failing) = (traveller.subnets.len(), broken.len());
     match verdict(checks) {
         Status::Pass => format!("{name} reaches {what}."),
-        Status::Warn => format!("{name} reaches {what}; some of it could be better."),
-        Status::Unknown => format!("Whether {name} reaches {what} is not known: see what is unknown."),
+        Status::Warn => format!("{name} reaches {what}, with warnings."),
+        Status::Unknown => {
+            format!("It is not known whether {name} reaches {what}: see the checks with the status unknown.")
+        }
         Status::Fail if wish.services.is_empty() && (1..all).contains(&failing) => format!(
             "{name} does not reach {what} from {failing} of its {all} subnets: about {failing} of {all} cold starts fail."
         ),

@@ -1,7 +1,7 @@
 //! `drift` as a Lambda function: this binary, named `bootstrap`, called by a schedule or by Step Functions.
 //!
-//! Source: spec/drift.md, "Schedules". A function keeps nothing between two calls, so it does not tell of changes: it
-//! writes what it finds to its log, and an alarm on its metrics tells when that changes.
+//! Source: docs/drift.md, "On AWS itself". A function keeps no state between two calls, so it cannot report
+//! changes: it logs its findings, and an alarm on its metrics reports when they change.
 
 mod metrics;
 
@@ -85,7 +85,7 @@ fn log(found: &Patrol, metrics: &Value) -> io::Result<()> {
 }
 
 fn unusable(error: &serde_path_to_error::Error<serde_json::Error>) -> Report {
-    let hint = "`autoconnect schema event` prints the JSON Schema of what the function is called with".to_owned();
+    let hint = "`autoconnect schema event` prints the JSON Schema of the event".to_owned();
     Report::new("event", error, Some(hint))
 }
 
@@ -112,7 +112,7 @@ fn unjudged(found: &Patrol) -> Report {
     Report::new("unjudged", &io::Error::other(message), Some(hint))
 }
 
-/// A call that failed, as Lambda tells it.
+/// A call that failed, as Lambda reports it.
 struct Failed(Report);
 
 /// As the runtime logs it.

@@ -1,6 +1,7 @@
-//! A leg of a way: from what bears groups in some subnets to what bears groups in others, on one port.
+//! A leg of a path: from resources with groups in some subnets to resources with groups in others, on one port.
 //!
-//! Source: spec/network.md, `diagnose` 2 to 4. All pairs of subnets count, since either end may be in any of its own.
+//! Source: the checks `security-groups`, `network-acls` and `routes` of docs/network.md. All pairs of subnets count,
+//! since either end may be in any of its own.
 
 pub(crate) mod acls;
 mod groups;
@@ -49,7 +50,7 @@ pub struct EndReport {
     pub subnets: Vec<SubnetId>,
 }
 
-/// An end of a leg: what bears groups in subnets.
+/// An end of a leg: what has groups in subnets.
 #[derive(Clone, Debug)]
 pub struct End<'s> {
     /// What it is.
@@ -77,14 +78,14 @@ pub struct Leg<'s> {
     pub remedy: Option<String>,
 }
 
-/// A finding with the pairs of subnets between which it stops everything; all of them where it tells none.
+/// A finding with the pairs of subnets between which it stops everything; all of them where it names none.
 #[derive(Clone, Debug)]
 struct OnLeg {
     finding: Finding,
     pairs: BTreeSet<(usize, usize)>,
 }
 
-/// What a concern came upon on one leg.
+/// What a concern found on one leg.
 #[derive(Clone, Debug, Default)]
 struct Found {
     findings: Vec<OnLeg>,
@@ -114,9 +115,11 @@ const CONCERNS: [(&str, &str, Concern); 3] = [
         "the network ACLs let everything through, both ways",
         acls::check,
     ),
-    ("routes", "the route tables lead there and back", |paths, legs| {
-        legs.iter().map(|leg| routes::check(paths, leg)).collect()
-    }),
+    (
+        "routes",
+        "the route tables lead to the target and back",
+        |paths, legs| legs.iter().map(|leg| routes::check(paths, leg)).collect(),
+    ),
 ];
 
 /// Asks everything that is about subnets and what is between them: one check for each concern, and each leg as it was found.
@@ -142,8 +145,8 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     (checks, reports)
 }
 
-/// What besides security groups stops a leg's traffic: network ACLs and routes, in words, each once, and the pairs of subnets
-/// between which nothing passes. What could not be read stops nothing.
+/// What besides security groups stops a leg's traffic: network ACLs and routes, as text, each once, and the pairs of
+/// subnets between which nothing passes. What could not be read stops nothing.
 #[must_use]
 pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>, BTreeSet<(usize, usize)>) {
     let of_acls = acls::check(paths, std::slice::from_ref(leg));

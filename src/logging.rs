@@ -29,7 +29,7 @@ pub enum LogFormat {
 pub fn start(verbose: u8, quiet: bool, format: LogFormat, colour: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
-        // What it warns of, a source of credentials that has none, is told by the error that follows from it.
+        // What it warns of, a source of credentials that has none, is reported by the error that follows from it.
         (false, 0) => "warn,aws_config=error",
         (false, 1) => "warn,autoconnect=info",
         (false, 2) => "warn,autoconnect=debug",

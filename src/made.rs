@@ -1,8 +1,8 @@
 //! How the groups of a connection are made, and how one that is attached differs from that.
 //!
-//! Source: spec/drift.md, "What cannot be missed". Whether a group serves a connection depends on what else is attached;
-//! whether its rules are those with which it was made does not. So this file judges a group by itself: by the side that its
-//! name is for, the ports of what it is attached to, and the groups that its rules name.
+//! Source: docs/drift.md, "Which groups are compared". Whether a group serves a connection depends on what else is
+//! attached; whether its rules are those with which it was made does not. So this file judges a group by itself: by the
+//! side that its name is for, the ports of what it is attached to, and the groups that its rules name.
 
 pub mod world;
 
@@ -202,7 +202,7 @@ fn is_of_connection(group: &SecurityGroup, rule: &Rule) -> bool {
     is_single && matches!(rule.peer, Peer::Cidr(_)) && connection.is_some() && rule.description.as_deref() == connection
 }
 
-/// The surroundings that one connection's observation tells of.
+/// The surroundings that one connection's observation describes.
 #[derive(Debug)]
 pub struct Observed<'a> {
     observation: &'a Observation,
@@ -241,7 +241,7 @@ impl Surroundings for Observed<'_> {
 }
 
 /// What a user of `setup` should know of the groups that are attached: each that is open to the internet, or differs from
-/// how it was made and is not set back.
+/// how it was made and is not restored.
 #[must_use]
 pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> bool) -> Vec<String> {
     let around = Observed::new(observation);
@@ -277,7 +277,7 @@ pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> boo
 fn opened(group: &SecurityGroup, opening: &[Rule], resource: &str) -> Option<String> {
     let rules = (!opening.is_empty()).then(|| in_words(opening, Direction::Ingress))?;
     Some(format!(
-        "{} ({}) on {resource} is open to the internet: {rules}. It stays so until that rule is revoked.",
+        "{} ({}) on {resource} is open to the internet: {rules}. It stays open until that rule is revoked.",
         group.name, group.id
     ))
 }
@@ -310,10 +310,10 @@ impl Difference {
     }
 }
 
-/// So many rules are told one by one.
+/// At most this many rules are reported one by one.
 const TOLD: usize = 8;
 
-/// Rules in words, as many as are of use.
+/// Rules as text, as many as are of use.
 #[must_use]
 pub fn in_words(rules: &[Rule], direction: Direction) -> String {
     let told = rules.iter().take(TOLD);

@@ -1,8 +1,8 @@
-//! What mends a connection by adding, and nothing else: a rule in a group of its own, a route to a peering connection that
-//! is there, DNS on it. Network ACLs and the groups of others are told about, not touched.
+//! What fixes a connection by only adding something: a rule in a new group, a route to an existing peering connection,
+//! DNS on it. Network ACLs and the groups of others are reported, and not changed.
 //!
-//! Source: spec/network.md, "`--fix`" and "`setup --cross-vpc`". Within one VPC the groups are those of `setup`; across
-//! two they have the usual names, and rules for the ranges of the other side's subnets.
+//! Source: docs/network.md, "`diagnose --fix`" and "Two VPCs: `setup --cross-vpc`". Within one VPC the groups are those
+//! of `setup`; across two they have the usual names, and rules for the ranges of the other side's subnets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,16 +29,16 @@ use crate::requirements::{
 };
 use crate::tags;
 
-/// How much is to be mended.
+/// How much is to be fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All that adding can mend: `diagnose --fix`.
+    /// All that adding can fix: `diagnose --fix`.
     Everything,
     /// The security groups across two VPCs, where nothing else is amiss: `setup --cross-vpc`.
     GroupsAcrossVpcs,
 }
 
-/// What is mended from.
+/// What is fixed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Both ends, and all that is between them.
@@ -62,7 +62,7 @@ impl Seen {
         }
     }
 
-    /// The group of a side that an earlier run has made for this connection.
+    /// The group of a side that an earlier run created for this connection.
     #[must_use]
     pub fn own_group(&self, side: Side) -> Option<&SecurityGroup> {
         let made_for = For::Function(&self.scene.function.name);
@@ -91,7 +91,7 @@ pub struct Mending {
     pub plan: Plan,
     /// What is amiss.
     pub reasons: Vec<String>,
-    /// What adding does not mend, each with what does.
+    /// What adding does not fix, each with what does.
     pub left: Vec<String>,
     /// What has to end before the resources take another group.
     pub pending: Vec<Pending>,
@@ -99,7 +99,7 @@ pub struct Mending {
     pub notes: Vec<String>,
 }
 
-/// What mends a connection.
+/// What fixes a connection.
 ///
 /// # Errors
 ///
@@ -215,7 +215,7 @@ fn lines(lead: &str, mut commands: impl Iterator<Item = String>) -> Vec<String> 
     std::iter::once(first).chain(rest).collect()
 }
 
-/// Source: spec/network.md: "the checks above as preconditions".
+/// Source: docs/network.md, "Two VPCs: `setup --cross-vpc`".
 fn check_ready(scene: &Scene, diagnosis: &Diagnosis, legs: &[Leg<'_>]) -> Result<(), CrossVpcUnmet> {
     if !legs.is_empty() && legs.iter().all(Leg::is_within_vpc) {
         return Err(CrossVpcUnmet::SameVpc {
@@ -449,7 +449,7 @@ impl Builder<'_> {
             return Ok(());
         }
         // Across two VPCs the account's quota is not read.
-        let quota = GroupQuota::Unread("it is not asked for across two VPCs".to_owned());
+        let quota = GroupQuota::Unread("it is not read for two VPCs".to_owned());
         let most = quota.most(side);
         self.notes.extend(
             quota
@@ -532,10 +532,7 @@ impl Builder<'_> {
             requester,
             accepter,
         });
-        let summary = format!(
-            "{}: let names resolve to private addresses for the other VPC",
-            peering.id
-        );
+        let summary = format!("{}: resolve names to private addresses for the other VPC", peering.id);
         self.push(effect, peering.id.as_str(), summary, Vec::new());
         true
     }

@@ -1,6 +1,6 @@
-//! What the program knows of an account: plain data, with the field's own words.
+//! What the program knows about an account: plain data, in the terms of AWS.
 //!
-//! No SDK type, no clock and no input or output comes in here.
+//! It uses no SDK type, no clock, and no input or output.
 
 mod arn;
 mod database;

@@ -1,7 +1,7 @@
 //! Whether an event source mapping can poll an MSK cluster and invoke its function, and if not, why: decided from what was
-//! read, and nothing sent.
+//! read, without sending packets.
 //!
-//! Source: spec/msk.md. The poller works from interfaces in the *cluster's* subnets with the *cluster's* groups; the
+//! Source: docs/msk.md. The poller works from interfaces in the *cluster's* subnets with the *cluster's* groups; the
 //! function's own VPC plays no part. In on-demand mode it calls Lambda and STS from there, through a NAT gateway or
 //! through endpoints; in provisioned mode it does not.
 
@@ -47,9 +47,9 @@ pub struct MskScene {
     pub secrets: Vec<NeededSecret>,
     /// The network of the cluster's VPC.
     pub network: Network,
-    /// The mode, where the user told one.
+    /// The mode, if the user gave one.
     pub mode: Option<MappingMode>,
-    /// The authentication, where the user told one.
+    /// The authentication, if the user gave one.
     pub authentication: Option<Authentication>,
 }
 
@@ -107,7 +107,7 @@ impl MskScene {
         let mut by_secret = authentications.iter().map(|way| way.uses_secret());
         Needs {
             mode: self.mode.or(of_mappings).unwrap_or(MappingMode::OnDemand),
-            // Where nobody tells, a secret is needed only if there is no way without one.
+            // Where it is not known, a secret is needed only if there is no way without one.
             uses_secret: if is_told {
                 by_secret.any(|uses| uses) || (self.authentication.is_none() && !secrets.is_empty())
             } else {

@@ -1,6 +1,6 @@
 //! The names that the console gives to security groups, and the numbers in them.
 //!
-//! Source: spec/decision.md, "Names". The whole name must match. EC2 holds names to be unique in a
+//! Source: docs/decision.md, "Group names". The whole name must match. EC2 holds names to be unique in a
 //! VPC without regard to case, so a name in other case is no match but takes its number.
 
 pub mod created;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_blue_green_deployments_are_told() {
+    fn names_of_blue_green_deployments_are_recognized() {
         let table = [
             ("orders-old1", Some("orders")),
             ("orders-old12", Some("orders")),

@@ -126,7 +126,7 @@ async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<Proxy>>
     }
 }
 
-/// A proxy that is still being created may not tell its targets: it has none.
+/// A proxy that is still being created may not show its targets: it has none.
 fn of_proxy(proxy: &Proxy, targets: Answer<Vec<ProxyTarget>>) -> Answer<Vec<ProxyTarget>> {
     match targets {
         Err(error) if proxy.status != "available" && (error.is_contention() || error.is_not_found()) => Ok(Vec::new()),
@@ -140,7 +140,7 @@ fn name_of(wish: &NewProxyWish, target: &Target) -> String {
     name.unwrap_or_else(|| created::proxy(&target.database_id()))
 }
 
-/// The proxy as it will be, but for its groups and targets.
+/// The proxy as it will be, except its groups and targets.
 fn absent_proxy(target: &Target, database: &Database) -> Proxy {
     let name = match &target.proxy {
         ProxyWish::New(wish) => name_of(wish, target),
@@ -168,7 +168,7 @@ fn absent_proxy(target: &Target, database: &Database) -> Proxy {
     }
 }
 
-/// The function as it will be, but for its groups.
+/// The function as it will be, except its groups.
 fn absent_function(target: &Target, database: &Database) -> Function {
     Function {
         name: target.function_name().to_owned(),
@@ -216,7 +216,7 @@ async fn second_round(
         vpc,
         subnet_group,
     } = found;
-    // A cluster without instances tells its VPC only by its subnet group; until that has answered, the
+    // A cluster without instances names its VPC only through its subnet group; until that has answered, the
     // function's VPC is the best guess of where its groups are.
     let attached = function.as_ref().and_then(|function| function.vpc.as_ref());
     let guess = vpc.clone().or_else(|| attached.map(|attached| attached.vpc.clone()));
@@ -405,7 +405,7 @@ pub async fn read_memberships(cloud: &dyn Cloud, kind: DatabaseKind, id: &str) -
 /// The VPC stays empty until it is known.
 fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
     let group = members.iter().find_map(|member| member.subnet_group.clone());
-    // One with a public address is enough; that none has one is known only where all were told.
+    // One with a public address is enough; that none has one is known only where all were reported.
     let is_public = |member: &DbInstance| member.access.publicly_accessible;
     let members_are_public = match members.as_slice() {
         [] => None,

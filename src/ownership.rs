@@ -1,10 +1,10 @@
-//! Whether a resource is one that this program has made: the one place where that is judged.
+//! Whether this program created a resource: the only place where that is decided.
 //!
-//! Tags and names identify a resource, they never authorise a change of it (spec/decision.md, "Writing"): anyone who may
-//! tag a resource can write our tags on it. EC2 never changes the name and the description of a security group, so a group
-//! is [`Ownership::Proven`] only if its tags, its name and its description are those that its creation writes, and its set
-//! ties together. A group with our tags that fails one of these is [`Ownership::Claimed`]: nothing is changed in it, and
-//! what contradicts its tags is told.
+//! Tags and names identify a resource, they never authorise a change of it (docs/decision.md, "The order of writes"):
+//! anyone who may tag a resource can write our tags on it. EC2 never changes the name and the description of a security
+//! group, so a group is [`Ownership::Proven`] only if its tags, its name and its description are those that its
+//! creation writes, and its set ties together. A group with our tags that fails one of these is [`Ownership::Claimed`]:
+//! nothing is changed in it, and what contradicts its tags is reported.
 
 mod contradiction;
 mod own_tags;
@@ -172,7 +172,7 @@ pub fn names_side(group: &SecurityGroup, side: Side) -> bool {
     side_of(&group.tags) == Some(side)
 }
 
-/// Whether the tags say that this program has made it, for whatever.
+/// Whether the tags say that this program created it, for whatever.
 #[must_use]
 pub fn is_managed(found: &BTreeMap<String, String>) -> bool {
     found.get(tags::MANAGED).is_some_and(|value| value == "true")
@@ -202,7 +202,7 @@ pub fn is_made_for(found: &BTreeMap<String, String>, connection: &str, role: Opt
     is_managed(found) && connection_of(found) == Some(connection) && role_is_right
 }
 
-/// Whether something has the tags of what was to be made: all that tell our own resources apart.
+/// Whether something has the tags of what was to be made: all that distinguish our own resources.
 #[must_use]
 pub fn has_tags_of(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
     tags::OWN.iter().all(|key| found.get(*key) == wanted.get(*key))

@@ -1,8 +1,8 @@
 //! What lets traffic through between two ends, and what does not, decided from API descriptions alone.
 //!
-//! Source: spec/network.md. Three questions are answered exactly, for ports and addresses of one family: what a
-//! subnet's network ACL denies, what security groups let through, and where a route table leads to. What could not
-//! be read gives no answer, with the reason, and never a guess.
+//! Source: docs/network.md, "How it is decided". Three questions are answered exactly, for ports and addresses of one
+//! family: what a subnet's network ACL denies, what security groups let through, and where a route table leads to. What
+//! could not be read gives no answer, with the reason, and never a guess.
 
 mod acl;
 mod group;
@@ -253,7 +253,7 @@ impl<'n> Paths<'n> {
         }
     }
 
-    /// What the groups on a resource let through of the traffic that is wanted, where the other end bears `peers`.
+    /// What the groups on a resource let through of the traffic that is wanted, where the other end has `peers`.
     #[must_use]
     pub fn passage(&self, groups: &[GroupId], direction: Direction, wanted: Block, peers: &[GroupId]) -> Passage<'n> {
         let mut passage = Passage::of(wanted);

@@ -1,7 +1,7 @@
-//! One look at many connections: which ones, in which accounts and Regions, and how each stands.
+//! One run over many connections: which ones, in which accounts and Regions, and the verdict of each.
 //!
 //! Each account and Region is read once, several of them at a time; [`crate::drift`] judges what was read. Source:
-//! spec/drift.md.
+//! docs/drift.md.
 
 mod accounts;
 mod changes;
@@ -245,7 +245,7 @@ impl Judged {
 }
 
 impl Entry {
-    /// What tells it from all others.
+    /// What distinguishes it from all others.
     fn key(&self) -> String {
         key(&self.place, &self.connection)
     }
@@ -444,7 +444,7 @@ fn place_options(arguments: &mut Vec<String>, region: Option<&str>, profile: Opt
 }
 
 impl Patrol {
-    /// Completes the commands that make findings go away with the Region and the profile of this run, and with its state
+    /// Completes the commands that resolve findings with the Region and the profile of this run, and with its state
     /// file: whoever runs them is in the same account.
     pub fn complete_remedies(&mut self, region: Option<&str>, profile: Option<&str>, state_file: Option<&str>) {
         for judged in &mut self.judged {

@@ -1,6 +1,6 @@
 //! The plan: an ordered list of writes as data, which leaves nothing to choose while applying.
 //!
-//! Source: spec/decision.md, "Writing, in an order that is safe to stop at any point". The text, the
+//! Source: docs/decision.md, "The order of writes". The text, the
 //! JSON document and the executor read this one list. Ids of groups that do not exist yet are
 //! symbolic: [`GroupRef::New`].
 
@@ -59,7 +59,7 @@ impl Plan {
             .any(|step| step.status == StepStatus::Planned && step.effect.associates() == Some(side))
     }
 
-    /// The other function whose run has begun the set of this plan.
+    /// The other function whose run has started the set of this plan.
     #[must_use]
     pub fn begun_for<'p>(&'p self, observation: &Observation) -> Option<&'p str> {
         let mut effects = self.steps.iter().map(|step| &step.effect);
@@ -77,7 +77,7 @@ impl Plan {
         planned.any(|step| step.effect.prepares_groups())
     }
 
-    /// Whether rules of existing groups are set back.
+    /// Whether rules of existing groups are restored.
     #[must_use]
     pub fn sets_back(&self) -> bool {
         let mut effects = self.steps.iter().map(|step| &step.effect);

@@ -1,16 +1,17 @@
-//! What goes and what stays when a function is disconnected from a database.
+//! What is removed and what is kept when a function is disconnected from a database.
 //!
-//! Source: issue 4, item 7. A group belongs to the connection if its tags say so, or if it is on the connection's resource
-//! and leads, by a rule of either end, to a group of the next side. Of those that belong
+//! Source: docs/removing.md, "What is removed, and what is kept". A group belongs to the connection if its tags say so, or if
+//! it is on the connection's resource and leads, by a rule of either end, to a group of the next side. Of those that
+//! belong
 //!
 //! | group | on its resource | itself |
 //! |---|---|---|
-//! | nothing else uses it | is taken off | is deleted |
-//! | somebody else uses it, or its partner | the function's is taken off, the others stay | stays, and its tag names the next |
-//! | it is the only group of the function | the function is detached from its VPC | is deleted, or stays, as above |
-//! | a rule of another group names it | the function's is taken off, the others stay | stays, without the rules of this connection |
-//! | it has a rule that `setup` does not write | stays, unless it is the function's and the rule is inbound | stays, without the rules of this connection |
-//! | it is the only group of a proxy that stays | stays, and the function's is taken off | stays, with all its set |
+//! | nothing else uses it | is disassociated | is deleted |
+//! | something else uses it, or its partner | the function's is disassociated, the others are kept | is kept, and its tag names the next user |
+//! | it is the only group of the function | the function is detached from its VPC | is deleted, or kept, as above |
+//! | a rule of another group names it | the function's is disassociated, the others are kept | is kept, without the rules of this connection |
+//! | it has a rule that `setup` does not write | is kept, unless it is the function's and the rule is inbound | is kept, without the rules of this connection |
+//! | it is the only group of a proxy that is kept | is kept, and the function's is disassociated | is kept, with its whole set |
 //!
 //! Who uses a group: [`crate::users`].
 
@@ -49,17 +50,17 @@ pub fn is_made_for(group: &SecurityGroup, observation: &Observation) -> bool {
         || names_connection(group, &observation.way_id())
 }
 
-/// What `remove` was asked for beside the names.
+/// What `remove` was asked for besides the names.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalWish {
-    /// Groups of the console's making go too, where nobody has changed them and nobody else uses them.
+    /// Groups created by the console are removed too, where nobody has changed them and nobody else uses them.
     pub console_made: bool,
-    /// The proxy goes too, with the role and the secrets that were made for it.
+    /// The proxy is removed too, with the role and the secrets that were made for it.
     pub with_proxy: bool,
-    /// The function goes too, with the role that was made for it.
+    /// The function is removed too, with the role that was made for it.
     pub with_function: bool,
-    /// The variables of the function's environment go that still have the values that were set.
+    /// The variables of the function's environment are removed that still have the values that were set.
     pub unset_env: bool,
 }
 
@@ -70,11 +71,11 @@ pub struct Standing {
     pub observation: Observation,
     /// Who uses its groups.
     pub users: Users,
-    /// What was made for the proxy; read only where it is to go.
+    /// What was made for the proxy; read only if it is to be removed.
     pub made: Option<MadeForProxy>,
     /// The sides whose resource no longer exists: what is left of the connection was found by its tags.
     pub gone: BTreeSet<Side>,
-    /// What lets traffic pass beside the groups of the connection.
+    /// What lets traffic pass besides the groups of the connection.
     pub ends: Ends,
     /// What the function was given besides groups.
     pub undo: Undo,

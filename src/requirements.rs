@@ -1,7 +1,7 @@
 //! What must hold before anything is written.
 //!
-//! Source: spec/decision.md, "Requirements". What never changes by waiting is refused; what does is
-//! told as something to wait for.
+//! Source: docs/decision.md, "Requirements". What waiting cannot change is refused; what it can
+//! change is reported as something to wait for.
 
 mod attach;
 mod cross_vpc;
@@ -96,7 +96,7 @@ fn check_database(database: &Database) -> Result<(), Unmet> {
     }
 }
 
-/// The account that owns the database's VPC, where the function's subnets tell it.
+/// The account that owns the database's VPC, if the function's subnets show it.
 fn owner_of_vpc(observation: &Observation) -> Option<&str> {
     let vpc = &observation.database.vpc;
     let mut subnets = observation.function_subnets.iter();
@@ -194,7 +194,7 @@ fn proxy_change(proxy: &Proxy) -> Option<Pending> {
 pub fn check_states(observation: &Observation, wait_for_database: bool) -> Result<Vec<Pending>, Unmet> {
     let mut pending: Vec<Pending> = database_pending(observation, wait_for_database)?.into_iter().collect();
     if let Some(proxy) = observation.proxy.as_ref().filter(|proxy| proxy.exists) {
-        // One that `remove` has deleted is made anew once it is gone.
+        // One that `remove` has deleted is created again once it is gone.
         if proxy.status == "deleting" && observation.extras.new_proxy.is_some() {
             pending.push(Pending::ProxyGone {
                 proxy: proxy.name.clone(),
@@ -338,7 +338,7 @@ fn ends_by_itself(status: &str) -> bool {
     !stays.contains(&status) && !stays_so.iter().any(|start| status.starts_with(start)) && !status.ends_with("-failed")
 }
 
-/// What of the database is not available, in words, with its status.
+/// What of the database is not available, as text, with its status.
 fn not_available(database: &Database) -> Vec<(String, &str)> {
     let own = (database.status != "available").then(|| (database.to_string(), database.status.as_str()));
     let members = database
@@ -474,17 +474,17 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
         notes.extend(
             check_states(observation, false)
                 .err()
-                .map(|unmet| format!("Nothing has to be written, but {unmet}.")),
+                .map(|unmet| format!("There is nothing to write, but {unmet}.")),
         );
     }
     notes
 }
 
-/// Source: spec/lambda-vpc.md: said whenever the settings of a function change.
+/// Source: docs/attaching.md, "Published versions".
 #[must_use]
 pub fn versions_stay(function: &Function) -> String {
     format!(
-        "Published versions of function {}, and aliases that lead to them, keep the network settings with which they were published.",
+        "Published versions of function {}, and aliases that point to them, keep the network settings that they were published with.",
         function.name
     )
 }
@@ -504,7 +504,7 @@ fn cross_zone(observation: &Observation) -> Option<String> {
     let joined = |zones: &BTreeSet<&str>| zones.iter().copied().collect::<Vec<_>>().join(", ");
     (!database.is_empty() && !function.is_empty() && (database.len() > 1 || function != database)).then(|| {
         format!(
-            "Traffic between Availability Zones costs money: function {} is in {}, {} in {}.",
+            "Traffic between Availability Zones is charged: function {} is in {}, {} in {}.",
             observation.function.name,
             joined(&function),
             observation.database,

@@ -1,8 +1,8 @@
-//! Groups that a concurrent write has taken off a database or a proxy.
+//! Groups that a concurrent write has removed from a database or a proxy.
 //!
-//! Source: spec/decision.md, "Writing". AWS replaces the lists of databases and proxies whole, without a precondition, so
-//! two writers can overwrite each other. A run that has written such a list puts back what it has itself seen there and
-//! then missed. Tags alone never put a group on a list: anybody can write them.
+//! Source: docs/decision.md, "The order of writes". AWS replaces the lists of databases and proxies whole, without a
+//! precondition, so two writers can overwrite each other. A run that has written such a list restores what it
+//! has itself seen there and then missed. Tags alone never put a group on a list: anyone can write them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The names nearest to a wrong one.
+//! The names most similar to a wrong one.
 
 use crate::model::Named;
 

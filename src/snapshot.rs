@@ -1,7 +1,7 @@
 //! What the other commands read of an account, as a document that they can read instead (`--offline`).
 //!
-//! It holds no secret and no function's environment: neither is ever asked for, or kept. One part after the other adds
-//! to the document what it has read; a part that may not be read is told, and leaves a gap.
+//! It holds no secret and no function's environment: neither is read or saved. Each part adds what it has
+//! read to the document; a part that may not be read is reported, and leaves a gap.
 
 mod databases;
 mod functions;
@@ -37,7 +37,7 @@ pub struct Snapshot {
 ///
 /// # Errors
 ///
-/// A list cannot be read, nothing tells which account this is, or the VPC does not exist.
+/// A list cannot be read, nothing shows which account this is, or the VPC does not exist.
 pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot, ObserveError> {
     let Lists {
         clusters,
@@ -119,7 +119,7 @@ pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot
     Ok(snapshot)
 }
 
-/// Account and Region, by whatever tells them.
+/// Account and Region, from whatever contains them.
 fn place<'a>(mut arns: impl Iterator<Item = &'a String>, subnets: &[ListedSubnet]) -> Option<(String, String)> {
     let of_arn = |arn: &'a String| {
         let Place { region, account, .. } = Place::of(arn);
@@ -157,7 +157,7 @@ impl Snapshot {
         }
     }
 
-    /// Notes what could not be read; a resource that is gone by now is no gap.
+    /// Notes what could not be read; a resource that is gone now is no gap.
     fn gap(&mut self, error: &CloudError) {
         let text = error.to_string();
         if !error.is_not_found() {

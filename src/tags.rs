@@ -1,4 +1,4 @@
-//! The tags by which the program knows its own groups again (spec/decision.md, "Writing").
+//! The tags by which the program recognizes its own groups (docs/decision.md, "The order of writes").
 
 use crate::model::Side;
 
@@ -8,10 +8,10 @@ pub const MANAGED: &str = "autoconnect:managed";
 pub const CONNECTION: &str = "autoconnect:connection";
 /// The side that it was made for.
 pub const ROLE: &str = "autoconnect:role";
-/// On a group that `remove` is about to take away: the connection that is being removed. Put on before anything else
-/// is written, so that nobody else begins to use the group, and nobody puts it back on a resource.
+/// On a group that `remove` is about to remove: the connection that is being removed. Put on before anything else
+/// is written, so that nobody else starts to use the group, and nobody puts it back on a resource.
 pub const REMOVING: &str = "autoconnect:removing";
-/// The tags that tell our own groups apart.
+/// The tags that distinguish our own groups.
 pub const OWN: [&str; 3] = [MANAGED, CONNECTION, ROLE];
 /// What the keys of all our tags begin with; not for the user's own.
 pub const PREFIX: &str = "autoconnect:";

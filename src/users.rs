@@ -1,9 +1,9 @@
-//! Who uses a security group, for every command that takes a group off something or deletes it.
+//! Who uses a security group, for every command that removes a group from something or deletes it.
 //!
-//! Functions with their published versions, databases, proxies and their endpoints are asked of their own services: an idle
-//! function has no network interface, and the interfaces of Lambda and RDS linger, are shared, and do not tell whose they
-//! are. So are event source mappings, capacity providers and network connectors of Lambda. Interfaces tell of everything
-//! else, such as an EC2 instance; launch templates and rules name a group that nothing may bear yet.
+//! Functions with their published versions, databases, proxies and their endpoints are read from their own services: an
+//! idle function has no network interface, and the interfaces of Lambda and RDS linger, are shared, and do not show
+//! whose they are. So are event source mappings, capacity providers and network connectors of Lambda. Interfaces show
+//! everything else, such as an EC2 instance; launch templates and rules name a group that nothing may have yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -51,7 +51,7 @@ pub enum User {
     NetworkConnector {
         /// Its name.
         name: String,
-        /// The number of the version, where AWS tells.
+        /// The number of the version, if AWS reports it.
         version: Option<String>,
     },
     /// A version of a launch template that names the group.
@@ -160,7 +160,7 @@ impl Users {
         self.add(groups, &User::Endpoint { proxy, name });
     }
 
-    /// The names of the endpoints that a proxy has beside its default one.
+    /// The names of the endpoints that a proxy has besides its default one.
     pub fn endpoints_of(&self, proxy: &str) -> impl Iterator<Item = &str> {
         let endpoints = self.endpoints.iter();
         endpoints.filter_map(move |(of, name)| (of == proxy).then_some(name.as_str()))

@@ -1,4 +1,4 @@
-//! Waiting and eventual consistency: the one place where the program looks again.
+//! Waiting and eventual consistency: the only place where the program polls.
 //!
 //! Behind this module's small interface is the `backoff` crate, which is no longer maintained
 //! (deny.toml says so): to change it is to change this file.

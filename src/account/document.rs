@@ -61,7 +61,7 @@ pub struct AccountDocument {
     /// The RDS Proxies.
     #[serde(default, rename = "DBProxies", skip_serializing_if = "Vec::is_empty")]
     pub db_proxies: Vec<DbProxyEntry>,
-    /// The endpoints of proxies, beside their default ones.
+    /// The endpoints of proxies, besides their default ones.
     #[serde(default, rename = "DBProxyEndpoints", skip_serializing_if = "Vec::is_empty")]
     pub db_proxy_endpoints: Vec<DbProxyEndpointEntry>,
     /// The Lambda functions.
@@ -113,7 +113,7 @@ pub struct AccountDocument {
     /// The prefix lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefix_lists: Vec<PrefixListEntry>,
-    /// The network interfaces that routes lead to, or that bear groups.
+    /// The network interfaces that routes lead to, or that have groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network_interfaces: Vec<InterfaceEntry>,
     /// The elastic IP addresses.
@@ -425,7 +425,7 @@ pub struct DbClusterEntry {
     /// Whether its Data API is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_endpoint_enabled: Option<bool>,
-    /// Whether a Multi-AZ DB cluster has a public address; of Aurora, its instances tell.
+    /// Whether a Multi-AZ DB cluster has a public address; for Aurora, its instances report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publicly_accessible: Option<bool>,
     /// False for a cluster that was created with express configuration, which is in no VPC.
@@ -816,7 +816,7 @@ fn update_successful() -> String {
     "Successful".to_owned()
 }
 
-/// A function's attachment to a VPC, which its subnets tell.
+/// A function's attachment to a VPC, whose VPC follows from its subnets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct VpcConfig {

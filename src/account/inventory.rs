@@ -1,4 +1,4 @@
-//! An account's lists, in pages of the sizes that AWS gives. A list shows what is: states do not pass by it.
+//! An account's lists, in pages of the sizes that AWS gives. Listing does not advance states that pass.
 
 use super::document::{AccountDocument, DbInstanceEntry, MskClusterEntry, SecurityGroupEntry};
 use super::offline::OfflineAccount;

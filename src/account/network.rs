@@ -1,4 +1,4 @@
-//! The network of an account in a file. What the file leaves out is as AWS makes it by itself: a VPC has a main route
+//! The network of an account in a file. What the file leaves out has the defaults of AWS: a VPC has a main route
 //! table with the routes to its own ranges, and a default network ACL that allows everything.
 
 mod writes;
@@ -26,7 +26,7 @@ use crate::model::{
     RouteTableId, SecurityGroup, SubnetId, VpcId,
 };
 
-/// The bits of a subnet's network in a file that does not tell its range.
+/// The bits of a subnet's network in a file that does not show its range.
 const SUBNET_BITS: u8 = 24;
 
 fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
@@ -43,7 +43,7 @@ impl VpcEntry {
     pub(super) fn cidrs(&self, index: usize) -> Vec<IpNet> {
         let made = format!("10.{}.0.0/16", index % 256);
         let first = std::iter::once(self.cidr_block.as_ref().unwrap_or(&made));
-        // The first range is commonly named among its associations too, which tell its state.
+        // The first range is commonly named among its associations too, which contain its state.
         let is_told = |text: &&String| !self.associations().any(|(cidr, _)| cidr == *text);
         let plain = ranges(first.chain(&self.ipv6_cidr_block).filter(is_told));
         let mut cidrs = plain;
@@ -105,7 +105,7 @@ impl AccountDocument {
         cidrs
     }
 
-    /// The range of a subnet that the file tells none of.
+    /// The range of a subnet for which the file has none.
     fn made_range(&self, subnet: &SubnetEntry) -> Option<Ipv4Net> {
         let of_vpc = self.vpc_cidrs(&subnet.vpc_id).into_iter().find_map(|cidr| match cidr {
             IpNet::V4(cidr) => Some(cidr),

@@ -70,8 +70,10 @@ impl AccountFileError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "name an account's file, such as docs/examples/account.json",
-            Self::NotJson { .. } => "is it an account's file, and whole? `autoconnect snapshot --out FILE` writes one",
+            Self::Unreadable { .. } => "name an account file, such as docs/examples/account.json",
+            Self::NotJson { .. } => {
+                "check that this is a complete account file; `autoconnect snapshot --out FILE` writes one"
+            }
             Self::Malformed { .. } | Self::Inconsistent { .. } => {
                 "fix the file; `autoconnect schema account` prints its JSON Schema"
             }
@@ -167,7 +169,7 @@ impl OfflineAccount {
         (account_id.clone(), region.clone())
     }
 
-    /// Changes the account as somebody else would, without the program's knowledge.
+    /// Changes the account as someone else would, without the program's knowledge.
     pub fn edit(&self, edit: impl FnOnce(&mut AccountDocument)) {
         edit(&mut self.lock().state.document);
     }
@@ -264,7 +266,7 @@ impl Inner {
     fn commit<T>(&mut self, write: impl FnOnce(&mut State) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut state = self.state.clone();
         let answer = write(&mut state);
-        // A refused write has changed nothing but which new groups are visible by now.
+        // A refused write has changed nothing but which new groups are visible now.
         if answer.is_ok()
             && let Some(file) = &mut self.file
         {
@@ -280,7 +282,7 @@ impl AccountFile {
     fn save(&mut self, document: &AccountDocument) -> std::io::Result<()> {
         let locked = Locked::wait(&self.path)?;
         if locked.read(LARGEST_ACCOUNT)? != self.content {
-            let message = format!("{} was changed by someone else in the meantime", self.path.display());
+            let message = format!("{} was changed by another process in the meantime", self.path.display());
             return Err(std::io::Error::other(message));
         }
         let mut content = to_json_pretty(document)?.into_bytes();
@@ -299,7 +301,7 @@ impl Drop for OfflineAccount {
             && let Some(file) = &mut inner.file
             && let Err(error) = file.save(&inner.state.document)
         {
-            tracing::warn!(%error, "the account's last state was not kept");
+            tracing::warn!(%error, "the last state of the account was not saved");
         }
     }
 }

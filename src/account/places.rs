@@ -1,4 +1,4 @@
-//! Where in the document the entries are that many others name, so that a large account is read in linear time.
+//! An index of the entries that many others name, so that a large account is read in linear time.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup, FunctionEntry, SubnetEntry,
 };
 
-/// Positions in the lists, as they were when the document was opened. An entry that is elsewhere by now is searched for.
+/// Positions in the lists, as they were when the document was opened. An entry that is elsewhere now is searched for.
 #[derive(Debug)]
 pub(super) struct Places {
     clusters: BTreeMap<String, usize>,

@@ -73,7 +73,7 @@ impl State {
             role: None,
         }));
         for (place, instance) in instances.into_iter().enumerate() {
-            // The file does not tell which member of a cluster is its writer: the first one is taken for it.
+            // The file does not show which member of a cluster is its writer: the first one is treated as it.
             let role = if place == 0 {
                 TargetRole::ReadWrite
             } else {

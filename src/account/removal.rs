@@ -1,4 +1,4 @@
-//! What takes away in an account, and who uses a group there.
+//! Operations that remove something from an account, and who uses a group there.
 
 use std::collections::{BTreeMap, BTreeSet};
 

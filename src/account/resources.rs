@@ -174,7 +174,7 @@ impl State {
         Ok(())
     }
 
-    /// Whether a service may assume the role by now.
+    /// Whether a service may assume the role now.
     fn assume(&mut self, arn: &str, service: &str) -> Outcome<()> {
         let name = last_segment(arn).to_owned();
         let refused = || Fault::RoleNotReady(format!("The role {name} cannot be assumed by {service}."));

@@ -11,7 +11,7 @@ use super::places::Places;
 use crate::cloud::{Fault, NewSecurityGroup};
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, MOST_GROUPS, Peer, Rule, USUAL_GROUPS};
 
-/// An account with what its document does not tell: how often a passing state was read.
+/// An account with what its document does not show: how often a passing state was read.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) document: AccountDocument,
@@ -22,7 +22,7 @@ pub(super) struct State {
     hidden: BTreeMap<GroupId, u32>,
     /// How often new roles can still not be assumed.
     roles: BTreeMap<String, u32>,
-    /// How often a group that was taken off a function is still on its interface.
+    /// How often a group that was removed from a function is still on its interface.
     pub(super) held: BTreeMap<GroupId, u32>,
 }
 
@@ -126,7 +126,7 @@ impl State {
         Ok(function.clone())
     }
 
-    /// The groups of a VPC that are visible by now.
+    /// The groups of a VPC that are visible now.
     pub(super) fn read_groups(&mut self, vpc: &str) -> Vec<SecurityGroupEntry> {
         let groups: Vec<_> = self
             .document
@@ -141,7 +141,7 @@ impl State {
             .collect()
     }
 
-    /// One group, if it is visible by now.
+    /// One group, if it is visible now.
     pub(super) fn read_group(&mut self, id: &GroupId) -> Outcome<SecurityGroupEntry> {
         self.group(id).cloned()
     }

@@ -1,4 +1,4 @@
-//! Who can use a security group in an account, beside functions, databases and proxies.
+//! Who can use a security group in an account, besides functions, databases and proxies.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn ids(groups: &[String]) -> Vec<GroupId> {
 }
 
 impl AccountDocument {
-    /// Whether something with an interface of its own, beside the resources that list their groups, bears the group.
+    /// Whether something with an interface of its own, besides the resources that list their groups, has the group.
     pub(super) fn is_borne_by_others(&self, id: &str) -> bool {
         let is_it = |group: &String| group == id;
         let versions = self.functions.iter().flat_map(|function| &function.versions);

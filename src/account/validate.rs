@@ -138,7 +138,7 @@ impl Check {
             if id.is_empty() {
                 self.report(path(), "expected a name or an id, found an empty string");
             } else if !seen.insert(id) {
-                self.report(path(), format!("\"{id}\" is there already"));
+                self.report(path(), format!("\"{id}\" exists already"));
             }
         }
         seen
@@ -220,7 +220,7 @@ impl Check {
                 rules.sort();
                 rules.dedup();
                 if rules.len() != count {
-                    self.report(format!("{path}.{list}"), "the same rule is there twice");
+                    self.report(format!("{path}.{list}"), "the same rule is listed twice");
                 }
             }
         }
@@ -271,7 +271,7 @@ impl Check {
                 if !instance.vpc_security_groups.is_empty() {
                     self.report(
                         format!("{path}.VpcSecurityGroups"),
-                        format!("expected none, since the instance has those of cluster {cluster}"),
+                        format!("expected none: the instance has the groups of cluster {cluster}"),
                     );
                 }
             }
@@ -352,7 +352,7 @@ impl Check {
             }
             let distinct: BTreeSet<&String> = config.security_group_ids.iter().collect();
             if distinct.len() != config.security_group_ids.len() {
-                self.report(format!("{path}.SecurityGroupIds"), "the same group is there twice");
+                self.report(format!("{path}.SecurityGroupIds"), "the same group is listed twice");
             }
             for (j, group) in config.security_group_ids.iter().enumerate() {
                 self.exists(format!("{path}.SecurityGroupIds[{j}]"), "security group", groups, group);

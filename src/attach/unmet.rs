@@ -12,7 +12,7 @@ pub const MAX_SUBNETS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AttachUnmet {
     /// The subnets are not of one VPC.
-    #[error("the subnets are of several VPCs, and a function can be in one: {}", .vpcs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("the subnets are in several VPCs, and a function can be in only one: {}", .vpcs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     SeveralVpcs {
         /// Their VPCs.
         vpcs: Vec<VpcId>,
@@ -24,7 +24,7 @@ pub enum AttachUnmet {
         vpc: VpcId,
     },
     /// Too many subnets.
-    #[error("{count} subnets were named, and at most {MAX_SUBNETS} are possible")]
+    #[error("{count} subnets were named, and at most {MAX_SUBNETS} are allowed")]
     TooManySubnets {
         /// How many.
         count: usize,
@@ -50,7 +50,7 @@ pub enum AttachUnmet {
     /// The function is attached to another VPC.
     #[error("{function} is attached to {vpc}, not to {wanted}")]
     AttachedElsewhere {
-        /// The function in words.
+        /// The function as text.
         function: String,
         /// Where it is.
         vpc: VpcId,
@@ -84,7 +84,7 @@ pub enum AttachUnmet {
         role: String,
         /// What it does not allow.
         actions: Vec<&'static str>,
-        /// The boundary, in words.
+        /// The boundary, as text.
         by: String,
     },
     /// The database has only groups of the convention, which are of no use to a function.
@@ -122,30 +122,30 @@ impl AttachUnmet {
                 format!("attach the function to a second VPC that is peered with {vpc}")
             }
             Self::TooManySubnets { .. } => "one private subnet in each Availability Zone is enough".to_owned(),
-            Self::NotInVpc { vpc, .. } => format!("name what exists in {vpc}; check the Region"),
+            Self::NotInVpc { vpc, .. } => format!("name subnets and groups that exist in {vpc}, and check the Region"),
             Self::NotDualStack { is_on: true, .. } => {
-                "add --no-ipv6 to turn it off, or give each subnet an IPv6 range beside its IPv4 range".to_owned()
+                "add --no-ipv6 to turn it off, or give each subnet an IPv6 range in addition to its IPv4 range".to_owned()
             }
             Self::NotDualStack { .. } => {
-                "leave --ipv6 out, or give each subnet an IPv6 range beside its IPv4 range".to_owned()
+                "omit --ipv6, or give each subnet an IPv6 range in addition to its IPv4 range".to_owned()
             }
             Self::AttachedElsewhere { vpc, .. } => {
-                format!("its connections in {vpc} would end: if that is wanted, run `autoconnect detach` first")
+                format!("this would end its connections in {vpc}; if that is intended, run `autoconnect detach` first")
             }
             Self::RoleLacks { role, policy, .. } => format!(
-                "give it with `autoconnect attach --grant`, or with `aws iam attach-role-policy --role-name {} --policy-arn {}`",
+                "attach the policy with `autoconnect attach --grant`, or with `aws iam attach-role-policy --role-name {} --policy-arn {}`",
                 word(role),
                 word(policy)
             ),
             Self::RoleDenies { .. } => {
-                "take the denial out of its policies, or bind it to the function's own code: `autoconnect policy deny-eni`"
+                "remove the denial from its policies, or limit it to the function's own code (`autoconnect policy deny-eni`)"
                     .to_owned()
             }
             Self::RoleBounded { .. } => {
-                "allow these actions in the permissions boundary, or give the role another one: no further policy helps".to_owned()
+                "allow these actions in the permissions boundary, or replace the boundary: another policy does not help".to_owned()
             }
             Self::NoGroup { .. } => {
-                "name one with --security-group; `autoconnect setup --attach-vpc` makes one of the function's own".to_owned()
+                "name one with --security-group; `autoconnect setup --attach-vpc` creates one for the function".to_owned()
             }
         }
     }

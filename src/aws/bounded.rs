@@ -1,4 +1,4 @@
-//! Answers of a bounded size: an endpoint that sends more than AWS ever does must not fill the memory.
+//! Responses of limited size: an endpoint that sends more than AWS ever does must not exhaust the memory.
 
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -15,7 +15,7 @@ pub(super) const LARGEST_ANSWER: usize = 64 << 20;
 /// The most that is read of an error.
 pub(super) const LARGEST_ERROR: usize = 1 << 20;
 
-/// A client whose answers have at most so many bytes.
+/// A client whose answers have at most this many bytes.
 #[derive(Debug)]
 pub(super) struct Bounded(pub(super) SharedHttpClient);
 

@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_does_not_work_yet_is_told_from_other_mistakes() {
+    fn a_role_that_does_not_work_yet_is_distinguished_from_other_mistakes() {
         let table = [
             (
                 Operation::CreateFunction,
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_lambda_repeats_is_not_told() {
+    fn an_environment_that_lambda_repeats_is_not_reported() {
         let message = "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {\"API_KEY\":\"canary\"}";
         let fault = of_code(
             Operation::UpdateFunctionConfiguration,

@@ -234,7 +234,7 @@ fn route(route: types::Route) -> Option<Route> {
     ];
     Some(Route {
         destination,
-        // A black hole may not tell any more what it led through.
+        // A black hole may not show any more what it led through.
         target: targets
             .into_iter()
             .flatten()

@@ -1,4 +1,4 @@
-//! Who uses a group, and the writes that take away.
+//! Who uses a group, and the writes that remove something.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -133,7 +133,7 @@ async fn secrets_named(client: &aws_sdk_secretsmanager::Client, prefix: &str) ->
             is_deleted: entry.deleted_date.is_some(),
             rotated_by: entry.rotation_lambda_arn,
             owner: entry.owning_service,
-            // The list does not tell them.
+            // The list does not show them.
             replicas: Vec::new(),
             tags: tags
                 .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))

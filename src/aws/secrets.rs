@@ -40,7 +40,7 @@ pub(super) async fn describe_secret(client: &aws_sdk_secretsmanager::Client, id:
     })
 }
 
-/// The policy, but for one that says nothing.
+/// The policy, except one that says nothing.
 pub(super) async fn get_resource_policy(client: &aws_sdk_secretsmanager::Client, id: &str) -> Answer<Option<String>> {
     let operation = Operation::GetResourcePolicy;
     let answer = client

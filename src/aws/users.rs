@@ -1,4 +1,4 @@
-//! Who can use a security group beside functions, databases and proxies.
+//! Who can use a security group besides functions, databases and proxies.
 
 use std::collections::BTreeSet;
 

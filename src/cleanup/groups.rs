@@ -1,4 +1,4 @@
-//! Security groups of ours that serve nothing.
+//! Security groups of ours that are not in use.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,8 +31,8 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Adds the steps for groups, and for the proxies that go with them. What goes and what stays, one sentence each; and the
-/// proxies that go.
+/// Adds the steps for groups, and for the proxies that go with them. What is removed and what is kept, one sentence
+/// each; and the proxies that go.
 pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BTreeSet<User>) {
     let mut reasons = Vec::new();
     let mut ours: BTreeMap<&GroupId, Member<'_>> = BTreeMap::new();
@@ -44,7 +44,7 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BT
                 ours.insert(&group.id, member);
             }
             None => reasons.push(format!(
-                "{} stays: it has tags of autoconnect, but its tags, its name or its description are not those that autoconnect gives.",
+                "{} will be kept: it has autoconnect tags, but its tags, name or description differ from those that autoconnect writes.",
                 named(group)
             )),
         }
@@ -63,14 +63,14 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BT
             Some(why) => {
                 let stays = members
                     .iter()
-                    .map(|member| format!("{} stays: {why}.", named(member.group)));
+                    .map(|member| format!("{} will be kept: {why}.", named(member.group)));
                 reasons.extend(stays);
             }
         }
     }
     reasons.extend(
         goes.iter()
-            .map(|member| format!("{} goes: it serves nothing.", named(member.group))),
+            .map(|member| format!("{} will be removed: not in use.", named(member.group))),
     );
     let proxies: BTreeSet<User> = left
         .proxies
@@ -82,17 +82,21 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BT
     for proxy in left.proxies.iter().filter(|proxy| !is_serving(proxy)) {
         let name = &proxy.name;
         if proxies.contains(&User::Proxy(name.clone())) {
-            reasons.push(format!("Proxy {name} goes: no function reaches it."));
+            reasons.push(format!("Proxy {name} will be removed: no function reaches it."));
         } else if proxy.differences.is_empty() {
-            reasons.push(format!("Proxy {name} stays: one of its security groups does."));
+            reasons.push(format!(
+                "Proxy {name} will be kept: one of its security groups will be kept."
+            ));
         } else {
-            reasons.push(format!("Proxy {name} stays: {}.", proxy.differences.join("; ")));
+            reasons.push(format!("Proxy {name} will be kept: {}.", proxy.differences.join("; ")));
         }
     }
     match serving.len() {
         0 => {}
-        1 => reasons.push("1 security group of autoconnect is in use, and stays.".to_owned()),
-        n => reasons.push(format!("{n} security groups of autoconnect are in use, and stay.")),
+        1 => reasons.push("1 security group that autoconnect created is in use and will be kept.".to_owned()),
+        n => reasons.push(format!(
+            "{n} security groups that autoconnect created are in use and will be kept."
+        )),
     }
     take_away(left, &goes, &proxies, builder);
     (reasons, proxies)
@@ -131,7 +135,7 @@ fn sets<'a>(ours: &BTreeMap<&'a GroupId, Member<'a>>) -> Vec<BTreeSet<&'a GroupI
     sets
 }
 
-/// Databases and proxies bear a group for those that come in by it.
+/// Databases and proxies have a group for those that connect through it.
 fn is_bearer(user: &User) -> bool {
     matches!(user, User::Cluster(_) | User::Instance(_) | User::Proxy(_))
 }
@@ -179,10 +183,10 @@ fn serving<'a>(left: &'a Leftovers, ours: &BTreeMap<&'a GroupId, Member<'a>>) ->
     serving
 }
 
-/// Why a set that serves nothing stays, where others go already; none if it goes.
+/// Why an unused set is kept, where others are removed; none if it is removed.
 fn why_it_stays(left: &Leftovers, members: &[&Member<'_>], going: &BTreeSet<&GroupId>) -> Option<String> {
     if let Some(unread) = left.users.unread().first() {
-        return Some(format!("who uses it could not be read ({unread})"));
+        return Some(format!("its users could not be read ({unread})"));
     }
     let ids: BTreeSet<&GroupId> = members.iter().map(|member| &member.group.id).collect();
     for member in members {
@@ -192,7 +196,7 @@ fn why_it_stays(left: &Leftovers, members: &[&Member<'_>], going: &BTreeSet<&Gro
         if let Some((direction, rule)) = foreign {
             let rule = crate::classify::InWords(direction, rule);
             return Some(format!(
-                "{} has a rule that autoconnect did not make: {rule}",
+                "{} has a rule that autoconnect did not create: {rule}",
                 named(member.group)
             ));
         }
@@ -213,13 +217,13 @@ fn why_it_stays(left: &Leftovers, members: &[&Member<'_>], going: &BTreeSet<&Gro
                 Some(proxy) => {
                     let why = proxy.differences.join("; ");
                     return Some(format!(
-                        "{} is the only group of {user}, which stays: {why}",
+                        "{} is the only group of {user}, which will be kept: {why}",
                         named(member.group)
                     ));
                 }
                 None => {
                     return Some(format!(
-                        "{} is the only group of {user}, which AWS leaves with no fewer than one",
+                        "{} is the only group of {user}, and AWS requires at least one",
                         named(member.group)
                     ));
                 }
@@ -253,7 +257,7 @@ fn is_ours(
 }
 
 /// What is wrong with groups that serve something: a mark of a removal that did not end, rules that name nothing, a group
-/// that somebody has taken off.
+/// that someone has disassociated.
 fn of_what_serves<'a>(
     left: &Leftovers,
     ours: &BTreeMap<&'a GroupId, Member<'a>>,
@@ -270,9 +274,9 @@ fn of_what_serves<'a>(
         let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let names = names.join(", ");
         reasons.push(format!(
-            "The mark of a removal that did not end comes off {names}: it is in use."
+            "The mark of an unfinished removal will be removed from {names}: still in use."
         ));
-        let summary = format!("{names}: take the mark of a removal off");
+        let summary = format!("{names}: remove the mark of a removal");
         builder.push(RemovalEffect::Unmark { groups }, &resource, summary);
     }
     for (member, user) in members {
@@ -286,7 +290,7 @@ fn of_what_serves<'a>(
             let stale: Vec<Rule> = rules.filter(names_nothing).cloned().collect();
             if !stale.is_empty() {
                 reasons.push(format!(
-                    "A rule of {} goes: the group that it names no longer exists.",
+                    "A rule of {} will be removed: the group that it names no longer exists.",
                     named(member.group)
                 ));
             }
@@ -294,7 +298,7 @@ fn of_what_serves<'a>(
         }
         if users(left, member.group).next().is_none() {
             reasons.push(format!(
-                "{} stays, though nothing has it: its set serves {user}, and `autoconnect setup` puts it back.",
+                "{} will be kept, although it is not associated: {user} uses its set, and `autoconnect setup` associates it again.",
                 named(member.group)
             ));
         }
@@ -302,8 +306,8 @@ fn of_what_serves<'a>(
     reasons
 }
 
-/// The steps that take sets away: the marks, the proxies that go with them, what takes them off databases and other proxies,
-/// their rules, the groups.
+/// The steps that remove sets: the marks, the proxies that go with them, what takes them off databases and other
+/// proxies, their rules, the groups.
 fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, builder: &mut Builder) {
     let mut by_connection: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
     for member in goes {
@@ -338,7 +342,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
     for member in goes {
         let group = member.removable.clone();
         for user in users(left, member.group).filter(|user| !proxies.contains(user)) {
-            let summary = format!("{user}: take {} off", named(member.group));
+            let summary = format!("{user}: disassociate {}", named(member.group));
             let (effect, resource) = match user {
                 User::Proxy(name) => (
                     RemovalEffect::OffProxy {

@@ -1,4 +1,4 @@
-//! Roles and secrets of ours that nothing uses.
+//! Roles and secrets of ours that are not in use.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,17 @@ use super::{Builder, Leftovers};
 use crate::plan::RemovalEffect;
 use crate::users::User;
 
-/// Adds the steps for secrets and roles, once the proxies in `going` are gone. What goes and what stays, one sentence each.
+/// Adds the steps for secrets and roles, once the proxies in `going` are gone. What is removed and what is kept, one
+/// sentence each.
 pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Builder) -> Vec<String> {
     let mut reasons = Vec::new();
     // Lambda needs a role until it has deleted a function's network interface, and groups are deleted only then.
     for secret in &left.secrets {
         if let Some(why) = secret.stays(going) {
-            reasons.push(format!("Secret {} stays: {why}.", secret.name));
+            reasons.push(format!("Secret {} will be kept: {why}.", secret.name));
             continue;
         }
-        reasons.push(format!("Secret {} goes: no proxy logs in with it.", secret.name));
+        reasons.push(format!("Secret {} will be removed: no proxy uses it.", secret.name));
         let effect = RemovalEffect::DeleteSecret {
             secret: secret.arn.clone(),
         };
@@ -23,10 +24,10 @@ pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Buil
     }
     for role in &left.roles {
         if let Some(why) = role.stays(going) {
-            reasons.push(format!("Role {} stays: {why}.", role.name));
+            reasons.push(format!("Role {} will be kept: {why}.", role.name));
             continue;
         }
-        reasons.push(format!("Role {} goes: nothing has it.", role.name));
+        reasons.push(format!("Role {} will be removed: not in use.", role.name));
         for (effect, summary) in role.policies_off() {
             builder.push(effect, &role.name, summary);
         }

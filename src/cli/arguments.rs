@@ -135,7 +135,7 @@ pub enum ProxyChoice {
     New(Option<String>),
 }
 
-/// A proxy's name: 1 to 63 letters, digits and single hyphens, beginning with a letter (spec/proxy.md).
+/// A proxy's name: 1 to 63 letters, digits and single hyphens, beginning with a letter (docs/new-proxies.md, "Limits").
 static PROXY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*$").expect("the pattern is a literal, which a test reads")
 });
@@ -205,7 +205,7 @@ pub fn parse_user(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(
-        "expected a user of the database: 1 to 128 characters, without *, ? and /, which IAM reads in its own way"
+        "expected a user of the database: 1 to 128 characters, without *, ? and /, which have a special meaning in IAM"
             .to_owned(),
     )
 }
@@ -567,7 +567,7 @@ mod tests {
             ("--secret", |text| parse_secret(text).map(drop), &[8]),
             ("--proxy-role", |text| parse_role(text).map(drop), &[9]),
             ("--cluster-arn", |text| parse_cluster_arn(text).map(drop), &[11]),
-            // The ARN of a proxy does not tell its name.
+            // The ARN of a proxy does not show its name.
             ("--proxy", |text| text.parse::<ProxyChoice>().map(drop), &[]),
             (
                 "--notify",

@@ -1,4 +1,4 @@
-//! `autoconnect attach` and `autoconnect detach`: put a function into a VPC, and take it out.
+//! `autoconnect attach` and `autoconnect detach`: attaches a function to a VPC, and detaches it.
 
 use clap::Args;
 
@@ -20,7 +20,7 @@ pub struct Attach {
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "F", value_parser = parse_function)]
     function: FunctionName,
-    /// A subnet, best a private one; may be repeated, up to 16 times
+    /// A subnet, preferably a private one; may be repeated, up to 16 times
     #[arg(long = "subnet", value_name = "SUBNET", value_parser = |text: &str| parse_id(text, "subnet"),
           required_unless_present_any = ["like_database", "like_instance"], requires = "groups",
           conflicts_with_all = ["like_database", "like_instance"])]
@@ -28,20 +28,20 @@ pub struct Attach {
     /// A security group; may be repeated, up to 5 times
     #[arg(long = "security-group", value_name = "GROUP", value_parser = |text: &str| parse_id(text, "sg"))]
     groups: Vec<String>,
-    /// Into the private subnets of this DB cluster (or DB instance), and with its security groups unless others are named
+    /// Use the private subnets of this DB cluster (or DB instance), and its security groups unless others are named
     #[arg(long, value_name = "CLUSTER", value_parser = parse_database,
           conflicts_with = "like_instance")]
     like_database: Option<String>,
-    /// The same, of a DB instance
+    /// The same, for a DB instance
     #[arg(long, value_name = "INSTANCE", value_parser = parse_instance)]
     like_instance: Option<String>,
     /// Use IPv6 too; every subnet must be dual-stack
     #[arg(long)]
     ipv6: bool,
-    /// Do not use IPv6 any more
+    /// Stop using IPv6
     #[arg(long, conflicts_with = "ipv6")]
     no_ipv6: bool,
-    /// Give the execution role `AWSLambdaVPCAccessExecutionRole`, if it lacks what Lambda needs
+    /// Attach `AWSLambdaVPCAccessExecutionRole` to the execution role, if the role lacks what Lambda needs
     #[arg(long)]
     grant: bool,
     #[command(flatten)]

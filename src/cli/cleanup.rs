@@ -1,4 +1,4 @@
-//! `autoconnect cleanup`: takes away what this program has made and what serves nothing any more.
+//! `autoconnect cleanup`: removes unused resources that this program created.
 
 use clap::Args;
 

@@ -33,7 +33,7 @@ pub struct Diagnose {
     /// The endpoint of the proxy that the function connects to, if it is not the default one
     #[arg(long, value_name = "NAME")]
     proxy_endpoint: Option<String>,
-    /// Draw the path instead, with the broken edges marked
+    /// Draw the path instead, and mark the broken edges
     #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "fix")]
     format: Option<Format>,
     /// Fix what can be fixed by adding: security groups, routes to an existing peering connection, its DNS resolution
@@ -78,9 +78,7 @@ impl Diagnose {
             _ if !self.fix && (self.run.dry_run || self.run.yes || self.run.no_wait) => {
                 "--dry-run, --yes and --no-wait are for --fix: without it nothing is written"
             }
-            (_, _, Some(_)) if global.output == Output::Json => {
-                "--format draws, and --output json does not: take one of them"
-            }
+            (_, _, Some(_)) if global.output == Output::Json => "--format cannot be used with --output json",
             _ => return Ok(()),
         };
         let hint = Some("see `autoconnect diagnose --help`".to_owned());
@@ -108,7 +106,7 @@ impl Diagnose {
 }
 
 impl Diagnose {
-    /// Mends, and tells how it stands at the end.
+    /// Fixes, and reports the state at the end.
     async fn mend(&self, cloud: &dyn Cloud, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
@@ -167,7 +165,7 @@ pub fn existing(database: &DatabaseArgs, function: &FunctionName, proxy: &ProxyC
     }
 }
 
-/// Reads for at most so long.
+/// Reads for at most this long.
 pub async fn read_in<T, E: Into<RunError>>(
     timeout: Duration,
     cloud: &dyn Cloud,

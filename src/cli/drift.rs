@@ -49,7 +49,7 @@ pub struct Drift {
     /// The RDS Proxy between them
     #[arg(long, value_name = "none|NAME|new[:NAME]", default_value = "none")]
     proxy: ProxyChoice,
-    /// Check only the N-th of M parts of the connections
+    /// Process only shard N of M
     #[arg(long, value_name = "N/OF")]
     shard: Option<Shard>,
     /// Do not fail if a connection cannot be judged
@@ -77,7 +77,7 @@ pub struct Drift {
     #[arg(long = "on-drift-timeout", value_name = "DURATION", default_value = "5m", value_parser = parse_timeout,
           requires = "command", help_heading = "Schedule")]
     command_timeout: Duration,
-    /// Keep the findings in this file, with the time when each was first seen and who was notified
+    /// Save the findings in this file, with the time when each was first seen and who was notified
     #[arg(long, value_name = "FILE", help_heading = "Schedule")]
     state_file: Option<PathBuf>,
     /// Stop reporting this connection as vanished, by its name or id; may be repeated
@@ -126,7 +126,7 @@ impl Drift {
     }
 
     /// One run: reads, judges, and then does all that was asked for with what it has found. Each of these is tried whatever
-    /// became of the others; what failed is told, and makes the run an error. `memory` stands for a state file.
+    /// became of the others; what failed is reported, and makes the run an error. `memory` stands for a state file.
     async fn once(
         &self,
         accounts: &impl Accounts,
@@ -191,7 +191,7 @@ impl Drift {
                 is_success: status != 1 && !is_refused,
             };
             failures.of(Some(write_metrics(path, &run).map_err(|error| {
-                let hint = format!("{} could not be written; the report stands", path.display());
+                let hint = format!("{} could not be written; the report is complete", path.display());
                 Box::new(Report::new("metrics-file", &error, Some(hint)))
             })));
         }
@@ -359,7 +359,7 @@ fn interrupted() -> Report {
     })
 }
 
-/// What has failed after the connections were judged. It is told at once.
+/// What has failed after the connections were judged. It is reported at once.
 #[derive(Default)]
 struct Failures {
     any: bool,
@@ -386,7 +386,7 @@ fn save(state: &State, path: &Path) -> Result<(), Box<Report>> {
 
 fn state_of(path: &Path) -> Result<State, Box<Report>> {
     State::load(path).map_err(|error| {
-        let hint = "remove the file: then everything that is not in sync is reported again".to_owned();
+        let hint = "remove the file; the next run then reports everything that is not in sync".to_owned();
         Box::new(Report::new("state-file", &error, Some(hint)))
     })
 }

@@ -24,7 +24,7 @@ pub struct Export {
     /// The RDS Proxy between them
     #[arg(long, value_name = "NAME", default_value = "none")]
     proxy: ProxyChoice,
-    /// The form
+    /// The output format
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Format,
 }

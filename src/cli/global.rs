@@ -15,21 +15,21 @@ pub struct Global {
     /// The AWS Region
     #[arg(long, global = true, value_name = "REGION", value_parser = parse_region, help_heading = "Global options")]
     pub region: Option<String>,
-    /// The profile of the AWS configuration; it wins over credentials in the environment
+    /// The profile of the AWS configuration; it takes precedence over credentials in the environment
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(),
           help_heading = "Global options")]
     pub profile: Option<String>,
-    /// Another endpoint than AWS's own (also `AWS_ENDPOINT_URL`)
+    /// Override the endpoint URL (also `AWS_ENDPOINT_URL`)
     #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = "Global options")]
     pub endpoint_url: Option<String>,
-    /// Where AWS refuses a request with an encoded message, decode it (needs `sts:DecodeAuthorizationMessage`)
+    /// Decode the encoded message of a request that AWS refuses (needs `sts:DecodeAuthorizationMessage`)
     #[arg(long, global = true, help_heading = "Global options")]
     pub decode_authorization: bool,
-    /// Run on an account kept in a JSON file, instead of AWS
+    /// Use an account that is saved in a JSON file, instead of AWS
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options",
           conflicts_with_all = ["region", "profile", "endpoint_url"])]
     pub offline: Option<PathBuf>,
-    /// The form of the result
+    /// The output format of the result
     #[arg(
         long,
         global = true,
@@ -49,10 +49,10 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub color: Color,
-    /// Log more: -v transitions, -vv each call
+    /// Log more: -v for state transitions, -vv for each API call
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
-    /// No progress, and no log but errors
+    /// Show no progress, and log only errors
     #[arg(
         short,
         long,
@@ -61,7 +61,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub quiet: bool,
-    /// The form of the log
+    /// The format of the log
     #[arg(
         long,
         global = true,

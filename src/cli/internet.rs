@@ -1,4 +1,4 @@
-//! `autoconnect internet`: whether a function in a VPC reaches the internet, and what is missing is built.
+//! `autoconnect internet`: checks whether a function in a VPC reaches the internet, and builds what is missing.
 
 use clap::{Args, ValueEnum};
 
@@ -19,16 +19,16 @@ use crate::report::{ChecksDocument, InternetDocument, Report, converged_text};
 /// Options of `internet`.
 #[derive(Clone, Debug, Args)]
 pub struct Internet {
-    /// Whether to look, or to build what is missing
+    /// Check only, or build what is missing
     #[arg(value_enum, default_value = "check")]
     action: Action,
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "F", value_parser = parse_function)]
     function: FunctionName,
-    /// The TCP port that it wants to reach
+    /// The TCP port to reach
     #[arg(long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// The AWS services that are enough, such as secretsmanager,s3: endpoints do as well as the internet
+    /// The AWS services to reach instead, such as secretsmanager,s3: through endpoints or the internet
     #[arg(long = "service", value_name = "S", value_delimiter = ',', value_parser = parse_service)]
     services: Vec<String>,
     /// setup: a NAT gateway in each of the function's Availability Zones
@@ -75,7 +75,7 @@ impl Internet {
         Ok(())
     }
 
-    /// What `internet setup` brings about; none for `internet check`.
+    /// What `internet setup` does; none for `internet check`.
     pub fn goal(&self) -> Option<reconcile::Internet> {
         (self.action == Action::Setup).then(|| reconcile::Internet(self.wish()))
     }

@@ -40,8 +40,8 @@ impl List {
             ..
         } = survey(cloud, &Proxies::All).await;
         named.check(&origin)?;
-        // A list that lacks something is none. Subnets only tell ranges, their groups the VPC of empty clusters, and the
-        // endpoints of proxies who else bears a group.
+        // A list that lacks something is none. Subnets only give ranges, their groups the VPC of empty clusters, and
+        // the endpoints of proxies who else has a group.
         let is_whole = estate
             .all_unread()
             .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints));

@@ -1,4 +1,4 @@
-//! `autoconnect msk`: whether Lambda can poll an MSK cluster for a function, and what is missing is built.
+//! `autoconnect msk`: checks whether Lambda can poll an MSK cluster for a function, and builds what is missing.
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
@@ -28,7 +28,7 @@ pub struct Msk {
 enum Verb {
     /// Check rules, NAT gateways, endpoints and the execution role; changes nothing
     Check(Check),
-    /// Build what is missing of the way from the cluster's subnets to Lambda and STS
+    /// Build what is missing on the path from the cluster's subnets to Lambda and STS
     Setup(Box<Setup>),
 }
 
@@ -50,7 +50,7 @@ impl Msk {
         }
     }
 
-    /// What `msk setup` brings about; none for `msk check`.
+    /// What `msk setup` does; none for `msk check`.
     pub fn goal(&self) -> Option<MskSetup> {
         match &self.verb {
             Verb::Check(_) => None,
@@ -71,10 +71,10 @@ struct Subject {
     /// Only this event source mapping; without --cluster-arn, of the cluster that it polls
     #[arg(long, value_name = "UUID", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "function")]
     mapping: Option<String>,
-    /// The mode of the event source mapping, instead of the one that it has; without one on-demand
+    /// Check this mode, instead of that of the event source mapping (without a mapping: on-demand)
     #[arg(long, value_enum, value_name = "MODE")]
     mode: Option<Mode>,
-    /// How the mapping authenticates, instead of as it does; without one each way that is on
+    /// Check this authentication, instead of that of the mapping (without a mapping: each one that is enabled)
     #[arg(long, value_enum, value_name = "HOW")]
     authentication: Option<How>,
 }
@@ -84,7 +84,7 @@ struct Subject {
 enum Mode {
     /// Lambda's default
     OnDemand,
-    /// With pollers of its own
+    /// With dedicated pollers
     Provisioned,
 }
 
@@ -165,10 +165,11 @@ impl Work for Check {
 struct Setup {
     #[command(flatten)]
     subject: Subject,
-    /// How the poller is to reach Lambda and STS
+    /// How the poller reaches Lambda and STS
     #[arg(long, value_enum, value_name = "WAY")]
     via: Via,
-    /// With --via endpoints: policies that allow only what the poller needs, and a group that lets only the brokers' in
+    /// With --via endpoints: policies that allow only what the poller needs, and a group that allows only the brokers'
+    /// group
     #[arg(long)]
     restrict: bool,
     /// A further tag for everything that is created; may be repeated

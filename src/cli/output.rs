@@ -1,4 +1,4 @@
-//! Standard output: with `--output json` one document in all, whatever happens.
+//! Standard output: with `--output json` exactly one document, whatever happens.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -70,7 +70,7 @@ pub fn fail_now(report: &Report, output: Output) {
 }
 
 fn fail_with(report: &Report, output: Output, has_printed: &mut bool) {
-    // Where even the error cannot be printed, the exit status is left to tell.
+    // Where even the error cannot be printed, only the exit status can report it.
     let _ = report.write_text(&mut anstream::stderr());
     if output == Output::Json && !*has_printed {
         *has_printed = true;

@@ -29,11 +29,11 @@ pub struct Policy {
 enum Document {
     /// The permissions that the caller of a command that writes needs for exactly this run
     Operator(Box<Operator>),
-    /// What `drift` and `list` need, which only read
+    /// The read permissions that `drift` and `list` need
     Drift(Drift),
     /// What a function's execution role needs for a VPC
     ExecutionRole(ExecutionRole),
-    /// Denies a function's own code the network interfaces that Lambda makes with its role
+    /// Deny the function's own code the network interface actions that Lambda performs with its role
     DenyEni(DenyEni),
     /// Limits for principals that create and update functions
     Guardrail(GuardrailArgs),
@@ -55,7 +55,7 @@ struct Drift {
 
 #[derive(Clone, Debug, Args)]
 struct ExecutionRole {
-    /// And for reading an MSK cluster
+    /// Include what is needed to read an MSK cluster
     #[arg(long)]
     msk: bool,
 }

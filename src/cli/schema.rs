@@ -15,7 +15,7 @@ use crate::report::{
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
 pub struct Schema {
-    /// Which document; left out: any that `--output json` prints
+    /// Which document (default: any that `--output json` prints)
     document: Option<Document>,
 }
 
@@ -31,9 +31,9 @@ enum Document {
     Drift,
     /// What `drift` sends when findings or verdicts change
     Notice,
-    /// What the Lambda function that checks for drift is called with
+    /// The event of the Lambda function that checks for drift
     Event,
-    /// What that function answers
+    /// The response of that function
     Answer,
     /// What `list` prints
     List,

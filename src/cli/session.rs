@@ -1,4 +1,4 @@
-//! A command's session with an account: connected, run until it ends or is interrupted, its result printed.
+//! A command's session with an account: connects, runs until the end or an interrupt, and prints the result.
 
 use clap::{ArgMatches, Args, FromArgMatches};
 use std::future::Future;
@@ -85,12 +85,12 @@ async fn on_aws(_: &impl Work, _: &Global, _: Interrupt) -> Ending {
 /// What a build without the adapter says.
 #[cfg(not(feature = "aws"))]
 pub fn no_aws() -> Report {
-    let error = std::io::Error::other("this build has no adapter to AWS");
-    let hint = "name an account's file with --offline FILE, or build with the default features";
+    let error = std::io::Error::other("this build has no AWS support");
+    let hint = "use an account file with --offline FILE, or build with the default features";
     Report::new("no-aws", &error, Some(hint.to_owned()))
 }
 
-/// Prints a result in the form that was asked for. Where it cannot be printed, what was written is told all the same.
+/// Prints a result in the form that was asked for. Where it cannot be printed, what was written is reported anyway.
 pub fn print_result<D: Serialize>(
     global: &Global,
     document: impl FnOnce() -> D,
@@ -157,10 +157,10 @@ pub struct RunArgs {
     /// Apply without asking
     #[arg(long, short)]
     pub yes: bool,
-    /// For how long to wait in all
+    /// Maximum total wait
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_timeout)]
     pub timeout: Duration,
-    /// Do not wait until the changes have taken effect (what must end before a write is still waited for)
+    /// Do not wait for changes to take effect (what must finish before a write is still waited for)
     #[arg(long)]
     pub no_wait: bool,
 }

@@ -64,7 +64,7 @@ fn listen_until_ended(trigger: &Trigger, output: Output, ready: &mpsc::Sender<()
         // In plain words, whatever is logged: the user has just pressed a key and waits.
         let _ = writeln!(
             io::stderr(),
-            "interrupted: ending at the next safe point; interrupt again to end at once"
+            "interrupted: stopping at the next safe point; interrupt again to stop immediately"
         );
         trigger.raise();
         tokio::select! {
@@ -75,10 +75,10 @@ fn listen_until_ended(trigger: &Trigger, output: Output, ready: &mpsc::Sender<()
     });
 }
 
-/// Ends the program, with the error that a run would tell that ends by itself.
+/// Ends the program, with the error that a run would report that ends by itself.
 fn end_now(output: Output) -> ! {
     let at = if MAY_HAVE_WRITTEN.load(Ordering::Relaxed) {
-        "at once: a write may be under way"
+        "immediately: a write may be in progress"
     } else {
         "while reading or computing; nothing was written"
     };

@@ -1,4 +1,4 @@
-//! `autoconnect snapshot`: an account as a file for `--offline`.
+//! `autoconnect snapshot`: saves an account to a file for `--offline`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::snapshot::snapshot;
 /// Options of `snapshot`.
 #[derive(Clone, Debug, Args)]
 pub struct Snapshot {
-    /// The file; one that exists is replaced. - is standard output
+    /// The file, which is replaced if it exists; - for standard output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Only the resources of this VPC

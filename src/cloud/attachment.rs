@@ -1,5 +1,5 @@
-//! Where functions are attached; and detaching one, which takes all of its groups off: an operation apart from those that
-//! write lists, which only grow.
+//! Where functions are attached, and detaching one, which removes all of its groups: an operation of its own, since the
+//! others only write lists that grow.
 
 use std::collections::BTreeMap;
 

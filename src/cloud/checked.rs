@@ -1,7 +1,8 @@
-//! Checks each answer against what was asked, whoever gives it: AWS, an endpoint between, or an account in memory.
+//! Checks each answer against what was asked, whatever returned it: AWS, an endpoint in between, or an account in
+//! memory.
 //!
-//! An answer about something else is [`Fault::Unexpected`], and ends whatever asked for it: nothing is decided and
-//! nothing is written on the strength of it. RDS keeps identifiers in lower case and finds them in any, so that case does
+//! An answer about something else is [`Fault::Unexpected`], and ends the operation that asked for it: no decision
+//! and no write is based on it. RDS keeps identifiers in lower case and finds them in any, so that case does
 //! not count there.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! How an operation can fail, in the terms in which the program reacts to it.
+//! How an operation can fail, as far as the program reacts differently.
 
 use thiserror::Error;
 
@@ -34,7 +34,7 @@ pub enum Fault {
     /// A quota of the account or the resource is reached.
     #[error("{0}")]
     LimitExceeded(String),
-    /// Somebody else wrote in between.
+    /// Someone else wrote in between.
     #[error("{0}")]
     PreconditionFailed(String),
     /// The resource is in a state in which it takes no such change now.
@@ -60,7 +60,7 @@ pub enum Fault {
     #[error("the AWS credentials have expired")]
     ExpiredCredentials,
     /// AWS does not know the credentials.
-    #[error("AWS does not accept the credentials: {0}")]
+    #[error("AWS rejected the credentials: {0}")]
     InvalidCredentials(String),
     /// A profile that was named does not exist.
     #[error("profile {name}, which {by} names, does not exist; {}", existing(.known))]
@@ -92,13 +92,13 @@ pub enum Fault {
     #[error("the endpoint cannot be reached: {0}")]
     Unreachable(String),
     /// No answer came in time, also after retries.
-    #[error("no answer in time")]
+    #[error("no response in time")]
     TimedOut,
     /// Throttled, also after retries.
-    #[error("requests are throttled, also after retries: {0}")]
+    #[error("requests were still throttled after retries: {0}")]
     Throttled(String),
     /// AWS failed, also after retries.
-    #[error("AWS failed, also after retries: {0}")]
+    #[error("AWS still failed after retries: {0}")]
     Unavailable(String),
     /// AWS refused the request.
     #[error("{code}: {message}")]
@@ -109,13 +109,13 @@ pub enum Fault {
         message: String,
     },
     /// The service does not have the operation in this Region, or at this endpoint.
-    #[error("the operation does not exist here: {0}")]
+    #[error("the operation is not available here: {0}")]
     NotOffered(String),
     /// An answer that the program cannot read.
-    #[error("the answer cannot be understood: {0}")]
+    #[error("the response cannot be understood: {0}")]
     Malformed(String),
     /// An answer about something else than what was asked for.
-    #[error("asked for {asked}, the answer is about {answered}")]
+    #[error("requested {asked}, but the response is about {answered}")]
     Unexpected {
         /// What was asked for.
         asked: String,
@@ -127,7 +127,7 @@ pub enum Fault {
     File(String),
 }
 
-/// The profiles that exist, in words; of many only the first.
+/// The profiles that exist, as text; of many only the first.
 fn existing(known: &[String]) -> String {
     const SHOWN: usize = 20;
     let more = match known.len().saturating_sub(SHOWN) {
@@ -194,7 +194,7 @@ impl CloudError {
         matches!(self.fault, Fault::RoleNotReady(_))
     }
 
-    /// Whether the request may succeed if it is sent again later, after the resource was read anew.
+    /// Whether the request may succeed if it is sent again later, after the resource was read again.
     #[must_use]
     pub fn is_contention(&self) -> bool {
         matches!(self.fault, Fault::Busy(_) | Fault::PreconditionFailed(_))
@@ -296,18 +296,18 @@ impl Fault {
             },
             Self::ProfileFiles(_) => "correct the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others than ~/.aws/config and ~/.aws/credentials".to_owned(),
             Self::BadEndpoint { .. } => "expected a URL such as https://host or http://localhost:4566; unset it to reach AWS itself".to_owned(),
-            Self::NoRegion => "name it with --region, AWS_REGION, or in the profile".to_owned(),
+            Self::NoRegion => "set it with --region, AWS_REGION, or in the profile".to_owned(),
             Self::Unreachable(_) => "check the network, the Region's name, --endpoint-url and AWS_ENDPOINT_URL".to_owned(),
             Self::Throttled(_) => "run again later, or with a larger AWS_MAX_ATTEMPTS; nothing is done twice".to_owned(),
-            Self::TimedOut | Self::Unavailable(_) => "run again; what was done is found, and nothing is done twice".to_owned(),
+            Self::TimedOut | Self::Unavailable(_) => "run again: completed steps are found, and nothing is done twice".to_owned(),
             Self::LimitExceeded(_) => "ask for a higher quota in the Service Quotas console, or remove what is not used".to_owned(),
             Self::RoleNotReady(_) => {
-                "a new role may take a minute to work everywhere: run again; else check whom the role trusts, and what it may do".to_owned()
+                "a new role can take a minute to take effect: run again; if that does not help, check its trust policy and its permissions".to_owned()
             }
             Self::Unexpected { .. } => {
-                "check --endpoint-url, AWS_ENDPOINT_URL and any proxy between here and AWS: nothing is written on the strength of such an answer".to_owned()
+                "check --endpoint-url, AWS_ENDPOINT_URL and any proxy between here and AWS: autoconnect writes nothing that is based on such a response".to_owned()
             }
-            Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has ended".to_owned(),
+            Self::PreconditionFailed(_) | Self::Busy(_) => "run again once the other change has finished".to_owned(),
             _ => return None,
         };
         Some(hint)

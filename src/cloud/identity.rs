@@ -1,4 +1,4 @@
-//! What a role may do, as IAM tells it.
+//! What a role may do, as IAM reports it.
 
 use super::Answer;
 

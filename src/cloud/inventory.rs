@@ -1,6 +1,6 @@
-//! Reads in bulk, a page at a time: what exists in the account and Region, whoever asks for it.
+//! Reads in bulk, a page at a time: what exists in the account and Region.
 //!
-//! Source: spec/drift.md, "Cost". The number of calls grows with the pages of what exists.
+//! Source: docs/drift.md, "What it reads". The number of calls grows with the pages of what exists.
 
 use ipnet::IpNet;
 
@@ -39,7 +39,7 @@ pub trait Inventory: Sync {
     async fn list_db_subnet_groups(&self, from: Option<String>) -> Listed<(String, DbSubnetGroup)>;
     /// All proxies, without their targets: those have to be asked for one by one.
     async fn list_db_proxies(&self, from: Option<String>) -> Listed<Proxy>;
-    /// All functions. Lambda's list tells no states, and environments are not kept.
+    /// All functions. Lambda's list contains no states, and environments are not kept.
     async fn list_functions(&self, from: Option<String>) -> Listed<Function>;
     /// All security groups.
     async fn list_security_groups(&self, from: Option<String>) -> Listed<SecurityGroup>;

@@ -1,4 +1,4 @@
-//! Lists that come in pages, and that may not go on for ever.
+//! Lists that come in pages, and that must end.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,7 +26,7 @@ impl Pages {
         }
     }
 
-    /// Notes a page with the token of the next one, and tells whether there is one.
+    /// Notes a page with the token of the next one, and returns whether there is one.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Pages {
         let mut hasher = DefaultHasher::new();
         next.hash(&mut hasher);
         let wrong = if !self.tokens.insert(hasher.finish()) {
-            "the list has no end: a page leads to one that was read before".to_owned()
+            "the list does not end: a page refers to one that was read before".to_owned()
         } else if self.tokens.len() >= MOST_PAGES {
             format!("the list has more than {MOST_PAGES} pages")
         } else {

@@ -1,4 +1,4 @@
-//! What `remove` needs: who uses a group, and the writes that take away.
+//! What `remove` needs: who uses a group, and the writes that remove something.
 
 use std::collections::BTreeMap;
 
@@ -34,17 +34,17 @@ pub struct BearingInterface {
     pub description: String,
     /// Its groups.
     pub groups: Vec<GroupId>,
-    /// Lambda or RDS made it: whose it is, they tell themselves.
+    /// Lambda or RDS made it: they report themselves whose it is.
     pub is_of_service: bool,
 }
 
-/// Reads the users of groups, and takes away.
+/// Reads the users of groups, and removes.
 #[async_trait::async_trait]
 pub trait RemovalCloud: Sync {
-    /// All resources of a kind with all groups, also those that are being put on or taken off; of functions each published
-    /// version too, which keeps the groups and the role with which it was published.
+    /// All resources of a kind with all groups, also those that are being associated or disassociated; of functions each
+    /// published version too, which keeps the groups and the role with which it was published.
     async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>>;
-    /// The network interfaces that bear one of these groups.
+    /// The network interfaces that have one of these groups.
     async fn describe_interfaces_with(&self, groups: &[GroupId]) -> Answer<Vec<BearingInterface>>;
     /// The groups with a rule of this direction that names one of these.
     async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>>;

@@ -1,4 +1,4 @@
-//! Reads who can use a security group beside functions, databases and proxies.
+//! Reads who can use a security group besides functions, databases and proxies.
 
 use super::Answer;
 pub use crate::model::ProxyEndpoint;
@@ -27,7 +27,7 @@ pub struct CapacityProvider {
 pub struct NetworkConnector {
     /// Its name.
     pub name: String,
-    /// The number of the version, where AWS tells.
+    /// The number of the version, if AWS reports it.
     pub version: Option<String>,
     /// The groups of its network interfaces.
     pub groups: Vec<GroupId>,
@@ -64,7 +64,7 @@ pub struct GroupReference {
 pub trait UsersCloud: Sync {
     /// The aliases of a function.
     async fn list_aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>>;
-    /// The endpoints of all proxies, beside the default ones.
+    /// The endpoints of all proxies, besides the default ones.
     async fn list_proxy_endpoints(&self) -> Answer<Vec<ProxyEndpoint>>;
     /// All capacity providers in a VPC.
     async fn list_capacity_providers(&self) -> Answer<Vec<CapacityProvider>>;

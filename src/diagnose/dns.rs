@@ -1,6 +1,6 @@
 //! DNS: whether the name that the function connects to leads to a private address.
 //!
-//! Source: spec/network.md, `diagnose` 5. The VPC's resolver has to answer at all. DNS host names and a peering
+//! Source: docs/network.md, "DNS". The VPC's resolver has to answer at all. DNS host names and a peering
 //! connection's DNS options change public names only: the name of a database that is not publicly accessible, and of a
 //! proxy, always leads to its private address.
 
@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check
         if scene.has_public_name() {
             public_name(scene, paths, leg, &mut findings, &mut evidence);
         } else {
-            evidence.push(format!("{} has a private address only", leg.to.name));
+            evidence.push(format!("{} has only a private address", leg.to.name));
         }
         if !leg.is_within_vpc() {
             across(scene, paths, leg, &mut findings, &mut evidence);
@@ -54,7 +54,7 @@ pub(crate) fn private_names(paths: &Paths<'_>, id: &VpcId, findings: &mut Vec<Fi
                 findings.push(support_off(id));
             }
             if !dns.hostnames {
-                findings.push(Finding::fail(host_names_off(id)).mended_by(host_names_on(id)));
+                findings.push(Finding::fail(host_names_off(id)).fixed_by(host_names_on(id)));
             }
             if dns.support && dns.hostnames {
                 evidence.push(format!("{id}: DNS support and host names are on"));
@@ -70,7 +70,7 @@ fn other_resolver(paths: &Paths<'_>, id: &VpcId) -> Option<String> {
     match vpc.resolver.read() {
         Ok(Resolver::Amazon) => None,
         Ok(Resolver::Others(servers)) => Some(format!(
-            "{id} has DNS servers of its own ({}, DHCP options {options}): whether they resolve the name is not known",
+            "{id} uses custom DNS servers ({}, DHCP options {options}): it is not known whether they resolve the name",
             servers.join(", ")
         )),
         Err(why) => Some(format!("the DNS servers of {id}: {why}")),
@@ -90,14 +90,14 @@ fn support_off(id: &VpcId) -> Finding {
     Finding::fail(format!(
         "DNS support of {id} is off (enableDnsSupport): no name resolves"
     ))
-    .mended_by(format!(
+    .fixed_by(format!(
         "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-support",
         word(id)
     ))
 }
 
 fn host_names_off(id: &VpcId) -> String {
-    format!("DNS host names of {id} is off (enableDnsHostnames)")
+    format!("DNS host names of {id} are off (enableDnsHostnames)")
 }
 
 fn host_names_on(id: &VpcId) -> String {
@@ -125,11 +125,11 @@ fn public_name(
             Ok(dns) if dns.hostnames => evidence.push(format!("{id}: DNS host names are on")),
             Ok(_) => {
                 let text = format!(
-                    "{}, and {} is publicly accessible: its name leads to its public address, not to its private one",
+                    "{}, and {} is publicly accessible: its name resolves to its public address, not to its private one",
                     host_names_off(id),
                     scene.database
                 );
-                findings.push(Finding::fail(text).mended_by(host_names_on(id)));
+                findings.push(Finding::fail(text).fixed_by(host_names_on(id)));
             }
         }
     }
@@ -172,15 +172,15 @@ fn of_peering(
                 let finding = if decides {
                     let database = &scene.database;
                     Finding::fail(format!(
-                        "{what}, and {database} is publicly accessible: its name leads to its public address"
+                        "{what}, and {database} is publicly accessible: its name resolves to its public address"
                     ))
                 } else {
                     Finding::warn(format!(
-                        "{what}; the name of {} leads to its private address all the same",
+                        "{what}; the name of {} still resolves to its private address",
                         scene.reached()
                     ))
                 };
-                findings.push(finding.mended_by(format!(
+                findings.push(finding.fixed_by(format!(
                     "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {} --{role}-peering-connection-options AllowDnsResolutionFromRemoteVpc=true",
                     word(&peering.id)
                 )));
@@ -188,7 +188,7 @@ fn of_peering(
             None => {
                 is_on = false;
                 let text = format!(
-                    "{}: AWS does not tell whether public names of {} resolve to private addresses for the other VPC",
+                    "{}: AWS does not report whether public names of {} resolve to private addresses for the other VPC",
                     peering.id, side.vpc
                 );
                 if decides {

@@ -23,12 +23,12 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
     match worst {
         Status::Pass => format!("It works: {way}, from {}.", all_subnets(legs)),
         Status::Warn => format!(
-            "It works: {way}, from {}; {} worth a look.",
+            "It works: {way}, from {}, with warnings of {}.",
             all_subnets(legs),
             count(checks, Status::Warn)
         ),
         Status::Unknown => format!(
-            "It is not certain: {way}. Nothing that was read contradicts it, but {} could not be answered.",
+            "It is not certain that it works: {way}. Nothing that was read contradicts it, but {} could not be completed.",
             count(checks, Status::Unknown)
         ),
         Status::Fail => failing(&way, checks, legs),
@@ -57,7 +57,7 @@ fn failing(way: &str, checks: &[Check], legs: &[LegReport]) -> String {
             .find(|check| check.status == Status::Fail && wanted(check))
     };
     let is_of_pairs = |check: &Check| OF_PAIRS.contains(&check.id.as_str());
-    // The cause before what follows from it: a proxy tells that it does not reach what no rule lets it reach.
+    // The cause before what follows from it: a proxy reports that it does not reach what no rule lets it reach.
     let why = first(&is_of_pairs)
         .map(|check| sentence(&check.message))
         .unwrap_or_default();

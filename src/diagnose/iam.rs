@@ -1,8 +1,8 @@
 //! IAM database authentication: whether the function's role may connect, and with IAM from end to end the proxy's too.
 //!
-//! Source: spec/network.md, `diagnose` 7; RDS user guide, "Creating and using an IAM policy for IAM database access". A
-//! proxy can require IAM of its clients. A database with IAM authentication also accepts passwords. There, a role
-//! that may not connect is a failure only if the function's settings show that it logs in with IAM.
+//! Source: the check `iam-auth` of docs/network.md; RDS user guide, "Creating and using an IAM policy for IAM database
+//! access". A proxy can require IAM of its clients. A database with IAM authentication also accepts passwords. There, a
+//! role that may not connect is a failure only if the function's settings show that it logs in with IAM.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) fn check(scene: &Scene) -> Option<Check> {
     }
 }
 
-/// The user as whom the function connects, where its environment tells.
+/// The user as whom the function connects, if its environment names one.
 fn user(scene: &Scene) -> Option<&str> {
     scene.function.environment.as_ref()?.get("DB_USER")
 }
@@ -48,7 +48,7 @@ fn to_proxy(scene: &Scene, proxy: &Proxy) -> Option<Check> {
         Ok(found) => found,
         Err(finding) if proxy.requires_iam => return Some(Check::of(ID, "", Vec::new(), vec![finding])),
         Err(finding) => {
-            let passed = format!("{what} takes IAM authentication, and passwords too");
+            let passed = format!("{what} accepts IAM authentication and passwords");
             return Some(Check::of(ID, &passed, vec![finding.text], Vec::new()));
         }
     };
@@ -62,7 +62,7 @@ fn to_proxy(scene: &Scene, proxy: &Proxy) -> Option<Check> {
     }
     if !proxy.requires_iam {
         let passed = format!(
-            "{what} takes IAM authentication and passwords; {}",
+            "{what} accepts IAM authentication and passwords; {}",
             connects.lack(&asked)
         );
         return Some(Check::of(ID, &passed, evidence, Vec::new()));
@@ -77,7 +77,7 @@ fn to_proxy(scene: &Scene, proxy: &Proxy) -> Option<Check> {
     ));
     finding.status = status;
     if connects.verdict() == Verdict::NotAllowed && !connects.is_bounded() {
-        finding = finding.mended_by(match connects.user(&asked) {
+        finding = finding.fixed_by(match connects.user(&asked) {
             Some(user) => format!(
                 "autoconnect setup --{} {} --function {} --proxy {} --iam-auth required --db-user {}",
                 scene.database.kind,
@@ -105,9 +105,9 @@ fn to_database(scene: &Scene) -> Option<Check> {
         return None;
     }
     let what = database.to_string();
-    let start = format!("IAM authentication is enabled on {what}, which takes passwords too");
+    let start = format!("IAM authentication is enabled on {what}, which also accepts passwords");
     let Some(id) = &database.access.resource_id else {
-        let evidence = vec![format!("AWS does not tell the resource id of {what}")];
+        let evidence = vec![format!("AWS does not report the resource id of {what}")];
         return Some(Check::of(ID, &start, evidence, Vec::new()));
     };
     let asked = Asked {
@@ -137,7 +137,7 @@ fn to_database(scene: &Scene) -> Option<Check> {
     let mut finding = Finding::warn(text);
     if is_told {
         finding.text = format!(
-            "the function's DB_USER and the lack of DB_SECRET_ARN show that it logs in with IAM, and {}",
+            "the function has DB_USER and no DB_SECRET_ARN, so it logs in with IAM, and {}",
             connects.lack(&asked)
         );
         finding.status = match connects.verdict() {
@@ -146,7 +146,7 @@ fn to_database(scene: &Scene) -> Option<Check> {
         };
     }
     if connects.verdict() == Verdict::NotAllowed && !connects.is_bounded() {
-        finding = finding.mended_by(match connects.user(&asked) {
+        finding = finding.fixed_by(match connects.user(&asked) {
             Some(user) => put_connect(&connects.role, &asked, &user),
             None => format!(
                 "allow {} to connect: rds-db:connect on {}, with the user of the database in place of USER",
@@ -181,7 +181,7 @@ pub(super) fn of_proxy(scene: &Scene, proxy: &Proxy, role: &ProxyRole, policies:
     let what = database.to_string();
     let Some(id) = &database.access.resource_id else {
         return Some(Finding::unknown(format!(
-            "whether {} may connect to {what} is not known: AWS does not tell its resource id",
+            "could not determine whether {} may connect to {what}: AWS does not report its resource id",
             role.arn
         )));
     };
@@ -206,7 +206,7 @@ pub(super) fn of_proxy(scene: &Scene, proxy: &Proxy, role: &ProxyRole, policies:
         Verdict::NotAllowed => {
             let finding = Finding::fail(lack());
             Some(match connects.user(&asked) {
-                Some(user) if !connects.is_bounded() => finding.mended_by(put_connect(&role.arn, &asked, &user)),
+                Some(user) if !connects.is_bounded() => finding.fixed_by(put_connect(&role.arn, &asked, &user)),
                 _ => finding,
             })
         }
@@ -236,12 +236,15 @@ struct Connects {
 /// Whether the function's role may connect, with the evidence.
 fn of_function(scene: &Scene, asked: &Asked<'_>) -> Result<(Connects, Vec<String>), Finding> {
     let Some(arn) = &scene.function.role else {
-        let text = format!("the execution role of function {} is not told", scene.function.name);
+        let text = format!(
+            "AWS does not report the execution role of function {}",
+            scene.function.name
+        );
         return Err(Finding::unknown(text));
     };
     let policies = scene.policies.read().map_err(|why| {
         Finding::unknown(format!(
-            "whether {arn} may connect to {} is not known: {why}",
+            "could not determine whether {arn} may connect to {}: {why}",
             asked.what
         ))
     })?;
@@ -323,7 +326,7 @@ impl Connects {
             Verdict::Denied => format!("{role} denies rds-db:connect to {resource}{user} by {}", best.0.by),
             Verdict::Unknown => {
                 format!(
-                    "whether {role} allows rds-db:connect to {resource}{user} is not known; it depends on {}",
+                    "could not determine whether {role} allows rds-db:connect to {resource}{user}; this depends on {}",
                     best.0.by
                 )
             }

@@ -1,4 +1,4 @@
-//! What stands in the way of a connection that `setup` is about to make, and that its steps leave as it is.
+//! What blocks the path of a connection that `setup` is about to create, and is not fixed by its steps.
 
 use super::{Diagnosis, Scene, diagnose_connection, headline};
 use crate::check::{Check, Status, verdict};
@@ -39,7 +39,7 @@ pub fn outlook(mut scene: Scene, plan: &Plan) -> Diagnosis {
     // The proxy tries again once it has its groups and its target.
     let tries_anew = registers || is_cut || scene.proxy.as_ref().is_some_and(|proxy| !proxy.exists);
     if tries_anew {
-        scene.targets = Part::Unread("the proxy tries again once the plan is carried out".to_owned());
+        scene.targets = Part::Unread("the proxy tries again once the plan is applied".to_owned());
     }
     if let Some(proxy) = scene.proxy.as_mut().filter(|proxy| !proxy.exists) {
         "available".clone_into(&mut proxy.status);

@@ -1,7 +1,7 @@
 //! The proxy's role: whether the proxy can log in to the database with it.
 //!
-//! Source: spec/proxy.md, "`--proxy`"; RDS user guide, "Setting up database credentials for RDS Proxy". A target that is
-//! `AVAILABLE` shows that the proxy does log in, whatever can be read here.
+//! Source: the check `proxy-role` of docs/network.md; RDS user guide, "Setting up database credentials for RDS Proxy".
+//! A target that is `AVAILABLE` shows that the proxy does log in, whatever can be read here.
 
 use super::secret::of_secrets;
 use super::{ProxyRole, Scene, iam, role};
@@ -17,7 +17,7 @@ pub(super) fn check(scene: &Scene) -> Option<Check> {
     let proxy = scene.proxy.as_ref()?;
     let Some(role) = &scene.proxy_role else {
         let needs_one = proxy.role.is_none() && (!proxy.secrets.is_empty() || proxy.is_iam_only());
-        let text = format!("the role of proxy {} is not told", proxy.name);
+        let text = format!("AWS does not report the role of proxy {}", proxy.name);
         return needs_one.then(|| judged(scene, proxy, Vec::new(), vec![Finding::unknown(text)]));
     };
     let mut findings = of_trust(role);
@@ -39,7 +39,7 @@ pub(super) fn check(scene: &Scene) -> Option<Check> {
 /// The check of these findings. What only could not be read counts for nothing where the proxy evidently logs in.
 fn judged(scene: &Scene, proxy: &Proxy, mut evidence: Vec<String>, mut findings: Vec<Finding>) -> Check {
     if logs_in(scene, proxy) {
-        let known = format!("the target of proxy {} is AVAILABLE: it logs in", proxy.name);
+        let known = format!("the target of proxy {} is AVAILABLE: the proxy can log in", proxy.name);
         evidence.push(known);
         findings.retain_mut(|finding| match finding.status {
             Status::Unknown => {
@@ -50,7 +50,7 @@ fn judged(scene: &Scene, proxy: &Proxy, mut evidence: Vec<String>, mut findings:
                 finding.status = Status::Warn;
                 finding
                     .text
-                    .push_str("; its target is AVAILABLE all the same, so that it may fail only at the next login");
+                    .push_str("; its target is AVAILABLE, so this may fail only at the next login");
                 true
             }
             Status::Warn | Status::Pass => true,
@@ -79,10 +79,10 @@ fn of_trust(role: &ProxyRole) -> Vec<Finding> {
                 word(trust(RDS))
             );
             let text = format!("{} does not trust {RDS}: no proxy can use it", role.arn);
-            vec![Finding::fail(text).mended_by(remedy)]
+            vec![Finding::fail(text).fixed_by(remedy)]
         }
         Err(why) => vec![Finding::unknown(format!(
-            "whom {} trusts is not known: {why}",
+            "the trust policy of {} is not known: {why}",
             role.arn
         ))],
     }

@@ -1,7 +1,7 @@
 //! A publicly accessible database, seen from the internet.
 //!
-//! Source: spec/network.md, `diagnose` 5. A function in no VPC comes from addresses of AWS's that nobody can name in a
-//! rule beforehand, so that only what is open to the whole internet is open to it.
+//! Source: docs/network.md, "Publicly accessible databases". A function in no VPC comes from addresses of AWS's that
+//! no rule can name in advance, so it only reaches what is open to the whole internet.
 
 use super::Scene;
 use crate::check::Finding;
@@ -27,7 +27,7 @@ pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {
     let passage = paths.passage(&groups, Direction::Ingress, wanted, &[]);
     if let Some(gap) = passage.gaps.first().filter(|_| !passage.blocked.is_empty()) {
         return Finding::unknown(format!(
-            "{start}; whether its groups let tcp {port} in is not known: {gap}"
+            "{start}; it is not known whether its groups let tcp {port} in: {gap}"
         ));
     }
     if passage.by.is_empty() {
@@ -56,7 +56,7 @@ pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {
         (_, []) => keep_private(
             scene,
             Finding::warn(format!(
-                "{start}: the function reaches it over the internet, on which {} stands open to everybody on port {port}",
+                "{start}: the function reaches it over the internet, where port {port} of {} is open to everyone",
                 scene.database
             )),
         ),
@@ -81,7 +81,7 @@ fn is_open(paths: &Paths<'_>, subnet: &SubnetId, wanted: Block) -> Result<Option
     let vpc = &table.vpc;
     match paths.network().at_internet_gateway(vpc, Some(subnet), Through::Inbound) {
         AtGateway::Open(_) => {}
-        AtGateway::Stopped(why) => return Ok(Some(format!("nothing of the internet enters {subnet}: {why}"))),
+        AtGateway::Stopped(why) => return Ok(Some(format!("no traffic from the internet enters {subnet}: {why}"))),
         AtGateway::Unknown(why) => return Err(why),
     }
     let answers = Block {
@@ -95,7 +95,7 @@ fn is_open(paths: &Paths<'_>, subnet: &SubnetId, wanted: Block) -> Result<Option
         let crossing = paths.acl_crossing(&known.id, direction, block);
         let (acl, denied) = crossing.denied?;
         if !denied.is_empty() {
-            return Ok(Some(format!("{} denies traffic of the internet in {subnet}", acl.id)));
+            return Ok(Some(format!("{} denies traffic from the internet in {subnet}", acl.id)));
         }
     }
     Ok(None)
@@ -108,7 +108,7 @@ pub(super) fn second_door(scene: &Scene) -> Option<Finding> {
         return None;
     }
     let text = format!(
-        "{database} is publicly accessible: with a rule that allows it, it is also reached over the internet, by functions in no VPC and through NAT gateways; keep production databases private"
+        "{database} is publicly accessible: if a rule allows it, it can also be reached over the internet, by functions in no VPC and through NAT gateways; keep production databases private"
     );
     Some(keep_private(scene, Finding::warn(text)))
 }
@@ -120,7 +120,7 @@ fn keep_private(scene: &Scene, finding: Finding) -> Finding {
         DatabaseKind::Cluster => database.members.iter().map(|member| member.id.as_str()).collect(),
     };
     instances.iter().fold(finding, |finding, id| {
-        finding.mended_by(format!(
+        finding.fixed_by(format!(
             "aws rds modify-db-instance --db-instance-identifier {} --no-publicly-accessible --apply-immediately",
             word(id)
         ))

@@ -1,6 +1,6 @@
 //! The function's execution role: whether Lambda may manage its network interfaces with it.
 //!
-//! Source: spec/network.md, `diagnose` 7; spec/lambda-vpc.md, "Execution role".
+//! Source: the check `execution-role` of docs/network.md; docs/attaching.md, "Execution role".
 
 use super::Scene;
 use crate::check::{Check, Finding, Status};
@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene) -> Check {
     let findings = match scene.policies.read() {
         Ok(policies) => {
             let lacks = lacks(policies, place, &vpc.subnets, &groups);
-            let purpose = "Lambda needs this to make and to keep the function's network interfaces";
+            let purpose = "Lambda needs this to create and keep the function's network interfaces";
             lacking(arn, &lacks, purpose, &|_| attach_policy(arn, &vpc_access(place)))
         }
         Err(why) => vec![not_read(arn, why)],
@@ -34,7 +34,7 @@ pub(super) fn check(scene: &Scene) -> Check {
     if has_interface && check.status == Status::Fail {
         check.status = Status::Warn;
         check.message = format!(
-            "{}; the function's network interface exists, so that it is still invoked",
+            "{}; the function's network interface exists, so it can still be invoked",
             check.message
         );
     }
@@ -43,7 +43,7 @@ pub(super) fn check(scene: &Scene) -> Check {
 
 /// A role whose policies could not be read.
 pub(crate) fn not_read(arn: &str, why: &str) -> Finding {
-    Finding::unknown(format!("what {arn} may do is not known: {why}"))
+    Finding::unknown(format!("the permissions of {arn} are not known: {why}"))
 }
 
 /// The command that attaches a policy to a role.
@@ -67,21 +67,24 @@ pub(crate) fn lacking(arn: &str, lacks: &[Lack], purpose: &str, gives: &dyn Fn(&
     let mut findings = Vec::new();
     if !missing.is_empty() {
         let text = format!("{arn} does not allow {}", named(&missing));
-        findings.push(Finding::fail(text).mended_by(gives(&missing)));
+        findings.push(Finding::fail(text).fixed_by(gives(&missing)));
     }
     if let Some(first) = bounded.first() {
         let text = format!("{arn} does not allow {}, since {}", named(&bounded), first.by);
         let remedy = format!("allow {} in the permissions boundary of {arn}", named(&bounded));
-        findings.push(Finding::fail(text).mended_by(remedy));
+        findings.push(Finding::fail(text).fixed_by(remedy));
     }
     if let Some(first) = denied.first() {
         let text = format!("{arn} denies {} by {}", named(&denied), first.by);
-        let remedy = format!("take out of the policies of {arn} what denies {}", named(&denied));
-        findings.push(Finding::fail(text).mended_by(remedy));
+        let remedy = format!(
+            "change the policies of {arn} so that they do not deny {}",
+            named(&denied)
+        );
+        findings.push(Finding::fail(text).fixed_by(remedy));
     }
     if let Some(first) = unclear.first() {
         findings.push(Finding::unknown(format!(
-            "whether {arn} allows {} is not known; it depends on {}",
+            "could not determine whether {arn} allows {}; this depends on {}",
             named(&unclear),
             first.by
         )));

@@ -1,6 +1,6 @@
 //! Whether a role may read secrets, and decrypt those whose keys are customers'.
 //!
-//! Source: spec/msk.md, 5; spec/proxy.md, "`--proxy`".
+//! Source: the check `proxy-role` of docs/network.md, and `execution-role` of docs/msk.md.
 
 use super::role::lacking;
 use crate::check::Finding;
@@ -22,7 +22,7 @@ fn of_secret(role: &str, policies: &RolePolicies, secret: &NeededSecret, purpose
     if secret.is_deleted {
         let remedy = format!("aws secretsmanager restore-secret --secret-id {}", word(arn));
         let text = format!("secret {arn} is scheduled for deletion: nobody can read it");
-        return vec![Finding::fail(text).mended_by(remedy)];
+        return vec![Finding::fail(text).fixed_by(remedy)];
     }
     let purpose = format!("{purpose}: {arn}");
     let gives = |key: Option<&str>| {
@@ -48,7 +48,7 @@ fn of_secret(role: &str, policies: &RolePolicies, secret: &NeededSecret, purpose
             let mut findings = lacking(role, &read, &purpose, &|_| gives(None));
             if !decrypt.is_empty() {
                 findings.push(Finding::unknown(format!(
-                    "whether {role} has to, and may, kms:Decrypt with the key of secret {arn} is not known: {why}"
+                    "could not determine whether {role} needs and has kms:Decrypt on the key of secret {arn}: {why}"
                 )));
             }
             findings

@@ -1,6 +1,6 @@
 //! The states of the function, the database, the proxy and its target.
 //!
-//! Source: spec/network.md, `diagnose` 6.
+//! Source: the check `state` of docs/network.md.
 
 use super::{Asker, Scene};
 use crate::check::{Check, Finding};
@@ -43,7 +43,7 @@ pub(super) fn check(scene: &Scene, asker: Asker) -> Check {
             of_endpoint(endpoint, &mut findings, &mut evidence);
         }
     }
-    Check::of("state", "everything is up", evidence, findings)
+    Check::of("state", "everything is available", evidence, findings)
 }
 
 fn because(reason: Option<&String>) -> String {
@@ -61,14 +61,14 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
             "function {name} is Inactive: its first invocation fails while its network interface comes back{why}"
         ))),
         FunctionState::Pending => findings.push(Finding::warn(format!(
-            "function {name} is Pending: it takes invocations once its network interface is made{why}"
+            "function {name} is Pending: it can be invoked once its network interface exists{why}"
         ))),
         FunctionState::Other(other) if !NOT_INVOCABLE.contains(&other.as_str()) => {
             findings.push(Finding::unknown(format!(
                 "function {name} is {state}, a state that this version does not know{why}"
             )));
         }
-        FunctionState::Other(_) => findings.push(Finding::fail(format!("function {name} is {state}{why}")).mended_by(
+        FunctionState::Other(_) => findings.push(Finding::fail(format!("function {name} is {state}{why}")).fixed_by(
             format!("aws lambda get-function-configuration --function-name {}", word(name)),
         )),
     }
@@ -76,13 +76,13 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
     match &function.last_update {
         None | Some(LastUpdateStatus::Successful) => {}
         Some(LastUpdateStatus::InProgress) => findings.push(Finding::warn(format!(
-            "an update of function {name} is in progress: until it ends, what was before counts"
+            "an update of function {name} is in progress: until it finishes, the previous settings apply"
         ))),
         Some(LastUpdateStatus::Failed) => findings.push(
             Finding::fail(format!(
-                "the last update of function {name} failed{why}: what is shown may not be in effect"
+                "the last update of function {name} failed{why}: the settings shown may not be in effect"
             ))
-            .mended_by("send the update again once its cause is fixed"),
+            .fixed_by("fix the cause, then repeat the update"),
         ),
         Some(LastUpdateStatus::Other(status)) => {
             findings.push(Finding::unknown(format!(
@@ -106,7 +106,7 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
         }
         let text = format!("{name} is {status}");
         findings.push(if TAKES_CONNECTIONS.contains(&status.as_str()) {
-            Finding::warn(format!("{text}: it takes connections meanwhile"))
+            Finding::warn(format!("{text}: it still accepts connections"))
         } else {
             let start = match database.kind {
                 DatabaseKind::Cluster => format!(
@@ -120,10 +120,10 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
             };
             let finding = match asker {
                 Asker::Diagnose => Finding::fail(format!("{text}, not available")),
-                Asker::Setup => Finding::warn(format!("{text}: it takes no connections until it is available")),
+                Asker::Setup => Finding::warn(format!("{text}: it accepts no connections until it is available")),
             };
             if status == "stopped" {
-                finding.mended_by(start)
+                finding.fixed_by(start)
             } else {
                 finding
             }
@@ -132,13 +132,15 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
     if database.kind == DatabaseKind::Cluster && database.members.is_empty() && database.form == DatabaseForm::Limitless
     {
         findings.push(Finding::unknown(format!(
-            "{database} is an Aurora PostgreSQL Limitless Database: the routers of its DB shard group take connections, and their state was not read"
+            "{database} is an Aurora PostgreSQL Limitless Database: the routers of its DB shard group accept connections, and their state was not read"
         )));
     } else if database.kind == DatabaseKind::Cluster && database.members.is_empty() && !is_serverless_v1(database) {
-        let text = format!("{database} has no instance: nothing takes connections");
+        let text = format!("{database} has no instance: nothing accepts connections");
         findings.push(match asker {
             Asker::Diagnose => Finding::fail(text),
-            Asker::Setup => Finding::warn(format!("{text} until it has one, which has the groups of the cluster")),
+            Asker::Setup => Finding::warn(format!(
+                "{text} until an instance is added, which gets the groups of the cluster"
+            )),
         });
     }
     if database.port.is_none() {
@@ -160,7 +162,7 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
     match proxy.status.as_str() {
         "available" => {}
         "modifying" => findings.push(Finding::warn(format!(
-            "proxy {name} is modifying: it takes connections meanwhile"
+            "proxy {name} is modifying: it still accepts connections"
         ))),
         status => findings.push(Finding::fail(format!("proxy {name} is {status}, not available"))),
     }
@@ -185,14 +187,14 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
                 word(&database.id)
             );
             let text = format!("{database} is not a target of proxy {name}");
-            return findings.push(Finding::fail(text).mended_by(remedy));
+            return findings.push(Finding::fail(text).fixed_by(remedy));
         };
         let finding =
             |what: &str| Finding::fail(format!("the target of proxy {name} is {other}{what}, not {database}"));
         return findings.push(match proxy.retargeted(database) {
-            Some(commands) => finding(", which is from before a blue/green switchover").mended_by(commands),
+            Some(commands) => finding(", which is from before a blue/green switchover").fixed_by(commands),
             // A proxy has but one target, and others may use it for this one.
-            None => finding("").mended_by(format!(
+            None => finding("").fixed_by(format!(
                 "name a proxy that is made for {database}, or have setup make one: --proxy new"
             )),
         });
@@ -207,9 +209,9 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
             NoReader::None => Finding::fail(format!(
                 "{endpoint} leads to readers only, and {database} has none: requests to it fail"
             ))
-            .mended_by("connect to the proxy's default endpoint, or add a reader to the cluster"),
+            .fixed_by("connect to the proxy's default endpoint, or add a reader to the cluster"),
             NoReader::NotTold => Finding::unknown(format!(
-                "{endpoint} leads to readers only, and proxy {name} does not tell which of its targets are readers"
+                "{endpoint} leads to readers only, and proxy {name} does not report which of its targets are readers"
             )),
         }),
     };
@@ -217,7 +219,7 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         Ok(Some(health)) => health,
         Ok(None) => {
             return findings.push(Finding::unknown(format!(
-                "proxy {name} does not tell whether it reaches {database}"
+                "proxy {name} does not report whether it reaches {database}"
             )));
         }
         Err(finding) => return findings.push(finding),
@@ -241,13 +243,13 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
             let (meaning, remedy) = meaning(reason, name);
             let text = format!("proxy {name} does not reach {target}{said}: {meaning}");
             let finding = Finding::fail(text);
-            findings.push(remedy.into_iter().fold(finding, Finding::mended_by));
+            findings.push(remedy.into_iter().fold(finding, Finding::fixed_by));
         }
         TargetHealthState::Unused => findings.push(Finding::fail(format!(
             "proxy {name} does not use {target} (UNUSED): it has no endpoint that needs it"
         ))),
         TargetHealthState::Other(_) => findings.push(Finding::unknown(format!(
-            "proxy {name} says of {target}: {}{said}",
+            "proxy {name} reports for {target}: {}{said}",
             health.state.as_api()
         ))),
     }
@@ -258,12 +260,12 @@ fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: 
     let role = endpoint
         .role
         .as_ref()
-        .map_or("of a role that is not told", TargetRole::as_api);
+        .map_or("target role not reported", TargetRole::as_api);
     evidence.push(format!("{endpoint}: {}, {role}", endpoint.status));
     match endpoint.status.as_str() {
         "available" => {}
         "modifying" => findings.push(Finding::warn(format!(
-            "{endpoint} is modifying: it takes connections meanwhile"
+            "{endpoint} is modifying: it still accepts connections"
         ))),
         status @ ("creating" | "deleting" | "incompatible-network" | "insufficient-resource-limits") => {
             findings.push(Finding::fail(format!("{endpoint} is {status}, not available")));
@@ -278,12 +280,12 @@ fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: 
             "{endpoint} has the target role {role:?}, which this version does not know"
         ))),
         None => findings.push(Finding::unknown(format!(
-            "whether {endpoint} leads to a writer or to readers is not told"
+            "AWS does not report whether {endpoint} leads to a writer or to readers"
         ))),
     }
     if endpoint.vpc.is_none() || endpoint.subnets.is_empty() {
         findings.push(Finding::unknown(format!(
-            "the subnets of {endpoint} are not known: whether the function reaches it cannot be told"
+            "the subnets of {endpoint} are not known, so it is not known whether the function reaches it"
         )));
     }
 }
@@ -292,24 +294,21 @@ fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: 
 fn meaning(reason: Option<&str>, proxy: &str) -> (&'static str, Option<String>) {
     let (meaning, remedy) = match reason {
         Some("UNREACHABLE") => (
-            "it gets no answer: a security group rule, a route or a network ACL entry is missing, or the database is down",
+            "it gets no response: a security group rule, a route or a network ACL entry is missing, or the database is down",
             "see the other checks between proxy and database",
         ),
         Some("CONNECTION_FAILED") => (
-            "the database does not take its connections",
-            "see whether the database is at its limit of connections, or requires another TLS version",
+            "the database refuses its connections",
+            "check whether the database has reached its connection limit, or requires another TLS version",
         ),
         Some("AUTH_FAILURE") => (
             "the database does not accept the user and password of its secret, or the secret cannot be read",
             "check the secret's user and password, and that the proxy's role may read it and decrypt it with its key",
         ),
-        Some("PENDING_PROXY_CAPACITY") => (
-            "the proxy is getting more capacity",
-            "wait some minutes, and look again",
-        ),
+        Some("PENDING_PROXY_CAPACITY") => ("the proxy is adding capacity", "wait a few minutes, then check again"),
         Some("INVALID_REPLICATION_STATE") => (
-            "the database replicates, or does not, other than the proxy can use",
-            "see the replication of the database",
+            "the proxy cannot use the database in its replication state",
+            "check the replication of the database",
         ),
         Some(_) => return ("this version does not know that reason", None),
         None => {

@@ -1,6 +1,6 @@
 //! The function's subnets: room, zones, and none named twice.
 //!
-//! Source: spec/network.md, `diagnose` 8.
+//! Source: the check `subnets` of docs/network.md.
 
 use std::collections::BTreeSet;
 
@@ -40,9 +40,9 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>) -> Check {
         match free {
             Some(0) => findings.push(
                 Finding::fail(format!(
-                    "{id} has no free address: Lambda can make no network interface in it"
+                    "{id} has no free address: Lambda cannot create a network interface in it"
                 ))
-                .mended_by(format!(
+                .fixed_by(format!(
                     "free addresses in {id}, or give the function another subnet of {}",
                     subnet.vpc
                 )),
@@ -74,7 +74,7 @@ fn zones(scene: &Scene, paths: &Paths<'_>, own: &[&SubnetId]) -> Option<Finding>
     let apart = !of_function.is_empty() && !of_database.is_empty() && of_function.is_disjoint(&of_database);
     apart.then(|| {
         Finding::warn(format!(
-            "the function is in {} and {} in {}: traffic between zones is charged for",
+            "the function is in {} and {} in {}: traffic between zones is charged",
             joined(&of_function),
             scene.database,
             joined(&of_database)

@@ -1,4 +1,4 @@
-//! The function's timeout beside the time that a connection takes.
+//! The function's timeout, compared with the time that a connection needs.
 //!
 //! Source: Lambda developer guide, "Configure Lambda function timeout" (3 seconds unless configured); Aurora user guide,
 //! "Scaling to zero ACUs" (resuming takes about 15 seconds, and 30 or more after a day).
@@ -12,7 +12,8 @@ use crate::requirements::never_pauses;
 /// Lambda's default, in seconds: a first connection, with its name, its TLS and its login, can take longer than that.
 const DEFAULT: u32 = 3;
 
-/// In how many seconds a paused Aurora instance has surely resumed, but for one that has paused for longer than a day.
+/// In how many seconds a paused Aurora instance has certainly resumed, except one that has paused for longer than a
+/// day.
 const RESUMES_IN: u32 = 15;
 
 /// What is advised.
@@ -27,7 +28,7 @@ pub(super) fn check(scene: &Scene) -> Option<Check> {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
     let raise = |findings: &mut Vec<Finding>, text: String| {
-        findings.push(Finding::warn(text).mended_by(format!(
+        findings.push(Finding::warn(text).fixed_by(format!(
             "aws lambda update-function-configuration --function-name {} --timeout {ADVISED}",
             word(name)
         )));

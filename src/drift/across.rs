@@ -99,7 +99,7 @@ fn wanted(estate: &Estate, observation: &Observation, gate: &Gate) -> Result<Vec
     };
     let unread = |part: Part| {
         let far = observation.describe(gate.far);
-        let why = estate.unread(&part).unwrap_or("they are not among what was read");
+        let why = estate.unread(&part).unwrap_or("they were not read");
         let message = format!("the ranges of the subnets of {far}: {why}");
         Finding::new(FindingKind::Unread, far, message)
     };
@@ -166,7 +166,7 @@ fn missing(observation: &Observation, gate: &Gate, own: Option<&SecurityGroup>, 
         ),
         None => (
             FindingKind::GroupGone,
-            format!("no group on {resource} lets {rule} through, and none that was made for it is there"),
+            format!("no group on {resource} lets {rule} through, and no group that was created for it exists"),
         ),
     };
     let resource = own.map_or(resource, |group| group.id.to_string());

@@ -1,9 +1,9 @@
 //! Attached groups that differ from how they were made, also where another set serves the connection.
 //!
-//! Source: spec/drift.md, "What cannot be missed". [`crate::made`] says how a group differs, [`Estate`] which ones are
-//! attached and do. A group that is open to the internet is told by every connection whose resource bears it. Other
-//! differences are told by the connection that the group belongs to; what belongs to none that is looked at is left to
-//! [`findings`].
+//! Source: docs/drift.md, "Which groups are compared". [`crate::made`] says how a group differs, [`Estate`] which ones
+//! are attached and do. A group that is open to the internet is reported by every connection whose resource has it.
+//! Other differences are reported by the connection that the group belongs to; what belongs to none that is looked at
+//! is left to [`findings`].
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::made::{self, Difference, Flaws};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::ownership::connection_of;
 
-/// So many additional rules of a group are told one by one.
+/// At most this many additional rules of a group are reported one by one.
 const TOLD: usize = 50;
 
 /// Adds what differs in the groups on a connection's resources to what was found already. `claimed` are the groups whose
-/// differences are told, before and after.
+/// differences are reported, before and after.
 pub(super) fn add(
     estate: &Estate,
     observation: &Observation,
@@ -74,7 +74,7 @@ fn opened(group: &SecurityGroup, Flaws { opening, .. }: &Flaws) -> Option<Findin
     Some(Finding::new(FindingKind::Opened, group.id.as_str(), message).with(Some(expected), Some(rules)))
 }
 
-/// The rules that open a group are not told as added, too.
+/// The rules that open a group are not also reported as added.
 fn forget_rules(estate: &Estate, group: &SecurityGroup, flaws: &Flaws, findings: &mut Vec<Finding>) {
     let rules = flaws.opening.iter();
     let opening: BTreeSet<String> = rules

@@ -1,6 +1,6 @@
-//! Connected compute resources: which functions the console lists under a database, and which reach it besides.
+//! Connected compute resources: which functions the console lists under a database, and which reach it in other ways.
 //!
-//! Source: spec/decision.md, "Connected compute resources".
+//! Source: docs/decision.md, "Connected compute resources".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,7 +116,7 @@ fn connection(function: &Function, kind: DatabaseKind, database: &str, proxy: Op
 }
 
 /// Every pair of a function and a database whose groups of the console's names know each other, whatever the rule: one
-/// that somebody has changed at one end is known by the other end, or else a connection would no longer be watched from
+/// that someone has changed at one end is known by the other end, or else a connection would no longer be watched from
 /// the moment in which it drifts.
 fn tied(estate: &Estate) -> BTreeSet<Connection> {
     let mut tied = BTreeSet::new();
@@ -148,7 +148,7 @@ fn is_being_removed(estate: &Estate, connection: &str) -> bool {
     tagged.peek().is_some() && tagged.all(is_marked)
 }
 
-/// Whether the database of a connection only stands beside the one in production, in a blue/green deployment.
+/// Whether the database of a connection is not the one in production, in a blue/green deployment.
 fn is_beside_production(estate: &Estate, connection: &Connection) -> bool {
     match estate.database(connection.kind, &connection.database) {
         Look::Found(database) => estate.production_of(database).is_some(),
@@ -157,7 +157,7 @@ fn is_beside_production(estate: &Estate, connection: &Connection) -> bool {
 }
 
 /// Every connection there is in an estate: ours by their tags, those that the console would show, and those of the
-/// console's names that somebody has changed at one end.
+/// console's names that someone has changed at one end.
 #[must_use]
 pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     let mut connections = connected(estate);

@@ -1,7 +1,7 @@
-//! What has changed in a connection that `setup` would not leave as it is.
+//! What has changed in a connection that `setup` would change.
 //!
-//! A side that has no group that fits is explained by its own group: the one that was made for this connection, or
-//! that a group of the next side names. Groups of other connections can stand beside it on the same resource.
+//! A side without a matching group is explained by its own group: the one that was made for this connection, or
+//! that a group of the next side names. Groups of other connections can be on the same resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -166,7 +166,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         Some(own.candidate.group)
     }
 
-    /// A side without a group of this connection: it was taken off, or is gone.
+    /// A side without a group of this connection: it was disassociated, or is gone.
     fn absent(&self, side: Side) -> Finding {
         let candidates = self
             .classified
@@ -203,7 +203,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
         let patterns = patterns.join(" or ");
         let message = format!(
-            "{resource} has no security group named {patterns} for this connection, and none is left that it had"
+            "{resource} has no security group named {patterns} for this connection, and its previous group no longer exists"
         );
         Finding::new(FindingKind::GroupGone, self.arn(side), message).with(
             Some(format!("a security group named {patterns}")),

@@ -1,4 +1,4 @@
-//! What was found: what was expected, what is there, how bad it is, and what makes it go away.
+//! A finding: what was expected, what was found, its severity, and what resolves it.
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The whole of it, for people.
     pub message: String,
-    /// What it speaks of: an id, an ARN or a name.
+    /// What it refers to: an id, an ARN or a name.
     pub resource: String,
     /// What was expected.
     pub expected: Option<String>,
@@ -27,7 +27,7 @@ pub struct Finding {
     pub found: Option<String>,
     /// When it was seen first, in RFC 3339; null without a state file.
     pub first_seen: Option<String>,
-    /// The arguments of a command of this program that makes it go away; null where there is none.
+    /// The arguments of a command of this program that resolves it; null where there is none.
     pub remedy: Option<Vec<String>>,
 }
 
@@ -81,7 +81,7 @@ pub enum FindingKind {
     GroupGone,
     /// A group of the connection is not on the resource that it is for.
     GroupDetached,
-    /// A group was made for the connection, and nothing bears it.
+    /// A group was made for the connection, and nothing has it.
     GroupUnused,
     /// A group has a rule too many.
     RuleAdded,
@@ -223,7 +223,10 @@ impl Finding {
             }
             Some(Peer::PrefixList(list)) => {
                 let why = format!("the entries of {list} are not read");
-                self.message = format!("{}; whether it lets the internet in is unknown: {why}", self.message);
+                self.message = format!(
+                    "{}; it is not known whether it lets the internet in: {why}",
+                    self.message
+                );
                 self
             }
             _ => self,
@@ -260,7 +263,7 @@ impl Finding {
         Self::new(FindingKind::Unread, connection.to_string(), why.to_owned())
     }
 
-    /// Whether it tells of a resource that does not exist.
+    /// Whether it is about a resource that does not exist.
     pub(super) fn is_gone(&self) -> bool {
         use FindingKind::{DatabaseGone, FunctionGone, ProxyGone};
         matches!(self.kind, DatabaseGone | FunctionGone | ProxyGone)
@@ -270,10 +273,10 @@ impl Finding {
     pub(super) fn vanished(connection: &Connection, gone: &[Self]) -> Self {
         let gone: Vec<&str> = gone.iter().map(|finding| finding.message.as_str()).collect();
         let why = match gone.as_slice() {
-            [] => "neither tags nor the names and rules of groups tell of it any more".to_owned(),
+            [] => "neither tags nor the names and rules of groups show it any more".to_owned(),
             gone => gone.join(", and "),
         };
-        let message = format!("{connection} was connected, and {why}; `drift --forget` ends this finding");
+        let message = format!("{connection} was connected before, but {why}; `drift --forget` clears this finding");
         let found = (!gone.is_empty()).then_some(why);
         let expected = Some("the connection".to_owned());
         Self::new(FindingKind::ConnectionVanished, connection.to_string(), message).with(expected, found)

@@ -11,9 +11,9 @@ use crate::model::{DatabaseKind, GroupId, last_segment};
 /// What differs in the groups of a resource, and which of the connections that were looked at it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
-    /// The place, among the connections that were looked at, of the first one with a resource that bears a group.
+    /// The place, among the connections that were looked at, of the first one with a resource that has a group.
     pub of: Option<usize>,
-    /// The resource that bears the group: a connection of one end only.
+    /// The resource that has the group: a connection of one end only.
     pub resource: Connection,
     /// What differs.
     pub findings: Vec<Finding>,
@@ -40,7 +40,7 @@ impl Resource {
         resources
     }
 
-    /// All that bear a group: databases first.
+    /// All that have a group: databases first.
     fn with(estate: &Estate, group: &GroupId) -> Vec<Self> {
         let databases = estate
             .databases_with(group)
@@ -73,7 +73,7 @@ impl Resource {
     }
 }
 
-/// What the judgements of these connections do not tell of attached groups that differ from how they were made.
+/// What the judgements of these connections do not show of attached groups that differ from how they were made.
 #[must_use]
 pub fn leftovers(estate: &Estate, judged: &[(&Connection, &Judgement)]) -> Vec<Leftover> {
     let mut flawed = estate.flawed().peekable();

@@ -1,8 +1,8 @@
-//! The commands that make findings go away.
+//! The commands that resolve findings.
 //!
-//! A command is named only if it has something to do and its run would not be refused: the plan of `setup` is made here, as
-//! a run would make it. Where something else than groups keeps the traffic from passing, it is `diagnose`, which names what.
-//! What no command of this program changes has no remedy.
+//! A command is named only if it has something to do and its run would not be refused: the plan of `setup` is made
+//! here, as a run would make it. If something other than groups blocks the traffic, the command is `diagnose`, which
+//! names the cause. What no command of this program changes has no remedy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::requirements::{check_identity, check_identity_attached, check_quotas,
 pub fn command(name: &str, connection: &Connection, flag: Option<&str>) -> Vec<String> {
     let mut arguments = vec![name.to_owned()];
     let mut option = |name: &str, value: &str| {
-        // A value that begins with a hyphen would be taken for an option.
+        // A value that begins with a hyphen would be read as an option.
         if value.starts_with('-') {
             arguments.push(format!("{name}={value}"));
         } else {
@@ -63,7 +63,7 @@ impl Prognosis {
     }
 
     /// The `setup` that leaves the connection as it should be: with `--repair` where that makes a difference, so that no
-    /// second set is made beside groups that can be repaired. None where there is nothing to do.
+    /// second set is made in addition to groups that can be repaired. None where there is nothing to do.
     fn setup(&self, connection: &Connection) -> Option<Vec<String>> {
         let flag = match (&self.plain, &self.repair) {
             (plain, Some(repair)) if plain.as_ref() != Some(repair) => Some("--repair"),
@@ -73,7 +73,7 @@ impl Prognosis {
         Some(command("setup", connection, flag))
     }
 
-    /// Whether a repair makes this finding of a group's rules go away.
+    /// Whether a repair resolves this finding about the rules of a group.
     fn repairs(&self, finding: &Finding, group: &GroupId) -> bool {
         let Some(repair) = &self.repair else { return false };
         let mut planned = repair.steps.iter().filter(|step| step.status == StepStatus::Planned);
@@ -104,7 +104,7 @@ fn revokes(step: &Step, wanted: Option<Direction>) -> bool {
     }
 }
 
-/// Whether a group that nothing has is named by none that is in use: then `cleanup` takes it away.
+/// Whether a group that nothing has is named by none that is in use: then `cleanup` removes it.
 fn serves_nothing(estate: &Estate, group: &GroupId) -> bool {
     let (mut seen, mut next) = (BTreeSet::from([group]), vec![group]);
     while let Some(id) = next.pop() {
@@ -201,7 +201,8 @@ pub(super) fn prescribe_across(connection: &Connection, findings: &mut [Finding]
     }
 }
 
-/// Whether the groups of the whole connection let its traffic through, and the proxy does not reach the database all the same.
+/// Whether the groups of the whole connection let its traffic through, and the proxy does not reach the database
+/// anyway.
 fn is_blocked_elsewhere(estate: &Estate, connection: &Connection, findings: &[Finding]) -> bool {
     let has_target = |finding: &Finding| {
         finding.kind == FindingKind::TargetNotAvailable && finding.found.as_deref() != Some(super::NO_TARGET)

@@ -1,7 +1,7 @@
 //! Whether security groups let any traffic of a connection pass: all rules of all groups of both ends, whoever made them.
 //!
-//! Source: spec/drift.md, `broken`: traffic cannot pass at all. What is not known counts as passing: the ranges of a
-//! subnet that could not be read, and prefix lists.
+//! Source: the verdict `broken` of docs/drift.md: traffic cannot pass at all. What is not known counts as passing: the
+//! ranges of a subnet that could not be read, and prefix lists.
 
 use ipnet::IpNet;
 
@@ -9,7 +9,7 @@ use super::hops;
 use crate::estate::Estate;
 use crate::model::{Direction, GroupList, Observation, Peer, Rule, SecurityGroup, Side, SubnetId};
 
-/// An end of a hop: what bears groups, and where its addresses are.
+/// An end of a hop: what has groups, and where its addresses are.
 #[derive(Clone, Debug)]
 pub struct End {
     /// Its groups.
@@ -47,7 +47,7 @@ pub fn groups_let_through(estate: &Estate, observation: &Observation) -> bool {
     passes_each(estate, observation, |_| false)
 }
 
-/// Whether traffic can pass each hop, but for those of which that is known by their beginning.
+/// Whether traffic can pass each hop, except those of which that is known by their beginning.
 fn passes_each(estate: &Estate, observation: &Observation, is_known: impl Fn(Side) -> bool) -> bool {
     let has_vpc = observation.function.vpc.is_some();
     let passes = |(from, to): &(Side, Side)| {

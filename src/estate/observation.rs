@@ -9,7 +9,7 @@ use crate::naming::Convention;
 /// Which groups of the convention an observation holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those on its resources: all that tells whether the decision is no-op.
+    /// Those on its resources: all that shows whether the decision is no-op.
     Associated,
     /// Those too that could be associated instead, or that were: all that the decision and its reasons depend on.
     Candidates,
@@ -112,7 +112,7 @@ impl Estate {
         ids.extend(leading);
         ids.extend(before_proxy);
         ids.extend(self.tagged.get(connection).into_iter().flatten());
-        // What these groups name may be what was taken off.
+        // What these groups name may be what was disassociated.
         let rules = |group: &'e SecurityGroup| group.ingress.iter().chain(&group.egress);
         let own: Vec<&SecurityGroup> = ids.iter().filter_map(|id| self.groups.get(id)).collect();
         ids.extend(own.into_iter().flat_map(rules).filter_map(|rule| rule.peer.group()));

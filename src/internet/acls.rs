@@ -1,6 +1,6 @@
 //! Network ACLs on the way to the internet: the function's subnets, and those of the NAT gateways.
 //!
-//! Source: spec/network.md, `internet` 4.
+//! Source: the check `network-acls` of docs/internet.md.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ impl<'n> Border<'n> {
         };
         let cidrs = wanted.addresses.cidrs().into_iter();
         let commands = cidrs.map(|cidr| entry(cidr).command(acl, numbers));
-        commands.fold(finding, Finding::mended_by)
+        commands.fold(finding, Finding::fixed_by)
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     findings.retain(|finding| seen.insert(finding.text.clone()));
     Check::of(
         "network-acls",
-        &format!("the network ACLs let tcp {} out and its answers in", traveller.port),
+        &format!("the network ACLs let tcp {} out and the responses in", traveller.port),
         evidence.into_iter().collect(),
         findings,
     )

@@ -1,8 +1,8 @@
 //! What is still to be built for a way to the internet, step by step; what is there already is used.
 //!
-//! Source: spec/network.md, `internet setup`, in the article's order: public subnet, internet gateway, elastic IP
-//! address, NAT gateway, the two route tables, their associations. A route table that other subnets use too is left as
-//! it is: the function's subnets get one of their own, with the same routes (docs/network.md).
+//! Source: docs/internet.md, "What setup builds", in this order: public subnet, internet gateway, elastic IP address,
+//! NAT gateway, the two route tables, their associations. A route table that other subnets use too is left as it is:
+//! the function's subnets get one of their own, with the same routes (docs/internet.md, "What setup leaves as it is").
 
 mod names;
 mod nat;
@@ -39,7 +39,7 @@ pub struct Building {
     pub pending: Vec<String>,
 }
 
-/// The value of the tag that tells what belongs to a VPC's way to the internet.
+/// The value of the tag that marks what belongs to a VPC's way to the internet.
 #[must_use]
 pub fn connection(vpc: &VpcId) -> String {
     format!("internet/{vpc}")
@@ -63,7 +63,7 @@ pub fn draft(scene: &Scene, wish: &Wish) -> Result<Building, InternetUnmet> {
     draft_for(&traveller, &scene.network, &scene.own, wish)
 }
 
-/// What is still to be built for whoever wants out.
+/// What is still to be built for a traveller.
 ///
 /// # Errors
 ///
@@ -119,7 +119,7 @@ pub(super) struct Builder<'b, 's> {
     pub building: Building,
     /// The steps that the internet gateway is ready after, once they were added.
     gateway: Option<Ref>,
-    /// The tables of their own that subnets get: by the table that they have, and what tells them apart.
+    /// The tables of their own that subnets get: by the table that they have, and what distinguishes them.
     tables: BTreeMap<(String, String), Ref>,
     nats: BTreeMap<String, Nat>,
 }
@@ -214,14 +214,14 @@ impl<'b, 's> Builder<'b, 's> {
                     None => self
                         .building
                         .reasons
-                        .push(format!("{subnet} leads out through network interface {id}.")),
+                        .push(format!("{subnet} reaches the internet through network interface {id}.")),
                     Some(Fault::Unseen(_)) => lacking.push(subnet),
                     Some(_) => {
                         return Err(elsewhere(
                             subnet,
                             way.table,
                             &format!(
-                                "network interface {id}, which does not work as a NAT instance's (see `autoconnect internet check`)"
+                                "network interface {id}, which does not work as that of a NAT instance (see `autoconnect internet check`)"
                             ),
                         ));
                     }
@@ -242,7 +242,7 @@ impl<'b, 's> Builder<'b, 's> {
             let why = if matches!(exit, Exit::None) {
                 "has no route 0.0.0.0/0"
             } else {
-                "leads 0.0.0.0/0 to what does not work"
+                "has a route 0.0.0.0/0 whose target does not work"
             };
             self.building
                 .reasons
@@ -256,7 +256,7 @@ impl<'b, 's> Builder<'b, 's> {
         Ok(())
     }
 
-    /// What works but for VPC Block Public Access is neither replaced nor added to.
+    /// What works except for VPC Block Public Access is neither replaced nor added to.
     fn refuse_stopped(&self, subnet: &SubnetId, exit: &Exit<'_>) -> Result<(), InternetUnmet> {
         let fault = match exit {
             Exit::Nat(id) => nat_fault(self.paths, id),

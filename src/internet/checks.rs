@@ -1,6 +1,6 @@
 //! The checks of the way to the internet, all subnets together.
 //!
-//! Source: spec/network.md, `internet`, 1 to 7.
+//! Source: the table of checks in docs/internet.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,9 +75,9 @@ fn setup(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<String> {
         .then(|| format!("autoconnect internet setup {}", traveller.option))
 }
 
-/// A finding that `internet setup` mends.
+/// A finding that `internet setup` fixes.
 fn built(paths: &Paths<'_>, traveller: &Traveller<'_>, finding: Finding) -> Finding {
-    setup(paths, traveller).into_iter().fold(finding, Finding::mended_by)
+    setup(paths, traveller).into_iter().fold(finding, Finding::fixed_by)
 }
 
 fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
@@ -196,35 +196,35 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             built(paths, traveller, finding)
         }
         Fault::Private(nat) => Finding::fail(format!(
-            "NAT gateway {} is a private one: it does not lead to the internet",
+            "NAT gateway {} is private: it does not lead to the internet",
             nat.id
         ))
-        .mended_by_all(to_public_nat(paths, traveller.subnets.iter().copied(), &nat.id)),
+        .fixed_by_all(to_public_nat(paths, traveller.subnets.iter().copied(), &nat.id)),
         Fault::NotPublicSubnet { what, subnet, table } => {
             let text = format!(
                 "{what} is in {subnet}, whose route table {} has no route 0.0.0.0/0 to an internet gateway of {}",
                 table.id, table.vpc
             );
-            Finding::fail(text).mended_by_all(to_internet_gateway(paths, &table.vpc, Some(table)))
+            Finding::fail(text).fixed_by_all(to_internet_gateway(paths, &table.vpc, Some(table)))
         }
         Fault::NoInternetGateway(nat) => Finding::fail(format!(
             "regional NAT gateway {} has no way to the internet: {} has no internet gateway attached, or the gateway's route table does not lead to it",
             nat.id, nat.vpc
         ))
-        .mended_by_all(to_internet_gateway(paths, &nat.vpc, None)),
+        .fixed_by_all(to_internet_gateway(paths, &nat.vpc, None)),
         Fault::ChecksDestination(interface) => Finding::fail(format!(
-            "network interface {} checks source and destination, and so drops what is not its own: it cannot be a NAT instance's",
+            "the source/destination check of network interface {} is on, so it drops forwarded traffic and cannot serve a NAT instance",
             interface.id
         ))
-        .mended_by(format!(
+        .fixed_by(format!(
             "aws ec2 modify-network-interface-attribute --network-interface-id {} --no-source-dest-check",
             word(&interface.id)
         )),
         Fault::NoPublicAddress(interface) => Finding::fail(format!(
-            "network interface {} has no public address, and so leads to no internet",
+            "network interface {} has no public address, so it does not lead to the internet",
             interface.id
         ))
-        .mended_by(format!(
+        .fixed_by(format!(
             "give it an Elastic IP address, in place of ALLOCATION: aws ec2 associate-address --allocation-id ALLOCATION --network-interface-id {}",
             word(&interface.id)
         )),
@@ -239,7 +239,7 @@ fn not_let_out(traveller: &Traveller<'_>, text: String, is_known: bool, ranges: 
         Finding::unknown(text)
     };
     match traveller.groups.first() {
-        Some(group) => finding.mended_by(authorize(group, Direction::Egress, traveller.port, ranges)),
+        Some(group) => finding.fixed_by(authorize(group, Direction::Egress, traveller.port, ranges)),
         None => finding,
     }
 }
@@ -317,7 +317,7 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
         };
         if !subnet.is_dual_stack() {
             findings.push(
-                Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).mended_by(
+                Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).fixed_by(
                     format!(
                         "give it a /64 of {}, in place of CIDR: aws ec2 associate-subnet-cidr-block --subnet-id {} --ipv6-cidr-block CIDR",
                         subnet.vpc,
@@ -405,7 +405,7 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
         },
         Exit::InternetGateway(gateway) => {
             let text = format!(
-                "{id}: ::/0 of {} leads to internet gateway {gateway}, by which the internet reaches the subnet's IPv6 addresses; an egress-only one does not let it in",
+                "{id}: ::/0 of {} leads to internet gateway {gateway}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in",
                 table.id
             );
             let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
@@ -428,7 +428,7 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
             table.id
         ),
         Exit::Nat(target) => format!(
-            "{id}: ::/0 of {} leads to NAT gateway {target}, which translates no IPv6",
+            "{id}: ::/0 of {} leads to NAT gateway {target}, which does not translate IPv6",
             table.id
         ),
         Exit::Instance(target) => {
@@ -455,13 +455,13 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
     };
     let finding = Finding::fail(text);
     findings.push(match attached {
-        Some(gateway) => finding.mended_by(lead(&word(&gateway.id))),
+        Some(gateway) => finding.fixed_by(lead(&word(&gateway.id))),
         None => finding
-            .mended_by(format!(
+            .fixed_by(format!(
                 "aws ec2 create-egress-only-internet-gateway --vpc-id {}",
                 word(vpc)
             ))
-            .mended_by(format!("then, with its id in place of GATEWAY: {}", lead("GATEWAY"))),
+            .fixed_by(format!("then, with its id in place of GATEWAY: {}", lead("GATEWAY"))),
     });
 }
 
@@ -478,7 +478,7 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let mut findings = Vec::new();
     if !out.is_empty() && !none.is_empty() {
         findings.push(Finding::fail(format!(
-            "the subnets do not agree: {} lead out, {} not; of the cold starts of {}, {} of {} fail",
+            "the subnets differ: {} reach the internet, {} do not; of the cold starts of {}, {} of {} fail",
             out.join(", "),
             none.join(", "),
             traveller.name,
@@ -487,15 +487,18 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         )));
     }
     let passed = match (out.is_empty(), none.is_empty()) {
-        (true, false) => "the subnets agree: none of them leads out",
-        _ if !untold.is_empty() => "nothing is known against it that the subnets agree",
+        (true, false) => "the subnets agree: none of them reaches the internet",
+        _ if !untold.is_empty() => "nothing that was read contradicts that the subnets agree",
         _ => "the subnets agree",
     };
-    let evidence = out.iter().map(|subnet| format!("{subnet} leads out")).collect();
+    let evidence = out
+        .iter()
+        .map(|subnet| format!("{subnet} reaches the internet"))
+        .collect();
     Check::of("subnets-agree", passed, evidence, findings)
 }
 
-/// Whether the routes of a subnet lead out, to something that works; none where that cannot be told.
+/// Whether the routes of a subnet lead out, to something that works; none where that cannot be determined.
 pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
     let fault = match way_out(paths, subnet, false).ok()?.exit {
         Exit::Nat(id) => nat_fault(paths, id),
@@ -521,7 +524,7 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     if own.len() == 1 && traveller.subnets.iter().all(|id| zone(id).is_some()) {
         let only: Vec<&str> = own.iter().copied().collect();
         findings.push(Finding::warn(format!(
-            "all subnets are in {}: where that Availability Zone fails, {} fails",
+            "all subnets are in {}: if that Availability Zone fails, {} fails",
             only.join(""),
             traveller.name
         )));
@@ -544,7 +547,7 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         let nat = nat.and_then(|nat| nat.subnet.as_ref());
         match (zone(subnet), nat.and_then(zone)) {
             (Some(own), Some(other)) if own != other => findings.push(Finding::warn(format!(
-                "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged for, and either zone's failure stops it"
+                "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged, and a failure of either zone interrupts it"
             ))),
             (Some(own), Some(_)) => evidence.push(format!("{subnet} and NAT gateway {id} are in {own}")),
             _ => {}

@@ -55,7 +55,7 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
         {
             return Err(InternetUnmet::NotOurs {
                 what: format!(
-                    "interface endpoint {} of {service} has private DNS off: turned on, it is what the service's name leads to in all of {}",
+                    "private DNS of interface endpoint {} of {service} is off: if you turn it on, the service's name resolves to this endpoint in all of {}",
                     endpoint.id, endpoint.vpc
                 ),
                 remedies: vec![format!(
@@ -195,7 +195,7 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
             if !is_on {
                 return Err(InternetUnmet::NotOurs {
                     what: format!(
-                        "DNS {attribute} of {vpc} is off, without which the name of {service} does not lead to an endpoint"
+                        "DNS {attribute} of {vpc} is off, so the name of {service} does not resolve to an endpoint"
                     ),
                     remedies: vec![format!(
                         "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-{attribute}",

@@ -1,4 +1,4 @@
-//! The names of service endpoints: an endpoint of a VPC stands for the name of its Region, and for no other.
+//! The names of service endpoints: an endpoint of a VPC serves only the Regional name.
 //!
 //! Source: AWS General Reference, "Service endpoints"; VPC user guide, "Private DNS".
 
@@ -28,7 +28,7 @@ pub(super) fn is_global_only(service: &str) -> bool {
 }
 
 /// What an endpoint of the VPC does not stand for: the name of the service for all Regions, which only the internet leads
-/// to. Clients of STS use it by default where their SDK is an old one; those of S3 only where they are told to.
+/// to. Clients of STS use it by default where their SDK is an old one; those of S3 only where they are configured to.
 pub(super) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: bool, way: &mut Way) {
     let service = service.rsplit('.').next().unwrap_or(service);
     let region = traveller.region;
@@ -39,19 +39,19 @@ pub(super) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: 
     };
     let own = format!("{service}.{region}.{domain}");
     let text = match service {
-        "sts" | "s3" => format!("the endpoint stands for {own} only, not for {service}.{domain}"),
-        _ => format!("the endpoint stands for the Region's own name only, {own}"),
+        "sts" | "s3" => format!("the endpoint serves only {own}, not {service}.{domain}"),
+        _ => format!("the endpoint serves only the Regional name {own}"),
     };
     match (service, has_internet) {
         ("sts", false) => way.findings.push(
             Finding::warn(format!(
-                "{text}, which nothing leads to: the function's clients have to use the Region's name"
+                "{text}, which cannot be reached: the function's clients must use the Regional name"
             ))
-            .mended_by(
-                "set AWS_STS_REGIONAL_ENDPOINTS=regional in the function's environment, where its SDK does not use the Region's name by default",
+            .fixed_by(
+                "set AWS_STS_REGIONAL_ENDPOINTS=regional in the function's environment, unless its SDK uses the Regional name by default",
             ),
         ),
-        ("sts" | "s3", true) => way.evidence.push(format!("{text}, which the internet leads to")),
+        ("sts" | "s3", true) => way.evidence.push(format!("{text}, which is reached through the internet")),
         _ => way.evidence.push(text),
     }
 }

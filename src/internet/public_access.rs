@@ -1,6 +1,7 @@
 //! VPC Block Public Access, before the gateways that a traveller's subnets lead to.
 //!
-//! Source: spec/network.md, `internet` 8, and the VPC user guide, "Block public access to VPCs and subnets".
+//! Source: docs/internet.md, "VPC Block Public Access", and the VPC user guide, "Block public access to VPCs and
+//! subnets".
 
 use super::Traveller;
 use super::way::{Exit, way_out};
@@ -25,7 +26,7 @@ pub(super) fn before_nat(network: &Network, nat: &NatGateway) -> Block {
                 subnets.find(|subnet| subnet.vpc == nat.vpc && !matches!(judged(Some(&subnet.id)), Block::Stopped(_)));
             match excluded {
                 Some(subnet) => Block::Unknown(format!(
-                    "{why}; NAT gateway {} is in no subnet, and whether the exclusion of {} is for it is not known",
+                    "{why}; NAT gateway {} is in no subnet, and it is not known whether the exclusion of {} applies to it",
                     nat.id, subnet.id
                 )),
                 None => Block::Stopped(why),
@@ -111,7 +112,7 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Chec
             Block::Stopped(why) => {
                 let finding = Finding::fail(format!("{what} does not lead to the internet: {why}"));
                 let remedy = exclude(network, traveller.vpc, place.as_ref(), mode);
-                findings.push(remedy.into_iter().fold(finding, Finding::mended_by));
+                findings.push(remedy.into_iter().fold(finding, Finding::fixed_by));
             }
         }
     }
@@ -122,11 +123,11 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Chec
             Block::Stopped(why) => {
                 let text = format!("no NAT gateway in {} would lead to the internet: {why}", traveller.vpc);
                 let remedy = exclude(network, traveller.vpc, None, "allow-egress");
-                findings.push(remedy.into_iter().fold(Finding::fail(text), Finding::mended_by));
+                findings.push(remedy.into_iter().fold(Finding::fail(text), Finding::fixed_by));
             }
         }
     }
-    let passed = format!("{NAME} does not stop it");
+    let passed = format!("{NAME} does not block it");
     Some(Check::of(ID, &passed, evidence, findings))
 }
 
@@ -143,7 +144,7 @@ pub(super) fn of_ipv6(paths: &Paths<'_>, vpc: &VpcId, subnet: &SubnetId, through
             };
             let finding = Finding::fail(format!("{subnet}: no IPv6 traffic reaches the internet: {why}"));
             let remedy = exclude(network, vpc, Some(subnet), mode);
-            Err(remedy.into_iter().fold(finding, Finding::mended_by))
+            Err(remedy.into_iter().fold(finding, Finding::fixed_by))
         }
     }
 }

@@ -1,6 +1,7 @@
-//! AWS services without the internet: an interface endpoint, a gateway endpoint, or the internet all the same.
+//! AWS services without the internet: through an interface endpoint or a gateway endpoint, or else through the
+//! internet.
 //!
-//! Source: spec/network.md, `internet`, and the VPC user guide on private names: where an interface endpoint has
+//! Source: docs/internet.md, "AWS services", and the VPC user guide on private names: where an interface endpoint has
 //! private DNS on, the service's name leads to it in all of the VPC, so that it has to work, internet or not.
 
 use std::collections::BTreeSet;
@@ -74,14 +75,14 @@ fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     match reach_through_endpoint(&policy, &[Caller::Role(role)]) {
         Reach::All => Vec::new(),
         Reach::Nothing => vec![
-            Finding::fail(format!("{told} allows {role} nothing")).mended_by(format!(
+            Finding::fail(format!("{told} does not allow {role} anything")).fixed_by(format!(
                 "add a statement to the policy of {} that allows {role} what the function calls: aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --policy-document file://policy.json",
                 endpoint.id,
                 word(&endpoint.id)
             )),
         ],
         Reach::Some => vec![Finding::warn(format!(
-            "{told} allows {role} some requests only: check that what the function calls is among them"
+            "{told} allows {role} only some requests: check that they include those of the function"
         ))],
         Reach::Unknown => vec![Finding::unknown(format!(
             "what {told} allows {role} depends on conditions"
@@ -127,7 +128,7 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
     } = way;
     match named(paths.network(), region, service, None) {
         Naming::Service(found) if !found.private_names.is_empty() && named_by_endpoint => {
-            evidence.push(format!("private DNS leads {} to it", found.private_names.join(", ")));
+            evidence.push(format!("private DNS resolves {} to it", found.private_names.join(", ")));
         }
         _ => {}
     }
@@ -202,7 +203,7 @@ fn doubt(paths: &Paths<'_>, region: &str, service: &str) -> Option<Finding> {
         None => String::new(),
     };
     Some(Finding::unknown(format!(
-        "whether {region} has a service {service} for VPC endpoints was not read{near}: {why}"
+        "could not read whether {region} has a service {service} for VPC endpoints{near}: {why}"
     )))
 }
 
@@ -218,7 +219,7 @@ pub(super) struct Way {
     pub(super) findings: Vec<Finding>,
 }
 
-/// The interface endpoint that the service's name leads to, and whether it surely does.
+/// The interface endpoint that the service's name leads to, and whether it certainly does.
 pub(super) fn by_name<'n>(paths: &Paths<'_>, endpoints: &[&'n Endpoint]) -> Option<(&'n Endpoint, bool)> {
     let all = paths.network().endpoints.known().map(Vec::as_slice).unwrap_or_default();
     let leads = endpoints.iter().filter_map(|endpoint| match endpoint.takes_names(all) {
@@ -259,7 +260,7 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
             .map(text)
             .collect();
         findings.push(Finding::unknown(format!(
-            "whether the name of {service} leads to interface endpoint {id} was not read (DnsOptions): {service} is reached {}, and not {} ({})",
+            "could not read whether the name of {service} resolves to interface endpoint {id} (DnsOptions): {service} is reached {}, and not {} ({})",
             good.how,
             bad.how,
             why.join("; ")
@@ -361,11 +362,11 @@ fn by_internet(
     let is_inbound_only = |endpoint: &Endpoint| endpoint.private_dns && endpoint.only_inbound_resolver == Some(true);
     let why = match (without, endpoints.first()) {
         (Some(endpoint), _) if is_inbound_only(endpoint) => format!(
-            "private DNS of interface endpoint {} answers inbound Resolver endpoints only, so that within {} the service's name does not lead to it",
+            "private DNS of interface endpoint {} answers inbound Resolver endpoints only, so within {} the service's name does not resolve to it",
             endpoint.id, endpoint.vpc
         ),
         (Some(endpoint), _) => format!(
-            "interface endpoint {} has private DNS off, so that the service's name does not lead to it",
+            "private DNS of interface endpoint {} is off, so the service's name does not resolve to it",
             endpoint.id
         ),
         (None, Some(endpoint)) => format!(
@@ -382,7 +383,7 @@ fn by_internet(
         "{service} is not reachable from {}: {why}, and there is no path to the internet{}",
         subnets.join(", "),
         if is_global {
-            "; it has one endpoint for all Regions, which no endpoint in this VPC stands for"
+            "; it has one endpoint for all Regions, which an endpoint in this VPC cannot replace"
         } else {
             ""
         }
@@ -394,13 +395,13 @@ fn by_internet(
         Finding::fail(text)
     };
     Some(match without {
-        Some(endpoint) if is_inbound_only(endpoint) => finding.mended_by(all_names(endpoint)),
-        Some(endpoint) => finding.mended_by(format!(
+        Some(endpoint) if is_inbound_only(endpoint) => finding.fixed_by(all_names(endpoint)),
+        Some(endpoint) => finding.fixed_by(format!(
             "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
             word(&endpoint.id)
         )),
-        None if is_global => finding.mended_by(format!("autoconnect internet setup {}", traveller.option)),
-        None => finding.mended_by(format!(
+        None if is_global => finding.fixed_by(format!("autoconnect internet setup {}", traveller.option)),
+        None => finding.fixed_by(format!(
             "autoconnect internet setup {} --service {}",
             traveller.option,
             word(service)
@@ -469,7 +470,7 @@ fn by_gateway<'n>(
         None => Finding::fail(text),
     };
     findings.push(match (list, traveller.groups.first()) {
-        (Some(list), Some(group)) => finding.mended_by(authorize(
+        (Some(list), Some(group)) => finding.fixed_by(authorize(
             group,
             Direction::Egress,
             HTTPS,

@@ -1,4 +1,4 @@
-//! The way out of a subnet: where its route table leads with the addresses of the internet, and whether that works.
+//! The way out of a subnet: where its route table sends traffic for the internet, and whether that works.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub enum Exit<'n> {
     InternetGateway(&'n InternetGatewayId),
     /// Through something that is gone.
     Blackhole(&'n RouteTarget),
-    /// Whether the route counts cannot be told, and why.
+    /// Whether the route counts cannot be determined, and why.
     Doubtful(&'n RouteTarget, String),
     /// Through something behind which nothing can be seen.
     Elsewhere(&'n RouteTarget),
@@ -104,7 +104,7 @@ fn exit_of(table: &RouteTable, v6: bool) -> Exit<'_> {
     }
 }
 
-/// Routes beside the default one that lead some of the internet away, such as to a peered VPC.
+/// Routes besides the default one that lead some of the internet away, such as to a peered VPC.
 pub fn side_roads<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Vec<(&'n Route, Region)>, Gap> {
     let mut roads: Vec<(&Route, Region)> = Vec::new();
     for hop in paths.hops(subnet, Addresses::ALL_V4)? {
@@ -149,7 +149,7 @@ pub enum Fault<'n> {
     ChecksDestination(&'n Interface),
     /// The interface has no public address.
     NoPublicAddress(&'n Interface),
-    /// It cannot be told.
+    /// It cannot be determined.
     Unknown(String),
 }
 
@@ -157,7 +157,7 @@ fn find<T>(part: &Part<Vec<T>>, is_it: impl Fn(&T) -> bool) -> Result<Option<&T>
     Ok(part.read()?.iter().find(|found| is_it(found)))
 }
 
-/// What keeps a NAT gateway from working. Source: spec/network.md, `internet` 3.
+/// What keeps a NAT gateway from working. Source: the check `nat-gateways` of docs/internet.md.
 #[must_use]
 pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> {
     let nat = match find(&paths.network().nat_gateways, |nat| nat.id == *id) {
@@ -217,7 +217,7 @@ fn regional_fault<'n>(paths: &Paths<'n>, nat: &'n NatGateway) -> Option<Fault<'n
     }
 }
 
-/// What keeps a NAT instance from working, as far as its interface tells.
+/// What keeps a NAT instance from working, as far as its interface shows.
 #[must_use]
 pub fn instance_fault<'n>(paths: &Paths<'n>, id: &InterfaceId) -> Option<Fault<'n>> {
     let interface = match find(&paths.network().interfaces, |interface| interface.id == *id) {

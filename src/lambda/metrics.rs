@@ -1,4 +1,4 @@
-//! A look's figures as a line of the log that `CloudWatch` makes metrics of: its embedded metric format.
+//! The metrics of a run as a log line in the embedded metric format of `CloudWatch`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

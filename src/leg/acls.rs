@@ -1,6 +1,6 @@
 //! Network ACLs: four crossings for each pair of subnets, and every port and every address has to pass.
 //!
-//! Source: spec/network.md, `diagnose` 3.
+//! Source: the check `network-acls` of docs/network.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 use crate::path::{AclCrossing, Addresses, Paths, Ports};
 
-/// What is told in one line: one entry of an ACL at one border, which denies some ports.
+/// What is reported in one line: one entry of an ACL at one border, which denies some ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Line<'a> {
     subnet: &'a SubnetId,
@@ -226,7 +226,7 @@ fn finding<'n>(line: Line<'_>, denied: &Denied<'n>, numbers: &mut Numbers<'n>) -
         .acl
         .map(|acl| remedies(acl, direction, rule, wanted, wholes, numbers))
         .unwrap_or_default();
-    remedies.into_iter().fold(Finding::fail(text), Finding::mended_by)
+    remedies.into_iter().fold(Finding::fail(text), Finding::fixed_by)
 }
 
 /// One entry before the one that denies, for what is wanted, from each of the other ends.

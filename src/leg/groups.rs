@@ -1,6 +1,6 @@
 //! Security groups, in both directions; they are stateful, so that the way back needs no rule.
 //!
-//! Source: spec/network.md, `diagnose` 2.
+//! Source: the check `security-groups` of docs/network.md.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
         (&leg.to, Direction::Ingress, &leg.from),
     ];
     let of = |(own, direction, other): (&End<'_>, Direction, &End<'_>)| {
-        // A rule that may count is not missing: it cannot be told.
+        // A rule that may count is not missing: it cannot be determined.
         if matches!(naming, Naming::MayCount(_)) && named(paths, own, direction, other).is_some() {
             return None;
         }
@@ -185,7 +185,7 @@ impl Gate<'_, '_> {
             );
             return;
         }
-        // The same answer for several subnets is told once.
+        // The same answer for several subnets is reported once.
         let mut answers: BTreeMap<String, (Finding, Vec<usize>)> = BTreeMap::new();
         let mut by = Vec::new();
         let subnets = other.subnets.iter().copied();
@@ -262,7 +262,7 @@ impl Gate<'_, '_> {
         let groups: Vec<&str> = own.groups.iter().map(GroupId::as_str).collect();
         let groups = groups.join(", ");
         if let Some(gap) = passage.gaps.first() {
-            return Finding::unknown(format!("whether tcp {port} is let through is not known: {gap}"));
+            return Finding::unknown(format!("it is not known whether tcp {port} is let through: {gap}"));
         }
         let named = named(paths, own, self.direction, self.other);
         if let (Some(id), Naming::MayCount(gateway)) = (named, naming) {
@@ -292,7 +292,7 @@ impl Gate<'_, '_> {
                 .map(|block| block.addresses.to_string())
                 .collect();
             format!(
-                "{groups} let tcp {port} through for a part of the subnet only, not for {}",
+                "{groups} let tcp {port} through only for a part of the subnet, not for {}",
                 left.join(", ")
             )
         };
@@ -319,7 +319,7 @@ impl Gate<'_, '_> {
 
     fn remedies(&self, leg: &Leg<'_>, finding: Finding, wanted: Block) -> Finding {
         if let Some(command) = leg.remedy.as_ref().filter(|_| leg.is_within_vpc()) {
-            return finding.mended_by(command.clone());
+            return finding.fixed_by(command.clone());
         }
         let group = &self.own.groups[0];
         wanted.addresses.cidrs().iter().fold(finding, |finding, cidr| {
@@ -328,7 +328,7 @@ impl Gate<'_, '_> {
             } else {
                 format!("IpRanges=[{{CidrIp={cidr}}}]")
             };
-            finding.mended_by(authorize(group, self.direction, self.port, &ranges))
+            finding.fixed_by(authorize(group, self.direction, self.port, &ranges))
         })
     }
 }

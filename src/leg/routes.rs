@@ -1,6 +1,6 @@
 //! Routes, there and back: the local one within a VPC, an active peering connection across two.
 //!
-//! Source: spec/network.md, `diagnose` 4.
+//! Source: the check `routes` of docs/network.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
 use crate::path::{Hop, Paths, RouteFault};
 
-/// A line is told once for all pairs that it is about.
+/// A line is reported once for all pairs that it is about.
 type Lines = BTreeMap<String, (Finding, BTreeSet<(usize, usize)>)>;
 
 pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
@@ -26,8 +26,8 @@ pub(super) fn check(paths: &Paths<'_>, leg: &Leg<'_>) -> Found {
         }
     }
     if let Some(text) = &overlap {
-        let finding = Finding::fail(text.clone()).mended_by(
-            "give one of the VPCs another range, or offer the database by an endpoint service (PrivateLink)",
+        let finding = Finding::fail(text.clone()).fixed_by(
+            "give one of the VPCs another range, or offer the database through an endpoint service (PrivateLink)",
         );
         lines.insert(text.clone(), (finding, leg.pairs().collect()));
     }
@@ -67,7 +67,7 @@ fn doubtful_ranges(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<String> {
     doubtful
         .map(|(vpc, (cidr, state))| {
             format!(
-                "range {cidr} of {} is {state}, a state that this version does not know: whether it counts is not known",
+                "range {cidr} of {} is {state}, a state that this version does not know, so it may not count",
                 vpc.id
             )
         })
@@ -124,7 +124,7 @@ fn finding(paths: &Paths<'_>, from: &SubnetId, to: &SubnetId, hop: &Hop<'_>, fau
         RouteFault::None => format!("{there}: {} has no route", table.id),
         RouteFault::Blackhole => format!("{there}: {}, which is gone (blackhole)", route("leads to")),
         RouteFault::Outward => format!(
-            "{there}: {}, out of the VPC, where private addresses are not found",
+            "{there}: {}, out of the VPC, where private addresses cannot be reached",
             route("leads to")
         ),
         RouteFault::Local => format!("{there}: {}, and {to} is not in this VPC", route("is")),
@@ -158,7 +158,7 @@ fn remedies(
         return match fault {
             RouteFault::None | RouteFault::Unknown(_) => finding,
             _ => match hop.route {
-                Some(route) => finding.mended_by(back_to_local(paths, &near, table, &route.destination)),
+                Some(route) => finding.fixed_by(back_to_local(paths, &near, table, &route.destination)),
                 None => finding,
             },
         };
@@ -166,7 +166,7 @@ fn remedies(
     if let RouteFault::PeeringNotActive(peering) = fault
         && peering.status == "pending-acceptance"
     {
-        return finding.mended_by(format!(
+        return finding.fixed_by(format!(
             "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {}",
             word(&peering.id)
         ));
@@ -175,7 +175,7 @@ fn remedies(
     let Some(peering) = peerings.first().filter(|peering| peering.is_active()) else {
         // One command, whichever way round it is found to be needed.
         let (first, second) = if near < far { (near, far) } else { (far, near) };
-        return finding.mended_by(format!(
+        return finding.fixed_by(format!(
             "create a peering connection with `aws ec2 create-vpc-peering-connection --vpc-id {} --peer-vpc-id {}`, accept it, and add routes both ways",
             word(first),
             word(second)
@@ -193,7 +193,7 @@ fn remedies(
             } else {
                 "create-route"
             };
-            finding.mended_by(format!(
+            finding.fixed_by(format!(
                 "aws ec2 {verb} --route-table-id {} --destination-cidr-block {cidr} --vpc-peering-connection-id {}",
                 word(&table.id),
                 word(&peering.id)

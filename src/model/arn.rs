@@ -12,7 +12,7 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Where the resource with this ARN is. What the ARN does not tell is empty.
+    /// Where the resource with this ARN is. What the ARN does not show is empty.
     #[must_use]
     pub fn of(arn: &'a str) -> Self {
         let mut parts = arn.split(':').skip(1);
@@ -26,7 +26,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// An account in a Region, whose name tells the partition; `*` stands for any.
+    /// An account in a Region, whose name determines the partition; `*` stands for any.
     #[must_use]
     pub fn in_region(region: &'a str, account: &'a str) -> Self {
         let partition = match region {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_tells_its_place() {
+    fn an_arn_contains_its_place() {
         let place = Place::of("arn:aws-cn:rds:cn-north-1:123456789012:cluster:orders");
         assert_eq!(
             place,

@@ -46,7 +46,7 @@ pub struct Member {
     pub availability_zone: Option<String>,
 }
 
-/// How clients come into a database, as far as RDS tells.
+/// How clients can connect to a database, as far as RDS reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// The host name; a cluster's writer endpoint.
@@ -57,13 +57,13 @@ pub struct Access {
     pub resource_id: Option<String>,
     /// `MasterUsername`.
     pub master_user: Option<String>,
-    /// `IAMDatabaseAuthenticationEnabled`, where AWS tells.
+    /// `IAMDatabaseAuthenticationEnabled`, if AWS reports it.
     pub iam_enabled: Option<bool>,
     /// The ARN of `MasterUserSecret`, where RDS manages the master user's password.
     pub master_secret: Option<String>,
-    /// Whether the Data API, which needs no VPC, is on (`HttpEndpointEnabled`), where AWS tells.
+    /// Whether the Data API, which needs no VPC, is on (`HttpEndpointEnabled`), if AWS reports it.
     pub data_api: Option<bool>,
-    /// Whether it has a public address (`PubliclyAccessible`), where AWS tells; for a cluster, whether an instance of
+    /// Whether it has a public address (`PubliclyAccessible`), if AWS reports it; for a cluster, whether an instance of
     /// it has one.
     pub publicly_accessible: Option<bool>,
     /// `ServerlessV2ScalingConfiguration` of an Aurora cluster, if it has one.
@@ -140,7 +140,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// groups(database) of spec/decision.md: those whose status is `removing` are left out.
+    /// The groups of the database (docs/decision.md, "Terms"), without those whose status is `removing`.
     #[must_use]
     pub fn groups(&self) -> GroupList {
         GroupList::as_read(

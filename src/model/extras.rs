@@ -1,18 +1,18 @@
-//! What `setup` was asked to see to beside the security groups, with what was found of it.
+//! What `setup` was asked to do besides the security groups, with what was found.
 //!
-//! Source: spec/proxy.md.
+//! Source: docs/new-proxies.md.
 
 use std::collections::BTreeMap;
 
 use super::network::{Part, Vpc};
 use crate::attach::Site;
 
-/// What was asked for beside the groups.
+/// What was asked for besides the groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
-    /// `--proxy new`: how the proxy is made, unless an earlier run has made it.
+    /// `--proxy new`: how the proxy is made, unless an earlier run created it.
     pub new_proxy: Option<NewProxy>,
-    /// `--function new:NAME`: how the function is made, unless an earlier run has made it.
+    /// `--function new:NAME`: how the function is made, unless an earlier run created it.
     pub new_function: Option<NewFunction>,
     /// The user of the database as whom clients connect, where it was named.
     pub user: Option<String>,
@@ -120,7 +120,7 @@ pub struct FoundRole {
     pub inline: BTreeMap<String, String>,
 }
 
-/// What tells whether a secret is as this program makes it.
+/// What shows whether a secret is as this program makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretDetails {
     /// Its tags.
@@ -148,7 +148,7 @@ pub struct Secret {
     pub key: Option<Key>,
     /// Whether it is scheduled for deletion, and cannot be used.
     pub is_deleted: bool,
-    /// Whether its tags say that this program has made it.
+    /// Whether its tags say that this program created it.
     pub is_ours: bool,
     /// What it is compared by, where it has the name of one that this program makes.
     pub details: Option<Box<SecretDetails>>,

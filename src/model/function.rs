@@ -72,9 +72,9 @@ pub struct FunctionVpc {
     pub vpc: VpcId,
     /// Its subnets; an invocation lands in any of them.
     pub subnets: Vec<SubnetId>,
-    /// groups(function) of spec/decision.md.
+    /// The groups of the function (docs/decision.md, "Terms").
     pub groups: GroupList,
-    /// `Ipv6AllowedForDualStack`, where AWS tells it.
+    /// `Ipv6AllowedForDualStack`, if AWS reports it.
     pub ipv6_allowed: Option<bool>,
 }
 
@@ -105,11 +105,11 @@ pub struct Function {
     pub revision_id: Option<String>,
     /// The ARN of its execution role.
     pub role: Option<String>,
-    /// Its environment; none where AWS cannot show it, for want of a permission on its key.
+    /// Its environment; none where AWS cannot show it, because a permission on its key is missing.
     pub environment: Option<Environment>,
     /// What it runs.
     pub code: Code,
-    /// `Timeout`: for how many seconds an invocation may run, where AWS tells it.
+    /// `Timeout`: for how many seconds an invocation may run, if AWS reports it.
     pub timeout: Option<u32>,
     /// `CapacityProviderArn`: the capacity provider on whose instances it runs (Lambda Managed Instances). Its network is
     /// then that of the provider, whatever its own `VpcConfig` says.
@@ -143,7 +143,7 @@ impl Function {
         )
     }
 
-    /// groups(function) of spec/decision.md; none for a function outside any VPC.
+    /// The groups of the function (docs/decision.md, "Terms"); none for a function outside any VPC.
     #[must_use]
     pub fn groups(&self) -> GroupList {
         self.vpc.as_ref().map(|vpc| vpc.groups.clone()).unwrap_or_default()
@@ -161,6 +161,6 @@ pub struct Subnet {
     pub availability_zone: String,
     /// The account that owns it: another one than the function's where the VPC is shared.
     pub owner: Option<String>,
-    /// How many addresses of it are free, where AWS tells.
+    /// How many addresses of it are free, if AWS reports it.
     pub free_addresses: Option<u32>,
 }

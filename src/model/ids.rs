@@ -88,7 +88,7 @@ id!(
 /// The security groups of one resource, in the order in which they were read.
 ///
 /// AWS replaces such lists whole. This type starts from what was read and can only grow, so that no
-/// list can be sent which lacks a group that was there (spec/decision.md, "Writing").
+/// list can be sent which lacks a group that was there (docs/decision.md, "The order of writes").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupList(Vec<GroupId>);
 

@@ -1,6 +1,6 @@
 //! MSK clusters, and the event source mappings that poll them for a function.
 //!
-//! Source: spec/msk.md.
+//! Source: docs/msk.md.
 
 use std::fmt;
 
@@ -157,7 +157,7 @@ pub struct ClientAuthentication {
 pub struct MskPlacement {
     /// The subnets.
     pub subnets: Vec<SubnetId>,
-    /// The groups, which the poller's interfaces bear too.
+    /// The groups, which the poller's interfaces have too.
     pub groups: Vec<GroupId>,
 }
 
@@ -176,9 +176,9 @@ pub struct MskCluster {
     pub authentication: ClientAuthentication,
     /// Whether what they say is encrypted.
     pub client_broker: ClientBroker,
-    /// `PublicAccess.Type`: `DISABLED` or `SERVICE_PROVIDED_EIPS`, where AWS tells it.
+    /// `PublicAccess.Type`: `DISABLED` or `SERVICE_PROVIDED_EIPS`, if AWS reports it.
     pub public_access: Option<String>,
-    /// `NetworkType`: `IPV4` or `DUAL`, where AWS tells it.
+    /// `NetworkType`: `IPV4` or `DUAL`, if AWS reports it.
     pub network_type: Option<String>,
     /// Where its brokers are: one place, or for a serverless cluster up to five, each in another VPC.
     pub placements: Vec<MskPlacement>,
@@ -350,7 +350,7 @@ impl EventSourceMapping {
         self.access.iter().filter_map(SourceAccess::group)
     }
 
-    /// How it authenticates to this cluster: more than one where AWS does not tell which.
+    /// How it authenticates to this cluster: more than one where AWS does not report which.
     #[must_use]
     pub fn authentications(&self, cluster: &MskCluster) -> Vec<Authentication> {
         let told: Vec<Authentication> = self
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn event_sources_are_told_by_their_arns() {
+    fn event_sources_are_recognized_by_their_arns() {
         let arn = |rest: &str| format!("arn:aws:{rest}");
         let place = "eu-central-1:123456789012";
         let table = [

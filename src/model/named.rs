@@ -1,4 +1,4 @@
-//! What the user named a resource by: its name, or an ARN, which also says what it is and where.
+//! How the user named a resource: by its name, or by an ARN, which also contains its kind and place.
 
 use std::fmt;
 
@@ -196,7 +196,7 @@ impl<'a> Named<'a> {
     ///
     /// # Errors
     ///
-    /// What it is instead, in words.
+    /// What it is instead, as text.
     pub fn expect(&self, expected: Expected) -> Result<(), String> {
         let Some(arn) = self.arn else {
             return if self.text.starts_with("arn:") {
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_is_told_by_what_it_is() {
+    fn an_arn_is_recognized_by_what_it_is() {
         use Expected::{Cluster, Database, EventBus, Function, Instance, MskCluster, Proxy, Role, Secret, Topic};
         let place = "eu-central-1:123456789012";
         let table = [
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_elsewhere_is_told_by_the_part_that_differs() {
+    fn what_is_elsewhere_is_reported_by_the_part_that_differs() {
         let here = Origin::of_arn("arn:aws:rds:eu-central-1:123456789012:cluster:c");
         let table = [
             ("orders", None),

@@ -1,6 +1,6 @@
-//! A network as EC2 describes it: all that lies between a function and what it wants to reach.
+//! A network as EC2 describes it: everything between a function and its target.
 //!
-//! Ranges are parsed; what EC2 tells in open words (states, kinds) is kept open.
+//! Ranges are parsed; what EC2 reports as free text (states, kinds) is kept as text.
 
 mod gateway;
 mod peering;
@@ -73,7 +73,7 @@ pub struct Network {
     pub internet_gateways: Part<Vec<InternetGateway>>,
     /// The egress-only internet gateways attached to them.
     pub egress_only_gateways: Part<Vec<EgressOnlyGateway>>,
-    /// Their NAT gateways, also deleted ones for as long as EC2 tells of them.
+    /// Their NAT gateways, also deleted ones for as long as EC2 reports them.
     pub nat_gateways: Part<Vec<NatGateway>>,
     /// What VPC Block Public Access stops.
     pub public_access: Part<PublicAccess>,
@@ -129,7 +129,7 @@ pub struct Vpc {
     pub cidrs: Vec<IpNet>,
     /// `InstanceTenancy`: `default` or `dedicated`.
     pub tenancy: String,
-    /// Ranges in a state that this program does not know, with it: whether they count cannot be told.
+    /// Ranges in a state that this program does not know, with it: whether they count cannot be determined.
     pub doubtful_cidrs: Vec<(IpNet, String)>,
     /// Its DNS attributes.
     pub dns: Part<VpcDns>,
@@ -168,7 +168,7 @@ pub enum Resolver {
 /// What the state of a range's association says (`CidrBlockState`, `Ipv6CidrBlockState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CidrState {
-    /// `associated`, or not told: the range counts.
+    /// `associated`, or not reported: the range counts.
     Associated,
     /// It does not count, not yet or not any more.
     NotAssociated,
@@ -213,11 +213,11 @@ pub struct Subnet {
     pub vpc: VpcId,
     /// Its ranges that are associated: one of IPv4, or of IPv6, or one of each.
     pub cidrs: Vec<IpNet>,
-    /// Ranges in a state that this program does not know, with it: whether they count cannot be told.
+    /// Ranges in a state that this program does not know, with it: whether they count cannot be determined.
     pub doubtful_cidrs: Vec<(IpNet, String)>,
     /// Its Availability Zone.
     pub availability_zone: String,
-    /// How many of its IPv4 addresses are free, where EC2 tells.
+    /// How many of its IPv4 addresses are free, if EC2 reports it.
     pub free_addresses: Option<u32>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,

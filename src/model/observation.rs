@@ -40,7 +40,7 @@ pub struct Observation {
     pub groups: Vec<SecurityGroup>,
     /// The subnets of the database, where something is to be created in them.
     pub database_subnets: Vec<Subnet>,
-    /// What was asked for beside the groups.
+    /// What was asked for besides the groups.
     pub extras: Extras,
     /// How many groups the database and the proxy take.
     pub group_quota: GroupQuota,
@@ -95,7 +95,7 @@ impl Observation {
         }
     }
 
-    /// A side in words, with its id: `cluster orders`.
+    /// A side as text, with its id: `cluster orders`.
     #[must_use]
     pub fn describe(&self, side: Side) -> String {
         self.describe_with(side, &self.function.name)
@@ -120,7 +120,7 @@ impl Observation {
         self.groups.iter().find(|group| group.id == *id)
     }
 
-    /// What tells this connection from others, also as the value of the tag
+    /// What distinguishes this connection from others, also as the value of the tag
     /// `autoconnect:connection`: only characters that a tag's value may hold.
     #[must_use]
     pub fn connection_id(&self) -> String {
@@ -139,7 +139,7 @@ impl Observation {
         connection.strip_prefix(&self.way_id())?.strip_prefix(":function/")
     }
 
-    /// The connection but for its function: the tag's value on groups that stay and are no function's.
+    /// The connection except for its function: the tag's value on groups that are kept and are no function's.
     #[must_use]
     pub fn way_id(&self) -> String {
         let database = format!("{}/{}", self.database.kind, self.database.id);

@@ -29,7 +29,7 @@ impl EngineFamily {
         }
     }
 
-    /// The family of an engine; none where RDS Proxy does not support it (spec/proxy.md).
+    /// The family of an engine; none where RDS Proxy does not support it (docs/new-proxies.md, "Limits").
     #[must_use]
     pub fn of_engine(engine: &str) -> Option<Self> {
         match engine {
@@ -40,7 +40,7 @@ impl EngineFamily {
         }
     }
 
-    /// `port_proxy` of spec/decision.md: fixed, whatever the database's own port is.
+    /// The proxy port (docs/decision.md, "Terms"). It does not depend on the database port.
     #[must_use]
     pub fn listener_port(&self) -> u16 {
         match self {
@@ -167,14 +167,14 @@ impl TargetRole {
     }
 }
 
-/// An endpoint of a proxy beside its default one, with subnets and groups of its own, perhaps in another VPC.
+/// An endpoint of a proxy besides its default one, with subnets and groups of its own, perhaps in another VPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyEndpoint {
     /// Its name.
     pub name: String,
     /// The proxy's name.
     pub proxy: String,
-    /// Its VPC, where it is told.
+    /// Its VPC, if it is reported.
     pub vpc: Option<VpcId>,
     /// Its subnets.
     pub subnets: Vec<SubnetId>,
@@ -182,7 +182,7 @@ pub struct ProxyEndpoint {
     pub groups: Vec<GroupId>,
     /// `available`, `creating`, …
     pub status: String,
-    /// Which targets it leads to, where that is told.
+    /// Which targets it leads to, if it is reported.
     pub role: Option<TargetRole>,
     /// Its host name.
     pub host: Option<String>,
@@ -205,7 +205,7 @@ pub struct ProxyTarget {
     pub tracked_cluster: Option<String>,
     /// Its health, where it has one.
     pub health: Option<TargetHealth>,
-    /// `Role`: which of a cluster's members is its writer, where it is told.
+    /// `Role`: which of a cluster's members is its writer, if it is reported.
     pub role: Option<TargetRole>,
 }
 
@@ -225,7 +225,7 @@ pub struct Proxy {
     pub vpc: VpcId,
     /// Its subnets; none while it does not exist.
     pub subnets: Vec<SubnetId>,
-    /// groups(proxy) of spec/decision.md.
+    /// The groups of the proxy (docs/decision.md, "Terms").
     pub groups: GroupList,
     /// Its state: `available`, `creating`, …
     pub status: String,
@@ -249,7 +249,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// The health of `database` as this proxy sees it: an instance's own target, or a cluster's
-    /// member targets, of which the best counts (spec/decision.md, "When a group is fit for use").
+    /// member targets, of which the best counts (docs/decision.md, "Target health").
     #[must_use]
     pub fn target_health(&self, database: &Database) -> Option<&TargetHealth> {
         best(self.instances(database))
@@ -259,7 +259,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// There is no reader, or the proxy does not tell which of the targets are readers.
+    /// There is no reader, or the proxy does not show which of the targets are readers.
     pub fn reader_health(&self, database: &Database) -> Result<Option<&TargetHealth>, NoReader> {
         let is_reader = |target: &&ProxyTarget| target.role == Some(TargetRole::ReadOnly);
         let is_writer = |target: &ProxyTarget| target.role == Some(TargetRole::ReadWrite);
@@ -332,7 +332,7 @@ impl Proxy {
 pub enum NoReader {
     /// There is no reader.
     None,
-    /// The proxy does not tell which targets are readers.
+    /// The proxy does not show which targets are readers.
     NotTold,
 }
 

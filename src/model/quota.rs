@@ -1,7 +1,7 @@
 //! How many security groups a network interface takes.
 //!
-//! Source: spec/decision.md, "Requirements", and the VPC user guide, "Amazon VPC quotas": 5 unless the quota L-2AFB9258 is
-//! raised, at most 16. A function takes 5, whatever the quota.
+//! Source: docs/decision.md, "Requirements", and the VPC user guide, "Amazon VPC quotas": 5 unless the quota L-2AFB9258
+//! is raised, at most 16. A function takes 5, whatever the quota.
 
 use super::Side;
 
@@ -45,7 +45,7 @@ impl GroupQuota {
         };
         (side != Side::Function && count > USUAL_GROUPS).then(|| {
             format!(
-                "{resource} is to have {count} security groups: AWS takes {USUAL_GROUPS} for each network interface unless the quota {QUOTA_CODE} is raised, which could not be read ({why})"
+                "{resource} would have {count} security groups: AWS allows {USUAL_GROUPS} for each network interface unless the quota {QUOTA_CODE} was raised, which could not be read ({why})"
             )
         })
     }

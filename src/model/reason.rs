@@ -1,13 +1,14 @@
 //! Why a function is in its state, or its last update failed, and what to do.
 //!
-//! Source: spec/lambda-vpc.md; the codes are those of Lambda's API reference (`StateReasonCode`, `LastUpdateStatusReasonCode`).
+//! Source: docs/attaching.md; the codes are those of Lambda's API reference (`StateReasonCode`,
+//! `LastUpdateStatusReasonCode`).
 
-/// What mends the cause with this code, where that is known.
+/// What fixes the cause with this code, where that is known.
 #[must_use]
 pub fn remedy(code: &str) -> Option<&'static str> {
     Some(match code {
         "Idle" => "invoke it: the first invocation fails while its network interface comes back, later ones work",
-        "Creating" | "Restoring" => "wait: this ends by itself, and can take minutes",
+        "Creating" | "Restoring" => "wait: this finishes by itself and can take minutes",
         "EniLimitExceeded" => {
             "raise the quota of network interfaces of the VPC (Service Quotas, Lambda, L-9FEE3D26), or reuse the subnets and groups of another function"
         }
@@ -17,25 +18,25 @@ pub fn remedy(code: &str) -> Option<&'static str> {
         }
         "InvalidSecurityGroup" => "attach it with groups that exist: one of its groups was deleted",
         "InvalidSubnet" => "attach it to subnets that exist: one of its subnets was deleted",
-        "InvalidConfiguration" => "see whether its subnets and groups are of one VPC, and exist",
+        "InvalidConfiguration" => "check that its subnets and groups exist and are in one VPC",
         "KMSKeyAccessDenied" => "allow the execution role to use the key of the environment",
         "KMSKeyNotFound" | "InvalidStateKMSKey" | "DisabledKMSKey" => {
             "enable the key of the environment, or name another one"
         }
         "ImageDeleted" | "InvalidImage" | "ImageAccessDenied" => {
-            "put the container image back, let Lambda read it, or name another one"
+            "restore the container image, allow Lambda to read it, or use another one"
         }
         "EFSIOError" | "EFSMountConnectivityError" | "EFSMountFailure" | "EFSMountTimeout" => {
-            "see whether its subnets and groups reach the file system, on port 2049"
+            "check that its subnets and groups can reach the file system on port 2049"
         }
         "InvalidRuntime" => "choose a runtime that Lambda supports",
-        "InvalidZipFileException" | "FunctionError" => "deploy its code anew",
-        "InternalError" => "send the update again: AWS failed",
+        "InvalidZipFileException" | "FunctionError" => "deploy its code again",
+        "InternalError" => "repeat the update: AWS failed",
         _ => return None,
     })
 }
 
-/// A reason in words: AWS's own, the code, and what mends it.
+/// A reason as text: AWS's own, the code, and what fixes it.
 #[must_use]
 pub fn explained(reason: Option<&str>, code: Option<&str>) -> Option<String> {
     let remedy = code.and_then(remedy);
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_told_with_what_mends_them() {
+    fn reasons_are_reported_with_what_fixes_them() {
         let table = [
             (None, None, None),
             (Some("It is so."), None, Some("It is so.")),

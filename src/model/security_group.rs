@@ -98,7 +98,7 @@ impl fmt::Display for PortRange {
 /// The other end of a rule: the source of an inbound, the destination of an outbound one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
-    /// Whatever bears this security group.
+    /// Whatever has this security group.
     Group(GroupId),
     /// An IPv4 or IPv6 range in CIDR notation.
     Cidr(String),
@@ -207,7 +207,7 @@ pub struct SecurityGroup {
     pub name: String,
     /// The VPC it belongs to.
     pub vpc: VpcId,
-    /// The account that owns it, where AWS tells it.
+    /// The account that owns it, if AWS reports it.
     pub owner: Option<String>,
     /// Its description, which EC2 never changes; empty where an account file leaves it out.
     pub description: String,

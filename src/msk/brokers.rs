@@ -1,6 +1,6 @@
-//! The rules of the brokers' groups, which the poller's interfaces bear too: from itself to itself is enough.
+//! The rules of the brokers' groups, which the poller's interfaces have too: from itself to itself is enough.
 //!
-//! Source: spec/msk.md, 1, 2 and 6.
+//! Source: the checks `brokers-inbound`, `brokers-outbound` and `network-acls` of docs/msk.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::model::Direction;
 
 /// A listener of the brokers.
 struct Listener {
-    /// The ways to authenticate that use it, in words.
+    /// The ways to authenticate that use it, as text.
     ways: Vec<String>,
     v6: bool,
     /// Whether the poller uses it; else only other clients do.
@@ -53,7 +53,7 @@ pub(super) fn inbound(poller: &Poller<'_>) -> Check {
     Check::of("brokers-inbound", &passed, evidence, findings)
 }
 
-/// Whether the network ACLs let the poller and the brokers speak with each other: both are in the cluster's subnets.
+/// Whether the network ACLs let the poller and the brokers communicate: both are in the cluster's subnets.
 pub(super) fn acls(poller: &Poller<'_>) -> Check {
     let subnets = distinct(&poller.place.subnets);
     let (mut evidence, mut findings) = (BTreeSet::new(), Vec::new());
@@ -74,7 +74,7 @@ pub(super) fn acls(poller: &Poller<'_>) -> Check {
     findings.retain(|finding| seen.insert(finding.text.clone()));
     Check::of(
         "network-acls",
-        "the network ACLs let the poller and the brokers speak with each other",
+        "the network ACLs let the poller and the brokers communicate",
         evidence.into_iter().collect(),
         findings,
     )
@@ -100,7 +100,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
         let ways = ways.join(", ");
         let mut closed = gate.closed(poller.paths, |subnets| {
             format!(
-                "{} let no tcp {port} ({ways}) {verb} {end}, which has them too ({subnets})",
+                "{} do not let tcp {port} ({ways}) {verb} {end} with the same groups ({subnets})",
                 listed(&place.groups)
             )
         });
@@ -115,7 +115,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
         findings.extend(closed);
     }
     if direction == Direction::Egress {
-        // What other clients come in by, the poller does not go out to.
+        // The poller does not connect to the listeners of other clients.
         findings.retain(|finding| finding.status != crate::check::Status::Warn);
     }
     (evidence, findings)
@@ -124,5 +124,5 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
 fn as_warning(finding: Finding, ways: &str) -> Finding {
     let remedies = finding.remedies;
     let text = format!("{}; the poller does not need it, clients with {ways} do", finding.text);
-    remedies.into_iter().fold(Finding::warn(text), Finding::mended_by)
+    remedies.into_iter().fold(Finding::warn(text), Finding::fixed_by)
 }

@@ -1,9 +1,9 @@
 //! What `msk setup` makes: endpoints in the cluster's subnets and a group for them, or NAT gateways as `internet setup`.
 //!
-//! Source: spec/msk.md. The private names of an endpoint take the requests of the whole VPC: so that nobody else is cut
-//! off, the group lets the whole VPC in, unless `--restrict` asks for the least. The brokers' own groups are changed
-//! only where they bear our tags: MSK has no operation that gives the brokers further groups, and the poller bears
-//! those that the cluster was made with.
+//! Source: docs/msk.md, "`msk setup`". The private names of an endpoint take the requests of the whole VPC: so that
+//! nobody else is cut off, the group lets the whole VPC in, unless `--restrict` asks for the least. The brokers' own
+//! groups are changed only where they have our tags: MSK has no operation that gives the brokers further groups, and
+//! the poller has those that the cluster was made with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +84,7 @@ pub fn endpoints(scene: &MskScene, group: Option<&SecurityGroup>, wish: &Endpoin
 }
 
 /// The steps to a NAT gateway in each of the cluster's zones, and to the rules that the brokers' groups lack. `own` is
-/// what earlier runs have made for the VPC's way to the internet.
+/// what earlier runs created for the VPC's way to the internet.
 ///
 /// # Errors
 ///
@@ -146,7 +146,7 @@ struct Builder<'b> {
     name: String,
     needs: Needs,
     wish: &'b EndpointsWish,
-    /// Whether the brokers' groups let 443 out to themselves only, so that the endpoints have to bear them.
+    /// Whether the brokers' groups let 443 out to themselves only, so that the endpoints have to have them.
     joins: bool,
     steps: Steps,
     half_made: Vec<GroupId>,
@@ -202,7 +202,7 @@ impl<'b> Builder<'b> {
         }
     }
 
-    /// Whether the brokers' groups let a port through, to or from what bears `peers` in the cluster's subnets.
+    /// Whether the brokers' groups let a port through, to or from what has `peers` in the cluster's subnets.
     fn is_open(&self, direction: Direction, peers: &[GroupId], port: u16) -> bool {
         let gate = Gate {
             groups: &self.place.groups,
@@ -406,7 +406,10 @@ impl<'b> Builder<'b> {
         });
         if subnets.is_empty() || naming.name().is_none() {
             return Err(MskUnmet::Blocked {
-                findings: vec![format!("{name} is in none of the Availability Zones of {}", self.name)],
+                findings: vec![format!(
+                    "{name} is not available in the Availability Zones of {}",
+                    self.name
+                )],
                 commands: vec!["use --via nat".to_owned()],
             });
         }
@@ -486,13 +489,11 @@ impl<'b> Builder<'b> {
         parts.extend(
             wish.policy
                 .is_some()
-                .then(|| "narrow its policy to the least".to_owned()),
+                .then(|| "limit its policy to what is needed".to_owned()),
         );
         let (id, what) = (&endpoint.id, parts.join("; "));
-        self.reasons.push(format!(
-            "Endpoint {id} ({}) is not as it should be: {what}.",
-            endpoint.service
-        ));
+        self.reasons
+            .push(format!("Endpoint {id} ({}) must be changed: {what}.", endpoint.service));
         let effect = NetworkEffect::ModifyEndpoint {
             endpoint: id.clone(),
             wish,
@@ -502,7 +503,7 @@ impl<'b> Builder<'b> {
         Ok(())
     }
 
-    /// What no step mends is an error, before the first write.
+    /// What no step fixes is an error, before the first write.
     fn check_rest(&self, service: &str, endpoint: &Endpoint, wish: &EndpointWish) -> Result<(), MskUnmet> {
         let mut findings = Vec::new();
         if wish.policy.is_none() {
@@ -544,7 +545,7 @@ impl<'b> Builder<'b> {
         }
         if !self.is_ours(&endpoint.tags) {
             self.notes.push(format!(
-                "The policy of endpoint {} ({}) is left as it is: autoconnect did not make it, and others may need what it allows.",
+                "The policy of endpoint {} ({}) is left unchanged: autoconnect did not create it, and others may need what it allows.",
                 endpoint.id, endpoint.service
             ));
             return Ok(None);
@@ -639,7 +640,7 @@ impl<'b> Builder<'b> {
     }
 }
 
-/// An error of the findings that fail, if any do: their texts, and the commands that mend them.
+/// An error of the findings that fail, if any do: their texts, and the commands that fix them.
 fn refuse(findings: Vec<Finding>, unmet: impl FnOnce(Vec<String>, Vec<String>) -> MskUnmet) -> Result<(), MskUnmet> {
     let failing: Vec<Finding> = findings
         .into_iter()

@@ -97,7 +97,7 @@ pub(super) fn mapping(poller: &Poller<'_>) -> Check {
     let on = scene.cluster.authentications();
     for way in poller.needs.authentications.iter().filter(|way| !on.contains(way)) {
         let text = format!("{way} authentication is off on {}", poller.name);
-        findings.push(Finding::fail(text).mended_by_all(turned_on(&scene.cluster, *way)));
+        findings.push(Finding::fail(text).fixed_by_all(turned_on(&scene.cluster, *way)));
     }
     let mode = poller.needs.mode;
     let passed = match mappings {
@@ -156,7 +156,7 @@ fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding>
     if matches!(mapping.state.as_str(), "Disabled" | "Disabling") {
         let remedy = format!("aws lambda update-event-source-mapping --uuid {} --enabled", word(uuid));
         let text = format!("event source mapping {uuid} is {}: it polls nothing", mapping.state);
-        findings.push(Finding::warn(text).mended_by(remedy));
+        findings.push(Finding::warn(text).fixed_by(remedy));
     }
     if mapping.state == "Deleting" {
         findings.push(Finding::warn(format!("event source mapping {uuid} is being deleted")));
@@ -166,11 +166,11 @@ fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding>
         .as_ref()
         .filter(|result| result.starts_with("PROBLEM"))
     {
-        findings.push(Finding::warn(format!("event source mapping {uuid} says: {result}")));
+        findings.push(Finding::warn(format!("event source mapping {uuid} reports: {result}")));
     }
     if poller.scene.mode.is_some_and(|mode| mode != mapping.mode) {
         findings.push(Finding::warn(format!(
-            "event source mapping {uuid} is in {} mode, and {} mode was asked about",
+            "event source mapping {uuid} is in {} mode, and {} mode was requested",
             mapping.mode, poller.needs.mode
         )));
     }

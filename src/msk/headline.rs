@@ -36,7 +36,7 @@ pub fn headline(scene: &MskScene, needs: &Needs, checks: &[Check]) -> String {
     };
     let mut text = match verdict(checks) {
         Status::Pass => format!("It works: {what} ({how})."),
-        Status::Warn => format!("It works, and could be better: {what} ({how}). {message}."),
+        Status::Warn => format!("It works, with a warning: {what} ({how}). {message}."),
         Status::Unknown => format!("It is not known whether it works: {what} ({how}). {message}."),
         Status::Fail => format!("It does not work: {what} ({how}). {message}."),
     };

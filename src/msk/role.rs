@@ -1,7 +1,7 @@
-//! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, and make interfaces beside
-//! the cluster.
+//! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, and create interfaces
+//! beside the cluster.
 //!
-//! Source: spec/msk.md, 5.
+//! Source: the check `execution-role` of docs/msk.md.
 
 use super::Poller;
 use crate::check::{Check, Finding};
@@ -31,7 +31,7 @@ fn findings(poller: &Poller<'_>, role: &str, policies: &RolePolicies) -> Vec<Fin
     let scene = poller.scene;
     let (arn, kind) = (&scene.cluster.arn, &scene.cluster.kind);
     let lacks = lacks_for_msk(policies, arn, kind, &poller.place.subnets, &poller.place.groups);
-    let purpose = "Lambda needs this to find the brokers and to poll from beside them";
+    let purpose = "Lambda needs this to find the brokers and to poll them from their subnets";
     let gives = attach_policy(role, &msk_access(Place::of(arn)));
     let mut findings = lacking(role, &lacks, purpose, &|_| gives.clone());
     let purpose = "Lambda reads the mapping's secret with the function's role";

@@ -1,7 +1,8 @@
 //! The ways from the cluster's subnets to Lambda, STS and Secrets Manager: endpoints, or NAT gateways. Either suffices.
 //!
-//! Source: spec/msk.md, 2 to 4, and its table. Where an endpoint has private DNS, the requests of all of the VPC go to
-//! it, whatever else is there: a broken one is not made good by a NAT gateway.
+//! Source: the checks `nat-gateways` and `endpoints` of docs/msk.md, and its first table. Where an endpoint has private
+//! DNS, the requests of all of the VPC go to it, whatever else is there: a NAT gateway does not replace a broken
+//! one.
 
 use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};
@@ -55,7 +56,7 @@ fn is_good(status: Status) -> bool {
     status <= Status::Warn
 }
 
-/// What NAT gateways make of the poller's requests, but for what the cluster's groups let out.
+/// What NAT gateways make of the poller's requests, except what the cluster's groups let out.
 struct NatWay {
     findings: Vec<Finding>,
     evidence: Vec<String>,
@@ -83,7 +84,7 @@ fn nat_way(poller: &Poller<'_>) -> NatWay {
             continue;
         }
         let remedies = check.remedy.iter().flat_map(|remedy| remedy.lines());
-        // What builds it all is told once, for all findings.
+        // What builds it all is reported once, for all findings.
         let mut remedies: Vec<String> = remedies
             .filter(|line| !line.starts_with("autoconnect "))
             .map(str::to_owned)
@@ -202,7 +203,7 @@ impl Ways {
             if broken.is_empty() {
                 return not_needed(ENDPOINTS, "NAT gateways lead to the services", texts());
             }
-            broken[0].text += "; its private DNS takes the requests of the whole VPC, so that no NAT gateway helps";
+            broken[0].text += "; its private DNS takes the requests of the whole VPC, so a NAT gateway does not help";
             return Check::of(ENDPOINTS, "", evidence, broken);
         }
         let findings = self.services.iter().flat_map(|way| way.findings.clone()).collect();
@@ -256,12 +257,12 @@ fn out_to_all(poller: &Poller<'_>) -> Vec<Finding> {
     }
     if let Some(gap) = passage.gaps.first() {
         return vec![Finding::unknown(format!(
-            "what the outbound rules let through is not known: {gap}"
+            "it is not known what the outbound rules let through: {gap}"
         ))];
     }
-    let finding = Finding::fail(format!("{} let tcp {HTTPS} not out to all", listed(groups)));
+    let finding = Finding::fail(format!("{} do not let tcp {HTTPS} out to all", listed(groups)));
     let remedy = |group| authorize(group, Direction::Egress, HTTPS, "IpRanges=[{CidrIp=0.0.0.0/0}]");
-    vec![groups.iter().take(1).map(remedy).fold(finding, Finding::mended_by)]
+    vec![groups.iter().take(1).map(remedy).fold(finding, Finding::fixed_by)]
 }
 
 /// What an endpoint's policy does not let the poller do.
@@ -308,7 +309,7 @@ pub(super) fn of_policy(
             // The guide asks for all resources: what Lambda sends in the name of a mapping need not name one.
             Verdict::Allowed if service != "secretsmanager" => match through_endpoint(&policy, &callers, action, "*") {
                 Verdict::NotAllowed => Finding::warn(format!(
-                    "{told} allows {action} on some resources only, {resource} among them, where Lambda's developer guide asks for Resource \"*\""
+                    "{told} allows {action} only on some resources, including {resource}; the Lambda developer guide asks for Resource \"*\""
                 )),
                 _ => return None,
             },
@@ -321,7 +322,7 @@ pub(super) fn of_policy(
                         Finding::fail(format!("{told} does not allow {action} on {resource}"))
                     }
                     _ => Finding::unknown(format!(
-                        "{told} allows {action} on some resources only; name the function with --function"
+                        "{told} allows {action} only on some resources; name the function with --function"
                     )),
                 }
             }
@@ -331,7 +332,7 @@ pub(super) fn of_policy(
                 "whether {told} allows {action} on {resource} depends on conditions"
             )),
         };
-        Some(statement.into_iter().fold(finding, Finding::mended_by))
+        Some(statement.into_iter().fold(finding, Finding::fixed_by))
     };
     resources.iter().filter_map(judge).collect()
 }

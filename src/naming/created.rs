@@ -1,5 +1,5 @@
-//! The names of what else the program creates: the same on every run, so that each run finds what an earlier
-//! one has made.
+//! The names of the other resources that the program creates: the same on every run, so that each run finds what an
+//! earlier one created.
 
 use crate::model::{Proxy, last_segment};
 
@@ -10,7 +10,7 @@ pub fn proxy(database: &str) -> String {
     fitted(&format!("autoconnect-{database}"), LONGEST)
 }
 
-/// The role that RDS assumes for a proxy. Roles have no Region, so that their names tell it.
+/// The role that RDS assumes for a proxy. Roles have no Region, so their names contain it.
 #[must_use]
 pub fn proxy_role(region: &str, proxy: &str) -> String {
     role(&format!("autoconnect-{region}-proxy-{proxy}"))
@@ -71,7 +71,7 @@ pub fn connect_policies_in(region: &str) -> String {
 }
 
 /// The policy by which a role may connect through a proxy as one user. A role can be that of functions in several
-/// Regions, so that the name tells the Region; `+` is in none of the parts.
+/// Regions, so the name contains the Region; `+` is in none of the parts.
 #[must_use]
 pub fn connect_policy(region: &str, proxy: &str, user: &str) -> String {
     policy(&format!("{}{}", connect_policies(region, proxy), plain(user)))

@@ -22,7 +22,7 @@ pub async fn surroundings(cloud: &dyn Cloud, observation: &Observation) -> Surro
     around(cloud, database, Some(&database.vpc), Some(function), proxy.as_ref()).await
 }
 
-/// The same of resources as the first answers tell of them, in which the database's VPC may be missing.
+/// The same of resources as the first answers describe them, in which the database's VPC may be missing.
 pub(super) async fn around(
     cloud: &dyn Cloud,
     database: &Database,
@@ -52,7 +52,7 @@ pub(super) async fn around(
     let policies = async {
         match role {
             Some(Some(role)) => role_policies(cloud, role).await,
-            Some(None) => Ok(Part::Unread("AWS does not tell the function's role".to_owned())),
+            Some(None) => Ok(Part::Unread("AWS does not report the function's role".to_owned())),
             None => Ok(Part::Unread("the function does not exist yet".to_owned())),
         }
     };

@@ -1,4 +1,4 @@
-//! Reads what attaching a function to a VPC is judged by.
+//! Reads what is needed to judge whether a function can be attached to a VPC.
 
 use std::collections::BTreeSet;
 
@@ -101,7 +101,7 @@ pub async fn site(
 }
 
 /// Reads where a function is to be attached that gets a group of its own in the database's VPC, and gives it the attachment
-/// as it will be, but for that group. Whether it can be is for the requirements to say.
+/// as it will be, except that group. Whether it can be is for the requirements to say.
 pub(super) async fn prepare(
     cloud: &dyn Cloud,
     function: &mut Function,

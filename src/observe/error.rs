@@ -113,7 +113,7 @@ pub struct NotChecked {
     pub name: String,
     /// The mapping that polls it, where one was named.
     pub mapping: Option<String>,
-    /// An ARN that tells the account and the Region.
+    /// An ARN that contains the account and the Region.
     pub arn: String,
 }
 
@@ -126,7 +126,7 @@ impl fmt::Display for NotChecked {
             EventSource::MskVpcConnection => {
                 "Lambda reaches it through a VPC connection, whose network is not that of the cluster"
             }
-            _ => "msk check knows the network of MSK clusters only",
+            _ => "msk check checks only the network of MSK clusters",
         };
         match mapping {
             Some(uuid) if name.is_empty() => {
@@ -205,7 +205,7 @@ impl ObserveError {
             }),
             Self::NotChecked(_) => Some("name an MSK cluster of this account, or a mapping that polls one".to_owned()),
             Self::NoSuchProxyEndpoint { proxy, similar, .. } if similar.is_empty() => Some(format!(
-                "see `aws rds describe-db-proxy-endpoints --db-proxy-name {}`; without --proxy-endpoint the default endpoint is meant",
+                "see `aws rds describe-db-proxy-endpoints --db-proxy-name {}`; without --proxy-endpoint the default endpoint is used",
                 word(proxy)
             )),
             Self::NoSuchService { similar, .. } if similar.is_empty() => {

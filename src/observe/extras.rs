@@ -1,4 +1,4 @@
-//! Reads what was asked for beside the groups: the secret and its key, the roles. What a secret holds is never read.
+//! Reads what was requested besides the groups: the secret and its key, the roles. What a secret holds is never read.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) async fn read(
     })
 }
 
-/// What stands under the names of what the run makes, or goes on with.
+/// What stands under the names of what the run makes, or continues with.
 async fn standing(
     cloud: &dyn Cloud,
     target: &Target,
@@ -101,7 +101,7 @@ pub(super) fn is_given_something(target: &Target, proxy: &Proxy) -> bool {
 }
 
 /// A role with everything that it may do. One that is not found by each of the calls may be too new to be seen, and
-/// counts as not there: its creation then tells that it is.
+/// counts as not there: its creation then shows that it exists.
 pub async fn found_role(cloud: &dyn Cloud, name: &str) -> Answer<Option<FoundRole>> {
     let Some(role) = found(cloud.get_role(name).await)? else {
         return Ok(None);
@@ -112,7 +112,7 @@ pub async fn found_role(cloud: &dyn Cloud, name: &str) -> Answer<Option<FoundRol
     };
     let mut inline = BTreeMap::new();
     for policy in own {
-        // One that is gone by now is no policy.
+        // One that is gone now is no policy.
         if let Some(document) = found(cloud.get_role_policy(name, &policy).await)? {
             inline.insert(policy, document);
         }
@@ -127,7 +127,7 @@ pub async fn found_role(cloud: &dyn Cloud, name: &str) -> Answer<Option<FoundRol
     }))
 }
 
-/// What tells whether a secret of ours is as it was made.
+/// What shows whether a secret of ours is as it was made.
 pub async fn secret_details(cloud: &dyn Cloud, secret: &SecretDescription) -> Answer<SecretDetails> {
     let policy = cloud.get_secret_policy(&secret.arn).await?;
     Ok(SecretDetails {
@@ -151,7 +151,7 @@ pub async fn secret_differences(cloud: &dyn Cloud, arn: &str, own: &OwnTags) -> 
     match details.await {
         Ok(details) => Ok(details.map(|details| of_secret(&details, own)).unwrap_or_default()),
         Err(error) if matches!(error.fault, Fault::AccessDenied { .. }) => Ok(vec![format!(
-            "whether it is as autoconnect made it could not be read ({error})"
+            "could not read whether it is as autoconnect created it ({error})"
         )]),
         Err(error) => Err(error),
     }

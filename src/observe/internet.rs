@@ -1,4 +1,4 @@
-//! Reads what `internet` judges: a function, the network of its VPC, and what earlier runs have made there.
+//! Reads what `internet` judges: a function, the network of its VPC, and what earlier runs created there.
 
 use super::network::{network, part, with_services};
 use super::scene::vpc_of;
@@ -11,7 +11,7 @@ use crate::model::{Place, VpcId};
 use crate::operation::Operation;
 use crate::tags;
 
-/// The operations with which what earlier runs have made is read, beside those of a network.
+/// The operations with which what earlier runs created is read, besides those of a network.
 pub const OWN_READS: &[Operation] = &[
     Operation::DescribeInternetGateways,
     Operation::DescribeAddresses,
@@ -69,7 +69,7 @@ pub async fn building_site(cloud: &dyn Cloud, function: &str, services: &[String
     Ok(scene)
 }
 
-/// What earlier runs have made for a VPC's way to the internet, attached to something or not.
+/// What earlier runs created for a VPC's way to the internet, attached to something or not.
 ///
 /// # Errors
 ///

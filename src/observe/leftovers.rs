@@ -78,7 +78,7 @@ pub async fn leftovers(cloud: &dyn Cloud) -> Answer<Leftovers> {
         }
         Err(error) => left
             .unread
-            .push(format!("Secrets stay: they could not be listed ({error}).")),
+            .push(format!("Secrets will be kept: they could not be listed ({error}).")),
     }
     match readable(roles)? {
         Ok(names) => {
@@ -90,7 +90,7 @@ pub async fn leftovers(cloud: &dyn Cloud) -> Answer<Leftovers> {
         }
         Err(error) => left
             .unread
-            .push(format!("Roles stay: they could not be listed ({error}).")),
+            .push(format!("Roles will be kept: they could not be listed ({error}).")),
     }
     (left.groups, left.origin) = (groups, origin);
     Ok(left)
@@ -177,7 +177,7 @@ async fn of_proxies(
             Err(error) => differences.push(format!("its tags could not be read ({error})")),
         }
         let others = proxy.groups.iter().filter(|id| !ours.contains(id));
-        differences.extend(others.map(|id| format!("it has group {id}, which autoconnect did not make")));
+        differences.extend(others.map(|id| format!("it has group {id}, which autoconnect did not create")));
         let way = tags.iter().find_map(way_of);
         let own = way.as_ref().map(|(way, _)| way.database());
         match &targets {
@@ -188,16 +188,12 @@ async fn of_proxies(
                         Some(*target) != own && account.may_exist(*target) && !is_member(account, *target, own)
                     })
                     .collect();
-                differences.extend(
-                    others
-                        .iter()
-                        .map(|(kind, id)| format!("it has {kind} {id} for its target")),
-                );
+                differences.extend(others.iter().map(|(kind, id)| format!("its target is {kind} {id}")));
             }
             Err(error) => differences.push(format!("its targets could not be read ({error})")),
         }
         let endpoints = users.endpoints_of(&proxy.name);
-        differences.extend(endpoints.map(|name| format!("it has endpoint {name}, by which others may come in")));
+        differences.extend(endpoints.map(|name| format!("it has endpoint {name}, through which others may connect")));
         if proxy.status == "creating" {
             differences.push("it is being created".to_owned());
         }
@@ -239,7 +235,7 @@ fn is_member(account: &Account<'_>, target: (DatabaseKind, &str), own: Option<(D
 }
 
 /// How a proxy differs from one that this program makes for the way that its tags name. With a role that `--proxy-role` named,
-/// nothing tells that this program has made it.
+/// nothing shows that this program created it.
 fn proxy_differences(
     account: &Account<'_>,
     proxy: &Proxy,
@@ -251,7 +247,7 @@ fn proxy_differences(
     let Some(way) = way else {
         let tag = connection_of(found).unwrap_or("missing");
         return vec![format!(
-            "its tag {} is {tag}, and names no connection through it",
+            "its tag {} is {tag}, which is not a connection through it",
             tags::CONNECTION
         )];
     };
@@ -382,7 +378,8 @@ fn lists(
     clusters.chain(instances).chain(proxies).collect()
 }
 
-/// The groups that are being taken off databases. Each such database is looked at by itself, as when it is waited for.
+/// The groups that are being disassociated from databases. Each such database is looked at by itself, as when it is
+/// waited for.
 async fn coming_off(
     cloud: &dyn Cloud,
     clusters: Result<&[DbCluster], &CloudError>,
@@ -422,7 +419,7 @@ async fn made_secret(cloud: &dyn Cloud, account: &Account<'_>, secret: SecretDes
             .is_some_and(|proxy| secret.name.starts_with(&created::secrets_of(proxy)))
     };
     let mut differences = match way.as_ref().filter(is_named) {
-        _ if !is_tagged(&secret.tags) => vec!["it does not have the tags of autoconnect".to_owned()],
+        _ if !is_tagged(&secret.tags) => vec!["it does not have the autoconnect tags".to_owned()],
         None => vec![format!(
             "its tag {} does not name the proxy of its name",
             tags::CONNECTION
@@ -430,7 +427,7 @@ async fn made_secret(cloud: &dyn Cloud, account: &Account<'_>, secret: SecretDes
         Some(way) => secret_differences(cloud, &secret.arn, &OwnTags::of_proxy(way)).await?,
     };
     if let Err(error) = account.proxies {
-        differences.push(format!("which proxies log in with it could not be read ({error})"));
+        differences.push(format!("the proxies that use it could not be read ({error})"));
     }
     let proxies = account.proxies.iter().flatten();
     let uses = proxies.filter(|proxy| proxy.secrets.contains(&secret.arn));
@@ -442,7 +439,7 @@ async fn made_secret(cloud: &dyn Cloud, account: &Account<'_>, secret: SecretDes
     })
 }
 
-/// A role with a name of ours; none where it is gone by now.
+/// A role with a name of ours; none where it is gone now.
 async fn made_role(cloud: &dyn Cloud, account: &Account<'_>, name: String) -> Answer<Option<MadeRole>> {
     let Some(role) = found_role(cloud, &name).await? else {
         return Ok(None);
@@ -466,9 +463,9 @@ async fn made_role(cloud: &dyn Cloud, account: &Account<'_>, name: String) -> An
         Some(own) => MadeRole::new(&name, role, &own, used_by),
         None => MadeRole {
             differences: vec![if is_tagged(&role.tags) {
-                format!("its tag {} does not name what it is for", tags::CONNECTION)
+                format!("its tag {} does not name its purpose", tags::CONNECTION)
             } else {
-                "it does not have the tags of autoconnect".to_owned()
+                "it does not have the autoconnect tags".to_owned()
             }],
             name,
             used_by,
@@ -476,8 +473,7 @@ async fn made_role(cloud: &dyn Cloud, account: &Account<'_>, name: String) -> An
         },
     };
     if let Some(error) = account.proxies.as_ref().err().or(account.functions.as_ref().err()) {
-        made.differences
-            .push(format!("what has it could not be read ({error})"));
+        made.differences.push(format!("its users could not be read ({error})"));
     }
     Ok(Some(made))
 }

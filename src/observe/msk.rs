@@ -17,7 +17,7 @@ use crate::msk::MskScene;
 use crate::operation::Operation;
 use crate::policy::RolePolicies;
 
-/// The operations with which it reads, beside those of [`super::network`].
+/// The operations with which it reads, besides those of [`super::network`].
 pub const READS: &[Operation] = &[
     Operation::DescribeClusterV2,
     Operation::ListEventSourceMappings,
@@ -44,9 +44,9 @@ pub struct MskTarget {
     pub cluster: Option<String>,
     /// Which mappings.
     pub which: Which,
-    /// The mode, where the user tells one.
+    /// The mode, if the user gave one.
     pub mode: Option<MappingMode>,
-    /// The authentication, where the user tells one.
+    /// The authentication, if the user gave one.
     pub authentication: Option<Authentication>,
 }
 
@@ -79,7 +79,7 @@ pub async fn msk_scene(cloud: &dyn Cloud, target: &MskTarget) -> Result<MskScene
         of_msk(target, &mappings)?;
         (cluster?, mappings)
     } else {
-        // Which cluster it is, the mapping tells.
+        // The mapping names the cluster.
         let mappings = mappings(cloud, target, "").await?;
         of_msk(target, &mappings)?;
         let source = mappings.known().and_then(|mappings| mappings.first()?.source.clone());
@@ -113,7 +113,7 @@ pub async fn msk_scene(cloud: &dyn Cloud, target: &MskTarget) -> Result<MskScene
     })
 }
 
-/// The permissions that reading it takes, but for the network.
+/// The permissions that reading it takes, except the network.
 #[must_use]
 pub fn reads_of_msk<'a>(target: &MskTarget, scene: &'a MskScene) -> Reads<'a> {
     let place = Place::of(&scene.cluster.arn);

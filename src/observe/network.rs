@@ -1,4 +1,4 @@
-//! Reads the network of VPCs. What may not be read is told as such, and stops nothing.
+//! Reads the network of VPCs. A part that may not be read is marked as unread, and does not end the run.
 
 use std::collections::BTreeSet;
 
@@ -168,7 +168,7 @@ async fn outside(cloud: &dyn Cloud, vpcs: &[VpcId]) -> Answer<Network> {
 pub async fn with_services(cloud: &dyn Cloud, network: &mut Network) -> Answer<()> {
     network.services = Some(match cloud.describe_endpoint_services().await {
         Err(error) if error.is_not_offered() => Part::Unread(error.to_string()),
-        // Every Region has some: an account file may not tell them, and an emulator may know none.
+        // Every Region has some: an account file may not show them, and an emulator may know none.
         Ok(services) if services.is_empty() => Part::Unread("none is listed".to_owned()),
         answer => part(answer)?,
     });

@@ -1,7 +1,7 @@
-//! Which permissions reading takes: of exactly the resources that are read, as far as these are known before.
+//! The permissions for reading: limited to the resources that are read, as far as these are known in advance.
 //!
-//! What a run reads at its end counts too, once it has made what it lacks. Which policies a role has is for others to
-//! change between two looks: any of them are read.
+//! What a run reads at its end is included, also of what it creates. Others can change which policies a role has
+//! between two reads, so any policy may be read.
 
 use super::extras::is_given_something;
 use super::network::{READS as NETWORK, READS_BETWEEN};
@@ -62,7 +62,7 @@ impl<'a> Reads<'a> {
         if database.kind == DatabaseKind::Instance {
             return self.of(Operation::DescribeDbInstances, arn);
         }
-        // The members are found by a filter. They would tell the VPC.
+        // The members are found by a filter. They would name the VPC.
         let subnets = database.members.is_empty().then_some(Operation::DescribeDbSubnetGroups);
         self.of(Operation::DescribeDbClusters, arn)
             .any([Operation::DescribeDbInstances])
@@ -75,7 +75,7 @@ impl<'a> Reads<'a> {
         self.of(Operation::GetFunctionConfiguration, [literal(&function.arn)])
     }
 
-    /// A proxy and its targets. RDS tells the id of a target group only with them.
+    /// A proxy and its targets. RDS returns the id of a target group only with them.
     #[must_use]
     pub fn proxy(self, proxy: &Proxy) -> Self {
         let (place, arn) = (self.place, proxy_arn(self.place, Some(proxy)));

@@ -11,7 +11,7 @@ use crate::ownership::{Way, is_managed, is_on_way, names_side};
 use crate::removal::RemovalWish;
 use crate::tags;
 
-/// The connection as far as it still exists, with the sides that do not; none where no group bears its tags either.
+/// The connection as far as it still exists, with the sides that do not; none where no group has its tags either.
 pub(super) async fn remains(
     cloud: &dyn Cloud,
     target: &Target,
@@ -77,7 +77,7 @@ pub(super) async fn remains(
     Ok(Some((with(observation, groups), gone)))
 }
 
-/// The observation with the groups that bear the connection's tags, wherever in the Region they are.
+/// The observation with the groups that have the connection's tags, wherever in the Region they are.
 pub(super) fn with(mut observation: Observation, groups: Vec<SecurityGroup>) -> Observation {
     for group in groups {
         if !observation.groups.iter().any(|found| found.id == group.id) {

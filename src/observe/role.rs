@@ -1,5 +1,5 @@
 //! Reads what decides what a role may do: its policies and its permissions boundary; and the secrets that it has to read.
-//! What may not be read is told as such, and stops nothing.
+//! A part that may not be read is marked as unread, and does not end the run.
 
 use super::network::part;
 use crate::cloud::{Answer, Cloud, CloudError, Fault, RoleDescription};
@@ -103,7 +103,7 @@ async fn managed(cloud: &dyn Cloud, arn: &str, what: &str) -> Answer<Part<Source
     })
 }
 
-/// A policy of the role's own. One that is gone by now is no policy.
+/// A policy of the role's own. One that is gone now is no policy.
 async fn inline(cloud: &dyn Cloud, role: &str, name: &str) -> Answer<Part<SourcedPolicy>> {
     let read = async {
         let text = cloud.get_role_policy(role, name).await?;

@@ -139,7 +139,7 @@ async fn with_network(
     let policies = async {
         match &function.role {
             Some(role) => role_policies(cloud, role).await,
-            None => Ok(Part::Unread("AWS does not tell the function's role".to_owned())),
+            None => Ok(Part::Unread("AWS does not report the function's role".to_owned())),
         }
     };
     let (network, policies, proxy_role) = tokio::join!(

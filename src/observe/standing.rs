@@ -52,7 +52,7 @@ async fn read(
 ) -> Result<(Observation, BTreeSet<Side>), ObserveError> {
     let mut observation = match observe(cloud, target).await {
         Ok(observation) => observation,
-        // A name may be wrong, or that of what is gone: then something still bears the connection's tags.
+        // A name may be wrong, or that of what is gone: then something still has the connection's tags.
         Err(missing @ ObserveError::NoSuch { .. }) => return remains(cloud, target, wish).await?.ok_or(missing),
         Err(error) => return Err(error),
     };
@@ -72,7 +72,7 @@ async fn read(
     Ok((observation, gone))
 }
 
-/// What lets traffic pass beside the groups of the convention, and the ranges of the VPCs that the connection is in.
+/// What lets traffic pass besides the groups of the convention, and the ranges of the VPCs that the connection is in.
 async fn ends(cloud: &dyn Cloud, observation: &Observation, gone: &BTreeSet<Side>) -> Answer<Ends> {
     let of_function = observation.function.vpc.as_ref().map(|vpc| &vpc.vpc);
     let is_whole = gone.is_empty() && of_function.is_some();

@@ -30,7 +30,7 @@ pub const READS: &[Operation] = &[
 /// to its database, and a function's role through a proxy that takes IAM. What may not be read of that is not judged.
 pub const PERMISSION_READS: &[Operation] = &[Operation::ListRolePolicies, Operation::GetRolePolicy];
 
-/// The operations by which it is told whether network ACLs and routes let a connection's traffic pass. What may not be read
+/// The operations that show whether network ACLs and routes let a connection's traffic pass. What may not be read
 /// of that is not judged.
 pub const PATH_READS: &[Operation] = &[
     Operation::DescribeVpcs,
@@ -76,7 +76,7 @@ pub struct Surveyed {
     pub is_empty: bool,
 }
 
-/// Reads everything that connections are judged by. A part that cannot be read is told as such.
+/// Reads everything that connections are judged by. A part that cannot be read is reported as such.
 pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     let Lists {
         clusters,
@@ -132,7 +132,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     }
     match endpoints {
         Ok(endpoints) => parts.endpoints = endpoints,
-        // Without them, all that is not told is whether a group that nothing else bears is unused.
+        // Without them, all that is not known is whether a group that nothing else has is unused.
         Err(error) if error.is_denied() => {
             unread.parts.insert(Part::ProxyEndpoints, error.to_string());
         }
@@ -195,7 +195,7 @@ fn extend<T>(part: &mut network::Part<Vec<T>>, more: Answer<Vec<T>>) {
     match (part, more) {
         (network::Part::Read(known), Ok(more)) => known.extend(more),
         (part, Err(error)) => {
-            warn!(%error, "whether network ACLs and routes let traffic pass is judged without what was not read");
+            warn!(%error, "network ACLs and routes are judged without the part that could not be read");
             *part = network::Part::Unread(error.to_string());
         }
         (network::Part::Unread(_), Ok(_)) => {}
@@ -294,7 +294,7 @@ fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut Unread) -> Vec<T> {
     })
 }
 
-/// Clusters with their instances, and the instances. An instance tells its VPC; a cluster without instances tells it
+/// Clusters with their instances, and the instances. An instance names its VPC; a cluster without instances names it
 /// only by its subnet group.
 fn databases(
     clusters: Vec<DbCluster>,

@@ -11,7 +11,7 @@ pub struct Target {
     pub database: String,
     /// The function's name, partial ARN or ARN; a name where the function may be new.
     pub function: String,
-    /// The function is made, unless an earlier run has made it.
+    /// The function is made, unless an earlier run created it.
     pub new_function: Option<NewFunction>,
     /// The proxy between them.
     pub proxy: ProxyWish,
@@ -91,7 +91,7 @@ pub enum ProxyWish {
     None,
     /// A proxy that exists.
     Existing(String),
-    /// A proxy that is made, unless an earlier run has made it.
+    /// A proxy that is made, unless an earlier run created it.
     New(NewProxyWish),
 }
 

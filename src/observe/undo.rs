@@ -14,7 +14,7 @@ use crate::ownership::{OwnConnection, OwnTags};
 use crate::removal::{MadeFunction, MadeRole, Permission, RemovalWish, Undo, may_come_in, permission, variables};
 
 /// What `setup` gave the function besides groups, as far as it is still there, and may be read. `others` are the groups on
-/// both ends beside those of the convention.
+/// both ends besides those of the convention.
 pub(super) async fn undo(
     cloud: &dyn Cloud,
     target: &Target,
@@ -54,12 +54,12 @@ async fn permissions(
     };
     let role = last_segment(arn);
     let prefix = created::connect_policies(Place::of(&function.arn).region, &proxy.name);
-    let stays = |policy: &str, why: String| format!("Policy {policy} of role {role} stays: {why}.");
+    let stays = |policy: &str, why: String| format!("Policy {policy} of role {role} will be kept: {why}.");
     let policies = match readable(found(cloud.list_role_policies(role).await))? {
         Ok(policies) => policies.unwrap_or_default(),
         Err(error) => {
             undo.kept_permissions.push(format!(
-                "Whether role {role} may still connect through proxy {} could not be read: {error}.",
+                "Could not read whether role {role} may still connect through proxy {}: {error}.",
                 proxy.name
             ));
             return Ok(());
@@ -73,7 +73,7 @@ async fn permissions(
                 Some(permission) => exact.push(permission),
                 None => undo
                     .kept_permissions
-                    .push(stays(&policy, "it is not as setup writes it".to_owned())),
+                    .push(stays(&policy, "it differs from what setup writes".to_owned())),
             },
             Err(error) => undo
                 .kept_permissions
@@ -111,7 +111,7 @@ async fn permissions(
     }
     // Other functions with the role keep what they need.
     let needed_by = match readable(cloud.list_bearers(ResourceKind::Function).await)? {
-        Err(error) => Some(format!("which functions have the role could not be read: {error}")),
+        Err(error) => Some(format!("the functions with the role could not be read: {error}")),
         Ok(functions) if proxy.exists => {
             let mut others = functions.iter().filter(|other| {
                 (other.name != function.name || other.version.is_some())
@@ -125,7 +125,7 @@ async fn permissions(
                     .map(|version| format!(", version {version},"))
                     .unwrap_or_default();
                 format!(
-                    "function {}{version} has the role too, and may connect through the proxy",
+                    "function {}{version} also has the role, and may connect through the proxy",
                     other.name
                 )
             })
@@ -187,7 +187,7 @@ async fn made_function(cloud: &dyn Cloud, observation: &Observation) -> Result<M
         if !also.is_empty() {
             let also: Vec<&str> = also.into_iter().collect();
             made.differences
-                .push(format!("its role is also that of {}", also.join(", ")));
+                .push(format!("its role is also used by {}", also.join(", ")));
         }
     }
     let Some(role) = found_role(cloud, &role_name).await? else {

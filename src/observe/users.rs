@@ -117,7 +117,7 @@ pub async fn users_of(cloud: &dyn Cloud, groups: &Groups) -> Answer<Users> {
     Ok(users)
 }
 
-/// What has network interfaces of its own beside functions.
+/// What has network interfaces of its own besides functions.
 fn of_lambda(
     users: &mut Users,
     mappings: Answer<Vec<EventSourceMapping>>,
@@ -318,8 +318,8 @@ async fn versions_of(cloud: &dyn Cloud, connectors: Vec<String>) -> Answer<Vec<N
     Ok(all)
 }
 
-/// All versions of all launch templates: the first request tells the latest and the default ones, which for most templates
-/// are all there are.
+/// All versions of all launch templates: the first request returns the latest and the default ones, which for most
+/// templates are all there are.
 pub(crate) async fn launch_templates(cloud: &dyn Cloud) -> Answer<Vec<LaunchTemplateVersion>> {
     let mut all: Vec<LaunchTemplateVersion> = Vec::new();
     for version in cloud.describe_launch_template_versions(None).await? {

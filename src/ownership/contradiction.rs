@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::Direction;
 
-/// A fact by which a resource with our tags is not one that this program has made for what was asked about.
+/// A fact by which a resource with our tags is not one that this program created for what was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
     /// One of our tags is missing, or says something else.

@@ -6,7 +6,7 @@ use super::Way;
 use crate::model::Side;
 use crate::tags;
 
-/// The tags of something that this program has made.
+/// The tags of something that this program created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnTags {
     /// The side that it was made for.

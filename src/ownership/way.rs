@@ -106,7 +106,7 @@ impl Way {
         format!("{}:function/{function}", self.id())
     }
 
-    /// A side in words: `cluster orders`.
+    /// A side as text: `cluster orders`.
     fn side(&self, side: Side, function: &str) -> String {
         match (side, &self.proxy) {
             (Side::Database, _) => format!("{} {}", self.kind, self.database),

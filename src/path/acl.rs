@@ -102,7 +102,7 @@ impl<'n> CompiledAcl<'n> {
 
 fn compiled(entry: &AclEntry) -> Option<Entry> {
     let ports = match (entry.protocol, entry.ports) {
-        // All protocols are all ports, whatever is written beside them.
+        // All protocols are all ports, whatever is written next to them.
         (None, _) | (Some(TCP), None) => Ports::ALL,
         (Some(TCP), Some((first, last))) => Ports { first, last },
         (Some(_), _) => return None,

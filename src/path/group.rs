@@ -1,4 +1,4 @@
-//! Security groups: what any rule of any group lets through, goes through, and so does its answer.
+//! Security groups: what any rule of any group allows is allowed, and so are the responses.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ impl<'n> CompiledGroup<'n> {
                 !taken.is_empty()
             };
             let has_taken = match &permission.peer {
-                // Whatever address the other end has, it bears the group.
+                // Whatever address the other end has, it has the group.
                 Reach::Group(id) if peers.contains(id) => {
                     let v4 = take(Addresses::ALL_V4);
                     take(Addresses::ALL_V6) || v4

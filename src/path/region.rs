@@ -106,7 +106,7 @@ impl Ports {
         first: 0,
         last: u16::MAX,
     };
-    /// The ports that clients are answered on. Source: spec/network.md, "Network ACLs".
+    /// The ports that clients are answered on. Source: the check `network-acls` of docs/network.md.
     pub const EPHEMERAL: Self = Self {
         first: 1024,
         last: u16::MAX,

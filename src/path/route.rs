@@ -56,7 +56,7 @@ pub enum RouteFault<'n> {
     PeeringElsewhere(&'n Peering),
     /// The peering connection does not exist any more.
     PeeringGone,
-    /// What lies behind it cannot be told: a transit gateway, an appliance, an endpoint, …
+    /// What lies behind it cannot be determined: a transit gateway, an appliance, an endpoint, …
     Unknown(String),
 }
 
@@ -145,7 +145,7 @@ pub(super) fn fault<'n>(
     match &route.target {
         RouteTarget::Local if near.vpc == far.vpc => None,
         RouteTarget::Local => Some(RouteFault::Local),
-        // A prefix list within the VPC's own range, or the peer's, is a middlebox's; it is told where it exists.
+        // A prefix list within the VPC's own range, or the peer's, is a middlebox's; it is reported where it exists.
         _ if !hop.unread.is_empty() => hop.unread.first().map(|route| unread_list(route)),
         RouteTarget::Peering(id) => match (peering(id), unread_peerings) {
             (Some(peering), _) => of_peering(peering, &near.vpc, &far.vpc),
@@ -166,7 +166,7 @@ pub(super) fn fault<'n>(
 
 fn unread_list<'n>(route: &Route) -> RouteFault<'n> {
     RouteFault::Unknown(format!(
-        "prefix list {} could not be read, and may be for these addresses",
+        "prefix list {} could not be read, and may contain these addresses",
         route.destination
     ))
 }

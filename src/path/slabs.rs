@@ -1,4 +1,5 @@
-//! A region from which many blocks are taken: thousands of rules of a group or an ACL, each without a look at all that is left.
+//! A region from which many blocks are removed, such as thousands of rules of a group or an ACL, without a scan for
+//! each.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Where accounts and Regions are read: AWS, or one account's file in its place.
+//! Where accounts and Regions are read: AWS, or one account file instead.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub trait Accounts: Sync {
     }
 }
 
-/// Surveys an account, and tells one of which nothing could be read from one of which something could not.
+/// Surveys an account, and distinguishes one that could not be read at all from one that could not be read in part.
 async fn read(cloud: &dyn Cloud, proxies: &Proxies) -> Result<Survey, Unreachable> {
     let mut surveyed = survey(cloud, proxies).await;
     survey_paths(cloud, &mut surveyed.estate).await;
@@ -41,7 +41,7 @@ async fn read(cloud: &dyn Cloud, proxies: &Proxies) -> Result<Survey, Unreachabl
     }
 }
 
-/// `--offline`: a file that is read anew each time. It is one account in one Region.
+/// `--offline`: a file that is read again each time. It is one account in one Region.
 #[derive(Clone, Debug)]
 pub struct OfflineFile(pub PathBuf);
 

@@ -1,4 +1,4 @@
-//! What is new, changed or resolved since a recipient was told last.
+//! What is new, changed or resolved since a recipient was last notified.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::state::State;
 use super::{Judged, Patrol, Shard};
 use crate::drift::{Finding, FindingKind, Verdict};
 
-/// What a recipient was told of a connection that was not in sync.
+/// What a recipient was notified of about a connection that was not in sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Told {
@@ -46,7 +46,7 @@ pub struct VerdictChange {
     pub now: Option<Verdict>,
 }
 
-/// A look that failed as a whole, as a recipient was told of it.
+/// A look that failed as a whole, as a recipient was notified of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailedLook {
@@ -56,23 +56,23 @@ pub struct FailedLook {
     pub since: String,
 }
 
-/// What has changed since a recipient was told last.
+/// What has changed since a recipient was last notified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Findings that it was not told of.
+    /// Findings that it was not notified of.
     pub new: Vec<FindingChange>,
-    /// Findings that it was told of, and that are now others.
+    /// Findings that it was notified of, and that are now others.
     pub changed: Vec<FindingChange>,
-    /// Findings that it was told of, and that are gone.
+    /// Findings that it was notified of, and that are gone.
     pub resolved: Vec<FindingChange>,
     /// Connections with another verdict.
     pub verdicts: Vec<VerdictChange>,
-    /// The failure of earlier looks that it was told of, where this look is the first that did not fail.
+    /// The failure of earlier looks that it was notified of, where this look is the first that did not fail.
     pub recovered: Option<FailedLook>,
 }
 
 impl Changes {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()
@@ -83,8 +83,8 @@ impl Changes {
     }
 }
 
-/// The findings of a connection by what tells them apart: kind and resource, and of rules which one. What was found and how
-/// bad it is can change, and it is still the same finding.
+/// The findings of a connection by what distinguishes them: kind and resource, and of rules which one. What was found
+/// and how bad it is can change, and it is still the same finding.
 pub(super) fn fingerprints(findings: &[Finding]) -> Vec<(String, &Finding)> {
     use FindingKind::{RuleAdded, RuleChanged, RuleRemoved};
     let mut found = Vec::new();
@@ -130,7 +130,7 @@ pub(super) fn open_findings<'a>(
 }
 
 impl State {
-    /// What has changed since this recipient was told last. What it was never told of was in sync.
+    /// What has changed since this recipient was last notified. What it was never notified of was in sync.
     #[must_use]
     pub fn changes(&self, recipient: &str, patrol: &Patrol) -> Changes {
         let nothing = BTreeMap::new();
@@ -146,7 +146,7 @@ impl State {
         changes
     }
 
-    /// Remembers that a recipient was told of everything that this look has found.
+    /// Remembers that a recipient was notified of everything that this look has found.
     pub fn tell(&mut self, recipient: &str, patrol: &Patrol) {
         let mut told = self.recipients.remove(recipient).unwrap_or_default();
         for judged in &patrol.judged {
@@ -177,13 +177,13 @@ impl State {
 }
 
 impl State {
-    /// The failure of the last looks at this shard that a recipient was told of.
+    /// The failure of the last looks at this shard that a recipient was notified of.
     #[must_use]
     pub fn failed_look(&self, recipient: &str, shard: Option<Shard>) -> Option<&FailedLook> {
         self.failed_looks.get(&of_shard(recipient, shard))
     }
 
-    /// Remembers that a recipient was told that a look failed, or with none that one did not.
+    /// Remembers that a recipient was notified that a look failed, or with none that one did not.
     pub fn tell_failed_look(&mut self, recipient: &str, shard: Option<Shard>, failed: Option<FailedLook>) {
         let key = of_shard(recipient, shard);
         match failed {
@@ -220,7 +220,7 @@ impl Changes {
         }
         let nothing = BTreeMap::new();
         let findings = match told.map(|told| &told.findings) {
-            // An earlier version told of this verdict, and of no finding alone.
+            // An earlier version notified of this verdict, and of no finding alone.
             Some(None) if before == judgement.verdict => return,
             Some(Some(findings)) => findings,
             Some(None) | None => &nothing,

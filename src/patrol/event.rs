@@ -1,4 +1,4 @@
-//! One look's options as JSON: what a Lambda function is called with.
+//! The options of one run as JSON: the event of the Lambda function.
 
 use std::path::PathBuf;
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         let table = [
             (
                 json!({"connections": [{"cluster": "a", "function": "f"}, {"function": "f"}]}),

@@ -1,6 +1,6 @@
 //! The manifest of `drift`: the connections to look at, in TOML, with errors by line.
 //!
-//! Source: spec/drift.md, "Which connections".
+//! Source: docs/drift.md, "The manifest".
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -85,7 +85,7 @@ impl fmt::Display for Spot {
 /// A mistake in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it is, if that can be told.
+    /// Where it is, if that is known.
     pub spot: Option<Spot>,
     /// What was expected and found.
     pub message: String,
@@ -116,7 +116,7 @@ pub enum ManifestError {
     Mistaken {
         /// The file or the field that it came from.
         whence: String,
-        /// All of them, as far as they can be told at once.
+        /// All of them, as far as they can be reported at once.
         mistakes: Vec<Mistake>,
     },
     /// It has no connections.
@@ -135,7 +135,7 @@ impl ManifestError {
             Self::Unreadable { .. } | Self::Mistaken { .. } => {
                 "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example"
             }
-            Self::Empty { .. } => "add connections; or take --allow-empty, if nothing is to be checked",
+            Self::Empty { .. } => "add connections, or use --allow-empty if there is nothing to check",
         }
     }
 }
@@ -202,7 +202,7 @@ fn checked(connections: impl Iterator<Item = (Spot, ManifestConnection)>) -> Res
         let messages = match entry(connection) {
             Ok(entry) => {
                 let before = seen.insert(key(&entry.place, &entry.connection), spot);
-                let again = before.map(|before| format!("{} is there already, in {before}", entry.connection));
+                let again = before.map(|before| format!("{} is listed already, in {before}", entry.connection));
                 entries.push(entry);
                 again.into_iter().collect()
             }
@@ -249,7 +249,7 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
         profile,
         role_arn,
     };
-    // What setup has made is not new any more. A name that is none is told of below.
+    // What setup has made is not new any more. An invalid name is reported below.
     let function = function.strip_prefix("new:").unwrap_or(&function);
     let unqualified = function::unqualified(function);
     let function = unqualified.as_ref().map_or(function, |name| name).to_owned();
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_by_line() {
+    fn mistakes_are_reported_by_line() {
         let text = "[[connection]]\ncluster = \"a\"\ninstance = \"b\"\nfunction = \"f\"\n\n[[connection]]\nfunction = \"f g\"\n";
         assert_eq!(
             mistakes(text),
@@ -401,7 +401,7 @@ mod tests {
             "[[connection]]\ncluster = \"a\"\nfunction = \"f\"\n[[connection]]\ncluster = \"A\"\nfunction = \"f\"\n";
         assert_eq!(
             mistakes(twice),
-            ["line 4: cluster/a:function/f is there already, in line 1"]
+            ["line 4: cluster/a:function/f is listed already, in line 1"]
         );
     }
 
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_shape_is_told_by_line() {
+    fn a_wrong_shape_is_reported_by_line() {
         for (text, line) in [
             ("[[connection]]\ncluster = \"a\"\nfunktion = \"f\"\n", "line 3: "),
             ("[[connection]]\ncluster = 7\nfunction = \"f\"\n", "line 2: "),

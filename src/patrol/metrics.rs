@@ -1,4 +1,4 @@
-//! A run's figures in Prometheus' text format, for its node exporter's textfile collector.
+//! The metrics of a run in the Prometheus text format, for the textfile collector of the node exporter.
 
 use std::fmt::Write;
 use std::io;
@@ -87,7 +87,7 @@ fn text(run: &Run<'_>, last_success: Option<f64>) -> String {
     if let Some(success) = success {
         metric(
             LAST_SUCCESS,
-            "When the last run ended that was no error.",
+            "When the last successful run ended.",
             &plain(format!("{success:.3}")),
         );
     }

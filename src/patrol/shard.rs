@@ -1,4 +1,4 @@
-//! One part of all connections, so that several machines share them.
+//! One shard of all connections, so that several machines can share the work.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
 //! What is kept between two runs: each connection that is known, each of its findings with the time at which it was seen
-//! first, and what each recipient was told.
+//! first, and what each recipient was notified of.
 //!
 //! Several runs may share a file, as those of the shards of one manifest do: each replaces what it has looked at, and leaves
 //! the rest as it finds it when it writes.
@@ -54,7 +54,7 @@ pub struct Known {
     pub has_vanished: bool,
     /// How it stood last.
     pub verdict: Verdict,
-    /// Its open findings, by what tells them apart.
+    /// Its open findings, by what distinguishes them.
     pub findings: BTreeMap<String, Finding>,
 }
 
@@ -152,15 +152,15 @@ impl Known {
 pub struct State {
     pub(super) connections: BTreeMap<String, Known>,
     pub(super) recipients: BTreeMap<String, BTreeMap<String, Told>>,
-    /// By recipient and shard: the failure of the last looks that it was told of.
+    /// By recipient and shard: the failure of the last looks that it was notified of.
     pub(super) failed_looks: BTreeMap<String, FailedLook>,
-    /// The recipients, with the shard, that this run has told of a look that failed, or of one that did not.
+    /// The recipients, with the shard, that this run has notified of a look that failed, or of one that did not.
     pub(super) looked: BTreeSet<String>,
-    /// What an earlier version told everybody.
+    /// What an earlier version sent to all recipients.
     migrated: BTreeMap<String, Told>,
     /// The connections that this run has looked at, or that are no longer known.
     touched: BTreeSet<String>,
-    /// By recipient: the connections of which it was told that they are no longer known.
+    /// By recipient: the connections of which it was notified that they are no longer known.
     pub(super) ended: BTreeMap<String, BTreeSet<String>>,
     /// By what was asked for: the keys of the connections.
     asked: BTreeMap<String, String>,
@@ -254,7 +254,7 @@ impl State {
         }
     }
 
-    /// The state of an earlier version: which connections were not in sync, and that everybody was told so.
+    /// The state of an earlier version: which connections were not in sync, and that all recipients were notified.
     fn migrated(Verdicts { verdicts }: Verdicts) -> Self {
         let mut connections = BTreeMap::new();
         let mut everybody = BTreeMap::new();
@@ -320,7 +320,7 @@ impl State {
     }
 
     /// Prepares the state for a look at these connections: what is known by an old key gets the one that it has now, and
-    /// what an earlier version has told everybody counts as told for these recipients.
+    /// what an earlier version sent to all recipients counts as sent to these recipients.
     pub fn prepare(&mut self, patrol: &Patrol, recipients: &[String]) {
         let migrated = std::mem::take(&mut self.migrated);
         if !migrated.is_empty() {

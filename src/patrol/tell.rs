@@ -1,4 +1,4 @@
-//! Tells of what has changed: a topic, an event bus, or a command.
+//! Notifies recipients of what has changed: a topic, an event bus, or a command.
 
 use std::fmt;
 use std::io;
@@ -54,7 +54,7 @@ impl fmt::Display for Notify {
     }
 }
 
-/// Whoever is told of what has changed.
+/// A recipient of what has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient<'a> {
     /// A topic or a bus.
@@ -63,7 +63,7 @@ pub enum Recipient<'a> {
     Command(&'a str),
 }
 
-/// By which it is remembered what was told. A command may hold a secret, and is not kept.
+/// The key under which it is remembered what was sent. A command may hold a secret, and is not kept.
 impl fmt::Display for Recipient<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,10 +73,10 @@ impl fmt::Display for Recipient<'_> {
     }
 }
 
-/// Why someone could not be told.
+/// Why someone could not be notified.
 #[derive(Debug, Error)]
 pub enum TellError {
-    /// AWS was not told.
+    /// AWS was not notified.
     #[error(transparent)]
     Cloud(#[from] CloudError),
     /// The command could not be run.
@@ -88,11 +88,11 @@ pub enum TellError {
     /// The command did not end.
     #[error("the command of --on-drift did not end within {} seconds, and was killed", .0.as_secs_f64())]
     TooLong(Duration),
-    /// The run was interrupted before it was told.
+    /// The run was interrupted before it was notified.
     #[error("the run was interrupted")]
     Interrupted,
-    /// The build cannot tell AWS.
-    #[error("this build has no adapter to AWS, and cannot notify it")]
+    /// The build cannot notify AWS.
+    #[error("this build has no AWS support, and cannot notify it")]
     NoAws,
 }
 
@@ -181,8 +181,8 @@ impl Drop for Running {
     }
 }
 
-/// Runs a command of the shell, in a process group of its own, with this on its standard input, for so long at most, and
-/// until the run is interrupted.
+/// Runs a command of the shell, in a process group of its own, with this on its standard input, for this long at most,
+/// and until the run is interrupted.
 ///
 /// # Errors
 ///

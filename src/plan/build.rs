@@ -17,7 +17,7 @@ use crate::restore::Lists;
 pub struct Request {
     /// Further tags for all that is created (`--tag K=V`).
     pub tags: BTreeMap<String, String>,
-    /// The rules of our own groups that somebody has changed are set back, instead of making a new set (`--repair`).
+    /// The rules of our own groups that someone has changed are restored, instead of making a new set (`--repair`).
     pub repair: bool,
     /// Groups that AWS has said in this run to be at their quota of rules this way: one of their rules that do not belong
     /// is revoked before another is granted.
@@ -55,7 +55,7 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     }
 }
 
-/// The steps that put back what was on the lists that this run has written, and is gone; `found` is what was observed
+/// The steps that restore what was on the lists that this run has written, and is gone; `found` is what was observed
 /// after its writes, and `seen` what it has read before (see [`crate::restore`]).
 #[must_use]
 pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
@@ -74,7 +74,7 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
             builder.associate(side, GroupRef::Existing(group.id.clone()), Vec::new());
             if let Some(step) = builder.steps.last_mut() {
                 step.summary = format!(
-                    "{resource}: put {name} ({}) back, which another writer has taken off",
+                    "{resource}: associate {name} ({}) again, which another process disassociated",
                     group.id
                 );
             }
@@ -83,8 +83,8 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
     builder.steps.split_off(plan.steps.len())
 }
 
-/// The step that deletes the groups of `made`, which this run has made and `plan` does not use: another name of their set
-/// was taken meanwhile, or another set is complete. It comes last, so that nothing depends on it.
+/// The step that deletes the groups of `made`, which this run created and `plan` does not use: another name of their
+/// set was taken meanwhile, or another set is complete. It comes last, so that nothing depends on it.
 #[must_use]
 pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId>) -> Option<Step> {
     let is_used = |id: &GroupId| {
@@ -125,7 +125,7 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
         steps: plan.steps.clone(),
     };
     let summary = format!(
-        "security groups {}, which this run has made and does not need",
+        "security groups {}, which this run created and does not need",
         names.join(", ")
     );
     let effect = Effect::Removal(RemovalEffect::TakeBack { groups: removable });
@@ -133,8 +133,8 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
     builder.steps.pop()
 }
 
-/// The steps that associate again what somebody has taken off since this run associated it, counted from `from`. None
-/// where more than that was undone: what people change is theirs.
+/// The steps that associate again what someone has disassociated since this run associated it, counted from `from`.
+/// None where more than that was undone: what people change is theirs.
 #[must_use]
 pub fn do_again(assessment: &Assessment<'_>, request: &Request, from: u32) -> Vec<Step> {
     let mut steps = plan(assessment, request).steps;
@@ -248,7 +248,7 @@ impl<'a> Builder<'a> {
         steps
     }
 
-    /// The sets of this connection that are in use and are to be set back, but for one.
+    /// The sets of this connection that are in use and are to be restored, except one.
     fn changed_sets(&self, except: Option<u64>) -> Vec<HalfMade<'a>> {
         let observation: &'a Observation = self.observation;
         let sets = half_made::in_use(observation).filter(|set| Some(set.number) != except);
@@ -270,7 +270,7 @@ impl<'a> Builder<'a> {
         granted
     }
 
-    /// Revokes what has to go before others can be granted.
+    /// Revokes what must be revoked before others can be granted.
     fn make_room(&mut self, set: &HalfMade<'_>, wanted: &[Wanted], created: &BTreeMap<Side, u32>) -> MadeRoom {
         let mut made_room = MadeRoom::new();
         for (side, direction, rule) in repair::to_make_room(set, wanted, &self.request.full) {
@@ -429,8 +429,8 @@ impl<'a> Builder<'a> {
         let already = matches!(&group, GroupRef::Existing(id) if observation.groups_on(side).contains(id));
         let keeps = match observation.groups_on(side).len() {
             0 => String::new(),
-            1 => ", beside the 1 group it has".to_owned(),
-            n => format!(", beside the {n} groups it has"),
+            1 => ", keeping its 1 other group".to_owned(),
+            n => format!(", keeping its {n} other groups"),
         };
         let (effect, resource) = match side {
             Side::Function if observation.extras.attach.is_some() => {
@@ -471,7 +471,7 @@ impl<'a> Builder<'a> {
         self.push(effect, resource, summary, after, already);
     }
 
-    /// A group in words.
+    /// A group as text.
     pub(super) fn name_of(&self, group: &GroupRef) -> String {
         match group {
             GroupRef::Existing(id) => match self.observation.group(id) {

@@ -12,14 +12,14 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     let mut reasons = Vec::new();
     match &assessment.decision {
         Decision::NoOp => reasons.push(format!(
-            "Every side has a group that fits: {}.",
+            "Every side has a matching group: {}.",
             joined(assessment.sides.iter().map(|side| on_side(observation, side)))
         )),
         Decision::AssociateExisting {
             function: None,
             proxy: None,
         } => reasons.push(format!(
-            "Every side has a group that fits, but {}.",
+            "Every side has a matching group, but {}.",
             joined(extras::lacks(observation).into_iter())
         )),
         Decision::AssociateExisting { .. } => {
@@ -28,7 +28,7 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
                 .iter()
                 .filter(|side| side.verdict == Verdict::Available);
             reasons.push(format!(
-                "The groups for this connection exist, and only have to be associated: {}.",
+                "The groups for this connection exist and only need to be associated: {}.",
                 joined(missing.map(|side| format!("{} with {}", named(side), observation.describe(side.side))))
             ));
         }
@@ -49,7 +49,7 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     reasons
 }
 
-/// The groups whose rules are set back, though the connection does not need them.
+/// The groups whose rules are restored, though the connection does not need them.
 fn set_back(observation: &Observation, plan: &Plan) -> Vec<String> {
     let changes = |group: &&SecurityGroup| {
         let of_group = |step: &&Step| step.resource == group.id.as_str() && step.effect.associates().is_none();
@@ -60,7 +60,7 @@ fn set_back(observation: &Observation, plan: &Plan) -> Vec<String> {
     };
     let sentence = |group: &SecurityGroup| {
         format!(
-            "{} ({}) is attached and differs from how it was made; its rules are set back.",
+            "{} ({}) is associated and was changed after its creation; its rules will be restored.",
             group.name, group.id
         )
     };
@@ -94,7 +94,7 @@ fn on_side(observation: &Observation, side: &SideVerdict<'_>) -> String {
 fn lack(observation: &Observation, side: &SideVerdict<'_>) -> String {
     let resource = observation.describe(side.side);
     match side.verdict {
-        Verdict::Fit => on_side(observation, side) + " fits",
+        Verdict::Fit => on_side(observation, side) + " matches",
         Verdict::Available => format!("{} exists for {resource} but is not associated", named(side)),
         Verdict::None => format!("{resource} has no group for this connection"),
         Verdict::Unfit => {
@@ -104,7 +104,7 @@ fn lack(observation: &Observation, side: &SideVerdict<'_>) -> String {
                 .find(|found| Some(&found.group.id) == side.group)
                 .map(|found| joined(found.why().map(ToString::to_string)))
                 .unwrap_or_default();
-            format!("{} on {resource} does not fit: {why}", named(side))
+            format!("{} on {resource} does not match: {why}", named(side))
         }
     }
 }
@@ -119,16 +119,16 @@ fn completed(observation: &Observation, plan: &Plan) -> Option<String> {
     (!made.is_empty()).then(|| {
         let made = made.join(", ");
         if plan.sets_back() {
-            format!("The set of an earlier run ({made}) was changed; its rules are set back.")
+            format!("The set of an earlier run ({made}) was changed; its rules will be restored.")
         } else if let Some(function) = plan.begun_for(observation) {
             let further = if plan.prepares_groups() {
-                "begun the set"
+                "started the set"
             } else {
-                "made the set"
+                "created the set"
             };
-            format!("A run for function {function} has {further} ({made}); it is shared.")
+            format!("A run for function {function} has {further} ({made}); this run shares it.")
         } else {
-            format!("An earlier run has begun the set ({made}); it is completed.")
+            format!("An earlier run has started the set ({made}); this run completes it.")
         }
     })
 }
@@ -144,7 +144,7 @@ fn superseded(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
         })
         .map(|(side, found)| {
             format!(
-                "{} ({}) stays on {}; the new set takes its place for this connection.",
+                "{} ({}) remains on {}; the new set replaces it for this connection.",
                 found.group.name,
                 found.group.id,
                 assessment.observation.describe(side)
@@ -158,7 +158,7 @@ fn left_over(observation: &Observation, plan: &Plan) -> Vec<String> {
     groups.sort_by_key(|group| (&group.name, &group.id));
     let sentence = |group: &SecurityGroup| {
         format!(
-            "{} ({}) was begun for this connection by an earlier run and cannot be used any more: it may be deleted.",
+            "{} ({}) was created for this connection by an earlier run and can no longer be used: you can delete it.",
             group.name, group.id
         )
     };
@@ -171,9 +171,9 @@ pub fn health(observation: &Observation) -> Option<String> {
     let proxy = observation.proxy.as_ref().filter(|proxy| proxy.exists)?;
     let Some(health) = proxy.target_health(&observation.database) else {
         let what = if proxy.has_target(&observation.database) {
-            "does not tell yet whether it reaches"
+            "does not report yet whether it reaches"
         } else {
-            "does not have for its target"
+            "does not have the target"
         };
         return Some(format!("Proxy {} {what} {}.", proxy.name, observation.database));
     };
@@ -181,13 +181,15 @@ pub fn health(observation: &Observation) -> Option<String> {
         return None;
     }
     let meaning = match health.reason.as_deref() {
-        Some("UNREACHABLE") => "the proxy cannot open a connection to it: its groups, ACLs or routes do not let it",
-        Some("CONNECTION_FAILED") => "the database refused the proxy's connection: see the proxy's log",
+        Some("UNREACHABLE") => "the proxy cannot open a connection to it: its groups, ACLs or routes do not allow it",
+        Some("CONNECTION_FAILED") => "the database refused the connection: check the log of the proxy",
         Some("AUTH_FAILURE") => {
             "the user name and password in its secret are not accepted. This is not a network problem, and no security group fixes it: correct the secret"
         }
-        Some("PENDING_PROXY_CAPACITY") => "the proxy is still adding capacity: wait some minutes",
-        Some("INVALID_REPLICATION_STATE") => "the replica's replication is broken: see the database's events",
+        Some("PENDING_PROXY_CAPACITY") => "the proxy is still adding capacity: wait a few minutes",
+        Some("INVALID_REPLICATION_STATE") => {
+            "the replication of the replica is broken: check the events of the database"
+        }
         Some("PROMOTED") => "the replica was promoted and is no longer a member: register it again",
         _ => "see the description of the target in the RDS console",
     };

@@ -1,10 +1,9 @@
-//! Finds the set of groups that another run has begun: an earlier run of the same connection, or a run that connects
-//! another function with the same database at this very moment.
+//! Finds the set of groups that another run has begun: an earlier run for the same connection, or a run that connects
+//! another function to the same database at the same time.
 //!
-//! Source: spec/decision.md: "A run that dies anywhere is finished by the next one" and "Runs for several functions of one
-//! database at the same time end with one set that all of them share". Rules are written before any association, so a set
-//! with missing rules and a group in use is no half-made set but one that someone has changed: that one is left alone, and
-//! a new set is made.
+//! Source: docs/design.md, "A run that died" and "Runs at the same time". Rules are written before any association. A
+//! set with missing rules and a group in use was therefore changed by someone else: it is left alone, and a new set is
+//! created.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +24,7 @@ pub(super) struct HalfMade<'a> {
 /// The side's group and what rule it has for whom: direction, port, and the side at the other end.
 pub(super) type Wanted = (Side, Direction, u16, Side);
 
-/// The rules of a whole set (spec/decision.md, "When a group is fit for use"). None while the database
+/// The rules of a whole set (docs/decision.md, "When a group matches"). None while the database
 /// has no port.
 pub(super) fn wanted_rules(observation: &Observation) -> Option<Vec<Wanted>> {
     let (database, function) = (observation.database.port?, observation.function_port()?);

@@ -417,7 +417,8 @@ impl<'a> Linter<'_, 'a> {
         self.gone.insert(group.clone());
     }
 
-    /// Groups that the run has made in vain: nothing bears them or speaks of them, and their rules name only each other.
+    /// Groups that the run created without need: nothing has them or refers to them, and their rules name only each
+    /// other.
     fn take_back(&mut self, place: &Place<'_>, groups: &[Removable]) {
         let step = place.step.id;
         let is_own = |rule: &Rule| {
@@ -440,7 +441,7 @@ impl<'a> Linter<'_, 'a> {
         }
     }
 
-    /// What is deleted bears no group any more.
+    /// What is deleted has no group any more.
     fn all_off(&mut self, side: Side) {
         let list = self.ground.list(side).into_iter().flat_map(GroupList::iter);
         self.off.extend(list.map(|group| (side, group.clone())));

@@ -1,7 +1,7 @@
 //! What a plan makes of a network: gateways, subnets, routes, endpoints, rules by range, DNS across a peering connection.
 //!
-//! Nothing here takes anything away: what a resource has stays, but for a route that leads nowhere and for the table
-//! of a subnet, whose other routes the new one has too. Ids of what does not exist yet are symbolic: a [`Slot`].
+//! Nothing here removes anything, except that a route without a working target is replaced, and so is the route table
+//! of a subnet, by one with the same other routes. Ids of what does not exist yet are symbolic: a [`Slot`].
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub const OPERATIONS: &[Operation] = &[
 /// What a step of the plan makes, by the value of its tag `autoconnect:role`, e.g. `nat-gateway`.
 pub type Slot = String;
 
-/// Something of a network that a step speaks of.
+/// Something of a network that a step refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ref {
     /// It exists: its id.
@@ -76,7 +76,7 @@ impl std::fmt::Display for Via {
 /// The other end of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulePeer {
-    /// Whatever bears a group.
+    /// Whatever has a group.
     Group(Ref),
     /// A range.
     Cidr(IpNet),
@@ -325,10 +325,10 @@ impl NetworkEffect {
     #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         match self {
-            Self::CreateNatGateway { .. } => Some("by the hour, and for each gigabyte that goes through it"),
+            Self::CreateNatGateway { .. } => Some("by the hour, and for each gigabyte that it processes"),
             Self::AllocateAddress { .. } => Some("by the hour, as every public IPv4 address"),
             Self::CreateEndpoint(endpoint) if !endpoint.subnets.is_empty() => {
-                Some("by the hour for each of its subnets, and for each gigabyte that goes through it")
+                Some("by the hour for each of its subnets, and for each gigabyte that it processes")
             }
             _ => None,
         }
@@ -364,7 +364,7 @@ impl NetworkEffect {
         }
     }
 
-    /// What is waited for after the call, in words.
+    /// What is waited for after the call, as text.
     #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
@@ -376,7 +376,7 @@ impl NetworkEffect {
         }
     }
 
-    /// What the step speaks of that may be made by another one.
+    /// What the step refers to that may be made by another one.
     #[must_use]
     pub fn needs(&self) -> Vec<&Slot> {
         let mut refs: Vec<&Ref> = Vec::new();
@@ -415,7 +415,7 @@ impl NetworkEffect {
 pub struct Steps(Vec<Step>);
 
 impl Steps {
-    /// Adds a step: after `after`, and after the steps that make what it speaks of. Its number.
+    /// Adds a step: after `after`, and after the steps that make what it refers to. Its number.
     pub fn add(&mut self, effect: NetworkEffect, resource: &str, summary: impl Into<String>, after: &[u32]) -> u32 {
         let id = u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX);
         let makes = |slot: &Slot| {

@@ -1,7 +1,7 @@
 //! The steps that make what is not there yet: secret, roles, proxy, function; and what the function needs besides
 //! groups: a permission and variables.
 //!
-//! Source: spec/proxy.md; the order is that of spec/decision.md, "Writing".
+//! Source: docs/new-proxies.md; the order is that of docs/decision.md, "The order of writes".
 
 use std::collections::BTreeMap;
 
@@ -174,7 +174,7 @@ impl Builder<'_> {
         id
     }
 
-    /// What `setup` goes on with, although an earlier run has made it: the proxy and the function.
+    /// What `setup` continues with, although an earlier run created it: the proxy and the function.
     fn adopt_existing(&mut self) {
         let Observation {
             database,
@@ -203,7 +203,7 @@ impl Builder<'_> {
                 tags: self.tags(Side::Proxy),
                 own: own_tags(self.observation, Side::Proxy),
             };
-            let summary = format!("proxy {}, which an earlier run made for {database}", proxy.name);
+            let summary = format!("proxy {}, which an earlier run created for {database}", proxy.name);
             self.push(
                 Effect::CreateProxy(Box::new(plan)),
                 String::new(),
@@ -224,7 +224,7 @@ impl Builder<'_> {
                 tags: self.tags(Side::Function),
                 own: own_tags(self.observation, Side::Function),
             };
-            let summary = format!("function {}, which an earlier run made", function.name);
+            let summary = format!("function {}, which an earlier run created", function.name);
             self.push(
                 Effect::CreateFunction(Box::new(plan)),
                 String::new(),
@@ -252,7 +252,7 @@ impl Builder<'_> {
             Grant::ConnectThroughProxy { user, .. } => format!("connect through proxy {proxy} as user {user} by IAM"),
         };
         let replaced = self.replaced(role, grant);
-        let replaced = replaced.map(|id| format!("; it takes the place of the permission for {id}"));
+        let replaced = replaced.map(|id| format!("; it replaces the permission for {id}"));
         let summary = format!(
             "role {role}: policy {name}, to {allows}, and nothing else{}",
             replaced.unwrap_or_default()
@@ -471,7 +471,7 @@ impl Builder<'_> {
     }
 }
 
-/// The role that a step makes, or that an earlier run has made.
+/// The role that a step makes, or that an earlier run created.
 fn role_of(made: Made, found: Option<&FoundRole>) -> ResourceRef {
     found.map_or(ResourceRef::New(made), |found| ResourceRef::Existing(found.arn.clone()))
 }

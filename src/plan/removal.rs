@@ -1,4 +1,4 @@
-//! Steps that take away: those of `remove`, and the mark by which others know of it.
+//! Steps that remove something: those of `remove`, and the mark that shows a removal to other runs.
 
 use crate::model::{DatabaseKind, Direction, GroupId, Rule};
 use crate::operation::Operation;
@@ -35,7 +35,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::DetachRolePolicy,
 ];
 
-/// What a step takes away, as one call of the API.
+/// What a step removes, as one call of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemovalEffect {
     /// Marks groups as being removed: the first write of a removal.
@@ -44,17 +44,17 @@ pub enum RemovalEffect {
         groups: Vec<GroupId>,
         /// The connection that is being removed.
         connection: String,
-        /// The function that is being disconnected: no other one may bear them.
+        /// The function that is being disconnected: no other one may have them.
         function: String,
     },
-    /// Names the connection that groups which stay are of from now on.
+    /// Names the connection that groups which are kept belong to from now on.
     Retag {
         /// The groups.
         groups: Vec<GroupId>,
         /// That connection; without a function where they are none's.
         connection: String,
     },
-    /// Takes the mark off again: `setup` goes on with what a removal has left.
+    /// Removes the mark again: `setup` continues with what a removal has left.
     Unmark {
         /// The groups.
         groups: Vec<GroupId>,
@@ -193,17 +193,17 @@ impl RemovalEffect {
         )
     }
 
-    /// What is waited for after the call, in words.
+    /// What is waited for after the call, as text.
     #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::OffFunction { .. } | Self::Detach { .. } | Self::UnsetEnvironment { .. } => {
-                Some("the function's update to end")
+                Some("the function's update to finish")
             }
             Self::OffProxy { .. } => Some("the proxy to be available without the group"),
-            Self::OffDatabase { .. } => Some("the group to be off the database"),
+            Self::OffDatabase { .. } => Some("the group to be disassociated from the database"),
             Self::DeleteGroup { .. } => Some("the network interfaces with the group to be deleted"),
-            Self::DeleteProxy { .. } => Some("the proxy to be gone"),
+            Self::DeleteProxy { .. } => Some("the proxy to be deleted"),
             _ => None,
         }
     }

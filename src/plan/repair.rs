@@ -1,4 +1,4 @@
-//! Repairs: which groups may be repaired, and which rules go first where a group is at its quota of rules.
+//! Repairs: which groups may be repaired, and which rules are revoked first if a group is at its quota of rules.
 
 use std::collections::BTreeSet;
 
@@ -80,8 +80,8 @@ fn counts(rule: &Rule, family: Family) -> bool {
     }
 }
 
-/// The rules that do not belong and have to go before others can be granted, none that carries traffic of the wanted
-/// rules as long as another can go in its place.
+/// The rules that do not belong and must be revoked before others can be granted, none that carries traffic of the
+/// wanted rules as long as another can be revoked instead.
 pub(super) fn to_make_room(
     set: &HalfMade<'_>,
     wanted: &[Wanted],

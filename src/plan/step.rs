@@ -13,7 +13,7 @@ use crate::{policy, tags};
 
 use super::removal::RemovalEffect;
 
-/// A group that a step speaks of.
+/// A group that a step refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupRef {
     /// It exists.
@@ -22,7 +22,7 @@ pub enum GroupRef {
     New(Side),
 }
 
-/// A resource with an ARN that a step speaks of.
+/// A resource with an ARN that a step refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceRef {
     /// It exists: its ARN.
@@ -31,7 +31,7 @@ pub enum ResourceRef {
     New(Made),
 }
 
-/// What a plan can make beside groups; at most one of each.
+/// What a plan can make besides groups; at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Made {
     /// The secret of the proxy.
@@ -70,7 +70,7 @@ pub enum Grant {
     },
     /// Connecting to the database as one user.
     ConnectToDatabase {
-        /// The ARN of the database, which tells the place.
+        /// The ARN of the database, which contains the place.
         database: String,
         /// The resource id by which IAM names it.
         resource_id: String,
@@ -87,7 +87,7 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// The resource whose ARN the document speaks of, and which may have to be made first.
+    /// The resource whose ARN the document refers to, and which may have to be made first.
     #[must_use]
     pub fn resource(&self) -> Option<&ResourceRef> {
         match self {
@@ -144,7 +144,7 @@ pub struct ProxyPlan {
     pub auth: ProxyAuth,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The tags by which one that is there already may be taken for it.
+    /// The tags by which one that is there already may be treated as it.
     pub own: OwnTags,
 }
 
@@ -163,7 +163,7 @@ pub struct FunctionPlan {
     pub role: ResourceRef,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The tags by which one that is there already may be taken for it.
+    /// The tags by which one that is there already may be treated as it.
     pub own: OwnTags,
 }
 
@@ -245,7 +245,7 @@ pub enum Effect {
         description: String,
         /// Its tags.
         tags: BTreeMap<String, String>,
-        /// The tags by which one that is there already may be taken for it.
+        /// The tags by which one that is there already may be treated as it.
         own: OwnTags,
     },
     /// Makes a role that one service may assume.
@@ -285,7 +285,7 @@ pub enum Effect {
     CreateFunction(Box<FunctionPlan>),
     /// Changes where a function is attached.
     Vpc(VpcEffect),
-    /// Gives variables to the function's environment, beside those it has.
+    /// Gives variables to the function's environment, besides those it has.
     SetEnvironment {
         /// The function's ARN.
         function: String,
@@ -350,7 +350,7 @@ impl Effect {
             Self::CreateProxy(_) => &["rds:AddTagsToResource", "iam:PassRole"],
             Self::CreateFunction(_) => &["lambda:TagResource", "iam:PassRole"],
             Self::Network(effect) => effect.more_actions(),
-            // The mark is taken off again where somebody has begun to use the groups meanwhile.
+            // The mark is removed again where someone has started to use the groups meanwhile.
             Self::Removal(RemovalEffect::Mark { .. }) => &["ec2:DeleteTags"],
             Self::Removal(RemovalEffect::TakeBack { .. }) => {
                 &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"]
@@ -407,7 +407,7 @@ impl Effect {
         )
     }
 
-    /// What is waited for after the call, in words.
+    /// What is waited for after the call, as text.
     #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
@@ -415,9 +415,9 @@ impl Effect {
             Self::AssociateDatabase { .. } => Some("the group to be active on the database"),
             Self::AssociateProxy { .. } => Some("the proxy to be available with the group"),
             Self::AssociateFunction { .. } | Self::SetEnvironment { .. } | Self::Vpc(VpcEffect::Detach { .. }) => {
-                Some("the function's update to end")
+                Some("the function's update to finish")
             }
-            Self::Vpc(VpcEffect::Attach(_)) => Some("the function's network interface to be made"),
+            Self::Vpc(VpcEffect::Attach(_)) => Some("the function's network interface to be created"),
             Self::CreateProxy(_) => Some("the proxy to become available"),
             Self::CreateFunction(_) => Some("the function to become active"),
             Self::Network(effect) => effect.waits_for(),
@@ -474,7 +474,7 @@ impl Effect {
         matches!(self, Self::Removal(effect) if effect.deletes())
     }
 
-    /// What it makes beside groups.
+    /// What it makes besides groups.
     #[must_use]
     pub fn makes(&self) -> Option<Made> {
         match self {
@@ -520,7 +520,7 @@ impl Effect {
         needs
     }
 
-    /// The groups that the step speaks of.
+    /// The groups that the step refers to.
     #[must_use]
     pub fn groups(&self) -> Vec<&GroupRef> {
         match self {

@@ -24,7 +24,7 @@ pub struct AttachPlan {
     pub vpc: VpcId,
     /// All of its subnets.
     pub subnets: Vec<SubnetId>,
-    /// The groups that it gets, beside those it has in this VPC.
+    /// The groups that it gets, besides those it has in this VPC.
     pub groups: Vec<GroupRef>,
     /// `Ipv6AllowedForDualStack`; none to leave it.
     pub ipv6: Option<bool>,

@@ -1,6 +1,6 @@
-//! The policies of VPC endpoints: what they let whom do, and the least for an event source mapping.
+//! The policies of VPC endpoints: what they allow, and the least that an event source mapping needs.
 //!
-//! Source: spec/msk.md, 4 and "`--restrict`".
+//! Source: docs/msk.md, "`msk check`" and "`msk setup`".
 
 use std::collections::BTreeMap;
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn principals_are_told_apart() {
+    fn principals_are_distinguished() {
         let service = [Caller::Service(LAMBDA)];
         let both = [Caller::Service(LAMBDA), Caller::Role(ROLE)];
         let table = [

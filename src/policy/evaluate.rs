@@ -2,7 +2,7 @@
 //!
 //! Source: the IAM user guide's pages on the evaluation of policies and on condition operators. What is not known is never
 //! taken for allowed: a condition on something that only AWS knows gives [`Verdict::Unknown`]. What bounds an identity
-//! beside its own policies is judged in [`super::RolePolicies`].
+//! besides its own policies is judged in [`super::RolePolicies`].
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Context {
         Self::default()
     }
 
-    /// Of which all is known that is told.
+    /// Everything about it is known.
     #[must_use]
     pub fn complete() -> Self {
         Self {
@@ -312,7 +312,7 @@ fn is_like_arn(pattern: &[Token], arn: &str) -> bool {
 fn is_like(pattern: &[Token], text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut in_text) = (0, 0);
-    // Where to go on if what follows the last star does not fit: one character further.
+    // Where to continue if what follows the last star does not fit: one character further.
     let mut retry = None;
     while in_text < text.len() {
         match pattern.get(at) {

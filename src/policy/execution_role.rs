@@ -1,6 +1,6 @@
 //! What Lambda needs in the execution role of a function in a VPC, and what of it a role lacks.
 //!
-//! Source: spec/lambda-vpc.md, "Execution role".
+//! Source: docs/attaching.md, "Execution role".
 
 use super::document::{PolicyDocument, Statement};
 use super::evaluate::{Context, Request, Verdict};
@@ -18,7 +18,8 @@ pub const INTERFACE_ACTIONS: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
-/// The actions of AWS's policy `AWSLambdaMSKExecutionRole`, but for writing the log. Source: spec/msk.md.
+/// The actions of AWS's policy `AWSLambdaMSKExecutionRole`, without those for writing the log. Source: docs/msk.md,
+/// "`msk check`".
 pub const MSK_ACTIONS: [&str; 9] = [
     DESCRIBE_CLUSTER,
     DESCRIBE_CLUSTER_V2,
@@ -39,10 +40,10 @@ const CONNECT: &str = "rds-db:connect";
 const CREATE: &str = "ec2:CreateNetworkInterface";
 const DELETE_ACTIONS: [&str; 2] = ["ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"];
 
-/// The key by which a function's own calls are told from those that Lambda makes for it. Lambda's have it not.
+/// The key that distinguishes a function's own calls from those that Lambda makes for it, which do not have it.
 pub const SOURCE_FUNCTION: &str = "lambda:SourceFunctionArn";
 
-/// An action that a role does not surely allow.
+/// An action that a role may not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lack {
     /// The action.

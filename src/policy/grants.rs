@@ -1,6 +1,6 @@
 //! What the roles that the program makes may do, and who may assume them.
 //!
-//! Source: spec/proxy.md, "`--proxy`". Every permission is for exactly one resource.
+//! Source: docs/new-proxies.md, "What is made". Every permission is for exactly one resource.
 
 use std::collections::BTreeMap;
 
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_to_connect_tells_its_user() {
+    fn a_permission_to_connect_contains_its_user() {
         let place = Place::in_region("eu-central-1", "123456789012");
         let found = connects_as(&connect(place, "prx-0a1", "app"), place);
         assert_eq!(found, Some(("prx-0a1".to_owned(), "app".to_owned())));

@@ -1,6 +1,7 @@
-//! The documents that keep functions, and those who deploy them, within bounds.
+//! The documents that limit functions, and those who deploy them.
 //!
-//! Source: spec/lambda-vpc.md, "`policy`", and the Lambda developer guide's examples of condition keys for VPC settings.
+//! Source: docs/policies.md, "`deny-eni`" and "`guardrail`", and the Lambda developer guide's examples of condition
+//! keys for VPC settings.
 
 use super::document::{PolicyDocument, Statement, literal};
 use super::execution_role::{INTERFACE_ACTIONS, SOURCE_FUNCTION};
@@ -11,7 +12,7 @@ const DEPLOYING: [&str; 2] = ["lambda:CreateFunction", "lambda:UpdateFunctionCon
 /// Denies a function's own code what Lambda does with its role: the network interfaces.
 #[must_use]
 pub fn deny_interfaces(function: &str) -> PolicyDocument {
-    // Lambda never detaches an interface from an instance, and the guide's example denies it all the same.
+    // Lambda never detaches an interface from an instance, and the guide's example denies it anyway.
     let actions = INTERFACE_ACTIONS.into_iter().chain(["ec2:DetachNetworkInterface"]);
     let statement = Statement::deny(actions)
         .on(["*"])
@@ -87,7 +88,7 @@ mod tests {
         ids.iter().map(|&id| id.to_owned()).collect()
     }
 
-    /// What the guardrail says of a function with these settings, beside whatever else is allowed.
+    /// What the guardrail says of a function with these settings, besides whatever else is allowed.
     fn verdict(guardrail: &Guardrail, vpc: Option<&str>, subnets: &[&str], groups: &[&str]) -> Verdict {
         let context = Context::complete()
             .with("lambda:VpcIds", vpc)

@@ -1,9 +1,9 @@
-//! The least that the caller needs for one run of a command that writes: what its plan's steps and its reads call for, and
-//! nothing else.
+//! The least that the caller needs for one run of a command that writes: what the steps of its plan and its
+//! reads need, and nothing else.
 //!
-//! Source: spec/lambda-vpc.md, "`policy`". On which resources IAM checks an action is said in the service authorization
+//! Source: docs/policies.md, "`operator`". On which resources IAM checks an action is said in the service authorization
 //! reference: `*` stands here only where an action knows no resources. A group, a proxy or a role that the run makes is
-//! told by its name or its tags. A run that died is finished by the next with the same permissions.
+//! identified by its name or its tags. A run that died is finished by the next with the same permissions.
 
 mod network;
 
@@ -16,7 +16,7 @@ use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef, VpcE
 use crate::removal::Removable;
 use crate::tags;
 
-/// What a run is about, as far as its steps do not tell it in IAM's words.
+/// What a run is about, as far as its steps do not show it in IAM's words.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// Where its resources are.
@@ -55,7 +55,7 @@ pub fn operator<'a>(subject: impl Into<Subject<'a>>, reads: Permissions, plan: &
         plan,
         permissions: reads,
     };
-    // What an earlier run has made is there.
+    // What an earlier run created is there.
     for step in plan.steps.iter().filter(|step| !step.status.is_there()) {
         for action in step.effect.iam_actions() {
             match &step.effect {
@@ -68,7 +68,7 @@ pub fn operator<'a>(subject: impl Into<Subject<'a>>, reads: Permissions, plan: &
     run.permissions.document()
 }
 
-/// What the resources of a run are told by, and what it may do so far.
+/// What identifies the resources of a run, and what it may do so far.
 struct Run<'a> {
     subject: Subject<'a>,
     plan: &'a Plan,
@@ -94,7 +94,7 @@ impl Run<'_> {
                 GroupRef::New(side) => self.on_new(action, "security-group", tags::role(*side)),
             },
             (_, Effect::RegisterTarget { kind, database, .. }) => {
-                // RDS tells the id of a proxy's target group only with the proxy's targets.
+                // RDS returns the id of a proxy's target group only with the proxy's targets.
                 let target_groups = self.subject.place.arn("rds", "target-group:*");
                 self.on(action, [target_groups, self.proxy(), self.database(*kind, database)]);
             }
@@ -284,7 +284,7 @@ pub fn new_secret(place: Place<'_>, name: &str) -> Vec<String> {
     vec![arn(""), arn("-??????")]
 }
 
-/// Where what is made bears our tag.
+/// Where what is made has our tag.
 fn tagged() -> Condition {
     when("StringEquals", &format!("aws:RequestTag/{}", tags::MANAGED), "true")
 }

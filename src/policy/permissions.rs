@@ -1,4 +1,4 @@
-//! Permissions collected one by one, and the shortest document that says them.
+//! Permissions collected one by one, and the shortest document that contains them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

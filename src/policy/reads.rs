@@ -1,6 +1,6 @@
-//! What who only reads needs: the scheduled check of `drift`.
+//! What a caller needs that only reads, such as the scheduled check of `drift`.
 //!
-//! Source: spec/lambda-vpc.md, "`policy`".
+//! Source: docs/policies.md, "`drift`".
 
 use super::Permissions;
 use crate::model::Place;

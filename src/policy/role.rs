@@ -8,8 +8,8 @@ use super::document::{Effect, PolicyDocument, Statement};
 use super::evaluate::{Holds, Request, Verdict, applies, verdict};
 use crate::model::network::Part;
 
-/// What no check of a role can tell, for its evidence.
-pub const NOT_READ: &str = "not read, and able to deny it: the policies of the organization (SCPs, RCPs), of the session, of resources, keys and VPC endpoints";
+/// What no check of a role can determine, for its evidence.
+pub const NOT_READ: &str = "not read, and could deny it: the policies of the organization (SCPs, RCPs), of the session, of resources, keys and VPC endpoints";
 
 /// A policy, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

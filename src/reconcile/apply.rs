@@ -1,6 +1,6 @@
-//! Carries out one step: each bad answer is handled before the good one.
+//! Carries out one step; errors are handled before success.
 //!
-//! Source: spec/decision.md, "Writing". What already is as it should be is no error; what was not found
+//! Source: docs/decision.md, "The order of writes". What already is as it should be is no error; what was not found
 //! right after its creation is looked for again; a list is read right before it is written and checked after.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::wait::Pauses;
 /// How long EC2 may take to find a group that it has just created.
 const CONSISTENCY_WINDOW: Duration = Duration::from_mins(2);
 
-/// How often a written list may turn out to lack our group, because somebody else wrote too, before that is an error.
+/// How often a written list may turn out to lack our group, because someone else wrote too, before that is an error.
 const REWRITES: u32 = 5;
 
 /// How many reads may still show a list from before the write.
@@ -255,7 +255,7 @@ impl Session<'_> {
             match revoked {
                 // The rule is gone already, which the next read will show, or the group is not found yet.
                 Err(error) if error.is_not_found() || error.is_rule_missing() => {
-                    self.pause(&mut pauses, "the default outbound rule to go", "still there")
+                    self.pause(&mut pauses, "the default outbound rule to be removed", "still there")
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -304,7 +304,7 @@ impl Session<'_> {
                 // A proxy that is being created takes minutes, which the user does not want to wait for.
                 Err(error) if error.is_contention() && settle == Settle::Leave => return Ok(StepStatus::Skipped),
                 Err(error) if error.is_contention() => {
-                    self.pause(&mut pauses, "the proxy to take a target", &error.fault.to_string())
+                    self.pause(&mut pauses, "the proxy to accept a target", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -321,7 +321,7 @@ impl Session<'_> {
     }
 
     /// Changes a part of a resource that AWS replaces whole: read, write what was read with our change, look until it
-    /// has taken effect. Where a write of somebody else has replaced ours, begin again.
+    /// has taken effect. Where a write of someone else has replaced ours, begin again.
     pub(super) async fn change<P: Part>(&self, step: &Step, part: &P, settle: Settle) -> Result<Ended, RunError> {
         let mut written = 0;
         let mut unanswered = false;
@@ -337,7 +337,7 @@ impl Session<'_> {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
                     continue;
                 }
-                // What this run has made may not be found at once.
+                // What this run created may not be found at once.
                 Err(error) if error.is_not_found() && unfound < STALE_READS => {
                     unfound += 1;
                     self.pause(&mut visible, waiting_for, "not found").await?;
@@ -382,7 +382,7 @@ impl Session<'_> {
             if written > REWRITES {
                 return Err(RunError::NotTaken {
                     resource: part.describe(),
-                    reason: format!("it was changed back {written} times by someone else"),
+                    reason: format!("another process changed it back {written} times"),
                 });
             }
             if !now.is_changed {
@@ -392,13 +392,13 @@ impl Session<'_> {
                 .write(step, &step.resource, part.write(self.cloud, &now.seen))
                 .await?
             {
-                // Another change is under way, or somebody wrote in between: read, and write if still needed.
+                // Another change is under way, or someone wrote in between: read, and write if still needed.
                 Err(error) if error.is_contention() => {
                     self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await?;
                 }
                 Err(error) if error.is_role_not_ready() && part.may_need_new_role() => {
                     let state = error.fault.to_string();
-                    // What AWS says tells more than that the time is up.
+                    // The message of AWS is more helpful than a timeout.
                     match self.pause(&mut roles, "the role's permissions to work", &state).await {
                         Err(RunError::TimedOut { .. }) => return Err(failed(step, error)),
                         pause => pause?,
@@ -413,7 +413,8 @@ impl Session<'_> {
                     unanswered = true;
                     written += 1;
                     (not_seen, unfound) = (0, 0);
-                    self.pause(&mut pauses, waiting_for, "no answer to the change").await?;
+                    self.pause(&mut pauses, waiting_for, "no response to the change")
+                        .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
                 Ok(()) => {

@@ -1,6 +1,6 @@
 //! `attach` and `detach`, as goals of [`super::converge`].
 //!
-//! Source: spec/lambda-vpc.md.
+//! Source: docs/attaching.md.
 
 use std::collections::BTreeSet;
 
@@ -89,20 +89,21 @@ impl Goal for Attach {
         }
         if changes.is_empty() && !fitting.lacks.is_empty() && !self.grant {
             notes.push(format!(
-                "Role {role} lacks {}: Lambda cannot make or delete the function's network interfaces. --grant gives it that.",
+                "Role {role} lacks {}: Lambda cannot create or delete the function's network interfaces. --grant adds these permissions.",
                 fitting.lacks.join(", ")
             ));
         }
         if !changes.is_empty() {
             notes.push(
-                "Making a network interface can take minutes; until then the function is as it was before.".to_owned(),
+                "Creating a network interface can take minutes; until then the function keeps its previous settings."
+                    .to_owned(),
             );
             notes.push(versions_stay(function));
         }
         let is_reached = steps.0.is_empty();
         let reasons = if is_reached {
             vec![format!(
-                "Function {name} is attached to {} as it should be.",
+                "Function {name} is already attached to {} as requested.",
                 fitting.vpc
             )]
         } else {
@@ -116,7 +117,7 @@ impl Goal for Attach {
             ],
             decision: if is_reached { "no-op" } else { "attach" },
             meaning: if is_reached {
-                "nothing has to be changed"
+                "there is nothing to change"
             } else {
                 "the function is attached"
             },
@@ -156,7 +157,7 @@ fn changes(function: &Function, fitting: &Fitting, site: &Site) -> Vec<String> {
     }
     if !fewer.is_empty() {
         changes.push(format!(
-            "Function {name} leaves {}, which are not named.",
+            "Function {name} will be removed from {}, which were not named.",
             listed(&fewer)
         ));
     }
@@ -242,7 +243,7 @@ impl Goal for Detach {
             return Ok(Draft {
                 heading: vec![format!("Detach function {name}")],
                 decision: "no-op",
-                meaning: "nothing has to be changed",
+                meaning: "there is nothing to change",
                 reasons: vec![format!("Function {name} is in no VPC.")],
                 pending,
                 ..Draft::default()
@@ -255,7 +256,7 @@ impl Goal for Detach {
         let taken: Vec<String> = attached.groups.iter().map(named).collect();
         let mut steps = Steps::default();
         let summary = format!(
-            "function {name}: detach it from {}, out of {} and with {} taken off",
+            "function {name}: detach it from {}, subnets {}, groups {}",
             attached.vpc,
             listed(&attached.subnets),
             taken.join(", ")
@@ -265,7 +266,7 @@ impl Goal for Detach {
         });
         steps.push(effect, function.arn.clone(), summary);
         let mut notes = vec![
-            "Lambda takes up to 20 minutes, at worst 45, to delete the network interface: until then its groups and subnets cannot be deleted, and its role has to keep its permissions.".to_owned(),
+            "Lambda deletes the network interface within 20 minutes, or 45 at worst: until then its groups and subnets cannot be deleted, and its role must keep its permissions.".to_owned(),
         ];
         let every = groups.values().map(String::as_str);
         let connections: Vec<&str> = every.filter(|name| is_of_convention(name)).collect();
@@ -281,7 +282,7 @@ impl Goal for Detach {
                 format!("groups   {}", taken.join(", ")),
             ],
             decision: "detach",
-            meaning: "the function is taken out of its VPC",
+            meaning: "the function is detached from its VPC",
             reasons: vec![format!("Function {name} is attached to {}.", attached.vpc)],
             notes,
             pending,
@@ -345,7 +346,7 @@ fn users_that_stay(function: &Function, groups: &Groups, users: &Users) -> Vec<S
         }
     }
     let unread = users.unread().iter();
-    notes.extend(unread.map(|unread| format!("Who else uses its groups is not known completely: {unread}.")));
+    notes.extend(unread.map(|unread| format!("Not all other users of its groups are known: {unread}.")));
     notes
 }
 

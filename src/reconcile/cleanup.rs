@@ -1,4 +1,4 @@
-//! `cleanup` as a [`Goal`]: nothing of ours is left that serves nothing.
+//! `cleanup` as a [`Goal`]: no unused resource of ours is left.
 
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory};
@@ -19,12 +19,12 @@ fn pending(left: &Leftovers, plan: &Plan) -> Vec<Pending> {
     });
     let pending = coming_off.map(|database| Pending::DatabaseAvailable {
         database: database.to_string(),
-        states: vec!["a group is being taken off it".to_owned()],
+        states: vec!["a group is being disassociated".to_owned()],
     });
     pending.into_iter().collect()
 }
 
-/// Nothing of ours is left in the account and Region that serves nothing.
+/// Nothing of ours is left in the account and Region that is not in use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cleanup;
 
@@ -49,29 +49,29 @@ impl Goal for Cleanup {
         let is_reached = cleaning.plan.is_empty();
         let mut reasons = cleaning.reasons;
         if is_reached {
-            reasons.insert(0, "Nothing is left over that autoconnect has made.".to_owned());
+            reasons.insert(0, "There are no unused resources to remove.".to_owned());
         }
         let deletes_group = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
         let deletes_proxy = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteProxy { .. }));
         let mut notes = Vec::new();
         if cleaning.plan.steps.iter().any(|step| deletes_proxy(&step.effect)) {
             notes.push(
-                "A proxy that is deleted cannot be restored; clients that reach it by other ways than a function of Lambda lose it.".to_owned(),
+                "A deleted proxy cannot be restored; clients other than Lambda functions lose it too.".to_owned(),
             );
         }
         if !is_reached {
             notes.push(
-                "A run of setup that is in progress may just be making what looks unused here: apply this only while none is running.".to_owned(),
+                "A setup that is in progress may be creating what looks unused here: apply this only while no setup is running.".to_owned(),
             );
         }
         if cleaning.plan.steps.iter().any(|step| deletes_group(&step.effect)) {
             notes.push(
-                "Lambda deletes a network interface up to 20 minutes, at worst 45, after it was needed last, and a group on it cannot be deleted before: the run waits for that, or with --no-wait leaves it to the next run.".to_owned(),
+                "Lambda deletes an unused network interface within 20 minutes, or 45 at worst. Its group cannot be deleted before: the run waits, or with --no-wait leaves the group to the next run.".to_owned(),
             );
         }
         Ok(Draft {
             heading: vec![
-                "Clean up what autoconnect has made, and what serves nothing any more".to_owned(),
+                "Remove unused resources that autoconnect created".to_owned(),
                 format!(
                     "security groups  {}, proxies  {}, roles  {}, secrets  {}",
                     left.groups.len(),
@@ -84,7 +84,7 @@ impl Goal for Cleanup {
             meaning: if is_reached {
                 "there is nothing to do"
             } else {
-                "what serves nothing is taken away"
+                "unused resources are removed"
             },
             reasons,
             notes,

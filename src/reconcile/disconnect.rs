@@ -62,10 +62,7 @@ impl Goal for Disconnect {
         let (decision, meaning) = if plan.is_empty() {
             ("no-op", "there is nothing to do")
         } else {
-            (
-                "disconnect",
-                "what connects them and is not used by anything else is removed",
-            )
+            ("disconnect", "what connects them and is not used elsewhere is removed")
         };
         Ok(Draft {
             heading: heading(standing),
@@ -148,7 +145,7 @@ impl Disconnect {
         if touched.contains(&Side::Database) {
             pending.extend(database_pending(observation, self.wait_for_database)?);
         }
-        // What an earlier run has taken off is not free before that has taken effect.
+        // What an earlier run has disassociated is not free before that has taken effect.
         let database = &observation.database;
         let is_coming_off = |step: &Step| match &step.effect {
             Effect::Removal(RemovalEffect::DeleteGroup { group }) => database
@@ -160,7 +157,7 @@ impl Disconnect {
         if plan.steps.iter().any(is_coming_off) && pending.is_empty() {
             pending.push(Pending::DatabaseAvailable {
                 database: database.to_string(),
-                states: vec!["a group is being taken off it".to_owned()],
+                states: vec!["a group is being disassociated".to_owned()],
             });
         }
         if touched.contains(&Side::Proxy)
@@ -220,13 +217,13 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
         .collect();
     if found.parts.iter().any(|part| part.leaves_old) {
         reasons.push(format!(
-            "{} stands beside the database in production in a blue/green deployment, and only leaves the groups that both have.",
+            "{} is part of a blue/green deployment and is not the database in production: only groups that both databases have are disassociated.",
             capitalized(&observation.database.to_string())
         ));
     }
     if plan.is_empty() {
         reasons.push(format!(
-            "No group of autoconnect's making connects function {} with {}{}.",
+            "No group that autoconnect created connects function {} with {}{}.",
             observation.function.name,
             observation.database,
             match &observation.proxy {
@@ -237,7 +234,7 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
     }
     reasons.extend(found.parts.iter().map(|part| {
         let Some(why) = &part.stays else {
-            return format!("{} goes: nothing else uses it.", part.named());
+            return format!("{} will be removed: not used elsewhere.", part.named());
         };
         let on = if part.stays_on {
             format!(" on {}", observation.describe(part.side))
@@ -249,7 +246,7 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
         } else {
             ""
         };
-        format!("{} stays{on}{without}: {why}.", part.named())
+        format!("{} will be kept{on}{without}: {why}.", part.named())
     }));
     reasons.extend(still_connected(standing, plan).by_others);
     let undo = &standing.undo;
@@ -258,11 +255,11 @@ fn reasons(standing: &Standing, found: &Parts<'_>, plan: &Plan) -> Vec<String> {
     let going = BTreeSet::new();
     reasons.extend(made.clone().flat_map(|made| &made.secrets).filter_map(|secret| {
         let why = secret.stays(&going)?;
-        Some(format!("Secret {} stays: {why}.", secret.name))
+        Some(format!("Secret {} will be kept: {why}.", secret.name))
     }));
     reasons.extend(made.filter_map(|made| made.role.as_ref()).filter_map(|role| {
         let why = role.stays(&going)?;
-        Some(format!("Role {} stays: {why}.", role.name))
+        Some(format!("Role {} will be kept: {why}.", role.name))
     }));
     reasons
 }
@@ -280,10 +277,10 @@ fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish)
         let what = if wish.console_made {
             "it has been changed"
         } else {
-            "--console-made takes off groups that the console created and that are unchanged"
+            "--console-made removes unchanged groups that the console created"
         };
         notes.push(format!(
-            "{} ({}) on function {} leads there too, and is not of autoconnect's making: {what}.",
+            "{} ({}) on function {} also leads there, and autoconnect did not create it: {what}.",
             group.name, group.id, observation.function.name
         ));
     }
@@ -292,9 +289,7 @@ fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish)
             .by_connections
             .into_iter()
             .map(|sentence| {
-                format!(
-                    "{sentence} That is a connection of its own, which `autoconnect remove` without --proxy takes away."
-                )
+                format!("{sentence} That is a separate connection; `autoconnect remove` without --proxy removes it.")
             }),
     );
     if let Some(provider) = &observation.function.capacity_provider {
@@ -308,19 +303,19 @@ fn notes(standing: &Standing, found: &Parts<'_>, plan: &Plan, wish: RemovalWish)
     if plan.steps.iter().any(|step| detaches(&step.effect)) {
         let function = &observation.function.name;
         notes.push(format!(
-            "Function {function} leaves its VPC: AWS leaves no function in a VPC without a security group. Outside the VPC it reaches the internet, and nothing in the VPC. To keep it there, give it another security group first."
+            "Function {function} will be detached from its VPC, because AWS requires a function in a VPC to have a security group. Outside the VPC it reaches the internet, but nothing in the VPC. To keep it in the VPC, give it another security group first."
         ));
     }
     let deletes_group = |effect: &Effect| matches!(effect, Effect::Removal(RemovalEffect::DeleteGroup { .. }));
     if plan.steps.iter().any(|step| deletes_group(&step.effect)) {
         notes.push(
-            "Lambda deletes a network interface up to 20 minutes, at worst 45, after it was needed last, and a group on it cannot be deleted before: the run waits for that, or with --no-wait leaves it to the next run."
+            "Lambda deletes an unused network interface within 20 minutes, or 45 at worst. Its group cannot be deleted before: the run waits, or with --no-wait leaves the group to the next run."
                 .to_owned(),
         );
     }
     if !wish.with_proxy && found.parts.iter().any(|part| part.side == Side::Proxy && part.goes()) {
         notes.push(
-            "The proxy keeps its other groups: whether it still reaches the database by them is not looked into."
+            "The proxy keeps its other groups: it was not checked whether it still reaches the database through them."
                 .to_owned(),
         );
     }

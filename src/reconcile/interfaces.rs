@@ -1,4 +1,4 @@
-//! What a run says of a function's role before it makes Lambda change network interfaces.
+//! What a run reports about a function's role before Lambda changes network interfaces for it.
 
 use crate::cloud::{Cloud, Fault};
 use crate::interfaces::{change_of, warnings};

@@ -54,9 +54,9 @@ impl Goal for Internet {
             heading,
             decision: if is_reached { "no-op" } else { "build" },
             meaning: if is_reached {
-                "nothing has to be built"
+                "there is nothing to build"
             } else {
-                "what is missing is built, what is there is used"
+                "what is missing is built, what exists is used"
             },
             reasons: building.reasons,
             notes: building.notes,

@@ -111,8 +111,8 @@ impl Goal for Mend {
             .iter()
             .any(|step| matches!(step.effect, Effect::CreateSecurityGroup { .. }));
         let (decision, meaning) = match (plan.is_empty(), creates) {
-            (true, _) => ("no-op", "there is nothing that can be fixed by adding"),
-            (false, true) => ("create-new", "what is missing is added, with groups of its own"),
+            (true, _) => ("no-op", "nothing can be fixed by adding resources"),
+            (false, true) => ("create-new", "what is missing is added, with new groups"),
             (false, false) => ("associate-existing", "what is missing is added"),
         };
         let scene = &seen.scene;

@@ -1,6 +1,6 @@
 //! `msk setup`, as a goal of [`super::converge`].
 //!
-//! Source: spec/msk.md.
+//! Source: docs/msk.md, "`msk setup`".
 
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory};
@@ -41,7 +41,7 @@ pub struct MskSite {
     pub scene: MskScene,
     /// What has the name of the endpoints' group.
     pub group: Option<SecurityGroup>,
-    /// What earlier runs have made for the VPC's way to the internet.
+    /// What earlier runs created for the VPC's way to the internet.
     pub own: Own,
 }
 
@@ -111,11 +111,11 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
     };
     let there = match needs.mode {
         MappingMode::OnDemand => format!(
-            "The poller of MSK cluster {} has its way through {way}.",
+            "The poller of MSK cluster {} reaches Lambda and STS through {way}.",
             scene.cluster.name
         ),
         MappingMode::Provisioned => format!(
-            "In provisioned mode the poller of MSK cluster {} needs no way out of its subnets.",
+            "In provisioned mode the poller of MSK cluster {} needs neither endpoints nor NAT gateways.",
             scene.cluster.name
         ),
     };
@@ -128,9 +128,9 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
         ],
         decision: if is_reached { "no-op" } else { "build" },
         meaning: if is_reached {
-            "nothing has to be changed"
+            "there is nothing to change"
         } else {
-            "what is missing is made"
+            "what is missing is created"
         },
         reasons: if is_reached && built.pending.is_empty() {
             vec![there]

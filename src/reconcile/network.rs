@@ -1,7 +1,7 @@
 //! Carries out the steps that make or change a network.
 //!
-//! What is made has the tags of its plan from birth: where an answer is lost, it is found by them, and nothing is made
-//! twice. What is already as it should be is no error; what was made a moment ago may not be found at once.
+//! Resources are created with the tags of the plan: if a response is lost, they are found by these, and nothing is
+//! created twice. What is already in the wanted state is no error; what was just created may not be found immediately.
 
 use std::collections::BTreeMap;
 
@@ -154,7 +154,7 @@ impl Session<'_> {
         Ok(Some(made))
     }
 
-    /// Makes something; where the answer is lost, what has its tags is taken for it.
+    /// Makes something; where the answer is lost, what has its tags is treated as it.
     async fn once<F>(
         &self,
         step: &Step,
@@ -179,7 +179,7 @@ impl Session<'_> {
                 Err(error) if error.is_not_found() => {
                     self.pause(
                         &mut pauses,
-                        "what was made before to be found",
+                        "the resources that were created before to be found",
                         &error.fault.to_string(),
                     )
                     .await?;
@@ -192,8 +192,12 @@ impl Session<'_> {
                         match found.map_err(|error| failed(step, error))? {
                             None if looks < STALE_READS => {
                                 looks += 1;
-                                self.pause(&mut pauses, "what may have been made to be found", "not found")
-                                    .await?;
+                                self.pause(
+                                    &mut pauses,
+                                    "a resource that may have been created to be found",
+                                    "not found",
+                                )
+                                .await?;
                             }
                             found => break found,
                         }
@@ -216,10 +220,10 @@ impl Session<'_> {
         }
     }
 
-    /// Waits until AWS takes more requests. At the deadline AWS's own words tell more than that the time is up.
+    /// Waits until AWS takes more requests. At the deadline AWS's own message is more helpful than a timeout.
     async fn wait_out(&self, step: &Step, pauses: &mut Pauses, error: CloudError) -> Result<(), RunError> {
         let state = error.fault.to_string();
-        match self.pause(pauses, "AWS to take more requests", &state).await {
+        match self.pause(pauses, "AWS to accept more requests", &state).await {
             Err(RunError::TimedOut { .. }) => Err(failed(step, error)),
             ended => ended,
         }
@@ -235,7 +239,7 @@ impl Session<'_> {
                     tries += 1;
                     self.pause(
                         &mut pauses,
-                        "the default outbound rule to go",
+                        "the default outbound rule to be removed",
                         &source.fault.to_string(),
                     )
                     .await?;
@@ -349,7 +353,7 @@ impl Session<'_> {
             let answer = self.write(step, &step.resource, self.adjusted(&change)).await?;
             match answer {
                 Ok(()) => return Ok(()),
-                // It was not so when the plan was made: a lost answer of ours, or another run. The next look tells
+                // It was not so when the plan was made: a lost answer of ours, or another run. The next look shows
                 // whether it is as it should be.
                 Err(error) if error.is_duplicate() => {
                     self.note_applied(step, &step.resource);
@@ -368,7 +372,7 @@ impl Session<'_> {
                 // Each of these can be sent again: what it did is then found done.
                 Err(error) if error.is_not_found() || error.is_contention() || error.may_have_applied() => {
                     unanswered |= error.may_have_applied();
-                    self.pause(&mut pauses, "AWS to take the change", &error.fault.to_string())
+                    self.pause(&mut pauses, "AWS to accept the change", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),

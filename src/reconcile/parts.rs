@@ -20,7 +20,7 @@ pub(super) struct Now<S> {
     pub(super) settled: bool,
     /// The last change failed, and why.
     pub(super) failure: Option<String>,
-    /// The state in words.
+    /// The state as text.
     pub(super) state: String,
     /// What the write needs of this read.
     pub(super) seen: S,
@@ -36,7 +36,7 @@ pub(super) trait Part: Sync {
         false
     }
     fn read(&self, cloud: &dyn Cloud) -> impl Future<Output = Answer<Now<Self::Seen>>> + Send;
-    /// The list that was read, where nothing but the list itself tells what another writer has done to it.
+    /// The list that was read, where only the list itself shows what another writer has done to it.
     fn unguarded(_seen: &Self::Seen) -> Option<(Side, &GroupList)> {
         None
     }
@@ -145,7 +145,7 @@ impl Part for ProxyGroups<'_> {
     }
 }
 
-/// How the last update of a function ended: settled, failed, in words.
+/// How the last update of a function ended: settled, failed, as text.
 pub(super) fn last_update(function: &Function) -> (bool, Option<String>, String) {
     let reason = || function.why_update().unwrap_or_else(|| "no reason given".to_owned());
     match &function.last_update {
@@ -260,7 +260,7 @@ impl Part for FunctionEnvironment<'_> {
     }
 
     /// An environment that cannot be read must not be written: what is in it would be lost. Nor is a value that
-    /// somebody else has set meanwhile.
+    /// someone else has set meanwhile.
     fn check(&self, seen: &Variables) -> Result<(), RunError> {
         let function = || last_segment(self.function).to_owned();
         let Some(environment) = &seen.environment else {

@@ -1,5 +1,5 @@
-//! Makes what is not there yet: secret, roles, proxy, function. What an earlier run made, or a call whose answer was
-//! lost, is found by its name and known by its tags or its role.
+//! Creates what does not exist yet: secret, roles, proxy, function. What an earlier run made, or a call whose answer
+//! was lost, is found by its name and known by its tags or its role.
 
 use std::time::Duration;
 
@@ -144,7 +144,7 @@ impl Session<'_> {
         self.made(step, &new.name, answer, look).await
     }
 
-    /// The ARN of what was made, and whether this run has made it. Where its name is taken, or no answer came, it is
+    /// The ARN of what was made, and whether this run created it. Where its name is taken, or no answer came, it is
     /// looked for: it must be ours.
     async fn made(
         &self,
@@ -166,7 +166,8 @@ impl Session<'_> {
         loop {
             match self.read(&step.summary, look()).await? {
                 Ok(found) if found.differences.is_empty() => {
-                    // Of a role that is there by now another run is the maker, or an attempt of ours that was answered late.
+                    // Of a role that is there now another run is the maker, or an attempt of ours that was answered
+                    // late.
                     let is_new = !error.is_duplicate() || step.effect.operation() != Operation::CreateRole;
                     if is_new {
                         self.note_applied(step, &found.arn);
@@ -208,7 +209,7 @@ impl Session<'_> {
                 // To give it twice is to give it once.
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
                     unanswered += 1;
-                    self.pause(&mut pauses, &format!("role {role} to take a policy"), "no answer")
+                    self.pause(&mut pauses, &format!("role {role} to accept a policy"), "no answer")
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -338,7 +339,7 @@ impl Session<'_> {
             };
             if let Err(error) = &answer {
                 let pause = self.pause(&mut pauses, waiting_for, &error.fault.to_string()).await;
-                // What AWS says tells more than that the time is up.
+                // The message of AWS is more helpful than a timeout.
                 if matches!(pause, Err(RunError::TimedOut { .. })) {
                     return Ok(answer);
                 }
@@ -415,14 +416,14 @@ impl Session<'_> {
     }
 }
 
-/// What a look at something new tells.
+/// What a look at something new shows.
 enum Wait {
     Over,
     GoesOn(String),
     Failed(String),
 }
 
-/// The document of a grant. That what it speaks of is bound is checked first.
+/// The document of a grant. That what it refers to is bound is checked first.
 fn render(grant: &Grant, bindings: &Bindings) -> Result<String, RunError> {
     if let Some(resource) = grant.resource() {
         bindings.arn(resource)?;

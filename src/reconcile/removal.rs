@@ -1,4 +1,5 @@
-//! Carries out the steps that take away. What is gone already is no error, and what something still uses is waited for.
+//! Carries out the steps that remove something. What no longer exists is no error, and what is still in use is waited
+//! for.
 
 use std::future::Future;
 
@@ -129,7 +130,7 @@ impl Session<'_> {
                     return Ok(self.gone(step, unanswered > 0));
                 }
                 Err(error) if error.is_contention() => {
-                    self.pause(&mut pauses, "another change to end", &error.fault.to_string())
+                    self.pause(&mut pauses, "another change to finish", &error.fault.to_string())
                         .await?;
                 }
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
@@ -151,8 +152,8 @@ impl Session<'_> {
         }
     }
 
-    /// From the mark on nobody begins to use the groups; who began right before it is found here, while nothing has
-    /// been taken away yet.
+    /// From the mark on nobody starts to use the groups; who began right before it is found here, while nothing has
+    /// been removed yet.
     async fn refuse_other_users(&self, step: &Step, groups: &[GroupId], function: &str) -> Result<(), RunError> {
         let listing = self.cloud.list_bearers(ResourceKind::Function);
         let functions = self
@@ -199,12 +200,13 @@ impl Session<'_> {
             match self.write(step, group.as_str(), call).await? {
                 Ok(()) => return Ok(StepStatus::Done),
                 Err(error) if error.is_not_found() => return Ok(self.gone(step, unanswered > 0)),
-                // Some are gone already: by a call of ours that was not answered, or by somebody else.
+                // Some are gone already: by a call of ours that was not answered, or by someone else.
                 Err(error) if error.is_rule_missing() => {}
                 Err(error) if error.may_have_applied() && unanswered < STALE_READS => unanswered += 1,
                 Err(error) => return Err(failed(step, error)),
             }
-            self.pause(&mut pauses, "the rules to go", "still there").await?;
+            self.pause(&mut pauses, "the rules to be removed", "still there")
+                .await?;
             let looking = self.cloud.describe_security_group(group);
             match self.read(&step.summary, looking).await? {
                 Ok(found) => {
@@ -221,7 +223,7 @@ impl Session<'_> {
         }
     }
 
-    /// Deletes a group once nothing bears it any more: Lambda keeps its interface for up to 45 minutes.
+    /// Deletes a group once nothing has it any more: Lambda keeps its interface for up to 45 minutes.
     async fn delete_group(&self, step: &Step, group: &GroupId, settle: Settle) -> Result<StepStatus, RunError> {
         let mut pauses = self.pauses();
         let mut unanswered = 0;
@@ -244,8 +246,8 @@ impl Session<'_> {
         }
     }
 
-    /// Deletes groups that this run has made and does not need. They do no harm where they stay: what uses one keeps it,
-    /// and a caller who may not delete groups leaves them to `cleanup`.
+    /// Deletes groups that this run created and does not need. They do no harm where they are kept: what uses one keeps
+    /// it, and a caller who may not delete groups leaves them to `cleanup`.
     async fn take_back(&self, step: &Step, groups: &[Removable]) -> Result<StepStatus, RunError> {
         let is_one = |rule: &Rule| {
             let peer = rule.peer.group();
@@ -316,7 +318,7 @@ impl Session<'_> {
             if settle == Settle::Leave && (accepted || state == "deleting") {
                 return Ok(StepStatus::Done);
             }
-            let waiting_for = format!("proxy {proxy} to be gone");
+            let waiting_for = format!("proxy {proxy} to be deleted");
             self.pause(&mut pauses, &waiting_for, &state).await?;
         }
     }
@@ -342,7 +344,7 @@ fn would_be_empty(operation: Operation) -> CloudError {
     CloudError::new(operation, fault)
 }
 
-/// A list of groups that AWS replaces whole, as what a group can be taken off.
+/// A list of groups that AWS replaces whole, as what a group can be removed from.
 trait Shrink: Part {
     /// Function, proxy or database.
     const KIND: &'static str;

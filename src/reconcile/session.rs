@@ -14,7 +14,7 @@ use crate::plan::Step;
 use crate::restore::Lists;
 use crate::wait::Pauses;
 
-/// What a run tells while it goes on.
+/// What a run reports while it goes on.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
     /// A step begins.
@@ -26,7 +26,7 @@ pub enum Progress<'a> {
         /// The state that was just read.
         state: &'a str,
     },
-    /// A step has ended; its status tells how.
+    /// A step has ended; its status says how.
     Ended(&'a Step),
 }
 

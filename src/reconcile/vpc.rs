@@ -53,7 +53,7 @@ fn now(function: Function, is_changed: bool) -> Now<Place> {
     }
 }
 
-/// A function in these subnets, with these groups beside those it has.
+/// A function in these subnets, with these groups besides those it has.
 struct Attached<'a> {
     plan: &'a AttachPlan,
     groups: Vec<GroupId>,

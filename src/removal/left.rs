@@ -1,4 +1,4 @@
-//! What still connects a function with a database once a plan is carried out: other groups and their rules.
+//! What still connects a function with a database once a plan is applied: other groups and their rules.
 //!
 //! Judged as `drift` judges whether traffic can pass, on the account as the plan leaves it.
 
@@ -15,7 +15,7 @@ use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Si
 use crate::plan::{Effect, Plan, RemovalEffect, StepStatus};
 use crate::users::User;
 
-/// What lets traffic pass beside the groups of the connection.
+/// What lets traffic pass besides the groups of the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
     /// The groups on the function, the proxy and the database whose names are not of the convention.
@@ -29,11 +29,11 @@ pub struct Ends {
 pub struct StillConnected {
     /// By what this connection is not, and `remove` leaves.
     pub by_others: Vec<String>,
-    /// By another connection of its own, which another `remove` takes away.
+    /// By another connection of its own, which another `remove` removes.
     pub by_connections: Vec<String>,
 }
 
-/// How the function still reaches the database after the plan; empty where it does not, as far as groups tell.
+/// How the function still reaches the database after the plan; empty where it does not, as far as the groups show.
 #[must_use]
 pub fn still_connected(standing: &Standing, plan: &Plan) -> StillConnected {
     let mut found = StillConnected::default();
@@ -100,7 +100,7 @@ impl After {
                 _ => None,
             })
             .collect();
-        // Whether two VPCs are connected at all is not read: `setup --cross-vpc` has made what the plan takes away.
+        // Whether two VPCs are connected at all is not read: `setup --cross-vpc` has made what the plan removes.
         let vpc = before.function.vpc.as_ref().map(|vpc| &vpc.vpc);
         if vpc.is_some_and(|vpc| *vpc != before.database.vpc) && effects.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! The lists that shrink: only `remove` has them, and only of groups that may go.
+//! The lists that shrink: only `remove` has them, and only without groups that may be removed.
 
 use crate::classify::{Candidate, Classified};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
@@ -6,7 +6,7 @@ use crate::naming::beside_production;
 use crate::ownership::{self, For, Names, Ownership, Way};
 use crate::{internet, msk};
 
-/// A group that may be taken off and deleted: it bears our tags, or it is of the console's making and nobody has
+/// A group that may be disassociated and deleted: it has our tags, or the console created it and nobody has
 /// changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removable {
@@ -15,7 +15,8 @@ pub struct Removable {
 }
 
 impl Removable {
-    /// The group, if it was made by this program for this side of the observed way, whichever function it was made for.
+    /// The group, if it was created by this program for this side of the observed way, whichever function it was made
+    /// for.
     #[must_use]
     pub fn ours(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> Option<Self> {
         Self::owned(group, &ownership_of(group, side, observation, names))
@@ -57,7 +58,7 @@ impl Removable {
     /// side, and at the other end of each a group that names it back. Where its removal has begun, its own rules may be
     /// gone, but no other may be there: the mark alone is no proof.
     ///
-    /// Descriptions are no proof of the console's making: its wizards write several, and anyone may write one.
+    /// Descriptions do not prove that the console created a group: its wizards write several, and anyone may write one.
     #[must_use]
     pub fn console_made(candidate: &Candidate<'_>, side: Side, classified: &Classified<'_>) -> Option<Self> {
         let observation = classified.observation;
@@ -80,7 +81,7 @@ impl Removable {
         &self.id
     }
 
-    /// Whether it bears our tags.
+    /// Whether it has our tags.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.is_ours
@@ -118,7 +119,7 @@ pub fn ownership_of(group: &SecurityGroup, side: Side, observation: &Observation
     }
 }
 
-/// What is left of a resource's groups once one was taken off. It is never empty: AWS takes no empty list.
+/// What is left of a resource's groups once one was removed. It is never empty: AWS takes no empty list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShrunkList(Vec<GroupId>);
 

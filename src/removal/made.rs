@@ -1,7 +1,7 @@
-//! What stands under the names of what this program makes besides groups, and whether it goes: for `remove` and `cleanup`.
+//! Existing resources with our names, besides groups, and whether they are removed: for `remove` and `cleanup`.
 //!
-//! It goes only if it is exactly as this program makes it, by the comparison that decides whether `setup` takes it over
-//! ([`crate::adopt`]), and if nothing uses it.
+//! One is removed only if it is exactly as this program creates it, by the comparison that decides whether `setup`
+//! takes it over ([`crate::adopt`]), and if nothing uses it.
 
 use std::collections::BTreeSet;
 
@@ -50,13 +50,13 @@ pub struct MadeRole {
 }
 
 impl MadeSecret {
-    /// Why it stays once `going` is gone, as the end of a sentence; none if it goes.
+    /// Why it is kept once `going` is gone, as the end of a sentence; none if it is removed.
     #[must_use]
     pub fn stays(&self, going: &BTreeSet<User>) -> Option<String> {
-        stays(&self.used_by, "logs in with it", going, &self.differences)
+        stays(&self.used_by, "uses it", going, &self.differences)
     }
 
-    /// What its step does, in words.
+    /// What its step does, as text.
     #[must_use]
     pub fn summary(&self) -> String {
         format!("secret {}, which can be restored for 7 days", self.name)
@@ -76,13 +76,13 @@ impl MadeRole {
         }
     }
 
-    /// Why it stays once `going` is gone, as the end of a sentence; none if it goes.
+    /// Why it is kept once `going` is gone, as the end of a sentence; none if it is removed.
     #[must_use]
     pub fn stays(&self, going: &BTreeSet<User>) -> Option<String> {
         stays(&self.used_by, "has it", going, &self.differences)
     }
 
-    /// The steps that take its policies away, in any order, each with its words. The role itself goes after them.
+    /// The steps that remove its policies, in any order, each with its words. The role itself goes after them.
     #[must_use]
     pub fn policies_off(&self) -> Vec<(RemovalEffect, String)> {
         let role = &self.name;

@@ -1,4 +1,4 @@
-//! The groups of a connection, and which of them go.
+//! The groups of a connection, and which of them are removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::operation::Operation;
 use crate::ownership::{Names, is_removed_with, names_connection};
 use crate::users::{Unread, User};
 
-/// A group of the connection that may go.
+/// A group of the connection that may be removed.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an answer of its own, and most of them go together"
@@ -22,21 +22,21 @@ pub struct Part<'a> {
     pub side: Side,
     /// The group.
     pub group: &'a SecurityGroup,
-    /// By what right it may go.
+    /// Why it may be removed.
     pub removable: Removable,
     /// Whether it is on the side's resource.
     pub is_on: bool,
-    /// Why it stays, as the end of a sentence; none if it goes.
+    /// Why it is kept, as the end of a sentence; none if it is removed.
     pub stays: Option<String>,
     /// Its rules that `setup` does not write: they keep the group, and are never changed.
     pub foreign: Vec<(Direction, Rule)>,
-    /// Whether the connection is cut here although the group stays: the rules that `setup` has written are revoked.
+    /// Whether the connection is cut here although the group is kept: the rules that `setup` has written are revoked.
     pub is_cut: bool,
     /// Whether it stays on the function, for the sake of its other rules, or of the database in production.
     pub stays_on: bool,
-    /// Whether it is taken off the database although it stays: the one in production has it, too.
+    /// Whether it is removed from the database although it is kept: the one in production has it, too.
     pub leaves_old: bool,
-    /// The connection that it is of once this one is gone, where its tag names this one and it stays.
+    /// The connection that it is of once this one is gone, where its tag names this one and it is kept.
     pub passes_to: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Whether it is taken off and deleted.
+    /// Whether it is disassociated and deleted.
     #[must_use]
     pub fn goes(&self) -> bool {
         self.stays.is_none()
@@ -68,14 +68,14 @@ impl<'a> Part<'a> {
         self.goes() || self.is_cut
     }
 
-    /// Whether it is taken off its resource: the function's in any case, for that is what disconnects it, unless the
+    /// Whether it is removed from its resource: the function's in any case, for that is what disconnects it, unless the
     /// function needs its other rules.
     #[must_use]
     pub fn comes_off(&self) -> bool {
         self.is_on && (self.goes() || self.leaves_old || self.side == Side::Function && !self.stays_on)
     }
 
-    /// Its rules that `setup` does not write, in words.
+    /// Its rules that `setup` does not write, as text.
     fn foreign_in_words(&self) -> String {
         let rules: Vec<String> = self
             .foreign
@@ -91,7 +91,7 @@ impl<'a> Part<'a> {
         format!("{} ({})", self.group.name, self.group.id)
     }
 
-    /// Whether its rules may be changed: a group of the console's making only as it goes.
+    /// Whether its rules may be changed: a group created by the console only if it is removed.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.removable.is_ours() || self.is_severed()
@@ -101,17 +101,17 @@ impl<'a> Part<'a> {
 /// The groups of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts<'a> {
-    /// Those that may go: the function's first, the database's last.
+    /// Those that may be removed: the function's first, the database's last.
     pub parts: Vec<Part<'a>>,
     /// Those on the function that lead there, but are not of our making.
     pub foreign: Vec<&'a SecurityGroup>,
     /// The rules that are revoked, by the place of their group among the parts: those by which the groups hold each other,
-    /// and those that `setup` has written in groups that stay.
+    /// and those that `setup` has written in groups that are kept.
     pub revoked: Vec<(usize, Direction, Vec<Rule>)>,
 }
 
 impl Parts<'_> {
-    /// Whether a group is marked as being removed, or will be: one that goes, and one whose rules go.
+    /// Whether a group is marked as being removed, or will be: one that is removed, and one whose rules are revoked.
     #[must_use]
     pub fn is_marked(&self, at: usize, connection: &str) -> bool {
         let part = &self.parts[at];
@@ -121,7 +121,7 @@ impl Parts<'_> {
     }
 }
 
-/// Finds the groups of the connection, and which of them go.
+/// Finds the groups of the connection, and which of them are removed.
 ///
 /// # Errors
 ///
@@ -156,8 +156,8 @@ pub fn parts(standing: &Standing, wish: RemovalWish) -> Result<Parts<'_>, Remova
     Ok(found)
 }
 
-/// The database in production, where the connection's only stands beside it in a blue/green deployment and has a group of it.
-/// RDS has copied the groups: they are those of the connection with the one in production.
+/// The database in production, where that of the connection is the other one of a blue/green deployment and has a group
+/// of it. RDS has copied the groups: they are those of the connection with the one in production.
 fn production(standing: &Standing, found: &Parts<'_>) -> Option<String> {
     let database = &standing.observation.database;
     let name = beside_production(&database.id)?;
@@ -329,7 +329,7 @@ fn removable(
     wish.console_made.then_some(consoles)
 }
 
-/// Who uses the group beside this connection's own resource.
+/// Who uses the group besides this connection's own resource.
 fn others<'a>(standing: &'a Standing, side: Side, group: &GroupId) -> impl Iterator<Item = &'a User> {
     let own = own(standing, side);
     let users = standing.users.of(group);
@@ -449,7 +449,7 @@ impl Fate {
     }
 }
 
-/// Who uses a group beside this connection's own resource, as far as it could be read.
+/// Who uses a group besides this connection's own resource, as far as it could be read.
 fn used_by(standing: &Standing, part: &Part<'_>, wish: RemovalWish) -> Option<String> {
     // With a function all its versions go.
     let goes = |user: &&User| {
@@ -465,11 +465,11 @@ fn used_by(standing: &Standing, part: &Part<'_>, wish: RemovalWish) -> Option<St
         return Some(format!("{} {verb} it", users.join(", ")));
     }
     let unread = standing.users.unread().first()?;
-    Some(format!("who else uses it could not be read ({unread})"))
+    Some(format!("its other users could not be read ({unread})"))
 }
 
-/// The groups of the console's making that stay, whatever becomes of the others: something uses them, they have rules that
-/// are not of this connection, or another group that stays names them. Their rules are not changed.
+/// The groups created by the console that are kept, whatever becomes of the others: something uses them, they have
+/// rules that are not of this connection, or another group that stays names them. Their rules are not changed.
 fn held<'a>(standing: &Standing, parts: &[Part<'a>], wish: RemovalWish) -> BTreeSet<&'a GroupId> {
     let own: BTreeMap<&'a GroupId, &Part<'a>> = parts.iter().map(|part| (&part.group.id, part)).collect();
     let consoles: Vec<&Part<'a>> = parts.iter().filter(|part| !part.removable.is_ours()).collect();
@@ -514,7 +514,7 @@ fn kept_by_rules(
     }
     let id = &part.group.id;
     let names_it = |by: &&GroupId| match parts.iter().find(|part| part.group.id == **by) {
-        // A group of the console's making keeps its rules where it stays.
+        // A group created by the console keeps its rules where it is kept.
         Some(by) if held.contains(&by.group.id) => true,
         Some(by) => by.foreign.iter().any(|(_, rule)| rule.peer.group() == Some(id)),
         None => true,
@@ -533,7 +533,7 @@ fn kept_by_rules(
     (!why.is_empty()).then(|| why.join("; "))
 }
 
-/// The rules that are revoked: of those that `setup` writes the ones between groups of which one goes or is cut.
+/// The rules that are revoked: of those that `setup` writes the ones between groups of which one is removed or cut.
 fn revoked(own: &OwnRules<'_>, parts: &[Part<'_>]) -> Vec<(usize, Direction, Vec<Rule>)> {
     let mut all = Vec::new();
     for (at, part) in parts.iter().enumerate().filter(|(_, part)| part.is_writable()) {
@@ -561,8 +561,8 @@ fn revoked(own: &OwnRules<'_>, parts: &[Part<'_>]) -> Vec<(usize, Direction, Vec
     all
 }
 
-/// AWS cannot leave a proxy without a group. One that stays keeps its only group, and the whole set with it, for the next
-/// function.
+/// AWS cannot leave a proxy without a group. One that is kept keeps its only group, and the whole set with it, for the
+/// next function.
 fn keep_the_set_of_a_bare_proxy(standing: &Standing, parts: &mut [Part<'_>], wish: RemovalWish) {
     let Some(proxy) = standing.observation.proxy.as_ref().filter(|proxy| proxy.exists) else {
         return;
@@ -579,18 +579,18 @@ fn keep_the_set_of_a_bare_proxy(standing: &Standing, parts: &mut [Part<'_>], wis
     let name = &proxy.name;
     for part in parts.iter_mut().filter(|part| part.goes()) {
         part.stays = Some(match part.side {
-            Side::Proxy => format!("it is the only group of proxy {name}, which goes with --with-proxy"),
-            _ => format!("it goes with proxy {name}, with --with-proxy"),
+            Side::Proxy => format!("it is the only group of proxy {name}, which is deleted only with --with-proxy"),
+            _ => format!("it is deleted together with proxy {name}, with --with-proxy"),
         });
     }
 }
 
-/// A group of ours that stays is of the next function that comes in by it. Nobody's, it is told by its database and proxy
-/// alone, by which no connection is found, but a later removal finds it.
+/// A group of ours that is kept belongs to the next function that connects through it. Without one, its database and
+/// proxy identify it alone, by which no connection is found, but a later removal finds it.
 fn hand_over(standing: &Standing, classified: &Classified<'_>, found: &mut Parts<'_>) {
     let observation = &standing.observation;
     let connection = observation.connection_id();
-    // Whose it is then, only the functions tell.
+    // Only the functions show whose it is then.
     let unread = standing.users.unread();
     if unread.iter().any(|unread| unread.operation == Operation::ListFunctions) {
         return;
@@ -610,7 +610,7 @@ fn hand_over(standing: &Standing, classified: &Classified<'_>, found: &mut Parts
     }
 }
 
-/// The other functions that come in by a group: that bear it, or a group of their side that is linked to it.
+/// The other functions that connect through a group: that have it, or a group of their side that is linked to it.
 fn comers<'a>(
     standing: &'a Standing,
     classified: &Classified<'a>,

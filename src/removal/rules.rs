@@ -1,7 +1,7 @@
 //! Which rules of a connection's groups are exactly those that `setup` writes, and which are not.
 //!
-//! Neither a description nor a tag makes a rule ours: what `setup` would write is computed anew from the observation. Any
-//! other rule may be in use, and keeps its group.
+//! Neither a description nor a tag makes a rule ours: what `setup` would write is computed again from the observation.
+//! Any other rule may be in use, and keeps its group.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ impl<'s> OwnRules<'s> {
     ) -> Option<Side> {
         let (expected, other) = self.expected(part.side, direction)?;
         let found = rule.ports.filter(|ports| ports.from == ports.to)?;
-        // Without the database or the proxy nothing tells its port.
+        // Without the database or the proxy nothing shows its port.
         let is_port = expected.is_none_or(|port| found.from == i32::from(port));
         let is_peer = match &rule.peer {
             Peer::Group(id) => parts.iter().any(|peer| peer.side == other && peer.group.id == *id),

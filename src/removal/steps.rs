@@ -1,9 +1,9 @@
 //! The steps of a removal, in an order that is safe to stop at any point.
 //!
-//! First the mark, and the tags of what stays: a run that dies after them has left nothing that is told as broken. Then the
-//! function's group comes off, so that no traffic depends on what follows; then the proxy's and the database's; then the
-//! rules by which the groups hold each other, for neither could be deleted with them; then the groups; last what a proxy
-//! had of its own.
+//! First the mark, and the tags of what is kept: a run that dies after them has left nothing that is reported as
+//! broken. Then the function's group is disassociated, so that no traffic depends on what follows; then the proxy's and
+//! the database's; then the rules by which the groups hold each other, for neither could be deleted with them; then the
+//! groups; last what a proxy had of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +73,7 @@ fn last_groups<'f, 'a>(standing: &Standing, found: &'f Parts<'a>, side: Side) ->
     }
 }
 
-/// A proxy goes only if this program has made it, and nothing else uses it.
+/// A proxy is removed only if this program created it, and nothing else uses it.
 fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
     let Some(proxy) = standing.observation.proxy.as_ref().filter(|proxy| proxy.exists) else {
         return Ok(());
@@ -88,12 +88,12 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
     }
     let in_use = |why: String| Err(RemovalUnmet::ProxyInUse { proxy: name(), why });
     if let Some(target) = proxy.other_target(&standing.observation.database) {
-        return in_use(format!("it has {target} for its target"));
+        return in_use(format!("its target is {target}"));
     }
     let endpoints: Vec<&str> = standing.users.endpoints_of(&proxy.name).collect();
     if !endpoints.is_empty() {
         return in_use(format!(
-            "it has endpoints of its own, by which others may come in: {}",
+            "it has further endpoints, through which others may connect: {}",
             endpoints.join(", ")
         ));
     }
@@ -104,12 +104,12 @@ fn check_proxy(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnme
     }
     let is_part = |id: &GroupId| set.clone().any(|part| part.side == Side::Proxy && part.group.id == *id);
     match proxy.groups.iter().find(|id| !is_part(id)) {
-        Some(other) => in_use(format!("it also has {other}, by which others may come in")),
+        Some(other) => in_use(format!("it also has {other}, through which others may connect")),
         None => Ok(()),
     }
 }
 
-/// A function goes only if this program has made it, nobody has changed it, and nothing else is connected with it.
+/// A function is removed only if this program created it, nobody has changed it, and nothing else is connected with it.
 fn check_function(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
     let Some(made) = &standing.undo.function else {
         return Ok(());
@@ -179,7 +179,7 @@ impl Builder<'_> {
         });
     }
 
-    /// What stays is no longer of the connection that goes: `drift` finds connections by this tag.
+    /// What is kept no longer belongs to the connection that is removed: `drift` finds connections by this tag.
     fn hand_over(&mut self) {
         let mut handed_over: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
         for part in &self.found.parts {
@@ -265,7 +265,7 @@ impl Builder<'_> {
         let names: Vec<String> = last.iter().map(|part| part.named()).collect();
         let vpc = function.vpc.as_ref().map_or("its VPC", |vpc| vpc.vpc.as_str());
         let summary = format!(
-            "function {}: detach it from {vpc}, since {} is all it has",
+            "function {}: detach it from {vpc}, since it has no groups besides {}",
             function.name,
             names.join(", ")
         );
@@ -280,11 +280,11 @@ impl Builder<'_> {
         let observation = &self.standing.observation;
         let left = ShrunkList::without(&observation.groups_on(part.side), &part.removable);
         let keeps = match left.map_or(0, |left| left.iter().count()) {
-            1 => "1 other group stays".to_owned(),
-            n => format!("{n} other groups stay"),
+            1 => "1 other group remains".to_owned(),
+            n => format!("{n} other groups remain"),
         };
         format!(
-            "{}: take {} off; {keeps}",
+            "{}: disassociate {}; {keeps}",
             observation.describe(part.side),
             part.named()
         )
@@ -300,7 +300,7 @@ impl Builder<'_> {
         if !undo.variables.is_empty() {
             let names: Vec<&str> = undo.variables.iter().map(|(name, _)| *name).collect();
             let summary = format!(
-                "function {}: take {} out of its environment",
+                "function {}: remove {} from its environment",
                 function.name,
                 names.join(", ")
             );
@@ -367,7 +367,7 @@ impl Builder<'_> {
     fn delete(&mut self) {
         let ready: Vec<u32> = self.steps.last().map(|step| step.id).into_iter().collect();
         let found = self.found;
-        // Across two VPCs a rule for ranges can be told for ours only as long as the function's group is there.
+        // Across two VPCs a rule for ranges can be recognized as ours only as long as the function's group is there.
         let of_database = &self.standing.observation.database.vpc;
         let mut going: Vec<&Part<'_>> = found.parts.iter().filter(|part| part.goes()).collect();
         going.sort_by_key(|part| part.group.vpc != *of_database);

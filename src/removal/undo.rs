@@ -1,7 +1,7 @@
-//! What `setup` gave the function besides groups, and what of it `remove` takes away again: the permission to connect
+//! What `setup` gave the function besides groups, and what of it `remove` removes again: the permission to connect
 //! through the proxy, the variables of its environment, the function itself.
 //!
-//! Only what is still exactly as `setup` writes it goes. Everything else stays, and is named.
+//! Only what is still exactly as `setup` writes it is removed. Everything else is kept, and named.
 
 use std::collections::BTreeSet;
 
@@ -16,15 +16,15 @@ use crate::removal::MadeRole;
 pub struct Undo {
     /// The policies of the function's role by which it connects through the proxy.
     pub permissions: Vec<Permission>,
-    /// Policies with the names of such permissions that stay, with the reason.
+    /// Policies with the names of such permissions that are kept, with the reason.
     pub kept_permissions: Vec<String>,
     /// Whether it was asked which proxies there are: a permission names another one.
     pub asked_proxies: bool,
     /// The variables that still have the values that `setup` sets.
     pub variables: Vec<(&'static str, String)>,
-    /// Variables of these names that stay, with the reason.
+    /// Variables of these names that are kept, with the reason.
     pub kept_variables: Vec<String>,
-    /// The function with its role, if `setup` may have made it; read only where it is to go.
+    /// The function with its role, if `setup` may have made it; read only if it is to be removed.
     pub function: Option<MadeFunction>,
 }
 
@@ -88,7 +88,8 @@ pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: 
         })
 }
 
-/// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that stay.
+/// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that
+/// are kept.
 #[must_use]
 pub fn variables(
     observation: &Observation,
@@ -110,16 +111,16 @@ pub fn variables(
         Some(proxy) => proxy.endpoint.as_deref(),
         None => database.access.endpoint.as_deref(),
     };
-    let keep = |name: &str, why: &str| format!("Variable {name} stays: {why}.");
+    let keep = |name: &str, why: &str| format!("Variable {name} will be kept: {why}.");
     match (environment.get(HOST), host) {
         (Some(_), None) => {
-            stays.push(keep(HOST, "the host name that setup gave it is not known any more"));
+            stays.push(keep(HOST, "the host name that setup set is no longer known"));
             return (goes, stays);
         }
         (Some(found), Some(host)) if found != host => {
             stays.push(keep(
                 HOST,
-                "it has another value, and so the other variables may be of another connection",
+                "it has another value, so the other variables may belong to another connection",
             ));
             return (goes, stays);
         }
@@ -150,9 +151,9 @@ pub fn variables(
             goes.push((name, found.to_owned()));
         } else {
             let why = match name {
-                "DB_USER" => "it does not have the value that setup gives it; name another user with --db-user",
-                "DB_SECRET_ARN" => "it does not have the value that setup gives it; name another secret with --secret",
-                _ => "it does not have the value that setup gives it",
+                "DB_USER" => "it does not have the value that setup sets; name another user with --db-user",
+                "DB_SECRET_ARN" => "it does not have the value that setup sets; name another secret with --secret",
+                _ => "it does not have the value that setup sets",
             };
             stays.push(keep(name, why));
         }

@@ -1,4 +1,4 @@
-//! Why a connection cannot be removed as it was asked for.
+//! Why a connection cannot be removed as requested.
 
 use thiserror::Error;
 
@@ -8,9 +8,9 @@ use crate::users::Unread;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RemovalUnmet {
     /// AWS leaves no database without a group, and a function only outside a VPC.
-    #[error("{group} is the only security group of {resource}, and AWS leaves no {kind} without one")]
+    #[error("{group} is the only security group of {resource}, and AWS requires a {kind} to have one")]
     LastGroup {
-        /// The resource in words.
+        /// The resource as text.
         resource: String,
         /// Function or database.
         kind: &'static str,
@@ -19,7 +19,7 @@ pub enum RemovalUnmet {
     },
     /// The function reaches something else by the same groups.
     #[error(
-        "{group} is also on {other}: taking {function_group} off function {function} would disconnect it from there too"
+        "{group} is also on {other}: disassociating {function_group} from function {function} would disconnect the function from there too"
     )]
     LeadsElsewhere {
         /// The function.
@@ -28,11 +28,11 @@ pub enum RemovalUnmet {
         function_group: String,
         /// The group of the database or the proxy.
         group: String,
-        /// What else bears it.
+        /// What else has it.
         other: String,
     },
     /// The proxy is not as `setup` makes it.
-    #[error("proxy {proxy} is not as autoconnect made it, and is not deleted: {}", .differences.join("; "))]
+    #[error("proxy {proxy} is not as autoconnect created it, and is not deleted: {}", .differences.join("; "))]
     ProxyNotOurs {
         /// The proxy.
         proxy: String,
@@ -40,7 +40,7 @@ pub enum RemovalUnmet {
         differences: Vec<String>,
     },
     /// The function is not as `setup` makes it.
-    #[error("function {function} is not as autoconnect made it, and is not deleted: {}", .differences.join("; "))]
+    #[error("function {function} is not as autoconnect created it, and is not deleted: {}", .differences.join("; "))]
     FunctionNotOurs {
         /// The function.
         function: String,
@@ -48,9 +48,7 @@ pub enum RemovalUnmet {
         differences: Vec<String>,
     },
     /// Something else is connected with the function.
-    #[error(
-        "function {function} is not deleted: it also has {group}, by which it may be connected with something else"
-    )]
+    #[error("function {function} is not deleted: it also has {group}, which may connect it with something else")]
     FunctionInUse {
         /// The function.
         function: String,
@@ -78,7 +76,7 @@ pub enum RemovalUnmet {
         used: String,
     },
     /// Who uses a group could not be read, and disconnecting the function may disconnect it from something else too.
-    #[error("function {function} is not disconnected, since {group} may be on something else too: {unread}")]
+    #[error("function {function} is not disconnected, since {group} may also be used elsewhere: {unread}")]
     UsersUnknown {
         /// The function.
         function: String,
@@ -87,8 +85,8 @@ pub enum RemovalUnmet {
         /// What could not be read.
         unread: Unread,
     },
-    /// Somebody began to use a group between the plan and its first step.
-    #[error("function {function} has begun to use {group} meanwhile, and nothing was taken away")]
+    /// Someone started to use a group between the plan and its first step.
+    #[error("function {function} started to use {group} in the meantime, and nothing was removed")]
     UsedMeanwhile {
         /// The function.
         function: String,
@@ -122,25 +120,27 @@ impl RemovalUnmet {
                 format!("give {resource} another group first, then run again")
             }
             Self::LeadsElsewhere { group, other, .. } => {
-                format!("take {group} off {other} first, if that is meant to go too, then run again")
+                format!(
+                    "if that connection is to be removed too, disassociate {group} from {other} first, then run again"
+                )
             }
             Self::ProxyNotOurs { .. } => {
-                "leave --with-proxy out, and delete the proxy by hand if it is to go".to_owned()
+                "omit --with-proxy, and delete the proxy yourself if you no longer need it".to_owned()
             }
             Self::FunctionNotOurs { .. } => {
-                "leave --with-function out, and delete the function yourself if it is to go".to_owned()
+                "omit --with-function, and delete the function yourself if you no longer need it".to_owned()
             }
             Self::FunctionInUse { group, .. } => {
-                format!("leave --with-function out, or take {group} off the function first, then run again")
+                format!("omit --with-function, or disassociate {group} from the function first, then run again")
             }
             Self::ProxyInUse { .. } => {
-                "leave --with-proxy out, or remove what uses the proxy first, then run again".to_owned()
+                "omit --with-proxy, or remove what uses the proxy first, then run again".to_owned()
             }
             Self::RulesInUse { function, group, .. } => format!(
-                "add those rules to another group of function {function} and take them out of {group}, then run again"
+                "move those rules to another group of function {function}: add them there and remove them from {group}, then run again"
             ),
             Self::UsersUnknown { unread, .. } => format!("allow the caller {} on *, then run again", unread.action),
-            Self::UsedMeanwhile { .. } => "run again: the groups are shared now, and stay".to_owned(),
+            Self::UsedMeanwhile { .. } => "run again: the groups are shared now, and will be kept".to_owned(),
         }
     }
 }

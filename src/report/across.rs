@@ -80,7 +80,7 @@ pub fn text_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> Str
     text
 }
 
-/// The connection as `setup` knows it, as far as the document tells of it.
+/// The connection as `setup` knows it, as far as the document describes it.
 fn observation(seen: &Seen) -> Observation {
     let scene = &seen.scene;
     let proxy = scene.proxy.clone().map(|proxy| Proxy {

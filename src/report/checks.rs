@@ -1,6 +1,6 @@
 //! The result of `diagnose`, `internet check` and `msk check`, for scripts and for people.
 //!
-//! Source: spec/cli.md, "JSON".
+//! Source: docs/command-line.md, "Output".
 
 use anstyle::AnsiColor;
 use schemars::JsonSchema;
@@ -34,7 +34,7 @@ pub struct ChecksDocument {
     pub verdict: Status,
     /// The checks.
     pub checks: Vec<Check>,
-    /// With `--fix`, the steps that mend what adding can mend.
+    /// With `--fix`, the steps that fix what adding can fix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepEntry>>,
     /// How many requests were sent.

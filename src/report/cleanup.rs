@@ -27,7 +27,7 @@ pub struct CleanupDocument {
     pub connection: Nothing,
     /// `no-op` or `disconnect`.
     pub decision: DecisionName,
-    /// What goes and what stays, one sentence each.
+    /// What is removed and what is kept, one sentence each.
     pub reasons: Vec<String>,
     /// Always null: it is about no single connection.
     pub sides: Nothing,

@@ -1,4 +1,4 @@
-//! What `drift` prints: one document, a line a connection, or a text for people.
+//! What `drift` prints: one document, one line for each connection, or a text for people.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::escape::command;
 use crate::model::Origin;
 use crate::patrol::{Changes, FailedLook, FindingChange, Judged, Patrol, VerdictChange};
 
-/// The version of notices. The first one told of verdicts only.
+/// The version of notices. The first one contained only verdicts.
 const NOTICE_VERSION: u32 = 2;
 
 /// What `drift` found.
@@ -78,7 +78,7 @@ pub struct ConnectionDrift {
     pub id: String,
     /// How it stands.
     pub verdict: Verdict,
-    /// What `setup` would do; null where that could not be told.
+    /// What `setup` would do; null where that could not be determined.
     pub decision: Option<String>,
     /// The account; null where it is not known.
     pub account: Option<String>,
@@ -106,11 +106,11 @@ pub struct DriftNotice {
     pub time: String,
     /// How many connections have which verdict.
     pub summary: DriftSummary,
-    /// Findings that the recipient was not told of, the worst first, as many as fit.
+    /// Findings that the recipient was not notified of, the worst first, as many as fit.
     pub new: Vec<ChangedFinding>,
-    /// Findings that have changed since it was told of them, as many as fit.
+    /// Findings that have changed since it was notified of them, as many as fit.
     pub changed: Vec<ChangedFinding>,
-    /// Findings that it was told of and that are gone, as many as fit.
+    /// Findings that it was notified of and that are gone, as many as fit.
     pub resolved: Vec<ChangedFinding>,
     /// Connections whose verdict has changed since, as many as fit.
     pub verdicts: Vec<ChangedVerdict>,

@@ -1,4 +1,4 @@
-//! Errors at the edge: one form for people, one for scripts.
+//! Errors as they are printed: for people and for scripts.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -97,7 +97,7 @@ impl Report {
             details.push(format!("AWS request id: {id}"));
         }
         if call.is_some_and(crate::cloud::CloudError::may_have_applied) {
-            details.push("AWS may have carried out this last call although no answer came".to_owned());
+            details.push("AWS may have executed this last call, although no response arrived".to_owned());
         }
         Self {
             body: ErrorBody {

@@ -53,7 +53,7 @@ pub fn before(text: &mut String, path: &Diagnosis, observation: &Observation) {
     }
     if !unknown.is_empty() {
         line(text, "");
-        line(text, "Whether anything else blocks the path is not known:");
+        line(text, "It is not known whether anything else blocks the path:");
         for check in unknown {
             line(text, &format!("  unknown  {}: {}", check.id, check.message));
         }

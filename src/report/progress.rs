@@ -1,4 +1,4 @@
-//! What is being done, and what is waited for: one line on a terminal, a line for each step where there is none.
+//! Progress: one line on a terminal; elsewhere a line for each step.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -66,7 +66,7 @@ impl ProgressLine {
         if let Some(log) = &self.log {
             return log.doing(doing);
         }
-        // A line that was taken away, as for a question, comes back.
+        // A line that was removed, as for a question, comes back.
         if self.bar.is_finished() {
             self.bar.reset();
         }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_is_told_again_and_again() {
+    fn what_takes_long_is_reported_again_and_again() {
         let log = Log::new(Duration::from_millis(30), keep);
         log.doing("waiting for cluster orders (modifying)".to_owned());
         let told = lines(2);

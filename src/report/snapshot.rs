@@ -1,4 +1,4 @@
-//! What `snapshot` prints beside the file that it writes.
+//! What `snapshot` prints besides the file that it writes.
 
 use std::path::Path;
 

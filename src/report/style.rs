@@ -1,4 +1,4 @@
-//! Lines of text for people, with styles of the program's own and nothing else that a terminal would act on.
+//! Lines of text for people, with the program's own styles and no other terminal escape sequences.
 
 use std::fmt::{self, Write};
 
@@ -33,7 +33,7 @@ const DIM: char = '\u{fdd2}';
 const COLOUR: u32 = 0xfdd3;
 
 /// A style of text, written like one of `anstyle`. It is only a mark until [`line`] makes a line of it: an escape sequence
-/// in a value is then told from one of the program's own.
+/// in a value is then distinguished from one of the program's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     bold: bool,

@@ -1,6 +1,6 @@
 //! What attaching a function to a database's VPC needs of it.
 //!
-//! Source: spec/lambda-vpc.md.
+//! Source: docs/attaching.md.
 
 use super::Unmet;
 use crate::attach::{AttachUnmet, fit};
@@ -33,7 +33,7 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
         return Vec::new();
     };
     let attached = format!(
-        "Function {} is in no VPC: it is attached to {}, and then reaches the internet only through a NAT gateway.",
+        "Function {} is in no VPC: it will be attached to {}, and then reaches the internet only through a NAT gateway.",
         function.name, fitting.vpc
     );
     std::iter::once(attached).chain(fitting.notes).collect()

@@ -14,7 +14,7 @@ pub enum CrossVpcUnmet {
         vpc: VpcId,
     },
     /// Something else than groups is amiss.
-    #[error("the way between the VPCs is not ready ({check}): {message}")]
+    #[error("the path between the VPCs is not ready ({check}): {message}")]
     NotReady {
         /// The check that fails.
         check: String,
@@ -39,7 +39,7 @@ impl CrossVpcUnmet {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::SameVpc { .. } => "leave out --cross-vpc".to_owned(),
+            Self::SameVpc { .. } => "omit --cross-vpc".to_owned(),
             Self::NotReady { diagnose, .. } => {
                 format!("`{diagnose}` reports what is wrong, and with --fix it fixes what can be fixed by adding")
             }

@@ -1,6 +1,6 @@
-//! What must hold for what `setup` makes or changes beside the groups.
+//! What must hold for what `setup` makes or changes besides the groups.
 //!
-//! Source: spec/proxy.md.
+//! Source: docs/new-proxies.md.
 
 use thiserror::Error;
 
@@ -24,14 +24,14 @@ const FREE_ADDRESSES: u32 = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExtrasUnmet {
     /// A proxy of the new proxy's name exists, and nothing shows that this program made it.
-    #[error("a proxy named {proxy} exists, and autoconnect did not make it{}", told(.differences))]
+    #[error("a proxy named {proxy} exists, and autoconnect did not create it{}", told(.differences))]
     ProxyNotOurs {
         /// Its name.
         proxy: String,
         /// How it differs from one that this program makes.
         differences: Vec<String>,
     },
-    /// The proxy that an earlier run has made is another one than was asked for now.
+    /// The proxy that an earlier run created is another one than was asked for now.
     #[error("proxy {proxy} exists, and {found}, not {expected}")]
     ProxyDiffers {
         /// Its name.
@@ -42,7 +42,7 @@ pub enum ExtrasUnmet {
         expected: String,
     },
     /// A function of the new function's name exists, and nothing shows that this program made it.
-    #[error("a function named {function} exists, and autoconnect did not make it{}", told(.differences))]
+    #[error("a function named {function} exists, and autoconnect did not create it{}", told(.differences))]
     FunctionNotOurs {
         /// Its name.
         function: String,
@@ -50,7 +50,7 @@ pub enum ExtrasUnmet {
         differences: Vec<String>,
     },
     /// A role of a name that this program gives exists, and is not as this program makes it.
-    #[error("a role named {role} exists, and is not as autoconnect makes it{}", told(.differences))]
+    #[error("a role named {role} exists, and is not as autoconnect creates it{}", told(.differences))]
     RoleNotOurs {
         /// Its name.
         role: String,
@@ -58,7 +58,7 @@ pub enum ExtrasUnmet {
         differences: Vec<String>,
     },
     /// The policy of our name on the function's role is not as this program writes it.
-    #[error("role {role} is not as autoconnect leaves it: {difference}")]
+    #[error("role {role} is not as autoconnect left it: {difference}")]
     PolicyNotOurs {
         /// The role.
         role: String,
@@ -78,7 +78,7 @@ pub enum ExtrasUnmet {
         secret: String,
     },
     /// A secret of the new secret's name exists, and is not of this program's making.
-    #[error("a secret named {secret} exists, and autoconnect did not make it{}", told(.differences))]
+    #[error("a secret named {secret} exists, and autoconnect did not create it{}", told(.differences))]
     SecretNotOurs {
         /// Its name.
         secret: String,
@@ -86,19 +86,19 @@ pub enum ExtrasUnmet {
         differences: Vec<String>,
     },
     /// RDS may not assume the role that was named.
-    #[error("role {role} does not trust rds.amazonaws.com, so that no proxy can use it")]
+    #[error("role {role} does not trust rds.amazonaws.com, so no proxy can use it")]
     RoleWithoutTrust {
         /// Its name.
         role: String,
     },
     /// AWS shows no role of the function.
-    #[error("function {function} has no execution role that could be given the permission")]
+    #[error("function {function} has no execution role to which the permission could be added")]
     NoRole {
         /// Its name.
         function: String,
     },
     /// IAM authentication is not enabled on the database.
-    #[error("IAM database authentication is not enabled on {database}, so that a proxy cannot log in with IAM")]
+    #[error("IAM database authentication is not enabled on {database}, so a proxy cannot log in with IAM")]
     IamDisabled {
         /// Kind and identifier.
         database: String,
@@ -117,7 +117,7 @@ pub enum ExtrasUnmet {
     },
     /// The environment would be larger than Lambda allows.
     #[error(
-        "the environment of function {function} would have {size} bytes, and at most {MAX_ENVIRONMENT} are possible"
+        "the environment of function {function} would have {size} bytes, and at most {MAX_ENVIRONMENT} are allowed"
     )]
     EnvironmentTooLarge {
         /// The function.
@@ -134,7 +134,7 @@ pub enum ExtrasUnmet {
         zones: Vec<String>,
     },
     /// RDS Proxy cannot be in a VPC with dedicated tenancy.
-    #[error("{vpc} has dedicated tenancy, and RDS makes no proxies there")]
+    #[error("{vpc} has dedicated tenancy, and RDS cannot create proxies there")]
     DedicatedTenancy {
         /// The VPC.
         vpc: VpcId,
@@ -146,12 +146,10 @@ pub enum ExtrasUnmet {
         database: String,
     },
     /// IAM permissions are for one user, and it is not known which.
-    #[error(
-        "the user of the database as whom clients connect is not known, and the IAM permission is for exactly that user"
-    )]
+    #[error("the database user that clients connect as is not known, and the IAM permission is limited to that user")]
     NoUser,
     /// The proxy takes passwords only.
-    #[error("proxy {proxy} does not take IAM authentication")]
+    #[error("proxy {proxy} does not accept IAM authentication")]
     ProxyWithoutIam {
         /// Its name.
         proxy: String,
@@ -163,11 +161,11 @@ pub enum ExtrasUnmet {
     OtherValues {
         /// The function.
         function: String,
-        /// The variables. Their values are never told.
+        /// The variables. Their values are never printed.
         variables: Vec<String>,
     },
     /// The environment cannot be read, so that writing it would lose what is in it.
-    #[error("the environment of function {function} cannot be read, and to write it would lose what is in it")]
+    #[error("the environment of function {function} cannot be read, and writing it would lose its variables")]
     EnvironmentUnreadable {
         /// The function.
         function: String,
@@ -226,7 +224,7 @@ impl ExtrasUnmet {
                 format!("use it with --proxy {}, or name another one with --proxy new:NAME", word(proxy))
             }
             Self::ProxyDiffers { proxy, .. } => format!(
-                "leave the option out to go on with it, use it with --proxy {}, or make another one with --proxy new:NAME",
+                "omit the option to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
                 word(proxy)
             ),
             Self::NoRole { .. } => "give the function an execution role".to_owned(),
@@ -237,12 +235,12 @@ impl ExtrasUnmet {
                 "in an account file, add DbClusterResourceId or DbiResourceId, as `aws rds describe-db-clusters` and `aws rds describe-db-instances` show it; or log in with a secret: --secret or --db-user".to_owned()
             }
             Self::NoInstance { .. } => "add an instance to the cluster, then run again".to_owned(),
-            Self::EnvironmentTooLarge { .. } => "make room in the environment, or leave --set-env out".to_owned(),
+            Self::EnvironmentTooLarge { .. } => "make room in the environment, or omit --set-env".to_owned(),
             Self::FunctionNotOurs { function, .. } => {
                 format!("use it with --function {}, or give the new one another name", word(function))
             }
             Self::RoleNotOurs { role, .. } => format!(
-                "find out who made role {role}; delete it, or set it back, and run again, or name a role with --proxy-role or another new proxy or function"
+                "find out who created role {role}; delete or restore it and run again, or name another role with --proxy-role, or another new proxy or function"
             ),
             Self::PolicyNotOurs { .. } => {
                 "find out who wrote the policy; delete it, and run again".to_owned()
@@ -250,10 +248,10 @@ impl ExtrasUnmet {
             Self::NoCredentials { .. } => {
                 "name a secret with --secret, or a user with --db-user (its password is read with --db-password-stdin or asked for), or use --proxy-auth iam".to_owned()
             }
-            Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {}` brings it back", word(secret)),
+            Self::SecretDeleted { secret } => format!("`aws secretsmanager restore-secret --secret-id {}` restores it", word(secret)),
             Self::SecretNotOurs { secret, .. } => format!("use it with --secret {}, if it is the right one", word(secret)),
             Self::RoleWithoutTrust { .. } => {
-                "let rds.amazonaws.com assume it in its trust policy, or leave --proxy-role out to have a role made".to_owned()
+                "let rds.amazonaws.com assume it in its trust policy, or omit --proxy-role to have a role created".to_owned()
             }
             Self::OneZone { .. } => "add a subnet of another Availability Zone to the DB subnet group".to_owned(),
             Self::DedicatedTenancy { .. } => "connect directly, with --proxy none".to_owned(),
@@ -271,7 +269,7 @@ impl ExtrasUnmet {
     }
 }
 
-/// Checks what is made beside the groups, and what is changed besides.
+/// Checks what is made besides the groups, and what is changed besides.
 ///
 /// # Errors
 ///
@@ -393,7 +391,7 @@ fn check_is_as_asked(observation: &Observation, proxy: &Proxy, new: &NewProxy) -
     }
 }
 
-/// A proxy of ours has the role that is made for it, or the one that is named again, or bears a group of ours.
+/// A proxy of ours has the role that is made for it, or the one that is named again, or has a group of ours.
 fn is_our_proxy(observation: &Observation, proxy: &Proxy, named: Option<&Role>) -> bool {
     let region = observation.database.place().region;
     created::is_role(proxy.role.as_deref(), &created::proxy_role(region, &proxy.name))
@@ -423,7 +421,7 @@ fn check_new_function(observation: &Observation) -> Result<(), ExtrasUnmet> {
     }
 }
 
-/// Checks that what stands under names of ours is exactly as this program makes it, for a run that goes on with it.
+/// Checks that what stands under names of ours is exactly as this program makes it, for a run that continues with it.
 ///
 /// # Errors
 ///
@@ -555,7 +553,7 @@ fn check_environment(observation: &Observation) -> Result<(), ExtrasUnmet> {
     })
 }
 
-/// What the user should know of what is made or changed, and nobody has to mend.
+/// What the user should know of what is made or changed, and nobody has to fix.
 pub(super) fn notes(observation: &Observation) -> Vec<String> {
     let Observation {
         database,
@@ -571,12 +569,12 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
     {
         match &new.credentials {
             Credentials::Secret(secret) if secret.is_ours => notes.push(format!(
-                "Secret {} was made by an earlier run, and is used as it is: no password is asked for.",
+                "Secret {} was created by an earlier run and is used unchanged: no password is asked for.",
                 secret.name
             )),
             Credentials::Secret(secret) if database.access.master_secret.as_deref() == Some(&secret.arn) => {
                 notes.push(format!(
-                    "The proxy logs in with the managed master secret, so that its clients are {}: --db-user makes a secret for a user of their own.",
+                    "The proxy logs in with the managed master secret, so its clients are {}: --db-user creates a secret for a separate user.",
                     database.access.master_user.as_deref().unwrap_or("the master user")
                 ));
             }
@@ -596,7 +594,7 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
                 _ => "read the secret, and to decrypt it where its key is a customer's",
             };
             notes.push(format!(
-                "Role {} is used as it is: it must be allowed to {needs}.",
+                "Role {} is used unchanged: it must be allowed to {needs}.",
                 last_segment(&role.arn)
             ));
         }
@@ -631,7 +629,7 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
 pub fn never_pauses(database: &Database, proxy: &str) -> Option<String> {
     let scaling = database.access.scaling.as_ref()?;
     scaling.pauses().then(|| {
-        format!("Proxy {proxy} keeps connections to {database} open, so that it does not pause, although its minimum capacity is 0 ACUs.")
+        format!("Proxy {proxy} keeps connections to {database} open, so the database does not pause, although its minimum capacity is 0 ACUs.")
     })
 }
 
@@ -653,21 +651,21 @@ fn of_existing_proxy(observation: &Observation) -> Vec<String> {
         .is_some_and(|new| new.wish == CredentialsWish::Password)
     {
         notes.push(format!(
-            "Proxy {} exists with its secret, which is kept as it is: no password is asked for.",
+            "Proxy {} exists with its secret, which is not changed: no password is asked for.",
             proxy.name
         ));
     }
     if extras::lacks_permission(observation) {
         if let Some(role) = function.role.as_deref().filter(|_| function.exists) {
             notes.push(format!(
-                "The permission to connect is given to role {}: every function with that role has it then.",
+                "The permission to connect is added to role {}: every function with that role then has it.",
                 last_segment(role)
             ));
         }
         let is_known = proxy.is_iam_only() || extras.new_proxy.is_some();
         if let Some(user) = extras::user(observation).filter(|_| !is_known) {
             notes.push(format!(
-                "Proxy {} must have a secret of user {user}: autoconnect does not read whose its secrets are.",
+                "Proxy {} must have a secret of user {user}: autoconnect does not read the user names in its secrets.",
                 proxy.name
             ));
         }
@@ -694,12 +692,14 @@ fn of_environment(observation: &Observation) -> Vec<String> {
         .find(|name| ["DB_SECRET_ARN", "DB_USER"].contains(name));
     if variables.iter().any(|(name, _)| *name == "DB_SECRET_ARN") {
         notes.push(format!(
-            "To use DB_SECRET_ARN, function {} needs a way to Secrets Manager (outbound 443 in one of its groups, and an endpoint or NAT) and a role that may secretsmanager:GetSecretValue, and kms:Decrypt where the key is a customer's. With --iam-auth required it needs neither.",
+            "To use DB_SECRET_ARN, function {} needs access to Secrets Manager (outbound 443 in one of its groups, and an endpoint or NAT) and a role that may secretsmanager:GetSecretValue, and kms:Decrypt where the key is a customer's. With --iam-auth required it needs neither.",
             function.name
         ));
     }
     if database.access.database_name.is_none() {
-        notes.push(format!("DB_NAME is left out: {database} was made without a database."));
+        notes.push(format!(
+            "DB_NAME is left out: {database} was created without a database name."
+        ));
     }
     match logs_in_by {
         None => notes.push(
@@ -710,7 +710,7 @@ fn of_environment(observation: &Observation) -> Vec<String> {
             let other = if name == "DB_USER" { "DB_SECRET_ARN" } else { "DB_USER" };
             if has(other) {
                 notes.push(format!(
-                    "{other} stays in the environment of function {}.",
+                    "{other} remains in the environment of function {}.",
                     function.name
                 ));
             }

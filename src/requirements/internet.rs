@@ -9,7 +9,7 @@ use crate::model::{GroupId, RouteTableId, SubnetId, VpcId};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InternetUnmet {
     /// Something that is never changed stops the traffic.
-    #[error("what is built would be of no use: {}", .findings.join("; "))]
+    #[error("the new resources would not work: {}", .findings.join("; "))]
     Blocked {
         /// What stops it.
         findings: Vec<String>,
@@ -27,9 +27,9 @@ pub enum InternetUnmet {
         remedy: Option<String>,
     },
     /// The function is in public subnets, whose route tables others may use.
-    #[error("{function} is in {}, public by the route 0.0.0.0/0 to an internet gateway, on which others in there may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("{function} is in {}, public because of the route 0.0.0.0/0 to an internet gateway, on which other resources may depend", .subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     PublicSubnets {
-        /// The function, in words.
+        /// The function, as text.
         function: String,
         /// The subnets.
         subnets: Vec<SubnetId>,
@@ -38,7 +38,7 @@ pub enum InternetUnmet {
     },
     /// The default route leads to something that cannot be judged.
     #[error(
-        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: someone may have meant that, and it is left as it is"
+        "0.0.0.0/0 of {table}, the route table of {subnet}, leads to {target}: left unchanged, since it may be intentional"
     )]
     LeadsElsewhere {
         /// The subnet.
@@ -48,7 +48,7 @@ pub enum InternetUnmet {
         /// Where it leads.
         target: String,
     },
-    /// Something that is not ours has to be mended first.
+    /// Something that is not ours has to be fixed first.
     #[error("{what}")]
     NotOurs {
         /// What, and what is wrong with it.
@@ -83,7 +83,7 @@ pub enum InternetUnmet {
         prefix: u8,
     },
     /// A part of the network could not be read.
-    #[error("{what} of the VPC could not be read, and nothing is built blindly: {why}")]
+    #[error("refusing to build without reading {what} of the VPC: {why}")]
     Unreadable {
         /// Which part.
         what: &'static str,
@@ -118,9 +118,9 @@ impl InternetUnmet {
                 remedies => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
             },
             Self::PublicAccess { remedy, .. } => {
-                let endpoints = "reach AWS services through endpoints, which it does not stop (--service)";
+                let endpoints = "reach AWS services through endpoints, which it does not block (--service)";
                 match remedy {
-                    Some(remedy) => format!("{endpoints}; or exclude its place, then run again: {remedy}"),
+                    Some(remedy) => format!("{endpoints}; or create an exclusion, then run again: {remedy}"),
                     None => endpoints.to_owned(),
                 }
             }
@@ -149,7 +149,7 @@ impl InternetUnmet {
                     word(vpc)
                 )
             }
-            Self::Unreadable { .. } => "allow the caller what AWS names, then run again".to_owned(),
+            Self::Unreadable { .. } => "allow the caller the action that AWS names, then run again".to_owned(),
         }
     }
 }

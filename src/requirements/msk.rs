@@ -1,6 +1,6 @@
-//! What polling an MSK cluster needs that `msk setup` does not bring about, as errors.
+//! What polling an MSK cluster needs that `msk setup` does not provide, as errors.
 //!
-//! Source: spec/msk.md.
+//! Source: docs/msk.md, "`msk setup`".
 
 use thiserror::Error;
 
@@ -13,21 +13,21 @@ pub enum MskUnmet {
     /// The cluster is not up, and will not be.
     #[error("{cluster} is {state}")]
     NotActive {
-        /// The cluster in words.
+        /// The cluster as text.
         cluster: String,
         /// Its state.
         state: String,
     },
     /// Something that decides could not be read.
-    #[error("what has to be built is not known: {why}")]
+    #[error("could not determine what to build: {why}")]
     Unread {
         /// Why.
         why: String,
     },
     /// The brokers' groups lack rules, and are not ours to change.
-    #[error("{} of {cluster} lack rules from and to themselves, and autoconnect did not make them: it changes no rule of theirs", crate::endpoint::listed(.groups))]
+    #[error("{} of {cluster} lack rules from and to themselves, and autoconnect did not create them: it does not change their rules", crate::endpoint::listed(.groups))]
     BrokerRules {
-        /// The cluster in words.
+        /// The cluster as text.
         cluster: String,
         /// The groups.
         groups: Vec<GroupId>,
@@ -35,30 +35,30 @@ pub enum MskUnmet {
         commands: Vec<String>,
     },
     /// A NAT gateway is of no use to public subnets.
-    #[error("public, so that no NAT gateway serves them: {}", crate::endpoint::listed(.subnets))]
+    #[error("public subnets cannot use a NAT gateway: {}", crate::endpoint::listed(.subnets))]
     PublicSubnets {
         /// The subnets.
         subnets: Vec<SubnetId>,
     },
     /// Network ACLs or DNS attributes are in the way.
-    #[error("endpoints would not serve: {}", .findings.join("; "))]
+    #[error("endpoints would not work: {}", .findings.join("; "))]
     Blocked {
         /// What is in the way.
         findings: Vec<String>,
-        /// What mends it.
+        /// What fixes it.
         commands: Vec<String>,
     },
     /// An endpoint that exists does not serve, and is not ours to change.
-    #[error("endpoint {endpoint} takes the requests of the whole VPC and does not serve: {}", .findings.join("; "))]
+    #[error("endpoint {endpoint} receives the requests of the whole VPC and does not work: {}", .findings.join("; "))]
     Endpoint {
         /// The endpoint.
         endpoint: EndpointId,
         /// What is wrong with it.
         findings: Vec<String>,
-        /// What mends it.
+        /// What fixes it.
         commands: Vec<String>,
     },
-    /// The name of the endpoints' group is somebody else's.
+    /// The name of the endpoints' group is someone else's.
     #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
     GroupName {
         /// The group.
@@ -72,7 +72,7 @@ pub enum MskUnmet {
     #[error("--restrict names the secret in the endpoint's policy, and no mapping says which one")]
     NoSecret,
     /// `--restrict` has to name the role that reads the secret.
-    #[error("--restrict names the execution role in the endpoint's policy, and no function is known whose role it is")]
+    #[error("--restrict names the execution role in the endpoint's policy, and no function with that role is known")]
     NoRole,
 }
 
@@ -97,12 +97,12 @@ impl MskUnmet {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::NotActive { .. } => "name a cluster that is ACTIVE, or will be".to_owned(),
+            Self::NotActive { .. } => "run again once the cluster is ACTIVE, or name another cluster".to_owned(),
             Self::Unread { .. } => "allow the caller to read it".to_owned(),
             Self::BrokerRules { commands, .. } | Self::Blocked { commands, .. } | Self::Endpoint { commands, .. } => {
                 format!("fix it, then run again:\n  {}", commands.join("\n  "))
             }
-            Self::PublicSubnets { .. } => "use --via endpoints, or put the mapping in provisioned mode".to_owned(),
+            Self::PublicSubnets { .. } => "use --via endpoints, or switch the mapping to provisioned mode".to_owned(),
             Self::GroupName { group, .. } => {
                 format!(
                     "if nothing uses it, delete it with `aws ec2 delete-security-group --group-id {}`, then run again",

@@ -1,4 +1,4 @@
-//! What ends by itself, and is waited for.
+//! What finishes by itself, and is waited for.
 
 /// Something that ends by itself, and that a write has to wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Pending {
         /// The proxy.
         proxy: String,
     },
-    /// The proxy is being deleted, and is to be made anew.
+    /// The proxy is being deleted, and is to be created again.
     ProxyGone {
         /// The proxy.
         proxy: String,
@@ -32,7 +32,7 @@ pub enum Pending {
         /// Each resource that is not available, with its status.
         states: Vec<String>,
     },
-    /// Another run has begun the set of groups that this one shares, and is completing it.
+    /// Another run has started the set of groups that this one shares, and is completing it.
     SetOfAnother {
         /// The function that the other run connects.
         function: String,
@@ -57,14 +57,14 @@ impl std::fmt::Display for Pending {
         match self {
             Self::Available { what } => write!(f, "{what} to become available"),
             Self::ProxyAvailable { proxy } => write!(f, "proxy {proxy} to become available"),
-            Self::ProxyGone { proxy } => write!(f, "proxy {proxy} to be gone"),
+            Self::ProxyGone { proxy } => write!(f, "proxy {proxy} to be deleted"),
             Self::TargetHealth { proxy, database } => {
                 write!(f, "proxy {proxy} to reach {database}")
             }
             Self::SetOfAnother { function } => {
                 write!(f, "the run for function {function} to complete the security groups")
             }
-            Self::FunctionUpdate { function } => write!(f, "an update of function {function} to end"),
+            Self::FunctionUpdate { function } => write!(f, "an update of function {function} to finish"),
             Self::DatabaseAvailable { database, states } => {
                 write!(f, "{database} to become available ({})", states.join(", "))
             }

@@ -1,7 +1,7 @@
-//! The requirements as one table: each with what it is asked of. A command says what it makes or changes, and asks before its
-//! first write.
+//! The requirements as one table: each with what it applies to. A command says what it creates or changes, and checks
+//! them before its first write.
 //!
-//! Source: spec/decision.md, "Requirements"; spec/lambda-vpc.md; spec/proxy.md, "Limits".
+//! Source: docs/decision.md, "Requirements"; docs/attaching.md; docs/new-proxies.md, "Limits".
 
 use std::collections::BTreeSet;
 
@@ -204,7 +204,7 @@ pub(super) fn unread(observation: &Observation) -> Option<String> {
     let why = vpc(observation)?.err()?;
     let vpc = &observation.database.vpc;
     Some(format!(
-        "Whether {vpc} has dedicated tenancy, where neither functions nor proxies can be made, is not known: {why}."
+        "Could not determine whether {vpc} has dedicated tenancy, where functions and proxies cannot be created: {why}."
     ))
 }
 

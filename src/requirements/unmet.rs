@@ -13,7 +13,7 @@ use crate::removal::RemovalUnmet;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unmet {
     /// `--instance` names a member of a cluster.
-    #[error("instance {instance} is a member of cluster {cluster}, and the cluster holds its members' security groups")]
+    #[error("instance {instance} is a member of cluster {cluster}, and its security groups are those of the cluster")]
     MemberOfCluster {
         /// The instance.
         instance: String,
@@ -130,7 +130,7 @@ pub enum Unmet {
     },
     /// The proxy has another database for its target.
     #[error(
-        "proxy {proxy} has {target} for its target, and a proxy has but one; {database} cannot be registered with it"
+        "proxy {proxy} has {target} as its target, and a proxy can have only one target; {database} cannot be registered with it"
     )]
     ProxyOtherTarget {
         /// The proxy.
@@ -153,7 +153,7 @@ pub enum Unmet {
         ends: bool,
     },
     /// The function's last update failed, so that what it shows may not be in effect.
-    #[error("the last update of function {function} failed{}, and the groups that it shows may not be in effect", .reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    #[error("the last update of function {function} failed{}, and the groups that AWS reports may not be in effect", .reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
     LastUpdateFailed {
         /// The function.
         function: String,
@@ -178,7 +178,7 @@ pub enum Unmet {
         /// Why, where AWS says so.
         reason: Option<String>,
     },
-    /// Of what is made or changed beside the groups.
+    /// Of what is made or changed besides the groups.
     #[error(transparent)]
     Extras(#[from] ExtrasUnmet),
     /// Of attaching a function to a VPC.
@@ -203,9 +203,9 @@ pub enum Unmet {
         groups: Vec<Unproven>,
     },
     /// One group too many.
-    #[error("{resource} has {count} security groups already ({}), and at most {most} are possible", .groups.join(", "))]
+    #[error("{resource} already has {count} security groups ({}), and at most {most} are allowed", .groups.join(", "))]
     TooManyGroups {
-        /// The resource in words.
+        /// The resource as text.
         resource: String,
         /// How many it has.
         count: usize,
@@ -257,17 +257,17 @@ impl Unmet {
         match self {
             Self::MemberOfCluster { cluster, .. } => format!("use --cluster {} instead of --instance", word(cluster)),
             Self::ForeignEngine { .. } => "only Aurora, Multi-AZ DB clusters and RDS instances can be connected".to_owned(),
-            Self::RdsCustom { .. } => "change the security groups of an RDS Custom database by hand".to_owned(),
+            Self::RdsCustom { .. } => "change the security groups of an RDS Custom database yourself".to_owned(),
             Self::ServerlessV1 { .. } => {
-                "Aurora Serverless v2 (engine mode provisioned) can be connected; for v1, use the Data API or set the groups by hand".to_owned()
+                "Aurora Serverless v2 (engine mode provisioned) can be connected; for v1, use the Data API or set the groups yourself".to_owned()
             }
-            Self::GlobalDatabase { .. } => "set the groups of its clusters by hand, in each Region".to_owned(),
+            Self::GlobalDatabase { .. } => "set the groups of its clusters yourself, in each Region".to_owned(),
             Self::SharedVpc { .. } => "connect databases in VPCs that their own account owns".to_owned(),
             Self::FunctionOutsideVpc { vpc, .. } => {
                 format!("add --attach-vpc, which attaches the function to private subnets of {vpc}")
             }
             Self::ManagedInstances { provider, .. } => format!(
-                "`aws lambda get-capacity-provider --capacity-provider-name {}` shows its subnets and groups, which are chosen when a provider is created: let rules name these groups, or create a provider with others",
+                "`aws lambda get-capacity-provider --capacity-provider-name {}` shows its subnets and groups, which are chosen when a provider is created: add rules for these groups, or create a provider with other groups",
                 word(provider)
             ),
             Self::DifferentVpcs {
@@ -291,13 +291,13 @@ impl Unmet {
                 "{target} is from before a blue/green switchover: `{commands}` gives the proxy the new one, and ends the connections to the old one"
             ),
             Self::ProxyOtherFamily { .. } | Self::ProxyOtherVpc { .. } | Self::ProxyOtherTarget { .. } => {
-                "name a proxy that is made for this database".to_owned()
+                "name a proxy that this database can use".to_owned()
             }
             Self::DatabaseNotAvailable { ends: true, .. } => {
                 "run again once it is available, or with --wait to wait for it".to_owned()
             }
             Self::DatabaseNotAvailable { ends: false, .. } => {
-                "start or fix it, then run again: this does not end by waiting".to_owned()
+                "start or fix it, then run again: waiting does not help".to_owned()
             }
             Self::LastUpdateFailed { function, .. } => {
                 format!("fix what AWS reports, update function {function} again, then run again")
@@ -311,18 +311,18 @@ impl Unmet {
             Self::Msk(unmet) => unmet.hint(),
             Self::Removal(unmet) => unmet.hint(),
             Self::RepairUnproven { .. } => {
-                "check who tagged these groups, and change their rules by hand; without --repair a new set is made".to_owned()
+                "check who tagged these groups, and change their rules yourself; without --repair, a new set is created".to_owned()
             }
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(
-                "{group} belongs to this connection and would be superseded: if nothing else needs it, take it off, then run again"
+                "{group} belongs to this connection and would be replaced: if nothing else needs it, disassociate it, then run again"
             ),
             Self::TooManyGroups { resource, most, .. } if resource.starts_with("function ") || *most >= MOST_GROUPS => {
-                "take off a group that is not needed, or merge two of them, then run again".to_owned()
+                "disassociate a group that is not needed, or merge two of them, then run again".to_owned()
             }
             Self::TooManyGroups { .. } => format!(
-                "take off a group that is not needed, or have the quota {QUOTA_CODE} (security groups per network interface) raised, up to {MOST_GROUPS}, then run again"
+                "disassociate a group that is not needed, or have the quota {QUOTA_CODE} (security groups per network interface) raised, up to {MOST_GROUPS}, then run again"
             ),
         }
     }

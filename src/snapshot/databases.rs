@@ -120,7 +120,7 @@ impl Snapshot {
         }
     }
 
-    /// By the tags of a proxy `remove` tells whether it was made by this program.
+    /// From the tags of a proxy, `remove` decides whether this program created it.
     pub(super) async fn proxies(&mut self, cloud: &dyn Cloud, proxies: Vec<Proxy>) {
         let asked = proxies
             .iter()

@@ -1,4 +1,4 @@
-//! Functions. Lambda's list does not tell their states, so that those in a VPC are asked for one by one.
+//! Functions. Lambda's list does not contain their states, so those in a VPC are read one by one.
 
 use super::{AT_ONCE, Snapshot};
 use crate::account::{CapacityProviderConfig, FunctionEntry, ManagedInstances, VpcConfig};
@@ -35,7 +35,7 @@ fn entry(function: Function) -> FunctionEntry {
             ipv6_allowed_for_dual_stack: vpc.ipv6_allowed,
         }),
         state: match &function.state {
-            // A list tells none.
+            // A list contains none.
             FunctionState::Other(state) if state == "unknown" => "Active".to_owned(),
             state => state.as_api().to_owned(),
         },

@@ -1,5 +1,5 @@
-//! What describes the secrets that databases, proxies and event source mappings name, and those that this program has made, the keys of those,
-//! and the roles of functions and proxies.
+//! What describes the secrets that databases, proxies and event source mappings name, and those that this program
+//! created, the keys of those, and the roles of functions and proxies.
 
 use std::collections::BTreeSet;
 

@@ -41,7 +41,7 @@ impl Snapshot {
             match entry(cluster.clone()).filter(|_| elsewhere.is_empty()) {
                 Some(entry) => self.document.msk_clusters.push(entry),
                 None => self.gaps.push(format!(
-                    "MSK cluster {name}: not all of its subnets and security groups are seen"
+                    "MSK cluster {name}: not all of its subnets and security groups could be read"
                 )),
             }
         }
@@ -144,7 +144,7 @@ fn mapping(found: EventSourceMapping) -> Option<EventSourceMappingEntry> {
         }),
         function_arn: found.function?,
         state: found.state,
-        // The mode is told by there being a number of pollers, whatever it is.
+        // The mode follows from a number of pollers being set, whatever it is.
         provisioned_poller_config: (found.mode == MappingMode::Provisioned).then_some(ProvisionedPollerConfig {
             minimum_pollers: Some(1),
             maximum_pollers: None,

@@ -178,7 +178,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// VPC Block Public Access, also where it is off: a file that does not tell it says less.
+    /// VPC Block Public Access, also where it is off: a file that does not show it says less.
     fn public_access(&mut self, setting: Part<PublicAccess>, exclusions: &Part<Vec<Exclusion>>) {
         let not_read = |why: String| {
             let setting = PublicAccess {
@@ -234,7 +234,7 @@ impl Snapshot {
         self.document.vpc_endpoint_services = services.collect();
     }
 
-    /// What earlier runs have made for the VPCs' ways to the internet, and have not attached yet.
+    /// What earlier runs created for the VPCs' ways to the internet, and have not attached yet.
     pub(super) async fn made_for_internet(&mut self, cloud: &dyn Cloud, vpcs: &[VpcId]) {
         let reads = vpcs
             .iter()
@@ -249,7 +249,7 @@ impl Snapshot {
         }
     }
 
-    /// What else bears a group of the convention, such as an EC2 instance: `remove` leaves such a group where it is.
+    /// What else has a group of the convention, such as an EC2 instance: `remove` leaves such a group where it is.
     pub(super) async fn interfaces(&mut self, cloud: &dyn Cloud) {
         let groups = self.document.security_groups.iter();
         let named = groups.filter(|group| Convention::ALL.iter().any(|of| of.number(&group.group_name).is_some()));
@@ -277,7 +277,7 @@ impl Snapshot {
                 continue;
             };
             entry.description = interface.description;
-            // A group of a VPC that somebody shares can be another account's.
+            // A group of a VPC that someone shares can be another account's.
             let known = interface.groups.iter().filter(|id| groups.contains(id.as_str()));
             entry.groups = known
                 .map(|id| GroupIdentifier {
@@ -316,7 +316,7 @@ impl Snapshot {
             group_id: group.id.to_string(),
             group_name: group.name.clone(),
             vpc_id: group.vpc.to_string(),
-            // It tells whether a group is ours.
+            // It shows whether a group is ours.
             description: group.description.clone(),
             ip_permissions: group.ingress.iter().map(permission).collect(),
             ip_permissions_egress: group.egress.iter().map(permission).collect(),

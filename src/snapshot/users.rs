@@ -1,4 +1,4 @@
-//! What else bears or names the security groups of the snapshot: `remove` leaves such a group where it is.
+//! What else has or names the security groups of the snapshot: `remove` keeps such groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 

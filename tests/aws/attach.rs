@@ -184,7 +184,7 @@ async fn what_cannot_be_is_refused_before_the_first_write() {
 }
 
 #[tokio::test]
-async fn a_public_subnet_is_told() {
+async fn a_public_subnet_is_reported() {
     let world = outside().await;
     grant(&world).await;
     let gateway = world.ec2.create_internet_gateway().send().await.unwrap();

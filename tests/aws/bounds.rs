@@ -191,7 +191,7 @@ fn lists_are_bounded() {
             "{what}"
         );
         let message = seen.document["error"]["message"].as_str().unwrap();
-        assert!(message.contains("the list has no end"), "{what}: {message}");
+        assert!(message.contains("the list does not end"), "{what}: {message}");
     }
 }
 

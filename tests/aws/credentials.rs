@@ -76,7 +76,7 @@ impl Home {
         command
     }
 
-    /// Looks for drift, and tells which keys signed the requests to EC2, RDS and Lambda.
+    /// Looks for drift, and returns which keys signed the requests to EC2, RDS and Lambda.
     fn look(&self, arguments: &str, variables: &[(&str, &str)]) -> (Run, BTreeSet<String>) {
         let mark = self.world.mark();
         let mut command = self.command(variables);
@@ -210,7 +210,7 @@ async fn a_profile_that_does_not_exist_is_an_error_that_lists_those_that_do() {
 }
 
 #[tokio::test]
-async fn files_elsewhere_are_read_and_broken_ones_are_told() {
+async fn files_elsewhere_are_read_and_broken_ones_are_reported() {
     let home = Home::new("").await;
     home.write("elsewhere/config", "[profile other]\ncredential_source = Environment\nrole_arn = arn:aws:iam::210987654321:role/r\n[profile plain]\nregion = eu-west-1\n");
     home.write(

@@ -88,7 +88,7 @@ async fn a_connection_across_two_vpcs_comes_and_goes() {
     let (again, writes) = world.written(&format!("{SETUP} --yes"));
     assert_eq!((result(&again), writes), (ended(0, "no-op", "unchanged"), vec![]));
     assert_eq!(drift(&world), (0, "in-sync".to_owned(), vec![]));
-    // Somebody takes one of the rules out, and puts another one in.
+    // Someone takes one of the rules out, and puts another one in.
     let id = group.group_id.unwrap();
     let by_range = |cidr: &str| {
         let range = IpRange::builder().cidr_ip(cidr).build();

@@ -1,4 +1,4 @@
-//! `diagnose` over the wire: what AWS's API tells of networks is read as it is meant.
+//! `diagnose` over the wire: what AWS's API returns about networks is read as it is meant.
 
 use aws_sdk_ec2::types::AttributeBooleanValue;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Drift, the list and snapshots over the wire: few calls, none that writes, other accounts, and who is told.
+//! Drift, the list and snapshots over the wire: few calls, none that writes, other accounts, and who is notified.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,7 +69,7 @@ async fn drift_and_list_read_in_bulk_and_never_write() {
         .collect();
     assert_eq!(listed, ["checkout", "refunds", "stock"]);
 
-    // Somebody takes the rule out of the database's group; AWS slows down, and then denies.
+    // Someone takes the rule out of the database's group; AWS slows down, and then denies.
     let group = world.the_group("rds-lambda-1").await;
     let rule = group.ip_permissions().to_vec();
     let revoke = world
@@ -115,7 +115,7 @@ async fn topic(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
+async fn other_accounts_are_read_by_their_roles_and_changes_are_reported() {
     let world = World::new().await;
     world.instance("inventory", "postgres", 5432).await;
     world.function("stock").await;
@@ -174,10 +174,10 @@ async fn other_accounts_are_read_by_their_roles_and_changes_are_told() {
     );
 }
 
-/// A command that fails made SNS tell the same again with every run, and a topic that is not there would have silenced the
-/// command.
+/// A command that fails made SNS send the same again with every run, and a topic that is not there would have silenced
+/// the command.
 #[tokio::test]
-async fn each_recipient_remembers_what_it_was_told() {
+async fn each_recipient_remembers_what_it_was_sent() {
     let world = World::new().await;
     world.instance("inventory", "postgres", 5432).await;
     world.function("stock").await;
@@ -221,14 +221,14 @@ async fn each_recipient_remembers_what_it_was_told() {
     let finding = &first.json()["connections"][0]["findings"][0];
     assert_eq!(finding["kind"], "opened");
     assert_eq!(finding["severity"], "critical");
-    // The topic has been told; the command is told until it takes it.
+    // The topic has been notified; the command is notified until it succeeds.
     let (second, published, commands) = run(&topic, 3);
     assert_eq!((second.status, published, commands), (1, 0, 1), "{second:?}");
     let (third, published, commands) = run(&topic, 0);
     assert_eq!((third.status, published, commands), (2, 0, 1), "{third:?}");
     let (fourth, published, commands) = run(&topic, 0);
     assert_eq!((fourth.status, published, commands), (2, 0, 0), "{fourth:?}");
-    // Another recipient is told of everything, and its failure is no one else's.
+    // Another recipient is notified of everything, and its failure is no one else's.
     let (fifth, _, commands) = run(&format!("{topic}-that-is-not-there"), 0);
     assert_eq!((fifth.status, commands), (1, 0), "{fifth:?}");
     assert!(fifth.stderr.contains("error[not-told]"), "{fifth:?}");

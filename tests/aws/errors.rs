@@ -144,7 +144,7 @@ async fn an_environment_without_aws_is_explained() {
 
 /// A machine whose metadata service refuses: the library's own warnings, whole structures, say nothing more.
 #[tokio::test]
-async fn sources_of_credentials_that_have_none_are_told_once() {
+async fn sources_of_credentials_that_have_none_are_reported_once() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

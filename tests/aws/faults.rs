@@ -1,4 +1,4 @@
-//! What goes wrong between the program and AWS, and is mended or told.
+//! What goes wrong between the program and AWS, and is fixed or reported.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ async fn throttling_and_server_errors_are_retried() {
 }
 
 #[tokio::test]
-async fn throttled_out_is_told() {
+async fn throttled_out_is_reported() {
     let world = orders_and_checkout().await;
     world.fault("DescribeDBClusters", 9, 400, "Throttling", "Rate exceeded");
     let run = world.setup(SETUP);
@@ -36,7 +36,7 @@ async fn throttled_out_is_told() {
 }
 
 #[tokio::test]
-async fn expired_and_unknown_credentials_are_told() {
+async fn expired_and_unknown_credentials_are_reported() {
     let world = orders_and_checkout().await;
     world.fault(
         "DescribeDBClusters",
@@ -117,7 +117,7 @@ async fn a_change_that_is_under_way_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_quota_is_told_with_what_was_written() {
+async fn a_quota_is_reported_with_what_was_written() {
     let world = orders_and_checkout().await;
     world.fault("ModifyDBCluster", 1, 400, "QuotaExceeded", "too many groups");
     let run = world.setup(SETUP);
@@ -155,9 +155,9 @@ async fn throttled_calls_that_are_sent_once_are_sent_again() {
     assert_eq!((&again.json()["result"], writes.len()), (&"unchanged".into(), 0));
 }
 
-/// The time that was given bounds it, and what AWS said is told.
+/// The time that was given bounds it, and what AWS said is reported.
 #[tokio::test]
-async fn throttling_without_an_end_is_told_in_time() {
+async fn throttling_without_an_end_is_reported_in_time() {
     let world = World::new().await;
     world.function("f").await;
     world.fault("AllocateAddress", 99, 503, "RequestLimitExceeded", "slow down");

@@ -320,7 +320,7 @@ async fn a_way_that_is_gone_is_replaced() {
     assert_unchanged(&world, SETUP);
 }
 
-/// Whichever answer is lost, what it told of is found, and nothing is there twice.
+/// Whichever answer is lost, what it reported is found, and nothing is there twice.
 #[tokio::test]
 async fn lost_answers_build_nothing_twice() {
     let world = World::new().await;
@@ -393,7 +393,7 @@ async fn a_killed_run_is_finished_by_the_next() {
     assert!(kills.len() >= 12 && killed.into_inner() + 2 >= kills.len());
 }
 
-/// What VPC Block Public Access stops is told, and nothing that is charged for is built behind it.
+/// What VPC Block Public Access stops is reported, and nothing that is charged for is built behind it.
 #[tokio::test]
 async fn public_access_may_be_blocked() {
     let world = World::new().await;

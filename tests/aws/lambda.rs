@@ -99,7 +99,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// The ids of what an answer tells.
+/// The ids in a response.
 fn told(answer: &Value) -> BTreeSet<String> {
     let entries = answer["not_in_sync"].as_array().unwrap_or_else(|| panic!("{answer}"));
     entries
@@ -146,7 +146,7 @@ async fn the_program_is_a_lambda_function_too() {
     let schema = finish(world.command().args(["schema", "answer"])).json();
     jsonschema::validate(&schema, &all).unwrap();
 
-    // A group that is taken off a function, and a function that is not there.
+    // A group that is removed from a function, and a function that is not there.
     let base = aws_sdk_lambda::types::VpcConfig::builder()
         .set_subnet_ids(Some(world.subnets.clone()))
         .security_group_ids(&world.base)

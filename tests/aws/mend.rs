@@ -52,15 +52,15 @@ async fn a_missing_rule_comes_with_groups_of_its_own() {
     assert_eq!((setup.json()["decision"].as_str(), writes), (Some("no-op"), vec![]));
 }
 
-/// A network ACL is somebody's intent: the command is printed, and is all it takes.
+/// A network ACL is someone's intent: the command is printed, and is all it takes.
 #[tokio::test]
-async fn a_network_acl_is_told_about_and_not_touched() {
+async fn a_network_acl_is_reported_and_not_touched() {
     let world = World::healthy().await;
     let acl = world.denying_acl(&world.subnets[1]).await;
     let (fixed, writes) = world.written(&format!("{FIX} --yes"));
     assert_eq!((verdict(&fixed), writes), (fails(), vec![]));
 
-    // What adding can mend is mended all the same.
+    // What adding can fix is fixed anyway.
     let closed = world.group("closed").await;
     let modify = world.rds.modify_db_instance().db_instance_identifier("d");
     modify.vpc_security_group_ids(&closed).send().await.unwrap();
@@ -118,7 +118,7 @@ async fn routes_dns_and_rules_across_two_vpcs() {
         "{writes:?}"
     );
     let peering = world.peer(&other).await;
-    // Somebody leads the function's range elsewhere, to a gateway where nothing of it is.
+    // Someone leads the function's range elsewhere, to a gateway where nothing of it is.
     let gateway = world.ec2.create_internet_gateway().send().await.unwrap();
     let gateway = gateway.internet_gateway.unwrap().internet_gateway_id.unwrap();
     let attach = world.ec2.attach_internet_gateway().internet_gateway_id(&gateway);

@@ -121,7 +121,7 @@ impl World {
         options.send().await.unwrap();
     }
 
-    /// A network ACL that lets everything through, but for answers to ports below 32768.
+    /// A network ACL that lets everything through, except for answers to ports below 32768.
     pub async fn denying_acl(&self, subnet: &str) -> String {
         let ec2 = &self.ec2;
         let acl = ec2.create_network_acl().vpc_id(&self.vpc).send().await.unwrap();

@@ -112,8 +112,8 @@ async fn a_cluster_through_a_new_proxy() {
     assert_eq!(second["steps"].as_array().unwrap().len(), 1);
 }
 
-/// A new function through a new proxy with a new secret, by IAM, told how to connect. The password is nowhere but in
-/// the secret.
+/// A new function through a new proxy with a new secret, by IAM, with the settings to connect. The password is nowhere
+/// but in the secret.
 #[tokio::test]
 async fn everything_new() {
     let world = World::new().await;
@@ -306,7 +306,7 @@ async fn what_cannot_be_made_is_refused_by_name() {
     assert_eq!(run.status, 0, "{run:?}");
 }
 
-/// A role that somebody has made under our name, with our tags, is given nothing unless it is exactly ours.
+/// A role that someone has made under our name, with our tags, is given nothing unless it is exactly ours.
 #[tokio::test]
 async fn a_squatted_role_is_refused_and_an_exact_one_is_adopted() {
     let world = World::new().await;

@@ -23,7 +23,7 @@ pub struct Fault<'a> {
     pub status: u16,
     pub code: &'a str,
     pub message: &'a str,
-    /// The call is carried out all the same, and its answer lost.
+    /// The call is carried out anyway, and its answer lost.
     pub applied: bool,
 }
 
@@ -113,7 +113,7 @@ impl Peer {
         self.control("hide", &json!({ "region": region, "requests": requests }));
     }
 
-    /// Lets somebody else write the function's `VpcConfig` right before the next update.
+    /// Lets someone else write the function's `VpcConfig` right before the next update.
     pub fn meddle(&self, region: &str, function: &str, vpc_config: &Value) {
         self.control(
             "meddle",

@@ -80,7 +80,7 @@ async fn an_instance_with_a_port_of_its_own_through_a_proxy() {
     assert_eq!(proxy.ip_permissions_egress()[0].from_port(), Some(3307));
     assert_eq!(world.setup_succeeds(setup)["result"], "unchanged");
 
-    // Somebody takes the group off the database: the proxy does not reach it any more, and the set is completed.
+    // Someone takes the group off the database: the proxy does not reach it any more, and the set is completed.
     let base = world.base.clone();
     let modify = world
         .rds

@@ -9,7 +9,7 @@ async fn dry_runs_and_no_ops_write_nothing_and_read_little() {
     world.instance("inventory", "postgres", 5432).await;
     world.function("checkout").await;
     // The checks of the path read the VPC, its two DNS attributes, its subnets, route tables and ACLs, the groups of both
-    // ends, and the VPC's DHCP options, beside the role's policies.
+    // ends, and the VPC's DHCP options, besides the role's policies.
     for (setup, most) in [
         ("--cluster orders --no-diagnose", 5),
         ("--instance inventory --no-diagnose", 4),

@@ -69,7 +69,7 @@ async fn the_first_function_shares_and_the_last_takes_all_away() {
     assert_eq!(again["api_calls"]["write"], 0);
 }
 
-/// What a removal has left is used again, and taken away again, whichever answer is lost.
+/// What a removal has left is used again, and removed again, whichever answer is lost.
 #[tokio::test]
 async fn a_removal_that_died_and_lost_answers() {
     let world = World::new().await;

@@ -109,7 +109,7 @@ async fn a_function_that_setup_made_goes_with_its_role_its_variables_with_the_co
     assert!(world.iam.get_role().role_name(role).send().await.is_err());
     assert!(world.groups_named("*lambda*").await.is_empty());
 
-    // Not one that somebody else made.
+    // Not one that someone else made.
     world.function("stock").await;
     world.setup_succeeds("--instance inventory --function stock --yes");
     let refused = world.run("remove --instance inventory --function stock --with-function --yes");
@@ -120,12 +120,12 @@ async fn a_function_that_setup_made_goes_with_its_role_its_variables_with_the_co
 }
 
 #[tokio::test]
-async fn a_function_without_other_groups_leaves_its_vpc_and_what_still_connects_is_told() {
+async fn a_function_without_other_groups_leaves_its_vpc_and_what_still_connects_is_reported() {
     let world = World::new().await;
     world.instance("inventory", "postgres", 5433).await;
     world.function("stock").await;
     world.setup_succeeds("--instance inventory --function stock --yes");
-    // Somebody takes the others off.
+    // Someone takes the others off.
     let group = world.the_group("lambda-rds-1").await.group_id.unwrap();
     let config = aws_sdk_lambda::types::VpcConfig::builder()
         .set_subnet_ids(Some(world.subnets.clone()))

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::Shell;
 
-/// An account in which somebody has deleted a function that `setup` had connected.
+/// An account in which someone has deleted a function that `setup` had connected.
 fn left() -> Shell {
     let shell = Shell::new();
     let connected = shell.run("setup --offline account.json --instance inventory --function stock-sync --yes");

@@ -116,14 +116,14 @@ fn each_fault_is_found_by_its_own_check() {
 }
 
 #[test]
-fn what_adding_mends_is_mended() {
+fn what_adding_fixes_is_fixed() {
     let shell = Shell::new();
     let ledger = format!("{DIAGNOSE} --instance ledger --function ledger-sync");
     assert_snapshot!("fix_plan", shell.session(&format!("{ledger} --fix --dry-run")));
     assert_snapshot!("fix_consent", shell.session(&format!("{ledger} --fix")));
     assert_snapshot!("fix_applied", shell.session(&format!("{ledger} --fix --yes")));
     assert_snapshot!("fix_again", shell.session(&format!("{ledger} --fix --yes")));
-    // An ACL is told about, and not touched.
+    // An ACL is reported, and not touched.
     let reports = format!("{DIAGNOSE} --cluster orders --function reports");
     assert_snapshot!("fix_nothing", shell.session(&format!("{reports} --fix --yes")));
     // Within one VPC the groups are those of setup.

@@ -1,4 +1,4 @@
-//! `drift` and `list`: what people and scripts read, exit statuses, manifests, schedules and who is told.
+//! `drift` and `list`: what people and scripts read, exit statuses, manifests, schedules and who is notified.
 
 use std::fs;
 use std::process::Stdio;
@@ -50,7 +50,7 @@ pub fn is_time(value: &Value) -> bool {
 }
 
 #[test]
-fn people_read_what_changed_and_what_mends_it() {
+fn people_read_what_changed_and_what_fixes_it() {
     let shell = shell();
     assert_snapshot!(
         "drift_manifest",
@@ -95,7 +95,7 @@ fn scripts_read_documents() {
 }
 
 #[test]
-fn the_exit_status_tells_schedules() {
+fn the_exit_status_informs_schedules() {
     let shell = shell();
     let status = |arguments: &str| shell.run(&format!("drift --offline account.json {arguments}")).status;
     assert_eq!(status("--cluster orders --function checkout"), Some(0));
@@ -155,7 +155,7 @@ fn a_manifest_without_connections_is_an_error_unless_it_is_meant() {
 }
 
 #[test]
-fn mistakes_of_a_manifest_are_told_by_line() {
+fn mistakes_of_a_manifest_are_reported_by_line() {
     let shell = Shell::new();
     fs::write(
         shell.folder.path().join("m.toml"),
@@ -169,7 +169,7 @@ fn mistakes_of_a_manifest_are_told_by_line() {
 }
 
 #[test]
-fn only_changes_are_told_and_figures_are_written() {
+fn only_changes_are_reported_and_figures_are_written() {
     let shell = shell();
     let run = |arguments: &str| {
         let mut command = shell.command("drift --offline account.json --state-file state --metrics-file drift.prom");
@@ -207,7 +207,7 @@ fn only_changes_are_told_and_figures_are_written() {
 }
 
 #[test]
-fn a_command_that_fails_is_an_error_and_is_told_again() {
+fn a_command_that_fails_is_an_error_and_is_reported_again() {
     let shell = shell();
     for _ in 0..2 {
         let mut command = shell.command(

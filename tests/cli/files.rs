@@ -16,7 +16,7 @@ const SNAPSHOT: &str = "snapshot --offline account.json";
 
 #[cfg(unix)]
 #[test]
-fn a_snapshot_goes_where_it_is_told() {
+fn a_snapshot_goes_where_it_is_sent() {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let shell = Shell::new();
     let at = |name: &str| shell.folder.path().join(name);
@@ -56,7 +56,8 @@ fn a_snapshot_goes_where_it_is_told() {
     assert!(!at("x.json").exists());
 }
 
-/// Six processes connect six functions at once, each again until it is told that it is connected. Whoever was told so is.
+/// Six processes connect six functions at once, each again until its result is `connected`. Each that reports so is
+/// connected.
 #[test]
 fn processes_on_one_account_file_lose_nothing() {
     let shell = Shell::new();
@@ -81,7 +82,7 @@ fn processes_on_one_account_file_lose_nothing() {
         for number in 0..6 {
             let again = &again;
             scope.spawn(move || {
-                // Somebody else can be faster several times.
+                // Someone else can be faster several times.
                 for _ in 0..200 {
                     let run = again(number);
                     if run.status == Some(0) {

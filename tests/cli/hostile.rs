@@ -1,5 +1,5 @@
-//! Values that somebody else has chosen: whatever stands in an account, it neither drives a terminal, nor looks like a line
-//! of the program, nor becomes a part of a command that a person copies.
+//! Values that someone else has chosen: whatever stands in an account, it neither drives a terminal, nor looks like a
+//! line of the program, nor becomes a part of a command that a person copies.
 
 use std::collections::BTreeSet;
 use std::fs;

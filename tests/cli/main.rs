@@ -576,7 +576,7 @@ fn consent_is_needed() {
 }
 
 #[test]
-fn changes_pending_are_told_by_the_exit_status() {
+fn changes_pending_are_reported_by_the_exit_status() {
     let shell = Shell::new();
     let status = |arguments: String| shell.run(&arguments).status;
     assert_eq!(status(format!("{STOCK} --dry-run")), Some(0));
@@ -658,7 +658,7 @@ fn usage_errors_are_status_1() {
     }
 }
 
-/// Where the result cannot be printed, what was written is told all the same.
+/// Where the result cannot be printed, what was written is reported anyway.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_does_not_hide_what_was_written() {

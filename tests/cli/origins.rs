@@ -79,7 +79,7 @@ fn errors_name_account_and_region_as_far_as_they_are_known() {
 
 /// An empty account is most often the wrong one.
 #[test]
-fn no_connections_are_told_with_the_account_and_region() {
+fn no_connections_are_reported_with_the_account_and_region() {
     let shell = Shell::new();
     shell.edit(|account| {
         for list in ["DBClusters", "DBInstances", "DBProxies", "Functions"] {

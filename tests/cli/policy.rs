@@ -90,14 +90,14 @@ fn an_operator_s_command_line_is_that_of_the_run() {
 }
 
 #[test]
-fn what_the_lists_leave_open_is_told() {
+fn what_the_lists_leave_open_is_reported() {
     let run = Shell::new().run("policy guardrail --subnet subnet-0a1b --log-format json");
     assert!(run.stderr.contains("add --require-vpc"), "{}", run.stderr);
     assert!(run.json()["Statement"].is_array());
 }
 
 #[test]
-fn arns_are_told_in_each_partition() {
+fn arns_are_recognized_in_each_partition() {
     let shell = Shell::new();
     let function = |arguments: &str| {
         let run = shell.run(&format!("policy deny-eni --function {arguments}"));

@@ -1,4 +1,4 @@
-//! Each kind of finding with its severity and the command that makes it go away: run for real, it does.
+//! Each kind of finding with its severity and the command that resolves it: run for real, it does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -472,9 +472,9 @@ fn each_finding_has_a_severity_and_a_remedy_that_works() {
     }
 }
 
-/// What happened once: `setup` made a second set, and the open group of the first one was no longer told of.
+/// What happened once: `setup` made a second set, and the open group of the first one was no longer reported.
 #[test]
-fn an_open_group_is_told_also_where_another_set_serves() {
+fn an_open_group_is_reported_also_where_another_set_serves() {
     let shell = connected();
     shell.edit(|a| inbound(a, "rds-lambda-3").push(range("0.0.0.0/0", 5433)));
     let plain = format!("setup --offline account.json {STOCK}");
@@ -515,9 +515,9 @@ fn an_open_group_is_told_also_where_another_set_serves() {
     );
 }
 
-/// Each of these groups is attached and belongs to no connection that could be told of.
+/// Each of these groups is attached and belongs to no connection that could report it.
 #[test]
-fn an_open_group_without_a_connection_is_told() {
+fn an_open_group_without_a_connection_is_reported() {
     let cases: [(&str, Edit, &str); 3] = [
         (
             "nothing ties it to a function",
@@ -557,7 +557,7 @@ fn an_open_group_without_a_connection_is_told() {
             ("drifted", Some("opened")),
             "{name}: {found:#?}"
         );
-        // Each shard tells its part, and all of them the whole.
+        // Each shard reports its part, and all of them the whole.
         let told = (1..=3).filter(|shard| findings(&shell, &format!("--shard {shard}/3"), id).0 == "drifted");
         assert_eq!(told.count(), 1, "{name}");
     }

@@ -74,7 +74,7 @@ fn a_run_that_reads_a_pipe_is_ended_by_a_signal() {
     }
 }
 
-/// A run that computes does not look at signals, and is ended all the same.
+/// A run that computes does not look at signals, and is ended anyway.
 #[test]
 fn a_run_that_computes_is_ended_by_a_signal() {
     let shell = Shell::new();

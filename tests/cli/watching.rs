@@ -1,4 +1,4 @@
-//! `drift` again and again: what is remembered, who is told what, and that nothing that fails hides the rest.
+//! `drift` again and again: what is remembered, who is notified of what, and that nothing that fails hides the rest.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ const LEDGER: &str = "--instance ledger --function invoices";
 const ID: &str = "instance/ledger:function/invoices";
 const TELL: &str = "/bin/cat >> told; echo >> told";
 
-/// The example account with nothing drifted: the group that somebody changed is as it was made.
+/// The example account with nothing drifted: the group that someone changed is as it was made.
 fn shell() -> Shell {
     let shell = Shell::new();
     shell.edit(|account| *group(account, "lambda-rds-2") = vec![pair("sg-0d02")]);
@@ -61,7 +61,7 @@ fn run(shell: &Shell, arguments: &str, on_drift: Option<&str>) -> Output {
     drift(shell, arguments, on_drift).output().unwrap()
 }
 
-/// What the command was told since: one document for each run of it.
+/// What the command was given since: one document for each run of it.
 fn told(shell: &Shell) -> Vec<Value> {
     let text = fs::read_to_string(path(shell, "told")).unwrap_or_default();
     let _ = fs::remove_file(path(shell, "told"));
@@ -88,7 +88,7 @@ fn findings(output: &Output, id: &str) -> Vec<Value> {
 }
 
 #[test]
-fn new_changed_and_resolved_findings_are_told_once() {
+fn new_changed_and_resolved_findings_are_reported_once() {
     let shell = shell();
     let schema = shell.run("schema drift").json();
     let nothing: [Vec<&str>; 3] = Default::default();
@@ -161,7 +161,7 @@ fn the_time_at_which_a_finding_was_seen_first_is_kept() {
     assert_ne!(first_seen(&with_state, "opened"), ago);
     let text = shell.run(&format!("drift --offline account.json {with_state}")).stdout;
     assert!(text.contains("since:    2020-02-02T02:02:02Z"), "{text}");
-    // Resolved, and seen anew.
+    // Resolved, and seen again.
     let rules = |shell: &Shell, rules: Vec<Value>| {
         shell.edit(|account| *group(account, "rds-lambda-2") = rules);
         run(shell, &with_state, None);
@@ -171,12 +171,12 @@ fn the_time_at_which_a_finding_was_seen_first_is_kept() {
     assert_ne!(first_seen(&with_state, "rule-added"), ago);
 }
 
-/// Each consequence fails in turn; the others happen all the same, and the run is an error.
+/// Each consequence fails in turn; the others happen anyway, and the run is an error.
 #[cfg(target_os = "linux")]
 #[test]
 fn each_consequence_is_tried_whatever_became_of_the_others() {
     let topic = "sns:arn:aws:sns:eu-central-1:123456789012:drift";
-    // What fails, and by which code it is told.
+    // What fails, and by which code it is reported.
     let cases = [
         ("nothing", None),
         ("report", Some("error[output]")),
@@ -246,7 +246,7 @@ fn each_consequence_is_tried_whatever_became_of_the_others() {
             _ => assert_eq!(read(&shell, "state")["schema_version"], 2, "{fails}"),
         }
         if matches!(fails, "report" | "metrics" | "notify" | "nothing") {
-            // Who was told is not told again, whatever else failed.
+            // Who was notified is not notified again, whatever else failed.
             run(&shell, &format!("{LEDGER} --state-file state"), Some(TELL));
             assert_eq!(told(&shell).len(), 0, "{fails}");
         }
@@ -260,7 +260,7 @@ fn each_consequence_is_tried_whatever_became_of_the_others() {
 #[test]
 fn a_state_of_the_version_before_is_migrated() {
     let before = |verdict: &str| json!({"verdicts": {format!("|||{ID}"): verdict}}).to_string();
-    // The file, the connection drifted, and the changes that are told.
+    // The file, the connection drifted, and the changes that are reported.
     let nothing: Option<[Vec<&str>; 3]> = None;
     let table = [
         (before("drifted"), true, nothing.clone()),
@@ -354,7 +354,7 @@ fn shards_share_a_file_and_lose_nothing() {
     assert_eq!(all(&documents).len(), 2, "{documents:#?}");
     let state = read(&shell, "state");
     assert_eq!(state["connections"].as_object().unwrap().len(), 2, "{state:#}");
-    // None is told again: by its own shard, by another number of shards, or by one run for all.
+    // None is reported again: by its own shard, by another number of shards, or by one run for all.
     for shard in 1..=5 {
         run(&shell, &arguments(shard), Some(TELL));
     }
@@ -365,7 +365,7 @@ fn shards_share_a_file_and_lose_nothing() {
     assert_eq!(told(&shell), Vec::<Value>::new());
 }
 
-/// The function's group was taken off, and nothing that is left ties the ends together.
+/// The function's group was disassociated, and nothing that is left ties the ends together.
 fn vanish(shell: &Shell) {
     shell.edit(|account| {
         let functions = account["Functions"].as_array_mut().unwrap();
@@ -626,7 +626,7 @@ fn a_command_is_killed_with_all_that_it_has_started() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{signal} {every}: {output:?}");
         assert!(is_gone(&sleeper), "{signal} {every}");
-        // Not told is not told: the next run tells it again.
+        // What was not delivered was not reported: the next run sends it again.
         run(&shell, &format!("{LEDGER} --state-file state"), Some(TELL));
         assert_eq!(told(&shell).len(), 1, "{signal} {every}");
     }
@@ -644,7 +644,7 @@ fn a_command_is_killed_with_all_that_it_has_started() {
 }
 
 /// A look that fails as a whole is reported to each recipient once, until a look works again, which is reported too. Nothing
-/// counts as resolved meanwhile, and another error is reported anew.
+/// counts as resolved meanwhile, and another error is reported again.
 #[test]
 fn a_failed_look_is_reported_once() {
     let shell = shell();
@@ -678,7 +678,7 @@ fn a_failed_look_is_reported_once() {
         let (status, documents) = step(arguments, &whole, "[[connection]]\n");
         assert_eq!((status, documents.len()), (Some(1), 1), "{documents:?}");
         assert_eq!(documents[0]["error"]["code"], "manifest", "{:#}", documents[0]);
-        // It works again: that is told, once, and nothing is resolved.
+        // It works again: that is reported, once, and nothing is resolved.
         let (status, documents) = step(arguments, &whole, manifest);
         assert_eq!((status, documents.len()), (Some(0), 1), "{documents:?}");
         assert_eq!(documents[0]["recovered"]["code"], "manifest");
@@ -691,7 +691,7 @@ fn a_failed_look_is_reported_once() {
         assert_eq!(step(arguments, &whole, manifest), (Some(0), vec![]));
     }
 
-    // A recipient that could not be told is told by the next run.
+    // A recipient that could not be notified is notified by the next run.
     fs::write(path(&shell, "account.json"), broken).unwrap();
     let output = run(&shell, "--manifest m.toml --state-file state", Some("exit 3"));
     assert_eq!(output.status.code(), Some(1));
@@ -699,7 +699,7 @@ fn a_failed_look_is_reported_once() {
     assert!(errors.contains("not-told"), "{errors}");
     assert_eq!(step("--state-file state", broken, manifest).1.len(), 1);
 
-    // What drifted before a failed look is neither told again nor resolved by it.
+    // What drifted before a failed look is neither reported again nor resolved by it.
     fs::write(path(&shell, "account.json"), &whole).unwrap();
     shell.edit(|account| group(account, "rds-lambda-2").push(range("10.1.0.0/16", 22)));
     let drifted = fs::read(path(&shell, "account.json")).unwrap();

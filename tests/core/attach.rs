@@ -182,10 +182,14 @@ fn ipv6_is_for_dual_stack_subnets() {
 }
 
 #[test]
-fn public_subnets_are_told_and_those_of_a_database_left_out() {
+fn public_subnets_are_reported_and_those_of_a_database_left_out() {
     let named = fitting(|site| site.wish = wish(&["subnet-1", "subnet-3"])).unwrap();
     assert_eq!(named.subnets.len(), 2);
-    assert!(named.notes[0].starts_with("Public: subnet-3."), "{:?}", named.notes);
+    assert!(
+        named.notes[0].starts_with("Public subnets: subnet-3."),
+        "{:?}",
+        named.notes
+    );
     let like = |subnets: &[&str]| {
         fitting(|site| {
             site.wish = Wish {
@@ -214,7 +218,7 @@ fn a_route_that_leads_nowhere_makes_no_subnet_public() {
 }
 
 #[test]
-fn what_the_role_lacks_is_told() {
+fn what_the_role_lacks_is_reported() {
     let lacking = fitting(|site| site.policies = policy(r#"{"Statement": []}"#)).unwrap();
     assert_eq!(lacking.lacks.len(), 6, "{:?}", lacking.lacks);
     assert!(lacking.policy.ends_with("AWSLambdaVPCAccessExecutionRole"));
@@ -241,11 +245,11 @@ fn what_the_role_lacks_is_told() {
         other => panic!("{other:?}"),
     }
     let unread = fitting(|site| site.policies = Part::Unread("denied".into())).unwrap();
-    assert!(unread.notes[0].contains("is not known: denied"), "{:?}", unread.notes);
+    assert!(unread.notes[0].contains("needs: denied"), "{:?}", unread.notes);
 }
 
 #[test]
-fn zones_and_addresses_are_told() {
+fn zones_and_addresses_are_reported() {
     let one = fitting(|site| site.wish = wish(&["subnet-1"])).unwrap();
     assert!(one.notes[0].contains("eu-central-1a"), "{:?}", one.notes);
     let full = fitting(|site| {
@@ -270,12 +274,12 @@ fn a_combination_of_others_is_suggested_or_shared() {
     let elsewhere = attached("vpc-2", &["subnet-1", "subnet-2"], &["sg-1"]);
     let shares = with(&[("a", same.clone()), ("b", other.clone())]);
     assert!(
-        shares[0].contains("shares the network interfaces of function a"),
+        shares[0].contains("shares network interfaces with function a"),
         "{shares:?}"
     );
     let suggests = with(&[("a", other.clone()), ("b", other), ("c", public.clone())]);
     assert!(
-        suggests[0].starts_with("function a and 1 more could share"),
+        suggests[0].starts_with("It could share network interfaces with function a and 1 more"),
         "{suggests:?}"
     );
     assert!(

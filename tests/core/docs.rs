@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use autoconnect::drift::FindingKind;
 
@@ -186,4 +186,86 @@ fn options(reference: &mut String, heading: &str, command: &clap::Command, wante
     if !rows.is_empty() {
         write!(reference, "\n| option | meaning |\n|---|---|\n{rows}").unwrap();
     }
+}
+
+/// Comments cite the page in docs/ that holds a rule. After the page can stand the sections, as `page.md, "One" and "Two"`,
+/// and before it a row of a table, as `` `row` of page.md ``.
+#[test]
+fn every_page_that_a_comment_cites_exists() {
+    let mut sources = Vec::new();
+    for folder in ["src", "tests"] {
+        rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut sources);
+    }
+    let mut seen = (0, 0, 0);
+    for source in sources {
+        let comments = comments(&fs::read_to_string(&source).unwrap());
+        let mut rest = comments.as_str();
+        while let Some(start) = rest.find("docs/") {
+            let (before, from) = rest.split_at(start);
+            let end = from.find(|c: char| !c.is_ascii_alphanumeric() && !"/-._".contains(c));
+            let (path, after) = from.split_at(end.unwrap_or(from.len()));
+            rest = after;
+            let path = path.trim_end_matches('.');
+            if Path::new(path).extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            seen.0 += 1;
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let page = fs::read_to_string(page).unwrap_or_else(|_| panic!("{} cites {path}", source.display()));
+            let headings: BTreeSet<&str> = page
+                .lines()
+                .filter(|line| line.starts_with('#'))
+                .map(|line| line.trim_start_matches('#').trim())
+                .collect();
+            let mut list = after;
+            while let Some(quoted) = list.strip_prefix(", \"").or_else(|| list.strip_prefix(" and \"")) {
+                let (heading, more) = quoted.split_once('"').unwrap();
+                assert!(
+                    headings.contains(heading),
+                    "{} cites the section {heading:?} of {path}, which has {headings:?}",
+                    source.display()
+                );
+                seen.1 += 1;
+                list = more;
+            }
+            if let Some(row) = before
+                .strip_suffix("` of ")
+                .and_then(|before| before.rsplit('`').next())
+            {
+                assert!(
+                    page.contains(&format!("| `{row}`")),
+                    "{} cites `{row}` of {path}, which has no such row",
+                    source.display()
+                );
+                seen.2 += 1;
+            }
+        }
+    }
+    assert!(seen.0 > 80 && seen.1 > 30 && seen.2 > 10, "{seen:?}");
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The comments of a source, each block of lines as one line.
+fn comments(source: &str) -> String {
+    let mut all = String::new();
+    for line in source.lines() {
+        match line.trim_start().strip_prefix("//") {
+            Some(comment) => {
+                all.push(' ');
+                all.push_str(comment.trim_start_matches(['/', '!']).trim());
+            }
+            None => all.push('\n'),
+        }
+    }
+    all
 }

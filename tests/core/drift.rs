@@ -89,7 +89,7 @@ pub fn check(before: &Observation, after: &Observation) {
         proxy.targets.push(reached(TargetHealthState::Available, None));
     }
     let judged = looked_at(&estate(&after), &of);
-    // What somebody has changed stays attached, and stays told.
+    // What someone has changed stays attached, and stays reported.
     assert_eq!(judged.verdict == InSync, is_as_made(&after), "{judged:#?}\n{after:#?}");
     assert_eq!(
         judged.verdict == InSync,
@@ -468,7 +468,7 @@ fn each_change_of_a_direct_connection_is_found() {
                 o.groups.push(left);
             },
             Drifted,
-            &[(GroupUnused, "sg-d0", Some("a group that nothing has"))],
+            &[(GroupUnused, "sg-d0", Some("a group that is not in use"))],
         ),
         (
             "the database joined a global one",
@@ -603,7 +603,7 @@ fn a_second_function_shares_the_pair() {
 
 #[test]
 fn groups_of_other_connections_are_no_findings_of_this_one() {
-    // g has a pair of its own on the same database, and somebody changed f's.
+    // g has a pair of its own on the same database, and someone changed f's.
     let mut base = connected();
     base.groups
         .push(group("sg-d2", "rds-lambda-2", vec![tcp(PORT, "sg-l2")], vec![]));
@@ -793,7 +793,7 @@ fn through_a_proxy_the_console_wants_its_group_on_the_proxy() {
     assert_eq!(listed(&base), [(Some("p".to_owned()), false)]);
 }
 
-/// Without tags, as of the console's making: whatever somebody changes at one end, the connection is still watched.
+/// Without tags, as created by the console: whatever someone changes at one end, the connection is still watched.
 #[test]
 fn a_changed_connection_of_the_console_is_still_discovered() {
     type Pair = (fn() -> Observation, [(&'static str, Direction); 2]);

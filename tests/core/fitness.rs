@@ -1,4 +1,4 @@
-//! When a group is fit for use: each change that makes it unfit, with the reason that is told.
+//! When a group is fit for use: each change that makes it unfit, with the reason that is reported.
 
 use autoconnect::decide::{Verdict, decide};
 use autoconnect::model::*;
@@ -16,7 +16,7 @@ fn verdict(observation: &Observation, side: Side, id: &str) -> (Verdict, Vec<Str
     (found.verdict, found.why().map(ToString::to_string).collect())
 }
 
-/// A database group with these rules, on a database whose function bears sg-l.
+/// A database group with these rules, on a database whose function has sg-l.
 fn database_group(ingress: Vec<Rule>, egress: Vec<Rule>) -> (Verdict, Vec<String>) {
     let mut observation = direct();
     observation.groups = vec![group("sg-d", "rds-lambda-1", ingress, egress)];
@@ -25,7 +25,7 @@ fn database_group(ingress: Vec<Rule>, egress: Vec<Rule>) -> (Verdict, Vec<String
     verdict(&observation, Side::Database, "sg-d")
 }
 
-/// A function group with these rules, on a function whose database bears sg-d.
+/// A function group with these rules, on a function whose database has sg-d.
 fn function_group(ingress: Vec<Rule>, egress: Vec<Rule>) -> (Verdict, Vec<String>) {
     let mut observation = direct();
     observation.groups = vec![group("sg-l", "lambda-rds-1", ingress, egress)];
@@ -114,22 +114,22 @@ fn database_groups() {
         (
             vec![tcp(PORT, "sg-l"), tcp(22, "sg-x")],
             vec![],
-            "inbound rule that does not belong: tcp 22 from sg-x",
+            "unexpected inbound rule: tcp 22 from sg-x",
         ),
         (
             vec![tcp(22, "sg-x"), tcp(PORT, "sg-l")],
             vec![],
-            "inbound rule that does not belong: tcp 22 from sg-x",
+            "unexpected inbound rule: tcp 22 from sg-x",
         ),
         (
             vec![tcp(PORT, "sg-l")],
             vec![tcp(443, "sg-x")],
-            "outbound rule that does not belong: tcp 443 to sg-x",
+            "unexpected outbound rule: tcp 443 to sg-x",
         ),
         (
             vec![tcp(PORT, "sg-l")],
             vec![cidr(Protocol::All, None, "10.0.0.0/8")],
-            "outbound rule that does not belong: all traffic to 10.0.0.0/8",
+            "unexpected outbound rule: all traffic to 10.0.0.0/8",
         ),
     ];
     for (ingress, egress, reason) in table {
@@ -155,7 +155,7 @@ fn function_groups() {
         (
             vec![],
             vec![tcp(PORT, "sg-d"), allow_all()],
-            "outbound rule that does not belong: all traffic",
+            "unexpected outbound rule: all traffic",
         ),
         (vec![], vec![tcp(PROXY_PORT, "sg-d")], "expected port 5433"),
         (
@@ -166,7 +166,7 @@ fn function_groups() {
         (
             vec![tcp(PORT, "sg-d")],
             vec![tcp(PORT, "sg-d")],
-            "inbound rule that does not belong",
+            "unexpected inbound rule",
         ),
     ];
     for (ingress, egress, reason) in table {
@@ -207,7 +207,7 @@ fn proxy_groups() {
         (
             vec![tcp(PROXY_PORT, "sg-l")],
             vec![tcp(PORT, "sg-d"), allow_all()],
-            "outbound rule that does not belong",
+            "unexpected outbound rule",
         ),
     ];
     for (ingress, egress, reason) in table {

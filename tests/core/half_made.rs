@@ -79,7 +79,7 @@ fn number_of_new_set(observation: &Observation) -> Option<u64> {
 }
 
 #[test]
-fn what_somebody_changed_is_left_alone() {
+fn what_someone_changed_is_left_alone() {
     // In use and lacking a rule: no run of ours ends like this.
     let mut observation = begun(5);
     associate(&mut observation, Side::Database, "sg-d");
@@ -105,7 +105,7 @@ fn what_is_not_of_this_connection_is_left_alone() {
         }
         assert_eq!(number_of_new_set(&observation), Some(1), "{tag} {value}");
     }
-    // Half of the set is ours, and the other name is somebody else's by now.
+    // Half of the set is ours, and the other name is someone else's now.
     let mut observation = begun(1);
     observation.groups.push(group("sg-x", "LAMBDA-rds-4", vec![], vec![]));
     assert_eq!(number_of_new_set(&observation), Some(1));

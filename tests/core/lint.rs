@@ -182,7 +182,7 @@ fn associate_table(table: Ref) -> Effect {
     })
 }
 
-/// A connected set, with a foreign rule on the database's group, and a group of somebody else on the database.
+/// A connected set, with a foreign rule on the database's group, and a group of someone else on the database.
 fn connected() -> Observation {
     let (mut observation, _) = set(direct());
     observation.groups[0].ingress.push(tcp(22, "sg-x"));
@@ -302,7 +302,7 @@ fn a_rule_that_makes_room_cuts_nothing() {
         let plan = steps(effects);
         assert_eq!(lint(&plan, &Ground::of_connection(&observation)), flaws, "{plan:#?}");
     }
-    // Where nothing else could go, it is told by the step, and is no flaw.
+    // Where nothing else could go, it is visible in the step, and is no flaw.
     observation.groups[0].ingress = vec![broad.clone()];
     let plan = steps(vec![revoke("sg-d", broad, true), grant("sg-d", PORT, "sg-l")]);
     assert_eq!(lint(&plan, &Ground::of_connection(&observation)), []);
@@ -339,7 +339,7 @@ fn a_removal_takes_nothing_too_early_nor_too_much() {
     };
     let not_marked = |step, group: &str| Flaw::NotMarked { step, group: id(group) };
     let table: Vec<(&str, Vec<Effect>, Vec<Flaw>)> = vec![
-        // The function bears no other group.
+        // The function has no other group.
         ("the whole", whole(), vec![Flaw::Empties { step: 3 }]),
         (
             "no mark",
@@ -410,9 +410,9 @@ fn a_removal_takes_nothing_too_early_nor_too_much() {
     }
 }
 
-/// A group of the console's making may be taken off and deleted where the user has asked for it, and no more.
+/// A group created by the console may be disassociated and deleted where the user has asked for it, and no more.
 #[test]
-fn the_consoles_groups_are_not_tagged_anew() {
+fn the_consoles_groups_are_not_tagged_again() {
     let observation = connected();
     let foreign = group("sg-c", "rds-lambda-7", vec![], vec![]);
     let ground = removal(&observation).with_group(&foreign, Right::ConsoleMade);

@@ -1,4 +1,4 @@
-//! `msk check`: every cell of the table of spec/msk.md, and each thing that can be wrong, told by its own check.
+//! `msk check`: every cell of the table in docs/msk.md, and each possible fault, reported by its own check.
 
 use std::collections::BTreeMap;
 
@@ -297,7 +297,7 @@ fn told(report: &MskReport) -> Vec<(&str, Status)> {
     not_passed.map(|check| (check.id.as_str(), check.status)).collect()
 }
 
-/// Source: the table of spec/msk.md.
+/// Source: the first table of docs/msk.md.
 #[test]
 fn every_cell_of_the_table() {
     type Build = fn(&mut MskScene);
@@ -389,9 +389,9 @@ fn each_authentication_needs_its_port() {
     }
 }
 
-/// What public access and a dual-stack cluster add is for other clients: closed, it is told, and stops no poller.
+/// What public access and a dual-stack cluster add is for other clients: closed, it is reported, and stops no poller.
 #[test]
-fn ports_for_other_clients_are_told() {
+fn ports_for_other_clients_are_reported() {
     let mut scene = scene();
     scene.mode = Some(MappingMode::Provisioned);
     scene.cluster.public_access = Some("SERVICE_PROVIDED_EIPS".into());
@@ -593,7 +593,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| read(&mut scene.network.nat_gateways)[0].connectivity = "private".to_owned(),
             Status::Fail,
             "nat-gateways",
-            "nat-a is a private one",
+            "nat-a is private",
         ),
         (
             "gone",
@@ -655,7 +655,7 @@ fn each_fault_of_a_nat_gateway_is_found() {
             |scene| groups(scene)[0].egress = vec![rule(443, itself("sg-brokers")), rule(9098, itself("sg-brokers"))],
             Status::Fail,
             "brokers-outbound",
-            "443 not out to all",
+            "do not let tcp 443 out to all",
         ),
     ];
     for (name, edit, status, id, text) in table {
@@ -870,7 +870,7 @@ fn the_role_needs_the_mappings_secret_and_its_key() {
 }
 
 #[test]
-fn mappings_that_do_not_fit_are_told() {
+fn mappings_that_do_not_fit_are_reported() {
     type Change = fn(&mut EventSourceMapping);
     let table: [(Change, Status, &str); 5] = [
         (
@@ -912,7 +912,7 @@ fn mappings_that_do_not_fit_are_told() {
     }
 }
 
-/// Of several mappings, the one that needs more counts; what the user tells, counts before all of them.
+/// Of several mappings, the one that needs more counts; what the user names counts before all of them.
 #[test]
 fn needs_are_those_of_the_user_then_of_the_mappings() {
     let mut scene = scene();

@@ -290,7 +290,7 @@ fn another_end_that_does_not_tie_back_contradicts() {
     ]);
 }
 
-/// What a person changes in the rules of a set makes it no less ours: else nothing could be set back.
+/// What a person changes in the rules of a set makes it no less ours: else nothing could be restored.
 #[test]
 fn changed_rules_of_one_end_contradict_nothing() {
     let table: [(&str, Change); 5] = [

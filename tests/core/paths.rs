@@ -46,7 +46,7 @@ pub fn cases() -> u64 {
     wanted.and_then(|text| text.parse().ok()).unwrap_or(2000)
 }
 
-/// The ranges that rules speak of: all, whole VPCs, subnets, and parts that end within subnets.
+/// The ranges that rules refer to: all, whole VPCs, subnets, and parts that end within subnets.
 fn blackhole(is_one: bool) -> RouteState {
     if is_one {
         RouteState::Blackhole
@@ -212,7 +212,7 @@ fn table(dice: &mut Dice, id: &str, vpc: &str, local: IpNet, ranges: &[IpNet]) -
                 RouteOrigin::Static
             },
         };
-        // EC2 has each destination once in a table, but for one that is propagated besides.
+        // EC2 has each destination once in a table, except one that is propagated besides.
         let is_there = |found: &Route| found.destination == route.destination && found.origin == route.origin;
         if !routes.iter().any(is_there) && route.destination != Destination::Cidr(local) {
             routes.push(route);

@@ -1,4 +1,4 @@
-//! Which groups are put back where a list was overwritten: those that the run has seen on it, and that are whole.
+//! Which groups are restored where a list was overwritten: those that the run has seen on it, and that are whole.
 
 use autoconnect::model::*;
 use autoconnect::restore::Lists;
@@ -44,7 +44,7 @@ fn having_seen(side: Side, groups: &[&str]) -> Lists {
     lists
 }
 
-/// What is put back by a run that has seen all of it.
+/// What is restored by a run that has seen all of it.
 fn ids(observation: &Observation, side: Side) -> Vec<&str> {
     ids_after(&having_seen(side, &["sg-d", "sg-p", "sg-l"]), observation, side)
 }

@@ -368,7 +368,7 @@ fn plan(effects: impl IntoIterator<Item = Effect>) -> Plan {
 }
 
 #[test]
-fn what_a_change_of_interfaces_lacks_is_told_before() {
+fn what_a_change_of_interfaces_lacks_is_reported_before() {
     type Row<'r> = (Part<RolePolicies>, Effect, &'r [&'r str]);
     let function = direct().function;
     let associate = || Effect::AssociateFunction {
@@ -421,8 +421,8 @@ fn what_a_change_of_interfaces_lacks_is_told_before() {
             associate(),
             &[CREATE, "boundary"],
         ),
-        (unread(), associate(), &["is not known", "iam:ListRolePolicies"]),
-        (unread(), detach(), &["is not known", "iam:ListRolePolicies"]),
+        (unread(), associate(), &["Could not determine", "iam:ListRolePolicies"]),
+        (unread(), detach(), &["Could not determine", "iam:ListRolePolicies"]),
     ];
     for (policies, effect, named) in table {
         let plan = plan([effect]);

@@ -26,7 +26,7 @@ use crate::paths::{Dice, acl, cases, fates, group, samples, scene_on, subnet};
 
 const HTTPS: u16 = 443;
 
-/// How often something fails, works, and cannot be told.
+/// How often something fails, works, and cannot be determined.
 #[derive(Debug, Default)]
 struct Seen {
     failing: u32,

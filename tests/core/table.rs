@@ -1,4 +1,4 @@
-//! Every row of the decision table of spec/decision.md, direct and through a proxy.
+//! Every row of the decision table of docs/decision.md, "The three decisions", direct and through a proxy.
 
 use autoconnect::decide::{Decision, Verdict, decide};
 use autoconnect::model::*;
@@ -153,7 +153,7 @@ fn verdicts_are_the_words_of_the_table() {
     assert_eq!(verdict(Side::Function), Some((Verdict::Available, Some("sg-l"))));
     assert_eq!(verdict(Side::Proxy), Some((Verdict::Available, Some("sg-p"))));
 
-    // The database lacks its group, and the others are still told as what they are.
+    // The database lacks its group, and the others are still reported as what they are.
     let observation = observe(Is::None, Is::Available, Some(Is::Available));
     let mut observation = observation;
     associate(&mut observation, Side::Database, "sg-d");
@@ -196,14 +196,14 @@ fn through_a_proxy_an_rds_lambda_group_counts_on_the_database_too() {
 }
 
 #[test]
-fn pairs_are_told_by_rules_and_the_lowest_number_is_chosen() {
+fn pairs_are_recognized_by_rules_and_the_lowest_number_is_chosen() {
     let mut observation = direct();
     observation.groups = vec![
         group("sg-d", "rds-lambda-3", vec![tcp(PORT, "sg-l1")], vec![]),
         group("sg-e", "rds-lambda-4", vec![tcp(PORT, "sg-l2")], vec![]),
         group("sg-l2", "lambda-rds-10", vec![], vec![tcp(PORT, "sg-d")]),
         group("sg-l1", "lambda-rds-9", vec![], vec![tcp(PORT, "sg-e")]),
-        // Fit by itself, but the database lets nobody in who bears it.
+        // Fit by itself, but the database lets nobody in who has it.
         group("sg-l3", "lambda-rds-1", vec![], vec![tcp(PORT, "sg-d")]),
     ];
     associate(&mut observation, Side::Database, "sg-d");

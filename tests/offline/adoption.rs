@@ -78,7 +78,7 @@ async fn is_refused(document: &AccountDocument, target: &Target, code: &str, wor
     }
 }
 
-/// An account in which somebody has made a role, as this program makes it, but for one thing.
+/// An account in which someone has made a role, as this program makes it, except one thing.
 async fn squatted(name: &str, change: impl FnOnce(&mut RoleEntry)) -> AccountDocument {
     let mut of = made().await;
     let entry = role(&mut of, name);
@@ -245,7 +245,7 @@ async fn a_role_that_is_ours_in_another_form_is_adopted() {
 async fn a_secret_that_differs_in_anything_is_refused() {
     type Change = fn(&mut SecretEntry);
     let table: [(&str, &str, Change); 8] = [
-        ("secret-name-taken", "did not make it", |secret| secret.tags.clear()),
+        ("secret-name-taken", "did not create it", |secret| secret.tags.clear()),
         ("secret-name-taken", "autoconnect:managed is no", |secret| {
             tag(&mut secret.tags, "autoconnect:managed", Some("no"));
         }),
@@ -428,8 +428,8 @@ async fn a_function_that_differs_in_anything_is_refused() {
     );
 }
 
-/// A policy of our name on a role that is not ours: what another run of ours wrote for a proxy that was made anew is
-/// written again, anything else is refused.
+/// A policy of our name on a role that is not ours: what another run of ours wrote for a proxy that was created again
+/// is written again, anything else is refused.
 #[tokio::test]
 async fn a_policy_of_our_name_on_a_functions_role_is_ours_or_refused() {
     let iam = Target {
@@ -538,7 +538,7 @@ async fn the_plan_after_a_crash_shows_what_is_adopted() {
     assert_eq!(adopted.len(), 4, "{adopted:?}");
 }
 
-/// A role that somebody makes between the plan and its step is not taken over either, unless it is exactly ours.
+/// A role that someone makes between the plan and its step is not taken over either, unless it is exactly ours.
 #[tokio::test(start_paused = true)]
 async fn what_is_made_between_plan_and_step_is_compared_too() {
     let exact = role(&mut made().await, PROXY_ROLE).clone();

@@ -168,7 +168,7 @@ impl Case for Scenario {
     }
 }
 
-/// A goal on an account that is made anew for each run.
+/// A goal on an account that is created again for each run.
 struct Of<G, A>(&'static str, A, G);
 
 impl<G: Goal, A: Fn() -> OfflineAccount> Case for Of<G, A> {

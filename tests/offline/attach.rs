@@ -110,7 +110,7 @@ async fn groups_stay_and_subnets_are_replaced() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("leaves subnet-0a1b")),
+            .any(|reason| reason.contains("will be removed from subnet-0a1b")),
         "{:?}",
         attached.draft
     );
@@ -120,7 +120,7 @@ async fn groups_stay_and_subnets_are_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ends_with_a_detachment_is_told() {
+async fn what_ends_with_a_detachment_is_reported() {
     let account = account(|_| ());
     let detached = run(&account, &detach("checkout")).await.unwrap();
     let told = detached.draft.notes.join(" ");
@@ -229,7 +229,7 @@ async fn what_cannot_be_is_refused_before_the_first_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn states_are_waited_for_or_told_with_what_mends_them() {
+async fn states_are_waited_for_or_reported_with_what_fixes_them() {
     let busy = account(|document| set(document, "newsletter", &json!({"LastUpdateStatus": "InProgress"})));
     assert_eq!(run(&busy, &newsletter()).await.unwrap().ending, Ending::Reached);
 
@@ -343,7 +343,7 @@ async fn each_run_survives_each_death() {
 
 /// AWS accepts the change, and then cannot make the interface.
 #[tokio::test(start_paused = true)]
-async fn an_attachment_that_fails_is_told_with_what_mends_it() {
+async fn an_attachment_that_fails_is_reported_with_what_fixes_it() {
     let account = account(|_| ());
     let reads_after = AtomicU32::new(0);
     let cloud = slow_with(&account, |operation| {

@@ -1,4 +1,4 @@
-//! `cleanup`: what serves nothing goes, wherever it was left; everything else stays, and is named.
+//! `cleanup`: what is not in use goes, wherever it was left; everything else stays, and is named.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -112,7 +112,7 @@ fn with_registered_targets(mut document: AccountDocument) -> AccountDocument {
     document
 }
 
-/// A setup that died at each call leaves nothing that serves nothing once it is cleaned up; and the next setup connects.
+/// A setup that died at each call leaves nothing that is not in use once it is cleaned up; and the next setup connects.
 #[tokio::test(start_paused = true)]
 async fn what_runs_that_died_have_left_is_taken_away() {
     let mut cleaned = 0;
@@ -131,7 +131,7 @@ async fn what_runs_that_died_have_left_is_taken_away() {
                 ids.any(|id| *id == group.group_id)
             };
             let serves = left.security_groups.iter().any(|group| is_ours(group) && is_on(group));
-            // One with a role that was named does not tell that setup has made it.
+            // One with a role that was named does not show that setup has made it.
             let stays = left
                 .db_proxies
                 .iter()
@@ -193,13 +193,13 @@ async fn what_serves_stays() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("in use, and stay"));
+            .any(|reason| reason.contains("in use and will be kept"));
         assert_eq!(told, !ended.found.groups.is_empty(), "{:?}", ended.draft.reasons);
     }
 }
 
-/// A function that somebody has deleted leaves its set on the database: a dry run writes nothing, and a run that dies at any
-/// call is finished by the next.
+/// A function that someone has deleted leaves its set on the database: a dry run writes nothing, and a run that dies at
+/// any call is finished by the next.
 #[tokio::test(start_paused = true)]
 async fn what_deleted_functions_have_left_is_taken_away() {
     let mut deaths = 0;
@@ -237,7 +237,7 @@ fn of<'d>(document: &'d mut AccountDocument, name: &str) -> &'d mut SecurityGrou
     groups.find(|group| group.group_name.starts_with(name)).unwrap()
 }
 
-/// What keeps a set, and what is told of it. Nothing is written.
+/// What keeps a set, and what is reported about it. Nothing is written.
 #[tokio::test(start_paused = true)]
 async fn what_stays_is_named_with_the_reason() {
     let table: [(Change, &str); 9] = [
@@ -246,7 +246,7 @@ async fn what_stays_is_named_with_the_reason() {
                 let group = of(document, "lambda-rds").group_id.clone();
                 put_on_a_bastion(document, group);
             },
-            "in use, and stay",
+            "in use and will be kept",
         ),
         (
             |document| {
@@ -254,7 +254,7 @@ async fn what_stays_is_named_with_the_reason() {
                 rule.user_id_group_pairs[0].group_id = "sg-base-f".into();
                 of(document, "rds-lambda").ip_permissions.push(rule);
             },
-            "has a rule that autoconnect did not make: tcp 5433 from sg-base-f",
+            "has a rule that autoconnect did not create: tcp 5433 from sg-base-f",
         ),
         (
             |document| {
@@ -263,7 +263,7 @@ async fn what_stays_is_named_with_the_reason() {
                 let rule = serde_json::from_value(rule).unwrap();
                 of(document, "lambda-rds").ip_permissions_egress.push(rule);
             },
-            "has a rule that autoconnect did not make: tcp 443 to 0.0.0.0/0",
+            "has a rule that autoconnect did not create: tcp 443 to 0.0.0.0/0",
         ),
         (
             |document| {
@@ -273,7 +273,7 @@ async fn what_stays_is_named_with_the_reason() {
                 let rule = serde_json::from_value(rule).unwrap();
                 of(document, "rds-lambda").ip_permissions.push(rule);
             },
-            "has a rule that autoconnect did not make: tcp 5433 from 10.0.0.0/8",
+            "has a rule that autoconnect did not create: tcp 5433 from 10.0.0.0/8",
         ),
         (
             |document| {
@@ -298,7 +298,7 @@ async fn what_stays_is_named_with_the_reason() {
                     of(document, name).tags.retain(|tag| tag.key != tags::ROLE);
                 }
             },
-            "are not those that autoconnect gives",
+            "differ from those that autoconnect writes",
         ),
         (
             |document| {
@@ -306,7 +306,7 @@ async fn what_stays_is_named_with_the_reason() {
                 let config = document.functions[0].vpc_config.as_mut().unwrap();
                 config.security_group_ids.push(group);
             },
-            "in use, and stay",
+            "in use and will be kept",
         ),
         (
             |document| {
@@ -314,7 +314,7 @@ async fn what_stays_is_named_with_the_reason() {
                     of(document, name).tags.clear();
                 }
             },
-            "Nothing is left over",
+            "no unused resources",
         ),
     ];
     let scenario = &base()[0];
@@ -501,14 +501,14 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
         ),
         (
             |document| ours(document).require_tls = Some(false),
-            &["it takes connections without TLS"],
+            &["it accepts connections without TLS"],
         ),
         (
             |document| {
                 let proxy = ours(document);
                 (proxy.require_tls, proxy.debug_logging) = (Some(false), Some(true));
             },
-            &["it takes connections without TLS", "it logs SQL statements"],
+            &["it accepts connections without TLS", "it logs SQL statements"],
         ),
         (
             |document| ours(document).role_arn = Some(NAMED_ROLE.to_owned()),
@@ -530,7 +530,7 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
         ),
         (
             |document| ours(document).vpc_security_group_ids.push("sg-base-p".to_owned()),
-            &["it has group sg-base-p, which autoconnect did not make"],
+            &["it has group sg-base-p, which autoconnect did not create"],
         ),
         (
             |document| {
@@ -540,7 +540,7 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
                 let target = json!({"Type": "RDS_INSTANCE", "RdsResourceId": "other"});
                 ours(document).target = Some(serde_json::from_value(target).unwrap());
             },
-            &["it has instance other for its target"],
+            &["its target is instance other"],
         ),
         (
             |document| {
@@ -550,11 +550,11 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
                     .db_proxy_endpoints
                     .push(serde_json::from_value(endpoint).unwrap());
             },
-            &["it has endpoint reader, by which others may come in"],
+            &["it has endpoint reader, through which others may connect"],
         ),
         (
             |document| ours(document).tags.clear(),
-            &["is the only group of proxy autoconnect-db, which AWS leaves with no fewer than one"],
+            &["is the only group of proxy autoconnect-db, and AWS requires at least one"],
         ),
         (
             |document| {
@@ -562,7 +562,7 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
                 let config = document.functions[0].vpc_config.as_mut().unwrap();
                 config.security_group_ids.push(group);
             },
-            &["in use, and stay"],
+            &["in use and will be kept"],
         ),
         (
             |document| {
@@ -572,14 +572,14 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
                     .versions
                     .push(serde_json::from_value(version).unwrap());
             },
-            &["in use, and stay"],
+            &["in use and will be kept"],
         ),
         (
             |document| {
                 let group = group(document);
                 put_on_a_bastion(document, group);
             },
-            &["in use, and stay"],
+            &["in use and will be kept"],
         ),
         (
             |document| {
@@ -588,8 +588,8 @@ async fn a_proxy_that_differs_or_serves_something_stays() {
                 group.ip_permissions.push(serde_json::from_value(rule).unwrap());
             },
             &[
-                "has a rule that autoconnect did not make",
-                "Proxy autoconnect-db stays: one of its security groups does",
+                "has a rule that autoconnect did not create",
+                "Proxy autoconnect-db will be kept: one of its security groups will be kept",
             ],
         ),
     ];
@@ -637,7 +637,7 @@ async fn a_secret_that_differs_stays() {
     type Edit = fn(&mut autoconnect::account::SecretEntry);
     let (_, document) = with_a_proxy_that_is_left().await;
     let table: [(Edit, &str); 7] = [
-        (|secret| secret.tags.clear(), "it does not have the tags of autoconnect"),
+        (|secret| secret.tags.clear(), "it does not have the autoconnect tags"),
         (
             |secret| secret.tags.retain(|tag| tag.key != tags::ROLE),
             "its tag autoconnect:role is missing",
@@ -691,20 +691,20 @@ async fn what_may_not_be_read_of_a_proxy_keeps_it() {
     let table = [
         (
             Operation::ListTagsForResource,
-            "Proxy autoconnect-db stays: its tags could not be read",
+            "Proxy autoconnect-db will be kept: its tags could not be read",
         ),
         (
             Operation::DescribeDbProxyTargets,
-            "Proxy autoconnect-db stays: its targets could not be read",
+            "Proxy autoconnect-db will be kept: its targets could not be read",
         ),
         (
             Operation::DescribeDbSubnetGroups,
-            "Proxy autoconnect-db stays: its database's subnets could not be read",
+            "Proxy autoconnect-db will be kept: its database's subnets could not be read",
         ),
-        (Operation::DescribeDbProxyEndpoints, "who uses it could not be read"),
-        (Operation::ListFunctions, "who uses it could not be read"),
-        (Operation::DescribeSecret, "could not be read"),
-        (Operation::GetResourcePolicy, "could not be read"),
+        (Operation::DescribeDbProxyEndpoints, "its users could not be read"),
+        (Operation::ListFunctions, "its users could not be read"),
+        (Operation::DescribeSecret, "could not read whether"),
+        (Operation::GetResourcePolicy, "could not read whether"),
     ];
     for (operation, told) in table {
         let account = in_memory(&document);
@@ -730,8 +730,11 @@ async fn what_may_not_be_read_of_a_proxy_keeps_it() {
 #[tokio::test(start_paused = true)]
 async fn roles_go_only_as_they_were_made_and_unused() {
     let table: [(Change, &str); 6] = [
-        (|_| {}, "goes: nothing has it"),
-        (|document| of_role(document).tags.clear(), "does not have the tags"),
+        (|_| {}, "will be removed: not in use"),
+        (
+            |document| of_role(document).tags.clear(),
+            "does not have the autoconnect tags",
+        ),
         (
             |document| of_role(document).assume_role_policy_document["Statement"][0]["Principal"] = json!("*"),
             "its trust policy is",
@@ -770,7 +773,11 @@ async fn roles_go_only_as_they_were_made_and_unused() {
         let reason = format!(
             "Role {} {}",
             role.role_name,
-            if told.starts_with("goes") { "goes" } else { "stays" }
+            if told.starts_with("will be removed") {
+                "will be removed"
+            } else {
+                "will be kept"
+            }
         );
         let found = ended
             .draft
@@ -779,7 +786,7 @@ async fn roles_go_only_as_they_were_made_and_unused() {
             .any(|text| text.starts_with(&reason) && text.contains(told));
         assert!(found, "{told}: {:?}", ended.draft.reasons);
         let is_left = account.document().roles.contains(&role);
-        assert_eq!(is_left, !told.starts_with("goes"), "{told}");
+        assert_eq!(is_left, !told.starts_with("will be removed"), "{told}");
     }
 }
 
@@ -788,7 +795,7 @@ fn of_role(document: &mut AccountDocument) -> &mut RoleEntry {
     roles.find(|role| role.role_name.contains("function-new")).unwrap()
 }
 
-/// The mark of a removal that died right after it hides a live connection from `drift`: it is taken off.
+/// The mark of a removal that died right after it hides a live connection from `drift`: it is removed.
 #[tokio::test(start_paused = true)]
 async fn the_mark_of_a_removal_that_died_is_taken_off_what_serves() {
     for scenario in base() {
@@ -896,7 +903,7 @@ async fn a_cleanup_during_a_setup_loses_nothing_for_good() {
             connected.unwrap_or_else(|failure| panic!("{failure}: {context}"));
             let document = account.document();
             let left = try_cleanup(&account, &Options::default()).await.unwrap();
-            // What the first run has gone on to make is taken away, and what connects stays.
+            // What the first run has gone on to make is removed, and what connects stays.
             if left.ending == Ending::Unchanged {
                 assert_eq!(account.document(), document, "{context}");
             }
@@ -998,7 +1005,7 @@ async fn groups_of_endpoints_that_are_gone_are_taken_away() {
                 .draft
                 .reasons
                 .iter()
-                .any(|reason| reason.contains("are not those that autoconnect gives"));
+                .any(|reason| reason.contains("differ from those that autoconnect writes"));
             assert!(told, "{:?}", kept.draft.reasons);
         }
     }

@@ -172,7 +172,7 @@ async fn an_open_path_is_connected_and_says_what_diagnose_says() {
 
 /// Every row of the decision table and everything that is created: the groups are what the plan decides.
 #[tokio::test(start_paused = true)]
-async fn no_plan_is_said_to_be_blocked_by_what_it_mends() {
+async fn no_plan_is_said_to_be_blocked_by_what_it_fixes() {
     for scenario in rows_of_the_table().into_iter().chain(with_new_resources()) {
         let Scenario {
             name,
@@ -249,7 +249,7 @@ async fn a_proxy_that_does_not_reach_the_database_is_incomplete_in_time() {
     }
 }
 
-/// A database that is stopped, or has no instance yet, is connected all the same: its path is open.
+/// A database that is stopped, or has no instance yet, is connected anyway: its path is open.
 #[tokio::test(start_paused = true)]
 async fn a_database_that_is_not_up_keeps_its_connection() {
     let edits: [Edit; 2] = [
@@ -288,7 +288,7 @@ async fn without_waiting_a_proxy_that_has_not_answered_is_incomplete() {
     }
 }
 
-/// The reads of the checks end no run. What they would have told is unknown, and the permission is named.
+/// The reads of the checks end no run. What they would have shown is unknown, and the permission is named.
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_read_is_unknown_and_ends_nothing() {
     // These are needed for the groups, too.
@@ -325,7 +325,7 @@ fn names(check: &Check, action: &str) -> bool {
     format!("{} {:?}", check.message, check.evidence).contains(action)
 }
 
-/// The policy for a run with the checks has all of their reads; without one of them the run tells less, or fails.
+/// The policy for a run with the checks has all of their reads; without one of them the run reports less, or fails.
 #[tokio::test(start_paused = true)]
 async fn the_reads_of_the_checks_are_in_the_policy() {
     let scenarios = rows_of_the_table().into_iter().chain(with_new_resources());

@@ -159,7 +159,7 @@ async fn what_is_pending_is_waited_for_before_the_first_write() {
     };
     let (account, front) = (account(busy), Script::default());
     let planned = run(&account, &named(77), &dry_run(), &front).await.unwrap();
-    let note = "An applied run waits for an update of function refunds to end.";
+    let note = "An applied run waits for an update of function refunds to finish.";
     assert_eq!(planned.draft.notes, [note]);
     let reached = run(&account, &named(77), &Options::default(), &front).await.unwrap();
     assert_eq!(reached.ending, Ending::Reached);
@@ -186,7 +186,7 @@ async fn what_does_not_hold_at_the_end_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_meanwhile_is_asked_about_anew() {
+async fn a_name_that_is_taken_meanwhile_is_asked_about_again() {
     let account = account(|_| ());
     let taken = Mutex::new(false);
     let cloud = slow_with(&account, |operation| {

@@ -86,7 +86,7 @@ pub async fn crashing<T>(
 /// What a run has left that died, or lost an answer, at one of its calls.
 pub struct Left {
     pub account: OfflineAccount,
-    /// How it died, in words.
+    /// How it died, as text.
     pub context: String,
 }
 
@@ -152,7 +152,7 @@ async fn new_resources_survive_each_death() {
 }
 
 /// The groups of a published version stay, with its way to the database, wherever a run dies: one that takes them into use
-/// again, one that shares them, and one that makes another set because somebody has changed them.
+/// again, one that shares them, and one that makes another set because someone has changed them.
 #[tokio::test(start_paused = true)]
 async fn what_a_version_uses_survives_each_death() {
     let mut scenarios = Vec::new();

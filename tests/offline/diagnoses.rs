@@ -97,7 +97,7 @@ async fn names_within_a_vpc() {
             "host names off",
             |value| value["Vpcs"][0]["EnableDnsHostnames"] = json!(false),
             Status::Pass,
-            "has a private address only",
+            "has only a private address",
         ),
         case(
             "host names off, told to be private",
@@ -106,7 +106,7 @@ async fn names_within_a_vpc() {
                 value["DBInstances"][0]["PubliclyAccessible"] = json!(false);
             },
             Status::Pass,
-            "has a private address only",
+            "has only a private address",
         ),
         case(
             "host names off, and public",
@@ -115,7 +115,7 @@ async fn names_within_a_vpc() {
                 value["DBInstances"][0]["PubliclyAccessible"] = json!(true);
             },
             Status::Fail,
-            "leads to its public address",
+            "resolves to its public address",
         ),
         case(
             "host names off, and a public Multi-AZ cluster",
@@ -133,7 +133,7 @@ async fn names_within_a_vpc() {
             "--enable-dns-support",
         ),
         case(
-            "support off, and servers of its own",
+            "support off, and custom servers",
             |value| {
                 value["Vpcs"][0]["EnableDnsSupport"] = json!(false);
                 resolver(value, &["10.0.0.53", "10.0.1.53"]);
@@ -142,7 +142,7 @@ async fn names_within_a_vpc() {
             "10.0.0.53, 10.0.1.53",
         ),
         case(
-            "servers of its own",
+            "custom DNS servers",
             |value| resolver(value, &["10.0.0.53"]),
             Status::Unknown,
             "dopt-1",
@@ -180,7 +180,7 @@ async fn names_across_a_peering_connection() {
             "the database's side off",
             |value| option(value, "AccepterVpcInfo", false),
             Status::Warn,
-            "leads to its private address all the same",
+            "still resolves to its private address",
         ),
         case(
             "the function's side off",
@@ -195,7 +195,7 @@ async fn names_across_a_peering_connection() {
                 value["Vpcs"][1]["EnableDnsHostnames"] = json!(false);
             },
             Status::Pass,
-            "has a private address only",
+            "has only a private address",
         ),
         case(
             "public, and the database's side off",
@@ -204,7 +204,7 @@ async fn names_across_a_peering_connection() {
                 option(value, "AccepterVpcInfo", false);
             },
             Status::Fail,
-            "leads to its public address",
+            "resolves to its public address",
         ),
         case(
             "public, and host names of the database's VPC off",
@@ -220,7 +220,7 @@ async fn names_across_a_peering_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_public_database_within_the_vpc_is_told() {
+async fn a_public_database_within_the_vpc_is_reported() {
     let mut value = works();
     value["DBInstances"][0]["PubliclyAccessible"] = json!(true);
     let answer = asked(&value, &cluster("orders", "checkout")).await.unwrap();
@@ -245,7 +245,7 @@ async fn a_function_in_no_vpc() {
             "private",
             |value| value["DBInstances"][1]["PubliclyAccessible"] = json!(false),
             Status::Fail,
-            "from inside only\"",
+            "only from inside the VPC\"",
         ),
         case(
             "not told whether it is public",
@@ -256,7 +256,7 @@ async fn a_function_in_no_vpc() {
                     .remove("PubliclyAccessible");
             },
             Status::Fail,
-            "unless it is publicly accessible, which was not read",
+            "unless it is publicly accessible, which could not be read",
         ),
         case(
             "public, and no rule for the internet",
@@ -331,7 +331,7 @@ async fn a_proxy_is_never_public() {
     assert!(
         attached
             .message
-            .contains("proxy orders-proxy is reached from inside only"),
+            .contains("proxy orders-proxy can be reached only from inside"),
         "{attached:#?}"
     );
 }
@@ -451,7 +451,7 @@ async fn what_is_not_known_is_never_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clusters_of_another_form_are_told() {
+async fn clusters_of_another_form_are_reported() {
     let mut value = works();
     value["DBClusters"][0]["ClusterScalabilityType"] = json!("limitless");
     value["DBInstances"].as_array_mut().unwrap().remove(0);

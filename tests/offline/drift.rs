@@ -130,7 +130,7 @@ async fn a_survey_uses_exactly_the_operations_of_its_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_slows_and_other_errors_are_told() {
+async fn throttling_slows_and_other_errors_are_reported() {
     let account = account(|_| ());
     let surveyed = async |operation, fault, times| {
         let cloud = Interposed {
@@ -176,7 +176,7 @@ async fn an_observation_from_the_estate_is_what_setup_observes() {
         let mut from_estate = found
             .observation(&of(&read.connection_id()), Scope::Candidates)
             .unwrap();
-        // Lambda's list tells no environments.
+        // Lambda's list contains no environments.
         assert_eq!(from_estate.function.environment, None);
         from_estate.function.environment.clone_from(&read.function.environment);
         assert_eq!(decide(&from_estate).decision, decide(&read).decision);
@@ -212,7 +212,7 @@ async fn what_setup_leaves_is_in_sync_and_found_again() {
             .iter()
             .map(|finding| (finding.kind, finding.resource.as_str()))
             .collect();
-        // The group that somebody has changed is still attached, and still told, though the new set serves.
+        // The group that someone has changed is still attached, and still reported, though the new set serves.
         let expected = match connection.database.as_str() {
             "ledger" => (Verdict::Drifted, vec![(FindingKind::RuleChanged, "sg-0f02")]),
             _ => (Verdict::InSync, vec![]),
@@ -247,7 +247,7 @@ async fn what_setup_leaves_is_in_sync_and_found_again() {
 }
 
 #[tokio::test]
-async fn what_somebody_changes_afterwards_is_found() {
+async fn what_someone_changes_afterwards_is_found() {
     let account = account(|_| ());
     setup(&account, &instance("inventory", "stock-sync")).await.unwrap();
     let connection = of("instance/inventory:function/stock-sync");

@@ -158,12 +158,12 @@ async fn with_half_made_resources() -> Scenario {
 pub struct Failed<T> {
     pub account: OfflineAccount,
     pub ended: Result<T, autoconnect::reconcile::Failure>,
-    /// Which failed, in words.
+    /// Which failed, as text.
     pub context: String,
 }
 
 /// Runs on an account of its own with this document, and lets these calls fail; what the run has left, if it was met. An error
-/// names all that was written, but for answers that were lost for good, and is never a mistake of the program's.
+/// names all that was written, except for answers that were lost for good, and is never a mistake of the program's.
 async fn with_fault<T>(
     document: &AccountDocument,
     (which, failure): (Which, Failure),
@@ -229,7 +229,7 @@ pub async fn each_fault<T>(
     (injected, used)
 }
 
-/// Runs with a fault; whatever came of it is safe, told, and healed by the next run. Whether the fault was met.
+/// Runs with a fault; whatever came of it is safe, reported, and healed by the next run. Whether the fault was met.
 async fn survives(scenario: &Scenario, which: Which, failure: Failure, used: &mut BTreeSet<Operation>) -> bool {
     let failed = with_fault(&scenario.document, (which, failure), used, async |cloud| {
         setup(cloud, &scenario.target).await

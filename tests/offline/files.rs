@@ -20,7 +20,7 @@ fn refused(content: &str) -> String {
 
 #[expect(clippy::too_many_lines, reason = "a table, a row for each mistake")]
 #[test]
-fn mistakes_are_told_with_their_json_path() {
+fn mistakes_are_reported_with_their_json_path() {
     let table: [(&str, Value, &str); 21] = [
         (
             "/DBClusters/0/Port",
@@ -41,7 +41,7 @@ fn mistakes_are_told_with_their_json_path() {
         (
             "/Functions/0/VpcConfig/SecurityGroupIds/1",
             json!("sg-0f00"),
-            "$.Functions[0].VpcConfig.SecurityGroupIds: the same group is there twice",
+            "$.Functions[0].VpcConfig.SecurityGroupIds: the same group is listed twice",
         ),
         (
             "/Functions/0/VpcConfig/SubnetIds/1",
@@ -51,7 +51,7 @@ fn mistakes_are_told_with_their_json_path() {
         (
             "/Functions/1/FunctionName",
             json!("checkout"),
-            "$.Functions[1].FunctionName: \"checkout\" is there already",
+            "$.Functions[1].FunctionName: \"checkout\" exists already",
         ),
         (
             "/DBClusters/0/Port",
@@ -129,7 +129,7 @@ fn mistakes_are_told_with_their_json_path() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let mut document = value();
     document["AccountId"] = json!("x");
     document["Subnets"][0]["VpcId"] = json!("vpc-9");
@@ -179,7 +179,7 @@ async fn an_applied_run_rewrites_the_file_and_a_dry_run_does_not() {
 }
 
 #[tokio::test]
-async fn a_file_that_somebody_else_changed_is_not_overwritten() {
+async fn a_file_that_someone_else_changed_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("account.json");
     fs::write(&path, value().to_string()).unwrap();

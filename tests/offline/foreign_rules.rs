@@ -1,4 +1,4 @@
-//! `remove` and the rules that somebody else made in our groups: they keep the group, stay as they are, and are named.
+//! `remove` and the rules that someone else made in our groups: they keep the group, stay as they are, and are named.
 
 use autoconnect::account::{AccountDocument, IpPermission, OfflineAccount, Tag};
 use autoconnect::cloud::Cloud;
@@ -181,7 +181,7 @@ fn rules(document: &AccountDocument) -> Vec<(&'static str, Direction, Rule, &'st
 }
 
 /// Any rule that is not exactly ours keeps its group, on its resource where it may be used there, and is named; of ours
-/// nothing is left, so that the connection ends all the same. Without that rule the next run takes the rest away.
+/// nothing is left, so that the connection ends anyway. Without that rule the next run takes the rest away.
 #[tokio::test(start_paused = true)]
 async fn a_rule_that_is_not_ours_keeps_its_group() {
     let scenario = &base()[0];
@@ -228,8 +228,8 @@ async fn a_rule_that_is_not_ours_keeps_its_group() {
     }
 }
 
-/// A group whose other rules the function may need, and which another function shares, cannot be taken off, nor its rules
-/// out of it: nothing is written, and the error names both.
+/// A group whose other rules the function may need, and which another function shares, cannot be disassociated, nor its
+/// rules out of it: nothing is written, and the error names both.
 #[tokio::test(start_paused = true)]
 async fn a_shared_group_with_other_outbound_rules_is_left_alone() {
     let scenario = &base()[0];
@@ -255,7 +255,7 @@ async fn a_shared_group_with_other_outbound_rules_is_left_alone() {
     assert_eq!((account.document(), account.calls().write), (before, writes));
 }
 
-/// The mark of a removal is a tag, which anybody can write: it takes no group with a rule of somebody else's away.
+/// The mark of a removal is a tag, which anybody can write: it takes no group with a rule of someone else's away.
 #[tokio::test(start_paused = true)]
 async fn a_mark_takes_no_group_with_other_rules_away() {
     let scenario = &base()[0];

@@ -284,7 +284,7 @@ macro_rules! guard {
     };
 }
 
-/// Lists, and the operations of EC2 that read but for two, know no resources.
+/// Lists, and the operations of EC2 that read except for two, know no resources.
 fn describe(operation: Operation) -> [Ask; 1] {
     [ask(operation.iam_action(), "*")]
 }

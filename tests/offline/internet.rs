@@ -20,7 +20,7 @@ use crate::support::Script;
 const VPC: &str = "vpc-0a1b";
 
 /// A function in two zones: the one subnet has the VPC's main table, which leads to a transit gateway and has a gateway
-/// endpoint, the other one a table of its own. A third subnet is somebody else's.
+/// endpoint, the other one a table of its own. A third subnet is someone else's.
 pub fn base() -> Value {
     json!({
         "FormatVersion": 1, "AccountId": "123456789012", "Region": "eu-central-1",
@@ -439,7 +439,7 @@ async fn what_is_not_ours_is_refused_with_the_command() {
     }
 }
 
-/// A group of ours that an earlier run made is used, and one of somebody else under its name is not.
+/// A group of ours that an earlier run made is used, and one of someone else under its name is not.
 #[tokio::test(start_paused = true)]
 async fn the_name_of_the_endpoints_group_may_be_taken() {
     let mut value = base();

@@ -1,4 +1,4 @@
-//! `internet check`: one change of a network that works, and the check that tells it.
+//! `internet check`: one change of a network that works, and the check that reports it.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::Status;
@@ -94,7 +94,7 @@ async fn what_setup_has_built_passes() {
 
 #[tokio::test(start_paused = true)]
 #[expect(clippy::too_many_lines, reason = "a table, one row a case")]
-async fn each_change_is_told_by_its_check() {
+async fn each_change_is_reported_by_its_check() {
     type Change = fn(&mut Value);
     let cases: [(&str, Change, &str, Status, &str); 16] = [
         (
@@ -199,7 +199,7 @@ async fn each_change_is_told_by_its_check() {
             },
             "nat-gateways",
             Status::Fail,
-            "checks source and destination",
+            "source/destination check",
         ),
         (
             "answers blocked in part",
@@ -332,7 +332,7 @@ async fn ipv6_needs_an_egress_only_gateway() {
 
 /// Each address family has its own answer, and no check passes for something that is not there.
 #[tokio::test(start_paused = true)]
-async fn ipv6_alone_is_told() {
+async fn ipv6_alone_is_reported() {
     let mut value = base();
     value["Vpcs"][0]["Ipv6CidrBlock"] = json!("2001:db8::/56");
     for (index, subnet) in ["2001:db8:0:1::/64", "2001:db8:0:2::/64"].iter().enumerate() {
@@ -545,7 +545,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 );
             },
             Status::Fail,
-            "allows arn:aws:iam::123456789012:role/f nothing",
+            "does not allow arn:aws:iam::123456789012:role/f anything",
         ),
         (
             "a policy for one bucket",
@@ -556,7 +556,7 @@ async fn what_stands_before_a_gateway_endpoint() {
                 );
             },
             Status::Warn,
-            "some requests only",
+            "only some requests",
         ),
         (
             "a policy with a condition",
@@ -594,7 +594,7 @@ async fn what_stands_before_a_gateway_endpoint() {
 
 /// The name of the service leads to the endpoint, internet or not.
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_keeps_the_function_out_is_told_though_the_internet_is_there() {
+async fn an_endpoint_that_keeps_the_function_out_is_reported_though_the_internet_is_there() {
     type Change = fn(&mut Value);
     let cases: [(&str, Change, Status, &str); 5] = [
         (

@@ -1,4 +1,4 @@
-//! Limits of AWS that no setting lifts are told where the user needs them.
+//! Limits of AWS that no setting lifts are reported where the user needs them.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::check::{Check, Status};
@@ -37,7 +37,7 @@ fn find<'c>(checks: &'c [Check], id: &str) -> Option<&'c Check> {
     checks.iter().find(|check| check.id == id)
 }
 
-/// The timeout beside the time that a connection takes. What an older account file leaves out is not judged.
+/// The timeout besides the time that a connection takes. What an older account file leaves out is not judged.
 #[tokio::test(start_paused = true)]
 async fn the_timeout_leaves_time_to_connect() {
     let table = [
@@ -133,7 +133,7 @@ async fn the_network_of_managed_instances_is_the_providers() {
 
 /// What keeps its settings, and what no longer pauses, is said before anything is written.
 #[tokio::test(start_paused = true)]
-async fn what_setup_changes_beside_is_told() {
+async fn what_setup_changes_beside_is_reported() {
     let mut value = base();
     value["DBClusters"][0]["ServerlessV2ScalingConfiguration"] = json!({"MinCapacity": 0, "MaxCapacity": 4});
     for (proxy, pauses) in [(false, false), (true, true)] {
@@ -178,7 +178,7 @@ async fn an_endpoint_serves_the_name_of_the_region() {
             "sts",
             with("sts"),
             Status::Warn,
-            "sts.eu-central-1.amazonaws.com only, not for sts.amazonaws.com",
+            "only sts.eu-central-1.amazonaws.com, not sts.amazonaws.com",
         ),
         ("sqs", with("sqs"), Status::Pass, "sqs.eu-central-1.amazonaws.com"),
         (
@@ -269,7 +269,7 @@ async fn other_event_sources_are_named() {
             assert_eq!(ended.unwrap_err().error.code(), "event-source-not-checked");
         }
     }
-    // A mapping alone tells its cluster.
+    // A mapping alone names its cluster.
     let value = msk();
     let uuid = value["EventSourceMappings"][0]["UUID"].as_str().unwrap();
     let target = MskTarget {

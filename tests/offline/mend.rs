@@ -30,7 +30,7 @@ pub fn broken(document: &mut AccountDocument) {
     document.route_tables[0].routes.remove(0);
 }
 
-/// The two VPCs are connected, but for the groups.
+/// The two VPCs are connected, except the groups.
 pub fn peered(document: &mut AccountDocument) {
     let back = serde_json::json!({"DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0a0d"});
     document.route_tables[2]

@@ -148,7 +148,7 @@ async fn nat_gateways_are_built_and_then_stay() {
     assert_eq!((there.ending, account.calls().write), (Ending::Unchanged, 0));
 }
 
-/// With `--restrict` each of our endpoints allows the least; those of others stay as they are, and that is told.
+/// With `--restrict` each of our endpoints allows the least; those of others stay as they are, and that is reported.
 #[tokio::test(start_paused = true)]
 async fn restricting_narrows_our_own_endpoints_only() {
     let account = msk_account(|_| ());
@@ -180,7 +180,7 @@ async fn restricting_narrows_our_own_endpoints_only() {
             .draft
             .notes
             .iter()
-            .filter(|note| note.contains("is left as it is"))
+            .filter(|note| note.contains("is left unchanged"))
             .count(),
         2
     );
@@ -258,7 +258,7 @@ async fn brokers_groups_are_never_changed() {
     assert_eq!((account.calls().write, account.document() == forged), (0, true));
 }
 
-/// No step ever changes what is another's: groups without our tags keep their rules, and nothing is taken away.
+/// No step ever changes what is another's: groups without our tags keep their rules, and nothing is removed.
 #[tokio::test(start_paused = true)]
 async fn what_is_there_stays() {
     for cluster in ["audit", "clicks", "payments"] {
@@ -282,8 +282,8 @@ async fn what_is_there_stays() {
     }
 }
 
-/// An interface endpoint is reached from every subnet of its VPC. One that is somebody else's gets no further subnets, which
-/// are charged for; what is between its subnets and the cluster's counts.
+/// An interface endpoint is reached from every subnet of its VPC. One that is someone else's gets no further subnets,
+/// which are charged for; what is between its subnets and the cluster's counts.
 #[tokio::test(start_paused = true)]
 async fn endpoints_in_subnets_of_their_own_serve() {
     type Edit = fn(&mut Value);
@@ -362,7 +362,7 @@ async fn provisioned_mode_needs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_mended_is_refused_before_the_first_write() {
+async fn what_cannot_be_fixed_is_refused_before_the_first_write() {
     type Edit = fn(&mut Value);
     let table: [(&str, &str, bool, Edit); 6] = [
         ("audit", "msk-endpoints-blocked", false, |account| {

@@ -52,7 +52,7 @@ fn everything() -> Target {
     }
 }
 
-/// The actions of a run, but for what it takes over.
+/// The actions of a run, except what it takes over.
 fn actions(outcome: &Outcome) -> Vec<&'static str> {
     let steps = outcome.draft.plan.steps.iter();
     let steps = steps.filter(|step| step.status != StepStatus::Adopt);
@@ -201,7 +201,7 @@ async fn everything_at_once_and_then_nothing() {
     let again = setup(&account, &everything()).await.unwrap();
     assert_eq!(again.ending, Ending::Unchanged, "{:?}", again.draft.reasons);
 
-    // What somebody takes away is given back, and nothing else is done.
+    // What someone removes is given back, and nothing else is done.
     account.edit(|document| {
         document.functions.last_mut().unwrap().environment.remove("DB_PORT");
         let role = document
@@ -281,7 +281,7 @@ async fn a_role_that_was_named_is_used_as_it_is() {
     assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
 }
 
-/// The cost of reading: at most eight calls in three dependent rounds for whatever is asked for, but for a new function.
+/// The cost of reading: at most eight calls in three dependent rounds for whatever is asked for, except a new function.
 #[tokio::test(start_paused = true)]
 async fn observing_costs_few_calls_and_three_rounds() {
     let existing = |account: &OfflineAccount| account.document().db_proxies.len() > 1;
@@ -304,7 +304,7 @@ async fn observing_costs_few_calls_and_three_rounds() {
             // With a new function its role is read, too: its trust, two lists and its own policy, one after the other; and
             // the tags of the function.
             let (more, rounds) = if target.new_function.is_some() { (7, 4) } else { (0, 3) };
-            // Where something is made, the VPC is read for its tenancy, beside its subnets.
+            // Where something is made, the VPC is read for its tenancy, besides its subnets.
             let of_vpc = u64::from(!prepared);
             assert!(calls <= 8 + of_vpc + more, "{calls} calls for {target:?}");
             assert!(
@@ -514,7 +514,7 @@ async fn the_environment_is_added_to() {
     assert_eq!(environment["DB_SECRET_ARN"], MASTER_SECRET);
 }
 
-/// A name that somebody else takes between plan and creation is not taken over.
+/// A name that someone else takes between plan and creation is not taken over.
 #[tokio::test]
 async fn what_others_made_meanwhile_is_not_taken_over() {
     let account = account(|_| ());
@@ -586,7 +586,7 @@ async fn another_proxy_than_the_one_that_exists_is_refused() {
         let failure = setup(&account, &target).await.unwrap_err();
         assert_eq!(failure.error.code(), "proxy-differs", "{failure}");
     }
-    // Naming nothing, or the same again, goes on with it.
+    // Naming nothing, or the same again, continues with it.
     for target in [refunds(), password("app")] {
         assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
     }
@@ -630,7 +630,7 @@ async fn a_second_user_of_end_to_end_iam_can_log_in_too() {
     }
 }
 
-/// Without a secret of theirs, clients are told the user who was named, not the master user's secret.
+/// Without a secret of theirs, clients are given the user who was named, not the master user's secret.
 #[tokio::test]
 async fn the_named_user_is_not_given_the_secret_of_another() {
     let account = account(|_| ());
@@ -676,7 +676,7 @@ async fn names_in_other_case_are_the_same_proxy() {
     }
 }
 
-/// What somebody sets while the run is under way is not replaced.
+/// What someone sets while the run is under way is not replaced.
 #[tokio::test]
 async fn a_value_set_meanwhile_is_not_replaced() {
     let account = account(|_| ());

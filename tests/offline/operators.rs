@@ -330,7 +330,7 @@ async fn of_cleanup() {
     holds("cleanup of roles and secrets", &document, &Cleanup).await;
 }
 
-/// Where another function begins to use the groups right before they are marked, the mark is taken off again.
+/// Where another function starts to use the groups right before they are marked, the mark is removed again.
 #[tokio::test(start_paused = true)]
 async fn the_policy_of_remove_takes_its_mark_off() {
     struct Meanwhile<'a>(&'a OfflineAccount);
@@ -463,7 +463,7 @@ async fn of_msk_setup() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_what_mends() {
+async fn of_what_fixes() {
     let mend = |target: Target, scope| Mend {
         target,
         endpoint: None,

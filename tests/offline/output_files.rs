@@ -220,7 +220,7 @@ fn whoever_has_the_lock_has_the_file() {
     }
 }
 
-/// Each write that was accepted is in the file, whoever else wrote meanwhile; whoever came too late is told.
+/// Each write that was accepted is in the file, whoever else wrote meanwhile; whoever came too late gets an error.
 #[test]
 fn no_accepted_change_of_an_account_file_is_lost() {
     const WRITERS: usize = 8;

@@ -173,7 +173,7 @@ fn what_a_person_does_between_two_calls_stays() {
 }
 
 #[test]
-fn what_a_person_spoils_is_mended_by_the_next_run() {
+fn what_a_person_spoils_is_fixed_by_the_next_run() {
     let mut explored = Explored::default();
     for name in [
         "cluster None/None/None",

@@ -181,7 +181,7 @@ async fn the_printed_policy_is_enough() {
         let policy = printed(&scenario).await;
         let account = account_of(&scenario);
         match guarded_run(&scenario, &account, &policy).await {
-            // What it may not read, where that stops nothing, it would tell.
+            // What it may not read, where that stops nothing, it would report.
             Ok(outcome) => assert!(!sees_less(&outcome, ""), "{}: {outcome:#?}", scenario.name),
             Err(failure) => panic!("{}: {failure}", scenario.name),
         }

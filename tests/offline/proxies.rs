@@ -96,7 +96,7 @@ async fn a_database_that_is_not_its_target_is_registered() {
         );
         assert_eq!(setup(&account, &target).await.unwrap().ending, Ending::Unchanged);
 
-        // Somebody deregisters it: only that is mended.
+        // Someone deregisters it: only that is fixed.
         account.edit(|document| document.db_proxies[0].target = None);
         let outcome = setup(&account, &target).await.unwrap();
         assert_eq!(outcome.draft.decision, "associate-existing");
@@ -106,7 +106,7 @@ async fn a_database_that_is_not_its_target_is_registered() {
 }
 
 #[tokio::test]
-async fn an_auth_failure_is_told_and_no_new_groups_are_made_for_it() {
+async fn an_auth_failure_is_reported_and_no_new_groups_are_made_for_it() {
     let account = account(|_| ());
     setup(&account, &refunds()).await.unwrap();
     account.edit(|document| {
@@ -223,7 +223,7 @@ async fn what_another_function_uses_is_not_superseded() {
     let reasons = outcome.draft.reasons.join(" ");
     for name in ["rds-rdsproxy-1", "rdsproxy-lambda-1", "lambda-rdsproxy-1"] {
         assert!(
-            reasons.contains(&format!("{name} (sg-")) && reasons.contains("takes its place"),
+            reasons.contains(&format!("{name} (sg-")) && reasons.contains("replaces it"),
             "{name}: {reasons}"
         );
     }

@@ -141,7 +141,7 @@ async fn the_endpoints_own_groups_subnets_and_role_decide() {
             },
             "state",
             Unknown,
-            "is not told",
+            "does not report whether",
         ),
         (
             "checkout",
@@ -296,9 +296,9 @@ async fn a_wrong_name_is_answered_with_the_nearest() {
     assert_eq!(error.code(), "access-denied");
 }
 
-/// A group of ours that only an endpoint bears is in use, and one that is open there is reported.
+/// A group of ours that only an endpoint has is in use, and one that is open there is reported.
 #[tokio::test]
-async fn drift_knows_that_endpoints_bear_groups() {
+async fn drift_knows_that_endpoints_have_groups() {
     let connection = Connection {
         kind: DatabaseKind::Cluster,
         database: "orders".into(),

@@ -215,7 +215,7 @@ async fn modes_and_exclusions_decide() {
 }
 
 #[tokio::test]
-async fn what_is_not_told_or_is_being_changed() {
+async fn what_is_not_reported_or_is_being_changed() {
     use Status::{Fail, Pass, Unknown};
     let blocked = |state: &str, allowed: &str| json!({"InternetGatewayBlockMode": "block-bidirectional", "State": state, "ExclusionsAllowed": allowed});
     let rows = [

@@ -1,5 +1,5 @@
-//! What is put on a list beside the plan's own groups: only what the very run has seen there and then missed; and what a
-//! run has made in vain, which it deletes again.
+//! What is put on a list besides the plan's own groups: only what the very run has seen there and then missed; and what
+//! a run created without need, which it deletes again.
 
 use std::sync::Mutex;
 
@@ -190,9 +190,10 @@ fn before<'a>(
     })
 }
 
-/// What a run has seen on the database and then misses is put back; the step is told in the document and in the text.
+/// What a run has seen on the database and then misses is restored; the step is reported in the document and in the
+/// text.
 #[tokio::test(start_paused = true)]
-async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
+async fn what_a_run_has_seen_and_misses_is_put_back_and_reported() {
     let (document, f, _) = two_ways().await;
     let account = OfflineAccount::in_memory(document.clone()).unwrap();
     let cloud = before(&account, Operation::CreateSecurityGroup, |document| {
@@ -200,7 +201,7 @@ async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
     });
     let outcome = setup(&cloud, &f).await.unwrap();
     assert!(is_on_database(&account.document(), OF_G));
-    let words = format!("put {OF_G} ({}) back", id_of(&document, OF_G));
+    let words = format!("associate {OF_G} ({}) again", id_of(&document, OF_G));
     let told = SetupDocument::new(&outcome, account.calls());
     let step = told.steps.last().unwrap();
     assert!(step.summary.contains(&words), "{step:?}");
@@ -229,7 +230,7 @@ async fn what_a_run_has_seen_and_misses_is_put_back_and_told() {
     );
 }
 
-/// The same group, which was taken off before the run began, stays off: who took it off may have meant it.
+/// The same group, which was disassociated before the run began, stays off: who took it off may have meant it.
 #[tokio::test(start_paused = true)]
 async fn what_a_run_has_not_seen_stays_off() {
     let (mut document, f, _) = two_ways().await;

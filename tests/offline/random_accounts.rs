@@ -17,17 +17,17 @@ pub enum Change {
     OtherFunction { until: Option<u32> },
     /// An earlier run of this very connection died at this call.
     EarlierRun { until: u32 },
-    /// Somebody has made a group with a name of the convention, and perhaps put it on the database.
+    /// Someone has made a group with a name of the convention, and perhaps put it on the database.
     Foreign {
         prefix: &'static str,
         number: u8,
         on_database: bool,
     },
-    /// Somebody has added a rule to a group.
+    /// Someone has added a rule to a group.
     Rule { group: Index },
-    /// Somebody has taken the rules out of a group.
+    /// Someone has taken the rules out of a group.
     NoRules { group: Index },
-    /// Somebody has taken the last group off the database, or the function.
+    /// Someone has taken the last group off the database, or the function.
     TakenOff { database: bool },
     /// The proxy has lost its target.
     NoTarget,

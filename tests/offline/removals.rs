@@ -36,7 +36,7 @@ const WITH_PROXY: RemovalWish = RemovalWish {
     unset_env: false,
 };
 
-/// What is none of ours bears a group.
+/// What is none of ours has a group.
 pub fn put_on_a_bastion(document: &mut AccountDocument, group_id: String) {
     document.network_interfaces.push(InterfaceEntry {
         network_interface_id: "eni-0b".to_owned(),
@@ -277,7 +277,7 @@ async fn groups_of_the_consoles_making_go_only_when_asked_unchanged_and_unshared
         );
         assert!(kept.draft.notes[0].contains("--console-made"), "{:?}", kept.draft.notes);
 
-        // Changed by somebody.
+        // Changed by someone.
         account.edit(|document| {
             let other = document.security_groups[0].group_id.clone();
             let group = group_of(document, "lambda-rds");
@@ -288,7 +288,7 @@ async fn groups_of_the_consoles_making_go_only_when_asked_unchanged_and_unshared
         let kept = remove(&account, &scenario.target, CONSOLE).await;
         assert_eq!(kept.ending, Ending::Unchanged);
 
-        // Used by somebody else.
+        // Used by someone else.
         account.edit(|document| *document = connected.clone());
         setup(&account, &with_function(&scenario.target, "g")).await.unwrap();
         let shared = account.document();
@@ -429,7 +429,7 @@ async fn nothing_is_left_without_a_group() {
     }
 }
 
-/// A rule that somebody else made is not ours to change, and what it names cannot be deleted.
+/// A rule that someone else made is not ours to change, and what it names cannot be deleted.
 #[tokio::test(start_paused = true)]
 async fn a_group_that_a_foreign_rule_names_is_emptied_and_left() {
     let scenario = &base()[0];
@@ -641,7 +641,7 @@ async fn what_differs_is_not_deleted_with_the_proxy() {
                     .attached_policies
                     .push("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
             },
-            "Role autoconnect-eu-central-1-proxy-autoconnect-db stays: policy arn:aws:iam::aws:policy/AdministratorAccess",
+            "Role autoconnect-eu-central-1-proxy-autoconnect-db will be kept: policy arn:aws:iam::aws:policy/AdministratorAccess",
         ),
         (
             |document| role(document).policies[0].policy_document["Statement"][0]["Resource"] = "*".into(),
@@ -652,7 +652,7 @@ async fn what_differs_is_not_deleted_with_the_proxy() {
                 let policy = serde_json::json!({"Version": "2012-10-17", "Statement": []});
                 document.secrets.last_mut().unwrap().resource_policy = Some(policy);
             },
-            "Secret autoconnect/autoconnect-db/app stays: it has a resource policy",
+            "Secret autoconnect/autoconnect-db/app will be kept: it has a resource policy",
         ),
         (
             |document| {
@@ -663,7 +663,7 @@ async fn what_differs_is_not_deleted_with_the_proxy() {
                     .tags
                     .retain(|tag| tag.key != tags::ROLE);
             },
-            "Secret autoconnect/autoconnect-db/app stays: its tag autoconnect:role is missing",
+            "Secret autoconnect/autoconnect-db/app will be kept: its tag autoconnect:role is missing",
         ),
     ];
     for (change, told) in kept {
@@ -712,7 +712,7 @@ async fn a_proxy_of_others_and_what_others_use_stay() {
         .draft
         .reasons
         .iter()
-        .filter(|reason| reason.contains("stays"))
+        .filter(|reason| reason.contains("will be kept"))
         .count();
     assert_eq!(stays, 2, "{:?}", removed.draft.reasons);
 }
@@ -800,7 +800,7 @@ async fn a_removal_survives_each_death() {
 }
 
 /// Where another function uses the groups, or a proxy stays with its only one, a removal that dies at each call leaves
-/// nothing that is told as broken, and the next one comes to the same end.
+/// nothing that is reported as broken, and the next one comes to the same end.
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_hands_groups_over_survives_each_death() {
     let mut cases = Vec::new();
@@ -892,7 +892,7 @@ async fn groups_are_handed_over_to_the_first_that_stays() {
     assert_eq!(account.document().security_groups, untagged.security_groups);
 }
 
-/// What is not a function bears the group: it is nobody's connection, and goes with the next removal once it is free.
+/// What is not a function has the group: it is nobody's connection, and goes with the next removal once it is free.
 #[tokio::test(start_paused = true)]
 async fn groups_that_no_function_uses_any_more_are_no_connection() {
     let scenario = &base()[0];
@@ -913,10 +913,10 @@ async fn groups_that_no_function_uses_any_more_are_no_connection() {
     assert_eq!(essence(&account.document()), essence(&scenario.document));
 }
 
-/// A group that somebody else's rule pins is no connection any more; one that somebody took off a live one is drift, also
+/// A group that someone else's rule pins is no connection any more; one that someone took off a live one is drift, also
 /// where another function has the same groups.
 #[tokio::test(start_paused = true)]
-async fn what_is_removed_and_what_has_drifted_are_told_apart() {
+async fn what_is_removed_and_what_has_drifted_are_distinguished() {
     let scenario = &base()[0];
     let account = account_of(scenario);
     setup(&account, &scenario.target).await.unwrap();
@@ -952,7 +952,7 @@ async fn what_is_removed_and_what_has_drifted_are_told_apart() {
     }
 }
 
-/// A setup that died at each call, with any part of its set made, is taken away.
+/// A setup that died at each call, with any part of its set made, is removed.
 #[tokio::test(start_paused = true)]
 async fn what_a_crashed_setup_has_left_is_taken_away() {
     for scenario in base() {
@@ -992,7 +992,7 @@ async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
     .await;
     assert!(deaths > 60, "{deaths}");
 
-    // A rule that somebody else has put in keeps the group, and is all that is left of it.
+    // A rule that someone else has put in keeps the group, and is all that is left of it.
     let mut document = connected;
     let mut groups = document.security_groups.iter_mut();
     let group = groups.find(|group| group.group_name == "rds-lambda-1").unwrap();

@@ -92,8 +92,9 @@ fn removed_again(now: &AccountDocument, target: &Target) -> Result<AccountDocume
     })
 }
 
-/// Whatever came of it: another function that was told that it is connected is, unless `remove` has overwritten its group
-/// without having seen it; the next `setup` connects and the next `remove` disconnects, and what is not ours stays.
+/// Whatever came of it: another function whose run reported that it is connected is, unless `remove` has overwritten
+/// its group without having seen it; the next `setup` connects and the next `remove` disconnects, and what is not ours
+/// stays.
 fn world_of(setup_of: &Target, remove_of: &Target, before: AccountDocument, switches: usize) -> World {
     let scenario = row("cluster None/None/None");
     let (setup_of, remove_of, foreign) = (setup_of.clone(), remove_of.clone(), scenario.document.clone());

@@ -1,4 +1,4 @@
-//! `setup --repair`: the rules of our own groups are set back, and no others.
+//! `setup --repair`: the rules of our own groups are restored, and no others.
 
 use autoconnect::account::{AccountDocument, IpPermission, OfflineAccount, SecurityGroupEntry, Tag};
 use autoconnect::cloud::Cloud;
@@ -245,7 +245,7 @@ fn forgeries() -> [(&'static str, Edit, &'static str); 6] {
     ]
 }
 
-/// Tags are not enough: what contradicts them is told, before the first write.
+/// Tags are not enough: what contradicts them is reported, before the first write.
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_not_proven_ours_is_not_repaired() {
     let direct = |scenario: &Scenario| scenario.target.proxy == ProxyWish::None;
@@ -394,7 +394,7 @@ async fn making_room_cuts_no_traffic() {
 }
 
 /// Each operation of a repair fails in each way, also where the group is at its quota: the run ends with its own error, or
-/// repaired, tells what it has written, and the next one has nothing left to do after it.
+/// repaired, shows what it has written, and the next one has nothing left to do after it.
 #[tokio::test(start_paused = true)]
 async fn every_operation_of_a_repair_survives_every_fault() {
     let mut injected = 0;

@@ -228,14 +228,14 @@ async fn a_permission_for_a_database_that_was_replaced_is_noticed_and_written_an
             .unwrap();
         assert!(
             put.summary
-                .contains("takes the place of the permission for cluster-ORDERSEXAMPLE"),
+                .contains("replaces the permission for cluster-ORDERSEXAMPLE"),
             "{put:?}"
         );
         assert!(!is_stale(&judged(&account, &connection).await));
         assert!(setup(&account, target).await.unwrap().applied.is_empty());
     }
 
-    // What somebody else wrote under that name is not replaced.
+    // What someone else wrote under that name is not replaced.
     let mut foreign = document.clone();
     let role = foreign
         .roles

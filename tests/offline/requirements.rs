@@ -1,4 +1,4 @@
-//! Every requirement of spec/decision.md, with its error before the first write.
+//! Every requirement of docs/decision.md, with its error before the first write.
 
 use autoconnect::account::AccountDocument;
 use autoconnect::cloud::Cloud;
@@ -205,7 +205,7 @@ async fn serverless_v2_and_other_zones_are_fine() {
         .draft
         .notes
         .iter()
-        .find(|note| note.contains("costs money"))
+        .find(|note| note.contains("is charged"))
         .unwrap();
     assert!(
         note.contains("eu-central-1a") && note.contains("eu-central-1b"),
@@ -226,7 +226,7 @@ async fn a_stopped_database_is_not_waited_for() {
             .await
             .unwrap_err();
         assert_eq!(failure.error.code(), "database-not-available", "{status}");
-        assert!(failure.error.hint().unwrap().contains("does not end by waiting"));
+        assert!(failure.error.hint().unwrap().contains("waiting does not help"));
     }
 }
 

@@ -280,7 +280,7 @@ async fn a_writer_in_between_is_not_overwritten() {
     assert_eq!(function_groups(&account, "refunds"), ["sg-0f00", "sg-0f02", "sg-0f01"]);
 }
 
-/// A group that somebody takes off the database right after our write is put on again.
+/// A group that someone takes off the database right after our write is put on again.
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_taken_off_again_is_put_on_again() {
     let account = account(|_| ());
@@ -306,7 +306,7 @@ async fn a_group_that_is_taken_off_again_is_put_on_again() {
     assert_eq!(inventory.vpc_security_groups.len(), 2);
 }
 
-/// Somebody takes the name of the second group between plan and creation.
+/// Someone takes the name of the second group between plan and creation.
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_taken_meanwhile_leads_to_the_next_number() {
     let account = account(|_| ());
@@ -385,7 +385,7 @@ async fn a_slow_answer_costs_no_time_and_is_checked() {
         async fn consent(&self, _: Asked<'_>) -> Result<(), RunError> {
             tokio::time::sleep(Duration::from_hours(1)).await;
             *self.1.lock().unwrap() += 1;
-            // Meanwhile somebody takes the number.
+            // Meanwhile someone takes the number.
             self.0.edit(|document| {
                 let mut theirs = document.security_groups[3].clone();
                 theirs.group_id = "sg-theirs".into();

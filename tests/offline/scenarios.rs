@@ -1,4 +1,4 @@
-//! Starting states: every combination of what the decision table tells apart, for clusters and instances, direct and
+//! Starting states: every combination of what the decision table distinguishes, for clusters and instances, direct and
 //! through a proxy; and what must hold of an account after any run that began there.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ fn group(id: &str, name: &str, is: Is, ingress: Option<(u16, &str)>, egress: Opt
     let rules = |rule: Option<(u16, &str)>| -> Vec<Value> {
         rule.into_iter()
             .map(|(port, peer)| {
-                // Somebody has opened one port more.
+                // Someone has opened one port more.
                 let to = if is == Is::Unfit { port + 1 } else { port };
                 json!({"IpProtocol": "tcp", "FromPort": port, "ToPort": to, "UserIdGroupPairs": [{"GroupId": peer}]})
             })
@@ -46,7 +46,7 @@ fn group(id: &str, name: &str, is: Is, ingress: Option<(u16, &str)>, egress: Opt
            "IpPermissions": rules(ingress), "IpPermissionsEgress": rules(egress)})
 }
 
-/// Base groups stand for what somebody else has put there: they must stay.
+/// Base groups stand for what someone else has put there: they must stay.
 #[expect(clippy::too_many_lines, reason = "one account, written down")]
 fn scenario(cluster: bool, database: Is, function: Is, proxy: Option<Is>) -> Scenario {
     let mut groups = vec![
@@ -308,7 +308,7 @@ pub fn groups_on_database(document: &mut AccountDocument) -> &mut Vec<VpcSecurit
     }
 }
 
-/// The lists of groups of all resources, by the resource. What is being taken off is off.
+/// The lists of groups of all resources, by the resource. What is being disassociated is off.
 pub fn lists(document: &AccountDocument) -> BTreeMap<String, Vec<String>> {
     let ids = |memberships: &[VpcSecurityGroupMembership]| -> Vec<String> {
         let there = memberships.iter().filter(|membership| membership.status != "removing");

@@ -39,7 +39,7 @@ pub enum Turn {
     Death(usize),
 }
 
-/// How a run ended, in words; of a failure its code.
+/// How a run ended, as text; of a failure its code.
 pub type End = Result<(), &'static str>;
 
 /// A run, carried out through a gate.
@@ -118,7 +118,7 @@ struct GateState {
     memory: u64,
     /// What of that stays once the next step has ended.
     plan: u64,
-    /// The groups that it has seen on databases and proxies, which it puts back if it misses them.
+    /// The groups that it has seen on databases and proxies, which it restores if it misses them.
     seen: BTreeSet<String>,
 }
 
@@ -170,7 +170,7 @@ impl Gate {
     }
 }
 
-/// Says yes, and tells the gate what the run goes by from then on: what it has read before is of no more account.
+/// Says yes, and sends the gate what the run relies on from then on: what it has read before is of no more account.
 pub struct Agreeing<'a>(pub &'a Gate);
 
 #[async_trait::async_trait]

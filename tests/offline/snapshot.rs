@@ -237,7 +237,7 @@ async fn msk_check_answers_alike_on_one_vpc() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_partly_elsewhere_is_told() {
+async fn a_cluster_that_is_partly_elsewhere_is_reported() {
     let account = account_of("msk.json", |document| {
         let serverless = document.msk_clusters[4].serverless.as_mut().unwrap();
         let mut other = serverless.vpc_configs[0].clone();
@@ -273,7 +273,7 @@ async fn what_may_not_be_read_is_a_gap() {
     }
 }
 
-/// The plans of `remove`, which decides by tags, by who bears a group, and by what was made for a proxy.
+/// The plans of `remove`, which decides by tags, by who has a group, and by what was made for a proxy.
 #[tokio::test(start_paused = true)]
 async fn remove_plans_alike() {
     let scenario = &base()[0];

@@ -85,7 +85,7 @@ pub fn instance(database: &str, function: &str) -> Target {
     Target::direct(DatabaseKind::Instance, database, function)
 }
 
-/// Says yes (or no), and remembers what it was told.
+/// Says yes (or no), and remembers what it was shown.
 #[derive(Default)]
 pub struct Script {
     pub declines: bool,

@@ -42,10 +42,10 @@ fn is_ours(document: &AccountDocument) -> usize {
     ours.count()
 }
 
-/// Deletes something of an account, as somebody does.
+/// Deletes something of an account, as someone does.
 type Delete = fn(&mut AccountDocument);
 
-/// What somebody deletes: each resource of a connection, and all of them.
+/// What someone deletes: each resource of a connection, and all of them.
 fn deletions(target: &Target) -> Vec<(&'static str, Vec<Delete>)> {
     let function: Delete = |document| document.functions.retain(|function| function.function_name != "f");
     let database: Delete = |document| {
@@ -94,7 +94,7 @@ async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
             };
             deaths += each_death(&document, removing, async |died: Left| {
                 let context = format!("{context}, {}", died.context);
-                // All that tells of the connection may be gone by now: then the name is that of nothing.
+                // Everything that shows the connection may be gone now: then the name is that of nothing.
                 let again = try_remove(&died.account, &scenario.target, RemovalWish::default(), &options).await;
                 if let Err(failure) = again {
                     assert!(failure.error.code().ends_with("-not-found"), "{context}: {failure}");
@@ -110,7 +110,7 @@ async fn what_is_left_of_resources_that_are_gone_is_taken_away() {
     assert!(deaths > 500, "{deaths}");
 }
 
-/// A name that nothing bears, and whose connection nothing is tagged with, is wrong.
+/// A name that nothing has, and whose connection nothing is tagged with, is wrong.
 #[tokio::test(start_paused = true)]
 async fn a_wrong_name_is_still_an_error() {
     for scenario in base() {
@@ -147,7 +147,7 @@ async fn a_wrong_name_is_still_an_error() {
             assert_eq!(refused.unwrap_err().error.code(), code, "{}", scenario.name);
             assert_eq!(account.document(), document);
         }
-        // A tag of ours that somebody has put on a group of his own proves nothing.
+        // A tag of ours that someone has put on a group of his own proves nothing.
         let mut forged = document.clone();
         let tag =
             |value: &str| serde_json::from_value(serde_json::json!({"Key": tags::CONNECTION, "Value": value})).unwrap();
@@ -193,7 +193,11 @@ async fn a_function_with_no_other_group_is_detached() {
         let planned = try_remove(&account, &scenario.target, RemovalWish::default(), &dry_run())
             .await
             .unwrap();
-        let warned = planned.draft.notes.iter().any(|note| note.contains("leaves its VPC"));
+        let warned = planned
+            .draft
+            .notes
+            .iter()
+            .any(|note| note.contains("will be detached from its VPC"));
         assert!(warned, "{:?}", planned.draft.notes);
         let steps: Vec<&str> = planned
             .draft
@@ -243,7 +247,7 @@ fn entry<'d>(document: &'d mut AccountDocument, id: &str) -> &'d mut autoconnect
 
 /// What lets the function reach the database beside our groups, each by a rule of both ends.
 #[tokio::test(start_paused = true)]
-async fn what_still_connects_is_told_and_the_status_is_not_0() {
+async fn what_still_connects_is_reported_and_the_status_is_not_0() {
     type Spoil = fn(&mut AccountDocument, u16);
     let by_group: Spoil = |document, port| {
         for group in ["sg-base-d", "sg-base-p"] {
@@ -374,13 +378,13 @@ const WITH_FUNCTION: RemovalWish = RemovalWish {
     unset_env: false,
 };
 
-/// A change that somebody makes to a function's environment.
+/// A change that someone makes to a function's environment.
 type EnvironmentChange = fn(&mut BTreeMap<String, String>);
 
 /// What `--set-env` set goes, as long as it has the same values; other variables stay, wherever a run dies.
 #[tokio::test(start_paused = true)]
 async fn variables_go_that_still_have_their_values() {
-    // The changes that somebody makes, the user that is named, and what stays.
+    // The changes that someone makes, the user that is named, and what stays.
     let table: [(EnvironmentChange, Option<&str>, &[&str]); 5] = [
         (|_| {}, Some("app"), &[]),
         (|_| {}, None, &["DB_USER"]),
@@ -431,7 +435,7 @@ async fn variables_go_that_still_have_their_values() {
                 }
                 assert_eq!(left.functions[0].environment, expected, "{}", scenario.name);
                 assert_eq!(left.functions[0].vpc_config, before.functions[0].vpc_config);
-                let told = again.draft.reasons.iter().any(|reason| reason.contains("stays"));
+                let told = again.draft.reasons.iter().any(|reason| reason.contains("will be kept"));
                 assert_eq!(told, !stays.is_empty(), "{:?}", again.draft.reasons);
             })
             .await;
@@ -515,12 +519,12 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("function g has the role too"));
+            .any(|reason| reason.contains("function g also has the role"));
         assert!(told, "{:?}", kept.draft.reasons);
         remove(&account, &other, RemovalWish::default()).await;
         assert_eq!(account.document().roles, scenario.document.roles);
 
-        // Somebody has changed it.
+        // Someone has changed it.
         let mut changed = connected.clone();
         let document = &mut changed.roles[0].policies[0].policy_document;
         let resource = &mut document["Statement"][0]["Resource"];
@@ -532,7 +536,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("not as setup writes it"));
+            .any(|reason| reason.contains("differs from what setup writes"));
         assert!(told, "{:?}", kept.draft.reasons);
 
         // What may not be read stays, and the rest goes.
@@ -550,7 +554,7 @@ async fn the_permission_to_connect_goes_when_nothing_needs_it() {
             .draft
             .reasons
             .iter()
-            .any(|reason| reason.contains("could not be read"));
+            .any(|reason| reason.contains("Could not read whether role"));
         assert!(told, "{:?}", kept.draft.reasons);
     }
 }
@@ -601,7 +605,7 @@ async fn a_published_version_is_still_connected() {
     }
 }
 
-/// A change that somebody makes.
+/// A change that someone makes.
 type Change = fn(&mut AccountDocument);
 
 fn function(document: &mut AccountDocument) -> &mut autoconnect::account::FunctionEntry {
@@ -656,7 +660,7 @@ async fn a_function_that_is_not_as_setup_made_it_stays() {
                 document.functions[0].role = arn;
             },
             "function-not-ours",
-            "also that of",
+            "also used by",
         ),
         (
             |document| role(document).tags.clear(),

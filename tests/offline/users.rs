@@ -181,7 +181,7 @@ async fn versions_are_named_with_their_aliases() {
 
 /// A group that something has keeps AWS from deleting it, too.
 #[tokio::test(start_paused = true)]
-async fn what_bears_a_group_keeps_it_from_being_deleted() {
+async fn what_has_a_group_keeps_it_from_being_deleted() {
     let scenario = &base()[0];
     for (path, entries, named) in kinds("sg-base-x", "others") {
         let group = json!([{"GroupId": "sg-base-x", "GroupName": "others", "VpcId": "vpc-1"}]);
@@ -197,7 +197,7 @@ async fn what_bears_a_group_keeps_it_from_being_deleted() {
     }
 }
 
-/// What cannot be read keeps the groups, and is named with its action; the function is disconnected all the same, unless
+/// What cannot be read keeps the groups, and is named with its action; the function is disconnected anyway, unless
 /// that could disconnect it from something else too.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_keeps_the_groups() {

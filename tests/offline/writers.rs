@@ -106,8 +106,8 @@ pub fn is_overwritten_unseen(moment: &Moment, run: usize) -> bool {
     })
 }
 
-/// Each run was told that it is connected, and is, unless another run has overwritten its group without having seen it; one
-/// that died is by its next run.
+/// Each run reported that it is connected, and is, unless another run has overwritten its group without having seen it;
+/// one that died is by its next run.
 fn all_are_connected(targets: Vec<Target>) -> Box<Verdict> {
     Box::new(move |now: &AccountDocument, moment: &Moment| {
         let were_connected = set_up_again(now, &targets)?;
@@ -199,7 +199,7 @@ fn functions(scenario: &Scenario, count: usize) -> World {
     }
 }
 
-/// Whether two functions bear a group of the convention.
+/// Whether two functions have a group of the convention.
 fn is_shared(now: &AccountDocument) -> bool {
     let lists = lists(now);
     let bearers = |id: &str| {
@@ -268,7 +268,7 @@ fn two_functions_through_a_new_proxy() {
     explore("two functions through a new proxy", world);
 }
 
-/// Where one of two runs dies, the other connects all the same; and its own connection is there after its next run.
+/// Where one of two runs dies, the other connects anyway; and its own connection is there after its next run.
 #[test]
 fn two_functions_of_which_one_dies() {
     let world = World {

@@ -1,4 +1,4 @@
-//! The network in an account's file, as `aws ec2 describe-…` prints it. What is left out is as AWS makes it by itself:
+//! The network in an account's file, as `aws ec2 describe-…` prints it. What is left out has the defaults of AWS:
 //! see [`crate::account`]'s `network`.
 
 use schemars::JsonSchema;
@@ -503,8 +503,8 @@ pub struct PrefixListRange {
     pub cidr: String,
 }
 
-/// A network interface that a route leads to, or that bears security groups beside those of functions, databases and
-/// proxies, which tell theirs themselves.
+/// A network interface that a route leads to, or that has security groups besides those of functions, databases and
+/// proxies, which report theirs themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct InterfaceEntry {

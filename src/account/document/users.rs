@@ -1,4 +1,4 @@
-//! What else bears security groups, or names them: published versions, endpoints of proxies, capacity providers, network
+//! What else has security groups, or names them: published versions, endpoints of proxies, capacity providers, network
 //! connectors, launch templates, and VPCs on the other side of a connection.
 
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub struct AliasRouting {
 /// A share is a number that is written down, never the result of a computation.
 impl Eq for AliasRouting {}
 
-/// An endpoint of an RDS Proxy, beside its default one.
+/// An endpoint of an RDS Proxy, besides its default one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DbProxyEndpointEntry {

@@ -418,7 +418,7 @@ impl State {
 
     pub(super) fn replace_association(&mut self, association: &str, table: &RouteTableId) -> Outcome<()> {
         self.document.table_mut(table)?;
-        // The ids of associations that the file does not tell follow from their tables.
+        // The ids of associations that the file does not show follow from their tables.
         let vpcs: Vec<String> = self.document.vpcs.iter().map(|vpc| vpc.vpc_id.clone()).collect();
         let all = vpcs.iter().flat_map(|vpc| self.document.route_tables_of(vpc));
         let subnet = all

@@ -35,7 +35,7 @@ impl Check {
         if !made || !left_out {
             self.report(
                 path,
-                "expected Provisioned or Serverless, as its ClusterType says, and not the other",
+                "expected only Provisioned or only Serverless, as in its ClusterType",
             );
         }
         let brokers = cluster.provisioned.iter().map(|made| &made.broker_node_group_info);

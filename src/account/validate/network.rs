@@ -84,7 +84,7 @@ impl Check {
             for cidr in document.subnet_cidrs(subnet) {
                 let cidr = cidr.trunc();
                 if !of_vpc.iter().any(|range| range.contains(&cidr)) {
-                    let message = format!("{cidr} is in no range of {}", subnet.vpc_id);
+                    let message = format!("{cidr} is not within a range of {}", subnet.vpc_id);
                     self.report(format!("$.Subnets[{i}].CidrBlock"), message);
                 }
                 let taken = taken.entry(&subnet.vpc_id).or_default();
@@ -214,7 +214,7 @@ impl Check {
             if !numbers.insert((direction, rule.rule_number, is_ipv6_last)) {
                 self.report(
                     format!("{path}.RuleNumber"),
-                    format!("rule {} is there already", rule.rule_number),
+                    format!("rule {} exists already", rule.rule_number),
                 );
             }
             self.acl_rule(&path, rule);

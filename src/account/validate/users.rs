@@ -1,4 +1,4 @@
-//! Mistakes in what else bears security groups, or names them.
+//! Mistakes in what else has security groups, or names them.
 
 use std::collections::BTreeSet;
 

@@ -43,8 +43,8 @@ pub(super) async fn create_subnet(client: &Client, new: &NewSubnet) -> Answer<Su
     Ok(id.ok_or_else(|| incomplete(operation, "SubnetId"))?.into())
 }
 
-/// What EC2 makes anew for each request, without a token that tells a repeated one, is asked for once: where no answer
-/// comes, what was made is found by its tags. A second address would be charged.
+/// What EC2 makes again for each request, without a token that identifies a repeated one, is asked for once: where no
+/// answer comes, what was made is found by its tags. A second address would be charged.
 fn once() -> Builder {
     Config::builder().retry_config(RetryConfig::disabled())
 }

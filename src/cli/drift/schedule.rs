@@ -13,7 +13,8 @@ use crate::interrupt::Interrupt;
 use crate::patrol::{Accounts, State};
 use crate::wait::jittered;
 
-/// Runs until it is interrupted, which is how a schedule ends well. A run that fails is told, and the next one comes.
+/// Runs until it is interrupted, which is how a schedule ends well. A run that fails is reported, and the next one
+/// comes.
 pub async fn run(
     drift: &Drift,
     accounts: &impl Accounts,

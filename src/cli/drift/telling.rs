@@ -1,4 +1,4 @@
-//! Tells what has changed to whoever asked for it.
+//! Notifies recipients of what has changed.
 
 use super::Drift;
 use crate::cli::global::Global;
@@ -11,7 +11,7 @@ use crate::report::{DriftDocument, DriftNotice, FailedLookNotice, Notice, Report
 const LARGEST_NOTICE: usize = 200 * 1024;
 
 impl Drift {
-    /// Whoever is to be told.
+    /// A recipient.
     pub(super) fn recipients(&self) -> Vec<Recipient<'_>> {
         let notify = self.notify.iter().map(Recipient::Notify);
         notify.chain(self.command.as_deref().map(Recipient::Command)).collect()
@@ -69,7 +69,7 @@ impl Drift {
     }
 }
 
-/// The error of a recipient that could not be told.
+/// The error of a recipient that could not be notified.
 pub(super) fn not_told(recipient: Recipient<'_>, error: &TellError) -> Report {
     let hint = match error {
         TellError::Cloud(error) => error.hint(),

@@ -22,8 +22,8 @@ use crate::report::Report;
 #[derive(Clone, Debug)]
 pub struct Operator(Command);
 
-// Derived, optional arguments beside an optional subcommand would have to be told apart by a group, which clap leaves
-// empty where it holds others.
+// Derived, optional arguments beside an optional subcommand would have to be distinguished by a group, which clap
+// leaves empty where it holds others.
 impl Args for Operator {
     fn augment_args(command: clap::Command) -> clap::Command {
         Command::augment_subcommands(Setup::augment_args(command))

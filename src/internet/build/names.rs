@@ -1,8 +1,8 @@
-//! What does not exist yet, in words.
+//! What does not exist yet, as text.
 
 use crate::plan::network::{Ref, Via};
 
-/// Something in words.
+/// Something as text.
 pub fn named(reference: &Ref) -> String {
     let Ref::New(role) = reference else {
         return reference.to_string();
@@ -21,7 +21,7 @@ pub fn named(reference: &Ref) -> String {
     }
 }
 
-/// The table's id in the role of one that was made from it: `rtb-…`, and what tells it apart.
+/// The table's id in the role of one that was made from it: `rtb-…`, and what distinguishes it.
 fn table_of(role: &str) -> &str {
     let end = role.match_indices('-').nth(1).map_or(role.len(), |(end, _)| end);
     &role[..end]

@@ -46,7 +46,7 @@ impl Builder<'_, '_> {
             effect,
             &table_name,
             if replaces {
-                format!("{summary}, in place of one that leads nowhere")
+                format!("{summary}, replacing a route without a working target")
             } else {
                 summary
             },
@@ -83,12 +83,7 @@ impl Builder<'_, '_> {
                     table: table.clone(),
                     subnet: association.subnet.clone(),
                 },
-                format!(
-                    "{}: associate {}, in place of {}",
-                    named(subnet),
-                    named(table),
-                    found.id
-                ),
+                format!("{}: associate {}, replacing {}", named(subnet), named(table), found.id),
             ),
             None => (
                 NetworkEffect::AssociateRouteTable {
@@ -142,7 +137,7 @@ impl Builder<'_, '_> {
     }
 
     /// A table of the function's own with the routes of another one, and whether it has a default route already.
-    /// What an earlier run has made of it is completed.
+    /// What an earlier run created of it is completed.
     pub(in crate::internet) fn own_table(
         &mut self,
         table: &RouteTable,
@@ -184,7 +179,7 @@ impl Builder<'_, '_> {
             format!("that of {others} other subnets")
         };
         self.building.notes.push(format!(
-            "Route table {} is {whose}: it stays as it is, and the subnets of {} get one of their own with the same routes. Routes that are added to {} later have to be added there too.",
+            "Route table {} is {whose}: it is left unchanged, and the subnets of {} get their own route table with the same routes. Make later changes of {} there too.",
             table.id, self.traveller.name, table.id
         ));
         for route in copies.routes.iter().filter(|route| !has(&route.destination)) {
@@ -192,7 +187,7 @@ impl Builder<'_, '_> {
                 self.route(&reference, cidr, Via::Existing(route.target.clone()), false);
             }
         }
-        // A gateway endpoint is a route in each of its tables; its own list of them tells the same.
+        // A gateway endpoint is a route in each of its tables; its own list of them says the same.
         let all = self.network.endpoints.known().into_iter().flatten();
         let of_table = all.filter(|found| found.route_tables.contains(&table.id));
         let mut endpoints = copies.endpoints;
@@ -226,7 +221,7 @@ impl Builder<'_, '_> {
         }
         for gone in copies.gone {
             self.building.notes.push(format!(
-                "The route {gone} of {} leads nowhere (blackhole), and is not copied.",
+                "Route {gone} of {} is a blackhole and is not copied.",
                 table.id
             ));
         }

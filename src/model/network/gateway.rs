@@ -36,7 +36,7 @@ pub struct NatGateway {
     pub subnet: Option<SubnetId>,
     /// Which Availability Zones it serves.
     pub mode: NatMode,
-    /// The route table of a regional one, where EC2 tells.
+    /// The route table of a regional one, if EC2 reports it.
     pub route_table: Option<RouteTableId>,
     /// `pending`, `available`, `failed`, `deleting`, `deleted`.
     pub state: String,
@@ -132,7 +132,7 @@ pub struct EndpointService {
     pub name: String,
     /// Of which kinds its endpoints can be.
     pub kinds: Vec<EndpointKind>,
-    /// The Availability Zones in which interface endpoints for it can be; none where they are not told.
+    /// The Availability Zones in which interface endpoints for it can be; none where they are not reported.
     pub zones: Vec<String>,
     /// The names that private DNS leads to an endpoint, such as `sts.eu-central-1.amazonaws.com`.
     pub private_names: Vec<String>,
@@ -182,8 +182,8 @@ fn last_part(service: &str) -> &str {
 }
 
 impl Endpoint {
-    /// Whether the service's name leads what asks from within the VPC to this endpoint; none where that cannot be told from
-    /// what was read. `others` are the endpoints of the VPC.
+    /// Whether the service's name leads what asks from within the VPC to this endpoint; none where that cannot be
+    /// determined from what was read. `others` are the endpoints of the VPC.
     ///
     /// EC2 takes private DNS for inbound Resolver endpoints only where the service has a gateway endpoint in the VPC.
     #[must_use]

@@ -26,7 +26,7 @@ pub struct PeeringSide {
     pub owner: Option<String>,
     /// Its Region.
     pub region: Option<String>,
-    /// Its ranges, where EC2 tells them: it does once the connection is active.
+    /// Its ranges, if EC2 reports them: it does once the connection is active.
     pub cidrs: Vec<IpNet>,
     /// `AllowDnsResolutionFromRemoteVpc`: whether the other VPC's resolver gives this one's private addresses.
     pub resolves_for_peer: Option<bool>,

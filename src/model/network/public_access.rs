@@ -1,8 +1,8 @@
 //! VPC Block Public Access: an account's setting in a Region that stops traffic through internet gateways, whatever
 //! routes and security groups say.
 //!
-//! Source: VPC user guide, "Block public access to VPCs and subnets". What a NAT gateway sends leaves by the internet
-//! gateway from the NAT gateway's own subnet, so that this subnet's exclusion counts, and not that of the sender.
+//! Source: VPC user guide, "Block public access to VPCs and subnets". Traffic of a NAT gateway leaves through the
+//! internet gateway from the NAT gateway's subnet, so the exclusion of this subnet counts, not that of the sender.
 
 use super::Network;
 use crate::model::{SubnetId, VpcId};
@@ -24,7 +24,7 @@ pub struct PublicAccess {
 }
 
 impl Default for PublicAccess {
-    /// As AWS has it until somebody changes it.
+    /// As AWS has it until someone changes it.
     fn default() -> Self {
         Self {
             mode: "off".to_owned(),
@@ -36,7 +36,7 @@ impl Default for PublicAccess {
 }
 
 impl PublicAccess {
-    /// Whether it surely stops nothing.
+    /// Whether it certainly stops nothing.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.mode == "off" && !self.is_changing()
@@ -66,7 +66,7 @@ impl Exclusion {
         name == format!("vpc/{vpc}") || subnet.is_some_and(|subnet| name == format!("subnet/{subnet}"))
     }
 
-    /// Whether it counts; none where that cannot be told.
+    /// Whether it counts; none where that cannot be determined.
     fn counts(&self) -> Option<bool> {
         match self.state.as_str() {
             "create-complete" | "update-complete" => Some(true),
@@ -94,7 +94,7 @@ pub enum Block {
     Open(String),
     /// It stops it, and why.
     Stopped(String),
-    /// That cannot be told, and why not.
+    /// That cannot be determined, and why not.
     Unknown(String),
 }
 
@@ -107,7 +107,7 @@ impl Network {
     pub fn at_internet_gateway(&self, vpc: &VpcId, subnet: Option<&SubnetId>, through: Through) -> Block {
         let setting = match self.public_access.read() {
             Ok(setting) => setting,
-            Err(why) => return Block::Unknown(format!("whether {NAME} stops it was not read: {why}")),
+            Err(why) => return Block::Unknown(format!("could not read whether {NAME} blocks it: {why}")),
         };
         let mut vpcs = self.vpcs.known().into_iter().flatten();
         let owner = vpcs.find(|found| found.id == *vpc).and_then(|vpc| vpc.owner.as_ref());
@@ -127,7 +127,7 @@ impl Network {
         }
         match mode {
             "block-ingress" if through == Through::OutboundOnly => Block::Open(format!(
-                "{NAME} is {mode}, which lets out what NAT gateways and egress-only internet gateways send"
+                "{NAME} is {mode}, which allows outbound traffic of NAT gateways and egress-only internet gateways"
             )),
             "block-ingress" | "block-bidirectional" => self.excluded(setting, vpc, subnet, through),
             _ => Block::Unknown(format!(
@@ -146,7 +146,7 @@ impl Network {
             }
             Some(other) => {
                 return Block::Unknown(format!(
-                    "{NAME} is {mode}, and whether exclusions count is not known (ExclusionsAllowed {other:?})"
+                    "{NAME} is {mode}, and it is not known whether exclusions count (ExclusionsAllowed {other:?})"
                 ));
             }
         }
@@ -155,7 +155,7 @@ impl Network {
             Ok(exclusions) => exclusions,
             Err(why) => {
                 return Block::Unknown(format!(
-                    "{NAME} is {mode}, and whether {place} is excluded was not read: {why}"
+                    "{NAME} is {mode}, and it could not be read whether {place} is excluded: {why}"
                 ));
             }
         };
@@ -172,16 +172,14 @@ impl Network {
                 }
                 _ => {
                     doubt = Some(format!(
-                        "{NAME} is {mode}, and what exclusion {id} for {of} ({allows}, {state}) lets pass is not known"
+                        "{NAME} is {mode}, and it is not known what exclusion {id} for {of} ({allows}, {state}) allows"
                     ));
                 }
             }
         }
         match doubt {
             Some(doubt) => Block::Unknown(doubt),
-            None => Block::Stopped(format!(
-                "{NAME} is {mode}, and no exclusion lets traffic of {place} pass"
-            )),
+            None => Block::Stopped(format!("{NAME} is {mode}, and no exclusion allows traffic of {place}")),
         }
     }
 }

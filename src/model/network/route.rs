@@ -163,7 +163,7 @@ impl Route {
         self.state == RouteState::Blackhole
     }
 
-    /// Why it cannot be told whether it counts, if so: a state or an origin that this program does not know.
+    /// Why it cannot be determined whether it counts, if so: a state or an origin that this program does not know.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {
         if let RouteState::Other(state) = &self.state {

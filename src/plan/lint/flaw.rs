@@ -12,7 +12,7 @@ pub enum Flaw {
         /// The step.
         step: u32,
     },
-    /// A step speaks of something that no earlier step creates.
+    /// A step refers to something that no earlier step creates.
     Unbound {
         /// The step.
         step: u32,

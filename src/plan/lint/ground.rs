@@ -1,11 +1,11 @@
-//! What a plan is checked against: the groups and lists that were read, whose they are, and what the command may do.
+//! What a plan is checked against: the groups and lists that were read, their owners, and what the command may do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::ownership::{self, For, Names, Ownership, Way};
 
-/// What a command may do beside adding.
+/// What a command may do besides adding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum May {
     /// Nothing: it adds, and sets back rules of groups that are proven ours.
@@ -23,7 +23,7 @@ pub enum Right {
     /// It is not ours.
     #[default]
     None,
-    /// The console has made it, nobody has changed it, and the user has asked for such groups to go.
+    /// The console created it, nobody has changed it, and the user has asked for such groups to go.
     ConsoleMade,
     /// It may be completed, and deleted.
     Credible,
@@ -154,7 +154,7 @@ impl<'a> Ground<'a> {
         self.lists.get(&side)
     }
 
-    /// The sides whose resource bears a group.
+    /// The sides whose resource has a group.
     pub(super) fn bearers(&self, group: &GroupId) -> Vec<Side> {
         let bears = self.lists.iter().filter(|(_, list)| list.contains(group));
         bears.map(|(side, _)| *side).collect()
