@@ -26,7 +26,7 @@ pub struct Remove {
     /// The RDS Proxy between them
     #[arg(long, value_name = "none|NAME", default_value = "none")]
     proxy: ConnectedProxy,
-    /// Also groups that the console created and that are unchanged; those that others use come off this function only
+    /// Also remove unchanged groups that the console created; groups in use elsewhere are only taken off this function
     #[arg(long)]
     console_made: bool,
     /// Also delete the proxy, with its role and secrets, if autoconnect created them and nothing else uses them
@@ -38,10 +38,10 @@ pub struct Remove {
     /// Also remove the variables `DB_*` of the function that still have the values that setup set
     #[arg(long)]
     unset_env: bool,
-    /// The user of the database as whom the function connected, for --unset-env
+    /// The database user that setup set for the function, for --unset-env
     #[arg(long, value_name = "USER", value_parser = parse_user, requires = "unset_env")]
     db_user: Option<String>,
-    /// The secret whose ARN setup gave the function, by its name or ARN, for --unset-env
+    /// The secret (name or ARN) that setup set for the function, for --unset-env
     #[arg(long, value_name = "SECRET", requires = "unset_env")]
     secret: Option<String>,
     /// Wait for a database that is not available, instead of refusing

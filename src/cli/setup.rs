@@ -49,28 +49,28 @@ pub struct Setup {
     /// The role of a new proxy (default: one is created)
     #[arg(long, value_name = "ARN", value_parser = parse_role, help_heading = "New proxies and functions")]
     proxy_role: Option<String>,
-    /// Whether clients of the proxy must use IAM; if so, the function's role is allowed to connect
+    /// Whether clients of the proxy must use IAM; if required, allows the function's role to connect
     #[arg(long, value_enum, value_name = "WHETHER", help_heading = "New proxies and functions")]
     iam_auth: Option<IamAuth>,
     /// The runtime of a new function (default: nodejs24.x)
     #[arg(long, value_name = "RUNTIME", value_parser = parse_runtime, help_heading = "New proxies and functions")]
     runtime: Option<String>,
-    /// Set the variables with the connection's settings on the function: `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_SECRET_ARN` or `DB_USER`
+    /// Set environment variables with the connection's settings on the function: `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_SECRET_ARN` or `DB_USER`
     #[arg(long)]
     set_env: bool,
-    /// With --set-env: replace other values of these variables
+    /// With --set-env: replace existing values of these variables
     #[arg(long, requires = "set_env")]
     overwrite_env: bool,
-    /// Attach a function that is in no VPC to the private subnets of the database's
+    /// Attach a function that is in no VPC to the private subnets of the database's VPC
     #[arg(long)]
     attach_vpc: bool,
-    /// The function and the database are in two VPCs that are peered: groups with rules for the other side's subnets
+    /// Connect across two peered VPCs, with rules for the CIDR ranges of the other side's subnets
     #[arg(long, conflicts_with_all = ["attach_vpc", "set_env", "db_user", "secret", "proxy_auth", "iam_auth", "runtime"])]
     cross_vpc: bool,
-    /// Set the rules of this connection's own groups back, where someone has changed them, instead of creating new groups
+    /// Restore the rules of this connection's own groups if they were changed, instead of creating new groups
     #[arg(long, conflicts_with = "cross_vpc")]
     repair: bool,
-    /// Do not check the path as `diagnose` does, before the plan is shown and at the end
+    /// Skip the checks of `diagnose` before the plan is shown and at the end
     #[arg(long)]
     no_diagnose: bool,
     #[command(flatten)]
@@ -170,7 +170,7 @@ impl Setup {
         }
     }
 
-    /// Options that have nothing to act on are mistakes, and are told before anything is read.
+    /// Refuses options that have no effect, before anything is read.
     pub fn check_usage(&self) -> Result<(), Box<Report>> {
         check_tags(&self.write.tags)?;
         let is_new = matches!(self.proxy, ProxyChoice::New(_));
@@ -193,20 +193,20 @@ impl Setup {
                 && self.db_user.is_some()
                 && self.iam_auth != Some(IamAuth::Required) =>
             {
-                "--db-user has nothing to act on: with --secret it goes with --iam-auth required".to_owned()
+                "--db-user has no effect here: with --secret, it needs --iam-auth required".to_owned()
             }
             None if self.secret.is_some() && is_iam => "--proxy-auth iam needs no --secret".to_owned(),
             None if self.iam_auth == Some(IamAuth::Required) && is_direct => {
                 "--iam-auth is for the clients of a proxy: add --proxy".to_owned()
             }
             None if self.iam_auth == Some(IamAuth::Disabled) && is_iam => {
-                "--proxy-auth iam is IAM from end to end: its clients cannot do without".to_owned()
+                "--proxy-auth iam uses IAM from end to end, so its clients must use IAM".to_owned()
             }
             None if self.iam_auth == Some(IamAuth::Disabled) && !is_new => {
                 "--iam-auth disabled is for a proxy that is created: add --proxy new".to_owned()
             }
             None if self.db_user.is_some() && !is_new && !self.set_env && self.iam_auth.is_none() => {
-                "--db-user has nothing to act on: it goes with --proxy new, --iam-auth or --set-env".to_owned()
+                "--db-user has no effect here: it needs --proxy new, --iam-auth or --set-env".to_owned()
             }
             None if self.runtime.is_some() && !self.function.is_new => {
                 "--runtime is for a function that is created: --function new:NAME".to_owned()

@@ -114,9 +114,9 @@ impl Goal for Connect<'_> {
         }
         if request.repair && !plan.sets_back() {
             let why = if is_no_op {
-                "the groups of this connection are as they were made"
+                "the rules of this connection's groups are unchanged"
             } else {
-                "no set of groups that autoconnect made for this connection is in use with changed rules"
+                "autoconnect created no set of groups for this connection that is in use and has changed rules"
             };
             notes.push(format!("--repair does not apply: {why}."));
         }
@@ -275,21 +275,16 @@ impl Connect<'_> {
 fn decision(assessment: &Assessment<'_>, plan: &Plan) -> (&'static str, &'static str) {
     match &assessment.decision {
         Decision::NoOp if plan.is_empty() => ("no-op", "there is nothing to do"),
-        Decision::NoOp => (
-            "associate-existing",
-            "the rules of the groups are set back to what they were",
-        ),
+        Decision::NoOp => ("associate-existing", "the original rules of the groups are restored"),
         Decision::AssociateExisting { function, proxy } => (
             "associate-existing",
             match (function, proxy) {
-                _ if plan.sets_back() => "the rules of the groups are set back to what they were",
-                (None, None) => "the groups are all there, and what else is missing is added",
+                _ if plan.sets_back() => "the original rules of the groups are restored",
+                (None, None) => "all groups exist; what else is missing is added",
                 _ => "existing groups are associated",
             },
         ),
-        Decision::CreateNew if plan.sets_back() => {
-            ("create-new", "the rules of the groups are set back to what they were")
-        }
+        Decision::CreateNew if plan.sets_back() => ("create-new", "the original rules of the groups are restored"),
         Decision::CreateNew => ("create-new", "a new set of groups is created and associated"),
     }
 }
@@ -309,7 +304,7 @@ fn heading(observation: &Observation) -> Vec<String> {
         .port
         .map_or_else(|| "no port yet".to_owned(), |port| format!("port {port}"));
     let mut heading = vec![
-        format!("Connect function {} with {database}", function.name),
+        format!("Connect function {} to {database}", function.name),
         format!(
             "database  {kind} {}, {}, {port}, {}, {}",
             database.id, database.engine, database.vpc, database.status

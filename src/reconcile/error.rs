@@ -62,7 +62,7 @@ pub enum RunError {
         source: CloudError,
     },
     /// The time was up.
-    #[error("the time is up, still waiting for {waiting_for} (last seen: {last_seen})")]
+    #[error("timed out waiting for {waiting_for} (last state: {last_seen})")]
     TimedOut {
         /// What for.
         waiting_for: String,
@@ -70,7 +70,7 @@ pub enum RunError {
         last_seen: String,
     },
     /// An association was accepted, and then failed.
-    #[error("{resource} did not take the change: {reason}")]
+    #[error("the change of {resource} failed: {reason}")]
     NotTaken {
         /// The resource.
         resource: String,
@@ -78,13 +78,13 @@ pub enum RunError {
         reason: String,
     },
     /// Somebody else holds the name of a group that was to be created.
-    #[error("the name {name} was taken by another group meanwhile")]
+    #[error("another security group named {name} was created in the meantime")]
     NameTaken {
         /// The name.
         name: String,
     },
     /// Somebody else holds the name of something that was to be created.
-    #[error("{doing}: the name {name} is taken by something that autoconnect did not make: {}", .differences.join("; "))]
+    #[error("{doing}: {name} already exists, and autoconnect did not create it: {}", .differences.join("; "))]
     Taken {
         /// The step.
         doing: String,
@@ -118,7 +118,7 @@ pub enum RunError {
         at: String,
     },
     /// All was applied, and yet the decision is not no-op.
-    #[error("everything was applied, and yet the decision is {decision}: {}", .reasons.join(" "))]
+    #[error("all steps succeeded, but the result is still {decision}: {}", .reasons.join(" "))]
     NotVerified {
         /// The decision.
         decision: String,
@@ -126,13 +126,13 @@ pub enum RunError {
         reasons: Vec<String>,
     },
     /// A step refers to something that no step before it has created: a mistake of this program.
-    #[error("the step was not carried out: it refers to {what}, which no step has created")]
+    #[error("the step was not run: it refers to {what}, which no step has created")]
     Unbound {
         /// What.
         what: String,
     },
     /// The plan has a flaw: a mistake of this program.
-    #[error("the plan is flawed, and none of its remaining steps was carried out: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("the plan is invalid, and its remaining steps were not run: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Flawed(Vec<Flaw>),
 }
 
@@ -165,21 +165,23 @@ impl RunError {
             Self::Observe(error) => error.hint(),
             Self::Unmet(unmet) => Some(unmet.hint()),
             Self::Cloud { source, .. } => source.hint(),
-            Self::TimedOut { .. } | Self::Interrupted { .. } => {
-                Some("run again: what was done is found, and nothing is done twice".to_owned())
-            }
+            Self::TimedOut { .. } | Self::Interrupted { .. } => Some(
+                "run the same command again: it continues where this run stopped, and does nothing twice".to_owned(),
+            ),
             Self::NotTaken { .. } => Some("fix what AWS reports, then run again".to_owned()),
             Self::NameTaken { .. } => Some("run again: the next free number is used".to_owned()),
             Self::Taken { name, .. } => Some(format!(
                 "rename or remove {name}, or give the proxy or the function another name, then run again"
             )),
-            Self::NoPassword { .. } => Some("write it to standard input, with --db-password-stdin".to_owned()),
-            Self::BadPassword { .. } => {
-                Some("give it as one line of text, on standard input or at the prompt".to_owned())
+            Self::NoPassword { .. } => {
+                Some("use --db-password-stdin and write the password to standard input".to_owned())
             }
-            Self::ConsentRequired => Some("add --yes to apply the plan, or --dry-run to only see it".to_owned()),
+            Self::BadPassword { .. } => {
+                Some("enter the password as one line of text, on standard input or at the prompt".to_owned())
+            }
+            Self::ConsentRequired => Some("add --yes to apply the plan, or --dry-run to only show it".to_owned()),
             Self::NotVerified { .. } => Some(
-                "someone else may have changed the groups in the meantime: run with --dry-run to see the state"
+                "another user or process may have changed the groups: run with --dry-run to see the current state"
                     .to_owned(),
             ),
             Self::Declined => Some("answer yes to apply the plan, or run with --yes".to_owned()),

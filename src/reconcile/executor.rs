@@ -96,7 +96,7 @@ impl<'a> Executor<'a> {
         tokio::select! {
             biased;
             () = self.session.interrupt.raised() => Err(interrupted("after everything was written, while the path was checked")),
-            read = tokio::time::timeout_at(until, reading) => Ok(read.unwrap_or_else(|_| Surroundings::unread("the time is up"))),
+            read = tokio::time::timeout_at(until, reading) => Ok(read.unwrap_or_else(|_| Surroundings::unread("the timeout was reached"))),
         }
     }
 

@@ -121,7 +121,7 @@ impl Goal for Mend {
         Ok(Draft {
             heading: vec![
                 format!(
-                    "Connect function {} with {}{}",
+                    "Connect function {} to {}{}",
                     scene.function.name,
                     scene.database,
                     through.unwrap_or_default()

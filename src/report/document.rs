@@ -1,4 +1,4 @@
-//! The JSON document of `setup` and `remove` (spec/cli.md, "JSON of `setup`").
+//! The JSON document of `setup` and `remove` (docs/command-line.md).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -50,7 +50,7 @@ impl ProgressLine {
             Progress::Waiting { waiting_for, state } => format!("waiting for {waiting_for} ({state})"),
             Progress::Ended(step) => {
                 let word = match step.status {
-                    StepStatus::Already => "is so",
+                    StepStatus::Already => "same",
                     StepStatus::Adopt => "adopt",
                     StepStatus::Skipped => "later",
                     StepStatus::Planned | StepStatus::Done => "done",

@@ -176,7 +176,7 @@ pub fn connected(ended: &Converged<Situation>) -> String {
         .map(|(host, port)| format!("The function reaches it at {host}:{port}."));
     let mut text = Text::default();
     text.line(format!(
-        "{green}Connected{green:#}: function {} with {}{through}{}, by {}; {writes}.",
+        "{green}Connected{green:#}: function {} to {}{through}{}, by {}; {writes}.",
         found.function.name,
         found.database,
         found
@@ -199,7 +199,7 @@ pub fn connected(ended: &Converged<Situation>) -> String {
 fn added(plan: &Plan, ids: &[u32]) -> Vec<String> {
     let steps = plan.steps.iter().filter(|step| ids.contains(&step.id));
     let done = steps.filter(|step| step.status == StepStatus::Done);
-    done.map(|step| format!("also done, beyond the plan: {}", step.summary))
+    done.map(|step| format!("also done, in addition to the plan: {}", step.summary))
         .collect()
 }
 
@@ -287,7 +287,7 @@ impl Text {
     fn left(&mut self, plan: &Plan) {
         let yellow = coloured(AnsiColor::Yellow).bold();
         self.line(format!(
-            "{yellow}Not finished{yellow:#}: the remaining steps have to wait, and --no-wait was given."
+            "{yellow}Not finished{yellow:#}: remaining steps must wait; --no-wait was given."
         ));
         for step in &plan.steps {
             if matches!(step.status, StepStatus::Skipped | StepStatus::Planned) {
@@ -311,16 +311,18 @@ impl Text {
             self.line(format!("  {resource}: to be created"));
             return;
         }
-        self.line(format!("  {resource}: {}", verdict(side.verdict)));
+        self.line(format!("  {resource}: {}", verdict(side.verdict, OF_SIDE)));
         if side.side == Side::Database && side.verdict == Verdict::Fit && side.group.is_none() {
-            self.line("    the proxy reaches it: its target health is AVAILABLE");
+            self.line("    the proxy reaches it: its target is AVAILABLE");
         }
         let groups = in_order(side);
         let patterns = Convention::accepted(side.side, observation.proxy.is_some());
         let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
         let patterns = patterns.join(" or ");
         if !groups.iter().any(|found| found.associated) {
-            self.line(format!("    {DIM}no security group named {patterns} is on it{DIM:#}"));
+            self.line(format!(
+                "    {DIM}no security group named {patterns} is attached{DIM:#}"
+            ));
         }
         // Groups that are neither on the resource nor fit for it are mostly those of other connections.
         let (near, far): (Vec<&GroupVerdict<'_>>, Vec<_>) = groups
@@ -332,7 +334,7 @@ impl Text {
                 "    {} ({}): {}{place}",
                 found.group.name,
                 found.group.id,
-                verdict(found.verdict)
+                verdict(found.verdict, OF_GROUP)
             ));
             for why in found.why() {
                 self.line(format!("      - {why}"));
@@ -341,14 +343,14 @@ impl Text {
         match far.len().saturating_sub(FAR_GROUPS) {
             0 => {}
             more => self.line(format!(
-                "    {DIM}and {more} more named {patterns}, unfit and not associated: see --output json{DIM:#}"
+                "    {DIM}and {more} more named {patterns} that do not match and are not associated: see --output json{DIM:#}"
             )),
         }
         let others = observation.groups_on(side.side).len() - near.iter().filter(|found| found.associated).count();
         match others {
             0 => {}
-            1 => self.line(format!("    {DIM}1 other group is on it, and stays{DIM:#}")),
-            n => self.line(format!("    {DIM}{n} other groups are on it, and stay{DIM:#}")),
+            1 => self.line(format!("    {DIM}1 other group is attached, and is kept{DIM:#}")),
+            n => self.line(format!("    {DIM}{n} other groups are attached, and are kept{DIM:#}")),
         }
     }
 
@@ -383,7 +385,7 @@ impl Text {
         let already = if already == 0 {
             String::new()
         } else {
-            format!(" {already} already as they should be.")
+            format!(" {already} unchanged.")
         };
         let adopted = match count(&|step| step.status == StepStatus::Adopt) {
             0 => String::new(),
@@ -404,33 +406,47 @@ impl Text {
 
     fn step(&mut self, step: &Step) {
         let (colour, sign) = match step.status {
-            StepStatus::Planned if step.effect.creates() => (AnsiColor::Green, "+ create"),
-            StepStatus::Planned if step.effect.deletes() => (AnsiColor::Red, "- delete"),
-            StepStatus::Planned => (AnsiColor::Yellow, "~ change"),
-            StepStatus::Adopt => (AnsiColor::Cyan, "= adopt "),
-            _ => (AnsiColor::BrightBlack, "= is so "),
+            StepStatus::Planned if step.effect.creates() => (AnsiColor::Green, "+ create   "),
+            StepStatus::Planned if step.effect.deletes() => (AnsiColor::Red, "- delete   "),
+            StepStatus::Planned => (AnsiColor::Yellow, "~ change   "),
+            StepStatus::Adopt => (AnsiColor::Cyan, "= adopt    "),
+            _ => (AnsiColor::BrightBlack, "= no change"),
         };
         let style = coloured(colour);
         self.line(format!("  {style}{sign}{style:#}  {}", step.summary));
         self.line(format!(
-            "            {DIM}{}{DIM:#}",
+            "               {DIM}{}{DIM:#}",
             step.effect.iam_actions().join(", ")
         ));
         if let Some(cost) = step.effect.cost() {
-            self.line(format!("            {BOLD}$ charged {cost}{BOLD:#}"));
+            self.line(format!("               {BOLD}$ charged {cost}{BOLD:#}"));
         }
     }
 }
 
-fn verdict(verdict: Verdict) -> String {
-    let style = coloured(match verdict {
-        Verdict::Fit => AnsiColor::Green,
-        Verdict::Available => AnsiColor::Cyan,
-        Verdict::Unfit => AnsiColor::Red,
-        Verdict::None => AnsiColor::Yellow,
-    });
-    format!("{style}{verdict}{style:#}")
+/// What is said of a side, or of one of its groups.
+fn verdict(verdict: Verdict, words: [&str; 4]) -> String {
+    let [fit, available, unfit, none] = words;
+    let (colour, word) = match verdict {
+        Verdict::Fit => (AnsiColor::Green, fit),
+        Verdict::Available => (AnsiColor::Cyan, available),
+        Verdict::Unfit => (AnsiColor::Red, unfit),
+        Verdict::None => (AnsiColor::Yellow, none),
+    };
+    let style = coloured(colour);
+    format!("{style}{word}{style:#}")
 }
+
+/// Words for the verdict on a side.
+const OF_SIDE: [&str; 4] = [
+    "matches",
+    "a matching group exists, and is not associated",
+    "does not match",
+    "no matching group",
+];
+
+/// Words for the verdict on a group.
+const OF_GROUP: [&str; 4] = ["matches", "matches", "does not match", "does not match"];
 
 #[cfg(test)]
 mod tests {
