@@ -3,23 +3,30 @@
 use super::{Configuration, called, fault};
 use crate::cloud::{Answer, CloudError, Fault, Operation};
 use crate::model::Place;
-use crate::patrol::Notify;
-use crate::report::Notice;
 
 /// The source of our events.
 const SOURCE: &str = "autoconnect";
 /// Their type.
 const DETAIL_TYPE: &str = "Autoconnect Drift";
 
-/// Tells one topic or bus. It is in the Region of its ARN.
+/// Where a notice goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient<'a> {
+    /// A topic of SNS, by its ARN.
+    Topic(&'a str),
+    /// An event bus of `EventBridge`, by its name or ARN.
+    Bus(&'a str),
+}
+
+/// Sends a notice, a JSON document, to one recipient, which is in the Region of its ARN. A topic gets the subject, too.
 ///
 /// # Errors
 ///
 /// The configuration has no Region, or the call fails.
-pub async fn notify(configuration: &Configuration, to: &Notify, notice: &Notice) -> Answer<()> {
+pub async fn notify(configuration: &Configuration, to: Recipient<'_>, subject: String, text: String) -> Answer<()> {
     let (operation, place) = match to {
-        Notify::Sns(topic) => (Operation::Publish, Place::of(topic)),
-        Notify::EventBridge(bus) => (Operation::PutEvents, Place::of(bus)),
+        Recipient::Topic(topic) => (Operation::Publish, Place::of(topic)),
+        Recipient::Bus(bus) => (Operation::PutEvents, Place::of(bus)),
     };
     let mut configuration = configuration.clone();
     if !place.region.is_empty() {
@@ -28,23 +35,17 @@ pub async fn notify(configuration: &Configuration, to: &Notify, notice: &Notice)
     let shared = super::load(&configuration)
         .await
         .map_err(|fault| CloudError::new(operation, fault))?;
-    let text = crate::escape::to_json(notice);
-    let text = text.map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))?;
     match to {
-        Notify::Sns(topic) => {
+        Recipient::Topic(topic) => {
             let client = aws_sdk_sns::Client::new(&shared);
-            let call = client
-                .publish()
-                .topic_arn(topic)
-                .subject(notice.subject())
-                .message(text);
+            let call = client.publish().topic_arn(topic).subject(subject).message(text);
             called(operation, async {
                 call.send().await.map_err(|error| fault::error(operation, &error))
             })
             .await?;
             Ok(())
         }
-        Notify::EventBridge(bus) => {
+        Recipient::Bus(bus) => {
             let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
                 .event_bus_name(bus)
                 .source(SOURCE)

@@ -16,16 +16,16 @@ fn every_error_code_is_documented() {
     let documented = read("docs/errors.md");
     let mut codes = Vec::new();
     for file in [
-        "src/cloud/error.rs",
-        "src/requirements/unmet.rs",
-        "src/attach/unmet.rs",
-        "src/requirements/cross_vpc.rs",
-        "src/requirements/extras.rs",
-        "src/requirements/internet.rs",
-        "src/requirements/msk.rs",
-        "src/removal/unmet.rs",
-        "src/observe/error.rs",
-        "src/reconcile/error.rs",
+        "src/engine/cloud/error.rs",
+        "src/core/requirements/unmet.rs",
+        "src/core/attach/unmet.rs",
+        "src/core/requirements/cross_vpc.rs",
+        "src/core/requirements/extras.rs",
+        "src/core/requirements/internet.rs",
+        "src/core/requirements/msk.rs",
+        "src/core/removal/unmet.rs",
+        "src/engine/observe/error.rs",
+        "src/engine/reconcile/error.rs",
     ] {
         let source = read(file);
         for part in source.split("pub fn code(&self)").skip(1) {

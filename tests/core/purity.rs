@@ -1,4 +1,5 @@
-//! The core stays pure: no SDK, no runtime, no clock, no randomness, no logging.
+//! Habits that no lint holds: patterns without Unicode's tables, lists of AWS that are read to a bounded end, and styles that
+//! values cannot imitate. What the core may use is held by its crate's dependencies and `src/core/clippy.toml`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,8 +43,9 @@ fn lists_of_aws_are_read_by_the_macro_that_bounds_them() {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"), &mut files);
     assert!(files.len() > 10, "{files:?}");
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+    // The macro itself is in the crate's root.
+    for file in files.iter().filter(|file| !file.ends_with("lib.rs")) {
+        let text = fs::read_to_string(file).unwrap();
         assert!(!text.contains("into_paginator"), "{}: use all_items!", file.display());
     }
 }
@@ -57,77 +59,5 @@ fn styles_of_texts_are_the_program_s_own() {
         let text = fs::read_to_string(file).unwrap();
         let uses = text.contains("anstyle::Style") || text.contains("anstyle::{AnsiColor, Style}");
         assert!(!uses, "{}: use crate::report::style::Style", file.display());
-    }
-}
-
-#[test]
-fn the_core_imports_nothing_impure() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    for module in [
-        "adopt",
-        "attach",
-        "model",
-        "naming",
-        "check",
-        "classify",
-        "cleanup",
-        "decide",
-        "drift",
-        "escape",
-        "estate",
-        "diagnose",
-        "endpoint",
-        "extras",
-        "internet",
-        "leg",
-        "made",
-        "mend",
-        "msk",
-        "operation",
-        "ownership",
-        "path",
-        "plan",
-        "policy",
-        "removal",
-        "requirements",
-        "restore",
-        "tags",
-    ] {
-        sources(&src.join(format!("{module}.rs")), &mut files);
-        if src.join(module).is_dir() {
-            sources(&src.join(module), &mut files);
-        }
-    }
-    assert!(files.len() > 15, "{files:?}");
-    let forbidden = [
-        "aws_",
-        "tokio",
-        "tracing",
-        "backoff",
-        "async ",
-        "std::time",
-        "std::fs",
-        "std::env",
-        "rand",
-        "HashMap",
-        "HashSet",
-        "crate::cloud",
-        "crate::account",
-        "crate::aws",
-        "crate::wait",
-    ];
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        let code: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect();
-        for word in forbidden {
-            let used = code
-                .iter()
-                .find(|line| line.contains(word) && (line.contains("use ") || line.contains("::") || word == "async "));
-            assert_eq!(used, None, "{} uses {word}", file.display());
-        }
     }
 }

@@ -81,7 +81,16 @@ pub(super) fn not_told(recipient: Recipient<'_>, error: &TellError) -> Report {
 
 #[cfg(feature = "aws")]
 async fn notify(to: &Notify, notice: &Notice, global: &Global) -> Result<(), TellError> {
-    Ok(crate::aws::notify(&global.configuration(), to, notice).await?)
+    use crate::aws::Recipient as To;
+    use crate::cloud::{CloudError, Fault, Operation};
+
+    let (recipient, operation) = match to {
+        Notify::Sns(topic) => (To::Topic(topic), Operation::Publish),
+        Notify::EventBridge(bus) => (To::Bus(bus), Operation::PutEvents),
+    };
+    let text = to_json(notice).map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))?;
+    let subject = notice.subject();
+    Ok(crate::aws::notify(&global.configuration(), recipient, subject, text).await?)
 }
 
 #[cfg(not(feature = "aws"))]

@@ -16,17 +16,19 @@ use crate::wait::Pauses;
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The lists of an account and Region: what each holds, or why it could not be read.
-pub(crate) struct Lists {
-    pub(crate) clusters: Answer<Vec<DbCluster>>,
-    pub(crate) instances: Answer<Vec<DbInstance>>,
-    pub(crate) subnet_groups: Answer<Vec<(String, DbSubnetGroup)>>,
-    pub(crate) proxies: Answer<Vec<Proxy>>,
-    pub(crate) functions: Answer<Vec<Function>>,
-    pub(crate) groups: Answer<Vec<SecurityGroup>>,
-    pub(crate) subnets: Answer<Vec<ListedSubnet>>,
+#[expect(missing_docs, reason = "each field is the list of its name")]
+pub struct Lists {
+    pub clusters: Answer<Vec<DbCluster>>,
+    pub instances: Answer<Vec<DbInstance>>,
+    pub subnet_groups: Answer<Vec<(String, DbSubnetGroup)>>,
+    pub proxies: Answer<Vec<Proxy>>,
+    pub functions: Answer<Vec<Function>>,
+    pub groups: Answer<Vec<SecurityGroup>>,
+    pub subnets: Answer<Vec<ListedSubnet>>,
 }
 
-pub(crate) async fn lists(cloud: &dyn Cloud) -> Lists {
+/// Reads all of the lists. A list that cannot be read stops no other one.
+pub async fn lists(cloud: &dyn Cloud) -> Lists {
     let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
         all(cloud, Operation::DescribeDbClusters, |from| cloud
             .list_db_clusters(from)),
@@ -52,7 +54,11 @@ pub(crate) async fn lists(cloud: &dyn Cloud) -> Lists {
 }
 
 /// All pages of a list.
-pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
+///
+/// # Errors
+///
+/// A page cannot be read, or pages lead to each other.
+pub async fn all<T, F: Future<Output = Listed<T>>>(
     cloud: &dyn Cloud,
     operation: Operation,
     page: impl Fn(Option<String>) -> F,
@@ -70,7 +76,11 @@ pub(crate) async fn all<T, F: Future<Output = Listed<T>>>(
 }
 
 /// The answer of a call that may be throttled: then the run becomes slower, and does not fail.
-pub(crate) async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &dyn Cloud, call: impl Fn() -> F) -> Answer<T> {
+///
+/// # Errors
+///
+/// What the call fails with, if it is not throttling that ends in time.
+pub async fn patiently<T, F: Future<Output = Answer<T>>>(cloud: &dyn Cloud, call: impl Fn() -> F) -> Answer<T> {
     let mut pauses = Pauses::until(Instant::now() + PATIENCE, cloud.pace());
     loop {
         let answer = call().await;

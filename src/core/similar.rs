@@ -6,7 +6,8 @@ use crate::model::Named;
 const OFFERED: usize = 3;
 
 /// The names nearest to `name`: those that are alike, or all where there are but few.
-pub(crate) fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
+#[must_use]
+pub fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
     const ALIKE: f64 = 0.75;
     let wanted = Named::of(name).name().to_ascii_lowercase();
     let likeness = |candidate: &String| strsim::jaro_winkler(&wanted, &candidate.to_ascii_lowercase());

@@ -14,11 +14,13 @@ mod notify;
 mod profile;
 mod quotas;
 mod rds;
-mod removal;
+mod removing;
 mod secrets;
 mod starter;
 mod users;
 
+use autoconnect_core::{model, naming, removal};
+use autoconnect_engine::cloud;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +41,7 @@ use crate::model::{
 };
 use bounded::Bounded;
 use meter::Meter;
-pub use notify::notify;
+pub use notify::{Recipient, notify};
 use tracing::{Instrument, debug_span};
 
 /// How long one attempt of a call may take. `ModifyDBCluster` can take some seconds.
@@ -253,9 +255,9 @@ macro_rules! all_items {
             let mut pages = $request.into_paginator().send();
             let mut items = Vec::new();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| $crate::aws::fault::error($operation, &error))?;
+                let page = page.map_err(|error| $crate::fault::error($operation, &error))?;
                 turned.turn(page.$token())?;
-                items.extend($crate::aws::Items::items(page.$items));
+                items.extend($crate::Items::items(page.$items));
             }
             $crate::cloud::Answer::Ok(items)
         }

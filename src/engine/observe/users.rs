@@ -284,7 +284,11 @@ async fn references(cloud: &dyn Cloud, ids: &[GroupId]) -> Answer<Vec<GroupRefer
 }
 
 /// All versions of all network connectors: what uses one can be bound to a version.
-pub(crate) async fn network_connectors(cloud: &dyn Cloud) -> Answer<Vec<NetworkConnector>> {
+///
+/// # Errors
+///
+/// A call fails.
+pub async fn network_connectors(cloud: &dyn Cloud) -> Answer<Vec<NetworkConnector>> {
     let connectors = cloud.list_network_connectors().await?;
     versions_of(cloud, connectors).await
 }
@@ -320,7 +324,11 @@ async fn versions_of(cloud: &dyn Cloud, connectors: Vec<String>) -> Answer<Vec<N
 
 /// All versions of all launch templates: the first request returns the latest and the default ones, which for most
 /// templates are all there are.
-pub(crate) async fn launch_templates(cloud: &dyn Cloud) -> Answer<Vec<LaunchTemplateVersion>> {
+///
+/// # Errors
+///
+/// A call fails.
+pub async fn launch_templates(cloud: &dyn Cloud) -> Answer<Vec<LaunchTemplateVersion>> {
     let mut all: Vec<LaunchTemplateVersion> = Vec::new();
     for version in cloud.describe_launch_template_versions(None).await? {
         // A latest version that is the default one too is listed twice.

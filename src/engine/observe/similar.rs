@@ -5,7 +5,8 @@ use crate::cloud::{Cloud, ResourceKind};
 use crate::model::Named;
 use crate::similar::similar;
 
-pub(crate) async fn no_such(cloud: &dyn Cloud, kind: ResourceKind, name: &str) -> ObserveError {
+/// The error for a name that does not exist, with the nearest names.
+pub async fn no_such(cloud: &dyn Cloud, kind: ResourceKind, name: &str) -> ObserveError {
     // The names are a help, not the matter: where they cannot be read, none are offered.
     let names = cloud.names(kind).await.unwrap_or_default();
     let other = match kind {

@@ -28,7 +28,7 @@ pub(crate) use extras::{found_role, secret_details};
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use leftovers::region_and_account;
 pub use leftovers::{leftovers, reads_of_leftovers};
-pub(crate) use lists::{Lists, all, lists, patiently};
+pub use lists::{Lists, all, lists, patiently};
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
 pub use reads::Reads;
 pub use scene::{scene, through};
@@ -36,7 +36,7 @@ pub use standing::{observe_standing, reads_of_standing};
 pub use survey::{PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, survey, survey_paths};
 pub use target::{NewProxyWish, ProxyWish, Target};
 pub use users::{Groups, users_of};
-pub(crate) use users::{launch_templates, network_connectors};
+pub use users::{launch_templates, network_connectors};
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ use crate::model::{
     USUAL_GROUPS, VpcId,
 };
 use crate::naming::created;
-pub(crate) use similar::no_such;
+pub use similar::no_such;
 
 /// Reads the database, the function, the proxy, the subnets, the groups of the convention, and what else was asked for.
 ///

@@ -1,5 +1,5 @@
-//! The one trait through which the program reads and writes an account: AWS itself (`aws`) or
-//! an account kept in memory or in a file ([`crate::account`]).
+//! The one trait through which the program reads and writes an account: AWS itself (`autoconnect-aws`) or
+//! an account kept in memory or in a file (`autoconnect-simulator`).
 //!
 //! Each method is one operation of the API. The implementation
 //! retries throttled and lost requests; [`crate::wait`] waits for states.

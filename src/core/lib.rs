@@ -1,0 +1,36 @@
+//! The pure part of `autoconnect`: data comes in, data goes out. No input or output, no SDK, no runtime, no clock.
+//!
+//! [`decide::decide`] judges the security groups of a connection, [`plan::plan`] lists the steps, [`diagnose`] and [`internet`]
+//! ask whether traffic passes, [`policy`] knows IAM, and [`drift`] compares what is there with how it was set up.
+
+pub mod adopt;
+pub mod attach;
+pub mod check;
+pub mod classify;
+pub mod cleanup;
+pub mod decide;
+pub mod diagnose;
+pub mod drift;
+pub mod endpoint;
+pub mod escape;
+pub mod estate;
+pub mod extras;
+pub mod interfaces;
+pub mod internet;
+pub mod leg;
+pub mod made;
+pub mod mend;
+pub mod model;
+pub mod msk;
+pub mod naming;
+pub mod operation;
+pub mod ownership;
+pub mod path;
+pub mod plan;
+pub mod policy;
+pub mod removal;
+pub mod requirements;
+pub mod restore;
+pub mod similar;
+pub mod tags;
+pub mod users;

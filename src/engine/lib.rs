@@ -1,0 +1,14 @@
+//! Reads and changes an account: [`cloud::Cloud`] is what AWS and the simulator implement, [`observe`] reads through it, and
+//! [`reconcile`] brings about what a command is asked for, with one state machine for all of them.
+
+pub mod cloud;
+pub mod concurrent;
+pub mod interrupt;
+pub mod observe;
+pub mod reconcile;
+pub mod wait;
+
+use autoconnect_core::{
+    adopt, attach, cleanup, decide, diagnose, endpoint, escape, estate, extras, interfaces, internet, made, mend,
+    model, msk, naming, operation, ownership, plan, policy, removal, requirements, restore, similar, tags, users,
+};

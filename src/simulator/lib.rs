@@ -1,0 +1,8 @@
+//! An account in a file or in memory, which answers as AWS does; and snapshots, which save a real account as such a file.
+
+pub mod account;
+pub mod files;
+pub mod snapshot;
+
+use autoconnect_core::{escape, internet, model, naming, policy, removal};
+use autoconnect_engine::{cloud, concurrent, observe};
