@@ -20,7 +20,7 @@ use crate::aws::Configuration;
 use crate::drift::Verdict;
 use crate::escape::{plain, to_json};
 use crate::logging::{self, LogFormat};
-use crate::patrol::{Event, OnAws, Patrol, patrol};
+use crate::monitor::{Event, OnAws, Round, patrol};
 use crate::report::{ConnectionDrift, DriftAnswer, Report};
 
 /// Step Functions takes 256 KiB for an answer.
@@ -75,7 +75,7 @@ async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
     }
 }
 
-fn log(found: &Patrol, metrics: &Value) -> io::Result<()> {
+fn log(found: &Round, metrics: &Value) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for judged in found.not_in_sync() {
         writeln!(stdout, "{}", to_json(&ConnectionDrift::new(judged))?)?;
@@ -90,7 +90,7 @@ fn unusable(error: &serde_path_to_error::Error<serde_json::Error>) -> Report {
 }
 
 /// Why a look is an error although it has ended.
-fn unjudged(found: &Patrol) -> Report {
+fn unjudged(found: &Round) -> Report {
     let mut unknown = found
         .not_in_sync()
         .filter(|judged| judged.judgement.verdict == Verdict::Unknown);

@@ -9,15 +9,15 @@ pub mod cli;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod logging;
-pub mod patrol;
+pub mod monitor;
 pub mod report;
 
 #[cfg(feature = "aws")]
 pub use autoconnect_aws as aws;
 pub use autoconnect_core::{
-    adopt, attach, check, classify, cleanup, decide, diagnose, drift, endpoint, escape, estate, extras, interfaces,
-    internet, leg, made, mend, model, msk, naming, operation, ownership, path, plan, policy, removal, requirements,
-    restore, similar, tags, users,
+    adopt, attach, check, classify, cleanup, decide, diagnose, drift, endpoint, escape, estate, extras, fix,
+    interfaces, internet, made, model, msk, naming, operation, ownership, plan, policy, preconditions, reachability,
+    removal, restore, similar, tags, users,
 };
 pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, reconcile, wait};
 pub use autoconnect_simulator::{account, files, snapshot};

@@ -571,7 +571,7 @@ mod tests {
             ("--proxy", |text| text.parse::<ProxyChoice>().map(drop), &[]),
             (
                 "--notify",
-                |text| format!("sns:{text}").parse::<crate::patrol::Notify>().map(drop),
+                |text| format!("sns:{text}").parse::<crate::monitor::Notify>().map(drop),
                 &[],
             ),
         ];

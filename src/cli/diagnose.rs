@@ -11,12 +11,12 @@ use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_result};
 use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
 use crate::diagnose::{Diagnosis, diagnose};
+use crate::fix::Scope;
 use crate::interrupt::Interrupt;
-use crate::mend::Scope;
 use crate::model::Origin;
 use crate::observe::{ProxyWish, Target, through};
 use crate::plan::Request;
-use crate::reconcile::{Ending as RunEnding, Failure, Mend, RunError, converge};
+use crate::reconcile::{Ending as RunEnding, Failure, Fix, RunError, converge};
 use crate::report::{ChecksDocument, Report, converged_text, dot, mermaid};
 
 /// Options of `diagnose`.
@@ -95,8 +95,8 @@ impl Diagnose {
     }
 
     /// What `--fix` brings about; none where nothing is mended.
-    pub fn goal(&self) -> Option<Mend> {
-        self.fix.then(|| Mend {
+    pub fn goal(&self) -> Option<Fix> {
+        self.fix.then(|| Fix {
             target: self.target(),
             endpoint: self.endpoint().map(str::to_owned),
             scope: Scope::Everything,
@@ -107,7 +107,7 @@ impl Diagnose {
 
 impl Diagnose {
     /// Fixes, and reports the state at the end.
-    async fn mend(&self, cloud: &dyn Cloud, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn mend(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
         front.clear();

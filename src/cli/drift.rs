@@ -22,11 +22,11 @@ use crate::escape::to_json;
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin, last_segment};
-use crate::naming::created;
-use crate::patrol::{
-    Accounts, Entry, FailedLook, How, Notify, OfflineFile, Patrol, Place, Run, Shard, State, Wanted, manifest, patrol,
+use crate::monitor::{
+    Accounts, Entry, FailedLook, How, Notify, OfflineFile, Place, Round, Run, Shard, State, Wanted, manifest, patrol,
     write_metrics,
 };
+use crate::naming::created;
 use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, DriftDocument, FailedLookNotice, Report, drift_text};
 use telling::not_told;
@@ -107,7 +107,7 @@ impl Drift {
 
     #[cfg(feature = "aws")]
     async fn on_aws(&self, global: &Global, interrupt: Interrupt) -> Ending {
-        self.on(&crate::patrol::OnAws(global.configuration()), global, interrupt)
+        self.on(&crate::monitor::OnAws(global.configuration()), global, interrupt)
             .await
     }
 
@@ -400,7 +400,7 @@ fn timestamp(time: SystemTime) -> String {
         .to_string()
 }
 
-fn print_patrol(found: &Patrol, global: &Global, time: &str, is_scheduled: bool) -> Result<(), Box<Report>> {
+fn print_patrol(found: &Round, global: &Global, time: &str, is_scheduled: bool) -> Result<(), Box<Report>> {
     match global.output {
         Output::Json => print_json(&DriftDocument::new(found)),
         Output::Text => {

@@ -12,9 +12,9 @@ use super::{Ending, print_json};
 use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Place;
+use crate::monitor::Notify;
 use crate::observe::{ObserveError, PATH_READS, PERMISSION_READS, READS, the_function};
 use crate::operation::Operation;
-use crate::patrol::Notify;
 use crate::policy::{self, Guardrail};
 use crate::report::Report;
 

@@ -5,8 +5,8 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
-use crate::patrol::Event;
-use crate::patrol::manifest::Manifest;
+use crate::monitor::Event;
+use crate::monitor::manifest::Manifest;
 use crate::report::{
     AttachmentDocument, ChecksDocument, DriftAnswer, DriftDocument, ErrorDocument, InternetDocument, ListDocument,
     MskDocument, Notice, OutputDocument, SetupDocument, SnapshotDocument,

@@ -11,11 +11,11 @@ use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::escape::word;
+use crate::fix::Scope;
 use crate::interrupt::Interrupt;
-use crate::mend::Scope;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::reconcile::{Connect, Converged, Ending as RunEnding, Mend, Options, Situation, converge};
+use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, Situation, converge};
 use crate::report::{
     Report, SetupDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
     unfinished,
@@ -226,8 +226,8 @@ impl Setup {
 
 impl Setup {
     /// What `--cross-vpc` brings about; none within one VPC.
-    pub fn goal(&self) -> Option<Mend> {
-        self.cross_vpc.then(|| Mend {
+    pub fn goal(&self) -> Option<Fix> {
+        self.cross_vpc.then(|| Fix {
             target: self.target(),
             endpoint: None,
             scope: Scope::GroupsAcrossVpcs,
@@ -236,7 +236,7 @@ impl Setup {
     }
 
     /// Connects across two VPCs.
-    async fn across_vpcs(&self, cloud: &dyn Cloud, goal: &Mend, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn across_vpcs(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.write.run.yes, false, global);
         let converged = converge(cloud, goal, &self.write.options(), &front, interrupt).await;
         front.clear();

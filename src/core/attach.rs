@@ -10,8 +10,8 @@ pub use unmet::{AttachUnmet, MAX_SUBNETS};
 
 use crate::model::network::{Network, Part, RouteTarget, Subnet, Vpc};
 use crate::model::{Database, Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
-use crate::path::Paths;
 use crate::policy::{Lack, RolePolicies, Verdict, lacks, vpc_access};
+use crate::reachability::Paths;
 
 /// What was read of where a function is to be attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

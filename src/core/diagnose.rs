@@ -21,16 +21,16 @@ pub use outlook::{blocks, is_open, outlook};
 use crate::attach::private_of;
 use crate::check::{Check, Finding, Status, verdict};
 use crate::escape::{command, word};
-use crate::leg::{End, Leg, LegReport, checks, distinct};
 use crate::model::network::{Network, Part};
 use crate::model::{
     Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, NeededSecret, Observation, Proxy, ProxyEndpoint,
     ProxyTarget, SecurityGroup, Side, SubnetId,
 };
 use crate::naming::Convention;
-use crate::path::Paths;
 use crate::policy::RolePolicies;
-use crate::requirements::{check_identity_attached, provider_name};
+use crate::preconditions::{check_identity_attached, provider_name};
+use crate::reachability::Paths;
+use crate::reachability::leg::{End, Leg, LegReport, checks, distinct};
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,7 +31,7 @@ use crate::model::{GroupId, Observation, SecurityGroup, Side, last_segment};
 use crate::naming::created;
 use crate::plan::health;
 use crate::policy::connects_as;
-use crate::requirements::{Unmet, check_identity};
+use crate::preconditions::{Unmet, check_identity};
 use explain::in_words;
 use path::{BlockedHops, Routing};
 

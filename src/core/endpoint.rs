@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::escape::{word, words};
-use crate::leg::acls::Numbers;
-use crate::leg::{between, passages};
 use crate::model::network::{Endpoint, EndpointKind, EndpointService, Network, Part};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
-use crate::path::Paths;
+use crate::reachability::Paths;
+use crate::reachability::leg::acls::Numbers;
+use crate::reachability::leg::{between, passages};
 use crate::similar::similar;
 
 /// The port of every service of AWS.

@@ -23,11 +23,11 @@ use crate::check::{Check, Finding, Status, verdict};
 use crate::diagnose::managed;
 use crate::endpoint::Asker;
 use crate::escape::word;
-use crate::leg::distinct;
 use crate::model::network::public_access::Block;
 use crate::model::network::{Address, InternetGateway, Network};
 use crate::model::{Function, GroupId, Place, SecurityGroup, SubnetId, VpcId};
-use crate::path::Paths;
+use crate::reachability::Paths;
+use crate::reachability::leg::distinct;
 
 /// What is asked: whether this function reaches the internet, or these services.
 #[derive(Clone, Debug, PartialEq, Eq)]

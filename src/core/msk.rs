@@ -25,8 +25,8 @@ use crate::model::{
     Authentication, EventSourceMapping, Function, MappingMode, MskCluster, MskPlacement, NeededSecret, Place, SubnetId,
     VpcId,
 };
-use crate::path::{Gap, Paths};
 use crate::policy::RolePolicies;
+use crate::reachability::{Gap, Paths};
 
 /// What was read of a cluster, what polls it, and the network between.
 #[derive(Clone, Debug, PartialEq, Eq)]

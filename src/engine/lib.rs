@@ -9,6 +9,6 @@ pub mod reconcile;
 pub mod wait;
 
 use autoconnect_core::{
-    adopt, attach, cleanup, decide, diagnose, endpoint, escape, estate, extras, interfaces, internet, made, mend,
-    model, msk, naming, operation, ownership, plan, policy, removal, requirements, restore, similar, tags, users,
+    adopt, attach, cleanup, decide, diagnose, endpoint, escape, estate, extras, fix, interfaces, internet, made, model,
+    msk, naming, operation, ownership, plan, policy, preconditions, removal, restore, similar, tags, users,
 };

@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::drift::Severity;
-use crate::patrol::Patrol;
+use crate::monitor::Round;
 use crate::report::DriftSummary;
 
 /// The namespace of the metrics; docs/lambda/template.yaml has alarms on them.
 const NAMESPACE: &str = "autoconnect";
 
 /// The line, for a look of this function.
-pub fn embedded(function: &str, found: &Patrol, duration: Duration, ended: SystemTime) -> Value {
+pub fn embedded(function: &str, found: &Round, duration: Duration, ended: SystemTime) -> Value {
     let DriftSummary {
         in_sync,
         drifted,

@@ -8,7 +8,7 @@ use super::path::{self, DiagnosisEntry};
 use super::text::converged_text;
 use crate::cloud::ApiCalls;
 use crate::diagnose::{Diagnosis, is_open, outlook};
-use crate::mend::Seen;
+use crate::fix::Seen;
 use crate::model::{Extras, GroupId, GroupQuota, Observation, Origin, Proxy, Side};
 use crate::reconcile::{Converged, Ending};
 

@@ -13,7 +13,7 @@ use crate::cloud::ApiCalls;
 use crate::drift::{Finding, Severity, Verdict};
 use crate::escape::command;
 use crate::model::Origin;
-use crate::patrol::{Changes, FailedLook, FindingChange, Judged, Patrol, VerdictChange};
+use crate::monitor::{Changes, FailedLook, FindingChange, Judged, Round, VerdictChange};
 
 /// The version of notices. The first one contained only verdicts.
 const NOTICE_VERSION: u32 = 2;
@@ -227,7 +227,7 @@ pub struct DriftAnswer {
 impl DriftDocument {
     /// The document of a look.
     #[must_use]
-    pub fn new(patrol: &Patrol) -> Self {
+    pub fn new(patrol: &Round) -> Self {
         let Origin { account, region } = patrol.origin();
         Self {
             schema_version: SCHEMA_VERSION,
@@ -246,7 +246,7 @@ impl DriftDocument {
 
     /// The document with what has changed since the last run.
     #[must_use]
-    pub fn with_changes(patrol: &Patrol, changes: &Changes) -> Self {
+    pub fn with_changes(patrol: &Round, changes: &Changes) -> Self {
         let findings = |changes: &[FindingChange]| Some(changes.iter().map(ChangedFinding::new).collect());
         Self {
             new: findings(&changes.new),
@@ -284,7 +284,7 @@ impl ChangedVerdict {
 impl DriftSummary {
     /// Counts a look's verdicts.
     #[must_use]
-    pub fn new(patrol: &Patrol) -> Self {
+    pub fn new(patrol: &Round) -> Self {
         Self {
             in_sync: patrol.count(Verdict::InSync),
             drifted: patrol.count(Verdict::Drifted),
@@ -325,7 +325,7 @@ impl ConnectionDrift {
 impl DriftNotice {
     /// What has changed, in a notice of at most `limit` bytes.
     #[must_use]
-    pub fn new(patrol: &Patrol, changes: &Changes, time: &str, limit: usize) -> Self {
+    pub fn new(patrol: &Round, changes: &Changes, time: &str, limit: usize) -> Self {
         let Origin { account, region } = patrol.origin();
         let mut worst_first: Vec<&FindingChange> = changes.new.iter().collect();
         worst_first.sort_by_key(|change| std::cmp::Reverse(change.finding.severity));
@@ -349,7 +349,7 @@ impl DriftNotice {
 impl DriftAnswer {
     /// What a look has found, in an answer of at most `limit` bytes.
     #[must_use]
-    pub fn new(patrol: &Patrol, limit: usize) -> Self {
+    pub fn new(patrol: &Round, limit: usize) -> Self {
         let Origin { account, region } = patrol.origin();
         let mut room = Room::of(limit);
         let not_in_sync = room.fit(patrol.not_in_sync().map(ConnectionDrift::new));
@@ -406,7 +406,7 @@ const SHOWN: usize = 50;
 const NAMED: usize = 5;
 
 /// The accounts and Regions of a look, in one line.
-fn heading(patrol: &Patrol) -> String {
+fn heading(patrol: &Round) -> String {
     let origins = &patrol.origins;
     if origins.len() < 2 {
         return patrol.origin().heading();
@@ -445,7 +445,7 @@ fn colour_of(severity: Severity) -> Style {
 
 /// A look, for people; one of a schedule with its time.
 #[must_use]
-pub fn drift_text(patrol: &Patrol, time: Option<&str>) -> String {
+pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
     let is_alone = patrol.origins.len() < 2;
     let time = time.map(|time| format!("{time}  ")).unwrap_or_default();
     let mut text = String::new();

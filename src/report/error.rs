@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::style::{Style, line};
 use crate::model::Origin;
+use crate::monitor::Unreachable;
+use crate::monitor::manifest::ManifestError;
 use crate::observe::ObserveError;
-use crate::patrol::Unreachable;
-use crate::patrol::manifest::ManifestError;
 use crate::reconcile::{Applied, Failure, RunError};
 
 /// What is printed with `--output json` when a command fails.

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::diagnose::Diagnosis;
 use crate::escape;
-use crate::leg::{EndReport, LegReport};
 use crate::model::Side;
+use crate::reachability::leg::{EndReport, LegReport};
 
 /// More pairs of subnets than these are not drawn one by one: of those that work, none is.
 const PAIRS: usize = 36;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use autoconnect::cloud::{CloudError, Fault, Operation};
 use autoconnect::observe::ObserveError;
-use autoconnect::requirements::{ExtrasUnmet, InternetUnmet, MskUnmet, Unmet};
+use autoconnect::preconditions::{ExtrasUnmet, InternetUnmet, MskUnmet, Unmet};
 use regex::Regex;
 use serde_json::{Value, json};
 

@@ -11,11 +11,11 @@ mod diagnose;
 mod drift;
 mod errors;
 mod faults;
+mod fix;
 mod internet;
 mod kills;
 #[cfg(feature = "lambda")]
 mod lambda;
-mod mend;
 mod msk;
 mod networks;
 mod new_proxies;

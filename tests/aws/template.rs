@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use autoconnect::monitor::Event;
 use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS};
-use autoconnect::patrol::Event;
 use serde_json::{Value, json};
 
 use crate::python;

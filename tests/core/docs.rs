@@ -17,12 +17,12 @@ fn every_error_code_is_documented() {
     let mut codes = Vec::new();
     for file in [
         "src/engine/cloud/error.rs",
-        "src/core/requirements/unmet.rs",
+        "src/core/preconditions/unmet.rs",
         "src/core/attach/unmet.rs",
-        "src/core/requirements/cross_vpc.rs",
-        "src/core/requirements/extras.rs",
-        "src/core/requirements/internet.rs",
-        "src/core/requirements/msk.rs",
+        "src/core/preconditions/cross_vpc.rs",
+        "src/core/preconditions/extras.rs",
+        "src/core/preconditions/internet.rs",
+        "src/core/preconditions/msk.rs",
         "src/core/removal/unmet.rs",
         "src/engine/observe/error.rs",
         "src/engine/reconcile/error.rs",

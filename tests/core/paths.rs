@@ -7,8 +7,8 @@ use autoconnect::diagnose::{Scene, diagnose};
 use autoconnect::model::network::Subnet;
 use autoconnect::model::network::*;
 use autoconnect::model::*;
-use autoconnect::path::{Addresses, Block, Paths, Ports, Region};
 use autoconnect::policy::RolePolicies;
+use autoconnect::reachability::{Addresses, Block, Paths, Ports, Region};
 use ipnet::IpNet;
 
 use crate::builder::{associate, direct};

@@ -17,7 +17,7 @@ use autoconnect::model::{
     ClientAuthentication, ClientBroker, GroupId, GroupList, MappingMode, MskCluster, MskKind, MskPlacement, SubnetId,
 };
 use autoconnect::msk::{self, MskScene};
-use autoconnect::path::Paths;
+use autoconnect::reachability::Paths;
 use ipnet::IpNet;
 
 use crate::builder::proxied;

@@ -18,7 +18,7 @@ use crate::interposed::{Hook, Interposed};
 use crate::removals::disconnect;
 use crate::scenarios::{Scenario, base, with_new_resources};
 use crate::support::{Script, run};
-use crate::{attach, internet, mend, msk};
+use crate::{attach, fix, internet, msk};
 
 /// What of an answer is about something else.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -342,8 +342,8 @@ async fn what_builds_and_fixes_networks_ends() {
     let account = || crate::support::account_of("msk.json", |_| ());
     let goal = msk::goal("audit", MskVia::Endpoints, true);
     mistaken.extend(ends_at_each_mistake(&Of("msk setup", account, goal), &["msk-network-unread"]).await);
-    let account = || crate::support::network_account(mend::broken);
-    mistaken.extend(ends_at_each_mistake(&Of("diagnose --fix", account, mend::goal()), &["network-unreadable"]).await);
+    let account = || crate::support::network_account(fix::broken);
+    mistaken.extend(ends_at_each_mistake(&Of("diagnose --fix", account, fix::goal()), &["network-unreadable"]).await);
     for operation in [
         Operation::DescribeVpcs,
         Operation::DescribeRouteTables,

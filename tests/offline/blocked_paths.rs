@@ -12,8 +12,8 @@ use autoconnect::reconcile::{Options, converge};
 use serde_json::{Value, json};
 
 use crate::denied::Denied;
+use crate::fix;
 use crate::interposed::Interposed;
-use crate::mend;
 use crate::support::{Script, cluster, connected, in_memory};
 
 /// An ACL of the subnets which denies what the entry says, and allows everything else.
@@ -228,8 +228,8 @@ async fn what_may_not_be_read_of_the_path_is_not_judged() {
 
 #[tokio::test(start_paused = true)]
 async fn routes_between_two_vpcs_are_judged() {
-    let goal = mend::goal();
-    let account = crate::support::network_account(mend::broken);
+    let goal = fix::goal();
+    let account = crate::support::network_account(fix::broken);
     let front = Script::default();
     converge(&account, &goal, &Options::default(), &front, Interrupt::never())
         .await

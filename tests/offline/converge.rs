@@ -11,8 +11,8 @@ use autoconnect::model::{Function, LastUpdateStatus, Origin, SecurityGroup, Side
 use autoconnect::observe::ObserveError;
 use autoconnect::plan::{Effect, Ground, May, Plan, Right, Step, StepStatus};
 use autoconnect::policy::{Permissions, PolicyDocument, operator};
+use autoconnect::preconditions::Pending;
 use autoconnect::reconcile::{Converged, Draft, Ending, Failure, Goal, Look, Memory, Options, RunError, converge};
-use autoconnect::requirements::Pending;
 use autoconnect::tags;
 
 use crate::support::*;

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
+use autoconnect::fix::Scope;
 use autoconnect::interrupt::Interrupt;
-use autoconnect::mend::Scope;
 use autoconnect::model::{DatabaseKind, EnvironmentWish};
 use autoconnect::observe::{Location, ProxyWish, Target, Which};
 use autoconnect::plan::Request;
 use autoconnect::policy::{PolicyDocument, Texts};
 use autoconnect::reconcile::{
-    Asked, Attach, Cleanup, Converged, Detach, Failure, Front, Goal, Internet, Mend, MskVia, Options, Progress,
+    Asked, Attach, Cleanup, Converged, Detach, Failure, Fix, Front, Goal, Internet, MskVia, Options, Progress,
     RunError, converge,
 };
 use autoconnect::removal::RemovalWish;
@@ -464,7 +464,7 @@ async fn of_msk_setup() {
 
 #[tokio::test(start_paused = true)]
 async fn of_what_fixes() {
-    let mend = |target: Target, scope| Mend {
+    let mend = |target: Target, scope| Fix {
         target,
         endpoint: None,
         scope,
@@ -477,7 +477,7 @@ async fn of_what_fixes() {
         });
         account.document()
     };
-    let broken = across(crate::mend::broken);
+    let broken = across(crate::fix::broken);
     let ledger = instance("ledger", "ledger-sync");
     holds("diagnose --fix", &broken, &mend(ledger.clone(), Scope::Everything)).await;
     let through_proxy = Target {
@@ -491,7 +491,7 @@ async fn of_what_fixes() {
         &mend(through_proxy.clone(), Scope::Everything),
     )
     .await;
-    let endpoint = Mend {
+    let endpoint = Fix {
         endpoint: Some("readers".to_owned()),
         ..mend(through_proxy, Scope::Everything)
     };
@@ -503,7 +503,7 @@ async fn of_what_fixes() {
     holds("diagnose --fix to an endpoint", &with_endpoint, &endpoint).await;
     let without_groups = across(|document| {
         document.security_groups[0].ip_permissions_egress.clear();
-        crate::mend::peered(document);
+        crate::fix::peered(document);
     });
     let goal = mend(ledger.clone(), Scope::GroupsAcrossVpcs);
     holds("setup --cross-vpc", &without_groups, &goal).await;

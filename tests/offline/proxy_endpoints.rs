@@ -6,12 +6,12 @@ use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::diagnose::{Diagnosis, diagnose};
 use autoconnect::drift::{FindingKind, Judge, leftovers};
 use autoconnect::estate::Connection;
+use autoconnect::fix::Scope;
 use autoconnect::interrupt::Interrupt;
-use autoconnect::mend::Scope;
 use autoconnect::model::DatabaseKind;
 use autoconnect::observe::{ObserveError, Proxies, ProxyWish, Target, survey, through};
 use autoconnect::plan::Request;
-use autoconnect::reconcile::{Mend, Options, converge};
+use autoconnect::reconcile::{Fix, Options, converge};
 use serde_json::{Value, json};
 
 use crate::denied::Denied;
@@ -366,8 +366,8 @@ async fn drift_knows_that_endpoints_have_groups() {
     assert!(opened.contains(&FindingKind::Opened), "{opened:?}");
 }
 
-fn fix(function: &str, endpoint: &str) -> Mend {
-    Mend {
+fn fix(function: &str, endpoint: &str) -> Fix {
+    Fix {
         target: Target {
             proxy: ProxyWish::Existing("orders-proxy".to_owned()),
             ..Target::direct(DatabaseKind::Cluster, "orders", function)

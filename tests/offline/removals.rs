@@ -18,8 +18,8 @@ use autoconnect::tags;
 
 use crate::crashes::{Crash, Left, each_death};
 use crate::fault_matrix::{Failed, Faults, each_fault};
+use crate::fix;
 use crate::interposed::Interposed;
-use crate::mend;
 use crate::scenarios::{Scenario, base, publish, versions_that_reach};
 use crate::support::*;
 
@@ -969,8 +969,8 @@ async fn what_a_crashed_setup_has_left_is_taken_away() {
 /// Across two VPCs, too, nothing of the connection is left, and it is in sync before, as `drift` sees it.
 #[tokio::test(start_paused = true)]
 async fn groups_across_two_vpcs_are_taken_away_wherever_a_removal_dies() {
-    let account = network_account(mend::broken);
-    let (before, connect) = (account.document(), mend::goal());
+    let account = network_account(fix::broken);
+    let (before, connect) = (account.document(), fix::goal());
     let script = Script::default();
     let connected = converge(&account, &connect, &Options::default(), &script, Interrupt::never()).await;
     assert_eq!(connected.unwrap().ending, Ending::Reached);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
+use autoconnect::fix::Scope;
 use autoconnect::internet::Wish;
 use autoconnect::interrupt::Interrupt;
-use autoconnect::mend::Scope;
 use autoconnect::model::{CredentialsWish, DatabaseKind, NewFunction};
 use autoconnect::observe::{Location, NewProxyWish, ProxyWish, Target};
 use autoconnect::plan::Request;
-use autoconnect::reconcile::{self, Attach, Failure, Goal, Internet, Mend, Options, converge};
-use autoconnect::requirements::{Making, TABLE};
+use autoconnect::preconditions::{Making, TABLE};
+use autoconnect::reconcile::{self, Attach, Failure, Goal, Internet, Options, converge};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -132,7 +132,7 @@ async fn carried_out(command: Command, account: &OfflineAccount) -> Result<(), F
         ipv6: None,
         grant: false,
     };
-    let mend = |function: &str, scope: Scope| Mend {
+    let fix = |function: &str, scope: Scope| reconcile::Fix {
         target: target(function, ProxyWish::None),
         endpoint: None,
         scope,
@@ -154,8 +154,8 @@ async fn carried_out(command: Command, account: &OfflineAccount) -> Result<(), F
         }
         SetupNewProxy => set_up(target("f", ProxyWish::New(wish))).await,
         SetupProxy => set_up(target("f", ProxyWish::Existing("through".into()))).await,
-        CrossVpc => goal(account, &mend("far", Scope::GroupsAcrossVpcs)).await,
-        Fix => goal(account, &mend("f", Scope::Everything)).await,
+        CrossVpc => goal(account, &fix("far", Scope::GroupsAcrossVpcs)).await,
+        Fix => goal(account, &fix("f", Scope::Everything)).await,
         AttachSubnet => {
             let subnets = Location::Subnets(vec!["subnet-a".into(), "subnet-b".into()]);
             goal(account, &attach("f", subnets)).await

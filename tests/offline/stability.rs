@@ -6,8 +6,8 @@ use std::sync::{LazyLock, Mutex};
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
 use autoconnect::interrupt::Interrupt;
+use autoconnect::preconditions::Unmet;
 use autoconnect::reconcile::{Ending, Failure, Options, RunError};
-use autoconnect::requirements::Unmet;
 use proptest::prelude::*;
 use tokio::sync::Notify;
 

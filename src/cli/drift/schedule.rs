@@ -10,7 +10,7 @@ use crate::cli::Ending;
 use crate::cli::global::{Global, Output};
 use crate::cli::output::{begin_run, fail};
 use crate::interrupt::Interrupt;
-use crate::patrol::{Accounts, State};
+use crate::monitor::{Accounts, State};
 use crate::wait::jittered;
 
 /// Runs until it is interrupted, which is how a schedule ends well. A run that fails is reported, and the next one

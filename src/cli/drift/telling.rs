@@ -4,7 +4,7 @@ use super::Drift;
 use crate::cli::global::Global;
 use crate::escape::to_json;
 use crate::interrupt::Interrupt;
-use crate::patrol::{Changes, Notify, Patrol, Recipient, TellError, run_command};
+use crate::monitor::{Changes, Notify, Recipient, Round, TellError, run_command};
 use crate::report::{DriftDocument, DriftNotice, FailedLookNotice, Notice, Report};
 
 /// The most that SNS and an event bus take is 256 KiB, with what is around the notice.
@@ -21,7 +21,7 @@ impl Drift {
     pub(super) async fn tell(
         &self,
         recipient: Recipient<'_>,
-        look: (&Patrol, &Changes, &str),
+        look: (&Round, &Changes, &str),
         global: &Global,
         interrupt: &Interrupt,
     ) -> Result<(), TellError> {

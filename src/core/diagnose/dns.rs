@@ -7,10 +7,10 @@
 use super::Scene;
 use crate::check::{Check, Finding};
 use crate::escape::word;
-use crate::leg::Leg;
 use crate::model::VpcId;
 use crate::model::network::{Peering, PeeringSide, Resolver, VpcDns};
-use crate::path::Paths;
+use crate::reachability::Paths;
+use crate::reachability::leg::Leg;
 
 pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check {
     let mut findings = Vec::new();

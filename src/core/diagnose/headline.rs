@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Scene;
 use crate::check::{Check, Status, verdict};
-use crate::leg::LegReport;
 use crate::model::{Side, SubnetId};
+use crate::reachability::leg::LegReport;
 
 /// The checks that are about pairs of subnets: they may fail for some and not for others.
 const OF_PAIRS: [&str; 3] = ["security-groups", "network-acls", "routes"];

@@ -2,10 +2,10 @@
 
 use super::{Diagnosis, Scene, diagnose_connection, headline};
 use crate::check::{Check, Status, verdict};
-use crate::leg::LegReport;
 use crate::model::network::Part;
 use crate::model::{Database, FunctionState, Proxy, Side};
 use crate::plan::{Effect, Plan, StepStatus};
+use crate::reachability::leg::LegReport;
 
 /// The checks that a plan's groups decide.
 const OF_GROUPS: &str = "security-groups";

@@ -9,7 +9,7 @@ use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{RouteState, RouteTarget};
 use crate::model::{DatabaseKind, Direction, SubnetId};
-use crate::path::{Addresses, Block, Gap, Paths, Ports};
+use crate::reachability::{Addresses, Block, Gap, Paths, Ports};
 
 /// Whether a function in no VPC reaches the database over the internet.
 pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {

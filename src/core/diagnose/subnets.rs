@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::Scene;
 use crate::check::{Check, Finding};
-use crate::leg::distinct;
 use crate::model::SubnetId;
-use crate::path::Paths;
+use crate::reachability::Paths;
+use crate::reachability::leg::distinct;
 
 /// Fewer free addresses than this are few: Lambda makes an interface for each combination of subnet and groups, and
 /// more of them under load.

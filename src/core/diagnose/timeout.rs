@@ -7,7 +7,7 @@ use super::Scene;
 use crate::check::{Check, Finding};
 use crate::escape::word;
 use crate::model::Scaling;
-use crate::requirements::never_pauses;
+use crate::preconditions::never_pauses;
 
 /// Lambda's default, in seconds: a first connection, with its name, its TLS and its login, can take longer than that.
 const DEFAULT: u32 = 3;

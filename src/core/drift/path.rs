@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use super::{Finding, FindingKind, hops};
 use crate::estate::Estate;
-use crate::leg::{End, Leg, blocked_besides_groups, distinct};
 use crate::model::{Observation, Proxy, Side, SubnetId, VpcId};
-use crate::path::Paths;
+use crate::reachability::Paths;
+use crate::reachability::leg::{End, Leg, blocked_besides_groups, distinct};
 
 /// The most causes that a message names.
 const NAMED: usize = 3;

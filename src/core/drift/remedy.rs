@@ -13,7 +13,7 @@ use crate::estate::{Connection, Estate, Scope};
 use crate::model::{DatabaseKind, Direction, GroupId};
 use crate::ownership::connection_of;
 use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
-use crate::requirements::{check_identity, check_identity_attached, check_quotas, check_repair};
+use crate::preconditions::{check_identity, check_identity_attached, check_quotas, check_repair};
 
 /// The arguments of a command about one connection.
 #[must_use]

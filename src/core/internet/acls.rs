@@ -8,10 +8,10 @@ use super::Traveller;
 use super::checks::outlets;
 use super::way::public_part;
 use crate::check::{Check, Finding};
-use crate::leg::acls::{Entry, Numbers};
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
-use crate::path::{Addresses, Block, Denial, Paths, Ports, Region};
+use crate::reachability::leg::acls::{Entry, Numbers};
+use crate::reachability::{Addresses, Block, Denial, Paths, Ports, Region};
 
 /// Traffic that has to cross the border of a subnet.
 struct Border<'n> {

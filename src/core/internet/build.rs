@@ -20,10 +20,10 @@ use crate::model::network::public_access::Block;
 use crate::model::network::{Network, Part, RouteTable, Subnet};
 use crate::model::{SubnetId, VpcId};
 use crate::ownership::is_made_for;
-use crate::path::Paths;
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Steps};
 use crate::plan::{Effect, Plan, Step};
-use crate::requirements::InternetUnmet;
+use crate::preconditions::InternetUnmet;
+use crate::reachability::Paths;
 use crate::tags;
 
 /// What is to be built.

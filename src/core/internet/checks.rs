@@ -13,11 +13,11 @@ use crate::check::{Check, Finding};
 use crate::diagnose::dns::resolves;
 use crate::endpoint::authorize;
 use crate::escape::word;
-use crate::leg::acls::Numbers;
 use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{NatGateway, RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
-use crate::path::{Addresses, Block, Paths, Ports};
+use crate::reachability::leg::acls::Numbers;
+use crate::reachability::{Addresses, Block, Paths, Ports};
 
 /// All checks, in the order of the spec.
 pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {

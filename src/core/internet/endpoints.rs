@@ -14,7 +14,7 @@ use crate::model::network::{Endpoint, EndpointKind, has_gateway};
 use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
-use crate::requirements::InternetUnmet;
+use crate::preconditions::InternetUnmet;
 
 /// The name of the group of our interface endpoints.
 pub const GROUP: &str = "autoconnect-endpoints";

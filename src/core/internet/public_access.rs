@@ -10,7 +10,7 @@ use crate::escape::word;
 use crate::model::network::public_access::{Block, NAME, Through};
 use crate::model::network::{NatGateway, Network};
 use crate::model::{SubnetId, VpcId};
-use crate::path::Paths;
+use crate::reachability::Paths;
 
 /// The id of the check.
 pub(super) const ID: &str = "public-access";

@@ -14,11 +14,11 @@ use crate::check::{Check, Finding, Status};
 use crate::diagnose::dns::resolves;
 use crate::endpoint::{HTTPS, Naming, all_names, authorize, judge, named, worst};
 use crate::escape::word;
-use crate::leg::acls::Numbers;
 use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget};
 use crate::model::{Direction, Peer, PrefixListId, SubnetId};
-use crate::path::{Addresses, Block, Paths, Ports};
 use crate::policy::{Caller, PolicyDocument, Reach, reach_through_endpoint};
+use crate::reachability::leg::acls::Numbers;
+use crate::reachability::{Addresses, Block, Paths, Ports};
 use crate::similar::similar;
 
 pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Check> {

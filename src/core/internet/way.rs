@@ -9,7 +9,7 @@ use crate::model::network::{
     Destination, Interface, InternetGateway, NatGateway, NatMode, Part, Route, RouteTable, RouteTarget,
 };
 use crate::model::{InterfaceId, InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
-use crate::path::{Addresses, Block, Gap, Paths, Ports, Region};
+use crate::reachability::{Addresses, Block, Gap, Paths, Ports, Region};
 
 /// Ranges that are not of the internet: private ones, loopback, link-local, shared, multicast and reserved ones
 /// (RFC 6890).

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Poller;
 use crate::check::{Check, Finding};
 use crate::endpoint::{Gate, listed};
-use crate::leg::acls::Numbers;
-use crate::leg::{between, distinct};
 use crate::model::Direction;
+use crate::reachability::leg::acls::Numbers;
+use crate::reachability::leg::{between, distinct};
 
 /// A listener of the brokers.
 struct Listener {

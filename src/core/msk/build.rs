@@ -13,16 +13,16 @@ use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::endpoint::{Asker, Gate, HTTPS, authorize, crossings, inbound, listed, named, outbound};
 use crate::internet::{Own, Wish, draft_for};
-use crate::leg::acls::Numbers;
-use crate::leg::between;
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, MappingMode, MskPlacement, Peer, Rule, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
-use crate::path::Paths;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
 use crate::plan::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::policy::{PolicyDocument, Principal, Texts, for_mapping};
-use crate::requirements::{MskUnmet, Pending, Unmet};
+use crate::preconditions::{MskUnmet, Pending, Unmet};
+use crate::reachability::Paths;
+use crate::reachability::leg::acls::Numbers;
+use crate::reachability::leg::between;
 use crate::tags;
 
 /// The name of the endpoints' group in each VPC.

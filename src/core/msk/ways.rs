@@ -10,11 +10,11 @@ use crate::check::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, service_way, worst};
 use crate::escape::word;
 use crate::internet::{Traveller, nat_can_lead_out};
-use crate::leg::distinct;
 use crate::model::network::Endpoint;
 use crate::model::{Direction, Function, MappingMode, MskPlacement, VpcId};
-use crate::path::{Addresses, Block, Ports};
 use crate::policy::{Caller, LAMBDA, PolicyDocument, Verdict, for_mapping, through_endpoint};
+use crate::reachability::leg::distinct;
+use crate::reachability::{Addresses, Block, Ports};
 
 /// The services that a poller in on-demand mode calls from the cluster's subnets.
 #[must_use]

@@ -13,7 +13,7 @@ use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, reads_of_site, site, the_function, users_of};
 use crate::plan::{AttachPlan, Effect, Ground, GroupRef, May, Plan, Step, StepStatus, VpcEffect};
 use crate::policy::{PolicyDocument, operator};
-use crate::requirements::{Facts, Making, Unmet, ask, function_update, versions_stay};
+use crate::preconditions::{Facts, Making, Unmet, ask, function_update, versions_stay};
 use crate::users::{User, Users};
 
 /// A function that is to be in a VPC.

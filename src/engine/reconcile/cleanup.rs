@@ -8,7 +8,7 @@ use crate::model::{Origin, Place};
 use crate::observe::{ObserveError, leftovers, reads_of_leftovers, region_and_account};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect};
 use crate::policy::{PolicyDocument, Subject, operator};
-use crate::requirements::Pending;
+use crate::preconditions::Pending;
 
 /// What has to end before a group is deleted.
 fn pending(left: &Leftovers, plan: &Plan) -> Vec<Pending> {

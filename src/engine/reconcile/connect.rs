@@ -9,7 +9,7 @@ use crate::model::{DatabaseKind, Direction, GroupId, Observation, Origin, Side};
 use crate::observe::{ObserveError, Reads, Target, observe, observe_around};
 use crate::plan::{Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};
 use crate::policy::{PolicyDocument, operator};
-use crate::requirements::{
+use crate::preconditions::{
     Pending, Unmet, check_adoption, check_identity, check_last_update, check_port, check_quotas, check_repair,
     check_states, health_to_come, notes, still_settling,
 };

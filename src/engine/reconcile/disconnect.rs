@@ -9,10 +9,10 @@ use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
-use crate::removal::{Parts, RemovalWish, Standing, Undo, ground, parts, steps, still_connected};
-use crate::requirements::{
+use crate::preconditions::{
     ExtrasUnmet, Pending, Unmet, database_pending, function_update, provider_name, proxy_pending,
 };
+use crate::removal::{Parts, RemovalWish, Standing, Undo, ground, parts, steps, still_connected};
 use crate::restore::Lists;
 
 /// The function is disconnected from the database, and what was made for them alone is gone.

@@ -7,7 +7,7 @@ use crate::cloud::CloudError;
 use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::plan::Flaw;
-use crate::requirements::Unmet;
+use crate::preconditions::Unmet;
 
 /// A failed run: why, and what it had written by then.
 #[derive(Debug, Error)]

@@ -12,7 +12,7 @@ use crate::model::{Direction, Function, GroupId, Observation, Origin};
 use crate::observe::ObserveError;
 use crate::plan::{Ground, Plan, Request, Step};
 use crate::policy::{PolicyDocument, RolePolicies};
-use crate::requirements::Pending;
+use crate::preconditions::Pending;
 use crate::restore::Lists;
 
 /// How a run is to go.

@@ -8,7 +8,7 @@ use crate::model::{Origin, Place};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
 use crate::plan::{Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, operator};
-use crate::requirements::{Facts, Making, Pending, Unmet, ask};
+use crate::preconditions::{Facts, Making, Pending, Unmet, ask};
 
 /// A function that is to reach the internet, or AWS services without it.
 #[derive(Clone, Debug)]

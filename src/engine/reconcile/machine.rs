@@ -10,7 +10,7 @@ use super::goal::{Draft, End, Ending, Goal, Left, Looks, Memory, Options, Settli
 use crate::diagnose::Surroundings;
 use crate::model::{Direction, GroupId};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus, lint};
-use crate::requirements::Pending;
+use crate::preconditions::Pending;
 use crate::restore::Lists;
 
 /// How often the draft is made anew where a name was taken between plan and creation. Each time another run has come

@@ -12,7 +12,7 @@ use crate::msk::{self, Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gat
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
 use crate::plan::{Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, Subject, operator};
-use crate::requirements::Unmet;
+use crate::preconditions::Unmet;
 
 /// A cluster that Lambda is to be able to poll.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use crate::model::{
     USUAL_GROUPS, last_segment,
 };
 use crate::observe::read_memberships;
-use crate::requirements::{ExtrasUnmet, Unmet};
+use crate::preconditions::{ExtrasUnmet, Unmet};
 
 /// A part as it is now.
 pub(super) struct Now<S> {

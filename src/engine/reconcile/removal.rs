@@ -12,8 +12,8 @@ use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
 use crate::model::{DatabaseKind, Direction, Environment, GroupId, GroupList, Rule, Side, last_segment};
 use crate::plan::{RemovalEffect, Step, StepStatus};
+use crate::preconditions::{ExtrasUnmet, Unmet};
 use crate::removal::{Removable, RemovalUnmet, ShrunkList};
-use crate::requirements::{ExtrasUnmet, Unmet};
 use crate::tags;
 
 impl Session<'_> {

@@ -10,7 +10,7 @@ use crate::attach::AttachUnmet;
 use crate::cloud::{Answer, Cloud};
 use crate::model::{Function, FunctionVpc, GroupId, GroupList, USUAL_GROUPS};
 use crate::plan::{AttachPlan, Step, VpcEffect};
-use crate::requirements::Unmet;
+use crate::preconditions::Unmet;
 
 impl Session<'_> {
     /// Carries out one such step.

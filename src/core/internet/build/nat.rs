@@ -12,7 +12,7 @@ use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState
 use crate::model::{NatGatewayId, SubnetId};
 use crate::plan::network::{NetworkEffect, Ref, Via};
 use crate::plan::{Effect, Step};
-use crate::requirements::InternetUnmet;
+use crate::preconditions::InternetUnmet;
 
 /// How long a range a public subnet gets: the least that EC2 has. It holds nothing but a NAT gateway.
 pub(super) const PUBLIC_SUBNET: u8 = 28;

@@ -9,7 +9,7 @@ use crate::model::network::{Destination, Route, RouteOrigin, RouteState, RouteTa
 use crate::model::{EndpointId, SubnetId};
 use crate::plan::network::{EndpointWish, NetworkEffect, Ref, Via};
 use crate::plan::{Effect, Step};
-use crate::requirements::InternetUnmet;
+use crate::preconditions::InternetUnmet;
 
 impl Builder<'_, '_> {
     pub(in crate::internet) fn new_table(&mut self, role: &str, summary: String) -> Ref {

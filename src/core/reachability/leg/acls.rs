@@ -11,7 +11,7 @@ use crate::check::Finding;
 use crate::escape::word;
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
-use crate::path::{AclCrossing, Addresses, Paths, Ports};
+use crate::reachability::{AclCrossing, Addresses, Paths, Ports};
 
 /// What is reported in one line: one entry of an ACL at one border, which denies some ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::state::State;
-use super::{Judged, Patrol, Shard};
+use super::{Judged, Round, Shard};
 use crate::drift::{Finding, FindingKind, Verdict};
 
 /// What a recipient was notified of about a connection that was not in sync.
@@ -132,7 +132,7 @@ pub(super) fn open_findings<'a>(
 impl State {
     /// What has changed since this recipient was last notified. What it was never notified of was in sync.
     #[must_use]
-    pub fn changes(&self, recipient: &str, patrol: &Patrol) -> Changes {
+    pub fn changes(&self, recipient: &str, patrol: &Round) -> Changes {
         let nothing = BTreeMap::new();
         let told = self.recipients.get(recipient).unwrap_or(&nothing);
         let mut changes = Changes::default();
@@ -147,7 +147,7 @@ impl State {
     }
 
     /// Remembers that a recipient was notified of everything that this look has found.
-    pub fn tell(&mut self, recipient: &str, patrol: &Patrol) {
+    pub fn tell(&mut self, recipient: &str, patrol: &Round) {
         let mut told = self.recipients.remove(recipient).unwrap_or_default();
         for judged in &patrol.judged {
             let key = self.key_of(judged);

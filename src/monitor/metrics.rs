@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Patrol;
+use super::Round;
 use crate::drift::{Severity, Verdict};
 use crate::files::{self, New};
 
@@ -13,7 +13,7 @@ use crate::files::{self, New};
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'p> {
     /// What it found.
-    pub patrol: &'p Patrol,
+    pub patrol: &'p Round,
     /// How long it took.
     pub duration: Duration,
     /// When it ended.
@@ -104,7 +104,7 @@ mod tests {
     fn the_last_success_outlives_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("drift.prom");
-        let patrol = Patrol::default();
+        let patrol = Round::default();
         let run = |second, is_success| Run {
             patrol: &patrol,
             duration: Duration::from_millis(1500),

@@ -12,6 +12,8 @@ mod slabs;
 
 use std::collections::BTreeMap;
 
+pub mod leg;
+
 pub use acl::{AclCrossing, Denial};
 pub use group::Passage;
 pub use region::{Addresses, Block, Ports, Region};

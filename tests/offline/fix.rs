@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use autoconnect::account::{AccountDocument, OfflineAccount, VpcSecurityGroupMembership};
 use autoconnect::check::Status;
 use autoconnect::diagnose::diagnose;
+use autoconnect::fix::Scope;
 use autoconnect::interrupt::Interrupt;
-use autoconnect::mend::Scope;
 use autoconnect::observe::{Target, scene};
 use autoconnect::plan::Request;
-use autoconnect::reconcile::{Ending, Mend, Options, converge};
+use autoconnect::reconcile::{Ending, Fix, Options, converge};
 
 use crate::interposed::slow_with;
 use crate::support::{Script, instance, network_account};
 
-pub fn goal() -> Mend {
-    Mend {
+pub fn goal() -> Fix {
+    Fix {
         target: instance("ledger", "ledger-sync"),
         endpoint: None,
         scope: Scope::Everything,
@@ -158,7 +158,7 @@ async fn groups_that_are_open_to_the_internet_are_named() {
                 open(document);
             }
         });
-        let goal = Mend { scope, ..goal() };
+        let goal = Fix { scope, ..goal() };
         let options = Options {
             dry_run: true,
             ..Options::default()

@@ -11,7 +11,7 @@ use crate::check::Finding;
 use crate::endpoint::authorize;
 use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};
-use crate::path::{Block, Gap, Passage, Paths, Ports};
+use crate::reachability::{Block, Gap, Passage, Paths, Ports};
 
 /// One direction: who has to let the traffic through, and who is at the other end.
 struct Gate<'l, 's> {

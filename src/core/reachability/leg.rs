@@ -14,7 +14,7 @@ pub use groups::{Missing, missing};
 
 use crate::check::{Check, Finding, Status};
 use crate::model::{GroupId, Side, SubnetId, VpcId};
-use crate::path::Paths;
+use crate::reachability::Paths;
 
 /// One leg, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

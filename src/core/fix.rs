@@ -12,7 +12,6 @@ use crate::check::{Check, Status};
 use crate::decide::decide;
 use crate::diagnose::{Diagnosis, Scene, diagnose, diagnose_command, legs};
 use crate::endpoint::authorize;
-use crate::leg::{Leg, Missing, missing};
 use crate::model::network::{Destination, Part, RouteTarget};
 use crate::model::{
     Direction, GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side,
@@ -20,13 +19,14 @@ use crate::model::{
 };
 use crate::naming::{Convention, smallest_free_number};
 use crate::ownership::{self, For, Names, Way};
-use crate::path::{Addresses, Paths, RouteFault};
 use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
 use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
-use crate::requirements::{
+use crate::preconditions::{
     CrossVpcUnmet, Facts, Making, Pending, Unmet, ask, check_identity, check_quotas, check_states, states_of,
     versions_stay,
 };
+use crate::reachability::leg::{Leg, Missing, missing};
+use crate::reachability::{Addresses, Paths, RouteFault};
 use crate::tags;
 
 /// How much is to be fixed.
@@ -86,7 +86,7 @@ impl Seen {
 
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mending {
+pub struct Fixing {
     /// The steps.
     pub plan: Plan,
     /// What is amiss.
@@ -104,7 +104,7 @@ pub struct Mending {
 /// # Errors
 ///
 /// A requirement does not hold.
-pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unmet> {
+pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet> {
     let scene = &seen.scene;
     let facts = Facts {
         function: Some(&scene.function),
@@ -159,7 +159,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Mending, Unm
     let is_fixed = |check: &&Check| mended.contains(check.id.as_str());
     let told_of = |check: &&Check| check.status == Status::Fail || (check.status != Status::Pass && is_fixed(check));
     let (reasons, left): (Vec<&Check>, Vec<&Check>) = diagnosis.checks.iter().filter(told_of).partition(is_fixed);
-    Ok(Mending {
+    Ok(Fixing {
         plan: Plan {
             steps: builder.steps,
             ..Plan::default()

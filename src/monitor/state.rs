@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::changes::{FailedLook, Told, fingerprints, open_findings};
-use super::{Judged, Patrol, Place, Shard, key};
+use super::{Judged, Place, Round, Shard, key};
 use crate::drift::{Finding, Verdict};
 use crate::estate::Connection;
 use crate::files::{self, LARGEST_TEXT, Locked, New};
@@ -321,7 +321,7 @@ impl State {
 
     /// Prepares the state for a look at these connections: what is known by an old key gets the one that it has now, and
     /// what an earlier version sent to all recipients counts as sent to these recipients.
-    pub fn prepare(&mut self, patrol: &Patrol, recipients: &[String]) {
+    pub fn prepare(&mut self, patrol: &Round, recipients: &[String]) {
         let migrated = std::mem::take(&mut self.migrated);
         if !migrated.is_empty() {
             for recipient in recipients {
@@ -347,7 +347,7 @@ impl State {
     }
 
     /// Tells each finding when it was seen first.
-    pub fn date(&self, patrol: &mut Patrol, now: &str) {
+    pub fn date(&self, patrol: &mut Round, now: &str) {
         for judged in &mut patrol.judged {
             let known = self.connections.get(&self.key_of(judged));
             let prints = fingerprints(&judged.judgement.findings);
@@ -361,7 +361,7 @@ impl State {
 
     /// Remembers what a look has found. What a manifest no longer names, and what a look at everything no longer finds and
     /// was never connected, is no longer known.
-    pub fn remember(&mut self, patrol: &Patrol, how: How, shard: Option<Shard>) {
+    pub fn remember(&mut self, patrol: &Round, how: How, shard: Option<Shard>) {
         let mut seen = BTreeSet::new();
         for judged in &patrol.judged {
             let key = self.key_of(judged);

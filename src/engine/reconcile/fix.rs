@@ -6,8 +6,8 @@ use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
 use crate::diagnose::Scene;
+use crate::fix::{Fixing, Scope, Seen, mend};
 use crate::made::warnings_of;
-use crate::mend::{Mending, Scope, Seen, mend};
 use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, through};
 use crate::operation::Operation;
@@ -17,7 +17,7 @@ use crate::policy::{PolicyDocument, Subject, operator};
 
 /// A connection that works, as far as adding can make it so.
 #[derive(Clone, Debug)]
-pub struct Mend {
+pub struct Fix {
     /// The connection.
     pub target: Target,
     /// The endpoint of the proxy that the function connects to; none for the default one.
@@ -28,7 +28,7 @@ pub struct Mend {
     pub request: Request,
 }
 
-impl Mend {
+impl Fix {
     /// The groups of both ends and of the proxy that are open to the internet. Within one VPC `diagnose` judges the groups.
     fn warnings(&self, scene: &Scene) -> Vec<String> {
         let Some(groups) = scene
@@ -62,7 +62,7 @@ impl Mend {
 }
 
 #[async_trait::async_trait]
-impl Goal for Mend {
+impl Goal for Fix {
     type Seen = Seen;
 
     fn name(&self) -> &'static str {
@@ -99,7 +99,7 @@ impl Goal for Mend {
     }
 
     fn draft(&self, seen: &Seen, _: &mut Memory) -> Result<Draft, RunError> {
-        let Mending {
+        let Fixing {
             plan,
             reasons,
             left,

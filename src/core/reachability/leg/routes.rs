@@ -11,7 +11,7 @@ use crate::check::Finding;
 use crate::escape::word;
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
-use crate::path::{Hop, Paths, RouteFault};
+use crate::reachability::{Hop, Paths, RouteFault};
 
 /// A line is reported once for all pairs that it is about.
 type Lines = BTreeMap<String, (Finding, BTreeSet<(usize, usize)>)>;

@@ -84,7 +84,7 @@ pub struct Judged {
 
 /// What a look has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patrol {
+pub struct Round {
     /// The accounts and Regions that were looked at, each once.
     pub origins: Vec<Origin>,
     /// The connections, in the order of the manifest, or of their ids.
@@ -159,7 +159,7 @@ impl Place {
     }
 }
 
-impl Patrol {
+impl Round {
     /// What the accounts and Regions that were looked at have in common.
     #[must_use]
     pub fn origin(&self) -> Origin {
@@ -213,7 +213,7 @@ pub async fn patrol(
     wanted: &Wanted,
     shard: Option<Shard>,
     known: &[Known],
-) -> Result<Patrol, Unreachable> {
+) -> Result<Round, Unreachable> {
     match wanted {
         Wanted::Everything => everything(accounts, shard, known).await,
         Wanted::Entries(entries) => {
@@ -261,7 +261,7 @@ fn key(place: &Place, connection: &Connection) -> String {
     format!("{}|{}|{}|{connection}", of(role_arn), of(profile), of(region))
 }
 
-async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Known]) -> Result<Patrol, Unreachable> {
+async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Known]) -> Result<Round, Unreachable> {
     let place = Place::default();
     let Survey {
         origin,
@@ -330,14 +330,14 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Kno
             None => {}
         }
     }
-    Ok(Patrol {
+    Ok(Round {
         judged: looked_at,
         origins: vec![origin],
         calls,
     })
 }
 
-async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, Unreachable> {
+async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Round, Unreachable> {
     let mut places: BTreeMap<&Place, BTreeSet<String>> = BTreeMap::new();
     for entry in entries {
         entry.connection.check(&accounts.home(&entry.place))?;
@@ -410,7 +410,7 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Patrol, U
         judged.extend_remedies(|arguments| place_options(arguments, region.as_deref(), profile.as_deref()));
     }
     let each: BTreeSet<&Origin> = origins.values().collect();
-    Ok(Patrol {
+    Ok(Round {
         origins: each.into_iter().cloned().collect(),
         judged: looked_at,
         calls,
@@ -443,7 +443,7 @@ fn place_options(arguments: &mut Vec<String>, region: Option<&str>, profile: Opt
     }
 }
 
-impl Patrol {
+impl Round {
     /// Completes the commands that resolve findings with the Region and the profile of this run, and with its state
     /// file: whoever runs them is in the same account.
     pub fn complete_remedies(&mut self, region: Option<&str>, profile: Option<&str>, state_file: Option<&str>) {
