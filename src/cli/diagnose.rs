@@ -94,7 +94,7 @@ impl Diagnose {
         self.proxy_endpoint.as_deref().filter(|name| *name != "default")
     }
 
-    /// What `--fix` brings about; none where nothing is mended.
+    /// What `--fix` brings about; none where nothing is fixed.
     pub fn goal(&self) -> Option<Fix> {
         self.fix.then(|| Fix {
             target: self.target(),
@@ -107,7 +107,7 @@ impl Diagnose {
 
 impl Diagnose {
     /// Fixes, and reports the state at the end.
-    async fn mend(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
+    async fn fix(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
         let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
         front.clear();
@@ -131,7 +131,7 @@ impl Diagnose {
 impl Work for Diagnose {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         if let Some(goal) = self.goal() {
-            return self.mend(cloud, &goal, global, interrupt).await;
+            return self.fix(cloud, &goal, global, interrupt).await;
         }
         let target = self.target();
         let checked = Checked::new(cloud);

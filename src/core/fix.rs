@@ -104,7 +104,7 @@ pub struct Fixing {
 /// # Errors
 ///
 /// A requirement does not hold.
-pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet> {
+pub fn fix(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet> {
     let scene = &seen.scene;
     let facts = Facts {
         function: Some(&scene.function),
@@ -124,7 +124,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unme
         pending: Vec::new(),
         notes: Vec::new(),
     };
-    let mut mended = BTreeSet::new();
+    let mut fixed = BTreeSet::new();
     let (to_endpoint, others) = legs.split_at(usize::from(scene.endpoint.is_some()).min(legs.len()));
     let gaps: Vec<Missing> = others.iter().flat_map(|leg| missing(&paths, leg)).collect();
     let before: Vec<Missing> = to_endpoint.iter().flat_map(|leg| missing(&paths, leg)).collect();
@@ -132,7 +132,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unme
         builder.groups(&legs, &gaps)?;
     }
     if !builder.steps.is_empty() {
-        mended.insert("security-groups");
+        fixed.insert("security-groups");
         let after = builder.after_setup(&before);
         let told = to_endpoint
             .iter()
@@ -142,10 +142,10 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unme
     if scope == Scope::Everything {
         for leg in legs.iter().filter(|leg| !leg.is_within_vpc()) {
             if builder.routes(&paths, leg) {
-                mended.insert("routes");
+                fixed.insert("routes");
             }
             if builder.dns(&paths, leg) {
-                mended.insert("dns");
+                fixed.insert("dns");
             }
         }
     }
@@ -156,7 +156,7 @@ pub fn mend(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unme
         .any(changes_function)
         .then(|| versions_stay(&scene.function));
     let notes = notes.into_iter().collect();
-    let is_fixed = |check: &&Check| mended.contains(check.id.as_str());
+    let is_fixed = |check: &&Check| fixed.contains(check.id.as_str());
     let told_of = |check: &&Check| check.status == Status::Fail || (check.status != Status::Pass && is_fixed(check));
     let (reasons, left): (Vec<&Check>, Vec<&Check>) = diagnosis.checks.iter().filter(told_of).partition(is_fixed);
     Ok(Fixing {

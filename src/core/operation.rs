@@ -1,291 +1,231 @@
-//! The operations of the AWS API that the program uses, and the names of their IAM actions.
+//! The operations of the AWS API that the program uses: one row for each.
 
 use std::fmt;
 
 use crate::model::{DatabaseKind, Direction, ResourceKind};
 
-/// An operation of the AWS API that the program uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident = $access:ident $action:literal,)*) => {
+        /// An operation of the AWS API that the program uses.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Operation {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Operation {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its IAM action, e.g. `rds:DescribeDBClusters`, and whether it writes.
+            const fn row(self) -> (&'static str, bool) {
+                match self {
+                    $(Self::$name => ($action, operations!($access)),)*
+                }
+            }
+        }
+    };
+    (read) => { false };
+    (write) => { true };
+}
+
+// Source: the service authorization reference.
+operations! {
     /// Reads clusters.
-    DescribeDbClusters,
+    DescribeDbClusters = read "rds:DescribeDBClusters",
     /// Reads instances.
-    DescribeDbInstances,
+    DescribeDbInstances = read "rds:DescribeDBInstances",
     /// Reads proxies.
-    DescribeDbProxies,
+    DescribeDbProxies = read "rds:DescribeDBProxies",
     /// Reads a proxy's targets and their health.
-    DescribeDbProxyTargets,
+    DescribeDbProxyTargets = read "rds:DescribeDBProxyTargets",
     /// Reads the VPC of a subnet group.
-    DescribeDbSubnetGroups,
+    DescribeDbSubnetGroups = read "rds:DescribeDBSubnetGroups",
     /// Reads a function's configuration.
-    GetFunctionConfiguration,
+    GetFunctionConfiguration = read "lambda:GetFunctionConfiguration",
     /// Reads the names of functions.
-    ListFunctions,
+    ListFunctions = read "lambda:ListFunctions",
     /// Reads security groups.
-    DescribeSecurityGroups,
+    DescribeSecurityGroups = read "ec2:DescribeSecurityGroups",
     /// Reads subnets.
-    DescribeSubnets,
+    DescribeSubnets = read "ec2:DescribeSubnets",
     /// Creates a security group.
-    CreateSecurityGroup,
+    CreateSecurityGroup = write "ec2:CreateSecurityGroup",
     /// Takes outbound rules out of a group.
-    RevokeSecurityGroupEgress,
+    RevokeSecurityGroupEgress = write "ec2:RevokeSecurityGroupEgress",
     /// Adds inbound rules to a group.
-    AuthorizeSecurityGroupIngress,
+    AuthorizeSecurityGroupIngress = write "ec2:AuthorizeSecurityGroupIngress",
     /// Adds outbound rules to a group.
-    AuthorizeSecurityGroupEgress,
+    AuthorizeSecurityGroupEgress = write "ec2:AuthorizeSecurityGroupEgress",
     /// Changes a cluster.
-    ModifyDbCluster,
+    ModifyDbCluster = write "rds:ModifyDBCluster",
     /// Changes an instance.
-    ModifyDbInstance,
+    ModifyDbInstance = write "rds:ModifyDBInstance",
     /// Changes a proxy.
-    ModifyDbProxy,
+    ModifyDbProxy = write "rds:ModifyDBProxy",
     /// Registers a database with a proxy.
-    RegisterDbProxyTargets,
+    RegisterDbProxyTargets = write "rds:RegisterDBProxyTargets",
     /// Changes a function's configuration.
-    UpdateFunctionConfiguration,
+    UpdateFunctionConfiguration = write "lambda:UpdateFunctionConfiguration",
     /// Reads what describes a secret, not what it holds.
-    DescribeSecret,
+    DescribeSecret = read "secretsmanager:DescribeSecret",
     /// Reads whose a key is.
-    DescribeKey,
+    DescribeKey = read "kms:DescribeKey",
     /// Reads a role and its trust.
-    GetRole,
+    GetRole = read "iam:GetRole",
     /// Reads a role's own policy.
-    GetRolePolicy,
+    GetRolePolicy = read "iam:GetRolePolicy",
     /// Reads who else may read a secret.
-    GetResourcePolicy,
+    GetResourcePolicy = read "secretsmanager:GetResourcePolicy",
     /// Makes a secret.
-    CreateSecret,
+    CreateSecret = write "secretsmanager:CreateSecret",
     /// Makes a role.
-    CreateRole,
+    CreateRole = write "iam:CreateRole",
     /// Gives a role a policy of its own.
-    PutRolePolicy,
+    PutRolePolicy = write "iam:PutRolePolicy",
     /// Gives a role a policy that exists.
-    AttachRolePolicy,
+    AttachRolePolicy = write "iam:AttachRolePolicy",
     /// Makes a proxy.
-    CreateDbProxy,
+    CreateDbProxy = write "rds:CreateDBProxy",
     /// Makes a function.
-    CreateFunction,
+    CreateFunction = write "lambda:CreateFunction",
     /// Reads an MSK cluster.
-    DescribeClusterV2,
+    DescribeClusterV2 = read "kafka:DescribeClusterV2",
     /// Reads all MSK clusters.
-    ListClustersV2,
+    ListClustersV2 = read "kafka:ListClustersV2",
     /// Reads event source mappings: those of a source, or all.
-    ListEventSourceMappings,
+    ListEventSourceMappings = read "lambda:ListEventSourceMappings",
     /// Reads an event source mapping.
-    GetEventSourceMapping,
+    GetEventSourceMapping = read "lambda:GetEventSourceMapping",
     /// Reads VPCs.
-    DescribeVpcs,
+    DescribeVpcs = read "ec2:DescribeVpcs",
     /// Reads the DNS attributes of a VPC.
-    DescribeVpcAttribute,
+    DescribeVpcAttribute = read "ec2:DescribeVpcAttribute",
     /// Reads the DNS servers of VPCs.
-    DescribeDhcpOptions,
+    DescribeDhcpOptions = read "ec2:DescribeDhcpOptions",
     /// Reads route tables.
-    DescribeRouteTables,
+    DescribeRouteTables = read "ec2:DescribeRouteTables",
     /// Reads network ACLs.
-    DescribeNetworkAcls,
+    DescribeNetworkAcls = read "ec2:DescribeNetworkAcls",
     /// Reads peering connections.
-    DescribeVpcPeeringConnections,
+    DescribeVpcPeeringConnections = read "ec2:DescribeVpcPeeringConnections",
     /// Reads internet gateways.
-    DescribeInternetGateways,
+    DescribeInternetGateways = read "ec2:DescribeInternetGateways",
     /// Reads egress-only internet gateways.
-    DescribeEgressOnlyInternetGateways,
+    DescribeEgressOnlyInternetGateways = read "ec2:DescribeEgressOnlyInternetGateways",
     /// Reads NAT gateways.
-    DescribeNatGateways,
+    DescribeNatGateways = read "ec2:DescribeNatGateways",
     /// Reads VPC endpoints.
-    DescribeVpcEndpoints,
+    DescribeVpcEndpoints = read "ec2:DescribeVpcEndpoints",
     /// Reads network interfaces.
-    DescribeNetworkInterfaces,
+    DescribeNetworkInterfaces = read "ec2:DescribeNetworkInterfaces",
     /// Reads the ranges of a prefix list.
-    GetManagedPrefixListEntries,
+    GetManagedPrefixListEntries = read "ec2:GetManagedPrefixListEntries",
     /// Reads which policies a role has been given.
-    ListAttachedRolePolicies,
+    ListAttachedRolePolicies = read "iam:ListAttachedRolePolicies",
     /// Reads which policies of its own a role has.
-    ListRolePolicies,
+    ListRolePolicies = read "iam:ListRolePolicies",
     /// Reads which version of a policy counts.
-    GetPolicy,
+    GetPolicy = read "iam:GetPolicy",
     /// Reads what a policy says.
-    GetPolicyVersion,
+    GetPolicyVersion = read "iam:GetPolicyVersion",
     /// Reads elastic IP addresses.
-    DescribeAddresses,
+    DescribeAddresses = read "ec2:DescribeAddresses",
     /// Makes a subnet.
-    CreateSubnet,
+    CreateSubnet = write "ec2:CreateSubnet",
     /// Makes an internet gateway.
-    CreateInternetGateway,
+    CreateInternetGateway = write "ec2:CreateInternetGateway",
     /// Attaches an internet gateway to a VPC.
-    AttachInternetGateway,
+    AttachInternetGateway = write "ec2:AttachInternetGateway",
     /// Allocates an elastic IP address.
-    AllocateAddress,
+    AllocateAddress = write "ec2:AllocateAddress",
     /// Makes a NAT gateway.
-    CreateNatGateway,
+    CreateNatGateway = write "ec2:CreateNatGateway",
     /// Makes a route table.
-    CreateRouteTable,
+    CreateRouteTable = write "ec2:CreateRouteTable",
     /// Adds a route to a table.
-    CreateRoute,
+    CreateRoute = write "ec2:CreateRoute",
     /// Leads a route elsewhere.
-    ReplaceRoute,
+    ReplaceRoute = write "ec2:ReplaceRoute",
     /// Gives a subnet a route table of its own.
-    AssociateRouteTable,
+    AssociateRouteTable = write "ec2:AssociateRouteTable",
     /// Gives a subnet another route table.
-    ReplaceRouteTableAssociation,
+    ReplaceRouteTableAssociation = write "ec2:ReplaceRouteTableAssociation",
     /// Makes a VPC endpoint.
-    CreateVpcEndpoint,
+    CreateVpcEndpoint = write "ec2:CreateVpcEndpoint",
     /// Changes a VPC endpoint.
-    ModifyVpcEndpoint,
+    ModifyVpcEndpoint = write "ec2:ModifyVpcEndpoint",
     /// Changes the options of a peering connection.
-    ModifyVpcPeeringConnectionOptions,
+    ModifyVpcPeeringConnectionOptions = write "ec2:ModifyVpcPeeringConnectionOptions",
     /// Tells a topic of changed verdicts.
-    Publish,
+    Publish = write "sns:Publish",
     /// Tells an event bus of changed verdicts.
-    PutEvents,
+    PutEvents = write "events:PutEvents",
     /// Reads the tags of a proxy.
-    ListTagsForResource,
+    ListTagsForResource = read "rds:ListTagsForResource",
     /// Reads which secrets there are.
-    ListSecrets,
+    ListSecrets = read "secretsmanager:ListSecrets",
     /// Gives tags to security groups.
-    CreateTags,
+    CreateTags = write "ec2:CreateTags",
     /// Takes tags off security groups.
-    DeleteTags,
+    DeleteTags = write "ec2:DeleteTags",
     /// Takes inbound rules out of a group.
-    RevokeSecurityGroupIngress,
+    RevokeSecurityGroupIngress = write "ec2:RevokeSecurityGroupIngress",
     /// Deletes a security group.
-    DeleteSecurityGroup,
+    DeleteSecurityGroup = write "ec2:DeleteSecurityGroup",
     /// Deletes a proxy.
-    DeleteDbProxy,
+    DeleteDbProxy = write "rds:DeleteDBProxy",
     /// Schedules a secret for deletion.
-    DeleteSecret,
+    DeleteSecret = write "secretsmanager:DeleteSecret",
     /// Takes a policy of its own from a role.
-    DeleteRolePolicy,
+    DeleteRolePolicy = write "iam:DeleteRolePolicy",
     /// Deletes a role.
-    DeleteRole,
+    DeleteRole = write "iam:DeleteRole",
     /// Reads the tags of a function.
-    ListTags,
+    ListTags = read "lambda:ListTags",
     /// Reads which roles there are.
-    ListRoles,
+    ListRoles = read "iam:ListRoles",
     /// Deletes a function.
-    DeleteFunction,
+    DeleteFunction = write "lambda:DeleteFunction",
     /// Takes a policy of IAM off a role.
-    DetachRolePolicy,
+    DetachRolePolicy = write "iam:DetachRolePolicy",
     /// Reads which versions the aliases of a function lead to.
-    ListAliases,
+    ListAliases = read "lambda:ListAliases",
     /// Reads the endpoints of proxies.
-    DescribeDbProxyEndpoints,
+    DescribeDbProxyEndpoints = read "rds:DescribeDBProxyEndpoints",
     /// Reads the capacity providers of Lambda.
-    ListCapacityProviders,
+    ListCapacityProviders = read "lambda:ListCapacityProviders",
     /// Reads the network connectors of Lambda.
-    ListNetworkConnectors,
+    ListNetworkConnectors = read "lambda:ListNetworkConnectors",
     /// Reads the versions of a network connector.
-    ListNetworkConnectorVersions,
+    ListNetworkConnectorVersions = read "lambda:ListNetworkConnectorVersions",
     /// Reads the subnets and groups of a network connector.
-    GetNetworkConnector,
+    GetNetworkConnector = read "lambda:GetNetworkConnector",
     /// Reads the versions of launch templates.
-    DescribeLaunchTemplateVersions,
+    DescribeLaunchTemplateVersions = read "ec2:DescribeLaunchTemplateVersions",
     /// Reads which peered VPCs have rules that name a group.
-    DescribeSecurityGroupReferences,
+    DescribeSecurityGroupReferences = read "ec2:DescribeSecurityGroupReferences",
     /// Reads what VPC Block Public Access stops.
-    DescribeVpcBlockPublicAccessOptions,
+    DescribeVpcBlockPublicAccessOptions = read "ec2:DescribeVpcBlockPublicAccessOptions",
     /// Reads what is excluded from VPC Block Public Access.
-    DescribeVpcBlockPublicAccessExclusions,
+    DescribeVpcBlockPublicAccessExclusions = read "ec2:DescribeVpcBlockPublicAccessExclusions",
     /// Reads a quota of the account.
-    GetServiceQuota,
+    GetServiceQuota = read "servicequotas:GetServiceQuota",
     /// Reads which services endpoints can be for.
-    DescribeVpcEndpointServices,
+    DescribeVpcEndpointServices = read "ec2:DescribeVpcEndpointServices",
 }
 
 impl Operation {
-    /// All of them.
-    pub const ALL: [Self; 91] = [
-        Self::DescribeDbClusters,
-        Self::DescribeDbInstances,
-        Self::DescribeDbProxies,
-        Self::DescribeDbProxyTargets,
-        Self::DescribeDbSubnetGroups,
-        Self::GetFunctionConfiguration,
-        Self::ListFunctions,
-        Self::DescribeSecurityGroups,
-        Self::DescribeSubnets,
-        Self::CreateSecurityGroup,
-        Self::RevokeSecurityGroupEgress,
-        Self::AuthorizeSecurityGroupIngress,
-        Self::AuthorizeSecurityGroupEgress,
-        Self::ModifyDbCluster,
-        Self::ModifyDbInstance,
-        Self::ModifyDbProxy,
-        Self::RegisterDbProxyTargets,
-        Self::UpdateFunctionConfiguration,
-        Self::DescribeSecret,
-        Self::DescribeKey,
-        Self::GetRole,
-        Self::GetRolePolicy,
-        Self::GetResourcePolicy,
-        Self::CreateSecret,
-        Self::CreateRole,
-        Self::PutRolePolicy,
-        Self::AttachRolePolicy,
-        Self::CreateDbProxy,
-        Self::CreateFunction,
-        Self::DescribeClusterV2,
-        Self::ListClustersV2,
-        Self::ListEventSourceMappings,
-        Self::GetEventSourceMapping,
-        Self::DescribeVpcs,
-        Self::DescribeVpcAttribute,
-        Self::DescribeDhcpOptions,
-        Self::DescribeRouteTables,
-        Self::DescribeNetworkAcls,
-        Self::DescribeVpcPeeringConnections,
-        Self::DescribeInternetGateways,
-        Self::DescribeEgressOnlyInternetGateways,
-        Self::DescribeNatGateways,
-        Self::DescribeVpcEndpoints,
-        Self::DescribeNetworkInterfaces,
-        Self::GetManagedPrefixListEntries,
-        Self::ListAttachedRolePolicies,
-        Self::ListRolePolicies,
-        Self::GetPolicy,
-        Self::GetPolicyVersion,
-        Self::DescribeAddresses,
-        Self::CreateSubnet,
-        Self::CreateInternetGateway,
-        Self::AttachInternetGateway,
-        Self::AllocateAddress,
-        Self::CreateNatGateway,
-        Self::CreateRouteTable,
-        Self::CreateRoute,
-        Self::ReplaceRoute,
-        Self::AssociateRouteTable,
-        Self::ReplaceRouteTableAssociation,
-        Self::CreateVpcEndpoint,
-        Self::ModifyVpcEndpoint,
-        Self::ModifyVpcPeeringConnectionOptions,
-        Self::Publish,
-        Self::PutEvents,
-        Self::ListTagsForResource,
-        Self::ListSecrets,
-        Self::CreateTags,
-        Self::DeleteTags,
-        Self::RevokeSecurityGroupIngress,
-        Self::DeleteSecurityGroup,
-        Self::DeleteDbProxy,
-        Self::DeleteSecret,
-        Self::DeleteRolePolicy,
-        Self::DeleteRole,
-        Self::ListTags,
-        Self::ListRoles,
-        Self::DeleteFunction,
-        Self::DetachRolePolicy,
-        Self::ListAliases,
-        Self::DescribeDbProxyEndpoints,
-        Self::ListCapacityProviders,
-        Self::ListNetworkConnectors,
-        Self::ListNetworkConnectorVersions,
-        Self::GetNetworkConnector,
-        Self::DescribeLaunchTemplateVersions,
-        Self::DescribeSecurityGroupReferences,
-        Self::DescribeVpcBlockPublicAccessOptions,
-        Self::DescribeVpcBlockPublicAccessExclusions,
-        Self::GetServiceQuota,
-        Self::DescribeVpcEndpointServices,
-    ];
+    /// The name of its IAM action, e.g. `rds:DescribeDBClusters`.
+    #[must_use]
+    pub fn iam_action(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Whether it changes anything.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        self.row().1
+    }
 
     /// The operation that adds a rule in this direction.
     #[must_use]
@@ -322,202 +262,6 @@ impl Operation {
         match direction {
             Direction::Ingress => Self::RevokeSecurityGroupIngress,
             Direction::Egress => Self::RevokeSecurityGroupEgress,
-        }
-    }
-
-    /// The name of its IAM action, e.g. `rds:DescribeDBClusters`.
-    #[must_use]
-    pub fn iam_action(self) -> &'static str {
-        match self {
-            Self::DescribeDbClusters => "rds:DescribeDBClusters",
-            Self::DescribeDbInstances => "rds:DescribeDBInstances",
-            Self::DescribeDbProxies => "rds:DescribeDBProxies",
-            Self::DescribeDbProxyTargets => "rds:DescribeDBProxyTargets",
-            Self::DescribeDbSubnetGroups => "rds:DescribeDBSubnetGroups",
-            Self::GetFunctionConfiguration => "lambda:GetFunctionConfiguration",
-            Self::ListFunctions => "lambda:ListFunctions",
-            Self::DescribeSecurityGroups => "ec2:DescribeSecurityGroups",
-            Self::DescribeSubnets => "ec2:DescribeSubnets",
-            Self::CreateSecurityGroup => "ec2:CreateSecurityGroup",
-            Self::RevokeSecurityGroupEgress => "ec2:RevokeSecurityGroupEgress",
-            Self::AuthorizeSecurityGroupIngress => "ec2:AuthorizeSecurityGroupIngress",
-            Self::AuthorizeSecurityGroupEgress => "ec2:AuthorizeSecurityGroupEgress",
-            Self::ModifyDbCluster => "rds:ModifyDBCluster",
-            Self::ModifyDbInstance => "rds:ModifyDBInstance",
-            Self::ModifyDbProxy => "rds:ModifyDBProxy",
-            Self::RegisterDbProxyTargets => "rds:RegisterDBProxyTargets",
-            Self::UpdateFunctionConfiguration => "lambda:UpdateFunctionConfiguration",
-            Self::DescribeSecret => "secretsmanager:DescribeSecret",
-            Self::DescribeKey => "kms:DescribeKey",
-            Self::GetRole => "iam:GetRole",
-            Self::GetRolePolicy => "iam:GetRolePolicy",
-            Self::GetResourcePolicy => "secretsmanager:GetResourcePolicy",
-            Self::CreateSecret => "secretsmanager:CreateSecret",
-            Self::CreateRole => "iam:CreateRole",
-            Self::PutRolePolicy => "iam:PutRolePolicy",
-            Self::AttachRolePolicy => "iam:AttachRolePolicy",
-            Self::CreateDbProxy => "rds:CreateDBProxy",
-            Self::CreateFunction => "lambda:CreateFunction",
-            Self::DescribeClusterV2 => "kafka:DescribeClusterV2",
-            Self::ListClustersV2 => "kafka:ListClustersV2",
-            Self::ListEventSourceMappings => "lambda:ListEventSourceMappings",
-            Self::GetEventSourceMapping => "lambda:GetEventSourceMapping",
-            Self::Publish => "sns:Publish",
-            Self::PutEvents => "events:PutEvents",
-            Self::DescribeVpcs => "ec2:DescribeVpcs",
-            Self::DescribeVpcAttribute => "ec2:DescribeVpcAttribute",
-            Self::DescribeDhcpOptions => "ec2:DescribeDhcpOptions",
-            Self::DescribeRouteTables => "ec2:DescribeRouteTables",
-            Self::DescribeNetworkAcls => "ec2:DescribeNetworkAcls",
-            Self::DescribeVpcPeeringConnections => "ec2:DescribeVpcPeeringConnections",
-            Self::DescribeInternetGateways => "ec2:DescribeInternetGateways",
-            Self::DescribeEgressOnlyInternetGateways => "ec2:DescribeEgressOnlyInternetGateways",
-            Self::DescribeNatGateways => "ec2:DescribeNatGateways",
-            Self::DescribeVpcEndpoints => "ec2:DescribeVpcEndpoints",
-            Self::DescribeNetworkInterfaces => "ec2:DescribeNetworkInterfaces",
-            Self::GetManagedPrefixListEntries => "ec2:GetManagedPrefixListEntries",
-            Self::ListAttachedRolePolicies => "iam:ListAttachedRolePolicies",
-            Self::ListRolePolicies => "iam:ListRolePolicies",
-            Self::GetPolicy => "iam:GetPolicy",
-            Self::GetPolicyVersion => "iam:GetPolicyVersion",
-            Self::DescribeAddresses => "ec2:DescribeAddresses",
-            Self::CreateSubnet => "ec2:CreateSubnet",
-            Self::CreateInternetGateway => "ec2:CreateInternetGateway",
-            Self::AttachInternetGateway => "ec2:AttachInternetGateway",
-            Self::AllocateAddress => "ec2:AllocateAddress",
-            Self::CreateNatGateway => "ec2:CreateNatGateway",
-            Self::CreateRouteTable => "ec2:CreateRouteTable",
-            Self::CreateRoute => "ec2:CreateRoute",
-            Self::ReplaceRoute => "ec2:ReplaceRoute",
-            Self::AssociateRouteTable => "ec2:AssociateRouteTable",
-            Self::ReplaceRouteTableAssociation => "ec2:ReplaceRouteTableAssociation",
-            Self::CreateVpcEndpoint => "ec2:CreateVpcEndpoint",
-            Self::ModifyVpcEndpoint => "ec2:ModifyVpcEndpoint",
-            Self::ModifyVpcPeeringConnectionOptions => "ec2:ModifyVpcPeeringConnectionOptions",
-            Self::ListTagsForResource => "rds:ListTagsForResource",
-            Self::ListSecrets => "secretsmanager:ListSecrets",
-            Self::CreateTags => "ec2:CreateTags",
-            Self::DeleteTags => "ec2:DeleteTags",
-            Self::RevokeSecurityGroupIngress => "ec2:RevokeSecurityGroupIngress",
-            Self::DeleteSecurityGroup => "ec2:DeleteSecurityGroup",
-            Self::DeleteDbProxy => "rds:DeleteDBProxy",
-            Self::DeleteSecret => "secretsmanager:DeleteSecret",
-            Self::DeleteRolePolicy => "iam:DeleteRolePolicy",
-            Self::DeleteRole => "iam:DeleteRole",
-            Self::ListTags => "lambda:ListTags",
-            Self::ListRoles => "iam:ListRoles",
-            Self::DeleteFunction => "lambda:DeleteFunction",
-            Self::DetachRolePolicy => "iam:DetachRolePolicy",
-            Self::ListAliases => "lambda:ListAliases",
-            Self::DescribeDbProxyEndpoints => "rds:DescribeDBProxyEndpoints",
-            Self::ListCapacityProviders => "lambda:ListCapacityProviders",
-            Self::ListNetworkConnectors => "lambda:ListNetworkConnectors",
-            Self::ListNetworkConnectorVersions => "lambda:ListNetworkConnectorVersions",
-            Self::GetNetworkConnector => "lambda:GetNetworkConnector",
-            Self::DescribeLaunchTemplateVersions => "ec2:DescribeLaunchTemplateVersions",
-            Self::DescribeSecurityGroupReferences => "ec2:DescribeSecurityGroupReferences",
-            Self::DescribeVpcBlockPublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
-            Self::DescribeVpcBlockPublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
-            Self::GetServiceQuota => "servicequotas:GetServiceQuota",
-            Self::DescribeVpcEndpointServices => "ec2:DescribeVpcEndpointServices",
-        }
-    }
-
-    /// Whether it changes anything.
-    #[must_use]
-    pub fn writes(self) -> bool {
-        match self {
-            Self::DescribeDbClusters
-            | Self::DescribeDbInstances
-            | Self::DescribeDbProxies
-            | Self::DescribeDbProxyTargets
-            | Self::DescribeDbSubnetGroups
-            | Self::GetFunctionConfiguration
-            | Self::ListFunctions
-            | Self::DescribeSecurityGroups
-            | Self::DescribeSubnets
-            | Self::DescribeSecret
-            | Self::DescribeKey
-            | Self::GetRole
-            | Self::GetRolePolicy
-            | Self::GetResourcePolicy
-            | Self::DescribeClusterV2
-            | Self::ListClustersV2
-            | Self::ListEventSourceMappings
-            | Self::GetEventSourceMapping
-            | Self::DescribeVpcs
-            | Self::DescribeVpcAttribute
-            | Self::DescribeDhcpOptions
-            | Self::DescribeRouteTables
-            | Self::DescribeNetworkAcls
-            | Self::DescribeVpcPeeringConnections
-            | Self::DescribeInternetGateways
-            | Self::DescribeEgressOnlyInternetGateways
-            | Self::DescribeNatGateways
-            | Self::DescribeVpcEndpoints
-            | Self::DescribeNetworkInterfaces
-            | Self::GetManagedPrefixListEntries
-            | Self::ListAttachedRolePolicies
-            | Self::ListRolePolicies
-            | Self::GetPolicy
-            | Self::GetPolicyVersion
-            | Self::DescribeAddresses
-            | Self::ListTagsForResource
-            | Self::ListTags
-            | Self::ListAliases
-            | Self::DescribeDbProxyEndpoints
-            | Self::ListCapacityProviders
-            | Self::ListNetworkConnectors
-            | Self::ListNetworkConnectorVersions
-            | Self::GetNetworkConnector
-            | Self::DescribeLaunchTemplateVersions
-            | Self::DescribeSecurityGroupReferences
-            | Self::DescribeVpcBlockPublicAccessOptions
-            | Self::DescribeVpcBlockPublicAccessExclusions
-            | Self::GetServiceQuota
-            | Self::DescribeVpcEndpointServices
-            | Self::ListRoles
-            | Self::ListSecrets => false,
-            Self::CreateSecurityGroup
-            | Self::RevokeSecurityGroupEgress
-            | Self::AuthorizeSecurityGroupIngress
-            | Self::AuthorizeSecurityGroupEgress
-            | Self::ModifyDbCluster
-            | Self::ModifyDbInstance
-            | Self::ModifyDbProxy
-            | Self::RegisterDbProxyTargets
-            | Self::UpdateFunctionConfiguration
-            | Self::CreateSecret
-            | Self::CreateRole
-            | Self::PutRolePolicy
-            | Self::AttachRolePolicy
-            | Self::CreateDbProxy
-            | Self::CreateFunction
-            | Self::CreateSubnet
-            | Self::CreateInternetGateway
-            | Self::AttachInternetGateway
-            | Self::AllocateAddress
-            | Self::CreateNatGateway
-            | Self::CreateRouteTable
-            | Self::CreateRoute
-            | Self::ReplaceRoute
-            | Self::AssociateRouteTable
-            | Self::ReplaceRouteTableAssociation
-            | Self::CreateVpcEndpoint
-            | Self::ModifyVpcEndpoint
-            | Self::ModifyVpcPeeringConnectionOptions
-            | Self::Publish
-            | Self::PutEvents
-            | Self::CreateTags
-            | Self::DeleteTags
-            | Self::RevokeSecurityGroupIngress
-            | Self::DeleteSecurityGroup
-            | Self::DeleteDbProxy
-            | Self::DeleteSecret
-            | Self::DeleteRolePolicy
-            | Self::DeleteFunction
-            | Self::DetachRolePolicy
-            | Self::DeleteRole => true,
         }
     }
 }

@@ -214,7 +214,7 @@ pub async fn each_fault<T>(
     mut judge: impl AsyncFnMut(Failed<T>),
 ) -> (u32, BTreeSet<Operation>) {
     let (mut injected, mut used) = (0, BTreeSet::new());
-    for operation in Operation::ALL {
+    for &operation in Operation::ALL {
         for failure in FAILURES {
             for (from, times) in [(0, 1), (1, 2), (0, u32::MAX)] {
                 let which = Which { operation, from, times };
@@ -298,7 +298,8 @@ async fn every_operation_survives_every_fault() {
     ]
     .concat();
     let unmet: Vec<Operation> = Operation::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|operation| !used.contains(operation) && !others.contains(operation))
         .collect();
     assert!(unmet.is_empty(), "no scenario calls {unmet:?}");

@@ -326,7 +326,7 @@ impl<'b> Builder<'b> {
         for (service, endpoint) in found {
             match endpoint {
                 None => self.create(service, &reference, &after)?,
-                Some(endpoint) => self.mend(service, endpoint, &reference, &after)?,
+                Some(endpoint) => self.fix(service, endpoint, &reference, &after)?,
             }
         }
         Ok(())
@@ -450,7 +450,7 @@ impl<'b> Builder<'b> {
 
     /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups are added only: it is reached
     /// from every subnet of the VPC, and each further zone is charged for.
-    fn mend(&mut self, service: &str, endpoint: &Endpoint, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
+    fn fix(&mut self, service: &str, endpoint: &Endpoint, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
         if endpoint.state != "available" {
             self.pending.push(Pending::Available {
                 what: format!("endpoint {} ({})", endpoint.id, endpoint.service),

@@ -53,7 +53,7 @@ pub enum InternetUnmet {
     NotOurs {
         /// What, and what is wrong with it.
         what: String,
-        /// What mends it: commands, each a line.
+        /// What fixes it: commands, each a line.
         remedies: Vec<String>,
     },
     /// A group that is not ours has the name of the one that is to be created.

@@ -6,7 +6,7 @@ use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
 use crate::diagnose::Scene;
-use crate::fix::{Fixing, Scope, Seen, mend};
+use crate::fix::{Fixing, Scope, Seen, fix};
 use crate::made::warnings_of;
 use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, through};
@@ -22,7 +22,7 @@ pub struct Fix {
     pub target: Target,
     /// The endpoint of the proxy that the function connects to; none for the default one.
     pub endpoint: Option<String>,
-    /// How much is mended.
+    /// How much is fixed.
     pub scope: Scope,
     /// What was asked for besides.
     pub request: Request,
@@ -105,7 +105,7 @@ impl Goal for Fix {
             left,
             pending,
             notes,
-        } = mend(seen, self.scope, &self.request)?;
+        } = fix(seen, self.scope, &self.request)?;
         let creates = plan
             .steps
             .iter()
