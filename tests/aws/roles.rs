@@ -356,7 +356,7 @@ async fn the_role_of_a_proxy_reads_its_secret() {
     assert_told(
         &ask(),
         "warn",
-        &["AVAILABLE all the same", "secretsmanager:GetSecretValue"],
+        &["its target is AVAILABLE", "secretsmanager:GetSecretValue"],
     );
 }
 
