@@ -168,7 +168,7 @@ fn what_a_person_does_between_two_calls_stays() {
         if !scenario.name.contains("None/None") {
             world.sometimes = |_| true;
         }
-        explored += explore(&format!("{} and a person", scenario.name), world, 50);
+        explored += explore(&format!("{} and a person", scenario.name), world, 10);
     }
     println!("{explored:?}");
     assert!(explored.states > thoroughly([500, 5000]), "{explored:?}");

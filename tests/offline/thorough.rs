@@ -9,5 +9,9 @@ pub fn thoroughly<T, const LEVELS: usize>(by_level: [T; LEVELS]) -> T {
         Ok("2") => 2,
         Ok(other) => panic!("AUTOCONNECT_THOROUGH is 0, 1 or 2, and not {other:?}"),
     };
-    by_level.into_iter().take(level + 1).last().expect("bounds for level 0")
+    by_level
+        .into_iter()
+        .take(level + 1)
+        .next_back()
+        .expect("bounds for level 0")
 }
