@@ -200,7 +200,9 @@ async fn a_public_subnet_is_reported() {
 
     let planned = world.run(&format!("attach {} --dry-run", place(&world)));
     assert!(
-        planned.stdout.contains(&format!("Public subnets: {}.", world.subnets[0])),
+        planned
+            .stdout
+            .contains(&format!("Public subnets: {}.", world.subnets[0])),
         "{planned:?}"
     );
     // Of a database's subnets only the private one is taken.

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::thorough::thoroughly;
 use crate::world::{World, reads};
 
 /// A kill.
@@ -21,7 +22,7 @@ pub struct Kill {
 const WORKERS: usize = 4;
 
 pub fn is_thorough() -> bool {
-    std::env::var_os("AUTOCONNECT_THOROUGH").is_some_and(|value| value == "1")
+    thoroughly([false, true])
 }
 
 /// The kills of a run that makes these requests.

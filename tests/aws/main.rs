@@ -28,5 +28,7 @@ mod removals;
 mod roles;
 mod snapshots;
 mod template;
+#[path = "../offline/thorough.rs"]
+mod thorough;
 mod undo;
 mod world;

@@ -13,6 +13,8 @@ mod origins;
 mod policy;
 mod remedies;
 mod signals;
+#[path = "../offline/thorough.rs"]
+mod thorough;
 mod watching;
 
 use std::ffi::OsString;

@@ -19,3 +19,5 @@ mod restore;
 mod roles;
 mod services;
 mod table;
+#[path = "../offline/thorough.rs"]
+mod thorough;

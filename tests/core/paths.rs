@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::builder::{associate, direct};
 use crate::packets::{self, Endpoint, Fate};
+use crate::thorough::thoroughly;
 
 const PORT: u16 = 5433;
 
@@ -43,7 +44,9 @@ impl Dice {
 /// How many networks are tried.
 pub fn cases() -> u64 {
     let wanted = std::env::var("AUTOCONNECT_CASES").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(2000)
+    wanted
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(thoroughly([500, 2000]))
 }
 
 /// The ranges that rules refer to: all, whole VPCs, subnets, and parts that end within subnets.

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use crate::builder::*;
 use crate::exhaustive::check;
+use crate::thorough::thoroughly;
 
 fn new_set(observation: &Observation) -> Plan {
     plan(&decide(observation), &Request::default())
@@ -165,7 +166,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: thoroughly([1024, 4096]), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_worlds_hold_every_property(world in world()) {

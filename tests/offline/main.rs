@@ -47,6 +47,7 @@ mod snapshot;
 mod stability;
 mod stale_reads;
 mod support;
+mod thorough;
 mod throttled;
 mod undo;
 mod users;

@@ -515,7 +515,7 @@ async fn the_environment_is_added_to() {
 }
 
 /// A name that someone else takes between plan and creation is not taken over.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_others_made_meanwhile_is_not_taken_over() {
     let account = account(|_| ());
     let cloud = slow_with(&account, |operation| {
@@ -648,7 +648,7 @@ async fn the_named_user_is_not_given_the_secret_of_another() {
         account.document().functions[0].environment["DB_SECRET_ARN"],
         MASTER_SECRET
     );
-    assert!(outcome.draft.notes.iter().any(|note| note.contains("DB_USER stays")));
+    assert!(outcome.draft.notes.iter().any(|note| note.contains("DB_USER remains")));
 }
 
 /// RDS keeps the names of proxies in lower case, also where a run died right after it had made one.
@@ -677,7 +677,7 @@ async fn names_in_other_case_are_the_same_proxy() {
 }
 
 /// What someone sets while the run is under way is not replaced.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_value_set_meanwhile_is_not_replaced() {
     let account = account(|_| ());
     let target = Target {

@@ -153,7 +153,7 @@ fn two_removals(published: bool) -> World {
             nothing_is_lost(&scenario.document)
         },
         runs: targets.iter().map(disconnecting).collect(),
-        switches_at_most: Some(thoroughly(if published { 1 } else { 2 }, 3)),
+        switches_at_most: Some(thoroughly([0, if published { 1 } else { 2 }, 3])),
         is_unshared: is_unshared_with_versions,
         at_the_end: Box::new(move |now: &AccountDocument, _: &Moment| {
             let removed = |now: &AccountDocument| {
@@ -186,17 +186,17 @@ fn two_removals(published: bool) -> World {
 
 #[test]
 fn two_removals_of_shared_groups() {
-    explore("two removals of shared groups", two_removals(false));
+    explore("two removals of shared groups", two_removals(false), 50);
 }
 
 /// A version of one of them keeps its way to the database in every state, until it is deleted.
 #[test]
 fn two_removals_of_groups_that_a_version_uses() {
-    explore("two removals of groups that a version uses", two_removals(true));
+    explore("two removals of groups that a version uses", two_removals(true), 50);
 }
 
 /// What `setup` connects while `remove` disconnects function `f`, with and without a published version of `f`.
-fn both(name: &str, setup_of: &str, switches: usize) {
+fn both(name: &str, setup_of: &str, switches: usize, with_a_version: usize) {
     let scenario = row("cluster None/None/None");
     let setup_of = Target {
         function: setup_of.into(),
@@ -204,18 +204,28 @@ fn both(name: &str, setup_of: &str, switches: usize) {
     };
     let before = connected(&scenario.document, &scenario.target);
     let published = with_version(before.clone());
-    explore(name, world_of(&setup_of, &scenario.target, before, switches));
+    explore(name, world_of(&setup_of, &scenario.target, before, switches), 50);
     let name = format!("{name}, with a version");
-    explore(&name, world_of(&setup_of, &scenario.target, published, switches));
+    explore(
+        &name,
+        world_of(&setup_of, &scenario.target, published, with_a_version),
+        50,
+    );
 }
 
 #[test]
 fn setup_and_remove_of_one_connection() {
     // With more switches one waits for the other for as long as it is not its turn, without end.
-    both("setup and remove of one connection", "f", 1);
+    let switches = thoroughly([0, 1]);
+    both("setup and remove of one connection", "f", switches, switches);
 }
 
 #[test]
 fn setup_and_remove_of_two_functions() {
-    both("setup and remove of two functions", "g", thoroughly(2, 3));
+    both(
+        "setup and remove of two functions",
+        "g",
+        thoroughly([1, 2, 3]),
+        thoroughly([0, 2, 3]),
+    );
 }

@@ -401,7 +401,7 @@ async fn a_permission_for_a_replaced_database_goes_with_the_proxy_and_nothing_el
         );
         assert_eq!(is_left(&after), !goes, "{what}: {:?}", ended.draft.reasons);
         let mut reasons = ended.draft.reasons.iter();
-        let told = reasons.any(|reason| reason.contains("stays: its own policy"));
+        let told = reasons.any(|reason| reason.contains("will be kept: its own policy"));
         assert_eq!(told, !goes, "{what}: {:?}", ended.draft.reasons);
 
         // The same where somebody has deleted the proxy.
@@ -495,7 +495,7 @@ async fn a_permission_for_a_proxy_that_was_made_anew_goes_unless_it_is_another_o
         let mut reasons = ended.draft.reasons.iter();
         let told = match id {
             "prx-renamed" => "prx-renamed, which it names, is proxy renamed now",
-            "cluster-OLD" => "it is not as setup writes it",
+            "cluster-OLD" => "it differs from what setup writes",
             _ => continue,
         };
         assert!(

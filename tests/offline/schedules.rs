@@ -456,8 +456,8 @@ impl std::ops::AddAssign for Explored {
     }
 }
 
-/// Explores all of a world.
-pub fn explore(name: &str, world: World) -> Explored {
+/// Explores all of a world, which has so many states at least.
+pub fn explore(name: &str, world: World, at_least: usize) -> Explored {
     let begun = std::time::Instant::now();
     let checker = world
         .checker()
@@ -488,5 +488,6 @@ pub fn explore(name: &str, world: World) -> Explored {
         checker.max_depth(),
         begun.elapsed()
     );
+    assert!(explored.states >= at_least, "{name}: fewer states than {at_least}");
     explored
 }

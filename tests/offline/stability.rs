@@ -208,7 +208,7 @@ static SCENARIOS: LazyLock<Vec<Scenario>> =
     LazyLock::new(|| all_rows().into_iter().chain(with_new_resources()).collect());
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: thoroughly(1000, 50_000), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: thoroughly([100, 1000, 50_000]), ..ProptestConfig::default() })]
 
     #[test]
     fn the_goal_is_reached_and_holds(

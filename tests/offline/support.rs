@@ -16,18 +16,10 @@ use autoconnect::reconcile::{
 use secrecy::SecretString;
 
 pub use crate::interposed::{slow, slow_with};
+pub use crate::thorough::thoroughly;
 
 /// The password that must not be seen anywhere.
 pub const CANARY: &str = "canary-7f3a9c";
-
-/// How large a search is: the first in CI, the second with `AUTOCONNECT_THOROUGH=1` in the environment.
-pub fn thoroughly<T>(usually: T, thoroughly: T) -> T {
-    if std::env::var_os("AUTOCONNECT_THOROUGH").is_some_and(|value| value == "1") {
-        thoroughly
-    } else {
-        usually
-    }
-}
 
 /// Does this on a runtime of its own, whose clock goes on only where all else waits.
 pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {

@@ -217,37 +217,37 @@ fn two_runs_on_one_connection() {
     let scenario = row("cluster None/None/None");
     let targets = vec![scenario.target.clone(), scenario.target.clone()];
     let world = World {
-        switches_at_most: thoroughly(Some(2), None),
+        switches_at_most: thoroughly([Some(1), Some(2), None]),
         ..world(&scenario, targets)
     };
-    explore("two runs on one connection", world);
+    explore("two runs on one connection", world, 50);
 }
 
 #[test]
 fn two_functions_on_one_database() {
     let world = World {
-        switches_at_most: thoroughly(Some(3), None),
+        switches_at_most: thoroughly([Some(1), Some(3), None]),
         ..functions(&row("cluster None/None/None"), 2)
     };
-    explore("two functions on one database", world);
+    explore("two functions on one database", world, 50);
 }
 
 #[test]
 fn three_functions_on_one_database() {
     let world = World {
-        switches_at_most: thoroughly(Some(1), Some(3)),
+        switches_at_most: thoroughly([Some(0), Some(1), Some(3)]),
         ..functions(&row("cluster None/None/None"), 3)
     };
-    explore("three functions on one database", world);
+    explore("three functions on one database", world, 50);
 }
 
 #[test]
 fn two_functions_through_one_proxy() {
     let world = World {
-        switches_at_most: thoroughly(Some(2), Some(4)),
+        switches_at_most: thoroughly([Some(0), Some(2), Some(4)]),
         ..functions(&row("cluster None/None/Some(None)"), 2)
     };
-    explore("two functions through one proxy", world);
+    explore("two functions through one proxy", world, 50);
 }
 
 /// Both look for a proxy that is not there yet: one of them makes it, with its role and its policy.
@@ -262,10 +262,10 @@ fn two_functions_through_a_new_proxy() {
     };
     let scenario = scenarios.find(is_wanted).expect("a scenario with a new proxy");
     let world = World {
-        switches_at_most: thoroughly(Some(1), Some(2)),
+        switches_at_most: thoroughly([Some(0), Some(1), Some(2)]),
         ..functions(&scenario, 2)
     };
-    explore("two functions through a new proxy", world);
+    explore("two functions through a new proxy", world, 50);
 }
 
 /// Where one of two runs dies, the other connects anyway; and its own connection is there after its next run.
@@ -273,10 +273,10 @@ fn two_functions_through_a_new_proxy() {
 fn two_functions_of_which_one_dies() {
     let world = World {
         deaths_at_most: 1,
-        switches_at_most: thoroughly(Some(2), Some(3)),
+        switches_at_most: thoroughly([Some(0), Some(2), Some(3)]),
         ..functions(&row("cluster None/None/None"), 2)
     };
-    explore("two functions, of which one dies", world);
+    explore("two functions, of which one dies", world, 50);
 }
 
 /// Runs for a function of each of two databases, which both look for the first free number of their VPC.
@@ -298,14 +298,14 @@ fn two_databases_of_one_vpc() {
             let of_database = [Operation::DescribeDbClusters, Operation::ModifyDbCluster];
             is_unshared_of_functions(operation) || of_database.contains(&operation)
         },
-        switches_at_most: thoroughly(Some(2), None),
+        switches_at_most: thoroughly([Some(1), Some(2), None]),
         sometimes: |now| {
             let is_there = |name: &str| now.security_groups.iter().any(|group| group.group_name == name);
             is_there("rds-lambda-1") && is_there("rds-lambda-2")
         },
         ..world(&scenario, targets)
     };
-    explore("two databases of one VPC", world);
+    explore("two databases of one VPC", world, 50);
 }
 
 /// Two sets of ours on one database: what one run overwrites within its window, the other puts on again.
@@ -328,9 +328,9 @@ fn one_directly_and_one_through_a_proxy() {
             ];
             is_unshared_of_functions(operation) || of_proxy.contains(&operation)
         },
-        switches_at_most: thoroughly(Some(2), Some(4)),
+        switches_at_most: thoroughly([Some(1), Some(2), Some(4)]),
         sometimes: |now| lists(now)["cluster db"].len() == 3,
         ..world(&scenario, targets)
     };
-    explore("one directly and one through a proxy", world);
+    explore("one directly and one through a proxy", world, 50);
 }
