@@ -91,10 +91,12 @@ impl Plan {
         }
     }
 
-    /// Whether a step could not be done yet, and was left for the next run.
+    /// Whether a step that is needed could not be done yet, and was left for the next run. What a run would only delete of
+    /// its own is not needed.
     #[must_use]
     pub fn has_skipped(&self) -> bool {
-        self.steps.iter().any(|step| step.status == StepStatus::Skipped)
+        let mut skipped = self.steps.iter().filter(|step| step.status == StepStatus::Skipped);
+        skipped.any(|step| !step.effect.takes_back())
     }
 
     /// Whether this run has replaced the list of groups of this side's resource.

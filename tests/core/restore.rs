@@ -1,6 +1,10 @@
 //! Which groups are restored where a list was overwritten: those that the run has seen on it, and that are whole.
 
+use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
+use autoconnect::observe::Target;
+use autoconnect::plan::{Plan, Request, StepStatus, plan, take_back};
+use autoconnect::reconcile::{Connect, Goal, Memory, Options, Situation};
 use autoconnect::restore::Lists;
 use autoconnect::tags;
 
@@ -147,4 +151,60 @@ fn a_proxys_group_is_whole_if_it_leads_from_the_function_to_the_database() {
     assert_eq!(ids(&observation, Side::Database), ["sg-d"]);
     observation.groups[0].ingress.clear();
     assert_eq!(ids(&observation, Side::Proxy), [""; 0]);
+}
+
+/// `f` connected by the first set, and a half-made third set of its own that nothing uses; before, and after its run.
+fn connected() -> (Observation, Observation) {
+    let mut before = overwritten();
+    let own = "cluster/c:function/f";
+    let third = group("sg-3", "rds-lambda-3", vec![], vec![]);
+    before.groups.extend([
+        group("sg-1", "rds-lambda-1", vec![tcp(PORT, "sg-2")], vec![]),
+        group("sg-2", "lambda-rds-1", vec![], vec![tcp(PORT, "sg-1")]),
+        tagged(third, Side::Database, own),
+    ]);
+    let mut after = before.clone();
+    crate::builder::associate(&mut after, Side::Database, "sg-1");
+    crate::builder::associate(&mut after, Side::Function, "sg-2");
+    (before, after)
+}
+
+/// What a run made in vain and may not delete is no reason to leave another connection's group off the list; a step that is
+/// needed and was left to the next run is.
+#[test]
+fn a_group_is_put_back_also_where_one_of_the_run_s_own_cannot_be_deleted() {
+    let (before, after) = connected();
+    let mut without = before.clone();
+    without.groups.retain(|group| group.id.as_str() != "sg-3");
+    let mut applied: Plan = plan(&decide(&without), &Request::default());
+    for step in &mut applied.steps {
+        step.status = StepStatus::Done;
+    }
+    assert_eq!(decide(&after).decision, Decision::NoOp);
+    let made = [GroupId::from("sg-3")].into();
+    let mut in_vain = take_back(&before, &applied, &made).expect("sg-3 is of no use");
+    in_vain.status = StepStatus::Skipped;
+    let mut not_deleted = applied.clone();
+    not_deleted.steps.push(in_vain);
+    let mut left = applied.clone();
+    left.steps.last_mut().unwrap().status = StepStatus::Skipped;
+
+    let target = Target::direct(DatabaseKind::Cluster, "c", "f");
+    let options = Options::default();
+    let goal = Connect {
+        target: &target,
+        options: &options,
+    };
+    let seen = Situation {
+        observation: after,
+        surroundings: None,
+    };
+    let memory = Memory {
+        lists: having_seen(Side::Database, &["sg-d"]),
+        ..Memory::default()
+    };
+    for (applied, is_restored) in [(applied, true), (not_deleted, true), (left, false)] {
+        let steps = goal.repair(&seen, &applied, &memory);
+        assert_eq!(!steps.is_empty(), is_restored, "{applied:?}");
+    }
 }

@@ -394,6 +394,12 @@ impl Effect {
         }
     }
 
+    /// Whether it deletes what the run has made itself, and does not need.
+    #[must_use]
+    pub fn takes_back(&self) -> bool {
+        matches!(self, Self::Removal(RemovalEffect::TakeBack { .. }))
+    }
+
     /// Whether it makes or changes a group's rules: all of that comes before any group is put on a resource.
     #[must_use]
     pub fn prepares_groups(&self) -> bool {

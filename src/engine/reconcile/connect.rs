@@ -106,10 +106,10 @@ impl Goal for Connect<'_> {
             pending
         };
         // A proxy that an earlier run has begun takes minutes: --no-wait is not to wait for it.
-        let is_left = !is_no_op && !wait_for_effect && pending.iter().any(is_new_proxy(observation));
-        // Rules that are set back are a change, though the connection could do without: nothing has to end before.
-        let sets_back = is_no_op && !plan.is_empty();
-        if sets_back && !wait_for_effect && !dry_run {
+        let is_left = !plan.is_empty() && !wait_for_effect && pending.iter().any(is_new_proxy(observation));
+        // The connection works without the rules that are restored, so nothing has to end before.
+        let restores = is_no_op && !plan.is_empty();
+        if restores && !is_left && !wait_for_effect && !dry_run {
             notes.extend(pending.drain(..).map(|pending| format!("Not waited for: {pending}.")));
         }
         if request.repair && !plan.sets_back() {
@@ -204,9 +204,9 @@ impl Goal for Connect<'_> {
         put_back(&seen.observation, applied, &memory.lists)
     }
 
-    fn do_again(&self, seen: &Situation, applied: &Plan) -> Vec<Step> {
+    fn do_again(&self, seen: &Situation, applied: &Plan, memory: &Memory) -> Vec<Step> {
         let from = applied.steps.last().map_or(0, |step| step.id);
-        do_again(&decide(&seen.observation), &self.options.request, from)
+        do_again(&decide(&seen.observation), &self.request(memory), from)
     }
 
     fn shares_sets(&self) -> bool {
@@ -218,9 +218,9 @@ impl Goal for Connect<'_> {
     }
 
     /// Whether another set connects them by now, or is complete and has a lower number than the one that this run makes.
-    fn is_superseded(&self, own: &Plan, seen: &Situation) -> bool {
+    fn is_superseded(&self, own: &Plan, seen: &Situation, memory: &Memory) -> bool {
         let assessment = decide(&seen.observation);
-        let other = plan(&assessment, &self.options.request);
+        let other = plan(&assessment, &self.request(memory));
         match assessment.decision {
             Decision::NoOp | Decision::AssociateExisting { .. } => true,
             Decision::CreateNew => other.number < own.number && !other.prepares_groups(),

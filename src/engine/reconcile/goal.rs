@@ -178,7 +178,7 @@ pub trait Goal: Sync {
     }
 
     /// The steps that do again what another writer may have undone, once the goal was looked for in vain. Pure.
-    fn do_again(&self, _seen: &Self::Seen, _applied: &Plan) -> Vec<Step> {
+    fn do_again(&self, _seen: &Self::Seen, _applied: &Plan, _memory: &Memory) -> Vec<Step> {
         Vec::new()
     }
 
@@ -195,7 +195,7 @@ pub trait Goal: Sync {
     }
 
     /// Whether another run has by now made what this plan is about to put into use. Pure.
-    fn is_superseded(&self, _plan: &Plan, _seen: &Self::Seen) -> bool {
+    fn is_superseded(&self, _plan: &Plan, _seen: &Self::Seen, _memory: &Memory) -> bool {
         false
     }
 

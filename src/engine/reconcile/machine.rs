@@ -140,7 +140,7 @@ impl Approved {
         let planned = |plan: &Plan| {
             let mut actions = BTreeMap::new();
             // What this run has made, and nothing uses, it may delete unasked.
-            let is_asked_for = |step: &&Step| !step.status.is_there() && !takes_back(step);
+            let is_asked_for = |step: &&Step| !step.status.is_there() && !step.effect.takes_back();
             let steps = plan.steps.iter().filter(is_asked_for);
             for step in steps {
                 *actions.entry(step.effect.action()).or_insert(0) += 1;
@@ -230,7 +230,7 @@ impl<'g, G: Goal> Machine<'g, G> {
             (State::Review(drafted, index), Event::Observed(seen)) => {
                 self.reviewed = drafted.draft.plan.number;
                 self.goal.note_lists(&seen, &mut self.memory.lists);
-                if !self.goal.is_superseded(&drafted.draft.plan, &seen) {
+                if !self.goal.is_superseded(&drafted.draft.plan, &seen, &self.memory) {
                     return Ok(State::Apply(drafted, index));
                 }
                 self.give_up_set(&drafted);
@@ -364,7 +364,7 @@ impl<'g, G: Goal> Machine<'g, G> {
         if self.restores(&lost) {
             return self.go_on(drafted, lost, &seen);
         }
-        if is_left_to_the_next_run(&drafted.draft.plan) {
+        if drafted.draft.plan.has_skipped() {
             let note = "Not waited for: a step was skipped, since its resource is not ready yet. Run again to finish.";
             drafted.draft.notes.push(note.to_owned());
             return Ok(State::Done(Box::new(End {
@@ -407,7 +407,7 @@ impl<'g, G: Goal> Machine<'g, G> {
             return Ok(State::Recheck(drafted, Looks { stale, ..looks }));
         }
         // Another run may have overwritten what this one has written before it could know of it.
-        let lost = self.goal.do_again(&seen, &drafted.draft.plan);
+        let lost = self.goal.do_again(&seen, &drafted.draft.plan, &self.memory);
         if self.restores(&lost) {
             return self.go_on(drafted, lost, &seen);
         }
@@ -451,17 +451,6 @@ fn planned_effects(plan: &Plan) -> impl Iterator<Item = Effect> {
     })
 }
 
-/// Whether a step deletes what this run has made itself, and does not need.
-fn takes_back(step: &Step) -> bool {
-    matches!(step.effect, Effect::Removal(RemovalEffect::TakeBack { .. }))
-}
-
-/// Whether a step that the goal needs could not be done yet.
-fn is_left_to_the_next_run(plan: &Plan) -> bool {
-    let mut skipped = plan.steps.iter().filter(|step| step.status == StepStatus::Skipped);
-    skipped.any(|step| !takes_back(step))
-}
-
 /// Notes what this run has made in vain and could not delete.
 fn note_what_is_left(draft: &mut Draft) {
     let skipped = draft
@@ -469,7 +458,7 @@ fn note_what_is_left(draft: &mut Draft) {
         .steps
         .iter()
         .filter(|step| step.status == StepStatus::Skipped);
-    for step in skipped.filter(|step| takes_back(step)) {
+    for step in skipped.filter(|step| step.effect.takes_back()) {
         let note = format!(
             "{} could not be deleted: `autoconnect cleanup` deletes it.",
             step.resource
