@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::adopt::{is_connect_policy, is_database_policy};
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
-use crate::model::{GroupId, Observation, SecurityGroup, Side, last_segment};
+use crate::model::{GroupId, Observation, SecurityGroup, Side, SubnetId, last_segment};
 use crate::naming::created;
 use crate::plan::health;
 use crate::policy::connects_as;
@@ -425,6 +425,23 @@ fn unused(estate: &Estate, observation: &Observation, told: &[Finding]) -> Vec<F
             )
         })
         .collect()
+}
+
+/// The port on which a side takes connections.
+fn port_of(observation: &Observation, side: Side) -> Option<u16> {
+    match side {
+        Side::Database => observation.database.port,
+        Side::Function | Side::Proxy => observation.function_port(),
+    }
+}
+
+/// The subnets of a side.
+fn subnets_of(observation: &Observation, side: Side) -> &[SubnetId] {
+    match side {
+        Side::Database => &observation.database.subnets,
+        Side::Function => observation.function.vpc.as_ref().map_or(&[], |vpc| &vpc.subnets),
+        Side::Proxy => observation.proxy.as_ref().map_or(&[], |proxy| &proxy.subnets),
+    }
 }
 
 /// The sides of a connection that its traffic passes one after the other.

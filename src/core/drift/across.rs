@@ -6,7 +6,7 @@
 use ipnet::IpNet;
 
 use super::explain::{in_words, of_rule, word};
-use super::{Finding, FindingKind, hops};
+use super::{Finding, FindingKind, hops, port_of};
 use crate::estate::{Estate, Part};
 use crate::model::{Direction, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side, SubnetId};
 use crate::ownership::names_side;
@@ -74,10 +74,7 @@ pub(super) fn findings(estate: &Estate, observation: &Observation, groups: &[&Se
 }
 
 fn gates(observation: &Observation, (from, to): (Side, Side)) -> Vec<Gate> {
-    let port = match to {
-        Side::Database => observation.database.port,
-        Side::Function | Side::Proxy => observation.function_port(),
-    };
+    let port = port_of(observation, to);
     let gate = |side, direction, far| {
         port.map(|port| Gate {
             side,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, FindingKind, hops};
+use super::{Finding, FindingKind, hops, port_of};
 use crate::classify::{Candidate, Classified, Misfit, classify};
 use crate::decide::{Assessment, Verdict};
 use crate::estate::Estate;
@@ -226,10 +226,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             Direction::Ingress => *to == side,
         });
         let (from, to) = *hop?;
-        let port = match to {
-            Side::Database => self.observation.database.port,
-            _ => self.observation.function_port(),
-        };
+        let port = port_of(self.observation, to);
         let other = match direction {
             Direction::Egress => to,
             Direction::Ingress => from,

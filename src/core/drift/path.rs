@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{Finding, FindingKind, hops};
+use super::{Finding, FindingKind, hops, port_of, subnets_of};
 use crate::estate::Estate;
 use crate::model::{Observation, Proxy, Side, SubnetId, VpcId};
 use crate::reachability::Paths;
@@ -66,10 +66,7 @@ impl<'e> Routing<'e> {
             return blocked;
         };
         for (from, to) in hops(observation) {
-            let port = match to {
-                Side::Database => observation.database.port,
-                _ => observation.function_port(),
-            };
+            let port = port_of(observation, *to);
             let ((near_vpc, near), (far_vpc, far)) = (place(observation, *from), place(observation, *to));
             let Some(port) = port.filter(|_| !near.is_empty() && !far.is_empty()) else {
                 continue;
@@ -121,17 +118,12 @@ impl<'e> Routing<'e> {
 }
 
 fn place(observation: &Observation, side: Side) -> (&VpcId, &[SubnetId]) {
-    let Observation {
-        database,
-        function,
-        proxy,
-        ..
-    } = observation;
-    match (side, &function.vpc, proxy) {
-        (Side::Function, Some(attached), _) => (&attached.vpc, &attached.subnets),
-        (Side::Proxy, _, Some(proxy)) => (&proxy.vpc, &proxy.subnets),
-        _ => (&database.vpc, &database.subnets),
-    }
+    let vpc = match (side, &observation.function.vpc, &observation.proxy) {
+        (Side::Function, Some(attached), _) => &attached.vpc,
+        (Side::Proxy, _, Some(proxy)) => &proxy.vpc,
+        _ => &observation.database.vpc,
+    };
+    (vpc, subnets_of(observation, side))
 }
 
 fn finding(observation: &Observation, (from, to): (Side, Side), port: u16, blocked: &Blocked) -> Finding {

@@ -5,7 +5,7 @@
 
 use ipnet::IpNet;
 
-use super::hops;
+use super::{hops, port_of, subnets_of};
 use crate::estate::Estate;
 use crate::model::{Direction, GroupList, Observation, Peer, Rule, SecurityGroup, Side, SubnetId};
 
@@ -51,10 +51,7 @@ pub fn groups_let_through(estate: &Estate, observation: &Observation) -> bool {
 fn passes_each(estate: &Estate, observation: &Observation, is_known: impl Fn(Side) -> bool) -> bool {
     let has_vpc = observation.function.vpc.is_some();
     let passes = |(from, to): &(Side, Side)| {
-        let port = match to {
-            Side::Database => observation.database.port,
-            _ => observation.function_port(),
-        };
+        let port = port_of(observation, *to);
         let end = |side| end(estate, observation, side);
         is_known(*from) || port.is_some_and(|port| passes(estate, &end(*from), &end(*to), port))
     };
@@ -62,12 +59,7 @@ fn passes_each(estate: &Estate, observation: &Observation, is_known: impl Fn(Sid
 }
 
 fn end(estate: &Estate, observation: &Observation, side: Side) -> End {
-    let subnets: &[SubnetId] = match side {
-        Side::Database => &observation.database.subnets,
-        Side::Function => observation.function.vpc.as_ref().map_or(&[], |vpc| &vpc.subnets),
-        Side::Proxy => observation.proxy.as_ref().map_or(&[], |proxy| &proxy.subnets),
-    };
-    End::new(estate, observation.groups_on(side), subnets)
+    End::new(estate, observation.groups_on(side), subnets_of(observation, side))
 }
 
 /// Whether tcp to this port can leave the one end and enter the other, both over IPv4 or both over IPv6.
