@@ -81,7 +81,7 @@ pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
     Ok(bearers)
 }
 
-/// All of `VpcConfig` is sent as it was read, except the groups: whatever is left out might be taken for a change.
+/// All of `VpcConfig` is sent as it was read, except the groups: Lambda could take anything that is left out for a change.
 pub(super) async fn update_function_configuration(
     client: &Client,
     name: &str,

@@ -1,4 +1,4 @@
-//! Standard output: with `--output json` exactly one document, whatever happens.
+//! Standard output: with `--output json` exactly one document, also if the command fails.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

@@ -172,7 +172,7 @@ pub fn names_side(group: &SecurityGroup, side: Side) -> bool {
     side_of(&group.tags) == Some(side)
 }
 
-/// Whether the tags say that this program created it, for whatever.
+/// Whether the tags say that this program created it, for any purpose.
 #[must_use]
 pub fn is_managed(found: &BTreeMap<String, String>) -> bool {
     found.get(tags::MANAGED).is_some_and(|value| value == "true")

@@ -1,7 +1,7 @@
 //! The proxy's role: whether the proxy can log in to the database with it.
 //!
 //! Source: the check `proxy-role` of docs/network.md; RDS user guide, "Setting up database credentials for RDS Proxy".
-//! A target that is `AVAILABLE` shows that the proxy does log in, whatever can be read here.
+//! A target that is `AVAILABLE` shows that the proxy does log in, even if the policies that can be read do not allow it.
 
 use super::secret::of_secrets;
 use super::{ProxyRole, Scene, iam, role};

@@ -1,7 +1,7 @@
 //! How many security groups a network interface takes.
 //!
 //! Source: docs/decision.md, "Requirements", and the VPC user guide, "Amazon VPC quotas": 5 unless the quota L-2AFB9258
-//! is raised, at most 16. A function takes 5, whatever the quota.
+//! is raised, at most 16. A function can have 5, regardless of the quota.
 
 use super::Side;
 

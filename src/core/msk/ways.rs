@@ -1,7 +1,7 @@
 //! The ways from the cluster's subnets to Lambda, STS and Secrets Manager: endpoints, or NAT gateways. Either suffices.
 //!
 //! Source: the checks `nat-gateways` and `endpoints` of docs/msk.md, and its first table. Where an endpoint has private
-//! DNS, the requests of all of the VPC go to it, whatever else is there: a NAT gateway does not replace a broken
+//! DNS, the requests of all of the VPC go to it, regardless of other routes: a NAT gateway does not replace a broken
 //! one.
 
 use super::brokers::rules;

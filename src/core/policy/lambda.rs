@@ -88,7 +88,7 @@ mod tests {
         ids.iter().map(|&id| id.to_owned()).collect()
     }
 
-    /// What the guardrail says of a function with these settings, besides whatever else is allowed.
+    /// What the guardrail says of a function with these settings, if everything else is allowed.
     fn verdict(guardrail: &Guardrail, vpc: Option<&str>, subnets: &[&str], groups: &[&str]) -> Verdict {
         let context = Context::complete()
             .with("lambda:VpcIds", vpc)

@@ -131,7 +131,7 @@ impl InternetUnmet {
                 )
             }
             Self::LeadsElsewhere { table, .. } => format!(
-                "see whether it leads to the internet; if it is of no use, delete it with `aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0`, then run again",
+                "see whether it leads to the internet; if nothing needs it, delete it with `aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0`, then run again",
                 word(table)
             ),
             Self::NotOurs { remedies, .. } => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
