@@ -13,8 +13,8 @@ mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Direction, GroupId, GroupList, Origin, Rule, SecurityGroup};
-use crate::plan::{Effect, Ground, May, Plan, RemovalEffect, Right, Step, StepStatus};
+use crate::model::{GroupId, GroupList, Origin, SecurityGroup};
+use crate::plan::{Ground, May, Plan, Right, Steps};
 use crate::removal::{MadeRole, MadeSecret, Removable};
 use crate::users::{User, Users};
 
@@ -73,15 +73,12 @@ pub struct Cleaning {
 /// What is to be removed.
 #[must_use]
 pub fn clean(left: &Leftovers) -> Cleaning {
-    let mut builder = Builder::default();
-    let (mut reasons, going) = groups::clean(left, &mut builder);
-    reasons.extend(identity::clean(left, &going, &mut builder));
+    let mut steps = Steps::default();
+    let (mut reasons, going) = groups::clean(left, &mut steps);
+    reasons.extend(identity::clean(left, &going, &mut steps));
     reasons.extend(left.unread.iter().cloned());
     Cleaning {
-        plan: Plan {
-            steps: builder.steps,
-            number: None,
-        },
+        plan: steps.plan(),
         reasons,
     }
 }
@@ -108,43 +105,4 @@ pub fn ground(left: &Leftovers) -> Ground<'_> {
 /// Name and id.
 fn named(group: &SecurityGroup) -> String {
     format!("{} ({})", group.name, group.id)
-}
-
-#[derive(Default)]
-struct Builder {
-    steps: Vec<Step>,
-}
-
-impl Builder {
-    /// Adds a step that comes after the one before it, and so after all of them.
-    fn push(&mut self, effect: RemovalEffect, resource: &str, summary: String) {
-        let after = self.steps.last().map(|step| step.id).into_iter().collect();
-        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
-        self.steps.push(Step {
-            id,
-            effect: Effect::Removal(effect),
-            resource: resource.to_owned(),
-            summary,
-            after,
-            status: StepStatus::Planned,
-        });
-    }
-
-    fn revoke(&mut self, group: &SecurityGroup, removable: &Removable, direction: Direction, rules: Vec<Rule>) {
-        if rules.is_empty() {
-            return;
-        }
-        let words: Vec<String> = rules
-            .iter()
-            .map(|rule| crate::classify::InWords(direction, rule).to_string())
-            .collect();
-        let summary = format!("{}: revoke {direction} rule {}", group.name, words.join(", "));
-        let effect = RemovalEffect::Revoke {
-            group: removable.clone(),
-            direction,
-            rules,
-            makes_room: false,
-        };
-        self.push(effect, group.id.as_str(), summary);
-    }
 }

@@ -19,8 +19,8 @@ use crate::model::{
 };
 use crate::naming::{Convention, smallest_free_number};
 use crate::ownership::{self, For, Names, Way};
-use crate::plan::network::{NetworkEffect, Ref, RulePeer, Via};
-use crate::plan::{Effect, GroupRef, Plan, Request, Step, StepStatus, plan};
+use crate::plan::network::{NetworkEffect, RulePeer, Via};
+use crate::plan::{Effect, Plan, Ref, Request, Step, Steps, plan, tags_at_birth};
 use crate::preconditions::{
     CrossVpcUnmet, Facts, Making, Pending, Unmet, ask, check_identity, check_quotas, check_states, states_of,
     versions_stay,
@@ -120,7 +120,7 @@ pub fn fix(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet
     let mut builder = Builder {
         seen,
         request,
-        steps: Vec::new(),
+        steps: Steps::default(),
         pending: Vec::new(),
         notes: Vec::new(),
     };
@@ -160,10 +160,7 @@ pub fn fix(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet
     let told_of = |check: &&Check| check.status == Status::Fail || (check.status != Status::Pass && is_fixed(check));
     let (reasons, left): (Vec<&Check>, Vec<&Check>) = diagnosis.checks.iter().filter(told_of).partition(is_fixed);
     Ok(Fixing {
-        plan: Plan {
-            steps: builder.steps,
-            ..Plan::default()
-        },
+        plan: builder.steps.plan(),
         reasons: reasons
             .into_iter()
             .map(|check| format!("{}: {}.", check.id, check.message))
@@ -236,25 +233,12 @@ fn check_ready(scene: &Scene, diagnosis: &Diagnosis, legs: &[Leg<'_>]) -> Result
 struct Builder<'s> {
     seen: &'s Seen,
     request: &'s Request,
-    steps: Vec<Step>,
+    steps: Steps,
     pending: Vec<Pending>,
     notes: Vec<String>,
 }
 
 impl Builder<'_> {
-    fn push(&mut self, effect: Effect, resource: &str, summary: String, after: Vec<u32>) -> u32 {
-        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
-        self.steps.push(Step {
-            id,
-            effect,
-            resource: resource.to_owned(),
-            summary,
-            after,
-            status: StepStatus::Planned,
-        });
-        id
-    }
-
     /// What of this, between the function and an endpoint of the proxy, the groups of `setup` leave as it is. They lead to the
     /// proxy, and to the endpoint only if it has the proxy's groups.
     fn after_setup(&self, before: &[Missing]) -> Vec<Missing> {
@@ -274,7 +258,7 @@ impl Builder<'_> {
         }
         for step in &plan.steps {
             if let (Effect::AssociateFunction { group, .. }, Some(vpc)) = (&step.effect, &mut after.function.vpc)
-                && let GroupRef::Existing(id) = group
+                && let Ref::Existing(id) = group
             {
                 vpc.groups = vpc.groups.clone().with(id.clone());
             }
@@ -294,7 +278,7 @@ impl Builder<'_> {
             if !plan.is_empty() {
                 self.pending = check_states(observation, false)?;
             }
-            self.steps = plan.steps;
+            self.steps = Steps::of(&plan);
             return Ok(());
         }
         let scene = &self.seen.scene;
@@ -314,7 +298,7 @@ impl Builder<'_> {
             groups.push((*side, group));
         }
         for (side, group) in groups {
-            self.associate(side, &group, ready.clone())?;
+            self.associate(side, &group, &ready)?;
         }
         Ok(())
     }
@@ -366,31 +350,26 @@ impl Builder<'_> {
     }
 
     /// The group of a side with the rules that are missing, and the steps that make it so.
-    fn group(&mut self, side: Side, gaps: &[&Missing], number: u64) -> (GroupRef, Vec<u32>) {
+    fn group(&mut self, side: Side, gaps: &[&Missing], number: u64) -> (Ref<GroupId>, Vec<u32>) {
         let own = self.seen.own_group(side).cloned();
         let mut steps = Vec::new();
-        let (reference, in_rules, name) = if let Some(group) = &own {
-            let id = group.id.clone();
-            (
-                GroupRef::Existing(id.clone()),
-                Ref::Existing(id.to_string()),
-                group.name.clone(),
-            )
+        let (reference, name) = if let Some(group) = &own {
+            (Ref::Existing(group.id.clone()), group.name.clone())
         } else {
             let name = Convention::for_new(side, self.seen.scene.proxy.is_some()).name(number);
-            steps.push(self.create(side, &name));
-            (GroupRef::New(side), Ref::New(tags::role(side).to_owned()), name)
+            let created = self.create(side, &name);
+            steps.push(created);
+            (Ref::Step(created), name)
         };
         let has_default = own
             .as_ref()
             .is_none_or(|group| group.egress.iter().any(crate::model::Rule::is_default_egress));
         let resource = own.as_ref().map_or_else(|| name.clone(), |group| group.id.to_string());
         if has_default {
-            let effect = Effect::RevokeDefaultEgress {
-                group: reference.clone(),
-            };
-            let summary = format!("{name}: remove the default outbound rule (all traffic)");
-            steps.push(self.push(effect, &resource, summary, steps.clone()));
+            let revoked = self
+                .steps
+                .revoke_default_egress(reference.clone(), &name, &resource, &[]);
+            steps.push(revoked);
         }
         let before = steps.clone();
         for gap in gaps {
@@ -399,15 +378,15 @@ impl Builder<'_> {
                 if is_there {
                     continue;
                 }
-                let effect = Effect::Network(NetworkEffect::AddRule {
+                let effect = Effect::AddRule {
                     direction: gap.direction,
-                    group: in_rules.clone(),
+                    group: reference.clone(),
                     port: gap.port,
                     peer: RulePeer::Cidr(*cidr),
                     description: self.connection(),
-                });
+                };
                 let summary = format!("{name}: {} tcp {} for {cidr}", gap.direction, gap.port);
-                steps.push(self.push(effect, &resource, summary, before.clone()));
+                steps.push(self.steps.add(effect, &resource, summary, &before));
             }
         }
         (reference, steps)
@@ -415,29 +394,21 @@ impl Builder<'_> {
 
     fn create(&mut self, side: Side, name: &str) -> u32 {
         let vpc = self.seen.vpc(side).clone();
-        let own = [
-            (tags::MANAGED, "true".to_owned()),
-            (tags::CONNECTION, self.connection()),
-            (tags::ROLE, tags::role(side).to_owned()),
-        ];
-        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let function = &self.seen.scene.function.name;
         let effect = Effect::CreateSecurityGroup {
-            side,
+            side: Some(side),
             name: name.to_owned(),
             vpc: vpc.clone(),
-            description: self
-                .seen
-                .way()
-                .description_across_vpcs(side, &self.seen.scene.function.name),
-            tags: self.request.tags.clone().into_iter().chain(own).collect(),
+            description: self.seen.way().description_across_vpcs(side, function),
+            tags: tags_at_birth(&self.connection(), tags::role(side), &self.request.tags),
             existing: None,
         };
         let summary = format!("security group {name} in {vpc}, for {}", self.describe(side));
-        self.push(effect, name, summary, Vec::new())
+        self.steps.add(effect, name, summary, &[])
     }
 
     /// Puts a group on its resource, unless it is there.
-    fn associate(&mut self, side: Side, group: &GroupRef, after: Vec<u32>) -> Result<(), Unmet> {
+    fn associate(&mut self, side: Side, group: &Ref<GroupId>, after: &[u32]) -> Result<(), Unmet> {
         let scene = &self.seen.scene;
         let present: Vec<GroupId> = match (side, &scene.proxy) {
             (Side::Function, _) => scene.function.groups().iter().cloned().collect(),
@@ -445,7 +416,7 @@ impl Builder<'_> {
             (Side::Proxy, Some(proxy)) => proxy.groups.iter().cloned().collect(),
             (Side::Proxy, None) => Vec::new(),
         };
-        if matches!(group, GroupRef::Existing(id) if present.contains(id)) {
+        if group.existing().is_some_and(|id| present.contains(id)) {
             return Ok(());
         }
         // Across two VPCs the account's quota is not read.
@@ -487,7 +458,7 @@ impl Builder<'_> {
             }
         };
         let summary = format!("{}: add its new security group", self.describe(side));
-        self.push(effect, &resource, summary, after);
+        self.steps.add(effect, resource, summary, after);
         Ok(())
     }
 
@@ -502,13 +473,13 @@ impl Builder<'_> {
             }
         }
         for (table, destination, peering) in &wanted {
-            let effect = Effect::Network(NetworkEffect::CreateRoute {
-                table: Ref::Existing(table.to_string()),
+            let effect = NetworkEffect::CreateRoute {
+                table: Ref::Existing(table.clone()),
                 destination: *destination,
                 via: Via::Existing(RouteTarget::Peering(peering.clone())),
-            });
+            };
             let summary = format!("{table}: route {destination} to {peering}");
-            self.push(effect, table.as_str(), summary, Vec::new());
+            self.steps.add(effect, table.as_str(), summary, &[]);
         }
         !wanted.is_empty()
     }
@@ -527,13 +498,13 @@ impl Builder<'_> {
         if !requester && !accepter {
             return false;
         }
-        let effect = Effect::Network(NetworkEffect::AllowPeeringDns {
+        let effect = NetworkEffect::AllowPeeringDns {
             peering: peering.id.clone(),
             requester,
             accepter,
-        });
+        };
         let summary = format!("{}: resolve names to private addresses for the other VPC", peering.id);
-        self.push(effect, peering.id.as_str(), summary, Vec::new());
+        self.steps.add(effect, peering.id.as_str(), summary, &[]);
         true
     }
 }

@@ -8,7 +8,7 @@
 use crate::escape::word;
 use crate::model::network::Part;
 use crate::model::{Function, GroupId, Place, last_segment};
-use crate::plan::{Effect, GroupRef, Plan, RemovalEffect, StepStatus, VpcEffect};
+use crate::plan::{Effect, Plan, Ref, RemovalEffect, StepStatus, VpcEffect};
 use crate::policy::{InterfaceChange, Lack, RolePolicies, Verdict, lacks_for_change, vpc_access};
 
 /// What a plan makes Lambda do with the interfaces of the function that it is about, besides attaching it. None where
@@ -66,7 +66,7 @@ pub fn warnings(function: &Function, role: &Part<RolePolicies>, change: Interfac
 fn added(plan: &Plan) -> impl Iterator<Item = GroupId> {
     plan.steps.iter().filter_map(|step| match &step.effect {
         Effect::AssociateFunction {
-            group: GroupRef::Existing(group),
+            group: Ref::Existing(group),
             ..
         } => Some(group.clone()),
         _ => None,

@@ -1,8 +1,7 @@
 //! The plan: an ordered list of writes as data, which leaves nothing to choose while applying.
 //!
-//! Source: docs/decision.md, "The order of writes". The text, the
-//! JSON document and the executor read this one list. Ids of groups that do not exist yet are
-//! symbolic: [`GroupRef::New`].
+//! Source: docs/decision.md, "The order of writes". The text, the JSON document and the executor read this one list. What
+//! does not exist yet is referred to by the number of the step that creates it: [`Ref::Step`].
 
 mod build;
 mod explain;
@@ -13,6 +12,7 @@ mod provide;
 pub mod removal;
 pub mod repair;
 mod step;
+mod steps;
 mod vpc;
 
 pub use build::{Request, do_again, plan, put_back, take_back};
@@ -20,7 +20,8 @@ pub use explain::{health, reasons};
 pub use lint::{Flaw, Ground, May, Right, lint};
 pub use network::NetworkEffect;
 pub use removal::RemovalEffect;
-pub use step::{Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
+pub use step::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Step, StepStatus};
+pub use steps::{Ref, Steps, tags_at_birth};
 pub use vpc::{AttachPlan, VpcEffect};
 
 use crate::model::{GroupId, Observation, Side};
@@ -120,7 +121,7 @@ impl Plan {
                 side: created,
                 existing,
                 ..
-            } if *created == side => existing.as_ref(),
+            } if *created == Some(side) => existing.as_ref(),
             _ => None,
         })
     }

@@ -9,7 +9,8 @@ use std::thread;
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
 use autoconnect::naming::Convention;
-use autoconnect::plan::{Effect, Ground, GroupRef, Plan, RemovalEffect, Request, StepStatus, VpcEffect, lint, plan};
+use autoconnect::plan::network::RulePeer;
+use autoconnect::plan::{Effect, Ground, Plan, Ref, RemovalEffect, Request, StepStatus, VpcEffect, lint, plan};
 use autoconnect::tags;
 
 use crate::builder::*;
@@ -155,21 +156,20 @@ mod evaluator {
 /// Carries a plan out on the observation, as AWS would.
 fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
     let mut after = observation.clone();
-    let id = |group: &GroupRef| match group {
-        GroupRef::Existing(id) => id.clone(),
-        GroupRef::New(side) => GroupId::from(format!("sg-new-{side}")),
+    let id = |group: &Ref<GroupId>| match group {
+        Ref::Existing(id) => id.clone(),
+        Ref::Step(step) => GroupId::from(format!("sg-new-{step}")),
     };
     for step in plan.steps.iter().filter(|step| step.status == StepStatus::Planned) {
         match &step.effect {
             Effect::CreateSecurityGroup {
-                side,
                 name,
                 vpc,
                 tags,
                 description,
                 ..
             } => after.groups.push(SecurityGroup {
-                id: id(&GroupRef::New(*side)),
+                id: id(&Ref::Step(step.id)),
                 name: name.clone(),
                 vpc: vpc.clone(),
                 owner: None,
@@ -182,13 +182,16 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                 let group = after.groups.iter_mut().find(|found| found.id == id(group)).unwrap();
                 group.egress.retain(|rule| !rule.is_default_egress());
             }
-            Effect::Authorize {
+            Effect::AddRule {
                 direction,
                 group,
                 port,
                 peer,
                 ..
             } => {
+                let RulePeer::Group(peer) = peer else {
+                    panic!("{step:?}")
+                };
                 let rule = Rule::tcp(*port, id(peer));
                 let group = after.groups.iter_mut().find(|found| found.id == id(group)).unwrap();
                 match direction {

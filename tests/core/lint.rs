@@ -6,10 +6,10 @@ use autoconnect::model::network::RouteTarget;
 use autoconnect::model::*;
 use autoconnect::ownership::{For, Ownership, Way};
 use autoconnect::ownership::{OwnConnection, OwnTags};
-use autoconnect::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Via};
+use autoconnect::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, RulePeer, Via};
 use autoconnect::plan::{
-    AttachPlan, Effect, Flaw, Grant, Ground, GroupRef, Made, May, Plan, RemovalEffect, Request, ResourceRef, Right,
-    Step, StepStatus, VpcEffect, lint, plan,
+    AttachPlan, Effect, Flaw, Grant, Ground, Made, May, Plan, Ref, RemovalEffect, Request, Right, Step, StepStatus,
+    VpcEffect, lint, plan,
 };
 use autoconnect::removal::Removable;
 
@@ -36,8 +36,8 @@ fn id(id: &str) -> GroupId {
     id.into()
 }
 
-fn existing(group: &str) -> GroupRef {
-    GroupRef::Existing(id(group))
+fn existing(group: &str) -> Ref<GroupId> {
+    Ref::Existing(id(group))
 }
 
 fn removable(group: &str) -> Removable {
@@ -45,11 +45,11 @@ fn removable(group: &str) -> Removable {
 }
 
 fn grant(group: &str, port: u16, peer: &str) -> Effect {
-    Effect::Authorize {
+    Effect::AddRule {
         direction: Direction::Ingress,
         group: existing(group),
         port,
-        peer: existing(peer),
+        peer: RulePeer::Group(existing(peer)),
         description: String::new(),
     }
 }
@@ -128,15 +128,14 @@ fn read_secret() -> Effect {
         role: "autoconnect-role".to_owned(),
         policy: "autoconnect-secret".to_owned(),
         grant: Grant::ReadSecret {
-            secret: ResourceRef::Existing("arn".to_owned()),
+            secret: Ref::Existing("arn".to_owned()),
             customer_key: None,
         },
     }
 }
 
-fn create_endpoint(groups: Vec<Ref>) -> Effect {
+fn create_endpoint(groups: Vec<Ref<GroupId>>) -> Effect {
     Effect::Network(NetworkEffect::CreateEndpoint(Box::new(EndpointPlan {
-        slot: "endpoint".to_owned(),
         vpc: "vpc-1".into(),
         service: "sts".to_owned(),
         subnets: vec!["subnet-1".into()],
@@ -147,27 +146,28 @@ fn create_endpoint(groups: Vec<Ref>) -> Effect {
     })))
 }
 
-fn add_rule(group: Ref) -> Effect {
-    Effect::Network(NetworkEffect::AddRule {
+fn add_rule(group: Ref<GroupId>) -> Effect {
+    Effect::AddRule {
         direction: Direction::Ingress,
         group,
         port: 443,
         peer: RulePeer::Cidr("10.0.0.0/8".parse().unwrap()),
         description: String::new(),
-    })
+    }
 }
 
-fn create_group(slot: &str, name: &str) -> Effect {
-    Effect::Network(NetworkEffect::CreateGroup {
-        slot: slot.to_owned(),
+fn create_group(name: &str) -> Effect {
+    Effect::CreateSecurityGroup {
+        side: None,
         name: name.to_owned(),
         vpc: "vpc-1".into(),
         description: String::new(),
         tags: [].into(),
-    })
+        existing: None,
+    }
 }
 
-fn route(table: Ref) -> Effect {
+fn route(table: Ref<RouteTableId>) -> Effect {
     Effect::Network(NetworkEffect::CreateRoute {
         table,
         destination: "0.0.0.0/0".parse().unwrap(),
@@ -175,10 +175,10 @@ fn route(table: Ref) -> Effect {
     })
 }
 
-fn associate_table(table: Ref) -> Effect {
+fn associate_table(table: Ref<RouteTableId>) -> Effect {
     Effect::Network(NetworkEffect::AssociateRouteTable {
         table,
-        subnet: Ref::Existing("subnet-1".to_owned()),
+        subnet: Ref::Existing("subnet-1".into()),
     })
 }
 
@@ -235,11 +235,8 @@ fn what_only_adds_takes_nothing_away_and_changes_nothing_foreign() {
             })],
             vec![foreign("sg-x")],
         ),
-        (vec![add_rule(Ref::Existing("sg-x".to_owned()))], vec![foreign("sg-x")]),
-        (
-            vec![add_rule(Ref::Existing("sg-unread".to_owned()))],
-            vec![foreign("sg-unread")],
-        ),
+        (vec![add_rule(existing("sg-x"))], vec![foreign("sg-x")]),
+        (vec![add_rule(existing("sg-unread"))], vec![foreign("sg-unread")]),
         (
             vec![revoke("sg-d", tcp(23, "sg-x"), false)],
             vec![Flaw::NoSuchRule {
@@ -430,13 +427,12 @@ fn the_consoles_groups_are_not_tagged_again() {
 
 #[test]
 fn networks_are_built_in_order() {
-    let new = |slot: &str| Ref::New(slot.to_owned());
     let taken = group("sg-e", "autoconnect-endpoints", vec![], vec![]);
     let ground = Ground::new(May::Add).with_group(&taken, Right::None);
     let widen = Effect::Network(NetworkEffect::ModifyEndpoint {
         endpoint: "vpce-1".into(),
         wish: EndpointWish {
-            add_groups: vec![Ref::Existing("sg-own".to_owned())],
+            add_groups: vec![existing("sg-own")],
             ..EndpointWish::default()
         },
     });
@@ -445,19 +441,22 @@ fn networks_are_built_in_order() {
     let table = [
         (
             vec![
-                create_group("g", "endpoints"),
-                add_rule(new("g")),
-                create_endpoint(vec![new("g")]),
+                create_group("endpoints"),
+                add_rule(Ref::Step(1)),
+                create_endpoint(vec![Ref::Step(1)]),
             ],
             vec![],
         ),
-        (vec![create_endpoint(vec![new("g")])], vec![Flaw::Unbound { step: 1 }]),
+        (
+            vec![create_endpoint(vec![Ref::Step(1)])],
+            vec![Flaw::Unbound { step: 1 }],
+        ),
         (vec![create_endpoint(vec![])], vec![Flaw::Empties { step: 1 }]),
         (
             vec![
-                create_group("g", "endpoints"),
-                create_endpoint(vec![new("g")]),
-                add_rule(new("g")),
+                create_group("endpoints"),
+                create_endpoint(vec![Ref::Step(1)]),
+                add_rule(Ref::Step(1)),
             ],
             vec![Flaw::TooEarly { step: 2 }],
         ),
@@ -471,14 +470,14 @@ fn networks_are_built_in_order() {
             vec![Flaw::TooEarly { step: 1 }],
         ),
         (
-            vec![create_group("g", "Autoconnect-Endpoints")],
+            vec![create_group("Autoconnect-Endpoints")],
             vec![Flaw::Name { step: 1 }],
         ),
-        (vec![route(new("table"))], vec![Flaw::Unbound { step: 1 }]),
+        (vec![route(Ref::Step(1))], vec![Flaw::Unbound { step: 1 }]),
         (
             vec![
-                associate_table(Ref::Existing("rtb-1".to_owned())),
-                route(Ref::Existing("rtb-1".to_owned())),
+                associate_table(Ref::Existing("rtb-1".into())),
+                route(Ref::Existing("rtb-1".into())),
             ],
             vec![Flaw::TooEarly { step: 1 }],
         ),
@@ -491,7 +490,7 @@ fn networks_are_built_in_order() {
 
 #[test]
 fn functions_are_attached_and_detached_only_whole() {
-    let attach = |subnets: Vec<SubnetId>, groups: Vec<GroupRef>| {
+    let attach = |subnets: Vec<SubnetId>, groups: Vec<Ref<GroupId>>| {
         vec![Effect::Vpc(VpcEffect::Attach(Box::new(AttachPlan {
             function: "arn".to_owned(),
             vpc: "vpc-1".into(),
@@ -505,10 +504,7 @@ fn functions_are_attached_and_detached_only_whole() {
         (attach(subnet(), vec![existing("sg-1")]), vec![]),
         (attach(vec![], vec![existing("sg-1")]), vec![Flaw::Empties { step: 1 }]),
         (attach(subnet(), vec![]), vec![Flaw::Empties { step: 1 }]),
-        (
-            attach(subnet(), vec![GroupRef::New(Side::Function)]),
-            vec![Flaw::Unbound { step: 1 }],
-        ),
+        (attach(subnet(), vec![Ref::Step(2)]), vec![Flaw::Unbound { step: 1 }]),
     ];
     for (effects, flaws) in table {
         let plan = steps(effects);
@@ -570,13 +566,13 @@ fn nothing_is_written_with_an_empty_name_in_it() {
     };
     let through = |proxy: &str, user: &str| {
         put(Grant::ConnectThroughProxy {
-            proxy: ResourceRef::Existing(proxy.to_owned()),
+            proxy: Ref::Existing(proxy.to_owned()),
             user: user.to_owned(),
         })
     };
     let reads = |secret: &str, key: Option<&str>| {
         put(Grant::ReadSecret {
-            secret: ResourceRef::Existing(secret.to_owned()),
+            secret: Ref::Existing(secret.to_owned()),
             customer_key: key.map(str::to_owned),
         })
     };

@@ -5,7 +5,7 @@ use autoconnect::diagnose::{ProxyRole, Scene, diagnose};
 use autoconnect::interfaces::{change_of, warnings};
 use autoconnect::model::network::{Network, Part};
 use autoconnect::model::*;
-use autoconnect::plan::{Effect, GroupRef, Plan, Step, StepStatus, VpcEffect};
+use autoconnect::plan::{Effect, Plan, Ref, Step, StepStatus, VpcEffect};
 use autoconnect::policy::{
     INTERFACE_ACTIONS, InterfaceChange, LAMBDA, PolicyDocument, RDS, RolePolicies, SourcedPolicy, Statement, connect,
     execution_role, read_secret, trust,
@@ -373,7 +373,7 @@ fn what_a_change_of_interfaces_lacks_is_reported_before() {
     let function = direct().function;
     let associate = || Effect::AssociateFunction {
         function: function.arn.clone(),
-        group: GroupRef::Existing("sg-9".into()),
+        group: Ref::Existing("sg-9".into()),
     };
     let detach = || {
         Effect::Vpc(VpcEffect::Detach {
@@ -383,7 +383,7 @@ fn what_a_change_of_interfaces_lacks_is_reported_before() {
     let database = Effect::AssociateDatabase {
         kind: DatabaseKind::Cluster,
         id: "c".into(),
-        group: GroupRef::Existing("sg-9".into()),
+        group: Ref::Existing("sg-9".into()),
     };
     assert_eq!(change_of(&plan([database])), None);
     assert_eq!(change_of(&plan([detach()])), Some(InterfaceChange::Delete));

@@ -73,7 +73,7 @@ impl Goal for Named {
             summary: format!("security group {name}"),
             resource: name.clone(),
             effect: Effect::CreateSecurityGroup {
-                side: Side::Database,
+                side: Some(Side::Database),
                 name,
                 vpc: VpcId::from(VPC),
                 description: String::new(),

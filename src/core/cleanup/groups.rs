@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Builder, LeftProxy, Leftovers, named};
+use super::{LeftProxy, Leftovers, named};
 use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, Rule, SecurityGroup, Side};
 use crate::ownership::{connection_of, is_being_removed, side_of};
-use crate::plan::RemovalEffect;
+use crate::plan::{RemovalEffect, Steps};
 use crate::removal::Removable;
 use crate::users::User;
 
@@ -33,7 +33,7 @@ impl<'a> Member<'a> {
 
 /// Adds the steps for groups, and for the proxies that go with them. What is removed and what is kept, one sentence
 /// each; and the proxies that go.
-pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BTreeSet<User>) {
+pub(super) fn clean(left: &Leftovers, steps: &mut Steps) -> (Vec<String>, BTreeSet<User>) {
     let mut reasons = Vec::new();
     let mut ours: BTreeMap<&GroupId, Member<'_>> = BTreeMap::new();
     for group in &left.groups {
@@ -50,7 +50,7 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BT
         }
     }
     let serving = serving(left, &ours);
-    reasons.extend(of_what_serves(left, &ours, &serving, builder));
+    reasons.extend(of_what_serves(left, &ours, &serving, steps));
     let idle: BTreeMap<&GroupId, Member<'_>> = ours.into_iter().filter(|(id, _)| !serving.contains_key(id)).collect();
     let (mut goes, mut going_ids) = (Vec::new(), BTreeSet::new());
     for set in sets(&idle) {
@@ -98,7 +98,7 @@ pub(super) fn clean(left: &Leftovers, builder: &mut Builder) -> (Vec<String>, BT
             "{n} security groups that autoconnect created are in use and will be kept."
         )),
     }
-    take_away(left, &goes, &proxies, builder);
+    take_away(left, &goes, &proxies, steps);
     (reasons, proxies)
 }
 
@@ -262,7 +262,7 @@ fn of_what_serves<'a>(
     left: &Leftovers,
     ours: &BTreeMap<&'a GroupId, Member<'a>>,
     serving: &BTreeMap<&'a GroupId, String>,
-    builder: &mut Builder,
+    steps: &mut Steps,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
     let members: Vec<(&Member<'_>, &String)> = serving.iter().map(|(id, user)| (&ours[id], user)).collect();
@@ -277,7 +277,7 @@ fn of_what_serves<'a>(
             "The mark of an unfinished removal will be removed from {names}: still in use."
         ));
         let summary = format!("{names}: remove the mark of a removal");
-        builder.push(RemovalEffect::Unmark { groups }, &resource, summary);
+        steps.then(RemovalEffect::Unmark { groups }, &resource, summary);
     }
     for (member, user) in members {
         for direction in [Direction::Ingress, Direction::Egress] {
@@ -294,7 +294,7 @@ fn of_what_serves<'a>(
                     named(member.group)
                 ));
             }
-            builder.revoke(member.group, &member.removable, direction, stale);
+            revoke(steps, member.group, &member.removable, direction, stale);
         }
         if users(left, member.group).next().is_none() {
             reasons.push(format!(
@@ -308,7 +308,7 @@ fn of_what_serves<'a>(
 
 /// The steps that remove sets: the marks, the proxies that go with them, what takes them off databases and other
 /// proxies, their rules, the groups.
-fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, builder: &mut Builder) {
+fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, steps: &mut Steps) {
     let mut by_connection: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
     for member in goes {
         let connection = member.connection().unwrap_or_default();
@@ -326,7 +326,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
             function: String::new(),
         };
         let summary = format!("{}: mark as being removed", names.join(", "));
-        builder.push(effect, &resource, summary);
+        steps.then(effect, &resource, summary);
     }
     for proxy in left
         .proxies
@@ -337,7 +337,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
             proxy: proxy.name.clone(),
         };
         let summary = format!("proxy {}, with its target", proxy.name);
-        builder.push(effect, &proxy.arn, summary);
+        steps.then(effect, &proxy.arn, summary);
     }
     for member in goes {
         let group = member.removable.clone();
@@ -355,7 +355,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
                 User::Instance(id) => (off_database(DatabaseKind::Instance, id, &group), id),
                 _ => continue,
             };
-            builder.push(effect, resource, summary);
+            steps.then(effect, resource, summary);
         }
     }
     let ids: BTreeSet<&GroupId> = goes.iter().map(|member| &member.group.id).collect();
@@ -372,7 +372,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
                 .filter(names_one)
                 .cloned()
                 .collect();
-            builder.revoke(member.group, &member.removable, direction, rules);
+            revoke(steps, member.group, &member.removable, direction, rules);
         }
     }
     for member in goes {
@@ -380,7 +380,7 @@ fn take_away(left: &Leftovers, goes: &[&Member<'_>], proxies: &BTreeSet<User>, b
             group: member.removable.clone(),
         };
         let summary = format!("security group {}", named(member.group));
-        builder.push(effect, member.group.id.as_str(), summary);
+        steps.then(effect, member.group.id.as_str(), summary);
     }
 }
 
@@ -389,5 +389,13 @@ fn off_database(kind: DatabaseKind, id: &str, group: &Removable) -> RemovalEffec
         kind,
         id: id.to_owned(),
         group: group.clone(),
+    }
+}
+
+/// Revokes rules of a group, if there are any, after all that comes before.
+fn revoke(steps: &mut Steps, group: &SecurityGroup, removable: &Removable, direction: Direction, rules: Vec<Rule>) {
+    if !rules.is_empty() {
+        let after = steps.last();
+        steps.revoke((group, removable), direction, rules, after.as_slice(), false);
     }
 }

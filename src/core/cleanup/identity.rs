@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Builder, Leftovers};
-use crate::plan::RemovalEffect;
+use super::Leftovers;
+use crate::plan::{RemovalEffect, Steps};
 use crate::users::User;
 
 /// Adds the steps for secrets and roles, once the proxies in `going` are gone. What is removed and what is kept, one
 /// sentence each.
-pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Builder) -> Vec<String> {
+pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, steps: &mut Steps) -> Vec<String> {
     let mut reasons = Vec::new();
     // Lambda needs a role until it has deleted a function's network interface, and groups are deleted only then.
     for secret in &left.secrets {
@@ -20,7 +20,7 @@ pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Buil
         let effect = RemovalEffect::DeleteSecret {
             secret: secret.arn.clone(),
         };
-        builder.push(effect, &secret.arn, secret.summary());
+        steps.then(effect, &secret.arn, secret.summary());
     }
     for role in &left.roles {
         if let Some(why) = role.stays(going) {
@@ -29,12 +29,12 @@ pub(super) fn clean(left: &Leftovers, going: &BTreeSet<User>, builder: &mut Buil
         }
         reasons.push(format!("Role {} will be removed: not in use.", role.name));
         for (effect, summary) in role.policies_off() {
-            builder.push(effect, &role.name, summary);
+            steps.then(effect, &role.name, summary);
         }
         let effect = RemovalEffect::DeleteRole {
             role: role.name.clone(),
         };
-        builder.push(effect, &role.name, format!("role {}", role.name));
+        steps.then(effect, &role.name, format!("role {}", role.name));
     }
     reasons
 }

@@ -81,7 +81,7 @@ impl Prognosis {
         match finding.kind {
             FindingKind::Opened => is_any(&|step| revokes(step, Some(Direction::Ingress))),
             FindingKind::RuleAdded => is_any(&|step| revokes(step, None)),
-            _ => is_any(&|step| matches!(step.effect, Effect::Authorize { .. })),
+            _ => is_any(&|step| matches!(step.effect, Effect::AddRule { .. })),
         }
     }
 }

@@ -18,13 +18,12 @@ use crate::check::Status;
 use crate::escape::word;
 use crate::model::network::public_access::Block;
 use crate::model::network::{Network, Part, RouteTable, Subnet};
-use crate::model::{SubnetId, VpcId};
+use crate::model::{GroupId, InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
 use crate::ownership::is_made_for;
-use crate::plan::network::{NetworkEffect, Ref, RulePeer, Steps};
-use crate::plan::{Effect, Plan, Step};
+use crate::plan::network::RulePeer;
+use crate::plan::{Effect, Plan, Ref, Step, Steps, tags_at_birth};
 use crate::preconditions::InternetUnmet;
 use crate::reachability::Paths;
-use crate::tags;
 
 /// What is to be built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,10 +59,10 @@ pub fn draft(scene: &Scene, wish: &Wish) -> Result<Building, InternetUnmet> {
             ..Building::default()
         });
     };
-    draft_for(&traveller, &scene.network, &scene.own, wish)
+    draft_for(&traveller, &scene.network, &scene.own, wish, Steps::default())
 }
 
-/// What is still to be built for a traveller.
+/// What is still to be built for a traveller, after these steps.
 ///
 /// # Errors
 ///
@@ -73,10 +72,22 @@ pub fn draft_for(
     network: &Network,
     own: &Own,
     wish: &Wish,
+    before: Steps,
 ) -> Result<Building, InternetUnmet> {
     all_read(network)?;
     let paths = Paths::new(network);
-    let mut builder = Builder::new(network, own, wish, &paths, traveller);
+    let mut builder = Builder {
+        network,
+        own,
+        wish,
+        paths: &paths,
+        traveller,
+        steps: before,
+        building: Building::default(),
+        gateway: None,
+        tables: BTreeMap::new(),
+        nats: BTreeMap::new(),
+    };
     if wish.services.is_empty() {
         builder.internet()?;
     } else {
@@ -105,7 +116,7 @@ fn all_read(network: &Network) -> Result<(), InternetUnmet> {
 /// A NAT gateway to lead a subnet to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Nat {
-    reference: Ref,
+    reference: Ref<NatGatewayId>,
     zone: String,
 }
 
@@ -118,34 +129,13 @@ pub(super) struct Builder<'b, 's> {
     pub steps: Steps,
     pub building: Building,
     /// The steps that the internet gateway is ready after, once they were added.
-    gateway: Option<Ref>,
+    gateway: Option<Ref<InternetGatewayId>>,
     /// The tables of their own that subnets get: by the table that they have, and what distinguishes them.
-    tables: BTreeMap<(String, String), Ref>,
+    tables: BTreeMap<(String, String), Ref<RouteTableId>>,
     nats: BTreeMap<String, Nat>,
 }
 
-impl<'b, 's> Builder<'b, 's> {
-    pub(super) fn new(
-        network: &'s Network,
-        own: &'s Own,
-        wish: &'b Wish,
-        paths: &'b Paths<'s>,
-        traveller: &'b Traveller<'s>,
-    ) -> Self {
-        Self {
-            network,
-            own,
-            wish,
-            paths,
-            traveller,
-            steps: Steps::default(),
-            building: Building::default(),
-            gateway: None,
-            tables: BTreeMap::new(),
-            nats: BTreeMap::new(),
-        }
-    }
-
+impl<'s> Builder<'_, 's> {
     pub(super) fn building(self) -> Building {
         Building {
             plan: self.steps.plan(),
@@ -155,13 +145,7 @@ impl<'b, 's> Builder<'b, 's> {
 
     /// The tags of something new in this role.
     pub(super) fn tags(&self, role: &str) -> BTreeMap<String, String> {
-        let own = [
-            (tags::MANAGED, "true".to_owned()),
-            (tags::CONNECTION, connection(self.traveller.vpc)),
-            (tags::ROLE, role.to_owned()),
-        ];
-        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
-        own.chain(self.wish.tags.clone()).collect()
+        tags_at_birth(&connection(self.traveller.vpc), role, &self.wish.tags)
     }
 
     /// Whether something is ours, in this role.
@@ -326,37 +310,21 @@ impl<'b, 's> Builder<'b, 's> {
         own.flat_map(|subnet| subnet.cidrs.clone()).collect()
     }
 
-    /// Whether a step makes what has this role.
-    pub(super) fn has_slot(&self, role: &str) -> bool {
-        self.steps
-            .iter()
-            .any(|step| step.effect.makes_slot().is_some_and(|slot| slot == role))
-    }
-
-    pub(super) fn rules_of(&self, group: &Ref) -> Vec<(u32, RulePeer)> {
-        let rule = |step: &Step| match &step.effect {
-            Effect::Network(NetworkEffect::AddRule { group: of, peer, .. }) if of == group => {
-                Some((step.id, peer.clone()))
-            }
-            _ => None,
-        };
-        self.steps.iter().filter_map(rule).collect()
-    }
-
     /// Whether a step lets this range into a group.
-    pub(super) fn has_rule(&self, group: &Ref, cidr: IpNet) -> bool {
-        self.rules_of(group)
-            .iter()
-            .any(|(_, peer)| *peer == RulePeer::Cidr(cidr))
+    pub(super) fn has_rule(&self, group: &Ref<GroupId>, cidr: IpNet) -> bool {
+        self.steps.iter().any(|step| match &step.effect {
+            Effect::AddRule { group: of, peer, .. } => of == group && *peer == RulePeer::Cidr(cidr),
+            _ => false,
+        })
     }
 
     /// The steps that give groups their rules, which come before the groups are used.
-    pub(super) fn steps_of_group(&self, groups: &[Ref]) -> Vec<u32> {
-        groups
-            .iter()
-            .flat_map(|group| self.rules_of(group))
-            .map(|(step, _)| step)
-            .collect()
+    pub(super) fn steps_of_group(&self, groups: &[Ref<GroupId>]) -> Vec<u32> {
+        let prepares = |step: &&Step| match &step.effect {
+            Effect::AddRule { group, .. } | Effect::RevokeDefaultEgress { group } => groups.contains(group),
+            _ => false,
+        };
+        self.steps.iter().filter(prepares).map(|step| step.id).collect()
     }
 
     /// What is never changed has to let the traffic pass: else what is built would only cost.

@@ -11,9 +11,10 @@ use crate::check::{Finding, Status};
 use crate::endpoint::{HTTPS, authorize, crossings, named, outbound};
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
-use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
+use crate::model::{Direction, GroupId, RouteTableId, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
-use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
+use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, RulePeer};
+use crate::plan::{Effect, Ref};
 use crate::preconditions::InternetUnmet;
 
 /// The name of the group of our interface endpoints.
@@ -126,8 +127,8 @@ fn by_gateway(
     let gateway = endpoints
         .iter()
         .find(|found| found.kind == EndpointKind::Gateway && is_alive(found));
-    let mut tables: Vec<Ref> = Vec::new();
-    let mut moved: Vec<(SubnetId, Ref)> = Vec::new();
+    let mut tables: Vec<Ref<RouteTableId>> = Vec::new();
+    let mut moved: Vec<(SubnetId, Ref<RouteTableId>)> = Vec::new();
     for subnet in builder.traveller.subnets.clone() {
         let Ok(way) = way_out(builder.paths, subnet, false) else {
             continue;
@@ -136,18 +137,13 @@ fn by_gateway(
             continue;
         }
         let table = if builder.is_own(way.table) {
-            Ref::Existing(way.table.id.to_string())
+            Ref::Existing(way.table.id.clone())
         } else {
             // Other subnets would reach the service by the endpoint too, from other addresses than now.
             let role = format!("private-routes-{}-endpoints", way.table.id);
             builder.own_table(way.table, &role, true)?.0
         };
-        let is_there = gateway.is_some_and(|gateway| {
-            gateway
-                .route_tables
-                .iter()
-                .any(|id| Ref::Existing(id.to_string()) == table)
-        });
+        let is_there = gateway.is_some_and(|gateway| gateway.route_tables.iter().any(|id| table.is(id)));
         if !is_there && !tables.contains(&table) {
             tables.push(table.clone());
         }
@@ -183,7 +179,7 @@ fn by_gateway(
         None => create(builder, region, service, Vec::new(), Vec::new(), tables),
     }
     for (subnet, table) in moved {
-        builder.associate(&Ref::Existing(subnet.to_string()), &table);
+        builder.associate(&Ref::Existing(subnet.clone()), &table);
     }
     Ok(())
 }
@@ -291,9 +287,9 @@ pub fn whose(group: &SecurityGroup) -> Ownership {
 
 /// The group of our endpoints. From the moment an endpoint exists, the service's name leads to it in all of the VPC: its
 /// group lets all of the VPC in, so that nobody loses the service.
-fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
-    if builder.has_slot(ROLE) {
-        return Ok(Ref::New(ROLE.to_owned()));
+fn group(builder: &mut Builder<'_, '_>) -> Result<Ref<GroupId>, InternetUnmet> {
+    if let Some(made) = builder.steps.that_makes_role(ROLE) {
+        return Ok(Ref::Step(made));
     }
     let vpc = builder.traveller.vpc.clone();
     let existing = builder.own.group.as_ref();
@@ -308,22 +304,13 @@ fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
         }
     }
     let group = if let Some(group) = existing {
-        Ref::Existing(group.id.to_string())
+        Ref::Existing(group.id.clone())
     } else {
-        let effect = NetworkEffect::CreateGroup {
-            slot: ROLE.to_owned(),
-            name: GROUP.to_owned(),
-            vpc: vpc.clone(),
-            description: description(&vpc),
-            tags: builder.tags(ROLE),
-        };
-        builder.steps.add(
-            effect,
-            GROUP,
-            format!("security group {GROUP} in {vpc}, for its endpoints"),
-            &[],
-        );
-        Ref::New(ROLE.to_owned())
+        let tags = builder.tags(ROLE);
+        let summary = format!("security group {GROUP} in {vpc}, for its endpoints");
+        builder
+            .steps
+            .create_group(GROUP, &vpc, description(&vpc), tags, summary)
     };
     for cidr in builder.paths.vpc(&vpc).map(|vpc| vpc.cidrs.clone()).unwrap_or_default() {
         let lets_in =
@@ -331,7 +318,7 @@ fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
         if existing.is_some_and(|group| group.ingress.iter().any(lets_in)) || builder.has_rule(&group, cidr) {
             continue;
         }
-        let effect = NetworkEffect::AddRule {
+        let effect = Effect::AddRule {
             direction: Direction::Ingress,
             group: group.clone(),
             port: HTTPS,
@@ -353,10 +340,10 @@ fn create(
     region: &str,
     service: &str,
     subnets: Vec<SubnetId>,
-    groups: Vec<Ref>,
-    route_tables: Vec<Ref>,
+    groups: Vec<Ref<GroupId>>,
+    route_tables: Vec<Ref<RouteTableId>>,
 ) {
-    let slot = format!("endpoint-{service}");
+    let role = format!("endpoint-{service}");
     let kind = if subnets.is_empty() {
         EndpointKind::Gateway
     } else {
@@ -366,18 +353,17 @@ fn create(
     let name = naming.name().unwrap_or(service).to_owned();
     let rules = builder.steps_of_group(&groups);
     let plan = EndpointPlan {
-        slot: slot.clone(),
         vpc: builder.traveller.vpc.clone(),
         service: name.clone(),
         subnets,
         groups,
         route_tables,
         policy: None,
-        tags: builder.tags(&slot),
+        tags: builder.tags(&role),
     };
     builder.steps.add(
         NetworkEffect::CreateEndpoint(Box::new(plan)),
-        &slot,
+        role,
         format!("{kind} endpoint for {name}"),
         &rules,
     );

@@ -16,14 +16,13 @@ use crate::internet::{Own, Wish, draft_for};
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, MappingMode, MskPlacement, Peer, Rule, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
-use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer, Steps};
-use crate::plan::{Effect, GroupRef, Plan, Step, StepStatus};
+use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, RulePeer};
+use crate::plan::{Effect, Plan, Ref, Step, Steps, tags_at_birth};
 use crate::policy::{PolicyDocument, Principal, Texts, for_mapping};
 use crate::preconditions::{MskUnmet, Pending, Unmet};
 use crate::reachability::Paths;
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::between;
-use crate::tags;
 
 /// The name of the endpoints' group in each VPC.
 pub const GROUP: &str = "autoconnect-msk-endpoints";
@@ -111,9 +110,16 @@ pub fn nat_gateways(scene: &MskScene, own: &Own, tags: &BTreeMap<String, String>
         per_zone: true,
         tags: tags.clone(),
     };
-    let building = draft_for(&traveller(scene, &place, builder.vpc), &scene.network, own, &out)?;
+    let before = std::mem::take(&mut builder.steps);
+    let building = draft_for(
+        &traveller(scene, &place, builder.vpc),
+        &scene.network,
+        own,
+        &out,
+        before,
+    )?;
     let mut built = builder.built();
-    built.plan = joined(built.plan, building.plan);
+    built.plan = building.plan;
     built.reasons.extend(building.reasons);
     for note in building.notes {
         // The same table may be that of several zones.
@@ -127,17 +133,6 @@ pub fn nat_gateways(scene: &MskScene, own: &Own, tags: &BTreeMap<String, String>
     Ok(built)
 }
 
-/// Both plans, one after the other.
-fn joined(mut first: Plan, second: Plan) -> Plan {
-    let before = u32::try_from(first.steps.len()).unwrap_or(u32::MAX);
-    first.steps.extend(second.steps.into_iter().map(|step| Step {
-        id: step.id + before,
-        after: step.after.iter().map(|id| id + before).collect(),
-        ..step
-    }));
-    first
-}
-
 struct Builder<'b> {
     scene: &'b MskScene,
     paths: &'b Paths<'b>,
@@ -149,7 +144,6 @@ struct Builder<'b> {
     /// Whether the brokers' groups let 443 out to themselves only, so that the endpoints have to have them.
     joins: bool,
     steps: Steps,
-    half_made: Vec<GroupId>,
     pending: Vec<Pending>,
     reasons: Vec<String>,
     notes: Vec<String>,
@@ -184,7 +178,6 @@ impl<'b> Builder<'b> {
             wish,
             joins: false,
             steps: Steps::default(),
-            half_made: Vec::new(),
             pending: Vec::new(),
             reasons: Vec::new(),
             notes: Vec::new(),
@@ -238,21 +231,21 @@ impl<'b> Builder<'b> {
         })
     }
 
-    fn rule(&mut self, direction: Direction, group: Ref, port: u16, peer: RulePeer, description: &str) -> u32 {
+    fn rule(&mut self, direction: Direction, group: Ref<GroupId>, port: u16, peer: RulePeer, description: &str) -> u32 {
         let preposition = match direction {
             Direction::Ingress => "from",
             Direction::Egress => "to",
         };
-        let summary = format!("{group}: {direction} rule, tcp {port} {preposition} {peer}");
-        let resource = group.to_string();
-        let effect = NetworkEffect::AddRule {
+        let resource = self.steps.name(&group);
+        let summary = format!("{resource}: {direction} rule, tcp {port} {preposition} {peer}");
+        let effect = Effect::AddRule {
             direction,
             group,
             port,
             peer,
             description: description.to_owned(),
         };
-        self.steps.add(effect, &resource, summary, &[])
+        self.steps.add(effect, resource, summary, &[])
     }
 
     /// What is in the way of any endpoint, and of those that are made in the cluster's subnets.
@@ -317,46 +310,48 @@ impl<'b> Builder<'b> {
             .iter()
             .filter_map(|(_, endpoint)| *endpoint)
             .any(|endpoint| bears_it(&endpoint));
-        let mut after = Vec::new();
-        let own = Ref::New(GROUP_ROLE.to_owned());
-        let reference = group.map_or(own, |group| Ref::Existing(group.id.to_string()));
-        if needs_group || is_used {
-            after = self.group(group, &reference, &found);
-        }
+        let (group, after) = if needs_group || is_used {
+            let (group, after) = self.group(group, &found);
+            (Some(group), after)
+        } else {
+            (None, Vec::new())
+        };
         for (service, endpoint) in found {
-            match endpoint {
-                None => self.create(service, &reference, &after)?,
-                Some(endpoint) => self.fix(service, endpoint, &reference, &after)?,
+            match (endpoint, &group) {
+                (Some(endpoint), group) => self.fix(service, endpoint, group.as_ref(), &after)?,
+                (None, Some(group)) => self.create(service, group, &after)?,
+                // An endpoint that is missing needs the group.
+                (None, None) => {}
             }
         }
         Ok(())
     }
 
-    /// The endpoints' group with its rules; the steps that the endpoints come after.
+    /// The endpoints' group with its rules, and the steps that the endpoints come after.
     fn group(
         &mut self,
         group: Option<&SecurityGroup>,
-        reference: &Ref,
         found: &[(&str, Option<&Endpoint>)],
-    ) -> Vec<u32> {
+    ) -> (Ref<GroupId>, Vec<u32>) {
         let mut after = Vec::new();
-        match group {
-            None => {
-                self.reasons
-                    .push(format!("{} has no group for the endpoints.", self.vpc));
-                let effect = NetworkEffect::CreateGroup {
-                    slot: GROUP_ROLE.to_owned(),
-                    name: GROUP.to_owned(),
-                    vpc: self.vpc.clone(),
-                    description: DESCRIPTION.to_owned(),
-                    tags: self.tags(GROUP_ROLE),
-                };
-                let summary = format!("security group {GROUP} in {}, for the endpoints", self.vpc);
-                after.push(self.steps.add(effect, GROUP, summary, &[]));
+        let reference = if let Some(group) = group {
+            let existing = Ref::Existing(group.id.clone());
+            if group.egress.iter().any(Rule::is_default_egress) {
+                let id = group.id.as_str();
+                after.push(self.steps.revoke_default_egress(existing.clone(), id, id, &[]));
             }
-            Some(group) if group.egress.iter().any(Rule::is_default_egress) => self.half_made.push(group.id.clone()),
-            Some(_) => {}
-        }
+            existing
+        } else {
+            self.reasons
+                .push(format!("{} has no group for the endpoints.", self.vpc));
+            let tags = self.tags(GROUP_ROLE);
+            let summary = format!("security group {GROUP} in {}, for the endpoints", self.vpc);
+            let created = self
+                .steps
+                .create_group(GROUP, self.vpc, DESCRIPTION.to_owned(), tags, summary);
+            after.extend(self.steps.last());
+            created
+        };
         // What was narrowed once is not opened again.
         let is_narrow = |(service, endpoint): &(&str, Option<&Endpoint>)| {
             endpoint.is_some_and(|endpoint| self.is_ours(&endpoint.tags) && narrowed(endpoint, service).is_some())
@@ -367,7 +362,7 @@ impl<'b> Builder<'b> {
             .groups
             .iter()
             .take(1)
-            .map(|id| RulePeer::Group(Ref::Existing(id.to_string())))
+            .map(|id| RulePeer::Group(Ref::Existing(id.clone())))
             .collect();
         let ranges = self.paths.vpc(self.vpc).into_iter().flat_map(|vpc| &vpc.cidrs);
         let ipv4 = ranges.filter(|range| range.addr().is_ipv4() && !narrow);
@@ -383,10 +378,10 @@ impl<'b> Builder<'b> {
             }
             after.push(self.rule(Direction::Ingress, reference.clone(), HTTPS, peer, "Pollers of MSK"));
         }
-        after
+        (reference, after)
     }
 
-    fn create(&mut self, service: &str, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
+    fn create(&mut self, service: &str, group: &Ref<GroupId>, after: &[u32]) -> Result<(), MskUnmet> {
         let name = self.service_name(service);
         self.reasons.push(format!(
             "{} has no interface endpoint {name} with private DNS.",
@@ -415,13 +410,13 @@ impl<'b> Builder<'b> {
         }
         let mut groups = vec![group.clone()];
         if self.joins {
-            groups.extend(self.place.groups.iter().take(1).map(|id| Ref::Existing(id.to_string())));
+            groups.extend(self.place.groups.iter().take(1).map(|id| Ref::Existing(id.clone())));
         }
         let role = format!("{service}-endpoint");
         let summary = format!(
             "interface endpoint {name} in {}, with private DNS and {}{}",
             listed(&subnets),
-            listed(&groups),
+            self.named(&groups),
             if self.wish.restrict {
                 ", for the poller only"
             } else {
@@ -429,7 +424,6 @@ impl<'b> Builder<'b> {
             }
         );
         let plan = EndpointPlan {
-            slot: role.clone(),
             vpc: self.vpc.clone(),
             service: name.clone(),
             subnets,
@@ -450,7 +444,13 @@ impl<'b> Builder<'b> {
 
     /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups are added only: it is reached
     /// from every subnet of the VPC, and each further zone is charged for.
-    fn fix(&mut self, service: &str, endpoint: &Endpoint, group: &Ref, after: &[u32]) -> Result<(), MskUnmet> {
+    fn fix(
+        &mut self,
+        service: &str,
+        endpoint: &Endpoint,
+        group: Option<&Ref<GroupId>>,
+        after: &[u32],
+    ) -> Result<(), MskUnmet> {
         if endpoint.state != "available" {
             self.pending.push(Pending::Available {
                 what: format!("endpoint {} ({})", endpoint.id, endpoint.service),
@@ -463,14 +463,14 @@ impl<'b> Builder<'b> {
             add_subnets: add_subnets.unwrap_or_default(),
             ..EndpointWish::default()
         };
-        let bears = |id: &str| endpoint.groups.iter().any(|group| group.as_str() == id);
-        if !inbound(self.paths, &self.asker(), endpoint).is_empty() && !matches!(group, Ref::Existing(id) if bears(id))
-        {
-            wish.add_groups.push(group.clone());
+        let bears = |id: &GroupId| endpoint.groups.contains(id);
+        if !inbound(self.paths, &self.asker(), endpoint).is_empty() {
+            let missing = group.filter(|group| !group.existing().is_some_and(bears));
+            wish.add_groups.extend(missing.cloned());
         }
         if !outbound(self.paths, &self.asker(), endpoint).is_empty() && self.joins {
-            let brokers = self.place.groups.iter().take(1).filter(|id| !bears(id.as_str()));
-            wish.add_groups.extend(brokers.map(|id| Ref::Existing(id.to_string())));
+            let brokers = self.place.groups.iter().take(1).filter(|id| !bears(id));
+            wish.add_groups.extend(brokers.map(|id| Ref::Existing(id.clone())));
         }
         if self.wish.restrict {
             wish.policy = self.narrower(service, endpoint)?;
@@ -484,7 +484,7 @@ impl<'b> Builder<'b> {
             parts.push(format!("add {}", listed(&wish.add_subnets)));
         }
         if !wish.add_groups.is_empty() {
-            parts.push(format!("add {}", listed(&wish.add_groups)));
+            parts.push(format!("add {}", self.named(&wish.add_groups)));
         }
         parts.extend(
             wish.policy
@@ -577,6 +577,11 @@ impl<'b> Builder<'b> {
         subnets
     }
 
+    fn named(&self, groups: &[Ref<GroupId>]) -> String {
+        let names: Vec<String> = groups.iter().map(|group| self.steps.name(group)).collect();
+        names.join(", ")
+    }
+
     fn connection(&self) -> String {
         connection(self.vpc)
     }
@@ -587,37 +592,11 @@ impl<'b> Builder<'b> {
     }
 
     fn tags(&self, role: &str) -> BTreeMap<String, String> {
-        let own = [
-            (tags::MANAGED, "true".to_owned()),
-            (tags::CONNECTION, self.connection()),
-            (tags::ROLE, role.to_owned()),
-        ];
-        let own = own.map(|(key, value)| (key.to_owned(), value));
-        self.wish.tags.clone().into_iter().chain(own).collect()
+        tags_at_birth(&self.connection(), role, &self.wish.tags)
     }
 
     fn built(self) -> Built {
-        let mut plan = self.steps.plan();
-        // A group is as it should be before an endpoint gets it.
-        let first = self.half_made.into_iter().map(|group| Step {
-            id: 0,
-            resource: group.to_string(),
-            summary: format!("{group}: remove the default outbound rule (all traffic)"),
-            effect: Effect::RevokeDefaultEgress {
-                group: GroupRef::Existing(group),
-            },
-            after: Vec::new(),
-            status: StepStatus::Planned,
-        });
-        let first: Vec<Step> = first.collect();
-        let shift = u32::try_from(first.len()).unwrap_or(u32::MAX);
-        for step in &mut plan.steps {
-            step.after.iter_mut().for_each(|needed| *needed += shift);
-        }
-        plan.steps.splice(..0, first);
-        for (id, step) in (1..).zip(&mut plan.steps) {
-            step.id = id;
-        }
+        let plan = self.steps.plan();
         let makes = |step: &Step| matches!(step.effect, Effect::Network(NetworkEffect::CreateEndpoint(_)));
         let narrows = |step: &Step| matches!(&step.effect, Effect::Network(NetworkEffect::ModifyEndpoint { wish, .. }) if wish.policy.is_some());
         let mut notes = self.notes;
@@ -659,7 +638,7 @@ fn refuse(findings: Vec<Finding>, unmet: impl FnOnce(Vec<String>, Vec<String>) -
 /// Whether a rule lets the services' port in from this peer, or more.
 fn lets_in(rule: &Rule, peer: &RulePeer) -> bool {
     let is_from = match (&rule.peer, peer) {
-        (Peer::Group(id), RulePeer::Group(Ref::Existing(wanted))) => id.as_str() == wanted,
+        (Peer::Group(id), RulePeer::Group(Ref::Existing(wanted))) => id == wanted,
         (Peer::Cidr(range), RulePeer::Cidr(wanted)) => {
             range.parse::<ipnet::IpNet>().is_ok_and(|range| range.contains(wanted))
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::half_made::{self, HalfMade, Wanted, wanted_rules};
-use super::{Effect, GroupRef, Plan, RemovalEffect, Step, StepStatus, repair};
-use crate::classify::InWords;
+use super::network::RulePeer;
+use super::{Effect, Made, Plan, Ref, RemovalEffect, Step, StepStatus, Steps, repair};
 use crate::decide::{Assessment, Decision};
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, smallest_free_number};
@@ -32,7 +32,7 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     let mut builder = Builder {
         observation,
         request,
-        steps: Vec::new(),
+        steps: Steps::default(),
     };
     let number = match &assessment.decision {
         Decision::NoOp => {
@@ -42,7 +42,7 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
         Decision::AssociateExisting { function, proxy } => {
             let groups = [(Side::Proxy, proxy), (Side::Function, function)]
                 .into_iter()
-                .filter_map(|(side, group)| Some((side, GroupRef::Existing(group.clone()?))));
+                .filter_map(|(side, group)| Some((side, Ref::Existing(group.clone()?))));
             let ready = builder.set_back_changed();
             builder.connect(&groups.collect(), ready);
             None
@@ -50,8 +50,8 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
         Decision::CreateNew => builder.create_set(),
     };
     Plan {
-        steps: builder.steps,
         number,
+        ..builder.steps.plan()
     }
 }
 
@@ -63,7 +63,7 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
     let mut builder = Builder {
         observation: found,
         request: &request,
-        steps: plan.steps.clone(),
+        steps: Steps::of(plan),
     };
     for side in [Side::Database, Side::Proxy] {
         if !plan.has_written_to(side) {
@@ -71,16 +71,15 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
         }
         for group in seen.taken_off(found, side) {
             let (resource, name) = (found.describe(side), &group.name);
-            builder.associate(side, GroupRef::Existing(group.id.clone()), Vec::new());
-            if let Some(step) = builder.steps.last_mut() {
-                step.summary = format!(
-                    "{resource}: associate {name} ({}) again, which another process disassociated",
-                    group.id
-                );
-            }
+            let step = builder.associate(side, Ref::Existing(group.id.clone()), &[]);
+            let again = format!(
+                "{resource}: associate {name} ({}) again, which another process disassociated",
+                group.id
+            );
+            builder.steps.set_summary(step, again);
         }
     }
-    builder.steps.split_off(plan.steps.len())
+    builder.steps.since(plan.steps.len())
 }
 
 /// The step that deletes the groups of `made`, which this run created and `plan` does not use: another name of their
@@ -118,19 +117,14 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
         .map(|group| format!("{} ({})", group.name, group.id))
         .collect();
     let ids: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
-    let request = Request::default();
-    let mut builder = Builder {
-        observation,
-        request: &request,
-        steps: plan.steps.clone(),
-    };
+    let mut steps = Steps::of(plan);
     let summary = format!(
         "security groups {}, which this run created and does not need",
         names.join(", ")
     );
-    let effect = Effect::Removal(RemovalEffect::TakeBack { groups: removable });
-    builder.push(effect, ids.join(", "), summary, Vec::new(), false);
-    builder.steps.pop()
+    let effect = RemovalEffect::TakeBack { groups: removable };
+    steps.add(effect, ids.join(", "), summary, &[]);
+    steps.since(plan.steps.len()).pop()
 }
 
 /// The steps that associate again what someone has disassociated since this run associated it, counted from `from`.
@@ -151,7 +145,7 @@ pub fn do_again(assessment: &Assessment<'_>, request: &Request, from: u32) -> Ve
 }
 
 /// The group that each side gets.
-pub(super) type Groups = BTreeMap<Side, GroupRef>;
+pub(super) type Groups = BTreeMap<Side, Ref<GroupId>>;
 
 /// The steps that make room for others, by the side and the way in which they do.
 type MadeRoom = BTreeMap<(Side, Direction), Vec<u32>>;
@@ -159,7 +153,7 @@ type MadeRoom = BTreeMap<(Side, Direction), Vec<u32>>;
 pub(super) struct Builder<'a> {
     pub(super) observation: &'a Observation,
     pub(super) request: &'a Request,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Steps,
 }
 
 impl<'a> Builder<'a> {
@@ -194,20 +188,19 @@ impl<'a> Builder<'a> {
         }
         let mut ready = Vec::new();
         for side in sides {
-            let group = set.reference(*side);
+            let group = set.reference(*side, &created);
             let done = set.groups.contains_key(side) && !set.has_default_egress(*side);
             // In a group that is in use, grants come first.
             if is_repaired && !done && set.groups.contains_key(side) {
                 continue;
             }
             let name = Convention::for_new(*side, through_proxy).name(set.number);
-            ready.push(self.push(
-                Effect::RevokeDefaultEgress { group },
-                set.resource(*side, &name),
-                format!("{name}: remove the default outbound rule (all traffic)"),
-                vec![created[side]],
-                done,
-            ));
+            let resource = set.resource(*side, &name);
+            let step = self
+                .steps
+                .revoke_default_egress(group, &name, &resource, &[created[side]]);
+            self.mark_done(step, done);
+            ready.push(step);
         }
         let made_room = if is_repaired {
             self.make_room(&set, &wanted, &created)
@@ -229,8 +222,8 @@ impl<'a> Builder<'a> {
             ready.extend(self.revoke_strays(other, &wanted, &granted));
         }
         ready.extend(self.unmark(&set, &ready));
-        let groups = sides.iter().map(|side| (*side, set.reference(*side))).collect();
-        self.connect(&groups, ready);
+        let groups = sides.iter().map(|side| (*side, set.reference(*side, &created)));
+        self.connect(&groups.collect(), ready);
         Some(set.number)
     }
 
@@ -274,8 +267,8 @@ impl<'a> Builder<'a> {
     fn make_room(&mut self, set: &HalfMade<'_>, wanted: &[Wanted], created: &BTreeMap<Side, u32>) -> MadeRoom {
         let mut made_room = MadeRoom::new();
         for (side, direction, rule) in repair::to_make_room(set, wanted, &self.request.full) {
-            let after = created.get(&side).copied().into_iter().collect();
-            let revoked = self.revoke_stray(set, side, direction, &rule, after, true);
+            let after = created.get(&side).copied();
+            let revoked = self.revoke_stray(set, side, direction, &rule, after.as_slice(), true);
             made_room.entry((side, direction)).or_default().extend(revoked);
         }
         made_room
@@ -292,7 +285,7 @@ impl<'a> Builder<'a> {
                         of == side && *way == direction && gone.is_same_as(&rule)
                     };
                     if !room.iter().any(is_gone) {
-                        revoked.extend(self.revoke_stray(set, *side, direction, &rule, granted.to_vec(), false));
+                        revoked.extend(self.revoke_stray(set, *side, direction, &rule, granted, false));
                     }
                 }
             }
@@ -307,28 +300,16 @@ impl<'a> Builder<'a> {
         side: Side,
         direction: Direction,
         rule: &Rule,
-        after: Vec<u32>,
+        after: &[u32],
         makes_room: bool,
     ) -> Option<u32> {
         let group = set.groups.get(&side)?;
         let removable = Removable::ours(group, side, self.observation, &Names::new(&self.observation.groups))?;
-        let first = if makes_room {
-            ", first: the group may be at its quota of rules"
-        } else {
-            ""
-        };
-        let summary = format!(
-            "{}: revoke {direction} rule {}{first}",
-            group.name,
-            InWords(direction, rule)
-        );
-        let effect = Effect::Removal(RemovalEffect::Revoke {
-            group: removable,
-            direction,
-            rules: vec![rule.clone()],
-            makes_room,
-        });
-        Some(self.push(effect, group.id.to_string(), summary, after, false))
+        let rules = vec![rule.clone()];
+        Some(
+            self.steps
+                .revoke((group, &removable), direction, rules, after, makes_room),
+        )
     }
 
     /// Takes the mark of a removal off what it has left, once the rules are whole again: a run that dies before finds the
@@ -340,12 +321,14 @@ impl<'a> Builder<'a> {
         }
         let names: Vec<String> = groups
             .iter()
-            .map(|id| self.name_of(&GroupRef::Existing(id.clone())))
+            .map(|id| self.name_of(&Ref::Existing(id.clone())))
             .collect();
         let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let summary = format!("{}: no longer marked as being removed", names.join(", "));
-        let effect = Effect::Removal(RemovalEffect::Unmark { groups });
-        Some(self.push(effect, resource, summary, ready.to_vec(), false))
+        Some(
+            self.steps
+                .add(RemovalEffect::Unmark { groups }, resource, summary, ready),
+        )
     }
 
     fn create_group(&mut self, side: Side, set: &HalfMade<'_>) -> u32 {
@@ -354,20 +337,18 @@ impl<'a> Builder<'a> {
         let name = Convention::for_new(side, through_proxy).name(set.number);
         let vpc = observation.database.vpc.clone();
         let owner = observation.describe_with(side, set.function);
-        self.push(
-            Effect::CreateSecurityGroup {
-                side,
-                name: name.clone(),
-                vpc: vpc.clone(),
-                description: Way::of(observation).description(side, set.function),
-                tags: self.tags_of(side, set.function),
-                existing: set.id(side).cloned(),
-            },
-            set.resource(side, &name),
-            format!("security group {name} in {vpc}, for {owner}"),
-            Vec::new(),
-            set.groups.contains_key(&side),
-        )
+        let effect = Effect::CreateSecurityGroup {
+            side: Some(side),
+            name: name.clone(),
+            vpc: vpc.clone(),
+            description: Way::of(observation).description(side, set.function),
+            tags: self.tags_of(side, set.function),
+            existing: set.id(side).cloned(),
+        };
+        let summary = format!("security group {name} in {vpc}, for {owner}");
+        let step = self.steps.add(effect, set.resource(side, &name), summary, &[]);
+        self.mark_done(step, set.groups.contains_key(&side));
+        step
     }
 
     fn authorize(
@@ -382,146 +363,112 @@ impl<'a> Builder<'a> {
         let name = |side| Convention::for_new(side, through_proxy).name(set.number);
         let room = made_room.get(&(side, direction)).into_iter().flatten().copied();
         let made = [side, peer].into_iter().filter_map(|side| created.get(&side).copied());
-        let after = made.chain(room).collect();
+        let after: Vec<u32> = made.chain(room).collect();
         let word = match direction {
             Direction::Ingress => "from",
             Direction::Egress => "to",
         };
-        self.push(
-            Effect::Authorize {
-                direction,
-                group: set.reference(side),
-                port,
-                peer: set.reference(peer),
-                description: half_made::description(self.observation, set.function, direction, peer),
-            },
-            set.resource(side, &name(side)),
-            format!("{}: {direction} rule tcp {port} {word} {}", name(side), name(peer)),
-            after,
-            set.has(wanted),
-        )
+        let effect = Effect::AddRule {
+            direction,
+            group: set.reference(side, created),
+            port,
+            peer: RulePeer::Group(set.reference(peer, created)),
+            description: half_made::description(self.observation, set.function, direction, peer),
+        };
+        let summary = format!("{}: {direction} rule tcp {port} {word} {}", name(side), name(peer));
+        let step = self.steps.add(effect, set.resource(side, &name(side)), summary, &after);
+        self.mark_done(step, set.has(wanted));
+        step
     }
 
     /// Registers the database with a proxy that does not have it for a target.
-    pub(super) fn register_target(&mut self, after: Vec<u32>) -> Option<u32> {
+    pub(super) fn register_target(&mut self) -> Option<u32> {
         let Observation { database, proxy, .. } = self.observation;
         let proxy = proxy.as_ref().filter(|proxy| !proxy.has_target(database))?;
-        Some(self.push(
-            Effect::RegisterTarget {
-                proxy: proxy.name.clone(),
-                kind: database.kind,
-                database: database.id.clone(),
-            },
-            if proxy.exists {
-                proxy.arn.clone()
-            } else {
-                proxy.name.clone()
-            },
-            format!("proxy {}: register {database} as its target", proxy.name),
-            after,
-            false,
-        ))
+        let effect = Effect::RegisterTarget {
+            proxy: proxy.name.clone(),
+            kind: database.kind,
+            database: database.id.clone(),
+        };
+        let resource = if proxy.exists { &proxy.arn } else { &proxy.name };
+        let summary = format!("proxy {}: register {database} as its target", proxy.name);
+        let after = self.steps.that_makes(Made::Proxy);
+        Some(self.steps.add(effect, resource, summary, after.as_slice()))
     }
 
-    pub(super) fn associate(&mut self, side: Side, group: GroupRef, after: Vec<u32>) {
+    /// Puts a group on the resource of a side. The number of the step.
+    pub(super) fn associate(&mut self, side: Side, group: Ref<GroupId>, after: &[u32]) -> u32 {
         let observation = self.observation;
         let added = self.name_of(&group);
-        let already = matches!(&group, GroupRef::Existing(id) if observation.groups_on(side).contains(id));
-        let keeps = match observation.groups_on(side).len() {
+        let Observation {
+            database,
+            function,
+            proxy,
+            ..
+        } = observation;
+        let on = observation.groups_on(side);
+        let is_on = group.existing().is_some_and(|id| on.contains(id));
+        let keeps = match on.len() {
             0 => String::new(),
             1 => ", keeping its 1 other group".to_owned(),
             n => format!(", keeping its {n} other groups"),
         };
-        let (effect, resource) = match side {
-            Side::Function if observation.extras.attach.is_some() => {
-                return self.attach(group, &added, after);
+        let (effect, resource) = match (side, proxy) {
+            (Side::Function, _) => {
+                if observation.extras.attach.is_some()
+                    && let Some(vpc) = &function.vpc
+                {
+                    return self.attach(vpc, group, &added, after);
+                }
+                let arn = function.arn.clone();
+                (Effect::AssociateFunction { function: arn, group }, &function.arn)
             }
-            Side::Database => (
-                Effect::AssociateDatabase {
-                    kind: observation.database.kind,
-                    id: observation.database.id.clone(),
-                    group,
-                },
-                observation.database.arn.clone(),
-            ),
-            Side::Function => (
-                Effect::AssociateFunction {
-                    function: observation.function.arn.clone(),
-                    group,
-                },
-                observation.function.arn.clone(),
-            ),
-            Side::Proxy => (
-                Effect::AssociateProxy {
-                    name: observation
-                        .proxy
-                        .as_ref()
-                        .map(|proxy| proxy.name.clone())
-                        .unwrap_or_default(),
-                    group,
-                },
-                observation
-                    .proxy
-                    .as_ref()
-                    .map(|proxy| proxy.arn.clone())
-                    .unwrap_or_default(),
-            ),
+            (Side::Proxy, Some(proxy)) => {
+                let name = proxy.name.clone();
+                (Effect::AssociateProxy { name, group }, &proxy.arn)
+            }
+            (Side::Database | Side::Proxy, _) => {
+                let (kind, id) = (database.kind, database.id.clone());
+                (Effect::AssociateDatabase { kind, id, group }, &database.arn)
+            }
         };
         let summary = format!("{}: associate {added}{keeps}", observation.describe(side));
-        self.push(effect, resource, summary, after, already);
+        let step = self.steps.add(effect, resource, summary, after);
+        self.mark_done(step, is_on);
+        step
     }
 
     /// A group as text.
-    pub(super) fn name_of(&self, group: &GroupRef) -> String {
+    pub(super) fn name_of(&self, group: &Ref<GroupId>) -> String {
         match group {
-            GroupRef::Existing(id) => match self.observation.group(id) {
+            Ref::Existing(id) => match self.observation.group(id) {
                 Some(found) => format!("{} ({id})", found.name),
                 None => id.to_string(),
             },
-            GroupRef::New(side) => self.name_of_new(*side),
+            Ref::Step(step) => {
+                let mut steps = self.steps.iter().filter(|made| made.id == *step);
+                let name = steps.find_map(|made| match &made.effect {
+                    Effect::CreateSecurityGroup { name, .. } => Some(name.clone()),
+                    _ => None,
+                });
+                name.unwrap_or_default()
+            }
         }
     }
 
-    fn name_of_new(&self, side: Side) -> String {
-        self.steps
-            .iter()
-            .find_map(|step| match &step.effect {
-                Effect::CreateSecurityGroup {
-                    side: created, name, ..
-                } if *created == side => Some(name.clone()),
-                _ => None,
-            })
-            .unwrap_or_default()
-    }
-
-    pub(super) fn push(
-        &mut self,
-        effect: Effect,
-        resource: String,
-        summary: String,
-        after: Vec<u32>,
-        already: bool,
-    ) -> u32 {
-        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
-        self.steps.push(Step {
-            id,
-            effect,
-            resource,
-            summary,
-            after,
-            status: if already {
-                StepStatus::Already
-            } else {
-                StepStatus::Planned
-            },
-        });
-        id
+    /// Notes that what a step does was done before.
+    fn mark_done(&mut self, step: u32, is_done: bool) {
+        if is_done {
+            self.steps.set_status(step, StepStatus::Already);
+        }
     }
 }
 
 impl HalfMade<'_> {
-    fn reference(&self, side: Side) -> GroupRef {
-        self.id(side).cloned().map_or(GroupRef::New(side), GroupRef::Existing)
+    /// The group of a side: it exists, or one of the steps `created` makes it. There is no step 0: the linter refuses it.
+    fn reference(&self, side: Side, created: &BTreeMap<Side, u32>) -> Ref<GroupId> {
+        let made = || Ref::Step(created.get(&side).copied().unwrap_or_default());
+        self.id(side).cloned().map_or_else(made, Ref::Existing)
     }
 
     fn resource(&self, side: Side, name: &str) -> String {

@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use flaw::Flaw;
 pub use ground::{Ground, May, Right};
 
-use super::network::{EndpointPlan, NetworkEffect, Ref};
-use super::{Effect, Grant, GroupRef, Made, Plan, ProxyAuth, RemovalEffect, ResourceRef, Step, StepStatus, VpcEffect};
+use super::network::{EndpointPlan, NetworkEffect, RulePeer};
+use super::{Effect, Grant, Plan, ProxyAuth, Ref, RemovalEffect, Step, StepStatus, VpcEffect};
 use crate::model::{Direction, GroupId, GroupList, Peer, Protocol, Rule, Side};
 use crate::naming::Convention;
 use crate::ownership;
 use crate::removal::Removable;
-use crate::tags;
 
 /// Everything that is wrong with the plan; empty for each plan that this program makes.
 #[must_use]
@@ -32,11 +31,11 @@ pub fn lint(plan: &Plan, ground: &Ground<'_>) -> Vec<Flaw> {
         grants: plan
             .steps
             .iter()
-            .any(|step| matches!(step.effect, Effect::Authorize { .. })),
+            .any(|step| matches!(step.effect, Effect::AddRule { .. })),
         last_grant: plan
             .steps
             .iter()
-            .rposition(|step| step.status == StepStatus::Planned && matches!(step.effect, Effect::Authorize { .. })),
+            .rposition(|step| step.status == StepStatus::Planned && matches!(step.effect, Effect::AddRule { .. })),
         naming: OnceCell::new(),
     };
     for (index, step) in plan.steps.iter().enumerate() {
@@ -55,8 +54,8 @@ pub fn lint(plan: &Plan, ground: &Ground<'_>) -> Vec<Flaw> {
 
 /// Whether a name, an ARN or an id that the step writes is empty: it would be for nothing, or for something else.
 fn has_empty_name(effect: &Effect) -> bool {
-    let is_empty = |reference: &ResourceRef| matches!(reference, ResourceRef::Existing(arn) if arn.is_empty());
-    let is_no_group = |group: &GroupRef| matches!(group, GroupRef::Existing(id) if id.as_str().is_empty());
+    let is_empty = |reference: &Ref<String>| reference.existing().is_some_and(String::is_empty);
+    let is_no_group = |group: &Ref<GroupId>| group.existing().is_some_and(|id| id.as_str().is_empty());
     match effect {
         Effect::PutRolePolicy { role, policy, grant } => {
             role.is_empty()
@@ -138,25 +137,10 @@ impl<'a> Linter<'_, 'a> {
         if !place.step.after.iter().all(is_before) || !self.seen.insert(step) {
             self.flaws.push(Flaw::OutOfOrder { step });
         }
-        let is_created = |group: &&GroupRef| match group {
-            GroupRef::Existing(_) => true,
-            GroupRef::New(side) => place.is_made_earlier(
-                |effect| matches!(effect, Effect::CreateSecurityGroup { side: created, .. } if created == side),
-            ),
-        };
-        let is_made = |made: &Made| place.is_made_earlier(|effect| effect.makes() == Some(*made));
-        let is_slot = |slot: &&String| {
-            place.is_made_earlier(|effect| match effect {
-                Effect::CreateSecurityGroup { side, .. } => tags::role(*side) == slot.as_str(),
-                effect => effect.makes_slot() == Some(*slot),
-            })
-        };
-        let slots = match effect {
-            Effect::Network(effect) => effect.needs(),
-            _ => Vec::new(),
-        };
-        let is_bound =
-            effect.groups().iter().all(is_created) && effect.needs().iter().all(is_made) && slots.iter().all(is_slot);
+        let is_bound = effect.needs().into_iter().all(|(made, maker)| {
+            let mut earlier = place.earlier.iter();
+            earlier.any(|step| step.id == maker && step.effect.makes() == Some(made))
+        });
         if !is_bound {
             self.flaws.push(Flaw::Unbound { step });
         }
@@ -175,17 +159,20 @@ impl<'a> Linter<'_, 'a> {
             self.flaws.push(Flaw::Unnamed { step });
         }
         match &place.step.effect {
-            Effect::CreateSecurityGroup { name, vpc, .. } => {
+            Effect::CreateSecurityGroup { side, name, vpc, .. } => {
                 let is_again = |effect: &Effect| matches!(effect, Effect::CreateSecurityGroup { name: other, vpc: of, .. } if other == name && of == vpc);
-                if !Convention::is_any(name) || self.is_taken(vpc, name) || place.is_made_earlier(is_again) {
+                if side.is_some() && !Convention::is_any(name)
+                    || self.is_taken(vpc, name)
+                    || place.is_made_earlier(is_again)
+                {
                     self.flaws.push(Flaw::Name { step });
                 }
             }
             Effect::RevokeDefaultEgress {
-                group: GroupRef::Existing(group),
+                group: Ref::Existing(group),
             }
-            | Effect::Authorize {
-                group: GroupRef::Existing(group),
+            | Effect::AddRule {
+                group: Ref::Existing(group),
                 ..
             } => self.must_be(step, group, Right::Credible),
             Effect::CreateProxy(proxy) => self.must_have(step, !proxy.subnets.is_empty()),
@@ -197,7 +184,7 @@ impl<'a> Linter<'_, 'a> {
             Effect::Network(effect) => self.network(step, effect),
             Effect::Removal(effect) => self.removal(place, effect),
             Effect::RevokeDefaultEgress { .. }
-            | Effect::Authorize { .. }
+            | Effect::AddRule { .. }
             | Effect::RegisterTarget { .. }
             | Effect::AssociateDatabase { .. }
             | Effect::AssociateProxy { .. }
@@ -211,18 +198,8 @@ impl<'a> Linter<'_, 'a> {
     }
 
     fn network(&mut self, step: u32, effect: &NetworkEffect) {
-        match effect {
-            NetworkEffect::CreateGroup { name, vpc, .. } if self.is_taken(vpc, name) => {
-                self.flaws.push(Flaw::Name { step });
-            }
-            NetworkEffect::AddRule {
-                group: Ref::Existing(group),
-                ..
-            } => self.must_be(step, &GroupId::from(group.as_str()), Right::Credible),
-            NetworkEffect::CreateEndpoint(endpoint) => {
-                self.must_have(step, endpoint.subnets.is_empty() || !endpoint.groups.is_empty());
-            }
-            _ => {}
+        if let NetworkEffect::CreateEndpoint(endpoint) = effect {
+            self.must_have(step, endpoint.subnets.is_empty() || !endpoint.groups.is_empty());
         }
     }
 
@@ -505,14 +482,10 @@ fn is_too_early(place: &Place<'_>) -> bool {
         return true;
     }
     let Effect::Network(effect) = effect else { return false };
-    let prepares = |group: &Ref| {
-        place.is_followed_by(|later| match later {
-            Effect::Network(NetworkEffect::AddRule { group: of, .. }) => of == group,
-            Effect::RevokeDefaultEgress {
-                group: GroupRef::Existing(id),
-            } => *group == Ref::Existing(id.to_string()),
-            _ => false,
-        })
+    let prepares = |group: &Ref<GroupId>| {
+        place.is_followed_by(
+            |later| matches!(later, Effect::AddRule { group: of, .. } | Effect::RevokeDefaultEgress { group: of } if of == group),
+        )
     };
     match effect {
         NetworkEffect::CreateEndpoint(endpoint) => {
@@ -556,11 +529,11 @@ fn is_out_of_order(place: &Place<'_>) -> bool {
 /// The rule that an effect gives a group that exists.
 fn granted(effect: &Effect, group: &GroupId, direction: Direction) -> Option<Rule> {
     match effect {
-        Effect::Authorize {
+        Effect::AddRule {
             direction: way,
-            group: GroupRef::Existing(of),
+            group: Ref::Existing(of),
             port,
-            peer: GroupRef::Existing(peer),
+            peer: RulePeer::Group(Ref::Existing(peer)),
             ..
         } if of == group && *way == direction => Some(Rule::tcp(*port, peer.clone())),
         _ => None,
@@ -569,7 +542,7 @@ fn granted(effect: &Effect, group: &GroupId, direction: Direction) -> Option<Rul
 
 /// Whether an effect gives a group that exists a rule, whoever is at its other end.
 fn granted_to(effect: &Effect, group: &GroupId, direction: Direction) -> bool {
-    matches!(effect, Effect::Authorize { direction: way, group: GroupRef::Existing(of), .. } if of == group && *way == direction)
+    matches!(effect, Effect::AddRule { direction: way, group: Ref::Existing(of), .. } if of == group && *way == direction)
 }
 
 /// Whether without `gone` the rules let less of the wanted traffic through.

@@ -1,15 +1,17 @@
 //! What a plan makes of a network: gateways, subnets, routes, endpoints, rules by range, DNS across a peering connection.
 //!
 //! Nothing here removes anything, except that a route without a working target is replaced, and so is the route table
-//! of a subnet, by one with the same other routes. Ids of what does not exist yet are symbolic: a [`Slot`].
+//! of a subnet, by one with the same other routes.
 
 use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Effect, Plan, Step, StepStatus};
+use super::{Made, Ref};
 use crate::model::network::RouteTarget;
-use crate::model::{Direction, EndpointId, Peer, PeeringId, PrefixListId, SubnetId, VpcId};
+use crate::model::{
+    EndpointId, GroupId, InternetGatewayId, NatGatewayId, Peer, PeeringId, PrefixListId, RouteTableId, SubnetId, VpcId,
+};
 use crate::operation::Operation;
 
 /// The operations that only the plans of a network have.
@@ -30,34 +32,13 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::ModifyVpcPeeringConnectionOptions,
 ];
 
-/// What a step of the plan makes, by the value of its tag `autoconnect:role`, e.g. `nat-gateway`.
-pub type Slot = String;
-
-/// Something of a network that a step refers to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ref {
-    /// It exists: its id.
-    Existing(String),
-    /// A step of the plan makes it.
-    New(Slot),
-}
-
-impl std::fmt::Display for Ref {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Existing(id) => f.write_str(id),
-            Self::New(slot) => write!(f, "the new {}", slot.replace('-', " ")),
-        }
-    }
-}
-
 /// What a route leads through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     /// An internet gateway.
-    InternetGateway(Ref),
+    InternetGateway(Ref<InternetGatewayId>),
     /// A NAT gateway.
-    Nat(Ref),
+    Nat(Ref<NatGatewayId>),
     /// What exists, of any kind.
     Existing(RouteTarget),
 }
@@ -67,7 +48,8 @@ impl std::fmt::Display for Via {
         match self {
             Self::InternetGateway(Ref::Existing(id)) => write!(f, "internet gateway {id}"),
             Self::Nat(Ref::Existing(id)) => write!(f, "NAT gateway {id}"),
-            Self::InternetGateway(gateway) | Self::Nat(gateway) => gateway.fmt(f),
+            Self::InternetGateway(gateway) => gateway.fmt(f),
+            Self::Nat(nat) => nat.fmt(f),
             Self::Existing(target) => target.fmt(f),
         }
     }
@@ -77,7 +59,7 @@ impl std::fmt::Display for Via {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulePeer {
     /// Whatever has a group.
-    Group(Ref),
+    Group(Ref<GroupId>),
     /// A range.
     Cidr(IpNet),
     /// A prefix list.
@@ -90,9 +72,9 @@ impl RulePeer {
     /// # Errors
     ///
     /// The group's id is not known.
-    pub fn resolved<E>(&self, group: impl FnOnce(&Ref) -> Result<String, E>) -> Result<Peer, E> {
+    pub fn resolved<E>(&self, group: impl FnOnce(&Ref<GroupId>) -> Result<GroupId, E>) -> Result<Peer, E> {
         Ok(match self {
-            Self::Group(reference) => Peer::Group(group(reference)?.into()),
+            Self::Group(reference) => Peer::Group(group(reference)?),
             Self::Cidr(cidr) => Peer::Cidr(cidr.to_string()),
             Self::PrefixList(id) => Peer::PrefixList(id.to_string()),
         })
@@ -112,8 +94,6 @@ impl std::fmt::Display for RulePeer {
 /// An endpoint to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointPlan {
-    /// By what later steps know it.
-    pub slot: Slot,
     /// Its VPC.
     pub vpc: VpcId,
     /// E.g. `com.amazonaws.eu-central-1.sts`.
@@ -121,9 +101,9 @@ pub struct EndpointPlan {
     /// The subnets of an interface endpoint; none for a gateway endpoint.
     pub subnets: Vec<SubnetId>,
     /// The groups of an interface endpoint.
-    pub groups: Vec<Ref>,
+    pub groups: Vec<Ref<GroupId>>,
     /// The route tables of a gateway endpoint.
-    pub route_tables: Vec<Ref>,
+    pub route_tables: Vec<Ref<RouteTableId>>,
     /// Its policy document; none for full access.
     pub policy: Option<String>,
     /// Its tags.
@@ -136,9 +116,9 @@ pub struct EndpointWish {
     /// Subnets that it gets.
     pub add_subnets: Vec<SubnetId>,
     /// Groups that it gets.
-    pub add_groups: Vec<Ref>,
+    pub add_groups: Vec<Ref<GroupId>>,
     /// Route tables that it gets.
-    pub add_route_tables: Vec<Ref>,
+    pub add_route_tables: Vec<Ref<RouteTableId>>,
     /// Whether private DNS is turned on.
     pub private_dns: bool,
     /// A policy document in place of the one it has.
@@ -150,8 +130,6 @@ pub struct EndpointWish {
 pub enum NetworkEffect {
     /// Makes a subnet.
     CreateSubnet {
-        /// By what later steps know it.
-        slot: Slot,
         /// Its VPC.
         vpc: VpcId,
         /// Its range.
@@ -163,42 +141,34 @@ pub enum NetworkEffect {
     },
     /// Makes an internet gateway.
     CreateInternetGateway {
-        /// By what later steps know it.
-        slot: Slot,
         /// Its tags.
         tags: BTreeMap<String, String>,
     },
     /// Attaches an internet gateway.
     AttachInternetGateway {
         /// The gateway.
-        gateway: Ref,
+        gateway: Ref<InternetGatewayId>,
         /// The VPC.
         vpc: VpcId,
     },
     /// Allocates an elastic IP address.
     AllocateAddress {
-        /// By what later steps know it.
-        slot: Slot,
         /// Its tags.
         tags: BTreeMap<String, String>,
     },
     /// Makes a public NAT gateway, and waits until it is available.
     CreateNatGateway {
-        /// By what later steps know it.
-        slot: Slot,
         /// Its VPC.
         vpc: VpcId,
         /// Its subnet.
-        subnet: Ref,
+        subnet: Ref<SubnetId>,
         /// Its elastic IP address.
-        address: Ref,
+        address: Ref<String>,
         /// Its tags.
         tags: BTreeMap<String, String>,
     },
     /// Makes a route table.
     CreateRouteTable {
-        /// By what later steps know it.
-        slot: Slot,
         /// Its VPC.
         vpc: VpcId,
         /// Its tags.
@@ -207,7 +177,7 @@ pub enum NetworkEffect {
     /// Adds a route.
     CreateRoute {
         /// The table.
-        table: Ref,
+        table: Ref<RouteTableId>,
         /// Where to.
         destination: IpNet,
         /// Through what.
@@ -216,7 +186,7 @@ pub enum NetworkEffect {
     /// Leads a route that leads nowhere elsewhere.
     ReplaceRoute {
         /// The table.
-        table: Ref,
+        table: Ref<RouteTableId>,
         /// Where to.
         destination: IpNet,
         /// Through what.
@@ -225,16 +195,16 @@ pub enum NetworkEffect {
     /// Gives a subnet that has the VPC's main table one of its own.
     AssociateRouteTable {
         /// The table.
-        table: Ref,
+        table: Ref<RouteTableId>,
         /// The subnet.
-        subnet: Ref,
+        subnet: Ref<SubnetId>,
     },
     /// Gives a subnet another table than its own.
     ReplaceAssociation {
         /// The association, `rtbassoc-…`.
         association: String,
         /// The table.
-        table: Ref,
+        table: Ref<RouteTableId>,
         /// The subnet.
         subnet: SubnetId,
     },
@@ -246,32 +216,6 @@ pub enum NetworkEffect {
         endpoint: EndpointId,
         /// What.
         wish: EndpointWish,
-    },
-    /// Makes a security group of another kind than a connection's, and takes EC2's own outbound rules out of it.
-    CreateGroup {
-        /// By what later steps know it.
-        slot: Slot,
-        /// Its name.
-        name: String,
-        /// Its VPC.
-        vpc: VpcId,
-        /// Its description.
-        description: String,
-        /// Its tags.
-        tags: BTreeMap<String, String>,
-    },
-    /// Adds a rule for TCP to a group of our own.
-    AddRule {
-        /// Which way.
-        direction: Direction,
-        /// The group that gets the rule.
-        group: Ref,
-        /// The port.
-        port: u16,
-        /// The other end.
-        peer: RulePeer,
-        /// The rule's description.
-        description: String,
     },
     /// Lets names resolve to private addresses across a peering connection.
     AllowPeeringDns {
@@ -301,8 +245,6 @@ impl NetworkEffect {
             Self::ReplaceAssociation { .. } => Operation::ReplaceRouteTableAssociation,
             Self::CreateEndpoint(_) => Operation::CreateVpcEndpoint,
             Self::ModifyEndpoint { .. } => Operation::ModifyVpcEndpoint,
-            Self::CreateGroup { .. } => Operation::CreateSecurityGroup,
-            Self::AddRule { direction, .. } => Operation::authorizes(*direction),
             Self::AllowPeeringDns { .. } => Operation::ModifyVpcPeeringConnectionOptions,
         }
     }
@@ -311,7 +253,6 @@ impl NetworkEffect {
     #[must_use]
     pub fn more_actions(&self) -> &'static [&'static str] {
         match self {
-            Self::CreateGroup { .. } => &["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress"],
             // The names of the service lead to an interface endpoint by a zone of AWS's own.
             Self::CreateEndpoint(endpoint) if !endpoint.subnets.is_empty() => {
                 &["ec2:CreateTags", "route53:AssociateVPCWithHostedZone"]
@@ -334,17 +275,16 @@ impl NetworkEffect {
         }
     }
 
-    /// By what later steps know what it makes.
+    /// What it makes.
     #[must_use]
-    pub fn makes(&self) -> Option<&Slot> {
+    pub fn makes(&self) -> Option<Made> {
         match self {
-            Self::CreateSubnet { slot, .. }
-            | Self::CreateInternetGateway { slot, .. }
-            | Self::AllocateAddress { slot, .. }
-            | Self::CreateNatGateway { slot, .. }
-            | Self::CreateRouteTable { slot, .. }
-            | Self::CreateGroup { slot, .. } => Some(slot),
-            Self::CreateEndpoint(endpoint) => Some(&endpoint.slot),
+            Self::CreateSubnet { .. } => Some(Made::Subnet),
+            Self::CreateInternetGateway { .. } => Some(Made::InternetGateway),
+            Self::AllocateAddress { .. } => Some(Made::Address),
+            Self::CreateNatGateway { .. } => Some(Made::NatGateway),
+            Self::CreateRouteTable { .. } => Some(Made::RouteTable),
+            Self::CreateEndpoint(_) => Some(Made::Endpoint),
             _ => None,
         }
     }
@@ -357,8 +297,7 @@ impl NetworkEffect {
             | Self::CreateInternetGateway { tags, .. }
             | Self::AllocateAddress { tags, .. }
             | Self::CreateNatGateway { tags, .. }
-            | Self::CreateRouteTable { tags, .. }
-            | Self::CreateGroup { tags, .. } => Some(tags),
+            | Self::CreateRouteTable { tags, .. } => Some(tags),
             Self::CreateEndpoint(endpoint) => Some(&endpoint.tags),
             _ => None,
         }
@@ -371,87 +310,41 @@ impl NetworkEffect {
             Self::CreateNatGateway { .. } => Some("the NAT gateway to become available"),
             Self::CreateEndpoint(_) => Some("the endpoint to become available"),
             Self::CreateSubnet { .. } => Some("the subnet to be found"),
-            Self::CreateGroup { .. } => Some("the group to be found"),
             _ => None,
         }
     }
 
-    /// What the step refers to that may be made by another one.
+    /// What else than groups the step refers to: what it is, and the number of the step that makes it, if one does.
     #[must_use]
-    pub fn needs(&self) -> Vec<&Slot> {
-        let mut refs: Vec<&Ref> = Vec::new();
+    pub(super) fn needs(&self) -> Vec<(Made, Option<u32>)> {
+        let table = |table: &Ref<RouteTableId>| (Made::RouteTable, table.step());
         match self {
-            Self::AttachInternetGateway { gateway, .. } => refs.push(gateway),
-            Self::CreateNatGateway { subnet, address, .. } => refs.extend([subnet, address]),
-            Self::CreateRoute { table, via, .. } | Self::ReplaceRoute { table, via, .. } => {
-                refs.push(table);
-                if let Via::InternetGateway(gateway) | Via::Nat(gateway) = via {
-                    refs.push(gateway);
-                }
+            Self::AttachInternetGateway { gateway, .. } => vec![(Made::InternetGateway, gateway.step())],
+            Self::CreateNatGateway { subnet, address, .. } => {
+                vec![(Made::Subnet, subnet.step()), (Made::Address, address.step())]
             }
-            Self::AssociateRouteTable { table, subnet } => refs.extend([table, subnet]),
-            Self::ReplaceAssociation { table, .. } => refs.push(table),
-            Self::CreateEndpoint(endpoint) => refs.extend(endpoint.groups.iter().chain(&endpoint.route_tables)),
-            Self::ModifyEndpoint { wish, .. } => refs.extend(wish.add_groups.iter().chain(&wish.add_route_tables)),
-            Self::AddRule { group, peer, .. } => {
-                refs.push(group);
-                if let RulePeer::Group(peer) = peer {
-                    refs.push(peer);
-                }
+            Self::CreateRoute { table: of, via, .. } | Self::ReplaceRoute { table: of, via, .. } => {
+                let target = match via {
+                    Via::InternetGateway(gateway) => (Made::InternetGateway, gateway.step()),
+                    Via::Nat(nat) => (Made::NatGateway, nat.step()),
+                    Via::Existing(_) => return vec![table(of)],
+                };
+                vec![table(of), target]
             }
-            _ => {}
+            Self::AssociateRouteTable { table: of, subnet } => vec![table(of), (Made::Subnet, subnet.step())],
+            Self::ReplaceAssociation { table: of, .. } => vec![table(of)],
+            Self::CreateEndpoint(endpoint) => endpoint.route_tables.iter().map(table).collect(),
+            Self::ModifyEndpoint { wish, .. } => wish.add_route_tables.iter().map(table).collect(),
+            _ => Vec::new(),
         }
-        refs.into_iter()
-            .filter_map(|reference| match reference {
-                Ref::New(slot) => Some(slot),
-                Ref::Existing(_) => None,
-            })
-            .collect()
-    }
-}
-
-/// Collects the steps of a plan, each after those that make what it needs.
-#[derive(Clone, Debug, Default)]
-pub struct Steps(Vec<Step>);
-
-impl Steps {
-    /// Adds a step: after `after`, and after the steps that make what it refers to. Its number.
-    pub fn add(&mut self, effect: NetworkEffect, resource: &str, summary: impl Into<String>, after: &[u32]) -> u32 {
-        let id = u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX);
-        let makes = |slot: &Slot| {
-            let maker = self.0.iter().find(|step| step.effect.makes_slot() == Some(slot));
-            maker.map(|step| step.id)
-        };
-        let mut all: Vec<u32> = effect
-            .needs()
-            .into_iter()
-            .filter_map(makes)
-            .chain(after.iter().copied())
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        self.0.push(Step {
-            id,
-            resource: resource.to_owned(),
-            summary: summary.into(),
-            effect: Effect::Network(effect),
-            after: all,
-            status: StepStatus::Planned,
-        });
-        id
     }
 
-    /// The steps so far.
-    pub fn iter(&self) -> impl Iterator<Item = &Step> {
-        self.0.iter()
-    }
-
-    /// The plan of these steps.
-    #[must_use]
-    pub fn plan(self) -> Plan {
-        Plan {
-            steps: self.0,
-            ..Plan::default()
+    /// The groups that the step refers to.
+    pub(super) fn groups(&self) -> Vec<&Ref<GroupId>> {
+        match self {
+            Self::CreateEndpoint(endpoint) => endpoint.groups.iter().collect(),
+            Self::ModifyEndpoint { wish, .. } => wish.add_groups.iter().collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::build::{Builder, Groups};
-use super::{
-    AttachPlan, Effect, FunctionPlan, Grant, GroupRef, Made, ProxyAuth, ProxyPlan, ResourceRef, StepStatus, VpcEffect,
-};
+use super::{AttachPlan, Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Ref, VpcEffect, tags_at_birth};
 use crate::adopt::{MAX_FUNCTION_SUBNETS, OwnRole, own_tags};
-use crate::extras;
-use crate::model::{Credentials, FoundRole, Observation, Proxy, Secret, Side, SubnetId, last_segment};
+use crate::extras::{self, Value};
+use crate::model::{
+    Credentials, FoundRole, FunctionVpc, GroupId, Observation, Proxy, Secret, Side, SubnetId, last_segment,
+};
 use crate::naming::created;
 use crate::policy::{is_same, vpc_access};
 use crate::tags;
@@ -26,22 +26,21 @@ impl Builder<'_> {
         if let (Some(proxy), Some(group)) = (new_proxy, groups.get(&Side::Proxy)) {
             ready.push(self.make_proxy(proxy, group, &ready));
         }
-        let made: Vec<u32> = self.step_that_makes(Made::Proxy).into_iter().collect();
-        ready.extend(self.register_target(made));
+        ready.extend(self.register_target());
         for &side in self.observation.sides() {
             let Some(group) = groups.get(&side) else { continue };
-            match side {
+            let step = match side {
                 Side::Proxy if new_proxy.is_some() => continue,
                 Side::Function if !function.exists => self.make_function(group, &ready),
-                _ => self.associate(side, group.clone(), ready.clone()),
-            }
-            ready.extend(self.steps.last().map(|step| step.id));
+                _ => self.associate(side, group.clone(), &ready),
+            };
+            ready.push(step);
         }
         self.let_connect();
         self.set_environment();
     }
 
-    fn make_proxy(&mut self, proxy: &Proxy, group: &GroupRef, ready: &[u32]) -> u32 {
+    fn make_proxy(&mut self, proxy: &Proxy, group: &Ref<GroupId>, ready: &[u32]) -> u32 {
         let Observation { database, extras, .. } = self.observation;
         let region = database.place().region;
         let new = extras.new_proxy.as_ref();
@@ -59,30 +58,32 @@ impl Builder<'_> {
                 if secret.details.is_some() {
                     after.push(self.adopt_secret(secret, &user, &proxy.name));
                 }
-                let reference = ResourceRef::Existing(secret.arn.clone());
+                let reference = Ref::Existing(secret.arn.clone());
                 let customer_key = secret.customer_key().map(str::to_owned);
                 self.with_secret(reference, customer_key)
             }
             Credentials::NewSecret { name } => {
-                after.push(self.make_secret(name, &user, &proxy.name));
-                self.with_secret(ResourceRef::New(Made::Secret), None)
+                let made = self.make_secret(name, &user, &proxy.name);
+                after.push(made);
+                self.with_secret(Ref::Step(made), None)
             }
             // The requirements refuse what is neither a secret nor IAM.
             _ => (ProxyAuth::Iam, self.to_database(&user)),
         };
         let role = if let Some(role) = new.and_then(|new| new.role.as_ref()) {
-            ResourceRef::Existing(role.arn.clone())
+            Ref::Existing(role.arn.clone())
         } else {
             let name = created::proxy_role(region, &proxy.name);
             let what = format!("proxy {}", proxy.name);
             let own = OwnRole::of_proxy(self.observation, proxy);
             let found = extras.found.proxy_role.as_ref();
-            after.push(self.make_role(Made::ProxyRole, own, found, &what));
+            let made = self.make_role(Made::ProxyRole, own, found, &what);
+            after.push(made);
             if let Some(grant) = grant {
                 let needs = after.clone();
-                after.push(self.put_policy(&name, &policy, &grant, needs, found));
+                after.push(self.put_policy(&name, &policy, &grant, &needs, found));
             }
-            role_of(Made::ProxyRole, found)
+            role_of(made, found)
         };
         let how = match &auth {
             ProxyAuth::Iam => "with IAM from end to end",
@@ -107,10 +108,10 @@ impl Builder<'_> {
             database.vpc,
             self.name_of(group)
         );
-        self.push(effect, proxy.name.clone(), summary, after, false)
+        self.steps.add(effect, &proxy.name, summary, &after)
     }
 
-    fn with_secret(&self, secret: ResourceRef, customer_key: Option<String>) -> (ProxyAuth, Option<Grant>) {
+    fn with_secret(&self, secret: Ref<String>, customer_key: Option<String>) -> (ProxyAuth, Option<Grant>) {
         let auth = ProxyAuth::Secret {
             secret: secret.clone(),
             iam_required: self.observation.extras.connect.is_some(),
@@ -138,22 +139,14 @@ impl Builder<'_> {
             own: own_tags(self.observation, Side::Proxy),
         };
         let summary = format!("secret {name} with the name and the password of user {user}");
-        self.push(effect, name.to_owned(), summary, Vec::new(), false)
+        self.steps.add(effect, name, summary, &[])
     }
 
     /// The secret of an earlier run. It is kept as it is: its password is not known.
     fn adopt_secret(&mut self, secret: &Secret, user: &str, proxy: &str) -> u32 {
         let id = self.make_secret(&secret.name, user, proxy);
-        self.adopted(&secret.arn);
+        self.steps.adopt(id, &secret.arn);
         id
-    }
-
-    /// The last step is for something that is there already, exactly as the step would make it.
-    fn adopted(&mut self, arn: &str) {
-        if let Some(step) = self.steps.last_mut() {
-            step.status = StepStatus::Adopt;
-            arn.clone_into(&mut step.resource);
-        }
     }
 
     fn make_role(&mut self, made: Made, own: OwnRole, found: Option<&FoundRole>, what: &str) -> u32 {
@@ -167,9 +160,9 @@ impl Builder<'_> {
             own: Box::new(own),
         };
         let summary = format!("role {name}, which {service} may assume, for {what}");
-        let id = self.push(effect, name, summary, Vec::new(), false);
+        let id = self.steps.add(effect, name, summary, &[]);
         if let Some(found) = found {
-            self.adopted(&found.arn);
+            self.steps.adopt(id, &found.arn);
         }
         id
     }
@@ -191,12 +184,12 @@ impl Builder<'_> {
                 name: proxy.name.clone(),
                 family: proxy.engine_family.clone(),
                 subnets: proxy.subnets.clone(),
-                group: GroupRef::Existing(group.unwrap_or_else(|| "".into())),
-                role: ResourceRef::Existing(proxy.role.clone().unwrap_or_default()),
+                group: Ref::Existing(group.unwrap_or_else(|| "".into())),
+                role: Ref::Existing(proxy.role.clone().unwrap_or_default()),
                 auth: match proxy.secrets.first() {
                     None => ProxyAuth::Iam,
                     Some(secret) => ProxyAuth::Secret {
-                        secret: ResourceRef::Existing(secret.clone()),
+                        secret: Ref::Existing(secret.clone()),
                         iam_required: proxy.requires_iam,
                     },
                 },
@@ -204,14 +197,8 @@ impl Builder<'_> {
                 own: own_tags(self.observation, Side::Proxy),
             };
             let summary = format!("proxy {}, which an earlier run created for {database}", proxy.name);
-            self.push(
-                Effect::CreateProxy(Box::new(plan)),
-                String::new(),
-                summary,
-                Vec::new(),
-                false,
-            );
-            self.adopted(&proxy.arn);
+            let id = self.steps.add(Effect::CreateProxy(Box::new(plan)), "", summary, &[]);
+            self.steps.adopt(id, &proxy.arn);
         }
         if let (true, Some(new)) = (function.exists, &extras.new_function) {
             let group = function.groups().iter().next().cloned();
@@ -219,32 +206,23 @@ impl Builder<'_> {
                 name: function.name.clone(),
                 runtime: new.runtime.clone(),
                 subnets: function.vpc.as_ref().map(|vpc| vpc.subnets.clone()).unwrap_or_default(),
-                group: GroupRef::Existing(group.unwrap_or_else(|| "".into())),
-                role: ResourceRef::Existing(function.role.clone().unwrap_or_default()),
+                group: Ref::Existing(group.unwrap_or_else(|| "".into())),
+                role: Ref::Existing(function.role.clone().unwrap_or_default()),
                 tags: self.tags(Side::Function),
                 own: own_tags(self.observation, Side::Function),
             };
             let summary = format!("function {}, which an earlier run created", function.name);
-            self.push(
-                Effect::CreateFunction(Box::new(plan)),
-                String::new(),
-                summary,
-                Vec::new(),
-                false,
-            );
-            self.adopted(&function.arn);
+            let id = self.steps.add(Effect::CreateFunction(Box::new(plan)), "", summary, &[]);
+            self.steps.adopt(id, &function.arn);
         }
     }
 
-    fn put_policy(&mut self, role: &str, name: &str, grant: &Grant, after: Vec<u32>, found: Option<&FoundRole>) -> u32 {
+    fn put_policy(&mut self, role: &str, name: &str, grant: &Grant, after: &[u32], found: Option<&FoundRole>) -> u32 {
         let database = &self.observation.database;
         let proxy = self.observation.proxy.as_ref().map_or("", |proxy| proxy.name.as_str());
         let allows = match grant {
             Grant::ReadSecret { secret, customer_key } => {
-                let secret = match secret {
-                    ResourceRef::Existing(arn) => arn,
-                    ResourceRef::New(_) => "the new secret",
-                };
+                let secret = secret.existing().map_or("the new secret", String::as_str);
                 let decrypt = customer_key.as_ref().map(|key| format!(", and decrypt it with {key}"));
                 format!("read {secret}{}", decrypt.unwrap_or_default())
             }
@@ -262,18 +240,15 @@ impl Builder<'_> {
             policy: name.to_owned(),
             grant: grant.clone(),
         };
-        let id = self.push(effect, role.to_owned(), summary, after, false);
-        let known = |reference: &ResourceRef| match reference {
-            ResourceRef::Existing(arn) => Some(arn.clone()),
-            ResourceRef::New(_) => None,
-        };
+        let id = self.steps.add(effect, role, summary, after);
+        let known = |reference: &Ref<String>| reference.existing().cloned();
         if let (Some(found), Some(wanted)) = (found, grant.document(known))
             && found
                 .inline
                 .get(name)
                 .is_some_and(|document| is_same(document, &wanted))
         {
-            self.adopted(&found.arn);
+            self.steps.adopt(id, &found.arn);
         }
         id
     }
@@ -299,7 +274,7 @@ impl Builder<'_> {
         extras::stale_id(self.observation, found, wanted)
     }
 
-    fn make_function(&mut self, group: &GroupRef, ready: &[u32]) {
+    fn make_function(&mut self, group: &Ref<GroupId>, ready: &[u32]) -> u32 {
         let Observation {
             database,
             function,
@@ -318,9 +293,9 @@ impl Builder<'_> {
             role: role.clone(),
             policy: managed.clone(),
         };
-        let attached = self.push(effect, role, summary, vec![made], false);
+        let attached = self.steps.add(effect, role, summary, &[made]);
         if let Some(found) = found.filter(|found| found.attached.contains(&managed)) {
-            self.adopted(&found.arn);
+            self.steps.adopt(attached, &found.arn);
         }
         after.extend([made, attached]);
         let subnets: Vec<SubnetId> = database.subnets.iter().take(MAX_FUNCTION_SUBNETS).cloned().collect();
@@ -341,31 +316,30 @@ impl Builder<'_> {
             runtime,
             subnets,
             group: group.clone(),
-            role: role_of(Made::FunctionRole, found),
+            role: role_of(made, found),
             tags: self.tags(Side::Function),
             own: own_tags(self.observation, Side::Function),
         }));
-        self.push(effect, function.arn.clone(), summary, after, false);
+        self.steps.add(effect, &function.arn, summary, &after)
     }
 
-    /// Attaches a function that is in no VPC, with the group that the decision gives it.
-    pub(super) fn attach(&mut self, group: GroupRef, added: &str, after: Vec<u32>) {
+    /// Attaches a function that is in no VPC, with the group that the decision gives it. The number of the step.
+    pub(super) fn attach(&mut self, vpc: &FunctionVpc, group: Ref<GroupId>, added: &str, after: &[u32]) -> u32 {
         let function = &self.observation.function;
-        let Some(vpc) = &function.vpc else { return };
         let summary = format!(
             "function {}: attach it to {} of {}, with {added}",
             function.name,
             subnets_in_words(vpc.subnets.len()),
             vpc.vpc
         );
-        let effect = Effect::Vpc(VpcEffect::Attach(Box::new(AttachPlan {
+        let effect = VpcEffect::Attach(Box::new(AttachPlan {
             function: function.arn.clone(),
             vpc: vpc.vpc.clone(),
             subnets: vpc.subnets.clone(),
             groups: vec![group],
             ipv6: None,
-        })));
-        self.push(effect, function.arn.clone(), summary, after, false);
+        }));
+        self.steps.add(effect, &function.arn, summary, after)
     }
 
     /// The permission to connect, for exactly this proxy and user, on the function's role.
@@ -387,14 +361,11 @@ impl Builder<'_> {
             Some(arn) => last_segment(arn).to_owned(),
             None => created::function_role(database.place().region, &function.name),
         };
-        let reference = if proxy.exists {
-            ResourceRef::Existing(proxy.arn.clone())
-        } else {
-            ResourceRef::New(Made::Proxy)
-        };
-        let after = [Made::Proxy, Made::FunctionRole]
+        let made = self.steps.that_makes(Made::Proxy).filter(|_| !proxy.exists);
+        let reference = made.map_or_else(|| Ref::Existing(proxy.arn.clone()), Ref::Step);
+        let after: Vec<u32> = [Made::Proxy, Made::FunctionRole]
             .into_iter()
-            .filter_map(|made| self.step_that_makes(made))
+            .filter_map(|made| self.steps.that_makes(made))
             .collect();
         let grant = Grant::ConnectThroughProxy {
             proxy: reference,
@@ -408,10 +379,10 @@ impl Builder<'_> {
         let is_needed = proxy.exists && extras::needs_database_grant(self.observation);
         if let Some(to_database) = self.to_database(user).filter(|_| is_needed) {
             let found = extras.found.proxy_role.as_ref();
-            self.put_policy(&own_role, &policy, &to_database, Vec::new(), found);
+            self.put_policy(&own_role, &policy, &to_database, &[], found);
         }
         if extras::function_lacks_permission(self.observation) || extras.found.function_role.is_some() {
-            self.put_policy(&role, &policy, &grant, after, extras.found.function_role.as_ref());
+            self.put_policy(&role, &policy, &grant, &after, extras.found.function_role.as_ref());
         }
     }
 
@@ -440,20 +411,18 @@ impl Builder<'_> {
             .iter()
             .rfind(|step| step.effect.associates() == Some(Side::Function));
         let mut after: Vec<u32> = of_function.map(|step| step.id).into_iter().collect();
+        let needs_endpoint = variables.iter().any(|(_, value)| *value == Value::ProxyEndpoint);
+        after.extend(self.steps.that_makes(Made::Proxy).filter(|_| needs_endpoint));
+        let needs_secret = variables.iter().any(|(_, value)| *value == Value::NewSecret);
+        let secret = self.steps.that_makes(Made::Secret).filter(|_| needs_secret);
         let effect = Effect::SetEnvironment {
             function: function.arn.clone(),
             proxy: proxy.as_ref().map(|proxy| proxy.name.clone()),
+            secret: secret.map(Ref::Step),
             overwrite: extras.environment.is_some_and(|wish| wish.overwrite),
             variables,
         };
-        after.extend(effect.needs().into_iter().filter_map(|made| self.step_that_makes(made)));
-        after.sort_unstable();
-        self.push(effect, function.arn.clone(), summary, after, false);
-    }
-
-    fn step_that_makes(&self, made: Made) -> Option<u32> {
-        let step = self.steps.iter().find(|step| step.effect.makes() == Some(made))?;
-        Some(step.id)
+        self.steps.add(effect, &function.arn, summary, &after);
     }
 
     /// The tags of all that is made for a side.
@@ -463,17 +432,14 @@ impl Builder<'_> {
 
     /// The same for another function, on the same way to the same database.
     pub(super) fn tags_of(&self, side: Side, function: &str) -> BTreeMap<String, String> {
-        let mut tags = self.request.tags.clone();
-        tags.insert(tags::MANAGED.to_owned(), "true".to_owned());
-        tags.insert(tags::CONNECTION.to_owned(), self.observation.connection_of(function));
-        tags.insert(tags::ROLE.to_owned(), tags::role(side).to_owned());
-        tags
+        let connection = self.observation.connection_of(function);
+        tags_at_birth(&connection, tags::role(side), &self.request.tags)
     }
 }
 
 /// The role that a step makes, or that an earlier run created.
-fn role_of(made: Made, found: Option<&FoundRole>) -> ResourceRef {
-    found.map_or(ResourceRef::New(made), |found| ResourceRef::Existing(found.arn.clone()))
+fn role_of(made: u32, found: Option<&FoundRole>) -> Ref<String> {
+    found.map_or(Ref::Step(made), |found| Ref::Existing(found.arn.clone()))
 }
 
 fn subnets_in_words(count: usize) -> String {

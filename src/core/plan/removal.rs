@@ -1,6 +1,8 @@
 //! Steps that remove something: those of `remove`, and the mark that shows a removal to other runs.
 
-use crate::model::{DatabaseKind, Direction, GroupId, Rule};
+use super::Steps;
+use crate::classify::InWords;
+use crate::model::{DatabaseKind, Direction, GroupId, Rule, SecurityGroup};
 use crate::operation::Operation;
 use crate::removal::Removable;
 
@@ -206,5 +208,32 @@ impl RemovalEffect {
             Self::DeleteProxy { .. } => Some("the proxy to be deleted"),
             _ => None,
         }
+    }
+}
+
+impl Steps {
+    /// Revokes rules of a group; first, where the group has to lose one before it can get another. The number of the step.
+    pub(crate) fn revoke(
+        &mut self,
+        (group, removable): (&SecurityGroup, &Removable),
+        direction: Direction,
+        rules: Vec<Rule>,
+        after: &[u32],
+        makes_room: bool,
+    ) -> u32 {
+        let words: Vec<String> = rules.iter().map(|rule| InWords(direction, rule).to_string()).collect();
+        let first = if makes_room {
+            ", first: the group may be at its quota of rules"
+        } else {
+            ""
+        };
+        let summary = format!("{}: revoke {direction} rule {}{first}", group.name, words.join(", "));
+        let effect = RemovalEffect::Revoke {
+            group: removable.clone(),
+            direction,
+            rules,
+            makes_room,
+        };
+        self.add(effect, group.id.as_str(), summary, after)
     }
 }

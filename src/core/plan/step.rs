@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::VpcEffect;
-use super::network::{NetworkEffect, Slot};
+use super::network::{NetworkEffect, RulePeer};
+use super::{Ref, VpcEffect};
 use crate::adopt::OwnRole;
-use crate::extras::{Value, Variable};
+use crate::extras::Variable;
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Place, Side, SubnetId, VpcId};
 use crate::operation::Operation;
 use crate::ownership::OwnTags;
@@ -13,27 +13,11 @@ use crate::{policy, tags};
 
 use super::removal::RemovalEffect;
 
-/// A group that a step refers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupRef {
-    /// It exists.
-    Existing(GroupId),
-    /// The plan's own step creates it for this side.
-    New(Side),
-}
-
-/// A resource with an ARN that a step refers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ResourceRef {
-    /// It exists: its ARN.
-    Existing(String),
-    /// A step of the plan makes it.
-    New(Made),
-}
-
-/// What a plan can make besides groups; at most one of each.
+/// What a plan can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Made {
+    /// A security group.
+    SecurityGroup,
     /// The secret of the proxy.
     Secret,
     /// The role of the proxy.
@@ -44,18 +28,18 @@ pub enum Made {
     FunctionRole,
     /// The function.
     Function,
-}
-
-impl std::fmt::Display for Made {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Secret => "secret",
-            Self::ProxyRole => "role of the proxy",
-            Self::Proxy => "proxy",
-            Self::FunctionRole => "role of the function",
-            Self::Function => "function",
-        })
-    }
+    /// A subnet.
+    Subnet,
+    /// An internet gateway.
+    InternetGateway,
+    /// An elastic IP address.
+    Address,
+    /// A NAT gateway.
+    NatGateway,
+    /// A route table.
+    RouteTable,
+    /// A VPC endpoint.
+    Endpoint,
 }
 
 /// What a policy allows.
@@ -64,7 +48,7 @@ pub enum Grant {
     /// Reading one secret, and decrypting it where its key is a customer's.
     ReadSecret {
         /// The secret.
-        secret: ResourceRef,
+        secret: Ref<String>,
         /// The ARN of the customer's key.
         customer_key: Option<String>,
     },
@@ -80,7 +64,7 @@ pub enum Grant {
     /// Connecting through the proxy as one user.
     ConnectThroughProxy {
         /// The proxy.
-        proxy: ResourceRef,
+        proxy: Ref<String>,
         /// The user.
         user: String,
     },
@@ -89,7 +73,7 @@ pub enum Grant {
 impl Grant {
     /// The resource whose ARN the document refers to, and which may have to be made first.
     #[must_use]
-    pub fn resource(&self) -> Option<&ResourceRef> {
+    pub fn resource(&self) -> Option<&Ref<String>> {
         match self {
             Self::ReadSecret { secret: resource, .. } | Self::ConnectThroughProxy { proxy: resource, .. } => {
                 Some(resource)
@@ -100,7 +84,7 @@ impl Grant {
 
     /// The policy document; none where the ARN of a resource is not known.
     #[must_use]
-    pub fn document(&self, arn: impl Fn(&ResourceRef) -> Option<String>) -> Option<String> {
+    pub fn document(&self, arn: impl Fn(&Ref<String>) -> Option<String>) -> Option<String> {
         Some(match self {
             Self::ReadSecret { secret, customer_key } => policy::read_secret(&arn(secret)?, customer_key.as_deref()),
             Self::ConnectToDatabase {
@@ -119,7 +103,7 @@ pub enum ProxyAuth {
     /// With a secret.
     Secret {
         /// The secret.
-        secret: ResourceRef,
+        secret: Ref<String>,
         /// Whether clients have to use IAM.
         iam_required: bool,
     },
@@ -137,9 +121,9 @@ pub struct ProxyPlan {
     /// Its subnets.
     pub subnets: Vec<SubnetId>,
     /// The group that it is born with.
-    pub group: GroupRef,
+    pub group: Ref<GroupId>,
     /// The role that RDS assumes for it.
-    pub role: ResourceRef,
+    pub role: Ref<String>,
     /// How it authenticates.
     pub auth: ProxyAuth,
     /// Its tags.
@@ -158,9 +142,9 @@ pub struct FunctionPlan {
     /// Its subnets.
     pub subnets: Vec<SubnetId>,
     /// The group that it is born with.
-    pub group: GroupRef,
+    pub group: Ref<GroupId>,
     /// Its execution role.
-    pub role: ResourceRef,
+    pub role: Ref<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The tags by which one that is there already may be treated as it.
@@ -172,8 +156,8 @@ pub struct FunctionPlan {
 pub enum Effect {
     /// Creates a group, tagged from birth.
     CreateSecurityGroup {
-        /// The side that it is for.
-        side: Side,
+        /// The side of a connection that it is for; none for a group of VPC endpoints.
+        side: Option<Side>,
         /// Its name.
         name: String,
         /// Its VPC.
@@ -188,18 +172,18 @@ pub enum Effect {
     /// Takes the rules that EC2 gives to a new group out of it.
     RevokeDefaultEgress {
         /// The group.
-        group: GroupRef,
+        group: Ref<GroupId>,
     },
-    /// Adds a rule for one TCP port and one group.
-    Authorize {
+    /// Adds a rule for one TCP port.
+    AddRule {
         /// Which way.
         direction: Direction,
         /// The group that gets the rule.
-        group: GroupRef,
+        group: Ref<GroupId>,
         /// The port.
         port: u16,
-        /// The group at the other end.
-        peer: GroupRef,
+        /// The other end.
+        peer: RulePeer,
         /// The rule's description.
         description: String,
     },
@@ -219,21 +203,21 @@ pub enum Effect {
         /// Its identifier.
         id: String,
         /// The group.
-        group: GroupRef,
+        group: Ref<GroupId>,
     },
     /// Adds a group to the proxy's list.
     AssociateProxy {
         /// The proxy.
         name: String,
         /// The group.
-        group: GroupRef,
+        group: Ref<GroupId>,
     },
     /// Adds a group to the function's list.
     AssociateFunction {
         /// The function's ARN: a name alone could be that of another account's.
         function: String,
         /// The group.
-        group: GroupRef,
+        group: Ref<GroupId>,
     },
     /// Makes a secret of a user's name and password. The password is no part of the plan.
     CreateSecret {
@@ -291,6 +275,8 @@ pub enum Effect {
         function: String,
         /// The proxy's name, whose endpoint a variable may be.
         proxy: Option<String>,
+        /// The secret whose ARN a variable may be.
+        secret: Option<Ref<String>>,
         /// Whether another value of such a variable may be replaced.
         overwrite: bool,
         /// The variables.
@@ -309,7 +295,7 @@ impl Effect {
         match self {
             Self::CreateSecurityGroup { .. } => Operation::CreateSecurityGroup,
             Self::RevokeDefaultEgress { .. } => Operation::RevokeSecurityGroupEgress,
-            Self::Authorize { direction, .. } => Operation::authorizes(*direction),
+            Self::AddRule { direction, .. } => Operation::authorizes(*direction),
             Self::AssociateDatabase { kind, .. } => Operation::modifies(*kind),
             Self::RegisterTarget { .. } => Operation::RegisterDbProxyTargets,
             Self::AssociateProxy { .. } => Operation::ModifyDbProxy,
@@ -407,8 +393,7 @@ impl Effect {
             self,
             Self::CreateSecurityGroup { .. }
                 | Self::RevokeDefaultEgress { .. }
-                | Self::Authorize { .. }
-                | Self::Network(NetworkEffect::CreateGroup { .. } | NetworkEffect::AddRule { .. })
+                | Self::AddRule { .. }
                 | Self::Removal(RemovalEffect::Unmark { .. } | RemovalEffect::Revoke { .. })
         )
     }
@@ -429,7 +414,7 @@ impl Effect {
             Self::Network(effect) => effect.waits_for(),
             Self::Removal(effect) => effect.waits_for(),
             Self::RevokeDefaultEgress { .. }
-            | Self::Authorize { .. }
+            | Self::AddRule { .. }
             | Self::RegisterTarget { .. }
             | Self::CreateSecret { .. }
             | Self::CreateRole { .. }
@@ -441,37 +426,27 @@ impl Effect {
     /// Whether the step creates something, rather than changing it.
     #[must_use]
     pub fn creates(&self) -> bool {
-        if self.makes_slot().is_some() {
-            return true;
-        }
-        matches!(
-            self,
-            Self::CreateSecurityGroup { .. }
-                | Self::CreateSecret { .. }
-                | Self::CreateRole { .. }
-                | Self::CreateProxy(_)
-                | Self::CreateFunction(_)
-        )
+        self.makes().is_some()
     }
 
-    /// By what later steps know what it makes of a network.
+    /// The tags of what it makes, if it makes something.
     #[must_use]
-    pub fn makes_slot(&self) -> Option<&Slot> {
+    pub fn tags(&self) -> Option<&BTreeMap<String, String>> {
         match self {
-            Self::Network(effect) => effect.makes(),
+            Self::CreateSecurityGroup { tags, .. }
+            | Self::CreateSecret { tags, .. }
+            | Self::CreateRole { tags, .. } => Some(tags),
+            Self::CreateProxy(proxy) => Some(&proxy.tags),
+            Self::CreateFunction(function) => Some(&function.tags),
+            Self::Network(effect) => effect.tags(),
             _ => None,
         }
     }
 
-    /// The tags that something gets by which later steps know it, if this step makes it: rules for ranges know a
-    /// connection's group by its role.
+    /// The value of `autoconnect:role` of what it makes.
     #[must_use]
-    pub fn tags_of(&self, slot: &str) -> Option<&BTreeMap<String, String>> {
-        match self {
-            Self::CreateSecurityGroup { side, tags, .. } if tags::role(*side) == slot => Some(tags),
-            Self::Network(effect) if effect.makes().is_some_and(|made| made == slot) => effect.tags(),
-            _ => None,
-        }
+    pub fn role(&self) -> Option<&str> {
+        self.tags()?.get(tags::ROLE).map(String::as_str)
     }
 
     /// Whether something is gone after the step.
@@ -480,57 +455,60 @@ impl Effect {
         matches!(self, Self::Removal(effect) if effect.deletes())
     }
 
-    /// What it makes besides groups.
+    /// What it makes.
     #[must_use]
     pub fn makes(&self) -> Option<Made> {
         match self {
+            Self::CreateSecurityGroup { .. } => Some(Made::SecurityGroup),
             Self::CreateSecret { .. } => Some(Made::Secret),
             Self::CreateRole { made, .. } => Some(*made),
             Self::CreateProxy(_) => Some(Made::Proxy),
             Self::CreateFunction(_) => Some(Made::Function),
+            Self::Network(effect) => effect.makes(),
             _ => None,
         }
     }
 
-    /// What the step needs that another step makes.
+    /// What the step refers to that other steps make: what it is, and the number of the step.
     #[must_use]
-    pub fn needs(&self) -> Vec<Made> {
-        let mut refs: Vec<&ResourceRef> = Vec::new();
-        let mut needs = Vec::new();
+    pub fn needs(&self) -> Vec<(Made, u32)> {
+        let groups = self.groups();
+        let mut needs: Vec<(Made, Option<u32>)> =
+            groups.iter().map(|group| (Made::SecurityGroup, group.step())).collect();
         match self {
             Self::PutRolePolicy { grant, .. } => match grant {
-                Grant::ReadSecret { secret, .. } => refs.push(secret),
-                Grant::ConnectThroughProxy { proxy, .. } => refs.push(proxy),
+                Grant::ReadSecret { secret, .. } => needs.push((Made::Secret, secret.step())),
+                Grant::ConnectThroughProxy { proxy, .. } => needs.push((Made::Proxy, proxy.step())),
                 Grant::ConnectToDatabase { .. } => {}
             },
             Self::CreateProxy(proxy) => {
-                refs.push(&proxy.role);
+                needs.push((Made::ProxyRole, proxy.role.step()));
                 if let ProxyAuth::Secret { secret, .. } = &proxy.auth {
-                    refs.push(secret);
+                    needs.push((Made::Secret, secret.step()));
                 }
             }
-            Self::CreateFunction(function) => refs.push(&function.role),
-            Self::SetEnvironment { variables, .. } => {
-                needs.extend(variables.iter().filter_map(|(_, value)| match value {
-                    Value::ProxyEndpoint => Some(Made::Proxy),
-                    Value::NewSecret => Some(Made::Secret),
-                    Value::Known(_) => None,
-                }));
+            Self::CreateFunction(function) => needs.push((Made::FunctionRole, function.role.step())),
+            Self::SetEnvironment { secret, .. } => {
+                needs.push((Made::Secret, secret.as_ref().and_then(Ref::step)));
             }
+            Self::Network(effect) => needs.extend(effect.needs()),
             _ => {}
         }
-        needs.extend(refs.into_iter().filter_map(|reference| match reference {
-            ResourceRef::New(made) => Some(*made),
-            ResourceRef::Existing(_) => None,
-        }));
         needs
+            .into_iter()
+            .filter_map(|(made, step)| Some((made, step?)))
+            .collect()
     }
 
     /// The groups that the step refers to.
     #[must_use]
-    pub fn groups(&self) -> Vec<&GroupRef> {
+    pub fn groups(&self) -> Vec<&Ref<GroupId>> {
         match self {
-            Self::Authorize { group, peer, .. } => vec![group, peer],
+            Self::AddRule { group, peer, .. } => match peer {
+                RulePeer::Group(peer) => vec![group, peer],
+                RulePeer::Cidr(_) | RulePeer::PrefixList(_) => vec![group],
+            },
+            Self::Network(effect) => effect.groups(),
             Self::CreateProxy(proxy) => vec![&proxy.group],
             Self::CreateFunction(function) => vec![&function.group],
             Self::Vpc(VpcEffect::Attach(plan)) => plan.groups.iter().collect(),
@@ -543,13 +521,30 @@ impl Effect {
     }
 }
 
+impl From<NetworkEffect> for Effect {
+    fn from(effect: NetworkEffect) -> Self {
+        Self::Network(effect)
+    }
+}
+
+impl From<RemovalEffect> for Effect {
+    fn from(effect: RemovalEffect) -> Self {
+        Self::Removal(effect)
+    }
+}
+
+impl From<VpcEffect> for Effect {
+    fn from(effect: VpcEffect) -> Self {
+        Self::Vpc(effect)
+    }
+}
+
 impl Effect {
     /// Whether the step uses this group, which exists.
     #[must_use]
     pub fn speaks_of(&self, id: &GroupId) -> bool {
-        let is_it = |group: &GroupRef| matches!(group, GroupRef::Existing(existing) if existing == id);
         let is_made = matches!(self, Self::CreateSecurityGroup { existing: Some(existing), .. } if existing == id);
-        is_made || self.groups().into_iter().any(is_it)
+        is_made || self.groups().into_iter().any(|group| group.is(id))
     }
 }
 

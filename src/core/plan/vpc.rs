@@ -1,7 +1,7 @@
 //! The steps that attach a function to a VPC, and detach it. Lambda replaces `VpcConfig` whole.
 
-use super::GroupRef;
-use crate::model::{SubnetId, VpcId};
+use super::Ref;
+use crate::model::{GroupId, SubnetId, VpcId};
 
 /// A change of where a function is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct AttachPlan {
     /// All of its subnets.
     pub subnets: Vec<SubnetId>,
     /// The groups that it gets, besides those it has in this VPC.
-    pub groups: Vec<GroupRef>,
+    pub groups: Vec<Ref<GroupId>>,
     /// `Ipv6AllowedForDualStack`; none to leave it.
     pub ipv6: Option<bool>,
 }

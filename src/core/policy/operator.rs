@@ -12,7 +12,7 @@ use super::grants::{LAMBDA, RDS};
 use super::{Permissions, PolicyDocument};
 use crate::model::{DatabaseKind, Function, GroupId, Observation, Place, Proxy, VpcId, last_segment};
 use crate::operation::Operation;
-use crate::plan::{Effect, GroupRef, Made, Plan, RemovalEffect, ResourceRef, VpcEffect};
+use crate::plan::{Effect, Plan, Ref, RemovalEffect, VpcEffect};
 use crate::removal::Removable;
 use crate::tags;
 
@@ -89,10 +89,9 @@ impl Run<'_> {
             (_, Effect::CreateSecurityGroup { vpc, .. }) => {
                 self.on_made(action, Operation::CreateSecurityGroup, "security-group", Some(vpc));
             }
-            (_, Effect::RevokeDefaultEgress { group } | Effect::Authorize { group, .. }) => match group {
-                GroupRef::Existing(id) => self.on_groups(action, [id]),
-                GroupRef::New(side) => self.on_new(action, "security-group", tags::role(*side)),
-            },
+            (_, Effect::RevokeDefaultEgress { group } | Effect::AddRule { group, .. }) => {
+                self.on_ref(action, "security-group", group);
+            }
             (_, Effect::RegisterTarget { kind, database, .. }) => {
                 // RDS returns the id of a proxy's target group only with the proxy's targets.
                 let target_groups = self.subject.place.arn("rds", "target-group:*");
@@ -176,10 +175,15 @@ impl Run<'_> {
         self.on_when(only, action, groups);
     }
 
-    /// On what the plan itself makes: known by our tags, which it has from birth.
-    fn on_new(&mut self, action: &'static str, kind: &str, slot: &str) {
+    /// On what exists by its id, on what the plan itself makes by our tags, which it has from birth.
+    fn on_ref<T: std::fmt::Display>(&mut self, action: &'static str, kind: &str, reference: &Ref<T>) {
+        let maker = match reference {
+            Ref::Existing(id) => return self.on(action, [self.ec2(kind, &id.to_string())]),
+            Ref::Step(step) => self.effect(*step),
+        };
+        let connection = maker.and_then(|maker| maker.tags()?.get(tags::CONNECTION));
         let key = format!("aws:ResourceTag/{}", tags::CONNECTION);
-        let ours = when("StringEquals", &key, &self.connection_of(slot));
+        let ours = when("StringEquals", &key, connection.map_or("", String::as_str));
         self.on_when(ours, action, [self.ec2(kind, "*")]);
     }
 
@@ -194,10 +198,13 @@ impl Run<'_> {
         self.on(action, vpc.map(|vpc| self.ec2("vpc", vpc.as_str())));
     }
 
-    fn on_passed(&mut self, role: &ResourceRef, service: &str) {
+    fn on_passed(&mut self, role: &Ref<String>, service: &str) {
         let role = match role {
-            ResourceRef::Existing(arn) => literal(arn),
-            ResourceRef::New(made) => self.role(self.name_of(*made)),
+            Ref::Existing(arn) => literal(arn),
+            Ref::Step(step) => match self.effect(*step) {
+                Some(Effect::CreateRole { name, .. }) => self.role(name),
+                _ => return,
+            },
         };
         self.on_when(
             when("StringEquals", "iam:PassedToService", service),
@@ -238,23 +245,10 @@ impl Run<'_> {
         proxy_arn(self.subject.place, self.subject.proxy)
     }
 
-    /// The connection in the tags of what the plan makes.
-    fn connection_of(&self, slot: &str) -> String {
-        let mut effects = self.plan.steps.iter().map(|step| &step.effect);
-        let tags = effects.find_map(|effect| effect.tags_of(slot));
-        tags.and_then(|tags| tags.get(tags::CONNECTION))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// The name of a role that the plan makes.
-    fn name_of(&self, made: Made) -> &str {
-        let mut effects = self.plan.steps.iter().map(|step| &step.effect);
-        let name = effects.find_map(|effect| match effect {
-            Effect::CreateRole { made: role, name, .. } if *role == made => Some(name.as_str()),
-            _ => None,
-        });
-        name.unwrap_or_default()
+    /// What a step of the plan does.
+    fn effect(&self, id: u32) -> Option<&Effect> {
+        let mut steps = self.plan.steps.iter().filter(|step| step.id == id);
+        steps.next().map(|step| &step.effect)
     }
 
     /// The ARN of a role by its name: one that exists may have a path.

@@ -8,10 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MadeRole, Part, Parts, RemovalUnmet, RemovalWish, ShrunkList, Standing};
-use crate::classify::InWords;
 use crate::model::{GroupId, Side, last_segment};
 use crate::ownership::is_removed_with;
-use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus};
+use crate::plan::{Effect, Plan, RemovalEffect, Step, Steps};
 
 /// What is still to be done.
 ///
@@ -29,7 +28,7 @@ pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Resul
     let mut builder = Builder {
         standing,
         found,
-        steps: Vec::new(),
+        steps: Steps::default(),
     };
     builder.mark();
     builder.hand_over();
@@ -44,10 +43,7 @@ pub fn steps(standing: &Standing, found: &Parts<'_>, wish: RemovalWish) -> Resul
     if wish.with_function {
         builder.delete_the_functions_role();
     }
-    Ok(Plan {
-        steps: builder.steps,
-        number: None,
-    })
+    Ok(builder.steps.plan())
 }
 
 fn check_last_groups(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalUnmet> {
@@ -139,28 +135,11 @@ fn check_function(standing: &Standing, found: &Parts<'_>) -> Result<(), RemovalU
 struct Builder<'a> {
     standing: &'a Standing,
     found: &'a Parts<'a>,
-    steps: Vec<Step>,
+    /// Each after the one before: a removal never runs ahead of itself.
+    steps: Steps,
 }
 
 impl Builder<'_> {
-    /// A step that comes after the one before it: a removal never runs ahead of itself.
-    fn push(&mut self, effect: RemovalEffect, resource: String, summary: String) {
-        let after = self.steps.last().map(|step| step.id).into_iter().collect();
-        self.push_after(after, effect, resource, summary);
-    }
-
-    fn push_after(&mut self, after: Vec<u32>, effect: RemovalEffect, resource: String, summary: String) {
-        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
-        self.steps.push(Step {
-            id,
-            effect: Effect::Removal(effect),
-            resource,
-            summary,
-            after,
-            status: StepStatus::Planned,
-        });
-    }
-
     fn mark(&mut self) {
         let observation = &self.standing.observation;
         let connection = observation.connection_id();
@@ -201,7 +180,8 @@ impl Builder<'_> {
         let names: Vec<String> = parts.iter().map(|part| part.named()).collect();
         let groups: Vec<GroupId> = parts.iter().map(|part| part.group.id.clone()).collect();
         let resource = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        self.push(effect(groups), resource, format!("{}: {what}", names.join(", ")));
+        self.steps
+            .then(effect(groups), resource, format!("{}: {what}", names.join(", ")));
     }
 
     fn take_off(&mut self, wish: RemovalWish) {
@@ -219,7 +199,8 @@ impl Builder<'_> {
             let effect = RemovalEffect::DeleteFunction {
                 function: function.arn.clone(),
             };
-            self.push(effect, function.arn.clone(), format!("function {}", function.name));
+            self.steps
+                .then(effect, function.arn.clone(), format!("function {}", function.name));
         } else if !last.is_empty() {
             self.detach(&last);
         }
@@ -229,7 +210,7 @@ impl Builder<'_> {
                 function: function.arn.clone(),
                 group: part.removable.clone(),
             };
-            self.push(effect, function.arn.clone(), self.off(part));
+            self.steps.then(effect, function.arn.clone(), self.off(part));
         }
         if let Some(proxy) = observation.proxy.as_ref().filter(|proxy| proxy.exists) {
             if wish.with_proxy {
@@ -237,14 +218,14 @@ impl Builder<'_> {
                 let effect = RemovalEffect::DeleteProxy {
                     proxy: proxy.name.clone(),
                 };
-                self.push(effect, proxy.arn.clone(), summary);
+                self.steps.then(effect, proxy.arn.clone(), summary);
             } else {
                 for part in parts(Side::Proxy) {
                     let effect = RemovalEffect::OffProxy {
                         proxy: proxy.name.clone(),
                         group: part.removable.clone(),
                     };
-                    self.push(effect, proxy.arn.clone(), self.off(part));
+                    self.steps.then(effect, proxy.arn.clone(), self.off(part));
                 }
             }
         }
@@ -255,7 +236,7 @@ impl Builder<'_> {
                 id: database.id.clone(),
                 group: part.removable.clone(),
             };
-            self.push(effect, database.arn.clone(), self.off(part));
+            self.steps.then(effect, database.arn.clone(), self.off(part));
         }
     }
 
@@ -273,7 +254,7 @@ impl Builder<'_> {
             function: function.arn.clone(),
             groups: last.iter().map(|part| part.removable.clone()).collect(),
         };
-        self.push(effect, function.arn.clone(), summary);
+        self.steps.then(effect, function.arn.clone(), summary);
     }
 
     fn off(&self, part: &Part<'_>) -> String {
@@ -308,7 +289,7 @@ impl Builder<'_> {
                 function: function.arn.clone(),
                 variables: undo.variables.clone(),
             };
-            self.push(effect, function.arn.clone(), summary);
+            self.steps.then(effect, function.arn.clone(), summary);
         }
         let role = function.role.as_deref().map_or("", last_segment);
         for permission in &undo.permissions {
@@ -320,7 +301,7 @@ impl Builder<'_> {
                 "policy {} of role {role}, to connect through the proxy as user {}",
                 permission.policy, permission.user
             );
-            self.push(effect, role.to_owned(), summary);
+            self.steps.then(effect, role.to_owned(), summary);
         }
     }
 
@@ -338,34 +319,29 @@ impl Builder<'_> {
     fn delete_role(&mut self, role: &MadeRole, ready: &[u32]) {
         let mut after = ready.to_vec();
         for (effect, summary) in role.policies_off() {
-            self.push_after(ready.to_vec(), effect, role.name.clone(), summary);
-            after.extend(self.steps.last().map(|step| step.id));
+            after.push(self.steps.add(effect, &role.name, summary, ready));
         }
         let effect = RemovalEffect::DeleteRole {
             role: role.name.clone(),
         };
-        self.push_after(after, effect, role.name.clone(), format!("role {}", role.name));
+        self.steps
+            .add(effect, &role.name, format!("role {}", role.name), &after);
     }
 
     fn revoke(&mut self) {
         let found = self.found;
         for (at, direction, rules) in &found.revoked {
             let part = &found.parts[*at];
-            let words: Vec<String> = rules.iter().map(|rule| InWords(*direction, rule).to_string()).collect();
-            let summary = format!("{}: revoke {direction} rule {}", part.group.name, words.join(", "));
-            let effect = RemovalEffect::Revoke {
-                group: part.removable.clone(),
-                direction: *direction,
-                rules: rules.clone(),
-                makes_room: false,
-            };
-            self.push(effect, part.group.id.to_string(), summary);
+            let after = self.steps.last();
+            let group = (part.group, &part.removable);
+            self.steps
+                .revoke(group, *direction, rules.clone(), after.as_slice(), false);
         }
     }
 
     /// One that has to wait for Lambda does not hold up the others.
     fn delete(&mut self) {
-        let ready: Vec<u32> = self.steps.last().map(|step| step.id).into_iter().collect();
+        let ready = self.steps.last();
         let found = self.found;
         // Across two VPCs a rule for ranges can be recognized as ours only as long as the function's group is there.
         let of_database = &self.standing.observation.database.vpc;
@@ -376,7 +352,8 @@ impl Builder<'_> {
                 group: part.removable.clone(),
             };
             let summary = format!("security group {}", part.named());
-            self.push_after(ready.clone(), effect, part.group.id.to_string(), summary);
+            self.steps
+                .add(effect, part.group.id.as_str(), summary, ready.as_slice());
         }
     }
 
@@ -389,7 +366,7 @@ impl Builder<'_> {
             let effect = RemovalEffect::DeleteSecret {
                 secret: secret.arn.clone(),
             };
-            self.push_after(groups.clone(), effect, secret.arn.clone(), secret.summary());
+            self.steps.add(effect, &secret.arn, secret.summary(), &groups);
         }
         if let Some(role) = made.role.as_ref().filter(|role| role.stays(&going).is_none()) {
             self.delete_role(role, &groups);

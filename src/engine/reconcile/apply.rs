@@ -4,20 +4,20 @@
 //! right after its creation is looked for again; a list is read right before it is written and checked after.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::error::RunError;
-use super::network::Slots;
 use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
-use crate::cloud::{CloudError, NewSecurityGroup};
-use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side};
+use crate::cloud::{Answer, CloudError, NewSecurityGroup};
+use crate::model::{DatabaseKind, Direction, GroupId, PortRange, Protocol, Rule, SecurityGroup};
+use crate::naming::Convention;
 use crate::ownership;
-use crate::plan::{Effect, GroupRef, Made, ResourceRef, Step, StepStatus};
-use crate::tags;
+use crate::plan::{Effect, Ref, Step, StepStatus};
 use crate::wait::Pauses;
 
 /// How long EC2 may take to find a group that it has just created.
@@ -29,44 +29,42 @@ const REWRITES: u32 = 5;
 /// How many reads may still show a list from before the write.
 pub(super) const STALE_READS: u32 = 4;
 
-/// What stands for the symbols of the plan: the ids of what this run creates, and the password that it was given.
+/// What the steps so far have made, by their numbers, and the password that the run was given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings {
-    groups: BTreeMap<Side, GroupId>,
-    made: BTreeMap<Made, String>,
-    pub(super) slots: Slots,
+    /// By the step that made it: an id, or an ARN.
+    made: BTreeMap<u32, String>,
     pub(super) password: Option<SecretString>,
 }
 
 impl Bindings {
-    pub(super) fn bind(&mut self, side: Side, id: GroupId) {
-        self.groups.insert(side, id);
+    /// Notes what a step has made.
+    pub(super) fn bind(&mut self, step: u32, made: &str) {
+        self.made.insert(step, made.to_owned());
     }
 
-    pub(super) fn bind_made(&mut self, made: Made, arn: &str) {
-        self.made.insert(made, arn.to_owned());
+    /// What a step refers to.
+    ///
+    /// # Errors
+    ///
+    /// No step has made it, which the linter refuses: an error, instead of an empty name that would be sent to AWS.
+    pub(super) fn resolve<T: Clone + Display + From<String>>(&self, reference: &Ref<T>) -> Result<T, RunError> {
+        let made = match reference {
+            Ref::Existing(existing) => return Ok(existing.clone()),
+            Ref::Step(step) => self.made.get(step),
+        };
+        let unbound = || RunError::Unbound {
+            what: reference.to_string(),
+        };
+        Ok(made.cloned().ok_or_else(unbound)?.into())
     }
 
-    // The linter makes sure that the step which binds a symbol comes before. Should it not, nothing is sent to AWS.
-
-    pub(super) fn resolve(&self, group: &GroupRef) -> Result<GroupId, RunError> {
-        match group {
-            GroupRef::Existing(id) => Ok(id.clone()),
-            GroupRef::New(side) => bound(self.groups.get(side), || format!("the new group of the {side}")),
-        }
+    pub(super) fn resolve_all<T: Clone + Display + From<String>>(
+        &self,
+        references: &[Ref<T>],
+    ) -> Result<Vec<T>, RunError> {
+        references.iter().map(|reference| self.resolve(reference)).collect()
     }
-
-    pub(super) fn arn(&self, resource: &ResourceRef) -> Result<String, RunError> {
-        match resource {
-            ResourceRef::Existing(arn) => Ok(arn.clone()),
-            ResourceRef::New(made) => bound(self.made.get(made), || format!("the new {made}")),
-        }
-    }
-}
-
-/// What a symbol stands for; an error, instead of an empty name that would be sent to AWS.
-pub(super) fn bound<T: Clone>(found: Option<&T>, what: impl FnOnce() -> String) -> Result<T, RunError> {
-    found.cloned().ok_or_else(|| RunError::Unbound { what: what() })
 }
 
 /// What became of a step.
@@ -85,10 +83,9 @@ pub(super) enum Settle {
 
 impl Session<'_> {
     /// Carries out one step of the plan.
-    pub(super) async fn apply(&self, step: &Step, bindings: &mut Bindings, settle: Settle) -> Result<Ended, RunError> {
+    pub(super) async fn apply(&self, step: &Step, bindings: &Bindings, settle: Settle) -> Result<Ended, RunError> {
         match &step.effect {
             Effect::CreateSecurityGroup {
-                side,
                 name,
                 vpc,
                 description,
@@ -102,9 +99,6 @@ impl Session<'_> {
                     tags: tags.clone(),
                 };
                 let id = self.create(step, &new).await?;
-                bindings.bind(*side, id.clone());
-                // Rules for ranges know it by its role.
-                bindings.slots.bind(tags::role(*side), id.as_str());
                 Ok(Ended {
                     status: StepStatus::Done,
                     resource: id.to_string(),
@@ -112,13 +106,13 @@ impl Session<'_> {
             }
             Effect::RevokeDefaultEgress { group } => {
                 let id = bindings.resolve(group)?;
-                let is_new = matches!(group, GroupRef::New(_));
+                let is_new = group.step().is_some();
                 Ok(Ended {
                     status: self.revoke_default_egress(step, &id, is_new).await?,
                     resource: id.to_string(),
                 })
             }
-            Effect::Authorize {
+            Effect::AddRule {
                 direction,
                 group,
                 port,
@@ -127,8 +121,10 @@ impl Session<'_> {
             } => {
                 let id = bindings.resolve(group)?;
                 let rule = Rule {
+                    protocol: Protocol::Tcp,
+                    ports: Some(PortRange::only(*port)),
+                    peer: peer.resolved(|group| bindings.resolve(group))?,
                     description: Some(description.clone()),
-                    ..Rule::tcp(*port, bindings.resolve(peer)?)
                 };
                 self.authorize(step, &id, *direction, &rule).await?;
                 Ok(Ended {
@@ -190,7 +186,7 @@ impl Session<'_> {
         let mut looks = 0;
         loop {
             let groups = self
-                .read(&step.summary, self.cloud.describe_connection_groups(&new.vpc))
+                .read(&step.summary, self.groups_like(new))
                 .await?
                 .map_err(|error| failed(step, error))?;
             let named = groups
@@ -211,6 +207,15 @@ impl Session<'_> {
         }
     }
 
+    /// The groups among which one with the name of a new one is found. Names differ in more than their case.
+    async fn groups_like(&self, new: &NewSecurityGroup) -> Answer<Vec<SecurityGroup>> {
+        if Convention::is_any(&new.name) {
+            self.cloud.describe_connection_groups(&new.vpc).await
+        } else {
+            self.cloud.describe_named_groups(&new.vpc, &new.name).await
+        }
+    }
+
     /// Waits until EC2 finds a group that it has created.
     async fn find_group(&self, step: &Step, id: &GroupId) -> Result<Vec<Rule>, RunError> {
         let mut pauses = self.consistency_pauses();
@@ -226,14 +231,10 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn revoke_default_egress(
-        &self,
-        step: &Step,
-        id: &GroupId,
-        is_new: bool,
-    ) -> Result<StepStatus, RunError> {
+    async fn revoke_default_egress(&self, step: &Step, id: &GroupId, is_new: bool) -> Result<StepStatus, RunError> {
         let mut pauses = self.consistency_pauses();
         let mut is_new = is_new;
+        let mut unanswered = 0;
         loop {
             let mut defaults = self.find_group(step, id).await?;
             defaults.retain(Rule::is_default_egress);
@@ -256,6 +257,12 @@ impl Session<'_> {
                 // The rule is gone already, which the next read will show, or the group is not found yet.
                 Err(error) if error.is_not_found() || error.is_rule_missing() => {
                     self.pause(&mut pauses, "the default outbound rule to be removed", "still there")
+                        .await?;
+                }
+                // The next read shows whether it was carried out.
+                Err(error) if error.may_have_applied() && unanswered < STALE_READS => {
+                    unanswered += 1;
+                    self.pause(&mut pauses, "the default outbound rule to be removed", "no answer")
                         .await?;
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -434,27 +441,13 @@ mod tests {
     #[test]
     fn what_no_step_has_created_is_an_error_and_no_empty_name() {
         let mut bindings = Bindings::default();
-        let unbound = |answer: Result<String, RunError>| answer.unwrap_err().code();
-        for side in [Side::Database, Side::Proxy, Side::Function] {
-            let group = bindings.resolve(&GroupRef::New(side)).map(|id| id.to_string());
-            assert_eq!(unbound(group), "unbound-reference", "{side}");
-            bindings.bind(side, "sg-1".into());
-            assert_eq!(bindings.resolve(&GroupRef::New(side)), Ok("sg-1".into()));
-        }
-        for made in [
-            Made::Secret,
-            Made::ProxyRole,
-            Made::Proxy,
-            Made::FunctionRole,
-            Made::Function,
-        ] {
-            assert_eq!(
-                unbound(bindings.arn(&ResourceRef::New(made))),
-                "unbound-reference",
-                "{made}"
-            );
-            bindings.bind_made(made, "arn");
-            assert_eq!(bindings.arn(&ResourceRef::New(made)), Ok("arn".to_owned()));
-        }
+        let group = Ref::<GroupId>::Step(2);
+        assert_eq!(bindings.resolve(&group).unwrap_err().code(), "unbound-reference");
+        bindings.bind(2, "sg-1");
+        assert_eq!(bindings.resolve(&group), Ok("sg-1".into()));
+        assert_eq!(
+            bindings.resolve_all(&[group, Ref::Step(3)]).unwrap_err().code(),
+            "unbound-reference"
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::cloud::Cloud;
 use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, USUAL_GROUPS, last_segment};
 use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, reads_of_site, site, the_function, users_of};
-use crate::plan::{AttachPlan, Effect, Ground, GroupRef, May, Plan, Step, StepStatus, VpcEffect};
+use crate::plan::{AttachPlan, Effect, Ground, May, Plan, Ref, Steps, VpcEffect};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{Facts, Making, Unmet, ask, function_update, versions_stay};
 use crate::users::{User, Users};
@@ -66,7 +66,7 @@ impl Goal for Attach {
         let role = function.role.as_deref().map_or("", last_segment);
         let mut steps = Steps::default();
         if !fitting.lacks.is_empty() && self.grant {
-            steps.grant(role, &fitting);
+            grant(&mut steps, role, &fitting);
         }
         let changes = changes(function, &fitting, site);
         if !changes.is_empty() {
@@ -79,7 +79,7 @@ impl Goal for Attach {
                 .into());
             }
             check_room(function, site)?;
-            steps.attach(function, &fitting, site);
+            attach(&mut steps, function, &fitting, site);
         }
         let mut notes = fitting.notes.clone();
         if function.state == FunctionState::Inactive {
@@ -100,7 +100,7 @@ impl Goal for Attach {
             );
             notes.push(versions_stay(function));
         }
-        let is_reached = steps.0.is_empty();
+        let is_reached = steps.is_empty();
         let reasons = if is_reached {
             vec![format!(
                 "Function {name} is already attached to {} as requested.",
@@ -264,7 +264,7 @@ impl Goal for Detach {
         let effect = Effect::Vpc(VpcEffect::Detach {
             function: function.arn.clone(),
         });
-        steps.push(effect, function.arn.clone(), summary);
+        steps.then(effect, &function.arn, summary);
         let mut notes = vec![
             "Lambda deletes the network interface within 20 minutes, or 45 at worst: until then its groups and subnets cannot be deleted, and its role must keep its permissions.".to_owned(),
         ];
@@ -355,59 +355,34 @@ fn listed<T: ToString>(items: &[T]) -> String {
     items.join(", ")
 }
 
-/// Steps, each after the one before.
-#[derive(Default)]
-struct Steps(Vec<Step>);
+/// Gives a role the policy of AWS that attaching the function needs.
+fn grant(steps: &mut Steps, role: &str, fitting: &Fitting) {
+    let summary = format!(
+        "role {role}: policy {}, for {}",
+        last_segment(&fitting.policy),
+        fitting.lacks.join(", ")
+    );
+    let effect = Effect::AttachRolePolicy {
+        role: role.to_owned(),
+        policy: fitting.policy.clone(),
+    };
+    steps.then(effect, role, summary);
+}
 
-impl Steps {
-    fn push(&mut self, effect: Effect, resource: String, summary: String) {
-        let before = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        self.0.push(Step {
-            id: before + 1,
-            effect,
-            resource,
-            summary,
-            after: (1..=before).collect(),
-            status: StepStatus::Planned,
-        });
-    }
-
-    fn grant(&mut self, role: &str, fitting: &Fitting) {
-        let summary = format!(
-            "role {role}: policy {}, for {}",
-            last_segment(&fitting.policy),
-            fitting.lacks.join(", ")
-        );
-        let effect = Effect::AttachRolePolicy {
-            role: role.to_owned(),
-            policy: fitting.policy.clone(),
-        };
-        self.push(effect, role.to_owned(), summary);
-    }
-
-    fn attach(&mut self, function: &Function, fitting: &Fitting, site: &Site) {
-        let summary = format!(
-            "function {}: attach it to {} of {}, with {}",
-            function.name,
-            listed(&fitting.subnets),
-            fitting.vpc,
-            listed(&site.wish.groups)
-        );
-        let plan = AttachPlan {
-            function: function.arn.clone(),
-            vpc: fitting.vpc.clone(),
-            subnets: fitting.subnets.clone(),
-            groups: site.wish.groups.iter().cloned().map(GroupRef::Existing).collect(),
-            ipv6: site.wish.ipv6,
-        };
-        let effect = Effect::Vpc(VpcEffect::Attach(Box::new(plan)));
-        self.push(effect, function.arn.clone(), summary);
-    }
-
-    fn plan(self) -> Plan {
-        Plan {
-            steps: self.0,
-            number: None,
-        }
-    }
+fn attach(steps: &mut Steps, function: &Function, fitting: &Fitting, site: &Site) {
+    let summary = format!(
+        "function {}: attach it to {} of {}, with {}",
+        function.name,
+        listed(&fitting.subnets),
+        fitting.vpc,
+        listed(&site.wish.groups)
+    );
+    let effect = VpcEffect::Attach(Box::new(AttachPlan {
+        function: function.arn.clone(),
+        vpc: fitting.vpc.clone(),
+        subnets: fitting.subnets.clone(),
+        groups: site.wish.groups.iter().cloned().map(Ref::Existing).collect(),
+        ipv6: site.wish.ipv6,
+    }));
+    steps.then(effect, &function.arn, summary);
 }

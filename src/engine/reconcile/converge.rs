@@ -14,7 +14,7 @@ use crate::cloud::{Checked, Cloud, Fault};
 use crate::interrupt::Interrupt;
 use crate::model::{Direction, GroupId};
 use crate::observe::ObserveError;
-use crate::plan::{Effect, GroupRef, Step};
+use crate::plan::{Effect, Ref, Step};
 
 /// Brings about a goal.
 ///
@@ -168,8 +168,8 @@ async fn observed<G: Goal>(executor: &mut Executor<'_>, goal: &G, look: Look) ->
 fn full(step: &Step, error: &RunError) -> Option<(GroupId, Direction)> {
     match (&step.effect, error) {
         (
-            Effect::Authorize {
-                group: GroupRef::Existing(group),
+            Effect::AddRule {
+                group: Ref::Existing(group),
                 direction,
                 ..
             },

@@ -196,7 +196,10 @@ impl<'a> Executor<'a> {
         self.has_waited = true;
         self.front.progress(Progress::Started(step));
         info!(step = step.id, action = step.effect.action(), summary = %step.summary, "step begins");
-        let applied = self.session.apply(step, &mut self.bindings, self.settle).await?;
+        let applied = self.session.apply(step, &self.bindings, self.settle).await?;
+        if step.effect.creates() {
+            self.bindings.bind(step.id, &applied.resource);
+        }
         let ended = Step {
             status: applied.status,
             resource: applied.resource,

@@ -3,56 +3,19 @@
 //! Resources are created with the tags of the plan: if a response is lost, they are found by these, and nothing is
 //! created twice. What is already in the wanted state is no error; what was just created may not be found immediately.
 
-use std::collections::BTreeMap;
-
-use super::apply::{Bindings, Ended, STALE_READS, Settle, bound};
+use super::apply::{Bindings, Ended, STALE_READS, Settle};
 use super::error::RunError;
 use super::session::{Session, failed};
-use crate::cloud::{Answer, CloudError, EndpointChange, NewEndpoint, NewSecurityGroup, NewSubnet, Tags};
+use crate::cloud::{Answer, CloudError, EndpointChange, NewEndpoint, NewSubnet, Tags};
 use ipnet::IpNet;
 
 use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
-use crate::model::{
-    Direction, EndpointId, GroupId, InternetGatewayId, PeeringId, PortRange, Protocol, RouteTableId, Rule, SubnetId,
-    VpcId,
-};
+use crate::model::{EndpointId, InternetGatewayId, PeeringId, RouteTableId, SubnetId, VpcId};
 use crate::ownership::has_tags_of;
-use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, Slot, Via};
+use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Via};
 use crate::plan::{Step, StepStatus};
 use crate::tags;
 use crate::wait::Pauses;
-
-/// What stands for the symbols of a network's plan.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Slots(BTreeMap<Slot, String>);
-
-impl Slots {
-    pub(super) fn bind(&mut self, slot: &str, id: &str) {
-        self.0.insert(slot.to_owned(), id.to_owned());
-    }
-
-    fn id(&self, reference: &Ref) -> Result<String, RunError> {
-        match reference {
-            Ref::Existing(id) => Ok(id.clone()),
-            Ref::New(slot) => bound(self.0.get(slot), || format!("the new {}", slot.replace('-', " "))),
-        }
-    }
-
-    fn ids<T: From<String>>(&self, references: &[Ref]) -> Result<Vec<T>, RunError> {
-        references
-            .iter()
-            .map(|reference| Ok(self.id(reference)?.into()))
-            .collect()
-    }
-
-    fn target(&self, via: &Via) -> Result<RouteTarget, RunError> {
-        Ok(match via {
-            Via::InternetGateway(gateway) => RouteTarget::InternetGateway(self.id(gateway)?.into()),
-            Via::Nat(nat) => RouteTarget::Nat(self.id(nat)?.into()),
-            Via::Existing(target) => target.clone(),
-        })
-    }
-}
 
 /// Where something that was made can be found again by its tags.
 enum Place<'a> {
@@ -62,7 +25,6 @@ enum Place<'a> {
     Nat(&'a VpcId),
     RouteTable(&'a VpcId),
     Endpoint(&'a VpcId),
-    Group(&'a VpcId, &'a str),
 }
 
 impl Session<'_> {
@@ -71,24 +33,20 @@ impl Session<'_> {
         &self,
         step: &Step,
         effect: &NetworkEffect,
-        bindings: &mut Bindings,
+        bindings: &Bindings,
         settle: Settle,
     ) -> Result<Ended, RunError> {
         let made = self.make(step, effect, bindings).await?;
-        if let (Some(id), Some(slot)) = (&made, effect.makes()) {
-            bindings.slots.bind(slot, id);
-        }
         if let Some(id) = made {
             self.await_made(step, effect, &id, settle).await?;
             return Ok(done(&id));
         }
-        self.adjust(step, effect, &bindings.slots).await?;
+        self.adjust(step, effect, bindings).await?;
         Ok(done(&step.resource))
     }
 
     /// Makes what the step makes, and gives its id; none for a step that makes nothing.
     async fn make(&self, step: &Step, effect: &NetworkEffect, bindings: &Bindings) -> Result<Option<String>, RunError> {
-        let slots = &bindings.slots;
         let cloud = self.cloud;
         let made = match effect {
             NetworkEffect::CreateSubnet {
@@ -118,7 +76,7 @@ impl Session<'_> {
                 tags,
                 ..
             } => {
-                let (subnet, address) = (slots.id(subnet)?.into(), slots.id(address)?);
+                let (subnet, address) = (bindings.resolve(subnet)?, bindings.resolve(address)?);
                 let call = || async { Ok(cloud.create_nat_gateway(&subnet, &address, tags).await?.to_string()) };
                 self.once(step, tags, &Place::Nat(vpc), call).await?
             }
@@ -127,27 +85,9 @@ impl Session<'_> {
                 self.once(step, tags, &Place::RouteTable(vpc), call).await?
             }
             NetworkEffect::CreateEndpoint(plan) => {
-                let new = new_endpoint(plan, slots)?;
+                let new = new_endpoint(plan, bindings)?;
                 let call = || async { Ok(cloud.create_vpc_endpoint(&new).await?.to_string()) };
                 self.once(step, &plan.tags, &Place::Endpoint(&plan.vpc), call).await?
-            }
-            NetworkEffect::CreateGroup {
-                name,
-                vpc,
-                description,
-                tags,
-                ..
-            } => {
-                let new = NewSecurityGroup {
-                    name: name.clone(),
-                    vpc: vpc.clone(),
-                    description: description.clone(),
-                    tags: tags.clone(),
-                };
-                let call = || async { Ok(cloud.create_security_group(&new).await?.to_string()) };
-                let id = self.once(step, tags, &Place::Group(vpc, name), call).await?;
-                self.without_default_egress(step, &id.as_str().into()).await?;
-                id
             }
             _ => return Ok(None),
         };
@@ -184,8 +124,7 @@ impl Session<'_> {
                     )
                     .await?;
                 }
-                // A group's name is taken once: perhaps by a call of ours whose answer was lost.
-                Err(error) if error.may_have_applied() || error.is_duplicate() => {
+                Err(error) if error.may_have_applied() => {
                     let mut looks = 0;
                     let found = loop {
                         let found = self.read(&step.summary, self.tagged(place, tags)).await?;
@@ -207,12 +146,7 @@ impl Session<'_> {
                             self.note_applied(step, &id);
                             Ok(id)
                         }
-                        None => match place {
-                            Place::Group(_, name) if error.is_duplicate() => Err(RunError::NameTaken {
-                                name: (*name).to_owned(),
-                            }),
-                            _ => Err(failed(step, error)),
-                        },
+                        None => Err(failed(step, error)),
                     };
                 }
                 Err(error) => return Err(failed(step, error)),
@@ -226,27 +160,6 @@ impl Session<'_> {
         match self.pause(pauses, "AWS to accept more requests", &state).await {
             Err(RunError::TimedOut { .. }) => Err(failed(step, error)),
             ended => ended,
-        }
-    }
-
-    /// Takes EC2's own outbound rules out of a new group; where an answer is lost, what is left is taken out.
-    async fn without_default_egress(&self, step: &Step, id: &GroupId) -> Result<(), RunError> {
-        let mut pauses = self.consistency_pauses();
-        let mut tries = 0;
-        loop {
-            match self.revoke_default_egress(step, id, tries == 0).await {
-                Err(RunError::Cloud { source, .. }) if source.may_have_applied() && tries < STALE_READS => {
-                    tries += 1;
-                    self.pause(
-                        &mut pauses,
-                        "the default outbound rule to be removed",
-                        &source.fault.to_string(),
-                    )
-                    .await?;
-                }
-                Err(error) => return Err(error),
-                Ok(_) => return Ok(()),
-            }
         }
     }
 
@@ -281,12 +194,6 @@ impl Session<'_> {
             }
             Place::RouteTable(vpc) => {
                 let all = cloud.describe_route_tables(std::slice::from_ref(*vpc)).await?;
-                all.into_iter()
-                    .find(|found| is_it(&found.tags))
-                    .map(|found| found.id.to_string())
-            }
-            Place::Group(vpc, name) => {
-                let all = cloud.describe_named_groups(vpc, name).await?;
                 all.into_iter()
                     .find(|found| is_it(&found.tags))
                     .map(|found| found.id.to_string())
@@ -345,8 +252,8 @@ impl Session<'_> {
     }
 
     /// Changes what is there. That it is so already is no error.
-    async fn adjust(&self, step: &Step, effect: &NetworkEffect, slots: &Slots) -> Result<(), RunError> {
-        let change = Change::of(effect, slots)?;
+    async fn adjust(&self, step: &Step, effect: &NetworkEffect, bindings: &Bindings) -> Result<(), RunError> {
+        let change = Change::of(effect, bindings)?;
         let mut pauses = self.consistency_pauses();
         let mut unanswered = false;
         loop {
@@ -391,7 +298,6 @@ impl Session<'_> {
                 cloud.replace_route_table_association(association, table).await
             }
             Change::ModifyEndpoint(endpoint, change) => cloud.modify_vpc_endpoint(endpoint, change).await,
-            Change::AddRule(group, direction, rule) => cloud.authorize_security_group(group, *direction, rule).await,
             Change::AllowPeeringDns(peering, requester, accepter) => {
                 cloud.allow_peering_dns(peering, *requester, *accepter).await
             }
@@ -407,50 +313,33 @@ enum Change<'a> {
     AssociateRouteTable(RouteTableId, SubnetId),
     ReplaceAssociation(&'a str, RouteTableId),
     ModifyEndpoint(&'a EndpointId, EndpointChange),
-    AddRule(GroupId, Direction, Rule),
     AllowPeeringDns(&'a PeeringId, bool, bool),
 }
 
 impl<'a> Change<'a> {
-    fn of(effect: &'a NetworkEffect, slots: &Slots) -> Result<Self, RunError> {
-        let table = |reference: &Ref| Ok::<_, RunError>(RouteTableId::from(slots.id(reference)?));
+    fn of(effect: &'a NetworkEffect, bindings: &Bindings) -> Result<Self, RunError> {
         Ok(match effect {
             NetworkEffect::AttachInternetGateway { gateway, vpc } => {
-                Self::AttachInternetGateway(slots.id(gateway)?.into(), vpc)
+                Self::AttachInternetGateway(bindings.resolve(gateway)?, vpc)
             }
             NetworkEffect::CreateRoute {
-                table: id,
+                table,
                 destination,
                 via,
-            } => Self::CreateRoute(table(id)?, *destination, slots.target(via)?),
+            } => Self::CreateRoute(bindings.resolve(table)?, *destination, target(via, bindings)?),
             NetworkEffect::ReplaceRoute {
-                table: id,
+                table,
                 destination,
                 via,
-            } => Self::ReplaceRoute(table(id)?, *destination, slots.target(via)?),
-            NetworkEffect::AssociateRouteTable { table: id, subnet } => {
-                Self::AssociateRouteTable(table(id)?, slots.id(subnet)?.into())
+            } => Self::ReplaceRoute(bindings.resolve(table)?, *destination, target(via, bindings)?),
+            NetworkEffect::AssociateRouteTable { table, subnet } => {
+                Self::AssociateRouteTable(bindings.resolve(table)?, bindings.resolve(subnet)?)
             }
-            NetworkEffect::ReplaceAssociation {
-                association, table: id, ..
-            } => Self::ReplaceAssociation(association, table(id)?),
+            NetworkEffect::ReplaceAssociation { association, table, .. } => {
+                Self::ReplaceAssociation(association, bindings.resolve(table)?)
+            }
             NetworkEffect::ModifyEndpoint { endpoint, wish } => {
-                Self::ModifyEndpoint(endpoint, endpoint_change(wish, slots)?)
-            }
-            NetworkEffect::AddRule {
-                direction,
-                group,
-                port,
-                peer,
-                description,
-            } => {
-                let rule = Rule {
-                    protocol: Protocol::Tcp,
-                    ports: Some(PortRange::only(*port)),
-                    peer: peer.resolved(|group| slots.id(group))?,
-                    description: Some(description.clone()),
-                };
-                Self::AddRule(slots.id(group)?.into(), *direction, rule)
+                Self::ModifyEndpoint(endpoint, endpoint_change(wish, bindings)?)
             }
             NetworkEffect::AllowPeeringDns {
                 peering,
@@ -462,10 +351,18 @@ impl<'a> Change<'a> {
             | NetworkEffect::AllocateAddress { .. }
             | NetworkEffect::CreateNatGateway { .. }
             | NetworkEffect::CreateRouteTable { .. }
-            | NetworkEffect::CreateEndpoint(_)
-            | NetworkEffect::CreateGroup { .. } => return Err(RunError::Flawed(Vec::new())),
+            | NetworkEffect::CreateEndpoint(_) => return Err(RunError::Flawed(Vec::new())),
         })
     }
+}
+
+/// What a route leads through.
+fn target(via: &Via, bindings: &Bindings) -> Result<RouteTarget, RunError> {
+    Ok(match via {
+        Via::InternetGateway(gateway) => RouteTarget::InternetGateway(bindings.resolve(gateway)?),
+        Via::Nat(nat) => RouteTarget::Nat(bindings.resolve(nat)?),
+        Via::Existing(target) => target.clone(),
+    })
 }
 
 fn done(resource: &str) -> Ended {
@@ -488,7 +385,7 @@ fn is_gone(nat: &NatGateway) -> bool {
     ["failed", "deleting", "deleted"].contains(&nat.state.as_str())
 }
 
-fn new_endpoint(plan: &EndpointPlan, slots: &Slots) -> Result<NewEndpoint, RunError> {
+fn new_endpoint(plan: &EndpointPlan, bindings: &Bindings) -> Result<NewEndpoint, RunError> {
     Ok(NewEndpoint {
         vpc: plan.vpc.clone(),
         kind: if plan.subnets.is_empty() {
@@ -498,18 +395,18 @@ fn new_endpoint(plan: &EndpointPlan, slots: &Slots) -> Result<NewEndpoint, RunEr
         },
         service: plan.service.clone(),
         subnets: plan.subnets.clone(),
-        groups: slots.ids(&plan.groups)?,
-        route_tables: slots.ids(&plan.route_tables)?,
+        groups: bindings.resolve_all(&plan.groups)?,
+        route_tables: bindings.resolve_all(&plan.route_tables)?,
         policy: plan.policy.clone(),
         tags: plan.tags.clone(),
     })
 }
 
-fn endpoint_change(wish: &EndpointWish, slots: &Slots) -> Result<EndpointChange, RunError> {
+fn endpoint_change(wish: &EndpointWish, bindings: &Bindings) -> Result<EndpointChange, RunError> {
     Ok(EndpointChange {
         add_subnets: wish.add_subnets.clone(),
-        add_groups: slots.ids(&wish.add_groups)?,
-        add_route_tables: slots.ids(&wish.add_route_tables)?,
+        add_groups: bindings.resolve_all(&wish.add_groups)?,
+        add_route_tables: bindings.resolve_all(&wish.add_route_tables)?,
         private_dns: wish.private_dns.then_some(true),
         policy: wish.policy.clone(),
     })
@@ -518,60 +415,53 @@ fn endpoint_change(wish: &EndpointWish, slots: &Slots) -> Result<EndpointChange,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Ref;
 
     /// Each change of a network that refers to something which no step has made.
     #[test]
     fn what_no_step_has_made_is_an_error_and_no_empty_name() {
-        let new = || Ref::New("nat-gateway-a".to_owned());
-        let there = || Ref::Existing("rtb-1".to_owned());
+        let there = || Ref::Existing("rtb-1".into());
         let everywhere: IpNet = "0.0.0.0/0".parse().unwrap();
         let wish = EndpointWish {
-            add_groups: vec![new()],
+            add_groups: vec![Ref::Step(7)],
             ..EndpointWish::default()
         };
         let effects = [
             NetworkEffect::AttachInternetGateway {
-                gateway: new(),
+                gateway: Ref::Step(7),
                 vpc: "vpc-1".into(),
             },
             NetworkEffect::CreateRoute {
                 table: there(),
                 destination: everywhere,
-                via: Via::Nat(new()),
+                via: Via::Nat(Ref::Step(7)),
             },
             NetworkEffect::ReplaceRoute {
-                table: new(),
+                table: Ref::Step(7),
                 destination: everywhere,
                 via: Via::Existing(RouteTarget::Local),
             },
             NetworkEffect::AssociateRouteTable {
                 table: there(),
-                subnet: new(),
+                subnet: Ref::Step(7),
             },
             NetworkEffect::ReplaceAssociation {
                 association: "rtbassoc-1".to_owned(),
-                table: new(),
+                table: Ref::Step(7),
                 subnet: "subnet-1".into(),
             },
             NetworkEffect::ModifyEndpoint {
                 endpoint: "vpce-1".into(),
                 wish,
             },
-            NetworkEffect::AddRule {
-                direction: Direction::Ingress,
-                group: there(),
-                port: 443,
-                peer: crate::plan::network::RulePeer::Group(new()),
-                description: String::new(),
-            },
         ];
-        let mut slots = Slots::default();
+        let mut bindings = Bindings::default();
         for effect in &effects {
-            let error = Change::of(effect, &slots).err().unwrap();
+            let error = Change::of(effect, &bindings).err().unwrap();
             assert_eq!(error.code(), "unbound-reference", "{effect:?}");
-            assert!(error.to_string().contains("the new nat gateway a"), "{error}");
+            assert!(error.to_string().contains("what step 7 creates"), "{error}");
         }
-        slots.bind("nat-gateway-a", "nat-1");
-        assert!(effects.iter().all(|effect| Change::of(effect, &slots).is_ok()));
+        bindings.bind(7, "nat-1");
+        assert!(effects.iter().all(|effect| Change::of(effect, &bindings).is_ok()));
     }
 }

@@ -14,7 +14,7 @@ use crate::cloud::{Answer, CloudError, Fault, NewDbProxy, NewLambda, NewProxyAut
 use crate::extras::{Value, Variable};
 use crate::model::FunctionState;
 use crate::observe::{found_role, secret_details};
-use crate::plan::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, ResourceRef, Step, StepStatus};
+use crate::plan::{Effect, FunctionPlan, Grant, ProxyAuth, ProxyPlan, Step, StepStatus};
 use crate::policy;
 use crate::wait::Pauses;
 
@@ -30,12 +30,7 @@ struct Found {
 
 impl Session<'_> {
     /// Carries out a step that makes something, or gives a role or a function something.
-    pub(super) async fn provide(
-        &self,
-        step: &Step,
-        bindings: &mut Bindings,
-        settle: Settle,
-    ) -> Result<Ended, RunError> {
+    pub(super) async fn provide(&self, step: &Step, bindings: &Bindings, settle: Settle) -> Result<Ended, RunError> {
         let done = |arn: String| Ended {
             status: StepStatus::Done,
             resource: arn,
@@ -68,16 +63,15 @@ impl Session<'_> {
                     })
                 };
                 let (arn, _) = self.made(step, name, answer, look).await?;
-                bindings.bind_made(Made::Secret, &arn);
                 Ok(done(arn))
             }
             Effect::CreateRole {
-                made,
                 name,
                 service,
                 description,
                 tags,
                 own,
+                ..
             } => {
                 let new = NewRole {
                     name: name.clone(),
@@ -86,7 +80,6 @@ impl Session<'_> {
                     tags: tags.clone(),
                 };
                 let (arn, is_new) = self.create_role(step, &new, own).await?;
-                bindings.bind_made(*made, &arn);
                 let status = if is_new { StepStatus::Done } else { StepStatus::Adopt };
                 Ok(Ended { status, resource: arn })
             }
@@ -103,24 +96,26 @@ impl Session<'_> {
             }
             Effect::CreateProxy(plan) => {
                 let arn = self.create_proxy(step, plan, bindings, settle).await?;
-                bindings.bind_made(Made::Proxy, &arn);
                 Ok(done(arn))
             }
             Effect::CreateFunction(plan) => {
                 let arn = self.create_function(step, plan, bindings, settle).await?;
-                bindings.bind_made(Made::Function, &arn);
                 Ok(done(arn))
             }
             Effect::SetEnvironment {
                 function,
                 proxy,
+                secret,
                 overwrite,
                 variables,
             } => {
+                let secret = secret.as_ref().map(|secret| bindings.resolve(secret)).transpose()?;
                 let part = FunctionEnvironment {
                     function,
                     overwrite: *overwrite,
-                    variables: self.values(step, variables, proxy.as_deref(), bindings).await?,
+                    variables: self
+                        .values(step, variables, proxy.as_deref(), secret.as_deref())
+                        .await?,
                 };
                 self.change(step, &part, settle).await
             }
@@ -225,7 +220,7 @@ impl Session<'_> {
         bindings: &Bindings,
         settle: Settle,
     ) -> Result<String, RunError> {
-        let role = bindings.arn(&plan.role)?;
+        let role = bindings.resolve(&plan.role)?;
         let new = NewDbProxy {
             name: plan.name.clone(),
             family: plan.family.clone(),
@@ -235,7 +230,7 @@ impl Session<'_> {
             auth: match &plan.auth {
                 ProxyAuth::Iam => NewProxyAuth::Iam,
                 ProxyAuth::Secret { secret, iam_required } => NewProxyAuth::Secret {
-                    secret: bindings.arn(secret)?,
+                    secret: bindings.resolve(secret)?,
                     iam_required: *iam_required,
                 },
             },
@@ -282,7 +277,7 @@ impl Session<'_> {
         let new = NewLambda {
             name: plan.name.clone(),
             runtime: plan.runtime.clone(),
-            role: bindings.arn(&plan.role)?,
+            role: bindings.resolve(&plan.role)?,
             subnets: plan.subnets.clone(),
             group: bindings.resolve(&plan.group)?,
             tags: plan.tags.clone(),
@@ -383,13 +378,16 @@ impl Session<'_> {
         step: &Step,
         variables: &[Variable],
         proxy: Option<&str>,
-        bindings: &Bindings,
+        secret: Option<&str>,
     ) -> Result<Vec<(&'static str, String)>, RunError> {
         let mut values = Vec::with_capacity(variables.len());
         for (name, value) in variables {
             let value = match value {
                 Value::Known(value) => value.clone(),
-                Value::NewSecret => bindings.arn(&ResourceRef::New(Made::Secret))?,
+                Value::NewSecret => {
+                    let what = "the new secret".to_owned();
+                    secret.ok_or(RunError::Unbound { what })?.to_owned()
+                }
                 Value::ProxyEndpoint => self.endpoint(step, proxy.unwrap_or_default()).await?,
             };
             values.push((*name, value));
@@ -426,9 +424,9 @@ enum Wait {
 /// The document of a grant. That what it refers to is bound is checked first.
 fn render(grant: &Grant, bindings: &Bindings) -> Result<String, RunError> {
     if let Some(resource) = grant.resource() {
-        bindings.arn(resource)?;
+        bindings.resolve(resource)?;
     }
     Ok(grant
-        .document(|resource| bindings.arn(resource).ok())
+        .document(|resource| bindings.resolve(resource).ok())
         .unwrap_or_default())
 }

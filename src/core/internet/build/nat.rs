@@ -2,16 +2,15 @@
 
 use ipnet::IpNet;
 
-use super::names::named;
 use super::{Builder, Nat, everywhere};
 use crate::internet::public_access::{before_nat, exclude};
 use crate::internet::range::free_block;
 use crate::internet::way::{Fault, nat_fault, public_gateway, to_internet_gateway, to_public_nat};
 use crate::model::network::public_access::{Block, Through};
 use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState, RouteTarget, Subnet};
-use crate::model::{NatGatewayId, SubnetId};
-use crate::plan::network::{NetworkEffect, Ref, Via};
-use crate::plan::{Effect, Step};
+use crate::model::{InternetGatewayId, NatGatewayId, SubnetId};
+use crate::plan::network::{NetworkEffect, Via};
+use crate::plan::{Effect, Ref, Step};
 use crate::preconditions::InternetUnmet;
 
 /// How long a range a public subnet gets: the least that EC2 has. It holds nothing but a NAT gateway.
@@ -99,7 +98,7 @@ impl Builder<'_, '_> {
                 self.building.pending.push(format!("NAT gateway {}", nat.id));
             }
             return Ok(Nat {
-                reference: Ref::Existing(nat.id.to_string()),
+                reference: Ref::Existing(nat.id.clone()),
                 zone,
             });
         }
@@ -128,38 +127,25 @@ impl Builder<'_, '_> {
         let address = if let Some(address) = free.next() {
             Ref::Existing(address.allocation.clone())
         } else {
-            let effect = NetworkEffect::AllocateAddress {
-                slot: role.clone(),
-                tags: self.tags(&role),
-            };
-            self.steps.add(
-                effect,
-                &role,
-                format!("elastic IP address for the NAT gateway in {zone}"),
-                &[],
-            );
-            Ref::New(role)
+            let effect = NetworkEffect::AllocateAddress { tags: self.tags(&role) };
+            let summary = format!("elastic IP address for the NAT gateway in {zone}");
+            Ref::Step(self.steps.add(effect, role, summary, &[]))
         };
-        let slot = format!("nat-gateway-{zone}");
+        let role = format!("nat-gateway-{zone}");
         let effect = NetworkEffect::CreateNatGateway {
-            slot: slot.clone(),
             vpc,
             subnet: subnet.clone(),
             address,
-            tags: self.tags(&slot),
+            tags: self.tags(&role),
         };
         let after: Vec<u32> = self.last_of(&gateway);
-        self.steps.add(
-            effect,
-            &slot,
-            format!("public NAT gateway in {zone}, in {}", named(&subnet)),
-            &after,
-        );
+        let summary = format!("public NAT gateway in {zone}, in {}", self.named(&subnet));
+        let nat = self.steps.add(effect, role, summary, &after);
         if !is_public {
             self.make_public(&subnet);
         }
         Ok(Nat {
-            reference: Ref::New(slot),
+            reference: Ref::Step(nat),
             zone: zone.to_owned(),
         })
     }
@@ -171,29 +157,26 @@ impl Builder<'_, '_> {
     }
 
     /// A NAT gateway is charged for: none is made that leads nowhere.
-    fn refuse_stopped_in(&self, subnet: &Ref, zone: &str) -> Result<(), InternetUnmet> {
-        let subnet = match subnet {
-            Ref::Existing(id) => Some(SubnetId::from(id.as_str())),
-            Ref::New(_) => None,
-        };
-        match self.before_new_nat(subnet.as_ref()) {
+    fn refuse_stopped_in(&self, subnet: &Ref<SubnetId>, zone: &str) -> Result<(), InternetUnmet> {
+        let subnet = subnet.existing();
+        match self.before_new_nat(subnet) {
             Block::Stopped(why) => Err(InternetUnmet::PublicAccess {
                 what: format!("a new NAT gateway in {zone}"),
                 why,
-                remedy: exclude(self.network, self.traveller.vpc, subnet.as_ref(), "allow-egress"),
+                remedy: exclude(self.network, self.traveller.vpc, subnet, "allow-egress"),
             }),
             Block::Open(_) | Block::Unknown(_) => Ok(()),
         }
     }
 
     /// The step that attaches a new gateway comes before what needs the way out.
-    pub(in crate::internet) fn last_of(&self, gateway: &Ref) -> Vec<u32> {
+    pub(in crate::internet) fn last_of(&self, gateway: &Ref<InternetGatewayId>) -> Vec<u32> {
         let attaches = |step: &&Step| matches!(&step.effect, Effect::Network(NetworkEffect::AttachInternetGateway { gateway: attached, .. }) if attached == gateway);
         self.steps.iter().filter(attaches).map(|step| step.id).collect()
     }
 
     /// A public subnet for a NAT gateway, and whether its routes are as they should be.
-    pub(in crate::internet) fn public_subnet(&mut self, zone: &str) -> Result<(Ref, bool), InternetUnmet> {
+    pub(in crate::internet) fn public_subnet(&mut self, zone: &str) -> Result<(Ref<SubnetId>, bool), InternetUnmet> {
         let role = format!("public-subnet-{zone}");
         let mut own = self
             .subnets()
@@ -201,7 +184,7 @@ impl Builder<'_, '_> {
             .filter(|subnet| self.of_vpc(subnet) && subnet.availability_zone == zone);
         let is_public = |subnet: &Subnet| matches!(public_gateway(self.paths, &subnet.id), Ok(Some(_)));
         if let Some(subnet) = own.clone().find(|subnet| self.is_ours(&subnet.tags, Some(&role))) {
-            return Ok((Ref::Existing(subnet.id.to_string()), is_public(subnet)));
+            return Ok((Ref::Existing(subnet.id.clone()), is_public(subnet)));
         }
         let has_room = |subnet: &&Subnet| subnet.free_addresses != Some(0);
         let lets_pass = |subnet: &&Subnet| {
@@ -209,7 +192,7 @@ impl Builder<'_, '_> {
             !self.traveller.acl_stops(self.paths, &subnet.id) && !matches!(block, Block::Stopped(_))
         };
         if let Some(subnet) = own.find(|subnet| is_public(subnet) && has_room(subnet) && lets_pass(subnet)) {
-            return Ok((Ref::Existing(subnet.id.to_string()), true));
+            return Ok((Ref::Existing(subnet.id.clone()), true));
         }
         let cidr = free_block(&self.ranges(), &self.taken_and_planned(), PUBLIC_SUBNET).ok_or_else(|| {
             InternetUnmet::NoRoom {
@@ -218,19 +201,13 @@ impl Builder<'_, '_> {
             }
         })?;
         let effect = NetworkEffect::CreateSubnet {
-            slot: role.clone(),
             vpc: self.traveller.vpc.clone(),
             cidr,
             zone: zone.to_owned(),
             tags: self.tags(&role),
         };
-        self.steps.add(
-            effect,
-            &role,
-            format!("public subnet {cidr} in {zone}, for the NAT gateway"),
-            &[],
-        );
-        Ok((Ref::New(role), false))
+        let summary = format!("public subnet {cidr} in {zone}, for the NAT gateway");
+        Ok((Ref::Step(self.steps.add(effect, role, summary, &[])), false))
     }
 
     pub(in crate::internet) fn taken_and_planned(&self) -> Vec<IpNet> {
@@ -242,7 +219,7 @@ impl Builder<'_, '_> {
     }
 
     /// The VPC's internet gateway: the one that is attached, else ours, else a new one.
-    pub(in crate::internet) fn internet_gateway(&mut self) -> Ref {
+    pub(in crate::internet) fn internet_gateway(&mut self) -> Ref<InternetGatewayId> {
         if let Some(gateway) = &self.gateway {
             return gateway.clone();
         }
@@ -250,32 +227,27 @@ impl Builder<'_, '_> {
         let attached = self.network.internet_gateways.known().into_iter().flatten();
         let mut attached = attached.filter(|gateway| gateway.vpc.as_ref() == Some(vpc));
         if let Some(gateway) = attached.next() {
-            let reference = Ref::Existing(gateway.id.to_string());
+            let reference = Ref::Existing(gateway.id.clone());
             self.gateway = Some(reference.clone());
             return reference;
         }
         let is_free = |gateway: &&InternetGateway| gateway.vpc.is_none() && self.is_ours(&gateway.tags, Some(GATEWAY));
         let gateway = if let Some(gateway) = self.own.gateways.iter().find(is_free) {
-            Ref::Existing(gateway.id.to_string())
+            Ref::Existing(gateway.id.clone())
         } else {
             let effect = NetworkEffect::CreateInternetGateway {
-                slot: GATEWAY.to_owned(),
                 tags: self.tags(GATEWAY),
             };
-            self.steps
-                .add(effect, GATEWAY, format!("internet gateway for {vpc}"), &[]);
-            Ref::New(GATEWAY.to_owned())
+            let summary = format!("internet gateway for {vpc}");
+            Ref::Step(self.steps.add(effect, GATEWAY, summary, &[]))
         };
         let effect = NetworkEffect::AttachInternetGateway {
             gateway: gateway.clone(),
             vpc: vpc.clone(),
         };
-        self.steps.add(
-            effect,
-            &gateway.to_string(),
-            format!("{}: attach it to {vpc}", named(&gateway)),
-            &[],
-        );
+        let name = self.named(&gateway);
+        let summary = format!("{name}: attach it to {vpc}");
+        self.steps.add(effect, name, summary, &[]);
         self.gateway = Some(gateway.clone());
         gateway
     }
@@ -298,13 +270,13 @@ impl Builder<'_, '_> {
             return false;
         };
         if public_gateway(self.paths, &subnet.id).is_ok_and(|gateway| gateway.is_none()) {
-            self.make_public(&Ref::Existing(subnet.id.to_string()));
+            self.make_public(&Ref::Existing(subnet.id.clone()));
         }
         true
     }
 
     /// A route table with a route to the internet gateway, for a public subnet of ours.
-    pub(in crate::internet) fn make_public(&mut self, subnet: &Ref) {
+    pub(in crate::internet) fn make_public(&mut self, subnet: &Ref<SubnetId>) {
         let name = subnet.to_string();
         if self.tables.contains_key(&(name.clone(), PUBLIC_ROUTES.to_owned())) {
             return;
@@ -320,7 +292,7 @@ impl Builder<'_, '_> {
             .find(|((_, role), _)| role == PUBLIC_ROUTES)
             .map(|(_, table)| table.clone());
         let table = match (existing, planned) {
-            (Some(table), _) => Ref::Existing(table.id.to_string()),
+            (Some(table), _) => Ref::Existing(table.id.clone()),
             (None, Some(table)) => table,
             (None, None) => self.new_table(
                 PUBLIC_ROUTES,
@@ -338,7 +310,7 @@ impl Builder<'_, '_> {
         });
         let leads_out = default.is_some_and(|route| {
             route.state == RouteState::Active
-                && matches!(&route.target, RouteTarget::InternetGateway(id) if Ref::Existing(id.to_string()) == gateway)
+                && matches!(&route.target, RouteTarget::InternetGateway(id) if gateway.is(id))
         });
         if is_first && !leads_out {
             self.route(

@@ -3,32 +3,35 @@
 
 use ipnet::IpNet;
 
-use super::names::{named, through};
 use super::{Builder, Nat, everywhere};
 use crate::model::network::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
-use crate::model::{EndpointId, SubnetId};
-use crate::plan::network::{EndpointWish, NetworkEffect, Ref, Via};
-use crate::plan::{Effect, Step};
+use crate::model::{EndpointId, RouteTableId, SubnetId};
+use crate::plan::network::{EndpointWish, NetworkEffect, Via};
+use crate::plan::{Effect, Ref, Step};
 use crate::preconditions::InternetUnmet;
 
 impl Builder<'_, '_> {
-    pub(in crate::internet) fn new_table(&mut self, role: &str, summary: String) -> Ref {
+    pub(in crate::internet) fn new_table(&mut self, role: &str, summary: String) -> Ref<RouteTableId> {
         let effect = NetworkEffect::CreateRouteTable {
-            slot: role.to_owned(),
             vpc: self.traveller.vpc.clone(),
             tags: self.tags(role),
         };
-        self.steps.add(effect, role, summary, &[]);
-        Ref::New(role.to_owned())
+        Ref::Step(self.steps.add(effect, role, summary, &[]))
     }
 
-    pub(in crate::internet) fn route(&mut self, table: &Ref, destination: IpNet, via: Via, replaces: bool) {
+    pub(in crate::internet) fn route(
+        &mut self,
+        table: &Ref<RouteTableId>,
+        destination: IpNet,
+        via: Via,
+        replaces: bool,
+    ) {
         let after = match &via {
             Via::InternetGateway(gateway) => self.last_of(gateway),
             _ => Vec::new(),
         };
-        let summary = format!("{}: route {destination} to {}", named(table), through(&via));
-        let table_name = table.to_string();
+        let summary = format!("{}: route {destination} to {}", self.named(table), self.through(&via));
+        let table_name = self.named(table);
         let effect = if replaces {
             NetworkEffect::ReplaceRoute {
                 table: table.clone(),
@@ -44,7 +47,7 @@ impl Builder<'_, '_> {
         };
         self.steps.add(
             effect,
-            &table_name,
+            table_name,
             if replaces {
                 format!("{summary}, replacing a route without a working target")
             } else {
@@ -55,7 +58,7 @@ impl Builder<'_, '_> {
     }
 
     /// Associates a subnet with a table, after everything that was planned for that table.
-    pub(in crate::internet) fn associate(&mut self, subnet: &Ref, table: &Ref) {
+    pub(in crate::internet) fn associate(&mut self, subnet: &Ref<SubnetId>, table: &Ref<RouteTableId>) {
         let speaks_of = |step: &&Step| match &step.effect {
             Effect::Network(
                 NetworkEffect::CreateRoute { table: of, .. } | NetworkEffect::ReplaceRoute { table: of, .. },
@@ -67,33 +70,35 @@ impl Builder<'_, '_> {
         let after: Vec<u32> = self.steps.iter().filter(speaks_of).map(|step| step.id).collect();
         let own = match subnet {
             Ref::Existing(id) => self.route_tables().iter().find_map(|found| {
-                let association = found
-                    .associations
-                    .iter()
-                    .find(|association| association.subnet.as_str() == id)?;
-                Some((found, association))
+                let mut associations = found.associations.iter();
+                Some((found, associations.find(|association| association.subnet == *id)?))
             }),
-            Ref::New(_) => None,
+            Ref::Step(_) => None,
         };
         let (effect, summary) = match own {
-            Some((found, _)) if Ref::Existing(found.id.to_string()) == *table => return,
+            Some((found, _)) if table.is(&found.id) => return,
             Some((found, association)) => (
                 NetworkEffect::ReplaceAssociation {
                     association: association.id.clone(),
                     table: table.clone(),
                     subnet: association.subnet.clone(),
                 },
-                format!("{}: associate {}, replacing {}", named(subnet), named(table), found.id),
+                format!(
+                    "{}: associate {}, replacing {}",
+                    self.named(subnet),
+                    self.named(table),
+                    found.id
+                ),
             ),
             None => (
                 NetworkEffect::AssociateRouteTable {
                     table: table.clone(),
                     subnet: subnet.clone(),
                 },
-                format!("{}: associate {}", named(subnet), named(table)),
+                format!("{}: associate {}", self.named(subnet), self.named(table)),
             ),
         };
-        self.steps.add(effect, &subnet.to_string(), summary, &after);
+        self.steps.add(effect, self.named(subnet), summary, &after);
     }
 
     /// Leads a subnet to a NAT gateway: in its table, if that is its own, else in a copy of it.
@@ -107,25 +112,29 @@ impl Builder<'_, '_> {
     ) -> Result<(), InternetUnmet> {
         let via = Via::Nat(nat.reference.clone());
         let (reference, replaces) = if is_one && self.is_own(table) {
-            (Ref::Existing(table.id.to_string()), replaces)
+            (Ref::Existing(table.id.clone()), replaces)
         } else {
             let key = format!("private-routes-{}-{}", table.id, nat.zone);
             self.own_table(table, &key, false)?
         };
         let key = (reference.to_string(), "default".to_owned());
         if self.tables.insert(key, reference.clone()).is_none() {
-            let leads_there = self.route_tables().iter().find(|found| Ref::Existing(found.id.to_string()) == reference).is_some_and(|found| {
-                found.routes.iter().any(|route| {
-                    route.destination == Destination::Cidr(everywhere())
-                        && route.state == RouteState::Active
-                        && matches!(&route.target, RouteTarget::Nat(id) if Ref::Existing(id.to_string()) == nat.reference)
-                })
-            });
+            let leads_there = self
+                .route_tables()
+                .iter()
+                .find(|found| reference.is(&found.id))
+                .is_some_and(|found| {
+                    found.routes.iter().any(|route| {
+                        route.destination == Destination::Cidr(everywhere())
+                            && route.state == RouteState::Active
+                            && matches!(&route.target, RouteTarget::Nat(id) if nat.reference.is(id))
+                    })
+                });
             if !leads_there {
                 self.route(&reference, everywhere(), via, replaces);
             }
         }
-        self.associate(&Ref::Existing(subnet.to_string()), &reference);
+        self.associate(&Ref::Existing(subnet.clone()), &reference);
         Ok(())
     }
 
@@ -143,7 +152,7 @@ impl Builder<'_, '_> {
         table: &RouteTable,
         role: &str,
         with_default: bool,
-    ) -> Result<(Ref, bool), InternetUnmet> {
+    ) -> Result<(Ref<RouteTableId>, bool), InternetUnmet> {
         let existing = self
             .route_tables()
             .iter()
@@ -158,7 +167,7 @@ impl Builder<'_, '_> {
         }
         let copies = copies(table, with_default)?;
         let reference = match existing {
-            Some(found) => Ref::Existing(found.id.to_string()),
+            Some(found) => Ref::Existing(found.id.clone()),
             None => self.new_table(
                 role,
                 format!(
@@ -199,12 +208,7 @@ impl Builder<'_, '_> {
         for endpoint in endpoints {
             let endpoints = self.network.endpoints.known().into_iter().flatten();
             let found = endpoints.into_iter().find(|found| found.id == endpoint);
-            let has = found.is_some_and(|found| {
-                found
-                    .route_tables
-                    .iter()
-                    .any(|id| Ref::Existing(id.to_string()) == reference)
-            });
+            let has = found.is_some_and(|found| found.route_tables.iter().any(|id| reference.is(id)));
             if !has {
                 let wish = EndpointWish {
                     add_route_tables: vec![reference.clone()],
@@ -212,7 +216,7 @@ impl Builder<'_, '_> {
                 };
                 let summary = format!(
                     "gateway endpoint {endpoint}: add {} to its route tables",
-                    named(&reference)
+                    self.named(&reference)
                 );
                 let name = endpoint.to_string();
                 self.steps

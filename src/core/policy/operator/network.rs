@@ -1,18 +1,15 @@
 //! What steps that make or change a network are checked on.
 
 use super::{Run, when};
-use crate::model::VpcId;
-use crate::plan::NetworkEffect;
-use crate::plan::network::{EndpointPlan, EndpointWish, Ref};
+use crate::model::{GroupId, RouteTableId, SubnetId, VpcId};
+use crate::plan::network::{EndpointPlan, EndpointWish};
+use crate::plan::{NetworkEffect, Ref};
 
 impl Run<'_> {
     /// Adds what one action of such a step is checked on.
     pub(super) fn permit_network(&mut self, action: &'static str, effect: &NetworkEffect) {
         let operation = effect.operation();
         match (action, effect) {
-            ("ec2:RevokeSecurityGroupEgress", NetworkEffect::CreateGroup { slot, .. }) => {
-                self.on_new(action, "security-group", slot);
-            }
             ("route53:AssociateVPCWithHostedZone", NetworkEffect::CreateEndpoint(endpoint)) => {
                 self.on_private_dns(action, &endpoint.vpc);
             }
@@ -23,9 +20,6 @@ impl Run<'_> {
             (_, NetworkEffect::AllocateAddress { .. }) => self.on_made(action, operation, "elastic-ip", None),
             (_, NetworkEffect::CreateRouteTable { vpc, .. }) => {
                 self.on_made(action, operation, "route-table", Some(vpc));
-            }
-            (_, NetworkEffect::CreateGroup { vpc, .. }) => {
-                self.on_made(action, operation, "security-group", Some(vpc));
             }
             (_, NetworkEffect::CreateNatGateway { subnet, address, .. }) => {
                 self.on_made(action, operation, "natgateway", None);
@@ -71,24 +65,21 @@ impl Run<'_> {
                 self.on_ref(action, "route-table", table);
                 self.on(action, [self.ec2("subnet", subnet.as_str())]);
             }
-            (_, NetworkEffect::AddRule { group, .. }) => self.on_ref(action, "security-group", group),
             (_, NetworkEffect::AllowPeeringDns { peering, .. }) => {
                 self.on(action, [self.ec2("vpc-peering-connection", peering.as_str())]);
             }
         }
     }
 
-    /// What is there by its id, what the plan makes by its tags.
-    fn on_ref(&mut self, action: &'static str, kind: &str, reference: &Ref) {
-        match reference {
-            Ref::Existing(id) => self.on(action, [self.ec2(kind, id)]),
-            Ref::New(slot) => self.on_new(action, kind, slot),
-        }
-    }
-
     /// What an endpoint is in, or is used by.
-    fn on_parts<T: ToString>(&mut self, action: &'static str, subnets: &[T], groups: &[Ref], tables: &[Ref]) {
-        let subnets: Vec<String> = subnets.iter().map(|id| self.ec2("subnet", &id.to_string())).collect();
+    fn on_parts(
+        &mut self,
+        action: &'static str,
+        subnets: &[SubnetId],
+        groups: &[Ref<GroupId>],
+        tables: &[Ref<RouteTableId>],
+    ) {
+        let subnets: Vec<String> = subnets.iter().map(|id| self.ec2("subnet", id.as_str())).collect();
         self.on(action, subnets);
         for group in groups {
             self.on_ref(action, "security-group", group);
