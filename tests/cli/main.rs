@@ -577,6 +577,7 @@ fn the_command_tells_documents_apart() {
     let shell = Shell::new();
     let schema = shell.run("schema").json();
     let newsletter = "--function newsletter";
+    let audit = msk::arn("audit");
     let subnet = "--subnet subnet-0a1a --security-group sg-0f00";
     for (arguments, command) in [
         (format!("{CHECKOUT} --dry-run"), "setup"),
@@ -591,7 +592,7 @@ fn the_command_tells_documents_apart() {
             "detach",
         ),
         (
-            "internet setup --offline network.json --function crawler --dry-run".to_owned(),
+            "internet setup --offline network.json --function crawler --service dynamodb --dry-run".to_owned(),
             "internet setup",
         ),
         (
@@ -599,10 +600,13 @@ fn the_command_tells_documents_apart() {
             "internet check",
         ),
         (
-            "msk setup --offline msk.json --cluster clicks --via nat --dry-run".to_owned(),
+            format!("msk setup --offline msk.json --cluster-arn {audit} --via nat --dry-run"),
             "msk setup",
         ),
-        ("msk check --offline msk.json --cluster clicks".to_owned(), "msk check"),
+        (
+            format!("msk check --offline msk.json --cluster-arn {audit}"),
+            "msk check",
+        ),
         (format!("{LEDGER} --dry-run --fix"), "diagnose --fix"),
         (format!("{LEDGER} --yes --fix"), "diagnose --fix"),
         (LEDGER.to_owned(), "diagnose"),
