@@ -4,15 +4,14 @@ use clap::Args;
 
 use super::Ending;
 use super::arguments::{FunctionName, parse_database, parse_function, parse_id, parse_instance};
-use super::front::Terminal;
 use super::global::Global;
-use super::session::{LongRunArgs, RunArgs, Work, on_account, print_result};
+use super::session::{LongRunArgs, RunArgs, Work, on_account};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::{DatabaseKind, Function};
+use crate::model::DatabaseKind;
 use crate::observe::Location;
-use crate::reconcile::{self, Converged, Ending as RunEnding, Goal, converge};
-use crate::report::{AttachmentDocument, Report, converged_text};
+use crate::reconcile;
+use crate::report::RunDocument;
 
 /// Options of `attach`.
 #[derive(Clone, Debug, Args)]
@@ -97,31 +96,16 @@ impl Detach {
 
 impl Work for Attach {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        let function = |(function, _): &<reconcile::Attach as Goal>::Seen| function.clone();
-        bring_about(cloud, &self.goal(), function, &self.run, global, interrupt).await
+        self.run
+            .bring_about(cloud, &self.goal(), RunDocument::attach, global, interrupt)
+            .await
     }
 }
 
 impl Work for Detach {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        let function = |(function, ..): &<reconcile::Detach as Goal>::Seen| function.clone();
-        bring_about(cloud, &self.goal(), function, &self.run, global, interrupt).await
+        self.run
+            .bring_about(cloud, &self.goal(), RunDocument::detach, global, interrupt)
+            .await
     }
-}
-
-async fn bring_about<G: Goal>(
-    cloud: &dyn Cloud,
-    goal: &G,
-    function: impl Fn(&G::Seen) -> Function,
-    run: &RunArgs,
-    global: &Global,
-    interrupt: Interrupt,
-) -> Ending {
-    let front = Terminal::new(run.yes, false, global);
-    let converged = converge(cloud, goal, &run.options(), &front, interrupt).await;
-    front.clear();
-    let converged: Converged<_> = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-    let document = || AttachmentDocument::new(&converged, &function(&converged.found), cloud.calls());
-    print_result(global, document, || converged_text(&converged), &converged.applied)?;
-    Ok(run.status(converged.ending == RunEnding::Planned))
 }

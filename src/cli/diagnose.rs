@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::arguments::{FunctionName, ProxyChoice};
 use super::front::Terminal;
 use super::global::{Global, Output};
-use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_result};
+use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_checks, print_result};
 use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
 use crate::diagnose::{Diagnosis, diagnose};
@@ -16,8 +16,8 @@ use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::{ProxyWish, Target, through};
 use crate::plan::Request;
-use crate::reconcile::{Ending as RunEnding, Failure, Fix, RunError, converge};
-use crate::report::{ChecksDocument, Report, converged_text, dot, mermaid};
+use crate::reconcile::{Ending as RunEnding, Failure, Fix, RunError};
+use crate::report::{Checks, Report, RunDocument, converged_text, dot, mermaid};
 
 /// Options of `diagnose`.
 #[derive(Clone, Debug, Args)]
@@ -109,22 +109,14 @@ impl Diagnose {
     /// Fixes, and reports the state at the end.
     async fn fix(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
-        let converged = converge(cloud, goal, &self.run.options(), &front, interrupt).await;
-        front.clear();
-        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let converged = front.converge(cloud, goal, &self.run.options(), interrupt).await?;
         let diagnosis = diagnose(&converged.found.scene);
-        let document = ChecksDocument::new(
-            "diagnose",
-            converged.origin.clone(),
-            &diagnosis.headline,
-            &diagnosis.checks,
-            cloud.calls(),
-        )
-        .with_steps(&converged.draft.plan.steps);
-        let text = || format!("{}\n{}", converged_text(&converged), document.body());
-        print_result(global, || &document, text, &converged.applied)?;
+        let checks = Checks::new(diagnosis.headline, diagnosis.checks);
+        let document = || RunDocument::fix(&converged, checks.clone(), cloud.calls());
+        let text = || format!("{}\n{}", converged_text(&converged), checks.text());
+        print_result(global, document, text, &converged.applied)?;
         let pending = converged.ending == RunEnding::Planned;
-        Ok(document.exit_status().max(self.run.status(pending)))
+        Ok(checks.exit_status().max(self.run.status(pending)))
     }
 }
 
@@ -138,18 +130,14 @@ impl Work for Diagnose {
         let reading = through(&checked, &target, self.endpoint());
         let scene = Box::pin(read_in(self.run.timeout, cloud, reading, interrupt)).await?;
         let diagnosis = diagnose(&scene);
-        let document = ChecksDocument::new(
-            "diagnose",
-            Origin::of_arn(&scene.database.arn),
-            &diagnosis.headline,
-            &diagnosis.checks,
-            cloud.calls(),
-        );
-        match self.format {
-            Some(format) => print(&format.draw(&diagnosis))?,
-            None => print_result(global, || &document, || document.text(), &[])?,
-        }
-        Ok(document.exit_status())
+        let drawn = self.format.map(|format| format.draw(&diagnosis));
+        let checks = Checks::new(diagnosis.headline, diagnosis.checks);
+        let Some(drawn) = drawn else {
+            let origin = Origin::of_arn(&scene.database.arn);
+            return print_checks("diagnose", origin, checks, cloud, global);
+        };
+        print(&drawn)?;
+        Ok(checks.exit_status())
     }
 }
 

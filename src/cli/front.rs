@@ -8,9 +8,11 @@ use super::for_people;
 use super::global::{Global, Output};
 use super::password::{TerminalGuard, from_prompt, from_stdin};
 use super::signals::note_consent;
+use crate::cloud::Cloud;
+use crate::interrupt::Interrupt;
 use crate::model::Origin;
-use crate::reconcile::{Asked, Front, Progress, RunError};
-use crate::report::{ProgressLine, draft_text};
+use crate::reconcile::{Asked, Converged, Front, Goal, Options, Progress, RunError, converge};
+use crate::report::{ProgressLine, Report, draft_text};
 
 /// The terminal, or its absence.
 pub struct Terminal {
@@ -30,8 +32,17 @@ impl Terminal {
         }
     }
 
-    pub fn clear(&self) {
+    /// Brings about a goal in front of the user.
+    pub async fn converge<G: Goal>(
+        &self,
+        cloud: &dyn Cloud,
+        goal: &G,
+        options: &Options,
+        interrupt: Interrupt,
+    ) -> Result<Converged<G::Seen>, Box<Report>> {
+        let converged = converge(cloud, goal, options, self, interrupt).await;
         self.progress.clear();
+        converged.map_err(|failure| Box::new(Report::of_run(&failure)))
     }
 
     /// Standard output is for the result: with JSON the plan to be approved goes to standard error.

@@ -5,16 +5,15 @@ use clap::{Args, ValueEnum};
 use super::Ending;
 use super::arguments::{FunctionName, Tag, check_tags, parse_function, parse_service};
 use super::diagnose::read_in;
-use super::front::Terminal;
 use super::global::Global;
-use super::session::{RunArgs, Work, on_account, print_result};
+use super::session::{RunArgs, Work, on_account, print_checks};
 use crate::cloud::{Checked, Cloud};
 use crate::internet::{Wish, check};
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::way_out;
-use crate::reconcile::{self, Ending as RunEnding, converge};
-use crate::report::{ChecksDocument, InternetDocument, Report, converged_text};
+use crate::reconcile;
+use crate::report::{Checks, Report, RunDocument};
 
 /// Options of `internet`.
 #[derive(Clone, Debug, Args)]
@@ -107,24 +106,13 @@ impl Work for Internet {
                 let reading = way_out(&checked, &wish.function, &wish.services);
                 let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
                 let answer = check(&scene, &wish);
-                let document = ChecksDocument::new(
-                    "internet check",
-                    Origin::of_arn(&scene.function.arn),
-                    &answer.headline,
-                    &answer.checks,
-                    cloud.calls(),
-                );
-                print_result(global, || &document, || document.text(), &[])?;
-                Ok(document.exit_status())
+                let checks = Checks::new(answer.headline, answer.checks);
+                let origin = Origin::of_arn(&scene.function.arn);
+                print_checks("internet check", origin, checks, cloud, global)
             }
             Some(goal) => {
-                let front = Terminal::new(self.run.yes, false, global);
-                let converged = converge(cloud, &goal, &self.run.options(), &front, interrupt).await;
-                front.clear();
-                let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-                let document = || InternetDocument::new(&converged, &wish, cloud.calls());
-                print_result(global, document, || converged_text(&converged), &converged.applied)?;
-                Ok(self.run.status(converged.ending == RunEnding::Planned))
+                let document = |ended: &_, calls| RunDocument::internet(ended, &wish, calls);
+                self.run.bring_about(cloud, &goal, document, global, interrupt).await
             }
         }
     }

@@ -6,16 +6,15 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Ending;
 use super::arguments::{FunctionName, Tag, check_tags, parse_cluster_arn, parse_function};
 use super::diagnose::read;
-use super::front::Terminal;
 use super::global::Global;
-use super::session::{RunArgs, Work, on_account, print_result};
+use super::session::{RunArgs, Work, on_account, print_checks};
 use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{Authentication, MappingMode, Origin};
 use crate::msk::{self, EndpointsWish};
 use crate::observe::{MskTarget, ObserveError, Which, msk_scene};
-use crate::reconcile::{Ending as RunEnding, MskSetup, MskVia, converge};
-use crate::report::{ChecksDocument, MskDocument, Report, converged_text};
+use crate::reconcile::{MskSetup, MskVia};
+use crate::report::{Checks, Report, RunDocument};
 
 /// MSK clusters as event sources.
 #[derive(Clone, Debug, Args)]
@@ -148,15 +147,8 @@ impl Work for Check {
             Ok(scene) => (scene.cluster.arn.clone(), msk::check(&scene)),
             Err(other) => (other.arn.clone(), msk::not_checked(&other.to_string())),
         };
-        let document = ChecksDocument::new(
-            "msk check",
-            Origin::of_arn(&arn),
-            &report.headline,
-            &report.checks,
-            cloud.calls(),
-        );
-        print_result(global, || &document, || document.text(), &[])?;
-        Ok(document.exit_status())
+        let checks = Checks::new(report.headline, report.checks);
+        print_checks("msk check", Origin::of_arn(&arn), checks, cloud, global)
     }
 }
 
@@ -218,12 +210,8 @@ impl Setup {
 
 impl Work for Setup {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.run.yes, false, global);
-        let converged = converge(cloud, &self.goal(), &self.run.options(), &front, interrupt).await;
-        front.clear();
-        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let document = || MskDocument::new(&converged, cloud.calls());
-        print_result(global, document, || converged_text(&converged), &converged.applied)?;
-        Ok(self.run.status(converged.ending == RunEnding::Planned))
+        self.run
+            .bring_about(cloud, &self.goal(), RunDocument::msk, global, interrupt)
+            .await
     }
 }

@@ -10,9 +10,9 @@ use super::session::{DatabaseArgs, LongRunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::observe::{ProxyWish, Target};
-use crate::reconcile::{Disconnect, Ending as RunEnding, converge};
+use crate::reconcile::{Disconnect, Ending as RunEnding};
 use crate::removal::RemovalWish;
-use crate::report::{Report, SetupDocument, is_incomplete, removal_text};
+use crate::report::{Report, RunDocument, is_incomplete, removal_text};
 
 /// Options of `remove`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -90,10 +90,9 @@ impl Remove {
 impl Work for Remove {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.run.yes, false, global);
-        let converged = converge(cloud, &self.goal(), &self.run.options(), &front, interrupt).await;
-        front.clear();
-        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let document = || SetupDocument::of_removal(&converged, cloud.calls());
+        let options = self.run.options();
+        let converged = front.converge(cloud, &self.goal(), &options, interrupt).await?;
+        let document = || RunDocument::remove(&converged, cloud.calls());
         print_result(global, document, || removal_text(&converged), &converged.applied)?;
         Ok(match self.run.status(converged.ending == RunEnding::Planned) {
             0 if is_incomplete(&converged) => 1,

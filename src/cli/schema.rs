@@ -8,8 +8,8 @@ use crate::account::AccountDocument;
 use crate::monitor::Event;
 use crate::monitor::manifest::Manifest;
 use crate::report::{
-    AttachmentDocument, ChecksDocument, DriftAnswer, DriftDocument, ErrorDocument, InternetDocument, ListDocument,
-    MskDocument, Notice, OutputDocument, SetupDocument, SnapshotDocument,
+    ChecksDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument, Notice, OutputDocument, RunDocument,
+    SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -21,12 +21,11 @@ pub struct Schema {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Document {
-    /// What `setup` prints
-    Setup,
+    /// What every command that writes prints, also `diagnose --fix`
+    #[value(aliases = ["setup", "attachment", "internet", "msk"])]
+    Run,
     /// What `diagnose`, `internet check` and `msk check` print
     Checks,
-    /// What `attach` and `detach` print
-    Attachment,
     /// What `drift` prints; with `--output ndjson` each line is one of its connections
     Drift,
     /// What `drift` sends when findings or verdicts change
@@ -39,10 +38,6 @@ enum Document {
     List,
     /// The connections that `drift --manifest` reads
     Manifest,
-    /// What `internet setup` prints
-    Internet,
-    /// What `msk setup` prints
-    Msk,
     /// What `snapshot` prints
     Snapshot,
     /// What a failed command prints
@@ -55,17 +50,14 @@ impl Schema {
     pub fn run(&self) -> Ending {
         let schema = match self.document {
             None => schema_for!(OutputDocument),
-            Some(Document::Setup) => schema_for!(SetupDocument),
+            Some(Document::Run) => schema_for!(RunDocument),
             Some(Document::Checks) => schema_for!(ChecksDocument),
-            Some(Document::Attachment) => schema_for!(AttachmentDocument),
             Some(Document::Drift) => schema_for!(DriftDocument),
             Some(Document::Notice) => schema_for!(Notice),
             Some(Document::Event) => schema_for!(Event),
             Some(Document::Answer) => schema_for!(DriftAnswer),
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
-            Some(Document::Internet) => schema_for!(InternetDocument),
-            Some(Document::Msk) => schema_for!(MskDocument),
             Some(Document::Snapshot) => schema_for!(SnapshotDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),

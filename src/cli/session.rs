@@ -8,16 +8,17 @@ use serde::Serialize;
 use tokio::runtime;
 
 use super::arguments::{Tag, parse_cluster, parse_instance, parse_timeout};
+use super::front::Terminal;
 use super::global::{Global, Output};
 use super::signals::listen;
 use super::{Ending, for_people, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
-use crate::cloud::Cloud;
+use crate::cloud::{ApiCalls, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin};
 use crate::plan::Request;
-use crate::reconcile::{Applied, Options};
-use crate::report::Report;
+use crate::reconcile::{Applied, Converged, Ending as RunEnding, Goal, Options};
+use crate::report::{Checks, ChecksDocument, Report, RunDocument, converged_text};
 
 /// What a command does with an account.
 pub trait Work {
@@ -107,6 +108,13 @@ pub fn print_result<D: Serialize>(
     })
 }
 
+/// Prints what a command found that only checks.
+pub fn print_checks(command: &str, origin: Origin, checks: Checks, cloud: &dyn Cloud, global: &Global) -> Ending {
+    let document = ChecksDocument::new(command, origin, checks, cloud.calls());
+    print_result(global, || &document, || document.text(), &[])?;
+    Ok(document.checks.exit_status())
+}
+
 /// What `--fail-on-empty` says where there is no connection.
 pub fn no_connections(of: &str, origin: Origin) -> Report {
     let error = std::io::Error::other(format!("0 connections{of} were found in {origin}"));
@@ -174,6 +182,22 @@ impl RunArgs {
             timeout: self.timeout,
             ..Options::default()
         }
+    }
+
+    /// Brings about a goal, and prints how the run ended.
+    pub async fn bring_about<G: Goal>(
+        &self,
+        cloud: &dyn Cloud,
+        goal: &G,
+        document: impl FnOnce(&Converged<G::Seen>, ApiCalls) -> RunDocument,
+        global: &Global,
+        interrupt: Interrupt,
+    ) -> Ending {
+        let terminal = Terminal::new(self.yes, false, global);
+        let converged = terminal.converge(cloud, goal, &self.options(), interrupt).await?;
+        let document = || document(&converged, cloud.calls());
+        print_result(global, document, || converged_text(&converged), &converged.applied)?;
+        Ok(self.status(converged.ending == RunEnding::Planned))
     }
 
     /// The exit status of a run that did not fail.

@@ -15,9 +15,9 @@ use crate::fix::Scope;
 use crate::interrupt::Interrupt;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, Situation, converge};
+use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, Situation};
 use crate::report::{
-    Report, SetupDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
+    Report, RunDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
     unfinished,
 };
 
@@ -238,12 +238,11 @@ impl Setup {
     /// Connects across two VPCs.
     async fn across_vpcs(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
         let front = Terminal::new(self.write.run.yes, false, global);
-        let converged = converge(cloud, goal, &self.write.options(), &front, interrupt).await;
-        front.clear();
-        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let options = self.write.options();
+        let converged = front.converge(cloud, goal, &options, interrupt).await?;
         let path = (!self.no_diagnose).then(|| path_across(&converged));
         let path = path.as_ref();
-        let document = || SetupDocument::across_vpcs(&converged, path, cloud.calls());
+        let document = || RunDocument::across_vpcs(&converged, path, cloud.calls());
         let text = || text_across(&converged, path);
         print_result(global, document, text, &converged.applied)?;
         if converged.ending != RunEnding::Planned && !is_open_across(&converged, path) {
@@ -264,10 +263,8 @@ impl Work for Setup {
             target: &target,
             options: &options,
         };
-        let ended = converge(cloud, &goal, &options, &front, interrupt).await;
-        front.clear();
-        let ended = ended.map_err(|failure| Box::new(Report::of_run(&failure)))?;
-        let document = || SetupDocument::new(&ended, cloud.calls());
+        let ended = front.converge(cloud, &goal, &options, interrupt).await?;
+        let document = || RunDocument::setup(&ended, cloud.calls());
         print_result(global, document, || self.text(&ended), &ended.applied)?;
         if ended.ending == RunEnding::Incomplete {
             return Ok(1);

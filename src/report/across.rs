@@ -1,52 +1,36 @@
 //! The JSON document of `setup --cross-vpc`: that of `setup`, with sides whose groups have rules for ranges.
 
-use super::document::{
-    ConnectionEntry, DecisionName, GroupEntry, ResultName, SCHEMA_VERSION, SetupDocument, SideEntry, Sides, StepEntry,
-    VerdictName,
-};
+use super::connection::{ConnectionEntry, ConnectionRun, GroupEntry, SideEntry, Sides, VerdictName};
 use super::path::{self, DiagnosisEntry};
+use super::run::{ResultName, Run, RunDocument};
 use super::text::converged_text;
 use crate::cloud::ApiCalls;
 use crate::diagnose::{Diagnosis, is_open, outlook};
 use crate::fix::Seen;
-use crate::model::{Extras, GroupId, GroupQuota, Observation, Origin, Proxy, Side};
+use crate::model::{Extras, GroupId, GroupQuota, Observation, Proxy, Side};
 use crate::reconcile::{Converged, Ending};
 
-impl SetupDocument {
-    /// The document of a run across two VPCs that did not fail.
+impl RunDocument {
+    /// The document of a run of `setup` across two VPCs that did not fail.
     #[must_use]
     pub fn across_vpcs(converged: &Converged<Seen>, path: Option<&Diagnosis>, api_calls: ApiCalls) -> Self {
-        let (draft, seen) = (&converged.draft, &converged.found);
+        let seen = &converged.found;
         let observation = observation(seen);
-        let Origin { account, region } = observation.origin();
         let side = |side| side_entry(seen, &observation, side);
-        Self {
-            schema_version: SCHEMA_VERSION,
-            account,
-            region,
+        let run = ConnectionRun {
             connection: ConnectionEntry::new(&observation),
-            decision: match draft.decision {
-                "create-new" => DecisionName::CreateNew,
-                "associate-existing" => DecisionName::AssociateExisting,
-                _ => DecisionName::NoOp,
-            },
-            reasons: draft.reasons.iter().chain(&draft.notes).cloned().collect(),
             sides: Sides {
                 database: side(Side::Database),
                 function: side(Side::Function),
                 proxy: seen.scene.proxy.is_some().then(|| side(Side::Proxy)),
             },
-            steps: draft.plan.steps.iter().map(StepEntry::new).collect(),
-            dry_run: converged.dry_run,
-            result: match converged.ending {
-                Ending::Planned => ResultName::Planned,
-                _ if !is_open_across(converged, path) => ResultName::Incomplete,
-                Ending::Reached | Ending::Incomplete => ResultName::Connected,
-                Ending::Unchanged => ResultName::Unchanged,
-            },
             diagnosis: path.map(DiagnosisEntry::from),
-            api_calls,
-        }
+        };
+        let result = match ResultName::of(converged.ending, ResultName::Connected) {
+            ResultName::Connected | ResultName::Unchanged if !is_open_across(converged, path) => ResultName::Incomplete,
+            result => result,
+        };
+        Self::new(converged, Run::Setup(Box::new(run)), result, api_calls)
     }
 }
 

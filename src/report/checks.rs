@@ -6,19 +6,18 @@ use anstyle::AnsiColor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::document::{SCHEMA_VERSION, StepEntry};
+use super::document::SCHEMA_VERSION;
 use super::style::{Style, line};
 use crate::check::{Check, Status, verdict};
 use crate::cloud::ApiCalls;
 use crate::model::Origin;
-use crate::plan::Step;
 
 /// How many lines of evidence are shown of a check before the rest is only counted.
 const EVIDENCE: usize = 8;
 
-/// What was checked, and what came out.
+/// What a command that only checks found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct ChecksDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
@@ -27,51 +26,40 @@ pub struct ChecksDocument {
     /// The Region; null where it is not known.
     pub region: Option<String>,
     /// The command: `diagnose`, `internet check` or `msk check`.
+    #[schemars(extend("enum" = ["diagnose", "internet check", "msk check"]))]
     pub command: String,
+    /// What came out.
+    #[serde(flatten)]
+    pub checks: Checks,
+    /// How many requests were sent.
+    pub api_calls: ApiCalls,
+}
+
+/// What was checked, and what came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Checks {
     /// Whether it works, in a sentence or two.
     pub summary: String,
     /// The worst status of the checks: `pass`, `warn`, `unknown` or `fail`, in this order.
     pub verdict: Status,
     /// The checks.
     pub checks: Vec<Check>,
-    /// With `--fix`, the steps that fix what adding can fix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steps: Option<Vec<StepEntry>>,
-    /// How many requests were sent.
-    pub api_calls: ApiCalls,
 }
 
 impl ChecksDocument {
     /// The document of these checks.
     #[must_use]
-    pub fn new(command: &str, origin: Origin, summary: &str, checks: &[Check], api_calls: ApiCalls) -> Self {
+    pub fn new(command: &str, origin: Origin, checks: Checks, api_calls: ApiCalls) -> Self {
         let Origin { account, region } = origin;
         Self {
             schema_version: SCHEMA_VERSION,
             account,
             region,
             command: command.to_owned(),
-            summary: summary.to_owned(),
-            verdict: verdict(checks),
-            checks: checks.to_vec(),
-            steps: None,
+            checks,
             api_calls,
         }
-    }
-
-    /// The same with the steps that were planned or done.
-    #[must_use]
-    pub fn with_steps(self, steps: &[Step]) -> Self {
-        Self {
-            steps: Some(steps.iter().map(StepEntry::new).collect()),
-            ..self
-        }
-    }
-
-    /// The exit status: 2 where a check fails.
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        if self.verdict == Status::Fail { 2 } else { 0 }
     }
 
     /// For people: the account and Region, whether it works, then what does not with its evidence and remedy, then the
@@ -85,12 +73,30 @@ impl ChecksDocument {
         let mut text = String::new();
         line(&mut text, &origin.heading());
         line(&mut text, "");
-        text + &self.body()
+        text + &self.checks.text()
+    }
+}
+
+impl Checks {
+    /// These checks.
+    #[must_use]
+    pub fn new(summary: String, checks: Vec<Check>) -> Self {
+        Self {
+            summary,
+            verdict: verdict(&checks),
+            checks,
+        }
     }
 
-    /// The same without the account and Region, for a text that has named them already.
+    /// The exit status: 2 where a check fails.
     #[must_use]
-    pub fn body(&self) -> String {
+    pub fn exit_status(&self) -> u8 {
+        if self.verdict == Status::Fail { 2 } else { 0 }
+    }
+
+    /// The text without the account and Region, for one that has named them already.
+    #[must_use]
+    pub fn text(&self) -> String {
         let bold = style(self.verdict).bold();
         let mut text = String::new();
         line(&mut text, &format!("{bold}{}{bold:#}", self.summary));

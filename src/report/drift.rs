@@ -24,6 +24,9 @@ const NOTICE_VERSION: u32 = 2;
 pub struct DriftDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// Always `drift`.
+    #[schemars(extend("const" = "drift"))]
+    pub command: String,
     /// The account; null where it is not known, or where there are several.
     pub account: Option<String>,
     /// The Region; null where it is not known, or where there are several.
@@ -231,6 +234,7 @@ impl DriftDocument {
         let Origin { account, region } = patrol.origin();
         Self {
             schema_version: SCHEMA_VERSION,
+            command: "drift".to_owned(),
             account,
             region,
             summary: DriftSummary::new(patrol),

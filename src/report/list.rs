@@ -16,6 +16,9 @@ use crate::model::{Database, DatabaseKind, Origin};
 pub struct ListDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// Always `list`.
+    #[schemars(extend("const" = "list"))]
+    pub command: String,
     /// The account; null where it is not known.
     pub account: Option<String>,
     /// The Region; null where it is not known.
@@ -86,6 +89,7 @@ impl ListDocument {
         let Origin { account, region } = Origin::of_arn(&database.arn);
         Self {
             schema_version: SCHEMA_VERSION,
+            command: "list".to_owned(),
             account,
             region,
             database: ListedDatabase {

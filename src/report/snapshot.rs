@@ -17,6 +17,9 @@ use crate::snapshot::Snapshot;
 pub struct SnapshotDocument {
     /// Version of this format: 1.
     pub schema_version: u32,
+    /// Always `snapshot`.
+    #[schemars(extend("const" = "snapshot"))]
+    pub command: String,
     /// The account.
     pub account: String,
     /// The Region.
@@ -44,6 +47,7 @@ impl SnapshotDocument {
         let document = &taken.document;
         Self {
             schema_version: SCHEMA_VERSION,
+            command: "snapshot".to_owned(),
             account: document.account_id.clone(),
             region: document.region.clone(),
             file: file.display().to_string(),

@@ -2,8 +2,9 @@
 
 use anstyle::AnsiColor;
 
-use super::document::{in_order, is_incomplete};
+use super::connection::in_order;
 use super::path;
+use super::run::is_incomplete;
 use super::style::{self, Style};
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::escape::shell;

@@ -25,6 +25,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use autoconnect::report::RunDocument;
 use insta::assert_snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -135,6 +136,7 @@ fn assert_folded(arguments: &str, stdout: &str) {
 const STOCK: &str = "setup --offline account.json --instance inventory --function stock-sync";
 const REFUNDS: &str = "setup --offline account.json --cluster orders --function refunds";
 const CHECKOUT: &str = "setup --offline account.json --cluster orders --function checkout";
+const LEDGER: &str = "diagnose --offline network.json --instance ledger --function ledger-sync";
 
 #[test]
 fn the_three_decisions() {
@@ -567,6 +569,72 @@ fn documents_hold_to_their_schema() {
     let account = serde_json::from_slice(&fs::read(shell.folder.path().join("account.json")).unwrap()).unwrap();
     assert!(jsonschema::is_valid(&shell.run("schema account").json(), &account));
     assert!(!jsonschema::is_valid(&shell.run("schema error").json(), &account));
+}
+
+/// Each command names itself in its document, and each document of a run is read back as it was printed.
+#[test]
+fn the_command_tells_documents_apart() {
+    let shell = Shell::new();
+    let schema = shell.run("schema").json();
+    let newsletter = "--function newsletter";
+    let audit = msk::arn("audit");
+    let subnet = "--subnet subnet-0a1a --security-group sg-0f00";
+    for (arguments, command) in [
+        (format!("{CHECKOUT} --dry-run"), "setup"),
+        (format!("{} --dry-run", CHECKOUT.replace("setup", "remove")), "remove"),
+        ("cleanup --offline account.json --dry-run".to_owned(), "cleanup"),
+        (
+            format!("attach --offline account.json {newsletter} {subnet} --yes"),
+            "attach",
+        ),
+        (
+            format!("detach --offline account.json {newsletter} --dry-run"),
+            "detach",
+        ),
+        (
+            "internet setup --offline network.json --function crawler --service dynamodb --dry-run".to_owned(),
+            "internet setup",
+        ),
+        (
+            "internet check --offline network.json --function crawler".to_owned(),
+            "internet check",
+        ),
+        (
+            format!("msk setup --offline msk.json --cluster-arn {audit} --via nat --dry-run"),
+            "msk setup",
+        ),
+        (
+            format!("msk check --offline msk.json --cluster-arn {audit}"),
+            "msk check",
+        ),
+        (format!("{LEDGER} --dry-run --fix"), "diagnose --fix"),
+        (format!("{LEDGER} --yes --fix"), "diagnose --fix"),
+        (LEDGER.to_owned(), "diagnose"),
+        ("drift --offline account.json".to_owned(), "drift"),
+        ("list --offline account.json --cluster orders".to_owned(), "list"),
+        (
+            "snapshot --offline account.json --out saved.json".to_owned(),
+            "snapshot",
+        ),
+    ] {
+        let document = shell.run(&format!("{arguments} --output json")).json();
+        assert_eq!(document["command"], command, "{arguments}: {document:#}");
+        if let Err(error) = jsonschema::validate(&schema, &document) {
+            panic!("{arguments}: {error}: {document:#}");
+        }
+        let is_fix = command == "diagnose --fix";
+        assert_eq!(document["schema_version"], if is_fix { 2 } else { 1 }, "{arguments}");
+        if document.get("decision").is_some() {
+            let read: RunDocument = serde_json::from_value(document.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), document, "{arguments}");
+        }
+        let mut unknown = document.clone();
+        unknown["surprise"] = 1.into();
+        assert!(!jsonschema::is_valid(&schema, &unknown), "{arguments}");
+        let mut other = document;
+        other["command"] = "list".into();
+        assert_eq!(jsonschema::is_valid(&schema, &other), command == "list", "{arguments}");
+    }
 }
 
 #[test]

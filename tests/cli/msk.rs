@@ -6,7 +6,8 @@ use crate::Shell;
 
 const CHECK: &str = "msk check --offline msk.json";
 
-fn arn(name: &str) -> String {
+/// The ARN of a cluster of the example.
+pub fn arn(name: &str) -> String {
     let id = match name {
         "orders" => "0e010000-0000-4000-8000-000000000001-1",
         "audit" => "0e020000-0000-4000-8000-000000000002-1",

@@ -10,7 +10,7 @@ use autoconnect::observe::{ProxyWish, Target};
 use autoconnect::plan::{Request, StepStatus};
 use autoconnect::reconcile::{Converged, Disconnect, Ending, Options, converge};
 use autoconnect::removal::{RemovalWish, Standing};
-use autoconnect::report::{SetupDocument, connected as closing_text, converged_text};
+use autoconnect::report::{RunDocument, connected as closing_text, converged_text};
 use serde_json::json;
 
 use crate::interposed::{Hook, Interposed};
@@ -202,7 +202,7 @@ async fn what_a_run_has_seen_and_misses_is_put_back_and_reported() {
     let outcome = setup(&cloud, &f).await.unwrap();
     assert!(is_on_database(&account.document(), OF_G));
     let words = format!("associate {OF_G} ({}) again", id_of(&document, OF_G));
-    let told = SetupDocument::new(&outcome, account.calls());
+    let told = RunDocument::setup(&outcome, account.calls());
     let step = told.steps.last().unwrap();
     assert!(step.summary.contains(&words), "{step:?}");
     assert_eq!(serde_json::to_value(step).unwrap()["status"], "done");

@@ -15,7 +15,7 @@ use crate::cli::setup::Setup;
 use crate::cli::{Ending, global::Global};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::reconcile::{self, Connect, Goal, Options, converge};
+use crate::reconcile::{self, Connect, Goal, Options};
 use crate::report::Report;
 
 /// Before the command line of the run; without a command, before the options of `setup`. Nothing is written.
@@ -132,9 +132,7 @@ impl Work for OfSetup<'_> {
             target: &target,
             options: &options,
         };
-        let ended = converge(cloud, &goal, &options, &front, interrupt).await;
-        front.clear();
-        let ended = ended.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let ended = front.converge(cloud, &goal, &options, interrupt).await?;
         print_permissions(goal.policy(&ended.found, &ended.draft.plan), global)
     }
 }
@@ -148,9 +146,7 @@ impl<G: Goal> Work for OfGoal<G> {
             ..Options::default()
         };
         let front = Terminal::new(false, false, global);
-        let converged = converge(cloud, &self.0, &options, &front, interrupt).await;
-        front.clear();
-        let converged = converged.map_err(|failure| Box::new(Report::of_run(&failure)))?;
+        let converged = front.converge(cloud, &self.0, &options, interrupt).await?;
         print_permissions(self.0.policy(&converged.found, &converged.draft.plan), global)
     }
 }
