@@ -1,5 +1,6 @@
 //! The command line (docs/command-line.md): one file for each command.
 
+mod apply;
 mod arguments;
 mod attach;
 mod cleanup;
@@ -19,6 +20,7 @@ mod remove;
 mod schema;
 mod session;
 mod setup;
+mod show;
 mod signals;
 mod snapshot;
 
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::escape::{is_unsafe, plain};
 use crate::logging;
@@ -54,6 +56,10 @@ struct Cli {
 enum Command {
     /// Connect a function to a database
     Setup(Box<setup::Setup>),
+    /// Apply a plan that was saved with --out
+    Apply(apply::Apply),
+    /// Show a plan that was saved with --out
+    Show(show::Show),
     /// Attach a function to a VPC
     Attach(Box<attach::Attach>),
     /// Detach a function from its VPC
@@ -114,7 +120,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         _ => ColorChoice::Auto,
     };
     let parsed = command().color(colour).try_get_matches_from(&arguments);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let read = |matches: ArgMatches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.global.arguments = apply::arguments_of(&matches);
+        Ok(cli)
+    };
+    let cli = match parsed.and_then(read) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
@@ -152,6 +163,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> Ending {
     match &cli.command {
         Command::Setup(setup) => setup.run(&cli.global),
+        Command::Apply(apply) => apply.run(&cli.global),
+        Command::Show(show) => show.run(&cli.global),
         Command::Attach(attach) => attach.run(&cli.global),
         Command::Detach(detach) => detach.run(&cli.global),
         Command::Remove(remove) => remove.run(&cli.global),

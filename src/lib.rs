@@ -11,6 +11,7 @@ pub mod lambda;
 pub mod logging;
 pub mod monitor;
 pub mod report;
+pub mod saved_plan;
 
 #[cfg(feature = "aws")]
 pub use autoconnect_aws as aws;

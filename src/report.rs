@@ -27,6 +27,8 @@ pub use graph::{dot, mermaid};
 pub use list::{ListDocument, list_text};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
-pub use run::{RunDocument, is_incomplete};
+pub use run::{ChangeName, RunDocument, StepEntry, StepStatusName, is_incomplete};
 pub use snapshot::SnapshotDocument;
-pub use text::{connected, converged_text, draft_text, folded, incomplete, removal_text, unchanged, unfinished};
+pub use text::{
+    connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,
+};

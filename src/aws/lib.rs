@@ -229,6 +229,13 @@ pub async fn decode_authorization(configuration: &Configuration, encoded: &str) 
     Ok(answer.decoded_message.unwrap_or_default())
 }
 
+/// The account that the credentials belong to. `sts:GetCallerIdentity` needs no permission; none where it does not answer.
+pub async fn caller_account(configuration: &Configuration) -> Option<String> {
+    let shared = load(configuration).await.ok()?;
+    let call = aws_sdk_sts::Client::new(&shared).get_caller_identity().send();
+    Box::pin(call).await.ok()?.account
+}
+
 /// What a page has of a list: none where AWS leaves an empty list out.
 trait Items<T> {
     fn items(self) -> Vec<T>;

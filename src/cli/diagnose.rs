@@ -75,8 +75,8 @@ impl Diagnose {
                 "--proxy-endpoint names an endpoint of a proxy: name the proxy with --proxy NAME"
             }
             (_, true, _) => "diagnose looks at a function that exists: --function NAME",
-            _ if !self.fix && (self.run.dry_run || self.run.yes || self.run.no_wait) => {
-                "--dry-run, --yes and --no-wait are for --fix: without it nothing is written"
+            _ if !self.fix && (self.run.dry_run || self.run.out.is_some() || self.run.yes || self.run.no_wait) => {
+                "--dry-run, --out, --yes and --no-wait are for --fix: without it nothing is written"
             }
             (_, _, Some(_)) if global.output == Output::Json => "--format cannot be used with --output json",
             _ => return Ok(()),
@@ -108,7 +108,7 @@ impl Diagnose {
 impl Diagnose {
     /// Fixes, and reports the state at the end.
     async fn fix(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.run.yes, false, global);
+        let front = Terminal::new(&self.run, false, global);
         let converged = front.converge(cloud, goal, &self.run.options(), interrupt).await?;
         let diagnosis = diagnose(&converged.found.scene);
         let checks = Checks::new(diagnosis.headline, diagnosis.checks);

@@ -1,34 +1,69 @@
 //! The user in front of a run: asked on a terminal, shown the progress there.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
 
 use super::for_people;
 use super::global::{Global, Output};
 use super::password::{TerminalGuard, from_prompt, from_stdin};
+use super::session::RunArgs;
 use super::signals::note_consent;
 use crate::cloud::Cloud;
+use crate::escape::word;
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
-use crate::reconcile::{Asked, Converged, Front, Goal, Options, Progress, RunError, converge};
+use crate::observe::ObserveError;
+use crate::reconcile::{Asked, Converged, Draft, Failure, Front, Goal, Options, Progress, RunError, converge};
 use crate::report::{ProgressLine, Report, draft_text};
+use crate::saved_plan::{AccountKind, PlanError, SavedPlan};
 
 /// The terminal, or its absence.
 pub struct Terminal {
     yes: bool,
     password_stdin: bool,
     output: Output,
+    quiet: bool,
     progress: ProgressLine,
+    /// Where the plan is saved.
+    out: Option<PathBuf>,
+    arguments: Vec<String>,
+    place: AccountKind,
+    /// The saved plan that is applied.
+    applies: Option<Arc<SavedPlan>>,
+    /// Whether the user has agreed to the saved plan.
+    has_agreed: AtomicBool,
+    /// Why the saved plan is not applied.
+    refused: Mutex<Option<PlanError>>,
 }
 
 impl Terminal {
-    pub fn new(yes: bool, password_stdin: bool, global: &Global) -> Self {
+    pub fn new(run: &RunArgs, password_stdin: bool, global: &Global) -> Self {
         Self {
-            yes,
+            yes: run.yes,
+            out: run.out.clone(),
             password_stdin,
+            ..Self::of(global)
+        }
+    }
+
+    /// Nobody is asked.
+    pub fn of(global: &Global) -> Self {
+        Self {
+            yes: false,
+            password_stdin: false,
             output: global.output,
+            quiet: global.quiet,
             progress: ProgressLine::new(!global.quiet),
+            out: None,
+            arguments: global.arguments.clone(),
+            place: global.place(),
+            applies: global.applies.clone(),
+            has_agreed: AtomicBool::new(false),
+            refused: Mutex::default(),
         }
     }
 
@@ -40,9 +75,68 @@ impl Terminal {
         options: &Options,
         interrupt: Interrupt,
     ) -> Result<Converged<G::Seen>, Box<Report>> {
-        let converged = converge(cloud, goal, options, self, interrupt).await;
+        let options = Options {
+            records: self.out.is_some() || self.applies.is_some(),
+            exactly: self.applies.is_some(),
+            ..options.clone()
+        };
+        if let Some(plan) = &self.applies {
+            let checked = plan.check_place(&cloud.home(), self.place);
+            checked.map_err(|error| Box::new(Report::from(&error)))?;
+        }
+        let converged = converge(cloud, goal, &options, self, interrupt).await;
         self.progress.clear();
-        converged.map_err(|failure| Box::new(Report::of_run(&failure)))
+        let converged = converged.map_err(|failure| self.report(&failure))?;
+        self.save(&converged.draft, &converged.origin)?;
+        Ok(converged)
+    }
+
+    /// A failed run. What the plan depends on may be gone.
+    fn report(&self, failure: &Failure) -> Box<Report> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_outdated = self.applies.is_some() && failure.applied.is_empty() && has_changed(&failure.error);
+        let outdated = is_outdated.then(|| PlanError::Outdated {
+            differences: vec![failure.error.to_string()],
+        });
+        let Some(error) = refused.or(outdated) else {
+            return Box::new(Report::of_run(failure));
+        };
+        let mut report = Report::from(&error);
+        report.body.applied.clone_from(&failure.applied);
+        report.origin = failure.origin.clone();
+        Box::new(report)
+    }
+
+    /// Saves the plan, where that was asked for.
+    fn save(&self, draft: &Draft, origin: &Origin) -> Result<(), Box<Report>> {
+        let Some(path) = &self.out else { return Ok(()) };
+        let plan = SavedPlan::new(draft, origin, self.place, self.arguments.clone());
+        plan.write(path).map_err(|error| {
+            let hint = format!("{} could not be written: check it and its folder", path.display());
+            Box::new(Report::new("output", &error, Some(hint)))
+        })?;
+        if !self.quiet {
+            let command = format!("autoconnect apply {}", word(path.display()));
+            let _ = writeln!(
+                anstream::stderr(),
+                "The plan is saved. To apply exactly this plan, run: {command}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the draft is the saved plan that is applied, and this is its account.
+    fn check(&self, plan: &SavedPlan, asked: Asked<'_>) -> Result<(), RunError> {
+        let checked = plan.check_place(asked.origin, self.place);
+        checked.and_then(|()| plan.check(asked.draft)).map_err(|error| {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            RunError::Declined
+        })
+    }
+
+    fn agree(&self) {
+        self.has_agreed.store(true, Ordering::Relaxed);
+        note_consent();
     }
 
     /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
@@ -64,12 +158,18 @@ impl Terminal {
 impl Front for Terminal {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         self.progress.clear();
+        if let Some(plan) = &self.applies {
+            self.check(plan, asked)?;
+            if self.has_agreed.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+        }
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.show_plan(asked);
         let origin = asked.origin.clone();
         match (self.yes, can_ask) {
             (true, _) => {
-                note_consent();
+                self.agree();
                 Ok(())
             }
             (false, false) => Err(RunError::ConsentRequired),
@@ -77,7 +177,7 @@ impl Front for Terminal {
                 // Reading blocks, and Ctrl-C has to be heard meanwhile.
                 let answer = tokio::task::spawn_blocking(move || ask(&origin)).await;
                 if matches!(answer, Ok(Ok(true))) {
-                    note_consent();
+                    self.agree();
                     Ok(())
                 } else {
                     Err(RunError::Declined)
@@ -108,6 +208,23 @@ impl Front for Terminal {
 
     fn progress(&self, progress: Progress<'_>) {
         self.progress.show(progress);
+    }
+}
+
+/// Whether a run failed because what it is about is gone, or is not as it was when a plan was made.
+fn has_changed(error: &RunError) -> bool {
+    match error {
+        RunError::Observe(ObserveError::Cloud(error)) => error.is_not_found(),
+        RunError::Observe(_) => true,
+        // What ends by itself is no change.
+        RunError::Unmet(unmet) => ![
+            "database-not-available",
+            "function-not-active",
+            "function-update-failed",
+            "proxy-not-available",
+        ]
+        .contains(&unmet.code()),
+        _ => false,
     }
 }
 

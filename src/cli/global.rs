@@ -1,6 +1,7 @@
 //! The options that every command takes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, ValueEnum};
@@ -8,6 +9,7 @@ use clap::{Arg, Args, ValueEnum};
 use super::arguments::{parse_region, parse_url};
 
 use crate::logging::LogFormat;
+use crate::saved_plan::{AccountKind, SavedPlan};
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -71,6 +73,22 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub log_format: LogFormat,
+    /// The saved plan that `apply` carries out.
+    #[arg(skip)]
+    pub applies: Option<Arc<SavedPlan>>,
+    /// The command with its options, as a saved plan keeps it.
+    #[arg(skip)]
+    pub arguments: Vec<String>,
+}
+
+impl Global {
+    /// Whether the account is one of AWS or a file.
+    pub fn place(&self) -> AccountKind {
+        match self.offline {
+            Some(_) => AccountKind::AccountFile,
+            None => AccountKind::Aws,
+        }
+    }
 }
 
 #[cfg(feature = "aws")]

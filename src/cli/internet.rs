@@ -62,9 +62,16 @@ impl Internet {
             detailed_exitcode,
             yes,
             no_wait,
+            ref out,
             ..
         } = self.run;
-        let is_for_setup = dry_run || detailed_exitcode || yes || no_wait || self.nat_per_zone || !self.tags.is_empty();
+        let is_for_setup = dry_run
+            || out.is_some()
+            || detailed_exitcode
+            || yes
+            || no_wait
+            || self.nat_per_zone
+            || !self.tags.is_empty();
         if self.action == Action::Check && is_for_setup {
             let error =
                 std::io::Error::other("`internet check` writes nothing, and takes no options of `internet setup`");

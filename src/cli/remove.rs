@@ -89,7 +89,7 @@ impl Remove {
 
 impl Work for Remove {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.run.yes, false, global);
+        let front = Terminal::new(&self.run, false, global);
         let options = self.run.options();
         let converged = front.converge(cloud, &self.goal(), &options, interrupt).await?;
         let document = || RunDocument::remove(&converged, cloud.calls());

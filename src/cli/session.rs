@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Args, FromArgMatches};
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -53,6 +54,13 @@ async fn on_aws(work: &impl Work, global: &Global, interrupt: Interrupt) -> Endi
     let aws = crate::aws::Aws::connect(&global.configuration())
         .await
         .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
+    if let Some(plan) = &global.applies {
+        // Names may exist in any account: whose credentials these are is known before anything is read by them.
+        let account = Box::pin(crate::aws::caller_account(&global.configuration())).await;
+        let origin = Origin { account, region: None }.or(aws.home());
+        plan.check_place(&origin, global.place())
+            .map_err(|error| Box::new(Report::from(&error)))?;
+    }
     let ending = Box::pin(work.on(&aws, global, interrupt)).await;
     match ending {
         Err(report) if global.decode_authorization => Err(decoded(report, global).await),
@@ -159,6 +167,9 @@ pub struct RunArgs {
     /// Only show the plan
     #[arg(long)]
     pub dry_run: bool,
+    /// Save the plan to a file for `autoconnect apply`, which is replaced if it exists (implies --dry-run)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// With --dry-run: status 2 if changes are pending
     #[arg(long, requires = "dry_run")]
     pub detailed_exitcode: bool,
@@ -177,7 +188,7 @@ impl RunArgs {
     /// How a run is to go.
     pub fn options(&self) -> Options {
         Options {
-            dry_run: self.dry_run,
+            dry_run: self.dry_run || self.out.is_some(),
             wait_for_effect: !self.no_wait,
             timeout: self.timeout,
             ..Options::default()
@@ -193,7 +204,7 @@ impl RunArgs {
         global: &Global,
         interrupt: Interrupt,
     ) -> Ending {
-        let terminal = Terminal::new(self.yes, false, global);
+        let terminal = Terminal::new(self, false, global);
         let converged = terminal.converge(cloud, goal, &self.options(), interrupt).await?;
         let document = || document(&converged, cloud.calls());
         print_result(global, document, || converged_text(&converged), &converged.applied)?;

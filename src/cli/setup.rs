@@ -237,7 +237,7 @@ impl Setup {
 
     /// Connects across two VPCs.
     async fn across_vpcs(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(self.write.run.yes, false, global);
+        let front = Terminal::new(&self.write.run, false, global);
         let options = self.write.options();
         let converged = front.converge(cloud, goal, &options, interrupt).await?;
         let path = (!self.no_diagnose).then(|| path_across(&converged));
@@ -257,7 +257,7 @@ impl Work for Setup {
         if let Some(goal) = self.goal() {
             return self.across_vpcs(cloud, &goal, global, interrupt).await;
         }
-        let front = Terminal::new(self.write.run.yes, self.db_password_stdin, global);
+        let front = Terminal::new(&self.write.run, self.db_password_stdin, global);
         let (target, options) = (self.target(), self.options());
         let goal = Connect {
             target: &target,

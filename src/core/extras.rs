@@ -2,6 +2,8 @@
 //!
 //! Source: docs/new-proxies.md.
 
+use serde::Serialize;
+
 use crate::model::{Credentials, Database, Environment, Observation, Secret, Side, last_segment};
 use crate::naming::created;
 use crate::policy;
@@ -16,7 +18,8 @@ pub enum ClientSecret<'a> {
 }
 
 /// The value of a variable of the function's environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// It is known.
     Known(String),

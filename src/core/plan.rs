@@ -3,22 +3,26 @@
 //! Source: docs/decision.md, "The order of writes". The text, the JSON document and the executor read this one list. What
 //! does not exist yet is referred to by the number of the step that creates it: [`Ref::Step`].
 
+mod basis;
 mod build;
 mod explain;
 mod half_made;
 mod lint;
 pub mod network;
 mod provide;
+mod record;
 pub mod removal;
 pub mod repair;
 mod step;
 mod steps;
 mod vpc;
 
+pub use basis::{Basis, Named};
 pub use build::{Request, do_again, plan, put_back, take_back};
 pub use explain::{health, reasons};
 pub use lint::{Flaw, Ground, May, Right, lint};
 pub use network::NetworkEffect;
+pub use record::{Created, Recorded, differences, record};
 pub use removal::RemovalEffect;
 pub use step::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Step, StepStatus};
 pub use steps::{Ref, Steps, tags_at_birth};

@@ -13,6 +13,7 @@ use crate::monitor::Unreachable;
 use crate::monitor::manifest::ManifestError;
 use crate::observe::ObserveError;
 use crate::reconcile::{Applied, Failure, RunError};
+use crate::saved_plan::PlanError;
 
 /// What is printed with `--output json` when a command fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -184,6 +185,12 @@ impl Report {
 impl From<&Unreachable> for Report {
     fn from(error: &Unreachable) -> Self {
         Self::new(error.code, error, error.hint.clone())
+    }
+}
+
+impl From<&PlanError> for Report {
+    fn from(error: &PlanError) -> Self {
+        Self::new(error.code(), error, Some(error.hint().to_owned()))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cloud::ApiCalls;
 use crate::internet::{self, Wish};
 use crate::model::{Function, FunctionVpc, Origin};
 use crate::msk;
-use crate::plan::{Step, StepStatus};
+use crate::plan::{Effect, Step, StepStatus};
 use crate::reconcile::{Attach, Converged, Detach, Ending, Goal, MskSite, Situation};
 use crate::removal::{Standing, still_connected};
 
@@ -159,6 +159,32 @@ pub struct StepEntry {
     pub after: Vec<u32>,
     /// How far it is.
     pub status: StepStatusName,
+    /// What it does to the resource.
+    pub change: ChangeName,
+}
+
+/// What a step does to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeName {
+    /// It creates it.
+    Create,
+    /// It changes it.
+    Change,
+    /// It deletes it.
+    Delete,
+}
+
+impl From<&Effect> for ChangeName {
+    fn from(effect: &Effect) -> Self {
+        if effect.creates() {
+            Self::Create
+        } else if effect.deletes() {
+            Self::Delete
+        } else {
+            Self::Change
+        }
+    }
 }
 
 /// How far a step is.
@@ -368,6 +394,7 @@ impl From<&Step> for StepEntry {
             summary: step.summary.clone(),
             resource: step.resource.clone(),
             after: step.after.clone(),
+            change: ChangeName::from(&step.effect),
             status: match step.status {
                 StepStatus::Planned => StepStatusName::Planned,
                 StepStatus::Done => StepStatusName::Done,

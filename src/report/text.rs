@@ -4,15 +4,16 @@ use anstyle::AnsiColor;
 
 use super::connection::in_order;
 use super::path;
-use super::run::is_incomplete;
+use super::run::{ChangeName, StepEntry, StepStatusName, is_incomplete};
 use super::style::{self, Style};
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::escape::shell;
 use crate::model::{Observation, Origin, Side};
 use crate::naming::Convention;
-use crate::plan::{Plan, Step, StepStatus};
+use crate::plan::{Plan, StepStatus};
 use crate::reconcile::{Converged, Draft, Ending, Situation};
 use crate::removal::{Standing, still_connected};
+use crate::saved_plan::{SavedPlan, SavedStep};
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.
@@ -136,22 +137,29 @@ fn groups_of(ended: &Converged<Situation>) -> String {
 pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
     let mut text = Text::default();
     text.origin(origin);
-    for (index, line) in draft.heading.iter().enumerate() {
-        match index {
-            0 => text.line(format!("{BOLD}{line}{BOLD:#}")),
-            _ => text.line(format!("  {line}")),
-        }
-    }
-    text.line("");
+    text.heading(&draft.heading);
     if let Some(observation) = &draft.connection {
         text.found(observation);
     }
-    text.decision(draft);
-    text.steps(&draft.plan);
+    text.decision((draft.decision, draft.meaning), &draft.reasons, &draft.notes);
+    let steps: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).collect();
+    text.steps(&steps);
     // Without steps, the end of the run says it.
     if let (Some(path), Some(observation), false) = (&draft.path, &draft.connection, draft.plan.is_empty()) {
         path::before(&mut text.0, path, observation);
     }
+    text.0
+}
+
+/// A saved plan, for `show`.
+#[must_use]
+pub fn saved_text(plan: &SavedPlan) -> String {
+    let mut text = Text::default();
+    text.origin(&plan.origin());
+    text.heading(&plan.heading);
+    text.decision((&plan.decision, &plan.meaning), &plan.reasons, &plan.notes);
+    let steps: Vec<StepEntry> = plan.steps.iter().map(SavedStep::entry).collect();
+    text.steps(&steps);
     text.0
 }
 
@@ -285,6 +293,16 @@ impl Text {
         self.line("");
     }
 
+    fn heading(&mut self, lines: &[String]) {
+        for (index, line) in lines.iter().enumerate() {
+            match index {
+                0 => self.line(format!("{BOLD}{line}{BOLD:#}")),
+                _ => self.line(format!("  {line}")),
+            }
+        }
+        self.line("");
+    }
+
     fn left(&mut self, plan: &Plan) {
         let yellow = coloured(AnsiColor::Yellow).bold();
         self.line(format!(
@@ -355,19 +373,18 @@ impl Text {
         }
     }
 
-    fn decision(&mut self, draft: &Draft) {
-        self.line(format!("{BOLD}Decision: {}{BOLD:#}, {}", draft.decision, draft.meaning));
-        for reason in &draft.reasons {
+    fn decision(&mut self, (decision, meaning): (&str, &str), reasons: &[String], notes: &[String]) {
+        self.line(format!("{BOLD}Decision: {decision}{BOLD:#}, {meaning}"));
+        for reason in reasons {
             self.line(format!("  {reason}"));
         }
-        for note in &draft.notes {
+        for note in notes {
             self.line(format!("  {DIM}note:{DIM:#} {note}"));
         }
         self.line("");
     }
 
-    fn steps(&mut self, plan: &Plan) {
-        let steps = &plan.steps;
+    fn steps(&mut self, steps: &[StepEntry]) {
         if steps.is_empty() {
             self.line("No changes.");
             return;
@@ -377,18 +394,17 @@ impl Text {
             self.step(step);
         }
         self.line("");
-        let count = |wanted: &dyn Fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();
-        let is_planned = |step: &Step| step.status == StepStatus::Planned;
-        let create = count(&|step| is_planned(step) && step.effect.creates());
-        let destroy = count(&|step| is_planned(step) && step.effect.deletes());
-        let change = count(&|step| is_planned(step)) - create - destroy;
-        let already = count(&|step| step.status == StepStatus::Already);
+        let count = |wanted: &dyn Fn(&StepEntry) -> bool| steps.iter().filter(|step| wanted(step)).count();
+        let is_planned = |step: &StepEntry| step.status == StepStatusName::Planned;
+        let planned = |change| count(&|step| is_planned(step) && step.change == change);
+        let [create, change, destroy] = [ChangeName::Create, ChangeName::Change, ChangeName::Delete].map(planned);
+        let already = count(&|step| step.status == StepStatusName::Already);
         let already = if already == 0 {
             String::new()
         } else {
             format!(" {already} unchanged.")
         };
-        let adopted = match count(&|step| step.status == StepStatus::Adopt) {
+        let adopted = match count(&|step| step.status == StepStatusName::Adopt) {
             0 => String::new(),
             count => format!(" {count} to adopt."),
         };
@@ -398,28 +414,25 @@ impl Text {
         let charged: Vec<String> = steps
             .iter()
             .filter(|step| is_planned(step))
-            .filter_map(|step| Some(format!("{} {}", step.resource, step.effect.cost()?)))
+            .filter_map(|step| Some(format!("{} {}", step.resource, step.charged.as_ref()?)))
             .collect();
         if !charged.is_empty() {
             self.line(format!("{BOLD}Charged:{BOLD:#} {}.", charged.join("; ")));
         }
     }
 
-    fn step(&mut self, step: &Step) {
-        let (colour, sign) = match step.status {
-            StepStatus::Planned if step.effect.creates() => (AnsiColor::Green, "+ create   "),
-            StepStatus::Planned if step.effect.deletes() => (AnsiColor::Red, "- delete   "),
-            StepStatus::Planned => (AnsiColor::Yellow, "~ change   "),
-            StepStatus::Adopt => (AnsiColor::Cyan, "= adopt    "),
+    fn step(&mut self, step: &StepEntry) {
+        let (colour, sign) = match (step.status, step.change) {
+            (StepStatusName::Planned, ChangeName::Create) => (AnsiColor::Green, "+ create   "),
+            (StepStatusName::Planned, ChangeName::Delete) => (AnsiColor::Red, "- delete   "),
+            (StepStatusName::Planned, ChangeName::Change) => (AnsiColor::Yellow, "~ change   "),
+            (StepStatusName::Adopt, _) => (AnsiColor::Cyan, "= adopt    "),
             _ => (AnsiColor::BrightBlack, "= no change"),
         };
         let style = coloured(colour);
         self.line(format!("  {style}{sign}{style:#}  {}", step.summary));
-        self.line(format!(
-            "               {DIM}{}{DIM:#}",
-            step.effect.iam_actions().join(", ")
-        ));
-        if let Some(cost) = step.effect.cost() {
+        self.line(format!("               {DIM}{}{DIM:#}", step.permissions.join(", ")));
+        if let Some(cost) = &step.charged {
             self.line(format!("               {BOLD}$ charged {cost}{BOLD:#}"));
         }
     }

@@ -127,7 +127,7 @@ impl Work for OfSetup<'_> {
             dry_run: true,
             ..self.0.options()
         };
-        let front = Terminal::new(false, false, global);
+        let front = Terminal::of(global);
         let goal = Connect {
             target: &target,
             options: &options,
@@ -145,7 +145,7 @@ impl<G: Goal> Work for OfGoal<G> {
             dry_run: true,
             ..Options::default()
         };
-        let front = Terminal::new(false, false, global);
+        let front = Terminal::of(global);
         let converged = front.converge(cloud, &self.0, &options, interrupt).await?;
         print_permissions(self.0.policy(&converged.found, &converged.draft.plan), global)
     }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{Database, Extras, Function, GroupId, GroupList, GroupQuota, Origin, Proxy, SecurityGroup, Subnet};
 
 /// A side of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Side {
     /// The DB cluster or instance.
     Database,

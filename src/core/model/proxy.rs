@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{Database, DatabaseKind, GroupId, GroupList, SubnetId, VpcId};
 use crate::escape::word;
 use crate::naming::was_before;
 
 /// `EngineFamily` of a proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EngineFamily {
     /// Aurora MySQL, RDS for MySQL and MariaDB.
     MySql,

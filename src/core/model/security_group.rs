@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{GroupId, VpcId};
 
 /// The way of the traffic that a rule lets through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Inbound.
     Ingress,
@@ -24,7 +27,8 @@ impl fmt::Display for Direction {
 }
 
 /// The IP protocol of a rule. Open: what is not known is kept as it came.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// TCP (`tcp`, or its number `6`).
     Tcp,
@@ -66,7 +70,7 @@ impl fmt::Display for Protocol {
 }
 
 /// `FromPort` to `ToPort`, both inclusive. For ICMP they are type and code, hence the signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PortRange {
     /// The first port.
     pub from: i32,
@@ -96,7 +100,8 @@ impl fmt::Display for PortRange {
 }
 
 /// The other end of a rule: the source of an inbound, the destination of an outbound one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Peer {
     /// Whatever has this security group.
     Group(GroupId),
@@ -127,7 +132,7 @@ impl fmt::Display for Peer {
 }
 
 /// One rule: protocol, port range and a single target. An `IpPermission` with k targets is k rules.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Rule {
     /// The protocol.
     pub protocol: Protocol,

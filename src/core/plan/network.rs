@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
+use serde::Serialize;
 
 use super::{Made, Ref};
 use crate::model::network::RouteTarget;
@@ -33,7 +34,8 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 /// What a route leads through.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Via {
     /// An internet gateway.
     InternetGateway(Ref<InternetGatewayId>),
@@ -56,7 +58,8 @@ impl std::fmt::Display for Via {
 }
 
 /// The other end of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RulePeer {
     /// Whatever has a group.
     Group(Ref<GroupId>),
@@ -92,7 +95,7 @@ impl std::fmt::Display for RulePeer {
 }
 
 /// An endpoint to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EndpointPlan {
     /// Its VPC.
     pub vpc: VpcId,
@@ -111,7 +114,7 @@ pub struct EndpointPlan {
 }
 
 /// What is changed of an endpoint that exists; lists only grow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EndpointWish {
     /// Subnets that it gets.
     pub add_subnets: Vec<SubnetId>,
@@ -126,7 +129,8 @@ pub struct EndpointWish {
 }
 
 /// What a step does to a network, as one call of the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
 pub enum NetworkEffect {
     /// Makes a subnet.
     CreateSubnet {

@@ -1,5 +1,7 @@
 //! Steps that remove something: those of `remove`, and the mark that shows a removal to other runs.
 
+use serde::Serialize;
+
 use super::Steps;
 use crate::classify::InWords;
 use crate::model::{DatabaseKind, Direction, GroupId, Rule, SecurityGroup};
@@ -38,7 +40,8 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 /// What a step removes, as one call of the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
 pub enum RemovalEffect {
     /// Marks groups as being removed: the first write of a removal.
     Mark {

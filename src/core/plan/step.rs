@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::network::{NetworkEffect, RulePeer};
 use super::{Ref, VpcEffect};
 use crate::adopt::OwnRole;
@@ -14,7 +16,8 @@ use crate::{policy, tags};
 use super::removal::RemovalEffect;
 
 /// What a plan can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Made {
     /// A security group.
     SecurityGroup,
@@ -43,7 +46,8 @@ pub enum Made {
 }
 
 /// What a policy allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Grant {
     /// Reading one secret, and decrypting it where its key is a customer's.
     ReadSecret {
@@ -98,7 +102,8 @@ impl Grant {
 }
 
 /// How a new proxy authenticates to the database, and its clients to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ProxyAuth {
     /// With a secret.
     Secret {
@@ -112,7 +117,7 @@ pub enum ProxyAuth {
 }
 
 /// A proxy to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProxyPlan {
     /// Its name.
     pub name: String,
@@ -129,11 +134,12 @@ pub struct ProxyPlan {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The tags by which one that is there already may be treated as it.
+    #[serde(skip)]
     pub own: OwnTags,
 }
 
 /// A function to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FunctionPlan {
     /// Its name.
     pub name: String,
@@ -148,11 +154,13 @@ pub struct FunctionPlan {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// The tags by which one that is there already may be treated as it.
+    #[serde(skip)]
     pub own: OwnTags,
 }
 
 /// What a step does, as one call of the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
 pub enum Effect {
     /// Creates a group, tagged from birth.
     CreateSecurityGroup {
@@ -230,6 +238,7 @@ pub enum Effect {
         /// Its tags.
         tags: BTreeMap<String, String>,
         /// The tags by which one that is there already may be treated as it.
+        #[serde(skip)]
         own: OwnTags,
     },
     /// Makes a role that one service may assume.
@@ -245,6 +254,7 @@ pub enum Effect {
         /// Its tags.
         tags: BTreeMap<String, String>,
         /// What one that is there already is compared with.
+        #[serde(skip)]
         own: Box<OwnRole>,
     },
     /// Gives a role a policy of its own.
@@ -267,8 +277,6 @@ pub enum Effect {
     CreateProxy(Box<ProxyPlan>),
     /// Makes a function.
     CreateFunction(Box<FunctionPlan>),
-    /// Changes where a function is attached.
-    Vpc(VpcEffect),
     /// Gives variables to the function's environment, besides those it has.
     SetEnvironment {
         /// The function's ARN.
@@ -282,9 +290,14 @@ pub enum Effect {
         /// The variables.
         variables: Vec<Variable>,
     },
+    /// Changes where a function is attached.
+    #[serde(untagged)]
+    Vpc(VpcEffect),
     /// Makes or changes a part of a network.
+    #[serde(untagged)]
     Network(NetworkEffect),
     /// Takes something away.
+    #[serde(untagged)]
     Removal(RemovalEffect),
 }
 

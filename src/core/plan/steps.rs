@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{Effect, Made, Plan, Step, StepStatus};
 use crate::model::{GroupId, VpcId};
 use crate::tags;
 
 /// Something that a step refers to: by its id, its ARN or its name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ref<T> {
-    /// It exists.
-    Existing(T),
     /// The step with this number makes it.
     Step(u32),
+    /// It exists.
+    #[serde(untagged)]
+    Existing(T),
 }
 
 impl<T> Ref<T> {

@@ -1,10 +1,13 @@
 //! The steps that attach a function to a VPC, and detach it. Lambda replaces `VpcConfig` whole.
 
+use serde::Serialize;
+
 use super::Ref;
 use crate::model::{GroupId, SubnetId, VpcId};
 
 /// A change of where a function is attached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
 pub enum VpcEffect {
     /// Attaches it, or changes its subnets. Groups that it has stay.
     Attach(Box<AttachPlan>),
@@ -16,7 +19,7 @@ pub enum VpcEffect {
 }
 
 /// Where a function is to be attached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttachPlan {
     /// The function's ARN.
     pub function: String,

@@ -1,5 +1,7 @@
 //! The lists that shrink: only `remove` has them, and only without groups that may be removed.
 
+use serde::Serialize;
+
 use crate::classify::{Candidate, Classified};
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::naming::beside_production;
@@ -8,9 +10,11 @@ use crate::{internet, msk};
 
 /// A group that may be disassociated and deleted: it has our tags, or the console created it and nobody has
 /// changed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Removable {
     id: GroupId,
+    #[serde(skip)]
     is_ours: bool,
 }
 

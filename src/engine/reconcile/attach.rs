@@ -8,10 +8,10 @@ use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::Cloud;
-use crate::model::{Function, FunctionState, GroupId, Origin, Place, SubnetId, USUAL_GROUPS, last_segment};
+use crate::model::{Function, FunctionState, GroupId, Origin, Place, Side, SubnetId, USUAL_GROUPS, last_segment};
 use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, reads_of_site, site, the_function, users_of};
-use crate::plan::{AttachPlan, Effect, Ground, May, Plan, Ref, Steps, VpcEffect};
+use crate::plan::{AttachPlan, Basis, Effect, Ground, May, Plan, Ref, Steps, VpcEffect};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{Facts, Making, Unmet, ask, function_update, versions_stay};
 use crate::users::{User, Users};
@@ -131,6 +131,10 @@ impl Goal for Attach {
 
     fn ground<'s>(&self, _: &'s Self::Seen) -> Ground<'s> {
         Ground::new(May::Add)
+    }
+
+    fn basis(&self, (function, _): &Self::Seen) -> Basis {
+        Basis::default().with_list(Side::Function, function.groups().iter())
     }
 
     fn policy(&self, (function, site): &Self::Seen, plan: &Plan) -> PolicyDocument {
@@ -293,6 +297,10 @@ impl Goal for Detach {
 
     fn ground<'s>(&self, _: &'s Self::Seen) -> Ground<'s> {
         Ground::new(May::Detach)
+    }
+
+    fn basis(&self, (function, ..): &Self::Seen) -> Basis {
+        Basis::default().with_list(Side::Function, function.groups().iter())
     }
 
     fn interfaces_of<'s>(&self, (function, ..): &'s Self::Seen) -> Option<WithRole<'s>> {

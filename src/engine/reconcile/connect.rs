@@ -7,7 +7,7 @@ use crate::decide::{Assessment, Decision, decide};
 use crate::diagnose::{Scene, Surroundings, diagnose_connection, is_open, outlook};
 use crate::model::{DatabaseKind, Direction, GroupId, Observation, Origin, Side};
 use crate::observe::{ObserveError, Reads, Target, observe, observe_around};
-use crate::plan::{Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};
+use crate::plan::{Basis, Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{
     Pending, Unmet, check_adoption, check_identity, check_last_update, check_port, check_quotas, check_repair,
@@ -137,13 +137,17 @@ impl Goal for Connect<'_> {
             pending,
             plan,
             is_left,
-            added: Vec::new(),
             path,
+            ..Draft::default()
         })
     }
 
     fn ground<'s>(&self, seen: &'s Situation) -> Ground<'s> {
         Ground::of_connection(&seen.observation)
+    }
+
+    fn basis(&self, seen: &Situation) -> Basis {
+        Basis::of_connection(&self.ground(seen), &seen.observation)
     }
 
     fn policy(&self, seen: &Situation, plan: &Plan) -> PolicyDocument {

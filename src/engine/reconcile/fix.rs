@@ -12,7 +12,7 @@ use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, observe, through};
 use crate::operation::Operation;
 use crate::ownership::For;
-use crate::plan::{Effect, Ground, May, Plan, Request};
+use crate::plan::{Basis, Effect, Ground, May, Plan, Request};
 use crate::policy::{PolicyDocument, Subject, operator};
 
 /// A connection that works, as far as adding can make it so.
@@ -148,6 +148,26 @@ impl Goal for Fix {
         let made_for = For::Function(&seen.scene.function.name);
         let sides = [Side::Database, Side::Proxy, Side::Function];
         Ground::new(May::Add).with_judged(&seen.groups, &seen.way(), made_for, &sides)
+    }
+
+    fn basis(&self, seen: &Seen) -> Basis {
+        let ground = self.ground(seen);
+        if let Some(observation) = &seen.observation {
+            return Basis::of_connection(&ground, observation);
+        }
+        let Scene {
+            database,
+            function,
+            proxy,
+            ..
+        } = &seen.scene;
+        let basis = Basis::of_ground(&ground)
+            .with_list(Side::Database, database.groups().iter())
+            .with_list(Side::Function, function.groups().iter());
+        match proxy {
+            Some(proxy) => basis.with_list(Side::Proxy, proxy.groups.iter()),
+            None => basis,
+        }
     }
 
     fn interfaces_of<'s>(&self, seen: &'s Seen) -> Option<WithRole<'s>> {

@@ -10,7 +10,7 @@ use crate::diagnose::{Diagnosis, Surroundings};
 use crate::model::network::Part;
 use crate::model::{Direction, Function, GroupId, Observation, Origin};
 use crate::observe::ObserveError;
-use crate::plan::{Ground, Plan, Request, Step};
+use crate::plan::{Basis, Ground, Plan, Recorded, Request, Step};
 use crate::policy::{PolicyDocument, RolePolicies};
 use crate::preconditions::Pending;
 use crate::restore::Lists;
@@ -31,6 +31,10 @@ pub struct Options {
     pub timeout: Duration,
     /// What the plan of `setup` is asked for besides the connection.
     pub request: Request,
+    /// Record each step with its parameters: the plan is saved, or compared with a saved one.
+    pub records: bool,
+    /// Apply exactly the plan that is agreed to: not one with another number for its groups.
+    pub exactly: bool,
 }
 
 impl Default for Options {
@@ -42,6 +46,8 @@ impl Default for Options {
             diagnose: false,
             timeout: Duration::from_mins(20),
             request: Request::default(),
+            records: false,
+            exactly: false,
         }
     }
 }
@@ -132,6 +138,11 @@ pub trait Goal: Sync {
 
     /// What a plan is checked against: the groups that were read, whose they are, and what the command may do. Pure.
     fn ground<'s>(&self, seen: &'s Self::Seen) -> Ground<'s>;
+
+    /// What a saved plan depends on besides the parameters of its steps. Pure.
+    fn basis(&self, seen: &Self::Seen) -> Basis {
+        Basis::of_ground(&self.ground(seen))
+    }
 
     /// The least that the caller needs for a run with this plan, and for the one that finishes it. Pure.
     fn policy(&self, seen: &Self::Seen, plan: &Plan) -> PolicyDocument;
@@ -238,6 +249,10 @@ pub struct Draft {
     pub is_left: bool,
     /// The numbers of the steps that were added after the draft was shown, against what other writers have done.
     pub added: Vec<u32>,
+    /// The steps with their parameters, where they are recorded.
+    pub recorded: Vec<Recorded>,
+    /// What the recorded steps depend on.
+    pub basis: Basis,
     /// How the path will be once the plan is carried out, as far as its steps do not decide that; none where the path is not
     /// checked.
     pub path: Option<Diagnosis>,

@@ -6,7 +6,7 @@ use crate::cloud::Cloud;
 use crate::internet::{Scene, Wish, draft, whose};
 use crate::model::{Origin, Place};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
-use crate::plan::{Ground, May, Plan, Right};
+use crate::plan::{Basis, Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{Facts, Making, Pending, Unmet, ask};
 
@@ -75,6 +75,10 @@ impl Goal for Internet {
         group.fold(Ground::new(May::Add), |ground, group| {
             ground.with_group(group, Right::from(&whose(group)))
         })
+    }
+
+    fn basis(&self, scene: &Scene) -> Basis {
+        Basis::of_network(&self.ground(scene), &scene.network, &scene.own)
     }
 
     fn policy(&self, scene: &Scene, plan: &Plan) -> PolicyDocument {

@@ -9,7 +9,7 @@ use super::error::RunError;
 use super::goal::{Draft, End, Ending, Goal, Left, Looks, Memory, Options, Settling};
 use crate::diagnose::Surroundings;
 use crate::model::{Direction, GroupId};
-use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus, lint};
+use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus, lint, record};
 use crate::preconditions::Pending;
 use crate::restore::Lists;
 
@@ -261,7 +261,7 @@ impl<'g, G: Goal> Machine<'g, G> {
 
     /// Goes on with another set than the one that this run has begun.
     fn give_up_set(&mut self, drafted: &Drafted<G::Seen>) {
-        if self.goal.shares_sets() {
+        if self.goal.shares_sets() && !self.options.exactly {
             self.memory.made.extend(made_by(&drafted.draft.plan));
             self.approve(drafted, Extent::AnyNumber);
         }
@@ -281,6 +281,10 @@ impl<'g, G: Goal> Machine<'g, G> {
         self.goal.note_lists(&seen, &mut self.memory.lists);
         let mut draft = self.goal.draft(&seen, &mut self.memory)?;
         self.check(&draft.plan, &seen)?;
+        if self.options.records {
+            draft.basis = self.goal.basis(&seen);
+            draft.recorded = record(&draft.plan, &draft.basis);
+        }
         let Options {
             dry_run,
             wait_for_effect,

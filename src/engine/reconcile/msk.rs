@@ -10,7 +10,7 @@ use crate::internet::{self, Own};
 use crate::model::{MappingMode, Origin, Place, SecurityGroup};
 use crate::msk::{self, Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
-use crate::plan::{Ground, May, Plan, Right};
+use crate::plan::{Basis, Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, Subject, operator};
 use crate::preconditions::Unmet;
 
@@ -83,6 +83,10 @@ impl Goal for MskSetup {
         groups.fold(Ground::new(May::Add), |ground, (group, whose)| {
             ground.with_group(group, Right::from(&whose))
         })
+    }
+
+    fn basis(&self, site: &Self::Seen) -> Basis {
+        Basis::of_network(&self.ground(site), &site.scene.network, &site.own)
     }
 
     fn policy(&self, MskSite { scene, .. }: &Self::Seen, plan: &Plan) -> PolicyDocument {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use ipnet::IpNet;
+use serde::Serialize;
 
 use crate::escape::word;
 use crate::model::{
@@ -181,7 +182,8 @@ impl Route {
 }
 
 /// What a route leads through.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RouteTarget {
     /// The VPC's own network.
     Local,

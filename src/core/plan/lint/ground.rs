@@ -130,7 +130,7 @@ impl<'a> Ground<'a> {
     }
 
     /// All groups that were read.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &'a SecurityGroup> {
+    pub(in crate::plan) fn groups(&self) -> impl Iterator<Item = &'a SecurityGroup> {
         self.groups.values().map(|known| known.group)
     }
 
@@ -150,7 +150,7 @@ impl<'a> Ground<'a> {
     }
 
     /// The groups of a side's resource; none where they were not read.
-    pub(super) fn list(&self, side: Side) -> Option<&GroupList> {
+    pub(in crate::plan) fn list(&self, side: Side) -> Option<&GroupList> {
         self.lists.get(&side)
     }
 

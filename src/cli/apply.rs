@@ -1,0 +1,111 @@
+//! `autoconnect apply`: carries out a saved plan.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgMatches, Args, FromArgMatches};
+
+use super::global::Global;
+use super::{Cli, Command, Ending, command, dispatch};
+use crate::report::Report;
+use crate::saved_plan::{PlanError, SavedPlan};
+
+/// Options of `apply`.
+#[derive(Clone, Debug, Args)]
+pub struct Apply {
+    /// The plan, as `--out` has saved it
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    /// Apply without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Read the password of a new secret from standard input, instead of asking for it
+    #[arg(long)]
+    db_password_stdin: bool,
+}
+
+impl Apply {
+    pub fn run(&self, global: &Global) -> Ending {
+        let plan = SavedPlan::read(&self.plan).map_err(|error| Box::new(Report::from(&error)))?;
+        let cli = self.command_of(&plan).map_err(|error| Box::new(Report::from(&error)))?;
+        let global = Global {
+            applies: Some(Arc::new(plan)),
+            ..global.clone()
+        };
+        dispatch(&Cli { global, ..cli })
+    }
+
+    /// The command of the plan.
+    fn command_of(&self, plan: &SavedPlan) -> Result<Cli, PlanError> {
+        let given = [(self.yes, "--yes"), (self.db_password_stdin, "--db-password-stdin")];
+        let given = given.into_iter().filter(|(is_given, _)| *is_given);
+        let arguments = std::iter::once("autoconnect")
+            .chain(plan.arguments.iter().map(String::as_str))
+            .chain(given.map(|(_, option)| option));
+        let parsed = command()
+            .try_get_matches_from(arguments)
+            .and_then(|matches| Cli::from_arg_matches(&matches));
+        let invalid = |why: String| PlanError::Invalid {
+            path: self.plan.display().to_string(),
+            why,
+        };
+        let cli = parsed.map_err(|error| {
+            let rendered = error.render().to_string();
+            invalid(
+                rendered
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ")
+                    .to_owned(),
+            )
+        })?;
+        if matches!(cli.command, Command::Apply(_) | Command::Show(_)) {
+            return Err(invalid("its command is not one that writes".to_owned()));
+        }
+        Ok(cli)
+    }
+}
+
+/// The options that belong to a run and not to what it brings about, and those that are read again when the plan is applied.
+const LEFT_OUT: [&str; 5] = ["dry_run", "out", "detailed_exitcode", "yes", "db_password_stdin"];
+
+/// A command with its options, as a saved plan keeps it: without the options of the account and of the output.
+pub fn arguments_of(matches: &ArgMatches) -> Vec<String> {
+    let mut command = command();
+    command.build();
+    let globals: Vec<String> = command
+        .get_arguments()
+        .map(|argument| argument.get_id().to_string())
+        .collect();
+    let mut arguments = Vec::new();
+    let (mut command, mut matches) = (&command, matches);
+    while let Some((name, below)) = matches.subcommand() {
+        let Some(found) = command.find_subcommand(name) else {
+            break;
+        };
+        arguments.push(name.to_owned());
+        (command, matches) = (found, below);
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            let is_left_out = LEFT_OUT.contains(&id) || globals.iter().any(|global| global == id);
+            if is_left_out {
+                continue;
+            }
+            let values = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+            let values = values.map(|value: &OsStr| value.to_string_lossy().into_owned());
+            match argument.get_long() {
+                None => arguments.extend(values),
+                Some(long) if argument.get_action().takes_values() => {
+                    arguments.extend(values.map(|value| format!("--{long}={value}")));
+                }
+                Some(long) => {
+                    let is_set = matches.try_get_one::<bool>(id).is_ok_and(|value| value == Some(&true));
+                    arguments.extend(is_set.then(|| format!("--{long}")));
+                }
+            }
+        }
+    }
+    arguments
+}

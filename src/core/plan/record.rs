@@ -1,0 +1,206 @@
+//! Plans as they are saved, and whether a plan that is drafted later is the same.
+//!
+//! Source: docs/saved-plans.md. What an earlier run of the same plan has created is known by its name and its tags, and is
+//! no difference: references to it are compared by the name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Basis, Effect, Named, Plan, RemovalEffect, StepStatus, VpcEffect};
+use crate::model::{GroupId, Side};
+use crate::tags;
+
+/// A step as it is saved: what it does, with all its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// Whether it is still to be done.
+    pub is_planned: bool,
+    /// What it does, for people.
+    pub summary: String,
+    /// The effect, with its parameters. References to what exists are ids or ARNs; `{"step": N}` is what step N creates.
+    pub parameters: Value,
+    /// The other groups of the resource, which it keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<Vec<GroupId>>,
+    /// The name of what it creates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creates: Option<Created>,
+}
+
+/// The name of what a step creates.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Created {
+    /// Its name; of what has none the value of `autoconnect:role`.
+    pub name: String,
+    /// The value of `autoconnect:connection`.
+    pub connection: String,
+}
+
+/// The steps of a plan, in order, as they are saved.
+#[must_use]
+pub fn record(plan: &Plan, basis: &Basis) -> Vec<Recorded> {
+    let own: BTreeMap<Side, BTreeSet<&GroupId>> = plan.steps.iter().filter_map(|step| own_groups(&step.effect)).fold(
+        BTreeMap::new(),
+        |mut own: BTreeMap<Side, BTreeSet<&GroupId>>, (side, groups)| {
+            own.entry(side).or_default().extend(groups);
+            own
+        },
+    );
+    let keeps = |effect: &Effect| {
+        let (side, _) = own_groups(effect)?;
+        let list = basis.lists.get(&side)?;
+        let others = list
+            .iter()
+            .filter(|group| !own.get(&side).is_some_and(|own| own.contains(group)));
+        Some(others.cloned().collect())
+    };
+    let recorded = |step: &super::Step| Recorded {
+        is_planned: step.status == StepStatus::Planned,
+        summary: step.summary.clone(),
+        parameters: serde_json::to_value(&step.effect).unwrap_or_default(),
+        keeps: keeps(&step.effect),
+        creates: created(&step.effect),
+    };
+    plan.steps.iter().map(recorded).collect()
+}
+
+/// The side whose list of groups a step changes, and the groups that it adds or removes, as far as they exist.
+fn own_groups(effect: &Effect) -> Option<(Side, Vec<&GroupId>)> {
+    match effect {
+        Effect::AssociateDatabase { .. }
+        | Effect::AssociateProxy { .. }
+        | Effect::AssociateFunction { .. }
+        | Effect::Vpc(VpcEffect::Attach(_)) => {
+            let groups = effect.groups().into_iter().filter_map(super::Ref::existing);
+            Some((effect.associates()?, groups.collect()))
+        }
+        Effect::Vpc(VpcEffect::Detach { .. }) => Some((Side::Function, Vec::new())),
+        Effect::Removal(RemovalEffect::OffFunction { group, .. }) => Some((Side::Function, vec![group.id()])),
+        Effect::Removal(RemovalEffect::OffProxy { group, .. }) => Some((Side::Proxy, vec![group.id()])),
+        Effect::Removal(RemovalEffect::OffDatabase { group, .. }) => Some((Side::Database, vec![group.id()])),
+        Effect::Removal(RemovalEffect::Detach { groups, .. }) => Some((
+            Side::Function,
+            groups.iter().map(crate::removal::Removable::id).collect(),
+        )),
+        _ => None,
+    }
+}
+
+/// The name of what a step creates.
+fn created(effect: &Effect) -> Option<Created> {
+    let connection = effect.tags()?.get(tags::CONNECTION)?;
+    let name = match effect {
+        Effect::CreateSecurityGroup { name, .. }
+        | Effect::CreateSecret { name, .. }
+        | Effect::CreateRole { name, .. } => name.as_str(),
+        Effect::CreateProxy(proxy) => &proxy.name,
+        Effect::CreateFunction(function) => &function.name,
+        effect => effect.role()?,
+    };
+    Some(Created {
+        name: name.to_owned(),
+        connection: connection.clone(),
+    })
+}
+
+/// What a plan that is drafted now has and the saved one has not, and why it therefore cannot be applied: a sentence each.
+/// Empty where each step that is still to be done is one of the saved plan.
+#[must_use]
+pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<String> {
+    let created: BTreeSet<&Created> = saved.iter().filter_map(|step| step.creates.as_ref()).collect();
+    let is_ours = |named: &Named| {
+        created.iter().any(|created| {
+            let is_connection = |connection: &String| *connection == created.connection;
+            created.name == named.name && named.connection.as_ref().is_none_or(is_connection)
+        })
+    };
+    let known: BTreeMap<&str, &str> = basis
+        .names
+        .iter()
+        .filter(|(_, named)| is_ours(named))
+        .map(|(id, named)| (id.as_str(), named.name.as_str()))
+        .collect();
+    let planned = |steps: &[Recorded]| -> Vec<(String, Value)> {
+        let pending = steps.iter().filter(|step| step.is_planned);
+        pending
+            .map(|step| (step.summary.clone(), comparable(step, steps, &known)))
+            .collect()
+    };
+    let (before, after) = (planned(saved), planned(now));
+    let is_new = |(_, step): &&(String, Value)| before.iter().all(|(_, saved)| saved != step);
+    let is_gone = |(_, step): &&(String, Value)| after.iter().all(|(_, now)| now != step);
+    let new: Vec<String> = after
+        .iter()
+        .filter(is_new)
+        .map(|(summary, _)| format!("+ {summary}"))
+        .collect();
+    if new.is_empty() {
+        return new;
+    }
+    let gone = before.iter().filter(is_gone).map(|(summary, _)| format!("- {summary}"));
+    gone.chain(new).collect()
+}
+
+/// A step with the names of what the saved plan creates in place of references and ids.
+fn comparable(step: &Recorded, steps: &[Recorded], known: &BTreeMap<&str, &str>) -> Value {
+    let name_of = |id: u64| {
+        let index = usize::try_from(id).ok()?.checked_sub(1)?;
+        Some(steps.get(index)?.creates.as_ref()?.name.clone())
+    };
+    let parameters = named(&step.parameters, &name_of, known);
+    let keeps = step.keeps.as_ref().map(|keeps| {
+        let names: BTreeSet<&str> = keeps.iter().map(GroupId::as_str).collect();
+        Value::from_iter(names.into_iter().filter(|id| !known.contains_key(id)))
+    });
+    let mut step = Map::from_iter([("parameters".to_owned(), parameters)]);
+    step.extend(keeps.map(|keeps| ("keeps".to_owned(), keeps)));
+    Value::Object(step)
+}
+
+fn named(value: &Value, name_of: &impl Fn(u64) -> Option<String>, known: &BTreeMap<&str, &str>) -> Value {
+    let created = |name: &str| Value::Object(Map::from_iter([("created".to_owned(), name.into())]));
+    match value {
+        Value::String(text) => known
+            .get(text.as_str())
+            .map_or_else(|| value.clone(), |name| created(name)),
+        Value::Array(items) => items.iter().map(|item| named(item, name_of, known)).collect(),
+        Value::Object(fields) => {
+            let step = fields.get("step").and_then(Value::as_u64).filter(|_| fields.len() == 1);
+            if let Some(name) = step.and_then(name_of) {
+                return created(&name);
+            }
+            let same = |(key, value): (&String, &Value)| (key.clone(), named(value, name_of, known));
+            if fields.contains_key("variables") {
+                // Once the proxy or the secret exists, what is set is known.
+                let values = set(fields, name_of, known);
+                let others = fields
+                    .iter()
+                    .filter(|(key, _)| !["variables", "secret"].contains(&key.as_str()));
+                return Value::Object(others.map(same).chain([("variables".to_owned(), values)]).collect());
+            }
+            Value::Object(fields.iter().map(same).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// The variables that a step sets. The host name of a new proxy and the ARN of a new secret are compared by their names.
+fn set(step: &Map<String, Value>, name_of: &impl Fn(u64) -> Option<String>, known: &BTreeMap<&str, &str>) -> Value {
+    let field = |name: &str| step.get(name).cloned().unwrap_or_default();
+    let value = |value: &Value| match value {
+        Value::String(new) if new == "proxy-endpoint" => {
+            Value::Object(Map::from_iter([("created".to_owned(), field("proxy"))]))
+        }
+        Value::String(new) if new == "new-secret" => named(&field("secret"), name_of, known),
+        value => named(value.get("known").unwrap_or(value), name_of, known),
+    };
+    let variables = field("variables");
+    let pairs = variables.as_array().into_iter().flatten().filter_map(Value::as_array);
+    pairs
+        .filter_map(|pair| Some(Value::from_iter([pair.first()?.clone(), value(pair.get(1)?)])))
+        .collect()
+}

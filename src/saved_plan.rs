@@ -1,0 +1,356 @@
+//! Plans that are saved today and applied tomorrow (docs/saved-plans.md).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::escape::to_json_pretty;
+use crate::files::{self, New};
+use crate::model::{GroupId, Origin, Side};
+use crate::plan::{Created, Recorded, differences};
+use crate::reconcile::Draft;
+use crate::report::{ChangeName, StepEntry, StepStatusName};
+
+/// The version of the format.
+const SCHEMA_VERSION: u32 = 1;
+
+/// No plan of this program is larger.
+const LARGEST: u64 = 64 << 20;
+
+/// A plan as it is saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    /// Version of this format: 1.
+    pub schema_version: u32,
+    /// Always `plan`.
+    pub command: PlanCommand,
+    /// The version of the program that made the plan.
+    pub program: String,
+    /// What the plan brings about: the command with its options, without those of the account and of the output.
+    pub arguments: Vec<String>,
+    /// The account.
+    pub account: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+    /// Whether the account is one of AWS or a file.
+    pub place: AccountKind,
+    /// What it is about, in words.
+    pub heading: Vec<String>,
+    /// The decision, such as `create-new`.
+    pub decision: String,
+    /// The decision in words.
+    pub meaning: String,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+    /// What else there is to know, one sentence each.
+    pub notes: Vec<String>,
+    /// The groups that were on each resource when the plan was made.
+    pub groups: BTreeMap<String, Vec<GroupId>>,
+    /// One step for each write, in order.
+    pub steps: Vec<SavedStep>,
+    /// SHA-256 of the content without this field, whatever its layout: `sha256:` and 64 hexadecimal digits.
+    pub hash: String,
+}
+
+/// The value of `command` of a saved plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanCommand {
+    /// A saved plan.
+    Plan,
+}
+
+/// Where a plan was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountKind {
+    /// An account of AWS.
+    Aws,
+    /// An account file.
+    AccountFile,
+}
+
+impl std::fmt::Display for AccountKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Aws => "AWS",
+            Self::AccountFile => "an account file",
+        })
+    }
+}
+
+/// A step of a saved plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedStep {
+    /// Its number, from 1.
+    pub id: u32,
+    /// The IAM name of the API action.
+    pub action: String,
+    /// The IAM actions that the caller needs for it, its own among them.
+    pub permissions: Vec<String>,
+    /// How AWS charges for what it makes; null if it does not.
+    pub charged: Option<String>,
+    /// What it does, for people.
+    pub summary: String,
+    /// What it changes: an id or an ARN; the name of what does not exist yet.
+    pub resource: String,
+    /// The steps that come before it.
+    pub after: Vec<u32>,
+    /// How far it was: `planned`, or `already` or `adopt` where nothing is written.
+    pub status: StepStatusName,
+    /// What it does to the resource.
+    pub change: ChangeName,
+    /// All parameters. References to what exists are ids or ARNs; `{"step": N}` is what step N creates.
+    pub parameters: Value,
+    /// The other groups of the resource, which it keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<Vec<GroupId>>,
+    /// The name of what it creates, and the value of its tag `autoconnect:connection`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creates: Option<Created>,
+}
+
+impl SavedStep {
+    fn new(entry: StepEntry, recorded: &Recorded) -> Self {
+        let StepEntry {
+            id,
+            action,
+            permissions,
+            charged,
+            summary,
+            resource,
+            after,
+            status,
+            change,
+        } = entry;
+        Self {
+            id,
+            action,
+            permissions,
+            charged,
+            summary,
+            resource,
+            after,
+            status,
+            change,
+            parameters: recorded.parameters.clone(),
+            keeps: recorded.keeps.clone(),
+            creates: recorded.creates.clone(),
+        }
+    }
+
+    /// The step without its parameters.
+    #[must_use]
+    pub fn entry(&self) -> StepEntry {
+        StepEntry {
+            id: self.id,
+            action: self.action.clone(),
+            permissions: self.permissions.clone(),
+            charged: self.charged.clone(),
+            summary: self.summary.clone(),
+            resource: self.resource.clone(),
+            after: self.after.clone(),
+            status: self.status,
+            change: self.change,
+        }
+    }
+
+    fn recorded(&self) -> Recorded {
+        Recorded {
+            is_planned: self.status == StepStatusName::Planned,
+            summary: self.summary.clone(),
+            parameters: self.parameters.clone(),
+            keeps: self.keeps.clone(),
+            creates: self.creates.clone(),
+        }
+    }
+}
+
+/// Why a saved plan cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlanError {
+    /// It is not a plan that this version has saved, or somebody has changed it.
+    #[error("the plan {path} cannot be used: {why}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// It is for another account, Region or kind of account.
+    #[error("the plan was made for {planned}, and this is {found}")]
+    Elsewhere {
+        /// Where it was made.
+        planned: String,
+        /// Where it was to be applied.
+        found: String,
+    },
+    /// What it depends on has changed.
+    #[error("what the plan depends on has changed since it was made: {}", .differences.join("; "))]
+    Outdated {
+        /// What differs.
+        differences: Vec<String>,
+    },
+}
+
+impl PlanError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "plan-invalid",
+            Self::Elsewhere { .. } => "plan-elsewhere",
+            Self::Outdated { .. } => "plan-outdated",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } | Self::Outdated { .. } => {
+                "nothing was written: make the plan again with --out, review it, and apply that one"
+            }
+            Self::Elsewhere { .. } => {
+                "nothing was written: choose the account and Region of the plan with --profile, --region or --offline"
+            }
+        }
+    }
+}
+
+impl SavedPlan {
+    /// The plan of a draft whose steps were recorded.
+    #[must_use]
+    pub fn new(draft: &Draft, origin: &Origin, place: AccountKind, arguments: Vec<String>) -> Self {
+        let steps = draft.plan.steps.iter().map(StepEntry::from).zip(&draft.recorded);
+        let list = |(side, groups): (&Side, &Vec<GroupId>)| (side.to_string(), groups.clone());
+        let mut plan = Self {
+            schema_version: SCHEMA_VERSION,
+            command: PlanCommand::Plan,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            arguments,
+            account: origin.account.clone(),
+            region: origin.region.clone(),
+            place,
+            heading: draft.heading.clone(),
+            decision: draft.decision.to_owned(),
+            meaning: draft.meaning.to_owned(),
+            reasons: draft.reasons.clone(),
+            notes: draft.notes.clone(),
+            groups: draft.basis.lists.iter().map(list).collect(),
+            steps: steps.map(|(entry, recorded)| SavedStep::new(entry, recorded)).collect(),
+            hash: String::new(),
+        };
+        plan.hash = plan.content_hash();
+        plan
+    }
+
+    /// Writes the plan to a file, which is replaced if it exists.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        files::write(path, (to_json_pretty(self)? + "\n").as_bytes(), New::Private)
+    }
+
+    /// Reads a plan.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, is of another version, or was changed.
+    pub fn read(path: &Path) -> Result<Self, PlanError> {
+        let invalid = |why: String| PlanError::Invalid {
+            path: path.display().to_string(),
+            why,
+        };
+        let content = files::read(path, LARGEST).map_err(|error| invalid(error.to_string()))?;
+        let content: Value = serde_json::from_slice(&content).map_err(|error| invalid(error.to_string()))?;
+        let version = content.get("schema_version").and_then(Value::as_u64);
+        if version != Some(SCHEMA_VERSION.into()) {
+            let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+            return Err(invalid(format!(
+                "this version of autoconnect reads plans of schema_version {SCHEMA_VERSION}, and this one has {found}"
+            )));
+        }
+        let plan: Self = serde_json::from_value(content).map_err(|error| invalid(error.to_string()))?;
+        if plan.hash != plan.content_hash() {
+            return Err(invalid(
+                "its hash does not match its content: it was changed".to_owned(),
+            ));
+        }
+        if plan.program != env!("CARGO_PKG_VERSION") {
+            return Err(invalid(format!(
+                "version {} of autoconnect made it, and this is version {}",
+                plan.program,
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+        Ok(plan)
+    }
+
+    /// The hash of the content without the field of the hash, with sorted keys and without spaces.
+    fn content_hash(&self) -> String {
+        let unhashed = Self {
+            hash: String::new(),
+            ..self.clone()
+        };
+        // Converted to a value first: that sorts the keys.
+        let content = serde_json::to_value(unhashed).unwrap_or_default().to_string();
+        let digits: Vec<String> = Sha256::digest(content.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("sha256:{}", digits.concat())
+    }
+
+    /// The account and Region that it was made for.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin {
+            account: self.account.clone(),
+            region: self.region.clone(),
+        }
+    }
+
+    /// Whether the plan was made for this account and Region, as far as both are known.
+    ///
+    /// # Errors
+    ///
+    /// It was made for another one.
+    pub fn check_place(&self, origin: &Origin, place: AccountKind) -> Result<(), PlanError> {
+        let is_same =
+            |planned: &Option<String>, found: &Option<String>| planned.is_none() || found.is_none() || planned == found;
+        let is_here =
+            is_same(&self.account, &origin.account) && is_same(&self.region, &origin.region) && self.place == place;
+        if is_here {
+            return Ok(());
+        }
+        Err(PlanError::Elsewhere {
+            planned: format!("{} ({})", self.origin(), self.place),
+            found: format!("{origin} ({place})"),
+        })
+    }
+
+    /// Whether what is drafted now is this plan, or what is left of it.
+    ///
+    /// # Errors
+    ///
+    /// It is another one.
+    pub fn check(&self, draft: &Draft) -> Result<(), PlanError> {
+        let saved: Vec<Recorded> = self.steps.iter().map(SavedStep::recorded).collect();
+        let differences = differences(&saved, &draft.recorded, &draft.basis);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(PlanError::Outdated { differences })
+    }
+}
