@@ -10,6 +10,7 @@ mod hostile;
 mod internet;
 mod msk;
 mod origins;
+mod plans;
 mod policy;
 mod remedies;
 mod signals;

@@ -1,0 +1,367 @@
+//! Plans that are saved, shown and applied.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use super::{REFUNDS, Run, STOCK, Shell};
+
+impl Shell {
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    fn saved(&self) -> Value {
+        serde_json::from_str(&self.read("plan.json")).unwrap()
+    }
+
+    /// Applies the plan, unasked.
+    fn apply(&self, more: &str) -> Run {
+        self.run(&format!(
+            "apply plan.json --offline account.json --yes --output json {more}"
+        ))
+    }
+}
+
+/// Each command that writes, in an account file.
+const WRITES: [(&str, &str); 12] = [
+    (
+        "account.json",
+        "setup --instance inventory --function stock-sync --tag team=shop",
+    ),
+    (
+        "account.json",
+        "setup --cluster orders --function refunds --proxy orders-proxy",
+    ),
+    (
+        "account.json",
+        "setup --cluster orders --function refunds --proxy new --set-env",
+    ),
+    (
+        "account.json",
+        "setup --cluster orders --function new:report --proxy new --proxy-auth iam --db-user app",
+    ),
+    (
+        "account.json",
+        "setup --instance inventory --function newsletter --attach-vpc",
+    ),
+    (
+        "account.json",
+        "remove --cluster orders --function checkout --console-made",
+    ),
+    ("account.json", "attach --function newsletter --like stock-sync"),
+    ("account.json", "detach --function stock-sync"),
+    (
+        "network.json",
+        "diagnose --instance ledger --function ledger-sync --fix",
+    ),
+    ("network.json", "internet setup --function ledger-sync"),
+    ("msk.json", "msk setup --cluster-arn CLUSTER --via endpoints"),
+    ("msk.json", "msk setup --cluster-arn CLUSTER --via nat"),
+];
+
+fn in_file(shell: &Shell, file: &str, command: &str) -> String {
+    let account: Value = serde_json::from_str(&shell.read(file)).unwrap();
+    let cluster = account["MskClusters"][0]["ClusterArn"].as_str().unwrap_or_default();
+    command.replace("CLUSTER", cluster)
+}
+
+/// What was saved is what is applied: the same steps, and then there is nothing left.
+#[test]
+fn each_command_is_applied_as_it_was_saved() {
+    for (file, command) in WRITES {
+        let shell = Shell::new();
+        let command = in_file(&shell, file, command);
+        let before = shell.read(file);
+        let planned = shell.run(&format!("{command} --offline {file} --out plan.json --output json"));
+        let document = planned.json();
+        assert_eq!(
+            planned.status.map(|status| status == 1),
+            Some(false),
+            "{command}: {}",
+            planned.stderr
+        );
+        assert_eq!(document["result"], "planned", "{command}");
+        assert_eq!(document["dry_run"], true, "{command}");
+        assert_eq!(shell.read(file), before, "{command}");
+        let plan = shell.saved();
+        let summaries = |steps: &Value| -> Vec<String> {
+            let steps = steps.as_array().unwrap().iter();
+            steps.map(|step| step["summary"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(summaries(&plan["steps"]), summaries(&document["steps"]), "{command}");
+        for step in plan["steps"].as_array().unwrap() {
+            assert!(step["parameters"]["effect"].is_string(), "{command}: {step}");
+        }
+        let applied = shell.run(&format!("apply plan.json --offline {file} --yes --output json"));
+        let document = applied.json();
+        assert_eq!(
+            summaries(&plan["steps"]),
+            summaries(&document["steps"]),
+            "{command}: {}",
+            applied.stderr
+        );
+        assert!(
+            document["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|step| step["status"] != "planned"),
+            "{command}"
+        );
+        let after = shell.read(file);
+        let again = shell.run(&format!("apply plan.json --offline {file} --yes --output json"));
+        let result = again.json()["result"].clone();
+        assert!(
+            result == "unchanged" || command.contains("diagnose"),
+            "{command}: {}",
+            again.stdout
+        );
+        assert_eq!(shell.read(file), after, "{command}: nothing is written again");
+    }
+}
+
+#[test]
+fn a_saved_plan_as_people_see_it() {
+    let shell = Shell::new();
+    assert_snapshot!("plan_saved", shell.session(&format!("{STOCK} --out plan.json")));
+    assert_snapshot!("plan_shown", shell.session("show plan.json"));
+    assert_snapshot!(
+        "plan_not_approved",
+        shell.session("apply plan.json --offline account.json")
+    );
+    shell.edit(|account| account["DBInstances"][2]["Endpoint"]["Port"] = 5444.into());
+    assert_snapshot!(
+        "plan_outdated",
+        shell.session("apply plan.json --offline account.json --yes")
+    );
+}
+
+/// What the plan depends on has changed: nothing is written.
+#[test]
+fn what_has_changed_since_is_an_error_before_the_first_write() {
+    let group = |id: &str, name: &str| {
+        json!({"GroupId": id, "GroupName": name, "VpcId": "vpc-0a1b2c3d", "Description": "of another team",
+               "IpPermissions": [], "IpPermissionsEgress": []})
+    };
+    let push = |list: &str, item: Value| {
+        let list = list.to_owned();
+        move |account: &mut Value| account[&list].as_array_mut().unwrap().push(item.clone())
+    };
+    type Change = Box<dyn Fn(&mut Value)>;
+    let drop = |list: &str, key: &str, name: &str| -> Change {
+        let (list, key, name) = (list.to_owned(), key.to_owned(), name.to_owned());
+        Box::new(move |account: &mut Value| {
+            account[&list]
+                .as_array_mut()
+                .unwrap()
+                .retain(|item| item[&key] != *name)
+        })
+    };
+    let direct = STOCK;
+    let secret = "setup --offline account.json --cluster orders --function refunds --proxy new --secret orders-app";
+    let table: Vec<(&str, &str, Change)> = vec![
+        (
+            "the port",
+            direct,
+            Box::new(|account| account["DBInstances"][2]["Endpoint"]["Port"] = 5444.into()),
+        ),
+        (
+            "a group on the database",
+            direct,
+            Box::new(move |account| {
+                push("SecurityGroups", group("sg-0999", "theirs"))(account);
+                let groups = account["DBInstances"][2]["VpcSecurityGroups"].as_array_mut().unwrap();
+                groups.push(json!({"VpcSecurityGroupId": "sg-0999", "Status": "active"}));
+            }),
+        ),
+        (
+            "the name of a group",
+            direct,
+            Box::new(push("SecurityGroups", group("sg-0998", "rds-lambda-3"))),
+        ),
+        ("the function", direct, drop("Functions", "FunctionName", "stock-sync")),
+        (
+            "the database",
+            direct,
+            drop("DBInstances", "DBInstanceIdentifier", "inventory"),
+        ),
+        ("the secret", secret, drop("Secrets", "Name", "orders-app")),
+    ];
+    for (what, command, change) in table {
+        let shell = Shell::new();
+        let planned = shell.run(&format!("{command} --out plan.json"));
+        assert_eq!(planned.status, Some(0), "{what}: {}", planned.stderr);
+        shell.edit(change);
+        let before = shell.read("account.json");
+        let run = shell.apply("");
+        assert_eq!(run.status, Some(1), "{what}: {}", run.stdout);
+        assert_eq!(run.json()["error"]["code"], "plan-outdated", "{what}: {}", run.stdout);
+        assert_eq!(run.json()["error"]["applied"], json!([]), "{what}");
+        assert_eq!(shell.read("account.json"), before, "{what}");
+    }
+}
+
+/// What does not concern the plan may change.
+#[test]
+fn what_the_plan_does_not_depend_on_may_change() {
+    let shell = Shell::new();
+    shell.run(&format!("{STOCK} --out plan.json"));
+    shell.run(&format!("{REFUNDS} --yes"));
+    let run = shell.apply("");
+    assert_eq!(
+        (run.status, &run.json()["result"]),
+        (Some(0), &"connected".into()),
+        "{}",
+        run.stdout
+    );
+}
+
+/// A goal that somebody else has reached is reached.
+#[test]
+fn what_is_reached_already_is_left_unchanged() {
+    let shell = Shell::new();
+    shell.run(&format!("{STOCK} --out plan.json"));
+    shell.run(&format!("{STOCK} --yes"));
+    let before = shell.read("account.json");
+    let run = shell.apply("");
+    assert_eq!(
+        (run.status, &run.json()["result"]),
+        (Some(0), &"unchanged".into()),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(shell.read("account.json"), before);
+}
+
+#[test]
+fn a_plan_is_for_its_own_account_and_region() {
+    for (field, value) in [("AccountId", "210987654321"), ("Region", "eu-west-1")] {
+        let shell = Shell::new();
+        shell.run(&format!("{STOCK} --out plan.json"));
+        let elsewhere = shell.read("account.json").replace(
+            if field == "Region" {
+                "eu-central-1"
+            } else {
+                "123456789012"
+            },
+            value,
+        );
+        fs::write(shell.folder.path().join("account.json"), &elsewhere).unwrap();
+        let run = shell.apply("");
+        let error = &run.json()["error"];
+        assert_eq!(
+            (run.status, &error["code"]),
+            (Some(1), &"plan-elsewhere".into()),
+            "{}",
+            run.stdout
+        );
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(value) && message.contains("123456789012"), "{message}");
+        assert_eq!(shell.read("account.json"), elsewhere);
+    }
+}
+
+#[test]
+fn a_plan_that_was_changed_is_refused() {
+    let shell = Shell::new();
+    shell.run(&format!("{STOCK} --out plan.json"));
+    let plan = shell.read("plan.json");
+    let before = shell.read("account.json");
+    let table = [
+        plan.replace("tcp 5433", "tcp 5432"),
+        plan.replace("\"stock-sync\"", "\"refunds\""),
+        plan.replace("--instance=inventory", "--instance=ledger"),
+        plan.replace("\"schema_version\": 1", "\"schema_version\": 9"),
+        plan.replace("\"account\": \"123456789012\"", "\"account\": null"),
+        plan[..plan.len() / 2].to_owned(),
+        "{}".to_owned(),
+        "[]".to_owned(),
+        String::new(),
+    ];
+    for changed in table {
+        assert_ne!(changed, plan);
+        fs::write(shell.folder.path().join("plan.json"), &changed).unwrap();
+        for command in ["apply plan.json --offline account.json --yes", "show plan.json"] {
+            let run = shell.run(&format!("{command} --output json"));
+            assert_eq!(
+                (run.status, &run.json()["error"]["code"]),
+                (Some(1), &"plan-invalid".into()),
+                "{command}: {changed}"
+            );
+        }
+    }
+    let run = shell.run("show nowhere.json --output json");
+    assert_eq!(run.json()["error"]["code"], "plan-invalid");
+    assert_eq!(shell.read("account.json"), before);
+
+    // The hash is of the content, not of the layout.
+    let compact = serde_json::from_str::<Value>(&plan).unwrap().to_string();
+    fs::write(shell.folder.path().join("plan.json"), compact).unwrap();
+    assert_eq!(shell.run("show plan.json").status, Some(0));
+    assert_eq!(shell.apply("").status, Some(0));
+}
+
+/// A password is read when the plan is applied, and is in no file.
+#[test]
+fn a_password_is_asked_for_when_the_plan_is_applied() {
+    const CANARY: &str = "canary-51d07e";
+    let shell = Shell::new();
+    let new = "setup --offline account.json --cluster orders --function refunds --proxy new --db-user app --db-password-stdin";
+    let with_password = |arguments: &str| {
+        let mut child = shell
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A run that needs no password has ended before it is written.
+        let _ = writeln!(child.stdin.take().unwrap(), "{CANARY}");
+        child.wait_with_output().unwrap()
+    };
+    assert_eq!(with_password(&format!("{new} --out plan.json")).status.code(), Some(0));
+    let before = shell.read("account.json");
+    let run = shell.apply("");
+    assert_eq!(
+        (run.status, &run.json()["error"]["code"]),
+        (Some(1), &"db-password-missing".into()),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(shell.read("account.json"), before);
+    let applied = with_password("apply plan.json --offline account.json --yes --db-password-stdin");
+    assert_eq!(
+        applied.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&applied.stderr)
+    );
+    assert_ne!(shell.read("account.json"), before);
+    for file in ["plan.json", "account.json"] {
+        assert!(!shell.read(file).contains(CANARY), "{file}");
+    }
+}
+
+#[test]
+fn only_commands_that_write_are_saved() {
+    let shell = Shell::new();
+    for command in [
+        "diagnose --instance ledger --function ledger-sync",
+        "internet check --function ledger-sync",
+    ] {
+        let run = shell.run(&format!(
+            "{command} --offline network.json --out plan.json --output json"
+        ));
+        assert_eq!(
+            (run.status, &run.json()["error"]["code"]),
+            (Some(1), &"usage".into()),
+            "{command}"
+        );
+    }
+    let run = shell.run(&format!("{STOCK} --out no/such/folder/plan.json --output json"));
+    assert_eq!((run.status, &run.json()["error"]["code"]), (Some(1), &"output".into()));
+}
