@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_lambda::types::VpcConfig;
-
 use super::functions::attached;
-use super::{Aws, all_items, called, fault};
+use super::{Aws, all_items, called};
 use crate::cloud::{Answer, AttachmentCloud, Operation};
 use crate::model::FunctionVpc;
 
@@ -22,23 +20,6 @@ impl AttachmentCloud for Aws {
                 }
             }
             Ok(functions)
-        })
-        .await
-    }
-
-    /// Lists that are sent empty detach; lists that are left out change nothing.
-    async fn detach_function(&self, name: &str, revision: Option<&str>) -> Answer<()> {
-        let operation = Operation::UpdateFunctionConfiguration;
-        let nothing = VpcConfig::builder()
-            .set_subnet_ids(Some(Vec::new()))
-            .set_security_group_ids(Some(Vec::new()))
-            .build();
-        called(operation, async {
-            let request = self.lambda.update_function_configuration().function_name(name);
-            let request = request.vpc_config(nothing).set_revision_id(revision.map(str::to_owned));
-            let answer = request.send().await;
-            answer.map_err(|error| fault::error(operation, &error))?;
-            Ok(())
         })
         .await
     }

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
 };
 
-use super::{all_items, fault};
+use super::{all_items, done, fault};
 use crate::cloud::{Answer, CloudError, Fault, NewSecurityGroup, Operation};
 use crate::model::{Direction, GroupId, Peer, PortRange, Protocol, Rule, SecurityGroup, Subnet, SubnetId, VpcId};
 use crate::naming::Convention;
@@ -201,16 +201,24 @@ pub(super) async fn create_security_group(client: &Client, new: &NewSecurityGrou
     Ok(answer.group_id.ok_or_else(|| incomplete(operation, "GroupId"))?.into())
 }
 
-pub(super) async fn revoke_security_group_egress(client: &Client, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-    let operation = Operation::RevokeSecurityGroupEgress;
-    client
-        .revoke_security_group_egress()
-        .group_id(group.as_str())
-        .set_ip_permissions(Some(rules.iter().map(permission).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
+pub(super) async fn revoke_security_group(
+    client: &Client,
+    group: &GroupId,
+    direction: Direction,
+    rules: &[Rule],
+) -> Answer<()> {
+    let operation = Operation::revokes(direction);
+    let permissions = Some(rules.iter().map(permission).collect());
+    match direction {
+        Direction::Ingress => {
+            let call = client.revoke_security_group_ingress().group_id(group.as_str());
+            done(operation, call.set_ip_permissions(permissions).send()).await
+        }
+        Direction::Egress => {
+            let call = client.revoke_security_group_egress().group_id(group.as_str());
+            done(operation, call.set_ip_permissions(permissions).send()).await
+        }
+    }
 }
 
 pub(super) async fn authorize_security_group(
@@ -222,25 +230,14 @@ pub(super) async fn authorize_security_group(
     let operation = Operation::authorizes(direction);
     match direction {
         Direction::Ingress => {
-            client
-                .authorize_security_group_ingress()
-                .group_id(group.as_str())
-                .ip_permissions(permission(rule))
-                .send()
-                .await
-                .map_err(|error| fault::error(operation, &error))?;
+            let call = client.authorize_security_group_ingress().group_id(group.as_str());
+            done(operation, call.ip_permissions(permission(rule)).send()).await
         }
         Direction::Egress => {
-            client
-                .authorize_security_group_egress()
-                .group_id(group.as_str())
-                .ip_permissions(permission(rule))
-                .send()
-                .await
-                .map_err(|error| fault::error(operation, &error))?;
+            let call = client.authorize_security_group_egress().group_id(group.as_str());
+            done(operation, call.ip_permissions(permission(rule)).send()).await
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use aws_sdk_lambda::types::{
     Environment, FunctionCode, FunctionConfiguration, FunctionVersion, Runtime, VpcConfig, VpcConfigResponse,
 };
 
-use super::{all_items, fault, starter};
-use crate::cloud::{Answer, Bearer, CloudError, Fault, NewLambda, Operation};
+use super::{all_items, done, fault, starter};
+use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionChange, NewLambda, Operation};
 use crate::model::{Code, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
 
@@ -81,50 +81,38 @@ pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
     Ok(bearers)
 }
 
-/// All of `VpcConfig` is sent as it was read, except the groups: Lambda could take anything that is left out for a change.
+/// All of `VpcConfig` is sent as it was read, except the groups: Lambda could take anything that is left out for a
+/// change. Lists that are sent empty detach. Of the environment too, all is sent, as it was read and with what is new.
 pub(super) async fn update_function_configuration(
     client: &Client,
     name: &str,
-    vpc: &FunctionVpc,
-    groups: impl Iterator<Item = &GroupId>,
+    change: FunctionChange<'_>,
     revision: Option<&str>,
 ) -> Answer<()> {
-    let operation = Operation::UpdateFunctionConfiguration;
-    let config = VpcConfig::builder()
-        .set_subnet_ids(Some(vpc.subnets.iter().map(ToString::to_string).collect()))
-        .set_security_group_ids(Some(groups.map(ToString::to_string).collect()))
-        .set_ipv6_allowed_for_dual_stack(vpc.ipv6_allowed)
-        .build();
-    client
+    let request = client
         .update_function_configuration()
         .function_name(name)
-        .vpc_config(config)
-        .set_revision_id(revision.map(str::to_owned))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
-}
-
-/// All of the environment is sent, as it was read and with what is new.
-pub(super) async fn update_function_environment(
-    client: &Client,
-    name: &str,
-    environment: &crate::model::Environment,
-    revision: Option<&str>,
-) -> Answer<()> {
-    let variables = environment
-        .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    client
-        .update_function_configuration()
-        .function_name(name)
-        .environment(Environment::builder().set_variables(Some(variables.collect())).build())
-        .set_revision_id(revision.map(str::to_owned))
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::UpdateFunctionConfiguration, &error))?;
-    Ok(())
+        .set_revision_id(revision.map(str::to_owned));
+    let vpc_config = |subnets: &[SubnetId], groups: Vec<String>, ipv6| {
+        VpcConfig::builder()
+            .set_subnet_ids(Some(subnets.iter().map(ToString::to_string).collect()))
+            .set_security_group_ids(Some(groups))
+            .set_ipv6_allowed_for_dual_stack(ipv6)
+            .build()
+    };
+    let request = match change {
+        FunctionChange::Vpc(vpc, groups) => {
+            let groups = groups.iter().map(ToString::to_string).collect();
+            request.vpc_config(vpc_config(&vpc.subnets, groups, vpc.ipv6_allowed))
+        }
+        FunctionChange::Detached => request.vpc_config(vpc_config(&[], Vec::new(), None)),
+        FunctionChange::Environment(environment) => {
+            let variables = environment.iter();
+            let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            request.environment(Environment::builder().set_variables(Some(variables.collect())).build())
+        }
+    };
+    done(Operation::UpdateFunctionConfiguration, request.send()).await
 }
 
 pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<String> {

@@ -19,8 +19,9 @@ mod secrets;
 mod starter;
 mod users;
 
-use autoconnect_core::{model, naming, removal};
+use autoconnect_core::{model, naming};
 use autoconnect_engine::cloud;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,14 +31,18 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy, NewLambda,
-    NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, FunctionChange, KeyDescription, NewDbProxy,
+    NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription,
+    SecretDescription,
 };
 use crate::model::{
-    DatabaseKind, Direction, Environment, Function, FunctionVpc, GroupId, GroupList, Origin, Proxy, ProxyTarget, Rule,
-    SecurityGroup, Subnet, SubnetId, VpcId,
+    DatabaseKind, Direction, Function, GroupId, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId,
+    VpcId,
 };
 use bounded::Bounded;
 use meter::Meter;
@@ -271,6 +276,20 @@ async fn called<T>(operation: Operation, call: impl Future<Output = Answer<T>>) 
     Box::pin(call).instrument(debug_span!("call", %operation)).await
 }
 
+/// A call of whose answer nothing is needed.
+async fn done<T, E>(
+    operation: Operation,
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Answer<()>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match call.await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(fault::error(operation, &error)),
+    }
+}
+
 #[async_trait::async_trait]
 impl Cloud for Aws {
     async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
@@ -351,12 +370,9 @@ impl Cloud for Aws {
         .await
     }
 
-    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-        called(
-            Operation::RevokeSecurityGroupEgress,
-            ec2::revoke_security_group_egress(&self.ec2, group, rules),
-        )
-        .await
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        let call = ec2::revoke_security_group(&self.ec2, group, direction, rules);
+        called(Operation::revokes(direction), call).await
     }
 
     async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
@@ -367,28 +383,14 @@ impl Cloud for Aws {
         .await
     }
 
-    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        called(
-            Operation::ModifyDbCluster,
-            rds::modify_db_cluster(&self.rds, id, groups.iter()),
-        )
-        .await
+    async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let call = rds::modify_database(&self.rds, kind, id, groups);
+        called(Operation::modifies(kind), call).await
     }
 
-    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        called(
-            Operation::ModifyDbInstance,
-            rds::modify_db_instance(&self.rds, id, groups.iter()),
-        )
-        .await
-    }
-
-    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
-        called(
-            Operation::ModifyDbProxy,
-            rds::modify_db_proxy(&self.rds, name, groups.iter()),
-        )
-        .await
+    async fn modify_db_proxy(&self, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let call = rds::modify_db_proxy(&self.rds, name, groups);
+        called(Operation::ModifyDbProxy, call).await
     }
 
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
@@ -396,12 +398,14 @@ impl Cloud for Aws {
         called(Operation::RegisterDbProxyTargets, call).await
     }
 
-    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
-        called(
-            Operation::UpdateFunctionConfiguration,
-            functions::update_function_configuration(&self.lambda, name, vpc, vpc.groups.iter(), revision),
-        )
-        .await
+    async fn update_function_configuration(
+        &self,
+        name: &str,
+        change: FunctionChange<'_>,
+        revision: Option<&str>,
+    ) -> Answer<()> {
+        let call = functions::update_function_configuration(&self.lambda, name, change, revision);
+        called(Operation::UpdateFunctionConfiguration, call).await
     }
 
     async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
@@ -428,16 +432,6 @@ impl Cloud for Aws {
     async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
         let call = identity::get_role_policy(&self.iam, role, policy);
         called(Operation::GetRolePolicy, call).await
-    }
-
-    async fn update_function_environment(
-        &self,
-        name: &str,
-        environment: &Environment,
-        revision: Option<&str>,
-    ) -> Answer<()> {
-        let call = functions::update_function_environment(&self.lambda, name, environment, revision);
-        called(Operation::UpdateFunctionConfiguration, call).await
     }
 
     async fn create_secret(&self, new: &NewSecret) -> Answer<String> {

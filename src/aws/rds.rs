@@ -11,9 +11,10 @@ use aws_sdk_rds::types::{
 };
 use serde_json::Number;
 
-use super::{all_items, fault};
+use super::{all_items, done, fault};
 use crate::cloud::{
-    Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
+    Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewGroups, NewProxyAuth,
+    Operation,
 };
 use crate::model::{
     Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Scaling,
@@ -147,32 +148,24 @@ pub(super) async fn bearing_proxies(client: &Client) -> Answer<Vec<Bearer>> {
     Ok(bearers)
 }
 
-pub(super) async fn modify_db_cluster(client: &Client, id: &str, groups: impl Iterator<Item = &GroupId>) -> Answer<()> {
-    let operation = Operation::ModifyDbCluster;
-    client
-        .modify_db_cluster()
-        .db_cluster_identifier(id)
-        .set_vpc_security_group_ids(Some(groups.map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
-}
-
-pub(super) async fn modify_db_instance(
+pub(super) async fn modify_database(
     client: &Client,
+    kind: DatabaseKind,
     id: &str,
-    groups: impl Iterator<Item = &GroupId>,
+    groups: NewGroups<'_>,
 ) -> Answer<()> {
-    let operation = Operation::ModifyDbInstance;
-    client
-        .modify_db_instance()
-        .db_instance_identifier(id)
-        .set_vpc_security_group_ids(Some(groups.map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
+    let operation = Operation::modifies(kind);
+    let groups = Some(groups.iter().map(ToString::to_string).collect());
+    match kind {
+        DatabaseKind::Cluster => {
+            let call = client.modify_db_cluster().db_cluster_identifier(id);
+            done(operation, call.set_vpc_security_group_ids(groups).send()).await
+        }
+        DatabaseKind::Instance => {
+            let call = client.modify_db_instance().db_instance_identifier(id);
+            done(operation, call.set_vpc_security_group_ids(groups).send()).await
+        }
+    }
 }
 
 pub(super) async fn describe_db_proxy(client: &Client, name: &str) -> Answer<Proxy> {
@@ -224,16 +217,12 @@ pub(super) async fn proxy_names(client: &Client) -> Answer<Vec<String>> {
     Ok(names)
 }
 
-pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: impl Iterator<Item = &GroupId>) -> Answer<()> {
-    let operation = Operation::ModifyDbProxy;
-    client
+pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+    let call = client
         .modify_db_proxy()
         .db_proxy_name(name)
-        .set_security_groups(Some(groups.map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
+        .set_security_groups(Some(groups.iter().map(ToString::to_string).collect()));
+    done(Operation::ModifyDbProxy, call.send()).await
 }
 
 pub(super) async fn create_db_proxy(client: &Client, new: &NewDbProxy) -> Answer<String> {

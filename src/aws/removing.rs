@@ -1,20 +1,14 @@
 //! Who uses a group, and the writes that remove something.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::future::Future;
 
 use aws_sdk_ec2::types::{NetworkInterfaceType, Tag};
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::ec2::{filter, incomplete, permission, security_group};
-use super::{Aws, all_items, called, fault, functions, identity, rds, secrets};
+use super::ec2::{filter, incomplete, security_group};
+use super::{Aws, all_items, called, done, fault, functions, identity, rds, secrets};
 use crate::cloud::{Answer, Bearer, BearingInterface, Operation, RemovalCloud, ResourceKind, SecretDescription};
-use crate::model::{Direction, FunctionVpc, GroupId, Rule, SecurityGroup};
-use crate::removal::ShrunkList;
+use crate::model::{Direction, GroupId, SecurityGroup};
 
 /// The shortest time in which a secret can be restored.
 const RECOVERY_DAYS: i64 = 7;
@@ -91,21 +85,6 @@ async fn tagged_groups(client: &aws_sdk_ec2::Client, key: &str, value: &str) -> 
     Ok(found)
 }
 
-async fn revoke(client: &aws_sdk_ec2::Client, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
-    let operation = Operation::revokes(direction);
-    let permissions = Some(rules.iter().map(permission).collect());
-    match direction {
-        Direction::Ingress => {
-            let call = client.revoke_security_group_ingress().group_id(group.as_str());
-            done(operation, call.set_ip_permissions(permissions).send()).await
-        }
-        Direction::Egress => {
-            let call = client.revoke_security_group_egress().group_id(group.as_str());
-            done(operation, call.set_ip_permissions(permissions).send()).await
-        }
-    }
-}
-
 async fn rds_tags(client: &aws_sdk_rds::Client, arn: &str) -> Answer<BTreeMap<String, String>> {
     let answer = client
         .list_tags_for_resource()
@@ -141,20 +120,6 @@ async fn secrets_named(client: &aws_sdk_secretsmanager::Client, prefix: &str) ->
         });
     }
     Ok(found)
-}
-
-/// A call of whose answer nothing is needed.
-async fn done<T, E>(
-    operation: Operation,
-    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-) -> Answer<()>
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    match call.await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(fault::error(operation, &error)),
-    }
 }
 
 #[async_trait::async_trait]
@@ -217,44 +182,10 @@ impl RemovalCloud for Aws {
         called(operation, done(operation, call)).await
     }
 
-    async fn revoke_rules(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
-        called(
-            Operation::revokes(direction),
-            revoke(&self.ec2, group, direction, rules),
-        )
-        .await
-    }
-
     async fn delete_group(&self, group: &GroupId) -> Answer<()> {
         let operation = Operation::DeleteSecurityGroup;
         let call = self.ec2.delete_security_group().group_id(group.as_str()).send();
         called(operation, done(operation, call)).await
-    }
-
-    async fn shrink_db_cluster(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
-        let call = rds::modify_db_cluster(&self.rds, id, groups.iter());
-        called(Operation::ModifyDbCluster, call).await
-    }
-
-    async fn shrink_db_instance(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
-        let call = rds::modify_db_instance(&self.rds, id, groups.iter());
-        called(Operation::ModifyDbInstance, call).await
-    }
-
-    async fn shrink_db_proxy(&self, name: &str, groups: &ShrunkList) -> Answer<()> {
-        let call = rds::modify_db_proxy(&self.rds, name, groups.iter());
-        called(Operation::ModifyDbProxy, call).await
-    }
-
-    async fn shrink_function(
-        &self,
-        name: &str,
-        vpc: &FunctionVpc,
-        groups: &ShrunkList,
-        revision: Option<&str>,
-    ) -> Answer<()> {
-        let call = functions::update_function_configuration(&self.lambda, name, vpc, groups.iter(), revision);
-        called(Operation::UpdateFunctionConfiguration, call).await
     }
 
     async fn delete_db_proxy(&self, name: &str) -> Answer<()> {

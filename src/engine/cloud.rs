@@ -40,6 +40,7 @@ use crate::model::{
     Access, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId,
     GroupList, GroupMembership, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
 };
+use crate::removal::ShrunkList;
 
 /// How many requests were sent, each attempt and each page counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -257,6 +258,46 @@ pub struct NewLambda {
     pub tags: BTreeMap<String, String>,
 }
 
+/// The groups that a resource is to have.
+#[derive(Clone, Copy, Debug)]
+pub enum NewGroups<'a> {
+    /// All that it had, and more.
+    Grown(&'a GroupList),
+    /// Those that are left to it.
+    Shrunk(&'a ShrunkList),
+}
+
+impl<'a> NewGroups<'a> {
+    /// The groups, in their order.
+    pub fn iter(self) -> impl Iterator<Item = &'a GroupId> {
+        let (grown, shrunk) = match self {
+            Self::Grown(list) => (Some(list), None),
+            Self::Shrunk(list) => (None, Some(list)),
+        };
+        let grown = grown.into_iter().flat_map(GroupList::iter);
+        grown.chain(shrunk.into_iter().flat_map(ShrunkList::iter))
+    }
+}
+
+/// What of a function is to change.
+#[derive(Clone, Copy, Debug)]
+pub enum FunctionChange<'a> {
+    /// Its VPC and subnets become these, with the groups besides: those of the `FunctionVpc` itself are not looked at.
+    Vpc(&'a FunctionVpc, NewGroups<'a>),
+    /// It is in no VPC any more.
+    Detached,
+    /// Its environment becomes this.
+    Environment(&'a Environment),
+}
+
+impl<'a> FunctionChange<'a> {
+    /// It gets this VPC with its groups.
+    #[must_use]
+    pub fn vpc(vpc: &'a FunctionVpc) -> Self {
+        Self::Vpc(vpc, NewGroups::Grown(&vpc.groups))
+    }
+}
+
 /// What an operation answers.
 pub type Answer<T> = Result<T, CloudError>;
 
@@ -302,26 +343,21 @@ pub trait Cloud:
 
     /// Creates a group; [`Fault::Duplicate`] where its name is taken.
     async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;
-    /// Takes outbound rules out of a group.
-    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()>;
+    /// Takes rules out of a group.
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()>;
     /// Adds a rule to a group; [`Fault::Duplicate`] where it is there already.
     async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()>;
-    /// Replaces a cluster's groups.
-    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()>;
-    /// Replaces an instance's groups.
-    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()>;
+    /// Replaces the groups of a cluster or an instance.
+    async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()>;
     /// Replaces a proxy's groups.
-    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()>;
+    async fn modify_db_proxy(&self, name: &str, groups: NewGroups<'_>) -> Answer<()>;
     /// Registers a database with a proxy; [`Fault::Duplicate`] where it is its target already.
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()>;
-    /// Replaces a function's `VpcConfig`, if it is still at `revision`; else [`Fault::PreconditionFailed`].
-    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()>;
-
-    /// Replaces a function's environment, if it is still at `revision`; else [`Fault::PreconditionFailed`].
-    async fn update_function_environment(
+    /// Changes a function, if it is still at `revision`; else [`Fault::PreconditionFailed`].
+    async fn update_function_configuration(
         &self,
         name: &str,
-        environment: &Environment,
+        change: FunctionChange<'_>,
         revision: Option<&str>,
     ) -> Answer<()>;
     /// Makes a secret; [`Fault::Duplicate`] where its name is taken. Its ARN.

@@ -7,7 +7,6 @@ use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
 use autoconnect::model::*;
 use autoconnect::policy::{Context, PolicyDocument, Request, Verdict, evaluate};
-use autoconnect::removal::ShrunkList;
 
 /// An account whose caller has one policy.
 pub struct Guarded<'a> {
@@ -240,9 +239,11 @@ impl Guarded<'_> {
         asks
     }
 
-    fn update_vpc(&self, name: &str, vpc: &FunctionVpc) -> Vec<Ask> {
+    fn update_function(&self, name: &str, change: FunctionChange<'_>) -> Vec<Ask> {
         let mut asks = vec![ask("lambda:UpdateFunctionConfiguration", self.function(name))];
-        asks.extend(self.of_lambda(&vpc.subnets));
+        if let FunctionChange::Vpc(vpc, _) = change {
+            asks.extend(self.of_lambda(&vpc.subnets));
+        }
         asks
     }
 
@@ -403,8 +404,6 @@ guard! {
     AttachmentCloud {}
     this.attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions,
         [ask("lambda:ListFunctions", "*")];
-    this.detach_function(name: &str, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration,
-        [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
 }
 
 guard! {
@@ -440,18 +439,8 @@ guard! {
         this.tag("ec2:CreateTags", groups, key);
     this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
         this.tag("ec2:DeleteTags", groups, key);
-    this.revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
-        this.on_groups(Operation::revokes(direction).iam_action(), std::slice::from_ref(group));
     this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
         this.on_groups("ec2:DeleteSecurityGroup", std::slice::from_ref(group));
-    this.shrink_db_cluster(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbCluster,
-        [ask("rds:ModifyDBCluster", this.arn("rds", &format!("cluster:{id}")))];
-    this.shrink_db_instance(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbInstance,
-        [ask("rds:ModifyDBInstance", this.arn("rds", &format!("db:{id}")))];
-    this.shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy,
-        [ask("rds:ModifyDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
-    this.shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, this.update_vpc(name, vpc);
     this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
         [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
     this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
@@ -538,25 +527,21 @@ guard! {
         [ask("iam:GetRolePolicy", this.role(role))];
     this.names(kind: ResourceKind) -> Vec<String> = Operation::ListFunctions, [ask("lambda:ListFunctions", "*")];
     this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
-    this.revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress,
-        [this.group("ec2:RevokeSecurityGroupEgress", group)];
+    this.revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
+        [this.group(Operation::revokes(direction).iam_action(), group)];
     this.authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction),
         [this.group(match direction {
             Direction::Ingress => "ec2:AuthorizeSecurityGroupIngress",
             Direction::Egress => "ec2:AuthorizeSecurityGroupEgress",
         }, group)];
-    this.modify_db_cluster(id: &str, groups: &GroupList) -> () = Operation::ModifyDbCluster,
-        [ask("rds:ModifyDBCluster", this.database(DatabaseKind::Cluster, id))];
-    this.modify_db_instance(id: &str, groups: &GroupList) -> () = Operation::ModifyDbInstance,
-        [ask("rds:ModifyDBInstance", this.database(DatabaseKind::Instance, id))];
-    this.modify_db_proxy(name: &str, groups: &GroupList) -> () = Operation::ModifyDbProxy,
+    this.modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> () = Operation::modifies(kind),
+        [ask(Operation::modifies(kind).iam_action(), this.database(kind, id))];
+    this.modify_db_proxy(name: &str, groups: NewGroups<'_>) -> () = Operation::ModifyDbProxy,
         [ask("rds:ModifyDBProxy", this.proxy(name))];
     this.register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets,
         [this.target_group(), this.proxy(proxy), this.database(kind, database)].map(|on| ask("rds:RegisterDBProxyTargets", on));
-    this.update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, this.update_vpc(name, vpc);
-    this.update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
+    this.update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> () =
+        Operation::UpdateFunctionConfiguration, this.update_function(name, change);
     this.create_secret(new: &NewSecret) -> String = Operation::CreateSecret,
         ["secretsmanager:CreateSecret", "secretsmanager:TagResource"].map(|action| ask(action, this.secret(&new.name)));
     this.create_role(new: &NewRole) -> String = Operation::CreateRole,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
 use autoconnect::model::*;
-use autoconnect::removal::ShrunkList;
 
 /// What happens around each call.
 pub trait Hook: Sync {
@@ -109,7 +108,6 @@ interpose! {
 interpose! {
     AttachmentCloud {}
     attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions;
-    detach_function(name: &str, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
 }
 
 interpose! {
@@ -138,12 +136,7 @@ interpose! {
     list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
     tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
     untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;
-    revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
     delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup;
-    shrink_db_cluster(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbCluster;
-    shrink_db_instance(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbInstance;
-    shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy;
-    shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
     delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
     delete_secret(id: &str) -> () = Operation::DeleteSecret;
     list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
@@ -197,14 +190,12 @@ interpose! {
     get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
     names(kind: ResourceKind) -> Vec<String> = Operation::lists(kind);
     create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
-    revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress;
+    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
     authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);
-    modify_db_cluster(id: &str, groups: &GroupList) -> () = Operation::ModifyDbCluster;
-    modify_db_instance(id: &str, groups: &GroupList) -> () = Operation::ModifyDbInstance;
-    modify_db_proxy(name: &str, groups: &GroupList) -> () = Operation::ModifyDbProxy;
+    modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> () = Operation::modifies(kind);
+    modify_db_proxy(name: &str, groups: NewGroups<'_>) -> () = Operation::ModifyDbProxy;
     register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets;
-    update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
-    update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+    update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
     create_secret(new: &NewSecret) -> String = Operation::CreateSecret;
     create_role(new: &NewRole) -> String = Operation::CreateRole;
     put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy;

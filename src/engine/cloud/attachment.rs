@@ -11,6 +11,4 @@ use crate::model::FunctionVpc;
 pub trait AttachmentCloud: Sync {
     /// Where the functions of the account and Region are attached, by their names.
     async fn attached_functions(&self) -> Answer<BTreeMap<String, FunctionVpc>>;
-    /// Empties a function's `VpcConfig`, if it is still at `revision`; else [`super::Fault::PreconditionFailed`].
-    async fn detach_function(&self, name: &str, revision: Option<&str>) -> Answer<()>;
 }

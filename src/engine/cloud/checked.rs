@@ -12,17 +12,16 @@ use ipnet::IpNet;
 use super::inventory::{Inventory, ListedSubnet, Page};
 use super::{
     Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster,
-    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, GroupReference, IdentityCloud, KeyDescription,
-    LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewLambda, NewRole,
-    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint, RemovalCloud, ResourceKind,
-    RoleDescription, SecretDescription, Tags, UsersCloud,
+    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, FunctionChange, GroupReference, IdentityCloud,
+    KeyDescription, LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint,
+    NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint,
+    RemovalCloud, ResourceKind, RoleDescription, SecretDescription, Tags, UsersCloud,
 };
 use crate::model::{
-    DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionVpc, GroupId, GroupList,
-    InterfaceId, InternetGatewayId, MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy,
-    ProxyTarget, RouteTableId, Rule, Secret, SecurityGroup, Subnet, SubnetId, VpcId, last_segment, network,
+    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, FunctionVpc, GroupId, InterfaceId,
+    InternetGatewayId, MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy, ProxyTarget,
+    RouteTableId, Rule, Secret, SecurityGroup, Subnet, SubnetId, VpcId, last_segment, network,
 };
-use crate::removal::ShrunkList;
 
 /// A cloud whose answers are checked.
 pub struct Checked<'a>(&'a dyn Cloud);
@@ -321,7 +320,6 @@ check! {
 check! {
     AttachmentCloud {}
     attached_functions() -> BTreeMap<String, FunctionVpc>;
-    detach_function(name: &str, revision: Option<&str>) -> ();
 }
 
 check! {
@@ -359,12 +357,7 @@ check! {
     detach_role_policy(role: &str, policy: &str) -> ();
     tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
     untag_groups(groups: &[GroupId], key: &str) -> ();
-    revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
     delete_group(group: &GroupId) -> ();
-    shrink_db_cluster(id: &str, groups: &ShrunkList) -> ();
-    shrink_db_instance(id: &str, groups: &ShrunkList) -> ();
-    shrink_db_proxy(name: &str, groups: &ShrunkList) -> ();
-    shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> ();
     delete_db_proxy(name: &str) -> ();
     delete_secret(id: &str) -> ();
     delete_role_policy(role: &str, policy: &str) -> ();
@@ -426,14 +419,12 @@ check! {
     get_role_policy(role: &str, policy: &str) -> String;
     names(kind: ResourceKind) -> Vec<String>;
     create_security_group(new: &NewSecurityGroup) -> GroupId;
-    revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> ();
+    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
     authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();
-    modify_db_cluster(id: &str, groups: &GroupList) -> ();
-    modify_db_instance(id: &str, groups: &GroupList) -> ();
-    modify_db_proxy(name: &str, groups: &GroupList) -> ();
+    modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> ();
+    modify_db_proxy(name: &str, groups: NewGroups<'_>) -> ();
     register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> ();
-    update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> ();
-    update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> ();
+    update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> ();
     create_secret(new: &NewSecret) -> String;
     create_role(new: &NewRole) -> String;
     put_role_policy(role: &str, policy: &str, document: &str) -> ();

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, ResourceKind, SecretDescription};
-use crate::model::{Direction, FunctionVpc, GroupId, Rule, SecurityGroup, SubnetId};
-use crate::removal::ShrunkList;
+use crate::model::{Direction, GroupId, SecurityGroup, SubnetId};
 
 /// A resource in a VPC with its security groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,24 +60,8 @@ pub trait RemovalCloud: Sync {
     async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()>;
     /// Takes a tag off groups; nothing changes where it is not there.
     async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()>;
-    /// Takes rules out of a group.
-    async fn revoke_rules(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()>;
     /// Deletes a group; [`super::Fault::DependencyViolation`] where something still uses it.
     async fn delete_group(&self, group: &GroupId) -> Answer<()>;
-    /// Leaves a cluster with these groups.
-    async fn shrink_db_cluster(&self, id: &str, groups: &ShrunkList) -> Answer<()>;
-    /// Leaves an instance with these groups.
-    async fn shrink_db_instance(&self, id: &str, groups: &ShrunkList) -> Answer<()>;
-    /// Leaves a proxy with these groups.
-    async fn shrink_db_proxy(&self, name: &str, groups: &ShrunkList) -> Answer<()>;
-    /// Leaves a function, attached as it is, with these groups, if it is still at `revision`.
-    async fn shrink_function(
-        &self,
-        name: &str,
-        vpc: &FunctionVpc,
-        groups: &ShrunkList,
-        revision: Option<&str>,
-    ) -> Answer<()>;
     /// Deletes a proxy with its targets, which takes minutes.
     async fn delete_db_proxy(&self, name: &str) -> Answer<()>;
     /// Schedules a secret for deletion, after the shortest time in which it can be restored: 7 days.

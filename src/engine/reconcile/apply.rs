@@ -249,7 +249,7 @@ impl Session<'_> {
                 .write(
                     step,
                     id.as_str(),
-                    self.cloud.revoke_security_group_egress(id, &defaults),
+                    self.cloud.revoke_security_group(id, Direction::Egress, &defaults),
                 )
                 .await?;
             match revoked {

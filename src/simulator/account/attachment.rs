@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::offline::OfflineAccount;
-use super::rules::next_revision;
 use crate::cloud::{Answer, AttachmentCloud, Operation};
 use crate::model::FunctionVpc;
 
@@ -16,18 +15,6 @@ impl AttachmentCloud for OfflineAccount {
             Ok(functions
                 .filter_map(|function| Some((function.name, function.vpc?)))
                 .collect())
-        })
-    }
-
-    async fn detach_function(&self, name: &str, revision: Option<&str>) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            let function = state.function_to_update(name, revision)?;
-            let before = function.vpc_config.take();
-            "InProgress".clone_into(&mut function.last_update_status);
-            function.revision_id = Some(next_revision(function.revision_id.as_deref()));
-            let groups = before.into_iter().flat_map(|config| config.security_group_ids);
-            state.hold(&groups.collect());
-            Ok(())
         })
     }
 }

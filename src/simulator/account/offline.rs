@@ -14,8 +14,9 @@ use super::document::{
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy,
-    NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, FunctionChange, KeyDescription,
+    NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind,
+    RoleDescription, SecretDescription,
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
@@ -652,9 +653,9 @@ impl Cloud for OfflineAccount {
         self.write(Operation::CreateSecurityGroup, |state| state.create_security_group(new))
     }
 
-    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-        self.write(Operation::RevokeSecurityGroupEgress, |state| {
-            state.revoke(group, Direction::Egress, rules)
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        self.write(Operation::revokes(direction), |state| {
+            state.revoke(group, direction, rules)
         })
     }
 
@@ -664,16 +665,17 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        self.write(Operation::ModifyDbCluster, |state| state.modify_cluster(id, groups))
+    async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let groups = GroupList::as_read(groups.iter().cloned());
+        self.write(Operation::modifies(kind), |state| match kind {
+            DatabaseKind::Cluster => state.modify_cluster(id, &groups),
+            DatabaseKind::Instance => state.modify_instance(id, &groups),
+        })
     }
 
-    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        self.write(Operation::ModifyDbInstance, |state| state.modify_instance(id, groups))
-    }
-
-    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
-        self.write(Operation::ModifyDbProxy, |state| state.modify_proxy(name, groups))
+    async fn modify_db_proxy(&self, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let groups = GroupList::as_read(groups.iter().cloned());
+        self.write(Operation::ModifyDbProxy, |state| state.modify_proxy(name, &groups))
     }
 
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
@@ -682,20 +684,17 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.update_function(name, vpc, revision)
-        })
-    }
-
-    async fn update_function_environment(
+    async fn update_function_configuration(
         &self,
         name: &str,
-        environment: &Environment,
+        change: FunctionChange<'_>,
         revision: Option<&str>,
     ) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.update_environment(name, environment, revision)
+        self.write(Operation::UpdateFunctionConfiguration, |state| match change {
+            FunctionChange::Vpc(vpc, NewGroups::Grown(_)) => state.update_function(name, vpc, revision),
+            FunctionChange::Vpc(vpc, NewGroups::Shrunk(groups)) => state.shrink_function(name, vpc, groups, revision),
+            FunctionChange::Detached => state.detach_function(name, revision),
+            FunctionChange::Environment(environment) => state.update_environment(name, environment, revision),
         })
     }
 

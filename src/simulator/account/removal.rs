@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::OfflineAccount;
 use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcConfig, VpcSecurityGroupMembership};
 use super::resources::map;
-use super::rules::{Outcome, State, permissions, rejected};
+use super::rules::{Outcome, State, next_revision, permissions, rejected};
 use crate::cloud::{Answer, Bearer, BearingInterface, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup};
 use crate::removal::ShrunkList;
@@ -15,10 +15,6 @@ fn ids(memberships: &[VpcSecurityGroupMembership]) -> Vec<GroupId> {
         .iter()
         .map(|membership| membership.vpc_security_group_id.as_str().into())
         .collect()
-}
-
-fn list(groups: &ShrunkList) -> GroupList {
-    GroupList::as_read(groups.iter().cloned())
 }
 
 impl State {
@@ -185,7 +181,7 @@ impl State {
         }
     }
 
-    fn shrink_function(
+    pub(super) fn shrink_function(
         &mut self,
         name: &str,
         vpc: &FunctionVpc,
@@ -194,7 +190,7 @@ impl State {
     ) -> Outcome<()> {
         let before = self.function_to_update(name, revision)?.vpc_config.clone();
         let to = FunctionVpc {
-            groups: list(groups),
+            groups: GroupList::as_read(groups.iter().cloned()),
             ..vpc.clone()
         };
         self.update_function(name, &to, revision)?;
@@ -204,6 +200,16 @@ impl State {
             .collect();
         let left: BTreeSet<String> = groups.iter().map(ToString::to_string).collect();
         self.hold(&before.difference(&left).cloned().collect());
+        Ok(())
+    }
+
+    pub(super) fn detach_function(&mut self, name: &str, revision: Option<&str>) -> Outcome<()> {
+        let function = self.function_to_update(name, revision)?;
+        let before = function.vpc_config.take();
+        "InProgress".clone_into(&mut function.last_update_status);
+        function.revision_id = Some(next_revision(function.revision_id.as_deref()));
+        let groups = before.into_iter().flat_map(|config| config.security_group_ids);
+        self.hold(&groups.collect());
         Ok(())
     }
 
@@ -326,45 +332,9 @@ impl RemovalCloud for OfflineAccount {
         self.write(Operation::DeleteTags, |state| state.tag_groups(groups, key, None))
     }
 
-    async fn revoke_rules(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
-        self.write(Operation::revokes(direction), |state| {
-            state.revoke(group, direction, rules)
-        })
-    }
-
     async fn delete_group(&self, group: &GroupId) -> Answer<()> {
         self.write(Operation::DeleteSecurityGroup, |state| {
             state.delete_security_group(group)
-        })
-    }
-
-    async fn shrink_db_cluster(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
-        self.write(Operation::ModifyDbCluster, |state| {
-            state.modify_cluster(id, &list(groups))
-        })
-    }
-
-    async fn shrink_db_instance(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
-        self.write(Operation::ModifyDbInstance, |state| {
-            state.modify_instance(id, &list(groups))
-        })
-    }
-
-    async fn shrink_db_proxy(&self, name: &str, groups: &ShrunkList) -> Answer<()> {
-        self.write(Operation::ModifyDbProxy, |state| {
-            state.modify_proxy(name, &list(groups))
-        })
-    }
-
-    async fn shrink_function(
-        &self,
-        name: &str,
-        vpc: &FunctionVpc,
-        groups: &ShrunkList,
-        revision: Option<&str>,
-    ) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.shrink_function(name, vpc, groups, revision)
         })
     }
 
