@@ -36,14 +36,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, FunctionChange, KeyDescription, NewDbProxy,
-    NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription,
-    SecretDescription,
+    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, FunctionChange, KeyDescription, Listed,
+    NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, Page, ResourceKind,
+    RoleDescription, SecretDescription,
 };
-use crate::model::{
-    DatabaseKind, Direction, Function, GroupId, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId,
-    VpcId,
-};
+use crate::model::{DatabaseKind, Direction, Function, GroupId, Origin, Proxy, ProxyTarget, Rule};
 use bounded::Bounded;
 use meter::Meter;
 pub use notify::{Recipient, notify};
@@ -276,6 +273,32 @@ async fn called<T>(operation: Operation, call: impl Future<Output = Answer<T>>) 
     Box::pin(call).instrument(debug_span!("call", %operation)).await
 }
 
+/// What a page of the service's has on it, each item read.
+fn page_of<S, T>(items: Option<Vec<S>>, next: Option<String>, read: impl Fn(S) -> Answer<T>) -> Listed<T> {
+    let items: Answer<Vec<T>> = items.unwrap_or_default().into_iter().map(read).collect();
+    Ok(Page {
+        items: items?,
+        next: next.filter(|next| !next.is_empty()),
+    })
+}
+
+/// One page of a list: the request, the fields that hold its items and the token of the next page, and how an item is
+/// read. An expression that is a `Result`.
+macro_rules! page {
+    ($operation:expr, $request:expr, $items:ident, $token:ident, $read:expr) => {{
+        let (operation, request) = ($operation, $request);
+        let answer = $crate::called(operation, async {
+            let answer = request.send().await;
+            answer.map_err(|error| $crate::fault::error(operation, &error))
+        });
+        match answer.await {
+            Ok(answer) => $crate::page_of(answer.$items, answer.$token, $read),
+            Err(error) => Err(error),
+        }
+    }};
+}
+use page;
+
 /// A call of whose answer nothing is needed.
 async fn done<T, E>(
     operation: Operation,
@@ -329,26 +352,6 @@ impl Cloud for Aws {
         called(
             Operation::GetFunctionConfiguration,
             functions::get_function_configuration(&self.lambda, name),
-        )
-        .await
-    }
-
-    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
-        called(Operation::DescribeSubnets, ec2::describe_subnets(&self.ec2, ids)).await
-    }
-
-    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
-        called(
-            Operation::DescribeSecurityGroups,
-            ec2::describe_connection_groups(&self.ec2, vpc),
-        )
-        .await
-    }
-
-    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
-        called(
-            Operation::DescribeSecurityGroups,
-            ec2::describe_security_group(&self.ec2, id),
         )
         .await
     }

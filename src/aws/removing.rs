@@ -2,88 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{NetworkInterfaceType, Tag};
+use aws_sdk_ec2::types::Tag;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 
-use super::ec2::{filter, incomplete, security_group};
 use super::{Aws, all_items, called, done, fault, functions, identity, rds, secrets};
-use crate::cloud::{Answer, Bearer, BearingInterface, Operation, RemovalCloud, ResourceKind, SecretDescription};
-use crate::model::{Direction, GroupId, SecurityGroup};
+use crate::cloud::{Answer, Bearer, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use crate::model::GroupId;
 
 /// The shortest time in which a secret can be restored.
 const RECOVERY_DAYS: i64 = 7;
-
-async fn interfaces_with(client: &aws_sdk_ec2::Client, groups: &[GroupId]) -> Answer<Vec<BearingInterface>> {
-    let operation = Operation::DescribeNetworkInterfaces;
-    let request = client
-        .describe_network_interfaces()
-        .filters(filter("group-id", groups.iter().map(ToString::to_string)));
-    let mut found = Vec::new();
-    for interface in all_items!(operation, request, network_interfaces, next_token).await? {
-        let description = interface.description.unwrap_or_default();
-        let kind = interface.interface_type.as_ref().map(NetworkInterfaceType::as_str);
-        found.push(BearingInterface {
-            id: interface
-                .network_interface_id
-                .ok_or_else(|| incomplete(operation, "NetworkInterfaceId"))?,
-            is_of_service: is_of_service(kind, interface.requester_id.as_deref(), &description),
-            description,
-            groups: interface
-                .groups
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|group| group.group_id.map(GroupId::from))
-                .collect(),
-        });
-    }
-    Ok(found)
-}
-
-/// Lambda's and RDS's own interfaces, those of proxies among them, by what each service writes on them.
-fn is_of_service(kind: Option<&str>, requester: Option<&str>, description: &str) -> bool {
-    kind == Some("lambda")
-        || requester == Some("amazon-rds")
-        || [
-            "AWS Lambda VPC ENI",
-            "RDSNetworkInterface",
-            "Network interface for DBProxy",
-        ]
-        .iter()
-        .any(|start| description.starts_with(start))
-}
-
-async fn groups_naming(
-    client: &aws_sdk_ec2::Client,
-    groups: &[GroupId],
-    direction: Direction,
-) -> Answer<Vec<SecurityGroup>> {
-    let operation = Operation::DescribeSecurityGroups;
-    let name = match direction {
-        Direction::Ingress => "ip-permission.group-id",
-        Direction::Egress => "egress.ip-permission.group-id",
-    };
-    let request = client
-        .describe_security_groups()
-        .filters(filter(name, groups.iter().map(ToString::to_string)));
-    let all = all_items!(operation, request, security_groups, next_token);
-    all.await?.into_iter().map(security_group).collect()
-}
-
-async fn tagged_groups(client: &aws_sdk_ec2::Client, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
-    let operation = Operation::DescribeSecurityGroups;
-    let request = client
-        .describe_security_groups()
-        .filters(filter(&format!("tag:{key}"), [value.to_owned()]));
-    let mut found = Vec::new();
-    for group in all_items!(operation, request, security_groups, next_token).await? {
-        let group = security_group(group)?;
-        // EC2 reads `*` and `?` in a filter as wildcards.
-        if group.tags.get(key).is_some_and(|found| found == value) {
-            found.push(group);
-        }
-    }
-    Ok(found)
-}
 
 async fn rds_tags(client: &aws_sdk_rds::Client, arn: &str) -> Answer<BTreeMap<String, String>> {
     let answer = client
@@ -132,20 +59,6 @@ impl RemovalCloud for Aws {
             ResourceKind::Proxy => called(operation, rds::bearing_proxies(&self.rds)).await,
             ResourceKind::Function => called(operation, functions::bearers(&self.lambda)).await,
         }
-    }
-
-    async fn describe_interfaces_with(&self, groups: &[GroupId]) -> Answer<Vec<BearingInterface>> {
-        called(Operation::DescribeNetworkInterfaces, interfaces_with(&self.ec2, groups)).await
-    }
-
-    async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {
-        let call = groups_naming(&self.ec2, groups, direction);
-        called(Operation::DescribeSecurityGroups, call).await
-    }
-
-    async fn describe_tagged_groups(&self, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
-        let call = tagged_groups(&self.ec2, key, value);
-        called(Operation::DescribeSecurityGroups, call).await
     }
 
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
@@ -231,25 +144,5 @@ impl RemovalCloud for Aws {
         let operation = Operation::DeleteRole;
         let call = self.iam.delete_role().role_name(name).send();
         called(operation, done(operation, call)).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_of_service;
-
-    #[test]
-    fn the_interfaces_of_lambda_and_rds_are_known() {
-        let table = [
-            (Some("lambda"), None, "AWS Lambda VPC ENI-f-1", true),
-            (Some("interface"), Some("amazon-rds"), "RDSNetworkInterface", true),
-            (Some("interface"), None, "Network interface for DBProxy prx-1", true),
-            (Some("interface"), Some("amazon-elb"), "ELB app/x", false),
-            (Some("interface"), None, "", false),
-            (None, None, "Primary network interface", false),
-        ];
-        for (kind, requester, description, expected) in table {
-            assert_eq!(is_of_service(kind, requester, description), expected, "{description}");
-        }
     }
 }

@@ -6,9 +6,10 @@
 
 mod attachment;
 mod checked;
+pub mod derived;
 mod error;
 mod identity;
-pub mod inventory;
+mod inventory;
 mod msk;
 mod network;
 mod paging;
@@ -22,11 +23,14 @@ pub use attachment::AttachmentCloud;
 pub use checked::{Checked, unexpected};
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
-pub use inventory::{Inventory, ListedSubnet, Page};
+pub use inventory::Inventory;
 pub use msk::MskCloud;
-pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
-pub use paging::Pages;
-pub use removal::{Bearer, BearingInterface, RemovalCloud};
+pub use network::{
+    DescribedInterface, DescribedSubnet, EndpointChange, GatewayFilter, GroupFilter, InterfaceFilter, NetworkCloud,
+    NewEndpoint, NewSubnet, SubnetFilter, Tags,
+};
+pub use paging::{Listed, Page, Pages};
+pub use removal::{Bearer, RemovalCloud};
 pub use users::{
     CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,
 };
@@ -38,7 +42,7 @@ use secrecy::SecretString;
 
 use crate::model::{
     Access, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId,
-    GroupList, GroupMembership, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    GroupList, GroupMembership, Origin, Proxy, ProxyTarget, Rule, SubnetId, VpcId,
 };
 use crate::removal::ShrunkList;
 
@@ -332,12 +336,6 @@ pub trait Cloud:
     async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String>;
     /// The function with this name or ARN.
     async fn get_function_configuration(&self, name: &str) -> Answer<Function>;
-    /// Subnets by their ids.
-    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>>;
-    /// The groups of a VPC whose names are of the convention, in whatever case, and perhaps others.
-    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>>;
-    /// One security group.
-    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup>;
     /// All names of a kind, to offer the nearest ones for a wrong name.
     async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>>;
 

@@ -40,7 +40,9 @@ pub use users::{launch_templates, network_connectors};
 
 use std::collections::BTreeSet;
 
-use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
+use crate::cloud::{
+    Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, GroupFilter, Operation, ResourceKind, derived, unexpected,
+};
 use crate::diagnose::Surroundings;
 use crate::model::network::{Part, Vpc};
 use crate::model::{
@@ -222,7 +224,7 @@ async fn second_round(
     let guess = vpc.clone().or_else(|| attached.map(|attached| attached.vpc.clone()));
     let groups = async {
         match &guess {
-            Some(vpc) => cloud.describe_connection_groups(vpc).await,
+            Some(vpc) => derived::groups(cloud, GroupFilter::OfConvention(vpc)).await,
             None => Ok(Vec::new()),
         }
     };
@@ -243,7 +245,7 @@ async fn second_round(
             (None, Some(name)) => {
                 let (group, subnets) = tokio::join!(
                     cloud.describe_db_subnet_group(name),
-                    cloud.describe_subnets(&of_function)
+                    derived::subnets(cloud, &of_function)
                 );
                 return Ok((Some(group?), subnets?, Part::default()));
             }
@@ -280,7 +282,7 @@ async fn second_round(
     in_one_vpc(&subnets, &database.subnets, Some(&database.vpc))?;
     in_one_vpc(&subnets, &of_function, None)?;
     if guess.as_ref() != Some(&database.vpc) {
-        groups = cloud.describe_connection_groups(&database.vpc).await?;
+        groups = derived::groups(cloud, GroupFilter::OfConvention(&database.vpc)).await?;
     }
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     let in_list = |ids: &[SubnetId]| listed(&subnets, ids);
@@ -325,7 +327,7 @@ async fn subnets_and_vpc(
     let subnets = async {
         match ids {
             [] => Ok(Vec::new()),
-            ids => cloud.describe_subnets(ids).await,
+            ids => derived::subnets(cloud, ids).await,
         }
     };
     let of_vpc = async {

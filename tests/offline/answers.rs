@@ -61,6 +61,12 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
             !found.is_empty()
         })
     }
+    /// Each on a page of those that were asked for by what they are.
+    fn listed<T: Any>(answer: &mut dyn Any, change: impl Fn(&mut T)) -> bool {
+        answer
+            .downcast_mut::<Page<T>>()
+            .is_some_and(|page| each(&mut page.items, change))
+    }
     let of_arn = one(answer, |found: &mut DbCluster| found.arn = ARN.into())
         || one(answer, |found: &mut DbInstance| found.arn = ARN.into())
         || one(answer, |found: &mut Function| found.arn = ARN.into())
@@ -78,18 +84,21 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
         || one(answer, |found: &mut Proxy| found.name = "payroll".into())
         || one(answer, |found: &mut DbSubnetGroup| found.name = "payroll".into())
         || one(answer, |found: &mut EventSourceMapping| found.uuid = "payroll".into())
-        || one(answer, |found: &mut SecurityGroup| found.id = "sg-payroll".into())
         || each(answer, |found: &mut DbInstance| found.cluster = Some("payroll".into()))
-        || each(answer, |found: &mut Subnet| found.id = "subnet-payroll".into())
+        || listed(answer, |found: &mut DescribedSubnet| {
+            (found.subnet.id, found.subnet.vpc) = ("subnet-payroll".into(), other());
+        })
         || each(answer, |found: &mut EventSourceMapping| found.source = Some(ARN.into()))
-        || each(answer, |found: &mut SecurityGroup| {
+        || listed(answer, |found: &mut SecurityGroup| {
             (found.id, found.vpc) = ("sg-payroll".into(), "vpc-payroll".into());
             found.ingress.clear();
             found.egress.clear();
         })
-        || each(answer, |found: &mut BearingInterface| found.groups.clear())
+        || each(answer, |found: &mut DescribedInterface| {
+            found.interface.id = "eni-payroll".into();
+            found.groups.clear();
+        })
         || each(answer, |found: &mut network::Vpc| found.id = "vpc-payroll".into())
-        || each(answer, |found: &mut network::Subnet| found.vpc = other())
         || each(answer, |found: &mut network::RouteTable| found.vpc = other())
         || each(answer, |found: &mut network::NetworkAcl| found.vpc = other())
         || each(answer, |found: &mut network::Peering| {
@@ -103,7 +112,6 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
         })
         || each(answer, |found: &mut network::NatGateway| found.vpc = other())
         || each(answer, |found: &mut network::Endpoint| found.vpc = other())
-        || each(answer, |found: &mut network::Interface| found.id = "eni-payroll".into())
         || each(answer, |found: &mut network::Address| found.tags = Tags::new())
         || of_arn
 }

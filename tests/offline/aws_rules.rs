@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::{Answer, Cloud, Fault, FunctionChange, NewGroups, NewSecurityGroup, RemovalCloud};
+use autoconnect::cloud::{Answer, Cloud, Fault, FunctionChange, NewGroups, NewSecurityGroup, RemovalCloud, derived};
 use autoconnect::model::*;
 
 use crate::support::*;
@@ -47,7 +47,7 @@ async fn names_are_unique_in_a_vpc_without_regard_to_case() {
 async fn a_new_group_has_the_default_outbound_rule() {
     let account = account(|_| ());
     let id = account.create_security_group(&new("x")).await.unwrap();
-    let group = account.describe_security_group(&id).await.unwrap();
+    let group = derived::group(&account, &id).await.unwrap();
     assert!(group.ingress.is_empty() && group.egress.len() == 1 && group.egress[0].is_default_egress());
     assert_eq!(group.tags["a"], "b");
     account

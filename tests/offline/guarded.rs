@@ -302,10 +302,6 @@ guard! {
         [ask("rds:DescribeDBProxies", this.arn("rds", "db-proxy:prx-p"))];
     this.list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions,
         describe(Operation::ListFunctions);
-    this.list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups,
-        describe(Operation::DescribeSecurityGroups);
-    this.list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets,
-        describe(Operation::DescribeSubnets);
     this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
         describe(Operation::ListClustersV2);
     this.list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> =
@@ -319,16 +315,18 @@ guard! {
         [ask("ec2:DescribeVpcAttribute", this.arn("ec2", &format!("vpc/{id}")))];
     this.describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions,
         describe(Operation::DescribeDhcpOptions);
-    this.describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
-        describe(Operation::DescribeSubnets);
     this.describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,
         describe(Operation::DescribeRouteTables);
     this.describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls,
         describe(Operation::DescribeNetworkAcls);
     this.describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections,
         describe(Operation::DescribeVpcPeeringConnections);
-    this.describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
-        describe(Operation::DescribeInternetGateways);
+    this.describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> =
+        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
+    this.describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets,
+        describe(Operation::DescribeSubnets);
+    this.describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> =
+        Operation::DescribeInternetGateways, describe(Operation::DescribeInternetGateways);
     this.describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> =
         Operation::DescribeEgressOnlyInternetGateways, describe(Operation::DescribeEgressOnlyInternetGateways);
     this.describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways,
@@ -341,16 +339,10 @@ guard! {
         describe(Operation::DescribeVpcEndpoints);
     this.describe_endpoint_services() -> Vec<network::EndpointService> = Operation::DescribeVpcEndpointServices,
         describe(Operation::DescribeVpcEndpointServices);
-    this.describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
-        describe(Operation::DescribeNetworkInterfaces);
+    this.describe_network_interfaces(which: InterfaceFilter<'_>) -> Vec<DescribedInterface> =
+        Operation::DescribeNetworkInterfaces, describe(Operation::DescribeNetworkInterfaces);
     this.prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries,
         [ask("ec2:GetManagedPrefixListEntries", this.arn("ec2", &format!("prefix-list/{id}")))];
-    this.describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        describe(Operation::DescribeSecurityGroups);
-    this.describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        describe(Operation::DescribeSecurityGroups);
-    this.describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
-        describe(Operation::DescribeInternetGateways);
     this.describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
         describe(Operation::DescribeAddresses);
     this.create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet, {
@@ -425,12 +417,6 @@ guard! {
         ResourceKind::Instance => this.arn("rds", "db:d"),
         ResourceKind::Proxy => this.arn("rds", "db-proxy:prx-p"),
     })];
-    this.describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
-        describe(Operation::DescribeNetworkInterfaces);
-    this.describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
-        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
-    this.describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> =
-        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
     this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
         [ask("rds:ListTagsForResource", arn)];
     this.list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles, describe(Operation::ListRoles);
@@ -510,12 +496,6 @@ guard! {
         [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{name}")))];
     this.get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
         [ask("lambda:GetFunctionConfiguration", this.function(name))];
-    this.describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets,
-        [ask("ec2:DescribeSubnets", "*")];
-    this.describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        [ask("ec2:DescribeSecurityGroups", "*")];
-    this.describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
-        [ask("ec2:DescribeSecurityGroups", "*")];
     this.describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret,
         [ask("secretsmanager:DescribeSecret", this.secret(id))];
     this.get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy,

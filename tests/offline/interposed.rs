@@ -38,16 +38,23 @@ pub struct Interposed<'a, H> {
     pub hook: H,
 }
 
+/// An answer to a question about all that exists, which hooks can tell from one about something in particular.
+#[derive(Debug)]
+struct OfAll<T>(T);
+
 macro_rules! interpose {
-    ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr;)*) => {
+    ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr $(, all $all:expr)?;)*) => {
         #[async_trait::async_trait]
         impl<H: Hook> $trait for Interposed<'_, H> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let operation = $operation;
-                match self.hook.past(operation) {
-                    Some(past) => self.hook.around(operation, past.$name($($argument),*)).await,
-                    None => self.hook.around(operation, self.account.$name($($argument),*)).await,
-                }
+                let past = self.hook.past(operation);
+                let call = past.as_deref().unwrap_or(self.account).$name($($argument),*);
+                $(if $all {
+                    let all = self.hook.around(operation, async { call.await.map(OfAll) }).await?;
+                    return Ok(all.0);
+                })?
+                self.hook.around(operation, call).await
             })*
 
             $($own)*
@@ -62,8 +69,6 @@ interpose! {
     list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups;
     list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies;
     list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions;
-    list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups;
-    list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets;
     list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
     list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings;
 }
@@ -73,22 +78,20 @@ interpose! {
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs;
     describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute;
     describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions;
-    describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets;
     describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables;
     describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls;
     describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections;
-    describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
+    describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups, all matches!(which, GroupFilter::All);
+    describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets, all matches!(which, SubnetFilter::All);
+    describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
     describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> = Operation::DescribeEgressOnlyInternetGateways;
     describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways;
     describe_public_access() -> network::PublicAccess = Operation::DescribeVpcBlockPublicAccessOptions;
     describe_public_access_exclusions() -> Vec<network::Exclusion> = Operation::DescribeVpcBlockPublicAccessExclusions;
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints;
     describe_endpoint_services() -> Vec<network::EndpointService> = Operation::DescribeVpcEndpointServices;
-    describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces;
+    describe_network_interfaces(which: InterfaceFilter<'_>) -> Vec<DescribedInterface> = Operation::DescribeNetworkInterfaces;
     prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries;
-    describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
     describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses;
     create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet;
     create_internet_gateway(tags: &Tags) -> InternetGatewayId = Operation::CreateInternetGateway;
@@ -128,9 +131,6 @@ interpose! {
 interpose! {
     RemovalCloud {}
     list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind);
-    describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces;
-    describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
     list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
     list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
     list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
@@ -179,9 +179,6 @@ interpose! {
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets;
     describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups;
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration;
-    describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets;
-    describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups;
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;
     get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy;
     groups_per_interface() -> usize = Operation::GetServiceQuota;

@@ -6,21 +6,22 @@
 //! not count there.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use ipnet::IpNet;
 
-use super::inventory::{Inventory, ListedSubnet, Page};
 use super::{
-    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster,
-    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, FunctionChange, GroupReference, IdentityCloud,
-    KeyDescription, LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint,
-    NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint,
-    RemovalCloud, ResourceKind, RoleDescription, SecretDescription, Tags, UsersCloud,
+    Answer, ApiCalls, AttachmentCloud, Bearer, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance,
+    DbSubnetGroup, DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange,
+    GatewayFilter, GroupFilter, GroupReference, IdentityCloud, InterfaceFilter, Inventory, KeyDescription,
+    LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda,
+    NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RemovalCloud, ResourceKind,
+    RoleDescription, SecretDescription, SubnetFilter, Tags, UsersCloud,
 };
 use crate::model::{
-    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, FunctionVpc, GroupId, InterfaceId,
-    InternetGatewayId, MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy, ProxyTarget,
-    RouteTableId, Rule, Secret, SecurityGroup, Subnet, SubnetId, VpcId, last_segment, network,
+    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, FunctionVpc, GroupId, InternetGatewayId,
+    MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy, ProxyTarget, RouteTableId, Rule, Secret,
+    SecurityGroup, SubnetId, VpcId, last_segment, network,
 };
 
 /// A cloud whose answers are checked.
@@ -227,6 +228,40 @@ fn naming(groups: &[GroupId], direction: Direction, found: &[SecurityGroup]) -> 
     touching(groups, found, peers)
 }
 
+fn groups(which: GroupFilter<'_>, found: &[SecurityGroup]) -> Verdict {
+    match which {
+        GroupFilter::All => Ok(()),
+        GroupFilter::Id(id) => among(slice::from_ref(id), found, |group| &group.id),
+        GroupFilter::Ids(ids) => among(ids, found, |group| &group.id),
+        GroupFilter::OfConvention(vpc) => among(slice::from_ref(vpc), found, |group| &group.vpc),
+        GroupFilter::Named(vpc, name) => named_groups(vpc, name, found),
+        GroupFilter::Naming(ids, direction) => naming(ids, direction, found),
+        GroupFilter::Tagged(key, value) => tagged(key, value, found, |group| &group.tags),
+    }
+}
+
+fn subnets(which: SubnetFilter<'_>, found: &[DescribedSubnet]) -> Verdict {
+    match which {
+        SubnetFilter::All => Ok(()),
+        SubnetFilter::Ids(ids) => among(ids, found, |found| &found.subnet.id),
+        SubnetFilter::OfVpcs(vpcs) => among(vpcs, found, |found| &found.subnet.vpc),
+    }
+}
+
+fn gateways(which: GatewayFilter<'_>, found: &[network::InternetGateway]) -> Verdict {
+    match which {
+        GatewayFilter::AttachedTo(vpcs) => touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect()),
+        GatewayFilter::Tagged(key, value) => tagged(key, value, found, |gateway| &gateway.tags),
+    }
+}
+
+fn interfaces(which: InterfaceFilter<'_>, found: &[DescribedInterface]) -> Verdict {
+    match which {
+        InterfaceFilter::Ids(ids) => among(ids, found, |found| &found.interface.id),
+        InterfaceFilter::WithGroups(groups) => touching(groups, found, |found| found.groups.clone()),
+    }
+}
+
 fn versions_of(template: Option<&str>, found: &[LaunchTemplateVersion]) -> Verdict {
     let other = found
         .iter()
@@ -259,8 +294,6 @@ check! {
     list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)>;
     list_db_proxies(from: Option<String>) -> Page<Proxy>;
     list_functions(from: Option<String>) -> Page<Function>;
-    list_security_groups(from: Option<String>) -> Page<SecurityGroup>;
-    list_subnets(from: Option<String>) -> Page<ListedSubnet>;
     list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
     list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping>;
 }
@@ -271,16 +304,18 @@ check! {
     describe_vpc_dns(id: &VpcId) -> network::VpcDns;
     describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions,
         |found| among(ids, &found.keys().collect::<Vec<_>>(), |id| *id);
-    describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
-        |found| among(vpcs, found, |subnet| &subnet.vpc);
     describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,
         |found| among(vpcs, found, |table| &table.vpc);
     describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls,
         |found| among(vpcs, found, |acl| &acl.vpc);
     describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections,
         |found| touching(vpcs, found, |peering| vec![peering.requester.vpc.clone(), peering.accepter.vpc.clone()]);
-    describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
-        |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
+    describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> =
+        Operation::DescribeSecurityGroups, |found| groups(which, &found.items);
+    describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets,
+        |found| subnets(which, &found.items);
+    describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> =
+        Operation::DescribeInternetGateways, |found| gateways(which, found);
     describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> =
         Operation::DescribeEgressOnlyInternetGateways,
         |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
@@ -291,15 +326,9 @@ check! {
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
         |found| among(vpcs, found, |endpoint| &endpoint.vpc);
     describe_endpoint_services() -> Vec<network::EndpointService>;
-    describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
-        |found| among(ids, found, |interface| &interface.id);
+    describe_network_interfaces(which: InterfaceFilter<'_>) -> Vec<DescribedInterface> =
+        Operation::DescribeNetworkInterfaces, |found| interfaces(which, found);
     prefix_list_entries(id: &PrefixListId) -> Vec<IpNet>;
-    describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| among(ids, found, |group| &group.id);
-    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| named_groups(vpc, name, found);
-    describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> =
-        Operation::DescribeInternetGateways, |found| tagged(key, value, found, |gateway| &gateway.tags);
     describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
         |found| tagged(key, value, found, |address| &address.tags);
     create_subnet(new: &NewSubnet) -> SubnetId;
@@ -344,12 +373,6 @@ check! {
     RemovalCloud {}
     list_bearers(kind: ResourceKind) -> Vec<Bearer>;
     list_roles(prefix: &str) -> Vec<String>;
-    describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
-        |found| touching(groups, found, |interface| interface.groups.clone());
-    describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
-        Operation::DescribeSecurityGroups, |found| naming(groups, direction, found);
-    describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| tagged(key, value, found, |group| &group.tags);
     list_rds_tags(arn: &str) -> BTreeMap<String, String>;
     list_secrets(prefix: &str) -> Vec<SecretDescription>;
     list_function_tags(arn: &str) -> BTreeMap<String, String>;
@@ -405,12 +428,6 @@ check! {
         |found| must(found.name.eq_ignore_ascii_case(name), &format!("subnet group {name}"), &found.name);
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
         |found| function(name, found);
-    describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets,
-        |found| among(ids, found, |subnet| &subnet.id);
-    describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| among(std::slice::from_ref(vpc), found, |group| &group.vpc);
-    describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
-        |found| must(found.id == *id, id, &found.id);
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret, |found| secret(id, found);
     get_secret_policy(id: &str) -> Option<String>;
     groups_per_interface() -> usize;

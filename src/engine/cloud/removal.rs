@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, ResourceKind, SecretDescription};
-use crate::model::{Direction, GroupId, SecurityGroup, SubnetId};
+use crate::model::{GroupId, SubnetId};
 
 /// A resource in a VPC with its security groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,31 +24,12 @@ pub struct Bearer {
     pub secrets: Vec<String>,
 }
 
-/// A network interface with its security groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BearingInterface {
-    /// `eni-…`
-    pub id: String,
-    /// What it says of itself.
-    pub description: String,
-    /// Its groups.
-    pub groups: Vec<GroupId>,
-    /// Lambda or RDS made it: they report themselves whose it is.
-    pub is_of_service: bool,
-}
-
 /// Reads the users of groups, and removes.
 #[async_trait::async_trait]
 pub trait RemovalCloud: Sync {
     /// All resources of a kind with all groups, also those that are being associated or disassociated; of functions each
     /// published version too, which keeps the groups and the role with which it was published.
     async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>>;
-    /// The network interfaces that have one of these groups.
-    async fn describe_interfaces_with(&self, groups: &[GroupId]) -> Answer<Vec<BearingInterface>>;
-    /// The groups with a rule of this direction that names one of these.
-    async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>>;
-    /// The groups of the Region with this tag.
-    async fn describe_tagged_groups(&self, key: &str, value: &str) -> Answer<Vec<SecurityGroup>>;
     /// The tags of the RDS resource with this ARN.
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
     /// The names of the roles whose names begin so.

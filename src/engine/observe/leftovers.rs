@@ -8,7 +8,8 @@ use super::{Groups, Reads, found, read_memberships, users_of};
 use crate::adopt::{OwnRole, of_proxy_settings};
 use crate::cleanup::{LeftProxy, Leftovers};
 use crate::cloud::{
-    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ResourceKind, SecretDescription,
+    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, GroupFilter, ResourceKind,
+    SecretDescription, derived,
 };
 use crate::concurrent::bounded;
 use crate::model::{
@@ -31,7 +32,7 @@ const AT_ONCE: usize = 5;
 ///
 /// The security groups cannot be read, or AWS cannot be asked.
 pub async fn leftovers(cloud: &dyn Cloud) -> Answer<Leftovers> {
-    let groups = cloud.describe_tagged_groups(tags::MANAGED, "true").await?;
+    let groups = derived::groups(cloud, GroupFilter::Tagged(tags::MANAGED, "true")).await?;
     let asked: Groups = groups
         .iter()
         .map(|group| (group.id.clone(), group.name.clone()))
@@ -351,7 +352,7 @@ async fn peers(cloud: &dyn Cloud, groups: &[SecurityGroup]) -> Answer<BTreeSet<G
     let others: Vec<GroupId> = named.into_iter().filter(|id| !own.contains(id)).cloned().collect();
     let mut existing = own;
     if !others.is_empty() {
-        let found = cloud.describe_groups(&others).await?;
+        let found = derived::groups(cloud, GroupFilter::Ids(&others)).await?;
         existing.extend(found.into_iter().map(|group| group.id));
     }
     Ok(existing)

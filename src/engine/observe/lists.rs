@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cloud::inventory::Listed;
 use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation, Page, Pages,
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, GroupFilter, Listed, Operation,
+    SubnetFilter, derived,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;
@@ -24,7 +24,7 @@ pub struct Lists {
     pub proxies: Answer<Vec<Proxy>>,
     pub functions: Answer<Vec<Function>>,
     pub groups: Answer<Vec<SecurityGroup>>,
-    pub subnets: Answer<Vec<ListedSubnet>>,
+    pub subnets: Answer<Vec<DescribedSubnet>>,
 }
 
 /// Reads all of the lists. A list that cannot be read stops no other one.
@@ -39,8 +39,9 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
         all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
         all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
         all(cloud, Operation::DescribeSecurityGroups, |from| cloud
-            .list_security_groups(from)),
-        all(cloud, Operation::DescribeSubnets, |from| cloud.list_subnets(from)),
+            .describe_security_groups(GroupFilter::All, from)),
+        all(cloud, Operation::DescribeSubnets, |from| cloud
+            .describe_subnets(SubnetFilter::All, from)),
     );
     Lists {
         clusters,
@@ -53,7 +54,7 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
     }
 }
 
-/// All pages of a list.
+/// All pages of a list, each asked for patiently.
 ///
 /// # Errors
 ///
@@ -63,16 +64,9 @@ pub async fn all<T, F: Future<Output = Listed<T>>>(
     operation: Operation,
     page: impl Fn(Option<String>) -> F,
 ) -> Answer<Vec<T>> {
-    let (mut items, mut from) = (Vec::new(), None);
-    let mut pages = Pages::of(operation);
-    loop {
-        let Page { items: more, next } = patiently(cloud, || page(from.clone())).await?;
-        items.extend(more);
-        if !pages.turn(next.as_deref())? {
-            return Ok(items);
-        }
-        from = next;
-    }
+    let page = &page;
+    let patient = async |from: Option<String>| patiently(cloud, || page(from.clone())).await;
+    derived::every(operation, patient).await
 }
 
 /// The answer of a call that may be throttled: then the run becomes slower, and does not fail.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::{Lists, lists, patiently};
 use super::{Found, from_cluster, from_instance};
-use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation};
+use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Connection, Estate, Part, Parts};
 use crate::model::network::{self, Network};
@@ -99,7 +99,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
         groups: take(groups, Part::Groups, &mut unread),
         ..Parts::default()
     };
-    for ListedSubnet { subnet, ranges } in take(subnets, Part::Subnets, &mut unread) {
+    for DescribedSubnet { subnet, ranges, .. } in take(subnets, Part::Subnets, &mut unread) {
         parts.ranges.insert(subnet.id.clone(), ranges);
         parts.subnets.push(subnet);
     }

@@ -13,7 +13,7 @@ use super::error::RunError;
 use super::network::Slots;
 use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
-use crate::cloud::{CloudError, NewSecurityGroup};
+use crate::cloud::{CloudError, GroupFilter, NewSecurityGroup, derived};
 use crate::model::{DatabaseKind, Direction, GroupId, Rule, Side};
 use crate::ownership;
 use crate::plan::{Effect, GroupRef, Made, ResourceRef, Step, StepStatus};
@@ -190,7 +190,10 @@ impl Session<'_> {
         let mut looks = 0;
         loop {
             let groups = self
-                .read(&step.summary, self.cloud.describe_connection_groups(&new.vpc))
+                .read(
+                    &step.summary,
+                    derived::groups(self.cloud, GroupFilter::OfConvention(&new.vpc)),
+                )
                 .await?
                 .map_err(|error| failed(step, error))?;
             let named = groups
@@ -215,7 +218,7 @@ impl Session<'_> {
     async fn find_group(&self, step: &Step, id: &GroupId) -> Result<Vec<Rule>, RunError> {
         let mut pauses = self.consistency_pauses();
         loop {
-            match self.read(&step.summary, self.cloud.describe_security_group(id)).await? {
+            match self.read(&step.summary, derived::group(self.cloud, id)).await? {
                 Err(error) if error.is_not_found() => {
                     self.pause(&mut pauses, &format!("group {id} to be found"), "not found")
                         .await?;

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use super::apply::{Bindings, Ended, STALE_READS, Settle, bound};
 use super::error::RunError;
 use super::session::{Session, failed};
-use crate::cloud::{Answer, CloudError, EndpointChange, NewEndpoint, NewSecurityGroup, NewSubnet, Tags};
+use crate::cloud::{
+    Answer, CloudError, EndpointChange, GatewayFilter, GroupFilter, NewEndpoint, NewSecurityGroup, NewSubnet, Tags,
+    derived,
+};
 use ipnet::IpNet;
 
 use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
@@ -257,13 +260,15 @@ impl Session<'_> {
         let connection = wanted.get(tags::CONNECTION).map(String::as_str).unwrap_or_default();
         Ok(match place {
             Place::Subnet(vpc) => {
-                let all = cloud.describe_vpc_subnets(std::slice::from_ref(*vpc)).await?;
+                let all = derived::subnets_of(cloud, std::slice::from_ref(*vpc)).await?;
                 all.into_iter()
                     .find(|found| is_it(&found.tags))
                     .map(|found| found.id.to_string())
             }
             Place::InternetGateway => {
-                let all = cloud.describe_tagged_gateways(tags::CONNECTION, connection).await?;
+                let all = cloud
+                    .describe_internet_gateways(GatewayFilter::Tagged(tags::CONNECTION, connection))
+                    .await?;
                 all.into_iter()
                     .find(|found| is_it(&found.tags))
                     .map(|found| found.id.to_string())
@@ -286,7 +291,7 @@ impl Session<'_> {
                     .map(|found| found.id.to_string())
             }
             Place::Group(vpc, name) => {
-                let all = cloud.describe_named_groups(vpc, name).await?;
+                let all = derived::groups(cloud, GroupFilter::Named(vpc, name)).await?;
                 all.into_iter()
                     .find(|found| is_it(&found.tags))
                     .map(|found| found.id.to_string())
@@ -326,7 +331,7 @@ impl Session<'_> {
                     .map(|found| found.state)
                 }
                 NetworkEffect::CreateSubnet { vpc, .. } => {
-                    let all = self.cloud.describe_vpc_subnets(std::slice::from_ref(vpc));
+                    let all = derived::subnets_of(self.cloud, std::slice::from_ref(vpc));
                     let all = self.read(&step.summary, all).await?;
                     look(step, all, |found: &crate::model::network::Subnet| {
                         found.id.as_str() == id

@@ -9,7 +9,7 @@ use super::parts::{
     Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups, describe_function, last_update,
 };
 use super::session::{Session, failed};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation, ResourceKind};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation, ResourceKind, derived};
 use crate::model::{Direction, Environment, GroupId, GroupList, Rule, Side, last_segment};
 use crate::plan::{RemovalEffect, Step, StepStatus};
 use crate::preconditions::{ExtrasUnmet, Unmet};
@@ -207,7 +207,7 @@ impl Session<'_> {
             }
             self.pause(&mut pauses, "the rules to be removed", "still there")
                 .await?;
-            let looking = self.cloud.describe_security_group(group);
+            let looking = derived::group(self.cloud, group);
             match self.read(&step.summary, looking).await? {
                 Ok(found) => {
                     let is_there = |rule: &&Rule| found.rules(direction).iter().any(|there| there.is_same_as(rule));
@@ -255,10 +255,7 @@ impl Session<'_> {
         };
         let take = async || {
             for group in groups {
-                let found = match self
-                    .read(&step.summary, self.cloud.describe_security_group(group.id()))
-                    .await?
-                {
+                let found = match self.read(&step.summary, derived::group(self.cloud, group.id())).await? {
                     Err(error) if error.is_not_found() => continue,
                     found => found.map_err(|error| failed(step, error))?,
                 };

@@ -1,23 +1,22 @@
 //! An account's lists, in pages of the sizes that AWS gives. Listing does not advance states that pass.
 
-use super::document::{AccountDocument, DbInstanceEntry, MskClusterEntry, SecurityGroupEntry};
+use super::document::{AccountDocument, DbInstanceEntry, MskClusterEntry};
 use super::offline::OfflineAccount;
 use super::rules::State;
-use crate::cloud::inventory::Listed;
-use crate::cloud::{DbCluster, DbInstance, DbSubnetGroup, Inventory, ListedSubnet, Operation, Page};
-use crate::model::{EventSourceMapping, Function, MskCluster, Proxy, SecurityGroup};
+use crate::cloud::{DbCluster, DbInstance, DbSubnetGroup, Inventory, Listed, Operation, Page};
+use crate::model::{EventSourceMapping, Function, MskCluster, Proxy};
 
 /// The largest page of RDS.
 const RDS_PAGE: usize = 100;
 /// The largest page of EC2.
-const EC2_PAGE: usize = 1000;
+pub(super) const EC2_PAGE: usize = 1000;
 /// The largest page of Lambda.
 const LAMBDA_PAGE: usize = 50;
 /// The largest page of MSK, and of Lambda's event source mappings.
 const MSK_PAGE: usize = 100;
 
 impl OfflineAccount {
-    fn page<E, T>(
+    pub(super) fn page<E, T>(
         &self,
         operation: Operation,
         size: usize,
@@ -111,33 +110,6 @@ impl Inventory for OfflineAccount {
                 Some(Function {
                     environment: None,
                     ..function
-                })
-            },
-        )
-    }
-
-    async fn list_security_groups(&self, from: Option<String>) -> Listed<SecurityGroup> {
-        let operation = Operation::DescribeSecurityGroups;
-        self.page(
-            operation,
-            EC2_PAGE,
-            from,
-            |document| &document.security_groups,
-            |_, entry| Some(SecurityGroupEntry::to_model(entry)),
-        )
-    }
-
-    async fn list_subnets(&self, from: Option<String>) -> Listed<ListedSubnet> {
-        let operation = Operation::DescribeSubnets;
-        self.page(
-            operation,
-            EC2_PAGE,
-            from,
-            |document| &document.subnets,
-            |state, entry| {
-                Some(ListedSubnet {
-                    subnet: state.to_subnet(entry),
-                    ranges: state.document.subnet_cidrs(entry),
                 })
             },
         )

@@ -11,19 +11,20 @@ use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, FunctionEntry, SubnetEntry,
     VpcSecurityGroupMembership,
 };
+use super::resources::map;
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, FunctionChange, KeyDescription,
-    NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind,
-    RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Fault, FunctionChange,
+    KeyDescription, NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace,
+    ResourceKind, RoleDescription, SecretDescription,
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
     Access, Code, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState,
     FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule,
-    Scaling, SecurityGroup, Subnet, SubnetId, VpcId,
+    Scaling, Subnet, SubnetId,
 };
 
 /// Why an account's file cannot be used.
@@ -452,16 +453,23 @@ impl State {
         }
     }
 
-    pub(super) fn to_subnet(&self, entry: &SubnetEntry) -> Subnet {
+    pub(super) fn to_subnet(&self, entry: &SubnetEntry) -> DescribedSubnet {
         let AccountDocument { vpcs, account_id, .. } = &self.document;
         let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == entry.vpc_id);
         let owner = vpc.and_then(|vpc| vpc.owner_id.clone());
-        Subnet {
-            id: entry.subnet_id.as_str().into(),
-            vpc: entry.vpc_id.as_str().into(),
-            availability_zone: entry.availability_zone.clone(),
-            owner: owner.or_else(|| Some(account_id.clone())),
-            free_addresses: entry.available_ip_address_count,
+        let cidrs = self.document.subnet_cidrs(entry);
+        DescribedSubnet {
+            subnet: Subnet {
+                id: entry.subnet_id.as_str().into(),
+                vpc: entry.vpc_id.as_str().into(),
+                availability_zone: entry.availability_zone.clone(),
+                owner: owner.or_else(|| Some(account_id.clone())),
+                free_addresses: entry.available_ip_address_count,
+            },
+            ranges: cidrs.clone(),
+            cidrs,
+            doubtful_cidrs: entry.doubtful_cidrs(),
+            tags: map(&entry.tags),
         }
     }
 
@@ -597,35 +605,6 @@ impl Cloud for OfflineAccount {
         self.read(Operation::GetFunctionConfiguration, |state| {
             let entry = state.read_function(name)?;
             Ok(state.to_function(entry))
-        })
-    }
-
-    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
-        self.read(Operation::DescribeSubnets, |state| {
-            let document = &state.document;
-            ids.iter()
-                .map(|id| {
-                    let entry = document.subnets.iter().find(|subnet| subnet.subnet_id == id.as_str());
-                    let entry = entry.ok_or_else(|| Fault::NotFound(format!("The subnet ID '{id}' does not exist")))?;
-                    Ok(state.to_subnet(entry))
-                })
-                .collect()
-        })
-    }
-
-    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            Ok(state
-                .read_groups(vpc.as_str())
-                .iter()
-                .map(super::document::SecurityGroupEntry::to_model)
-                .collect())
-        })
-    }
-
-    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            Ok(state.read_group(id)?.to_model())
         })
     }
 

@@ -6,8 +6,8 @@ use super::OfflineAccount;
 use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcConfig, VpcSecurityGroupMembership};
 use super::resources::map;
 use super::rules::{Outcome, State, next_revision, permissions, rejected};
-use crate::cloud::{Answer, Bearer, BearingInterface, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
-use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup};
+use crate::cloud::{Answer, Bearer, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule};
 use crate::removal::ShrunkList;
 
 fn ids(memberships: &[VpcSecurityGroupMembership]) -> Vec<GroupId> {
@@ -254,45 +254,6 @@ impl State {
 impl RemovalCloud for OfflineAccount {
     async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
         self.read(Operation::lists(kind), |state| Ok(state.bearers(kind)))
-    }
-
-    /// An account's file knows of no interfaces of functions and databases.
-    async fn describe_interfaces_with(&self, groups: &[GroupId]) -> Answer<Vec<BearingInterface>> {
-        self.read(Operation::DescribeNetworkInterfaces, |state| {
-            let interfaces = state.document.network_interfaces.iter().map(|entry| BearingInterface {
-                id: entry.network_interface_id.clone(),
-                description: entry.description.clone(),
-                groups: entry
-                    .groups
-                    .iter()
-                    .map(|group| group.group_id.as_str().into())
-                    .collect(),
-                is_of_service: false,
-            });
-            let groups: BTreeSet<&GroupId> = groups.iter().collect();
-            let bears_one = |interface: &BearingInterface| interface.groups.iter().any(|id| groups.contains(id));
-            Ok(interfaces.filter(bears_one).collect())
-        })
-    }
-
-    async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            let groups: BTreeSet<&GroupId> = groups.iter().collect();
-            let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
-            let names_one = |group: &SecurityGroup| {
-                let mut peers = group.rules(direction).iter().filter_map(|rule| rule.peer.group());
-                peers.any(|peer| groups.contains(peer))
-            };
-            Ok(all.filter(names_one).collect())
-        })
-    }
-
-    async fn describe_tagged_groups(&self, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
-            let has_it = |group: &SecurityGroup| group.tags.get(key).is_some_and(|found| found == value);
-            Ok(all.filter(has_it).collect())
-        })
     }
 
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
