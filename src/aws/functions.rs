@@ -9,13 +9,13 @@ use aws_sdk_lambda::types::{
     Environment, FunctionCode, FunctionConfiguration, FunctionVersion, Runtime, VpcConfig, VpcConfigResponse,
 };
 
-use super::{all_items, done, fault, starter};
-use crate::cloud::{Answer, Bearer, CloudError, Fault, FunctionChange, NewLambda, Operation};
+use super::{done, fault, page, starter};
+use crate::cloud::{Answer, CloudError, Fault, FunctionChange, Listed, ListedFunction, NewLambda, Operation, Versions};
 use crate::model::{Code, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
 
 /// The largest page that Lambda gives.
-pub(super) const PAGE: i32 = 50;
+const PAGE: i32 = 50;
 
 /// What Lambda calls the version that is not published: the function itself.
 const LATEST: &str = "$LATEST";
@@ -37,48 +37,23 @@ pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, 
     Ok(answer.tags.unwrap_or_default().into_iter().collect())
 }
 
-pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
-    let request = client.list_functions();
-    let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
-    Ok(all
-        .await?
-        .into_iter()
-        .filter_map(|function| function.function_name)
-        .collect())
-}
-
-pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
-    let request = client
-        .list_functions()
-        .function_version(FunctionVersion::All)
-        .max_items(PAGE);
-    let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
-    let mut bearers = Vec::new();
-    for function in all.await? {
-        let Some(name) = function.function_name else { continue };
-        let config = function
-            .vpc_config
-            .unwrap_or_else(|| VpcConfigResponse::builder().build());
-        bearers.push(Bearer {
-            name,
-            version: function.version.filter(|version| version != LATEST),
-            groups: config
-                .security_group_ids
-                .unwrap_or_default()
-                .into_iter()
-                .map(GroupId::from)
-                .collect(),
-            subnets: config
-                .subnet_ids
-                .unwrap_or_default()
-                .into_iter()
-                .map(SubnetId::from)
-                .collect(),
-            role: function.role,
-            ..Bearer::default()
-        });
-    }
-    Ok(bearers)
+pub(super) async fn list_functions(
+    client: &Client,
+    versions: Versions,
+    from: Option<String>,
+) -> Listed<ListedFunction> {
+    let request = client.list_functions().max_items(PAGE).set_marker(from);
+    let request = match versions {
+        Versions::Latest => request,
+        Versions::All => request.function_version(FunctionVersion::All),
+    };
+    page!(Operation::ListFunctions, request, functions, next_marker, |found| {
+        let version = found.version.clone().filter(|version| version != LATEST);
+        Ok(ListedFunction {
+            function: listed(found)?,
+            version: version.filter(|_| versions == Versions::All),
+        })
+    })
 }
 
 /// All of `VpcConfig` is sent as it was read, except the groups: Lambda could take anything that is left out for a
@@ -141,7 +116,7 @@ pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<
 }
 
 /// Where a function is attached. One that was detached keeps a `VpcConfig` with empty lists.
-pub(super) fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
+fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
     let subnets: Vec<SubnetId> = config
         .subnet_ids
         .unwrap_or_default()
@@ -158,7 +133,7 @@ pub(super) fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
 }
 
 /// A function as Lambda lists it: the same fields in another type, without its environment.
-pub(super) fn listed(found: FunctionConfiguration) -> Answer<Function> {
+fn listed(found: FunctionConfiguration) -> Answer<Function> {
     let answer = GetFunctionConfigurationOutput::builder()
         .set_function_name(found.function_name)
         .set_function_arn(found.function_arn)

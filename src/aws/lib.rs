@@ -1,12 +1,10 @@
 //! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and no decisions.
 
-mod attachment;
 mod bounded;
 mod ec2;
 mod fault;
 mod functions;
 mod identity;
-mod inventory;
 mod meter;
 mod msk;
 mod network;
@@ -36,11 +34,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, FunctionChange, KeyDescription, Listed,
-    NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, Page, ResourceKind,
-    RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbProxy, DbSubnetGroup, Fault, FunctionChange, InstanceFilter,
+    KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup,
+    Operation, Pace, Page, RoleDescription, SecretDescription, Versions,
 };
-use crate::model::{DatabaseKind, Direction, Function, GroupId, Origin, Proxy, ProxyTarget, Rule};
+use crate::model::{DatabaseKind, Direction, Function, GroupId, Origin, ProxyTarget, Rule};
 use bounded::Bounded;
 use meter::Meter;
 pub use notify::{Recipient, notify};
@@ -315,24 +313,16 @@ where
 
 #[async_trait::async_trait]
 impl Cloud for Aws {
-    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
-        called(Operation::DescribeDbClusters, rds::describe_db_cluster(&self.rds, id)).await
+    async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster> {
+        rds::describe_db_clusters(&self.rds, id, from).await
     }
 
-    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
-        called(Operation::DescribeDbInstances, rds::describe_db_instance(&self.rds, id)).await
+    async fn describe_db_instances(&self, which: InstanceFilter<'_>, from: Option<String>) -> Listed<DbInstance> {
+        rds::describe_db_instances(&self.rds, which, from).await
     }
 
-    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
-        called(
-            Operation::DescribeDbInstances,
-            rds::describe_cluster_members(&self.rds, cluster),
-        )
-        .await
-    }
-
-    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
-        called(Operation::DescribeDbProxies, rds::describe_db_proxy(&self.rds, name)).await
+    async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy> {
+        rds::describe_db_proxies(&self.rds, name, from).await
     }
 
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
@@ -340,12 +330,8 @@ impl Cloud for Aws {
         called(Operation::DescribeDbProxyTargets, call).await
     }
 
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
-        called(
-            Operation::DescribeDbSubnetGroups,
-            rds::describe_db_subnet_group(&self.rds, name),
-        )
-        .await
+    async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup> {
+        rds::describe_db_subnet_groups(&self.rds, name, from).await
     }
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
@@ -356,13 +342,8 @@ impl Cloud for Aws {
         .await
     }
 
-    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
-        match kind {
-            ResourceKind::Cluster => called(Operation::DescribeDbClusters, rds::cluster_names(&self.rds)).await,
-            ResourceKind::Instance => called(Operation::DescribeDbInstances, rds::instance_names(&self.rds)).await,
-            ResourceKind::Proxy => called(Operation::DescribeDbProxies, rds::proxy_names(&self.rds)).await,
-            ResourceKind::Function => called(Operation::ListFunctions, functions::names(&self.lambda)).await,
-        }
+    async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction> {
+        functions::list_functions(&self.lambda, versions, from).await
     }
 
     async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 
-use super::{Aws, all_items, called, done, fault, functions, identity, rds, secrets};
-use crate::cloud::{Answer, Bearer, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use super::{Aws, all_items, called, done, fault, functions, identity, secrets};
+use crate::cloud::{Answer, Operation, RemovalCloud, SecretDescription};
 use crate::model::GroupId;
 
 /// The shortest time in which a secret can be restored.
@@ -51,16 +51,6 @@ async fn secrets_named(client: &aws_sdk_secretsmanager::Client, prefix: &str) ->
 
 #[async_trait::async_trait]
 impl RemovalCloud for Aws {
-    async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
-        let operation = Operation::lists(kind);
-        match kind {
-            ResourceKind::Cluster => called(operation, rds::bearing_clusters(&self.rds)).await,
-            ResourceKind::Instance => called(operation, rds::bearing_instances(&self.rds)).await,
-            ResourceKind::Proxy => called(operation, rds::bearing_proxies(&self.rds)).await,
-            ResourceKind::Function => called(operation, functions::bearers(&self.lambda)).await,
-        }
-    }
-
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         called(Operation::ListTagsForResource, rds_tags(&self.rds, arn)).await
     }

@@ -4,12 +4,10 @@
 //! Each method is one operation of the API. The implementation
 //! retries throttled and lost requests; [`crate::wait`] waits for states.
 
-mod attachment;
 mod checked;
 pub mod derived;
 mod error;
 mod identity;
-mod inventory;
 mod msk;
 mod network;
 mod paging;
@@ -19,18 +17,17 @@ mod users;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use attachment::AttachmentCloud;
 pub use checked::{Checked, unexpected};
+pub use derived::Bearer;
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
-pub use inventory::Inventory;
 pub use msk::MskCloud;
 pub use network::{
     DescribedInterface, DescribedSubnet, EndpointChange, GatewayFilter, GroupFilter, InterfaceFilter, NetworkCloud,
     NewEndpoint, NewSubnet, SubnetFilter, Tags,
 };
 pub use paging::{Listed, Page, Pages};
-pub use removal::{Bearer, RemovalCloud};
+pub use removal::RemovalCloud;
 pub use users::{
     CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,
 };
@@ -126,6 +123,55 @@ pub struct DbInstance {
     pub memberships: Vec<GroupMembership>,
     /// How clients come into it.
     pub access: Access,
+}
+
+/// Which instances are read.
+#[derive(Clone, Copy, Debug)]
+pub enum InstanceFilter<'a> {
+    /// All, those of clusters too.
+    All,
+    /// The one with this identifier.
+    Id(&'a str),
+    /// Those of this cluster; [`Fault::NotFound`], or none, where it does not exist.
+    OfCluster(&'a str),
+}
+
+/// A proxy, as `DescribeDBProxies` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DbProxy {
+    /// A proxy of an engine family that the program knows.
+    Known(Proxy),
+    /// One of another engine family, with what it uses.
+    OfOtherFamily(Bearer),
+}
+
+impl DbProxy {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(proxy) => &proxy.name,
+            Self::OfOtherFamily(bearer) => &bearer.name,
+        }
+    }
+}
+
+/// Which versions of functions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// The functions themselves.
+    Latest,
+    /// Each published version too, which keeps the groups and the role with which it was published.
+    All,
+}
+
+/// A function, or a published version of one, as `ListFunctions` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFunction {
+    /// The function.
+    pub function: Function,
+    /// The published version; none for the function itself.
+    pub version: Option<String>,
 }
 
 /// A security group to be created.
@@ -307,21 +353,17 @@ pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
 #[async_trait::async_trait]
-pub trait Cloud:
-    AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + RemovalCloud + UsersCloud + Sync
-{
-    /// The cluster with this identifier.
-    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster>;
-    /// The instance with this identifier.
-    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance>;
-    /// The instances of a cluster; none for a cluster that does not exist.
-    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>>;
-    /// The proxy with this name, without its targets.
-    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy>;
+pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + RemovalCloud + UsersCloud + Sync {
+    /// Clusters, a page at a time: all, or the one with this identifier.
+    async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster>;
+    /// Instances, a page at a time.
+    async fn describe_db_instances(&self, which: InstanceFilter<'_>, from: Option<String>) -> Listed<DbInstance>;
+    /// Proxies, without their targets, a page at a time: all, or the one with this name.
+    async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy>;
     /// The targets of a proxy.
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>>;
-    /// A DB subnet group.
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup>;
+    /// DB subnet groups in a VPC, a page at a time: all, or the one with this name.
+    async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup>;
     /// What describes the secret with this name or ARN.
     async fn describe_secret(&self, id: &str) -> Answer<SecretDescription>;
     /// The resource policy of a secret, where it has one.
@@ -336,8 +378,8 @@ pub trait Cloud:
     async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String>;
     /// The function with this name or ARN.
     async fn get_function_configuration(&self, name: &str) -> Answer<Function>;
-    /// All names of a kind, to offer the nearest ones for a wrong name.
-    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>>;
+    /// All functions, a page at a time. Lambda's list contains no states, and environments are not kept.
+    async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction>;
 
     /// Creates a group; [`Fault::Duplicate`] where its name is taken.
     async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;

@@ -67,8 +67,18 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
             .downcast_mut::<Page<T>>()
             .is_some_and(|page| each(&mut page.items, change))
     }
-    let of_arn = one(answer, |found: &mut DbCluster| found.arn = ARN.into())
-        || one(answer, |found: &mut DbInstance| found.arn = ARN.into())
+    /// The ARNs of a cluster's members are not looked at.
+    fn arn_of_one_alone(answer: &mut dyn Any) -> bool {
+        let page = answer.downcast_mut::<Page<DbInstance>>();
+        let mut all = page.into_iter().flat_map(|page| &mut page.items);
+        let alone = all.find(|instance| instance.cluster.is_none());
+        alone.is_some_and(|instance| {
+            instance.arn = ARN.into();
+            true
+        })
+    }
+    let of_arn = listed(answer, |found: &mut DbCluster| found.arn = ARN.into())
+        || arn_of_one_alone(answer)
         || one(answer, |found: &mut Function| found.arn = ARN.into())
         || one(answer, |found: &mut SecretDescription| found.arn = ARN.into())
         || one(answer, |found: &mut KeyDescription| found.arn = ARN.into())
@@ -77,18 +87,23 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
     if wrong == Wrong::Arn {
         return of_arn;
     }
-    one(answer, |found: &mut DbCluster| found.id = "payroll".into())
-        || one(answer, |found: &mut DbInstance| found.id = "payroll".into())
+    listed(answer, |found: &mut DbCluster| found.id = "payroll".into())
+        || listed(answer, |found: &mut DbInstance| {
+            (found.id, found.cluster) = ("payroll".into(), Some("payroll".into()));
+        })
         || one(answer, |found: &mut Function| found.name = "payroll".into())
         || one(answer, |found: &mut SecretDescription| found.name = "payroll".into())
-        || one(answer, |found: &mut Proxy| found.name = "payroll".into())
-        || one(answer, |found: &mut DbSubnetGroup| found.name = "payroll".into())
+        || listed(answer, |found: &mut DbProxy| {
+            if let DbProxy::Known(proxy) = found {
+                proxy.name = "payroll".into();
+            }
+        })
+        || listed(answer, |found: &mut DbSubnetGroup| found.name = "payroll".into())
         || one(answer, |found: &mut EventSourceMapping| found.uuid = "payroll".into())
-        || each(answer, |found: &mut DbInstance| found.cluster = Some("payroll".into()))
         || listed(answer, |found: &mut DescribedSubnet| {
             (found.subnet.id, found.subnet.vpc) = ("subnet-payroll".into(), other());
         })
-        || each(answer, |found: &mut EventSourceMapping| found.source = Some(ARN.into()))
+        || listed(answer, |found: &mut EventSourceMapping| found.source = Some(ARN.into()))
         || listed(answer, |found: &mut SecurityGroup| {
             (found.id, found.vpc) = ("sg-payroll".into(), "vpc-payroll".into());
             found.ingress.clear();

@@ -140,7 +140,7 @@ async fn changes_of_databases_take_some_reads() {
             .collect()
     };
     for _ in 0..2 {
-        let cluster = account.describe_db_cluster("orders").await.unwrap();
+        let cluster = derived::cluster(&account, "orders").await.unwrap();
         assert_eq!(cluster.status, "modifying");
         let expected = [("sg-0d01", "active"), ("sg-0d02", "adding"), ("sg-0d00", "removing")];
         assert_eq!(
@@ -155,11 +155,11 @@ async fn changes_of_databases_take_some_reads() {
         );
         assert!(matches!(busy, Fault::Busy(_)));
     }
-    let cluster = account.describe_db_cluster("orders").await.unwrap();
+    let cluster = derived::cluster(&account, "orders").await.unwrap();
     assert_eq!(cluster.status, "available");
     assert!(statuses(&cluster).iter().all(|(_, status)| status == "active"));
     assert_eq!(
-        account.describe_cluster_members("orders").await.unwrap()[0].memberships,
+        derived::members(&account, "orders").await.unwrap()[0].memberships,
         cluster.memberships
     );
     assert!(matches!(

@@ -291,24 +291,6 @@ fn describe(operation: Operation) -> [Ask; 1] {
 }
 
 guard! {
-    Inventory {}
-    this.list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
-        [ask("rds:DescribeDBClusters", this.arn("rds", "cluster:c"))];
-    this.list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances,
-        [ask("rds:DescribeDBInstances", this.arn("rds", "db:d"))];
-    this.list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups,
-        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", "subgrp:g"))];
-    this.list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies,
-        [ask("rds:DescribeDBProxies", this.arn("rds", "db-proxy:prx-p"))];
-    this.list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions,
-        describe(Operation::ListFunctions);
-    this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
-        describe(Operation::ListClustersV2);
-    this.list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> =
-        Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
-}
-
-guard! {
     NetworkCloud {}
     this.describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, describe(Operation::DescribeVpcs);
     this.describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute,
@@ -393,12 +375,6 @@ guard! {
 }
 
 guard! {
-    AttachmentCloud {}
-    this.attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions,
-        [ask("lambda:ListFunctions", "*")];
-}
-
-guard! {
     IdentityCloud {}
     this.list_attached_role_policies(role: &str) -> Vec<String> = Operation::ListAttachedRolePolicies,
         [ask("iam:ListAttachedRolePolicies", this.role(role))];
@@ -411,12 +387,6 @@ guard! {
 
 guard! {
     RemovalCloud {}
-    this.list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind), [ask(Operation::lists(kind).iam_action(), match kind {
-        ResourceKind::Function => "*".to_owned(),
-        ResourceKind::Cluster => this.arn("rds", "cluster:c"),
-        ResourceKind::Instance => this.arn("rds", "db:d"),
-        ResourceKind::Proxy => this.arn("rds", "db-proxy:prx-p"),
-    })];
     this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
         [ask("rds:ListTagsForResource", arn)];
     this.list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles, describe(Operation::ListRoles);
@@ -462,8 +432,10 @@ guard! {
 guard! {
     MskCloud {}
     this.describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2, [ask("kafka:DescribeClusterV2", arn)];
-    this.list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =
-        Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
+    this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
+        describe(Operation::ListClustersV2);
+    this.list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) ->
+        Page<EventSourceMapping> = Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
     this.get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         [ask("lambda:GetEventSourceMapping", this.arn("lambda", &format!("event-source-mapping:{uuid}")))];
 }
@@ -482,18 +454,24 @@ guard! {
             self.account.pace()
         }
     }
-    this.describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
-        [ask("rds:DescribeDBClusters", this.database(DatabaseKind::Cluster, id))];
-    this.describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
-        [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, id))];
-    this.describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances,
-        [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, "*"))];
-    this.describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies,
-        [ask("rds:DescribeDBProxies", this.proxy(name))];
+    this.describe_db_clusters(id: Option<&str>, from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
+        [ask("rds:DescribeDBClusters", this.database(DatabaseKind::Cluster, id.unwrap_or("c")))];
+    this.describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> =
+        Operation::DescribeDbInstances, [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, match which {
+            InstanceFilter::All => "d",
+            InstanceFilter::Id(id) => id,
+            InstanceFilter::OfCluster(_) => "*",
+        }))];
+    this.describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies,
+        [ask("rds:DescribeDBProxies", match name {
+            Some(name) => this.proxy(name),
+            None => this.arn("rds", "db-proxy:prx-p"),
+        })];
     this.describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets,
         [ask("rds:DescribeDBProxyTargets", this.proxy(proxy)), ask("rds:DescribeDBProxyTargets", this.target_group())];
-    this.describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups,
-        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{name}")))];
+    this.describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> =
+        Operation::DescribeDbSubnetGroups,
+        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{}", name.unwrap_or("g"))))];
     this.get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
         [ask("lambda:GetFunctionConfiguration", this.function(name))];
     this.describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret,
@@ -505,7 +483,8 @@ guard! {
     this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
     this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,
         [ask("iam:GetRolePolicy", this.role(role))];
-    this.names(kind: ResourceKind) -> Vec<String> = Operation::ListFunctions, [ask("lambda:ListFunctions", "*")];
+    this.list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction> = Operation::ListFunctions,
+        describe(Operation::ListFunctions);
     this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
     this.revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
         [this.group(Operation::revokes(direction).iam_action(), group)];

@@ -63,17 +63,6 @@ macro_rules! interpose {
 }
 
 interpose! {
-    Inventory {}
-    list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters;
-    list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances;
-    list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups;
-    list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies;
-    list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions;
-    list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
-    list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings;
-}
-
-interpose! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs;
     describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute;
@@ -109,11 +98,6 @@ interpose! {
 }
 
 interpose! {
-    AttachmentCloud {}
-    attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions;
-}
-
-interpose! {
     IdentityCloud {}
     list_attached_role_policies(role: &str) -> Vec<String> = Operation::ListAttachedRolePolicies;
     list_role_policies(role: &str) -> Vec<String> = Operation::ListRolePolicies;
@@ -124,13 +108,13 @@ interpose! {
 interpose! {
     MskCloud {}
     describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2;
-    list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> = Operation::ListEventSourceMappings;
+    list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
+    list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings, all source.is_none();
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping;
 }
 
 interpose! {
     RemovalCloud {}
-    list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind);
     list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
     list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
     list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
@@ -172,12 +156,11 @@ interpose! {
             self.hook.pace()
         }
     }
-    describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters;
-    describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances;
-    describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances;
-    describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies;
+    describe_db_clusters(id: Option<&str>, from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters, all id.is_none();
+    describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances, all matches!(which, InstanceFilter::All);
+    describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies, all name.is_none();
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets;
-    describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups;
+    describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> = Operation::DescribeDbSubnetGroups, all name.is_none();
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration;
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;
     get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy;
@@ -185,7 +168,7 @@ interpose! {
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
     get_role(name: &str) -> RoleDescription = Operation::GetRole;
     get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
-    names(kind: ResourceKind) -> Vec<String> = Operation::lists(kind);
+    list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction> = Operation::ListFunctions;
     create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
     revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
     authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);

@@ -11,17 +11,17 @@ use std::slice;
 use ipnet::IpNet;
 
 use super::{
-    Answer, ApiCalls, AttachmentCloud, Bearer, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance,
-    DbSubnetGroup, DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange,
-    GatewayFilter, GroupFilter, GroupReference, IdentityCloud, InterfaceFilter, Inventory, KeyDescription,
-    LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda,
-    NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RemovalCloud, ResourceKind,
-    RoleDescription, SecretDescription, SubnetFilter, Tags, UsersCloud,
+    Answer, ApiCalls, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup,
+    DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange, GatewayFilter,
+    GroupFilter, GroupReference, IdentityCloud, InstanceFilter, InterfaceFilter, KeyDescription, LaunchTemplateVersion,
+    ListedFunction, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda, NewRole,
+    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RemovalCloud, RoleDescription,
+    SecretDescription, SubnetFilter, Tags, UsersCloud, Versions,
 };
 use crate::model::{
-    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, FunctionVpc, GroupId, InternetGatewayId,
-    MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy, ProxyTarget, RouteTableId, Rule, Secret,
-    SecurityGroup, SubnetId, VpcId, last_segment, network,
+    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId, MskCluster,
+    NatGatewayId, Origin, PeeringId, Place, PrefixListId, ProxyTarget, RouteTableId, Rule, Secret, SecurityGroup,
+    SubnetId, VpcId, last_segment, network,
 };
 
 /// A cloud whose answers are checked.
@@ -67,6 +67,25 @@ fn database(asked: &str, kind: &str, id: &str, arn: &str) -> Verdict {
         id.eq_ignore_ascii_case(asked) && arn.to_ascii_lowercase().ends_with(&end)
     };
     must(is_it, asked, &format!("{id} ({arn})"))
+}
+
+/// What was found, where one thing was asked for.
+fn each<T>(asked: Option<&str>, found: &Page<T>, judge: impl Fn(&str, &T) -> Verdict) -> Verdict {
+    let Some(asked) = asked else { return Ok(()) };
+    found.items.iter().try_for_each(|found| judge(asked, found))
+}
+
+/// Something of RDS, asked for by its name.
+fn named(kind: &str, asked: &str, found: &str) -> Verdict {
+    must(found.eq_ignore_ascii_case(asked), &format!("{kind} {asked}"), found)
+}
+
+fn instances(which: InstanceFilter<'_>, found: &Page<DbInstance>) -> Verdict {
+    match which {
+        InstanceFilter::All => Ok(()),
+        InstanceFilter::Id(id) => each(Some(id), found, |id, found| database(id, "db", &found.id, &found.arn)),
+        InstanceFilter::OfCluster(cluster) => members(cluster, &found.items),
+    }
 }
 
 /// Members of a cluster that was asked for by its identifier or its ARN.
@@ -195,7 +214,8 @@ fn named_groups(vpc: &VpcId, name: &str, found: &[SecurityGroup]) -> Verdict {
 }
 
 /// The mappings of a source, and of a function where one was named.
-fn mappings(source: &str, of: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
+fn mappings(source: Option<&str>, of: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
+    let Some(source) = source else { return Ok(()) };
     // A mapping names its function with the version or alias that it invokes.
     let name = of.map(|of| format!(":{}:", last_segment(of)));
     let invokes = |arn: &str| {
@@ -288,17 +308,6 @@ macro_rules! check {
 }
 
 check! {
-    Inventory {}
-    list_db_clusters(from: Option<String>) -> Page<DbCluster>;
-    list_db_instances(from: Option<String>) -> Page<DbInstance>;
-    list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)>;
-    list_db_proxies(from: Option<String>) -> Page<Proxy>;
-    list_functions(from: Option<String>) -> Page<Function>;
-    list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
-    list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping>;
-}
-
-check! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, |found| among(ids, found, |vpc| &vpc.id);
     describe_vpc_dns(id: &VpcId) -> network::VpcDns;
@@ -347,11 +356,6 @@ check! {
 }
 
 check! {
-    AttachmentCloud {}
-    attached_functions() -> BTreeMap<String, FunctionVpc>;
-}
-
-check! {
     IdentityCloud {}
     list_attached_role_policies(role: &str) -> Vec<String>;
     list_role_policies(role: &str) -> Vec<String>;
@@ -363,15 +367,15 @@ check! {
     MskCloud {}
     describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2,
         |found| must(found.arn == arn, arn, &found.arn);
-    list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =
-        Operation::ListEventSourceMappings, |found| mappings(source, function, found);
+    list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
+    list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) ->
+        Page<EventSourceMapping> = Operation::ListEventSourceMappings, |found| mappings(source, function, &found.items);
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         |found| must(found.uuid.eq_ignore_ascii_case(uuid), uuid, &found.uuid);
 }
 
 check! {
     RemovalCloud {}
-    list_bearers(kind: ResourceKind) -> Vec<Bearer>;
     list_roles(prefix: &str) -> Vec<String>;
     list_rds_tags(arn: &str) -> BTreeMap<String, String>;
     list_secrets(prefix: &str) -> Vec<SecretDescription>;
@@ -415,17 +419,16 @@ check! {
             self.0.home()
         }
     }
-    describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
-        |found| database(id, "cluster", &found.id, &found.arn);
-    describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
-        |found| database(id, "db", &found.id, &found.arn);
-    describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances,
-        |found| members(cluster, found);
-    describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies,
-        |found| must(found.name.eq_ignore_ascii_case(name), &format!("proxy {name}"), &found.name);
+    describe_db_clusters(id: Option<&str>, from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
+        |found| each(id, found, |id, found| database(id, "cluster", &found.id, &found.arn));
+    describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> =
+        Operation::DescribeDbInstances, |found| instances(which, found);
+    describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies,
+        |found| each(name, found, |name, found| named("proxy", name, found.name()));
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget>;
-    describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups,
-        |found| must(found.name.eq_ignore_ascii_case(name), &format!("subnet group {name}"), &found.name);
+    describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> =
+        Operation::DescribeDbSubnetGroups,
+        |found| each(name, found, |name, found| named("subnet group", name, &found.name));
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
         |found| function(name, found);
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret, |found| secret(id, found);
@@ -434,7 +437,7 @@ check! {
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, |found| key(id, found);
     get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
     get_role_policy(role: &str, policy: &str) -> String;
-    names(kind: ResourceKind) -> Vec<String>;
+    list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction>;
     create_security_group(new: &NewSecurityGroup) -> GroupId;
     revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
     authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();

@@ -2,34 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, ResourceKind, SecretDescription};
-use crate::model::{GroupId, SubnetId};
-
-/// A resource in a VPC with its security groups.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bearer {
-    /// Its name or identifier.
-    pub name: String,
-    /// The published version of a function; none for the function itself.
-    pub version: Option<String>,
-    /// The cluster of an instance.
-    pub cluster: Option<String>,
-    /// The subnets of a function.
-    pub subnets: Vec<SubnetId>,
-    /// Its groups.
-    pub groups: Vec<GroupId>,
-    /// The role of a proxy or a function.
-    pub role: Option<String>,
-    /// The secrets of a proxy.
-    pub secrets: Vec<String>,
-}
+use super::{Answer, SecretDescription};
+use crate::model::GroupId;
 
 /// Reads the users of groups, and removes.
 #[async_trait::async_trait]
 pub trait RemovalCloud: Sync {
-    /// All resources of a kind with all groups, also those that are being associated or disassociated; of functions each
-    /// published version too, which keeps the groups and the role with which it was published.
-    async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>>;
     /// The tags of the RDS resource with this ARN.
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
     /// The names of the roles whose names begin so.

@@ -145,7 +145,7 @@ async fn around(cloud: &dyn Cloud, function: &Function, wish: Wish) -> Result<Si
         cloud.describe_route_tables(&vpcs),
         groups,
         policies,
-        cloud.attached_functions()
+        derived::attached_functions(cloud)
     );
     Ok(Site {
         vpcs: of_vpcs?,
@@ -213,7 +213,7 @@ async fn the_database(
     named.check(&Origin::of_arn(&database.arn))?;
     let group = match (vpc, subnet_group) {
         (Some(_), _) => None,
-        (None, Some(name)) => Some(cloud.describe_db_subnet_group(&name).await?),
+        (None, Some(name)) => Some(derived::subnet_group(cloud, &name).await?),
         (None, None) => {
             return Err(ObserveError::no_vpc(&database));
         }

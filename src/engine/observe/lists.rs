@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, GroupFilter, Listed, Operation,
-    SubnetFilter, derived,
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, GroupFilter, InstanceFilter,
+    Listed, Operation, SubnetFilter, Versions, derived,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub struct Lists {
     pub clusters: Answer<Vec<DbCluster>>,
     pub instances: Answer<Vec<DbInstance>>,
-    pub subnet_groups: Answer<Vec<(String, DbSubnetGroup)>>,
+    pub subnet_groups: Answer<Vec<DbSubnetGroup>>,
     pub proxies: Answer<Vec<Proxy>>,
     pub functions: Answer<Vec<Function>>,
     pub groups: Answer<Vec<SecurityGroup>>,
@@ -31,13 +31,13 @@ pub struct Lists {
 pub async fn lists(cloud: &dyn Cloud) -> Lists {
     let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
         all(cloud, Operation::DescribeDbClusters, |from| cloud
-            .list_db_clusters(from)),
+            .describe_db_clusters(None, from)),
         all(cloud, Operation::DescribeDbInstances, |from| cloud
-            .list_db_instances(from)),
+            .describe_db_instances(InstanceFilter::All, from)),
         all(cloud, Operation::DescribeDbSubnetGroups, |from| cloud
-            .list_db_subnet_groups(from)),
-        all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
-        all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
+            .describe_db_subnet_groups(None, from)),
+        all_proxies(cloud),
+        all_functions(cloud),
         all(cloud, Operation::DescribeSecurityGroups, |from| cloud
             .describe_security_groups(GroupFilter::All, from)),
         all(cloud, Operation::DescribeSubnets, |from| cloud
@@ -52,6 +52,20 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
         groups,
         subnets,
     }
+}
+
+/// All proxies, without their targets: those have to be asked for one by one.
+pub(super) async fn all_proxies(cloud: &dyn Cloud) -> Answer<Vec<Proxy>> {
+    let page = |from| cloud.describe_db_proxies(None, from);
+    let found = all(cloud, Operation::DescribeDbProxies, page).await?;
+    found.into_iter().map(derived::known).collect()
+}
+
+/// All functions.
+pub(super) async fn all_functions(cloud: &dyn Cloud) -> Answer<Vec<Function>> {
+    let page = |from| cloud.list_functions(Versions::Latest, from);
+    let found = all(cloud, Operation::ListFunctions, page).await?;
+    Ok(found.into_iter().map(|found| found.function).collect())
 }
 
 /// All pages of a list, each asked for patiently.

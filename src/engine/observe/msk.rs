@@ -185,7 +185,7 @@ async fn mappings(
             };
         }
     };
-    Ok(part(cloud.list_event_source_mappings(cluster, function).await)?)
+    Ok(part(derived::mappings(cloud, cluster, function).await)?)
 }
 
 /// The function that is named, or that of the mappings, with the policies of its role.

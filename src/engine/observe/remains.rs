@@ -122,7 +122,7 @@ async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<Proxy>>
     let Some(name) = proxy_name(target) else {
         return Ok(None);
     };
-    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(&name), cloud.describe_db_proxy_targets(&name));
+    let (proxy, targets) = tokio::join!(derived::proxy(cloud, &name), cloud.describe_db_proxy_targets(&name));
     let Some(proxy) = found(proxy)? else {
         return Ok(None);
     };

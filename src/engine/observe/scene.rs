@@ -86,7 +86,7 @@ async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<(Proxy,
     let ProxyWish::Existing(name) = &target.proxy else {
         return Ok(None);
     };
-    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+    let (proxy, targets) = tokio::join!(derived::proxy(cloud, name), cloud.describe_db_proxy_targets(name));
     let proxy = proxy?;
     Ok(Some((proxy, part(targets)?)))
 }
@@ -110,7 +110,7 @@ async fn with_network(
                 vpc,
                 subnets: database.subnets.clone(),
             })),
-            (None, Some(name)) => cloud.describe_db_subnet_group(name).await.map(Some),
+            (None, Some(name)) => derived::subnet_group(cloud, name).await.map(Some),
             (None, None) => Ok(None),
         }
     };

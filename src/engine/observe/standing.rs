@@ -27,7 +27,7 @@ pub async fn observe_standing(cloud: &dyn Cloud, target: &Target, wish: RemovalW
     let users = users_of(cloud, &candidates(&observation)).await?;
     let made = match &observation.proxy {
         Some(proxy) if wish.with_proxy => {
-            let proxies = cloud.list_bearers(ResourceKind::Proxy).await?;
+            let proxies = derived::bearers(cloud, ResourceKind::Proxy).await?;
             Some(made_for(cloud, &observation, proxy, &proxies).await?)
         }
         _ => None,

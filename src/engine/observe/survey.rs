@@ -296,12 +296,9 @@ fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut Unread) -> Vec<T> {
 
 /// Clusters with their instances, and the instances. An instance names its VPC; a cluster without instances names it
 /// only by its subnet group.
-fn databases(
-    clusters: Vec<DbCluster>,
-    instances: Vec<DbInstance>,
-    subnet_groups: Vec<(String, DbSubnetGroup)>,
-) -> Vec<Database> {
-    let subnet_groups: BTreeMap<String, DbSubnetGroup> = subnet_groups.into_iter().collect();
+fn databases(clusters: Vec<DbCluster>, instances: Vec<DbInstance>, subnet_groups: Vec<DbSubnetGroup>) -> Vec<Database> {
+    let subnet_groups = subnet_groups.into_iter().map(|group| (group.name.clone(), group));
+    let subnet_groups: BTreeMap<String, DbSubnetGroup> = subnet_groups.collect();
     let mut members: BTreeMap<String, Vec<DbInstance>> = BTreeMap::new();
     for instance in &instances {
         if let Some(cluster) = &instance.cluster {

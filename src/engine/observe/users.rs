@@ -44,15 +44,15 @@ pub async fn users_of(cloud: &dyn Cloud, groups: &Groups) -> Answer<Users> {
         connectors,
         templates,
     ) = tokio::join!(
-        cloud.list_bearers(ResourceKind::Function),
-        cloud.list_bearers(ResourceKind::Cluster),
-        cloud.list_bearers(ResourceKind::Instance),
+        derived::bearers(cloud, ResourceKind::Function),
+        derived::bearers(cloud, ResourceKind::Cluster),
+        derived::bearers(cloud, ResourceKind::Instance),
         proxies_with_endpoints(cloud),
         cloud.describe_network_interfaces(InterfaceFilter::WithGroups(&ids)),
         rules_naming(cloud, &ids),
         references(cloud, &ids),
         all(cloud, Operation::ListEventSourceMappings, |from| cloud
-            .list_all_event_source_mappings(from)),
+            .list_event_source_mappings(None, None, from)),
         cloud.list_capacity_providers(),
         connectors_and_reads(cloud),
         launch_templates(cloud),
@@ -245,7 +245,7 @@ async fn versions<'b>(cloud: &dyn Cloud, users: &mut Users, bearers: impl Iterat
 
 /// Proxies, and their endpoints unless there are no proxies.
 async fn proxies_with_endpoints(cloud: &dyn Cloud) -> (Answer<Vec<Bearer>>, Answer<Vec<ProxyEndpoint>>) {
-    let proxies = cloud.list_bearers(ResourceKind::Proxy).await;
+    let proxies = derived::bearers(cloud, ResourceKind::Proxy).await;
     let endpoints = match &proxies {
         Ok(proxies) if proxies.is_empty() => Ok(Vec::new()),
         _ => cloud.list_proxy_endpoints().await,

@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use super::error::RunError;
-use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation, derived};
 use crate::model::{
     DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, MOST_GROUPS, Side,
     USUAL_GROUPS, last_segment,
@@ -120,7 +120,7 @@ impl Part for ProxyGroups<'_> {
     }
 
     async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<GroupList>> {
-        let proxy = cloud.describe_db_proxy(self.name).await?;
+        let proxy = derived::proxy(cloud, self.name).await?;
         Ok(Now {
             is_changed: proxy.groups.contains(&self.group),
             settled: proxy.status == "available",

@@ -155,7 +155,7 @@ impl Session<'_> {
     /// From the mark on nobody starts to use the groups; who began right before it is found here, while nothing has
     /// been removed yet.
     async fn refuse_other_users(&self, step: &Step, groups: &[GroupId], function: &str) -> Result<(), RunError> {
-        let listing = self.cloud.list_bearers(ResourceKind::Function);
+        let listing = derived::bearers(self.cloud, ResourceKind::Function);
         let functions = self
             .read(&step.summary, listing)
             .await?
@@ -289,7 +289,7 @@ impl Session<'_> {
         let mut pauses = self.pauses();
         let (mut accepted, mut unanswered) = (false, 0);
         loop {
-            let state = match self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await? {
+            let state = match self.read(&step.summary, derived::proxy(self.cloud, proxy)).await? {
                 Ok(found) => found.status,
                 Err(error) if error.is_not_found() => {
                     return Ok(if accepted {

@@ -12,8 +12,8 @@ use super::document::{
     GatewayAttachment, InterfaceEntry, InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry,
     PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Tag, Vpc as VpcEntry,
 };
-use super::inventory::EC2_PAGE;
 use super::offline::OfflineAccount;
+use super::pages::EC2_PAGE;
 use super::rules::{Outcome, State};
 use crate::cloud::{
     Answer, DescribedInterface, DescribedSubnet, EndpointChange, Fault, GatewayFilter, GroupFilter, InterfaceFilter,

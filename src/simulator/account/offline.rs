@@ -8,16 +8,17 @@ use serde_json::error::Category;
 use thiserror::Error;
 
 use super::document::{
-    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, FunctionEntry, SubnetEntry,
-    VpcSecurityGroupMembership,
+    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as DbSubnetGroupEntry, FunctionEntry,
+    SubnetEntry, VpcConfig, VpcSecurityGroupMembership,
 };
+use super::pages::{LAMBDA_PAGE, RDS_PAGE};
 use super::resources::map;
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Fault, FunctionChange,
-    KeyDescription, NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace,
-    ResourceKind, RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, Fault,
+    FunctionChange, InstanceFilter, KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewRole,
+    NewSecret, NewSecurityGroup, Operation, Pace, RoleDescription, SecretDescription, Versions,
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
@@ -423,6 +424,35 @@ impl State {
         }
     }
 
+    /// The instance; a member has its cluster's groups and port.
+    fn listed_instance(&self, entry: &DbInstanceEntry) -> DbInstance {
+        let mut entry = entry.clone();
+        let cluster = entry
+            .cluster
+            .as_deref()
+            .and_then(|id| self.places.cluster(&self.document.db_clusters, id));
+        if let Some(cluster) = cluster {
+            entry.vpc_security_groups.clone_from(&cluster.vpc_security_groups);
+            entry.port = entry.port.or(Some(cluster.port));
+        }
+        self.db_instance(entry)
+    }
+
+    fn read_members(&mut self, cluster: &str) -> Result<Vec<DbInstance>, Fault> {
+        let cluster = self.local_name(cluster).to_owned();
+        let is_member = |entry: &&DbInstanceEntry| {
+            let of = entry.cluster.as_deref();
+            of.is_some_and(|of| of.eq_ignore_ascii_case(&cluster))
+        };
+        let members = self.document.db_instances.iter().filter(is_member);
+        let members: Vec<String> = members.map(|entry| entry.id.clone()).collect();
+        let read = members.iter().map(|id| {
+            let entry = self.read_instance(id)?;
+            Ok(self.db_instance(entry))
+        });
+        read.collect()
+    }
+
     pub(super) fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
         let subnets = if entry.vpc_subnet_ids.is_empty() {
             self.subnets_of(&entry.vpc_id)
@@ -473,15 +503,43 @@ impl State {
         }
     }
 
-    pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
-        let vpc = entry.vpc_config.and_then(|config| {
-            Some(FunctionVpc {
-                vpc: self.vpc_of(&config.subnet_ids)?.into(),
-                subnets: config.subnet_ids.into_iter().map(SubnetId::from).collect(),
-                groups: GroupList::as_read(config.security_group_ids.into_iter().map(GroupId::from)),
-                ipv6_allowed: config.ipv6_allowed_for_dual_stack,
-            })
+    fn function_vpc(&self, config: &VpcConfig) -> FunctionVpc {
+        let groups = config.security_group_ids.iter();
+        FunctionVpc {
+            vpc: self.vpc_of(&config.subnet_ids).unwrap_or_default().into(),
+            subnets: config.subnet_ids.iter().map(|id| id.as_str().into()).collect(),
+            groups: GroupList::as_read(groups.map(|id| id.as_str().into())),
+            ipv6_allowed: config.ipv6_allowed_for_dual_stack,
+        }
+    }
+
+    /// All functions, each with its published versions.
+    fn versions(&self) -> Vec<ListedFunction> {
+        let functions = self.document.functions.iter();
+        let all = functions.flat_map(|entry| {
+            let of = |version: Option<&String>, config: Option<&VpcConfig>, role: Option<&String>| ListedFunction {
+                function: Function {
+                    vpc: config.map(|config| self.function_vpc(config)),
+                    role: role.cloned(),
+                    environment: None,
+                    ..self.to_function(entry.clone())
+                },
+                version: version.cloned(),
+            };
+            let latest = of(None, entry.vpc_config.as_ref(), entry.role.as_ref());
+            let published = entry.versions.iter().map(move |version| {
+                let role = version.role.as_ref().or(entry.role.as_ref());
+                of(Some(&version.version), version.vpc_config.as_ref(), role)
+            });
+            std::iter::once(latest).chain(published)
         });
+        all.collect()
+    }
+
+    pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
+        let config = entry.vpc_config.as_ref();
+        let config = config.filter(|config| self.vpc_of(&config.subnet_ids).is_some());
+        let vpc = config.map(|config| self.function_vpc(config));
         Function {
             arn: self.arn("lambda", &format!("function:{}", entry.function_name)),
             name: entry.function_name,
@@ -513,50 +571,46 @@ impl State {
 
 #[async_trait::async_trait]
 impl Cloud for OfflineAccount {
-    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
-        self.read(Operation::DescribeDbClusters, |state| {
+    async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster> {
+        let operation = Operation::DescribeDbClusters;
+        let Some(id) = id else {
+            let cluster = |state: &State, entry: &DbClusterEntry| Some(state.db_cluster(entry.clone()));
+            return self.page(operation, RDS_PAGE, from, |document| &document.db_clusters, cluster);
+        };
+        self.read(operation, |state| {
             let entry = state.read_cluster(id)?;
-            Ok(state.db_cluster(entry))
+            Ok(vec![state.db_cluster(entry)].into())
         })
     }
 
-    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
-        self.read(Operation::DescribeDbInstances, |state| {
-            let entry = state.read_instance(id)?;
-            Ok(state.db_instance(entry))
-        })
+    async fn describe_db_instances(&self, which: InstanceFilter<'_>, from: Option<String>) -> Listed<DbInstance> {
+        let operation = Operation::DescribeDbInstances;
+        match which {
+            InstanceFilter::All => self.page(
+                operation,
+                RDS_PAGE,
+                from,
+                |document| &document.db_instances,
+                |state, entry| Some(state.listed_instance(entry)),
+            ),
+            InstanceFilter::Id(id) => self.read(operation, |state| {
+                let entry = state.read_instance(id)?;
+                Ok(vec![state.db_instance(entry)].into())
+            }),
+            InstanceFilter::OfCluster(cluster) => self.read(operation, |state| Ok(state.read_members(cluster)?.into())),
+        }
     }
 
-    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
-        self.read(Operation::DescribeDbInstances, |state| {
-            let cluster = state.local_name(cluster).to_owned();
-            let is_member = |entry: &&DbInstanceEntry| {
-                entry
-                    .cluster
-                    .as_deref()
-                    .is_some_and(|of| of.eq_ignore_ascii_case(&cluster))
-            };
-            let members: Vec<String> = state
-                .document
-                .db_instances
-                .iter()
-                .filter(is_member)
-                .map(|entry| entry.id.clone())
-                .collect();
-            members
-                .iter()
-                .map(|id| {
-                    let entry = state.read_instance(id)?;
-                    Ok(state.db_instance(entry))
-                })
-                .collect()
-        })
-    }
-
-    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
-        self.read(Operation::DescribeDbProxies, |state| {
+    async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy> {
+        let operation = Operation::DescribeDbProxies;
+        let to_proxy = |state: &State, entry: &DbProxyEntry| DbProxy::Known(state.to_proxy(entry.clone()));
+        let Some(name) = name else {
+            let proxy = |state: &State, entry: &DbProxyEntry| Some(to_proxy(state, entry));
+            return self.page(operation, RDS_PAGE, from, |document| &document.db_proxies, proxy);
+        };
+        self.read(operation, |state| {
             let entry = state.read_proxy(name)?;
-            Ok(state.to_proxy(entry))
+            Ok(vec![to_proxy(state, &entry)].into())
         })
     }
 
@@ -564,10 +618,15 @@ impl Cloud for OfflineAccount {
         self.read(Operation::DescribeDbProxyTargets, |state| state.read_targets(proxy))
     }
 
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
-        self.read(Operation::DescribeDbSubnetGroups, |state| {
-            let group = state.subnet_group(name);
-            group.ok_or_else(|| Fault::NotFound(format!("DBSubnetGroup {name} not found")))
+    async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup> {
+        let operation = Operation::DescribeDbSubnetGroups;
+        let Some(name) = name else {
+            let group = |state: &State, entry: &DbSubnetGroupEntry| state.subnet_group(&entry.name);
+            return self.page(operation, RDS_PAGE, from, |document| &document.db_subnet_groups, group);
+        };
+        self.read(operation, |state| {
+            let missing = || Fault::NotFound(format!("DBSubnetGroup {name} not found"));
+            Ok(vec![state.subnet_group(name).ok_or_else(missing)?].into())
         })
     }
 
@@ -608,24 +667,27 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
-        self.read(Operation::lists(kind), |state| {
-            let document = &state.document;
-            Ok(match kind {
-                ResourceKind::Cluster => document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect(),
-                ResourceKind::Instance => document
-                    .db_instances
-                    .iter()
-                    .map(|instance| instance.id.clone())
-                    .collect(),
-                ResourceKind::Proxy => document.db_proxies.iter().map(|proxy| proxy.name.clone()).collect(),
-                ResourceKind::Function => document
-                    .functions
-                    .iter()
-                    .map(|function| function.function_name.clone())
-                    .collect(),
-            })
-        })
+    async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction> {
+        let operation = Operation::ListFunctions;
+        match versions {
+            Versions::All => self.read(operation, |state| Ok(state.versions().into())),
+            Versions::Latest => self.page(
+                operation,
+                LAMBDA_PAGE,
+                from,
+                |document| &document.functions,
+                |state, entry| {
+                    let function = state.to_function(entry.clone());
+                    Some(ListedFunction {
+                        function: Function {
+                            environment: None,
+                            ..function
+                        },
+                        version: None,
+                    })
+                },
+            ),
+        }
     }
 
     async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {

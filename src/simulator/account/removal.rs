@@ -3,91 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::OfflineAccount;
-use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcConfig, VpcSecurityGroupMembership};
+use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcSecurityGroupMembership};
 use super::resources::map;
 use super::rules::{Outcome, State, next_revision, permissions, rejected};
-use crate::cloud::{Answer, Bearer, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
+use crate::cloud::{Answer, Fault, Operation, RemovalCloud, SecretDescription};
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule};
 use crate::removal::ShrunkList;
 
-fn ids(memberships: &[VpcSecurityGroupMembership]) -> Vec<GroupId> {
-    memberships
-        .iter()
-        .map(|membership| membership.vpc_security_group_id.as_str().into())
-        .collect()
-}
-
 impl State {
-    fn bearers(&self, kind: ResourceKind) -> Vec<Bearer> {
-        let document = &self.document;
-        let bearer = |name: &String, groups| Bearer {
-            name: name.clone(),
-            groups,
-            ..Bearer::default()
-        };
-        match kind {
-            ResourceKind::Cluster => {
-                let clusters = document.db_clusters.iter();
-                clusters
-                    .map(|cluster| bearer(&cluster.id, ids(&cluster.vpc_security_groups)))
-                    .collect()
-            }
-            ResourceKind::Instance => {
-                let instances = document.db_instances.iter();
-                instances
-                    .map(|instance| {
-                        let cluster = instance.cluster.as_deref();
-                        let found = cluster.and_then(|id| self.places.cluster(&document.db_clusters, id));
-                        let groups = found.map_or(&instance.vpc_security_groups, |found| &found.vpc_security_groups);
-                        Bearer {
-                            cluster: instance.cluster.clone(),
-                            ..bearer(&instance.id, ids(groups))
-                        }
-                    })
-                    .collect()
-            }
-            ResourceKind::Proxy => {
-                let proxies = document.db_proxies.iter();
-                proxies
-                    .map(|proxy| Bearer {
-                        role: proxy.role_arn.clone(),
-                        secrets: proxy.secret_arns.clone(),
-                        ..bearer(
-                            &proxy.name,
-                            proxy
-                                .vpc_security_group_ids
-                                .iter()
-                                .map(|id| id.as_str().into())
-                                .collect(),
-                        )
-                    })
-                    .collect()
-            }
-            ResourceKind::Function => {
-                let all = document.functions.iter().flat_map(|function| {
-                    let of_version =
-                        |(version, config, role): (Option<&String>, Option<&VpcConfig>, &Option<String>)| {
-                            let groups = config.iter().flat_map(|config| &config.security_group_ids);
-                            let subnets = config.iter().flat_map(|config| &config.subnet_ids);
-                            Bearer {
-                                version: version.cloned(),
-                                role: role.clone(),
-                                subnets: subnets.map(|id| id.as_str().into()).collect(),
-                                ..bearer(&function.function_name, groups.map(|id| id.as_str().into()).collect())
-                            }
-                        };
-                    let latest = std::iter::once((None, function.vpc_config.as_ref(), &function.role));
-                    let published = function.versions.iter().map(|of| {
-                        let role = if of.role.is_some() { &of.role } else { &function.role };
-                        (Some(&of.version), of.vpc_config.as_ref(), role)
-                    });
-                    latest.chain(published).map(of_version)
-                });
-                all.collect()
-            }
-        }
-    }
-
     fn tag_groups(&mut self, groups: &[GroupId], key: &str, value: Option<&str>) -> Outcome<()> {
         for id in groups {
             self.group(id)?;
@@ -252,10 +175,6 @@ impl State {
 
 #[async_trait::async_trait]
 impl RemovalCloud for OfflineAccount {
-    async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
-        self.read(Operation::lists(kind), |state| Ok(state.bearers(kind)))
-    }
-
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.read(Operation::ListTagsForResource, |state| {
             let mut proxies = state.document.db_proxies.iter();
