@@ -12,13 +12,13 @@ mod notify;
 mod profile;
 mod quotas;
 mod rds;
-mod removing;
 mod secrets;
 mod starter;
 mod users;
 
 use autoconnect_core::{model, naming};
 use autoconnect_engine::cloud;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +35,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::cloud::{
     Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbProxy, DbSubnetGroup, Fault, FunctionChange, InstanceFilter,
-    KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewRole, NewSecret, NewSecurityGroup,
-    Operation, Pace, Page, RoleDescription, SecretDescription, Versions,
+    KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewSecret, Operation, Pace, Page,
+    SecretDescription, Versions,
 };
-use crate::model::{DatabaseKind, Direction, Function, GroupId, Origin, ProxyTarget, Rule};
+use crate::model::{DatabaseKind, Function, Origin, ProxyTarget};
 use bounded::Bounded;
 use meter::Meter;
 pub use notify::{Recipient, notify};
@@ -346,27 +346,6 @@ impl Cloud for Aws {
         functions::list_functions(&self.lambda, versions, from).await
     }
 
-    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
-        called(
-            Operation::CreateSecurityGroup,
-            ec2::create_security_group(&self.ec2, new),
-        )
-        .await
-    }
-
-    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
-        let call = ec2::revoke_security_group(&self.ec2, group, direction, rules);
-        called(Operation::revokes(direction), call).await
-    }
-
-    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
-        called(
-            Operation::authorizes(direction),
-            ec2::authorize_security_group(&self.ec2, group, direction, rule),
-        )
-        .await
-    }
-
     async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
         let call = rds::modify_database(&self.rds, kind, id, groups);
         called(Operation::modifies(kind), call).await
@@ -409,31 +388,8 @@ impl Cloud for Aws {
         called(Operation::GetServiceQuota, quotas::groups_per_interface(&self.quotas)).await
     }
 
-    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
-        called(Operation::GetRole, identity::get_role(&self.iam, name)).await
-    }
-
-    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
-        let call = identity::get_role_policy(&self.iam, role, policy);
-        called(Operation::GetRolePolicy, call).await
-    }
-
     async fn create_secret(&self, new: &NewSecret) -> Answer<String> {
         called(Operation::CreateSecret, secrets::create_secret(&self.secrets, new)).await
-    }
-
-    async fn create_role(&self, new: &NewRole) -> Answer<String> {
-        called(Operation::CreateRole, identity::create_role(&self.iam, new)).await
-    }
-
-    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
-        let call = identity::put_role_policy(&self.iam, role, policy, document);
-        called(Operation::PutRolePolicy, call).await
-    }
-
-    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        let call = identity::attach_role_policy(&self.iam, role, policy);
-        called(Operation::AttachRolePolicy, call).await
     }
 
     async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
@@ -442,6 +398,41 @@ impl Cloud for Aws {
 
     async fn create_function(&self, new: &NewLambda) -> Answer<String> {
         called(Operation::CreateFunction, functions::create_function(&self.lambda, new)).await
+    }
+
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        called(Operation::ListTagsForResource, rds::tags(&self.rds, arn)).await
+    }
+
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
+        let operation = Operation::DeleteDbProxy;
+        let call = self.rds.delete_db_proxy().db_proxy_name(name).send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn delete_secret(&self, id: &str) -> Answer<()> {
+        let operation = Operation::DeleteSecret;
+        let call = self
+            .secrets
+            .delete_secret()
+            .secret_id(id)
+            .recovery_window_in_days(secrets::RECOVERY_DAYS)
+            .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
+        called(Operation::ListSecrets, secrets::list_secrets(&self.secrets, prefix)).await
+    }
+
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        called(Operation::ListTags, functions::tags(&self.lambda, arn)).await
+    }
+
+    async fn delete_function(&self, name: &str) -> Answer<()> {
+        let operation = Operation::DeleteFunction;
+        let call = self.lambda.delete_function().function_name(name).send();
+        called(operation, done(operation, call)).await
     }
 
     fn home(&self) -> Origin {

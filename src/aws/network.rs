@@ -10,10 +10,10 @@ use aws_sdk_ec2::types::VpcAttributeName;
 use ipnet::IpNet;
 
 use super::ec2::{filter, incomplete};
-use super::{Aws, all_items, called, ec2, fault};
+use super::{Aws, all_items, called, done, ec2, fault};
 use crate::cloud::{
     Answer, DescribedInterface, DescribedSubnet, EndpointChange, GatewayFilter, GroupFilter, InterfaceFilter, Listed,
-    NetworkCloud, NewEndpoint, NewSubnet, Operation, Pages, SubnetFilter, Tags,
+    NetworkCloud, NewEndpoint, NewSecurityGroup, NewSubnet, Operation, Pages, SubnetFilter, Tags,
 };
 use crate::model::network::{
     AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService,
@@ -21,8 +21,8 @@ use crate::model::network::{
     Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Direction, EndpointId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, SecurityGroup,
-    SubnetId, VpcId,
+    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, Rule,
+    SecurityGroup, SubnetId, VpcId,
 };
 
 /// Asks for all pages, and reads each item.
@@ -793,6 +793,55 @@ impl NetworkCloud for Aws {
     async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
         let call = writes::allow_peering_dns(&self.ec2, id, requester, accepter);
         called(Operation::ModifyVpcPeeringConnectionOptions, call).await
+    }
+
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        called(
+            Operation::CreateSecurityGroup,
+            ec2::create_security_group(&self.ec2, new),
+        )
+        .await
+    }
+
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        let call = ec2::revoke_security_group(&self.ec2, group, direction, rules);
+        called(Operation::revokes(direction), call).await
+    }
+
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        called(
+            Operation::authorizes(direction),
+            ec2::authorize_security_group(&self.ec2, group, direction, rule),
+        )
+        .await
+    }
+
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
+        let operation = Operation::CreateTags;
+        let call = self
+            .ec2
+            .create_tags()
+            .set_resources(Some(groups.iter().map(ToString::to_string).collect()))
+            .tags(types::Tag::builder().key(key).value(value).build())
+            .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
+        let operation = Operation::DeleteTags;
+        let call = self
+            .ec2
+            .delete_tags()
+            .set_resources(Some(groups.iter().map(ToString::to_string).collect()))
+            .tags(types::Tag::builder().key(key).build())
+            .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
+        let operation = Operation::DeleteSecurityGroup;
+        let call = self.ec2.delete_security_group().group_id(group.as_str()).send();
+        called(operation, done(operation, call)).await
     }
 }
 

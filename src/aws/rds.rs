@@ -3,6 +3,8 @@
 //! `ApplyImmediately` is never sent: a change of groups is applied at once without it, and it would also
 //! apply whatever else waits for the maintenance window.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
     AuthScheme, ClusterScalabilityType, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
@@ -179,6 +181,19 @@ pub(super) async fn create_db_proxy(client: &Client, new: &NewDbProxy) -> Answer
     let answer = call.send().await.map_err(|error| fault::error(operation, &error))?;
     let arn = answer.db_proxy.and_then(|proxy| proxy.db_proxy_arn);
     arn.ok_or_else(|| incomplete(operation, "DBProxyArn"))
+}
+
+pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, String>> {
+    let answer = client
+        .list_tags_for_resource()
+        .resource_name(arn)
+        .send()
+        .await
+        .map_err(|error| fault::error(Operation::ListTagsForResource, &error))?;
+    let tags = answer.tag_list.unwrap_or_default().into_iter();
+    Ok(tags
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect())
 }
 
 pub(super) async fn register_db_proxy_targets(

@@ -11,7 +11,6 @@ mod identity;
 mod msk;
 mod network;
 mod paging;
-mod removal;
 mod users;
 
 use std::collections::BTreeMap;
@@ -27,7 +26,6 @@ pub use network::{
     NewEndpoint, NewSubnet, SubnetFilter, Tags,
 };
 pub use paging::{Listed, Page, Pages};
-pub use removal::RemovalCloud;
 pub use users::{
     CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,
 };
@@ -38,8 +36,8 @@ pub use crate::operation::Operation;
 use secrecy::SecretString;
 
 use crate::model::{
-    Access, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId,
-    GroupList, GroupMembership, Origin, Proxy, ProxyTarget, Rule, SubnetId, VpcId,
+    Access, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionVpc, GroupId, GroupList,
+    GroupMembership, Origin, Proxy, ProxyTarget, SubnetId, VpcId,
 };
 use crate::removal::ShrunkList;
 
@@ -353,7 +351,7 @@ pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
 #[async_trait::async_trait]
-pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + RemovalCloud + UsersCloud + Sync {
+pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + UsersCloud + Sync {
     /// Clusters, a page at a time: all, or the one with this identifier.
     async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster>;
     /// Instances, a page at a time.
@@ -372,21 +370,11 @@ pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + RemovalCloud + UsersC
     async fn describe_key(&self, id: &str) -> Answer<KeyDescription>;
     /// The account's quota of security groups for each network interface ([`crate::model::QUOTA_CODE`]).
     async fn groups_per_interface(&self) -> Answer<usize>;
-    /// The role with this name.
-    async fn get_role(&self, name: &str) -> Answer<RoleDescription>;
-    /// The document of a role's own policy, as JSON.
-    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String>;
     /// The function with this name or ARN.
     async fn get_function_configuration(&self, name: &str) -> Answer<Function>;
     /// All functions, a page at a time. Lambda's list contains no states, and environments are not kept.
     async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction>;
 
-    /// Creates a group; [`Fault::Duplicate`] where its name is taken.
-    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;
-    /// Takes rules out of a group.
-    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()>;
-    /// Adds a rule to a group; [`Fault::Duplicate`] where it is there already.
-    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()>;
     /// Replaces the groups of a cluster or an instance.
     async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()>;
     /// Replaces a proxy's groups.
@@ -400,20 +388,27 @@ pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + RemovalCloud + UsersC
         change: FunctionChange<'_>,
         revision: Option<&str>,
     ) -> Answer<()>;
+
     /// Makes a secret; [`Fault::Duplicate`] where its name is taken. Its ARN.
     async fn create_secret(&self, new: &NewSecret) -> Answer<String>;
-    /// Makes a role; [`Fault::Duplicate`] where its name is taken. Its ARN.
-    async fn create_role(&self, new: &NewRole) -> Answer<String>;
-    /// Gives a role a policy of its own, in place of one of that name.
-    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()>;
-    /// Gives a role the policy with this ARN; nothing changes where it has it.
-    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()>;
     /// Makes a proxy; [`Fault::Duplicate`] where its name is taken, [`Fault::RoleNotReady`] where RDS cannot assume
     /// its role yet. Its ARN.
     async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String>;
     /// Makes a function with the small handler of this program; [`Fault::Duplicate`] where its name is taken,
     /// [`Fault::RoleNotReady`] where Lambda cannot assume its role yet. Its ARN.
     async fn create_function(&self, new: &NewLambda) -> Answer<String>;
+    /// The tags of the RDS resource with this ARN.
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
+    /// Deletes a proxy with its targets, which takes minutes.
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()>;
+    /// Schedules a secret for deletion, after the shortest time in which it can be restored: 7 days.
+    async fn delete_secret(&self, id: &str) -> Answer<()>;
+    /// The secrets whose names begin so; not those that are scheduled for deletion.
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>>;
+    /// The tags of the function with this ARN.
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
+    /// Deletes a function with all its versions.
+    async fn delete_function(&self, name: &str) -> Answer<()>;
 
     /// The account and Region, as far as they are known without a request.
     fn home(&self) -> Origin;

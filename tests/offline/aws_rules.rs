@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::{Answer, Cloud, Fault, FunctionChange, NewGroups, NewSecurityGroup, RemovalCloud, derived};
+use autoconnect::cloud::{Answer, Cloud, Fault, FunctionChange, NetworkCloud, NewGroups, NewSecurityGroup, derived};
 use autoconnect::model::*;
 
 use crate::support::*;

@@ -372,6 +372,20 @@ guard! {
     };
     this.allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions,
         [this.on("ec2:ModifyVpcPeeringConnectionOptions", "vpc-peering-connection", id)];
+    this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
+    this.revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
+        [this.group(Operation::revokes(direction).iam_action(), group)];
+    this.authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction),
+        [this.group(match direction {
+            Direction::Ingress => "ec2:AuthorizeSecurityGroupIngress",
+            Direction::Egress => "ec2:AuthorizeSecurityGroupEgress",
+        }, group)];
+    this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
+        this.tag("ec2:CreateTags", groups, key);
+    this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
+        this.tag("ec2:DeleteTags", groups, key);
+    this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
+        this.on_groups("ec2:DeleteSecurityGroup", std::slice::from_ref(group));
 }
 
 guard! {
@@ -383,25 +397,16 @@ guard! {
     this.get_policy(arn: &str) -> String = Operation::GetPolicy, [ask("iam:GetPolicy", arn)];
     this.get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion,
         [ask("iam:GetPolicyVersion", arn)];
-}
-
-guard! {
-    RemovalCloud {}
-    this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
-        [ask("rds:ListTagsForResource", arn)];
+    this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
+    this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,
+        [ask("iam:GetRolePolicy", this.role(role))];
+    this.create_role(new: &NewRole) -> String = Operation::CreateRole,
+        ["iam:CreateRole", "iam:TagRole"].map(|action| ask(action, this.role(&new.name)));
+    this.put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy,
+        [ask("iam:PutRolePolicy", this.role(role))];
+    this.attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy,
+        [ask("iam:AttachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles, describe(Operation::ListRoles);
-    this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
-    this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
-        this.tag("ec2:CreateTags", groups, key);
-    this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
-        this.tag("ec2:DeleteTags", groups, key);
-    this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
-        this.on_groups("ec2:DeleteSecurityGroup", std::slice::from_ref(group));
-    this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
-        [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
-    this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
-    this.list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags, [ask("lambda:ListTags", arn)];
-    this.delete_function(name: &str) -> () = Operation::DeleteFunction, [ask("lambda:DeleteFunction", this.function(name))];
     this.detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy,
         [ask("iam:DetachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy,
@@ -480,19 +485,8 @@ guard! {
         [ask("secretsmanager:GetResourcePolicy", this.secret(id))];
     this.groups_per_interface() -> usize = Operation::GetServiceQuota, describe(Operation::GetServiceQuota);
     this.describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, [ask("kms:DescribeKey", this.key(id))];
-    this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
-    this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,
-        [ask("iam:GetRolePolicy", this.role(role))];
     this.list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction> = Operation::ListFunctions,
         describe(Operation::ListFunctions);
-    this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
-    this.revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
-        [this.group(Operation::revokes(direction).iam_action(), group)];
-    this.authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction),
-        [this.group(match direction {
-            Direction::Ingress => "ec2:AuthorizeSecurityGroupIngress",
-            Direction::Egress => "ec2:AuthorizeSecurityGroupEgress",
-        }, group)];
     this.modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> () = Operation::modifies(kind),
         [ask(Operation::modifies(kind).iam_action(), this.database(kind, id))];
     this.modify_db_proxy(name: &str, groups: NewGroups<'_>) -> () = Operation::ModifyDbProxy,
@@ -503,12 +497,14 @@ guard! {
         Operation::UpdateFunctionConfiguration, this.update_function(name, change);
     this.create_secret(new: &NewSecret) -> String = Operation::CreateSecret,
         ["secretsmanager:CreateSecret", "secretsmanager:TagResource"].map(|action| ask(action, this.secret(&new.name)));
-    this.create_role(new: &NewRole) -> String = Operation::CreateRole,
-        ["iam:CreateRole", "iam:TagRole"].map(|action| ask(action, this.role(&new.name)));
-    this.put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy,
-        [ask("iam:PutRolePolicy", this.role(role))];
-    this.attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy,
-        [ask("iam:AttachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.create_db_proxy(new: &NewDbProxy) -> String = Operation::CreateDbProxy, this.create_proxy(new);
     this.create_function(new: &NewLambda) -> String = Operation::CreateFunction, this.create_function(new);
+    this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
+        [ask("rds:ListTagsForResource", arn)];
+    this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
+        [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
+    this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
+    this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
+    this.list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags, [ask("lambda:ListTags", arn)];
+    this.delete_function(name: &str) -> () = Operation::DeleteFunction, [ask("lambda:DeleteFunction", this.function(name))];
 }

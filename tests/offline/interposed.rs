@@ -95,6 +95,12 @@ interpose! {
     create_vpc_endpoint(new: &NewEndpoint) -> EndpointId = Operation::CreateVpcEndpoint;
     modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> () = Operation::ModifyVpcEndpoint;
     allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions;
+    create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
+    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
+    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);
+    tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
+    untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;
+    delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup;
 }
 
 interpose! {
@@ -103,6 +109,15 @@ interpose! {
     list_role_policies(role: &str) -> Vec<String> = Operation::ListRolePolicies;
     get_policy(arn: &str) -> String = Operation::GetPolicy;
     get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion;
+    get_role(name: &str) -> RoleDescription = Operation::GetRole;
+    get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
+    create_role(new: &NewRole) -> String = Operation::CreateRole;
+    put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy;
+    attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy;
+    list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
+    detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy;
+    delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy;
+    delete_role(name: &str) -> () = Operation::DeleteRole;
 }
 
 interpose! {
@@ -111,23 +126,6 @@ interpose! {
     list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
     list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings, all source.is_none();
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping;
-}
-
-interpose! {
-    RemovalCloud {}
-    list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
-    list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
-    list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
-    tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
-    untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;
-    delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup;
-    delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
-    delete_secret(id: &str) -> () = Operation::DeleteSecret;
-    list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
-    delete_function(name: &str) -> () = Operation::DeleteFunction;
-    detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy;
-    delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy;
-    delete_role(name: &str) -> () = Operation::DeleteRole;
 }
 
 interpose! {
@@ -166,22 +164,20 @@ interpose! {
     get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy;
     groups_per_interface() -> usize = Operation::GetServiceQuota;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
-    get_role(name: &str) -> RoleDescription = Operation::GetRole;
-    get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
     list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction> = Operation::ListFunctions;
-    create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
-    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
-    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);
     modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> () = Operation::modifies(kind);
     modify_db_proxy(name: &str, groups: NewGroups<'_>) -> () = Operation::ModifyDbProxy;
     register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets;
     update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
     create_secret(new: &NewSecret) -> String = Operation::CreateSecret;
-    create_role(new: &NewRole) -> String = Operation::CreateRole;
-    put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy;
-    attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy;
     create_db_proxy(new: &NewDbProxy) -> String = Operation::CreateDbProxy;
     create_function(new: &NewLambda) -> String = Operation::CreateFunction;
+    list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
+    delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
+    delete_secret(id: &str) -> () = Operation::DeleteSecret;
+    list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
+    list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
+    delete_function(name: &str) -> () = Operation::DeleteFunction;
 }
 
 /// Takes a second of virtual time for each answer, and calls something before each.

@@ -15,8 +15,8 @@ use super::{
     DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange, GatewayFilter,
     GroupFilter, GroupReference, IdentityCloud, InstanceFilter, InterfaceFilter, KeyDescription, LaunchTemplateVersion,
     ListedFunction, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda, NewRole,
-    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RemovalCloud, RoleDescription,
-    SecretDescription, SubnetFilter, Tags, UsersCloud, Versions,
+    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RoleDescription, SecretDescription,
+    SubnetFilter, Tags, UsersCloud, Versions,
 };
 use crate::model::{
     DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId, MskCluster,
@@ -353,6 +353,12 @@ check! {
     create_vpc_endpoint(new: &NewEndpoint) -> EndpointId;
     modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> ();
     allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> ();
+    create_security_group(new: &NewSecurityGroup) -> GroupId;
+    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
+    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();
+    tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
+    untag_groups(groups: &[GroupId], key: &str) -> ();
+    delete_group(group: &GroupId) -> ();
 }
 
 check! {
@@ -361,6 +367,15 @@ check! {
     list_role_policies(role: &str) -> Vec<String>;
     get_policy(arn: &str) -> String;
     get_policy_version(arn: &str, version: &str) -> String;
+    get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
+    get_role_policy(role: &str, policy: &str) -> String;
+    create_role(new: &NewRole) -> String;
+    put_role_policy(role: &str, policy: &str, document: &str) -> ();
+    attach_role_policy(role: &str, policy: &str) -> ();
+    list_roles(prefix: &str) -> Vec<String>;
+    detach_role_policy(role: &str, policy: &str) -> ();
+    delete_role_policy(role: &str, policy: &str) -> ();
+    delete_role(name: &str) -> ();
 }
 
 check! {
@@ -372,23 +387,6 @@ check! {
         Page<EventSourceMapping> = Operation::ListEventSourceMappings, |found| mappings(source, function, &found.items);
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         |found| must(found.uuid.eq_ignore_ascii_case(uuid), uuid, &found.uuid);
-}
-
-check! {
-    RemovalCloud {}
-    list_roles(prefix: &str) -> Vec<String>;
-    list_rds_tags(arn: &str) -> BTreeMap<String, String>;
-    list_secrets(prefix: &str) -> Vec<SecretDescription>;
-    list_function_tags(arn: &str) -> BTreeMap<String, String>;
-    delete_function(name: &str) -> ();
-    detach_role_policy(role: &str, policy: &str) -> ();
-    tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
-    untag_groups(groups: &[GroupId], key: &str) -> ();
-    delete_group(group: &GroupId) -> ();
-    delete_db_proxy(name: &str) -> ();
-    delete_secret(id: &str) -> ();
-    delete_role_policy(role: &str, policy: &str) -> ();
-    delete_role(name: &str) -> ();
 }
 
 check! {
@@ -435,20 +433,18 @@ check! {
     get_secret_policy(id: &str) -> Option<String>;
     groups_per_interface() -> usize;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, |found| key(id, found);
-    get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
-    get_role_policy(role: &str, policy: &str) -> String;
     list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction>;
-    create_security_group(new: &NewSecurityGroup) -> GroupId;
-    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
-    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();
     modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> ();
     modify_db_proxy(name: &str, groups: NewGroups<'_>) -> ();
     register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> ();
     update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> ();
     create_secret(new: &NewSecret) -> String;
-    create_role(new: &NewRole) -> String;
-    put_role_policy(role: &str, policy: &str, document: &str) -> ();
-    attach_role_policy(role: &str, policy: &str) -> ();
     create_db_proxy(new: &NewDbProxy) -> String;
     create_function(new: &NewLambda) -> String;
+    list_rds_tags(arn: &str) -> BTreeMap<String, String>;
+    delete_db_proxy(name: &str) -> ();
+    delete_secret(id: &str) -> ();
+    list_secrets(prefix: &str) -> Vec<SecretDescription>;
+    list_function_tags(arn: &str) -> BTreeMap<String, String>;
+    delete_function(name: &str) -> ();
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Answer, Listed};
+use super::{Answer, Listed, NewSecurityGroup};
 use crate::model::network::{
     Address, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService, Exclusion, Interface, InternetGateway,
     NatGateway, NetworkAcl, Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
     self, Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
-    RouteTableId, SecurityGroup, SubnetId, VpcId,
+    RouteTableId, Rule, SecurityGroup, SubnetId, VpcId,
 };
 
-/// Reads what lies between two ends of a connection, and makes what is missing there. Most methods that read ask for
+/// Reads security groups and what else lies between two ends of a connection, and makes what is missing there. Most methods that read ask for
 /// whole VPCs: what does not exist, or is another account's, is not among what comes back.
 #[async_trait::async_trait]
 pub trait NetworkCloud: Sync {
@@ -87,6 +87,18 @@ pub trait NetworkCloud: Sync {
     async fn modify_vpc_endpoint(&self, id: &EndpointId, change: &EndpointChange) -> Answer<()>;
     /// Lets names resolve to private addresses for the other side: on the requester's side, on the accepter's, or both.
     async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()>;
+    /// Creates a group; [`super::Fault::Duplicate`] where its name is taken.
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;
+    /// Takes rules out of a group.
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()>;
+    /// Adds a rule to a group; [`super::Fault::Duplicate`] where it is there already.
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()>;
+    /// Gives a tag to groups, in place of one with its key.
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()>;
+    /// Takes a tag off groups; nothing changes where it is not there.
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()>;
+    /// Deletes a group; [`super::Fault::DependencyViolation`] where something still uses it.
+    async fn delete_group(&self, group: &GroupId) -> Answer<()>;
 }
 
 /// Which security groups are read.

@@ -17,7 +17,7 @@ use super::pages::EC2_PAGE;
 use super::rules::{Outcome, State};
 use crate::cloud::{
     Answer, DescribedInterface, DescribedSubnet, EndpointChange, Fault, GatewayFilter, GroupFilter, InterfaceFilter,
-    Listed, NetworkCloud, NewEndpoint, NewSubnet, Operation, SubnetFilter, Tags,
+    Listed, NetworkCloud, NewEndpoint, NewSecurityGroup, NewSubnet, Operation, SubnetFilter, Tags,
 };
 use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
@@ -26,7 +26,7 @@ use crate::model::network::{
     PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId,
+    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, Rule,
     SecurityGroup, SubnetId, VpcId,
 };
 
@@ -786,6 +786,38 @@ impl NetworkCloud for OfflineAccount {
     async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
         self.write(Operation::ModifyVpcPeeringConnectionOptions, |state| {
             state.allow_peering_dns(id, requester, accepter)
+        })
+    }
+
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        self.write(Operation::CreateSecurityGroup, |state| state.create_security_group(new))
+    }
+
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        self.write(Operation::revokes(direction), |state| {
+            state.revoke(group, direction, rules)
+        })
+    }
+
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        self.write(Operation::authorizes(direction), |state| {
+            state.authorize(group, direction, rule)
+        })
+    }
+
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
+        self.write(Operation::CreateTags, |state| {
+            state.tag_groups(groups, key, Some(value))
+        })
+    }
+
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
+        self.write(Operation::DeleteTags, |state| state.tag_groups(groups, key, None))
+    }
+
+    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
+        self.write(Operation::DeleteSecurityGroup, |state| {
+            state.delete_security_group(group)
         })
     }
 }

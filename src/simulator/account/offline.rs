@@ -1,5 +1,6 @@
 //! The account as a [`Cloud`], in memory or backed by its file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,15 +18,14 @@ use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
     Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, Fault,
-    FunctionChange, InstanceFilter, KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewRole,
-    NewSecret, NewSecurityGroup, Operation, Pace, RoleDescription, SecretDescription, Versions,
+    FunctionChange, InstanceFilter, KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda,
+    NewSecret, Operation, Pace, SecretDescription, Versions,
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
-    Access, Code, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState,
-    FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule,
-    Scaling, Subnet, SubnetId,
+    Access, Code, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
+    GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Scaling, Subnet, SubnetId,
 };
 
 /// Why an account's file cannot be used.
@@ -652,14 +652,6 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
-        self.read(Operation::GetRole, |state| state.get_role(name))
-    }
-
-    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
-        self.read(Operation::GetRolePolicy, |state| state.get_role_policy(role, policy))
-    }
-
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
         self.read(Operation::GetFunctionConfiguration, |state| {
             let entry = state.read_function(name)?;
@@ -688,22 +680,6 @@ impl Cloud for OfflineAccount {
                 },
             ),
         }
-    }
-
-    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
-        self.write(Operation::CreateSecurityGroup, |state| state.create_security_group(new))
-    }
-
-    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
-        self.write(Operation::revokes(direction), |state| {
-            state.revoke(group, direction, rules)
-        })
-    }
-
-    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
-        self.write(Operation::authorizes(direction), |state| {
-            state.authorize(group, direction, rule)
-        })
     }
 
     async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
@@ -743,28 +719,56 @@ impl Cloud for OfflineAccount {
         self.write(Operation::CreateSecret, |state| state.create_secret(new))
     }
 
-    async fn create_role(&self, new: &NewRole) -> Answer<String> {
-        self.write(Operation::CreateRole, |state| state.create_role(new))
-    }
-
-    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
-        self.write(Operation::PutRolePolicy, |state| {
-            state.put_role_policy(role, policy, document)
-        })
-    }
-
-    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        self.write(Operation::AttachRolePolicy, |state| {
-            state.attach_role_policy(role, policy)
-        })
-    }
-
     async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
         self.write(Operation::CreateDbProxy, |state| state.create_proxy(new))
     }
 
     async fn create_function(&self, new: &NewLambda) -> Answer<String> {
         self.write(Operation::CreateFunction, |state| state.create_function(new))
+    }
+
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        self.read(Operation::ListTagsForResource, |state| {
+            let mut proxies = state.document.db_proxies.iter();
+            let found = proxies.find(|proxy| state.proxy_arn(&proxy.name) == arn);
+            let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
+            Ok(map(&found.tags))
+        })
+    }
+
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteDbProxy, |state| state.delete_proxy(name))
+    }
+
+    async fn delete_secret(&self, id: &str) -> Answer<()> {
+        self.write(Operation::DeleteSecret, |state| {
+            let name = state.describe_secret(id)?.name;
+            let secrets = state.document.secrets.iter_mut();
+            for secret in secrets.filter(|secret| secret.name == name) {
+                // Only that it was is looked at, and an account's file has no clock.
+                secret.deleted_date = Some("scheduled".to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
+        self.read(Operation::ListSecrets, |state| {
+            let mut found = Vec::new();
+            let secrets = state.document.secrets.iter();
+            for secret in secrets.filter(|secret| secret.name.starts_with(prefix) && secret.deleted_date.is_none()) {
+                found.push(state.describe_secret(&secret.name)?);
+            }
+            Ok(found)
+        })
+    }
+
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
+    }
+
+    async fn delete_function(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteFunction, |state| state.delete_function(name))
     }
 
     fn home(&self) -> Origin {

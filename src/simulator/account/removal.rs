@@ -1,17 +1,15 @@
-//! Operations that remove something from an account, and who uses a group there.
+//! Operations that remove something from an account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::OfflineAccount;
 use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcSecurityGroupMembership};
-use super::resources::map;
 use super::rules::{Outcome, State, next_revision, permissions, rejected};
-use crate::cloud::{Answer, Fault, Operation, RemovalCloud, SecretDescription};
+use crate::cloud::Fault;
 use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule};
 use crate::removal::ShrunkList;
 
 impl State {
-    fn tag_groups(&mut self, groups: &[GroupId], key: &str, value: Option<&str>) -> Outcome<()> {
+    pub(super) fn tag_groups(&mut self, groups: &[GroupId], key: &str, value: Option<&str>) -> Outcome<()> {
         for id in groups {
             self.group(id)?;
         }
@@ -136,7 +134,7 @@ impl State {
         Ok(())
     }
 
-    fn delete_proxy(&mut self, name: &str) -> Outcome<()> {
+    pub(super) fn delete_proxy(&mut self, name: &str) -> Outcome<()> {
         let proxy = self.proxy(name)?;
         if !matches!(
             proxy.status.as_str(),
@@ -148,7 +146,7 @@ impl State {
         Ok(())
     }
 
-    fn delete_function(&mut self, name: &str) -> Outcome<()> {
+    pub(super) fn delete_function(&mut self, name: &str) -> Outcome<()> {
         let function = self.function_to_update(name, None)?;
         let name = function.function_name.clone();
         let groups = function.vpc_config.take().into_iter();
@@ -160,7 +158,7 @@ impl State {
         Ok(())
     }
 
-    fn delete_role(&mut self, name: &str) -> Outcome<()> {
+    pub(super) fn delete_role(&mut self, name: &str) -> Outcome<()> {
         let role = self.role(name)?;
         if !role.policies.is_empty() || !role.attached_policies.is_empty() {
             return Err(rejected(
@@ -170,105 +168,5 @@ impl State {
         }
         self.document.roles.retain(|role| role.role_name != name);
         Ok(())
-    }
-}
-
-#[async_trait::async_trait]
-impl RemovalCloud for OfflineAccount {
-    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
-        self.read(Operation::ListTagsForResource, |state| {
-            let mut proxies = state.document.db_proxies.iter();
-            let found = proxies.find(|proxy| state.proxy_arn(&proxy.name) == arn);
-            let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
-            Ok(map(&found.tags))
-        })
-    }
-
-    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
-        self.read(Operation::ListRoles, |state| {
-            let names = state.document.roles.iter().map(|role| role.role_name.clone());
-            Ok(names.filter(|name| name.starts_with(prefix)).collect())
-        })
-    }
-
-    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
-        self.read(Operation::ListSecrets, |state| {
-            let mut found = Vec::new();
-            let secrets = state.document.secrets.iter();
-            for secret in secrets.filter(|secret| secret.name.starts_with(prefix) && secret.deleted_date.is_none()) {
-                found.push(state.describe_secret(&secret.name)?);
-            }
-            Ok(found)
-        })
-    }
-
-    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
-        self.write(Operation::CreateTags, |state| {
-            state.tag_groups(groups, key, Some(value))
-        })
-    }
-
-    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
-        self.write(Operation::DeleteTags, |state| state.tag_groups(groups, key, None))
-    }
-
-    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
-        self.write(Operation::DeleteSecurityGroup, |state| {
-            state.delete_security_group(group)
-        })
-    }
-
-    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
-        self.write(Operation::DeleteDbProxy, |state| state.delete_proxy(name))
-    }
-
-    async fn delete_secret(&self, id: &str) -> Answer<()> {
-        self.write(Operation::DeleteSecret, |state| {
-            let name = state.describe_secret(id)?.name;
-            let secrets = state.document.secrets.iter_mut();
-            for secret in secrets.filter(|secret| secret.name == name) {
-                // Only that it was is looked at, and an account's file has no clock.
-                secret.deleted_date = Some("scheduled".to_owned());
-            }
-            Ok(())
-        })
-    }
-
-    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
-        self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
-    }
-
-    async fn delete_function(&self, name: &str) -> Answer<()> {
-        self.write(Operation::DeleteFunction, |state| state.delete_function(name))
-    }
-
-    async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        self.write(Operation::DetachRolePolicy, |state| {
-            let attached = &mut state.role_mut(role)?.attached_policies;
-            let before = attached.len();
-            attached.retain(|found| found != policy);
-            if attached.len() < before {
-                return Ok(());
-            }
-            Err(Fault::NotFound(format!("Policy {policy} was not found.")))
-        })
-    }
-
-    async fn delete_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        self.write(Operation::DeleteRolePolicy, |state| {
-            let policies = &mut state.role_mut(role)?.policies;
-            let before = policies.len();
-            policies.retain(|found| found.policy_name != policy);
-            if policies.len() < before {
-                return Ok(());
-            }
-            Err(Fault::NotFound(format!(
-                "The role policy with name {policy} cannot be found."
-            )))
-        })
-    }
-
-    async fn delete_role(&self, name: &str) -> Answer<()> {
-        self.write(Operation::DeleteRole, |state| state.delete_role(name))
     }
 }
