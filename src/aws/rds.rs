@@ -110,7 +110,8 @@ pub(super) async fn modify_database(
         }
         DatabaseKind::Instance => {
             let call = client.modify_db_instance().db_instance_identifier(id);
-            done(operation, call.set_vpc_security_group_ids(groups).send()).await
+            // The largest future of the SDK's.
+            done(operation, Box::pin(call.set_vpc_security_group_ids(groups).send())).await
         }
     }
 }
