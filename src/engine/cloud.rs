@@ -1,8 +1,9 @@
 //! The one trait through which the program reads and writes an account: AWS itself (`autoconnect-aws`) or
 //! an account kept in memory or in a file (`autoconnect-simulator`).
 //!
-//! Each method is one operation of the API. The implementation
-//! retries throttled and lost requests; [`crate::wait`] waits for states.
+//! Each method is one operation of the API, or two that differ in the direction of rules or the kind of a database alone;
+//! what is asked for is its argument, and [`derived`] is what follows from the answers. The implementation retries
+//! throttled and lost requests; [`crate::wait`] waits for states.
 
 mod checked;
 pub mod derived;
