@@ -5,9 +5,12 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
 };
 
-use super::{all_items, fault};
-use crate::cloud::{Answer, CloudError, Fault, NewSecurityGroup, Operation};
-use crate::model::{Direction, GroupId, Peer, PortRange, Protocol, Rule, SecurityGroup, Subnet, SubnetId, VpcId};
+use super::network::{associated, subnet_state, tags};
+use super::{done, fault, page};
+use crate::cloud::{
+    Answer, CloudError, DescribedSubnet, Fault, GroupFilter, Listed, NewSecurityGroup, Operation, SubnetFilter,
+};
+use crate::model::{Direction, GroupId, Peer, PortRange, Protocol, Rule, SecurityGroup, Subnet};
 use crate::naming::Convention;
 
 /// The largest page that EC2 gives.
@@ -31,35 +34,52 @@ fn any_case(convention: Convention) -> String {
     convention.prefix().chars().map(mask).chain(['*']).collect()
 }
 
-pub(super) async fn describe_connection_groups(client: &Client, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
-    let operation = Operation::DescribeSecurityGroups;
-    let mut names: Vec<String> = Convention::ALL.map(any_case).to_vec();
-    names.sort();
-    names.dedup();
-    let request = client
-        .describe_security_groups()
-        .filters(filter("vpc-id", [vpc.to_string()]))
-        .filters(filter("group-name", names))
-        .max_results(PAGE);
-    let all = all_items!(operation, request, security_groups, next_token);
-    all.await?.into_iter().map(security_group).collect()
+fn ids<T: ToString>(ids: &[T]) -> impl Iterator<Item = String> {
+    ids.iter().map(ToString::to_string)
 }
 
-pub(super) async fn describe_security_group(client: &Client, id: &GroupId) -> Answer<SecurityGroup> {
-    let operation = Operation::DescribeSecurityGroups;
-    let answer = client
-        .describe_security_groups()
-        .group_ids(id.as_str())
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    match answer.security_groups.unwrap_or_default().into_iter().next() {
-        Some(group) => security_group(group),
-        None => Err(CloudError::new(
-            operation,
-            Fault::NotFound(format!("The security group '{id}' does not exist")),
-        )),
+pub(super) async fn describe_security_groups(
+    client: &Client,
+    which: GroupFilter<'_>,
+    from: Option<String>,
+) -> Listed<SecurityGroup> {
+    let request = client.describe_security_groups().set_next_token(from);
+    let request = match which {
+        GroupFilter::All => request.max_results(PAGE),
+        GroupFilter::Id(id) => request.group_ids(id.as_str()),
+        // A filter, since one id that does not exist would make all of the request fail.
+        GroupFilter::Ids(all) => request.filters(filter("group-id", ids(all))).max_results(PAGE),
+        GroupFilter::OfConvention(vpc) => {
+            let mut names: Vec<String> = Convention::ALL.map(any_case).to_vec();
+            names.sort();
+            names.dedup();
+            request
+                .filters(filter("vpc-id", [vpc.to_string()]))
+                .filters(filter("group-name", names))
+                .max_results(PAGE)
+        }
+        GroupFilter::Named(vpc, name) => request
+            .filters(filter("vpc-id", [vpc.to_string()]))
+            .filters(filter("group-name", [name.to_owned()])),
+        GroupFilter::Naming(all, Direction::Ingress) => request.filters(filter("ip-permission.group-id", ids(all))),
+        GroupFilter::Naming(all, Direction::Egress) => {
+            request.filters(filter("egress.ip-permission.group-id", ids(all)))
+        }
+        GroupFilter::Tagged(key, value) => request.filters(filter(&format!("tag:{key}"), [value.to_owned()])),
+    };
+    let mut page = page!(
+        Operation::DescribeSecurityGroups,
+        request,
+        security_groups,
+        next_token,
+        security_group
+    )?;
+    if let GroupFilter::Tagged(key, value) = which {
+        // EC2 reads `*` and `?` in a filter as wildcards.
+        let has_it = |group: &SecurityGroup| group.tags.get(key).is_some_and(|found| found == value);
+        page.items.retain(has_it);
     }
+    Ok(page)
 }
 
 pub(super) fn security_group(group: aws_sdk_ec2::types::SecurityGroup) -> Answer<SecurityGroup> {
@@ -74,12 +94,7 @@ pub(super) fn security_group(group: aws_sdk_ec2::types::SecurityGroup) -> Answer
         description: group.description.unwrap_or_default(),
         ingress: rules(group.ip_permissions),
         egress: rules(group.ip_permissions_egress),
-        tags: group
-            .tags
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-            .collect(),
+        tags: tags(group.tags),
     })
 }
 
@@ -154,27 +169,42 @@ pub(super) fn permission(rule: &Rule) -> IpPermission {
     .build()
 }
 
-pub(super) async fn describe_subnets(client: &Client, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
-    let operation = Operation::DescribeSubnets;
-    let answer = client
-        .describe_subnets()
-        .set_subnet_ids(Some(ids.iter().map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    answer.subnets.unwrap_or_default().into_iter().map(subnet).collect()
+pub(super) async fn describe_subnets(
+    client: &Client,
+    which: SubnetFilter<'_>,
+    from: Option<String>,
+) -> Listed<DescribedSubnet> {
+    let request = client.describe_subnets().set_next_token(from);
+    let request = match which {
+        SubnetFilter::All => request.max_results(PAGE),
+        SubnetFilter::Ids(all) => request.set_subnet_ids(Some(ids(all).collect())),
+        SubnetFilter::OfVpcs(vpcs) => request.filters(filter("vpc-id", ids(vpcs))),
+    };
+    page!(Operation::DescribeSubnets, request, subnets, next_token, subnet)
 }
 
-pub(super) fn subnet(subnet: aws_sdk_ec2::types::Subnet) -> Answer<Subnet> {
+fn subnet(found: aws_sdk_ec2::types::Subnet) -> Answer<DescribedSubnet> {
     let missing = |field| incomplete(Operation::DescribeSubnets, field);
-    Ok(Subnet {
-        id: subnet.subnet_id.ok_or_else(|| missing("SubnetId"))?.into(),
-        vpc: subnet.vpc_id.ok_or_else(|| missing("VpcId"))?.into(),
-        availability_zone: subnet.availability_zone.unwrap_or_default(),
-        owner: subnet.owner_id,
-        free_addresses: subnet
-            .available_ip_address_count
-            .and_then(|count| u32::try_from(count).ok()),
+    let ipv6 = found.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
+    let ipv6 = ipv6.map(|block| (block.ipv6_cidr_block, subnet_state(block.ipv6_cidr_block_state)));
+    let all: Vec<_> = std::iter::once((found.cidr_block, None)).chain(ipv6).collect();
+    let ranges = all.iter().filter_map(|(cidr, _)| cidr.as_deref()?.parse().ok());
+    let ranges = ranges.collect();
+    let (cidrs, doubtful_cidrs) = associated(all);
+    Ok(DescribedSubnet {
+        subnet: Subnet {
+            id: found.subnet_id.ok_or_else(|| missing("SubnetId"))?.into(),
+            vpc: found.vpc_id.ok_or_else(|| missing("VpcId"))?.into(),
+            availability_zone: found.availability_zone.unwrap_or_default(),
+            owner: found.owner_id,
+            free_addresses: found
+                .available_ip_address_count
+                .and_then(|count| u32::try_from(count).ok()),
+        },
+        ranges,
+        cidrs,
+        doubtful_cidrs,
+        tags: tags(found.tags),
     })
 }
 
@@ -201,16 +231,24 @@ pub(super) async fn create_security_group(client: &Client, new: &NewSecurityGrou
     Ok(answer.group_id.ok_or_else(|| incomplete(operation, "GroupId"))?.into())
 }
 
-pub(super) async fn revoke_security_group_egress(client: &Client, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-    let operation = Operation::RevokeSecurityGroupEgress;
-    client
-        .revoke_security_group_egress()
-        .group_id(group.as_str())
-        .set_ip_permissions(Some(rules.iter().map(permission).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
+pub(super) async fn revoke_security_group(
+    client: &Client,
+    group: &GroupId,
+    direction: Direction,
+    rules: &[Rule],
+) -> Answer<()> {
+    let operation = Operation::revokes(direction);
+    let permissions = Some(rules.iter().map(permission).collect());
+    match direction {
+        Direction::Ingress => {
+            let call = client.revoke_security_group_ingress().group_id(group.as_str());
+            done(operation, call.set_ip_permissions(permissions).send()).await
+        }
+        Direction::Egress => {
+            let call = client.revoke_security_group_egress().group_id(group.as_str());
+            done(operation, call.set_ip_permissions(permissions).send()).await
+        }
+    }
 }
 
 pub(super) async fn authorize_security_group(
@@ -222,25 +260,14 @@ pub(super) async fn authorize_security_group(
     let operation = Operation::authorizes(direction);
     match direction {
         Direction::Ingress => {
-            client
-                .authorize_security_group_ingress()
-                .group_id(group.as_str())
-                .ip_permissions(permission(rule))
-                .send()
-                .await
-                .map_err(|error| fault::error(operation, &error))?;
+            let call = client.authorize_security_group_ingress().group_id(group.as_str());
+            done(operation, call.ip_permissions(permission(rule)).send()).await
         }
         Direction::Egress => {
-            client
-                .authorize_security_group_egress()
-                .group_id(group.as_str())
-                .ip_permissions(permission(rule))
-                .send()
-                .await
-                .map_err(|error| fault::error(operation, &error))?;
+            let call = client.authorize_security_group_egress().group_id(group.as_str());
+            done(operation, call.ip_permissions(permission(rule)).send()).await
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

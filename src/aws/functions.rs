@@ -9,13 +9,13 @@ use aws_sdk_lambda::types::{
     Environment, FunctionCode, FunctionConfiguration, FunctionVersion, Runtime, VpcConfig, VpcConfigResponse,
 };
 
-use super::{all_items, fault, starter};
-use crate::cloud::{Answer, Bearer, CloudError, Fault, NewLambda, Operation};
+use super::{done, fault, page, starter};
+use crate::cloud::{Answer, CloudError, Fault, FunctionChange, Listed, ListedFunction, NewLambda, Operation, Versions};
 use crate::model::{Code, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus, SubnetId};
 use crate::naming::created;
 
 /// The largest page that Lambda gives.
-pub(super) const PAGE: i32 = 50;
+const PAGE: i32 = 50;
 
 /// What Lambda calls the version that is not published: the function itself.
 const LATEST: &str = "$LATEST";
@@ -37,94 +37,57 @@ pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, 
     Ok(answer.tags.unwrap_or_default().into_iter().collect())
 }
 
-pub(super) async fn names(client: &Client) -> Answer<Vec<String>> {
-    let request = client.list_functions();
-    let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
-    Ok(all
-        .await?
-        .into_iter()
-        .filter_map(|function| function.function_name)
-        .collect())
+pub(super) async fn list_functions(
+    client: &Client,
+    versions: Versions,
+    from: Option<String>,
+) -> Listed<ListedFunction> {
+    let request = client.list_functions().max_items(PAGE).set_marker(from);
+    let request = match versions {
+        Versions::Latest => request,
+        Versions::All => request.function_version(FunctionVersion::All),
+    };
+    page!(Operation::ListFunctions, request, functions, next_marker, |found| {
+        let version = found.version.clone().filter(|version| version != LATEST);
+        Ok(ListedFunction {
+            function: listed(found)?,
+            version: version.filter(|_| versions == Versions::All),
+        })
+    })
 }
 
-pub(super) async fn bearers(client: &Client) -> Answer<Vec<Bearer>> {
-    let request = client
-        .list_functions()
-        .function_version(FunctionVersion::All)
-        .max_items(PAGE);
-    let all = all_items!(Operation::ListFunctions, request, functions, next_marker);
-    let mut bearers = Vec::new();
-    for function in all.await? {
-        let Some(name) = function.function_name else { continue };
-        let config = function
-            .vpc_config
-            .unwrap_or_else(|| VpcConfigResponse::builder().build());
-        bearers.push(Bearer {
-            name,
-            version: function.version.filter(|version| version != LATEST),
-            groups: config
-                .security_group_ids
-                .unwrap_or_default()
-                .into_iter()
-                .map(GroupId::from)
-                .collect(),
-            subnets: config
-                .subnet_ids
-                .unwrap_or_default()
-                .into_iter()
-                .map(SubnetId::from)
-                .collect(),
-            role: function.role,
-            ..Bearer::default()
-        });
-    }
-    Ok(bearers)
-}
-
-/// All of `VpcConfig` is sent as it was read, except the groups: Lambda could take anything that is left out for a change.
+/// All of `VpcConfig` is sent as it was read, except the groups: Lambda could take anything that is left out for a
+/// change. Lists that are sent empty detach. Of the environment too, all is sent, as it was read and with what is new.
 pub(super) async fn update_function_configuration(
     client: &Client,
     name: &str,
-    vpc: &FunctionVpc,
-    groups: impl Iterator<Item = &GroupId>,
+    change: FunctionChange<'_>,
     revision: Option<&str>,
 ) -> Answer<()> {
-    let operation = Operation::UpdateFunctionConfiguration;
-    let config = VpcConfig::builder()
-        .set_subnet_ids(Some(vpc.subnets.iter().map(ToString::to_string).collect()))
-        .set_security_group_ids(Some(groups.map(ToString::to_string).collect()))
-        .set_ipv6_allowed_for_dual_stack(vpc.ipv6_allowed)
-        .build();
-    client
+    let request = client
         .update_function_configuration()
         .function_name(name)
-        .vpc_config(config)
-        .set_revision_id(revision.map(str::to_owned))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
-}
-
-/// All of the environment is sent, as it was read and with what is new.
-pub(super) async fn update_function_environment(
-    client: &Client,
-    name: &str,
-    environment: &crate::model::Environment,
-    revision: Option<&str>,
-) -> Answer<()> {
-    let variables = environment
-        .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    client
-        .update_function_configuration()
-        .function_name(name)
-        .environment(Environment::builder().set_variables(Some(variables.collect())).build())
-        .set_revision_id(revision.map(str::to_owned))
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::UpdateFunctionConfiguration, &error))?;
-    Ok(())
+        .set_revision_id(revision.map(str::to_owned));
+    let vpc_config = |subnets: &[SubnetId], groups: Vec<String>, ipv6| {
+        VpcConfig::builder()
+            .set_subnet_ids(Some(subnets.iter().map(ToString::to_string).collect()))
+            .set_security_group_ids(Some(groups))
+            .set_ipv6_allowed_for_dual_stack(ipv6)
+            .build()
+    };
+    let request = match change {
+        FunctionChange::Vpc(vpc, groups) => {
+            let groups = groups.iter().map(ToString::to_string).collect();
+            request.vpc_config(vpc_config(&vpc.subnets, groups, vpc.ipv6_allowed))
+        }
+        FunctionChange::Detached => request.vpc_config(vpc_config(&[], Vec::new(), None)),
+        FunctionChange::Environment(environment) => {
+            let variables = environment.iter();
+            let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            request.environment(Environment::builder().set_variables(Some(variables.collect())).build())
+        }
+    };
+    done(Operation::UpdateFunctionConfiguration, request.send()).await
 }
 
 pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<String> {
@@ -153,7 +116,7 @@ pub(super) async fn create_function(client: &Client, new: &NewLambda) -> Answer<
 }
 
 /// Where a function is attached. One that was detached keeps a `VpcConfig` with empty lists.
-pub(super) fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
+fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
     let subnets: Vec<SubnetId> = config
         .subnet_ids
         .unwrap_or_default()
@@ -170,7 +133,7 @@ pub(super) fn attached(config: VpcConfigResponse) -> Option<FunctionVpc> {
 }
 
 /// A function as Lambda lists it: the same fields in another type, without its environment.
-pub(super) fn listed(found: FunctionConfiguration) -> Answer<Function> {
+fn listed(found: FunctionConfiguration) -> Answer<Function> {
     let answer = GetFunctionConfigurationOutput::builder()
         .set_function_name(found.function_name)
         .set_function_arn(found.function_arn)

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
 
-use super::{Aws, all_items, called, fault};
+use super::{Aws, all_items, called, done, fault};
 use crate::cloud::{Answer, CloudError, Fault, IdentityCloud, NewRole, Operation, RoleDescription, unexpected};
 
-pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescription> {
+async fn get_role(client: &Client, name: &str) -> Answer<RoleDescription> {
     let operation = Operation::GetRole;
     let answer = client
         .get_role()
@@ -29,13 +29,13 @@ pub(super) async fn get_role(client: &Client, name: &str) -> Answer<RoleDescript
     })
 }
 
-pub(super) async fn roles_named(client: &Client, prefix: &str) -> Answer<Vec<String>> {
+async fn roles_named(client: &Client, prefix: &str) -> Answer<Vec<String>> {
     let roles = all_items!(Operation::ListRoles, client.list_roles(), roles, marker).await?;
     let names = roles.into_iter().map(|role| role.role_name);
     Ok(names.filter(|name| name.starts_with(prefix)).collect())
 }
 
-pub(super) async fn get_role_policy(client: &Client, role: &str, policy: &str) -> Answer<String> {
+async fn get_role_policy(client: &Client, role: &str, policy: &str) -> Answer<String> {
     let operation = Operation::GetRolePolicy;
     let answer = client
         .get_role_policy()
@@ -117,6 +117,51 @@ impl IdentityCloud for Aws {
     async fn get_policy_version(&self, arn: &str, version: &str) -> Answer<String> {
         called(Operation::GetPolicyVersion, get_policy_version(&self.iam, arn, version)).await
     }
+
+    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
+        called(Operation::GetRole, get_role(&self.iam, name)).await
+    }
+
+    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
+        let call = get_role_policy(&self.iam, role, policy);
+        called(Operation::GetRolePolicy, call).await
+    }
+
+    async fn create_role(&self, new: &NewRole) -> Answer<String> {
+        called(Operation::CreateRole, create_role(&self.iam, new)).await
+    }
+
+    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
+        let call = put_role_policy(&self.iam, role, policy, document);
+        called(Operation::PutRolePolicy, call).await
+    }
+
+    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        let call = attach_role_policy(&self.iam, role, policy);
+        called(Operation::AttachRolePolicy, call).await
+    }
+
+    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
+        called(Operation::ListRoles, roles_named(&self.iam, prefix)).await
+    }
+
+    async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        let operation = Operation::DetachRolePolicy;
+        let call = self.iam.detach_role_policy().role_name(role).policy_arn(policy).send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn delete_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        let operation = Operation::DeleteRolePolicy;
+        let call = self.iam.delete_role_policy().role_name(role).policy_name(policy).send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn delete_role(&self, name: &str) -> Answer<()> {
+        let operation = Operation::DeleteRole;
+        let call = self.iam.delete_role().role_name(name).send();
+        called(operation, done(operation, call)).await
+    }
 }
 
 /// IAM gives documents URL-encoded.
@@ -126,7 +171,7 @@ fn decoded(document: &str) -> String {
         .into_owned()
 }
 
-pub(super) async fn create_role(client: &Client, new: &NewRole) -> Answer<String> {
+async fn create_role(client: &Client, new: &NewRole) -> Answer<String> {
     let operation = Operation::CreateRole;
     let answer = client
         .create_role()
@@ -147,27 +192,18 @@ fn tags(operation: Operation, tags: &BTreeMap<String, String>) -> Answer<Vec<Tag
     tags.map_err(|error| CloudError::new(operation, Fault::Malformed(error.to_string())))
 }
 
-pub(super) async fn put_role_policy(client: &Client, role: &str, policy: &str, document: &str) -> Answer<()> {
-    client
+async fn put_role_policy(client: &Client, role: &str, policy: &str, document: &str) -> Answer<()> {
+    let call = client
         .put_role_policy()
         .role_name(role)
         .policy_name(policy)
-        .policy_document(document)
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::PutRolePolicy, &error))?;
-    Ok(())
+        .policy_document(document);
+    done(Operation::PutRolePolicy, call.send()).await
 }
 
-pub(super) async fn attach_role_policy(client: &Client, role: &str, policy: &str) -> Answer<()> {
-    client
-        .attach_role_policy()
-        .role_name(role)
-        .policy_arn(policy)
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::AttachRolePolicy, &error))?;
-    Ok(())
+async fn attach_role_policy(client: &Client, role: &str, policy: &str) -> Answer<()> {
+    let call = client.attach_role_policy().role_name(role).policy_arn(policy);
+    done(Operation::AttachRolePolicy, call.send()).await
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! AWS itself, through its SDK: one HTTP client, the SDK's standard retries, and no decisions.
 
-mod attachment;
 mod bounded;
 mod ec2;
 mod fault;
 mod functions;
 mod identity;
-mod inventory;
 mod meter;
 mod msk;
 mod network;
@@ -14,13 +12,14 @@ mod notify;
 mod profile;
 mod quotas;
 mod rds;
-mod removing;
 mod secrets;
 mod starter;
 mod users;
 
-use autoconnect_core::{model, naming, removal};
+use autoconnect_core::{model, naming};
 use autoconnect_engine::cloud;
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,15 +29,16 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy, NewLambda,
-    NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbProxy, DbSubnetGroup, Fault, FunctionChange, InstanceFilter,
+    KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewSecret, Operation, Pace, Page,
+    SecretDescription, Versions,
 };
-use crate::model::{
-    DatabaseKind, Direction, Environment, Function, FunctionVpc, GroupId, GroupList, Origin, Proxy, ProxyTarget, Rule,
-    SecurityGroup, Subnet, SubnetId, VpcId,
-};
+use crate::model::{DatabaseKind, Function, Origin, ProxyTarget};
 use bounded::Bounded;
 use meter::Meter;
 pub use notify::{Recipient, notify};
@@ -278,26 +278,58 @@ async fn called<T>(operation: Operation, call: impl Future<Output = Answer<T>>) 
     Box::pin(call).instrument(debug_span!("call", %operation)).await
 }
 
+/// What a page of the service's has on it, each item read.
+fn page_of<S, T>(items: Option<Vec<S>>, next: Option<String>, read: impl Fn(S) -> Answer<T>) -> Listed<T> {
+    let items: Answer<Vec<T>> = items.unwrap_or_default().into_iter().map(read).collect();
+    Ok(Page {
+        items: items?,
+        next: next.filter(|next| !next.is_empty()),
+    })
+}
+
+/// One page of a list: the request, the fields that hold its items and the token of the next page, and how an item is
+/// read. An expression that is a `Result`.
+macro_rules! page {
+    ($operation:expr, $request:expr, $items:ident, $token:ident, $read:expr) => {{
+        let (operation, request) = ($operation, $request);
+        let answer = $crate::called(operation, async {
+            let answer = request.send().await;
+            answer.map_err(|error| $crate::fault::error(operation, &error))
+        });
+        match answer.await {
+            Ok(answer) => $crate::page_of(answer.$items, answer.$token, $read),
+            Err(error) => Err(error),
+        }
+    }};
+}
+use page;
+
+/// A call of whose answer nothing is needed.
+async fn done<T, E>(
+    operation: Operation,
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Answer<()>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match call.await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(fault::error(operation, &error)),
+    }
+}
+
 #[async_trait::async_trait]
 impl Cloud for Aws {
-    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
-        called(Operation::DescribeDbClusters, rds::describe_db_cluster(&self.rds, id)).await
+    async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster> {
+        rds::describe_db_clusters(&self.rds, id, from).await
     }
 
-    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
-        called(Operation::DescribeDbInstances, rds::describe_db_instance(&self.rds, id)).await
+    async fn describe_db_instances(&self, which: InstanceFilter<'_>, from: Option<String>) -> Listed<DbInstance> {
+        rds::describe_db_instances(&self.rds, which, from).await
     }
 
-    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
-        called(
-            Operation::DescribeDbInstances,
-            rds::describe_cluster_members(&self.rds, cluster),
-        )
-        .await
-    }
-
-    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
-        called(Operation::DescribeDbProxies, rds::describe_db_proxy(&self.rds, name)).await
+    async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy> {
+        rds::describe_db_proxies(&self.rds, name, from).await
     }
 
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
@@ -305,12 +337,8 @@ impl Cloud for Aws {
         called(Operation::DescribeDbProxyTargets, call).await
     }
 
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
-        called(
-            Operation::DescribeDbSubnetGroups,
-            rds::describe_db_subnet_group(&self.rds, name),
-        )
-        .await
+    async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup> {
+        rds::describe_db_subnet_groups(&self.rds, name, from).await
     }
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
@@ -321,81 +349,18 @@ impl Cloud for Aws {
         .await
     }
 
-    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
-        called(Operation::DescribeSubnets, ec2::describe_subnets(&self.ec2, ids)).await
+    async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction> {
+        functions::list_functions(&self.lambda, versions, from).await
     }
 
-    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
-        called(
-            Operation::DescribeSecurityGroups,
-            ec2::describe_connection_groups(&self.ec2, vpc),
-        )
-        .await
+    async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let call = rds::modify_database(&self.rds, kind, id, groups);
+        called(Operation::modifies(kind), call).await
     }
 
-    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
-        called(
-            Operation::DescribeSecurityGroups,
-            ec2::describe_security_group(&self.ec2, id),
-        )
-        .await
-    }
-
-    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
-        match kind {
-            ResourceKind::Cluster => called(Operation::DescribeDbClusters, rds::cluster_names(&self.rds)).await,
-            ResourceKind::Instance => called(Operation::DescribeDbInstances, rds::instance_names(&self.rds)).await,
-            ResourceKind::Proxy => called(Operation::DescribeDbProxies, rds::proxy_names(&self.rds)).await,
-            ResourceKind::Function => called(Operation::ListFunctions, functions::names(&self.lambda)).await,
-        }
-    }
-
-    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
-        called(
-            Operation::CreateSecurityGroup,
-            ec2::create_security_group(&self.ec2, new),
-        )
-        .await
-    }
-
-    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-        called(
-            Operation::RevokeSecurityGroupEgress,
-            ec2::revoke_security_group_egress(&self.ec2, group, rules),
-        )
-        .await
-    }
-
-    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
-        called(
-            Operation::authorizes(direction),
-            ec2::authorize_security_group(&self.ec2, group, direction, rule),
-        )
-        .await
-    }
-
-    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        called(
-            Operation::ModifyDbCluster,
-            rds::modify_db_cluster(&self.rds, id, groups.iter()),
-        )
-        .await
-    }
-
-    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        called(
-            Operation::ModifyDbInstance,
-            rds::modify_db_instance(&self.rds, id, groups.iter()),
-        )
-        .await
-    }
-
-    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
-        called(
-            Operation::ModifyDbProxy,
-            rds::modify_db_proxy(&self.rds, name, groups.iter()),
-        )
-        .await
+    async fn modify_db_proxy(&self, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let call = rds::modify_db_proxy(&self.rds, name, groups);
+        called(Operation::ModifyDbProxy, call).await
     }
 
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
@@ -403,12 +368,14 @@ impl Cloud for Aws {
         called(Operation::RegisterDbProxyTargets, call).await
     }
 
-    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
-        called(
-            Operation::UpdateFunctionConfiguration,
-            functions::update_function_configuration(&self.lambda, name, vpc, vpc.groups.iter(), revision),
-        )
-        .await
+    async fn update_function_configuration(
+        &self,
+        name: &str,
+        change: FunctionChange<'_>,
+        revision: Option<&str>,
+    ) -> Answer<()> {
+        let call = functions::update_function_configuration(&self.lambda, name, change, revision);
+        called(Operation::UpdateFunctionConfiguration, call).await
     }
 
     async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
@@ -428,41 +395,8 @@ impl Cloud for Aws {
         called(Operation::GetServiceQuota, quotas::groups_per_interface(&self.quotas)).await
     }
 
-    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
-        called(Operation::GetRole, identity::get_role(&self.iam, name)).await
-    }
-
-    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
-        let call = identity::get_role_policy(&self.iam, role, policy);
-        called(Operation::GetRolePolicy, call).await
-    }
-
-    async fn update_function_environment(
-        &self,
-        name: &str,
-        environment: &Environment,
-        revision: Option<&str>,
-    ) -> Answer<()> {
-        let call = functions::update_function_environment(&self.lambda, name, environment, revision);
-        called(Operation::UpdateFunctionConfiguration, call).await
-    }
-
     async fn create_secret(&self, new: &NewSecret) -> Answer<String> {
         called(Operation::CreateSecret, secrets::create_secret(&self.secrets, new)).await
-    }
-
-    async fn create_role(&self, new: &NewRole) -> Answer<String> {
-        called(Operation::CreateRole, identity::create_role(&self.iam, new)).await
-    }
-
-    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
-        let call = identity::put_role_policy(&self.iam, role, policy, document);
-        called(Operation::PutRolePolicy, call).await
-    }
-
-    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        let call = identity::attach_role_policy(&self.iam, role, policy);
-        called(Operation::AttachRolePolicy, call).await
     }
 
     async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
@@ -471,6 +405,41 @@ impl Cloud for Aws {
 
     async fn create_function(&self, new: &NewLambda) -> Answer<String> {
         called(Operation::CreateFunction, functions::create_function(&self.lambda, new)).await
+    }
+
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        called(Operation::ListTagsForResource, rds::tags(&self.rds, arn)).await
+    }
+
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
+        let operation = Operation::DeleteDbProxy;
+        let call = self.rds.delete_db_proxy().db_proxy_name(name).send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn delete_secret(&self, id: &str) -> Answer<()> {
+        let operation = Operation::DeleteSecret;
+        let call = self
+            .secrets
+            .delete_secret()
+            .secret_id(id)
+            .recovery_window_in_days(secrets::RECOVERY_DAYS)
+            .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
+        called(Operation::ListSecrets, secrets::list_secrets(&self.secrets, prefix)).await
+    }
+
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        called(Operation::ListTags, functions::tags(&self.lambda, arn)).await
+    }
+
+    async fn delete_function(&self, name: &str) -> Answer<()> {
+        let operation = Operation::DeleteFunction;
+        let call = self.lambda.delete_function().function_name(name).send();
+        called(operation, done(operation, call)).await
     }
 
     fn home(&self) -> Origin {

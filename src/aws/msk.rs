@@ -7,12 +7,15 @@ use aws_sdk_lambda::types::{
     EventSourceMappingConfiguration, ProvisionedPollerConfig, SelfManagedEventSource, SourceAccessConfiguration,
 };
 
-use super::{Aws, all_items, called, fault};
-use crate::cloud::{Answer, CloudError, Fault, MskCloud, Operation};
+use super::{Aws, called, fault, page};
+use crate::cloud::{Answer, CloudError, Fault, Listed, MskCloud, Operation};
 use crate::model::{
     ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement,
     SourceAccess,
 };
+
+/// The largest page that MSK gives, and Lambda of event source mappings.
+const PAGE: i32 = 100;
 
 fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
@@ -44,7 +47,7 @@ struct Parts {
     placements: Vec<MskPlacement>,
 }
 
-pub(super) fn cluster(operation: Operation, found: Cluster) -> Answer<MskCluster> {
+fn cluster(operation: Operation, found: Cluster) -> Answer<MskCluster> {
     let missing = |field| incomplete(operation, field);
     let kind = found.cluster_type.ok_or_else(|| missing("ClusterType"))?;
     let parts = match (found.provisioned, found.serverless) {
@@ -126,22 +129,8 @@ fn placement(subnets: Option<Vec<String>>, groups: Option<Vec<String>>) -> MskPl
     }
 }
 
-async fn list_mappings(
-    client: &aws_sdk_lambda::Client,
-    source: &str,
-    function: Option<&str>,
-) -> Answer<Vec<EventSourceMapping>> {
-    let operation = Operation::ListEventSourceMappings;
-    let request = client
-        .list_event_source_mappings()
-        .event_source_arn(source)
-        .set_function_name(function.map(str::to_owned));
-    let all = all_items!(operation, request, event_source_mappings, next_marker);
-    all.await?.into_iter().map(listed).collect()
-}
-
 /// A mapping as Lambda lists it: the same fields as of one that is asked for, in another type.
-pub(super) fn listed(found: EventSourceMappingConfiguration) -> Answer<EventSourceMapping> {
+fn listed(found: EventSourceMappingConfiguration) -> Answer<EventSourceMapping> {
     Ok(EventSourceMapping {
         uuid: found
             .uuid
@@ -205,13 +194,34 @@ impl MskCloud for Aws {
         called(Operation::DescribeClusterV2, describe_cluster(&self.kafka, arn)).await
     }
 
+    async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster> {
+        let operation = Operation::ListClustersV2;
+        let request = self.kafka.list_clusters_v2().max_results(PAGE).set_next_token(from);
+        page!(operation, request, cluster_info_list, next_token, |found| {
+            cluster(operation, found)
+        })
+    }
+
     async fn list_event_source_mappings(
         &self,
-        source: &str,
+        source: Option<&str>,
         function: Option<&str>,
-    ) -> Answer<Vec<EventSourceMapping>> {
-        let call = list_mappings(&self.lambda, source, function);
-        called(Operation::ListEventSourceMappings, call).await
+        from: Option<String>,
+    ) -> Listed<EventSourceMapping> {
+        let request = self.lambda.list_event_source_mappings().set_marker(from);
+        let request = match source {
+            Some(source) => request
+                .event_source_arn(source)
+                .set_function_name(function.map(str::to_owned)),
+            None => request.max_items(PAGE),
+        };
+        page!(
+            Operation::ListEventSourceMappings,
+            request,
+            event_source_mappings,
+            next_marker,
+            listed
+        )
     }
 
     async fn get_event_source_mapping(&self, uuid: &str) -> Answer<EventSourceMapping> {

@@ -9,17 +9,20 @@ use aws_sdk_ec2::types;
 use aws_sdk_ec2::types::VpcAttributeName;
 use ipnet::IpNet;
 
-use super::ec2::{PAGE, filter, incomplete, security_group};
-use super::{Aws, all_items, called, fault};
-use crate::cloud::{Answer, EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Operation, Pages, Tags};
+use super::ec2::{filter, incomplete};
+use super::{Aws, all_items, called, done, ec2, fault};
+use crate::cloud::{
+    Answer, DescribedInterface, DescribedSubnet, EndpointChange, GatewayFilter, GroupFilter, InterfaceFilter, Listed,
+    NetworkCloud, NewEndpoint, NewSecurityGroup, NewSubnet, Operation, Pages, SubnetFilter, Tags,
+};
 use crate::model::network::{
     AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService,
     Exclusion, Interface, InternetGateway, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide, PublicAccess,
-    Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
-    RouteTableId, SecurityGroup, SubnetId, VpcId,
+    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, Rule,
+    SecurityGroup, SubnetId, VpcId,
 };
 
 /// Asks for all pages, and reads each item.
@@ -33,7 +36,7 @@ macro_rules! all {
     }};
 }
 
-fn tags(tags: Option<Vec<types::Tag>>) -> BTreeMap<String, String> {
+pub(super) fn tags(tags: Option<Vec<types::Tag>>) -> BTreeMap<String, String> {
     let tags = tags.unwrap_or_default().into_iter();
     tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect()
@@ -81,12 +84,12 @@ fn vpc_state(state: Option<types::VpcCidrBlockState>) -> Option<String> {
     Some(state?.state?.as_str().to_owned())
 }
 
-fn subnet_state(state: Option<types::SubnetCidrBlockState>) -> Option<String> {
+pub(super) fn subnet_state(state: Option<types::SubnetCidrBlockState>) -> Option<String> {
     Some(state?.state?.as_str().to_owned())
 }
 
 /// The ranges that are associated, and those in a state that is not known, with it.
-fn associated(
+pub(super) fn associated(
     ranges: impl IntoIterator<Item = (Option<String>, Option<String>)>,
 ) -> (Vec<IpNet>, Vec<(IpNet, String)>) {
     let (mut cidrs, mut doubtful) = (Vec::new(), Vec::new());
@@ -144,35 +147,6 @@ async fn describe_vpc_dns(client: &Client, id: &VpcId) -> Answer<VpcDns> {
         support: is_on(support?.enable_dns_support).ok_or_else(|| missing("EnableDnsSupport"))?,
         hostnames: is_on(hostnames?.enable_dns_hostnames).ok_or_else(|| missing("EnableDnsHostnames"))?,
     })
-}
-
-async fn describe_vpc_subnets(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {
-    let operation = Operation::DescribeSubnets;
-    let read = |subnet: types::Subnet| {
-        let ipv6 = subnet.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
-        let ipv6 = ipv6.map(|block| (block.ipv6_cidr_block, subnet_state(block.ipv6_cidr_block_state)));
-        let (cidrs, doubtful_cidrs) = associated(std::iter::once((subnet.cidr_block, None)).chain(ipv6));
-        Answer::Ok(Subnet {
-            id: subnet
-                .subnet_id
-                .ok_or_else(|| incomplete(operation, "SubnetId"))?
-                .into(),
-            vpc: subnet.vpc_id.unwrap_or_default().into(),
-            cidrs,
-            doubtful_cidrs,
-            availability_zone: subnet.availability_zone.unwrap_or_default(),
-            free_addresses: subnet
-                .available_ip_address_count
-                .and_then(|count| u32::try_from(count).ok()),
-            tags: tags(subnet.tags),
-        })
-    };
-    all!(
-        operation,
-        client.describe_subnets().filters(of_vpcs(vpcs)),
-        subnets,
-        read
-    )
 }
 
 async fn describe_route_tables(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
@@ -358,12 +332,11 @@ fn side(info: types::VpcPeeringConnectionVpcInfo) -> PeeringSide {
     }
 }
 
-async fn describe_internet_gateways(client: &Client, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
-    let attached = filter("attachment.vpc-id", vpcs.iter().map(ToString::to_string));
-    describe_gateways(client, attached).await
-}
-
-async fn describe_gateways(client: &Client, which: types::Filter) -> Answer<Vec<InternetGateway>> {
+async fn describe_internet_gateways(client: &Client, which: GatewayFilter<'_>) -> Answer<Vec<InternetGateway>> {
+    let which = match which {
+        GatewayFilter::AttachedTo(vpcs) => filter("attachment.vpc-id", vpcs.iter().map(ToString::to_string)),
+        GatewayFilter::Tagged(key, value) => filter(&format!("tag:{key}"), [value.to_owned()]),
+    };
     let operation = Operation::DescribeInternetGateways;
     let read = |gateway: types::InternetGateway| {
         Answer::Ok(InternetGateway {
@@ -583,32 +556,59 @@ async fn describe_endpoint_services(client: &Client) -> Answer<Vec<EndpointServi
     }
 }
 
-async fn describe_interfaces(client: &Client, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
+async fn describe_network_interfaces(client: &Client, which: InterfaceFilter<'_>) -> Answer<Vec<DescribedInterface>> {
     let operation = Operation::DescribeNetworkInterfaces;
     let read = |interface: types::NetworkInterface| {
         let association = interface.association;
-        Answer::Ok(Interface {
-            id: interface
-                .network_interface_id
-                .ok_or_else(|| incomplete(operation, "NetworkInterfaceId"))?
-                .into(),
-            vpc: interface.vpc_id.unwrap_or_default().into(),
-            subnet: interface.subnet_id.unwrap_or_default().into(),
-            checks_destination: interface.source_dest_check,
-            public_address: association.and_then(|association| association.public_ip),
-            status: interface
-                .status
-                .map(|status| status.as_str().to_owned())
-                .unwrap_or_default(),
+        let description = interface.description.unwrap_or_default();
+        let kind = interface
+            .interface_type
+            .as_ref()
+            .map(types::NetworkInterfaceType::as_str);
+        let groups = interface.groups.unwrap_or_default().into_iter();
+        Answer::Ok(DescribedInterface {
+            is_of_service: is_of_service(kind, interface.requester_id.as_deref(), &description),
+            interface: Interface {
+                id: interface
+                    .network_interface_id
+                    .ok_or_else(|| incomplete(operation, "NetworkInterfaceId"))?
+                    .into(),
+                vpc: interface.vpc_id.unwrap_or_default().into(),
+                subnet: interface.subnet_id.unwrap_or_default().into(),
+                checks_destination: interface.source_dest_check,
+                public_address: association.and_then(|association| association.public_ip),
+                status: interface
+                    .status
+                    .map(|status| status.as_str().to_owned())
+                    .unwrap_or_default(),
+            },
+            description,
+            groups: groups.filter_map(|group| Some(group.group_id?.into())).collect(),
         })
     };
-    let named = filter("network-interface-id", ids.iter().map(ToString::to_string));
+    let which = match which {
+        InterfaceFilter::Ids(ids) => filter("network-interface-id", ids.iter().map(ToString::to_string)),
+        InterfaceFilter::WithGroups(groups) => filter("group-id", groups.iter().map(ToString::to_string)),
+    };
     all!(
         operation,
-        client.describe_network_interfaces().filters(named),
+        client.describe_network_interfaces().filters(which),
         network_interfaces,
         read
     )
+}
+
+/// Lambda's and RDS's own interfaces, those of proxies among them, by what each service writes on them.
+fn is_of_service(kind: Option<&str>, requester: Option<&str>, description: &str) -> bool {
+    kind == Some("lambda")
+        || requester == Some("amazon-rds")
+        || [
+            "AWS Lambda VPC ENI",
+            "RDSNetworkInterface",
+            "Network interface for DBProxy",
+        ]
+        .iter()
+        .any(|start| description.starts_with(start))
 }
 
 async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<IpNet>> {
@@ -619,19 +619,6 @@ async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<I
         client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()),
         entries,
         read
-    )
-}
-
-async fn describe_named_groups(client: &Client, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
-    let request = client
-        .describe_security_groups()
-        .filters(of_vpcs(std::slice::from_ref(vpc)))
-        .filters(filter("group-name", [name.to_owned()]));
-    all!(
-        Operation::DescribeSecurityGroups,
-        request,
-        security_groups,
-        security_group
     )
 }
 
@@ -656,14 +643,6 @@ async fn describe_tagged_addresses(client: &Client, key: &str, value: &str) -> A
     answer.addresses.unwrap_or_default().into_iter().map(read).collect()
 }
 
-async fn describe_groups(client: &Client, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
-    let operation = Operation::DescribeSecurityGroups;
-    // A filter, since one id that does not exist would make all of the request fail.
-    let named = filter("group-id", ids.iter().map(ToString::to_string));
-    let request = client.describe_security_groups().filters(named).max_results(PAGE);
-    all!(operation, request, security_groups, security_group)
-}
-
 #[async_trait::async_trait]
 impl NetworkCloud for Aws {
     async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>> {
@@ -678,8 +657,12 @@ impl NetworkCloud for Aws {
         called(Operation::DescribeDhcpOptions, describe_dhcp_options(&self.ec2, ids)).await
     }
 
-    async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {
-        called(Operation::DescribeSubnets, describe_vpc_subnets(&self.ec2, vpcs)).await
+    async fn describe_security_groups(&self, which: GroupFilter<'_>, from: Option<String>) -> Listed<SecurityGroup> {
+        ec2::describe_security_groups(&self.ec2, which, from).await
+    }
+
+    async fn describe_subnets(&self, which: SubnetFilter<'_>, from: Option<String>) -> Listed<DescribedSubnet> {
+        ec2::describe_subnets(&self.ec2, which, from).await
     }
 
     async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
@@ -695,8 +678,8 @@ impl NetworkCloud for Aws {
         called(Operation::DescribeVpcPeeringConnections, call).await
     }
 
-    async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
-        let call = describe_internet_gateways(&self.ec2, vpcs);
+    async fn describe_internet_gateways(&self, which: GatewayFilter<'_>) -> Answer<Vec<InternetGateway>> {
+        let call = describe_internet_gateways(&self.ec2, which);
         called(Operation::DescribeInternetGateways, call).await
     }
 
@@ -728,34 +711,14 @@ impl NetworkCloud for Aws {
         called(operation, describe_endpoint_services(&self.ec2)).await
     }
 
-    async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
-        called(
-            Operation::DescribeNetworkInterfaces,
-            describe_interfaces(&self.ec2, ids),
-        )
-        .await
+    async fn describe_network_interfaces(&self, which: InterfaceFilter<'_>) -> Answer<Vec<DescribedInterface>> {
+        let call = describe_network_interfaces(&self.ec2, which);
+        called(Operation::DescribeNetworkInterfaces, call).await
     }
 
     async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>> {
         let call = prefix_list_entries(&self.ec2, id);
         called(Operation::GetManagedPrefixListEntries, call).await
-    }
-
-    async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
-        called(Operation::DescribeSecurityGroups, describe_groups(&self.ec2, ids)).await
-    }
-
-    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
-        called(
-            Operation::DescribeSecurityGroups,
-            describe_named_groups(&self.ec2, vpc, name),
-        )
-        .await
-    }
-
-    async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>> {
-        let call = describe_gateways(&self.ec2, filter(&format!("tag:{key}"), [value.to_owned()]));
-        called(Operation::DescribeInternetGateways, call).await
     }
 
     async fn describe_tagged_addresses(&self, key: &str, value: &str) -> Answer<Vec<Address>> {
@@ -830,5 +793,74 @@ impl NetworkCloud for Aws {
     async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
         let call = writes::allow_peering_dns(&self.ec2, id, requester, accepter);
         called(Operation::ModifyVpcPeeringConnectionOptions, call).await
+    }
+
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        called(
+            Operation::CreateSecurityGroup,
+            ec2::create_security_group(&self.ec2, new),
+        )
+        .await
+    }
+
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        let call = ec2::revoke_security_group(&self.ec2, group, direction, rules);
+        called(Operation::revokes(direction), call).await
+    }
+
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        called(
+            Operation::authorizes(direction),
+            ec2::authorize_security_group(&self.ec2, group, direction, rule),
+        )
+        .await
+    }
+
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
+        let operation = Operation::CreateTags;
+        let call = self
+            .ec2
+            .create_tags()
+            .set_resources(Some(groups.iter().map(ToString::to_string).collect()))
+            .tags(types::Tag::builder().key(key).value(value).build())
+            .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
+        let operation = Operation::DeleteTags;
+        let call = self
+            .ec2
+            .delete_tags()
+            .set_resources(Some(groups.iter().map(ToString::to_string).collect()))
+            .tags(types::Tag::builder().key(key).build())
+            .send();
+        called(operation, done(operation, call)).await
+    }
+
+    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
+        let operation = Operation::DeleteSecurityGroup;
+        let call = self.ec2.delete_security_group().group_id(group.as_str()).send();
+        called(operation, done(operation, call)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_service;
+
+    #[test]
+    fn the_interfaces_of_lambda_and_rds_are_known() {
+        let table = [
+            (Some("lambda"), None, "AWS Lambda VPC ENI-f-1", true),
+            (Some("interface"), Some("amazon-rds"), "RDSNetworkInterface", true),
+            (Some("interface"), None, "Network interface for DBProxy prx-1", true),
+            (Some("interface"), Some("amazon-elb"), "ELB app/x", false),
+            (Some("interface"), None, "", false),
+            (None, None, "Primary network interface", false),
+        ];
+        for (kind, requester, description, expected) in table {
+            assert_eq!(is_of_service(kind, requester, description), expected, "{description}");
+        }
     }
 }

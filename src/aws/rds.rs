@@ -3,6 +3,8 @@
 //! `ApplyImmediately` is never sent: a change of groups is applied at once without it, and it would also
 //! apply whatever else waits for the maintenance window.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
     AuthScheme, ClusterScalabilityType, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
@@ -11,9 +13,10 @@ use aws_sdk_rds::types::{
 };
 use serde_json::Number;
 
-use super::{all_items, fault};
+use super::{all_items, done, fault, page};
 use crate::cloud::{
-    Answer, Bearer, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, NewDbProxy, NewProxyAuth, Operation,
+    Answer, Bearer, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, Fault, InstanceFilter, Listed,
+    NewDbProxy, NewGroups, NewProxyAuth, Operation, Page,
 };
 use crate::model::{
     Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Scaling,
@@ -27,165 +30,89 @@ fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
 }
 
-fn not_found(operation: Operation, what: &str) -> CloudError {
-    CloudError::new(operation, Fault::NotFound(format!("{what} not found")))
+pub(super) async fn describe_db_clusters(client: &Client, id: Option<&str>, from: Option<String>) -> Listed<DbCluster> {
+    let request = client.describe_db_clusters().set_marker(from);
+    let request = match id {
+        Some(id) => request.db_cluster_identifier(id),
+        None => request.max_records(PAGE),
+    };
+    page!(Operation::DescribeDbClusters, request, db_clusters, marker, db_cluster)
 }
 
-pub(super) async fn describe_db_cluster(client: &Client, id: &str) -> Answer<DbCluster> {
-    let operation = Operation::DescribeDbClusters;
-    let answer = client
-        .describe_db_clusters()
-        .db_cluster_identifier(id)
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    match answer.db_clusters.unwrap_or_default().into_iter().next() {
-        Some(cluster) => db_cluster(cluster),
-        None => Err(not_found(operation, id)),
-    }
+pub(super) async fn describe_db_instances(
+    client: &Client,
+    which: InstanceFilter<'_>,
+    from: Option<String>,
+) -> Listed<DbInstance> {
+    let request = client.describe_db_instances().set_marker(from);
+    let request = match which {
+        InstanceFilter::All => request.max_records(PAGE),
+        InstanceFilter::Id(id) => request.db_instance_identifier(id),
+        InstanceFilter::OfCluster(cluster) => {
+            let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
+            request.filters(filter).max_records(PAGE)
+        }
+    };
+    page!(
+        Operation::DescribeDbInstances,
+        request,
+        db_instances,
+        marker,
+        db_instance
+    )
 }
 
-pub(super) async fn describe_db_instance(client: &Client, id: &str) -> Answer<DbInstance> {
-    let operation = Operation::DescribeDbInstances;
-    let answer = client
-        .describe_db_instances()
-        .db_instance_identifier(id)
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    match answer.db_instances.unwrap_or_default().into_iter().next() {
-        Some(instance) => db_instance(instance),
-        None => Err(not_found(operation, id)),
-    }
-}
-
-pub(super) async fn describe_cluster_members(client: &Client, cluster: &str) -> Answer<Vec<DbInstance>> {
-    let operation = Operation::DescribeDbInstances;
-    let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
-    let request = client.describe_db_instances().filters(filter).max_records(PAGE);
-    match all_items!(operation, request, db_instances, marker).await {
-        // A filter by a cluster that does not exist; the cluster's own call says so better.
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        members => members?.into_iter().map(db_instance).collect(),
-    }
-}
-
-pub(super) async fn describe_db_subnet_group(client: &Client, name: &str) -> Answer<DbSubnetGroup> {
+/// By its name, a group without a VPC is an error; of all, only those in a VPC count.
+pub(super) async fn describe_db_subnet_groups(
+    client: &Client,
+    name: Option<&str>,
+    from: Option<String>,
+) -> Listed<DbSubnetGroup> {
     let operation = Operation::DescribeDbSubnetGroups;
-    let answer = client
-        .describe_db_subnet_groups()
-        .db_subnet_group_name(name)
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    let group = answer.db_subnet_groups.unwrap_or_default().into_iter().next();
-    let group = group.ok_or_else(|| not_found(operation, name))?;
-    subnet_group(group).ok_or_else(|| incomplete(operation, "VpcId"))
-}
-
-pub(super) async fn cluster_names(client: &Client) -> Answer<Vec<String>> {
-    let request = client.describe_db_clusters().max_records(PAGE);
-    let mut names = Vec::new();
-    for cluster in all_items!(Operation::DescribeDbClusters, request, db_clusters, marker).await? {
-        names.extend(cluster.db_cluster_identifier);
-    }
-    Ok(names)
-}
-
-pub(super) async fn instance_names(client: &Client) -> Answer<Vec<String>> {
-    let request = client.describe_db_instances().max_records(PAGE);
-    let mut names = Vec::new();
-    for instance in all_items!(Operation::DescribeDbInstances, request, db_instances, marker).await? {
-        names.extend(instance.db_instance_identifier);
-    }
-    Ok(names)
-}
-
-fn bearer(name: Option<String>, groups: Option<Vec<VpcSecurityGroupMembership>>) -> Option<Bearer> {
-    let all = memberships(groups).into_iter();
-    Some(Bearer {
-        name: name?,
-        groups: all.map(|membership| membership.group).collect(),
-        ..Bearer::default()
+    let request = client.describe_db_subnet_groups().set_marker(from);
+    let request = match name {
+        Some(name) => request.db_subnet_group_name(name),
+        None => request.max_records(PAGE),
+    };
+    let Page { items, next } = page!(operation, request, db_subnet_groups, marker, |found| {
+        match (subnet_group(found), name) {
+            (None, Some(_)) => Err(incomplete(operation, "VpcId")),
+            (found, _) => Ok(found),
+        }
+    })?;
+    Ok(Page {
+        items: items.into_iter().flatten().collect(),
+        next,
     })
 }
 
-pub(super) async fn bearing_clusters(client: &Client) -> Answer<Vec<Bearer>> {
-    let request = client.describe_db_clusters().max_records(PAGE);
-    let mut bearers = Vec::new();
-    for cluster in all_items!(Operation::DescribeDbClusters, request, db_clusters, marker).await? {
-        bearers.extend(bearer(cluster.db_cluster_identifier, cluster.vpc_security_groups));
-    }
-    Ok(bearers)
+pub(super) async fn describe_db_proxies(client: &Client, name: Option<&str>, from: Option<String>) -> Listed<DbProxy> {
+    let request = client.describe_db_proxies().set_marker(from);
+    let request = match name {
+        Some(name) => request.db_proxy_name(name),
+        None => request.max_records(PAGE),
+    };
+    page!(Operation::DescribeDbProxies, request, db_proxies, marker, db_proxy)
 }
 
-pub(super) async fn bearing_instances(client: &Client) -> Answer<Vec<Bearer>> {
-    let request = client.describe_db_instances().max_records(PAGE);
-    let mut bearers = Vec::new();
-    for instance in all_items!(Operation::DescribeDbInstances, request, db_instances, marker).await? {
-        let cluster = instance.db_cluster_identifier.filter(|cluster| !cluster.is_empty());
-        let bearer = bearer(instance.db_instance_identifier, instance.vpc_security_groups);
-        bearers.extend(bearer.map(|bearer| Bearer { cluster, ..bearer }));
-    }
-    Ok(bearers)
-}
-
-pub(super) async fn bearing_proxies(client: &Client) -> Answer<Vec<Bearer>> {
-    let request = client.describe_db_proxies().max_records(PAGE);
-    let mut bearers = Vec::new();
-    for proxy in all_items!(Operation::DescribeDbProxies, request, db_proxies, marker).await? {
-        let groups = proxy.vpc_security_group_ids.unwrap_or_default();
-        let auth = proxy.auth.unwrap_or_default();
-        bearers.extend(proxy.db_proxy_name.map(|name| Bearer {
-            name,
-            groups: groups.into_iter().map(GroupId::from).collect(),
-            role: proxy.role_arn,
-            secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
-            ..Bearer::default()
-        }));
-    }
-    Ok(bearers)
-}
-
-pub(super) async fn modify_db_cluster(client: &Client, id: &str, groups: impl Iterator<Item = &GroupId>) -> Answer<()> {
-    let operation = Operation::ModifyDbCluster;
-    client
-        .modify_db_cluster()
-        .db_cluster_identifier(id)
-        .set_vpc_security_group_ids(Some(groups.map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
-}
-
-pub(super) async fn modify_db_instance(
+pub(super) async fn modify_database(
     client: &Client,
+    kind: DatabaseKind,
     id: &str,
-    groups: impl Iterator<Item = &GroupId>,
+    groups: NewGroups<'_>,
 ) -> Answer<()> {
-    let operation = Operation::ModifyDbInstance;
-    client
-        .modify_db_instance()
-        .db_instance_identifier(id)
-        .set_vpc_security_group_ids(Some(groups.map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
-}
-
-pub(super) async fn describe_db_proxy(client: &Client, name: &str) -> Answer<Proxy> {
-    let operation = Operation::DescribeDbProxies;
-    let answer = client
-        .describe_db_proxies()
-        .db_proxy_name(name)
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    match answer.db_proxies.unwrap_or_default().into_iter().next() {
-        Some(proxy) => db_proxy(proxy),
-        None => Err(not_found(operation, name)),
+    let operation = Operation::modifies(kind);
+    let groups = Some(groups.iter().map(ToString::to_string).collect());
+    match kind {
+        DatabaseKind::Cluster => {
+            let call = client.modify_db_cluster().db_cluster_identifier(id);
+            done(operation, call.set_vpc_security_group_ids(groups).send()).await
+        }
+        DatabaseKind::Instance => {
+            let call = client.modify_db_instance().db_instance_identifier(id);
+            // The largest future of the SDK's.
+            done(operation, Box::pin(call.set_vpc_security_group_ids(groups).send())).await
+        }
     }
 }
 
@@ -215,25 +142,12 @@ pub(super) async fn describe_db_proxy_targets(client: &Client, proxy: &str) -> A
     Ok(targets)
 }
 
-pub(super) async fn proxy_names(client: &Client) -> Answer<Vec<String>> {
-    let request = client.describe_db_proxies().max_records(PAGE);
-    let mut names = Vec::new();
-    for proxy in all_items!(Operation::DescribeDbProxies, request, db_proxies, marker).await? {
-        names.extend(proxy.db_proxy_name);
-    }
-    Ok(names)
-}
-
-pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: impl Iterator<Item = &GroupId>) -> Answer<()> {
-    let operation = Operation::ModifyDbProxy;
-    client
+pub(super) async fn modify_db_proxy(client: &Client, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+    let call = client
         .modify_db_proxy()
         .db_proxy_name(name)
-        .set_security_groups(Some(groups.map(ToString::to_string).collect()))
-        .send()
-        .await
-        .map_err(|error| fault::error(operation, &error))?;
-    Ok(())
+        .set_security_groups(Some(groups.iter().map(ToString::to_string).collect()));
+    done(Operation::ModifyDbProxy, call.send()).await
 }
 
 pub(super) async fn create_db_proxy(client: &Client, new: &NewDbProxy) -> Answer<String> {
@@ -270,6 +184,19 @@ pub(super) async fn create_db_proxy(client: &Client, new: &NewDbProxy) -> Answer
     arn.ok_or_else(|| incomplete(operation, "DBProxyArn"))
 }
 
+pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, String>> {
+    let answer = client
+        .list_tags_for_resource()
+        .resource_name(arn)
+        .send()
+        .await
+        .map_err(|error| fault::error(Operation::ListTagsForResource, &error))?;
+    let tags = answer.tag_list.unwrap_or_default().into_iter();
+    Ok(tags
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect())
+}
+
 pub(super) async fn register_db_proxy_targets(
     client: &Client,
     proxy: &str,
@@ -291,16 +218,27 @@ pub(super) async fn register_db_proxy_targets(
     Ok(())
 }
 
-pub(super) fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
+fn db_proxy(proxy: SdkProxy) -> Answer<DbProxy> {
     let missing = |field| incomplete(Operation::DescribeDbProxies, field);
-    let family = proxy.engine_family.unwrap_or_default();
+    let groups = proxy.vpc_security_group_ids.unwrap_or_default().into_iter();
+    let groups: Vec<GroupId> = groups.map(GroupId::from).collect();
     let auth = proxy.auth.unwrap_or_default();
+    let family = proxy.engine_family.as_deref().and_then(EngineFamily::from_api);
+    let Some(engine_family) = family else {
+        return Ok(DbProxy::OfOtherFamily(Bearer {
+            name: proxy.db_proxy_name.ok_or_else(|| missing("DBProxyName"))?,
+            groups,
+            role: proxy.role_arn,
+            secrets: auth.into_iter().filter_map(|auth| auth.secret_arn).collect(),
+            ..Bearer::default()
+        }));
+    };
     let takes_iam = auth
         .iter()
         .any(|auth| matches!(auth.iam_auth, Some(IamAuthMode::Required | IamAuthMode::Enabled)));
     let requires_iam = !auth.is_empty() && auth.iter().all(|auth| auth.iam_auth == Some(IamAuthMode::Required));
     let end_to_end = proxy.default_auth_scheme.as_deref() == Some("IAM_AUTH");
-    Ok(Proxy {
+    Ok(DbProxy::Known(Proxy {
         exists: true,
         endpoint: proxy.endpoint,
         role: proxy.role_arn,
@@ -311,7 +249,7 @@ pub(super) fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
         requires_iam: requires_iam || (end_to_end && !takes_iam),
         name: proxy.db_proxy_name.ok_or_else(|| missing("DBProxyName"))?,
         arn: proxy.db_proxy_arn.ok_or_else(|| missing("DBProxyArn"))?,
-        engine_family: EngineFamily::from_api(&family).ok_or_else(|| missing("EngineFamily that is known"))?,
+        engine_family,
         vpc: proxy.vpc_id.unwrap_or_default().into(),
         subnets: proxy
             .vpc_subnet_ids
@@ -319,23 +257,17 @@ pub(super) fn db_proxy(proxy: SdkProxy) -> Answer<Proxy> {
             .into_iter()
             .map(Into::into)
             .collect(),
-        groups: GroupList::as_read(
-            proxy
-                .vpc_security_group_ids
-                .unwrap_or_default()
-                .into_iter()
-                .map(GroupId::from),
-        ),
+        groups: GroupList::as_read(groups),
         status: proxy
             .status
             .map(|status| status.as_str().to_owned())
             .unwrap_or_default(),
         targets: Vec::new(),
-    })
+    }))
 }
 
 /// None without a VPC, as of an instance that was never in one.
-pub(super) fn subnet_group(group: SdkSubnetGroup) -> Option<DbSubnetGroup> {
+fn subnet_group(group: SdkSubnetGroup) -> Option<DbSubnetGroup> {
     let vpc = group.vpc_id.filter(|vpc| !vpc.is_empty())?;
     let subnets = group.subnets.unwrap_or_default().into_iter();
     Some(DbSubnetGroup {
@@ -365,7 +297,7 @@ fn memberships(memberships: Option<Vec<VpcSecurityGroupMembership>>) -> Vec<Grou
         .collect()
 }
 
-pub(super) fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
+fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
     let missing = |field| incomplete(Operation::DescribeDbClusters, field);
     Ok(DbCluster {
         id: cluster
@@ -404,7 +336,7 @@ pub(super) fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
     })
 }
 
-pub(super) fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
+fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
     let missing = |field| incomplete(Operation::DescribeDbInstances, field);
     Ok(DbInstance {
         id: instance

@@ -1,14 +1,17 @@
 //! Secrets and the keys that encrypt them. `GetSecretValue` is never called.
 
-use aws_sdk_secretsmanager::types::Tag;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 
-use super::fault;
+use super::{all_items, fault};
 use crate::cloud::{Answer, CloudError, Fault, KeyDescription, NewSecret, Operation, SecretDescription, unexpected};
 use crate::model::Secret;
 
-pub(super) fn incomplete(operation: Operation, field: &str) -> CloudError {
+/// The shortest time in which a secret can be restored.
+pub(super) const RECOVERY_DAYS: i64 = 7;
+
+fn incomplete(operation: Operation, field: &str) -> CloudError {
     CloudError::new(operation, Fault::Malformed(format!("it has no {field}")))
 }
 
@@ -38,6 +41,33 @@ pub(super) async fn describe_secret(client: &aws_sdk_secretsmanager::Client, id:
             .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
             .collect(),
     })
+}
+
+pub(super) async fn list_secrets(
+    client: &aws_sdk_secretsmanager::Client,
+    prefix: &str,
+) -> Answer<Vec<SecretDescription>> {
+    let operation = Operation::ListSecrets;
+    let by_name = Filter::builder().key(FilterNameStringType::Name).values(prefix).build();
+    let request = client.list_secrets().filters(by_name);
+    let mut found = Vec::new();
+    for entry in all_items!(operation, request, secret_list, next_token).await? {
+        let tags = entry.tags.unwrap_or_default().into_iter();
+        found.push(SecretDescription {
+            arn: entry.arn.ok_or_else(|| incomplete(operation, "ARN"))?,
+            name: entry.name.ok_or_else(|| incomplete(operation, "Name"))?,
+            kms_key: entry.kms_key_id,
+            is_deleted: entry.deleted_date.is_some(),
+            rotated_by: entry.rotation_lambda_arn,
+            owner: entry.owning_service,
+            // The list does not show them.
+            replicas: Vec::new(),
+            tags: tags
+                .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+                .collect(),
+        });
+    }
+    Ok(found)
 }
 
 /// The policy, except one that says nothing.

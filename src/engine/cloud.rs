@@ -1,32 +1,32 @@
 //! The one trait through which the program reads and writes an account: AWS itself (`autoconnect-aws`) or
 //! an account kept in memory or in a file (`autoconnect-simulator`).
 //!
-//! Each method is one operation of the API. The implementation
-//! retries throttled and lost requests; [`crate::wait`] waits for states.
+//! Each method is one operation of the API, or two that differ in the direction of rules or the kind of a database alone;
+//! what is asked for is its argument, and [`derived`] is what follows from the answers. The implementation retries
+//! throttled and lost requests; [`crate::wait`] waits for states.
 
-mod attachment;
 mod checked;
+pub mod derived;
 mod error;
 mod identity;
-pub mod inventory;
 mod msk;
 mod network;
 mod paging;
-mod removal;
 mod users;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use attachment::AttachmentCloud;
 pub use checked::{Checked, unexpected};
+pub use derived::Bearer;
 pub use error::{CloudError, Fault};
 pub use identity::IdentityCloud;
-pub use inventory::{Inventory, ListedSubnet, Page};
 pub use msk::MskCloud;
-pub use network::{EndpointChange, NetworkCloud, NewEndpoint, NewSubnet, Tags};
-pub use paging::Pages;
-pub use removal::{Bearer, BearingInterface, RemovalCloud};
+pub use network::{
+    DescribedInterface, DescribedSubnet, EndpointChange, GatewayFilter, GroupFilter, InterfaceFilter, NetworkCloud,
+    NewEndpoint, NewSubnet, SubnetFilter, Tags,
+};
+pub use paging::{Listed, Page, Pages};
 pub use users::{
     CapacityProvider, FunctionAlias, GroupReference, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, UsersCloud,
 };
@@ -37,9 +37,10 @@ pub use crate::operation::Operation;
 use secrecy::SecretString;
 
 use crate::model::{
-    Access, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionVpc, GroupId,
-    GroupList, GroupMembership, Origin, Proxy, ProxyTarget, Rule, SecurityGroup, Subnet, SubnetId, VpcId,
+    Access, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionVpc, GroupId, GroupList,
+    GroupMembership, Origin, Proxy, ProxyTarget, SubnetId, VpcId,
 };
+use crate::removal::ShrunkList;
 
 /// How many requests were sent, each attempt and each page counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -121,6 +122,55 @@ pub struct DbInstance {
     pub memberships: Vec<GroupMembership>,
     /// How clients come into it.
     pub access: Access,
+}
+
+/// Which instances are read.
+#[derive(Clone, Copy, Debug)]
+pub enum InstanceFilter<'a> {
+    /// All, those of clusters too.
+    All,
+    /// The one with this identifier.
+    Id(&'a str),
+    /// Those of this cluster; [`Fault::NotFound`], or none, where it does not exist.
+    OfCluster(&'a str),
+}
+
+/// A proxy, as `DescribeDBProxies` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DbProxy {
+    /// A proxy of an engine family that the program knows.
+    Known(Proxy),
+    /// One of another engine family, with what it uses.
+    OfOtherFamily(Bearer),
+}
+
+impl DbProxy {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(proxy) => &proxy.name,
+            Self::OfOtherFamily(bearer) => &bearer.name,
+        }
+    }
+}
+
+/// Which versions of functions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// The functions themselves.
+    Latest,
+    /// Each published version too, which keeps the groups and the role with which it was published.
+    All,
+}
+
+/// A function, or a published version of one, as `ListFunctions` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFunction {
+    /// The function.
+    pub function: Function,
+    /// The published version; none for the function itself.
+    pub version: Option<String>,
 }
 
 /// A security group to be created.
@@ -257,26 +307,62 @@ pub struct NewLambda {
     pub tags: BTreeMap<String, String>,
 }
 
+/// The groups that a resource is to have.
+#[derive(Clone, Copy, Debug)]
+pub enum NewGroups<'a> {
+    /// All that it had, and more.
+    Grown(&'a GroupList),
+    /// Those that are left to it.
+    Shrunk(&'a ShrunkList),
+}
+
+impl<'a> NewGroups<'a> {
+    /// The groups, in their order.
+    pub fn iter(self) -> impl Iterator<Item = &'a GroupId> {
+        let (grown, shrunk) = match self {
+            Self::Grown(list) => (Some(list), None),
+            Self::Shrunk(list) => (None, Some(list)),
+        };
+        let grown = grown.into_iter().flat_map(GroupList::iter);
+        grown.chain(shrunk.into_iter().flat_map(ShrunkList::iter))
+    }
+}
+
+/// What of a function is to change.
+#[derive(Clone, Copy, Debug)]
+pub enum FunctionChange<'a> {
+    /// Its VPC and subnets become these, with the groups besides: those of the `FunctionVpc` itself are not looked at.
+    Vpc(&'a FunctionVpc, NewGroups<'a>),
+    /// It is in no VPC any more.
+    Detached,
+    /// Its environment becomes this.
+    Environment(&'a Environment),
+}
+
+impl<'a> FunctionChange<'a> {
+    /// It gets this VPC with its groups.
+    #[must_use]
+    pub fn vpc(vpc: &'a FunctionVpc) -> Self {
+        Self::Vpc(vpc, NewGroups::Grown(&vpc.groups))
+    }
+}
+
 /// What an operation answers.
 pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in one Region.
 #[async_trait::async_trait]
-pub trait Cloud:
-    AttachmentCloud + NetworkCloud + IdentityCloud + MskCloud + Inventory + RemovalCloud + UsersCloud + Sync
-{
-    /// The cluster with this identifier.
-    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster>;
-    /// The instance with this identifier.
-    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance>;
-    /// The instances of a cluster; none for a cluster that does not exist.
-    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>>;
-    /// The proxy with this name, without its targets.
-    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy>;
+pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + UsersCloud + Sync {
+    /// Clusters, a page at a time: all, or the one with this identifier.
+    async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster>;
+    /// Instances, a page at a time.
+    async fn describe_db_instances(&self, which: InstanceFilter<'_>, from: Option<String>) -> Listed<DbInstance>;
+    /// Proxies, without their targets, a page at a time: all, or the one with this name.
+    async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy>;
     /// The targets of a proxy.
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>>;
-    /// A DB subnet group.
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup>;
+    /// DB subnet groups in a VPC, a page at a time: all, or the one with this name.
+    async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup>;
     /// What describes the secret with this name or ARN.
     async fn describe_secret(&self, id: &str) -> Answer<SecretDescription>;
     /// The resource policy of a secret, where it has one.
@@ -285,59 +371,45 @@ pub trait Cloud:
     async fn describe_key(&self, id: &str) -> Answer<KeyDescription>;
     /// The account's quota of security groups for each network interface ([`crate::model::QUOTA_CODE`]).
     async fn groups_per_interface(&self) -> Answer<usize>;
-    /// The role with this name.
-    async fn get_role(&self, name: &str) -> Answer<RoleDescription>;
-    /// The document of a role's own policy, as JSON.
-    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String>;
     /// The function with this name or ARN.
     async fn get_function_configuration(&self, name: &str) -> Answer<Function>;
-    /// Subnets by their ids.
-    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>>;
-    /// The groups of a VPC whose names are of the convention, in whatever case, and perhaps others.
-    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>>;
-    /// One security group.
-    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup>;
-    /// All names of a kind, to offer the nearest ones for a wrong name.
-    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>>;
+    /// All functions, a page at a time. Lambda's list contains no states, and environments are not kept.
+    async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction>;
 
-    /// Creates a group; [`Fault::Duplicate`] where its name is taken.
-    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;
-    /// Takes outbound rules out of a group.
-    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()>;
-    /// Adds a rule to a group; [`Fault::Duplicate`] where it is there already.
-    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()>;
-    /// Replaces a cluster's groups.
-    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()>;
-    /// Replaces an instance's groups.
-    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()>;
+    /// Replaces the groups of a cluster or an instance.
+    async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()>;
     /// Replaces a proxy's groups.
-    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()>;
+    async fn modify_db_proxy(&self, name: &str, groups: NewGroups<'_>) -> Answer<()>;
     /// Registers a database with a proxy; [`Fault::Duplicate`] where it is its target already.
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()>;
-    /// Replaces a function's `VpcConfig`, if it is still at `revision`; else [`Fault::PreconditionFailed`].
-    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()>;
-
-    /// Replaces a function's environment, if it is still at `revision`; else [`Fault::PreconditionFailed`].
-    async fn update_function_environment(
+    /// Changes a function, if it is still at `revision`; else [`Fault::PreconditionFailed`].
+    async fn update_function_configuration(
         &self,
         name: &str,
-        environment: &Environment,
+        change: FunctionChange<'_>,
         revision: Option<&str>,
     ) -> Answer<()>;
+
     /// Makes a secret; [`Fault::Duplicate`] where its name is taken. Its ARN.
     async fn create_secret(&self, new: &NewSecret) -> Answer<String>;
-    /// Makes a role; [`Fault::Duplicate`] where its name is taken. Its ARN.
-    async fn create_role(&self, new: &NewRole) -> Answer<String>;
-    /// Gives a role a policy of its own, in place of one of that name.
-    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()>;
-    /// Gives a role the policy with this ARN; nothing changes where it has it.
-    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()>;
     /// Makes a proxy; [`Fault::Duplicate`] where its name is taken, [`Fault::RoleNotReady`] where RDS cannot assume
     /// its role yet. Its ARN.
     async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String>;
     /// Makes a function with the small handler of this program; [`Fault::Duplicate`] where its name is taken,
     /// [`Fault::RoleNotReady`] where Lambda cannot assume its role yet. Its ARN.
     async fn create_function(&self, new: &NewLambda) -> Answer<String>;
+    /// The tags of the RDS resource with this ARN.
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
+    /// Deletes a proxy with its targets, which takes minutes.
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()>;
+    /// Schedules a secret for deletion, after the shortest time in which it can be restored: 7 days.
+    async fn delete_secret(&self, id: &str) -> Answer<()>;
+    /// The secrets whose names begin so; not those that are scheduled for deletion.
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>>;
+    /// The tags of the function with this ARN.
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
+    /// Deletes a function with all its versions.
+    async fn delete_function(&self, name: &str) -> Answer<()>;
 
     /// The account and Region, as far as they are known without a request.
     fn home(&self) -> Origin;

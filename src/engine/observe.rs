@@ -40,7 +40,9 @@ pub use users::{launch_templates, network_connectors};
 
 use std::collections::BTreeSet;
 
-use crate::cloud::{Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, Operation, ResourceKind, unexpected};
+use crate::cloud::{
+    Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, GroupFilter, Operation, ResourceKind, derived, unexpected,
+};
 use crate::diagnose::Surroundings;
 use crate::model::network::{Part, Vpc};
 use crate::model::{
@@ -114,9 +116,9 @@ async fn first_round(
 async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<Proxy>> {
     match &target.proxy {
         ProxyWish::None => Ok(None),
-        ProxyWish::New(wish) => Ok(Some(cloud.describe_db_proxy(&name_of(wish, target)).await?)),
+        ProxyWish::New(wish) => Ok(Some(derived::proxy(cloud, &name_of(wish, target)).await?)),
         ProxyWish::Existing(name) => {
-            let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+            let (proxy, targets) = tokio::join!(derived::proxy(cloud, name), cloud.describe_db_proxy_targets(name));
             let proxy = proxy?;
             Ok(Some(Proxy {
                 targets: of_proxy(&proxy, targets)?,
@@ -222,7 +224,7 @@ async fn second_round(
     let guess = vpc.clone().or_else(|| attached.map(|attached| attached.vpc.clone()));
     let groups = async {
         match &guess {
-            Some(vpc) => cloud.describe_connection_groups(vpc).await,
+            Some(vpc) => derived::groups(cloud, GroupFilter::OfConvention(vpc)).await,
             None => Ok(Vec::new()),
         }
     };
@@ -239,11 +241,11 @@ async fn second_round(
                 vpc,
                 subnets: database.subnets.clone(),
             },
-            (None, Some(name)) if creates || of_function.is_empty() => cloud.describe_db_subnet_group(name).await?,
+            (None, Some(name)) if creates || of_function.is_empty() => derived::subnet_group(cloud, name).await?,
             (None, Some(name)) => {
                 let (group, subnets) = tokio::join!(
-                    cloud.describe_db_subnet_group(name),
-                    cloud.describe_subnets(&of_function)
+                    derived::subnet_group(cloud, name),
+                    derived::subnets(cloud, &of_function)
                 );
                 return Ok((Some(group?), subnets?, Part::default()));
             }
@@ -280,7 +282,7 @@ async fn second_round(
     in_one_vpc(&subnets, &database.subnets, Some(&database.vpc))?;
     in_one_vpc(&subnets, &of_function, None)?;
     if guess.as_ref() != Some(&database.vpc) {
-        groups = cloud.describe_connection_groups(&database.vpc).await?;
+        groups = derived::groups(cloud, GroupFilter::OfConvention(&database.vpc)).await?;
     }
     groups.sort_by(|a, b| a.id.cmp(&b.id));
     let in_list = |ids: &[SubnetId]| listed(&subnets, ids);
@@ -325,7 +327,7 @@ async fn subnets_and_vpc(
     let subnets = async {
         match ids {
             [] => Ok(Vec::new()),
-            ids => cloud.describe_subnets(ids).await,
+            ids => derived::subnets(cloud, ids).await,
         }
     };
     let of_vpc = async {
@@ -382,10 +384,10 @@ async fn read_database(cloud: &dyn Cloud, target: &Target) -> Answer<Found> {
     let id = target.database_id();
     match target.kind {
         DatabaseKind::Cluster => {
-            let (cluster, members) = tokio::join!(cloud.describe_db_cluster(&id), cloud.describe_cluster_members(&id));
+            let (cluster, members) = tokio::join!(derived::cluster(cloud, &id), derived::members(cloud, &id));
             Ok(from_cluster(cluster?, members?))
         }
-        DatabaseKind::Instance => Ok(from_instance(cloud.describe_db_instance(&id).await?)),
+        DatabaseKind::Instance => Ok(from_instance(derived::instance(cloud, &id).await?)),
     }
 }
 
@@ -396,8 +398,8 @@ async fn read_database(cloud: &dyn Cloud, target: &Target) -> Answer<Found> {
 /// A call fails.
 pub async fn read_memberships(cloud: &dyn Cloud, kind: DatabaseKind, id: &str) -> Answer<Database> {
     let found = match kind {
-        DatabaseKind::Cluster => from_cluster(cloud.describe_db_cluster(id).await?, Vec::new()),
-        DatabaseKind::Instance => from_instance(cloud.describe_db_instance(id).await?),
+        DatabaseKind::Cluster => from_cluster(derived::cluster(cloud, id).await?, Vec::new()),
+        DatabaseKind::Instance => from_instance(derived::instance(cloud, id).await?),
     };
     Ok(found.database)
 }

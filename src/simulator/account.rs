@@ -4,13 +4,12 @@
 //! answers to writes, `network`, `identity` and `msk` are what it contains about its VPCs, roles and MSK clusters, and
 //! this file lets the program use it as a [`crate::cloud::Cloud`].
 
-mod attachment;
 mod document;
 mod identity;
-mod inventory;
 mod msk;
 mod network;
 mod offline;
+mod pages;
 mod places;
 mod proxies;
 mod removal;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 
 use crate::account::{AccountDocument, Tag};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, ListedSubnet, Operation};
+use crate::cloud::{Answer, Cloud, CloudError, DescribedSubnet, Fault, Operation};
 use crate::concurrent::bounded;
 use crate::model::{Place, VpcId};
 use crate::observe::{Lists, ObserveError, lists, patiently};
@@ -120,7 +120,7 @@ pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot
 }
 
 /// Account and Region, from whatever contains them.
-fn place<'a>(mut arns: impl Iterator<Item = &'a String>, subnets: &[ListedSubnet]) -> Option<(String, String)> {
+fn place<'a>(mut arns: impl Iterator<Item = &'a String>, subnets: &[DescribedSubnet]) -> Option<(String, String)> {
     let of_arn = |arn: &'a String| {
         let Place { region, account, .. } = Place::of(arn);
         (!region.is_empty() && !account.is_empty()).then(|| (account.to_owned(), region.to_owned()))

@@ -52,7 +52,7 @@ const WRITES: [(&str, &str); 12] = [
         "account.json",
         "remove --cluster orders --function checkout --console-made",
     ),
-    ("account.json", "attach --function newsletter --like stock-sync"),
+    ("account.json", "attach --function newsletter --like-database inventory"),
     ("account.json", "detach --function stock-sync"),
     (
         "network.json",
@@ -133,7 +133,7 @@ fn a_saved_plan_as_people_see_it() {
         "plan_not_approved",
         shell.session("apply plan.json --offline account.json")
     );
-    shell.edit(|account| account["DBInstances"][2]["Endpoint"]["Port"] = 5444.into());
+    shell.edit(|account| account["DBInstances"][2]["Port"] = 5444.into());
     assert_snapshot!(
         "plan_outdated",
         shell.session("apply plan.json --offline account.json --yes")
@@ -167,7 +167,7 @@ fn what_has_changed_since_is_an_error_before_the_first_write() {
         (
             "the port",
             direct,
-            Box::new(|account| account["DBInstances"][2]["Endpoint"]["Port"] = 5444.into()),
+            Box::new(|account| account["DBInstances"][2]["Port"] = 5444.into()),
         ),
         (
             "a group on the database",
@@ -272,8 +272,8 @@ fn a_plan_that_was_changed_is_refused() {
     let plan = shell.read("plan.json");
     let before = shell.read("account.json");
     let table = [
-        plan.replace("tcp 5433", "tcp 5432"),
-        plan.replace("\"stock-sync\"", "\"refunds\""),
+        plan.replace("\"port\": 5433", "\"port\": 5432"),
+        plan.replace("--function=stock-sync", "--function=refunds"),
         plan.replace("--instance=inventory", "--instance=ledger"),
         plan.replace("\"schema_version\": 1", "\"schema_version\": 9"),
         plan.replace("\"account\": \"123456789012\"", "\"account\": null"),

@@ -61,8 +61,24 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
             !found.is_empty()
         })
     }
-    let of_arn = one(answer, |found: &mut DbCluster| found.arn = ARN.into())
-        || one(answer, |found: &mut DbInstance| found.arn = ARN.into())
+    /// Each on a page of those that were asked for by what they are.
+    fn listed<T: Any>(answer: &mut dyn Any, change: impl Fn(&mut T)) -> bool {
+        answer
+            .downcast_mut::<Page<T>>()
+            .is_some_and(|page| each(&mut page.items, change))
+    }
+    /// The ARNs of a cluster's members are not looked at.
+    fn arn_of_one_alone(answer: &mut dyn Any) -> bool {
+        let page = answer.downcast_mut::<Page<DbInstance>>();
+        let mut all = page.into_iter().flat_map(|page| &mut page.items);
+        let alone = all.find(|instance| instance.cluster.is_none());
+        alone.is_some_and(|instance| {
+            instance.arn = ARN.into();
+            true
+        })
+    }
+    let of_arn = listed(answer, |found: &mut DbCluster| found.arn = ARN.into())
+        || arn_of_one_alone(answer)
         || one(answer, |found: &mut Function| found.arn = ARN.into())
         || one(answer, |found: &mut SecretDescription| found.arn = ARN.into())
         || one(answer, |found: &mut KeyDescription| found.arn = ARN.into())
@@ -71,25 +87,33 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
     if wrong == Wrong::Arn {
         return of_arn;
     }
-    one(answer, |found: &mut DbCluster| found.id = "payroll".into())
-        || one(answer, |found: &mut DbInstance| found.id = "payroll".into())
+    listed(answer, |found: &mut DbCluster| found.id = "payroll".into())
+        || listed(answer, |found: &mut DbInstance| {
+            (found.id, found.cluster) = ("payroll".into(), Some("payroll".into()));
+        })
         || one(answer, |found: &mut Function| found.name = "payroll".into())
         || one(answer, |found: &mut SecretDescription| found.name = "payroll".into())
-        || one(answer, |found: &mut Proxy| found.name = "payroll".into())
-        || one(answer, |found: &mut DbSubnetGroup| found.name = "payroll".into())
+        || listed(answer, |found: &mut DbProxy| {
+            if let DbProxy::Known(proxy) = found {
+                proxy.name = "payroll".into();
+            }
+        })
+        || listed(answer, |found: &mut DbSubnetGroup| found.name = "payroll".into())
         || one(answer, |found: &mut EventSourceMapping| found.uuid = "payroll".into())
-        || one(answer, |found: &mut SecurityGroup| found.id = "sg-payroll".into())
-        || each(answer, |found: &mut DbInstance| found.cluster = Some("payroll".into()))
-        || each(answer, |found: &mut Subnet| found.id = "subnet-payroll".into())
-        || each(answer, |found: &mut EventSourceMapping| found.source = Some(ARN.into()))
-        || each(answer, |found: &mut SecurityGroup| {
+        || listed(answer, |found: &mut DescribedSubnet| {
+            (found.subnet.id, found.subnet.vpc) = ("subnet-payroll".into(), other());
+        })
+        || listed(answer, |found: &mut EventSourceMapping| found.source = Some(ARN.into()))
+        || listed(answer, |found: &mut SecurityGroup| {
             (found.id, found.vpc) = ("sg-payroll".into(), "vpc-payroll".into());
             found.ingress.clear();
             found.egress.clear();
         })
-        || each(answer, |found: &mut BearingInterface| found.groups.clear())
+        || each(answer, |found: &mut DescribedInterface| {
+            found.interface.id = "eni-payroll".into();
+            found.groups.clear();
+        })
         || each(answer, |found: &mut network::Vpc| found.id = "vpc-payroll".into())
-        || each(answer, |found: &mut network::Subnet| found.vpc = other())
         || each(answer, |found: &mut network::RouteTable| found.vpc = other())
         || each(answer, |found: &mut network::NetworkAcl| found.vpc = other())
         || each(answer, |found: &mut network::Peering| {
@@ -103,7 +127,6 @@ fn mistake(answer: &mut dyn Any, wrong: Wrong) -> bool {
         })
         || each(answer, |found: &mut network::NatGateway| found.vpc = other())
         || each(answer, |found: &mut network::Endpoint| found.vpc = other())
-        || each(answer, |found: &mut network::Interface| found.id = "eni-payroll".into())
         || each(answer, |found: &mut network::Address| found.tags = Tags::new())
         || of_arn
 }

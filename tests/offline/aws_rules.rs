@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::{Answer, Cloud, Fault, NewSecurityGroup, RemovalCloud};
+use autoconnect::cloud::{Answer, Cloud, Fault, FunctionChange, NetworkCloud, NewGroups, NewSecurityGroup, derived};
 use autoconnect::model::*;
 
 use crate::support::*;
@@ -47,11 +47,18 @@ async fn names_are_unique_in_a_vpc_without_regard_to_case() {
 async fn a_new_group_has_the_default_outbound_rule() {
     let account = account(|_| ());
     let id = account.create_security_group(&new("x")).await.unwrap();
-    let group = account.describe_security_group(&id).await.unwrap();
+    let group = derived::group(&account, &id).await.unwrap();
     assert!(group.ingress.is_empty() && group.egress.len() == 1 && group.egress[0].is_default_egress());
     assert_eq!(group.tags["a"], "b");
-    account.revoke_security_group_egress(&id, &group.egress).await.unwrap();
-    let again = fault(account.revoke_security_group_egress(&id, &group.egress).await);
+    account
+        .revoke_security_group(&id, Direction::Egress, &group.egress)
+        .await
+        .unwrap();
+    let again = fault(
+        account
+            .revoke_security_group(&id, Direction::Egress, &group.egress)
+            .await,
+    );
     assert!(matches!(again, Fault::Rejected { code, .. } if code == "InvalidPermission.NotFound"));
 }
 
@@ -105,7 +112,11 @@ async fn quotas_hold() {
     ));
     let six = list(&["sg-0d00", "sg-0f00", "sg-0d01", "sg-0f01", "sg-0d02", "sg-0f02"]);
     assert!(matches!(
-        fault(account.modify_db_cluster("orders", &six).await),
+        fault(
+            account
+                .modify_database(DatabaseKind::Cluster, "orders", NewGroups::Grown(&six))
+                .await
+        ),
         Fault::LimitExceeded(_)
     ));
 }
@@ -114,7 +125,11 @@ async fn quotas_hold() {
 async fn changes_of_databases_take_some_reads() {
     let account = account(|_| ());
     account
-        .modify_db_cluster("ORDERS", &list(&["sg-0d01", "sg-0d02"]))
+        .modify_database(
+            DatabaseKind::Cluster,
+            "ORDERS",
+            NewGroups::Grown(&list(&["sg-0d01", "sg-0d02"])),
+        )
         .await
         .unwrap();
     let statuses = |cluster: &autoconnect::cloud::DbCluster| -> Vec<(String, String)> {
@@ -125,25 +140,38 @@ async fn changes_of_databases_take_some_reads() {
             .collect()
     };
     for _ in 0..2 {
-        let cluster = account.describe_db_cluster("orders").await.unwrap();
+        let cluster = derived::cluster(&account, "orders").await.unwrap();
         assert_eq!(cluster.status, "modifying");
         let expected = [("sg-0d01", "active"), ("sg-0d02", "adding"), ("sg-0d00", "removing")];
         assert_eq!(
             statuses(&cluster),
             expected.map(|(id, status)| (id.to_owned(), status.to_owned()))
         );
-        let busy = fault(account.modify_db_cluster("orders", &list(&["sg-0d01"])).await);
+        let one = list(&["sg-0d01"]);
+        let busy = fault(
+            account
+                .modify_database(DatabaseKind::Cluster, "orders", NewGroups::Grown(&one))
+                .await,
+        );
         assert!(matches!(busy, Fault::Busy(_)));
     }
-    let cluster = account.describe_db_cluster("orders").await.unwrap();
+    let cluster = derived::cluster(&account, "orders").await.unwrap();
     assert_eq!(cluster.status, "available");
     assert!(statuses(&cluster).iter().all(|(_, status)| status == "active"));
     assert_eq!(
-        account.describe_cluster_members("orders").await.unwrap()[0].memberships,
+        derived::members(&account, "orders").await.unwrap()[0].memberships,
         cluster.memberships
     );
     assert!(matches!(
-        fault(account.modify_db_instance("orders-1", &list(&["sg-0d01"])).await),
+        fault(
+            account
+                .modify_database(
+                    DatabaseKind::Instance,
+                    "orders-1",
+                    NewGroups::Grown(&list(&["sg-0d01"]))
+                )
+                .await
+        ),
         Fault::Rejected { .. }
     ));
 }
@@ -155,15 +183,19 @@ async fn updates_of_functions_take_some_reads_and_are_guarded() {
     let vpc = function.vpc.unwrap();
     let stale = fault(
         account
-            .update_function_configuration("refunds", &vpc, Some("revision-0"))
+            .update_function_configuration("refunds", FunctionChange::vpc(&vpc), Some("revision-0"))
             .await,
     );
     assert!(matches!(stale, Fault::PreconditionFailed(_)));
     account
-        .update_function_configuration("refunds", &vpc, Some("revision-1"))
+        .update_function_configuration("refunds", FunctionChange::vpc(&vpc), Some("revision-1"))
         .await
         .unwrap();
-    let busy = fault(account.update_function_configuration("refunds", &vpc, None).await);
+    let busy = fault(
+        account
+            .update_function_configuration("refunds", FunctionChange::vpc(&vpc), None)
+            .await,
+    );
     assert!(matches!(busy, Fault::Busy(_)));
     for expected in [
         LastUpdateStatus::InProgress,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::cloud::{Cloud, GroupFilter, Operation, derived};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{Function, LastUpdateStatus, Origin, SecurityGroup, Side, VpcId};
 use autoconnect::observe::ObserveError;
@@ -40,7 +40,10 @@ impl Goal for Named {
     async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
         self.looks.fetch_add(1, Ordering::Relaxed);
         let function = cloud.get_function_configuration("refunds").await?;
-        Ok((function, cloud.describe_connection_groups(&VPC.into()).await?))
+        Ok((
+            function,
+            derived::groups(cloud, GroupFilter::OfConvention(&VPC.into())).await?,
+        ))
     }
 
     fn ground<'s>(&self, (_, groups): &'s Self::Seen) -> Ground<'s> {

@@ -7,7 +7,6 @@ use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
 use autoconnect::model::*;
 use autoconnect::policy::{Context, PolicyDocument, Request, Verdict, evaluate};
-use autoconnect::removal::ShrunkList;
 
 /// An account whose caller has one policy.
 pub struct Guarded<'a> {
@@ -240,9 +239,11 @@ impl Guarded<'_> {
         asks
     }
 
-    fn update_vpc(&self, name: &str, vpc: &FunctionVpc) -> Vec<Ask> {
+    fn update_function(&self, name: &str, change: FunctionChange<'_>) -> Vec<Ask> {
         let mut asks = vec![ask("lambda:UpdateFunctionConfiguration", self.function(name))];
-        asks.extend(self.of_lambda(&vpc.subnets));
+        if let FunctionChange::Vpc(vpc, _) = change {
+            asks.extend(self.of_lambda(&vpc.subnets));
+        }
         asks
     }
 
@@ -290,44 +291,24 @@ fn describe(operation: Operation) -> [Ask; 1] {
 }
 
 guard! {
-    Inventory {}
-    this.list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
-        [ask("rds:DescribeDBClusters", this.arn("rds", "cluster:c"))];
-    this.list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances,
-        [ask("rds:DescribeDBInstances", this.arn("rds", "db:d"))];
-    this.list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups,
-        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", "subgrp:g"))];
-    this.list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies,
-        [ask("rds:DescribeDBProxies", this.arn("rds", "db-proxy:prx-p"))];
-    this.list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions,
-        describe(Operation::ListFunctions);
-    this.list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups,
-        describe(Operation::DescribeSecurityGroups);
-    this.list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets,
-        describe(Operation::DescribeSubnets);
-    this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
-        describe(Operation::ListClustersV2);
-    this.list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> =
-        Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
-}
-
-guard! {
     NetworkCloud {}
     this.describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, describe(Operation::DescribeVpcs);
     this.describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute,
         [ask("ec2:DescribeVpcAttribute", this.arn("ec2", &format!("vpc/{id}")))];
     this.describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions,
         describe(Operation::DescribeDhcpOptions);
-    this.describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
-        describe(Operation::DescribeSubnets);
     this.describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,
         describe(Operation::DescribeRouteTables);
     this.describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls,
         describe(Operation::DescribeNetworkAcls);
     this.describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections,
         describe(Operation::DescribeVpcPeeringConnections);
-    this.describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
-        describe(Operation::DescribeInternetGateways);
+    this.describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> =
+        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
+    this.describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets,
+        describe(Operation::DescribeSubnets);
+    this.describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> =
+        Operation::DescribeInternetGateways, describe(Operation::DescribeInternetGateways);
     this.describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> =
         Operation::DescribeEgressOnlyInternetGateways, describe(Operation::DescribeEgressOnlyInternetGateways);
     this.describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways,
@@ -340,16 +321,10 @@ guard! {
         describe(Operation::DescribeVpcEndpoints);
     this.describe_endpoint_services() -> Vec<network::EndpointService> = Operation::DescribeVpcEndpointServices,
         describe(Operation::DescribeVpcEndpointServices);
-    this.describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
-        describe(Operation::DescribeNetworkInterfaces);
+    this.describe_network_interfaces(which: InterfaceFilter<'_>) -> Vec<DescribedInterface> =
+        Operation::DescribeNetworkInterfaces, describe(Operation::DescribeNetworkInterfaces);
     this.prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries,
         [ask("ec2:GetManagedPrefixListEntries", this.arn("ec2", &format!("prefix-list/{id}")))];
-    this.describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        describe(Operation::DescribeSecurityGroups);
-    this.describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        describe(Operation::DescribeSecurityGroups);
-    this.describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
-        describe(Operation::DescribeInternetGateways);
     this.describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
         describe(Operation::DescribeAddresses);
     this.create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet, {
@@ -397,14 +372,20 @@ guard! {
     };
     this.allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions,
         [this.on("ec2:ModifyVpcPeeringConnectionOptions", "vpc-peering-connection", id)];
-}
-
-guard! {
-    AttachmentCloud {}
-    this.attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions,
-        [ask("lambda:ListFunctions", "*")];
-    this.detach_function(name: &str, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration,
-        [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
+    this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
+    this.revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
+        [this.group(Operation::revokes(direction).iam_action(), group)];
+    this.authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction),
+        [this.group(match direction {
+            Direction::Ingress => "ec2:AuthorizeSecurityGroupIngress",
+            Direction::Egress => "ec2:AuthorizeSecurityGroupEgress",
+        }, group)];
+    this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
+        this.tag("ec2:CreateTags", groups, key);
+    this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
+        this.tag("ec2:DeleteTags", groups, key);
+    this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
+        this.on_groups("ec2:DeleteSecurityGroup", std::slice::from_ref(group));
 }
 
 guard! {
@@ -416,47 +397,16 @@ guard! {
     this.get_policy(arn: &str) -> String = Operation::GetPolicy, [ask("iam:GetPolicy", arn)];
     this.get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion,
         [ask("iam:GetPolicyVersion", arn)];
-}
-
-guard! {
-    RemovalCloud {}
-    this.list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind), [ask(Operation::lists(kind).iam_action(), match kind {
-        ResourceKind::Function => "*".to_owned(),
-        ResourceKind::Cluster => this.arn("rds", "cluster:c"),
-        ResourceKind::Instance => this.arn("rds", "db:d"),
-        ResourceKind::Proxy => this.arn("rds", "db-proxy:prx-p"),
-    })];
-    this.describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
-        describe(Operation::DescribeNetworkInterfaces);
-    this.describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
-        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
-    this.describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> =
-        Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
-    this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
-        [ask("rds:ListTagsForResource", arn)];
+    this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
+    this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,
+        [ask("iam:GetRolePolicy", this.role(role))];
+    this.create_role(new: &NewRole) -> String = Operation::CreateRole,
+        ["iam:CreateRole", "iam:TagRole"].map(|action| ask(action, this.role(&new.name)));
+    this.put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy,
+        [ask("iam:PutRolePolicy", this.role(role))];
+    this.attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy,
+        [ask("iam:AttachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles, describe(Operation::ListRoles);
-    this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
-    this.tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags,
-        this.tag("ec2:CreateTags", groups, key);
-    this.untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags,
-        this.tag("ec2:DeleteTags", groups, key);
-    this.revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction),
-        this.on_groups(Operation::revokes(direction).iam_action(), std::slice::from_ref(group));
-    this.delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup,
-        this.on_groups("ec2:DeleteSecurityGroup", std::slice::from_ref(group));
-    this.shrink_db_cluster(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbCluster,
-        [ask("rds:ModifyDBCluster", this.arn("rds", &format!("cluster:{id}")))];
-    this.shrink_db_instance(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbInstance,
-        [ask("rds:ModifyDBInstance", this.arn("rds", &format!("db:{id}")))];
-    this.shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy,
-        [ask("rds:ModifyDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
-    this.shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, this.update_vpc(name, vpc);
-    this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
-        [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
-    this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
-    this.list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags, [ask("lambda:ListTags", arn)];
-    this.delete_function(name: &str) -> () = Operation::DeleteFunction, [ask("lambda:DeleteFunction", this.function(name))];
     this.detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy,
         [ask("iam:DetachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy,
@@ -487,8 +437,10 @@ guard! {
 guard! {
     MskCloud {}
     this.describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2, [ask("kafka:DescribeClusterV2", arn)];
-    this.list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =
-        Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
+    this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
+        describe(Operation::ListClustersV2);
+    this.list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) ->
+        Page<EventSourceMapping> = Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
     this.get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         [ask("lambda:GetEventSourceMapping", this.arn("lambda", &format!("event-source-mapping:{uuid}")))];
 }
@@ -507,64 +459,52 @@ guard! {
             self.account.pace()
         }
     }
-    this.describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
-        [ask("rds:DescribeDBClusters", this.database(DatabaseKind::Cluster, id))];
-    this.describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
-        [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, id))];
-    this.describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances,
-        [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, "*"))];
-    this.describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies,
-        [ask("rds:DescribeDBProxies", this.proxy(name))];
+    this.describe_db_clusters(id: Option<&str>, from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
+        [ask("rds:DescribeDBClusters", this.database(DatabaseKind::Cluster, id.unwrap_or("c")))];
+    this.describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> =
+        Operation::DescribeDbInstances, [ask("rds:DescribeDBInstances", this.database(DatabaseKind::Instance, match which {
+            InstanceFilter::All => "d",
+            InstanceFilter::Id(id) => id,
+            InstanceFilter::OfCluster(_) => "*",
+        }))];
+    this.describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies,
+        [ask("rds:DescribeDBProxies", match name {
+            Some(name) => this.proxy(name),
+            None => this.arn("rds", "db-proxy:prx-p"),
+        })];
     this.describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets,
         [ask("rds:DescribeDBProxyTargets", this.proxy(proxy)), ask("rds:DescribeDBProxyTargets", this.target_group())];
-    this.describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups,
-        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{name}")))];
+    this.describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> =
+        Operation::DescribeDbSubnetGroups,
+        [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{}", name.unwrap_or("g"))))];
     this.get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
         [ask("lambda:GetFunctionConfiguration", this.function(name))];
-    this.describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets,
-        [ask("ec2:DescribeSubnets", "*")];
-    this.describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        [ask("ec2:DescribeSecurityGroups", "*")];
-    this.describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
-        [ask("ec2:DescribeSecurityGroups", "*")];
     this.describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret,
         [ask("secretsmanager:DescribeSecret", this.secret(id))];
     this.get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy,
         [ask("secretsmanager:GetResourcePolicy", this.secret(id))];
     this.groups_per_interface() -> usize = Operation::GetServiceQuota, describe(Operation::GetServiceQuota);
     this.describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, [ask("kms:DescribeKey", this.key(id))];
-    this.get_role(name: &str) -> RoleDescription = Operation::GetRole, [ask("iam:GetRole", this.role(name))];
-    this.get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy,
-        [ask("iam:GetRolePolicy", this.role(role))];
-    this.names(kind: ResourceKind) -> Vec<String> = Operation::ListFunctions, [ask("lambda:ListFunctions", "*")];
-    this.create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup, this.create_group(new);
-    this.revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress,
-        [this.group("ec2:RevokeSecurityGroupEgress", group)];
-    this.authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction),
-        [this.group(match direction {
-            Direction::Ingress => "ec2:AuthorizeSecurityGroupIngress",
-            Direction::Egress => "ec2:AuthorizeSecurityGroupEgress",
-        }, group)];
-    this.modify_db_cluster(id: &str, groups: &GroupList) -> () = Operation::ModifyDbCluster,
-        [ask("rds:ModifyDBCluster", this.database(DatabaseKind::Cluster, id))];
-    this.modify_db_instance(id: &str, groups: &GroupList) -> () = Operation::ModifyDbInstance,
-        [ask("rds:ModifyDBInstance", this.database(DatabaseKind::Instance, id))];
-    this.modify_db_proxy(name: &str, groups: &GroupList) -> () = Operation::ModifyDbProxy,
+    this.list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction> = Operation::ListFunctions,
+        describe(Operation::ListFunctions);
+    this.modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> () = Operation::modifies(kind),
+        [ask(Operation::modifies(kind).iam_action(), this.database(kind, id))];
+    this.modify_db_proxy(name: &str, groups: NewGroups<'_>) -> () = Operation::ModifyDbProxy,
         [ask("rds:ModifyDBProxy", this.proxy(name))];
     this.register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets,
         [this.target_group(), this.proxy(proxy), this.database(kind, database)].map(|on| ask("rds:RegisterDBProxyTargets", on));
-    this.update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, this.update_vpc(name, vpc);
-    this.update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () =
-        Operation::UpdateFunctionConfiguration, [ask("lambda:UpdateFunctionConfiguration", this.function(name))];
+    this.update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> () =
+        Operation::UpdateFunctionConfiguration, this.update_function(name, change);
     this.create_secret(new: &NewSecret) -> String = Operation::CreateSecret,
         ["secretsmanager:CreateSecret", "secretsmanager:TagResource"].map(|action| ask(action, this.secret(&new.name)));
-    this.create_role(new: &NewRole) -> String = Operation::CreateRole,
-        ["iam:CreateRole", "iam:TagRole"].map(|action| ask(action, this.role(&new.name)));
-    this.put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy,
-        [ask("iam:PutRolePolicy", this.role(role))];
-    this.attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy,
-        [ask("iam:AttachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.create_db_proxy(new: &NewDbProxy) -> String = Operation::CreateDbProxy, this.create_proxy(new);
     this.create_function(new: &NewLambda) -> String = Operation::CreateFunction, this.create_function(new);
+    this.list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource,
+        [ask("rds:ListTagsForResource", arn)];
+    this.delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy,
+        [ask("rds:DeleteDBProxy", this.arn("rds", &format!("db-proxy:prx-{name}")))];
+    this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
+    this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
+    this.list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags, [ask("lambda:ListTags", arn)];
+    this.delete_function(name: &str) -> () = Operation::DeleteFunction, [ask("lambda:DeleteFunction", this.function(name))];
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
 use autoconnect::model::*;
-use autoconnect::removal::ShrunkList;
 
 /// What happens around each call.
 pub trait Hook: Sync {
@@ -39,16 +38,23 @@ pub struct Interposed<'a, H> {
     pub hook: H,
 }
 
+/// An answer to a question about all that exists, which hooks can tell from one about something in particular.
+#[derive(Debug)]
+struct OfAll<T>(T);
+
 macro_rules! interpose {
-    ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr;)*) => {
+    ($trait:ident { $($own:item)* } $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $operation:expr $(, all $all:expr)?;)*) => {
         #[async_trait::async_trait]
         impl<H: Hook> $trait for Interposed<'_, H> {
             $(async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
                 let operation = $operation;
-                match self.hook.past(operation) {
-                    Some(past) => self.hook.around(operation, past.$name($($argument),*)).await,
-                    None => self.hook.around(operation, self.account.$name($($argument),*)).await,
-                }
+                let past = self.hook.past(operation);
+                let call = past.as_deref().unwrap_or(self.account).$name($($argument),*);
+                $(if $all {
+                    let all = self.hook.around(operation, async { call.await.map(OfAll) }).await?;
+                    return Ok(all.0);
+                })?
+                self.hook.around(operation, call).await
             })*
 
             $($own)*
@@ -57,39 +63,24 @@ macro_rules! interpose {
 }
 
 interpose! {
-    Inventory {}
-    list_db_clusters(from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters;
-    list_db_instances(from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances;
-    list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)> = Operation::DescribeDbSubnetGroups;
-    list_db_proxies(from: Option<String>) -> Page<Proxy> = Operation::DescribeDbProxies;
-    list_functions(from: Option<String>) -> Page<Function> = Operation::ListFunctions;
-    list_security_groups(from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups;
-    list_subnets(from: Option<String>) -> Page<ListedSubnet> = Operation::DescribeSubnets;
-    list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
-    list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings;
-}
-
-interpose! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs;
     describe_vpc_dns(id: &VpcId) -> network::VpcDns = Operation::DescribeVpcAttribute;
     describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions;
-    describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets;
     describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables;
     describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls;
     describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections;
-    describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
+    describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups, all matches!(which, GroupFilter::All);
+    describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets, all matches!(which, SubnetFilter::All);
+    describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
     describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> = Operation::DescribeEgressOnlyInternetGateways;
     describe_nat_gateways(vpcs: &[VpcId]) -> Vec<network::NatGateway> = Operation::DescribeNatGateways;
     describe_public_access() -> network::PublicAccess = Operation::DescribeVpcBlockPublicAccessOptions;
     describe_public_access_exclusions() -> Vec<network::Exclusion> = Operation::DescribeVpcBlockPublicAccessExclusions;
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints;
     describe_endpoint_services() -> Vec<network::EndpointService> = Operation::DescribeVpcEndpointServices;
-    describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces;
+    describe_network_interfaces(which: InterfaceFilter<'_>) -> Vec<DescribedInterface> = Operation::DescribeNetworkInterfaces;
     prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries;
-    describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
     describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses;
     create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet;
     create_internet_gateway(tags: &Tags) -> InternetGatewayId = Operation::CreateInternetGateway;
@@ -104,12 +95,12 @@ interpose! {
     create_vpc_endpoint(new: &NewEndpoint) -> EndpointId = Operation::CreateVpcEndpoint;
     modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> () = Operation::ModifyVpcEndpoint;
     allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> () = Operation::ModifyVpcPeeringConnectionOptions;
-}
-
-interpose! {
-    AttachmentCloud {}
-    attached_functions() -> std::collections::BTreeMap<String, FunctionVpc> = Operation::ListFunctions;
-    detach_function(name: &str, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+    create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
+    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
+    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);
+    tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
+    untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;
+    delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup;
 }
 
 interpose! {
@@ -118,39 +109,23 @@ interpose! {
     list_role_policies(role: &str) -> Vec<String> = Operation::ListRolePolicies;
     get_policy(arn: &str) -> String = Operation::GetPolicy;
     get_policy_version(arn: &str, version: &str) -> String = Operation::GetPolicyVersion;
+    get_role(name: &str) -> RoleDescription = Operation::GetRole;
+    get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
+    create_role(new: &NewRole) -> String = Operation::CreateRole;
+    put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy;
+    attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy;
+    list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
+    detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy;
+    delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy;
+    delete_role(name: &str) -> () = Operation::DeleteRole;
 }
 
 interpose! {
     MskCloud {}
     describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2;
-    list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> = Operation::ListEventSourceMappings;
+    list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
+    list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings, all source.is_none();
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping;
-}
-
-interpose! {
-    RemovalCloud {}
-    list_bearers(kind: ResourceKind) -> Vec<Bearer> = Operation::lists(kind);
-    describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces;
-    describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
-    list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles;
-    list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
-    tag_groups(groups: &[GroupId], key: &str, value: &str) -> () = Operation::CreateTags;
-    untag_groups(groups: &[GroupId], key: &str) -> () = Operation::DeleteTags;
-    revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> () = Operation::revokes(direction);
-    delete_group(group: &GroupId) -> () = Operation::DeleteSecurityGroup;
-    shrink_db_cluster(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbCluster;
-    shrink_db_instance(id: &str, groups: &ShrunkList) -> () = Operation::ModifyDbInstance;
-    shrink_db_proxy(name: &str, groups: &ShrunkList) -> () = Operation::ModifyDbProxy;
-    shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
-    delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
-    delete_secret(id: &str) -> () = Operation::DeleteSecret;
-    list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
-    delete_function(name: &str) -> () = Operation::DeleteFunction;
-    detach_role_policy(role: &str, policy: &str) -> () = Operation::DetachRolePolicy;
-    delete_role_policy(role: &str, policy: &str) -> () = Operation::DeleteRolePolicy;
-    delete_role(name: &str) -> () = Operation::DeleteRole;
 }
 
 interpose! {
@@ -179,38 +154,30 @@ interpose! {
             self.hook.pace()
         }
     }
-    describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters;
-    describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances;
-    describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances;
-    describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies;
+    describe_db_clusters(id: Option<&str>, from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters, all id.is_none();
+    describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances, all matches!(which, InstanceFilter::All);
+    describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies, all name.is_none();
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets;
-    describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups;
+    describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> = Operation::DescribeDbSubnetGroups, all name.is_none();
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration;
-    describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets;
-    describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups;
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;
     get_secret_policy(id: &str) -> Option<String> = Operation::GetResourcePolicy;
     groups_per_interface() -> usize = Operation::GetServiceQuota;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey;
-    get_role(name: &str) -> RoleDescription = Operation::GetRole;
-    get_role_policy(role: &str, policy: &str) -> String = Operation::GetRolePolicy;
-    names(kind: ResourceKind) -> Vec<String> = Operation::lists(kind);
-    create_security_group(new: &NewSecurityGroup) -> GroupId = Operation::CreateSecurityGroup;
-    revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> () = Operation::RevokeSecurityGroupEgress;
-    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> () = Operation::authorizes(direction);
-    modify_db_cluster(id: &str, groups: &GroupList) -> () = Operation::ModifyDbCluster;
-    modify_db_instance(id: &str, groups: &GroupList) -> () = Operation::ModifyDbInstance;
-    modify_db_proxy(name: &str, groups: &GroupList) -> () = Operation::ModifyDbProxy;
+    list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction> = Operation::ListFunctions;
+    modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> () = Operation::modifies(kind);
+    modify_db_proxy(name: &str, groups: NewGroups<'_>) -> () = Operation::ModifyDbProxy;
     register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> () = Operation::RegisterDbProxyTargets;
-    update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
-    update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
+    update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> () = Operation::UpdateFunctionConfiguration;
     create_secret(new: &NewSecret) -> String = Operation::CreateSecret;
-    create_role(new: &NewRole) -> String = Operation::CreateRole;
-    put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy;
-    attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy;
     create_db_proxy(new: &NewDbProxy) -> String = Operation::CreateDbProxy;
     create_function(new: &NewLambda) -> String = Operation::CreateFunction;
+    list_rds_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTagsForResource;
+    delete_db_proxy(name: &str) -> () = Operation::DeleteDbProxy;
+    delete_secret(id: &str) -> () = Operation::DeleteSecret;
+    list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
+    list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
+    delete_function(name: &str) -> () = Operation::DeleteFunction;
 }
 
 /// Takes a second of virtual time for each answer, and calls something before each.

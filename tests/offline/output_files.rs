@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use autoconnect::account::OfflineAccount;
-use autoconnect::cloud::{Cloud, Fault, NewSecurityGroup};
+use autoconnect::cloud::{Fault, NetworkCloud, NewSecurityGroup};
 use autoconnect::files::{self, Locked, New};
 
 use crate::support::example;

@@ -189,7 +189,7 @@ async fn what_has_a_group_keeps_it_from_being_deleted() {
         let account = OfflineAccount::in_memory(with(&document, path, &entries)).unwrap();
         let only_names = ["launch template", "event source mapping", "a rule in"];
         let bears = !only_names.iter().any(|start| named.starts_with(start));
-        let deleted = autoconnect::cloud::RemovalCloud::delete_group(&account, &"sg-base-x".into()).await;
+        let deleted = autoconnect::cloud::NetworkCloud::delete_group(&account, &"sg-base-x".into()).await;
         match deleted {
             Err(error) => assert!(bears && error.is_in_use(), "{named}: {error}"),
             Ok(()) => assert!(!bears, "{named}"),

@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{
 };
 use ipnet::IpNet;
 
-use super::{fault, incomplete};
+use super::{done, fault, incomplete};
 use crate::cloud::{Answer, CloudError, EndpointChange, Fault, NewEndpoint, NewSubnet, Operation, Tags};
 use crate::model::network::{EndpointKind, RouteTarget, has_gateway};
 use crate::model::{EndpointId, InternetGatewayId, NatGatewayId, PeeringId, RouteTableId, SubnetId, VpcId};
@@ -64,14 +64,11 @@ pub(super) async fn create_internet_gateway(client: &Client, tags: &Tags) -> Ans
 }
 
 pub(super) async fn attach_internet_gateway(client: &Client, gateway: &InternetGatewayId, vpc: &VpcId) -> Answer<()> {
-    client
+    let call = client
         .attach_internet_gateway()
         .internet_gateway_id(gateway.as_str())
-        .vpc_id(vpc.as_str())
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::AttachInternetGateway, &error))?;
-    Ok(())
+        .vpc_id(vpc.as_str());
+    done(Operation::AttachInternetGateway, call.send()).await
 }
 
 pub(super) async fn allocate_address(client: &Client, tags: &Tags) -> Answer<String> {
@@ -173,25 +170,19 @@ pub(super) async fn replace_route(
 }
 
 pub(super) async fn associate_route_table(client: &Client, table: &RouteTableId, subnet: &SubnetId) -> Answer<()> {
-    client
+    let call = client
         .associate_route_table()
         .route_table_id(table.as_str())
-        .subnet_id(subnet.as_str())
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::AssociateRouteTable, &error))?;
-    Ok(())
+        .subnet_id(subnet.as_str());
+    done(Operation::AssociateRouteTable, call.send()).await
 }
 
 pub(super) async fn replace_association(client: &Client, association: &str, table: &RouteTableId) -> Answer<()> {
-    client
+    let call = client
         .replace_route_table_association()
         .association_id(association)
-        .route_table_id(table.as_str())
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::ReplaceRouteTableAssociation, &error))?;
-    Ok(())
+        .route_table_id(table.as_str());
+    done(Operation::ReplaceRouteTableAssociation, call.send()).await
 }
 
 pub(super) async fn create_vpc_endpoint(client: &Client, new: &NewEndpoint) -> Answer<EndpointId> {
@@ -228,18 +219,15 @@ pub(super) async fn create_vpc_endpoint(client: &Client, new: &NewEndpoint) -> A
 }
 
 pub(super) async fn modify_vpc_endpoint(client: &Client, id: &EndpointId, change: &EndpointChange) -> Answer<()> {
-    client
+    let call = client
         .modify_vpc_endpoint()
         .vpc_endpoint_id(id.as_str())
         .set_add_subnet_ids(texts(&change.add_subnets))
         .set_add_security_group_ids(texts(&change.add_groups))
         .set_add_route_table_ids(texts(&change.add_route_tables))
         .set_private_dns_enabled(change.private_dns)
-        .set_policy_document(change.policy.clone())
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::ModifyVpcEndpoint, &error))?;
-    Ok(())
+        .set_policy_document(change.policy.clone());
+    done(Operation::ModifyVpcEndpoint, call.send()).await
 }
 
 pub(super) async fn allow_peering_dns(client: &Client, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
@@ -252,13 +240,10 @@ pub(super) async fn allow_peering_dns(client: &Client, id: &PeeringId, requester
         let fault = Fault::Malformed("there is nothing to allow".to_owned());
         return Err(CloudError::new(Operation::ModifyVpcPeeringConnectionOptions, fault));
     }
-    client
+    let call = client
         .modify_vpc_peering_connection_options()
         .vpc_peering_connection_id(id.as_str())
         .set_requester_peering_connection_options(requester.then(allow))
-        .set_accepter_peering_connection_options(accepter.then(allow))
-        .send()
-        .await
-        .map_err(|error| fault::error(Operation::ModifyVpcPeeringConnectionOptions, &error))?;
-    Ok(())
+        .set_accepter_peering_connection_options(accepter.then(allow));
+    done(Operation::ModifyVpcPeeringConnectionOptions, call.send()).await
 }

@@ -6,23 +6,23 @@
 //! not count there.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use ipnet::IpNet;
 
-use super::inventory::{Inventory, ListedSubnet, Page};
 use super::{
-    Answer, ApiCalls, AttachmentCloud, Bearer, BearingInterface, CapacityProvider, Cloud, CloudError, DbCluster,
-    DbInstance, DbSubnetGroup, EndpointChange, Fault, FunctionAlias, GroupReference, IdentityCloud, KeyDescription,
-    LaunchTemplateVersion, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewLambda, NewRole,
-    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint, RemovalCloud, ResourceKind,
-    RoleDescription, SecretDescription, Tags, UsersCloud,
+    Answer, ApiCalls, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup,
+    DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange, GatewayFilter,
+    GroupFilter, GroupReference, IdentityCloud, InstanceFilter, InterfaceFilter, KeyDescription, LaunchTemplateVersion,
+    ListedFunction, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda, NewRole,
+    NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RoleDescription, SecretDescription,
+    SubnetFilter, Tags, UsersCloud, Versions,
 };
 use crate::model::{
-    DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionVpc, GroupId, GroupList,
-    InterfaceId, InternetGatewayId, MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, Proxy,
-    ProxyTarget, RouteTableId, Rule, Secret, SecurityGroup, Subnet, SubnetId, VpcId, last_segment, network,
+    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId, MskCluster,
+    NatGatewayId, Origin, PeeringId, Place, PrefixListId, ProxyTarget, RouteTableId, Rule, Secret, SecurityGroup,
+    SubnetId, VpcId, last_segment, network,
 };
-use crate::removal::ShrunkList;
 
 /// A cloud whose answers are checked.
 pub struct Checked<'a>(&'a dyn Cloud);
@@ -67,6 +67,25 @@ fn database(asked: &str, kind: &str, id: &str, arn: &str) -> Verdict {
         id.eq_ignore_ascii_case(asked) && arn.to_ascii_lowercase().ends_with(&end)
     };
     must(is_it, asked, &format!("{id} ({arn})"))
+}
+
+/// What was found, where one thing was asked for.
+fn each<T>(asked: Option<&str>, found: &Page<T>, judge: impl Fn(&str, &T) -> Verdict) -> Verdict {
+    let Some(asked) = asked else { return Ok(()) };
+    found.items.iter().try_for_each(|found| judge(asked, found))
+}
+
+/// Something of RDS, asked for by its name.
+fn named(kind: &str, asked: &str, found: &str) -> Verdict {
+    must(found.eq_ignore_ascii_case(asked), &format!("{kind} {asked}"), found)
+}
+
+fn instances(which: InstanceFilter<'_>, found: &Page<DbInstance>) -> Verdict {
+    match which {
+        InstanceFilter::All => Ok(()),
+        InstanceFilter::Id(id) => each(Some(id), found, |id, found| database(id, "db", &found.id, &found.arn)),
+        InstanceFilter::OfCluster(cluster) => members(cluster, &found.items),
+    }
 }
 
 /// Members of a cluster that was asked for by its identifier or its ARN.
@@ -195,7 +214,8 @@ fn named_groups(vpc: &VpcId, name: &str, found: &[SecurityGroup]) -> Verdict {
 }
 
 /// The mappings of a source, and of a function where one was named.
-fn mappings(source: &str, of: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
+fn mappings(source: Option<&str>, of: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
+    let Some(source) = source else { return Ok(()) };
     // A mapping names its function with the version or alias that it invokes.
     let name = of.map(|of| format!(":{}:", last_segment(of)));
     let invokes = |arn: &str| {
@@ -228,6 +248,40 @@ fn naming(groups: &[GroupId], direction: Direction, found: &[SecurityGroup]) -> 
     touching(groups, found, peers)
 }
 
+fn groups(which: GroupFilter<'_>, found: &[SecurityGroup]) -> Verdict {
+    match which {
+        GroupFilter::All => Ok(()),
+        GroupFilter::Id(id) => among(slice::from_ref(id), found, |group| &group.id),
+        GroupFilter::Ids(ids) => among(ids, found, |group| &group.id),
+        GroupFilter::OfConvention(vpc) => among(slice::from_ref(vpc), found, |group| &group.vpc),
+        GroupFilter::Named(vpc, name) => named_groups(vpc, name, found),
+        GroupFilter::Naming(ids, direction) => naming(ids, direction, found),
+        GroupFilter::Tagged(key, value) => tagged(key, value, found, |group| &group.tags),
+    }
+}
+
+fn subnets(which: SubnetFilter<'_>, found: &[DescribedSubnet]) -> Verdict {
+    match which {
+        SubnetFilter::All => Ok(()),
+        SubnetFilter::Ids(ids) => among(ids, found, |found| &found.subnet.id),
+        SubnetFilter::OfVpcs(vpcs) => among(vpcs, found, |found| &found.subnet.vpc),
+    }
+}
+
+fn gateways(which: GatewayFilter<'_>, found: &[network::InternetGateway]) -> Verdict {
+    match which {
+        GatewayFilter::AttachedTo(vpcs) => touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect()),
+        GatewayFilter::Tagged(key, value) => tagged(key, value, found, |gateway| &gateway.tags),
+    }
+}
+
+fn interfaces(which: InterfaceFilter<'_>, found: &[DescribedInterface]) -> Verdict {
+    match which {
+        InterfaceFilter::Ids(ids) => among(ids, found, |found| &found.interface.id),
+        InterfaceFilter::WithGroups(groups) => touching(groups, found, |found| found.groups.clone()),
+    }
+}
+
 fn versions_of(template: Option<&str>, found: &[LaunchTemplateVersion]) -> Verdict {
     let other = found
         .iter()
@@ -254,34 +308,23 @@ macro_rules! check {
 }
 
 check! {
-    Inventory {}
-    list_db_clusters(from: Option<String>) -> Page<DbCluster>;
-    list_db_instances(from: Option<String>) -> Page<DbInstance>;
-    list_db_subnet_groups(from: Option<String>) -> Page<(String, DbSubnetGroup)>;
-    list_db_proxies(from: Option<String>) -> Page<Proxy>;
-    list_functions(from: Option<String>) -> Page<Function>;
-    list_security_groups(from: Option<String>) -> Page<SecurityGroup>;
-    list_subnets(from: Option<String>) -> Page<ListedSubnet>;
-    list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
-    list_all_event_source_mappings(from: Option<String>) -> Page<EventSourceMapping>;
-}
-
-check! {
     NetworkCloud {}
     describe_vpcs(ids: &[VpcId]) -> Vec<network::Vpc> = Operation::DescribeVpcs, |found| among(ids, found, |vpc| &vpc.id);
     describe_vpc_dns(id: &VpcId) -> network::VpcDns;
     describe_dhcp_options(ids: &[String]) -> BTreeMap<String, network::Resolver> = Operation::DescribeDhcpOptions,
         |found| among(ids, &found.keys().collect::<Vec<_>>(), |id| *id);
-    describe_vpc_subnets(vpcs: &[VpcId]) -> Vec<network::Subnet> = Operation::DescribeSubnets,
-        |found| among(vpcs, found, |subnet| &subnet.vpc);
     describe_route_tables(vpcs: &[VpcId]) -> Vec<network::RouteTable> = Operation::DescribeRouteTables,
         |found| among(vpcs, found, |table| &table.vpc);
     describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls,
         |found| among(vpcs, found, |acl| &acl.vpc);
     describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections,
         |found| touching(vpcs, found, |peering| vec![peering.requester.vpc.clone(), peering.accepter.vpc.clone()]);
-    describe_internet_gateways(vpcs: &[VpcId]) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
-        |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
+    describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> =
+        Operation::DescribeSecurityGroups, |found| groups(which, &found.items);
+    describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets,
+        |found| subnets(which, &found.items);
+    describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> =
+        Operation::DescribeInternetGateways, |found| gateways(which, found);
     describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> =
         Operation::DescribeEgressOnlyInternetGateways,
         |found| touching(vpcs, found, |gateway| gateway.vpc.iter().cloned().collect());
@@ -292,15 +335,9 @@ check! {
     describe_vpc_endpoints(vpcs: &[VpcId]) -> Vec<network::Endpoint> = Operation::DescribeVpcEndpoints,
         |found| among(vpcs, found, |endpoint| &endpoint.vpc);
     describe_endpoint_services() -> Vec<network::EndpointService>;
-    describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces,
-        |found| among(ids, found, |interface| &interface.id);
+    describe_network_interfaces(which: InterfaceFilter<'_>) -> Vec<DescribedInterface> =
+        Operation::DescribeNetworkInterfaces, |found| interfaces(which, found);
     prefix_list_entries(id: &PrefixListId) -> Vec<IpNet>;
-    describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| among(ids, found, |group| &group.id);
-    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| named_groups(vpc, name, found);
-    describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> =
-        Operation::DescribeInternetGateways, |found| tagged(key, value, found, |gateway| &gateway.tags);
     describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,
         |found| tagged(key, value, found, |address| &address.tags);
     create_subnet(new: &NewSubnet) -> SubnetId;
@@ -316,12 +353,12 @@ check! {
     create_vpc_endpoint(new: &NewEndpoint) -> EndpointId;
     modify_vpc_endpoint(id: &EndpointId, change: &EndpointChange) -> ();
     allow_peering_dns(id: &PeeringId, requester: bool, accepter: bool) -> ();
-}
-
-check! {
-    AttachmentCloud {}
-    attached_functions() -> BTreeMap<String, FunctionVpc>;
-    detach_function(name: &str, revision: Option<&str>) -> ();
+    create_security_group(new: &NewSecurityGroup) -> GroupId;
+    revoke_security_group(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
+    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();
+    tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
+    untag_groups(groups: &[GroupId], key: &str) -> ();
+    delete_group(group: &GroupId) -> ();
 }
 
 check! {
@@ -330,45 +367,26 @@ check! {
     list_role_policies(role: &str) -> Vec<String>;
     get_policy(arn: &str) -> String;
     get_policy_version(arn: &str, version: &str) -> String;
+    get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
+    get_role_policy(role: &str, policy: &str) -> String;
+    create_role(new: &NewRole) -> String;
+    put_role_policy(role: &str, policy: &str, document: &str) -> ();
+    attach_role_policy(role: &str, policy: &str) -> ();
+    list_roles(prefix: &str) -> Vec<String>;
+    detach_role_policy(role: &str, policy: &str) -> ();
+    delete_role_policy(role: &str, policy: &str) -> ();
+    delete_role(name: &str) -> ();
 }
 
 check! {
     MskCloud {}
     describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2,
         |found| must(found.arn == arn, arn, &found.arn);
-    list_event_source_mappings(source: &str, function: Option<&str>) -> Vec<EventSourceMapping> =
-        Operation::ListEventSourceMappings, |found| mappings(source, function, found);
+    list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
+    list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) ->
+        Page<EventSourceMapping> = Operation::ListEventSourceMappings, |found| mappings(source, function, &found.items);
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         |found| must(found.uuid.eq_ignore_ascii_case(uuid), uuid, &found.uuid);
-}
-
-check! {
-    RemovalCloud {}
-    list_bearers(kind: ResourceKind) -> Vec<Bearer>;
-    list_roles(prefix: &str) -> Vec<String>;
-    describe_interfaces_with(groups: &[GroupId]) -> Vec<BearingInterface> = Operation::DescribeNetworkInterfaces,
-        |found| touching(groups, found, |interface| interface.groups.clone());
-    describe_groups_naming(groups: &[GroupId], direction: Direction) -> Vec<SecurityGroup> =
-        Operation::DescribeSecurityGroups, |found| naming(groups, direction, found);
-    describe_tagged_groups(key: &str, value: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| tagged(key, value, found, |group| &group.tags);
-    list_rds_tags(arn: &str) -> BTreeMap<String, String>;
-    list_secrets(prefix: &str) -> Vec<SecretDescription>;
-    list_function_tags(arn: &str) -> BTreeMap<String, String>;
-    delete_function(name: &str) -> ();
-    detach_role_policy(role: &str, policy: &str) -> ();
-    tag_groups(groups: &[GroupId], key: &str, value: &str) -> ();
-    untag_groups(groups: &[GroupId], key: &str) -> ();
-    revoke_rules(group: &GroupId, direction: Direction, rules: &[Rule]) -> ();
-    delete_group(group: &GroupId) -> ();
-    shrink_db_cluster(id: &str, groups: &ShrunkList) -> ();
-    shrink_db_instance(id: &str, groups: &ShrunkList) -> ();
-    shrink_db_proxy(name: &str, groups: &ShrunkList) -> ();
-    shrink_function(name: &str, vpc: &FunctionVpc, groups: &ShrunkList, revision: Option<&str>) -> ();
-    delete_db_proxy(name: &str) -> ();
-    delete_secret(id: &str) -> ();
-    delete_role_policy(role: &str, policy: &str) -> ();
-    delete_role(name: &str) -> ();
 }
 
 check! {
@@ -399,45 +417,34 @@ check! {
             self.0.home()
         }
     }
-    describe_db_cluster(id: &str) -> DbCluster = Operation::DescribeDbClusters,
-        |found| database(id, "cluster", &found.id, &found.arn);
-    describe_db_instance(id: &str) -> DbInstance = Operation::DescribeDbInstances,
-        |found| database(id, "db", &found.id, &found.arn);
-    describe_cluster_members(cluster: &str) -> Vec<DbInstance> = Operation::DescribeDbInstances,
-        |found| members(cluster, found);
-    describe_db_proxy(name: &str) -> Proxy = Operation::DescribeDbProxies,
-        |found| must(found.name.eq_ignore_ascii_case(name), &format!("proxy {name}"), &found.name);
+    describe_db_clusters(id: Option<&str>, from: Option<String>) -> Page<DbCluster> = Operation::DescribeDbClusters,
+        |found| each(id, found, |id, found| database(id, "cluster", &found.id, &found.arn));
+    describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> =
+        Operation::DescribeDbInstances, |found| instances(which, found);
+    describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies,
+        |found| each(name, found, |name, found| named("proxy", name, found.name()));
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget>;
-    describe_db_subnet_group(name: &str) -> DbSubnetGroup = Operation::DescribeDbSubnetGroups,
-        |found| must(found.name.eq_ignore_ascii_case(name), &format!("subnet group {name}"), &found.name);
+    describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> =
+        Operation::DescribeDbSubnetGroups,
+        |found| each(name, found, |name, found| named("subnet group", name, &found.name));
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration,
         |found| function(name, found);
-    describe_subnets(ids: &[SubnetId]) -> Vec<Subnet> = Operation::DescribeSubnets,
-        |found| among(ids, found, |subnet| &subnet.id);
-    describe_connection_groups(vpc: &VpcId) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| among(std::slice::from_ref(vpc), found, |group| &group.vpc);
-    describe_security_group(id: &GroupId) -> SecurityGroup = Operation::DescribeSecurityGroups,
-        |found| must(found.id == *id, id, &found.id);
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret, |found| secret(id, found);
     get_secret_policy(id: &str) -> Option<String>;
     groups_per_interface() -> usize;
     describe_key(id: &str) -> KeyDescription = Operation::DescribeKey, |found| key(id, found);
-    get_role(name: &str) -> RoleDescription = Operation::GetRole, |found| role(name, found);
-    get_role_policy(role: &str, policy: &str) -> String;
-    names(kind: ResourceKind) -> Vec<String>;
-    create_security_group(new: &NewSecurityGroup) -> GroupId;
-    revoke_security_group_egress(group: &GroupId, rules: &[Rule]) -> ();
-    authorize_security_group(group: &GroupId, direction: Direction, rule: &Rule) -> ();
-    modify_db_cluster(id: &str, groups: &GroupList) -> ();
-    modify_db_instance(id: &str, groups: &GroupList) -> ();
-    modify_db_proxy(name: &str, groups: &GroupList) -> ();
+    list_functions(versions: Versions, from: Option<String>) -> Page<ListedFunction>;
+    modify_database(kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> ();
+    modify_db_proxy(name: &str, groups: NewGroups<'_>) -> ();
     register_db_proxy_targets(proxy: &str, kind: DatabaseKind, database: &str) -> ();
-    update_function_configuration(name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> ();
-    update_function_environment(name: &str, environment: &Environment, revision: Option<&str>) -> ();
+    update_function_configuration(name: &str, change: FunctionChange<'_>, revision: Option<&str>) -> ();
     create_secret(new: &NewSecret) -> String;
-    create_role(new: &NewRole) -> String;
-    put_role_policy(role: &str, policy: &str, document: &str) -> ();
-    attach_role_policy(role: &str, policy: &str) -> ();
     create_db_proxy(new: &NewDbProxy) -> String;
     create_function(new: &NewLambda) -> String;
+    list_rds_tags(arn: &str) -> BTreeMap<String, String>;
+    delete_db_proxy(name: &str) -> ();
+    delete_secret(id: &str) -> ();
+    list_secrets(prefix: &str) -> Vec<SecretDescription>;
+    list_function_tags(arn: &str) -> BTreeMap<String, String>;
+    delete_function(name: &str) -> ();
 }

@@ -1,6 +1,6 @@
 //! MSK clusters and event source mappings, as MSK and Lambda describe them.
 
-use super::Answer;
+use super::{Answer, Listed};
 use crate::model::{EventSourceMapping, MskCluster};
 
 /// Reads MSK clusters and what polls them.
@@ -8,9 +8,15 @@ use crate::model::{EventSourceMapping, MskCluster};
 pub trait MskCloud: Sync {
     /// The cluster with this ARN.
     async fn describe_msk_cluster(&self, arn: &str) -> Answer<MskCluster>;
-    /// The event source mappings of a source, or only those of one function.
-    async fn list_event_source_mappings(&self, source: &str, function: Option<&str>)
-    -> Answer<Vec<EventSourceMapping>>;
+    /// All clusters, a page at a time.
+    async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster>;
+    /// Event source mappings, a page at a time: all, or those of a source, or of these only those of one function.
+    async fn list_event_source_mappings(
+        &self,
+        source: Option<&str>,
+        function: Option<&str>,
+        from: Option<String>,
+    ) -> Listed<EventSourceMapping>;
     /// The event source mapping with this id.
     async fn get_event_source_mapping(&self, uuid: &str) -> Answer<EventSourceMapping>;
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::Answer;
+use super::{Answer, Listed, NewSecurityGroup};
 use crate::model::network::{
     Address, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService, Exclusion, Interface, InternetGateway,
-    NatGateway, NetworkAcl, Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    NatGateway, NetworkAcl, Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId,
-    SecurityGroup, SubnetId, VpcId,
+    self, Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
+    RouteTableId, Rule, SecurityGroup, SubnetId, VpcId,
 };
 
-/// Reads what lies between two ends of a connection, and makes what is missing there. Most methods that read ask for
+/// Reads security groups and what else lies between two ends of a connection, and makes what is missing there. Most methods that read ask for
 /// whole VPCs: what does not exist, or is another account's, is not among what comes back.
 #[async_trait::async_trait]
 pub trait NetworkCloud: Sync {
@@ -24,16 +24,18 @@ pub trait NetworkCloud: Sync {
     async fn describe_vpc_dns(&self, id: &VpcId) -> Answer<VpcDns>;
     /// Who resolves names where these DHCP options count, by their ids.
     async fn describe_dhcp_options(&self, ids: &[String]) -> Answer<BTreeMap<String, Resolver>>;
-    /// The subnets of VPCs.
-    async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>>;
+    /// Security groups, a page at a time.
+    async fn describe_security_groups(&self, which: GroupFilter<'_>, from: Option<String>) -> Listed<SecurityGroup>;
+    /// Subnets, a page at a time.
+    async fn describe_subnets(&self, which: SubnetFilter<'_>, from: Option<String>) -> Listed<DescribedSubnet>;
     /// The route tables of VPCs.
     async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>>;
     /// The network ACLs of VPCs.
     async fn describe_network_acls(&self, vpcs: &[VpcId]) -> Answer<Vec<NetworkAcl>>;
     /// The peering connections that these VPCs have a part in.
     async fn describe_peerings(&self, vpcs: &[VpcId]) -> Answer<Vec<Peering>>;
-    /// The internet gateways attached to VPCs.
-    async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>>;
+    /// Internet gateways.
+    async fn describe_internet_gateways(&self, which: GatewayFilter<'_>) -> Answer<Vec<InternetGateway>>;
     /// The egress-only internet gateways attached to VPCs.
     async fn describe_egress_only_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<EgressOnlyGateway>>;
     /// The NAT gateways of VPCs.
@@ -46,16 +48,10 @@ pub trait NetworkCloud: Sync {
     async fn describe_vpc_endpoints(&self, vpcs: &[VpcId]) -> Answer<Vec<Endpoint>>;
     /// The services of AWS that endpoints can be for in the Region.
     async fn describe_endpoint_services(&self) -> Answer<Vec<EndpointService>>;
-    /// Network interfaces by their ids.
-    async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>>;
+    /// Network interfaces.
+    async fn describe_network_interfaces(&self, which: InterfaceFilter<'_>) -> Answer<Vec<DescribedInterface>>;
     /// The ranges of a prefix list.
     async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>>;
-    /// Security groups by their ids.
-    async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>>;
-    /// The security groups of a VPC with this name, in this case: one at most.
-    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>>;
-    /// The internet gateways with a tag, attached or not.
-    async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>>;
     /// The elastic IP addresses with a tag.
     async fn describe_tagged_addresses(&self, key: &str, value: &str) -> Answer<Vec<Address>>;
 
@@ -91,6 +87,98 @@ pub trait NetworkCloud: Sync {
     async fn modify_vpc_endpoint(&self, id: &EndpointId, change: &EndpointChange) -> Answer<()>;
     /// Lets names resolve to private addresses for the other side: on the requester's side, on the accepter's, or both.
     async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()>;
+    /// Creates a group; [`super::Fault::Duplicate`] where its name is taken.
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId>;
+    /// Takes rules out of a group.
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()>;
+    /// Adds a rule to a group; [`super::Fault::Duplicate`] where it is there already.
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()>;
+    /// Gives a tag to groups, in place of one with its key.
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()>;
+    /// Takes a tag off groups; nothing changes where it is not there.
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()>;
+    /// Deletes a group; [`super::Fault::DependencyViolation`] where something still uses it.
+    async fn delete_group(&self, group: &GroupId) -> Answer<()>;
+}
+
+/// Which security groups are read.
+#[derive(Clone, Copy, Debug)]
+pub enum GroupFilter<'a> {
+    /// All.
+    All,
+    /// The one with this id; [`Fault::NotFound`] where there is none.
+    ///
+    /// [`Fault::NotFound`]: super::Fault::NotFound
+    Id(&'a GroupId),
+    /// Those with these ids, as far as they exist.
+    Ids(&'a [GroupId]),
+    /// Those of a VPC whose names are of the convention, in whatever case, and perhaps others.
+    OfConvention(&'a VpcId),
+    /// Those of a VPC with this name, in this case: one at most.
+    Named(&'a VpcId, &'a str),
+    /// Those with a rule of this direction that names one of these.
+    Naming(&'a [GroupId], Direction),
+    /// Those with this tag.
+    Tagged(&'a str, &'a str),
+}
+
+/// Which subnets are read.
+#[derive(Clone, Copy, Debug)]
+pub enum SubnetFilter<'a> {
+    /// All.
+    All,
+    /// Those with these ids; [`Fault::NotFound`] where one does not exist.
+    ///
+    /// [`Fault::NotFound`]: super::Fault::NotFound
+    Ids(&'a [SubnetId]),
+    /// Those of VPCs.
+    OfVpcs(&'a [VpcId]),
+}
+
+/// Which internet gateways are read.
+#[derive(Clone, Copy, Debug)]
+pub enum GatewayFilter<'a> {
+    /// Those attached to VPCs.
+    AttachedTo(&'a [VpcId]),
+    /// Those with this tag, attached or not.
+    Tagged(&'a str, &'a str),
+}
+
+/// Which network interfaces are read.
+#[derive(Clone, Copy, Debug)]
+pub enum InterfaceFilter<'a> {
+    /// Those with these ids, as far as they exist.
+    Ids(&'a [InterfaceId]),
+    /// Those that have one of these groups.
+    WithGroups(&'a [GroupId]),
+}
+
+/// A subnet, as `DescribeSubnets` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedSubnet {
+    /// The subnet.
+    pub subnet: model::Subnet,
+    /// Its IPv4 range and its IPv6 ranges, in whatever state.
+    pub ranges: Vec<IpNet>,
+    /// Its ranges that are associated.
+    pub cidrs: Vec<IpNet>,
+    /// Ranges in a state that this program does not know, with it.
+    pub doubtful_cidrs: Vec<(IpNet, String)>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A network interface, as `DescribeNetworkInterfaces` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedInterface {
+    /// The interface.
+    pub interface: Interface,
+    /// What it says of itself.
+    pub description: String,
+    /// Its groups.
+    pub groups: Vec<GroupId>,
+    /// Lambda or RDS made it: they report themselves whose it is.
+    pub is_of_service: bool,
 }
 
 /// Tags from birth.

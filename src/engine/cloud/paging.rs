@@ -5,6 +5,24 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Answer, CloudError, Fault, Operation};
 
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last one.
+    pub next: Option<String>,
+}
+
+impl<T> From<Vec<T>> for Page<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+}
+
+/// The answer to a request for one page, of the largest size. The request's `from` is the `next` of the page before.
+pub type Listed<T> = Answer<Page<T>>;
+
 /// No list of an account has more pages.
 pub const MOST_PAGES: usize = 10_000;
 

@@ -6,7 +6,7 @@ use super::network::part;
 use super::role::role_policies;
 use super::{Found, ObserveError, Reads, Target, no_such, read_database, resource_kind};
 use crate::attach::{Site, Wish, fit};
-use crate::cloud::{Cloud, DbSubnetGroup, ResourceKind};
+use crate::cloud::{Cloud, DbSubnetGroup, GroupFilter, ResourceKind, derived};
 use crate::model::network::{Network, Part};
 use crate::model::{
     Database, DatabaseKind, Function, FunctionVpc, GroupId, GroupList, Named, Origin, Place, SubnetId, VpcId,
@@ -124,13 +124,13 @@ pub(super) async fn prepare(
 
 /// The network around the subnets of a wish, and the role of the function.
 async fn around(cloud: &dyn Cloud, function: &Function, wish: Wish) -> Result<Site, ObserveError> {
-    let named = cloud.describe_subnets(&wish.subnets).await?;
+    let named = derived::subnets(cloud, &wish.subnets).await?;
     let vpcs: BTreeSet<VpcId> = named.into_iter().map(|subnet| subnet.vpc).collect();
     let vpcs: Vec<VpcId> = vpcs.into_iter().collect();
     let groups = async {
         match wish.groups.as_slice() {
             [] => Ok(Vec::new()),
-            groups => cloud.describe_groups(groups).await,
+            groups => derived::groups(cloud, GroupFilter::Ids(groups)).await,
         }
     };
     let policies = async {
@@ -141,11 +141,11 @@ async fn around(cloud: &dyn Cloud, function: &Function, wish: Wish) -> Result<Si
     };
     let (of_vpcs, subnets, tables, groups, policies, neighbours) = tokio::join!(
         cloud.describe_vpcs(&vpcs),
-        cloud.describe_vpc_subnets(&vpcs),
+        derived::subnets_of(cloud, &vpcs),
         cloud.describe_route_tables(&vpcs),
         groups,
         policies,
-        cloud.attached_functions()
+        derived::attached_functions(cloud)
     );
     Ok(Site {
         vpcs: of_vpcs?,
@@ -213,7 +213,7 @@ async fn the_database(
     named.check(&Origin::of_arn(&database.arn))?;
     let group = match (vpc, subnet_group) {
         (Some(_), _) => None,
-        (None, Some(name)) => Some(cloud.describe_db_subnet_group(&name).await?),
+        (None, Some(name)) => Some(derived::subnet_group(cloud, &name).await?),
         (None, None) => {
             return Err(ObserveError::no_vpc(&database));
         }

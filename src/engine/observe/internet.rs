@@ -3,7 +3,7 @@
 use super::network::{network, part, with_services};
 use super::scene::vpc_of;
 use super::{ObserveError, the_function};
-use crate::cloud::{Answer, Cloud};
+use crate::cloud::{Answer, Cloud, GatewayFilter, GroupFilter, derived};
 use crate::endpoint::{Naming, named};
 use crate::internet::{GROUP, Own, Scene, connection};
 use crate::model::network::Network;
@@ -77,9 +77,9 @@ pub async fn building_site(cloud: &dyn Cloud, function: &str, services: &[String
 pub async fn made_for_internet(cloud: &dyn Cloud, vpc: &VpcId) -> Answer<Own> {
     let mark = connection(vpc);
     let (gateways, addresses, groups) = tokio::join!(
-        cloud.describe_tagged_gateways(tags::CONNECTION, &mark),
+        cloud.describe_internet_gateways(GatewayFilter::Tagged(tags::CONNECTION, &mark)),
         cloud.describe_tagged_addresses(tags::CONNECTION, &mark),
-        cloud.describe_named_groups(vpc, GROUP)
+        derived::groups(cloud, GroupFilter::Named(vpc, GROUP))
     );
     Ok(Own {
         gateways: gateways?,

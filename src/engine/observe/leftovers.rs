@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::extras::{found_role, secret_differences};
-use super::lists::all;
+use super::lists::{all, all_functions, all_proxies};
 use super::{Groups, Reads, found, read_memberships, users_of};
 use crate::adopt::{OwnRole, of_proxy_settings};
 use crate::cleanup::{LeftProxy, Leftovers};
 use crate::cloud::{
-    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, ResourceKind, SecretDescription,
+    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, GroupFilter, InstanceFilter,
+    ResourceKind, SecretDescription, derived,
 };
 use crate::concurrent::bounded;
 use crate::model::{
@@ -31,7 +32,7 @@ const AT_ONCE: usize = 5;
 ///
 /// The security groups cannot be read, or AWS cannot be asked.
 pub async fn leftovers(cloud: &dyn Cloud) -> Answer<Leftovers> {
-    let groups = cloud.describe_tagged_groups(tags::MANAGED, "true").await?;
+    let groups = derived::groups(cloud, GroupFilter::Tagged(tags::MANAGED, "true")).await?;
     let asked: Groups = groups
         .iter()
         .map(|group| (group.id.clone(), group.name.clone()))
@@ -40,12 +41,12 @@ pub async fn leftovers(cloud: &dyn Cloud) -> Answer<Leftovers> {
         users_of(cloud, &asked),
         peers(cloud, &groups),
         all(cloud, Operation::DescribeDbClusters, |from| cloud
-            .list_db_clusters(from)),
+            .describe_db_clusters(None, from)),
         all(cloud, Operation::DescribeDbInstances, |from| cloud
-            .list_db_instances(from)),
-        all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
-        all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
-        cloud.list_bearers(ResourceKind::Function),
+            .describe_db_instances(InstanceFilter::All, from)),
+        all_proxies(cloud),
+        all_functions(cloud),
+        derived::bearers(cloud, ResourceKind::Function),
         cloud.list_secrets(created::SECRETS),
         cloud.list_roles(created::POLICIES),
     );
@@ -167,7 +168,7 @@ async fn of_proxies(
         return Ok((Vec::new(), asked));
     }
     let subnet_groups = all(cloud, Operation::DescribeDbSubnetGroups, |from| {
-        cloud.list_db_subnet_groups(from)
+        cloud.describe_db_subnet_groups(None, from)
     });
     let subnet_groups = readable(subnet_groups.await)?;
     let left = read.into_iter().map(|TagsAndTargets { proxy, tags, targets }| {
@@ -240,7 +241,7 @@ fn proxy_differences(
     account: &Account<'_>,
     proxy: &Proxy,
     found: &BTreeMap<String, String>,
-    subnet_groups: &Result<Vec<(String, DbSubnetGroup)>, CloudError>,
+    subnet_groups: &Result<Vec<DbSubnetGroup>, CloudError>,
 ) -> Vec<String> {
     let way = way_of(found).map(|(way, _)| way);
     let way = way.filter(|way| way.proxy() == Some(proxy.name.as_str()));
@@ -256,8 +257,8 @@ fn proxy_differences(
         (None, _) => Ok(None),
         (Some(name), Ok(groups)) => Ok(groups
             .iter()
-            .find(|(of, _)| of == name)
-            .map(|(_, group)| &group.subnets)),
+            .find(|group| group.name == *name)
+            .map(|group| &group.subnets)),
         (Some(_), Err(error)) => Err(error),
     };
     let role = account
@@ -351,7 +352,7 @@ async fn peers(cloud: &dyn Cloud, groups: &[SecurityGroup]) -> Answer<BTreeSet<G
     let others: Vec<GroupId> = named.into_iter().filter(|id| !own.contains(id)).cloned().collect();
     let mut existing = own;
     if !others.is_empty() {
-        let found = cloud.describe_groups(&others).await?;
+        let found = derived::groups(cloud, GroupFilter::Ids(&others)).await?;
         existing.extend(found.into_iter().map(|group| group.id));
     }
     Ok(existing)

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cloud::inventory::Listed;
 use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation, Page, Pages,
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, GroupFilter, InstanceFilter,
+    Listed, Operation, SubnetFilter, Versions, derived,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;
@@ -20,27 +20,28 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub struct Lists {
     pub clusters: Answer<Vec<DbCluster>>,
     pub instances: Answer<Vec<DbInstance>>,
-    pub subnet_groups: Answer<Vec<(String, DbSubnetGroup)>>,
+    pub subnet_groups: Answer<Vec<DbSubnetGroup>>,
     pub proxies: Answer<Vec<Proxy>>,
     pub functions: Answer<Vec<Function>>,
     pub groups: Answer<Vec<SecurityGroup>>,
-    pub subnets: Answer<Vec<ListedSubnet>>,
+    pub subnets: Answer<Vec<DescribedSubnet>>,
 }
 
 /// Reads all of the lists. A list that cannot be read stops no other one.
 pub async fn lists(cloud: &dyn Cloud) -> Lists {
     let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
         all(cloud, Operation::DescribeDbClusters, |from| cloud
-            .list_db_clusters(from)),
+            .describe_db_clusters(None, from)),
         all(cloud, Operation::DescribeDbInstances, |from| cloud
-            .list_db_instances(from)),
+            .describe_db_instances(InstanceFilter::All, from)),
         all(cloud, Operation::DescribeDbSubnetGroups, |from| cloud
-            .list_db_subnet_groups(from)),
-        all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from)),
-        all(cloud, Operation::ListFunctions, |from| cloud.list_functions(from)),
+            .describe_db_subnet_groups(None, from)),
+        all_proxies(cloud),
+        all_functions(cloud),
         all(cloud, Operation::DescribeSecurityGroups, |from| cloud
-            .list_security_groups(from)),
-        all(cloud, Operation::DescribeSubnets, |from| cloud.list_subnets(from)),
+            .describe_security_groups(GroupFilter::All, from)),
+        all(cloud, Operation::DescribeSubnets, |from| cloud
+            .describe_subnets(SubnetFilter::All, from)),
     );
     Lists {
         clusters,
@@ -53,7 +54,21 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
     }
 }
 
-/// All pages of a list.
+/// All proxies, without their targets: those have to be asked for one by one.
+pub(super) async fn all_proxies(cloud: &dyn Cloud) -> Answer<Vec<Proxy>> {
+    let page = |from| cloud.describe_db_proxies(None, from);
+    let found = all(cloud, Operation::DescribeDbProxies, page).await?;
+    found.into_iter().map(derived::known).collect()
+}
+
+/// All functions.
+pub(super) async fn all_functions(cloud: &dyn Cloud) -> Answer<Vec<Function>> {
+    let page = |from| cloud.list_functions(Versions::Latest, from);
+    let found = all(cloud, Operation::ListFunctions, page).await?;
+    Ok(found.into_iter().map(|found| found.function).collect())
+}
+
+/// All pages of a list, each asked for patiently.
 ///
 /// # Errors
 ///
@@ -63,16 +78,9 @@ pub async fn all<T, F: Future<Output = Listed<T>>>(
     operation: Operation,
     page: impl Fn(Option<String>) -> F,
 ) -> Answer<Vec<T>> {
-    let (mut items, mut from) = (Vec::new(), None);
-    let mut pages = Pages::of(operation);
-    loop {
-        let Page { items: more, next } = patiently(cloud, || page(from.clone())).await?;
-        items.extend(more);
-        if !pages.turn(next.as_deref())? {
-            return Ok(items);
-        }
-        from = next;
-    }
+    let page = &page;
+    let patient = async |from: Option<String>| patiently(cloud, || page(from.clone())).await;
+    derived::every(operation, patient).await
 }
 
 /// The answer of a call that may be throttled: then the run becomes slower, and does not fail.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::network::{network, part, with_services};
 use super::role::{needed_secrets, role_policies};
 use super::{NotChecked, ObserveError, Reads, no_such};
-use crate::cloud::{Answer, Cloud, ResourceKind};
+use crate::cloud::{Answer, Cloud, ResourceKind, derived};
 use crate::concurrent::bounded;
 use crate::model::network::{Network, Part};
 use crate::model::{
@@ -185,7 +185,7 @@ async fn mappings(
             };
         }
     };
-    Ok(part(cloud.list_event_source_mappings(cluster, function).await)?)
+    Ok(part(derived::mappings(cloud, cluster, function).await)?)
 }
 
 /// The function that is named, or that of the mappings, with the policies of its role.
@@ -238,7 +238,7 @@ async fn network_of(cloud: &dyn Cloud, cluster: &MskCluster) -> Answer<(Part<Vpc
             Network::default(),
         ));
     };
-    let subnets = part(cloud.describe_subnets(&place.subnets).await)?;
+    let subnets = part(derived::subnets(cloud, &place.subnets).await)?;
     let vpc = match subnets.read() {
         Ok(subnets) => subnets.first().map(|subnet| subnet.vpc.clone()),
         Err(why) => return Ok((Part::Unread(why.to_owned()), unread(why))),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cloud::{Answer, Cloud, Fault};
+use crate::cloud::{Answer, Cloud, Fault, GatewayFilter, GroupFilter, InterfaceFilter, derived};
 use crate::concurrent::bounded;
 use crate::model::network::{
     Destination, Exclusion, Network, Part, PrefixList, PublicAccess, Resolver, RouteTarget, Vpc,
@@ -120,12 +120,12 @@ async fn inside(cloud: &dyn Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer
     let of_groups = async {
         match groups {
             [] => Ok(Vec::new()),
-            groups => cloud.describe_groups(groups).await,
+            groups => derived::groups(cloud, GroupFilter::Ids(groups)).await,
         }
     };
     let (of_vpcs, subnets, route_tables, acls, groups) = tokio::join!(
         with_dns(cloud, vpcs),
-        cloud.describe_vpc_subnets(vpcs),
+        derived::subnets_of(cloud, vpcs),
         cloud.describe_route_tables(vpcs),
         cloud.describe_network_acls(vpcs),
         of_groups
@@ -143,7 +143,7 @@ async fn inside(cloud: &dyn Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> Answer
 async fn outside(cloud: &dyn Cloud, vpcs: &[VpcId]) -> Answer<Network> {
     let (peerings, internet, egress_only, nat, blocking) = tokio::join!(
         cloud.describe_peerings(vpcs),
-        cloud.describe_internet_gateways(vpcs),
+        cloud.describe_internet_gateways(GatewayFilter::AttachedTo(vpcs)),
         cloud.describe_egress_only_gateways(vpcs),
         cloud.describe_nat_gateways(vpcs),
         public_access(cloud)
@@ -236,7 +236,7 @@ async fn groups_of_endpoints(cloud: &dyn Cloud, network: &Network, known: &[Grou
     if ids.is_empty() || network.groups.known().is_none() {
         return Ok(Vec::new());
     }
-    Ok(part(cloud.describe_groups(&ids).await)?
+    Ok(part(derived::groups(cloud, GroupFilter::Ids(&ids)).await)?
         .known()
         .cloned()
         .unwrap_or_default())
@@ -280,7 +280,8 @@ async fn interfaces(cloud: &dyn Cloud, network: &Network) -> Answer<Part<Vec<cra
     if ids.is_empty() {
         return Ok(Part::default());
     }
-    part(cloud.describe_interfaces(&ids).await)
+    let found = cloud.describe_network_interfaces(InterfaceFilter::Ids(&ids)).await;
+    part(found.map(|found| found.into_iter().map(|found| found.interface).collect()))
 }
 
 /// What was read, or why not. That AWS cannot be asked at all is no answer, and ends the command.

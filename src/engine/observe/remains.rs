@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Found, ObserveError, ProxyWish, Target, found, from_instance, name_of, read_database, second_round};
-use crate::cloud::{Answer, Cloud, DbInstance};
+use crate::cloud::{Answer, Cloud, DbInstance, GroupFilter, derived};
 use crate::estate::Connection;
 use crate::model::{Access, DatabaseKind, Observation, Origin, Place, Proxy, SecurityGroup, Side, VpcId};
 use crate::naming::created;
@@ -91,8 +91,8 @@ pub(super) fn with(mut observation: Observation, groups: Vec<SecurityGroup>) -> 
 /// The groups of the Region that were made for the connection, or are being removed with it.
 pub(super) async fn tagged(cloud: &dyn Cloud, connection: &str) -> Answer<Vec<SecurityGroup>> {
     let (made, marked) = tokio::join!(
-        cloud.describe_tagged_groups(tags::CONNECTION, connection),
-        cloud.describe_tagged_groups(tags::REMOVING, connection)
+        derived::groups(cloud, GroupFilter::Tagged(tags::CONNECTION, connection)),
+        derived::groups(cloud, GroupFilter::Tagged(tags::REMOVING, connection))
     );
     let mut groups = made?;
     groups.retain(|group| is_managed(&group.tags));
@@ -122,7 +122,7 @@ async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<Proxy>>
     let Some(name) = proxy_name(target) else {
         return Ok(None);
     };
-    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(&name), cloud.describe_db_proxy_targets(&name));
+    let (proxy, targets) = tokio::join!(derived::proxy(cloud, &name), cloud.describe_db_proxy_targets(&name));
     let Some(proxy) = found(proxy)? else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@ use super::network::{network, part};
 use super::role::{needed_secrets, role_and_policies, role_policies};
 use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
 use super::{ProxyWish, Target};
-use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind};
+use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind, derived};
 use crate::diagnose::{ProxyRole, Scene};
 use crate::model::network::Part;
 use crate::model::{Function, GroupId, Proxy, ProxyEndpoint, ProxyTarget, VpcId};
@@ -86,7 +86,7 @@ async fn read_proxy(cloud: &dyn Cloud, target: &Target) -> Answer<Option<(Proxy,
     let ProxyWish::Existing(name) = &target.proxy else {
         return Ok(None);
     };
-    let (proxy, targets) = tokio::join!(cloud.describe_db_proxy(name), cloud.describe_db_proxy_targets(name));
+    let (proxy, targets) = tokio::join!(derived::proxy(cloud, name), cloud.describe_db_proxy_targets(name));
     let proxy = proxy?;
     Ok(Some((proxy, part(targets)?)))
 }
@@ -110,7 +110,7 @@ async fn with_network(
                 vpc,
                 subnets: database.subnets.clone(),
             })),
-            (None, Some(name)) => cloud.describe_db_subnet_group(name).await.map(Some),
+            (None, Some(name)) => derived::subnet_group(cloud, name).await.map(Some),
             (None, None) => Ok(None),
         }
     };
@@ -183,6 +183,6 @@ pub(super) async fn vpc_of(cloud: &dyn Cloud, function: &Function) -> Answer<Opt
     let Some(vpc) = &function.vpc else {
         return Ok(None);
     };
-    let subnets = part(cloud.describe_subnets(&vpc.subnets).await)?;
+    let subnets = part(derived::subnets(cloud, &vpc.subnets).await)?;
     Ok(subnets.known().and_then(|subnets| Some(subnets.first()?.vpc.clone())))
 }

@@ -7,7 +7,7 @@ use super::remains::{remains, tagged, with};
 use super::undo::undo;
 use super::{Groups, NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe, users_of};
 use crate::adopt::{OwnPolicies, OwnRole, of_proxy_settings, own_tags};
-use crate::cloud::{Answer, Bearer, Cloud, ResourceKind};
+use crate::cloud::{Answer, Bearer, Cloud, GroupFilter, ResourceKind, derived};
 use crate::model::{CredentialsWish, GroupId, Observation, Proxy, Side, VpcId, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
@@ -27,7 +27,7 @@ pub async fn observe_standing(cloud: &dyn Cloud, target: &Target, wish: RemovalW
     let users = users_of(cloud, &candidates(&observation)).await?;
     let made = match &observation.proxy {
         Some(proxy) if wish.with_proxy => {
-            let proxies = cloud.list_bearers(ResourceKind::Proxy).await?;
+            let proxies = derived::bearers(cloud, ResourceKind::Proxy).await?;
             Some(made_for(cloud, &observation, proxy, &proxies).await?)
         }
         _ => None,
@@ -65,7 +65,7 @@ async fn read(
         let tagged = tagged(cloud, &observation.connection_id()).await?;
         observation = with(observation, tagged);
         if let Some(vpc) = vpc {
-            let more = cloud.describe_connection_groups(&vpc).await?;
+            let more = derived::groups(cloud, GroupFilter::OfConvention(&vpc)).await?;
             observation = with(observation, more);
         }
     }
@@ -96,10 +96,10 @@ async fn ends(cloud: &dyn Cloud, observation: &Observation, gone: &BTreeSet<Side
     let groups = async {
         match others.as_slice() {
             [] => Ok(Vec::new()),
-            others => cloud.describe_groups(others).await,
+            others => derived::groups(cloud, GroupFilter::Ids(others)).await,
         }
     };
-    let (groups, subnets) = tokio::join!(groups, cloud.describe_vpc_subnets(&vpcs));
+    let (groups, subnets) = tokio::join!(groups, derived::subnets_of(cloud, &vpcs));
     let ranges = subnets?.into_iter().map(|subnet| (subnet.id, subnet.cidrs));
     Ok(Ends {
         groups: groups?,

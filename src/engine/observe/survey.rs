@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::{Lists, lists, patiently};
 use super::{Found, from_cluster, from_instance};
-use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, ListedSubnet, Operation};
+use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Connection, Estate, Part, Parts};
 use crate::model::network::{self, Network};
@@ -99,7 +99,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
         groups: take(groups, Part::Groups, &mut unread),
         ..Parts::default()
     };
-    for ListedSubnet { subnet, ranges } in take(subnets, Part::Subnets, &mut unread) {
+    for DescribedSubnet { subnet, ranges, .. } in take(subnets, Part::Subnets, &mut unread) {
         parts.ranges.insert(subnet.id.clone(), ranges);
         parts.subnets.push(subnet);
     }
@@ -296,12 +296,9 @@ fn take<T>(list: Answer<Vec<T>>, part: Part, unread: &mut Unread) -> Vec<T> {
 
 /// Clusters with their instances, and the instances. An instance names its VPC; a cluster without instances names it
 /// only by its subnet group.
-fn databases(
-    clusters: Vec<DbCluster>,
-    instances: Vec<DbInstance>,
-    subnet_groups: Vec<(String, DbSubnetGroup)>,
-) -> Vec<Database> {
-    let subnet_groups: BTreeMap<String, DbSubnetGroup> = subnet_groups.into_iter().collect();
+fn databases(clusters: Vec<DbCluster>, instances: Vec<DbInstance>, subnet_groups: Vec<DbSubnetGroup>) -> Vec<Database> {
+    let subnet_groups = subnet_groups.into_iter().map(|group| (group.name.clone(), group));
+    let subnet_groups: BTreeMap<String, DbSubnetGroup> = subnet_groups.collect();
     let mut members: BTreeMap<String, Vec<DbInstance>> = BTreeMap::new();
     for instance in &instances {
         if let Some(cluster) = &instance.cluster {

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::extras::found_role;
-use super::lists::all;
+use super::lists::all_proxies;
 use super::{ObserveError, Target, found};
 use crate::adopt::{self, OwnRole};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, ResourceKind};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, ResourceKind, derived};
 use crate::model::{Observation, Place, Proxy, SecurityGroup, Side, last_segment};
 use crate::naming::created;
-use crate::operation::Operation;
 use crate::ownership::{OwnConnection, OwnTags};
 use crate::removal::{MadeFunction, MadeRole, Permission, RemovalWish, Undo, may_come_in, permission, variables};
 
@@ -86,7 +85,7 @@ async fn permissions(
         .partition(|permission| permission.is_stale(observation));
     if !stale.is_empty() {
         undo.asked_proxies = true;
-        let proxies = all(cloud, Operation::DescribeDbProxies, |from| cloud.list_db_proxies(from));
+        let proxies = all_proxies(cloud);
         let proxies = readable(proxies.await)?;
         for permission in stale {
             let with_id = |proxy: &&Proxy| last_segment(&proxy.arn) == permission.proxy;
@@ -110,7 +109,7 @@ async fn permissions(
         return Ok(());
     }
     // Other functions with the role keep what they need.
-    let needed_by = match readable(cloud.list_bearers(ResourceKind::Function).await)? {
+    let needed_by = match readable(derived::bearers(cloud, ResourceKind::Function).await)? {
         Err(error) => Some(format!("the functions with the role could not be read: {error}")),
         Ok(functions) if proxy.exists => {
             let mut others = functions.iter().filter(|other| {
@@ -151,7 +150,7 @@ async fn made_function(cloud: &dyn Cloud, observation: &Observation) -> Result<M
     if function.exists {
         let (found_tags, bearers) = tokio::join!(
             cloud.list_function_tags(&function.arn),
-            cloud.list_bearers(ResourceKind::Function)
+            derived::bearers(cloud, ResourceKind::Function)
         );
         let (found_tags, bearers) = (found_tags?, bearers?);
         let versions = bearers.iter().filter(|other| other.name == function.name);

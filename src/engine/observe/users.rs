@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lists::all;
 use super::{Reads, found};
 use crate::cloud::{
-    Answer, Bearer, CapacityProvider, Cloud, CloudError, Fault, FunctionAlias, GroupReference, LaunchTemplateVersion,
-    NetworkConnector, ProxyEndpoint, ResourceKind,
+    Answer, Bearer, CapacityProvider, Cloud, CloudError, Fault, FunctionAlias, GroupFilter, GroupReference,
+    InterfaceFilter, LaunchTemplateVersion, NetworkConnector, ProxyEndpoint, ResourceKind, derived,
 };
 use crate::concurrent::bounded;
 use crate::model::{Direction, EventSourceMapping, GroupId, Place};
@@ -44,15 +44,15 @@ pub async fn users_of(cloud: &dyn Cloud, groups: &Groups) -> Answer<Users> {
         connectors,
         templates,
     ) = tokio::join!(
-        cloud.list_bearers(ResourceKind::Function),
-        cloud.list_bearers(ResourceKind::Cluster),
-        cloud.list_bearers(ResourceKind::Instance),
+        derived::bearers(cloud, ResourceKind::Function),
+        derived::bearers(cloud, ResourceKind::Cluster),
+        derived::bearers(cloud, ResourceKind::Instance),
         proxies_with_endpoints(cloud),
-        cloud.describe_interfaces_with(&ids),
+        cloud.describe_network_interfaces(InterfaceFilter::WithGroups(&ids)),
         rules_naming(cloud, &ids),
         references(cloud, &ids),
         all(cloud, Operation::ListEventSourceMappings, |from| cloud
-            .list_all_event_source_mappings(from)),
+            .list_event_source_mappings(None, None, from)),
         cloud.list_capacity_providers(),
         connectors_and_reads(cloud),
         launch_templates(cloud),
@@ -90,7 +90,8 @@ pub async fn users_of(cloud: &dyn Cloud, groups: &Groups) -> Answer<Users> {
     }
     for interface in known(&mut users, interfaces)? {
         if !interface.is_of_service {
-            users.add(&interface.groups, &User::Interface(interface.id, interface.description));
+            let id = interface.interface.id.to_string();
+            users.add(&interface.groups, &User::Interface(id, interface.description));
         }
     }
     for (of, names) in known(&mut users, rules)? {
@@ -244,7 +245,7 @@ async fn versions<'b>(cloud: &dyn Cloud, users: &mut Users, bearers: impl Iterat
 
 /// Proxies, and their endpoints unless there are no proxies.
 async fn proxies_with_endpoints(cloud: &dyn Cloud) -> (Answer<Vec<Bearer>>, Answer<Vec<ProxyEndpoint>>) {
-    let proxies = cloud.list_bearers(ResourceKind::Proxy).await;
+    let proxies = derived::bearers(cloud, ResourceKind::Proxy).await;
     let endpoints = match &proxies {
         Ok(proxies) if proxies.is_empty() => Ok(Vec::new()),
         _ => cloud.list_proxy_endpoints().await,
@@ -255,8 +256,8 @@ async fn proxies_with_endpoints(cloud: &dyn Cloud) -> (Answer<Vec<Bearer>>, Answ
 /// The groups of the Region with rules that name one of these, in either direction: each with the one that it names.
 async fn rules_naming(cloud: &dyn Cloud, ids: &[GroupId]) -> Answer<Vec<(GroupId, GroupId)>> {
     let (inbound, outbound) = tokio::join!(
-        cloud.describe_groups_naming(ids, Direction::Ingress),
-        cloud.describe_groups_naming(ids, Direction::Egress),
+        derived::groups(cloud, GroupFilter::Naming(ids, Direction::Ingress)),
+        derived::groups(cloud, GroupFilter::Naming(ids, Direction::Egress)),
     );
     let mut named = Vec::new();
     for group in inbound?.iter().chain(&outbound?) {

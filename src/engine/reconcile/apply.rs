@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::error::RunError;
 use super::parts::{DatabaseGroups, FunctionGroups, Part, ProxyGroups};
 use super::session::{Session, failed};
-use crate::cloud::{Answer, CloudError, NewSecurityGroup};
-use crate::model::{DatabaseKind, Direction, GroupId, PortRange, Protocol, Rule, SecurityGroup};
+use crate::cloud::{CloudError, GroupFilter, NewSecurityGroup, derived};
+use crate::model::{DatabaseKind, Direction, GroupId, PortRange, Protocol, Rule};
 use crate::naming::Convention;
 use crate::ownership;
 use crate::plan::{Effect, Ref, Step, StepStatus};
@@ -184,9 +184,15 @@ impl Session<'_> {
     async fn own_group(&self, step: &Step, new: &NewSecurityGroup, error: CloudError) -> Result<GroupId, RunError> {
         let mut pauses = self.consistency_pauses();
         let mut looks = 0;
+        // The names of connections' groups are taken in any case.
+        let like = if Convention::is_any(&new.name) {
+            GroupFilter::OfConvention(&new.vpc)
+        } else {
+            GroupFilter::Named(&new.vpc, &new.name)
+        };
         loop {
             let groups = self
-                .read(&step.summary, self.groups_like(new))
+                .read(&step.summary, derived::groups(self.cloud, like))
                 .await?
                 .map_err(|error| failed(step, error))?;
             let named = groups
@@ -207,20 +213,11 @@ impl Session<'_> {
         }
     }
 
-    /// The groups among which one with the name of a new one is found. Names differ in more than their case.
-    async fn groups_like(&self, new: &NewSecurityGroup) -> Answer<Vec<SecurityGroup>> {
-        if Convention::is_any(&new.name) {
-            self.cloud.describe_connection_groups(&new.vpc).await
-        } else {
-            self.cloud.describe_named_groups(&new.vpc, &new.name).await
-        }
-    }
-
     /// Waits until EC2 finds a group that it has created.
     async fn find_group(&self, step: &Step, id: &GroupId) -> Result<Vec<Rule>, RunError> {
         let mut pauses = self.consistency_pauses();
         loop {
-            match self.read(&step.summary, self.cloud.describe_security_group(id)).await? {
+            match self.read(&step.summary, derived::group(self.cloud, id)).await? {
                 Err(error) if error.is_not_found() => {
                     self.pause(&mut pauses, &format!("group {id} to be found"), "not found")
                         .await?;
@@ -250,7 +247,7 @@ impl Session<'_> {
                 .write(
                     step,
                     id.as_str(),
-                    self.cloud.revoke_security_group_egress(id, &defaults),
+                    self.cloud.revoke_security_group(id, Direction::Egress, &defaults),
                 )
                 .await?;
             match revoked {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, GroupFilter, derived};
 use crate::model::{Function, FunctionState, GroupId, Origin, Place, Side, SubnetId, USUAL_GROUPS, last_segment};
 use crate::naming::Convention;
 use crate::observe::{Groups, Location, ObserveError, Reads, reads_of_site, site, the_function, users_of};
@@ -223,7 +223,7 @@ impl Goal for Detach {
         let ids: Vec<GroupId> = function.groups().iter().cloned().collect();
         let groups = match ids.as_slice() {
             [] => Vec::new(),
-            ids => cloud.describe_groups(ids).await?,
+            ids => derived::groups(cloud, GroupFilter::Ids(ids)).await?,
         };
         let groups = groups.into_iter().map(|group| (group.id, group.name));
         let groups: Groups = groups.collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, GroupFilter, derived};
 use crate::diagnose::Scene;
 use crate::fix::{Fixing, Scope, Seen, fix};
 use crate::made::warnings_of;
@@ -89,7 +89,8 @@ impl Goal for Fix {
             return Ok(seen);
         }
         for vpc in &vpcs {
-            seen.groups.extend(cloud.describe_connection_groups(vpc).await?);
+            seen.groups
+                .extend(derived::groups(cloud, GroupFilter::OfConvention(vpc)).await?);
         }
         Ok(seen)
     }

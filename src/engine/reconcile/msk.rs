@@ -4,7 +4,7 @@
 
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, GroupFilter, derived};
 use crate::endpoint::listed;
 use crate::internet::{self, Own};
 use crate::model::{MappingMode, Origin, Place, SecurityGroup};
@@ -57,7 +57,10 @@ impl Goal for MskSetup {
         let scene = msk_scene(cloud, &self.target).await?;
         let (mut group, mut own) = (None, Own::default());
         match (scene.vpc.known(), self.via) {
-            (Some(vpc), MskVia::Endpoints) => group = cloud.describe_named_groups(vpc, GROUP).await?.into_iter().next(),
+            (Some(vpc), MskVia::Endpoints) => {
+                let named = derived::groups(cloud, GroupFilter::Named(vpc, GROUP)).await?;
+                group = named.into_iter().next();
+            }
             (Some(vpc), MskVia::Nat) => own = made_for_internet(cloud, vpc).await?,
             (None, _) => {}
         }

@@ -6,7 +6,7 @@
 use super::apply::{Bindings, Ended, STALE_READS, Settle};
 use super::error::RunError;
 use super::session::{Session, failed};
-use crate::cloud::{Answer, CloudError, EndpointChange, NewEndpoint, NewSubnet, Tags};
+use crate::cloud::{Answer, CloudError, EndpointChange, GatewayFilter, NewEndpoint, NewSubnet, Tags, derived};
 use ipnet::IpNet;
 
 use crate::model::network::{EndpointKind, NatGateway, RouteTarget};
@@ -170,13 +170,15 @@ impl Session<'_> {
         let connection = wanted.get(tags::CONNECTION).map(String::as_str).unwrap_or_default();
         Ok(match place {
             Place::Subnet(vpc) => {
-                let all = cloud.describe_vpc_subnets(std::slice::from_ref(*vpc)).await?;
+                let all = derived::subnets_of(cloud, std::slice::from_ref(*vpc)).await?;
                 all.into_iter()
                     .find(|found| is_it(&found.tags))
                     .map(|found| found.id.to_string())
             }
             Place::InternetGateway => {
-                let all = cloud.describe_tagged_gateways(tags::CONNECTION, connection).await?;
+                let all = cloud
+                    .describe_internet_gateways(GatewayFilter::Tagged(tags::CONNECTION, connection))
+                    .await?;
                 all.into_iter()
                     .find(|found| is_it(&found.tags))
                     .map(|found| found.id.to_string())
@@ -233,7 +235,7 @@ impl Session<'_> {
                     .map(|found| found.state)
                 }
                 NetworkEffect::CreateSubnet { vpc, .. } => {
-                    let all = self.cloud.describe_vpc_subnets(std::slice::from_ref(vpc));
+                    let all = derived::subnets_of(self.cloud, std::slice::from_ref(vpc));
                     let all = self.read(&step.summary, all).await?;
                     look(step, all, |found: &crate::model::network::Subnet| {
                         found.id.as_str() == id

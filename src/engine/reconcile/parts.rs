@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use super::error::RunError;
-use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation, derived};
 use crate::model::{
     DatabaseKind, Environment, Function, FunctionVpc, GroupId, GroupList, LastUpdateStatus, MOST_GROUPS, Side,
     USUAL_GROUPS, last_segment,
@@ -100,10 +100,9 @@ impl Part for DatabaseGroups<'_> {
 
     async fn write(&self, cloud: &dyn Cloud, seen: &GroupList) -> Answer<()> {
         let groups = seen.clone().with(self.group.clone());
-        match self.kind {
-            DatabaseKind::Cluster => cloud.modify_db_cluster(self.id, &groups).await,
-            DatabaseKind::Instance => cloud.modify_db_instance(self.id, &groups).await,
-        }
+        cloud
+            .modify_database(self.kind, self.id, NewGroups::Grown(&groups))
+            .await
     }
 }
 
@@ -121,7 +120,7 @@ impl Part for ProxyGroups<'_> {
     }
 
     async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<GroupList>> {
-        let proxy = cloud.describe_db_proxy(self.name).await?;
+        let proxy = derived::proxy(cloud, self.name).await?;
         Ok(Now {
             is_changed: proxy.groups.contains(&self.group),
             settled: proxy.status == "available",
@@ -141,7 +140,7 @@ impl Part for ProxyGroups<'_> {
 
     async fn write(&self, cloud: &dyn Cloud, seen: &GroupList) -> Answer<()> {
         let groups = seen.clone().with(self.group.clone());
-        cloud.modify_db_proxy(self.name, &groups).await
+        cloud.modify_db_proxy(self.name, NewGroups::Grown(&groups)).await
     }
 }
 
@@ -214,7 +213,7 @@ impl Part for FunctionGroups<'_> {
             ..vpc.clone()
         };
         cloud
-            .update_function_configuration(self.function, &vpc, seen.revision.as_deref())
+            .update_function_configuration(self.function, FunctionChange::vpc(&vpc), seen.revision.as_deref())
             .await
     }
 }
@@ -287,8 +286,9 @@ impl Part for FunctionEnvironment<'_> {
         for (name, value) in &self.variables {
             environment = environment.with(name, value);
         }
+        let change = FunctionChange::Environment(&environment);
         cloud
-            .update_function_environment(self.function, &environment, seen.revision.as_deref())
+            .update_function_configuration(self.function, change, seen.revision.as_deref())
             .await
     }
 }

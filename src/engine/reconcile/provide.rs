@@ -10,7 +10,9 @@ use super::error::RunError;
 use super::parts::FunctionEnvironment;
 use super::session::{Session, failed};
 use crate::adopt::{self, OwnRole};
-use crate::cloud::{Answer, CloudError, Fault, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation};
+use crate::cloud::{
+    Answer, CloudError, Fault, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, Operation, derived,
+};
 use crate::extras::{Value, Variable};
 use crate::model::FunctionState;
 use crate::observe::{found_role, secret_details};
@@ -239,7 +241,7 @@ impl Session<'_> {
         let create = async || self.cloud.create_db_proxy(&new).await;
         let answer = self.create_with_role(step, &plan.name, create).await?;
         let look = async || {
-            let proxy = self.cloud.describe_db_proxy(&plan.name).await?;
+            let proxy = derived::proxy(self.cloud, &plan.name).await?;
             let tags = self.cloud.list_rds_tags(&proxy.arn).await?;
             let mut differences = adopt::of_proxy_settings(&proxy, &role, &plan.subnets, Some(&tags), &plan.own);
             if !proxy.groups.contains(&new.group) {
@@ -254,7 +256,7 @@ impl Session<'_> {
         if settle == Settle::Wait {
             let waiting_for = format!("proxy {} to become available", plan.name);
             let look = async || {
-                let status = self.cloud.describe_db_proxy(&plan.name).await?.status;
+                let status = derived::proxy(self.cloud, &plan.name).await?.status;
                 Ok(match status.as_str() {
                     "available" => Wait::Over,
                     "creating" | "modifying" => Wait::GoesOn(status),
@@ -399,7 +401,7 @@ impl Session<'_> {
         let mut pauses = self.pauses();
         let mut looks = 0;
         loop {
-            let state = match self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await? {
+            let state = match self.read(&step.summary, derived::proxy(self.cloud, proxy)).await? {
                 Ok(proxy) => match proxy.endpoint.filter(|endpoint| !endpoint.is_empty()) {
                     Some(endpoint) => return Ok(endpoint),
                     None => proxy.status,

@@ -9,8 +9,8 @@ use super::parts::{
     Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups, describe_function, last_update,
 };
 use super::session::{Session, failed};
-use crate::cloud::{Answer, Cloud, CloudError, Fault, Operation, ResourceKind};
-use crate::model::{DatabaseKind, Direction, Environment, GroupId, GroupList, Rule, Side, last_segment};
+use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation, ResourceKind, derived};
+use crate::model::{Direction, Environment, GroupId, GroupList, Rule, Side, last_segment};
 use crate::plan::{RemovalEffect, Step, StepStatus};
 use crate::preconditions::{ExtrasUnmet, Unmet};
 use crate::removal::{Removable, RemovalUnmet, ShrunkList};
@@ -155,7 +155,7 @@ impl Session<'_> {
     /// From the mark on nobody starts to use the groups; who began right before it is found here, while nothing has
     /// been removed yet.
     async fn refuse_other_users(&self, step: &Step, groups: &[GroupId], function: &str) -> Result<(), RunError> {
-        let listing = self.cloud.list_bearers(ResourceKind::Function);
+        let listing = derived::bearers(self.cloud, ResourceKind::Function);
         let functions = self
             .read(&step.summary, listing)
             .await?
@@ -196,7 +196,7 @@ impl Session<'_> {
         // A rule that was just written, as by `--repair`, may not be shown yet: the plan's own word counts first.
         let mut present = rules.to_vec();
         loop {
-            let call = self.cloud.revoke_rules(group, direction, &present);
+            let call = self.cloud.revoke_security_group(group, direction, &present);
             match self.write(step, group.as_str(), call).await? {
                 Ok(()) => return Ok(StepStatus::Done),
                 Err(error) if error.is_not_found() => return Ok(self.gone(step, unanswered > 0)),
@@ -207,7 +207,7 @@ impl Session<'_> {
             }
             self.pause(&mut pauses, "the rules to be removed", "still there")
                 .await?;
-            let looking = self.cloud.describe_security_group(group);
+            let looking = derived::group(self.cloud, group);
             match self.read(&step.summary, looking).await? {
                 Ok(found) => {
                     let is_there = |rule: &&Rule| found.rules(direction).iter().any(|there| there.is_same_as(rule));
@@ -255,10 +255,7 @@ impl Session<'_> {
         };
         let take = async || {
             for group in groups {
-                let found = match self
-                    .read(&step.summary, self.cloud.describe_security_group(group.id()))
-                    .await?
-                {
+                let found = match self.read(&step.summary, derived::group(self.cloud, group.id())).await? {
                     Err(error) if error.is_not_found() => continue,
                     found => found.map_err(|error| failed(step, error))?,
                 };
@@ -292,7 +289,7 @@ impl Session<'_> {
         let mut pauses = self.pauses();
         let (mut accepted, mut unanswered) = (false, 0);
         loop {
-            let state = match self.read(&step.summary, self.cloud.describe_db_proxy(proxy)).await? {
+            let state = match self.read(&step.summary, derived::proxy(self.cloud, proxy)).await? {
                 Ok(found) => found.status,
                 Err(error) if error.is_not_found() => {
                     return Ok(if accepted {
@@ -413,10 +410,9 @@ impl Shrink for DatabaseGroups<'_> {
     }
 
     async fn leave(&self, cloud: &dyn Cloud, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
-        match self.kind {
-            DatabaseKind::Cluster => cloud.shrink_db_cluster(self.id, groups).await,
-            DatabaseKind::Instance => cloud.shrink_db_instance(self.id, groups).await,
-        }
+        cloud
+            .modify_database(self.kind, self.id, NewGroups::Shrunk(groups))
+            .await
     }
 }
 
@@ -432,7 +428,7 @@ impl Shrink for ProxyGroups<'_> {
     }
 
     async fn leave(&self, cloud: &dyn Cloud, _: &GroupList, groups: &ShrunkList) -> Answer<()> {
-        cloud.shrink_db_proxy(self.name, groups).await
+        cloud.modify_db_proxy(self.name, NewGroups::Shrunk(groups)).await
     }
 }
 
@@ -478,7 +474,10 @@ impl Part for EnvironmentWithout<'_> {
     async fn write(&self, cloud: &dyn Cloud, (environment, revision): &Self::Seen) -> Answer<()> {
         let left = environment.clone().unwrap_or_default().without(self.variables);
         let revision = revision.as_deref();
-        cloud.update_function_environment(self.function, &left, revision).await
+        let change = FunctionChange::Environment(&left);
+        cloud
+            .update_function_configuration(self.function, change, revision)
+            .await
     }
 }
 
@@ -521,10 +520,13 @@ impl Part for Detached<'_> {
             let left = ShrunkList::without_all(&vpc.groups, self.groups)?;
             Some((vpc, left))
         });
-        match left {
-            Some((vpc, left)) => cloud.shrink_function(self.function, vpc, &left, revision).await,
-            None => cloud.detach_function(self.function, revision).await,
-        }
+        let change = match &left {
+            Some((vpc, left)) => FunctionChange::Vpc(vpc, NewGroups::Shrunk(left)),
+            None => FunctionChange::Detached,
+        };
+        cloud
+            .update_function_configuration(self.function, change, revision)
+            .await
     }
 }
 
@@ -543,7 +545,10 @@ impl Shrink for FunctionGroups<'_> {
         match &seen.vpc {
             Some(vpc) => {
                 let revision = seen.revision.as_deref();
-                cloud.shrink_function(self.function, vpc, groups, revision).await
+                let change = FunctionChange::Vpc(vpc, NewGroups::Shrunk(groups));
+                cloud
+                    .update_function_configuration(self.function, change, revision)
+                    .await
             }
             None => Err(would_be_empty(self.operation())),
         }

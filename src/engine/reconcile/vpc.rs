@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::parts::{Now, Part, describe_function, last_update};
 use super::session::Session;
 use crate::attach::AttachUnmet;
-use crate::cloud::{Answer, Cloud};
+use crate::cloud::{Answer, Cloud, FunctionChange};
 use crate::model::{Function, FunctionVpc, GroupId, GroupList, USUAL_GROUPS};
 use crate::plan::{AttachPlan, Step, VpcEffect};
 use crate::preconditions::Unmet;
@@ -125,7 +125,7 @@ impl Part for Attached<'_> {
         };
         let revision = seen.revision.as_deref();
         cloud
-            .update_function_configuration(&self.plan.function, &vpc, revision)
+            .update_function_configuration(&self.plan.function, FunctionChange::vpc(&vpc), revision)
             .await
     }
 }
@@ -153,6 +153,8 @@ impl Part for Detached<'_> {
     }
 
     async fn write(&self, cloud: &dyn Cloud, seen: &Place) -> Answer<()> {
-        cloud.detach_function(self.function, seen.revision.as_deref()).await
+        cloud
+            .update_function_configuration(self.function, FunctionChange::Detached, seen.revision.as_deref())
+            .await
     }
 }

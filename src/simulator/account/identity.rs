@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::offline::OfflineAccount;
 use super::rules::{Outcome, State};
-use crate::cloud::{Answer, Fault, IdentityCloud, Operation};
+use crate::cloud::{Answer, Fault, IdentityCloud, NewRole, Operation, RoleDescription};
 use crate::model::last_segment;
 
 /// The version that every policy of a file has.
@@ -93,5 +93,66 @@ impl IdentityCloud for OfflineAccount {
         self.read(Operation::GetPolicyVersion, |state| {
             state.policy(arn).map(|document| document.to_string())
         })
+    }
+
+    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
+        self.read(Operation::GetRole, |state| state.get_role(name))
+    }
+
+    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
+        self.read(Operation::GetRolePolicy, |state| state.get_role_policy(role, policy))
+    }
+
+    async fn create_role(&self, new: &NewRole) -> Answer<String> {
+        self.write(Operation::CreateRole, |state| state.create_role(new))
+    }
+
+    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
+        self.write(Operation::PutRolePolicy, |state| {
+            state.put_role_policy(role, policy, document)
+        })
+    }
+
+    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.write(Operation::AttachRolePolicy, |state| {
+            state.attach_role_policy(role, policy)
+        })
+    }
+
+    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
+        self.read(Operation::ListRoles, |state| {
+            let names = state.document.roles.iter().map(|role| role.role_name.clone());
+            Ok(names.filter(|name| name.starts_with(prefix)).collect())
+        })
+    }
+
+    async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.write(Operation::DetachRolePolicy, |state| {
+            let attached = &mut state.role_mut(role)?.attached_policies;
+            let before = attached.len();
+            attached.retain(|found| found != policy);
+            if attached.len() < before {
+                return Ok(());
+            }
+            Err(Fault::NotFound(format!("Policy {policy} was not found.")))
+        })
+    }
+
+    async fn delete_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
+        self.write(Operation::DeleteRolePolicy, |state| {
+            let policies = &mut state.role_mut(role)?.policies;
+            let before = policies.len();
+            policies.retain(|found| found.policy_name != policy);
+            if policies.len() < before {
+                return Ok(());
+            }
+            Err(Fault::NotFound(format!(
+                "The role policy with name {policy} cannot be found."
+            )))
+        })
+    }
+
+    async fn delete_role(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteRole, |state| state.delete_role(name))
     }
 }

@@ -2,8 +2,9 @@
 
 use super::document::{ClientAuthenticationEntry, EventSourceMappingEntry, MskClusterEntry, Switch};
 use super::offline::OfflineAccount;
+use super::pages::MSK_PAGE;
 use super::rules::State;
-use crate::cloud::{Answer, Fault, MskCloud, Operation};
+use crate::cloud::{Answer, Fault, Listed, MskCloud, Operation};
 use crate::model::{
     ClientAuthentication, ClientBroker, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement,
     SourceAccess,
@@ -109,19 +110,40 @@ impl MskCloud for OfflineAccount {
         })
     }
 
+    async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster> {
+        self.page(
+            Operation::ListClustersV2,
+            MSK_PAGE,
+            from,
+            |document| &document.msk_clusters,
+            |_, entry| Some(entry.to_model()),
+        )
+    }
+
     async fn list_event_source_mappings(
         &self,
-        source: &str,
+        source: Option<&str>,
         function: Option<&str>,
-    ) -> Answer<Vec<EventSourceMapping>> {
-        self.read(Operation::ListEventSourceMappings, |state| {
+        from: Option<String>,
+    ) -> Listed<EventSourceMapping> {
+        let operation = Operation::ListEventSourceMappings;
+        let Some(source) = source else {
+            let mapping = |state: &State, entry: &EventSourceMappingEntry| Some(state.mapping(entry));
+            return self.page(
+                operation,
+                MSK_PAGE,
+                from,
+                |document| &document.event_source_mappings,
+                mapping,
+            );
+        };
+        self.read(operation, |state| {
             let function = function.map(|name| state.function_arn(name));
             let of_source = state.document.event_source_mappings.iter();
             let of_source = of_source.filter(|entry| entry.event_source_arn == source);
             let mappings = of_source.map(|entry| state.mapping(entry));
-            Ok(mappings
-                .filter(|mapping| function.is_none() || mapping.function == function)
-                .collect())
+            let asked = mappings.filter(|mapping| function.is_none() || mapping.function == function);
+            Ok(asked.collect::<Vec<_>>().into())
         })
     }
 

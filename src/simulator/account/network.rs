@@ -3,27 +3,31 @@
 
 mod writes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::{IpNet, Ipv4Net};
 
 use super::document::{
     AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, EndpointServiceEntry, ExclusionEntry,
-    GatewayAttachment, InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry, PeeringEntry,
-    PeeringVpcInfo, RouteEntry, RouteTableEntry, SubnetEntry, Tag, Vpc as VpcEntry,
+    GatewayAttachment, InterfaceEntry, InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry,
+    PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Tag, Vpc as VpcEntry,
 };
 use super::offline::OfflineAccount;
-use super::rules::State;
-use crate::cloud::{Answer, EndpointChange, Fault, NetworkCloud, NewEndpoint, NewSubnet, Operation, Tags};
+use super::pages::EC2_PAGE;
+use super::rules::{Outcome, State};
+use crate::cloud::{
+    Answer, DescribedInterface, DescribedSubnet, EndpointChange, Fault, GatewayFilter, GroupFilter, InterfaceFilter,
+    Listed, NetworkCloud, NewEndpoint, NewSecurityGroup, NewSubnet, Operation, SubnetFilter, Tags,
+};
 use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
     AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService,
     Exclusion, Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide,
-    PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet, Vpc, VpcDns,
+    PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
-    RouteTableId, SecurityGroup, SubnetId, VpcId,
+    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, Rule,
+    SecurityGroup, SubnetId, VpcId,
 };
 
 /// The bits of a subnet's network in a file that does not show its range.
@@ -89,6 +93,12 @@ fn in_state<'a>(
         .collect()
 }
 
+impl SubnetEntry {
+    pub(super) fn doubtful_cidrs(&self) -> Vec<(IpNet, String)> {
+        in_state(of_ipv6(&self.ipv6_cidr_block_association_set), CidrState::Doubtful)
+    }
+}
+
 impl AccountDocument {
     pub(super) fn vpc_cidrs(&self, id: &str) -> Vec<IpNet> {
         let found = self.vpcs.iter().enumerate().find(|(_, vpc)| vpc.vpc_id == id);
@@ -115,18 +125,6 @@ impl AccountDocument {
         let index = siblings.position(|other| other.subnet_id == subnet.subnet_id)?;
         let mut parts = of_vpc.subnets(of_vpc.prefix_len().max(SUBNET_BITS)).ok()?;
         parts.nth(index)
-    }
-
-    fn to_subnet(&self, entry: &SubnetEntry) -> Subnet {
-        Subnet {
-            id: entry.subnet_id.as_str().into(),
-            vpc: entry.vpc_id.as_str().into(),
-            cidrs: self.subnet_cidrs(entry),
-            doubtful_cidrs: in_state(of_ipv6(&entry.ipv6_cidr_block_association_set), CidrState::Doubtful),
-            availability_zone: entry.availability_zone.clone(),
-            free_addresses: entry.available_ip_address_count,
-            tags: tags(&entry.tags),
-        }
     }
 
     fn route_tables_of(&self, vpc: &str) -> Vec<RouteTable> {
@@ -410,6 +408,59 @@ fn to_endpoint(entry: &EndpointEntry) -> Endpoint {
     }
 }
 
+fn to_interface(entry: &InterfaceEntry) -> DescribedInterface {
+    let groups = entry.groups.iter();
+    DescribedInterface {
+        interface: Interface {
+            id: entry.network_interface_id.as_str().into(),
+            vpc: entry.vpc_id.as_str().into(),
+            subnet: entry.subnet_id.as_str().into(),
+            checks_destination: Some(entry.source_dest_check),
+            public_address: entry.public_ip.clone(),
+            status: entry.status.clone(),
+        },
+        description: entry.description.clone(),
+        groups: groups.map(|group| group.group_id.as_str().into()).collect(),
+        is_of_service: false,
+    }
+}
+
+impl State {
+    fn groups_by(&mut self, which: GroupFilter<'_>) -> Outcome<Vec<SecurityGroup>> {
+        let all = |state: &Self| -> Vec<SecurityGroup> {
+            let groups = state.document.security_groups.iter();
+            groups.map(SecurityGroupEntry::to_model).collect()
+        };
+        let mut found: Vec<SecurityGroup> = match which {
+            GroupFilter::Id(id) => vec![self.read_group(id)?.to_model()],
+            GroupFilter::Ids(ids) => {
+                let read = ids.iter().filter_map(|id| self.read_group(id).ok());
+                read.map(|entry| entry.to_model()).collect()
+            }
+            GroupFilter::OfConvention(vpc) | GroupFilter::Named(vpc, _) => {
+                let visible = self.read_groups(vpc.as_str());
+                visible.iter().map(SecurityGroupEntry::to_model).collect()
+            }
+            GroupFilter::All | GroupFilter::Naming(..) | GroupFilter::Tagged(..) => all(self),
+        };
+        match which {
+            GroupFilter::Named(_, name) => found.retain(|group| group.name == name),
+            GroupFilter::Naming(ids, direction) => {
+                let ids: BTreeSet<&GroupId> = ids.iter().collect();
+                found.retain(|group| {
+                    let mut peers = group.rules(direction).iter().filter_map(|rule| rule.peer.group());
+                    peers.any(|peer| ids.contains(peer))
+                });
+            }
+            GroupFilter::Tagged(key, value) => {
+                found.retain(|group| group.tags.get(key).is_some_and(|found| found == value));
+            }
+            GroupFilter::All | GroupFilter::Id(_) | GroupFilter::Ids(_) | GroupFilter::OfConvention(_) => {}
+        }
+        Ok(found)
+    }
+}
+
 /// Those of the VPCs, in the order of the file.
 fn of_vpcs<T>(vpcs: &[VpcId], of: impl Fn(&str) -> Vec<T>) -> Vec<T> {
     vpcs.iter().flat_map(|vpc| of(vpc.as_str())).collect()
@@ -466,12 +517,45 @@ impl NetworkCloud for OfflineAccount {
         })
     }
 
-    async fn describe_vpc_subnets(&self, vpcs: &[VpcId]) -> Answer<Vec<Subnet>> {
-        self.read(Operation::DescribeSubnets, |state| {
-            let document = &state.document;
-            let subnets = document.subnets.iter().filter(|subnet| is_of(vpcs, &subnet.vpc_id));
-            Ok(subnets.map(|entry| document.to_subnet(entry)).collect())
-        })
+    async fn describe_security_groups(&self, which: GroupFilter<'_>, from: Option<String>) -> Listed<SecurityGroup> {
+        let operation = Operation::DescribeSecurityGroups;
+        if let GroupFilter::All = which {
+            let to_model = |_: &State, entry: &SecurityGroupEntry| Some(entry.to_model());
+            return self.page(
+                operation,
+                EC2_PAGE,
+                from,
+                |document| &document.security_groups,
+                to_model,
+            );
+        }
+        self.read(operation, |state| Ok(state.groups_by(which)?.into()))
+    }
+
+    async fn describe_subnets(&self, which: SubnetFilter<'_>, from: Option<String>) -> Listed<DescribedSubnet> {
+        let operation = Operation::DescribeSubnets;
+        let to_model = |state: &State, entry: &SubnetEntry| Some(state.to_subnet(entry));
+        match which {
+            SubnetFilter::All => self.page(operation, EC2_PAGE, from, |document| &document.subnets, to_model),
+            SubnetFilter::Ids(ids) => self.read(operation, |state| {
+                let subnets = &state.document.subnets;
+                let found: Outcome<Vec<DescribedSubnet>> = ids
+                    .iter()
+                    .map(|id| {
+                        let entry = subnets.iter().find(|subnet| subnet.subnet_id == id.as_str());
+                        let missing = || Fault::NotFound(format!("The subnet ID '{id}' does not exist"));
+                        Ok(state.to_subnet(entry.ok_or_else(missing)?))
+                    })
+                    .collect();
+                Ok(found?.into())
+            }),
+            SubnetFilter::OfVpcs(vpcs) => self.read(operation, |state| {
+                let subnets = state.document.subnets.iter();
+                let found = subnets.filter(|subnet| is_of(vpcs, &subnet.vpc_id));
+                let found: Vec<DescribedSubnet> = found.map(|entry| state.to_subnet(entry)).collect();
+                Ok(found.into())
+            }),
+        }
     }
 
     async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
@@ -497,11 +581,14 @@ impl NetworkCloud for OfflineAccount {
         })
     }
 
-    async fn describe_internet_gateways(&self, vpcs: &[VpcId]) -> Answer<Vec<InternetGateway>> {
+    async fn describe_internet_gateways(&self, which: GatewayFilter<'_>) -> Answer<Vec<InternetGateway>> {
         self.read(Operation::DescribeInternetGateways, |state| {
             let gateways = state.document.internet_gateways.iter().map(to_internet_gateway);
-            let is_attached = |found: &InternetGateway| found.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc));
-            Ok(gateways.filter(is_attached).collect())
+            let is_asked = |found: &InternetGateway| match which {
+                GatewayFilter::AttachedTo(vpcs) => found.vpc.as_ref().is_some_and(|vpc| vpcs.contains(vpc)),
+                GatewayFilter::Tagged(key, value) => found.tags.get(key).is_some_and(|found| found == value),
+            };
+            Ok(gateways.filter(is_asked).collect())
         })
     }
 
@@ -594,20 +681,19 @@ impl NetworkCloud for OfflineAccount {
         })
     }
 
-    async fn describe_interfaces(&self, ids: &[InterfaceId]) -> Answer<Vec<Interface>> {
+    /// An account's file knows of no interfaces of functions and databases.
+    async fn describe_network_interfaces(&self, which: InterfaceFilter<'_>) -> Answer<Vec<DescribedInterface>> {
         self.read(Operation::DescribeNetworkInterfaces, |state| {
-            let entries = state.document.network_interfaces.iter();
-            let asked = entries.filter(|entry| ids.iter().any(|id| id.as_str() == entry.network_interface_id));
-            Ok(asked
-                .map(|entry| Interface {
-                    id: entry.network_interface_id.as_str().into(),
-                    vpc: entry.vpc_id.as_str().into(),
-                    subnet: entry.subnet_id.as_str().into(),
-                    checks_destination: Some(entry.source_dest_check),
-                    public_address: entry.public_ip.clone(),
-                    status: entry.status.clone(),
-                })
-                .collect())
+            let interfaces = state.document.network_interfaces.iter().map(to_interface);
+            let groups: BTreeSet<&GroupId> = match which {
+                InterfaceFilter::Ids(_) => BTreeSet::new(),
+                InterfaceFilter::WithGroups(groups) => groups.iter().collect(),
+            };
+            let is_asked = |found: &DescribedInterface| match which {
+                InterfaceFilter::Ids(ids) => ids.contains(&found.interface.id),
+                InterfaceFilter::WithGroups(_) => found.groups.iter().any(|id| groups.contains(id)),
+            };
+            Ok(interfaces.filter(is_asked).collect())
         })
     }
 
@@ -617,29 +703,6 @@ impl NetworkCloud for OfflineAccount {
             let found = lists.iter().find(|list| list.prefix_list_id == id.as_str());
             let found = found.ok_or_else(|| Fault::NotFound(format!("The prefix list ID '{id}' does not exist")))?;
             Ok(ranges(found.entries.iter().map(|entry| &entry.cidr)))
-        })
-    }
-
-    async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            let read = ids.iter().filter_map(|id| state.read_group(id).ok());
-            Ok(read.map(|entry| entry.to_model()).collect())
-        })
-    }
-
-    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            let groups = state.read_groups(vpc.as_str());
-            let named = groups.iter().filter(|group| group.group_name == name);
-            Ok(named.map(super::document::SecurityGroupEntry::to_model).collect())
-        })
-    }
-
-    async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>> {
-        self.read(Operation::DescribeInternetGateways, |state| {
-            let entries = state.document.internet_gateways.iter();
-            let tagged = entries.filter(|entry| State::is_tagged(&entry.tags, key, value));
-            Ok(tagged.map(to_internet_gateway).collect())
         })
     }
 
@@ -723,6 +786,38 @@ impl NetworkCloud for OfflineAccount {
     async fn allow_peering_dns(&self, id: &PeeringId, requester: bool, accepter: bool) -> Answer<()> {
         self.write(Operation::ModifyVpcPeeringConnectionOptions, |state| {
             state.allow_peering_dns(id, requester, accepter)
+        })
+    }
+
+    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
+        self.write(Operation::CreateSecurityGroup, |state| state.create_security_group(new))
+    }
+
+    async fn revoke_security_group(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
+        self.write(Operation::revokes(direction), |state| {
+            state.revoke(group, direction, rules)
+        })
+    }
+
+    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
+        self.write(Operation::authorizes(direction), |state| {
+            state.authorize(group, direction, rule)
+        })
+    }
+
+    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
+        self.write(Operation::CreateTags, |state| {
+            state.tag_groups(groups, key, Some(value))
+        })
+    }
+
+    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
+        self.write(Operation::DeleteTags, |state| state.tag_groups(groups, key, None))
+    }
+
+    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
+        self.write(Operation::DeleteSecurityGroup, |state| {
+            state.delete_security_group(group)
         })
     }
 }

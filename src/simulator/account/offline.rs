@@ -1,5 +1,6 @@
 //! The account as a [`Cloud`], in memory or backed by its file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,21 +9,23 @@ use serde_json::error::Category;
 use thiserror::Error;
 
 use super::document::{
-    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, FunctionEntry, SubnetEntry,
-    VpcSecurityGroupMembership,
+    AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as DbSubnetGroupEntry, FunctionEntry,
+    SubnetEntry, VpcConfig, VpcSecurityGroupMembership,
 };
+use super::pages::{LAMBDA_PAGE, RDS_PAGE};
+use super::resources::map;
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
-    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, KeyDescription, NewDbProxy,
-    NewLambda, NewRole, NewSecret, NewSecurityGroup, Operation, Pace, ResourceKind, RoleDescription, SecretDescription,
+    Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, Fault,
+    FunctionChange, InstanceFilter, KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda,
+    NewSecret, Operation, Pace, SecretDescription, Versions,
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
-    Access, Code, DatabaseForm, DatabaseKind, Direction, EngineFamily, Environment, Function, FunctionState,
-    FunctionVpc, GroupId, GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Rule,
-    Scaling, SecurityGroup, Subnet, SubnetId, VpcId,
+    Access, Code, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
+    GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Scaling, Subnet, SubnetId,
 };
 
 /// Why an account's file cannot be used.
@@ -421,6 +424,35 @@ impl State {
         }
     }
 
+    /// The instance; a member has its cluster's groups and port.
+    fn listed_instance(&self, entry: &DbInstanceEntry) -> DbInstance {
+        let mut entry = entry.clone();
+        let cluster = entry
+            .cluster
+            .as_deref()
+            .and_then(|id| self.places.cluster(&self.document.db_clusters, id));
+        if let Some(cluster) = cluster {
+            entry.vpc_security_groups.clone_from(&cluster.vpc_security_groups);
+            entry.port = entry.port.or(Some(cluster.port));
+        }
+        self.db_instance(entry)
+    }
+
+    fn read_members(&mut self, cluster: &str) -> Result<Vec<DbInstance>, Fault> {
+        let cluster = self.local_name(cluster).to_owned();
+        let is_member = |entry: &&DbInstanceEntry| {
+            let of = entry.cluster.as_deref();
+            of.is_some_and(|of| of.eq_ignore_ascii_case(&cluster))
+        };
+        let members = self.document.db_instances.iter().filter(is_member);
+        let members: Vec<String> = members.map(|entry| entry.id.clone()).collect();
+        let read = members.iter().map(|id| {
+            let entry = self.read_instance(id)?;
+            Ok(self.db_instance(entry))
+        });
+        read.collect()
+    }
+
     pub(super) fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
         let subnets = if entry.vpc_subnet_ids.is_empty() {
             self.subnets_of(&entry.vpc_id)
@@ -451,28 +483,63 @@ impl State {
         }
     }
 
-    pub(super) fn to_subnet(&self, entry: &SubnetEntry) -> Subnet {
+    pub(super) fn to_subnet(&self, entry: &SubnetEntry) -> DescribedSubnet {
         let AccountDocument { vpcs, account_id, .. } = &self.document;
         let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == entry.vpc_id);
         let owner = vpc.and_then(|vpc| vpc.owner_id.clone());
-        Subnet {
-            id: entry.subnet_id.as_str().into(),
-            vpc: entry.vpc_id.as_str().into(),
-            availability_zone: entry.availability_zone.clone(),
-            owner: owner.or_else(|| Some(account_id.clone())),
-            free_addresses: entry.available_ip_address_count,
+        let cidrs = self.document.subnet_cidrs(entry);
+        DescribedSubnet {
+            subnet: Subnet {
+                id: entry.subnet_id.as_str().into(),
+                vpc: entry.vpc_id.as_str().into(),
+                availability_zone: entry.availability_zone.clone(),
+                owner: owner.or_else(|| Some(account_id.clone())),
+                free_addresses: entry.available_ip_address_count,
+            },
+            ranges: cidrs.clone(),
+            cidrs,
+            doubtful_cidrs: entry.doubtful_cidrs(),
+            tags: map(&entry.tags),
         }
     }
 
-    pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
-        let vpc = entry.vpc_config.and_then(|config| {
-            Some(FunctionVpc {
-                vpc: self.vpc_of(&config.subnet_ids)?.into(),
-                subnets: config.subnet_ids.into_iter().map(SubnetId::from).collect(),
-                groups: GroupList::as_read(config.security_group_ids.into_iter().map(GroupId::from)),
-                ipv6_allowed: config.ipv6_allowed_for_dual_stack,
-            })
+    fn function_vpc(&self, config: &VpcConfig) -> FunctionVpc {
+        let groups = config.security_group_ids.iter();
+        FunctionVpc {
+            vpc: self.vpc_of(&config.subnet_ids).unwrap_or_default().into(),
+            subnets: config.subnet_ids.iter().map(|id| id.as_str().into()).collect(),
+            groups: GroupList::as_read(groups.map(|id| id.as_str().into())),
+            ipv6_allowed: config.ipv6_allowed_for_dual_stack,
+        }
+    }
+
+    /// All functions, each with its published versions.
+    fn versions(&self) -> Vec<ListedFunction> {
+        let functions = self.document.functions.iter();
+        let all = functions.flat_map(|entry| {
+            let of = |version: Option<&String>, config: Option<&VpcConfig>, role: Option<&String>| ListedFunction {
+                function: Function {
+                    vpc: config.map(|config| self.function_vpc(config)),
+                    role: role.cloned(),
+                    environment: None,
+                    ..self.to_function(entry.clone())
+                },
+                version: version.cloned(),
+            };
+            let latest = of(None, entry.vpc_config.as_ref(), entry.role.as_ref());
+            let published = entry.versions.iter().map(move |version| {
+                let role = version.role.as_ref().or(entry.role.as_ref());
+                of(Some(&version.version), version.vpc_config.as_ref(), role)
+            });
+            std::iter::once(latest).chain(published)
         });
+        all.collect()
+    }
+
+    pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
+        let config = entry.vpc_config.as_ref();
+        let config = config.filter(|config| self.vpc_of(&config.subnet_ids).is_some());
+        let vpc = config.map(|config| self.function_vpc(config));
         Function {
             arn: self.arn("lambda", &format!("function:{}", entry.function_name)),
             name: entry.function_name,
@@ -504,50 +571,46 @@ impl State {
 
 #[async_trait::async_trait]
 impl Cloud for OfflineAccount {
-    async fn describe_db_cluster(&self, id: &str) -> Answer<DbCluster> {
-        self.read(Operation::DescribeDbClusters, |state| {
+    async fn describe_db_clusters(&self, id: Option<&str>, from: Option<String>) -> Listed<DbCluster> {
+        let operation = Operation::DescribeDbClusters;
+        let Some(id) = id else {
+            let cluster = |state: &State, entry: &DbClusterEntry| Some(state.db_cluster(entry.clone()));
+            return self.page(operation, RDS_PAGE, from, |document| &document.db_clusters, cluster);
+        };
+        self.read(operation, |state| {
             let entry = state.read_cluster(id)?;
-            Ok(state.db_cluster(entry))
+            Ok(vec![state.db_cluster(entry)].into())
         })
     }
 
-    async fn describe_db_instance(&self, id: &str) -> Answer<DbInstance> {
-        self.read(Operation::DescribeDbInstances, |state| {
-            let entry = state.read_instance(id)?;
-            Ok(state.db_instance(entry))
-        })
+    async fn describe_db_instances(&self, which: InstanceFilter<'_>, from: Option<String>) -> Listed<DbInstance> {
+        let operation = Operation::DescribeDbInstances;
+        match which {
+            InstanceFilter::All => self.page(
+                operation,
+                RDS_PAGE,
+                from,
+                |document| &document.db_instances,
+                |state, entry| Some(state.listed_instance(entry)),
+            ),
+            InstanceFilter::Id(id) => self.read(operation, |state| {
+                let entry = state.read_instance(id)?;
+                Ok(vec![state.db_instance(entry)].into())
+            }),
+            InstanceFilter::OfCluster(cluster) => self.read(operation, |state| Ok(state.read_members(cluster)?.into())),
+        }
     }
 
-    async fn describe_cluster_members(&self, cluster: &str) -> Answer<Vec<DbInstance>> {
-        self.read(Operation::DescribeDbInstances, |state| {
-            let cluster = state.local_name(cluster).to_owned();
-            let is_member = |entry: &&DbInstanceEntry| {
-                entry
-                    .cluster
-                    .as_deref()
-                    .is_some_and(|of| of.eq_ignore_ascii_case(&cluster))
-            };
-            let members: Vec<String> = state
-                .document
-                .db_instances
-                .iter()
-                .filter(is_member)
-                .map(|entry| entry.id.clone())
-                .collect();
-            members
-                .iter()
-                .map(|id| {
-                    let entry = state.read_instance(id)?;
-                    Ok(state.db_instance(entry))
-                })
-                .collect()
-        })
-    }
-
-    async fn describe_db_proxy(&self, name: &str) -> Answer<Proxy> {
-        self.read(Operation::DescribeDbProxies, |state| {
+    async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy> {
+        let operation = Operation::DescribeDbProxies;
+        let to_proxy = |state: &State, entry: &DbProxyEntry| DbProxy::Known(state.to_proxy(entry.clone()));
+        let Some(name) = name else {
+            let proxy = |state: &State, entry: &DbProxyEntry| Some(to_proxy(state, entry));
+            return self.page(operation, RDS_PAGE, from, |document| &document.db_proxies, proxy);
+        };
+        self.read(operation, |state| {
             let entry = state.read_proxy(name)?;
-            Ok(state.to_proxy(entry))
+            Ok(vec![to_proxy(state, &entry)].into())
         })
     }
 
@@ -555,10 +618,15 @@ impl Cloud for OfflineAccount {
         self.read(Operation::DescribeDbProxyTargets, |state| state.read_targets(proxy))
     }
 
-    async fn describe_db_subnet_group(&self, name: &str) -> Answer<DbSubnetGroup> {
-        self.read(Operation::DescribeDbSubnetGroups, |state| {
-            let group = state.subnet_group(name);
-            group.ok_or_else(|| Fault::NotFound(format!("DBSubnetGroup {name} not found")))
+    async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup> {
+        let operation = Operation::DescribeDbSubnetGroups;
+        let Some(name) = name else {
+            let group = |state: &State, entry: &DbSubnetGroupEntry| state.subnet_group(&entry.name);
+            return self.page(operation, RDS_PAGE, from, |document| &document.db_subnet_groups, group);
+        };
+        self.read(operation, |state| {
+            let missing = || Fault::NotFound(format!("DBSubnetGroup {name} not found"));
+            Ok(vec![state.subnet_group(name).ok_or_else(missing)?].into())
         })
     }
 
@@ -584,14 +652,6 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn get_role(&self, name: &str) -> Answer<RoleDescription> {
-        self.read(Operation::GetRole, |state| state.get_role(name))
-    }
-
-    async fn get_role_policy(&self, role: &str, policy: &str) -> Answer<String> {
-        self.read(Operation::GetRolePolicy, |state| state.get_role_policy(role, policy))
-    }
-
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
         self.read(Operation::GetFunctionConfiguration, |state| {
             let entry = state.read_function(name)?;
@@ -599,81 +659,40 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn describe_subnets(&self, ids: &[SubnetId]) -> Answer<Vec<Subnet>> {
-        self.read(Operation::DescribeSubnets, |state| {
-            let document = &state.document;
-            ids.iter()
-                .map(|id| {
-                    let entry = document.subnets.iter().find(|subnet| subnet.subnet_id == id.as_str());
-                    let entry = entry.ok_or_else(|| Fault::NotFound(format!("The subnet ID '{id}' does not exist")))?;
-                    Ok(state.to_subnet(entry))
-                })
-                .collect()
+    async fn list_functions(&self, versions: Versions, from: Option<String>) -> Listed<ListedFunction> {
+        let operation = Operation::ListFunctions;
+        match versions {
+            Versions::All => self.read(operation, |state| Ok(state.versions().into())),
+            Versions::Latest => self.page(
+                operation,
+                LAMBDA_PAGE,
+                from,
+                |document| &document.functions,
+                |state, entry| {
+                    let function = state.to_function(entry.clone());
+                    Some(ListedFunction {
+                        function: Function {
+                            environment: None,
+                            ..function
+                        },
+                        version: None,
+                    })
+                },
+            ),
+        }
+    }
+
+    async fn modify_database(&self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let groups = GroupList::as_read(groups.iter().cloned());
+        self.write(Operation::modifies(kind), |state| match kind {
+            DatabaseKind::Cluster => state.modify_cluster(id, &groups),
+            DatabaseKind::Instance => state.modify_instance(id, &groups),
         })
     }
 
-    async fn describe_connection_groups(&self, vpc: &VpcId) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            Ok(state
-                .read_groups(vpc.as_str())
-                .iter()
-                .map(super::document::SecurityGroupEntry::to_model)
-                .collect())
-        })
-    }
-
-    async fn describe_security_group(&self, id: &GroupId) -> Answer<SecurityGroup> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            Ok(state.read_group(id)?.to_model())
-        })
-    }
-
-    async fn names(&self, kind: ResourceKind) -> Answer<Vec<String>> {
-        self.read(Operation::lists(kind), |state| {
-            let document = &state.document;
-            Ok(match kind {
-                ResourceKind::Cluster => document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect(),
-                ResourceKind::Instance => document
-                    .db_instances
-                    .iter()
-                    .map(|instance| instance.id.clone())
-                    .collect(),
-                ResourceKind::Proxy => document.db_proxies.iter().map(|proxy| proxy.name.clone()).collect(),
-                ResourceKind::Function => document
-                    .functions
-                    .iter()
-                    .map(|function| function.function_name.clone())
-                    .collect(),
-            })
-        })
-    }
-
-    async fn create_security_group(&self, new: &NewSecurityGroup) -> Answer<GroupId> {
-        self.write(Operation::CreateSecurityGroup, |state| state.create_security_group(new))
-    }
-
-    async fn revoke_security_group_egress(&self, group: &GroupId, rules: &[Rule]) -> Answer<()> {
-        self.write(Operation::RevokeSecurityGroupEgress, |state| {
-            state.revoke(group, Direction::Egress, rules)
-        })
-    }
-
-    async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
-        self.write(Operation::authorizes(direction), |state| {
-            state.authorize(group, direction, rule)
-        })
-    }
-
-    async fn modify_db_cluster(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        self.write(Operation::ModifyDbCluster, |state| state.modify_cluster(id, groups))
-    }
-
-    async fn modify_db_instance(&self, id: &str, groups: &GroupList) -> Answer<()> {
-        self.write(Operation::ModifyDbInstance, |state| state.modify_instance(id, groups))
-    }
-
-    async fn modify_db_proxy(&self, name: &str, groups: &GroupList) -> Answer<()> {
-        self.write(Operation::ModifyDbProxy, |state| state.modify_proxy(name, groups))
+    async fn modify_db_proxy(&self, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+        let groups = GroupList::as_read(groups.iter().cloned());
+        self.write(Operation::ModifyDbProxy, |state| state.modify_proxy(name, &groups))
     }
 
     async fn register_db_proxy_targets(&self, proxy: &str, kind: DatabaseKind, database: &str) -> Answer<()> {
@@ -682,41 +701,22 @@ impl Cloud for OfflineAccount {
         })
     }
 
-    async fn update_function_configuration(&self, name: &str, vpc: &FunctionVpc, revision: Option<&str>) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.update_function(name, vpc, revision)
-        })
-    }
-
-    async fn update_function_environment(
+    async fn update_function_configuration(
         &self,
         name: &str,
-        environment: &Environment,
+        change: FunctionChange<'_>,
         revision: Option<&str>,
     ) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.update_environment(name, environment, revision)
+        self.write(Operation::UpdateFunctionConfiguration, |state| match change {
+            FunctionChange::Vpc(vpc, NewGroups::Grown(_)) => state.update_function(name, vpc, revision),
+            FunctionChange::Vpc(vpc, NewGroups::Shrunk(groups)) => state.shrink_function(name, vpc, groups, revision),
+            FunctionChange::Detached => state.detach_function(name, revision),
+            FunctionChange::Environment(environment) => state.update_environment(name, environment, revision),
         })
     }
 
     async fn create_secret(&self, new: &NewSecret) -> Answer<String> {
         self.write(Operation::CreateSecret, |state| state.create_secret(new))
-    }
-
-    async fn create_role(&self, new: &NewRole) -> Answer<String> {
-        self.write(Operation::CreateRole, |state| state.create_role(new))
-    }
-
-    async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Answer<()> {
-        self.write(Operation::PutRolePolicy, |state| {
-            state.put_role_policy(role, policy, document)
-        })
-    }
-
-    async fn attach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        self.write(Operation::AttachRolePolicy, |state| {
-            state.attach_role_policy(role, policy)
-        })
     }
 
     async fn create_db_proxy(&self, new: &NewDbProxy) -> Answer<String> {
@@ -725,6 +725,50 @@ impl Cloud for OfflineAccount {
 
     async fn create_function(&self, new: &NewLambda) -> Answer<String> {
         self.write(Operation::CreateFunction, |state| state.create_function(new))
+    }
+
+    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        self.read(Operation::ListTagsForResource, |state| {
+            let mut proxies = state.document.db_proxies.iter();
+            let found = proxies.find(|proxy| state.proxy_arn(&proxy.name) == arn);
+            let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
+            Ok(map(&found.tags))
+        })
+    }
+
+    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteDbProxy, |state| state.delete_proxy(name))
+    }
+
+    async fn delete_secret(&self, id: &str) -> Answer<()> {
+        self.write(Operation::DeleteSecret, |state| {
+            let name = state.describe_secret(id)?.name;
+            let secrets = state.document.secrets.iter_mut();
+            for secret in secrets.filter(|secret| secret.name == name) {
+                // Only that it was is looked at, and an account's file has no clock.
+                secret.deleted_date = Some("scheduled".to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
+        self.read(Operation::ListSecrets, |state| {
+            let mut found = Vec::new();
+            let secrets = state.document.secrets.iter();
+            for secret in secrets.filter(|secret| secret.name.starts_with(prefix) && secret.deleted_date.is_none()) {
+                found.push(state.describe_secret(&secret.name)?);
+            }
+            Ok(found)
+        })
+    }
+
+    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
+        self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
+    }
+
+    async fn delete_function(&self, name: &str) -> Answer<()> {
+        self.write(Operation::DeleteFunction, |state| state.delete_function(name))
     }
 
     fn home(&self) -> Origin {

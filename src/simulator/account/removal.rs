@@ -1,98 +1,15 @@
-//! Operations that remove something from an account, and who uses a group there.
+//! Operations that remove something from an account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::OfflineAccount;
-use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcConfig, VpcSecurityGroupMembership};
-use super::resources::map;
-use super::rules::{Outcome, State, permissions, rejected};
-use crate::cloud::{Answer, Bearer, BearingInterface, Fault, Operation, RemovalCloud, ResourceKind, SecretDescription};
-use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule, SecurityGroup};
+use super::document::{IpPermission, SecurityGroupEntry, Tag, VpcSecurityGroupMembership};
+use super::rules::{Outcome, State, next_revision, permissions, rejected};
+use crate::cloud::Fault;
+use crate::model::{Direction, FunctionVpc, GroupId, GroupList, Rule};
 use crate::removal::ShrunkList;
 
-fn ids(memberships: &[VpcSecurityGroupMembership]) -> Vec<GroupId> {
-    memberships
-        .iter()
-        .map(|membership| membership.vpc_security_group_id.as_str().into())
-        .collect()
-}
-
-fn list(groups: &ShrunkList) -> GroupList {
-    GroupList::as_read(groups.iter().cloned())
-}
-
 impl State {
-    fn bearers(&self, kind: ResourceKind) -> Vec<Bearer> {
-        let document = &self.document;
-        let bearer = |name: &String, groups| Bearer {
-            name: name.clone(),
-            groups,
-            ..Bearer::default()
-        };
-        match kind {
-            ResourceKind::Cluster => {
-                let clusters = document.db_clusters.iter();
-                clusters
-                    .map(|cluster| bearer(&cluster.id, ids(&cluster.vpc_security_groups)))
-                    .collect()
-            }
-            ResourceKind::Instance => {
-                let instances = document.db_instances.iter();
-                instances
-                    .map(|instance| {
-                        let cluster = instance.cluster.as_deref();
-                        let found = cluster.and_then(|id| self.places.cluster(&document.db_clusters, id));
-                        let groups = found.map_or(&instance.vpc_security_groups, |found| &found.vpc_security_groups);
-                        Bearer {
-                            cluster: instance.cluster.clone(),
-                            ..bearer(&instance.id, ids(groups))
-                        }
-                    })
-                    .collect()
-            }
-            ResourceKind::Proxy => {
-                let proxies = document.db_proxies.iter();
-                proxies
-                    .map(|proxy| Bearer {
-                        role: proxy.role_arn.clone(),
-                        secrets: proxy.secret_arns.clone(),
-                        ..bearer(
-                            &proxy.name,
-                            proxy
-                                .vpc_security_group_ids
-                                .iter()
-                                .map(|id| id.as_str().into())
-                                .collect(),
-                        )
-                    })
-                    .collect()
-            }
-            ResourceKind::Function => {
-                let all = document.functions.iter().flat_map(|function| {
-                    let of_version =
-                        |(version, config, role): (Option<&String>, Option<&VpcConfig>, &Option<String>)| {
-                            let groups = config.iter().flat_map(|config| &config.security_group_ids);
-                            let subnets = config.iter().flat_map(|config| &config.subnet_ids);
-                            Bearer {
-                                version: version.cloned(),
-                                role: role.clone(),
-                                subnets: subnets.map(|id| id.as_str().into()).collect(),
-                                ..bearer(&function.function_name, groups.map(|id| id.as_str().into()).collect())
-                            }
-                        };
-                    let latest = std::iter::once((None, function.vpc_config.as_ref(), &function.role));
-                    let published = function.versions.iter().map(|of| {
-                        let role = if of.role.is_some() { &of.role } else { &function.role };
-                        (Some(&of.version), of.vpc_config.as_ref(), role)
-                    });
-                    latest.chain(published).map(of_version)
-                });
-                all.collect()
-            }
-        }
-    }
-
-    fn tag_groups(&mut self, groups: &[GroupId], key: &str, value: Option<&str>) -> Outcome<()> {
+    pub(super) fn tag_groups(&mut self, groups: &[GroupId], key: &str, value: Option<&str>) -> Outcome<()> {
         for id in groups {
             self.group(id)?;
         }
@@ -185,7 +102,7 @@ impl State {
         }
     }
 
-    fn shrink_function(
+    pub(super) fn shrink_function(
         &mut self,
         name: &str,
         vpc: &FunctionVpc,
@@ -194,7 +111,7 @@ impl State {
     ) -> Outcome<()> {
         let before = self.function_to_update(name, revision)?.vpc_config.clone();
         let to = FunctionVpc {
-            groups: list(groups),
+            groups: GroupList::as_read(groups.iter().cloned()),
             ..vpc.clone()
         };
         self.update_function(name, &to, revision)?;
@@ -207,7 +124,17 @@ impl State {
         Ok(())
     }
 
-    fn delete_proxy(&mut self, name: &str) -> Outcome<()> {
+    pub(super) fn detach_function(&mut self, name: &str, revision: Option<&str>) -> Outcome<()> {
+        let function = self.function_to_update(name, revision)?;
+        let before = function.vpc_config.take();
+        "InProgress".clone_into(&mut function.last_update_status);
+        function.revision_id = Some(next_revision(function.revision_id.as_deref()));
+        let groups = before.into_iter().flat_map(|config| config.security_group_ids);
+        self.hold(&groups.collect());
+        Ok(())
+    }
+
+    pub(super) fn delete_proxy(&mut self, name: &str) -> Outcome<()> {
         let proxy = self.proxy(name)?;
         if !matches!(
             proxy.status.as_str(),
@@ -219,7 +146,7 @@ impl State {
         Ok(())
     }
 
-    fn delete_function(&mut self, name: &str) -> Outcome<()> {
+    pub(super) fn delete_function(&mut self, name: &str) -> Outcome<()> {
         let function = self.function_to_update(name, None)?;
         let name = function.function_name.clone();
         let groups = function.vpc_config.take().into_iter();
@@ -231,7 +158,7 @@ impl State {
         Ok(())
     }
 
-    fn delete_role(&mut self, name: &str) -> Outcome<()> {
+    pub(super) fn delete_role(&mut self, name: &str) -> Outcome<()> {
         let role = self.role(name)?;
         if !role.policies.is_empty() || !role.attached_policies.is_empty() {
             return Err(rejected(
@@ -241,184 +168,5 @@ impl State {
         }
         self.document.roles.retain(|role| role.role_name != name);
         Ok(())
-    }
-}
-
-#[async_trait::async_trait]
-impl RemovalCloud for OfflineAccount {
-    async fn list_bearers(&self, kind: ResourceKind) -> Answer<Vec<Bearer>> {
-        self.read(Operation::lists(kind), |state| Ok(state.bearers(kind)))
-    }
-
-    /// An account's file knows of no interfaces of functions and databases.
-    async fn describe_interfaces_with(&self, groups: &[GroupId]) -> Answer<Vec<BearingInterface>> {
-        self.read(Operation::DescribeNetworkInterfaces, |state| {
-            let interfaces = state.document.network_interfaces.iter().map(|entry| BearingInterface {
-                id: entry.network_interface_id.clone(),
-                description: entry.description.clone(),
-                groups: entry
-                    .groups
-                    .iter()
-                    .map(|group| group.group_id.as_str().into())
-                    .collect(),
-                is_of_service: false,
-            });
-            let groups: BTreeSet<&GroupId> = groups.iter().collect();
-            let bears_one = |interface: &BearingInterface| interface.groups.iter().any(|id| groups.contains(id));
-            Ok(interfaces.filter(bears_one).collect())
-        })
-    }
-
-    async fn describe_groups_naming(&self, groups: &[GroupId], direction: Direction) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            let groups: BTreeSet<&GroupId> = groups.iter().collect();
-            let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
-            let names_one = |group: &SecurityGroup| {
-                let mut peers = group.rules(direction).iter().filter_map(|rule| rule.peer.group());
-                peers.any(|peer| groups.contains(peer))
-            };
-            Ok(all.filter(names_one).collect())
-        })
-    }
-
-    async fn describe_tagged_groups(&self, key: &str, value: &str) -> Answer<Vec<SecurityGroup>> {
-        self.read(Operation::DescribeSecurityGroups, |state| {
-            let all = state.document.security_groups.iter().map(SecurityGroupEntry::to_model);
-            let has_it = |group: &SecurityGroup| group.tags.get(key).is_some_and(|found| found == value);
-            Ok(all.filter(has_it).collect())
-        })
-    }
-
-    async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
-        self.read(Operation::ListTagsForResource, |state| {
-            let mut proxies = state.document.db_proxies.iter();
-            let found = proxies.find(|proxy| state.proxy_arn(&proxy.name) == arn);
-            let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
-            Ok(map(&found.tags))
-        })
-    }
-
-    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
-        self.read(Operation::ListRoles, |state| {
-            let names = state.document.roles.iter().map(|role| role.role_name.clone());
-            Ok(names.filter(|name| name.starts_with(prefix)).collect())
-        })
-    }
-
-    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
-        self.read(Operation::ListSecrets, |state| {
-            let mut found = Vec::new();
-            let secrets = state.document.secrets.iter();
-            for secret in secrets.filter(|secret| secret.name.starts_with(prefix) && secret.deleted_date.is_none()) {
-                found.push(state.describe_secret(&secret.name)?);
-            }
-            Ok(found)
-        })
-    }
-
-    async fn tag_groups(&self, groups: &[GroupId], key: &str, value: &str) -> Answer<()> {
-        self.write(Operation::CreateTags, |state| {
-            state.tag_groups(groups, key, Some(value))
-        })
-    }
-
-    async fn untag_groups(&self, groups: &[GroupId], key: &str) -> Answer<()> {
-        self.write(Operation::DeleteTags, |state| state.tag_groups(groups, key, None))
-    }
-
-    async fn revoke_rules(&self, group: &GroupId, direction: Direction, rules: &[Rule]) -> Answer<()> {
-        self.write(Operation::revokes(direction), |state| {
-            state.revoke(group, direction, rules)
-        })
-    }
-
-    async fn delete_group(&self, group: &GroupId) -> Answer<()> {
-        self.write(Operation::DeleteSecurityGroup, |state| {
-            state.delete_security_group(group)
-        })
-    }
-
-    async fn shrink_db_cluster(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
-        self.write(Operation::ModifyDbCluster, |state| {
-            state.modify_cluster(id, &list(groups))
-        })
-    }
-
-    async fn shrink_db_instance(&self, id: &str, groups: &ShrunkList) -> Answer<()> {
-        self.write(Operation::ModifyDbInstance, |state| {
-            state.modify_instance(id, &list(groups))
-        })
-    }
-
-    async fn shrink_db_proxy(&self, name: &str, groups: &ShrunkList) -> Answer<()> {
-        self.write(Operation::ModifyDbProxy, |state| {
-            state.modify_proxy(name, &list(groups))
-        })
-    }
-
-    async fn shrink_function(
-        &self,
-        name: &str,
-        vpc: &FunctionVpc,
-        groups: &ShrunkList,
-        revision: Option<&str>,
-    ) -> Answer<()> {
-        self.write(Operation::UpdateFunctionConfiguration, |state| {
-            state.shrink_function(name, vpc, groups, revision)
-        })
-    }
-
-    async fn delete_db_proxy(&self, name: &str) -> Answer<()> {
-        self.write(Operation::DeleteDbProxy, |state| state.delete_proxy(name))
-    }
-
-    async fn delete_secret(&self, id: &str) -> Answer<()> {
-        self.write(Operation::DeleteSecret, |state| {
-            let name = state.describe_secret(id)?.name;
-            let secrets = state.document.secrets.iter_mut();
-            for secret in secrets.filter(|secret| secret.name == name) {
-                // Only that it was is looked at, and an account's file has no clock.
-                secret.deleted_date = Some("scheduled".to_owned());
-            }
-            Ok(())
-        })
-    }
-
-    async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
-        self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
-    }
-
-    async fn delete_function(&self, name: &str) -> Answer<()> {
-        self.write(Operation::DeleteFunction, |state| state.delete_function(name))
-    }
-
-    async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        self.write(Operation::DetachRolePolicy, |state| {
-            let attached = &mut state.role_mut(role)?.attached_policies;
-            let before = attached.len();
-            attached.retain(|found| found != policy);
-            if attached.len() < before {
-                return Ok(());
-            }
-            Err(Fault::NotFound(format!("Policy {policy} was not found.")))
-        })
-    }
-
-    async fn delete_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
-        self.write(Operation::DeleteRolePolicy, |state| {
-            let policies = &mut state.role_mut(role)?.policies;
-            let before = policies.len();
-            policies.retain(|found| found.policy_name != policy);
-            if policies.len() < before {
-                return Ok(());
-            }
-            Err(Fault::NotFound(format!(
-                "The role policy with name {policy} cannot be found."
-            )))
-        })
-    }
-
-    async fn delete_role(&self, name: &str) -> Answer<()> {
-        self.write(Operation::DeleteRole, |state| state.delete_role(name))
     }
 }

@@ -29,13 +29,13 @@ impl Snapshot {
         &mut self,
         clusters: Vec<DbCluster>,
         instances: Vec<DbInstance>,
-        subnet_groups: Vec<(String, DbSubnetGroup)>,
+        subnet_groups: Vec<DbSubnetGroup>,
         is_in: &impl Fn(&VpcId) -> bool,
     ) {
         let document = &mut self.document;
-        for (name, group) in subnet_groups.into_iter().filter(|(_, group)| is_in(&group.vpc)) {
+        for group in subnet_groups.into_iter().filter(|group| is_in(&group.vpc)) {
             document.db_subnet_groups.push(SubnetGroupEntry {
-                name,
+                name: group.name,
                 vpc_id: group.vpc.to_string(),
                 subnet_ids: group.subnets.iter().map(ToString::to_string).collect(),
             });

@@ -18,7 +18,7 @@ impl Snapshot {
         let (clusters, mappings) = tokio::join!(
             all(cloud, Operation::ListClustersV2, |from| cloud.list_msk_clusters(from)),
             all(cloud, Operation::ListEventSourceMappings, |from| {
-                cloud.list_all_event_source_mappings(from)
+                cloud.list_event_source_mappings(None, None, from)
             }),
         );
         let groups = self.group_ids();

@@ -13,7 +13,7 @@ use crate::account::{
     PeeringVpcInfo, PrefixListEntry, PrefixListRange, PrivateDnsNameEntry, PublicAccessOptions, RouteEntry,
     RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, ServiceTypeEntry, SubnetEntry, Vpc,
 };
-use crate::cloud::{Answer, Cloud, ListedSubnet};
+use crate::cloud::{Answer, Cloud, DescribedSubnet, InterfaceFilter};
 use crate::concurrent::bounded;
 use crate::internet::Own;
 use crate::model::network::public_access::NOT_READ;
@@ -34,7 +34,7 @@ pub(super) const VALUES_OF_A_FILTER: usize = 200;
 
 /// The VPCs that have anything in them, as far as they are wanted.
 pub(super) fn vpcs_of(
-    subnets: &[ListedSubnet],
+    subnets: &[DescribedSubnet],
     groups: &[SecurityGroup],
     is_in: &impl Fn(&VpcId) -> bool,
 ) -> Vec<VpcId> {
@@ -256,18 +256,21 @@ impl Snapshot {
         let ids: Vec<GroupId> = named.map(|group| group.group_id.as_str().into()).collect();
         let mut bearing = BTreeMap::new();
         for some in ids.chunks(VALUES_OF_A_FILTER) {
-            let found = patiently(cloud, || cloud.describe_interfaces_with(some)).await;
+            let found = patiently(cloud, || {
+                cloud.describe_network_interfaces(InterfaceFilter::WithGroups(some))
+            })
+            .await;
             let others = self
                 .read(found)
                 .into_iter()
                 .filter(|interface| !interface.is_of_service);
-            bearing.extend(others.map(|interface| (interface.id.clone(), interface)));
+            bearing.extend(others.map(|found| (found.interface.id.to_string(), found)));
         }
         let ids: Vec<InterfaceId> = bearing.keys().map(|id| id.as_str().into()).collect();
         let mut entries = self.document.network_interfaces.clone();
         for some in ids.chunks(VALUES_OF_A_FILTER) {
-            let found = patiently(cloud, || cloud.describe_interfaces(some)).await;
-            entries.extend(self.read(found).into_iter().map(to_interface));
+            let found = patiently(cloud, || cloud.describe_network_interfaces(InterfaceFilter::Ids(some))).await;
+            entries.extend(self.read(found).into_iter().map(|found| to_interface(found.interface)));
         }
         entries.sort_by(|a, b| a.network_interface_id.cmp(&b.network_interface_id));
         entries.dedup_by(|a, b| a.network_interface_id == b.network_interface_id);

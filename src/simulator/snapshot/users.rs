@@ -8,7 +8,7 @@ use crate::account::{
     LaunchTemplateVersionEntry, NetworkConnectorConfiguration, NetworkConnectorEntry, SecurityGroupReferenceEntry,
     UserVpcConfig, VpcConfig,
 };
-use crate::cloud::{Cloud, FunctionAlias, GroupReference, NetworkConnector, ResourceKind};
+use crate::cloud::{Cloud, FunctionAlias, GroupReference, NetworkConnector, ResourceKind, derived};
 use crate::concurrent::bounded;
 use crate::model::GroupId;
 use crate::observe::{launch_templates, network_connectors, patiently};
@@ -62,7 +62,7 @@ impl Snapshot {
     /// The versions that were published into the VPCs of the snapshot, and the aliases that lead to them.
     async fn versions(&mut self, cloud: &dyn Cloud) {
         let held = self.group_ids();
-        let listed = patiently(cloud, || cloud.list_bearers(ResourceKind::Function)).await;
+        let listed = patiently(cloud, || derived::bearers(cloud, ResourceKind::Function)).await;
         let subnets: BTreeSet<String> = self.document.subnets.iter().map(|of| of.subnet_id.clone()).collect();
         let mut published: BTreeMap<String, Vec<FunctionVersionEntry>> = BTreeMap::new();
         for bearer in self.read(listed) {
