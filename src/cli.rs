@@ -5,6 +5,7 @@ mod arguments;
 mod attach;
 mod cleanup;
 mod completions;
+mod config;
 mod diagnose;
 mod drift;
 mod export;
@@ -19,6 +20,7 @@ mod policy;
 mod remove;
 mod schema;
 mod session;
+mod settings;
 mod setup;
 mod show;
 mod signals;
@@ -38,6 +40,7 @@ use crate::logging;
 use crate::report::{Report, folded};
 use global::{Global, Output};
 use output::{fail, print, print_json};
+use settings::{Environment, Setting, Settings, SettingsError};
 
 /// Connects AWS Lambda functions to Aurora and RDS databases.
 #[derive(Debug, Parser)]
@@ -84,6 +87,8 @@ enum Command {
     Internet(internet::Internet),
     /// Save an account to a file for --offline
     Snapshot(snapshot::Snapshot),
+    /// Show the settings in effect, and where each comes from
+    Config(config::Config),
     /// Print the JSON Schema of what `--output json` prints, or of an account file
     Schema(schema::Schema),
     /// Print a completion script for a shell
@@ -113,22 +118,25 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // Help and usage errors are printed before --color is parsed.
-    let colour = match option(&arguments, "--color") {
-        Some("always") => ColorChoice::Always,
-        Some("never") => ColorChoice::Never,
-        _ => ColorChoice::Auto,
+    let environment = Environment::of_process();
+    let read = Settings::read(&environment);
+    let parsed = match parse(&arguments, &read) {
+        Ok(parsed) => parsed,
+        Err(Unparsed::Usage(error)) => return usage(&error, default_output(&arguments, &read, &environment)),
+        Err(Unparsed::Settings(error)) => {
+            let report = Report::from(error);
+            fail(&report, default_output(&arguments, &read, &environment));
+            return ExitCode::from(report.status);
+        }
     };
-    let parsed = command().color(colour).try_get_matches_from(&arguments);
-    let read = |matches: ArgMatches| {
-        let mut cli = Cli::from_arg_matches(&matches)?;
-        cli.global.arguments = apply::arguments_of(&matches);
-        Ok(cli)
-    };
-    let cli = match parsed.and_then(read) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error, &arguments),
-    };
+    let Parsed {
+        mut cli,
+        matches,
+        settings,
+    } = parsed;
+    let tags = settings.tags();
+    cli.command.add_tags(&tags);
+    cli.global.arguments = apply::arguments_of(&matches, if cli.command.takes_tags() { &tags } else { &[] });
     cli.global.color.write_global();
     let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     logging::start(
@@ -149,14 +157,105 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         fail(&report, Output::Json);
         return ExitCode::from(report.status);
     }
+    if cli.command.is_on_account() && cli.global.offline.is_none() {
+        let is_used = |setting| config::explicit(&matches, setting).is_none();
+        for notice in settings.notices(is_used, cli.command.takes_tags()) {
+            tracing::warn!("{notice}");
+        }
+    }
     signals::start(cli.global.output);
-    let ending = caught(|| dispatch(&cli));
+    let ending = caught(|| match &cli.command {
+        Command::Config(config) => config.run(&cli.global, &settings, &matches, &environment),
+        _ => dispatch(&cli),
+    });
     match ending {
         Ok(status) => ExitCode::from(status),
         Err(report) => {
             fail(&report, cli.global.output);
             ExitCode::from(report.status)
         }
+    }
+}
+
+/// The command line, with the defaults that the user has set.
+struct Parsed {
+    cli: Cli,
+    matches: ArgMatches,
+    settings: Settings,
+}
+
+/// Why there is no command to run. Help and version are among the usage errors.
+enum Unparsed<'a> {
+    Usage(clap::Error),
+    Settings(&'a SettingsError),
+}
+
+/// Parses the arguments alone first: neither help nor a usage error depends on settings. Where settings are used, they are
+/// then the defaults of the options.
+fn parse<'a>(arguments: &[OsString], read: &'a Result<Settings, SettingsError>) -> Result<Parsed, Unparsed<'a>> {
+    // Help and usage errors are printed before --color is parsed.
+    let wanted = option(arguments, "--color").or_else(|| Some(&*read.as_ref().ok()?.get(Setting::Color)?.value));
+    let colour = match wanted {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    };
+    let matches = |command: clap::Command| {
+        let parsed = command.color(colour).try_get_matches_from(arguments);
+        parsed.map_err(Unparsed::Usage)
+    };
+    let mut found = matches(command())?;
+    // They are run when a shell starts, in whatever folder.
+    let has_settings = !matches!(found.subcommand_name(), Some("completions" | "schema"));
+    let settings = if has_settings {
+        read.as_ref().map_err(Unparsed::Settings)?.clone()
+    } else {
+        Settings::default()
+    };
+    if !settings.is_empty() {
+        let is_offline = found.contains_id("offline");
+        found = matches(settings.onto(command(), is_offline))?;
+    }
+    let cli = Cli::from_arg_matches(&found).map_err(Unparsed::Usage)?;
+    Ok(Parsed {
+        cli,
+        matches: found,
+        settings,
+    })
+}
+
+/// The form of output of an error that comes before the arguments are parsed.
+fn default_output(arguments: &[OsString], read: &Result<Settings, SettingsError>, environment: &Environment) -> Output {
+    let is_json = match (option(arguments, "--output"), read) {
+        (Some(form), _) => form == "json",
+        (None, Ok(settings)) => settings.output() == Some(Output::Json),
+        (None, Err(_)) => Settings::output_of_variable(environment) == Some(Output::Json),
+    };
+    if is_json { Output::Json } else { Output::Text }
+}
+
+impl Command {
+    /// Adds the default tags, where something is created.
+    fn add_tags(&mut self, tags: &[arguments::Tag]) {
+        match self {
+            Self::Setup(setup) => setup.add_tags(tags),
+            Self::Internet(internet) => internet.add_tags(tags),
+            Self::Msk(msk) => msk.add_tags(tags),
+            _ => {}
+        }
+    }
+
+    /// Whether what it creates gets tags.
+    fn takes_tags(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Internet(_) | Self::Msk(_))
+    }
+
+    /// Whether it reads or changes an account.
+    fn is_on_account(&self) -> bool {
+        !matches!(
+            self,
+            Self::Config(_) | Self::Schema(_) | Self::Completions(_) | Self::Show(_)
+        )
     }
 }
 
@@ -177,6 +276,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Export(export) => export.run(&cli.global),
         Command::Internet(internet) => internet.run(&cli.global),
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),
+        Command::Config(_) => unreachable!("it is run with the settings"),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut command()),
     }
@@ -194,7 +294,7 @@ fn option<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a str> {
 }
 
 /// Help and version are no errors. A usage error is status 1, since 2 means drift to a schedule.
-fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+fn usage(error: &clap::Error, output: Output) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
         return ExitCode::SUCCESS;
@@ -207,7 +307,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     } else {
         let _ = error.print();
     }
-    if option(arguments, "--output") == Some("json") {
+    if output == Output::Json {
         let paragraph: Vec<&str> = rendered
             .lines()
             .take_while(|line| !line.is_empty())

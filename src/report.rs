@@ -2,6 +2,7 @@
 
 mod across;
 mod checks;
+mod config;
 mod connection;
 mod document;
 mod drift;
@@ -17,6 +18,7 @@ mod text;
 
 pub use across::{is_open_across, path_across, text_across};
 pub use checks::{Checks, ChecksDocument};
+pub use config::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};
 pub use document::OutputDocument;
 pub use drift::{
     ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
+use super::arguments::Tag;
 use super::global::Global;
 use super::{Cli, Command, Ending, command, dispatch};
 use crate::report::Report;
@@ -71,8 +72,9 @@ impl Apply {
 /// The options that belong to a run and not to what it brings about, and those that are read again when the plan is applied.
 const LEFT_OUT: [&str; 5] = ["dry_run", "out", "detailed_exitcode", "yes", "db_password_stdin"];
 
-/// A command with its options, as a saved plan keeps it: without the options of the account and of the output.
-pub fn arguments_of(matches: &ArgMatches) -> Vec<String> {
+/// A command with its options, as a saved plan keeps it: with the default tags, and without the options of the account and of
+/// the output.
+pub fn arguments_of(matches: &ArgMatches, default_tags: &[Tag]) -> Vec<String> {
     let mut command = command();
     command.build();
     let globals: Vec<String> = command
@@ -107,5 +109,14 @@ pub fn arguments_of(matches: &ArgMatches) -> Vec<String> {
             }
         }
     }
+    let is_given = |tag: &&Tag| {
+        let keys = arguments
+            .iter()
+            .filter_map(|argument| argument.strip_prefix("--tag=")?.split('=').next());
+        keys.into_iter().any(|key| key.eq_ignore_ascii_case(&tag.key))
+    };
+    let added = default_tags.iter().filter(|tag| !is_given(tag));
+    let added: Vec<String> = added.map(|tag| format!("--tag={}={}", tag.key, tag.value)).collect();
+    arguments.extend(added);
     arguments
 }

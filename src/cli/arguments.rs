@@ -256,6 +256,22 @@ pub struct Tag {
     pub value: String,
 }
 
+impl Tag {
+    /// IAM does not mind the case of keys.
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        self.key.to_lowercase() == other.key.to_lowercase()
+    }
+}
+
+/// Adds the default tags whose keys no option names.
+pub fn add_default_tags(tags: &mut Vec<Tag>, defaults: &[Tag]) {
+    for tag in defaults {
+        if !tags.iter().any(|given| given.has_key_of(tag)) {
+            tags.push(tag.clone());
+        }
+    }
+}
+
 impl FromStr for Tag {
     type Err = String;
 

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Ending;
-use super::arguments::{FunctionName, Tag, check_tags, parse_function, parse_service};
+use super::arguments::{FunctionName, Tag, add_default_tags, check_tags, parse_function, parse_service};
 use super::diagnose::read_in;
 use super::global::Global;
 use super::session::{RunArgs, Work, on_account, print_checks};
@@ -53,6 +53,13 @@ impl Internet {
     pub fn run(&self, global: &Global) -> Ending {
         self.check_usage()?;
         on_account(self, global)
+    }
+
+    /// Adds the default tags to what is created. `internet check` creates nothing.
+    pub fn add_tags(&mut self, defaults: &[Tag]) {
+        if self.action == Action::Setup {
+            add_default_tags(&mut self.tags, defaults);
+        }
     }
 
     pub fn check_usage(&self) -> Result<(), Box<Report>> {

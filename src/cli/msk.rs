@@ -4,7 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Ending;
-use super::arguments::{FunctionName, Tag, check_tags, parse_cluster_arn, parse_function};
+use super::arguments::{FunctionName, Tag, add_default_tags, check_tags, parse_cluster_arn, parse_function};
 use super::diagnose::read;
 use super::global::Global;
 use super::session::{RunArgs, Work, on_account, print_checks};
@@ -39,6 +39,13 @@ impl Msk {
                 setup.check_usage()?;
                 on_account(setup.as_ref(), global)
             }
+        }
+    }
+
+    /// Adds the default tags to what is created. `msk check` creates nothing.
+    pub fn add_tags(&mut self, defaults: &[Tag]) {
+        if let Verb::Setup(setup) = &mut self.verb {
+            add_default_tags(&mut setup.tags, defaults);
         }
     }
 

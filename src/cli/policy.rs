@@ -66,7 +66,7 @@ struct DenyEni {
     #[arg(long, value_name = "F", value_parser = parse_function)]
     function: FunctionName,
     /// The account of a function that is not looked up
-    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account, requires = "region")]
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
     account: Option<String>,
 }
 
@@ -144,6 +144,11 @@ impl Drift {
 impl DenyEni {
     fn run(&self, global: &Global) -> Ending {
         let name = &self.function.name;
+        if self.account.is_some() && global.region.is_none() {
+            let error = std::io::Error::other("--account is for a function that is not looked up: it needs --region");
+            let hint = Some("see `autoconnect policy deny-eni --help`".to_owned());
+            return Err(Box::new(Report::new("usage", &error, hint)));
+        }
         let given = match (&self.account, &global.region) {
             _ if name.starts_with("arn:") => Some(name.clone()),
             (Some(account), Some(region)) => {

@@ -8,8 +8,8 @@ use crate::account::AccountDocument;
 use crate::monitor::Event;
 use crate::monitor::manifest::Manifest;
 use crate::report::{
-    ChecksDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument, Notice, OutputDocument, RunDocument,
-    SnapshotDocument,
+    ChecksDocument, ConfigDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument, Notice, OutputDocument,
+    RunDocument, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -40,6 +40,8 @@ enum Document {
     Manifest,
     /// What `snapshot` prints
     Snapshot,
+    /// What `config` prints
+    Config,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -59,6 +61,7 @@ impl Schema {
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Snapshot) => schema_for!(SnapshotDocument),
+            Some(Document::Config) => schema_for!(ConfigDocument),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

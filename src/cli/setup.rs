@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::Ending;
 use super::arguments::{
-    FunctionName, ProxyChoice, RUNTIME, check_tags, parse_role, parse_runtime, parse_secret, parse_user,
+    FunctionName, ProxyChoice, RUNTIME, Tag, add_default_tags, check_tags, parse_role, parse_runtime, parse_secret,
+    parse_user,
 };
 use super::front::Terminal;
 use super::global::Global;
@@ -168,6 +169,11 @@ impl Setup {
             }),
             attach: self.attach_vpc,
         }
+    }
+
+    /// Adds the default tags to what is created.
+    pub fn add_tags(&mut self, defaults: &[Tag]) {
+        add_default_tags(&mut self.write.tags, defaults);
     }
 
     /// Refuses options that have no effect, before anything is read.

@@ -336,15 +336,15 @@ fn is_role(text: &str) -> bool {
 }
 
 /// Where the lines of a text begin.
-struct Lines(Vec<usize>);
+pub(crate) struct Lines(Vec<usize>);
 
 impl Lines {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(text.match_indices('\n').map(|(place, _)| place).collect())
     }
 
     /// The line of a byte.
-    fn spot(&self, place: usize) -> Spot {
+    pub(crate) fn spot(&self, place: usize) -> Spot {
         Spot::Line(self.0.partition_point(|newline| *newline < place) + 1)
     }
 }

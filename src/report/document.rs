@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::checks::ChecksDocument;
+use super::config::ConfigDocument;
 use super::drift::DriftDocument;
 use super::error::ErrorDocument;
 use super::list::ListDocument;
@@ -33,6 +34,7 @@ impl JsonSchema for OutputDocument {
                 generator.subschema_for::<DriftDocument>(),
                 generator.subschema_for::<ListDocument>(),
                 generator.subschema_for::<SnapshotDocument>(),
+                generator.subschema_for::<ConfigDocument>(),
                 generator.subschema_for::<ErrorDocument>(),
             ],
         })

@@ -65,6 +65,7 @@ impl Home {
         let mut command = Command::new(program());
         command
             .env_clear()
+            .current_dir(self.folder.path())
             .env("COLUMNS", "1000")
             // What a process of credentials is found by.
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

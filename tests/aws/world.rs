@@ -285,6 +285,8 @@ impl World {
         let mut command = Command::new(program());
         command
             .env_clear()
+            // Where nobody has an autoconnect.toml.
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
             .env("COLUMNS", "1000")
             .env("AWS_ENDPOINT_URL", &self.peer.url)
             .env("AWS_REGION", self.region)

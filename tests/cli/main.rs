@@ -3,6 +3,7 @@
 mod attach;
 mod cleanup;
 mod commands;
+mod config;
 mod diagnose;
 mod drift;
 mod files;
@@ -37,7 +38,8 @@ fn program() -> OsString {
     std::env::var_os("AUTOCONNECT_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_autoconnect").into())
 }
 
-/// A folder with the example account, and the program run in it with no environment.
+/// A folder with the example account, and the program run in it with no environment: without a home folder and without
+/// variables, nobody's own settings are read.
 struct Shell {
     folder: TempDir,
 }
