@@ -622,11 +622,11 @@ async fn prefix_list_entries(client: &Client, id: &PrefixListId) -> Answer<Vec<I
     )
 }
 
-async fn describe_named_groups(client: &Client, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
+async fn describe_named_groups(client: &Client, vpc: &VpcId, names: &[&str]) -> Answer<Vec<SecurityGroup>> {
     let request = client
         .describe_security_groups()
         .filters(of_vpcs(std::slice::from_ref(vpc)))
-        .filters(filter("group-name", [name.to_owned()]));
+        .filters(filter("group-name", names.iter().map(|name| (*name).to_owned())));
     all!(
         Operation::DescribeSecurityGroups,
         request,
@@ -745,10 +745,10 @@ impl NetworkCloud for Aws {
         called(Operation::DescribeSecurityGroups, describe_groups(&self.ec2, ids)).await
     }
 
-    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
+    async fn describe_named_groups(&self, vpc: &VpcId, names: &[&str]) -> Answer<Vec<SecurityGroup>> {
         called(
             Operation::DescribeSecurityGroups,
-            describe_named_groups(&self.ec2, vpc, name),
+            describe_named_groups(&self.ec2, vpc, names),
         )
         .await
     }

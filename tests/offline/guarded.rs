@@ -346,7 +346,7 @@ guard! {
         [ask("ec2:GetManagedPrefixListEntries", this.arn("ec2", &format!("prefix-list/{id}")))];
     this.describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
         describe(Operation::DescribeSecurityGroups);
-    this.describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+    this.describe_named_groups(vpc: &VpcId, names: &[&str]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
         describe(Operation::DescribeSecurityGroups);
     this.describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways,
         describe(Operation::DescribeInternetGateways);

@@ -88,7 +88,7 @@ interpose! {
     describe_interfaces(ids: &[InterfaceId]) -> Vec<network::Interface> = Operation::DescribeNetworkInterfaces;
     prefix_list_entries(id: &PrefixListId) -> Vec<ipnet::IpNet> = Operation::GetManagedPrefixListEntries;
     describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
-    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
+    describe_named_groups(vpc: &VpcId, names: &[&str]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups;
     describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
     describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses;
     create_subnet(new: &NewSubnet) -> SubnetId = Operation::CreateSubnet;

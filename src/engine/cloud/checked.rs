@@ -180,15 +180,14 @@ fn tagged<T>(key: &str, value: &str, found: &[T], tags: impl Fn(&T) -> &Tags) ->
     }
 }
 
-fn named_groups(vpc: &VpcId, name: &str, found: &[SecurityGroup]) -> Verdict {
-    let other = found
-        .iter()
-        .find(|group| group.vpc != *vpc || !group.name.eq_ignore_ascii_case(name));
+fn named_groups(vpc: &VpcId, names: &[&str], found: &[SecurityGroup]) -> Verdict {
+    let is_named = |group: &SecurityGroup| names.iter().any(|name| group.name.eq_ignore_ascii_case(name));
+    let other = found.iter().find(|group| group.vpc != *vpc || !is_named(group));
     match other {
         None => Ok(()),
         Some(group) => must(
             false,
-            &format!("{name} in {vpc}"),
+            &format!("{} in {vpc}", names.join(" or ")),
             &format!("{} in {}", group.name, group.vpc),
         ),
     }
@@ -297,8 +296,8 @@ check! {
     prefix_list_entries(id: &PrefixListId) -> Vec<IpNet>;
     describe_groups(ids: &[GroupId]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
         |found| among(ids, found, |group| &group.id);
-    describe_named_groups(vpc: &VpcId, name: &str) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
-        |found| named_groups(vpc, name, found);
+    describe_named_groups(vpc: &VpcId, names: &[&str]) -> Vec<SecurityGroup> = Operation::DescribeSecurityGroups,
+        |found| named_groups(vpc, names, found);
     describe_tagged_gateways(key: &str, value: &str) -> Vec<network::InternetGateway> =
         Operation::DescribeInternetGateways, |found| tagged(key, value, found, |gateway| &gateway.tags);
     describe_tagged_addresses(key: &str, value: &str) -> Vec<network::Address> = Operation::DescribeAddresses,

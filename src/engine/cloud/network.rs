@@ -52,8 +52,8 @@ pub trait NetworkCloud: Sync {
     async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>>;
     /// Security groups by their ids.
     async fn describe_groups(&self, ids: &[GroupId]) -> Answer<Vec<SecurityGroup>>;
-    /// The security groups of a VPC with this name, in this case: one at most.
-    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>>;
+    /// The security groups of a VPC with these names, in this case: one at most of each.
+    async fn describe_named_groups(&self, vpc: &VpcId, names: &[&str]) -> Answer<Vec<SecurityGroup>>;
     /// The internet gateways with a tag, attached or not.
     async fn describe_tagged_gateways(&self, key: &str, value: &str) -> Answer<Vec<InternetGateway>>;
     /// The elastic IP addresses with a tag.

@@ -212,7 +212,7 @@ impl Session<'_> {
         if Convention::is_any(&new.name) {
             self.cloud.describe_connection_groups(&new.vpc).await
         } else {
-            self.cloud.describe_named_groups(&new.vpc, &new.name).await
+            self.cloud.describe_named_groups(&new.vpc, &[&new.name]).await
         }
     }
 

@@ -627,10 +627,10 @@ impl NetworkCloud for OfflineAccount {
         })
     }
 
-    async fn describe_named_groups(&self, vpc: &VpcId, name: &str) -> Answer<Vec<SecurityGroup>> {
+    async fn describe_named_groups(&self, vpc: &VpcId, names: &[&str]) -> Answer<Vec<SecurityGroup>> {
         self.read(Operation::DescribeSecurityGroups, |state| {
             let groups = state.read_groups(vpc.as_str());
-            let named = groups.iter().filter(|group| group.group_name == name);
+            let named = groups.iter().filter(|group| names.contains(&group.group_name.as_str()));
             Ok(named.map(super::document::SecurityGroupEntry::to_model).collect())
         })
     }
