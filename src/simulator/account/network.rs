@@ -630,8 +630,8 @@ impl NetworkCloud for OfflineAccount {
     async fn describe_named_groups(&self, vpc: &VpcId, names: &[&str]) -> Answer<Vec<SecurityGroup>> {
         self.read(Operation::DescribeSecurityGroups, |state| {
             let groups = state.read_groups(vpc.as_str());
-            let named = groups.iter().filter(|group| names.contains(&group.group_name.as_str()));
-            Ok(named.map(super::document::SecurityGroupEntry::to_model).collect())
+            let found = groups.iter().filter(|group| names.contains(&group.group_name.as_str()));
+            Ok(found.map(super::document::SecurityGroupEntry::to_model).collect())
         })
     }
 
