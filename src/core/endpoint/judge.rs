@@ -7,7 +7,7 @@ use crate::check::{Finding, Status};
 use crate::diagnose::dns;
 use crate::escape::{word, words};
 use crate::model::network::{Endpoint, EndpointKind, Network};
-use crate::model::{Direction, SubnetId, VpcId};
+use crate::model::{Direction, GroupId, SubnetId, VpcId};
 use crate::policy::PolicyDocument;
 use crate::reachability::Paths;
 use crate::reachability::leg::acls::Numbers;
@@ -145,9 +145,10 @@ pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_polic
     findings.extend(names(paths, asker, endpoint));
     findings.extend(zones(paths, asker, endpoint));
     findings.extend(inbound(paths, asker, endpoint));
-    findings.extend(crossings(paths, asker, endpoint));
+    let name = format!("{id} ({})", endpoint.service);
+    findings.extend(crossings(paths, asker, &name, &endpoint.subnets));
     findings.extend(of_policy);
-    way.outbound = outbound(paths, asker, endpoint);
+    way.outbound = outbound(paths, asker, id.as_str(), &endpoint.subnets, &endpoint.groups);
     way.evidence.push(format!(
         "{}: {id} with {}, {}",
         endpoint.service,
@@ -210,15 +211,13 @@ pub fn read_policy(endpoint: &Endpoint) -> Result<Option<(String, PolicyDocument
     }
 }
 
-/// What is between the subnets of the asker and those of the endpoint, both ways.
+/// What is between the subnets of the asker and those of an endpoint, both ways.
 #[must_use]
-pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let Endpoint { id, service, .. } = endpoint;
-    if endpoint.subnets.is_empty() {
-        return vec![Finding::fail(format!("endpoint {id} ({service}) is in no subnet"))];
+pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &str, to: &[SubnetId]) -> Vec<Finding> {
+    if to.is_empty() {
+        return vec![Finding::fail(format!("endpoint {endpoint} is in no subnet"))];
     }
-    let (from, to) = (asker.subnets, &endpoint.subnets);
-    between(paths, asker.vpc, from, to, HTTPS, &mut Numbers::default()).0
+    between(paths, asker.vpc, asker.subnets, to, HTTPS, &mut Numbers::default()).0
 }
 
 /// An interface endpoint is reached from every subnet of its VPC by the local route: in another Availability Zone it only
@@ -259,23 +258,28 @@ pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec
     })
 }
 
-/// What the asker's groups do not let out to the endpoint.
+/// What the asker's groups do not let out to an endpoint.
 #[must_use]
-pub fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+pub fn outbound(
+    paths: &Paths<'_>,
+    asker: &Asker<'_>,
+    endpoint: &str,
+    subnets: &[SubnetId],
+    groups: &[GroupId],
+) -> Vec<Finding> {
     let gate = Gate {
         groups: asker.groups,
         direction: Direction::Egress,
-        subnets: &endpoint.subnets,
-        peers: &endpoint.groups,
+        subnets,
+        peers: groups,
         port: HTTPS,
         v6: None,
     };
     gate.closed(paths, |subnets| {
         format!(
-            "{} of {} do not let tcp {HTTPS} out to endpoint {} ({subnets})",
+            "{} of {} do not let tcp {HTTPS} out to endpoint {endpoint} ({subnets})",
             listed(asker.groups),
-            asker.name,
-            endpoint.id
+            asker.name
         )
     })
 }

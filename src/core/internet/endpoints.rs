@@ -1,7 +1,5 @@
 //! What is still to be built for services that need no internet: gateway endpoints, and interface endpoints.
 
-use std::collections::BTreeMap;
-
 use super::build::{Builder, connection};
 use super::checks::leads_out;
 use super::names::is_global_only;
@@ -197,7 +195,7 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
         });
     }
     let group = group_of(&builder.own.groups, builder.network)?;
-    would_serve(builder, naming.name().unwrap_or(service), &subnets, group)?;
+    would_serve(builder, &subnets, group)?;
     let group = let_all_in(builder, group);
     make(builder, service, &naming, subnets, vec![group], Vec::new());
     Ok(())
@@ -207,25 +205,11 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
 /// change, keep the function's requests from it.
 fn would_serve(
     builder: &Builder<'_, '_>,
-    service: &str,
     subnets: &[SubnetId],
     group: Option<&SecurityGroup>,
 ) -> Result<(), InternetUnmet> {
     let traveller = builder.traveller;
-    let planned = Endpoint {
-        id: "(new)".into(),
-        vpc: traveller.vpc.clone(),
-        kind: EndpointKind::Interface,
-        service: service.to_owned(),
-        state: "available".to_owned(),
-        subnets: subnets.to_vec(),
-        groups: group.iter().map(|group| group.id.clone()).collect(),
-        route_tables: Vec::new(),
-        private_dns: true,
-        only_inbound_resolver: Some(false),
-        policy: None,
-        tags: BTreeMap::new(),
-    };
+    let groups: Vec<GroupId> = group.iter().map(|group| group.id.clone()).collect();
     let from = traveller.subnet_ids();
     let asker = traveller.asker(&from);
     let let_out = || {
@@ -234,13 +218,16 @@ fn would_serve(
         let target = format!("IpRanges=[{{CidrIp={range}}}]");
         Some(authorize(group, Direction::Egress, HTTPS, &target))
     };
-    let outbound = outbound(builder.paths, &asker, &planned)
-        .into_iter()
-        .map(|mut finding| {
-            finding.remedies = let_out().into_iter().collect();
-            finding
-        });
-    refuse(crossings(builder.paths, &asker, &planned).into_iter().chain(outbound))
+    let closed = outbound(builder.paths, &asker, "(new)", subnets, &groups);
+    let closed = closed.into_iter().map(|finding| Finding {
+        remedies: let_out().into_iter().collect(),
+        ..finding
+    });
+    refuse(
+        crossings(builder.paths, &asker, "(new)", subnets)
+            .into_iter()
+            .chain(closed),
+    )
 }
 
 /// The group of our endpoints, with the steps after which it lets all of the VPC in.

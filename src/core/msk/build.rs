@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ways::{of_policy, traveller};
 use super::{MskScene, Needs, is_public, services};
-use crate::check::none_fails;
+use crate::check::{Finding, none_fails};
 use crate::diagnose::dns;
 use crate::endpoint::{
     Asker, Gate, HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound,
@@ -24,8 +24,6 @@ use crate::plan::{Effect, Plan, Ref, Step, Steps};
 use crate::policy::{PolicyDocument, Principal, Texts, for_mapping};
 use crate::preconditions::{MskUnmet, Pending, Unmet};
 use crate::reachability::Paths;
-use crate::reachability::leg::acls::Numbers;
-use crate::reachability::leg::between;
 
 /// What the endpoints for a VPC's event sources are tagged with.
 #[must_use]
@@ -224,8 +222,7 @@ impl<'b> Builder<'b> {
     fn check_paths(&self, makes: bool) -> Result<(), MskUnmet> {
         let mut findings = Vec::new();
         if makes {
-            let subnets = &self.place.subnets;
-            findings.extend(between(self.paths, self.vpc, subnets, subnets, HTTPS, &mut Numbers::default()).0);
+            findings.extend(crossings(self.paths, &self.asker(), "(new)", &self.place.subnets));
         }
         dns::private_names(self.paths, self.vpc, &mut findings, &mut Vec::new());
         none_fails(findings).map_err(|(findings, commands)| MskUnmet::Blocked { findings, commands })
@@ -352,7 +349,7 @@ impl<'b> Builder<'b> {
         if !inbound(self.paths, &self.asker(), endpoint).is_empty() {
             wish.add_groups.extend(group.filter(|group| lacks(group)).cloned());
         }
-        if !outbound(self.paths, &self.asker(), endpoint).is_empty() && self.joins {
+        if self.joins && !self.outbound(endpoint).is_empty() {
             wish.add_groups.extend(self.brokers_group().filter(lacks));
         }
         if self.wish.restrict {
@@ -367,6 +364,11 @@ impl<'b> Builder<'b> {
         Ok(())
     }
 
+    fn outbound(&self, endpoint: &Endpoint) -> Vec<Finding> {
+        let (id, groups) = (endpoint.id.as_str(), &endpoint.groups);
+        outbound(self.paths, &self.asker(), id, &endpoint.subnets, groups)
+    }
+
     /// What no step fixes is an error, before the first write.
     fn check_rest(&self, service: &str, endpoint: &Endpoint, wish: &EndpointWish) -> Result<(), MskUnmet> {
         let mut findings = Vec::new();
@@ -374,14 +376,10 @@ impl<'b> Builder<'b> {
             let function = self.scene.function.as_ref();
             findings.extend(of_policy(&self.needs, function, service, endpoint));
         }
-        let subnets = endpoint.subnets.iter().chain(&wish.add_subnets).cloned().collect();
-        let widened = Endpoint {
-            subnets,
-            ..endpoint.clone()
-        };
-        findings.extend(crossings(self.paths, &self.asker(), &widened));
+        let subnets: Vec<SubnetId> = endpoint.subnets.iter().chain(&wish.add_subnets).cloned().collect();
+        findings.extend(crossings(self.paths, &self.asker(), endpoint.id.as_str(), &subnets));
         if !self.joins {
-            findings.extend(outbound(self.paths, &self.asker(), endpoint));
+            findings.extend(self.outbound(endpoint));
         }
         none_fails(findings).map_err(|(findings, commands)| MskUnmet::Endpoint {
             endpoint: endpoint.id.clone(),
