@@ -26,6 +26,9 @@ mod python;
 mod reads;
 mod removals;
 mod roles;
+#[path = "../shared/scenarios.rs"]
+mod shared;
+mod shared_scenarios;
 mod snapshots;
 mod template;
 #[path = "../offline/thorough.rs"]

@@ -43,6 +43,9 @@ mod requirements;
 mod runs;
 mod scenarios;
 mod schedules;
+#[path = "../shared/scenarios.rs"]
+mod shared;
+mod shared_scenarios;
 mod snapshot;
 mod stability;
 mod stale_reads;
