@@ -17,6 +17,7 @@ mod fault_matrix;
 mod files;
 mod fix;
 mod foreign_rules;
+mod goals;
 mod guarded;
 mod internet;
 mod internet_checks;
