@@ -8,6 +8,7 @@ mod cross_vpc;
 mod crowd;
 mod decisions;
 mod diagnose;
+mod differential;
 mod drift;
 mod errors;
 mod faults;

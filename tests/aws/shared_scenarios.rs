@@ -10,7 +10,7 @@ use aws_sdk_kafka::types::{BrokerNodeGroupInfo, ClientAuthentication, Iam, Provi
 use aws_sdk_lambda::types::VpcConfig;
 use aws_sdk_rds::types::EngineFamily;
 
-use crate::shared::{BASE, DEFAULT, REGION, SUBNETS, Scenario, VPC, account, scenarios};
+use crate::shared::{BASE, DEFAULT, REGION, SECRET, SUBNETS, Scenario, VPC, account, scenarios};
 use crate::world::{World, finish};
 
 /// An account's document, made in a Region of moto.
@@ -39,7 +39,7 @@ impl Made {
             let secret = made.world.secrets.create_secret().name(&secret.name);
             let value = r#"{"username": "app", "password": "of-the-test"}"#;
             let arn = secret.secret_string(value).send().await.unwrap().arn.unwrap();
-            made.names.insert("of-the-secret".to_owned(), arn);
+            made.names.insert(SECRET.to_owned(), arn);
         }
         for cluster in &document.msk_clusters {
             made.msk_cluster(cluster).await;

@@ -10,6 +10,7 @@ pub const SUBNETS: [&str; 2] = ["subnet-x", "subnet-y"];
 pub const BASE: &str = "sg-base";
 pub const DEFAULT: &str = "sg-default";
 pub const BROKERS: &str = "sg-brokers";
+pub const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:orders-app-AbCdEf";
 pub const MSK: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/events/0a1b2c3d-0001-0002-0003-0a1b2c3d4e5f-1";
 /// The roles of functions that may, and may not, be in a VPC.
 pub const ROLES: [&str; 2] = ["of-the-test-inside", "of-the-test-outside"];
@@ -84,7 +85,10 @@ pub fn account() -> AccountDocument {
                "RevisionId": format!("revision-of-{name}"), "Role": arn(role), "VpcConfig": vpc_config})
     };
     let inside = json!({"SubnetIds": SUBNETS, "SecurityGroupIds": [BASE]});
-    let subnet = |id: &str, zone: &str, range: &str| json!({"SubnetId": id, "VpcId": VPC, "AvailabilityZone": format!("{REGION}{zone}"), "CidrBlock": range});
+    let subnet = |id: &str, zone: &str, range: &str| {
+        json!({"SubnetId": id, "VpcId": VPC, "AvailabilityZone": format!("{REGION}{zone}"), "CidrBlock": range,
+               "AvailableIpAddressCount": 251})
+    };
     let vpc_access = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole";
     let document = json!({
         "FormatVersion": 1, "AccountId": "123456789012", "Region": REGION,
@@ -98,23 +102,28 @@ pub fn account() -> AccountDocument {
         "DBSubnetGroups": [{"DBSubnetGroupName": "subnets", "VpcId": VPC, "SubnetIds": SUBNETS}],
         "DBClusters": [{"DBClusterIdentifier": "orders", "Engine": "aurora-postgresql", "Port": 5432, "DBSubnetGroup": "subnets",
             "VpcSecurityGroups": on, "MasterUsername": "admin1", "DatabaseName": "shop", "IAMDatabaseAuthenticationEnabled": true,
-            "Endpoint": "orders.example"}],
+            "Endpoint": "orders.example", "EngineMode": "provisioned", "HttpEndpointEnabled": false, "PubliclyAccessible": false,
+            "DbClusterResourceId": "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            "MasterUserSecret": {"SecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!cluster-0a1b2c3d-AbCdEf"}}],
         "DBInstances": [
             {"DBInstanceIdentifier": "orders-1", "Engine": "aurora-postgresql", "Port": 5432, "DBSubnetGroup": "subnets",
-             "DBClusterIdentifier": "orders", "AvailabilityZone": "eu-central-1a"},
+             "DBClusterIdentifier": "orders", "AvailabilityZone": "eu-central-1a", "PubliclyAccessible": false,
+             "DbiResourceId": "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ", "Endpoint": "orders-1.example", "DBName": "shop", "MasterUsername": "admin1",
+             "IAMDatabaseAuthenticationEnabled": false},
             {"DBInstanceIdentifier": "inventory", "Engine": "mysql", "Port": 3307, "DBSubnetGroup": "subnets",
              "VpcSecurityGroups": on, "MasterUsername": "admin1", "IAMDatabaseAuthenticationEnabled": true,
-             "Endpoint": "inventory.example", "AvailabilityZone": "eu-central-1a"}
+             "Endpoint": "inventory.example", "AvailabilityZone": "eu-central-1a", "PubliclyAccessible": false,
+             "DbiResourceId": "db-BCDEFGHIJKLMNOPQRSTUVWXYZA"}
         ],
         "DBProxies": [{"DBProxyName": "pool", "EngineFamily": "POSTGRESQL", "VpcId": VPC, "VpcSubnetIds": SUBNETS,
             "VpcSecurityGroupIds": [BASE], "Target": {"Type": "TRACKED_CLUSTER", "RdsResourceId": "orders"},
-            "RoleArn": arn("of-the-test-proxy"), "IAMAuth": "DISABLED", "Endpoint": "pool.example",
+            "RoleArn": arn("of-the-test-proxy"), "IAMAuth": "DISABLED", "Endpoint": "pool.example", "RequireTLS": false,
             "SecretArns": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:of-the-test"]}],
         "Functions": [
             function("checkout", ROLES[0], Some(inside.clone())), function("refunds", ROLES[0], Some(inside)),
             function("newsletter", ROLES[1], None)
         ],
-        "Secrets": [{"Name": "orders-app"}],
+        "Secrets": [{"Name": "orders-app", "ARN": SECRET}],
         "Roles": [role(ROLES[0], "lambda.amazonaws.com", &[vpc_access]), role(ROLES[1], "lambda.amazonaws.com", &[]),
                   role("of-the-test-proxy", "rds.amazonaws.com", &[])],
         "MskClusters": [{"ClusterArn": MSK, "ClusterName": "events", "ClusterType": "PROVISIONED", "Provisioned": {
