@@ -58,6 +58,8 @@ pub struct Aim {
     pub goal: Box<dyn Reach>,
     /// Fails where a run has done harm: to this account, which it left like that.
     pub judge: fn(&AccountDocument, &AccountDocument, &str),
+    /// Where a read is refused, it ends well and leaves what might be used (docs/removing.md).
+    pub leaves_what_it_may_not_read: bool,
 }
 
 impl Aim {
@@ -67,6 +69,7 @@ impl Aim {
             document: scenario.document.clone(),
             goal: Box::new(Setup(scenario.target.clone())),
             judge: assert_safe,
+            leaves_what_it_may_not_read: false,
         }
     }
 
@@ -76,6 +79,7 @@ impl Aim {
             document,
             goal: Box::new(goal),
             judge: |_, _, _| (),
+            leaves_what_it_may_not_read: name.starts_with("remove") || name.starts_with("cleanup"),
         }
     }
 

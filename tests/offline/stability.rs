@@ -131,6 +131,14 @@ impl World {
         self.left.lock().unwrap().len()
     }
 
+    fn refusals_left(&self) -> usize {
+        let left = self.left.lock().unwrap();
+        let refusals = left
+            .iter()
+            .filter(|(_, trouble)| matches!(trouble, Trouble::AccessDenied));
+        refusals.count()
+    }
+
     fn settled(&self) -> AccountDocument {
         let mut document = self.account.document();
         settle(&mut document);
@@ -168,11 +176,12 @@ async fn reaches_the_goal(aim: &Aim, hidden_for: u32, troubles: Vec<(u32, Troubl
     let world = World::new(&document, hidden_for, troubles);
     let mut reached = None;
     for _ in 0..rounds {
-        let troubles = world.troubles_left();
+        let (troubles, refusals) = (world.troubles_left(), world.refusals_left());
         let ended = world.round(aim).await;
+        let is_partial = aim.leaves_what_it_may_not_read && world.refusals_left() < refusals;
         (aim.judge)(&document, &world.account.document(), &context);
         match ended {
-            Some(Ok(_)) => {
+            Some(Ok(_)) if !is_partial => {
                 reached = Some(world.settled());
                 break;
             }
