@@ -11,7 +11,7 @@ use crate::check::{Finding, Status};
 use crate::endpoint::{HTTPS, authorize, crossings, named, outbound};
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
-use crate::model::{Direction, SecurityGroup, SubnetId, VpcId};
+use crate::model::{Direction, Rule, SecurityGroup, SubnetId, VpcId};
 use crate::ownership::{self, Ownership};
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, Ref, RulePeer};
 use crate::preconditions::InternetUnmet;
@@ -308,6 +308,9 @@ fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
         }
     }
     let group = if let Some(group) = existing {
+        if group.egress.iter().any(Rule::is_default_egress) {
+            builder.steps.finish(&group.id);
+        }
         Ref::Existing(group.id.to_string())
     } else {
         let effect = NetworkEffect::CreateGroup {
@@ -326,8 +329,7 @@ fn group(builder: &mut Builder<'_, '_>) -> Result<Ref, InternetUnmet> {
         Ref::New(ROLE.to_owned())
     };
     for cidr in builder.paths.vpc(&vpc).map(|vpc| vpc.cidrs.clone()).unwrap_or_default() {
-        let lets_in =
-            |rule: &crate::model::Rule| rule.lets_tcp(HTTPS) && rule.peer == crate::model::Peer::Cidr(cidr.to_string());
+        let lets_in = |rule: &Rule| rule.lets_tcp(HTTPS) && rule.peer == crate::model::Peer::Cidr(cidr.to_string());
         if existing.is_some_and(|group| group.ingress.iter().any(lets_in)) || builder.has_rule(&group, cidr) {
             continue;
         }

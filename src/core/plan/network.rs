@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Effect, Plan, Step, StepStatus};
+use super::{Effect, GroupRef, Plan, Step, StepStatus};
 use crate::model::network::RouteTarget;
-use crate::model::{Direction, EndpointId, Peer, PeeringId, PrefixListId, SubnetId, VpcId};
+use crate::model::{Direction, EndpointId, GroupId, Peer, PeeringId, PrefixListId, SubnetId, VpcId};
 use crate::operation::Operation;
 
 /// The operations that only the plans of a network have.
@@ -439,6 +439,24 @@ impl Steps {
             status: StepStatus::Planned,
         });
         id
+    }
+
+    /// Removes the default outbound rule of a group that an earlier run has made and not finished; once.
+    pub fn finish(&mut self, group: &GroupId) {
+        let effect = Effect::RevokeDefaultEgress {
+            group: GroupRef::Existing(group.clone()),
+        };
+        if self.0.iter().any(|step| step.effect == effect) {
+            return;
+        }
+        self.0.push(Step {
+            id: u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX),
+            resource: group.to_string(),
+            summary: format!("{group}: remove the default outbound rule (all traffic)"),
+            effect,
+            after: Vec::new(),
+            status: StepStatus::Planned,
+        });
     }
 
     /// The steps so far.
