@@ -273,6 +273,7 @@ const KINDS: [ResourceKind; 4] = [
     ResourceKind::Function,
 ];
 
+#[expect(clippy::too_many_lines, reason = "one list")]
 fn reads() -> Vec<(&'static str, Ask)> {
     asks! { side, cloud;
         "cluster" => side.said(cloud.describe_db_cluster("orders").await);

@@ -197,8 +197,8 @@ impl Made {
 
 /// What an account has of groups, without ids: the rules of each, and who has it.
 fn groups(document: &AccountDocument) -> BTreeMap<String, Vec<String>> {
-    let named = document.security_groups.iter();
-    let names: BTreeMap<&str, &str> = named
+    let all = document.security_groups.iter();
+    let names: BTreeMap<&str, &str> = all
         .map(|group| (group.group_id.as_str(), group.group_name.as_str()))
         .collect();
     let name = |id: &str| names.get(id).map_or_else(|| id.to_owned(), |name| (*name).to_owned());

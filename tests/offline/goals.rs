@@ -58,7 +58,7 @@ pub struct Aim {
     pub goal: Box<dyn Reach>,
     /// Fails where a run has done harm: to this account, which it left like that.
     pub judge: fn(&AccountDocument, &AccountDocument, &str),
-    /// Where a read is refused, it ends well and leaves what might be used (docs/removing.md).
+    /// Where a read is refused, it ends well and leaves what might be used (docs/removing.md), or what it cannot judge.
     pub leaves_what_it_may_not_read: bool,
 }
 
@@ -79,7 +79,9 @@ impl Aim {
             document,
             goal: Box::new(goal),
             judge: |_, _, _| (),
-            leaves_what_it_may_not_read: name.starts_with("remove") || name.starts_with("cleanup"),
+            leaves_what_it_may_not_read: ["remove", "cleanup", "diagnose"]
+                .iter()
+                .any(|command| name.starts_with(command)),
         }
     }
 

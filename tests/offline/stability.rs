@@ -229,10 +229,14 @@ proptest! {
         let mut scenario = which.get(&SCENARIOS).clone();
         in_virtual_time(async {
             scenario.document = after(&scenario, &changes).await;
-            scenario.name += &format!(" after {changes:?}");
+            scenario.name = format!("{} after {changes:?}", scenario.name);
             reaches_the_goal(&Aim::setup(&scenario), hidden_for, troubles).await;
         });
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: thoroughly([40, 400, 20_000]), ..ProptestConfig::default() })]
 
     #[test]
     fn each_goal_is_reached_and_holds(

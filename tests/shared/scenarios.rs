@@ -183,6 +183,7 @@ fn scenario(
 }
 
 /// All of them.
+#[expect(clippy::too_many_lines, reason = "one list")]
 pub fn scenarios() -> Vec<Scenario> {
     let (created, shared, unchanged) = (
         ("create-new", "connected"),
