@@ -33,7 +33,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::escape::{is_unsafe, plain};
 use crate::logging;
-use crate::report::{Report, folded};
+use crate::report::{Document, Report, folded};
 use global::{Global, Output};
 use output::{fail, print, print_json};
 
@@ -90,17 +90,22 @@ type Ending = Result<u8, Box<Report>>;
 /// The command line: its commands, options and help. Each command offers the forms of output that it has.
 #[must_use]
 pub fn command() -> clap::Command {
-    let forms = |name: &str| -> &'static [Output] {
-        match name {
-            "drift" => &[Output::Text, Output::Json, Output::Ndjson],
-            "export" | "completions" => &[Output::Text],
-            _ => &[Output::Text, Output::Json],
-        }
-    };
     Cli::command().mut_subcommands(|command| {
         let output = Output::option(forms(command.get_name()));
         command.arg(output)
     })
+}
+
+/// The forms of output that a command has.
+fn forms(command: &str) -> &'static [Output] {
+    match command {
+        "drift" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
+        "setup" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" => {
+            &[Output::Text, Output::Json, Output::Markdown]
+        }
+        "export" | "completions" => &[Output::Text],
+        _ => &[Output::Text, Output::Json],
+    }
 }
 
 /// Runs the program with these arguments, the first being its own name.
@@ -114,8 +119,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         _ => ColorChoice::Auto,
     };
     let parsed = command().color(colour).try_get_matches_from(&arguments);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
+    let parsed = parsed.and_then(|matches| {
+        let forms = forms(matches.subcommand_name().unwrap_or_default());
+        Ok((Cli::from_arg_matches(&matches)?, forms))
+    });
+    let (cli, forms) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error, &arguments),
     };
     cli.global.color.write_global();
@@ -136,6 +145,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let error = io::Error::other("this command does not print a JSON document");
         let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
         fail(&report, Output::Json);
+        return ExitCode::from(report.status);
+    }
+    if cli.global.output == Output::Markdown && !forms.contains(&Output::Markdown) {
+        let error = io::Error::other("this command does not print Markdown");
+        let report = Report::new("usage", &error, Some("omit --output markdown".to_owned()));
+        fail(&report, Output::Markdown);
         return ExitCode::from(report.status);
     }
     signals::start(cli.global.output);
@@ -194,7 +209,12 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     } else {
         let _ = error.print();
     }
-    if option(arguments, "--output") == Some("json") {
+    let form = match option(arguments, "--output") {
+        Some("json") => Some(Output::Json),
+        Some("markdown") => Some(Output::Markdown),
+        _ => None,
+    };
+    if let Some(form) = form {
         let paragraph: Vec<&str> = rendered
             .lines()
             .take_while(|line| !line.is_empty())
@@ -210,7 +230,10 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
             None => "see --help".to_owned(),
         };
         let report = Report::new("usage", &io::Error::other(message.to_owned()), Some(hint));
-        let _ = print_json(&report.document());
+        let _ = match form {
+            Output::Markdown => print(&report.document().markdown()),
+            _ => print_json(&report.document()),
+        };
     }
     ExitCode::from(1)
 }

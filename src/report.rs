@@ -8,6 +8,7 @@ mod drift;
 mod error;
 mod graph;
 mod list;
+mod markdown;
 mod path;
 mod progress;
 mod run;
@@ -25,6 +26,7 @@ pub use drift::{
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use list::{ListDocument, list_text};
+pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
 pub use run::{RunDocument, is_incomplete};

@@ -45,7 +45,7 @@ impl Terminal {
         converged.map_err(|failure| Box::new(Report::of_run(&failure)))
     }
 
-    /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
+    /// Standard output is for the result: with JSON or Markdown the plan to be approved goes to standard error.
     fn show_plan(&self, asked: Asked<'_>) {
         let mut text = draft_text(asked.draft, asked.origin);
         text.push('\n');
@@ -54,8 +54,10 @@ impl Terminal {
             Output::Text => anstream::stdout()
                 .write_all(for_people(&text, &io::stdout()).as_bytes())
                 .and_then(|()| io::stdout().flush()),
-            Output::Json if !self.yes => anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes()),
-            Output::Json | Output::Ndjson => Ok(()),
+            Output::Json | Output::Markdown if !self.yes => {
+                anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes())
+            }
+            Output::Json | Output::Markdown | Output::Ndjson => Ok(()),
         };
     }
 }

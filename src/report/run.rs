@@ -151,6 +151,8 @@ pub struct StepEntry {
     pub permissions: Vec<String>,
     /// How AWS charges for what it makes; null if it does not.
     pub charged: Option<String>,
+    /// What it does to its resource.
+    pub change: Change,
     /// What it does, for people.
     pub summary: String,
     /// What it changes: an id or an ARN; the name of a group that does not exist yet.
@@ -159,6 +161,19 @@ pub struct StepEntry {
     pub after: Vec<u32>,
     /// How far it is.
     pub status: StepStatusName,
+}
+
+/// What a step does to its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It creates it.
+    Create,
+    /// It changes it.
+    #[serde(rename = "change")]
+    Update,
+    /// It deletes it.
+    Delete,
 }
 
 /// How far a step is.
@@ -365,6 +380,13 @@ impl From<&Step> for StepEntry {
             action: step.effect.action().to_owned(),
             permissions: step.effect.iam_actions().into_iter().map(str::to_owned).collect(),
             charged: step.effect.cost().map(str::to_owned),
+            change: if step.effect.creates() {
+                Change::Create
+            } else if step.effect.deletes() {
+                Change::Delete
+            } else {
+                Change::Update
+            },
             summary: step.summary.clone(),
             resource: step.resource.clone(),
             after: step.after.clone(),
