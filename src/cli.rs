@@ -33,11 +33,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::escape::{is_unsafe, plain};
 use crate::logging;
-use crate::report::{Report, folded};
+use crate::report::{Document, Report, folded};
 use global::{Global, Output};
 use output::{fail, print, print_json};
 use settings::{Environment, Setting, Settings, SettingsError};
@@ -101,17 +101,22 @@ type Ending = Result<u8, Box<Report>>;
 /// The command line: its commands, options and help. Each command offers the forms of output that it has.
 #[must_use]
 pub fn command() -> clap::Command {
-    let forms = |name: &str| -> &'static [Output] {
-        match name {
-            "drift" => &[Output::Text, Output::Json, Output::Ndjson],
-            "export" | "completions" => &[Output::Text],
-            _ => &[Output::Text, Output::Json],
-        }
-    };
     Cli::command().mut_subcommands(|command| {
         let output = Output::option(forms(command.get_name()));
         command.arg(output)
     })
+}
+
+/// The forms of output that a command has.
+fn forms(command: &str) -> &'static [Output] {
+    match command {
+        "drift" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
+        "setup" | "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" => {
+            &[Output::Text, Output::Json, Output::Markdown]
+        }
+        "export" | "completions" => &[Output::Text],
+        _ => &[Output::Text, Output::Json],
+    }
 }
 
 /// Runs the program with these arguments, the first being its own name.
@@ -134,6 +139,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         matches,
         settings,
     } = parsed;
+    let forms = forms(matches.subcommand_name().unwrap_or_default());
     let tags = settings.tags();
     cli.command.add_tags(&tags);
     cli.global.arguments = apply::arguments_of(&matches, if cli.command.takes_tags() { &tags } else { &[] });
@@ -155,6 +161,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let error = io::Error::other("this command does not print a JSON document");
         let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
         fail(&report, Output::Json);
+        return ExitCode::from(report.status);
+    }
+    if cli.global.output == Output::Markdown && !forms.contains(&Output::Markdown) {
+        let error = io::Error::other("this command does not print Markdown");
+        let report = Report::new("usage", &error, Some("omit --output markdown".to_owned()));
+        fail(&report, Output::Markdown);
         return ExitCode::from(report.status);
     }
     if cli.command.is_on_account() && cli.global.offline.is_none() {
@@ -226,12 +238,13 @@ fn parse<'a>(arguments: &[OsString], read: &'a Result<Settings, SettingsError>) 
 
 /// The form of output of an error that comes before the arguments are parsed.
 fn default_output(arguments: &[OsString], read: &Result<Settings, SettingsError>, environment: &Environment) -> Output {
-    let is_json = match (option(arguments, "--output"), read) {
-        (Some(form), _) => form == "json",
-        (None, Ok(settings)) => settings.output() == Some(Output::Json),
-        (None, Err(_)) => Settings::output_of_variable(environment) == Some(Output::Json),
+    let form = match (option(arguments, "--output"), read) {
+        (Some(form), _) => Output::from_str(form, false).ok(),
+        (None, Ok(settings)) => settings.output(),
+        (None, Err(_)) => Settings::output_of_variable(environment),
     };
-    if is_json { Output::Json } else { Output::Text }
+    // A stream of events does not begin with an error.
+    form.filter(|form| *form != Output::Ndjson).unwrap_or_default()
 }
 
 impl Command {
@@ -307,7 +320,7 @@ fn usage(error: &clap::Error, output: Output) -> ExitCode {
     } else {
         let _ = error.print();
     }
-    if output == Output::Json {
+    if output != Output::Text {
         let paragraph: Vec<&str> = rendered
             .lines()
             .take_while(|line| !line.is_empty())
@@ -323,7 +336,10 @@ fn usage(error: &clap::Error, output: Output) -> ExitCode {
             None => "see --help".to_owned(),
         };
         let report = Report::new("usage", &io::Error::other(message.to_owned()), Some(hint));
-        let _ = print_json(&report.document());
+        let _ = match output {
+            Output::Markdown => print(&report.document().markdown()),
+            _ => print_json(&report.document()),
+        };
     }
     ExitCode::from(1)
 }

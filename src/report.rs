@@ -9,6 +9,7 @@ mod drift;
 mod error;
 mod graph;
 mod list;
+mod markdown;
 mod path;
 mod progress;
 mod run;
@@ -27,9 +28,10 @@ pub use drift::{
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use list::{ListDocument, list_text};
+pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
-pub use run::{ChangeName, RunDocument, StepEntry, StepStatusName, is_incomplete};
+pub use run::{Change, RunDocument, StepEntry, StepStatusName, is_incomplete};
 pub use snapshot::SnapshotDocument;
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,

@@ -15,7 +15,7 @@ use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
 use crate::plan::{Created, Recorded, differences};
 use crate::reconcile::Draft;
-use crate::report::{ChangeName, StepEntry, StepStatusName};
+use crate::report::{Change, StepEntry, StepStatusName};
 
 /// The version of the format.
 const SCHEMA_VERSION: u32 = 1;
@@ -107,7 +107,7 @@ pub struct SavedStep {
     /// How far it was: `planned`, or `already` or `adopt` where nothing is written.
     pub status: StepStatusName,
     /// What it does to the resource.
-    pub change: ChangeName,
+    pub change: Change,
     /// All parameters. References to what exists are ids or ARNs; `{"step": N}` is what step N creates.
     pub parameters: Value,
     /// The other groups of the resource, which it keeps.

@@ -58,9 +58,9 @@ pub(super) async fn describe_security_groups(
                 .filters(filter("group-name", names))
                 .max_results(PAGE)
         }
-        GroupFilter::Named(vpc, name) => request
+        GroupFilter::Named(vpc, names) => request
             .filters(filter("vpc-id", [vpc.to_string()]))
-            .filters(filter("group-name", [name.to_owned()])),
+            .filters(filter("group-name", names.iter().map(|name| (*name).to_owned()))),
         GroupFilter::Naming(all, Direction::Ingress) => request.filters(filter("ip-permission.group-id", ids(all))),
         GroupFilter::Naming(all, Direction::Egress) => {
             request.filters(filter("egress.ip-permission.group-id", ids(all)))

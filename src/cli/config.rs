@@ -94,7 +94,7 @@ impl Config {
         let document = document(settings, matches, environment, global.offline.is_some());
         match global.output {
             Output::Text => print(&document.text())?,
-            Output::Json | Output::Ndjson => print_json(&document)?,
+            Output::Json | Output::Ndjson | Output::Markdown => print_json(&document)?,
         }
         Ok(0)
     }

@@ -79,6 +79,7 @@ impl Diagnose {
                 "--dry-run, --out, --yes and --no-wait are for --fix: without it nothing is written"
             }
             (_, _, Some(_)) if global.output == Output::Json => "--format cannot be used with --output json",
+            (_, _, Some(_)) if global.output == Output::Markdown => "--format cannot be used with --output markdown",
             _ => return Ok(()),
         };
         let hint = Some("see `autoconnect diagnose --help`".to_owned());

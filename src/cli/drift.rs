@@ -28,7 +28,7 @@ use crate::monitor::{
 };
 use crate::naming::created;
 use crate::reconcile::{Failure, RunError};
-use crate::report::{ConnectionDrift, DriftDocument, FailedLookNotice, Report, drift_text};
+use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text};
 use telling::not_told;
 
 /// Options of `drift`.
@@ -180,7 +180,7 @@ impl Drift {
 
         let is_refused = self.fail_on_empty && found.judged.is_empty();
         // Of two documents on standard output, neither could be read.
-        if !(is_refused && global.output == Output::Json) {
+        if !(is_refused && matches!(global.output, Output::Json | Output::Markdown)) {
             failures.of(Some(print_patrol(&found, global, &time, self.every.is_some())));
         }
         if let Some(path) = &self.metrics_file {
@@ -403,6 +403,11 @@ fn timestamp(time: SystemTime) -> String {
 fn print_patrol(found: &Round, global: &Global, time: &str, is_scheduled: bool) -> Result<(), Box<Report>> {
     match global.output {
         Output::Json => print_json(&DriftDocument::new(found)),
+        Output::Markdown => {
+            // An empty line ends the last block before the next report begins.
+            let end = if is_scheduled { "\n" } else { "" };
+            print(&(DriftDocument::new(found).markdown() + end))
+        }
         Output::Text => {
             let text = drift_text(found, is_scheduled.then_some(time));
             print(&for_people(&text, &std::io::stdout()))

@@ -139,7 +139,7 @@ impl Terminal {
         note_consent();
     }
 
-    /// Standard output is for the result: with JSON the plan to be approved goes to standard error.
+    /// Standard output is for the result: with JSON or Markdown the plan to be approved goes to standard error.
     fn show_plan(&self, asked: Asked<'_>) {
         let mut text = draft_text(asked.draft, asked.origin);
         text.push('\n');
@@ -148,8 +148,10 @@ impl Terminal {
             Output::Text => anstream::stdout()
                 .write_all(for_people(&text, &io::stdout()).as_bytes())
                 .and_then(|()| io::stdout().flush()),
-            Output::Json if !self.yes => anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes()),
-            Output::Json | Output::Ndjson => Ok(()),
+            Output::Json | Output::Markdown if !self.yes => {
+                anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes())
+            }
+            Output::Json | Output::Markdown | Output::Ndjson => Ok(()),
         };
     }
 }

@@ -114,6 +114,8 @@ pub enum Output {
     Json,
     /// For logs: a line for each connection (`drift` only)
     Ndjson,
+    /// For the comment on a pull request
+    Markdown,
 }
 
 impl Output {

@@ -5,7 +5,7 @@ use clap::Args;
 use super::Ending;
 use super::diagnose::read;
 use super::global::{Global, Output};
-use super::session::{DatabaseArgs, Work, no_connections, on_account, print_result};
+use super::session::{DatabaseArgs, Work, no_connections, on_account, print_plain};
 use crate::cloud::{Cloud, ResourceKind};
 use crate::drift::list;
 use crate::estate::{Look, Part};
@@ -65,7 +65,7 @@ impl Work for List {
         let is_refused = self.fail_on_empty && document.functions.is_empty();
         // Of two documents on standard output, neither could be read.
         if !(is_refused && global.output == Output::Json) {
-            print_result(global, || &document, || list_text(&document), &[])?;
+            print_plain(global, &document, || list_text(&document))?;
         }
         if is_refused {
             let origin = Origin {

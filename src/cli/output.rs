@@ -1,4 +1,4 @@
-//! Standard output: with `--output json` exactly one document, also if the command fails.
+//! Standard output: with `--output json` or `markdown` exactly one document, also if the command fails.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::global::Output;
 use crate::escape;
-use crate::report::Report;
+use crate::report::{Document, Report};
 
 /// Whether this run has printed its document.
 static HAS_PRINTED: Mutex<bool> = Mutex::new(false);
@@ -53,7 +53,7 @@ pub fn begin_run() {
     *printing() = false;
 }
 
-/// Prints an error: for people on standard error, and with `--output json` for scripts on standard output, unless the run
+/// Prints an error: for people on standard error, and with `--output json` or `markdown` on standard output too, unless the run
 /// has printed its document there before it failed.
 pub fn fail(report: &Report, output: Output) {
     fail_with(report, output, &mut printing());
@@ -72,10 +72,14 @@ pub fn fail_now(report: &Report, output: Output) {
 fn fail_with(report: &Report, output: Output, has_printed: &mut bool) {
     // Where even the error cannot be printed, only the exit status can report it.
     let _ = report.write_text(&mut anstream::stderr());
-    if output == Output::Json && !*has_printed {
+    let text = match output {
+        _ if *has_printed => None,
+        Output::Json => escape::to_json_pretty(&report.document()).ok().map(|text| text + "\n"),
+        Output::Markdown => Some(report.document().markdown()),
+        Output::Text | Output::Ndjson => None,
+    };
+    if let Some(text) = text {
         *has_printed = true;
-        if let Ok(text) = escape::to_json_pretty(&report.document()) {
-            let _ = write(&(text + "\n"));
-        }
+        let _ = write(&text);
     }
 }

@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin};
 use crate::plan::Request;
 use crate::reconcile::{Applied, Converged, Ending as RunEnding, Goal, Options};
-use crate::report::{Checks, ChecksDocument, Report, RunDocument, converged_text};
+use crate::report::{Checks, ChecksDocument, Document, Report, RunDocument, converged_text};
 
 /// What a command does with an account.
 pub trait Work {
@@ -100,7 +100,7 @@ pub fn no_aws() -> Report {
 }
 
 /// Prints a result in the form that was asked for. Where it cannot be printed, what was written is reported anyway.
-pub fn print_result<D: Serialize>(
+pub fn print_result<D: Document>(
     global: &Global,
     document: impl FnOnce() -> D,
     text: impl FnOnce() -> String,
@@ -108,12 +108,26 @@ pub fn print_result<D: Serialize>(
 ) -> Result<(), Box<Report>> {
     let printed = match global.output {
         Output::Json | Output::Ndjson => print_json(&document()),
+        Output::Markdown => print(&document().markdown()),
         Output::Text => print(&for_people(&text(), &std::io::stdout())),
     };
     printed.map_err(|mut report| {
         report.body.applied = applied.to_vec();
         report
     })
+}
+
+/// Prints a result that has no form but JSON and a text.
+pub fn print_plain<D: Serialize>(
+    global: &Global,
+    document: &D,
+    text: impl FnOnce() -> String,
+) -> Result<(), Box<Report>> {
+    if global.output == Output::Json {
+        print_json(document)
+    } else {
+        print(&for_people(&text(), &std::io::stdout()))
+    }
 }
 
 /// Prints what a command found that only checks.

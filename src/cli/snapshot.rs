@@ -10,7 +10,7 @@ use super::arguments::parse_id;
 use super::diagnose::read;
 use super::global::Global;
 use super::output::note_printed;
-use super::session::{Work, on_account, print_result};
+use super::session::{Work, on_account, print_plain};
 use crate::cloud::Cloud;
 use crate::escape::to_json_pretty;
 use crate::files::{self, New};
@@ -65,7 +65,7 @@ impl Work for Snapshot {
                 let _ = write!(anstream::stderr(), "{}", document.text());
             }
         } else {
-            print_result(global, || &document, || document.text(), &[])?;
+            print_plain(global, &document, || document.text())?;
         }
         Ok(0)
     }

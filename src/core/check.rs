@@ -58,6 +58,20 @@ pub fn verdict(checks: &[Check]) -> Status {
     checks.iter().map(|check| check.status).max().unwrap_or_default()
 }
 
+/// Nothing, if none of these findings fails.
+///
+/// # Errors
+///
+/// The texts of those that do, and the commands that fix them.
+pub fn none_fails(findings: impl IntoIterator<Item = Finding>) -> Result<(), (Vec<String>, Vec<String>)> {
+    let failing = findings.into_iter().filter(|finding| finding.status == Status::Fail);
+    let (texts, remedies): (Vec<String>, Vec<_>) = failing.map(|finding| (finding.text, finding.remedies)).unzip();
+    if texts.is_empty() {
+        return Ok(());
+    }
+    Err((texts, remedies.into_iter().flatten().collect()))
+}
+
 /// Something that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

@@ -1,17 +1,26 @@
-//! Whether resources in some subnets reach an AWS service through a VPC endpoint, decided from API descriptions alone.
+//! VPC endpoints of AWS services: whether resources in some subnets reach a service through one, and what makes one.
 //!
 //! Source: the check `endpoints` of docs/msk.md; docs/internet.md, "AWS services".
 
+mod build;
+mod group;
+mod judge;
+
 use std::collections::BTreeSet;
 
-use crate::check::{Finding, Status};
-use crate::diagnose::dns;
-use crate::escape::{word, words};
-use crate::model::network::{Endpoint, EndpointKind, EndpointService, Network, Part};
+pub use build::{change, create, endpoint_tags, one_in_each_zone};
+pub use group::{GROUP, GROUP_NAMES, NameTaken, OLD_RULES, group_of, lets_in, prepare, ranges, whose};
+pub use judge::{
+    ServiceWay, by_name, crossings, inbound, is_alive, judge, modify, of_service, outbound, read_policy, service_way,
+    unnamed, worst,
+};
+
+use crate::check::Finding;
+use crate::escape::word;
+use crate::model::network::{EndpointKind, EndpointService, Network, Part};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
 use crate::reachability::Paths;
-use crate::reachability::leg::acls::Numbers;
-use crate::reachability::leg::{between, passages};
+use crate::reachability::leg::passages;
 use crate::similar::similar;
 
 /// The port of every service of AWS.
@@ -28,42 +37,6 @@ pub struct Asker<'s> {
     pub subnets: &'s [SubnetId],
     /// The groups.
     pub groups: &'s [GroupId],
-}
-
-/// What an interface endpoint makes of the requests to a service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceWay {
-    /// The endpoint, if there is one; of several the best.
-    pub endpoint: Option<Endpoint>,
-    /// What is wrong with it, except what the asker's own groups let out.
-    pub findings: Vec<Finding>,
-    /// What the asker's own groups do not let out to it.
-    pub outbound: Vec<Finding>,
-    /// What it rests on where nothing is wrong.
-    pub evidence: Vec<String>,
-}
-
-impl ServiceWay {
-    /// How well the endpoint serves, except what the asker's groups let out.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        worst(&self.findings)
-    }
-
-    /// Whether requests go to the endpoint whatever else leads to the service: its private DNS answers in all of the VPC.
-    #[must_use]
-    pub fn takes_requests(&self) -> bool {
-        let is_only = |endpoint: &Endpoint| endpoint.only_inbound_resolver == Some(true);
-        self.endpoint
-            .as_ref()
-            .is_some_and(|endpoint| endpoint.private_dns && !is_only(endpoint))
-    }
-}
-
-/// The worst status of findings.
-#[must_use]
-pub fn worst(findings: &[Finding]) -> Status {
-    findings.iter().map(|finding| finding.status).max().unwrap_or_default()
 }
 
 /// How the Region names a service.
@@ -130,207 +103,6 @@ pub fn named<'n>(network: &'n Network, region: &str, service: &str, kind: Option
     Naming::NoSuch {
         similar: similar(service, services.iter().filter_map(short).collect()),
     }
-}
-
-/// The interface endpoint of a service, `secretsmanager` say, for an asker. `policy` judges an endpoint's policy.
-#[must_use]
-pub fn service_way(
-    paths: &Paths<'_>,
-    asker: &Asker<'_>,
-    region: &str,
-    service: &str,
-    policy: impl Fn(&Endpoint) -> Vec<Finding>,
-) -> ServiceWay {
-    let endpoints = match paths.network().endpoints.read() {
-        Ok(endpoints) => endpoints,
-        Err(why) => {
-            return ServiceWay {
-                findings: vec![Finding::unknown(format!("the endpoints of {}: {why}", asker.vpc))],
-                ..ServiceWay::default()
-            };
-        }
-    };
-    let end = format!("com.amazonaws.{region}.{service}");
-    let of_service = endpoints.iter().filter(|endpoint| {
-        // In China, some names have a further part before.
-        endpoint.vpc == *asker.vpc && endpoint.service.ends_with(&end) && endpoint.kind == EndpointKind::Interface
-    });
-    let ways = of_service.map(|endpoint| judge(paths, asker, endpoint, policy(endpoint)));
-    // Names lead to one with private DNS, whatever others there are.
-    let best = ways.min_by_key(|way| (!way.takes_requests(), way.status(), worst(&way.outbound)));
-    best.unwrap_or_else(|| ServiceWay {
-        findings: vec![
-            match named(paths.network(), region, service, Some(&EndpointKind::Interface)) {
-                Naming::NoSuch { .. } => Finding::fail(format!("{region} has no service {service} for VPC endpoints")),
-                Naming::Service(found) => missing(asker, &found.name),
-                Naming::Guess(name) => missing(asker, &name),
-            },
-        ],
-        ..ServiceWay::default()
-    })
-}
-
-fn missing(asker: &Asker<'_>, name: &str) -> Finding {
-    Finding::fail(format!("{} has no interface endpoint {name}", asker.vpc)).fixed_by(create(asker, name))
-}
-
-fn create(asker: &Asker<'_>, service: &str) -> String {
-    format!(
-        "create it, with a group that lets {HTTPS} in in place of GROUP: aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id {} --service-name {} --subnet-ids {} --security-group-ids GROUP --private-dns-enabled",
-        word(asker.vpc),
-        word(service),
-        words(asker.subnets)
-    )
-}
-
-/// What an interface endpoint makes of an asker's requests. `of_policy` is what its policy does not allow.
-#[must_use]
-pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: Vec<Finding>) -> ServiceWay {
-    let mut way = ServiceWay {
-        endpoint: Some(endpoint.clone()),
-        ..ServiceWay::default()
-    };
-    let id = &endpoint.id;
-    let findings = &mut way.findings;
-    if endpoint.state != "available" {
-        let text = format!(
-            "endpoint {id} ({}) is {}, not available",
-            endpoint.service, endpoint.state
-        );
-        findings.push(match endpoint.state.as_str() {
-            "pendingacceptance" | "rejected" | "failed" | "expired" | "deleting" | "deleted" | "pending" => {
-                Finding::fail(text)
-            }
-            _ => Finding::unknown(text),
-        });
-    }
-    findings.extend(names(paths, asker, endpoint));
-    findings.extend(zones(paths, asker, endpoint));
-    findings.extend(inbound(paths, asker, endpoint));
-    findings.extend(crossings(paths, asker, endpoint));
-    findings.extend(of_policy);
-    way.outbound = outbound(paths, asker, endpoint);
-    way.evidence.push(format!(
-        "{}: {id} with {}, {}",
-        endpoint.service,
-        listed(&endpoint.groups),
-        endpoint.state
-    ));
-    way
-}
-
-/// Why the service's name does not lead the asker to the endpoint.
-#[must_use]
-pub fn names(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let Endpoint { id, service, .. } = endpoint;
-    if !endpoint.private_dns {
-        let text =
-            format!("private DNS of endpoint {id} ({service}) is off: the service's name does not resolve to it");
-        let remedy = format!(
-            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
-            word(id)
-        );
-        return vec![Finding::fail(text).fixed_by(remedy)];
-    }
-    if endpoint.only_inbound_resolver == Some(true) {
-        return vec![only_inbound(endpoint)];
-    }
-    let mut findings = Vec::new();
-    dns::private_names(paths, asker.vpc, &mut findings, &mut Vec::new());
-    findings
-}
-
-/// What is between the subnets of the asker and those of the endpoint, both ways.
-#[must_use]
-pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let Endpoint { id, service, .. } = endpoint;
-    if endpoint.subnets.is_empty() {
-        return vec![Finding::fail(format!("endpoint {id} ({service}) is in no subnet"))];
-    }
-    let (from, to) = (asker.subnets, &endpoint.subnets);
-    between(paths, asker.vpc, from, to, HTTPS, &mut Numbers::default()).0
-}
-
-/// Private DNS that answers only what comes in through an inbound endpoint of Route 53 Resolver (EC2 API reference,
-/// `DnsOptions`).
-fn only_inbound(endpoint: &Endpoint) -> Finding {
-    let Endpoint { id, service, .. } = endpoint;
-    Finding::fail(format!(
-        "private DNS of endpoint {id} ({service}) answers inbound Resolver endpoints only (PrivateDnsOnlyForInboundResolverEndpoint): within the VPC the service's name does not resolve to it"
-    ))
-    .fixed_by(all_names(endpoint))
-}
-
-/// The command that lets private DNS of an endpoint answer in its VPC too.
-#[must_use]
-pub fn all_names(endpoint: &Endpoint) -> String {
-    format!(
-        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --dns-options PrivateDnsOnlyForInboundResolverEndpoint=false",
-        word(&endpoint.id)
-    )
-}
-
-/// An interface endpoint is reached from every subnet of its VPC by the local route: in another Availability Zone it only
-/// costs, and fails with that zone.
-fn zones(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Finding> {
-    let zone = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
-    let of_endpoint: BTreeSet<&str> = endpoint.subnets.iter().filter_map(zone).collect();
-    let away: Vec<&SubnetId> = asker
-        .subnets
-        .iter()
-        .filter(|subnet| zone(subnet).is_some_and(|zone| !of_endpoint.contains(zone)))
-        .collect();
-    (!away.is_empty() && !of_endpoint.is_empty()).then(|| {
-        Finding::warn(format!(
-            "endpoint {} ({}) has no interface in the Availability Zone of {}: traffic between zones is charged",
-            endpoint.id,
-            endpoint.service,
-            listed(&away)
-        ))
-    })
-}
-
-/// What the endpoint's groups do not let in from the asker.
-#[must_use]
-pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let gate = Gate {
-        groups: &endpoint.groups,
-        direction: Direction::Ingress,
-        subnets: asker.subnets,
-        peers: asker.groups,
-        port: HTTPS,
-        v6: None,
-    };
-    gate.closed(paths, |subnets| {
-        format!(
-            "{} of endpoint {} ({}) do not let tcp {HTTPS} in from {} ({subnets})",
-            listed(&endpoint.groups),
-            endpoint.id,
-            endpoint.service,
-            asker.name
-        )
-    })
-}
-
-/// What the asker's groups do not let out to the endpoint.
-#[must_use]
-pub fn outbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let gate = Gate {
-        groups: asker.groups,
-        direction: Direction::Egress,
-        subnets: &endpoint.subnets,
-        peers: &endpoint.groups,
-        port: HTTPS,
-        v6: None,
-    };
-    gate.closed(paths, |subnets| {
-        format!(
-            "{} of {} do not let tcp {HTTPS} out to endpoint {} ({subnets})",
-            listed(asker.groups),
-            asker.name,
-            endpoint.id
-        )
-    })
 }
 
 /// Ids with commas between them.

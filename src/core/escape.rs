@@ -1,4 +1,4 @@
-//! Escapes values from outside for a terminal, JSON, a shell or a graph.
+//! Escapes values from outside for a terminal, JSON, a shell, a graph or Markdown.
 //!
 //! Anyone who may tag a resource chooses such a value. It must not control a terminal, look like a line of its own, or
 //! end the quotes around it.
@@ -172,6 +172,123 @@ pub fn mermaid(value: &str) -> String {
     escaped
 }
 
+/// What ends a mention, a reference, a link or an emoji of GitHub without being seen.
+///
+/// GitHub looks for these in the text that Markdown has become, where an escaped `@` is an `@` again.
+const BREAK: &str = "&#8203;";
+
+/// A value within a paragraph, a list item or a table cell of GitHub Flavored Markdown. It stays text: no syntax, HTML, link,
+/// mention, reference or emoji. Ids and ARNs become code, which can be copied as it is.
+#[must_use]
+pub fn markdown(value: &str) -> String {
+    const OPENING: [char; 3] = ['(', '"', '\''];
+    const CLOSING: [char; 7] = ['.', ',', ';', ':', ')', '"', '\''];
+    let value = plain(value);
+    let mut escaped = String::with_capacity(value.len() + 64);
+    for (index, word) in value.split(' ').enumerate() {
+        if index > 0 {
+            escaped.push(' ');
+        }
+        let inner = word.trim_start_matches(OPENING);
+        let core = inner.trim_end_matches(CLOSING);
+        if is_active(core) && is_code(core) {
+            inert(&mut escaped, &word[..word.len() - inner.len()], Markup::Markdown);
+            let _ = write!(escaped, "`{core}`");
+            inert(&mut escaped, &inner[core.len()..], Markup::Markdown);
+        } else {
+            inert(&mut escaped, word, Markup::Markdown);
+        }
+    }
+    // A list, a heading's underline or an indented block begins at the start of a line only.
+    let digits = escaped.len()
+        - escaped
+            .trim_start_matches(|character: char| character.is_ascii_digit())
+            .len();
+    match escaped[digits..].chars().next() {
+        Some('-' | '+' | '=') if digits == 0 => escaped.insert(0, '\\'),
+        Some('.') if digits > 0 => escaped.insert(digits, '\\'),
+        Some(' ') if digits == 0 => escaped.replace_range(..1, "&#32;"),
+        _ => {}
+    }
+    escaped
+}
+
+/// A value as code in a line of Markdown, where it can stand there; else as text, like [`markdown`].
+#[must_use]
+pub fn markdown_code(value: &str) -> String {
+    if is_code(value) {
+        format!("`{value}`")
+    } else {
+        markdown(value)
+    }
+}
+
+/// A value within an element of HTML in Markdown, where lines do not begin.
+#[must_use]
+pub fn html(value: &str) -> String {
+    let mut escaped = String::new();
+    inert(&mut escaped, &plain(value), Markup::Html);
+    escaped
+}
+
+/// Whether a word can be code in a line of Markdown, also in a table: nothing in it ends the code or the cell.
+fn is_code(word: &str) -> bool {
+    let is_harmless = |character: char| character.is_ascii_graphic() && !"`|\\<>&".contains(character);
+    !word.is_empty() && word.chars().all(is_harmless)
+}
+
+/// Whether a word is an id, an ARN, an address, or anything else that Markdown or GitHub could read as more than a word.
+fn is_active(word: &str) -> bool {
+    let has_digit = word.contains(|character: char| character.is_ascii_digit());
+    let words = || word.split(|character: char| !character.is_ascii_alphanumeric());
+    word.contains(|character| "_*:/@#$~=!{}[]".contains(character))
+        || (has_digit && word.contains(['-', '.']))
+        || word.to_ascii_lowercase().contains("www.")
+        || words().any(|word| word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// What a text stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Markup {
+    Markdown,
+    Html,
+}
+
+/// Writes a text without unsafe characters so that it stays text.
+fn inert(to: &mut String, text: &str, markup: Markup) {
+    let mut characters = text.chars().peekable();
+    // The last three characters, and how many hexadecimal digits have come without a break.
+    let mut last = ['\0'; 3];
+    let mut digits = 0;
+    while let Some(character) = characters.next() {
+        if character == '.' && last.iter().all(|before| before.eq_ignore_ascii_case(&'w')) {
+            to.push_str(BREAK);
+        }
+        match (character, markup) {
+            ('&' | '<' | '>' | '|' | '\\', _) | ('"' | '\'', Markup::Html) => {
+                let _ = write!(to, "&#{};", u32::from(character));
+            }
+            (_, Markup::Markdown) if "`*_{}[]()~$!#".contains(character) => to.extend(['\\', character]),
+            (_, Markup::Html) if "`*_{}[]()~$!#".contains(character) => {
+                let _ = write!(to, "&#{};", u32::from(character));
+            }
+            _ => to.push(character),
+        }
+        digits = if character.is_ascii_hexdigit() { digits + 1 } else { 0 };
+        let next = characters.peek().copied();
+        let is_broken = match character {
+            '@' | '#' | ':' => next.is_some_and(|next| next != ' '),
+            '-' => last[2].is_ascii_alphabetic() && next.is_some_and(|next| next.is_ascii_digit()),
+            _ => digits == 6 && next.is_some_and(|next| next.is_ascii_hexdigit()),
+        };
+        if is_broken {
+            to.push_str(BREAK);
+            digits = 0;
+        }
+        last = [last[1], last[2], character];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,5 +355,46 @@ mod tests {
     fn strings_of_others_do_not_end_early() {
         assert_eq!(dot("a\"]; b\\\n"), r#"a\"]; b\\\\u{a}"#);
         assert_eq!(mermaid("a\"] --> <b>#"), "a#34;] --#62; #60;b#62;#35;");
+    }
+
+    #[test]
+    fn markdown_stays_text() {
+        for (value, expected) in [
+            ("nothing to escape, twice 5432.", "nothing to escape, twice 5432."),
+            (
+                "associate lambda-rds-2 (sg-0f02).",
+                "associate `lambda-rds-2` \\(`sg-0f02`\\).",
+            ),
+            ("arn:aws:iam::123456789012:role/a", "`arn:aws:iam::123456789012:role/a`"),
+            ("from 10.0.0.0/8: tcp 5432", "from `10.0.0.0/8`: tcp 5432"),
+            ("account 123456789012", "account `123456789012`"),
+            ("@org/team", "`@org/team`"),
+            ("a`@org/team", "a\\`@&#8203;org/team"),
+            ("a|#123 |", "a&#124;\\#&#8203;123 &#124;"),
+            ("<img>", "&#60;img&#62;"),
+            ("</details>", "&#60;/details&#62;"),
+            ("[x](javascript:y)", "`[x](javascript:y`\\)"),
+            ("[a\u{e4}](b)", "\\[a\u{e4}\\]\\(b\\)"),
+            ("a\nb", "a&#92;u\\{a\\}b"),
+            ("\\*", "&#92;\\*"),
+            ("- a", "\\- a"),
+            ("+", "\\+"),
+            ("===", "`===`"),
+            ("1. a", "1\\. a"),
+            ("1) a", "1\\) a"),
+            ("    a", "&#32;   a"),
+            ("<0123456789abcdef", "&#60;012345&#8203;6789ab&#8203;cdef"),
+            ("|www.x.y http://z|", "&#124;www&#8203;.x.y http:&#8203;//z&#124;"),
+            ("|GH-1", "&#124;GH-&#8203;1"),
+            ("", ""),
+        ] {
+            assert_eq!(markdown(value), expected, "{value}");
+        }
+        assert_eq!(markdown_code("orders"), "`orders`");
+        assert_eq!(markdown_code("a`b"), "a\\`b");
+        assert_eq!(markdown_code(""), "");
+        assert_eq!(html("<b>@x \"y\" *z*"), "&#60;b&#62;@&#8203;x &#34;y&#34; &#42;z&#42;");
+        assert!(!markdown(HOSTILE).contains(is_unsafe));
+        assert!(!html(HOSTILE).contains(is_unsafe));
     }
 }

@@ -327,8 +327,11 @@ impl Builder<'_> {
         ask(&makes, &facts)
     }
 
+    /// For the sides whose group is still to be made. One that an earlier run has just made may not be visible yet: then
+    /// its name is taken, and the run looks again.
     fn free_number(&self, sides: impl Iterator<Item = Side>) -> u64 {
         let through_proxy = self.seen.scene.proxy.is_some();
+        let sides = sides.filter(|side| self.seen.own_group(*side).is_none());
         let conventions: Vec<Convention> = sides.map(|side| Convention::for_new(side, through_proxy)).collect();
         smallest_free_number(&conventions, self.seen.groups.iter().map(|group| group.name.as_str()))
     }

@@ -16,7 +16,6 @@ mod way;
 use std::collections::BTreeMap;
 
 pub use build::{Building, connection, draft, draft_for};
-pub use endpoints::{GROUP, whose};
 pub use range::free_block;
 
 use crate::check::{Check, Finding, Status, verdict};
@@ -62,8 +61,8 @@ pub struct Own {
     pub gateways: Vec<InternetGateway>,
     /// Elastic IP addresses.
     pub addresses: Vec<Address>,
-    /// The group of interface endpoints.
-    pub group: Option<SecurityGroup>,
+    /// What has a name of the endpoints' group.
+    pub groups: Vec<SecurityGroup>,
 }
 
 /// What came out.

@@ -14,7 +14,7 @@ mod ways;
 
 use std::collections::BTreeSet;
 
-pub use build::{Built, EndpointsWish, GROUP, endpoints, nat_gateways, whose};
+pub use build::{Built, EndpointsWish, connection, endpoints, nat_gateways};
 pub use headline::headline;
 pub use ways::services;
 

@@ -128,6 +128,12 @@ impl<'n> Paths<'n> {
         self.subnets.get(id).copied()
     }
 
+    /// The Availability Zone of a subnet that was read.
+    #[must_use]
+    pub fn zone(&self, id: &SubnetId) -> Option<&'n str> {
+        self.subnet(id).map(|subnet| subnet.availability_zone.as_str())
+    }
+
     /// The addresses of a subnet in one family, if it has such.
     #[must_use]
     pub fn addresses(&self, id: &SubnetId, v6: bool) -> Option<Addresses> {

@@ -12,7 +12,7 @@ use crate::cloud::ApiCalls;
 use crate::internet::{self, Wish};
 use crate::model::{Function, FunctionVpc, Origin};
 use crate::msk;
-use crate::plan::{Effect, Step, StepStatus};
+use crate::plan::{Step, StepStatus};
 use crate::reconcile::{Attach, Converged, Detach, Ending, Goal, MskSite, Situation};
 use crate::removal::{Standing, still_connected};
 
@@ -151,6 +151,8 @@ pub struct StepEntry {
     pub permissions: Vec<String>,
     /// How AWS charges for what it makes; null if it does not.
     pub charged: Option<String>,
+    /// What it does to its resource.
+    pub change: Change,
     /// What it does, for people.
     pub summary: String,
     /// What it changes: an id or an ARN; the name of a group that does not exist yet.
@@ -159,32 +161,19 @@ pub struct StepEntry {
     pub after: Vec<u32>,
     /// How far it is.
     pub status: StepStatusName,
-    /// What it does to the resource.
-    pub change: ChangeName,
 }
 
-/// What a step does to a resource.
+/// What a step does to its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum ChangeName {
+pub enum Change {
     /// It creates it.
     Create,
     /// It changes it.
-    Change,
+    #[serde(rename = "change")]
+    Update,
     /// It deletes it.
     Delete,
-}
-
-impl From<&Effect> for ChangeName {
-    fn from(effect: &Effect) -> Self {
-        if effect.creates() {
-            Self::Create
-        } else if effect.deletes() {
-            Self::Delete
-        } else {
-            Self::Change
-        }
-    }
 }
 
 /// How far a step is.
@@ -391,10 +380,16 @@ impl From<&Step> for StepEntry {
             action: step.effect.action().to_owned(),
             permissions: step.effect.iam_actions().into_iter().map(str::to_owned).collect(),
             charged: step.effect.cost().map(str::to_owned),
+            change: if step.effect.creates() {
+                Change::Create
+            } else if step.effect.deletes() {
+                Change::Delete
+            } else {
+                Change::Update
+            },
             summary: step.summary.clone(),
             resource: step.resource.clone(),
             after: step.after.clone(),
-            change: ChangeName::from(&step.effect),
             status: match step.status {
                 StepStatus::Planned => StepStatusName::Planned,
                 StepStatus::Done => StepStatusName::Done,

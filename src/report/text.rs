@@ -4,7 +4,7 @@ use anstyle::AnsiColor;
 
 use super::connection::in_order;
 use super::path;
-use super::run::{ChangeName, StepEntry, StepStatusName, is_incomplete};
+use super::run::{Change, StepEntry, StepStatusName, is_incomplete};
 use super::style::{self, Style};
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::escape::shell;
@@ -397,7 +397,7 @@ impl Text {
         let count = |wanted: &dyn Fn(&StepEntry) -> bool| steps.iter().filter(|step| wanted(step)).count();
         let is_planned = |step: &StepEntry| step.status == StepStatusName::Planned;
         let planned = |change| count(&|step| is_planned(step) && step.change == change);
-        let [create, change, destroy] = [ChangeName::Create, ChangeName::Change, ChangeName::Delete].map(planned);
+        let [create, change, destroy] = [Change::Create, Change::Update, Change::Delete].map(planned);
         let already = count(&|step| step.status == StepStatusName::Already);
         let already = if already == 0 {
             String::new()
@@ -423,9 +423,9 @@ impl Text {
 
     fn step(&mut self, step: &StepEntry) {
         let (colour, sign) = match (step.status, step.change) {
-            (StepStatusName::Planned, ChangeName::Create) => (AnsiColor::Green, "+ create   "),
-            (StepStatusName::Planned, ChangeName::Delete) => (AnsiColor::Red, "- delete   "),
-            (StepStatusName::Planned, ChangeName::Change) => (AnsiColor::Yellow, "~ change   "),
+            (StepStatusName::Planned, Change::Create) => (AnsiColor::Green, "+ create   "),
+            (StepStatusName::Planned, Change::Delete) => (AnsiColor::Red, "- delete   "),
+            (StepStatusName::Planned, Change::Update) => (AnsiColor::Yellow, "~ change   "),
             (StepStatusName::Adopt, _) => (AnsiColor::Cyan, "= adopt    "),
             _ => (AnsiColor::BrightBlack, "= no change"),
         };

@@ -9,23 +9,6 @@ fn tag<'a>(group: &'a SecurityGroup, key: &str) -> Option<&'a str> {
     group.tags().iter().find(|tag| tag.key() == Some(key))?.value()
 }
 
-/// The one rule of a list: port and the group at its other end.
-fn the_rule(permissions: &[IpPermission]) -> (i32, String) {
-    let [permission] = permissions else {
-        panic!("expected one rule, found {permissions:?}");
-    };
-    let [pair] = permission.user_id_group_pairs() else {
-        panic!("expected one group, found {permission:?}");
-    };
-    assert_eq!(permission.ip_protocol(), Some("tcp"));
-    assert_eq!(permission.from_port(), permission.to_port());
-    assert!(
-        pair.description().is_some_and(|text| !text.is_empty()),
-        "a description on each rule"
-    );
-    (permission.from_port().unwrap(), pair.group_id().unwrap().to_owned())
-}
-
 fn expect(document: &Value, decision: &str, result: &str) {
     assert_eq!(
         (document["decision"].as_str(), document["result"].as_str()),
@@ -44,105 +27,20 @@ fn statuses(document: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_cluster_and_its_first_and_second_function() {
+async fn tags_of_the_user_are_on_the_groups() {
     let world = World::new().await;
     world.cluster("orders", 2).await;
     world.function("checkout").await;
-    world.function("refunds").await;
-
     let planned = world.setup_succeeds("--cluster orders --function checkout --dry-run");
     expect(&planned, "create-new", "planned");
     let document = world.setup_succeeds("--cluster orders --function checkout --tag team=shop --yes");
     expect(&document, "create-new", "connected");
     assert_eq!(statuses(&document), ["done"; 8]);
-    assert_eq!(document["sides"]["database"]["verdict"], "fit");
-    assert_eq!(document["sides"]["function"]["verdict"], "fit");
-
-    let (database, function) = (
-        world.the_group("rds-lambda-1").await,
-        world.the_group("lambda-rds-1").await,
-    );
-    let (database_id, function_id) = (database.group_id().unwrap(), function.group_id().unwrap());
-    assert_eq!(the_rule(database.ip_permissions()), (5432, function_id.to_owned()));
-    assert_eq!(
-        the_rule(function.ip_permissions_egress()),
-        (5432, database_id.to_owned())
-    );
-    assert!(database.ip_permissions_egress().is_empty() && function.ip_permissions().is_empty());
-    for (group, role) in [(&database, "database"), (&function, "function")] {
-        assert_eq!(tag(group, "autoconnect:managed"), Some("true"));
-        assert_eq!(
-            tag(group, "autoconnect:connection"),
-            document["connection"]["id"].as_str()
-        );
-        assert_eq!(tag(group, "autoconnect:role"), Some(role));
-        assert_eq!(tag(group, "team"), Some("shop"));
+    for name in ["rds-lambda-1", "lambda-rds-1"] {
+        let group = world.the_group(name).await;
+        assert_eq!(tag(&group, "autoconnect:managed"), Some("true"));
+        assert_eq!(tag(&group, "team"), Some("shop"));
     }
-    assert_eq!(
-        world.groups_of_cluster("orders").await,
-        [world.base.as_str(), database_id]
-    );
-    assert_eq!(
-        world.groups_of_function("checkout").await,
-        [world.base.as_str(), function_id]
-    );
-
-    let again = world.setup_succeeds("--cluster orders --function checkout --yes");
-    expect(&again, "no-op", "unchanged");
-    assert_eq!(again["api_calls"]["write"], 0);
-
-    // The second function shares the first one's pair of groups.
-    let second = world.setup_succeeds("--cluster orders --function refunds --yes");
-    expect(&second, "associate-existing", "connected");
-    assert_eq!(statuses(&second), ["done"]);
-    assert_eq!(
-        world.groups_of_function("refunds").await,
-        [world.base.as_str(), function_id]
-    );
-    let again = world.setup_succeeds("--cluster orders --function refunds --yes");
-    expect(&again, "no-op", "unchanged");
-    assert_eq!(world.groups_named("rds-lambda-*").await.len(), 1);
-}
-
-#[tokio::test]
-async fn an_instance_with_a_port_of_its_own() {
-    let world = World::new().await;
-    world.instance("inventory", "mysql", 3307).await;
-    world.function("stock").await;
-    let document = world.setup_succeeds("--instance inventory --function stock --yes");
-    expect(&document, "create-new", "connected");
-    assert_eq!(document["connection"]["database"]["port"], 3307);
-    let (database, function) = (
-        world.the_group("rds-lambda-1").await,
-        world.the_group("lambda-rds-1").await,
-    );
-    assert_eq!(the_rule(database.ip_permissions()).0, 3307);
-    assert_eq!(
-        world.groups_of_instance("inventory").await,
-        [world.base.as_str(), database.group_id().unwrap()]
-    );
-    assert_eq!(
-        world.groups_of_function("stock").await,
-        [world.base.as_str(), function.group_id().unwrap()]
-    );
-    expect(
-        &world.setup_succeeds("--instance inventory --function stock --yes"),
-        "no-op",
-        "unchanged",
-    );
-
-    // On an instance, too, a second function shares the pair.
-    world.function("audit").await;
-    expect(
-        &world.setup_succeeds("--instance inventory --function audit --yes"),
-        "associate-existing",
-        "connected",
-    );
-    expect(
-        &world.setup_succeeds("--instance inventory --function audit --yes"),
-        "no-op",
-        "unchanged",
-    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod cross_vpc;
 mod crowd;
 mod decisions;
 mod diagnose;
+mod differential;
 mod drift;
 mod errors;
 mod faults;
@@ -26,6 +27,9 @@ mod python;
 mod reads;
 mod removals;
 mod roles;
+#[path = "../shared/scenarios.rs"]
+mod shared;
+mod shared_scenarios;
 mod snapshots;
 mod template;
 #[path = "../offline/thorough.rs"]

@@ -35,10 +35,11 @@ pub fn peer() -> &'static Peer {
 /// A Region that no other test uses: in moto they share nothing. AWS does not have that many, so the peer has some of
 /// its own (`INVENTED` there).
 pub fn region() -> &'static str {
-    const LETTERS: [char; 13] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm'];
+    const LETTERS: &[u8; 26] = b"abcdefghijklmnopqrstuvwxyz";
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     let (first, second) = (LETTERS[next / LETTERS.len()], LETTERS[next % LETTERS.len()]);
+    let (first, second) = (char::from(first), char::from(second));
     Box::leak(format!("eu-{first}{second}-1").into_boxed_str())
 }
 

@@ -9,6 +9,7 @@ mod drift;
 mod files;
 mod hostile;
 mod internet;
+mod markdown;
 mod msk;
 mod origins;
 mod plans;
@@ -123,7 +124,7 @@ impl Shell {
 /// No line of a text is wider than a pipe, unless it is one word or one command.
 fn assert_folded(arguments: &str, stdout: &str) {
     let is_text = !stdout.starts_with('{')
-        && !["export", "completions", "--format", "--help"]
+        && !["export", "completions", "--format", "--help", "markdown"]
             .iter()
             .any(|word| arguments.contains(word));
     for line in stdout.lines().filter(|_| is_text) {
@@ -336,18 +337,18 @@ fn options_that_have_nothing_to_act_on_are_mistakes() {
 fn forms_that_do_not_exist_are_not_offered() {
     let shell = Shell::new();
     let commands = [
-        ("setup", "text, json"),
-        ("remove", "text, json"),
-        ("attach", "text, json"),
-        ("detach", "text, json"),
-        ("diagnose", "text, json"),
+        ("setup", "text, json, markdown"),
+        ("remove", "text, json, markdown"),
+        ("attach", "text, json, markdown"),
+        ("detach", "text, json, markdown"),
+        ("diagnose", "text, json, markdown"),
         ("list", "text, json"),
-        ("internet", "text, json"),
-        ("msk check", "text, json"),
-        ("msk setup", "text, json"),
+        ("internet", "text, json, markdown"),
+        ("msk check", "text, json, markdown"),
+        ("msk setup", "text, json, markdown"),
         ("snapshot", "text, json"),
         ("policy operator", "text, json"),
-        ("drift", "text, json, ndjson"),
+        ("drift", "text, json, ndjson, markdown"),
         ("export", "text"),
         ("completions", "text"),
     ];

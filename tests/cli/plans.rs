@@ -58,7 +58,7 @@ const WRITES: [(&str, &str); 12] = [
         "network.json",
         "diagnose --instance ledger --function ledger-sync --fix",
     ),
-    ("network.json", "internet setup --function ledger-sync"),
+    ("network.json", "internet setup --function mailer"),
     ("msk.json", "msk setup --cluster-arn CLUSTER --via endpoints"),
     ("msk.json", "msk setup --cluster-arn CLUSTER --via nat"),
 ];
@@ -140,6 +140,8 @@ fn a_saved_plan_as_people_see_it() {
     );
 }
 
+type Change = Box<dyn Fn(&mut Value)>;
+
 /// What the plan depends on has changed: nothing is written.
 #[test]
 fn what_has_changed_since_is_an_error_before_the_first_write() {
@@ -151,14 +153,13 @@ fn what_has_changed_since_is_an_error_before_the_first_write() {
         let list = list.to_owned();
         move |account: &mut Value| account[&list].as_array_mut().unwrap().push(item.clone())
     };
-    type Change = Box<dyn Fn(&mut Value)>;
     let drop = |list: &str, key: &str, name: &str| -> Change {
         let (list, key, name) = (list.to_owned(), key.to_owned(), name.to_owned());
         Box::new(move |account: &mut Value| {
             account[&list]
                 .as_array_mut()
                 .unwrap()
-                .retain(|item| item[&key] != *name)
+                .retain(|item| item[&key] != *name);
         })
     };
     let direct = STOCK;

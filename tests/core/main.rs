@@ -9,6 +9,7 @@ mod fitness;
 mod half_made;
 mod internet;
 mod lint;
+mod markdown;
 mod msk;
 mod ownership;
 mod packets;

@@ -974,6 +974,7 @@ async fn groups_of_endpoints_that_are_gone_are_taken_away() {
     of_msk["GroupName"] = "autoconnect-msk-endpoints".into();
     of_msk["Description"] = "Endpoints for the event sources of MSK clusters".into();
     of_msk["Tags"][2]["Value"] = "msk/vpc-1".into();
+    of_msk["IpPermissions"][0]["IpRanges"][0]["Description"] = "Pollers of MSK".into();
     for group in [of_internet, of_msk] {
         let with = |group: &serde_json::Value| {
             let mut document = scenario.document.clone();

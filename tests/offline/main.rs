@@ -17,6 +17,7 @@ mod fault_matrix;
 mod files;
 mod fix;
 mod foreign_rules;
+mod goals;
 mod guarded;
 mod internet;
 mod internet_checks;
@@ -43,6 +44,9 @@ mod requirements;
 mod runs;
 mod scenarios;
 mod schedules;
+#[path = "../shared/scenarios.rs"]
+mod shared;
+mod shared_scenarios;
 mod snapshot;
 mod stability;
 mod stale_reads;

@@ -1,18 +1,22 @@
 //! `msk setup` on the example account: built, built again, ended at every call, and refused.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount, SecurityGroupEntry};
 use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::endpoint::{GROUP, GROUP_NAMES};
+use autoconnect::internet::{Wish, check as check_internet};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::MappingMode;
-use autoconnect::msk::{EndpointsWish, GROUP, check};
+use autoconnect::msk::{EndpointsWish, check};
 use autoconnect::observe::{MskTarget, Which};
 use autoconnect::reconcile::{Converged, Ending, Failure, MskSetup, MskSite, MskVia, Options, converge};
 use autoconnect::tags;
 use serde_json::Value;
 
+use crate::internet::setup as internet_setup;
 use crate::support::*;
 
 type Ended = Result<Converged<MskSite>, Failure>;
@@ -401,6 +405,139 @@ async fn what_cannot_be_fixed_is_refused_before_the_first_write() {
         assert_eq!((failure.error.code(), account.calls().write), (code, 0), "{failure}");
         assert!(failure.error.hint().is_some());
     }
+}
+
+/// An account with a function in the VPC of cluster `audit`, and what it wants of the internet.
+fn with_a_function() -> (OfflineAccount, Wish) {
+    let mut value = serde_json::to_value(msk_account(|_| ()).document()).unwrap();
+    let group = serde_json::json!({"GroupId": "sg-0e0f", "GroupName": "sink", "VpcId": "vpc-0e02", "Description": "Of audit-sink",
+        "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]});
+    value["SecurityGroups"].as_array_mut().unwrap().push(group);
+    value["Functions"][1]["VpcConfig"] =
+        serde_json::json!({"SubnetIds": ["subnet-0e02a"], "SecurityGroupIds": ["sg-0e0f"]});
+    let wish = Wish {
+        function: "audit-sink".to_owned(),
+        port: 443,
+        services: vec!["sqs".to_owned()],
+        per_zone: false,
+        tags: BTreeMap::new(),
+    };
+    (
+        OfflineAccount::in_memory(serde_json::from_value(value).unwrap()).unwrap(),
+        wish,
+    )
+}
+
+/// The groups of endpoints.
+fn groups_of_endpoints(account: &OfflineAccount) -> Vec<SecurityGroupEntry> {
+    let mut groups = account.document().security_groups;
+    groups.retain(|group| GROUP_NAMES.contains(&group.group_name.as_str()));
+    groups
+}
+
+/// `internet setup` opens the group that `msk setup --restrict` has made, and says so; the policies stay as they are.
+#[tokio::test(start_paused = true)]
+async fn a_restricted_group_is_opened_for_further_services() {
+    let (account, wish) = with_a_function();
+    let restricted = goal("audit", MskVia::Endpoints, true);
+    set_up(&account, &restricted).await.unwrap();
+    let policies = |account: &OfflineAccount| -> Vec<Option<String>> {
+        let mut endpoints = account.document().vpc_endpoints;
+        endpoints.retain(|endpoint| !endpoint.service_name.ends_with("sqs"));
+        endpoints.into_iter().map(|endpoint| endpoint.policy_document).collect()
+    };
+    let before = policies(&account);
+    let done = internet_setup(&account, &wish).await.unwrap();
+    let (draft, group) = (&done.draft, groups_of_endpoints(&account).remove(0).group_id);
+    assert!(
+        draft
+            .reasons
+            .contains(&format!("{group} does not let tcp 443 in from 10.1.0.0/16.")),
+        "{:?}",
+        draft.reasons
+    );
+    assert!(
+        draft.notes.iter().any(|note| note.contains("stay limited")),
+        "{:?}",
+        draft.notes
+    );
+    assert_eq!(check_internet(&done.found, &wish).verdict, Status::Pass);
+    assert_eq!((groups_of_endpoints(&account).len(), policies(&account)), (1, before));
+
+    let again = set_up(&account, &restricted).await.unwrap();
+    assert_eq!(again.ending, Ending::Unchanged);
+    assert!(
+        again
+            .draft
+            .notes
+            .iter()
+            .any(|note| note.contains("already lets all of vpc-0e02 in"))
+    );
+    assert_eq!(internet_setup(&account, &wish).await.unwrap().ending, Ending::Unchanged);
+}
+
+/// A group that `internet setup` has made serves the poller too, as it is.
+#[tokio::test(start_paused = true)]
+async fn the_group_of_internet_setup_is_used() {
+    for restrict in [false, true] {
+        let (account, wish) = with_a_function();
+        internet_setup(&account, &wish).await.unwrap();
+        let before = groups_of_endpoints(&account);
+        let done = set_up(&account, &goal("audit", MskVia::Endpoints, restrict))
+            .await
+            .unwrap();
+        assert_eq!(groups_of_endpoints(&account), before);
+        let told = done.draft.notes.iter().any(|note| note.contains("already lets all of"));
+        assert_eq!(told, restrict, "{:?}", done.draft.notes);
+        let report = check(&done.found.scene);
+        let way = report.checks.iter().find(|check| check.id == "endpoints").unwrap();
+        assert_eq!(way.status, Status::Pass, "{way:#?}");
+    }
+}
+
+/// A group of the name that earlier versions gave is the group, for both commands; one of someone else is not.
+#[tokio::test(start_paused = true)]
+async fn a_group_of_the_older_name_stays_the_group() {
+    let (account, wish) = with_a_function();
+    let goal = goal("audit", MskVia::Endpoints, false);
+    set_up(&account, &goal).await.unwrap();
+    let mut value = serde_json::to_value(account.document()).unwrap();
+    let groups = value["SecurityGroups"].as_array_mut().unwrap();
+    let group = groups.iter_mut().find(|group| group["GroupName"] == GROUP).unwrap();
+    group["GroupName"] = "autoconnect-msk-endpoints".into();
+    group["Description"] = "Endpoints for the event sources of MSK clusters".into();
+    for tag in group["Tags"].as_array_mut().unwrap() {
+        if tag["Key"] == tags::CONNECTION {
+            tag["Value"] = "msk/vpc-0e02".into();
+        }
+    }
+    let account = OfflineAccount::in_memory(serde_json::from_value(value.clone()).unwrap()).unwrap();
+    assert_eq!(set_up(&account, &goal).await.unwrap().ending, Ending::Unchanged);
+
+    value["VpcEndpoints"].as_array_mut().unwrap().pop();
+    let account = OfflineAccount::in_memory(serde_json::from_value(value.clone()).unwrap()).unwrap();
+    let before = groups_of_endpoints(&account);
+    assert_eq!(set_up(&account, &goal).await.unwrap().ending, Ending::Reached);
+    assert_eq!(internet_setup(&account, &wish).await.unwrap().ending, Ending::Reached);
+    assert_eq!(groups_of_endpoints(&account), before);
+    let ours = account
+        .document()
+        .vpc_endpoints
+        .into_iter()
+        .filter(|found| found.vpc_id == "vpc-0e02");
+    assert!(
+        ours.flat_map(|found| found.groups)
+            .all(|group| group.group_id == before[0].group_id)
+    );
+
+    let groups = value["SecurityGroups"].as_array_mut().unwrap();
+    for group in groups {
+        group["Tags"] = serde_json::json!([]);
+    }
+    value["VpcEndpoints"] = serde_json::json!([]);
+    let account = OfflineAccount::in_memory(serde_json::from_value(value).unwrap()).unwrap();
+    set_up(&account, &goal).await.unwrap();
+    assert_eq!(groups_of_endpoints(&account).len(), 2);
 }
 
 /// A reading command sends nothing that writes, and a dry run neither.

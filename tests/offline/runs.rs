@@ -25,29 +25,6 @@ fn function_groups(account: &OfflineAccount, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_there_is_left_alone() {
-    let account = account(|_| ());
-    let before = account.document();
-    let outcome = setup(&account, &cluster("orders", "checkout")).await.unwrap();
-    assert_eq!(outcome.ending, Ending::Unchanged);
-    assert_eq!(account.calls().write, 0);
-    assert_eq!(account.document(), before);
-}
-
-#[tokio::test]
-async fn an_existing_group_is_associated_beside_the_others() {
-    let account = account(|_| ());
-    let outcome = setup(&account, &cluster("orders", "refunds")).await.unwrap();
-    assert_eq!(outcome.ending, Ending::Reached);
-    assert_eq!(account.calls().write, 1);
-    assert_eq!(function_groups(&account, "refunds"), ["sg-0f00", "sg-0f01"]);
-    assert_eq!(
-        setup(&account, &cluster("orders", "refunds")).await.unwrap().ending,
-        Ending::Unchanged
-    );
-}
-
-#[tokio::test]
 async fn a_new_set_is_made_and_nothing_else_changes() {
     let account = account(|_| ());
     let before = account.document();

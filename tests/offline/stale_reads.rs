@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Operation};
-use autoconnect::interrupt::Interrupt;
-use autoconnect::reconcile::{Ending, Options};
+use autoconnect::reconcile::Ending;
 
+use crate::goals::{Aim, goals};
 use crate::interposed::{Hook, Interposed};
-use crate::scenarios::{Scenario, assert_heals, assert_safe, rows_of_the_table, with_new_resources};
-use crate::support::{Script, run, thoroughly};
+use crate::scenarios::{assert_heals, rows_of_the_table, with_new_resources};
+use crate::support::{in_memory, thoroughly};
 
 /// After how many reads of a service it shows what is.
 const READS_TO_CATCH_UP: u32 = 3;
@@ -102,10 +102,11 @@ impl Hook for Stale<'_> {
     }
 }
 
-async fn sees_the_past(scenario: &Scenario, behind: [usize; 3]) {
-    let context = format!("{}: EC2, RDS and Lambda behind by {behind:?} writes", scenario.name);
-    let account = OfflineAccount::in_memory(scenario.document.clone()).unwrap();
-    let first = Arc::new(OfflineAccount::in_memory(scenario.document.clone()).unwrap());
+/// A run to a goal that sees the past reaches it, and leaves what one that does not leaves; what it left.
+async fn sees_the_past(aim: &Aim, behind: [usize; 3]) -> OfflineAccount {
+    let context = format!("{}: EC2, RDS and Lambda behind by {behind:?} writes", aim.name);
+    let account = in_memory(&aim.document);
+    let first = Arc::new(in_memory(&aim.document));
     let services = ["ec2", "rds", "lambda"].into_iter().zip(behind);
     let hook = Stale {
         account: &account,
@@ -122,21 +123,14 @@ async fn sees_the_past(scenario: &Scenario, behind: [usize; 3]) {
         account: &account,
         hook,
     };
-    let ended = run(
-        &cloud,
-        &scenario.target,
-        &Options::default(),
-        &Script::default(),
-        Interrupt::never(),
-    )
-    .await;
-    assert_safe(&scenario.document, &account.document(), &context);
+    let ended = aim.goal.run(&cloud).await;
+    (aim.judge)(&aim.document, &account.document(), &context);
     match ended {
-        Ok(outcome) => assert_ne!(outcome.ending, Ending::Planned, "{context}"),
+        Ok(ending) => assert_ne!(ending, Ending::Planned, "{context}"),
         Err(failure) => panic!("{context}: {failure} ({})", failure.error.code()),
     }
     account.edit(settle);
-    assert_heals(scenario, &account, &context).await;
+    account
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,10 +139,12 @@ async fn no_duplicate_and_no_shrinking_list() {
     let behind = thoroughly([&[0, 3][..], &[0, 1, 2, 3]]);
     let rows = rows_of_the_table().into_iter().step_by(thoroughly([3, 1]));
     for scenario in rows.chain(with_new_resources()) {
+        let aim = Aim::setup(&scenario);
         for &ec2 in behind {
             for &rds in behind {
                 for &lambda in behind {
-                    sees_the_past(&scenario, [ec2, rds, lambda]).await;
+                    let account = sees_the_past(&aim, [ec2, rds, lambda]).await;
+                    assert_heals(&scenario, &account, &aim.name).await;
                     runs += 1;
                 }
             }
@@ -156,4 +152,25 @@ async fn no_duplicate_and_no_shrinking_list() {
     }
     println!("{runs} runs on stale reads");
     assert!(runs > thoroughly([100, 2000]), "{runs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_goal_is_reached_on_stale_reads_and_then_stays() {
+    let behind = thoroughly([&[0, 3][..], &[0, 1, 2, 3]]);
+    for aim in goals().await {
+        let left = aim.left().await;
+        for &ec2 in behind {
+            for &rds in behind {
+                for &lambda in behind {
+                    let account = sees_the_past(&aim, [ec2, rds, lambda]).await;
+                    let context = format!(
+                        "{}: EC2, RDS and Lambda behind by {:?} writes",
+                        aim.name,
+                        [ec2, rds, lambda]
+                    );
+                    aim.assert_left(&account, &left, &context).await;
+                }
+            }
+        }
+    }
 }

@@ -41,7 +41,8 @@ from moto.rds.responses import RDSResponse
 ACCOUNT = "123456789012"
 
 # Regions for the tests, one each, with three zones as AWS's own mostly have.
-INVENTED = [f"eu-{first}{second}-1" for first in "abcdefghijklm" for second in "abcdefghijklm"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+INVENTED = [f"eu-{first}{second}-1" for first in LETTERS for second in LETTERS]
 for region in INVENTED:
     zones = [Zone(f"{region}{zone}", region, f"{region}-az{zone}") for zone in "abc"]
     RegionsAndZonesBackend.zones[region] = zones

@@ -31,7 +31,7 @@ pub async fn run(
             break;
         }
         if let Err(report) = ending {
-            // Standard output of a schedule is the reports of its runs; with JSON a failed one is among them.
+            // Standard output of a schedule is the reports of its runs; with JSON or Markdown a failed one is among them.
             fail(
                 &report,
                 if global.output == Output::Ndjson {

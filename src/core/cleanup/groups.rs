@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{LeftProxy, Leftovers, named};
+use crate::endpoint;
 use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, Rule, SecurityGroup, Side};
 use crate::ownership::{connection_of, is_being_removed, side_of};
 use crate::plan::{RemovalEffect, Steps};
@@ -247,7 +248,9 @@ fn is_ours(
     }
     let is_one_port = rule.protocol == Protocol::Tcp && rule.ports.is_some_and(|ports| ports.from == ports.to);
     let description = rule.description.as_deref().unwrap_or_default();
-    let is_described = description.starts_with(OWN_RULES) || member.connection() == Some(description);
+    let is_described = description.starts_with(OWN_RULES)
+        || member.connection() == Some(description)
+        || (member.side.is_none() && description == endpoint::OLD_RULES);
     is_one_port
         && match &rule.peer {
             Peer::Group(id) => set.contains(id) || (is_on_nothing && is_described),

@@ -18,10 +18,9 @@ use crate::check::Status;
 use crate::escape::word;
 use crate::model::network::public_access::Block;
 use crate::model::network::{Network, Part, RouteTable, Subnet};
-use crate::model::{GroupId, InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
+use crate::model::{InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
 use crate::ownership::is_made_for;
-use crate::plan::network::RulePeer;
-use crate::plan::{Effect, Plan, Ref, Step, Steps, tags_at_birth};
+use crate::plan::{Plan, Ref, Steps, tags_at_birth};
 use crate::preconditions::InternetUnmet;
 use crate::reachability::Paths;
 
@@ -162,10 +161,7 @@ impl<'s> Builder<'_, 's> {
     }
 
     pub(super) fn zone(&self, subnet: &SubnetId) -> String {
-        self.paths
-            .subnet(subnet)
-            .map(|subnet| subnet.availability_zone.clone())
-            .unwrap_or_default()
+        self.paths.zone(subnet).unwrap_or_default().to_owned()
     }
 
     pub(super) fn of_vpc(&self, subnet: &Subnet) -> bool {
@@ -308,23 +304,6 @@ impl<'s> Builder<'_, 's> {
     pub(super) fn taken(&self) -> Vec<IpNet> {
         let own = self.subnets().iter().filter(|subnet| self.of_vpc(subnet));
         own.flat_map(|subnet| subnet.cidrs.clone()).collect()
-    }
-
-    /// Whether a step lets this range into a group.
-    pub(super) fn has_rule(&self, group: &Ref<GroupId>, cidr: IpNet) -> bool {
-        self.steps.iter().any(|step| match &step.effect {
-            Effect::AddRule { group: of, peer, .. } => of == group && *peer == RulePeer::Cidr(cidr),
-            _ => false,
-        })
-    }
-
-    /// The steps that give groups their rules, which come before the groups are used.
-    pub(super) fn steps_of_group(&self, groups: &[Ref<GroupId>]) -> Vec<u32> {
-        let prepares = |step: &&Step| match &step.effect {
-            Effect::AddRule { group, .. } | Effect::RevokeDefaultEgress { group } => groups.contains(group),
-            _ => false,
-        };
-        self.steps.iter().filter(prepares).map(|step| step.id).collect()
     }
 
     /// What is never changed has to let the traffic pass: else what is built would only cost.

@@ -519,7 +519,7 @@ pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
 
 fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence) = (Vec::new(), Vec::new());
-    let zone = |id: &SubnetId| paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
+    let zone = |id: &SubnetId| paths.zone(id);
     let own: BTreeSet<&str> = traveller.subnets.iter().filter_map(|id| zone(id)).collect();
     if own.len() == 1 && traveller.subnets.iter().all(|id| zone(id).is_some()) {
         let only: Vec<&str> = own.iter().copied().collect();

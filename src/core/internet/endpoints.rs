@@ -1,32 +1,30 @@
 //! What is still to be built for services that need no internet: gateway endpoints, and interface endpoints.
 
-use std::collections::BTreeMap;
-
 use super::build::{Builder, connection};
 use super::checks::leads_out;
 use super::names::is_global_only;
-use super::services::{by_name, endpoints_of};
+use super::services::{faults, policy};
 use super::way::way_out;
-use crate::check::{Finding, Status};
-use crate::endpoint::{HTTPS, authorize, crossings, named, outbound};
+use crate::check::{Finding, Status, none_fails};
+use crate::diagnose::dns::private_names;
+use crate::endpoint::{
+    HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound, is_alive, lets_in,
+    listed, named, of_service, one_in_each_zone, outbound, prepare, ranges, unnamed,
+};
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
-use crate::model::{Direction, GroupId, RouteTableId, SecurityGroup, SubnetId, VpcId};
-use crate::ownership::{self, Ownership};
-use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, RulePeer};
-use crate::plan::{Effect, Ref};
+use crate::model::{Direction, GroupId, RouteTableId, SecurityGroup, SubnetId};
+use crate::plan::Ref;
+use crate::plan::network::{EndpointPlan, EndpointWish};
 use crate::preconditions::InternetUnmet;
-
-/// The name of the group of our interface endpoints.
-pub const GROUP: &str = "autoconnect-endpoints";
 
 /// Each service that is not reached gets an endpoint.
 pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> {
     let region = builder.traveller.region;
     for service in &builder.wish.services.clone() {
-        let endpoints = endpoints_of(builder.paths, builder.traveller, region, service);
+        let endpoints = of_service(builder.network, builder.traveller.vpc, region, service);
         let alive: Vec<&Endpoint> = endpoints.iter().copied().filter(|found| is_alive(found)).collect();
-        if let Some((endpoint, is_sure)) = by_name(builder.paths, &alive) {
+        if let Some((endpoint, is_sure)) = by_name(builder.network, &alive) {
             keep(builder, service, endpoint)?;
             // Where the name may lead to the service's public addresses too, these have to be reached as well.
             if is_sure {
@@ -50,28 +48,19 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
             by_gateway(builder, region, service, &endpoints)?;
             continue;
         }
-        if let Some(endpoint) = endpoints
-            .iter()
-            .find(|found| found.kind == EndpointKind::Interface && is_alive(found))
-        {
+        let interfaces = alive.iter().filter(|found| found.kind == EndpointKind::Interface);
+        if let Some(finding) = interfaces.copied().find_map(unnamed) {
             return Err(InternetUnmet::NotOurs {
                 what: format!(
-                    "private DNS of interface endpoint {} of {service} is off: if you turn it on, the service's name resolves to this endpoint in all of {}",
-                    endpoint.id, endpoint.vpc
+                    "{}; if that is changed, it resolves to this endpoint in all of {}",
+                    finding.text, builder.traveller.vpc
                 ),
-                remedies: vec![format!(
-                    "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
-                    word(&endpoint.id)
-                )],
+                remedies: finding.remedies,
             });
         }
         by_interface(builder, region, service)?;
     }
     Ok(())
-}
-
-fn is_alive(endpoint: &Endpoint) -> bool {
-    ["available", "pending"].contains(&endpoint.state.as_str())
 }
 
 /// Whether the internet is a way that works, from every subnet.
@@ -89,13 +78,24 @@ fn all_lead_out(builder: &Builder<'_, '_>) -> bool {
             .all(|subnet| leads_out(builder.paths, subnet) == Some(true))
 }
 
-/// An endpoint that the service's name leads to is used; whether its group lets the function in is not ours to change.
+/// An endpoint that the service's name leads to is used. What is wrong with it is not ours to change, except that its
+/// group lets the function in, if that is ours.
 fn keep(builder: &mut Builder<'_, '_>, service: &str, endpoint: &Endpoint) -> Result<(), InternetUnmet> {
     if endpoint.state == "pending" {
         builder.building.pending.push(format!("endpoint {}", endpoint.id));
         return Ok(());
     }
-    refuse(super::services::faults(builder.paths, builder.traveller, endpoint))?;
+    let mut findings = faults(builder.paths, builder.traveller, endpoint);
+    let group = group_of(&builder.own.groups, builder.network).ok().flatten();
+    let group = group.filter(|group| endpoint.groups.contains(&group.id));
+    let subnets = builder.traveller.subnet_ids();
+    let closed = inbound(builder.paths, &builder.traveller.asker(&subnets), endpoint);
+    let opens = group.is_some() && closed.iter().any(|finding| finding.status == Status::Fail);
+    findings.retain(|finding| !(opens && closed.contains(finding)));
+    refuse(findings)?;
+    if opens {
+        let_all_in(builder, group);
+    }
     builder.building.reasons.push(format!(
         "{service} is reached through interface endpoint {}.",
         endpoint.id
@@ -104,18 +104,8 @@ fn keep(builder: &mut Builder<'_, '_>, service: &str, endpoint: &Endpoint) -> Re
 }
 
 /// Refuses to build if a finding fails.
-fn refuse(findings: Vec<Finding>) -> Result<(), InternetUnmet> {
-    let failing: Vec<_> = findings
-        .into_iter()
-        .filter(|finding| finding.status == Status::Fail)
-        .collect();
-    if failing.is_empty() {
-        return Ok(());
-    }
-    Err(InternetUnmet::Blocked {
-        findings: failing.iter().map(|finding| finding.text.clone()).collect(),
-        remedies: failing.into_iter().flat_map(|finding| finding.remedies).collect(),
-    })
+fn refuse(findings: impl IntoIterator<Item = Finding>) -> Result<(), InternetUnmet> {
+    none_fails(findings).map_err(|(findings, remedies)| InternetUnmet::Blocked { findings, remedies })
 }
 
 fn by_gateway(
@@ -166,17 +156,12 @@ fn by_gateway(
                 add_route_tables: tables,
                 ..EndpointWish::default()
             };
-            let summary = format!(
-                "gateway endpoint {} of {service}: add the route tables of the function's subnets",
-                gateway.id
-            );
-            let effect = NetworkEffect::ModifyEndpoint {
-                endpoint: gateway.id.clone(),
-                wish,
-            };
-            builder.steps.add(effect, gateway.id.as_str(), summary, &[]);
+            change(&mut builder.steps, gateway, wish);
         }
-        None => create(builder, region, service, Vec::new(), Vec::new(), tables),
+        None => {
+            let naming = named(builder.network, region, service, Some(&EndpointKind::Gateway));
+            make(builder, service, &naming, Vec::new(), Vec::new(), tables);
+        }
     }
     for (subnet, table) in moved {
         builder.associate(&Ref::Existing(subnet.clone()), &table);
@@ -186,35 +171,20 @@ fn by_gateway(
 
 fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> Result<(), InternetUnmet> {
     let vpc = builder.traveller.vpc;
-    if let Some(dns) = builder.paths.vpc(vpc).and_then(|vpc| vpc.dns.known()) {
-        for (is_on, attribute) in [(dns.support, "support"), (dns.hostnames, "hostnames")] {
-            if !is_on {
-                return Err(InternetUnmet::NotOurs {
-                    what: format!(
-                        "DNS {attribute} of {vpc} is off, so the name of {service} does not resolve to an endpoint"
-                    ),
-                    remedies: vec![format!(
-                        "aws ec2 modify-vpc-attribute --vpc-id {} --enable-dns-{attribute}",
-                        word(vpc)
-                    )],
-                });
-            }
-        }
-    }
+    let mut findings = Vec::new();
+    private_names(builder.paths, vpc, &mut findings, &mut Vec::new());
+    none_fails(findings).map_err(|(findings, remedies)| InternetUnmet::NotOurs {
+        what: format!(
+            "{}, so the name of {service} does not resolve to an endpoint",
+            findings.join("; ")
+        ),
+        remedies,
+    })?;
     builder.building.reasons.push(format!(
         "{service}: {vpc} has no endpoint for it, and the function has no way to the internet."
     ));
-    // One subnet in each zone is all that an endpoint takes.
-    let mut zones: Vec<String> = Vec::new();
-    let mut subnets = Vec::new();
     let naming = named(builder.network, region, service, Some(&EndpointKind::Interface));
-    for subnet in &builder.traveller.subnets {
-        let zone = builder.zone(subnet);
-        if naming.is_in(&zone) && !zones.contains(&zone) {
-            zones.push(zone);
-            subnets.push((*subnet).clone());
-        }
-    }
+    let subnets = one_in_each_zone(builder.paths, builder.traveller.subnets.iter().copied(), &[], &naming);
     if subnets.is_empty() {
         return Err(InternetUnmet::NotOurs {
             what: format!("{service} is in none of the Availability Zones of the function's subnets"),
@@ -224,30 +194,22 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
             )],
         });
     }
-    would_serve(builder, naming.name().unwrap_or(service), &subnets)?;
-    let group = group(builder)?;
-    create(builder, region, service, subnets, vec![group], Vec::new());
+    let group = group_of(&builder.own.groups, builder.network)?;
+    would_serve(builder, &subnets, group)?;
+    let group = let_all_in(builder, group);
+    make(builder, service, &naming, subnets, vec![group], Vec::new());
     Ok(())
 }
 
 /// An interface endpoint is charged for: it is not created where the function's groups, or the ACLs, which are not ours to
 /// change, keep the function's requests from it.
-fn would_serve(builder: &Builder<'_, '_>, service: &str, subnets: &[SubnetId]) -> Result<(), InternetUnmet> {
+fn would_serve(
+    builder: &Builder<'_, '_>,
+    subnets: &[SubnetId],
+    group: Option<&SecurityGroup>,
+) -> Result<(), InternetUnmet> {
     let traveller = builder.traveller;
-    let planned = Endpoint {
-        id: "(new)".into(),
-        vpc: traveller.vpc.clone(),
-        kind: EndpointKind::Interface,
-        service: service.to_owned(),
-        state: "available".to_owned(),
-        subnets: subnets.to_vec(),
-        groups: builder.own.group.iter().map(|group| group.id.clone()).collect(),
-        route_tables: Vec::new(),
-        private_dns: true,
-        only_inbound_resolver: Some(false),
-        policy: None,
-        tags: BTreeMap::new(),
-    };
+    let groups: Vec<GroupId> = group.iter().map(|group| group.id.clone()).collect();
     let from = traveller.subnet_ids();
     let asker = traveller.asker(&from);
     let let_out = || {
@@ -256,115 +218,57 @@ fn would_serve(builder: &Builder<'_, '_>, service: &str, subnets: &[SubnetId]) -
         let target = format!("IpRanges=[{{CidrIp={range}}}]");
         Some(authorize(group, Direction::Egress, HTTPS, &target))
     };
-    let outbound = outbound(builder.paths, &asker, &planned)
-        .into_iter()
-        .map(|mut finding| {
-            finding.remedies = let_out().into_iter().collect();
-            finding
-        });
+    let closed = outbound(builder.paths, &asker, "(new)", subnets, &groups);
+    let closed = closed.into_iter().map(|finding| Finding {
+        remedies: let_out().into_iter().collect(),
+        ..finding
+    });
     refuse(
-        crossings(builder.paths, &asker, &planned)
+        crossings(builder.paths, &asker, "(new)", subnets)
             .into_iter()
-            .chain(outbound)
-            .collect(),
+            .chain(closed),
     )
 }
 
-/// The role of that group.
-const ROLE: &str = "endpoints-group";
-
-/// Its description.
-fn description(vpc: &VpcId) -> String {
-    format!("On VPC endpoints, to let {vpc} in")
-}
-
-/// Whose the group is that has the name of our endpoints' one.
-#[must_use]
-pub fn whose(group: &SecurityGroup) -> Ownership {
-    let vpc = &group.vpc;
-    ownership::of_single_group(group, &description(vpc), &connection(vpc), ROLE)
-}
-
-/// The group of our endpoints. From the moment an endpoint exists, the service's name leads to it in all of the VPC: its
-/// group lets all of the VPC in, so that nobody loses the service.
-fn group(builder: &mut Builder<'_, '_>) -> Result<Ref<GroupId>, InternetUnmet> {
-    if let Some(made) = builder.steps.that_makes_role(ROLE) {
-        return Ok(Ref::Step(made));
-    }
-    let vpc = builder.traveller.vpc.clone();
-    let existing = builder.own.group.as_ref();
-    if let Some(group) = existing {
-        let whose = whose(group);
-        if !whose.is_credible() {
-            return Err(InternetUnmet::NameTaken {
-                name: group.name.clone(),
-                group: group.id.clone(),
-                why: whose.reasons(),
-            });
+/// The group of our endpoints, with the steps after which it lets all of the VPC in.
+fn let_all_in(builder: &mut Builder<'_, '_>, existing: Option<&SecurityGroup>) -> Ref<GroupId> {
+    let vpc = builder.traveller.vpc;
+    let all = ranges(builder.paths, vpc);
+    let (reasons, tags) = (&mut builder.building.reasons, &builder.wish.tags);
+    let before = builder.steps.last();
+    let group = prepare(&mut builder.steps, reasons, vpc, existing, &all, tags);
+    if let Some(closed) = existing.filter(|group| builder.steps.last() != before && !lets_in(group, &all)) {
+        let endpoints = builder.network.endpoints.known().into_iter().flatten();
+        let is_limited =
+            |found: &&Endpoint| found.groups.contains(&closed.id) && !policy(builder.traveller, found).is_empty();
+        let limited: Vec<_> = endpoints.filter(is_limited).map(|found| &found.id).collect();
+        if !limited.is_empty() {
+            builder.building.notes.push(format!(
+                "{group} will let all of {vpc} in to {} too: the policies of these endpoints stay limited.",
+                listed(&limited)
+            ));
         }
     }
-    let group = if let Some(group) = existing {
-        Ref::Existing(group.id.clone())
-    } else {
-        let tags = builder.tags(ROLE);
-        let summary = format!("security group {GROUP} in {vpc}, for its endpoints");
-        builder
-            .steps
-            .create_group(GROUP, &vpc, description(&vpc), tags, summary)
-    };
-    for cidr in builder.paths.vpc(&vpc).map(|vpc| vpc.cidrs.clone()).unwrap_or_default() {
-        let lets_in =
-            |rule: &crate::model::Rule| rule.lets_tcp(HTTPS) && rule.peer == crate::model::Peer::Cidr(cidr.to_string());
-        if existing.is_some_and(|group| group.ingress.iter().any(lets_in)) || builder.has_rule(&group, cidr) {
-            continue;
-        }
-        let effect = Effect::AddRule {
-            direction: Direction::Ingress,
-            group: group.clone(),
-            port: HTTPS,
-            peer: RulePeer::Cidr(cidr),
-            description: format!("autoconnect: from {vpc}"),
-        };
-        builder.steps.add(
-            effect,
-            GROUP,
-            format!("{GROUP}: inbound rule tcp {HTTPS} from {cidr}, all of {vpc}"),
-            &[],
-        );
-    }
-    Ok(group)
+    group
 }
 
-fn create(
+fn make(
     builder: &mut Builder<'_, '_>,
-    region: &str,
     service: &str,
+    naming: &Naming<'_>,
     subnets: Vec<SubnetId>,
     groups: Vec<Ref<GroupId>>,
     route_tables: Vec<Ref<RouteTableId>>,
 ) {
-    let role = format!("endpoint-{service}");
-    let kind = if subnets.is_empty() {
-        EndpointKind::Gateway
-    } else {
-        EndpointKind::Interface
-    };
-    let naming = named(builder.network, region, service, Some(&kind));
-    let name = naming.name().unwrap_or(service).to_owned();
-    let rules = builder.steps_of_group(&groups);
+    let vpc = builder.traveller.vpc;
     let plan = EndpointPlan {
-        vpc: builder.traveller.vpc.clone(),
-        service: name.clone(),
+        vpc: vpc.clone(),
+        service: naming.name().unwrap_or(service).to_owned(),
         subnets,
         groups,
         route_tables,
         policy: None,
-        tags: builder.tags(&role),
+        tags: endpoint_tags(&connection(vpc), service, &builder.wish.tags),
     };
-    builder.steps.add(
-        NetworkEffect::CreateEndpoint(Box::new(plan)),
-        role,
-        format!("{kind} endpoint for {name}"),
-        &rules,
-    );
+    create(&mut builder.steps, plan);
 }

@@ -12,11 +12,13 @@ use super::way::public_part;
 use super::{Traveller, acls};
 use crate::check::{Check, Finding, Status};
 use crate::diagnose::dns::resolves;
-use crate::endpoint::{HTTPS, Naming, all_names, authorize, judge, named, worst};
+use crate::endpoint::{
+    HTTPS, Naming, authorize, by_name, judge, modify, named, of_service, read_policy, unnamed, worst,
+};
 use crate::escape::word;
 use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget};
 use crate::model::{Direction, Peer, PrefixListId, SubnetId};
-use crate::policy::{Caller, PolicyDocument, Reach, reach_through_endpoint};
+use crate::policy::{Caller, Reach, reach_through_endpoint};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::{Addresses, Block, Paths, Ports};
 use crate::similar::similar;
@@ -37,23 +39,6 @@ pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, se
         .collect()
 }
 
-/// Whether an endpoint is for a service: `secretsmanager`, or all of its name.
-pub(super) fn is_for(endpoint: &Endpoint, region: &str, service: &str) -> bool {
-    endpoint.service == service || endpoint.service.ends_with(&format!(".{region}.{service}"))
-}
-
-/// The endpoints of a service in the traveller's VPC.
-pub(super) fn endpoints_of<'n>(
-    paths: &Paths<'n>,
-    traveller: &Traveller<'_>,
-    region: &str,
-    service: &str,
-) -> Vec<&'n Endpoint> {
-    let all = paths.network().endpoints.known().into_iter().flatten();
-    all.filter(|endpoint| endpoint.vpc == *traveller.vpc && is_for(endpoint, region, service))
-        .collect()
-}
-
 /// What is wrong with the way to an interface endpoint whose name counts.
 pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let subnets = traveller.subnet_ids();
@@ -64,21 +49,22 @@ pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &En
 
 /// What an endpoint's policy makes of the traveller's requests. Which requests it sends is not known: only a policy that
 /// allows all of them is good, and only one that allows none of them fails.
-fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
-    let (Some(text), Some(role)) = (&endpoint.policy, traveller.role) else {
+pub(super) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+    let Some(role) = traveller.role else {
         return Vec::new();
     };
-    let told = format!("the policy of endpoint {} ({})", endpoint.id, endpoint.service);
-    let Ok(policy) = PolicyDocument::read(text) else {
-        return vec![Finding::unknown(format!("{told} cannot be read"))];
+    let (told, policy) = match read_policy(endpoint) {
+        Ok(Some(read)) => read,
+        Ok(None) => return Vec::new(),
+        Err(unread) => return vec![unread],
     };
     match reach_through_endpoint(&policy, &[Caller::Role(role)]) {
         Reach::All => Vec::new(),
         Reach::Nothing => vec![
             Finding::fail(format!("{told} does not allow {role} anything")).fixed_by(format!(
-                "add a statement to the policy of {} that allows {role} what the function calls: aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --policy-document file://policy.json",
+                "add a statement to the policy of {} that allows {role} what the function calls: {}",
                 endpoint.id,
-                word(&endpoint.id)
+                modify(endpoint, "--policy-document file://policy.json")
             )),
         ],
         Reach::Some => vec![Finding::warn(format!(
@@ -97,8 +83,8 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
         let finding = Finding::unknown(format!("{service}: the endpoints of {}: {why}", traveller.vpc));
         return Check::of(&id, "", Vec::new(), vec![finding]);
     }
-    let endpoints = endpoints_of(paths, traveller, region, service);
-    let by_name = by_name(paths, &endpoints);
+    let endpoints = of_service(paths.network(), traveller.vpc, region, service);
+    let by_name = by_name(paths.network(), &endpoints);
     let named_by_endpoint = by_name.is_some();
     let mut way = match by_name {
         Some((endpoint, true)) => by_interface(paths, traveller, service, endpoint),
@@ -217,16 +203,6 @@ pub(super) struct Way {
     pub(super) evidence: Vec<String>,
     /// What is wrong with it.
     pub(super) findings: Vec<Finding>,
-}
-
-/// The interface endpoint that the service's name leads to, and whether it certainly does.
-pub(super) fn by_name<'n>(paths: &Paths<'_>, endpoints: &[&'n Endpoint]) -> Option<(&'n Endpoint, bool)> {
-    let all = paths.network().endpoints.known().map(Vec::as_slice).unwrap_or_default();
-    let leads = endpoints.iter().filter_map(|endpoint| match endpoint.takes_names(all) {
-        Some(false) => None,
-        takes => Some((*endpoint, takes == Some(true))),
-    });
-    leads.min_by_key(|(_, is_sure)| !is_sure)
 }
 
 fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, endpoint: &Endpoint) -> Way {
@@ -356,19 +332,12 @@ fn by_internet(
         return None;
     }
     let subnets: Vec<&str> = left.iter().map(|subnet| subnet.as_str()).collect();
-    let without = endpoints
+    let (interfaces, others): (Vec<&Endpoint>, Vec<&Endpoint>) = endpoints
         .iter()
-        .find(|endpoint| endpoint.kind == EndpointKind::Interface);
-    let is_inbound_only = |endpoint: &Endpoint| endpoint.private_dns && endpoint.only_inbound_resolver == Some(true);
-    let why = match (without, endpoints.first()) {
-        (Some(endpoint), _) if is_inbound_only(endpoint) => format!(
-            "private DNS of interface endpoint {} answers inbound Resolver endpoints only, so within {} the service's name does not resolve to it",
-            endpoint.id, endpoint.vpc
-        ),
-        (Some(endpoint), _) => format!(
-            "private DNS of interface endpoint {} is off, so the service's name does not resolve to it",
-            endpoint.id
-        ),
+        .partition(|endpoint| endpoint.kind == EndpointKind::Interface);
+    let unnamed = interfaces.into_iter().find_map(unnamed);
+    let why = match (&unnamed, others.first()) {
+        (Some(finding), _) => finding.text.clone(),
         (None, Some(endpoint)) => format!(
             "{} endpoint {} is in state {} and in {} route tables, not in those of these subnets",
             endpoint.kind,
@@ -394,12 +363,8 @@ fn by_internet(
     } else {
         Finding::fail(text)
     };
-    Some(match without {
-        Some(endpoint) if is_inbound_only(endpoint) => finding.fixed_by(all_names(endpoint)),
-        Some(endpoint) => finding.fixed_by(format!(
-            "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} --private-dns-enabled",
-            word(&endpoint.id)
-        )),
+    Some(match unnamed {
+        Some(unnamed) => finding.fixed_by_all(unnamed.remedies),
         None if is_global => finding.fixed_by(format!("autoconnect internet setup {}", traveller.option)),
         None => finding.fixed_by(format!(
             "autoconnect internet setup {} --service {}",

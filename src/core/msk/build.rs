@@ -7,42 +7,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ways::traveller;
+use super::ways::{of_policy, traveller};
 use super::{MskScene, Needs, is_public, services};
-use crate::check::{Finding, Status};
+use crate::check::{Finding, none_fails};
 use crate::diagnose::dns;
-use crate::endpoint::{Asker, Gate, HTTPS, authorize, crossings, inbound, listed, named, outbound};
+use crate::endpoint::{
+    Asker, Gate, HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound,
+    is_alive, lets_in, named, of_service, one_in_each_zone, outbound, prepare, ranges,
+};
 use crate::internet::{Own, Wish, draft_for};
 use crate::model::network::{Endpoint, EndpointKind};
-use crate::model::{Direction, GroupId, MappingMode, MskPlacement, Peer, Rule, SecurityGroup, SubnetId, VpcId};
-use crate::ownership::{self, Ownership};
+use crate::model::{Direction, GroupId, MappingMode, MskPlacement, SecurityGroup, SubnetId, VpcId};
+use crate::ownership;
 use crate::plan::network::{EndpointPlan, EndpointWish, NetworkEffect, RulePeer};
-use crate::plan::{Effect, Plan, Ref, Step, Steps, tags_at_birth};
+use crate::plan::{Effect, Plan, Ref, Step, Steps};
 use crate::policy::{PolicyDocument, Principal, Texts, for_mapping};
 use crate::preconditions::{MskUnmet, Pending, Unmet};
 use crate::reachability::Paths;
-use crate::reachability::leg::acls::Numbers;
-use crate::reachability::leg::between;
 
-/// The name of the endpoints' group in each VPC.
-pub const GROUP: &str = "autoconnect-msk-endpoints";
-
-/// Its description.
-const DESCRIPTION: &str = "Endpoints for the event sources of MSK clusters";
-
-/// What all that is made for a VPC's event sources is tagged with.
-fn connection(vpc: &VpcId) -> String {
+/// What the endpoints for a VPC's event sources are tagged with.
+#[must_use]
+pub fn connection(vpc: &VpcId) -> String {
     format!("msk/{vpc}")
 }
-
-/// Whose the group is that has the name of the endpoints' one.
-#[must_use]
-pub fn whose(group: &SecurityGroup) -> Ownership {
-    ownership::of_single_group(group, DESCRIPTION, &connection(&group.vpc), GROUP_ROLE)
-}
-
-/// Its role.
-const GROUP_ROLE: &str = "endpoints-group";
 
 /// What is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,18 +53,18 @@ pub struct Built {
     pub notes: Vec<String>,
 }
 
-/// The steps to what is wanted; none where it is there. `group` is what has the name of the endpoints' group.
+/// The steps to what is wanted; none where it is there. `groups` have a name of the endpoints' group.
 ///
 /// # Errors
 ///
 /// A requirement does not hold.
-pub fn endpoints(scene: &MskScene, group: Option<&SecurityGroup>, wish: &EndpointsWish) -> Result<Built, MskUnmet> {
+pub fn endpoints(scene: &MskScene, groups: &[SecurityGroup], wish: &EndpointsWish) -> Result<Built, MskUnmet> {
     let paths = Paths::new(&scene.network);
     let place = scene.placement();
     let mut builder = Builder::new(scene, &paths, &place, wish)?;
     builder.brokers()?;
     if builder.needs.mode == MappingMode::OnDemand {
-        builder.services(group)?;
+        builder.services(groups)?;
     }
     Ok(builder.built())
 }
@@ -231,95 +218,49 @@ impl<'b> Builder<'b> {
         })
     }
 
-    fn rule(&mut self, direction: Direction, group: Ref<GroupId>, port: u16, peer: RulePeer, description: &str) -> u32 {
-        let preposition = match direction {
-            Direction::Ingress => "from",
-            Direction::Egress => "to",
-        };
-        let resource = self.steps.name(&group);
-        let summary = format!("{resource}: {direction} rule, tcp {port} {preposition} {peer}");
-        let effect = Effect::AddRule {
-            direction,
-            group,
-            port,
-            peer,
-            description: description.to_owned(),
-        };
-        self.steps.add(effect, resource, summary, &[])
-    }
-
     /// What is in the way of any endpoint, and of those that are made in the cluster's subnets.
     fn check_paths(&self, makes: bool) -> Result<(), MskUnmet> {
         let mut findings = Vec::new();
         if makes {
-            let subnets = &self.place.subnets;
-            findings.extend(between(self.paths, self.vpc, subnets, subnets, HTTPS, &mut Numbers::default()).0);
+            findings.extend(crossings(self.paths, &self.asker(), "(new)", &self.place.subnets));
         }
         dns::private_names(self.paths, self.vpc, &mut findings, &mut Vec::new());
-        refuse(findings, |findings, commands| MskUnmet::Blocked { findings, commands })
+        none_fails(findings).map_err(|(findings, commands)| MskUnmet::Blocked { findings, commands })
     }
 
-    fn service_name(&self, service: &str) -> String {
-        let naming = named(
-            &self.scene.network,
-            self.scene.region(),
-            service,
-            Some(&EndpointKind::Interface),
-        );
-        naming.name().unwrap_or(service).to_owned()
+    fn naming(&self, service: &str) -> Naming<'b> {
+        let region = self.scene.region();
+        named(&self.scene.network, region, service, Some(&EndpointKind::Interface))
     }
 
     /// The endpoint that takes the requests to a service.
     fn endpoint_of(&self, service: &str) -> Option<&'b Endpoint> {
-        let name = format!("com.amazonaws.{}.{service}", self.scene.region());
         let network = &self.scene.network;
-        let mut all = network.endpoints.known().into_iter().flatten();
-        all.find(|found| {
-            let is_live = !matches!(
-                found.state.as_str(),
-                "deleting" | "deleted" | "failed" | "rejected" | "expired"
-            );
-            let is_private = found.takes_names(network.endpoints.known().map_or(&[], Vec::as_slice)) != Some(false);
-            found.vpc == *self.vpc && found.service.ends_with(&name) && is_private && is_live
-        })
+        let mut all = of_service(network, self.vpc, self.scene.region(), service);
+        all.retain(|found| is_alive(found));
+        by_name(network, &all).map(|(endpoint, _)| endpoint)
     }
 
-    fn services(&mut self, group: Option<&SecurityGroup>) -> Result<(), MskUnmet> {
+    fn services(&mut self, groups: &[SecurityGroup]) -> Result<(), MskUnmet> {
         let services = services(&self.needs);
         let found: Vec<(&str, Option<&Endpoint>)> = services
             .iter()
             .map(|&service| (service, self.endpoint_of(service)))
             .collect();
         self.check_paths(found.iter().any(|(_, endpoint)| endpoint.is_none()))?;
-        let is_closed = |endpoint: &&Endpoint| !inbound(self.paths, &self.asker(), endpoint).is_empty();
-        let needs_group = found
-            .iter()
-            .any(|(_, endpoint)| endpoint.as_ref().is_none_or(is_closed));
-        let group = match group {
-            Some(group) if needs_group && !whose(group).is_credible() => {
-                return Err(MskUnmet::GroupName {
-                    group: group.id.clone(),
-                    name: group.name.clone(),
-                    why: whose(group).reasons(),
-                });
-            }
-            group => group.filter(|group| whose(group).is_credible()),
+        let is_closed = |endpoint: &Endpoint| !inbound(self.paths, &self.asker(), endpoint).is_empty();
+        let needs_group = found.iter().any(|(_, endpoint)| endpoint.is_none_or(is_closed));
+        let existing = match group_of(groups, &self.scene.network) {
+            Err(taken) if needs_group => return Err(taken.into()),
+            found => found.ok().flatten(),
         };
-        let bears_it = |endpoint: &&Endpoint| group.is_some_and(|group| endpoint.groups.contains(&group.id));
-        let is_used = found
-            .iter()
-            .filter_map(|(_, endpoint)| *endpoint)
-            .any(|endpoint| bears_it(&endpoint));
-        let (group, after) = if needs_group || is_used {
-            let (group, after) = self.group(group, &found);
-            (Some(group), after)
-        } else {
-            (None, Vec::new())
-        };
+        let has_it = |endpoint: &Endpoint| existing.is_some_and(|group| endpoint.groups.contains(&group.id));
+        let is_used = found.iter().any(|(_, endpoint)| endpoint.is_some_and(has_it));
+        let group = (needs_group || is_used).then(|| self.group(existing, &found));
         for (service, endpoint) in found {
             match (endpoint, &group) {
-                (Some(endpoint), group) => self.fix(service, endpoint, group.as_ref(), &after)?,
-                (None, Some(group)) => self.create(service, group, &after)?,
+                (Some(endpoint), group) => self.fix(service, endpoint, group.as_ref())?,
+                (None, Some(group)) => self.create(service, group)?,
                 // An endpoint that is missing needs the group.
                 (None, None) => {}
             }
@@ -327,78 +268,44 @@ impl<'b> Builder<'b> {
         Ok(())
     }
 
-    /// The endpoints' group with its rules, and the steps that the endpoints come after.
-    fn group(
-        &mut self,
-        group: Option<&SecurityGroup>,
-        found: &[(&str, Option<&Endpoint>)],
-    ) -> (Ref<GroupId>, Vec<u32>) {
-        let mut after = Vec::new();
-        let reference = if let Some(group) = group {
-            let existing = Ref::Existing(group.id.clone());
-            if group.egress.iter().any(Rule::is_default_egress) {
-                let id = group.id.as_str();
-                after.push(self.steps.revoke_default_egress(existing.clone(), id, id, &[]));
-            }
-            existing
-        } else {
-            self.reasons
-                .push(format!("{} has no group for the endpoints.", self.vpc));
-            let tags = self.tags(GROUP_ROLE);
-            let summary = format!("security group {GROUP} in {}, for the endpoints", self.vpc);
-            let created = self
-                .steps
-                .create_group(GROUP, self.vpc, DESCRIPTION.to_owned(), tags, summary);
-            after.extend(self.steps.last());
-            created
-        };
+    /// The endpoints' group, with the steps that let the poller in.
+    fn group(&mut self, existing: Option<&SecurityGroup>, found: &[(&str, Option<&Endpoint>)]) -> Ref<GroupId> {
         // What was narrowed once is not opened again.
         let is_narrow = |(service, endpoint): &(&str, Option<&Endpoint>)| {
             endpoint.is_some_and(|endpoint| self.is_ours(&endpoint.tags) && narrowed(endpoint, service).is_some())
         };
         let narrow = self.wish.restrict || found.iter().any(is_narrow);
-        let mut peers: Vec<RulePeer> = self
-            .place
-            .groups
-            .iter()
-            .take(1)
-            .map(|id| RulePeer::Group(Ref::Existing(id.clone())))
-            .collect();
-        let ranges = self.paths.vpc(self.vpc).into_iter().flat_map(|vpc| &vpc.cidrs);
-        let ipv4 = ranges.filter(|range| range.addr().is_ipv4() && !narrow);
-        peers.extend(ipv4.map(|range| RulePeer::Cidr(*range)));
-        for peer in peers {
-            let has = |group: &SecurityGroup| group.ingress.iter().any(|rule| lets_in(rule, &peer));
-            if group.is_some_and(has) {
-                continue;
+        let mut all = ranges(self.paths, self.vpc);
+        all.retain(|peer| matches!(peer, RulePeer::Cidr(range) if range.addr().is_ipv4()));
+        let open = existing.filter(|group| lets_in(group, &all));
+        let mut peers: Vec<RulePeer> = Vec::new();
+        if let Some(group) = open {
+            if self.wish.restrict {
+                self.notes.push(format!(
+                    "{} already lets all of {} in and is left so: --restrict limits only the policies of the endpoints.",
+                    group.id, self.vpc
+                ));
             }
-            if group.is_some() {
-                self.reasons
-                    .push(format!("{reference} does not let tcp {HTTPS} in from {peer}."));
-            }
-            after.push(self.rule(Direction::Ingress, reference.clone(), HTTPS, peer, "Pollers of MSK"));
+        } else {
+            peers.extend(self.brokers_group().into_iter().map(RulePeer::Group));
+            peers.extend(all.into_iter().filter(|_| !narrow));
         }
-        (reference, after)
+        let (steps, reasons) = (&mut self.steps, &mut self.reasons);
+        prepare(steps, reasons, self.vpc, existing, &peers, &self.wish.tags)
     }
 
-    fn create(&mut self, service: &str, group: &Ref<GroupId>, after: &[u32]) -> Result<(), MskUnmet> {
-        let name = self.service_name(service);
+    fn brokers_group(&self) -> Option<Ref<GroupId>> {
+        self.place.groups.first().cloned().map(Ref::Existing)
+    }
+
+    fn create(&mut self, service: &str, group: &Ref<GroupId>) -> Result<(), MskUnmet> {
+        let naming = self.naming(service);
+        let name = naming.name().unwrap_or(service).to_owned();
         self.reasons.push(format!(
             "{} has no interface endpoint {name} with private DNS.",
             self.vpc
         ));
-        let naming = named(
-            &self.scene.network,
-            self.scene.region(),
-            service,
-            Some(&EndpointKind::Interface),
-        );
-        let mut subnets = self.one_in_each_zone(&[]);
-        subnets.retain(|id| {
-            self.paths
-                .subnet(id)
-                .is_none_or(|subnet| naming.is_in(&subnet.availability_zone))
-        });
+        let subnets = one_in_each_zone(self.paths, &self.place.subnets, &[], &naming);
         if subnets.is_empty() || naming.name().is_none() {
             return Err(MskUnmet::Blocked {
                 findings: vec![format!(
@@ -409,121 +316,72 @@ impl<'b> Builder<'b> {
             });
         }
         let mut groups = vec![group.clone()];
-        if self.joins {
-            groups.extend(self.place.groups.iter().take(1).map(|id| Ref::Existing(id.clone())));
-        }
-        let role = format!("{service}-endpoint");
-        let summary = format!(
-            "interface endpoint {name} in {}, with private DNS and {}{}",
-            listed(&subnets),
-            self.named(&groups),
-            if self.wish.restrict {
-                ", for the poller only"
-            } else {
-                ""
-            }
-        );
+        groups.extend(self.brokers_group().filter(|_| self.joins));
+        let least = self.wish.restrict.then(|| self.least(service, &Narrow::default()));
         let plan = EndpointPlan {
             vpc: self.vpc.clone(),
-            service: name.clone(),
+            service: name,
             subnets,
             groups,
             route_tables: Vec::new(),
-            policy: self
-                .wish
-                .restrict
-                .then(|| self.least(service, &Narrow::default()))
-                .transpose()?
-                .map(|least| least.to_string()),
-            tags: self.tags(&role),
+            policy: least.transpose()?.map(|least| least.to_string()),
+            tags: endpoint_tags(&connection(self.vpc), service, &self.wish.tags),
         };
-        self.steps
-            .add(NetworkEffect::CreateEndpoint(Box::new(plan)), &name, summary, after);
+        create(&mut self.steps, plan);
         Ok(())
     }
 
     /// What an endpoint that takes the VPC's requests lacks. To one that is not ours, groups are added only: it is reached
     /// from every subnet of the VPC, and each further zone is charged for.
-    fn fix(
-        &mut self,
-        service: &str,
-        endpoint: &Endpoint,
-        group: Option<&Ref<GroupId>>,
-        after: &[u32],
-    ) -> Result<(), MskUnmet> {
+    fn fix(&mut self, service: &str, endpoint: &Endpoint, group: Option<&Ref<GroupId>>) -> Result<(), MskUnmet> {
         if endpoint.state != "available" {
             self.pending.push(Pending::Available {
                 what: format!("endpoint {} ({})", endpoint.id, endpoint.service),
             });
             return Ok(());
         }
-        let widens = self.is_ours(&endpoint.tags) || endpoint.subnets.is_empty();
-        let add_subnets = widens.then(|| self.one_in_each_zone(&endpoint.subnets));
-        let mut wish = EndpointWish {
-            add_subnets: add_subnets.unwrap_or_default(),
-            ..EndpointWish::default()
-        };
-        let bears = |id: &GroupId| endpoint.groups.contains(id);
-        if !inbound(self.paths, &self.asker(), endpoint).is_empty() {
-            let missing = group.filter(|group| !group.existing().is_some_and(bears));
-            wish.add_groups.extend(missing.cloned());
+        let mut wish = EndpointWish::default();
+        if self.is_ours(&endpoint.tags) || endpoint.subnets.is_empty() {
+            let naming = self.naming(service);
+            wish.add_subnets = one_in_each_zone(self.paths, &self.place.subnets, &endpoint.subnets, &naming);
         }
-        if !outbound(self.paths, &self.asker(), endpoint).is_empty() && self.joins {
-            let brokers = self.place.groups.iter().take(1).filter(|id| !bears(id));
-            wish.add_groups.extend(brokers.map(|id| Ref::Existing(id.clone())));
+        let lacks = |group: &Ref<GroupId>| !group.existing().is_some_and(|id| endpoint.groups.contains(id));
+        if !inbound(self.paths, &self.asker(), endpoint).is_empty() {
+            wish.add_groups.extend(group.filter(|group| lacks(group)).cloned());
+        }
+        if self.joins && !self.outbound(endpoint).is_empty() {
+            wish.add_groups.extend(self.brokers_group().filter(lacks));
         }
         if self.wish.restrict {
             wish.policy = self.narrower(service, endpoint)?;
         }
         self.check_rest(service, endpoint, &wish)?;
-        if wish == EndpointWish::default() {
-            return Ok(());
+        if let Some(what) = change(&mut self.steps, endpoint, wish) {
+            let (id, name) = (&endpoint.id, &endpoint.service);
+            self.reasons
+                .push(format!("Endpoint {id} ({name}) must be changed: {what}."));
         }
-        let mut parts = Vec::new();
-        if !wish.add_subnets.is_empty() {
-            parts.push(format!("add {}", listed(&wish.add_subnets)));
-        }
-        if !wish.add_groups.is_empty() {
-            parts.push(format!("add {}", self.named(&wish.add_groups)));
-        }
-        parts.extend(
-            wish.policy
-                .is_some()
-                .then(|| "limit its policy to what is needed".to_owned()),
-        );
-        let (id, what) = (&endpoint.id, parts.join("; "));
-        self.reasons
-            .push(format!("Endpoint {id} ({}) must be changed: {what}.", endpoint.service));
-        let effect = NetworkEffect::ModifyEndpoint {
-            endpoint: id.clone(),
-            wish,
-        };
-        self.steps
-            .add(effect, id.as_str(), format!("endpoint {id}: {what}"), after);
         Ok(())
+    }
+
+    fn outbound(&self, endpoint: &Endpoint) -> Vec<Finding> {
+        let (id, groups) = (endpoint.id.as_str(), &endpoint.groups);
+        outbound(self.paths, &self.asker(), id, &endpoint.subnets, groups)
     }
 
     /// What no step fixes is an error, before the first write.
     fn check_rest(&self, service: &str, endpoint: &Endpoint, wish: &EndpointWish) -> Result<(), MskUnmet> {
         let mut findings = Vec::new();
         if wish.policy.is_none() {
-            findings.extend(super::ways::of_policy(
-                &self.needs,
-                self.scene.function.as_ref(),
-                service,
-                endpoint,
-            ));
+            let function = self.scene.function.as_ref();
+            findings.extend(of_policy(&self.needs, function, service, endpoint));
         }
-        let subnets = endpoint.subnets.iter().chain(&wish.add_subnets).cloned().collect();
-        let widened = Endpoint {
-            subnets,
-            ..endpoint.clone()
-        };
-        findings.extend(crossings(self.paths, &self.asker(), &widened));
+        let subnets: Vec<SubnetId> = endpoint.subnets.iter().chain(&wish.add_subnets).cloned().collect();
+        findings.extend(crossings(self.paths, &self.asker(), endpoint.id.as_str(), &subnets));
         if !self.joins {
-            findings.extend(outbound(self.paths, &self.asker(), endpoint));
+            findings.extend(self.outbound(endpoint));
         }
-        refuse(findings, |findings, commands| MskUnmet::Endpoint {
+        none_fails(findings).map_err(|(findings, commands)| MskUnmet::Endpoint {
             endpoint: endpoint.id.clone(),
             findings,
             commands,
@@ -545,7 +403,7 @@ impl<'b> Builder<'b> {
         }
         if !self.is_ours(&endpoint.tags) {
             self.notes.push(format!(
-                "The policy of endpoint {} ({}) is left unchanged: autoconnect did not create it, and others may need what it allows.",
+                "The policy of endpoint {} ({}) is left unchanged: `msk setup` did not create it, and others may need what it allows.",
                 endpoint.id, endpoint.service
             ));
             return Ok(None);
@@ -568,31 +426,9 @@ impl<'b> Builder<'b> {
         for_mapping(service, &secrets, &roles).ok_or(missing)
     }
 
-    /// The cluster's subnets in zones where an endpoint has none yet: it takes one in each.
-    fn one_in_each_zone(&self, taken: &[SubnetId]) -> Vec<SubnetId> {
-        let zone = |id: &SubnetId| self.paths.subnet(id).map(|subnet| subnet.availability_zone.as_str());
-        let mut zones: BTreeSet<&str> = taken.iter().filter_map(zone).collect();
-        let mut subnets = self.place.subnets.clone();
-        subnets.retain(|id| zone(id).is_some_and(|zone| zones.insert(zone)));
-        subnets
-    }
-
-    fn named(&self, groups: &[Ref<GroupId>]) -> String {
-        let names: Vec<String> = groups.iter().map(|group| self.steps.name(group)).collect();
-        names.join(", ")
-    }
-
-    fn connection(&self) -> String {
-        connection(self.vpc)
-    }
-
-    /// Whether something is ours, in whatever role.
+    /// Whether an endpoint was made for event sources.
     fn is_ours(&self, found: &BTreeMap<String, String>) -> bool {
-        ownership::is_made_for(found, &self.connection(), None)
-    }
-
-    fn tags(&self, role: &str) -> BTreeMap<String, String> {
-        tags_at_birth(&self.connection(), role, &self.wish.tags)
+        ownership::is_made_for(found, &connection(self.vpc), None)
     }
 
     fn built(self) -> Built {
@@ -617,34 +453,6 @@ impl<'b> Builder<'b> {
             notes,
         }
     }
-}
-
-/// An error of the findings that fail, if any do: their texts, and the commands that fix them.
-fn refuse(findings: Vec<Finding>, unmet: impl FnOnce(Vec<String>, Vec<String>) -> MskUnmet) -> Result<(), MskUnmet> {
-    let failing: Vec<Finding> = findings
-        .into_iter()
-        .filter(|finding| finding.status == Status::Fail)
-        .collect();
-    if failing.is_empty() {
-        return Ok(());
-    }
-    let commands = failing.iter().flat_map(|finding| finding.remedies.clone()).collect();
-    Err(unmet(
-        failing.into_iter().map(|finding| finding.text).collect(),
-        commands,
-    ))
-}
-
-/// Whether a rule lets the services' port in from this peer, or more.
-fn lets_in(rule: &Rule, peer: &RulePeer) -> bool {
-    let is_from = match (&rule.peer, peer) {
-        (Peer::Group(id), RulePeer::Group(Ref::Existing(wanted))) => id == wanted,
-        (Peer::Cidr(range), RulePeer::Cidr(wanted)) => {
-            range.parse::<ipnet::IpNet>().is_ok_and(|range| range.contains(wanted))
-        }
-        _ => false,
-    };
-    rule.lets_tcp(HTTPS) && is_from
 }
 
 /// What a policy that was narrowed to the least for a service allows.

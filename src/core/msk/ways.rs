@@ -7,7 +7,7 @@
 use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};
 use crate::check::{Check, Finding, Status};
-use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, service_way, worst};
+use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, read_policy, service_way, worst};
 use crate::escape::word;
 use crate::internet::{Traveller, nat_can_lead_out};
 use crate::model::network::Endpoint;
@@ -272,15 +272,12 @@ pub(super) fn of_policy(
     service: &str,
     endpoint: &Endpoint,
 ) -> Vec<Finding> {
-    let Some(text) = &endpoint.policy else {
-        return Vec::new();
+    let (told, policy) = match read_policy(endpoint) {
+        Ok(Some(read)) => read,
+        Ok(None) => return Vec::new(),
+        Err(unread) => return vec![unread],
     };
-    let (id, service_name) = (&endpoint.id, &endpoint.service);
-    let Ok(policy) = PolicyDocument::read(text) else {
-        return vec![Finding::unknown(format!(
-            "the policy of endpoint {id} ({service_name}) cannot be read"
-        ))];
-    };
+    let id = &endpoint.id;
     let role = function.and_then(|function| function.role.as_deref());
     let any = || vec!["*".to_owned()];
     let one = |arn: Option<&str>| arn.map_or_else(any, |arn| vec![arn.to_owned()]);
@@ -301,7 +298,6 @@ pub(super) fn of_policy(
         }
     };
     let judge = |resource: &String| {
-        let told = format!("the policy of endpoint {id} ({service_name})");
         let roles: Vec<String> = role.map(str::to_owned).into_iter().collect();
         let statement = for_mapping(service, std::slice::from_ref(resource), &roles)
             .map(|least| format!("add to the policy of {id} what {least} allows"));

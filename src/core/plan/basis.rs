@@ -131,8 +131,8 @@ impl Basis {
 
     /// Also with something that exists.
     #[must_use]
-    pub fn with_name(mut self, id: impl ToString, named: Named) -> Self {
-        self.names.insert(id.to_string(), named);
+    pub fn with_name(mut self, id: impl Into<String>, named: Named) -> Self {
+        self.names.insert(id.into(), named);
         self
     }
 }

@@ -154,7 +154,10 @@ fn comparable(step: &Recorded, steps: &[Recorded], known: &BTreeMap<&str, &str>)
     let parameters = named(&step.parameters, &name_of, known);
     let keeps = step.keeps.as_ref().map(|keeps| {
         let names: BTreeSet<&str> = keeps.iter().map(GroupId::as_str).collect();
-        Value::from_iter(names.into_iter().filter(|id| !known.contains_key(id)))
+        names
+            .into_iter()
+            .filter(|id| !known.contains_key(id))
+            .collect::<Value>()
     });
     let mut step = Map::from_iter([("parameters".to_owned(), parameters)]);
     step.extend(keeps.map(|keeps| ("keeps".to_owned(), keeps)));

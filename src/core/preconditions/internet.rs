@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
+use crate::endpoint::NameTaken;
 use crate::escape::word;
-use crate::model::{GroupId, RouteTableId, SubnetId, VpcId};
+use crate::model::{RouteTableId, SubnetId, VpcId};
 
 /// A requirement of `internet setup` that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -57,15 +58,8 @@ pub enum InternetUnmet {
         remedies: Vec<String>,
     },
     /// A group that is not ours has the name of the one that is to be created.
-    #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
-    NameTaken {
-        /// The name.
-        name: String,
-        /// The group.
-        group: GroupId,
-        /// Why it is not ours.
-        why: Vec<String>,
-    },
+    #[error(transparent)]
+    NameTaken(#[from] NameTaken),
     /// A route table with routes that cannot be copied into one of the function's own.
     #[error("{table} is the route table of other subnets too, and {} cannot be copied into one of the function's own", .routes.join(", "))]
     RoutesNotCopied {
@@ -102,7 +96,7 @@ impl InternetUnmet {
             Self::PublicSubnets { .. } => "public-subnet",
             Self::LeadsElsewhere { .. } => "route-elsewhere",
             Self::NotOurs { .. } => "not-ours-to-mend",
-            Self::NameTaken { .. } => "name-taken",
+            Self::NameTaken(_) => "name-taken",
             Self::RoutesNotCopied { .. } => "routes-not-copied",
             Self::NoRoom { .. } => "no-free-range",
             Self::Unreadable { .. } => "network-unreadable",
@@ -135,10 +129,7 @@ impl InternetUnmet {
                 word(table)
             ),
             Self::NotOurs { remedies, .. } => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
-            Self::NameTaken { group, .. } => format!(
-                "if nothing uses it, delete it with `aws ec2 delete-security-group --group-id {}`, then run again",
-                word(group)
-            ),
+            Self::NameTaken(taken) => taken.hint(),
             Self::RoutesNotCopied { table, .. } => format!(
                 "associate the function's subnets with a table of their own that has these routes; or, where the other subnets of {table} may reach the internet too, add the route to it with `aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT_GATEWAY`, then run again",
                 word(table)

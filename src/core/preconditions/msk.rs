@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::escape::word;
+use crate::endpoint::NameTaken;
 use crate::model::{EndpointId, GroupId, SubnetId};
 
 /// A requirement of `msk setup` that does not hold.
@@ -59,15 +59,8 @@ pub enum MskUnmet {
         commands: Vec<String>,
     },
     /// The name of the endpoints' group is someone else's.
-    #[error("{name} ({group}) has the name of the group that autoconnect creates, and is not that group: {}", .why.join(", and "))]
-    GroupName {
-        /// The group.
-        group: GroupId,
-        /// Its name.
-        name: String,
-        /// Why it is not ours.
-        why: Vec<String>,
-    },
+    #[error(transparent)]
+    GroupName(#[from] NameTaken),
     /// `--restrict` has to name the secret.
     #[error("--restrict names the secret in the endpoint's policy, and no mapping says which one")]
     NoSecret,
@@ -87,7 +80,7 @@ impl MskUnmet {
             Self::PublicSubnets { .. } => "msk-subnets-public",
             Self::Blocked { .. } => "msk-endpoints-blocked",
             Self::Endpoint { .. } => "msk-endpoint-unfit",
-            Self::GroupName { .. } => "msk-group-name-taken",
+            Self::GroupName(_) => "msk-group-name-taken",
             Self::NoSecret => "msk-secret-unknown",
             Self::NoRole => "msk-role-unknown",
         }
@@ -103,12 +96,7 @@ impl MskUnmet {
                 format!("fix it, then run again:\n  {}", commands.join("\n  "))
             }
             Self::PublicSubnets { .. } => "use --via endpoints, or switch the mapping to provisioned mode".to_owned(),
-            Self::GroupName { group, .. } => {
-                format!(
-                    "if nothing uses it, delete it with `aws ec2 delete-security-group --group-id {}`, then run again",
-                    word(group)
-                )
-            }
+            Self::GroupName(taken) => taken.hint(),
             Self::NoRole => "create the mapping first, or name its function with --function".to_owned(),
             Self::NoSecret => "create the mapping first, or name it with --mapping".to_owned(),
         }

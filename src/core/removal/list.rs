@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::classify::{Candidate, Classified};
+use crate::endpoint;
 use crate::model::{Direction, GroupId, GroupList, Observation, SecurityGroup, Side};
 use crate::naming::beside_production;
 use crate::ownership::{self, For, Names, Ownership, Way};
-use crate::{internet, msk};
 
 /// A group that may be disassociated and deleted: it has our tags, or the console created it and nobody has
 /// changed it.
@@ -46,14 +46,13 @@ impl Removable {
     /// The group, if by itself it is one that this program made, whatever for: a side of a connection, or endpoints.
     #[must_use]
     pub fn unused(group: &SecurityGroup) -> Option<Self> {
-        let whose = match (ownership::side_of(&group.tags), group.name.as_str()) {
-            (Some(side), _) => {
+        let whose = match ownership::side_of(&group.tags) {
+            Some(side) => {
                 let (way, _) = ownership::way_of(&group.tags)?;
                 ownership::judge_alone(group, side, &way, For::AnyFunction)
             }
-            (None, internet::GROUP) => internet::whose(group),
-            (None, msk::GROUP) => msk::whose(group),
-            (None, _) => return None,
+            None if endpoint::GROUP_NAMES.contains(&group.name.as_str()) => endpoint::whose(group),
+            None => return None,
         };
         Self::owned(group, &whose)
     }

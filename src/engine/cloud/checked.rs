@@ -199,15 +199,14 @@ fn tagged<T>(key: &str, value: &str, found: &[T], tags: impl Fn(&T) -> &Tags) ->
     }
 }
 
-fn named_groups(vpc: &VpcId, name: &str, found: &[SecurityGroup]) -> Verdict {
-    let other = found
-        .iter()
-        .find(|group| group.vpc != *vpc || !group.name.eq_ignore_ascii_case(name));
+fn named_groups(vpc: &VpcId, names: &[&str], found: &[SecurityGroup]) -> Verdict {
+    let is_named = |group: &SecurityGroup| names.iter().any(|name| group.name.eq_ignore_ascii_case(name));
+    let other = found.iter().find(|group| group.vpc != *vpc || !is_named(group));
     match other {
         None => Ok(()),
         Some(group) => must(
             false,
-            &format!("{name} in {vpc}"),
+            &format!("{} in {vpc}", names.join(" or ")),
             &format!("{} in {}", group.name, group.vpc),
         ),
     }
@@ -254,7 +253,7 @@ fn groups(which: GroupFilter<'_>, found: &[SecurityGroup]) -> Verdict {
         GroupFilter::Id(id) => among(slice::from_ref(id), found, |group| &group.id),
         GroupFilter::Ids(ids) => among(ids, found, |group| &group.id),
         GroupFilter::OfConvention(vpc) => among(slice::from_ref(vpc), found, |group| &group.vpc),
-        GroupFilter::Named(vpc, name) => named_groups(vpc, name, found),
+        GroupFilter::Named(vpc, names) => named_groups(vpc, names, found),
         GroupFilter::Naming(ids, direction) => naming(ids, direction, found),
         GroupFilter::Tagged(key, value) => tagged(key, value, found, |group| &group.tags),
     }

@@ -114,8 +114,8 @@ pub enum GroupFilter<'a> {
     Ids(&'a [GroupId]),
     /// Those of a VPC whose names are of the convention, in whatever case, and perhaps others.
     OfConvention(&'a VpcId),
-    /// Those of a VPC with this name, in this case: one at most.
-    Named(&'a VpcId, &'a str),
+    /// Those of a VPC with these names, in this case: one at most of each.
+    Named(&'a VpcId, &'a [&'a str]),
     /// Those with a rule of this direction that names one of these.
     Naming(&'a [GroupId], Direction),
     /// Those with this tag.

@@ -4,8 +4,8 @@ use super::network::{network, part, with_services};
 use super::scene::vpc_of;
 use super::{ObserveError, the_function};
 use crate::cloud::{Answer, Cloud, GatewayFilter, GroupFilter, derived};
-use crate::endpoint::{Naming, named};
-use crate::internet::{GROUP, Own, Scene, connection};
+use crate::endpoint::{GROUP_NAMES, Naming, named};
+use crate::internet::{Own, Scene, connection};
 use crate::model::network::Network;
 use crate::model::{Place, VpcId};
 use crate::operation::Operation;
@@ -79,12 +79,12 @@ pub async fn made_for_internet(cloud: &dyn Cloud, vpc: &VpcId) -> Answer<Own> {
     let (gateways, addresses, groups) = tokio::join!(
         cloud.describe_internet_gateways(GatewayFilter::Tagged(tags::CONNECTION, &mark)),
         cloud.describe_tagged_addresses(tags::CONNECTION, &mark),
-        derived::groups(cloud, GroupFilter::Named(vpc, GROUP))
+        derived::groups(cloud, GroupFilter::Named(vpc, &GROUP_NAMES))
     );
     Ok(Own {
         gateways: gateways?,
         addresses: addresses?,
         // Without it, a group of this name is found when it is made.
-        group: part(groups)?.known().and_then(|groups| groups.first().cloned()),
+        groups: part(groups)?.known().cloned().unwrap_or_default(),
     })
 }

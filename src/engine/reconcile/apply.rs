@@ -185,10 +185,11 @@ impl Session<'_> {
         let mut pauses = self.consistency_pauses();
         let mut looks = 0;
         // The names of connections' groups are taken in any case.
+        let only = [new.name.as_str()];
         let like = if Convention::is_any(&new.name) {
             GroupFilter::OfConvention(&new.vpc)
         } else {
-            GroupFilter::Named(&new.vpc, &new.name)
+            GroupFilter::Named(&new.vpc, &only)
         };
         loop {
             let groups = self

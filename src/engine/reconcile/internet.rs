@@ -3,12 +3,20 @@
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory};
 use crate::cloud::Cloud;
-use crate::internet::{Scene, Wish, draft, whose};
+use crate::endpoint::whose;
+use crate::internet::{Own, Scene, Wish, draft};
 use crate::model::{Origin, Place};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
 use crate::plan::{Basis, Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{Facts, Making, Pending, Unmet, ask};
+
+/// What a plan may do to the groups of endpoints.
+pub(super) fn ground(own: &Own) -> Ground<'_> {
+    own.groups.iter().fold(Ground::new(May::Add), |ground, group| {
+        ground.with_group(group, Right::from(&whose(group)))
+    })
+}
 
 /// A function that is to reach the internet, or AWS services without it.
 #[derive(Clone, Debug)]
@@ -71,10 +79,7 @@ impl Goal for Internet {
     }
 
     fn ground<'s>(&self, scene: &'s Scene) -> Ground<'s> {
-        let group = scene.own.group.iter();
-        group.fold(Ground::new(May::Add), |ground, group| {
-            ground.with_group(group, Right::from(&whose(group)))
-        })
+        ground(&scene.own)
     }
 
     fn basis(&self, scene: &Scene) -> Basis {

@@ -4,13 +4,14 @@
 
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory};
+use super::internet::ground;
 use crate::cloud::{Cloud, GroupFilter, derived};
-use crate::endpoint::listed;
-use crate::internet::{self, Own};
-use crate::model::{MappingMode, Origin, Place, SecurityGroup};
-use crate::msk::{self, Built, EndpointsWish, GROUP, MskScene, endpoints, nat_gateways};
+use crate::endpoint::{GROUP_NAMES, listed};
+use crate::internet::Own;
+use crate::model::{MappingMode, Origin, Place};
+use crate::msk::{Built, EndpointsWish, MskScene, endpoints, nat_gateways};
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
-use crate::plan::{Basis, Ground, May, Plan, Right};
+use crate::plan::{Basis, Ground, Plan};
 use crate::policy::{PolicyDocument, Subject, operator};
 use crate::preconditions::Unmet;
 
@@ -39,9 +40,7 @@ pub enum MskVia {
 pub struct MskSite {
     /// The cluster, its mappings, and its network.
     pub scene: MskScene,
-    /// What has the name of the endpoints' group.
-    pub group: Option<SecurityGroup>,
-    /// What earlier runs created for the VPC's way to the internet.
+    /// What earlier runs created for the VPC's way to the internet; for endpoints only the groups.
     pub own: Own,
 }
 
@@ -55,16 +54,15 @@ impl Goal for MskSetup {
 
     async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
         let scene = msk_scene(cloud, &self.target).await?;
-        let (mut group, mut own) = (None, Own::default());
-        match (scene.vpc.known(), self.via) {
-            (Some(vpc), MskVia::Endpoints) => {
-                let named = derived::groups(cloud, GroupFilter::Named(vpc, GROUP)).await?;
-                group = named.into_iter().next();
-            }
-            (Some(vpc), MskVia::Nat) => own = made_for_internet(cloud, vpc).await?,
-            (None, _) => {}
-        }
-        Ok(MskSite { scene, group, own })
+        let own = match (scene.vpc.known(), self.via) {
+            (Some(vpc), MskVia::Endpoints) => Own {
+                groups: derived::groups(cloud, GroupFilter::Named(vpc, &GROUP_NAMES)).await?,
+                ..Own::default()
+            },
+            (Some(vpc), MskVia::Nat) => made_for_internet(cloud, vpc).await?,
+            (None, _) => Own::default(),
+        };
+        Ok(MskSite { scene, own })
     }
 
     fn origin(&self, site: &Self::Seen) -> Origin {
@@ -72,20 +70,16 @@ impl Goal for MskSetup {
     }
 
     fn draft(&self, site: &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
-        let MskSite { scene, group, own } = site;
+        let MskSite { scene, own } = site;
         let built = match self.via {
-            MskVia::Endpoints => endpoints(scene, group.as_ref(), &self.wish).map_err(Unmet::from)?,
+            MskVia::Endpoints => endpoints(scene, &own.groups, &self.wish).map_err(Unmet::from)?,
             MskVia::Nat => nat_gateways(scene, own, &self.wish.tags)?,
         };
         Ok(draft(scene, self.via, built))
     }
 
     fn ground<'s>(&self, site: &'s Self::Seen) -> Ground<'s> {
-        let groups = site.group.iter().map(|group| (group, msk::whose(group)));
-        let groups = groups.chain(site.own.group.iter().map(|group| (group, internet::whose(group))));
-        groups.fold(Ground::new(May::Add), |ground, (group, whose)| {
-            ground.with_group(group, Right::from(&whose))
-        })
+        ground(&site.own)
     }
 
     fn basis(&self, site: &Self::Seen) -> Basis {

@@ -444,7 +444,7 @@ impl State {
             GroupFilter::All | GroupFilter::Naming(..) | GroupFilter::Tagged(..) => all(self),
         };
         match which {
-            GroupFilter::Named(_, name) => found.retain(|group| group.name == name),
+            GroupFilter::Named(_, names) => found.retain(|group| names.contains(&group.name.as_str())),
             GroupFilter::Naming(ids, direction) => {
                 let ids: BTreeSet<&GroupId> = ids.iter().collect();
                 found.retain(|group| {

@@ -122,6 +122,7 @@ impl State {
             "Active".clone_into(&mut function.state);
             "Successful".clone_into(&mut function.last_update_status);
             function.state_reason = None;
+            function.state_reason_code = None;
         }
         Ok(function.clone())
     }

@@ -183,7 +183,7 @@ impl State {
             .any(|cidr| overlaps(&cidr));
         if taken {
             let message = format!("The CIDR '{}' conflicts with another subnet", new.cidr);
-            return Err(rejected("InvalidSubnet.Conflict", message));
+            return Err(Fault::Duplicate(message));
         }
         let id = free_id("subnet", document.subnets.iter().map(|subnet| &subnet.subnet_id));
         document.subnets.push(SubnetEntry {

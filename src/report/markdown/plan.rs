@@ -1,0 +1,37 @@
+//! A saved plan.
+
+use super::page::{Page, Section, TITLE, clipped, item, text};
+use super::run::{columns, permissions, planned, step_row};
+use super::{Document, place};
+use crate::escape::markdown_code;
+use crate::report::run::StepEntry;
+use crate::saved_plan::{SavedPlan, SavedStep};
+
+impl Document for SavedPlan {
+    fn markdown(&self) -> String {
+        let steps: Vec<StepEntry> = self.steps.iter().map(SavedStep::entry).collect();
+        let mut page = Page::titled("autoconnect: saved plan");
+        page.fixed(format!(
+            "**Plan:** {} in {}. Decision: {}.",
+            planned(&steps),
+            place(self.account.as_ref(), self.region.as_ref()),
+            markdown_code(&clipped(&self.decision, TITLE))
+        ));
+        page.fixed(self.heading.first().map_or_else(String::new, |heading| text(heading)));
+        let rows = steps.iter().map(|step| step_row(step, true)).collect();
+        page.section(Section::table(1, columns(true), rows, "step"));
+        let reasons: Vec<String> = self
+            .reasons
+            .iter()
+            .chain(&self.notes)
+            .map(|reason| item(reason))
+            .collect();
+        if !reasons.is_empty() {
+            page.fixed("Reasons and notes:");
+        }
+        page.section(Section::open(2, reasons, "sentence"));
+        let needed = "Permissions that the steps need";
+        page.section(Section::folded(3, needed, permissions(&steps), "action"));
+        page.render()
+    }
+}

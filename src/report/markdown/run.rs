@@ -1,0 +1,261 @@
+//! A plan, or a run that has carried it out.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::page::{CELL, Page, Section, TITLE, cell, clipped, item, row, text};
+use super::{Document, checks, place};
+use crate::check::{Check, Status};
+use crate::escape::markdown_code;
+use crate::report::connection::{ConnectionRun, SideEntry, VerdictName};
+use crate::report::run::{Change, ResultName, Run, RunDocument, StepEntry, StepStatusName};
+
+impl Document for RunDocument {
+    fn markdown(&self) -> String {
+        let mut page = Page::titled(&self.title());
+        page.fixed(self.summary());
+        if let Run::DiagnoseFix(checks) = &self.run {
+            page.fixed(text(&checks.summary));
+        }
+        page.section(Section::table(
+            1,
+            columns(self.dry_run),
+            self.steps.iter().map(|step| step_row(step, self.dry_run)).collect(),
+            "step",
+        ));
+        let blocks = self.checks().iter().filter(|check| check.status == Status::Fail);
+        let blocks = blocks.map(|check| {
+            let id = markdown_code(&clipped(&check.id, TITLE));
+            format!("- **{}** {id}: {}\n", check.status, text(&check.message))
+        });
+        let blocks: Vec<String> = blocks.collect();
+        if !blocks.is_empty() {
+            page.fixed(match (self.result, &self.run) {
+                (ResultName::Planned, Run::Setup(_)) => "The path is blocked, and these steps do not open it:",
+                (ResultName::Planned, _) => "These checks fail now:",
+                _ => "These checks fail:",
+            });
+        }
+        page.section(Section::open(2, blocks, "check"));
+        let reasons: Vec<String> = self.reasons.iter().map(|reason| item(reason)).collect();
+        if !reasons.is_empty() {
+            page.fixed("Reasons and notes:");
+        }
+        page.section(Section::open(3, reasons, "sentence"));
+        page.section(Section::folded(
+            4,
+            "Permissions that the steps need",
+            permissions(&self.steps),
+            "action",
+        ));
+        if let Run::Setup(run) | Run::Remove(run) = &self.run {
+            page.section(Section::folded(5, &self.sides_title(), sides(run), "group"));
+        }
+        page.section(checks::folded(6, self.checks()));
+        page.render()
+    }
+}
+
+impl RunDocument {
+    fn title(&self) -> String {
+        let name = |name: &str| markdown_code(&clipped(name, TITLE));
+        let (command, subject) = match &self.run {
+            Run::Setup(run) => ("setup", Some(subject(run))),
+            Run::Remove(run) => ("remove", Some(subject(run))),
+            Run::Cleanup { .. } => ("cleanup", None),
+            Run::Attach(run) => ("attach", Some(name(&run.function.name))),
+            Run::Detach(run) => ("detach", Some(name(&run.function.name))),
+            Run::InternetSetup { function, .. } => ("internet setup", Some(name(&function.name))),
+            Run::MskSetup { cluster, .. } => ("msk setup", Some(name(&cluster.name))),
+            Run::DiagnoseFix(_) => ("diagnose --fix", None),
+        };
+        match subject {
+            Some(subject) => format!("autoconnect {command}: {subject}"),
+            None => format!("autoconnect {command}"),
+        }
+    }
+
+    /// How the run ended, what was counted, and where.
+    fn summary(&self) -> String {
+        let planned = || planned(&self.steps);
+        let done = || {
+            counted(
+                &self.steps,
+                &[StepStatusName::Done],
+                ["created", "changed", "destroyed"],
+            )
+        };
+        let (lead, counts) = match self.result {
+            ResultName::Planned if self.dry_run => ("Plan", planned()),
+            ResultName::Planned => ("Not finished", format!("{}; left: {}", done(), planned())),
+            ResultName::Unchanged => ("No changes", "nothing to do".to_owned()),
+            ResultName::Incomplete => ("Incomplete", done()),
+            ResultName::Connected => ("Connected", done()),
+            ResultName::Removed => ("Removed", done()),
+            ResultName::Attached => ("Attached", done()),
+            ResultName::Detached => ("Detached", done()),
+            ResultName::Built => ("Built", done()),
+            ResultName::Fixed => ("Fixed", done()),
+        };
+        let status = |status| self.steps.iter().filter(|step| step.status == status).count();
+        let adopted = match status(StepStatusName::Adopt) {
+            0 => String::new(),
+            count => format!(" {count} to adopt."),
+        };
+        let already = match status(StepStatusName::Already) {
+            0 => String::new(),
+            count => format!(" {count} unchanged."),
+        };
+        format!(
+            "**{lead}:** {counts} in {}.{adopted}{already} Decision: {}.",
+            place(self.account.as_ref(), self.region.as_ref()),
+            markdown_code(&clipped(&self.decision, TITLE))
+        )
+    }
+
+    /// The checks of the document, if it has any.
+    fn checks(&self) -> &[Check] {
+        match &self.run {
+            Run::Setup(run) | Run::Remove(run) => run.diagnosis.as_ref().map_or(&[], |diagnosis| &diagnosis.checks),
+            Run::InternetSetup { checks, .. } | Run::MskSetup { checks, .. } => checks,
+            Run::DiagnoseFix(checks) => &checks.checks,
+            Run::Cleanup { .. } | Run::Attach(_) | Run::Detach(_) => &[],
+        }
+    }
+
+    fn sides_title(&self) -> String {
+        let when = match self.result {
+            ResultName::Planned | ResultName::Unchanged => "as found",
+            _ => "at the end of the run",
+        };
+        format!("Security groups {when}")
+    }
+}
+
+/// The columns of the table of steps.
+pub(super) fn columns(dry_run: bool) -> &'static [&'static str] {
+    let columns = &["#", "change", "step", "resource", "status"];
+    if dry_run { &columns[..4] } else { columns }
+}
+
+/// A step in that table.
+pub(super) fn step_row(step: &StepEntry, dry_run: bool) -> String {
+    let change = match (step.status, step.change) {
+        (StepStatusName::Already, _) => "= no change",
+        (StepStatusName::Adopt, _) => "= adopt",
+        (_, Change::Create) => "+ create",
+        (_, Change::Update) => "~ change",
+        (_, Change::Delete) => "- delete",
+    };
+    let status = match step.status {
+        StepStatusName::Planned => "planned",
+        StepStatusName::Done => "done",
+        StepStatusName::Already => "already",
+        StepStatusName::Adopt => "adopt",
+        StepStatusName::Skipped => "skipped",
+    };
+    let charged = step.charged.as_ref().map(|cost| format!("<br>charged {}", cell(cost)));
+    let cells = [
+        step.id.to_string(),
+        change.replace('~', "\\~"),
+        cell(&step.summary) + &charged.unwrap_or_default(),
+        markdown_code(&clipped(&step.resource, CELL)),
+        status.to_owned(),
+    ];
+    row(&cells[..columns(dry_run).len()])
+}
+
+/// The IAM actions, each once, in the order of the steps.
+pub(super) fn permissions(steps: &[StepEntry]) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    let actions = steps.iter().flat_map(|step| &step.permissions);
+    actions
+        .filter(|action| told.insert(action.as_str()))
+        .map(|action| format!("- {}\n", markdown_code(&clipped(action, TITLE))))
+        .collect()
+}
+
+/// How many steps of these statuses create, change and delete.
+fn counted(steps: &[StepEntry], statuses: &[StepStatusName], words: [&str; 3]) -> String {
+    let of = |change: Change| {
+        let steps = steps.iter();
+        steps
+            .filter(|step| step.change == change && statuses.contains(&step.status))
+            .count()
+    };
+    let [create, change, destroy] = words;
+    format!(
+        "{} {create}, {} {change}, {} {destroy}",
+        of(Change::Create),
+        of(Change::Update),
+        of(Change::Delete)
+    )
+}
+
+/// What is still to be done, counted.
+pub(super) fn planned(steps: &[StepEntry]) -> String {
+    let left = [StepStatusName::Planned, StepStatusName::Skipped];
+    counted(steps, &left, ["to create", "to change", "to destroy"])
+}
+
+/// What is connected to what.
+fn subject(run: &ConnectionRun) -> String {
+    let connection = &run.connection;
+    let name = |name: &str| markdown_code(&clipped(name, TITLE));
+    let database = format!("{} {}", connection.database.kind, name(&connection.database.id));
+    match &connection.proxy {
+        Some(proxy) => format!(
+            "{} → proxy {} → {database}",
+            name(&connection.function.name),
+            name(&proxy.name)
+        ),
+        None => format!("{} → {database}", name(&connection.function.name)),
+    }
+}
+
+/// The sides, and the groups of each, as units.
+fn sides(run: &ConnectionRun) -> Vec<String> {
+    let sides = &run.sides;
+    let named: [(&str, Option<&SideEntry>); 3] = [
+        ("database", Some(&sides.database)),
+        ("proxy", sides.proxy.as_ref()),
+        ("function", Some(&sides.function)),
+    ];
+    let mut units = Vec::new();
+    for (name, side) in named {
+        let Some(side) = side else { continue };
+        units.push(format!("- **{name}**: {}\n", of_side(side.verdict)));
+        for group in &side.groups {
+            let mut unit = format!(
+                "  - {} ({}): {}\n",
+                markdown_code(&clipped(&group.name, TITLE)),
+                markdown_code(&clipped(&group.id, TITLE)),
+                of_group(group.verdict)
+            );
+            for why in &group.why {
+                let _ = write!(unit, "    {}", item(why));
+            }
+            units.push(unit);
+        }
+    }
+    units
+}
+
+/// The verdict on a side, in the words of the text plan.
+fn of_side(verdict: VerdictName) -> &'static str {
+    match verdict {
+        VerdictName::Fit => "matches",
+        VerdictName::Available => "a matching group exists, and is not associated",
+        VerdictName::Unfit => "does not match",
+        VerdictName::None => "no matching group",
+    }
+}
+
+/// The verdict on a group, in the same words.
+fn of_group(verdict: VerdictName) -> &'static str {
+    match verdict {
+        VerdictName::Fit => "matches",
+        VerdictName::Available => "matches, not associated",
+        VerdictName::Unfit | VerdictName::None => "does not match",
+    }
+}
