@@ -754,7 +754,7 @@ mod tests {
             ),
             (
                 "output = \"yaml\"",
-                "line 1: output: expected one of text, json, ndjson",
+                "line 1: output: expected one of text, json, ndjson, markdown",
             ),
             (
                 "timeout = \"20\"\ncolor = \"red\"",
@@ -807,7 +807,11 @@ mod tests {
                 "eu",
                 "expected the name of a Region, such as eu-central-1",
             ),
-            ("AUTOCONNECT_OUTPUT", "yaml", "expected one of text, json, ndjson"),
+            (
+                "AUTOCONNECT_OUTPUT",
+                "yaml",
+                "expected one of text, json, ndjson, markdown",
+            ),
             ("AUTOCONNECT_TAGS", "a=1,b", "\"b\": expected K=V"),
             ("AUTOCONNECT_TAGS", "a=1,A=2", "the key A is there twice"),
         ] {

@@ -58,15 +58,20 @@ const WRITES: [(&str, &str); 12] = [
         "network.json",
         "diagnose --instance ledger --function ledger-sync --fix",
     ),
-    ("network.json", "internet setup --function mailer"),
+    (
+        "network.json",
+        "internet setup --function crawler --service secretsmanager",
+    ),
     ("msk.json", "msk setup --cluster-arn CLUSTER --via endpoints"),
     ("msk.json", "msk setup --cluster-arn CLUSTER --via nat"),
 ];
 
 fn in_file(shell: &Shell, file: &str, command: &str) -> String {
     let account: Value = serde_json::from_str(&shell.read(file)).unwrap();
-    let cluster = account["MskClusters"][0]["ClusterArn"].as_str().unwrap_or_default();
-    command.replace("CLUSTER", cluster)
+    let clusters = account["MskClusters"].as_array().into_iter().flatten();
+    let arns = clusters.filter_map(|cluster| cluster["ClusterArn"].as_str());
+    let audit = arns.into_iter().find(|arn| arn.contains("cluster/audit/"));
+    command.replace("CLUSTER", audit.unwrap_or_default())
 }
 
 /// What was saved is what is applied: the same steps, and then there is nothing left.

@@ -8,7 +8,9 @@ use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::Target;
-use autoconnect::reconcile::{Cleanup, Connect, Detach, Ending, Failure, Goal, Internet, MskVia, Options, converge};
+use autoconnect::reconcile::{
+    Cleanup, Connect, Detach, Draft, Ending, Failure, Goal, Internet, MskVia, Options, converge,
+};
 use autoconnect::removal::RemovalWish;
 use serde_json::Value;
 
@@ -18,11 +20,26 @@ use crate::stale_reads::settle;
 use crate::support::*;
 use crate::{attach, fix, internet, msk};
 
-type Run<'a> = Pin<Box<dyn Future<Output = Result<Ending, Failure>> + 'a>>;
+type Run<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 'a>>;
 
 /// What a run is to reach.
 pub trait Reach {
-    fn run<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a>;
+    fn run<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a, Ending>;
+
+    /// The plan, with the parameters of its steps.
+    fn plan<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a, Draft>;
+}
+
+fn recording() -> Options {
+    Options {
+        records: true,
+        ..dry_run()
+    }
+}
+
+async fn drafted<G: Goal>(cloud: &dyn Cloud, goal: &G, options: &Options) -> Result<Draft, Failure> {
+    let converged = converge(cloud, goal, options, &Script::default(), Interrupt::never()).await;
+    converged.map(|converged| converged.draft)
 }
 
 async fn ended<G: Goal>(cloud: &dyn Cloud, goal: &G, options: &Options) -> Result<Ending, Failure> {
@@ -31,15 +48,19 @@ async fn ended<G: Goal>(cloud: &dyn Cloud, goal: &G, options: &Options) -> Resul
 }
 
 impl<G: Goal> Reach for G {
-    fn run<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a> {
+    fn run<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a, Ending> {
         Box::pin(async move { ended(cloud, self, &Options::default()).await })
+    }
+
+    fn plan<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a, Draft> {
+        Box::pin(async move { drafted(cloud, self, &recording()).await })
     }
 }
 
 struct Setup(Target);
 
 impl Reach for Setup {
-    fn run<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a> {
+    fn run<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a, Ending> {
         Box::pin(async move {
             let options = Options::default();
             let goal = Connect {
@@ -47,6 +68,17 @@ impl Reach for Setup {
                 options: &options,
             };
             ended(cloud, &goal, &options).await
+        })
+    }
+
+    fn plan<'a>(&'a self, cloud: &'a dyn Cloud) -> Run<'a, Draft> {
+        Box::pin(async move {
+            let options = recording();
+            let goal = Connect {
+                target: &self.0,
+                options: &options,
+            };
+            drafted(cloud, &goal, &options).await
         })
     }
 }

@@ -42,6 +42,7 @@ mod replaced;
 mod requirement_matrix;
 mod requirements;
 mod runs;
+mod saved_plans;
 mod scenarios;
 mod schedules;
 #[path = "../shared/scenarios.rs"]

@@ -329,6 +329,7 @@ pub fn scenarios() -> Vec<Scenario> {
             ("build", "built"),
             &[
                 "ec2:CreateSecurityGroup",
+                "ec2:RevokeSecurityGroupEgress",
                 "ec2:AuthorizeSecurityGroupIngress",
                 "ec2:AuthorizeSecurityGroupIngress",
                 "ec2:CreateVpcEndpoint",
@@ -339,7 +340,7 @@ pub fn scenarios() -> Vec<Scenario> {
             "what diagnose finds is fixed",
             &[],
             FIX,
-            ("", "pass"),
+            ("create-new", "fixed"),
             two_groups!("rds:ModifyDBInstance"),
         ),
         scenario("what was fixed stays", &[FIX], FIX, ("", "pass"), &[]),
