@@ -343,6 +343,6 @@ pub fn scenarios() -> Vec<Scenario> {
             ("create-new", "fixed"),
             two_groups!("rds:ModifyDBInstance"),
         ),
-        scenario("what was fixed stays", &[FIX], FIX, ("", "pass"), &[]),
+        scenario("what was fixed stays", &[FIX], FIX, ("no-op", "unchanged"), &[]),
     ]
 }
