@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use autoconnect::diagnose::{Scene, diagnose};
+use autoconnect::diagnostics::connection::{Scene, diagnose};
 use autoconnect::model::network::{
     AclEntry, Association, Destination, Network, NetworkAcl, Part, Resolver, Route, RouteOrigin, RouteState,
     RouteTable, RouteTarget, Subnet, Vpc, VpcDns,

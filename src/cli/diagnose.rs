@@ -10,7 +10,7 @@ use super::global::{Global, Output};
 use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_checks, print_result};
 use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnostics::connection::{Diagnosis, diagnose};
 use crate::fix::Scope;
 use crate::interrupt::Interrupt;
 use crate::model::Origin;

@@ -8,7 +8,7 @@ use super::global::Global;
 use super::session::{DatabaseArgs, Work, on_account};
 use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
-use crate::diagnose::diagnose;
+use crate::diagnostics::connection::diagnose;
 use crate::interrupt::Interrupt;
 use crate::observe::scene;
 use crate::report::Report;

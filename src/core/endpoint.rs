@@ -15,7 +15,7 @@ pub use judge::{
     unnamed, worst,
 };
 
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::{EndpointKind, EndpointService, Network, Part};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::check::{Check, Status};
 use crate::decide::decide;
-use crate::diagnose::{Diagnosis, Scene, diagnose, diagnose_command, legs};
+use crate::diagnostics::connection::{Diagnosis, Scene, diagnose, diagnose_command, legs};
+use crate::diagnostics::{Check, Status};
 use crate::endpoint::authorize;
 use crate::model::network::{Destination, Part, RouteTarget};
 use crate::model::{

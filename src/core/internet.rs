@@ -1,208 +1,31 @@
-//! Whether a function in a VPC reaches the internet, or AWS services without it, and what is missing. Pure.
+//! A way to the internet, or to AWS services without it: what is missing, and the steps that build it. Pure.
 //!
-//! Source: docs/internet.md. A function in a VPC has only private addresses: being in a public subnet gives
-//! it no internet.
+//! Source: docs/internet.md. Whether there is such a way is judged in [`crate::diagnostics::internet`].
 
-mod acls;
 mod build;
-mod checks;
 mod endpoints;
-mod names;
-mod public_access;
 mod range;
-mod services;
-mod way;
-
-use std::collections::BTreeMap;
 
 pub use build::{Building, connection, draft, draft_for};
 pub use range::free_block;
 
-use crate::check::{Check, Finding, Status, verdict};
-use crate::diagnose::managed;
-use crate::endpoint::Asker;
+pub use crate::diagnostics::internet::{Answer, Own, Scene, Traveller, Wish, nat_can_lead_out};
+use crate::diagnostics::{Check, internet};
 use crate::escape::word;
-use crate::model::network::public_access::Block;
-use crate::model::network::{Address, InternetGateway, Network};
-use crate::model::{Function, GroupId, Place, SecurityGroup, SubnetId, VpcId};
-use crate::reachability::Paths;
-use crate::reachability::leg::distinct;
 
-/// What is asked: whether this function reaches the internet, or these services.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
-    /// The function, by its name or ARN.
-    pub function: String,
-    /// The port; 443 by default.
-    pub port: u16,
-    /// The AWS services that are enough, such as `secretsmanager`; none for the whole internet.
-    pub services: Vec<String>,
-    /// Whether each of the function's Availability Zones gets a NAT gateway of its own.
-    pub per_zone: bool,
-    /// Further tags for all that is made.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// What was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scene {
-    /// The function.
-    pub function: Function,
-    /// The network of its VPC; empty for a function in none.
-    pub network: Network,
-    /// What earlier runs created for this VPC, and the network does not show.
-    pub own: Own,
-}
-
-/// What has our tags for a VPC, attached to something or not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Own {
-    /// Internet gateways.
-    pub gateways: Vec<InternetGateway>,
-    /// Elastic IP addresses.
-    pub addresses: Vec<Address>,
-    /// What has a name of the endpoints' group.
-    pub groups: Vec<SecurityGroup>,
-}
-
-/// What came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Whether it works, in one sentence.
-    pub headline: String,
-    /// The worst of the checks.
-    pub verdict: Status,
-    /// The checks, in the order of the spec.
-    pub checks: Vec<Check>,
-}
-
-/// What sends requests to the internet: something with groups in subnets.
-#[derive(Clone, Debug)]
-pub struct Traveller<'s> {
-    /// In words: `function checkout`.
-    pub name: String,
-    /// The option that names it on the command line: `--function checkout`.
-    pub option: String,
-    /// Its Region.
-    pub region: &'s str,
-    /// Its VPC.
-    pub vpc: &'s VpcId,
-    /// Its subnets.
-    pub subnets: Vec<&'s SubnetId>,
-    /// Its groups.
-    pub groups: Vec<GroupId>,
-    /// The port that it wants to reach.
-    pub port: u16,
-    /// Whether it uses IPv6 (`Ipv6AllowedForDualStack`).
-    pub ipv6: bool,
-    /// The role with which it calls services, where it is known.
-    pub role: Option<&'s str>,
-}
-
-impl<'s> Traveller<'s> {
-    /// The function; none for one in no VPC.
-    #[must_use]
-    pub fn of_function(function: &'s Function, port: u16) -> Option<Self> {
-        let vpc = function.vpc.as_ref()?;
-        Some(Self {
-            name: format!("function {}", function.name),
-            option: format!("--function {}", word(&function.name)),
-            region: Place::of(&function.arn).region,
-            vpc: &vpc.vpc,
-            subnets: distinct(&vpc.subnets),
-            groups: vpc.groups.iter().cloned().collect(),
-            port,
-            ipv6: vpc.ipv6_allowed == Some(true),
-            role: function.role.as_deref(),
-        })
-    }
-
-    /// Its subnets, for [`Self::asker`].
-    fn subnet_ids(&self) -> Vec<SubnetId> {
-        self.subnets.iter().map(|&subnet| subnet.clone()).collect()
-    }
-
-    /// What asks an endpoint, from these subnets.
-    fn asker<'a>(&'a self, subnets: &'a [SubnetId]) -> Asker<'a> {
-        Asker {
-            name: &self.name,
-            vpc: self.vpc,
-            subnets,
-            groups: &self.groups,
-        }
-    }
-
-    fn acl_stops(&self, paths: &Paths<'_>, subnet: &SubnetId) -> bool {
-        acls::stops(paths, subnet, self.port)
-    }
-
-    /// The checks of the way to the internet.
-    #[must_use]
-    pub fn checks(&self, paths: &Paths<'_>) -> Vec<Check> {
-        checks::all(paths, self)
-    }
-}
-
-/// Asks everything.
+/// Asks everything, and names remedies that will be accepted.
 #[must_use]
 pub fn check(scene: &Scene, wish: &Wish) -> Answer {
-    let name = format!("function {}", scene.function.name);
-    if let Some(provider) = &scene.function.capacity_provider {
-        let finding = managed(&scene.function.name, provider);
-        let checks = vec![Check::of("attached", "", Vec::new(), vec![finding])];
-        return Answer {
-            headline: format!(
-                "It is not known whether {name} reaches the internet: it uses the network of a capacity provider's instances."
-            ),
-            verdict: verdict(&checks),
-            checks,
-        };
-    }
-    let Some(traveller) = Traveller::of_function(&scene.function, wish.port) else {
-        let passed = "the function is in no VPC: Lambda's own network reaches the internet";
-        let checks = vec![Check::of("attached", passed, Vec::new(), Vec::new())];
-        return Answer {
-            headline: format!("{name} is in no VPC, and reaches the internet."),
-            verdict: verdict(&checks),
-            checks,
-        };
-    };
-    let paths = Paths::new(&scene.network);
-    let subnets: Vec<&str> = traveller.subnets.iter().map(|subnet| subnet.as_str()).collect();
-    let attached = format!("the function is in {}, {}", traveller.vpc, subnets.join(", "));
-    let mut checks = vec![match scene.network.subnets.read() {
-        Ok(_) => Check::of("attached", &attached, vec![attached.clone()], Vec::new()),
-        Err(why) => Check::of(
-            "attached",
-            "",
-            Vec::new(),
-            vec![Finding::unknown(format!("the subnets of {name}: {why}"))],
-        ),
-    }];
-    let internet = traveller.checks(&paths);
-    let way = verdict(&internet);
-    if wish.services.is_empty() {
-        checks.extend(internet);
-    } else {
-        let region = traveller.region;
-        let services = services::all(&paths, &traveller, region, &wish.services);
-        let all_pass = services.iter().all(|check| check.status < Status::Unknown);
-        checks.extend(services);
-        // Where a service is not reached, either way would do: what stops the internet is reported too.
-        if !all_pass && way >= Status::Unknown {
-            checks.extend(internet);
-        }
-    }
-    keep_accepted(scene, wish, &traveller, &mut checks);
-    Answer {
-        headline: headline(&paths, &traveller, wish, &checks),
-        verdict: verdict(&checks),
-        checks,
-    }
+    let mut answer = internet::check(scene, wish);
+    keep_accepted(scene, wish, &mut answer.checks);
+    answer
 }
 
 /// Puts what has to be done first in the place of an `internet setup` that would refuse to build.
-fn keep_accepted(scene: &Scene, wish: &Wish, traveller: &Traveller<'_>, checks: &mut [Check]) {
+fn keep_accepted(scene: &Scene, wish: &Wish, checks: &mut [Check]) {
+    let Some(traveller) = Traveller::of_function(&scene.function, wish.port) else {
+        return;
+    };
     let whole = format!("autoconnect internet setup {}", traveller.option);
     let of_service = |service: &String| (format!("{whole} --service {}", word(service)), vec![service.clone()]);
     let mut commands: Vec<(String, Vec<String>)> = wish.services.iter().map(of_service).collect();
@@ -227,85 +50,5 @@ fn keep_accepted(scene: &Scene, wish: &Wish, traveller: &Traveller<'_>, checks: 
             };
             *remedy = remedy.lines().map(instead).collect::<Vec<_>>().join("\n");
         }
-    }
-}
-
-/// The worst of the checks of one address family; the others count for both.
-fn of_family(checks: &[Check], v6: bool) -> Status {
-    const OF_IPV4: [&str; 7] = [
-        "default-route",
-        "route-active",
-        "nat-gateways",
-        public_access::ID,
-        "network-acls",
-        "security-groups",
-        "subnets-agree",
-    ];
-    let counts = |check: &&Check| match check.id.as_str() {
-        "ipv6" => v6,
-        id => !v6 || !OF_IPV4.contains(&id),
-    };
-    checks
-        .iter()
-        .filter(counts)
-        .map(|check| check.status)
-        .max()
-        .unwrap_or_default()
-}
-
-/// Whether VPC Block Public Access would let a NAT gateway of the VPC lead out, as far as that is known.
-#[must_use]
-pub fn nat_can_lead_out(network: &Network, vpc: &VpcId) -> bool {
-    !matches!(public_access::before_any_nat(network, vpc), Block::Stopped(_))
-}
-
-fn headline(paths: &Paths<'_>, traveller: &Traveller<'_>, wish: &Wish, checks: &[Check]) -> String {
-    let what = match wish.services.as_slice() {
-        [] => format!("the internet on port {}", wish.port),
-        services => services.join(", "),
-    };
-    let name = &traveller.name;
-    let has_ipv6 = wish.services.is_empty() && checks.iter().any(|check| check.id == "ipv6");
-    let is_good = |status: Status| status <= Status::Warn;
-    if has_ipv6 {
-        match (of_family(checks, false), of_family(checks, true)) {
-            (v4, v6) if is_good(v4) && is_good(v6) => {
-                let better = if verdict(checks) == Status::Warn {
-                    ", with warnings"
-                } else {
-                    ""
-                };
-                return format!("{name} reaches {what} over IPv4 and IPv6{better}.");
-            }
-            (Status::Fail, v6) if is_good(v6) => {
-                return format!(
-                    "{name} reaches {what} over IPv6 only: requests to hosts that have only IPv4 addresses time out."
-                );
-            }
-            (v4, Status::Fail) if is_good(v4) => {
-                return format!(
-                    "{name} reaches {what} over IPv4 only: IPv6 requests time out, and clients may try IPv6 first for names with both kinds of addresses."
-                );
-            }
-            _ => {}
-        }
-    }
-    let broken: Vec<&SubnetId> = traveller
-        .subnets
-        .iter()
-        .copied()
-        .filter(|subnet| checks::leads_out(paths, subnet) == Some(false))
-        .collect();
-    let (all, failing) = (traveller.subnets.len(), broken.len());
-    match verdict(checks) {
-        Status::Pass => format!("{name} reaches {what}."),
-        Status::Warn => format!("{name} reaches {what}, with warnings."),
-        Status::Unknown => {
-            format!("It is not known whether {name} reaches {what}: see the checks with the status unknown.")
-        }
-        Status::Fail if wish.services.is_empty() && (1..all).contains(&failing) => format!(
-            "{name} does not reach {what} from {failing} of its {all} subnets: about {failing} of {all} cold starts fail."
-        ),
-        Status::Fail => format!("{name} does not reach {what}."),
     }
 }

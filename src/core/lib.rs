@@ -1,15 +1,14 @@
 //! The pure part of `autoconnect`: data comes in, data goes out. No input or output, no SDK, no runtime, no clock.
 //!
-//! [`decide::decide`] judges the security groups of a connection, [`plan::plan`] lists the steps, [`diagnose`] and [`internet`]
-//! ask whether traffic passes, [`policy`] knows IAM, and [`drift`] compares what is there with how it was set up.
+//! [`decide::decide`] judges the security groups of a connection, [`plan::plan`] lists the steps, [`diagnostics`]
+//! asks whether traffic passes, [`policy`] knows IAM, and [`drift`] compares what is there with how it was set up.
 
 pub mod adopt;
 pub mod attach;
-pub mod check;
 pub mod classify;
 pub mod cleanup;
 pub mod decide;
-pub mod diagnose;
+pub mod diagnostics;
 pub mod drift;
 pub mod endpoint;
 pub mod escape;

@@ -18,7 +18,7 @@ pub use build::{Built, EndpointsWish, connection, endpoints, nat_gateways};
 pub use headline::headline;
 pub use ways::services;
 
-use crate::check::{Check, Finding, Status, verdict};
+use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::endpoint::Asker;
 use crate::model::network::{Destination, Network, Part, RouteTarget};
 use crate::model::{

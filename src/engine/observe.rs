@@ -43,7 +43,7 @@ use std::collections::BTreeSet;
 use crate::cloud::{
     Answer, Cloud, DbCluster, DbInstance, DbSubnetGroup, GroupFilter, Operation, ResourceKind, derived, unexpected,
 };
-use crate::diagnose::Surroundings;
+use crate::diagnostics::connection::Surroundings;
 use crate::model::network::{Part, Vpc};
 use crate::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,

@@ -5,7 +5,7 @@ use super::path::{self, DiagnosisEntry};
 use super::run::{ResultName, Run, RunDocument};
 use super::text::converged_text;
 use crate::cloud::ApiCalls;
-use crate::diagnose::{Diagnosis, is_open, outlook};
+use crate::diagnostics::connection::{Diagnosis, is_open, outlook};
 use crate::fix::Seen;
 use crate::model::{Extras, GroupId, GroupQuota, Observation, Proxy, Side};
 use crate::reconcile::{Converged, Ending};

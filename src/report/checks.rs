@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
 use super::style::{Style, line};
-use crate::check::{Check, Status, verdict};
 use crate::cloud::ApiCalls;
+use crate::diagnostics::{Check, Status, verdict};
 use crate::model::Origin;
 
 /// How many lines of evidence are shown of a check before the rest is only counted.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::path::DiagnosisEntry;
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
-use crate::diagnose::Diagnosis;
+use crate::diagnostics::connection::Diagnosis;
 use crate::model::{DatabaseKind, Function, Observation, Side};
 use crate::naming::{Convention, Number};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::diagnose::Diagnosis;
+use crate::diagnostics::connection::Diagnosis;
 use crate::escape;
 use crate::model::Side;
 use crate::reachability::leg::{EndReport, LegReport};

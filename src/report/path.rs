@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::style::{Style, line};
-use crate::check::{Check, Status};
-use crate::diagnose::{Diagnosis, blocks, diagnose_command};
+use crate::diagnostics::connection::{Diagnosis, blocks, diagnose_command};
+use crate::diagnostics::{Check, Status};
 use crate::model::Observation;
 use crate::plan::health;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use autoconnect::check::Status;
+use autoconnect::diagnostics::Status;
 use autoconnect::model::network::*;
 use autoconnect::model::*;
 use autoconnect::msk::{MskReport, MskScene, check};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use autoconnect::diagnose::{Scene, diagnose};
+use autoconnect::diagnostics::connection::{Scene, diagnose};
 use autoconnect::model::network::Subnet;
 use autoconnect::model::network::*;
 use autoconnect::model::*;

@@ -1,7 +1,7 @@
 //! What roles may do, as `diagnose` and the warnings before changes of interfaces judge it.
 
-use autoconnect::check::{Check, Status};
-use autoconnect::diagnose::{ProxyRole, Scene, diagnose};
+use autoconnect::diagnostics::connection::{ProxyRole, Scene, diagnose};
+use autoconnect::diagnostics::{Check, Status};
 use autoconnect::interfaces::{change_of, warnings};
 use autoconnect::model::network::{Network, Part};
 use autoconnect::model::*;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use autoconnect::check::{Check, Finding, Status};
-use autoconnect::diagnose::{Scene, diagnose};
+use autoconnect::diagnostics::connection::{Scene, diagnose};
+use autoconnect::diagnostics::{Check, Finding, Status};
 use autoconnect::endpoint::{Asker, judge};
 use autoconnect::internet::{self, Own, Wish};
 use autoconnect::model::network::{

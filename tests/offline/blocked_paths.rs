@@ -1,9 +1,9 @@
 //! Network ACLs and routes between the ends of a connection: `drift` reports what `diagnose` reports.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::diagnose::diagnose;
+use autoconnect::diagnostics::Status;
+use autoconnect::diagnostics::connection::diagnose;
 use autoconnect::drift::{FindingKind, Judge, Judgement, Severity, Verdict};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;

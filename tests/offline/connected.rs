@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use autoconnect::account::AccountDocument;
-use autoconnect::check::{Check, Status};
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::diagnose::{Diagnosis, diagnose};
+use autoconnect::diagnostics::connection::{Diagnosis, diagnose};
+use autoconnect::diagnostics::{Check, Status};
 use autoconnect::observe::network::READS_BETWEEN;
 use autoconnect::observe::{ProxyWish, Target, observe_around, role, scene};
 use autoconnect::reconcile::{Ending, Options};

@@ -1,8 +1,8 @@
 //! What may not be read is unknown, and stops no check of the rest.
 
-use autoconnect::check::Status;
 use autoconnect::cloud::*;
-use autoconnect::diagnose::diagnose;
+use autoconnect::diagnostics::Status;
+use autoconnect::diagnostics::connection::diagnose;
 use autoconnect::observe::{network, role, scene};
 
 use crate::interposed::{Hook, Interposed};

@@ -1,8 +1,8 @@
 //! `diagnose`: one change of a network that works, and the answer of the check that it is about.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::Status;
-use autoconnect::diagnose::{Diagnosis, diagnose};
+use autoconnect::diagnostics::Status;
+use autoconnect::diagnostics::connection::{Diagnosis, diagnose};
 use autoconnect::observe::{ObserveError, ProxyWish, Target, scene};
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! The names of endpoint services are those that the Region has.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::diagnostics::Status;
 use autoconnect::internet::{Answer, Wish, check};
 use autoconnect::observe::{ObserveError, way_out};
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount, VpcSecurityGroupMembership};
-use autoconnect::check::Status;
-use autoconnect::diagnose::diagnose;
+use autoconnect::diagnostics::Status;
+use autoconnect::diagnostics::connection::diagnose;
 use autoconnect::fix::Scope;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::observe::{Target, scene};

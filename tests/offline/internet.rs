@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::Status;
 use autoconnect::cloud::*;
+use autoconnect::diagnostics::Status;
 use autoconnect::endpoint::GROUP;
 use autoconnect::internet::{Scene, Wish, check};
 use autoconnect::interrupt::Interrupt;

@@ -1,8 +1,8 @@
 //! `internet check`: one change of a network that works, and the check that reports it.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::Status;
 use autoconnect::cloud::Cloud;
+use autoconnect::diagnostics::Status;
 use autoconnect::internet::{Answer, Wish, check};
 use autoconnect::observe::way_out;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! Limits of AWS that no setting lifts are reported where the user needs them.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::{Check, Status};
 use autoconnect::cloud::Cloud;
-use autoconnect::diagnose::{Diagnosis, diagnose};
+use autoconnect::diagnostics::connection::{Diagnosis, diagnose};
+use autoconnect::diagnostics::{Check, Status};
 use autoconnect::internet::{self, Wish};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{DatabaseKind, EventSource};

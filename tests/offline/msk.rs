@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount, SecurityGroupEntry};
-use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
+use autoconnect::diagnostics::Status;
 use autoconnect::endpoint::{GROUP, GROUP_NAMES};
 use autoconnect::internet::{Wish, check as check_internet};
 use autoconnect::interrupt::Interrupt;

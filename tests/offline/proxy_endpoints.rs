@@ -1,9 +1,9 @@
 //! Endpoints of a proxy: the way to them by their own groups and subnets, their role, and that they use groups.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::diagnose::{Diagnosis, diagnose};
+use autoconnect::diagnostics::Status;
+use autoconnect::diagnostics::connection::{Diagnosis, diagnose};
 use autoconnect::drift::{FindingKind, Judge, leftovers};
 use autoconnect::estate::Connection;
 use autoconnect::fix::Scope;

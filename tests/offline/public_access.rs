@@ -1,9 +1,9 @@
 //! VPC Block Public Access: what it stops, what is excluded from it, and what is not known of it.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::check::{Check, Status};
 use autoconnect::cloud::*;
-use autoconnect::diagnose::diagnose;
+use autoconnect::diagnostics::connection::diagnose;
+use autoconnect::diagnostics::{Check, Status};
 use autoconnect::internet::{Answer, check};
 use autoconnect::model::DatabaseKind;
 use autoconnect::observe::{Target, building_site, scene, way_out};

@@ -1,9 +1,9 @@
 //! Databases that took the place of others: blue/green deployments, restores and changes of names.
 
 use autoconnect::account::{AccountDocument, DbProxyEntry, OfflineAccount, RoleEntry, RolePolicy};
-use autoconnect::check::Status;
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::diagnose::diagnose;
+use autoconnect::diagnostics::Status;
+use autoconnect::diagnostics::connection::diagnose;
 use autoconnect::drift::{FindingKind, Judge, Judgement, Verdict, discover};
 use autoconnect::estate::Connection;
 use autoconnect::interrupt::Interrupt;

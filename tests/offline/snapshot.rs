@@ -5,7 +5,7 @@ use autoconnect::account::{
     PrefixListEntry, PrefixListId, PrefixListRange, ProvisionedPollerConfig, Tag,
 };
 use autoconnect::cloud::{Cloud, Operation};
-use autoconnect::diagnose::diagnose;
+use autoconnect::diagnostics::connection::diagnose;
 use autoconnect::drift::{Judge, discover};
 use autoconnect::internet::connection;
 use autoconnect::model::network::{LAST_RULE, Network, Part};

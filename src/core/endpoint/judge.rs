@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Asker, Gate, HTTPS, Naming, listed, named};
-use crate::check::{Finding, Status};
-use crate::diagnose::dns;
+use crate::diagnostics::connection::dns;
+use crate::diagnostics::{Finding, Status};
 use crate::escape::{word, words};
 use crate::model::network::{Endpoint, EndpointKind, Network};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};

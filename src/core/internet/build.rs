@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::way::{Exit, Fault, WayOut, instance_fault, nat_fault, way_out};
-use super::{Own, Scene, Traveller, Wish, endpoints, public_access, range::free_block};
-use crate::check::Status;
+use super::{Own, Scene, Traveller, Wish, endpoints, range::free_block};
+use crate::diagnostics::Status;
+use crate::diagnostics::internet::public_access;
+use crate::diagnostics::internet::way::{Exit, Fault, WayOut, instance_fault, nat_fault, way_out};
 use crate::escape::word;
 use crate::model::network::public_access::Block;
 use crate::model::network::{Network, Part, RouteTable, Subnet};

@@ -1,12 +1,12 @@
 //! What is still to be built for services that need no internet: gateway endpoints, and interface endpoints.
 
 use super::build::{Builder, connection};
-use super::checks::leads_out;
-use super::names::is_global_only;
-use super::services::{faults, policy};
-use super::way::way_out;
-use crate::check::{Finding, Status, none_fails};
-use crate::diagnose::dns::private_names;
+use crate::diagnostics::connection::dns::private_names;
+use crate::diagnostics::internet::checks::leads_out;
+use crate::diagnostics::internet::names::is_global_only;
+use crate::diagnostics::internet::services::{faults, policy};
+use crate::diagnostics::internet::way::way_out;
+use crate::diagnostics::{Finding, Status, none_fails};
 use crate::endpoint::{
     HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound, is_alive, lets_in,
     listed, named, of_service, one_in_each_zone, outbound, prepare, ranges, unnamed,

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Poller;
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::endpoint::{Gate, listed};
 use crate::model::Direction;
 use crate::reachability::leg::acls::Numbers;
@@ -106,7 +106,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
         });
         if !is_polled {
             // Other clients' affair; and a subnet without IPv6 has no listener there.
-            closed.retain(|finding| finding.status == crate::check::Status::Fail);
+            closed.retain(|finding| finding.status == crate::diagnostics::Status::Fail);
             closed = closed.into_iter().map(|finding| as_warning(finding, &ways)).collect();
         }
         if closed.is_empty() {
@@ -116,7 +116,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
     }
     if direction == Direction::Egress {
         // The poller does not connect to the listeners of other clients.
-        findings.retain(|finding| finding.status != crate::check::Status::Warn);
+        findings.retain(|finding| finding.status != crate::diagnostics::Status::Warn);
     }
     (evidence, findings)
 }

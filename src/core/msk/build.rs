@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ways::{of_policy, traveller};
 use super::{MskScene, Needs, is_public, services};
-use crate::check::{Finding, none_fails};
-use crate::diagnose::dns;
+use crate::diagnostics::connection::dns;
+use crate::diagnostics::{Finding, none_fails};
 use crate::endpoint::{
     Asker, Gate, HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound,
     is_alive, lets_in, named, of_service, one_in_each_zone, outbound, prepare, ranges,

@@ -1,7 +1,7 @@
 //! The cluster itself, and the mappings that poll it.
 
 use super::{Poller, is_public};
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::endpoint::listed;
 use crate::escape::word;
 use crate::model::{Authentication, ClientAuthentication, ClientBroker, EventSourceMapping, MskCluster, MskKind};

@@ -2,7 +2,7 @@
 
 use super::ways::{ENDPOINTS, NAT, services};
 use super::{MskScene, Needs};
-use crate::check::{Check, Status, verdict};
+use crate::diagnostics::{Check, Status, verdict};
 use crate::model::Authentication;
 
 /// The first line of the answer.

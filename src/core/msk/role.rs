@@ -4,9 +4,9 @@
 //! Source: the check `execution-role` of docs/msk.md.
 
 use super::Poller;
-use crate::check::{Check, Finding};
-use crate::diagnose::role::{attach_policy, lacking, not_read};
-use crate::diagnose::secret::of_secrets;
+use crate::diagnostics::connection::role::{attach_policy, lacking, not_read};
+use crate::diagnostics::connection::secret::of_secrets;
+use crate::diagnostics::{Check, Finding};
 use crate::model::Place;
 use crate::policy::{NOT_READ, RolePolicies, lacks_for_msk, msk_access};
 

@@ -6,7 +6,7 @@
 
 use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};
-use crate::check::{Check, Finding, Status};
+use crate::diagnostics::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, read_policy, service_way, worst};
 use crate::escape::word;
 use crate::internet::{Traveller, nat_can_lead_out};

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub(crate) use groups::passages;
 pub use groups::{Missing, missing};
 
-use crate::check::{Check, Finding, Status};
+use crate::diagnostics::{Check, Finding, Status};
 use crate::model::{GroupId, Side, SubnetId, VpcId};
 use crate::reachability::Paths;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::network::between;
 use super::role::role_policies;
 use crate::cloud::{Answer, Cloud};
-use crate::diagnose::Surroundings;
+use crate::diagnostics::connection::Surroundings;
 use crate::model::network::{Network, Part};
 use crate::model::{Database, Function, GroupId, Observation, Proxy, VpcId};
 

@@ -7,7 +7,7 @@ use super::role::{needed_secrets, role_and_policies, role_policies};
 use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind, derived};
-use crate::diagnose::{ProxyRole, Scene};
+use crate::diagnostics::connection::{ProxyRole, Scene};
 use crate::model::network::Part;
 use crate::model::{Function, GroupId, Proxy, ProxyEndpoint, ProxyTarget, VpcId};
 use crate::similar::similar;

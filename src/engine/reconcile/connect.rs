@@ -4,7 +4,7 @@ use super::error::RunError;
 use super::goal::{Draft, End, Ending, Goal, Left, Look, Looks, Memory, Options, Settling, WithRole};
 use crate::cloud::Cloud;
 use crate::decide::{Assessment, Decision, decide};
-use crate::diagnose::{Scene, Surroundings, diagnose_connection, is_open, outlook};
+use crate::diagnostics::connection::{Scene, Surroundings, diagnose_connection, is_open, outlook};
 use crate::model::{DatabaseKind, Direction, GroupId, Observation, Origin, Side};
 use crate::observe::{ObserveError, Reads, Target, observe, observe_around};
 use crate::plan::{Basis, Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};

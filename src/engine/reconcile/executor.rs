@@ -12,7 +12,7 @@ use super::error::RunError;
 use super::goal::{Draft, Options};
 use super::session::{Progress, Session, interrupted};
 use crate::cloud::Cloud;
-use crate::diagnose::Surroundings;
+use crate::diagnostics::connection::Surroundings;
 use crate::model::{Observation, Origin};
 use crate::observe::{ObserveError, surroundings};
 use crate::plan::{Effect, Plan, Step, StepStatus};

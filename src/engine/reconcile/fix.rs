@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::{Cloud, GroupFilter, derived};
-use crate::diagnose::Scene;
+use crate::diagnostics::connection::Scene;
 use crate::fix::{Fixing, Scope, Seen, fix};
 use crate::made::warnings_of;
 use crate::model::{Origin, Side, VpcId};

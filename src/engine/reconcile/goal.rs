@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::{Applied, RunError};
 use crate::cloud::Cloud;
-use crate::diagnose::{Diagnosis, Surroundings};
+use crate::diagnostics::connection::{Diagnosis, Surroundings};
 use crate::model::network::Part;
 use crate::model::{Direction, Function, GroupId, Observation, Origin};
 use crate::observe::ObserveError;

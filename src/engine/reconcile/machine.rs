@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::error::RunError;
 use super::goal::{Draft, End, Ending, Goal, Left, Looks, Memory, Options, Settling};
-use crate::diagnose::Surroundings;
+use crate::diagnostics::connection::Surroundings;
 use crate::model::{Direction, GroupId};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus, lint, record};
 use crate::preconditions::Pending;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::page::{Page, Section, TITLE, cell, clipped, commands, count, list, row, text};
 use super::{Document, place};
-use crate::check::{Check, Status};
+use crate::diagnostics::{Check, Status};
 use crate::escape::{markdown, markdown_code};
 use crate::report::ChecksDocument;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::page::{CELL, Page, Section, TITLE, cell, clipped, item, row, text};
 use super::{Document, checks, place};
-use crate::check::{Check, Status};
+use crate::diagnostics::{Check, Status};
 use crate::escape::markdown_code;
 use crate::report::connection::{ConnectionRun, SideEntry, VerdictName};
 use crate::report::run::{Change, ResultName, Run, RunDocument, StepEntry, StepStatusName};

@@ -3,9 +3,9 @@
 use ipnet::IpNet;
 
 use super::{Builder, Nat, everywhere};
-use crate::internet::public_access::{before_nat, exclude};
+use crate::diagnostics::internet::public_access::{before_nat, exclude};
+use crate::diagnostics::internet::way::{Fault, nat_fault, public_gateway, to_internet_gateway, to_public_nat};
 use crate::internet::range::free_block;
-use crate::internet::way::{Fault, nat_fault, public_gateway, to_internet_gateway, to_public_nat};
 use crate::model::network::public_access::{Block, Through};
 use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState, RouteTarget, Subnet};
 use crate::model::{InternetGatewayId, NatGatewayId, SubnetId};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::{Found, Leg};
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};

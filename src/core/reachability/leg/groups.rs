@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{End, Found, Leg};
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 use crate::endpoint::authorize;
 use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};

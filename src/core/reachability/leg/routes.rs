@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::{Found, Leg};
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};

@@ -3,7 +3,7 @@
 //! Source: the check `state` of docs/network.md.
 
 use super::{Asker, Scene};
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
     Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, NoReader, Proxy, ProxyEndpoint,

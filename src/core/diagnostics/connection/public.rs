@@ -4,7 +4,7 @@
 //! no rule can name in advance, so it only reaches what is open to the whole internet.
 
 use super::Scene;
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{RouteState, RouteTarget};

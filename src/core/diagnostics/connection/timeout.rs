@@ -4,7 +4,7 @@
 //! "Scaling to zero ACUs" (resuming takes about 15 seconds, and 30 or more after a day).
 
 use super::Scene;
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::Scaling;
 use crate::preconditions::never_pauses;

@@ -19,7 +19,7 @@ pub use headline::headline;
 pub use outlook::{blocks, is_open, outlook};
 
 use crate::attach::private_of;
-use crate::check::{Check, Finding, Status, verdict};
+use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::escape::{command, word};
 use crate::model::network::{Network, Part};
 use crate::model::{

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Scene;
-use crate::check::{Check, Status, verdict};
+use crate::diagnostics::{Check, Status, verdict};
 use crate::model::{Side, SubnetId};
 use crate::reachability::leg::LegReport;
 

@@ -5,7 +5,7 @@
 
 use super::secret::of_secrets;
 use super::{ProxyRole, Scene, iam, role};
-use crate::check::{Check, Finding, Status};
+use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::{Proxy, last_segment};
 use crate::policy::{NOT_READ, RDS, trust, trusts};

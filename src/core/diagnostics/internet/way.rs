@@ -272,7 +272,7 @@ fn verb(table: &RouteTable) -> &'static str {
 }
 
 /// The commands that lead a VPC, and 0.0.0.0/0 of a table in it, to an internet gateway.
-pub(super) fn to_internet_gateway(paths: &Paths<'_>, vpc: &VpcId, table: Option<&RouteTable>) -> Vec<String> {
+pub(crate) fn to_internet_gateway(paths: &Paths<'_>, vpc: &VpcId, table: Option<&RouteTable>) -> Vec<String> {
     let mut gateways = paths.network().internet_gateways.known().into_iter().flatten();
     let attached = gateways.find(|gateway| gateway.vpc.as_ref() == Some(vpc));
     let lead = |table: &RouteTable, gateway: &str| {
@@ -297,7 +297,7 @@ pub(super) fn to_internet_gateway(paths: &Paths<'_>, vpc: &VpcId, table: Option<
 }
 
 /// The commands that lead 0.0.0.0/0 of these subnets to a public NAT gateway instead of this one.
-pub(super) fn to_public_nat<'s>(
+pub(crate) fn to_public_nat<'s>(
     paths: &Paths<'_>,
     subnets: impl Iterator<Item = &'s SubnetId>,
     from: &NatGatewayId,

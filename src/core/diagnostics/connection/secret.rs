@@ -3,7 +3,7 @@
 //! Source: the check `proxy-role` of docs/network.md, and `execution-role` of docs/msk.md.
 
 use super::role::lacking;
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::Part;
 use crate::model::{NeededSecret, Place, last_segment};

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::Traveller;
 use super::checks::outlets;
 use super::way::public_part;
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 use crate::reachability::leg::acls::{Entry, Numbers};
@@ -81,7 +81,7 @@ impl<'n> Border<'n> {
     }
 }
 
-pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence): (Vec<Finding>, _) = (Vec::new(), BTreeSet::new());
     let mut borders: Vec<Border<'_>> = Vec::new();
     let mut numbers = Numbers::default();
@@ -137,14 +137,14 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
 
 /// What the ACL of a subnet denies of the way out to some addresses on a port, and of their answers.
 #[derive(Debug, Default)]
-pub(super) struct Out {
+pub(crate) struct Out {
     /// One finding for each entry that denies something, with its command.
     pub findings: Vec<Finding>,
     /// Whether it denies all of the way there, or all of the answers.
     pub denies_all: bool,
 }
 
-pub(super) fn out_to<'n>(
+pub(crate) fn out_to<'n>(
     paths: &Paths<'n>,
     subnet: &'n SubnetId,
     other: Addresses,
@@ -178,7 +178,7 @@ pub(super) fn out_to<'n>(
 }
 
 /// Whether the ACL of a subnet is known to deny something of what a NAT gateway there needs of the internet.
-pub(super) fn stops(paths: &Paths<'_>, subnet: &SubnetId, port: u16) -> bool {
+pub(crate) fn stops(paths: &Paths<'_>, subnet: &SubnetId, port: u16) -> bool {
     let Some(subnet) = paths.subnet(subnet) else {
         return false;
     };

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{ProxyRole, Scene};
-use crate::check::{Check, Finding, Status};
+use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::{Database, Place, Proxy, last_segment};
 use crate::policy::{Effect, Judgement, NOT_READ, RolePolicies, Verdict, connect, literal, may_connect};

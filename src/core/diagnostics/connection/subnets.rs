@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Scene;
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::model::SubnetId;
 use crate::reachability::Paths;
 use crate::reachability::leg::distinct;

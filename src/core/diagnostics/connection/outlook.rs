@@ -1,7 +1,7 @@
 //! What blocks the path of a connection that `setup` is about to create, and is not fixed by its steps.
 
 use super::{Diagnosis, Scene, diagnose_connection, headline};
-use crate::check::{Check, Status, verdict};
+use crate::diagnostics::{Check, Status, verdict};
 use crate::model::network::Part;
 use crate::model::{Database, FunctionState, Proxy, Side};
 use crate::plan::{Effect, Plan, StepStatus};

@@ -5,7 +5,7 @@
 
 use super::Traveller;
 use super::way::{Exit, way_out};
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::network::public_access::{Block, NAME, Through};
 use crate::model::network::{NatGateway, Network};
@@ -13,10 +13,10 @@ use crate::model::{SubnetId, VpcId};
 use crate::reachability::Paths;
 
 /// The id of the check.
-pub(super) const ID: &str = "public-access";
+pub(crate) const ID: &str = "public-access";
 
 /// What traffic meets on its way through a NAT gateway.
-pub(super) fn before_nat(network: &Network, nat: &NatGateway) -> Block {
+pub(crate) fn before_nat(network: &Network, nat: &NatGateway) -> Block {
     let judged = |subnet| network.at_internet_gateway(&nat.vpc, subnet, Through::OutboundOnly);
     match (judged(nat.subnet.as_ref()), &nat.subnet) {
         // It is in no subnet: what an exclusion for a subnet means for it is not documented.
@@ -37,7 +37,7 @@ pub(super) fn before_nat(network: &Network, nat: &NatGateway) -> Block {
 }
 
 /// Whether a NAT gateway could be anywhere in a VPC and lead out.
-pub(super) fn before_any_nat(network: &Network, vpc: &VpcId) -> Block {
+pub(crate) fn before_any_nat(network: &Network, vpc: &VpcId) -> Block {
     let judged = |subnet| network.at_internet_gateway(vpc, subnet, Through::OutboundOnly);
     match judged(None) {
         Block::Stopped(why) => {
@@ -52,7 +52,7 @@ pub(super) fn before_any_nat(network: &Network, vpc: &VpcId) -> Block {
 }
 
 /// What the traffic of a subnet meets on its way out over IPv4; none where it has no way out.
-pub(super) fn before_exit(paths: &Paths<'_>, subnet: &SubnetId) -> Option<(String, Option<SubnetId>, Block)> {
+pub(crate) fn before_exit(paths: &Paths<'_>, subnet: &SubnetId) -> Option<(String, Option<SubnetId>, Block)> {
     let network = paths.network();
     match way_out(paths, subnet, false).ok()?.exit {
         Exit::Nat(id) => {
@@ -75,7 +75,7 @@ pub(super) fn before_exit(paths: &Paths<'_>, subnet: &SubnetId) -> Option<(Strin
 }
 
 /// The command that excludes a subnet or the VPC, where exclusions are allowed.
-pub(super) fn exclude(network: &Network, vpc: &VpcId, subnet: Option<&SubnetId>, mode: &str) -> Option<String> {
+pub(crate) fn exclude(network: &Network, vpc: &VpcId, subnet: Option<&SubnetId>, mode: &str) -> Option<String> {
     let setting = network.public_access.known()?;
     if setting.exclusions_allowed.as_deref() == Some("not-allowed") {
         return None;
@@ -90,7 +90,7 @@ pub(super) fn exclude(network: &Network, vpc: &VpcId, subnet: Option<&SubnetId>,
 }
 
 /// The check for IPv4; none where no subnet leads out and the setting stops nothing.
-pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
+pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
     let network = paths.network();
     let (mut findings, mut evidence): (Vec<Finding>, Vec<String>) = (Vec::new(), Vec::new());
     let mut told = std::collections::BTreeSet::new();
@@ -132,7 +132,7 @@ pub(super) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Chec
 }
 
 /// What it makes of a subnet's way out over IPv6.
-pub(super) fn of_ipv6(paths: &Paths<'_>, vpc: &VpcId, subnet: &SubnetId, through: Through) -> Result<String, Finding> {
+pub(crate) fn of_ipv6(paths: &Paths<'_>, vpc: &VpcId, subnet: &SubnetId, through: Through) -> Result<String, Finding> {
     let network = paths.network();
     match network.at_internet_gateway(vpc, Some(subnet), through) {
         Block::Open(why) => Ok(format!("{subnet}: {why}")),

@@ -3,7 +3,7 @@
 //! Source: the check `execution-role` of docs/network.md; docs/attaching.md, "Execution role".
 
 use super::Scene;
-use crate::check::{Check, Finding, Status};
+use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::{FunctionState, LastUpdateStatus, Place, last_segment};
 use crate::policy::{Lack, NOT_READ, Verdict, lacks, vpc_access};

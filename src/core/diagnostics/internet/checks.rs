@@ -9,8 +9,8 @@ use super::way::{
     way_out,
 };
 use super::{Traveller, acls, public_access};
-use crate::check::{Check, Finding};
-use crate::diagnose::dns::resolves;
+use crate::diagnostics::connection::dns::resolves;
+use crate::diagnostics::{Check, Finding};
 use crate::endpoint::authorize;
 use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
@@ -20,7 +20,7 @@ use crate::reachability::leg::acls::Numbers;
 use crate::reachability::{Addresses, Block, Paths, Ports};
 
 /// All checks, in the order of the spec.
-pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
+pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
     let mut checks = vec![
         default_route(paths, traveller),
         acls::check(paths, traveller),
@@ -50,7 +50,7 @@ fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
 }
 
 /// The subnets of NAT gateways and NAT instances that the traveller's subnets lead to.
-pub(super) fn outlets<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>) -> BTreeSet<&'n SubnetId> {
+pub(crate) fn outlets<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>) -> BTreeSet<&'n SubnetId> {
     let network = paths.network();
     let mut outlets = BTreeSet::new();
     for subnet in &traveller.subnets {
@@ -499,7 +499,7 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
 }
 
 /// Whether the routes of a subnet lead out, to something that works; none where that cannot be determined.
-pub(super) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
+pub(crate) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
     let fault = match way_out(paths, subnet, false).ok()?.exit {
         Exit::Nat(id) => nat_fault(paths, id),
         Exit::Instance(id) => instance_fault(paths, id),

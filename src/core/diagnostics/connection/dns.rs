@@ -5,7 +5,7 @@
 //! proxy, always leads to its private address.
 
 use super::Scene;
-use crate::check::{Check, Finding};
+use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::VpcId;
 use crate::model::network::{Peering, PeeringSide, Resolver, VpcDns};

@@ -10,8 +10,8 @@ use super::checks::leads_out;
 use super::names;
 use super::way::public_part;
 use super::{Traveller, acls};
-use crate::check::{Check, Finding, Status};
-use crate::diagnose::dns::resolves;
+use crate::diagnostics::connection::dns::resolves;
+use crate::diagnostics::{Check, Finding, Status};
 use crate::endpoint::{
     HTTPS, Naming, authorize, by_name, judge, modify, named, of_service, read_policy, unnamed, worst,
 };
@@ -23,7 +23,7 @@ use crate::reachability::leg::acls::Numbers;
 use crate::reachability::{Addresses, Block, Paths, Ports};
 use crate::similar::similar;
 
-pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Check> {
+pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Check> {
     let internet = Traveller {
         port: HTTPS,
         ..traveller.clone()
@@ -40,7 +40,7 @@ pub(super) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, se
 }
 
 /// What is wrong with the way to an interface endpoint whose name counts.
-pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+pub(crate) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let subnets = traveller.subnet_ids();
     let asker = traveller.asker(&subnets);
     let way = judge(paths, &asker, endpoint, policy(traveller, endpoint));
@@ -49,7 +49,7 @@ pub(super) fn faults(paths: &Paths<'_>, traveller: &Traveller<'_>, endpoint: &En
 
 /// What an endpoint's policy makes of the traveller's requests. Which requests it sends is not known: only a policy that
 /// allows all of them is good, and only one that allows none of them fails.
-pub(super) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
+pub(crate) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let Some(role) = traveller.role else {
         return Vec::new();
     };
@@ -194,15 +194,15 @@ fn doubt(paths: &Paths<'_>, region: &str, service: &str) -> Option<Finding> {
 }
 
 /// A way to a service.
-pub(super) struct Way {
+pub(crate) struct Way {
     /// In words, behind "is reached".
     how: String,
     /// Whether an endpoint is among it.
     by_endpoint: bool,
     /// What it rests on.
-    pub(super) evidence: Vec<String>,
+    pub(crate) evidence: Vec<String>,
     /// What is wrong with it.
-    pub(super) findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, endpoint: &Endpoint) -> Way {

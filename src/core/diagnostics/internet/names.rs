@@ -4,7 +4,7 @@
 
 use super::Traveller;
 use super::services::Way;
-use crate::check::Finding;
+use crate::diagnostics::Finding;
 
 /// Services that have one endpoint for all Regions of a partition (botocore, `endpoints.json`: not regionalized).
 const GLOBAL_ONLY: [&str; 12] = [
@@ -23,13 +23,13 @@ const GLOBAL_ONLY: [&str; 12] = [
 ];
 
 /// Whether a service has one endpoint for all Regions.
-pub(super) fn is_global_only(service: &str) -> bool {
+pub(crate) fn is_global_only(service: &str) -> bool {
     GLOBAL_ONLY.contains(&service)
 }
 
 /// What an endpoint of the VPC does not stand for: the name of the service for all Regions, which only the internet leads
 /// to. Clients of STS use it by default where their SDK is an old one; those of S3 only where they are configured to.
-pub(super) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: bool, way: &mut Way) {
+pub(crate) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: bool, way: &mut Way) {
     let service = service.rsplit('.').next().unwrap_or(service);
     let region = traveller.region;
     let domain = if region.starts_with("cn-") {
