@@ -5,6 +5,7 @@
 //! could not be read gives no answer, with the reason, and never a guess.
 
 mod acl;
+pub mod check;
 mod group;
 mod region;
 mod route;

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use autoconnect::diagnostics::connection::{Scene, diagnose};
 use autoconnect::diagnostics::{Check, Finding, Status};
 use autoconnect::endpoint::{Asker, judge};
-use autoconnect::internet::{self, Own, Wish};
+use autoconnect::internet::{self, Wish};
+use autoconnect::model::network::Own;
 use autoconnect::model::network::{
     Association, Destination, Endpoint, EndpointKind, NetworkAcl, PrefixList, Route, RouteOrigin, RouteState,
     RouteTable, RouteTarget, Subnet,

@@ -17,8 +17,8 @@ use super::{Check, Finding, Status, verdict};
 use crate::endpoint::Asker;
 use crate::escape::word;
 use crate::model::network::public_access::Block;
-use crate::model::network::{Address, InternetGateway, Network};
-use crate::model::{Function, GroupId, Place, SecurityGroup, SubnetId, VpcId};
+use crate::model::network::{Network, Own};
+use crate::model::{Function, GroupId, Place, SubnetId, VpcId};
 use crate::reachability::Paths;
 use crate::reachability::leg::distinct;
 
@@ -46,17 +46,6 @@ pub struct Scene {
     pub network: Network,
     /// What earlier runs created for this VPC, and the network does not show.
     pub own: Own,
-}
-
-/// What has our tags for a VPC, attached to something or not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Own {
-    /// Internet gateways.
-    pub gateways: Vec<InternetGateway>,
-    /// Elastic IP addresses.
-    pub addresses: Vec<Address>,
-    /// What has a name of the endpoints' group.
-    pub groups: Vec<SecurityGroup>,
 }
 
 /// What came out.

@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Own, Scene, Traveller, Wish, endpoints, range::free_block};
+use super::{Scene, Traveller, Wish, endpoints, range::free_block};
 use crate::diagnostics::Status;
 use crate::diagnostics::internet::public_access;
 use crate::diagnostics::internet::way::{Exit, Fault, WayOut, instance_fault, nat_fault, way_out};
 use crate::escape::word;
 use crate::model::network::public_access::Block;
-use crate::model::network::{Network, Part, RouteTable, Subnet};
+use crate::model::network::{Network, Own, Part, RouteTable, Subnet};
 use crate::model::{InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
 use crate::ownership::is_made_for;
 use crate::plan::{Plan, Ref, Steps, tags_at_birth};

@@ -275,3 +275,14 @@ pub struct PrefixList {
     /// Its ranges; those of AWS's own lists and of other accounts may not be readable.
     pub entries: Part<Vec<IpNet>>,
 }
+
+/// What has our tags for a VPC, attached to something or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Internet gateways.
+    pub gateways: Vec<InternetGateway>,
+    /// Elastic IP addresses.
+    pub addresses: Vec<Address>,
+    /// What has a name of the endpoints' group.
+    pub groups: Vec<SecurityGroup>,
+}

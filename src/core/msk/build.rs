@@ -15,7 +15,8 @@ use crate::endpoint::{
     Asker, Gate, HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound,
     is_alive, lets_in, named, of_service, one_in_each_zone, outbound, prepare, ranges,
 };
-use crate::internet::{Own, Wish, draft_for};
+use crate::internet::{Wish, draft_for};
+use crate::model::network::Own;
 use crate::model::network::{Endpoint, EndpointKind};
 use crate::model::{Direction, GroupId, MappingMode, MskPlacement, SecurityGroup, SubnetId, VpcId};
 use crate::ownership;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Ground;
-use crate::internet::Own;
 use crate::model::network::Network;
+use crate::model::network::Own;
 use crate::model::{Credentials, GroupId, Observation, SecurityGroup, Side, last_segment};
 use crate::tags;
 

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 pub(crate) use groups::passages;
 pub use groups::{Missing, missing};
 
-use crate::diagnostics::{Check, Finding, Status};
 use crate::model::{GroupId, Side, SubnetId, VpcId};
 use crate::reachability::Paths;
+use crate::reachability::check::{Check, Finding, Status};
 
 /// One leg, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

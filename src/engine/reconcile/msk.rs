@@ -7,7 +7,7 @@ use super::goal::{Draft, Goal, Look, Memory};
 use super::internet::ground;
 use crate::cloud::{Cloud, GroupFilter, derived};
 use crate::endpoint::{GROUP_NAMES, listed};
-use crate::internet::Own;
+use crate::model::network::Own;
 use crate::model::{MappingMode, Origin, Place};
 use crate::msk::{Built, EndpointsWish, MskScene, endpoints, nat_gateways};
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};

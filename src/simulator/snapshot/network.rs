@@ -15,7 +15,7 @@ use crate::account::{
 };
 use crate::cloud::{Answer, Cloud, DescribedSubnet, InterfaceFilter};
 use crate::concurrent::bounded;
-use crate::internet::Own;
+use crate::model::network::Own;
 use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
     AclEntry, Address, EndpointKind, Exclusion, Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, Network,

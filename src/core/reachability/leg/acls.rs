@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::{Found, Leg};
-use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
+use crate::reachability::check::Finding;
 use crate::reachability::{AclCrossing, Addresses, Paths, Ports};
 
 /// What is reported in one line: one entry of an ACL at one border, which denies some ports.

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{End, Found, Leg};
-use crate::diagnostics::Finding;
 use crate::endpoint::authorize;
 use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};
+use crate::reachability::check::Finding;
 use crate::reachability::{Block, Gap, Passage, Paths, Ports};
 
 /// One direction: who has to let the traffic through, and who is at the other end.

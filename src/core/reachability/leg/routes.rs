@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::{Found, Leg};
-use crate::diagnostics::Finding;
 use crate::escape::word;
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
+use crate::reachability::check::Finding;
 use crate::reachability::{Hop, Paths, RouteFault};
 
 /// A line is reported once for all pairs that it is about.
