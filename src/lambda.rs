@@ -5,6 +5,8 @@
 
 mod metrics;
 
+pub use metrics::embedded;
+
 use std::env;
 use std::fmt;
 use std::io::{self, Write};

@@ -14,6 +14,7 @@ mod path;
 mod progress;
 mod run;
 mod snapshot;
+#[expect(clippy::disallowed_types, reason = "the styles of the program become those of the library here")]
 mod style;
 mod text;
 

@@ -15,7 +15,6 @@ mod ownership;
 mod packets;
 mod paths;
 mod plans;
-mod purity;
 mod restore;
 mod roles;
 mod services;
