@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-/// Judging many connections is mostly allocating: with this allocator it takes a third less time.
+/// The scheduled check judges many connections, which is mostly allocating: with this allocator it takes a third less time. A
+/// command of a person needs less memory without it (docs/performance.md).
+#[cfg(feature = "lambda")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
