@@ -142,7 +142,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let forms = forms(matches.subcommand_name().unwrap_or_default());
     let tags = settings.tags();
     cli.command.add_tags(&tags);
-    cli.global.arguments = apply::arguments_of(&matches, if cli.command.takes_tags() { &tags } else { &[] });
+    let is_saved = |argument: &OsString| {
+        let text = argument.to_str().unwrap_or_default();
+        text == "--out" || text.starts_with("--out=")
+    };
+    if arguments.iter().any(is_saved) {
+        cli.global.arguments = apply::arguments_of(&matches, if cli.command.takes_tags() { &tags } else { &[] });
+    }
     cli.global.color.write_global();
     let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     logging::start(
