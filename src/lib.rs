@@ -11,7 +11,6 @@ pub mod lambda;
 pub mod logging;
 pub mod monitor;
 pub mod report;
-pub mod saved_plan;
 
 #[cfg(feature = "aws")]
 pub use autoconnect_aws as aws;

@@ -13,8 +13,12 @@ mod markdown;
 mod path;
 mod progress;
 mod run;
+mod saved_plan;
 mod snapshot;
-#[expect(clippy::disallowed_types, reason = "the styles of the program become those of the library here")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the styles of the program become those of the library here"
+)]
 mod style;
 mod text;
 
@@ -33,6 +37,7 @@ pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
 pub use run::{Change, RunDocument, StepEntry, StepStatusName, is_incomplete};
+pub use saved_plan::{AccountKind, PlanError, SavedPlan};
 pub use snapshot::SnapshotDocument;
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,

@@ -10,7 +10,7 @@ use super::arguments::Tag;
 use super::global::Global;
 use super::{Cli, Command, Ending, command, dispatch};
 use crate::report::Report;
-use crate::saved_plan::{PlanError, SavedPlan};
+use crate::report::{PlanError, SavedPlan};
 
 /// Options of `apply`.
 #[derive(Clone, Debug, Args)]

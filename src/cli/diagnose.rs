@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::arguments::{FunctionName, ProxyChoice};
-use super::front::Terminal;
 use super::global::{Global, Output};
 use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_checks, print_result};
 use super::{Ending, print};
@@ -109,7 +108,7 @@ impl Diagnose {
 impl Diagnose {
     /// Fixes, and reports the state at the end.
     async fn fix(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(&self.run, false, global);
+        let front = self.run.terminal(false, global);
         let converged = front.converge(cloud, goal, &self.run.options(), interrupt).await?;
         let diagnosis = diagnose(&converged.found.scene);
         let checks = Checks::new(diagnosis.headline, diagnosis.checks);

@@ -1,7 +1,7 @@
 //! The user in front of a run: asked on a terminal, shown the progress there.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use super::for_people;
 use super::global::{Global, Output};
 use super::password::{TerminalGuard, from_prompt, from_stdin};
-use super::session::RunArgs;
 use super::signals::note_consent;
 use crate::cloud::Cloud;
 use crate::escape::word;
@@ -18,8 +17,8 @@ use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::reconcile::{Asked, Converged, Draft, Failure, Front, Goal, Options, Progress, RunError, converge};
+use crate::report::{AccountKind, PlanError, SavedPlan};
 use crate::report::{ProgressLine, Report, draft_text};
-use crate::saved_plan::{AccountKind, PlanError, SavedPlan};
 
 /// The terminal, or its absence.
 pub struct Terminal {
@@ -41,10 +40,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    pub fn new(run: &RunArgs, password_stdin: bool, global: &Global) -> Self {
+    /// Whether to apply unasked, where to save the plan, and whether a password comes from standard input.
+    pub fn new(yes: bool, out: Option<&Path>, password_stdin: bool, global: &Global) -> Self {
         Self {
-            yes: run.yes,
-            out: run.out.clone(),
+            yes,
+            out: out.map(Path::to_owned),
             password_stdin,
             ..Self::of(global)
         }

@@ -9,7 +9,7 @@ use clap::{Arg, Args, ValueEnum};
 use super::arguments::{parse_region, parse_url};
 
 use crate::logging::LogFormat;
-use crate::saved_plan::{AccountKind, SavedPlan};
+use crate::report::{AccountKind, SavedPlan};
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::Ending;
 use super::arguments::{ConnectedProxy, FunctionName, parse_function, parse_user};
-use super::front::Terminal;
 use super::global::Global;
 use super::session::{DatabaseArgs, LongRunArgs, Work, on_account, print_result};
 use crate::cloud::Cloud;
@@ -89,7 +88,7 @@ impl Remove {
 
 impl Work for Remove {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(&self.run, false, global);
+        let front = self.run.terminal(false, global);
         let options = self.run.options();
         let converged = front.converge(cloud, &self.goal(), &options, interrupt).await?;
         let document = || RunDocument::remove(&converged, cloud.calls());

@@ -209,6 +209,11 @@ impl RunArgs {
         }
     }
 
+    /// The user in front of the run.
+    pub fn terminal(&self, password_stdin: bool, global: &Global) -> Terminal {
+        Terminal::new(self.yes, self.out.as_deref(), password_stdin, global)
+    }
+
     /// Brings about a goal, and prints how the run ended.
     pub async fn bring_about<G: Goal>(
         &self,
@@ -218,7 +223,7 @@ impl RunArgs {
         global: &Global,
         interrupt: Interrupt,
     ) -> Ending {
-        let terminal = Terminal::new(self, false, global);
+        let terminal = self.terminal(false, global);
         let converged = terminal.converge(cloud, goal, &self.options(), interrupt).await?;
         let document = || document(&converged, cloud.calls());
         print_result(global, document, || converged_text(&converged), &converged.applied)?;

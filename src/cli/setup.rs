@@ -7,7 +7,6 @@ use super::arguments::{
     FunctionName, ProxyChoice, RUNTIME, Tag, add_default_tags, check_tags, parse_role, parse_runtime, parse_secret,
     parse_user,
 };
-use super::front::Terminal;
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
 use crate::cloud::Cloud;
@@ -243,7 +242,7 @@ impl Setup {
 
     /// Connects across two VPCs.
     async fn across_vpcs(&self, cloud: &dyn Cloud, goal: &Fix, global: &Global, interrupt: Interrupt) -> Ending {
-        let front = Terminal::new(&self.write.run, false, global);
+        let front = self.write.run.terminal(false, global);
         let options = self.write.options();
         let converged = front.converge(cloud, goal, &options, interrupt).await?;
         let path = (!self.no_diagnose).then(|| path_across(&converged));
@@ -263,7 +262,7 @@ impl Work for Setup {
         if let Some(goal) = self.goal() {
             return self.across_vpcs(cloud, &goal, global, interrupt).await;
         }
-        let front = Terminal::new(&self.write.run, self.db_password_stdin, global);
+        let front = self.write.run.terminal(self.db_password_stdin, global);
         let (target, options) = (self.target(), self.options());
         let goal = Connect {
             target: &target,

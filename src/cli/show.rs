@@ -7,8 +7,8 @@ use clap::Args;
 use super::Ending;
 use super::global::Global;
 use super::session::print_result;
+use crate::report::SavedPlan;
 use crate::report::{Report, saved_text};
-use crate::saved_plan::SavedPlan;
 
 /// Options of `show`.
 #[derive(Clone, Debug, Args)]

@@ -16,11 +16,11 @@ pub use judge::{
 };
 
 use crate::diagnostics::Finding;
-use crate::escape::word;
+
 use crate::model::network::{EndpointKind, EndpointService, Network, Part};
 use crate::model::{Direction, GroupId, SubnetId, VpcId};
 use crate::reachability::Paths;
-use crate::reachability::leg::passages;
+use crate::reachability::leg::{authorize, passages};
 use crate::similar::similar;
 
 /// The port of every service of AWS.
@@ -170,19 +170,4 @@ impl Gate<'_> {
             &format!("UserIdGroupPairs=[{{GroupId={peer}}}]"),
         ))
     }
-}
-
-/// The command that adds a rule for a TCP port to a group. `target` is as `--ip-permissions` takes it.
-#[must_use]
-pub fn authorize(group: &GroupId, direction: Direction, port: u16, target: &str) -> String {
-    let verb = match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    };
-    let permission = format!("IpProtocol=tcp,FromPort={port},ToPort={port},{target}");
-    format!(
-        "aws ec2 authorize-security-group-{verb} --group-id {} --ip-permissions {}",
-        word(group),
-        word(permission)
-    )
 }

@@ -11,7 +11,6 @@ use ipnet::IpNet;
 use crate::decide::decide;
 use crate::diagnostics::connection::{Diagnosis, Scene, diagnose, diagnose_command, legs};
 use crate::diagnostics::{Check, Status};
-use crate::endpoint::authorize;
 use crate::model::network::{Destination, Part, RouteTarget};
 use crate::model::{
     Direction, GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side,
@@ -25,6 +24,7 @@ use crate::preconditions::{
     CrossVpcUnmet, Facts, Making, Pending, Unmet, ask, check_identity, check_quotas, check_states, states_of,
     versions_stay,
 };
+use crate::reachability::leg::authorize;
 use crate::reachability::leg::{Leg, Missing, missing};
 use crate::reachability::{Addresses, Paths, RouteFault};
 use crate::tags;

@@ -7,13 +7,13 @@ use anstyle::AnsiColor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::saved_plan::PlanError;
 use super::style::{Style, line};
 use crate::model::Origin;
 use crate::monitor::Unreachable;
 use crate::monitor::manifest::ManifestError;
 use crate::observe::ObserveError;
 use crate::reconcile::{Applied, Failure, RunError};
-use crate::saved_plan::PlanError;
 
 /// What is printed with `--output json` when a command fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,6 +5,7 @@ use anstyle::AnsiColor;
 use super::connection::in_order;
 use super::path;
 use super::run::{Change, StepEntry, StepStatusName, is_incomplete};
+use super::saved_plan::{SavedPlan, SavedStep};
 use super::style::{self, Style};
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::escape::shell;
@@ -13,7 +14,6 @@ use crate::naming::Convention;
 use crate::plan::{Plan, StepStatus};
 use crate::reconcile::{Converged, Draft, Ending, Situation};
 use crate::removal::{Standing, still_connected};
-use crate::saved_plan::{SavedPlan, SavedStep};
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.

@@ -2,7 +2,7 @@
 
 use autoconnect::model::Origin;
 use autoconnect::reconcile::Draft;
-use autoconnect::saved_plan::{AccountKind, SavedPlan};
+use autoconnect::report::{AccountKind, SavedPlan};
 
 use crate::crashes::{Crash, Left, each_death};
 use crate::goals::{Aim, goals};

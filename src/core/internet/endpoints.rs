@@ -8,8 +8,8 @@ use crate::diagnostics::internet::services::{faults, policy};
 use crate::diagnostics::internet::way::way_out;
 use crate::diagnostics::{Finding, Status, none_fails};
 use crate::endpoint::{
-    HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound, is_alive, lets_in,
-    listed, named, of_service, one_in_each_zone, outbound, prepare, ranges, unnamed,
+    HTTPS, Naming, by_name, change, create, crossings, endpoint_tags, group_of, inbound, is_alive, lets_in, listed,
+    named, of_service, one_in_each_zone, outbound, prepare, ranges, unnamed,
 };
 use crate::escape::word;
 use crate::model::network::{Endpoint, EndpointKind, has_gateway};
@@ -17,6 +17,7 @@ use crate::model::{Direction, GroupId, RouteTableId, SecurityGroup, SubnetId};
 use crate::plan::Ref;
 use crate::plan::network::{EndpointPlan, EndpointWish};
 use crate::preconditions::InternetUnmet;
+use crate::reachability::leg::authorize;
 
 /// Each service that is not reached gets an endpoint.
 pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> {

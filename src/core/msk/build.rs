@@ -12,8 +12,8 @@ use super::{MskScene, Needs, is_public, services};
 use crate::diagnostics::connection::dns;
 use crate::diagnostics::{Finding, none_fails};
 use crate::endpoint::{
-    Asker, Gate, HTTPS, Naming, authorize, by_name, change, create, crossings, endpoint_tags, group_of, inbound,
-    is_alive, lets_in, named, of_service, one_in_each_zone, outbound, prepare, ranges,
+    Asker, Gate, HTTPS, Naming, by_name, change, create, crossings, endpoint_tags, group_of, inbound, is_alive,
+    lets_in, named, of_service, one_in_each_zone, outbound, prepare, ranges,
 };
 use crate::internet::{Wish, draft_for};
 use crate::model::network::Own;
@@ -25,6 +25,7 @@ use crate::plan::{Effect, Plan, Ref, Step, Steps};
 use crate::policy::{PolicyDocument, Principal, Texts, for_mapping};
 use crate::preconditions::{MskUnmet, Pending, Unmet};
 use crate::reachability::Paths;
+use crate::reachability::leg::authorize;
 
 /// What the endpoints for a VPC's event sources are tagged with.
 #[must_use]

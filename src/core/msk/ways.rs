@@ -7,12 +7,13 @@
 use super::brokers::rules;
 use super::{MskScene, Needs, Poller, is_public};
 use crate::diagnostics::{Check, Finding, Status};
-use crate::endpoint::{HTTPS, ServiceWay, authorize, listed, read_policy, service_way, worst};
+use crate::endpoint::{HTTPS, ServiceWay, listed, read_policy, service_way, worst};
 use crate::escape::word;
 use crate::internet::{Traveller, nat_can_lead_out};
 use crate::model::network::Endpoint;
 use crate::model::{Direction, Function, MappingMode, MskPlacement, VpcId};
 use crate::policy::{Caller, LAMBDA, PolicyDocument, Verdict, for_mapping, through_endpoint};
+use crate::reachability::leg::authorize;
 use crate::reachability::leg::distinct;
 use crate::reachability::{Addresses, Block, Ports};
 

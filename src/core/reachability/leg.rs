@@ -7,6 +7,8 @@ pub(crate) mod acls;
 mod groups;
 mod routes;
 
+pub use groups::authorize;
+
 use std::collections::BTreeSet;
 
 pub(crate) use groups::passages;

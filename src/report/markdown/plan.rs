@@ -5,7 +5,7 @@ use super::run::{columns, permissions, planned, step_row};
 use super::{Document, place};
 use crate::escape::markdown_code;
 use crate::report::run::StepEntry;
-use crate::saved_plan::{SavedPlan, SavedStep};
+use crate::report::saved_plan::{SavedPlan, SavedStep};
 
 impl Document for SavedPlan {
     fn markdown(&self) -> String {

@@ -11,12 +11,12 @@ use super::way::{
 use super::{Traveller, acls, public_access};
 use crate::diagnostics::connection::dns::resolves;
 use crate::diagnostics::{Check, Finding};
-use crate::endpoint::authorize;
 use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{NatGateway, RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
 use crate::reachability::leg::acls::Numbers;
+use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Paths, Ports};
 
 /// All checks, in the order of the spec.

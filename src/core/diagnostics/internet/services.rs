@@ -12,14 +12,13 @@ use super::way::public_part;
 use super::{Traveller, acls};
 use crate::diagnostics::connection::dns::resolves;
 use crate::diagnostics::{Check, Finding, Status};
-use crate::endpoint::{
-    HTTPS, Naming, authorize, by_name, judge, modify, named, of_service, read_policy, unnamed, worst,
-};
+use crate::endpoint::{HTTPS, Naming, by_name, judge, modify, named, of_service, read_policy, unnamed, worst};
 use crate::escape::word;
 use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget};
 use crate::model::{Direction, Peer, PrefixListId, SubnetId};
 use crate::policy::{Caller, Reach, reach_through_endpoint};
 use crate::reachability::leg::acls::Numbers;
+use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Paths, Ports};
 use crate::similar::similar;
 

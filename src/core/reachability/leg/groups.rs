@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{End, Found, Leg};
-use crate::endpoint::authorize;
+use crate::escape::word;
 use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};
 use crate::reachability::check::Finding;
@@ -331,4 +331,19 @@ impl Gate<'_, '_> {
             finding.fixed_by(authorize(group, self.direction, self.port, &ranges))
         })
     }
+}
+
+/// The command that adds a rule for a TCP port to a group. `target` is as `--ip-permissions` takes it.
+#[must_use]
+pub fn authorize(group: &GroupId, direction: Direction, port: u16, target: &str) -> String {
+    let verb = match direction {
+        Direction::Ingress => "ingress",
+        Direction::Egress => "egress",
+    };
+    let permission = format!("IpProtocol=tcp,FromPort={port},ToPort={port},{target}");
+    format!(
+        "aws ec2 authorize-security-group-{verb} --group-id {} --ip-permissions {}",
+        word(group),
+        word(permission)
+    )
 }

@@ -10,12 +10,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::run::{Change, StepEntry, StepStatusName};
 use crate::escape::to_json_pretty;
 use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
 use crate::plan::{Created, Recorded, differences};
 use crate::reconcile::Draft;
-use crate::report::{Change, StepEntry, StepStatusName};
 
 /// The version of the format.
 const SCHEMA_VERSION: u32 = 1;
