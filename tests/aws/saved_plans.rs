@@ -94,6 +94,48 @@ async fn a_saved_plan_is_applied_and_then_nothing_is_left_to_do() {
     assert_eq!(written, [""; 0]);
 }
 
+/// The same account is read twice: what AWS answers makes the same steps with the same parameters.
+#[tokio::test]
+async fn each_command_is_applied_as_it_was_saved() {
+    let world = World::new().await;
+    world.instance("d", "postgres", 5432).await;
+    world.function("f").await;
+    world.grant_vpc_access().await;
+    world.host_names(&world.vpc).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.json");
+    let path = path.to_str().unwrap();
+    let summaries = |run: &Run| -> Vec<String> {
+        let document = run.json();
+        let steps = document["steps"].as_array().unwrap_or_else(|| panic!("{document:#}"));
+        let text = |step: &Value| step["summary"].as_str().unwrap().to_owned();
+        steps.iter().map(text).collect()
+    };
+    for command in [
+        "internet setup --function f --service s3,sts",
+        "setup --instance d --function f --tag team=shop",
+        "remove --instance d --function f",
+        "detach --function f",
+        "attach --function f --like-database d",
+        "internet setup --function f",
+    ] {
+        let (planned, written) = world.written(&format!("{command} --out {path}"));
+        assert_eq!((planned.status, &written[..]), (0, &[][..]), "{command}: {planned:?}");
+        assert!(!summaries(&planned).is_empty(), "{command}: {planned:?}");
+        let apply = format!("apply {path} --yes");
+        let (applied, written) = world.written(&apply);
+        assert_eq!(applied.status, 0, "{command}: {applied:?}");
+        assert_eq!(summaries(&applied), summaries(&planned), "{command}");
+        assert!(!written.is_empty(), "{command}");
+        let (again, written) = world.written(&apply);
+        assert_eq!(
+            (again.status, &again.json()["result"], &written[..]),
+            (0, &json!("unchanged"), &[][..]),
+            "{command}: {again:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_plan_that_was_applied_in_part_can_be_applied_again() {
     let desk = Desk::new().await;
