@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use autoconnect::cloud::{CloudError, Fault, Operation};
+use autoconnect::endpoint::NameTaken;
 use autoconnect::observe::ObserveError;
 use autoconnect::preconditions::{ExtrasUnmet, InternetUnmet, MskUnmet, Unmet};
 use regex::Regex;
@@ -534,17 +535,18 @@ fn hints() -> Vec<String> {
         ObserveError::NoSuchMskCluster { arn: String::new() },
         ObserveError::NoSuchMapping { uuid: String::new() },
     ];
+    let taken = NameTaken {
+        name: String::new(),
+        group: "sg-0a01".into(),
+        why: Vec::new(),
+    };
     let internet = [
         InternetUnmet::LeadsElsewhere {
             subnet: "subnet-0a01a".into(),
             table: table(),
             target: "tgw-1".into(),
         },
-        InternetUnmet::NameTaken {
-            name: String::new(),
-            group: "sg-0a01".into(),
-            why: Vec::new(),
-        },
+        InternetUnmet::NameTaken(taken.clone()),
         InternetUnmet::RoutesNotCopied {
             table: table(),
             routes: Vec::new(),
@@ -554,11 +556,7 @@ fn hints() -> Vec<String> {
             prefix: 26,
         },
     ];
-    let msk = MskUnmet::GroupName {
-        group: "sg-0e01".into(),
-        name: String::new(),
-        why: Vec::new(),
-    };
+    let msk = MskUnmet::GroupName(taken);
     let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-Ac1De2";
     let extras = [
         ExtrasUnmet::SecretDeleted { secret: secret.into() },

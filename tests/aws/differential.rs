@@ -116,7 +116,7 @@ impl Side {
 
     /// A group that was made for a connection, as something that may be removed.
     async fn removable(&self, name: &str) -> Removable {
-        let group = self.cloud.describe_security_group(&self.at(name)).await.unwrap();
+        let group = derived::group(&*self.cloud, &self.at(name)).await.unwrap();
         Removable::unused(&group).unwrap_or_else(|| panic!("{group:?}"))
     }
 
@@ -276,18 +276,18 @@ const KINDS: [ResourceKind; 4] = [
 #[expect(clippy::too_many_lines, reason = "one list")]
 fn reads() -> Vec<(&'static str, Ask)> {
     asks! { side, cloud;
-        "cluster" => side.said(cloud.describe_db_cluster("orders").await);
-        "no cluster" => side.said(cloud.describe_db_cluster(NOBODY).await);
-        "instance" => side.said(cloud.describe_db_instance("inventory").await);
-        "no instance" => side.said(cloud.describe_db_instance(NOBODY).await);
-        "members" => side.listed(cloud.describe_cluster_members("orders").await);
-        "members of no cluster" => side.listed(cloud.describe_cluster_members(NOBODY).await);
-        "proxy" => side.said(cloud.describe_db_proxy("pool").await);
-        "no proxy" => side.said(cloud.describe_db_proxy(NOBODY).await);
+        "cluster" => side.said(derived::cluster(cloud, "orders").await);
+        "no cluster" => side.said(derived::cluster(cloud, NOBODY).await);
+        "instance" => side.said(derived::instance(cloud, "inventory").await);
+        "no instance" => side.said(derived::instance(cloud, NOBODY).await);
+        "members" => side.listed(derived::members(cloud, "orders").await);
+        "members of no cluster" => side.listed(derived::members(cloud, NOBODY).await);
+        "proxy" => side.said(derived::proxy(cloud, "pool").await);
+        "no proxy" => side.said(derived::proxy(cloud, NOBODY).await);
         "targets" => side.listed(cloud.describe_db_proxy_targets("pool").await);
         "targets of no proxy" => side.listed(cloud.describe_db_proxy_targets(NOBODY).await);
-        "subnet group" => side.said(cloud.describe_db_subnet_group("subnets").await);
-        "no subnet group" => side.said(cloud.describe_db_subnet_group(NOBODY).await);
+        "subnet group" => side.said(derived::subnet_group(cloud, "subnets").await);
+        "no subnet group" => side.said(derived::subnet_group(cloud, NOBODY).await);
         "secret" => side.said(cloud.describe_secret("orders-app").await);
         "no secret" => side.said(cloud.describe_secret(NOBODY).await);
         "secret policy" => side.said(cloud.get_secret_policy("orders-app").await);
@@ -299,36 +299,37 @@ fn reads() -> Vec<(&'static str, Ask)> {
         "function" => side.said(cloud.get_function_configuration("checkout").await);
         "function in no VPC" => side.said(cloud.get_function_configuration("newsletter").await);
         "no function" => side.said(cloud.get_function_configuration(NOBODY).await);
-        "subnets" => side.listed(cloud.describe_subnets(&side.all(&["subnet-x", "subnet-y"])).await);
-        "no subnet" => side.listed(cloud.describe_subnets(&["subnet-00000000000000000".into()]).await);
-        "connection groups" => side.of_convention(cloud.describe_connection_groups(&side.at("vpc-x")).await);
-        "group" => side.said(cloud.describe_security_group(&side.at("sg-brokers")).await);
-        "no group" => side.said(cloud.describe_security_group(&NO_GROUP.into()).await);
+        "subnets" => side.listed(derived::subnets(cloud, &side.all(&["subnet-x", "subnet-y"])).await);
+        "no subnet" => side.listed(derived::subnets(cloud, &["subnet-00000000000000000".into()]).await);
+        "connection groups" => side.of_convention(derived::groups(cloud, GroupFilter::OfConvention(&side.at("vpc-x"))).await);
+        "group" => side.said(derived::group(cloud, &side.at("sg-brokers")).await);
+        "no group" => side.said(derived::group(cloud, &NO_GROUP.into()).await);
         "names" => {
             let mut said = Said::new();
             for kind in KINDS {
-                said.extend(side.listed(cloud.names(kind).await));
+                said.extend(side.listed(derived::names(cloud, kind).await));
             }
             said
         };
-        "all clusters" => side.page(cloud.list_db_clusters(None).await);
-        "all instances" => side.page(cloud.list_db_instances(None).await);
-        "all subnet groups" => side.page(cloud.list_db_subnet_groups(None).await);
-        "all proxies" => side.page(cloud.list_db_proxies(None).await);
-        "all functions" => side.page(cloud.list_functions(None).await);
-        "all groups of the VPC" => side.listed(cloud.list_security_groups(None).await.map(|page| {
+        "all clusters" => side.page(cloud.describe_db_clusters(None, None).await);
+        "all instances" => side.page(cloud.describe_db_instances(InstanceFilter::All, None).await);
+        "all subnet groups" => side.page(cloud.describe_db_subnet_groups(None, None).await);
+        "all proxies" => side.page(cloud.describe_db_proxies(None, None).await);
+        "all functions" => side.page(cloud.list_functions(Versions::Latest, None).await);
+        "all versions of functions" => side.page(cloud.list_functions(Versions::All, None).await);
+        "all groups of the VPC" => side.listed(cloud.describe_security_groups(GroupFilter::All, None).await.map(|page| {
             let vpc: VpcId = side.at("vpc-x");
             page.items.into_iter().filter(move |group| group.vpc == vpc).collect::<Vec<_>>()
         }));
-        "all subnets" => side.listed(cloud.list_subnets(None).await.map(|page| {
+        "all subnets" => side.listed(cloud.describe_subnets(SubnetFilter::All, None).await.map(|page| {
             let vpc: VpcId = side.at("vpc-x");
             page.items.into_iter().filter(move |subnet| subnet.subnet.vpc == vpc).collect::<Vec<_>>()
         }));
         "all MSK clusters" => side.page(cloud.list_msk_clusters(None).await);
-        "all mappings" => side.page(cloud.list_all_event_source_mappings(None).await);
+        "all mappings" => side.page(cloud.list_event_source_mappings(None, None, None).await);
         "VPC" => side.listed(cloud.describe_vpcs(&side.all(&["vpc-x"])).await);
         "DNS of the VPC" => side.said(cloud.describe_vpc_dns(&side.at("vpc-x")).await);
-        "subnets of the VPC" => side.listed(cloud.describe_vpc_subnets(&side.all(&["vpc-x"])).await);
+        "subnets of the VPC" => side.listed(derived::subnets_of(cloud, &side.all(&["vpc-x"])).await);
         "route tables" => side.listed(cloud.describe_route_tables(&side.all(&["vpc-x"])).await);
         // The simulator's default ACL is that of a VPC with IPv6 too, and is the one of all subnets that no other has.
         "network ACLs" => side.listed(cloud.describe_network_acls(&side.all(&["vpc-x"])).await.map(|acls| {
@@ -336,36 +337,37 @@ fn reads() -> Vec<(&'static str, Ask)> {
             entries.filter(|entry| entry.cidr.addr().is_ipv4())
         }));
         "peerings" => side.listed(cloud.describe_peerings(&side.all(&["vpc-x"])).await);
-        "internet gateways" => side.listed(cloud.describe_internet_gateways(&side.all(&["vpc-x"])).await);
+        "internet gateways" => side.listed(cloud.describe_internet_gateways(GatewayFilter::AttachedTo(&side.all(&["vpc-x"]))).await);
         "egress-only gateways" => side.listed(cloud.describe_egress_only_gateways(&side.all(&["vpc-x"])).await);
         "NAT gateways" => side.listed(cloud.describe_nat_gateways(&side.all(&["vpc-x"])).await);
         "public access" => side.said(cloud.describe_public_access().await);
         "exclusions" => side.listed(cloud.describe_public_access_exclusions().await);
         "endpoints" => side.listed(cloud.describe_vpc_endpoints(&side.all(&["vpc-x"])).await);
-        "groups" => side.listed(cloud.describe_groups(&side.all(&["sg-base", "sg-brokers"])).await);
-        "named groups" => side.listed(cloud.describe_named_groups(&side.at("vpc-x"), "brokers").await);
-        "a group's name in other case" => side.listed(cloud.describe_named_groups(&side.at("vpc-x"), "Brokers").await);
-        "tagged gateways" => side.listed(cloud.describe_tagged_gateways(tags::MANAGED, "true").await);
+        "groups" => side.listed(derived::groups(cloud, GroupFilter::Ids(&side.all(&["sg-base", "sg-brokers"]))).await);
+        "named groups" => side.listed(derived::groups(cloud, GroupFilter::Named(&side.at("vpc-x"), &["brokers"])).await);
+        "a group's name in other case" => side.listed(derived::groups(cloud, GroupFilter::Named(&side.at("vpc-x"), &["Brokers"])).await);
+        "tagged gateways" => side.listed(cloud.describe_internet_gateways(GatewayFilter::Tagged(tags::MANAGED, "true")).await);
         "tagged addresses" => side.listed(cloud.describe_tagged_addresses(tags::MANAGED, "true").await);
         "attached policies" => side.listed(cloud.list_attached_role_policies(&side.at::<String>("of-the-test-inside")).await);
         "policies of no role" => side.listed(cloud.list_attached_role_policies(NOBODY).await);
         "own policies" => side.listed(cloud.list_role_policies(&side.at::<String>("of-the-test-inside")).await);
         "policy" => side.said(cloud.get_policy(VPC_ACCESS).await.map(|version| !version.is_empty()));
         "no policy" => side.said(cloud.get_policy("arn:aws:iam::123456789012:policy/nobody").await);
-        "attached functions" => side.listed(cloud.attached_functions().await);
+        "attached functions" => side.listed(derived::attached_functions(cloud).await);
         "MSK cluster" => side.said(cloud.describe_msk_cluster(&side.at::<String>(MSK)).await);
-        "mappings" => side.listed(cloud.list_event_source_mappings(&side.at::<String>(MSK), None).await);
+        "mappings" => side.listed(derived::mappings(cloud, &side.at::<String>(MSK), None).await);
+        "mappings of a function" => side.listed(derived::mappings(cloud, &side.at::<String>(MSK), Some("checkout")).await);
         "no mapping" => side.said(cloud.get_event_source_mapping("00000000-0000-0000-0000-000000000000").await);
         "bearers" => {
             let mut said = Said::new();
             for kind in KINDS {
-                said.extend(side.listed(cloud.list_bearers(kind).await));
+                said.extend(side.listed(derived::bearers(cloud, kind).await));
             }
             said
         };
-        "groups naming inbound" => side.listed(cloud.describe_groups_naming(&side.all(&["sg-brokers"]), Direction::Ingress).await);
-        "groups naming outbound" => side.listed(cloud.describe_groups_naming(&side.all(&["sg-brokers"]), Direction::Egress).await);
-        "tagged groups" => side.listed(cloud.describe_tagged_groups(tags::MANAGED, "true").await);
+        "groups naming inbound" => side.listed(derived::groups(cloud, GroupFilter::Naming(&side.all(&["sg-brokers"]), Direction::Ingress)).await);
+        "groups naming outbound" => side.listed(derived::groups(cloud, GroupFilter::Naming(&side.all(&["sg-brokers"]), Direction::Egress)).await);
+        "tagged groups" => side.listed(derived::groups(cloud, GroupFilter::Tagged(tags::MANAGED, "true")).await);
         "roles" => side.listed(cloud.list_roles(&side.at::<String>("of-the-test-inside")).await);
         "secrets" => side.listed(cloud.list_secrets("orders").await);
         "aliases" => side.listed(cloud.list_aliases("checkout").await);
@@ -375,7 +377,7 @@ fn reads() -> Vec<(&'static str, Ask)> {
         "network connectors" => side.listed(cloud.list_network_connectors().await);
         "references across VPCs" => side.listed(cloud.describe_group_references(&side.all(&["sg-base"])).await);
         "tags of a proxy" => {
-            let arn = cloud.describe_db_proxy("pool").await.unwrap().arn;
+            let arn = derived::proxy(cloud, "pool").await.unwrap().arn;
             side.listed(cloud.list_rds_tags(&arn).await)
         };
         "tags of no proxy" => {
@@ -387,8 +389,8 @@ fn reads() -> Vec<(&'static str, Ask)> {
             let document = cloud.get_policy_version(VPC_ACCESS, &version).await;
             side.said(document.map(|text| text.contains("ec2:CreateNetworkInterface")))
         };
-        "no interface" => side.listed(cloud.describe_interfaces(&["eni-00000000000000000".into()]).await);
-        "interfaces with no group" => side.listed(cloud.describe_interfaces_with(&[NO_GROUP.into()]).await);
+        "no interface" => side.listed(cloud.describe_network_interfaces(InterfaceFilter::Ids(&["eni-00000000000000000".into()])).await);
+        "interfaces with no group" => side.listed(cloud.describe_network_interfaces(InterfaceFilter::WithGroups(&[NO_GROUP.into()])).await);
         "no prefix list" => side.listed(cloud.prefix_list_entries(&PrefixListId::from("pl-00000000000000000")).await);
         "launch templates" => side.listed(cloud.describe_launch_template_versions(None).await);
     }
@@ -401,81 +403,83 @@ fn writes_of_groups() -> Vec<(&'static str, Ask)> {
         "make a group" => side.made("sg-d", cloud.create_security_group(&side.group("rds-lambda-1", "database", ON_DATABASE)).await);
         "make it again" => side.said(cloud.create_security_group(&side.group("rds-lambda-1", "database", ON_DATABASE)).await);
         "make another" => side.made("sg-f", cloud.create_security_group(&side.group("lambda-rds-1", "function", ON_FUNCTION)).await);
-        "the new groups" => side.of_convention(cloud.describe_connection_groups(&side.at("vpc-x")).await);
-        "take the default rule out" => side.said(cloud.revoke_security_group_egress(&side.at("sg-d"), &[Rule::default_egress()]).await);
-        "take it out again" => side.said(cloud.revoke_security_group_egress(&side.at("sg-d"), &[Rule::default_egress()]).await);
-        "take it out of no group" => side.said(cloud.revoke_security_group_egress(&NO_GROUP.into(), &[Rule::default_egress()]).await);
+        "the new groups" => side.of_convention(derived::groups(cloud, GroupFilter::OfConvention(&side.at("vpc-x"))).await);
+        "take the default rule out" => side.said(cloud.revoke_security_group(&side.at("sg-d"), Direction::Egress, &[Rule::default_egress()]).await);
+        "take it out again" => side.said(cloud.revoke_security_group(&side.at("sg-d"), Direction::Egress, &[Rule::default_egress()]).await);
+        "take it out of no group" => side.said(cloud.revoke_security_group(&NO_GROUP.into(), Direction::Egress, &[Rule::default_egress()]).await);
         "let in" => side.said(cloud.authorize_security_group(&side.at("sg-d"), Direction::Ingress, &tcp(5432, side.at("sg-f"))).await);
         "let in again" => side.said(cloud.authorize_security_group(&side.at("sg-d"), Direction::Ingress, &tcp(5432, side.at("sg-f"))).await);
         "let out" => side.said(cloud.authorize_security_group(&side.at("sg-f"), Direction::Egress, &tcp(5432, side.at("sg-d"))).await);
         "let no group in" => side.said(cloud.authorize_security_group(&side.at("sg-d"), Direction::Ingress, &tcp(5432, NO_GROUP.into())).await);
         "let in to no group" => side.said(cloud.authorize_security_group(&NO_GROUP.into(), Direction::Ingress, &tcp(5432, side.at("sg-f"))).await);
-        "the groups with rules" => side.of_convention(cloud.describe_connection_groups(&side.at("vpc-x")).await);
-        "naming the function's" => side.listed(cloud.describe_groups_naming(&side.all(&["sg-f"]), Direction::Ingress).await);
+        "the groups with rules" => side.of_convention(derived::groups(cloud, GroupFilter::OfConvention(&side.at("vpc-x"))).await);
+        "naming the function's" => side.listed(derived::groups(cloud, GroupFilter::Naming(&side.all(&["sg-f"]), Direction::Ingress)).await);
         "tag" => side.said(cloud.tag_groups(&side.all(&["sg-d", "sg-f"]), tags::REMOVING, "x").await);
         "untag" => side.said(cloud.untag_groups(&side.all(&["sg-d"]), tags::REMOVING).await);
         "untag again" => side.said(cloud.untag_groups(&side.all(&["sg-d", "sg-f"]), tags::REMOVING).await);
-        "tagged" => side.listed(cloud.describe_tagged_groups(tags::MANAGED, "true").await);
+        "tagged" => side.listed(derived::groups(cloud, GroupFilter::Tagged(tags::MANAGED, "true")).await);
 
-        "no group on the cluster" => side.said(cloud.modify_db_cluster("orders", &side.list(&["sg-base", NO_GROUP])).await);
-        "groups of the cluster" => side.said(cloud.modify_db_cluster("orders", &side.list(&["sg-base", "sg-d"])).await);
-        "the cluster with them" => side.said(cloud.describe_db_cluster("orders").await.map(|cluster| cluster.memberships));
-        "groups of no cluster" => side.said(cloud.modify_db_cluster(NOBODY, &side.list(&["sg-base"])).await);
-        "groups of the instance" => side.said(cloud.modify_db_instance("inventory", &side.list(&["sg-base", "sg-d"])).await);
-        "the instance with them" => side.said(cloud.describe_db_instance("inventory").await.map(|instance| instance.memberships));
-        "groups of no instance" => side.said(cloud.modify_db_instance(NOBODY, &side.list(&["sg-base"])).await);
-        "groups of the proxy" => side.said(cloud.modify_db_proxy("pool", &side.list(&["sg-base", "sg-d"])).await);
-        "the proxy with them" => side.said(cloud.describe_db_proxy("pool").await.map(|proxy| proxy.groups));
-        "groups of no proxy" => side.said(cloud.modify_db_proxy(NOBODY, &side.list(&["sg-base"])).await);
+        "no group on the cluster" => side.said(cloud.modify_database(DatabaseKind::Cluster, "orders", NewGroups::Grown(&side.list(&["sg-base", NO_GROUP]))).await);
+        "groups of the cluster" => side.said(cloud.modify_database(DatabaseKind::Cluster, "orders", NewGroups::Grown(&side.list(&["sg-base", "sg-d"]))).await);
+        "the cluster with them" => side.said(derived::cluster(cloud, "orders").await.map(|cluster| cluster.memberships));
+        "groups of no cluster" => side.said(cloud.modify_database(DatabaseKind::Cluster, NOBODY, NewGroups::Grown(&side.list(&["sg-base"]))).await);
+        "groups of the instance" => side.said(cloud.modify_database(DatabaseKind::Instance, "inventory", NewGroups::Grown(&side.list(&["sg-base", "sg-d"]))).await);
+        "the instance with them" => side.said(derived::instance(cloud, "inventory").await.map(|instance| instance.memberships));
+        "groups of no instance" => side.said(cloud.modify_database(DatabaseKind::Instance, NOBODY, NewGroups::Grown(&side.list(&["sg-base"]))).await);
+        "groups of the proxy" => side.said(cloud.modify_db_proxy("pool", NewGroups::Grown(&side.list(&["sg-base", "sg-d"]))).await);
+        "the proxy with them" => side.said(derived::proxy(cloud, "pool").await.map(|proxy| proxy.groups));
+        "groups of no proxy" => side.said(cloud.modify_db_proxy(NOBODY, NewGroups::Grown(&side.list(&["sg-base"]))).await);
         "the target again" => side.said(cloud.register_db_proxy_targets("pool", DatabaseKind::Cluster, "orders").await);
         "a target of no proxy" => side.said(cloud.register_db_proxy_targets(NOBODY, DatabaseKind::Cluster, "orders").await);
-        "groups of the function" => side.said(cloud.update_function_configuration("checkout", &side.place(&["sg-base", "sg-f"]), None).await);
+        "groups of the function" => side.said(cloud.update_function_configuration("checkout", FunctionChange::vpc(&side.place(&["sg-base", "sg-f"])), None).await);
         "the function with them" => side.function(cloud, "checkout").await;
-        "at another revision" => side.said(cloud.update_function_configuration("checkout", &side.place(&["sg-base"]), Some("00000000-0000-0000-0000-000000000000")).await);
-        "groups of no function" => side.said(cloud.update_function_configuration(NOBODY, &side.place(&["sg-base"]), None).await);
+        "at another revision" => side.said(cloud.update_function_configuration("checkout", FunctionChange::vpc(&side.place(&["sg-base"])), Some("00000000-0000-0000-0000-000000000000")).await);
+        "groups of no function" => side.said(cloud.update_function_configuration(NOBODY, FunctionChange::vpc(&side.place(&["sg-base"])), None).await);
         "who has the groups" => {
             let mut said = Said::new();
             for kind in KINDS {
-                said.extend(side.listed(cloud.list_bearers(kind).await));
+                said.extend(side.listed(derived::bearers(cloud, kind).await));
             }
             said
         };
         "delete a group that is used" => side.said(cloud.delete_group(&side.at("sg-d")).await);
         "variables" => {
             let variables = [("DB_HOST".to_owned(), "orders".to_owned())];
-            side.said(cloud.update_function_environment("checkout", &Environment::as_read(variables), None).await)
+            side.said(cloud.update_function_configuration("checkout", FunctionChange::Environment(&Environment::as_read(variables)), None).await)
         };
         "the function with variables" => side.function(cloud, "checkout").await;
 
         "the function without the group" => {
             let left = side.without(&["sg-base", "sg-f"], "sg-f").await;
-            side.said(cloud.shrink_function("checkout", &side.place(&["sg-base", "sg-f"]), &left, None).await)
+            let place = side.place(&["sg-base", "sg-f"]);
+            let change = FunctionChange::Vpc(&place, NewGroups::Shrunk(&left));
+            side.said(cloud.update_function_configuration("checkout", change, None).await)
         };
         "the function as it was" => side.function(cloud, "checkout").await;
-        "the cluster without the group" => side.said(cloud.shrink_db_cluster("orders", &side.without(&["sg-base", "sg-d"], "sg-d").await).await);
-        "the instance without the group" => side.said(cloud.shrink_db_instance("inventory", &side.without(&["sg-base", "sg-d"], "sg-d").await).await);
-        "the proxy without the group" => side.said(cloud.shrink_db_proxy("pool", &side.without(&["sg-base", "sg-d"], "sg-d").await).await);
+        "the cluster without the group" => side.said(cloud.modify_database(DatabaseKind::Cluster, "orders", NewGroups::Shrunk(&side.without(&["sg-base", "sg-d"], "sg-d").await)).await);
+        "the instance without the group" => side.said(cloud.modify_database(DatabaseKind::Instance, "inventory", NewGroups::Shrunk(&side.without(&["sg-base", "sg-d"], "sg-d").await)).await);
+        "the proxy without the group" => side.said(cloud.modify_db_proxy("pool", NewGroups::Shrunk(&side.without(&["sg-base", "sg-d"], "sg-d").await)).await);
         "what has no group any more" => {
-            let cluster = cloud.describe_db_cluster("orders").await.map(|cluster| cluster.memberships);
-            let instance = cloud.describe_db_instance("inventory").await.map(|instance| instance.memberships);
-            let proxy = cloud.describe_db_proxy("pool").await.map(|proxy| proxy.groups);
+            let cluster = derived::cluster(cloud, "orders").await.map(|cluster| cluster.memberships);
+            let instance = derived::instance(cloud, "inventory").await.map(|instance| instance.memberships);
+            let proxy = derived::proxy(cloud, "pool").await.map(|proxy| proxy.groups);
             [side.said(cluster), side.said(instance), side.said(proxy)].concat()
         };
         "delete a group that is named" => side.said(cloud.delete_group(&side.at("sg-f")).await);
-        "take the rule out" => side.said(cloud.revoke_rules(&side.at("sg-d"), Direction::Ingress, &[tcp(5432, side.at("sg-f"))]).await);
-        "take the rule out again" => side.said(cloud.revoke_rules(&side.at("sg-d"), Direction::Ingress, &[tcp(5432, side.at("sg-f"))]).await);
-        "take the other rule out" => side.said(cloud.revoke_rules(&side.at("sg-f"), Direction::Egress, &[tcp(5432, side.at("sg-d"))]).await);
+        "take the rule out" => side.said(cloud.revoke_security_group(&side.at("sg-d"), Direction::Ingress, &[tcp(5432, side.at("sg-f"))]).await);
+        "take the rule out again" => side.said(cloud.revoke_security_group(&side.at("sg-d"), Direction::Ingress, &[tcp(5432, side.at("sg-f"))]).await);
+        "take the other rule out" => side.said(cloud.revoke_security_group(&side.at("sg-f"), Direction::Egress, &[tcp(5432, side.at("sg-d"))]).await);
         "delete the groups" => {
             for _ in 0..3 {
                 // Lambda keeps its interface, and so the group, for a while.
-                let _ = cloud.describe_interfaces_with(&side.all(&["sg-f"])).await;
+                let _ = cloud.describe_network_interfaces(InterfaceFilter::WithGroups(&side.all(&["sg-f"]))).await;
                 let _ = cloud.delete_group(&side.at("sg-f")).await;
             }
             side.said(cloud.delete_group(&side.at("sg-d")).await)
         };
-        "no groups are left" => side.of_convention(cloud.describe_connection_groups(&side.at("vpc-x")).await);
+        "no groups are left" => side.of_convention(derived::groups(cloud, GroupFilter::OfConvention(&side.at("vpc-x"))).await);
         "delete no group" => side.said(cloud.delete_group(&NO_GROUP.into()).await);
-        "detach" => side.said(cloud.detach_function("refunds", None).await);
+        "detach" => side.said(cloud.update_function_configuration("refunds", FunctionChange::Detached, None).await);
         "the function in no VPC" => side.function(cloud, "refunds").await;
     }
 }
@@ -510,9 +514,9 @@ fn writes_of_others() -> Vec<(&'static str, Ask)> {
         "make the proxy again" => side.said(cloud.create_db_proxy(&side.proxy()).await);
         "the new proxy" => {
             for _ in 0..3 {
-                let _ = cloud.describe_db_proxy("new-proxy").await;
+                let _ = derived::proxy(cloud, "new-proxy").await;
             }
-            side.said(cloud.describe_db_proxy("new-proxy").await)
+            side.said(derived::proxy(cloud, "new-proxy").await)
         };
         "its target" => side.said(cloud.register_db_proxy_targets("new-proxy", DatabaseKind::Instance, "inventory").await);
         "delete the proxy" => side.said(cloud.delete_db_proxy("new-proxy").await);
@@ -534,12 +538,12 @@ fn writes_of_networks() -> Vec<(&'static str, Ask)> {
     asks! { side, cloud;
         "make a subnet" => side.made("subnet-z", cloud.create_subnet(&side.subnet()).await);
         "make it in the same range" => side.said(cloud.create_subnet(&side.subnet()).await);
-        "the new subnet" => side.listed(cloud.describe_subnets(&side.all(&["subnet-z"])).await);
+        "the new subnet" => side.listed(derived::subnets(cloud, &side.all(&["subnet-z"])).await);
         "make a gateway" => side.made("igw-x", cloud.create_internet_gateway(&new_tags("gateway")).await);
-        "the gateway, attached to nothing" => side.listed(cloud.describe_tagged_gateways(tags::MANAGED, "true").await);
+        "the gateway, attached to nothing" => side.listed(cloud.describe_internet_gateways(GatewayFilter::Tagged(tags::MANAGED, "true")).await);
         "attach the gateway" => side.said(cloud.attach_internet_gateway(&side.at("igw-x"), &side.at("vpc-x")).await);
         "attach the gateway again" => side.said(cloud.attach_internet_gateway(&side.at("igw-x"), &side.at("vpc-x")).await);
-        "the gateway" => side.listed(cloud.describe_internet_gateways(&side.all(&["vpc-x"])).await);
+        "the gateway" => side.listed(cloud.describe_internet_gateways(GatewayFilter::AttachedTo(&side.all(&["vpc-x"]))).await);
         "allocate an address" => side.made("eipalloc-x", cloud.allocate_address(&new_tags("address")).await);
         "make a NAT gateway" => side.made("nat-x", cloud.create_nat_gateway(&side.at("subnet-z"), &side.at::<String>("eipalloc-x"), &new_tags("nat")).await);
         "make one in no subnet" => side.said(cloud.create_nat_gateway(&"subnet-00000000000000000".into(), &side.at::<String>("eipalloc-x"), &new_tags("nat")).await);
@@ -602,6 +606,18 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
         "vpc-123abc",
         "vpc-x",
         "moto has one VPC for all functions, except where the peer corrects it",
+    ),
+    (
+        "all versions of functions",
+        "vpc-123abc",
+        "vpc-x",
+        "moto has one VPC for all functions, except where the peer corrects it",
+    ),
+    (
+        "all versions of functions",
+        "revision_id: None",
+        r#"revision_id: Some("UUID")"#,
+        "moto lists functions without their revisions",
     ),
     (
         "attached functions",

@@ -27,6 +27,7 @@ mod python;
 mod reads;
 mod removals;
 mod roles;
+mod saved_plans;
 #[path = "../shared/scenarios.rs"]
 mod shared;
 mod shared_scenarios;

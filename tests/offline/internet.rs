@@ -15,7 +15,7 @@ use autoconnect::reconcile::{Converged, Ending, Failure, Internet, Options, conv
 use serde_json::{Value, json};
 
 use crate::crashes::{Crash, Left, each_death};
-use crate::interposed::Interposed;
+use crate::interposed::{Hook, Interposed};
 use crate::support::Script;
 
 const VPC: &str = "vpc-0a1b";
@@ -305,6 +305,65 @@ async fn each_call_may_be_the_last() {
     }
     println!("{deaths} crashes healed");
     assert!(deaths > 600, "{deaths}");
+}
+
+/// The SDK sends a request again whose answer was lost, and EC2 answers the second one as one of a stranger.
+struct SentAgain;
+
+impl Hook for SentAgain {
+    async fn around<T: std::fmt::Debug + Send + 'static>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        let answer = call.await;
+        if operation == Operation::CreateSubnet && answer.is_ok() {
+            return Err(CloudError::new(operation, Fault::Duplicate("conflicts".to_owned())));
+        }
+        answer
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_the_first_of_two_requests_has_made_is_ours() {
+    for scenario in scenarios() {
+        let account = account(&scenario.account);
+        let cloud = Interposed {
+            account: &account,
+            hook: SentAgain,
+        };
+        let done = setup(&cloud, &scenario.wish).await;
+        let done = done.unwrap_or_else(|failure| panic!("{}: {failure}", scenario.name));
+        assert_reached(&scenario, &account, &done.found, scenario.name).await;
+    }
+}
+
+/// Someone else takes the range of a subnet before it is made.
+struct Overtaken;
+
+impl Hook for Overtaken {
+    async fn around<T: std::fmt::Debug + Send + 'static>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        if operation == Operation::CreateSubnet {
+            return Err(CloudError::new(operation, Fault::Duplicate("conflicts".to_owned())));
+        }
+        call.await
+    }
+}
+
+/// Where the range is someone else's by now, nothing of theirs is used.
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_someone_else_has_made_is_not_ours() {
+    let account = account(&base());
+    let cloud = Interposed {
+        account: &account,
+        hook: Overtaken,
+    };
+    let failed = setup(&cloud, &wish()).await.unwrap_err();
+    assert_eq!(failed.error.code(), "already-exists", "{failed}");
 }
 
 /// What cannot be built is refused before anything is written.

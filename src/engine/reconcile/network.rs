@@ -124,7 +124,8 @@ impl Session<'_> {
                     )
                     .await?;
                 }
-                Err(error) if error.may_have_applied() => {
+                // The range of a subnet is taken: perhaps by an attempt of ours whose answer was lost, before the SDK tried again.
+                Err(error) if error.may_have_applied() || error.is_duplicate() => {
                     let mut looks = 0;
                     let found = loop {
                         let found = self.read(&step.summary, self.tagged(place, tags)).await?;

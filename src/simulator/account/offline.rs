@@ -517,14 +517,19 @@ impl State {
     fn versions(&self) -> Vec<ListedFunction> {
         let functions = self.document.functions.iter();
         let all = functions.flat_map(|entry| {
-            let of = |version: Option<&String>, config: Option<&VpcConfig>, role: Option<&String>| ListedFunction {
-                function: Function {
-                    vpc: config.map(|config| self.function_vpc(config)),
-                    role: role.cloned(),
-                    environment: None,
-                    ..self.to_function(entry.clone())
-                },
-                version: version.cloned(),
+            let of = |version: Option<&String>, config: Option<&VpcConfig>, role: Option<&String>| {
+                let qualifier = version.map_or("$LATEST", String::as_str);
+                ListedFunction {
+                    function: Function {
+                        vpc: config.map(|config| self.function_vpc(config)),
+                        role: role.cloned(),
+                        environment: None,
+                        // Lambda qualifies each ARN of this list.
+                        arn: self.arn("lambda", &format!("function:{}:{qualifier}", entry.function_name)),
+                        ..self.to_function(entry.clone())
+                    },
+                    version: version.cloned(),
+                }
             };
             let latest = of(None, entry.vpc_config.as_ref(), entry.role.as_ref());
             let published = entry.versions.iter().map(move |version| {
