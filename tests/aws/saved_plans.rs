@@ -267,7 +267,7 @@ async fn a_group_that_the_database_got_since_makes_a_plan_outdated() {
         error["message"]
             .as_str()
             .unwrap()
-            .contains("keeping its 2 other groups"),
+            .contains(&format!("it now also has {theirs}")),
         "{error}"
     );
     assert_eq!(written, [""; 0]);

@@ -124,44 +124,68 @@ pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<S
         .filter(|(_, named)| is_ours(named))
         .map(|(id, named)| (id.as_str(), named.name.as_str()))
         .collect();
-    let planned = |steps: &[Recorded]| -> Vec<(String, Value)> {
+    let planned = |steps: &[Recorded]| -> Vec<Compared> {
         let pending = steps.iter().filter(|step| step.is_planned);
-        pending
-            .map(|step| (step.summary.clone(), comparable(step, steps, &known)))
-            .collect()
+        pending.map(|step| Compared::new(step, steps, &known)).collect()
     };
     let (before, after) = (planned(saved), planned(now));
-    let is_new = |(_, step): &&(String, Value)| before.iter().all(|(_, saved)| saved != step);
-    let is_gone = |(_, step): &&(String, Value)| after.iter().all(|(_, now)| now != step);
-    let new: Vec<String> = after
-        .iter()
-        .filter(is_new)
-        .map(|(summary, _)| format!("+ {summary}"))
-        .collect();
-    if new.is_empty() {
-        return new;
+    let mut differences = Vec::new();
+    for step in &after {
+        let same = before.iter().find(|saved| saved.parameters == step.parameters);
+        match same {
+            Some(saved) if saved.keeps == step.keeps => {}
+            Some(saved) => differences.push(format!("~ {}: {}", step.summary, other_groups(saved, step, basis))),
+            None => differences.push(format!("+ {}", step.summary)),
+        }
     }
-    let gone = before.iter().filter(is_gone).map(|(summary, _)| format!("- {summary}"));
-    gone.chain(new).collect()
+    if differences.is_empty() {
+        return differences;
+    }
+    let is_gone = |saved: &&Compared| after.iter().all(|now| now.parameters != saved.parameters);
+    let gone = before
+        .iter()
+        .filter(is_gone)
+        .map(|saved| format!("- {}", saved.summary));
+    gone.chain(differences).collect()
 }
 
-/// A step with the names of what the saved plan creates in place of references and ids.
-fn comparable(step: &Recorded, steps: &[Recorded], known: &BTreeMap<&str, &str>) -> Value {
-    let name_of = |id: u64| {
-        let index = usize::try_from(id).ok()?.checked_sub(1)?;
-        Some(steps.get(index)?.creates.as_ref()?.name.clone())
+/// How the other groups of a resource differ from those that a saved plan keeps.
+fn other_groups(saved: &Compared, now: &Compared, basis: &Basis) -> String {
+    let named = |id: &&String| match basis.names.get(id.as_str()) {
+        Some(named) => format!("{} ({id})", named.name),
+        None => (*id).clone(),
     };
-    let parameters = named(&step.parameters, &name_of, known);
-    let keeps = step.keeps.as_ref().map(|keeps| {
-        let names: BTreeSet<&str> = keeps.iter().map(GroupId::as_str).collect();
-        names
-            .into_iter()
-            .filter(|id| !known.contains_key(id))
-            .collect::<Value>()
-    });
-    let mut step = Map::from_iter([("parameters".to_owned(), parameters)]);
-    step.extend(keeps.map(|keeps| ("keeps".to_owned(), keeps)));
-    Value::Object(step)
+    let listed = |word: &str, one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        let only: Vec<String> = one.difference(other).collect::<Vec<_>>().iter().map(named).collect();
+        (!only.is_empty()).then(|| format!("{word} {}", only.join(", ")))
+    };
+    let changes = [
+        listed("it now also has", &now.keeps, &saved.keeps),
+        listed("it no longer has", &saved.keeps, &now.keeps),
+    ];
+    changes.into_iter().flatten().collect::<Vec<_>>().join(", and ")
+}
+
+/// A step that is still to be done, with the names of what the saved plan creates in place of references and ids.
+struct Compared {
+    summary: String,
+    parameters: Value,
+    keeps: BTreeSet<String>,
+}
+
+impl Compared {
+    fn new(step: &Recorded, steps: &[Recorded], known: &BTreeMap<&str, &str>) -> Self {
+        let name_of = |id: u64| {
+            let index = usize::try_from(id).ok()?.checked_sub(1)?;
+            Some(steps.get(index)?.creates.as_ref()?.name.clone())
+        };
+        let others = step.keeps.iter().flatten().map(GroupId::as_str);
+        Self {
+            summary: step.summary.clone(),
+            parameters: named(&step.parameters, &name_of, known),
+            keeps: others.filter(|id| !known.contains_key(id)).map(str::to_owned).collect(),
+        }
+    }
 }
 
 fn named(value: &Value, name_of: &impl Fn(u64) -> Option<String>, known: &BTreeMap<&str, &str>) -> Value {
