@@ -208,7 +208,7 @@ fn what_has_changed_since_is_an_error_before_the_first_write() {
         assert_eq!(run.json()["error"]["code"], "plan-outdated", "{what}: {}", run.stdout);
         assert_eq!(run.json()["error"]["applied"], json!([]), "{what}");
         let message = run.json()["error"]["message"].to_string();
-        let names_it = message.contains("it now also has sg-0999");
+        let names_it = message.contains("it now also has theirs (sg-0999)");
         assert_eq!(names_it, what == "a group on the database", "{what}: {message}");
         assert_eq!(shell.read("account.json"), before, "{what}");
     }
