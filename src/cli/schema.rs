@@ -9,7 +9,7 @@ use crate::monitor::Event;
 use crate::monitor::manifest::Manifest;
 use crate::report::{
     ChecksDocument, ConfigDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument, Notice, OutputDocument,
-    RunDocument, SnapshotDocument,
+    RunDocument, SavedPlan, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -42,6 +42,8 @@ enum Document {
     Snapshot,
     /// What `config` prints
     Config,
+    /// The plan that `--out` saves, and that `show` prints
+    Plan,
     /// What a failed command prints
     Error,
     /// The file that `--offline` reads
@@ -62,6 +64,7 @@ impl Schema {
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Snapshot) => schema_for!(SnapshotDocument),
             Some(Document::Config) => schema_for!(ConfigDocument),
+            Some(Document::Plan) => schema_for!(SavedPlan),
             Some(Document::Error) => schema_for!(ErrorDocument),
             Some(Document::Account) => schema_for!(AccountDocument),
         };

@@ -10,6 +10,7 @@ use super::drift::DriftDocument;
 use super::error::ErrorDocument;
 use super::list::ListDocument;
 use super::run::RunDocument;
+use super::saved_plan::SavedPlan;
 use super::snapshot::SnapshotDocument;
 
 /// The version of the documents' format.
@@ -35,6 +36,7 @@ impl JsonSchema for OutputDocument {
                 generator.subschema_for::<ListDocument>(),
                 generator.subschema_for::<SnapshotDocument>(),
                 generator.subschema_for::<ConfigDocument>(),
+                generator.subschema_for::<SavedPlan>(),
                 generator.subschema_for::<ErrorDocument>(),
             ],
         })
