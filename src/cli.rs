@@ -27,8 +27,10 @@ mod signals;
 mod snapshot;
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -147,6 +149,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         text == "--out" || text.starts_with("--out=")
     };
     if arguments.iter().any(is_saved) {
+        if let Some(wrong) = unsaved(&cli, &matches) {
+            let report = Report::new(
+                "usage",
+                &io::Error::other(wrong),
+                Some("see docs/saved-plans.md".to_owned()),
+            );
+            fail(&report, cli.global.output);
+            return ExitCode::from(report.status);
+        }
         cli.global.arguments = apply::arguments_of(&matches, if cli.command.takes_tags() { &tags } else { &[] });
     }
     cli.global.color.write_global();
@@ -299,6 +310,39 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut command()),
     }
+}
+
+/// Why a plan cannot be saved where `--out` says.
+fn unsaved(cli: &Cli, matches: &ArgMatches) -> Option<&'static str> {
+    let mut below = matches;
+    while let Some((_, next)) = below.subcommand() {
+        below = next;
+    }
+    let out = below.try_get_one::<PathBuf>("out").ok().flatten()?;
+    match &cli.command {
+        Command::Policy(_) => Some("--out saves the plan of a command that writes; a policy is printed"),
+        Command::Snapshot(_) => None,
+        _ if out.as_os_str() == "-" => Some("--out names a file: the result of the dry run is on standard output"),
+        _ if cli
+            .global
+            .offline
+            .as_ref()
+            .is_some_and(|account| is_same_file(account, out)) =>
+        {
+            Some("--out names the account file, which the plan would overwrite")
+        }
+        _ => None,
+    }
+}
+
+/// Whether two paths lead to one file that exists, also by a link.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
+        use std::os::unix::fs::MetadataExt;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The value of an option, before the arguments are parsed.

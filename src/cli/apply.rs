@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::arguments::Tag;
 use super::global::Global;
-use super::{Cli, Command, Ending, command, dispatch};
+use super::{Cli, Ending, command, dispatch};
 use crate::report::Report;
 use crate::report::{PlanError, SavedPlan};
 
@@ -29,7 +29,7 @@ pub struct Apply {
 impl Apply {
     pub fn run(&self, global: &Global) -> Ending {
         let plan = SavedPlan::read(&self.plan).map_err(|error| Box::new(Report::from(&error)))?;
-        let cli = self.command_of(&plan).map_err(|error| Box::new(Report::from(&error)))?;
+        let cli = self.command_of(&plan)?;
         let global = Global {
             applies: Some(Arc::new(plan)),
             ..global.clone()
@@ -37,35 +37,50 @@ impl Apply {
         dispatch(&Cli { global, ..cli })
     }
 
-    /// The command of the plan.
-    fn command_of(&self, plan: &SavedPlan) -> Result<Cli, PlanError> {
-        let given = [(self.yes, "--yes"), (self.db_password_stdin, "--db-password-stdin")];
-        let given = given.into_iter().filter(|(is_given, _)| *is_given);
-        let arguments = std::iter::once("autoconnect")
-            .chain(plan.arguments.iter().map(String::as_str))
-            .chain(given.map(|(_, option)| option));
-        let parsed = command()
-            .try_get_matches_from(arguments)
-            .and_then(|matches| Cli::from_arg_matches(&matches));
-        let invalid = |why: String| PlanError::Invalid {
-            path: self.plan.display().to_string(),
-            why,
+    /// The command of the plan. It has exactly the options that a saved plan has: none of the account, of the output, or of how
+    /// to run.
+    fn command_of(&self, plan: &SavedPlan) -> Result<Cli, Box<Report>> {
+        let parse = |more: &[&str]| {
+            let arguments = plan.arguments.iter().map(String::as_str);
+            let arguments = std::iter::once("autoconnect")
+                .chain(arguments)
+                .chain(more.iter().copied());
+            command().try_get_matches_from(arguments)
         };
-        let cli = parsed.map_err(|error| {
-            let rendered = error.render().to_string();
-            invalid(
-                rendered
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: ")
-                    .to_owned(),
-            )
-        })?;
-        if matches!(cli.command, Command::Apply(_) | Command::Show(_)) {
-            return Err(invalid("its command is not one that writes".to_owned()));
+        let invalid = || {
+            let path = self.plan.display().to_string();
+            let why = "its arguments are not those of a command that writes".to_owned();
+            Box::new(Report::from(&PlanError::Invalid { path, why }))
+        };
+        let matches = parse(&[]).map_err(|_| invalid())?;
+        let sorted = |mut arguments: Vec<String>| {
+            arguments.sort_unstable();
+            arguments
+        };
+        let is_whole = sorted(arguments_of(&matches, &[])) == sorted(plan.arguments.clone());
+        let writes = [
+            "setup", "remove", "cleanup", "attach", "detach", "diagnose", "internet", "msk",
+        ];
+        if !is_whole || !matches.subcommand_name().is_some_and(|name| writes.contains(&name)) {
+            return Err(invalid());
         }
-        Ok(cli)
+        let given = [(self.yes, "--yes"), (self.db_password_stdin, "--db-password-stdin")];
+        let given: Vec<&str> = given
+            .iter()
+            .filter(|(is_given, _)| *is_given)
+            .map(|(_, option)| *option)
+            .collect();
+        let cli = parse(&given).and_then(|matches| Cli::from_arg_matches(&matches));
+        cli.map_err(|_| {
+            let error = std::io::Error::other(
+                "--db-password-stdin is for a plan that creates a secret, which this one does not",
+            );
+            Box::new(Report::new(
+                "usage",
+                &error,
+                Some("omit --db-password-stdin".to_owned()),
+            ))
+        })
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Terminal {
     progress: ProgressLine,
     /// Where the plan is saved.
     out: Option<PathBuf>,
+    /// The options that name the account, as they are typed.
+    account: String,
     arguments: Vec<String>,
     place: AccountKind,
     /// The saved plan that is applied.
@@ -59,6 +61,7 @@ impl Terminal {
             quiet: global.quiet,
             progress: ProgressLine::new(!global.quiet),
             out: None,
+            account: account_options(global),
             arguments: global.arguments.clone(),
             place: global.place(),
             applies: global.applies.clone(),
@@ -82,7 +85,13 @@ impl Terminal {
         };
         if let Some(plan) = &self.applies {
             let checked = plan.check_place(&cloud.home(), self.place);
-            checked.map_err(|error| Box::new(Report::from(&error)))?;
+            checked.map_err(|error| {
+                let origin = cloud.home();
+                Box::new(Report {
+                    origin,
+                    ..Report::from(&error)
+                })
+            })?;
         }
         let converged = converge(cloud, goal, &options, self, interrupt).await;
         self.progress.clear();
@@ -99,7 +108,12 @@ impl Terminal {
             differences: vec![failure.error.to_string()],
         });
         let Some(error) = refused.or(outdated) else {
-            return Box::new(Report::of_run(failure));
+            let mut report = Report::of_run(failure);
+            if self.applies.is_some() && matches!(failure.error, RunError::ConsentRequired) {
+                report.body.hint =
+                    Some("add --yes to apply the plan, or use `autoconnect show` to only show it".to_owned());
+            }
+            return Box::new(report);
         };
         let mut report = Report::from(&error);
         report.body.applied.clone_from(&failure.applied);
@@ -116,7 +130,7 @@ impl Terminal {
             Box::new(Report::new("output", &error, Some(hint)))
         })?;
         if !self.quiet {
-            let command = format!("autoconnect apply {}", word(path.display()));
+            let command = format!("autoconnect apply {}{}", word(operand(path)), self.account);
             let _ = writeln!(
                 anstream::stderr(),
                 "The plan is saved. To apply exactly this plan, run: {command}"
@@ -211,6 +225,31 @@ impl Front for Terminal {
     fn progress(&self, progress: Progress<'_>) {
         self.progress.show(progress);
     }
+}
+
+/// A file as an operand: not to be taken for an option.
+fn operand(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.starts_with('-') {
+        format!("./{text}")
+    } else {
+        text
+    }
+}
+
+/// The options that name the account of a run.
+fn account_options(global: &Global) -> String {
+    let offline = global.offline.as_ref().map(|path| path.display().to_string());
+    let options = [
+        ("--offline", offline.as_ref()),
+        ("--profile", global.profile.as_ref()),
+        ("--region", global.region.as_ref()),
+        ("--endpoint-url", global.endpoint_url.as_ref()),
+    ];
+    let given = options
+        .into_iter()
+        .filter_map(|(option, value)| Some(format!(" {option} {}", word(value?))));
+    given.collect()
 }
 
 /// Whether a run failed because what it is about is gone, or is not as it was when a plan was made.

@@ -1,6 +1,6 @@
 //! A command's session with an account: connects, runs until the end or an interrupt, and prints the result.
 
-use clap::{ArgMatches, Args, FromArgMatches};
+use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -177,6 +177,7 @@ impl DatabaseArgs {
 /// Options of every command that writes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("plans").args(["dry_run", "out"]).multiple(true))]
 pub struct RunArgs {
     /// Only show the plan
     #[arg(long)]
@@ -185,7 +186,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// With --dry-run: status 2 if changes are pending
-    #[arg(long, requires = "dry_run")]
+    #[arg(long, requires = "plans")]
     pub detailed_exitcode: bool,
     /// Apply without asking
     #[arg(long, short)]

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::run::{Change, StepEntry, StepStatusName};
-use crate::escape::to_json_pretty;
+use crate::escape::{to_json_pretty, word};
 use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
 use crate::plan::{Created, Recorded, differences};
@@ -194,11 +194,21 @@ pub enum PlanError {
         found: String,
     },
     /// What it depends on has changed.
-    #[error("what the plan depends on has changed since it was made: {}", .differences.join("; "))]
+    #[error("what the plan depends on has changed since it was made: {}", listed(.differences))]
     Outdated {
         /// What differs.
         differences: Vec<String>,
     },
+}
+
+/// The differences, of which a message holds so many.
+fn listed(differences: &[String]) -> String {
+    const MOST: usize = 20;
+    let more = match differences.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    differences[..differences.len().min(MOST)].join("; ") + &more
 }
 
 impl PlanError {
@@ -287,6 +297,10 @@ impl SavedPlan {
                 "its hash does not match its content: it was changed".to_owned(),
             ));
         }
+        let is_planned = |step: &SavedStep| step.status == StepStatusName::Planned;
+        if plan.steps.iter().any(is_planned) && (plan.account.is_none() || plan.region.is_none()) {
+            return Err(invalid("it does not say for which account and Region it is".to_owned()));
+        }
         if plan.program != env!("CARGO_PKG_VERSION") {
             return Err(invalid(format!(
                 "version {} of autoconnect made it, and this is version {}",
@@ -310,6 +324,13 @@ impl SavedPlan {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         format!("sha256:{}", digits.concat())
+    }
+
+    /// The command as it can be typed.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        let words: Vec<String> = self.arguments.iter().map(word).collect();
+        format!("autoconnect {}", words.join(" "))
     }
 
     /// The account and Region that it was made for.
@@ -347,10 +368,36 @@ impl SavedPlan {
     /// It is another one.
     pub fn check(&self, draft: &Draft) -> Result<(), PlanError> {
         let saved: Vec<Recorded> = self.steps.iter().map(SavedStep::recorded).collect();
-        let differences = differences(&saved, &draft.recorded, &draft.basis);
+        let mut differences = differences(&saved, &draft.recorded, &draft.basis);
+        if differences.is_empty() {
+            differences = self.other_texts(draft);
+        }
         if differences.is_empty() {
             return Ok(());
         }
         Err(PlanError::Outdated { differences })
+    }
+
+    /// What the saved plan says and the draft does not, where no step was carried out since: what was reviewed is what is done.
+    fn other_texts(&self, draft: &Draft) -> Vec<String> {
+        let planned = |entry: &StepEntry| entry.status == StepStatusName::Planned;
+        let saved: Vec<StepEntry> = self.steps.iter().map(SavedStep::entry).filter(planned).collect();
+        let now: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).filter(planned).collect();
+        if saved.len() != now.len() {
+            return Vec::new();
+        }
+        let mut differences = Vec::new();
+        let titles = (self.heading.first(), draft.heading.first());
+        if titles.0 != titles.1 || self.decision != draft.decision {
+            let text =
+                |title: Option<&String>, decision: &str| format!("{} ({decision})", title.map_or("", String::as_str));
+            differences.push(format!("- {}", text(titles.0, &self.decision)));
+            differences.push(format!("+ {}", text(titles.1, draft.decision)));
+        }
+        for (saved, now) in saved.iter().zip(&now).filter(|(saved, now)| saved != now) {
+            differences.push(format!("- {} ({})", saved.summary, saved.action));
+            differences.push(format!("+ {} ({})", now.summary, now.action));
+        }
+        differences
     }
 }

@@ -157,6 +157,9 @@ pub fn saved_text(plan: &SavedPlan) -> String {
     let mut text = Text::default();
     text.origin(&plan.origin());
     text.heading(&plan.heading);
+    text.line(format!("{BOLD}Command{BOLD:#}"));
+    text.line(format!("  {}", plan.command_line()));
+    text.line("");
     text.decision((&plan.decision, &plan.meaning), &plan.reasons, &plan.notes);
     let steps: Vec<StepEntry> = plan.steps.iter().map(SavedStep::entry).collect();
     text.steps(&steps);

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{REFUNDS, Run, STOCK, Shell};
 
@@ -312,6 +313,165 @@ fn a_plan_that_was_changed_is_refused() {
     fs::write(shell.folder.path().join("plan.json"), compact).unwrap();
     assert_eq!(shell.run("show plan.json").status, Some(0));
     assert_eq!(shell.apply("").status, Some(0));
+}
+
+/// A hash is no signature: whoever can write the file can make a new one. Even then only what the plan says is done.
+#[test]
+fn a_forged_plan_does_nothing_else_than_it_says() {
+    let forged = |shell: &Shell, change: &dyn Fn(&mut Value)| {
+        let mut plan = shell.saved();
+        change(&mut plan);
+        plan["hash"] = "".into();
+        let digits: Vec<String> = Sha256::digest(plan.to_string())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        plan["hash"] = format!("sha256:{}", digits.concat()).into();
+        fs::write(shell.folder.path().join("plan.json"), plan.to_string()).unwrap();
+    };
+    let argument = |argument: &'static str| -> Change {
+        Box::new(move |plan: &mut Value| plan["arguments"].as_array_mut().unwrap().push(argument.into()))
+    };
+    let table: Vec<(&str, &str, Change)> = vec![
+        ("nothing", "", Box::new(|_| ())),
+        ("a file to write", "plan-invalid", argument("--out=victim")),
+        ("no write", "plan-invalid", argument("--dry-run")),
+        ("unasked", "plan-invalid", argument("--yes")),
+        ("another Region", "plan-invalid", argument("--region=eu-west-1")),
+        (
+            "another endpoint",
+            "plan-invalid",
+            argument("--endpoint-url=http://127.0.0.1:1"),
+        ),
+        ("help", "plan-invalid", argument("--help")),
+        ("another goal", "plan-outdated", argument("--tag=a=b")),
+        (
+            "another command",
+            "plan-invalid",
+            Box::new(|plan| plan["arguments"] = json!(["list", "--instance=inventory"])),
+        ),
+        (
+            "no account",
+            "plan-invalid",
+            Box::new(|plan| plan["account"] = Value::Null),
+        ),
+        (
+            "the title",
+            "plan-outdated",
+            Box::new(|plan| plan["heading"][0] = "Rename a tag".into()),
+        ),
+        (
+            "a sentence",
+            "plan-outdated",
+            Box::new(|plan| plan["steps"][6]["summary"] = "add a tag".into()),
+        ),
+        (
+            "an action",
+            "plan-outdated",
+            Box::new(|plan| plan["steps"][6]["action"] = "ec2:CreateTags".into()),
+        ),
+        (
+            "a parameter",
+            "plan-outdated",
+            Box::new(|plan| plan["steps"][4]["parameters"]["port"] = 22.into()),
+        ),
+        (
+            "a group",
+            "plan-outdated",
+            Box::new(|plan| plan["steps"][6]["keeps"] = json!([])),
+        ),
+    ];
+    for (what, code, change) in table {
+        let shell = Shell::new();
+        shell.run(&format!("{STOCK} --out plan.json"));
+        forged(&shell, &change);
+        let before = shell.read("account.json");
+        let run = shell.apply("");
+        let document = run.json();
+        assert_eq!(
+            document["error"]["code"].as_str().unwrap_or_default(),
+            code,
+            "{what}: {}",
+            run.stdout
+        );
+        assert_eq!(shell.read("account.json") == before, !code.is_empty(), "{what}");
+        assert!(!shell.folder.path().join("victim").exists(), "{what}");
+    }
+}
+
+/// Steps that vanish from the middle of a plan were not done by an earlier run of it.
+#[test]
+fn a_part_of_a_plan_is_not_applied() {
+    let shell = Shell::new();
+    shell.run(&format!("{STOCK} --yes"));
+    let remove = STOCK.replace("setup", "remove");
+    let connected = shell.read("account.json");
+    for (list, key, name) in [
+        ("DBInstances", "DBInstanceIdentifier", "inventory"),
+        ("Functions", "FunctionName", "stock-sync"),
+    ] {
+        fs::write(shell.folder.path().join("account.json"), &connected).unwrap();
+        shell.run(&format!("{remove} --out plan.json"));
+        shell.edit(|account| account[list].as_array_mut().unwrap().retain(|item| item[key] != name));
+        let before = shell.read("account.json");
+        let run = shell.apply("");
+        assert_eq!(run.json()["error"]["code"], "plan-outdated", "{name}: {}", run.stdout);
+        assert_eq!(shell.read("account.json"), before, "{name}");
+    }
+    let shell = Shell::new();
+    let fix = "diagnose --instance ledger --function mailer --fix --offline network.json";
+    shell.run(&format!("{fix} --out plan.json"));
+    shell.edit_file("network.json", |account| account["VpcPeeringConnections"] = json!([]));
+    let before = shell.read("network.json");
+    let run = shell.run("apply plan.json --offline network.json --yes --output json");
+    assert_eq!(run.json()["error"]["code"], "plan-outdated", "{}", run.stdout);
+    assert_eq!(shell.read("network.json"), before);
+}
+
+/// A value that somebody has set since is not replaced.
+#[test]
+fn what_was_set_since_is_not_replaced() {
+    let shell = Shell::new();
+    shell.run(&format!("{REFUNDS} --set-env --overwrite-env --out plan.json"));
+    shell.edit(|account| {
+        let mut functions = account["Functions"].as_array_mut().unwrap().iter_mut();
+        let refunds = functions
+            .find(|function| function["FunctionName"] == "refunds")
+            .unwrap();
+        refunds["Environment"] = json!({"DB_HOST": "precious"});
+    });
+    let run = shell.apply("");
+    assert_eq!(run.json()["error"]["code"], "plan-outdated", "{}", run.stdout);
+}
+
+/// What `--out` cannot name, and what the program says after it has saved a plan.
+#[test]
+fn where_a_plan_is_saved() {
+    let shell = Shell::new();
+    let before = shell.read("account.json");
+    fs::hard_link(
+        shell.folder.path().join("account.json"),
+        shell.folder.path().join("linked.json"),
+    )
+    .unwrap();
+    for out in ["account.json", "./account.json", "linked.json", "-"] {
+        let run = shell.run(&format!("{STOCK} --out {out} --output json"));
+        assert_eq!(run.json()["error"]["code"], "usage", "{out}: {}", run.stdout);
+        assert_eq!(shell.read("account.json"), before, "{out}");
+    }
+    let policy = STOCK.replace("setup", "policy operator setup");
+    let run = shell.run(&format!("{policy} --out plan.json --output json"));
+    assert_eq!(run.json()["error"]["code"], "usage", "{}", run.stdout);
+    let run = shell.run(&format!("{STOCK} --out plan.json --detailed-exitcode"));
+    assert_eq!(run.status, Some(2));
+    assert!(
+        run.stderr
+            .contains("run: autoconnect apply plan.json --offline account.json\n"),
+        "{}",
+        run.stderr
+    );
+    let run = shell.apply("--db-password-stdin");
+    assert_eq!(run.json()["error"]["code"], "usage", "{}", run.stdout);
 }
 
 /// A password is read when the plan is applied, and is in no file.

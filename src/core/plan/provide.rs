@@ -415,7 +415,13 @@ impl Builder<'_> {
         after.extend(self.steps.that_makes(Made::Proxy).filter(|_| needs_endpoint));
         let needs_secret = variables.iter().any(|(_, value)| *value == Value::NewSecret);
         let secret = self.steps.that_makes(Made::Secret).filter(|_| needs_secret);
+        let has = |name: &str| function.environment.as_ref().is_some_and(|env| env.get(name).is_some());
         let effect = Effect::SetEnvironment {
+            replaces: variables
+                .iter()
+                .map(|(name, _)| *name)
+                .filter(|name| has(name))
+                .collect(),
             function: function.arn.clone(),
             proxy: proxy.as_ref().map(|proxy| proxy.name.clone()),
             secret: secret.map(Ref::Step),

@@ -107,8 +107,10 @@ fn created(effect: &Effect) -> Option<Created> {
     })
 }
 
-/// What a plan that is drafted now has and the saved one has not, and why it therefore cannot be applied: a sentence each.
-/// Empty where each step that is still to be done is one of the saved plan.
+/// Why the plan that is drafted now is not what is left of the saved one: a sentence each. Empty where it is.
+///
+/// Steps are carried out in order. What an earlier run of the plan has done is therefore its first steps, and all others are still
+/// to be done. Only the registration of a proxy's target can be left to a later run.
 #[must_use]
 pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<String> {
     let created: BTreeSet<&Created> = saved.iter().filter_map(|step| step.creates.as_ref()).collect();
@@ -124,29 +126,26 @@ pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<S
         .filter(|(_, named)| is_ours(named))
         .map(|(id, named)| (id.as_str(), named.name.as_str()))
         .collect();
-    let planned = |steps: &[Recorded]| -> Vec<Compared> {
-        let pending = steps.iter().filter(|step| step.is_planned);
-        pending.map(|step| Compared::new(step, steps, &known)).collect()
+    let compared = |steps: &[Recorded], is_planned: bool| -> Vec<Compared> {
+        let of_status = steps.iter().filter(|step| step.is_planned == is_planned);
+        of_status.map(|step| Compared::new(step, steps, &known)).collect()
     };
-    let (before, after) = (planned(saved), planned(now));
-    let mut differences = Vec::new();
-    for step in &after {
-        let same = before.iter().find(|saved| saved.parameters == step.parameters);
-        match same {
-            Some(saved) if saved.keeps == step.keeps => {}
-            Some(saved) => differences.push(format!("~ {}: {}", step.summary, other_groups(saved, step, basis))),
-            None => differences.push(format!("+ {}", step.summary)),
-        }
-    }
-    if differences.is_empty() {
-        return differences;
-    }
-    let is_gone = |saved: &&Compared| after.iter().all(|now| now.parameters != saved.parameters);
-    let gone = before
+    let (before, after, done) = (compared(saved, true), compared(now, true), compared(now, false));
+    let is_in = |steps: &[Compared], step: &Compared| steps.iter().any(|other| other.parameters == step.parameters);
+    let gone: Vec<&Compared> = before.iter().filter(|saved| !is_in(&after, saved)).collect();
+    let mut differences: Vec<String> = after
         .iter()
-        .filter(is_gone)
-        .map(|saved| format!("- {}", saved.summary));
-    gone.chain(differences).collect()
+        .filter_map(|step| step.differs(&before, &gone, basis))
+        .collect();
+    let is_first = |saved: &&Compared| is_in(&after, saved) && !saved.may_be_left();
+    let first = before.iter().find(is_first).map_or(u32::MAX, |saved| saved.at);
+    let is_lost = |saved: &&&Compared| {
+        let is_replaced = after.iter().any(|now| now.summary == saved.summary);
+        saved.at > first && !is_in(&done, saved) && !is_replaced
+    };
+    let lost = gone.iter().filter(is_lost);
+    differences.extend(lost.map(|saved| format!("- {} (no longer to be done)", saved.summary)));
+    differences
 }
 
 /// How the other groups of a resource differ from those that a saved plan keeps.
@@ -168,6 +167,8 @@ fn other_groups(saved: &Compared, now: &Compared, basis: &Basis) -> String {
 
 /// A step that is still to be done, with the names of what the saved plan creates in place of references and ids.
 struct Compared {
+    /// Its place among the steps.
+    at: u32,
     summary: String,
     parameters: Value,
     keeps: BTreeSet<String>,
@@ -180,12 +181,58 @@ impl Compared {
             Some(steps.get(index)?.creates.as_ref()?.name.clone())
         };
         let others = step.keeps.iter().flatten().map(GroupId::as_str);
+        let at = steps.iter().position(|other| std::ptr::eq(other, step));
         Self {
+            at: at.and_then(|at| u32::try_from(at).ok()).unwrap_or_default(),
             summary: step.summary.clone(),
             parameters: named(&step.parameters, &name_of, known),
             keeps: others.filter(|id| !known.contains_key(id)).map(str::to_owned).collect(),
         }
     }
+
+    /// Whether a run may carry out later steps and leave this one: a new proxy cannot have its target yet.
+    fn may_be_left(&self) -> bool {
+        self.parameters
+            .get("effect")
+            .is_some_and(|effect| effect == "register-target")
+    }
+
+    /// How a step that is to be done now differs from the saved plan; none where it is one of its steps.
+    fn differs(&self, before: &[Self], gone: &[&Self], basis: &Basis) -> Option<String> {
+        let summary = &self.summary;
+        if let Some(saved) = before.iter().find(|saved| saved.parameters == self.parameters) {
+            let differs = saved.keeps != self.keeps;
+            return differs.then(|| format!("~ {summary}: {}", other_groups(saved, self, basis)));
+        }
+        let effect = |step: &Self| step.parameters.get("effect").cloned();
+        let like = gone
+            .iter()
+            .find(|saved| saved.summary == *summary && effect(saved) == effect(self));
+        Some(match like {
+            Some(saved) => format!("~ {summary}: {}", other_parameters(&saved.parameters, &self.parameters)),
+            None => format!("+ {summary}"),
+        })
+    }
+}
+
+/// The parameters that differ, each as it was and as it is.
+fn other_parameters(saved: &Value, now: &Value) -> String {
+    const LONGEST: usize = 120;
+    let text = |value: Option<&Value>| {
+        let text = value.map_or_else(|| "none".to_owned(), Value::to_string);
+        match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    };
+    let keys: BTreeSet<&String> = [saved, now]
+        .into_iter()
+        .filter_map(Value::as_object)
+        .flat_map(Map::keys)
+        .collect();
+    let differing = keys.into_iter().filter(|key| saved.get(key) != now.get(key));
+    let changes = differing.map(|key| format!("{key} was {} and is now {}", text(saved.get(key)), text(now.get(key))));
+    changes.collect::<Vec<_>>().join(", ")
 }
 
 fn named(value: &Value, name_of: &impl Fn(u64) -> Option<String>, known: &BTreeMap<&str, &str>) -> Value {

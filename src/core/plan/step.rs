@@ -287,6 +287,8 @@ pub enum Effect {
         secret: Option<Ref<String>>,
         /// Whether another value of such a variable may be replaced.
         overwrite: bool,
+        /// Those that have another value now.
+        replaces: Vec<&'static str>,
         /// The variables.
         variables: Vec<Variable>,
     },

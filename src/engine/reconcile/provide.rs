@@ -110,6 +110,7 @@ impl Session<'_> {
                 secret,
                 overwrite,
                 variables,
+                ..
             } => {
                 let secret = secret.as_ref().map(|secret| bindings.resolve(secret)).transpose()?;
                 let part = FunctionEnvironment {

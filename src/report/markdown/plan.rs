@@ -1,6 +1,6 @@
 //! A saved plan.
 
-use super::page::{Page, Section, TITLE, clipped, item, text};
+use super::page::{CELL, Page, Section, TITLE, clipped, item, text};
 use super::run::{columns, permissions, planned, step_row};
 use super::{Document, place};
 use crate::escape::markdown_code;
@@ -17,6 +17,7 @@ impl Document for SavedPlan {
             place(self.account.as_ref(), self.region.as_ref()),
             markdown_code(&clipped(&self.decision, TITLE))
         ));
+        page.fixed(markdown_code(&clipped(&self.command_line(), CELL)));
         page.fixed(self.heading.first().map_or_else(String::new, |heading| text(heading)));
         let rows = steps.iter().map(|step| step_row(step, true)).collect();
         page.section(Section::table(1, columns(true), rows, "step"));
