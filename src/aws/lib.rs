@@ -259,7 +259,10 @@ macro_rules! all_items {
     ($operation:expr, $request:expr, $items:ident, $token:ident) => {
         async {
             let mut turned = $crate::cloud::Pages::of($operation);
-            #[expect(clippy::disallowed_methods, reason = "the lists that are read here are bounded below")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the lists that are read here are bounded below"
+            )]
             let mut pages = $request.into_paginator().send();
             let mut items = Vec::new();
             while let Some(page) = pages.next().await {
