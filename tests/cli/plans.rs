@@ -459,6 +459,9 @@ fn where_a_plan_is_saved() {
         assert_eq!(run.json()["error"]["code"], "usage", "{out}: {}", run.stdout);
         assert_eq!(shell.read("account.json"), before, "{out}");
     }
+    let run = shell.run("drift --offline account.json --metrics-file ./account.json --output json");
+    assert_eq!(run.json()["error"]["code"], "usage", "{}", run.stdout);
+    assert_eq!(shell.read("account.json"), before);
     let policy = STOCK.replace("setup", "policy operator setup");
     let run = shell.run(&format!("{policy} --out plan.json --output json"));
     assert_eq!(run.json()["error"]["code"], "usage", "{}", run.stdout);
