@@ -144,12 +144,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let forms = forms(matches.subcommand_name().unwrap_or_default());
     let tags = settings.tags();
     cli.command.add_tags(&tags);
-    let is_saved = |argument: &OsString| {
-        let text = argument.to_str().unwrap_or_default();
-        text == "--out" || text.starts_with("--out=")
-    };
-    if arguments.iter().any(is_saved) {
-        if let Some(wrong) = unsaved(&cli, &matches) {
+    if let Some(out) = cli.command.saves(&matches) {
+        if let Some(wrong) = cannot_save(&cli, out) {
             let report = Report::new(
                 "usage",
                 &io::Error::other(wrong),
@@ -234,7 +230,7 @@ fn parse<'a>(arguments: &[OsString], read: &'a Result<Settings, SettingsError>) 
         parsed.map_err(Unparsed::Usage)
     };
     let mut found = matches(command())?;
-    // They are run when a shell starts, in whatever folder.
+    // A shell runs them when it starts, in any folder.
     let has_settings = !matches!(found.subcommand_name(), Some("completions" | "schema"));
     let settings = if has_settings {
         read.as_ref().map_err(Unparsed::Settings)?.clone()
@@ -280,6 +276,31 @@ impl Command {
         matches!(self, Self::Setup(_) | Self::Internet(_) | Self::Msk(_))
     }
 
+    /// Whether it writes to an account, with some of its options.
+    fn can_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Setup(_)
+                | Self::Attach(_)
+                | Self::Detach(_)
+                | Self::Remove(_)
+                | Self::Cleanup(_)
+                | Self::Diagnose(_)
+                | Self::Msk(_)
+                | Self::Internet(_)
+        )
+    }
+
+    /// Where it saves its plan.
+    fn saves<'m>(&self, mut matches: &'m ArgMatches) -> Option<&'m PathBuf> {
+        while let Some((_, below)) = matches.subcommand() {
+            matches = below;
+        }
+        // The file of a snapshot is no plan.
+        let out = matches.try_get_one("out").ok().flatten();
+        out.filter(|_| !matches!(self, Self::Snapshot(_)))
+    }
+
     /// Whether it reads or changes an account.
     fn is_on_account(&self) -> bool {
         !matches!(
@@ -312,26 +333,17 @@ fn dispatch(cli: &Cli) -> Ending {
     }
 }
 
-/// Why a plan cannot be saved where `--out` says.
-fn unsaved(cli: &Cli, matches: &ArgMatches) -> Option<&'static str> {
-    let mut below = matches;
-    while let Some((_, next)) = below.subcommand() {
-        below = next;
-    }
-    let out = below.try_get_one::<PathBuf>("out").ok().flatten()?;
-    match &cli.command {
-        Command::Policy(_) => Some("--out saves the plan of a command that writes; a policy is printed"),
-        Command::Snapshot(_) => None,
-        _ if out.as_os_str() == "-" => Some("--out names a file: the result of the dry run is on standard output"),
-        _ if cli
-            .global
-            .offline
-            .as_ref()
-            .is_some_and(|account| is_same_file(account, out)) =>
-        {
-            Some("--out names the account file, which the plan would overwrite")
-        }
-        _ => None,
+/// Why the plan of a command cannot be saved to this file.
+fn cannot_save(cli: &Cli, out: &Path) -> Option<&'static str> {
+    let is_account = |account: &PathBuf| is_same_file(account, out);
+    if !cli.command.can_write() {
+        Some("--out saves the plan of a command that writes; a policy is printed")
+    } else if out.as_os_str() == "-" {
+        Some("--out names a file: the result of the dry run is on standard output")
+    } else if cli.global.offline.as_ref().is_some_and(is_account) {
+        Some("--out names the account file, which the plan would overwrite")
+    } else {
+        None
     }
 }
 

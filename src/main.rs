@@ -7,15 +7,16 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The allocator asks for pages of 2 MiB, of which a short run uses a small part each. They pay where much is judged.
+    // The function checks for drift.
+    #[cfg(feature = "lambda")]
+    if autoconnect::lambda::is_function() {
+        return autoconnect::lambda::run();
+    }
+    // The allocator asks for pages of 2 MiB. `drift` judges much and gains by them; other commands use a small part of each.
     #[cfg(target_os = "linux")]
     if !std::env::args_os().any(|argument| argument == "drift") {
         // An older kernel has no such setting.
         let _ = rustix::thread::disable_transparent_huge_pages(true);
-    }
-    #[cfg(feature = "lambda")]
-    if autoconnect::lambda::is_function() {
-        return autoconnect::lambda::run();
     }
     autoconnect::cli::run(std::env::args_os())
 }

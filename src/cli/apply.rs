@@ -9,8 +9,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use super::arguments::Tag;
 use super::global::Global;
 use super::{Cli, Ending, command, dispatch};
-use crate::report::Report;
-use crate::report::{PlanError, SavedPlan};
+use crate::report::{PlanError, Report, SavedPlan};
 
 /// Options of `apply`.
 #[derive(Clone, Debug, Args)]
@@ -53,15 +52,13 @@ impl Apply {
             Box::new(Report::from(&PlanError::Invalid { path, why }))
         };
         let matches = parse(&[]).map_err(|_| invalid())?;
+        let saved = Cli::from_arg_matches(&matches).map_err(|_| invalid())?;
         let sorted = |mut arguments: Vec<String>| {
             arguments.sort_unstable();
             arguments
         };
         let is_whole = sorted(arguments_of(&matches, &[])) == sorted(plan.arguments.clone());
-        let writes = [
-            "setup", "remove", "cleanup", "attach", "detach", "diagnose", "internet", "msk",
-        ];
-        if !is_whole || !matches.subcommand_name().is_some_and(|name| writes.contains(&name)) {
+        if !is_whole || !saved.command.can_write() {
             return Err(invalid());
         }
         let given = [(self.yes, "--yes"), (self.db_password_stdin, "--db-password-stdin")];

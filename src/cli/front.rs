@@ -17,8 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::ObserveError;
 use crate::reconcile::{Asked, Converged, Draft, Failure, Front, Goal, Options, Progress, RunError, converge};
-use crate::report::{AccountKind, PlanError, SavedPlan};
-use crate::report::{ProgressLine, Report, draft_text};
+use crate::report::{AccountKind, PlanError, ProgressLine, Report, SavedPlan, draft_text};
 
 /// The terminal, or its absence.
 pub struct Terminal {
@@ -83,16 +82,6 @@ impl Terminal {
             exactly: self.applies.is_some(),
             ..options.clone()
         };
-        if let Some(plan) = &self.applies {
-            let checked = plan.check_place(&cloud.home(), self.place);
-            checked.map_err(|error| {
-                let origin = cloud.home();
-                Box::new(Report {
-                    origin,
-                    ..Report::from(&error)
-                })
-            })?;
-        }
         let converged = converge(cloud, goal, &options, self, interrupt).await;
         self.progress.clear();
         let converged = converged.map_err(|failure| self.report(&failure))?;

@@ -38,6 +38,7 @@ pub fn on_account(work: &impl Work, global: &Global) -> Ending {
         match &global.offline {
             Some(path) => {
                 let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
+                check_place(global, account.home())?;
                 work.on(&account, global, interrupt).await
             }
             // The SDK's futures are large, and are kept off the stack.
@@ -49,17 +50,26 @@ pub fn on_account(work: &impl Work, global: &Global) -> Ending {
     ending
 }
 
+/// Refuses the saved plan of another account, Region or kind of account.
+fn check_place(global: &Global, origin: Origin) -> Result<(), Box<Report>> {
+    let Some(plan) = &global.applies else { return Ok(()) };
+    plan.check_place(&origin, global.place()).map_err(|error| {
+        Box::new(Report {
+            origin,
+            ..Report::from(&error)
+        })
+    })
+}
+
 #[cfg(feature = "aws")]
 async fn on_aws(work: &impl Work, global: &Global, interrupt: Interrupt) -> Ending {
     let aws = crate::aws::Aws::connect(&global.configuration())
         .await
         .map_err(|fault| Box::new(Report::new(fault.code(), &fault, fault.hint())))?;
-    if let Some(plan) = &global.applies {
+    if global.applies.is_some() {
         // Names may exist in any account: whose credentials these are is known before anything is read by them.
         let account = Box::pin(crate::aws::caller_account(&global.configuration())).await;
-        let origin = Origin { account, region: None }.or(aws.home());
-        plan.check_place(&origin, global.place())
-            .map_err(|error| Box::new(Report::from(&error)))?;
+        check_place(global, Origin { account, region: None }.or(aws.home()))?;
     }
     let ending = Box::pin(work.on(&aws, global, interrupt)).await;
     match ending {

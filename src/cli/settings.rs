@@ -146,7 +146,7 @@ pub struct LookedFor {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     values: BTreeMap<Setting, Set<String>>,
-    /// No key twice, whatever its case.
+    /// Each key is there once. Upper and lower case are the same.
     pub tags: Vec<Set<Tag>>,
     /// In their order of precedence.
     pub files: Vec<LookedFor>,

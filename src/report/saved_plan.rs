@@ -55,7 +55,7 @@ pub struct SavedPlan {
     pub groups: BTreeMap<String, Vec<GroupId>>,
     /// One step for each write, in order.
     pub steps: Vec<SavedStep>,
-    /// SHA-256 of the content without this field, whatever its layout: `sha256:` and 64 hexadecimal digits.
+    /// SHA-256 of the content without this field, as `sha256:` and 64 hexadecimal digits. Spaces and the order of fields do not count.
     pub hash: String,
 }
 

@@ -25,6 +25,7 @@ fn interrupted(shell: &Shell, arguments: &str, signal: &str, after: u64) -> Outp
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();
+    await_handler(&child);
     sleep(Duration::from_millis(after));
     assert_eq!(child.try_wait().unwrap(), None, "{arguments} has ended by itself");
     let start = Instant::now();
@@ -38,6 +39,21 @@ fn interrupted(shell: &Shell, arguments: &str, signal: &str, after: u64) -> Outp
         start.elapsed()
     );
     output
+}
+
+/// Waits until the program handles signals: on a busy machine it may take a while to start.
+fn await_handler(child: &std::process::Child) {
+    const INTERRUPT: u64 = 1 << 1;
+    let status = format!("/proc/{}/status", child.id());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Ok(status) = fs::read_to_string(&status) {
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        if caught.is_none_or(|mask| mask & INTERRUPT != 0) || Instant::now() > deadline {
+            return;
+        }
+        sleep(Duration::from_millis(5));
+    }
 }
 
 /// A pipe to which nobody writes ends no run; a signal does, and the document is that of an interrupted run.

@@ -41,7 +41,7 @@ fn variable(document: &mut AccountDocument) {
     });
 }
 
-fn takes_the_name(document: &mut AccountDocument) {
+pub fn takes_the_name(document: &mut AccountDocument) {
     let mut groups = document.security_groups.iter();
     let names = ["rds-lambda-1", "rds-rdsproxy-1"];
     if groups.any(|group| names.contains(&group.group_name.as_str())) {

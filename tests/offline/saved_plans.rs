@@ -1,14 +1,19 @@
-//! Saved plans that were applied in part: for every goal, at every death.
+//! Saved plans: what was applied in part, at every death of every goal, and what is another plan.
 
+use autoconnect::account::OfflineAccount;
+use autoconnect::interrupt::Interrupt;
 use autoconnect::model::Origin;
-use autoconnect::reconcile::Draft;
+use autoconnect::reconcile::{Asked, Draft, Front, Options, Progress, RunError};
 use autoconnect::report::{AccountKind, SavedPlan};
+use secrecy::SecretString;
 
 use crate::crashes::{Crash, Left, each_death};
 use crate::goals::{Aim, goals};
 use crate::interposed::Interposed;
+use crate::persons::takes_the_name;
+use crate::scenarios::base;
 use crate::stale_reads::settle;
-use crate::support::{in_memory, in_virtual_time};
+use crate::support::{Script, in_memory, in_virtual_time, run};
 
 fn saved(draft: &Draft) -> SavedPlan {
     SavedPlan::new(draft, &Origin::default(), AccountKind::AccountFile, Vec::new())
@@ -69,6 +74,55 @@ fn a_plan_fits_its_own_goal_only() {
                     aims[at].name,
                     aims[other].name
                 );
+            }
+        }
+    });
+}
+
+/// A person takes the name of a group between consent and creation.
+struct Taken<'a> {
+    account: &'a OfflineAccount,
+    asked: Script,
+}
+
+#[async_trait::async_trait]
+impl Front for Taken<'_> {
+    async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
+        self.account.edit(takes_the_name);
+        self.asked.consent(asked).await
+    }
+
+    async fn password(&self, user: &str) -> Result<SecretString, RunError> {
+        self.asked.password(user).await
+    }
+
+    fn progress(&self, progress: Progress<'_>) {
+        self.asked.progress(progress);
+    }
+}
+
+/// Who agreed to a saved plan did not agree to groups with another number: the front is asked again, and refuses it.
+#[test]
+fn groups_with_another_number_are_another_plan() {
+    in_virtual_time(async {
+        for (exactly, asked) in [(false, 1), (true, 2)] {
+            let scenario = base().remove(0);
+            let account = in_memory(&scenario.document);
+            let front = Taken {
+                account: &account,
+                asked: Script::default(),
+            };
+            let options = Options {
+                records: true,
+                exactly,
+                ..Options::default()
+            };
+            let ended = run(&account, &scenario.target, &options, &front, Interrupt::never()).await;
+            assert!(ended.is_ok(), "{:?}", ended.err());
+            let drafts = front.asked.drafts.into_inner().unwrap();
+            assert_eq!(drafts.len(), asked, "{exactly}");
+            if let [first, second] = drafts.as_slice() {
+                assert!(saved(first).check(second).is_err());
             }
         }
     });

@@ -33,7 +33,7 @@ impl ServiceWay {
         worst(&self.findings)
     }
 
-    /// Whether requests go to the endpoint whatever else leads to the service: its private DNS answers in all of the VPC.
+    /// Whether requests go to the endpoint even if there is another way to the service: its private DNS answers in all of the VPC.
     #[must_use]
     pub fn takes_requests(&self) -> bool {
         let is_only = |endpoint: &Endpoint| endpoint.only_inbound_resolver == Some(true);
@@ -96,7 +96,7 @@ pub fn service_way(
     let found = of_service(network, asker.vpc, region, service).into_iter();
     let of_service = found.filter(|endpoint| endpoint.kind == EndpointKind::Interface);
     let ways = of_service.map(|endpoint| judge(paths, asker, endpoint, policy(endpoint)));
-    // Names lead to one with private DNS, whatever others there are.
+    // Names resolve to the one with private DNS, even if there are others.
     let best = ways.min_by_key(|way| (!way.takes_requests(), way.status(), worst(&way.outbound)));
     best.unwrap_or_else(|| ServiceWay {
         findings: vec![match named(network, region, service, Some(&EndpointKind::Interface)) {
@@ -167,7 +167,7 @@ fn names(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Findi
     findings
 }
 
-/// Why the service's name does not lead to an interface endpoint from within its VPC, whatever the settings of that are.
+/// Why the service's name does not resolve to an interface endpoint in its VPC, apart from the VPC's own DNS settings.
 /// Private DNS can answer only what comes in through an inbound endpoint of Route 53 Resolver (EC2 API reference,
 /// `DnsOptions`).
 #[must_use]

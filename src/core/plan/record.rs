@@ -13,8 +13,7 @@ use crate::model::{GroupId, Side};
 use crate::tags;
 
 /// A step as it is saved: what it does, with all its parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
     /// Whether it is still to be done.
     pub is_planned: bool,
@@ -23,10 +22,8 @@ pub struct Recorded {
     /// The effect, with its parameters. References to what exists are ids or ARNs; `{"step": N}` is what step N creates.
     pub parameters: Value,
     /// The other groups of the resource, which it keeps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keeps: Option<Vec<GroupId>>,
     /// The name of what it creates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creates: Option<Created>,
 }
 
@@ -107,10 +104,10 @@ fn created(effect: &Effect) -> Option<Created> {
     })
 }
 
-/// Why the plan that is drafted now is not what is left of the saved one: a sentence each. Empty where it is.
+/// How a new draft differs from what is left of a saved plan, one sentence each. Empty if it does not differ.
 ///
-/// Steps are carried out in order. What an earlier run of the plan has done is therefore its first steps, and all others are still
-/// to be done. Only the registration of a proxy's target can be left to a later run.
+/// Steps are carried out in order. So an earlier run of the plan has done its first steps, and all others are still to be done.
+/// Only the registration of a proxy's target can be left to a later run.
 #[must_use]
 pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<String> {
     let created: BTreeSet<&Created> = saved.iter().filter_map(|step| step.creates.as_ref()).collect();
@@ -137,13 +134,12 @@ pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<S
         .iter()
         .filter_map(|step| step.differs(&before, &gone, basis))
         .collect();
-    let is_first = |saved: &&Compared| is_in(&after, saved) && !saved.may_be_left();
-    let first = before.iter().find(is_first).map_or(u32::MAX, |saved| saved.at);
-    let is_lost = |saved: &&&Compared| {
+    let is_done_before = |saved: &&Compared| !is_in(&after, saved) || saved.may_be_left();
+    let is_lost = |saved: &&Compared| {
         let is_replaced = after.iter().any(|now| now.summary == saved.summary);
-        saved.at > first && !is_in(&done, saved) && !is_replaced
+        !is_in(&after, saved) && !is_in(&done, saved) && !is_replaced
     };
-    let lost = gone.iter().filter(is_lost);
+    let lost = before.iter().skip_while(is_done_before).filter(is_lost);
     differences.extend(lost.map(|saved| format!("- {} (no longer to be done)", saved.summary)));
     differences
 }
@@ -167,8 +163,6 @@ fn other_groups(saved: &Compared, now: &Compared, basis: &Basis) -> String {
 
 /// A step that is still to be done, with the names of what the saved plan creates in place of references and ids.
 struct Compared {
-    /// Its place among the steps.
-    at: u32,
     summary: String,
     parameters: Value,
     keeps: BTreeSet<String>,
@@ -181,9 +175,7 @@ impl Compared {
             Some(steps.get(index)?.creates.as_ref()?.name.clone())
         };
         let others = step.keeps.iter().flatten().map(GroupId::as_str);
-        let at = steps.iter().position(|other| std::ptr::eq(other, step));
         Self {
-            at: at.and_then(|at| u32::try_from(at).ok()).unwrap_or_default(),
             summary: step.summary.clone(),
             parameters: named(&step.parameters, &name_of, known),
             keeps: others.filter(|id| !known.contains_key(id)).map(str::to_owned).collect(),

@@ -112,7 +112,7 @@ pub enum GroupFilter<'a> {
     Id(&'a GroupId),
     /// Those with these ids, as far as they exist.
     Ids(&'a [GroupId]),
-    /// Those of a VPC whose names are of the convention, in whatever case, and perhaps others.
+    /// Those of a VPC whose names follow the convention, in upper or lower case; others may be among them.
     OfConvention(&'a VpcId),
     /// Those of a VPC with these names, in this case: one at most of each.
     Named(&'a VpcId, &'a [&'a str]),
@@ -158,7 +158,7 @@ pub enum InterfaceFilter<'a> {
 pub struct DescribedSubnet {
     /// The subnet.
     pub subnet: model::Subnet,
-    /// Its IPv4 range and its IPv6 ranges, in whatever state.
+    /// Its IPv4 range and its IPv6 ranges, in any state.
     pub ranges: Vec<IpNet>,
     /// Its ranges that are associated.
     pub cidrs: Vec<IpNet>,
