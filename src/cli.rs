@@ -3,6 +3,7 @@
 mod apply;
 mod arguments;
 mod attach;
+mod batch;
 mod cleanup;
 mod completions;
 mod config;
@@ -60,7 +61,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Connect a function to a database
-    Setup(Box<setup::Setup>),
+    Setup(batch::SetupCommand),
     /// Apply a plan that was saved with --out
     Apply(apply::Apply),
     /// Show a plan that was saved with --out
@@ -112,8 +113,8 @@ pub fn command() -> clap::Command {
 /// The forms of output that a command has.
 fn forms(command: &str) -> &'static [Output] {
     match command {
-        "drift" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
-        "setup" | "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" => {
+        "drift" | "setup" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
+        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" => {
             &[Output::Text, Output::Json, Output::Markdown]
         }
         "export" | "completions" => &[Output::Text],
@@ -164,8 +165,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         cli.global.log_format,
         colour && io::stderr().is_terminal(),
     );
-    if cli.global.output == Output::Ndjson && !matches!(cli.command, Command::Drift(_)) {
-        let error = io::Error::other("--output ndjson is for drift only");
+    if cli.global.output == Output::Ndjson && !cli.command.has_events() {
+        let error = io::Error::other("--output ndjson is for drift and setup --manifest only");
         let report = Report::new("usage", &error, Some("take --output json".to_owned()));
         fail(&report, Output::Text);
         return ExitCode::from(report.status);
@@ -274,6 +275,15 @@ impl Command {
     /// Whether what it creates gets tags.
     fn takes_tags(&self) -> bool {
         matches!(self, Self::Setup(_) | Self::Internet(_) | Self::Msk(_))
+    }
+
+    /// Whether it prints a line for each connection.
+    fn has_events(&self) -> bool {
+        match self {
+            Self::Setup(setup) => setup.is_many(),
+            Self::Drift(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether it writes to an account, with some of its options.

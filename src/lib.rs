@@ -5,6 +5,7 @@
 //! pure, `autoconnect-engine` reads and changes an account through [`cloud::Cloud`], and `autoconnect-aws` and
 //! `autoconnect-simulator` are the two kinds of accounts.
 
+pub mod batch;
 pub mod cli;
 #[cfg(feature = "lambda")]
 pub mod lambda;
@@ -19,5 +20,5 @@ pub use autoconnect_core::{
     internet, made, model, msk, naming, operation, ownership, plan, policy, preconditions, reachability, removal,
     restore, similar, tags, users,
 };
-pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, reconcile, wait};
+pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, preview, reconcile, wait};
 pub use autoconnect_simulator::{account, files, snapshot};

@@ -14,11 +14,13 @@ mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use accounts::{Accounts, OfflineFile, elsewhere};
 #[cfg(feature = "aws")]
-pub use accounts::OnAws;
-pub use accounts::{Accounts, OfflineFile};
+pub use accounts::{OnAws, configuration};
 pub use changes::{Changes, FailedLook, FindingChange, VerdictChange};
 pub use event::Event;
 pub use metrics::{Run, write as write_metrics};
@@ -37,13 +39,17 @@ use crate::observe::Proxies;
 const PLACES_AT_ONCE: usize = 8;
 
 /// An account and Region; what is left out is as the global options and the environment have it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     /// The Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The role that is assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
 }
 

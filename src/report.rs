@@ -1,6 +1,7 @@
 //! What people and scripts see: the text plan, the JSON documents, errors and progress.
 
 mod across;
+mod batch;
 mod checks;
 mod config;
 mod connection;
@@ -23,6 +24,9 @@ mod style;
 mod text;
 
 pub use across::{is_open_across, path_across, text_across};
+pub use batch::{
+    BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchOutcome, BatchResult, batch_end_text, batch_plan_text,
+};
 pub use checks::{Checks, ChecksDocument};
 pub use config::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};
 pub use document::OutputDocument;
@@ -36,8 +40,8 @@ pub use list::{ListDocument, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
-pub use run::{Change, RunDocument, StepEntry, StepStatusName, is_incomplete};
-pub use saved_plan::{AccountKind, PlanError, SavedPlan};
+pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_incomplete};
+pub use saved_plan::{AccountKind, PlanError, SavedConnection, SavedPlan};
 pub use snapshot::SnapshotDocument;
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,

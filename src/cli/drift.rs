@@ -402,7 +402,7 @@ fn state_of(path: &Path) -> Result<State, Box<Report>> {
 }
 
 /// A time in RFC 3339, to the second.
-fn timestamp(time: SystemTime) -> String {
+pub(super) fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds)

@@ -114,6 +114,11 @@ impl Terminal {
     fn save(&self, draft: &Draft, origin: &Origin) -> Result<(), Box<Report>> {
         let Some(path) = &self.out else { return Ok(()) };
         let plan = SavedPlan::new(draft, origin, self.place, self.arguments.clone());
+        self.write(&plan, path)
+    }
+
+    /// Writes a plan, and tells how to apply it.
+    pub fn write(&self, plan: &SavedPlan, path: &Path) -> Result<(), Box<Report>> {
         plan.write(path).map_err(|error| {
             let hint = format!("{} could not be written: check it and its folder", path.display());
             Box::new(Report::new("output", &error, Some(hint)))

@@ -112,7 +112,7 @@ pub enum Output {
     Text,
     /// For scripts.
     Json,
-    /// For logs: a line for each connection (`drift` only)
+    /// For logs: a line for each connection (`drift`), or for each event (`setup --manifest`)
     Ndjson,
     /// For the comment on a pull request
     Markdown,

@@ -1,5 +1,7 @@
 //! A command's session with an account: connects, runs until the end or an interrupt, and prints the result.
 
+use std::collections::BTreeMap;
+
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
 use std::future::Future;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::{ApiCalls, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin};
+use crate::monitor::Place;
 use crate::plan::Request;
 use crate::reconcile::{Applied, Converged, Ending as RunEnding, Goal, Options};
 use crate::report::{Checks, ChecksDocument, Document, Report, RunDocument, converged_text};
@@ -48,6 +51,112 @@ pub fn on_account(work: &impl Work, global: &Global) -> Ending {
     // A prompt that was interrupted still holds a thread.
     runtime.shutdown_background();
     ending
+}
+
+/// Runs until the end or an interrupt.
+pub fn on_runtime(work: impl AsyncFnOnce(Interrupt) -> Ending) -> Ending {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Err(Box::new(Report::new("runtime", &error, None))),
+    };
+    let ending = runtime.block_on(async { work(listen()).await });
+    // A prompt that was interrupted still holds a thread.
+    runtime.shutdown_background();
+    ending
+}
+
+/// The accounts and Regions of many connections.
+pub struct Opened {
+    /// The account file, which stands for all of them.
+    offline: Option<OfflineAccount>,
+    /// Why an account and Region cannot be used.
+    failed: BTreeMap<Place, Box<Report>>,
+    #[cfg(feature = "aws")]
+    aws: BTreeMap<Place, crate::aws::Aws>,
+}
+
+impl Opened {
+    /// Opens each of these places.
+    pub async fn all(places: &[Place], global: &Global) -> Result<Self, Box<Report>> {
+        let mut opened = Self {
+            offline: None,
+            failed: BTreeMap::new(),
+            #[cfg(feature = "aws")]
+            aws: BTreeMap::new(),
+        };
+        if let Some(path) = &global.offline {
+            let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
+            let (id, region) = account.place();
+            for place in places {
+                let elsewhere = crate::monitor::elsewhere(place, &id, &region);
+                opened.failed.extend(elsewhere.map(|error| (place.clone(), Box::new(Report::from(&error)))));
+            }
+            opened.offline = Some(account);
+            return Ok(opened);
+        }
+        opened.connect(places, global).await?;
+        Ok(opened)
+    }
+
+    #[cfg(feature = "aws")]
+    async fn connect(&mut self, places: &[Place], global: &Global) -> Result<(), Box<Report>> {
+        for place in places {
+            let configuration = crate::monitor::configuration(&global.configuration(), place);
+            match Box::pin(crate::aws::Aws::connect(&configuration)).await {
+                Ok(aws) => drop(self.aws.insert(place.clone(), aws)),
+                Err(fault) => {
+                    let report = Report::new(fault.code(), &fault, fault.hint());
+                    self.failed.insert(place.clone(), Box::new(report));
+                }
+            }
+        }
+        match (self.aws.is_empty(), self.failed.values().next()) {
+            (true, Some(report)) => Err(report.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
+    async fn connect(&mut self, _: &[Place], _: &Global) -> Result<(), Box<Report>> {
+        Err(Box::new(no_aws()))
+    }
+
+    /// The account at a place.
+    pub fn get(&self, place: &Place) -> Result<&dyn Cloud, Box<Report>> {
+        if let Some(report) = self.failed.get(place) {
+            return Err(report.clone());
+        }
+        if let Some(account) = &self.offline {
+            return Ok(account);
+        }
+        self.on_aws(place).ok_or_else(|| {
+            let error = std::io::Error::other("the account was not opened");
+            Box::new(Report::new("internal", &error, None))
+        })
+    }
+
+    #[cfg(feature = "aws")]
+    fn on_aws(&self, place: &Place) -> Option<&dyn Cloud> {
+        self.aws.get(place).map(|aws| aws as &dyn Cloud)
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, reason = "the adapter's own twin has accounts")]
+    fn on_aws(&self, _: &Place) -> Option<&dyn Cloud> {
+        None
+    }
+
+    /// How many requests were sent to all of them.
+    pub fn calls(&self) -> ApiCalls {
+        let mut calls = self.offline.as_ref().map(OfflineAccount::calls).unwrap_or_default();
+        #[cfg(feature = "aws")]
+        for aws in self.aws.values() {
+            calls.read += aws.calls().read;
+            calls.write += aws.calls().write;
+        }
+        calls
+    }
 }
 
 /// Refuses the saved plan of another account, Region or kind of account.

@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod concurrent;
 pub mod interrupt;
 pub mod observe;
+pub mod preview;
 pub mod reconcile;
 pub mod wait;
 

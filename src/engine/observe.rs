@@ -28,7 +28,7 @@ pub(crate) use extras::{found_role, secret_details};
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use leftovers::region_and_account;
 pub use leftovers::{leftovers, reads_of_leftovers};
-pub use lists::{Lists, all, lists, patiently};
+pub use lists::{Lists, all, known_proxies, lists, patiently};
 pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
 pub use reads::Reads;
 pub use scene::{scene, through};
@@ -63,16 +63,27 @@ pub async fn observe(cloud: &dyn Cloud, target: &Target) -> Result<Observation, 
     second_round(cloud, target, found, function, proxy).await
 }
 
-/// The same, with what is around them, which is read at the same time as the second round and cannot fail.
+/// The same, with what is around them, which is read at the same time as the second round and cannot fail. What the
+/// function's role may do is read only if `reads_role`.
 ///
 /// # Errors
 ///
 /// As those of [`observe`].
-pub async fn observe_around(cloud: &dyn Cloud, target: &Target) -> Result<(Observation, Surroundings), ObserveError> {
+pub async fn observe_around(
+    cloud: &dyn Cloud,
+    target: &Target,
+    reads_role: bool,
+) -> Result<(Observation, Surroundings), ObserveError> {
     let (found, function, proxy) = first_round(cloud, target).await?;
     let (database, vpc) = (found.database.clone(), found.vpc.clone());
     let (of_function, of_proxy) = (function.clone(), proxy.clone());
-    let surroundings = around::around(cloud, &database, vpc.as_ref(), of_function.as_ref(), of_proxy.as_ref());
+    let ends = around::Ends {
+        database: &database,
+        vpc: vpc.as_ref(),
+        function: of_function.as_ref(),
+        proxy: of_proxy.as_ref(),
+    };
+    let surroundings = around::around(cloud, ends, reads_role);
     let (observation, surroundings) = tokio::join!(second_round(cloud, target, found, function, proxy), surroundings);
     Ok((observation?, surroundings))
 }

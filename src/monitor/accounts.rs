@@ -58,19 +58,26 @@ impl Accounts for OfflineFile {
                 hint: Some(error.hint().to_owned()),
             }
         })?;
-        let elsewhere = |what: &str, wanted: &str, found: &str| Unreachable {
-            code: "other-account",
-            message: format!("{what} {wanted} is not in the account file, which is of {found}"),
-            hint: None,
-        };
         let (id, region) = account.place();
-        match (&place.role_arn, &place.region) {
-            (Some(role), _) if role.split(':').nth(4) != Some(id.as_str()) => {
-                Err(elsewhere("the account of", role, &id))
-            }
-            (_, Some(wanted)) if *wanted != region => Err(elsewhere("Region", wanted, &region)),
-            _ => read(&account, proxies).await,
+        match elsewhere(place, &id, &region) {
+            Some(error) => Err(error),
+            None => read(&account, proxies).await,
         }
+    }
+}
+
+/// Why a place is not that of an account file.
+#[must_use]
+pub fn elsewhere(place: &Place, account: &str, region: &str) -> Option<Unreachable> {
+    let elsewhere = |what: &str, wanted: &str, found: &str| Unreachable {
+        code: "other-account",
+        message: format!("{what} {wanted} is not in the account file, which is of {found}"),
+        hint: None,
+    };
+    match (&place.role_arn, &place.region) {
+        (Some(role), _) if role.split(':').nth(4) != Some(account) => Some(elsewhere("the account of", role, account)),
+        (_, Some(wanted)) if *wanted != region => Some(elsewhere("Region", wanted, region)),
+        _ => None,
     }
 }
 
@@ -79,21 +86,28 @@ impl Accounts for OfflineFile {
 #[derive(Clone, Debug)]
 pub struct OnAws(pub crate::aws::Configuration);
 
+/// The configuration of a place: what it leaves out is as the global options have it.
+#[cfg(feature = "aws")]
+#[must_use]
+pub fn configuration(own: &crate::aws::Configuration, place: &Place) -> crate::aws::Configuration {
+    let Place {
+        region,
+        profile,
+        role_arn,
+    } = place.clone();
+    let own = own.clone();
+    crate::aws::Configuration {
+        region: region.or(own.region),
+        profile: profile.or(own.profile),
+        role_arn,
+        ..own
+    }
+}
+
 #[cfg(feature = "aws")]
 impl OnAws {
     fn configuration(&self, place: &Place) -> crate::aws::Configuration {
-        let Place {
-            region,
-            profile,
-            role_arn,
-        } = place.clone();
-        let own = self.0.clone();
-        crate::aws::Configuration {
-            region: region.or(own.region),
-            profile: profile.or(own.profile),
-            role_arn,
-            ..own
-        }
+        configuration(&self.0, place)
     }
 }
 

@@ -55,14 +55,22 @@ impl ProgressLine {
                     StepStatus::Skipped => "later",
                     StepStatus::Planned | StepStatus::Done => "done",
                 };
-                let line = format!("  {word:>5}  {}", plain(&step.summary));
-                match &self.log {
-                    Some(log) => log.line(&line),
-                    None => self.bar.println(line),
-                }
-                return;
+                return self.line(&format!("  {word:>5}  {}", plain(&step.summary)));
             }
         };
+        self.doing(doing);
+    }
+
+    /// Shows something that has ended.
+    pub fn line(&self, line: &str) {
+        match &self.log {
+            Some(log) => log.line(line),
+            None => self.bar.println(line),
+        }
+    }
+
+    /// Shows what is being done.
+    pub fn doing(&self, doing: String) {
         if let Some(log) = &self.log {
             return log.doing(doing);
         }

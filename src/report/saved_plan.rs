@@ -14,7 +14,9 @@ use super::run::{Change, StepEntry, StepStatusName};
 use crate::escape::{to_json_pretty, word};
 use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
-use crate::plan::{Created, Recorded, differences};
+use crate::batch::{Item, Ran};
+use crate::monitor::Place;
+use crate::plan::{Created, Named, Recorded, differences};
 use crate::reconcile::Draft;
 
 /// The version of the format.
@@ -55,8 +57,33 @@ pub struct SavedPlan {
     pub groups: BTreeMap<String, Vec<GroupId>>,
     /// One step for each write, in order.
     pub steps: Vec<SavedStep>,
+    /// Of `setup --manifest`: the connections, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<SavedConnection>,
     /// SHA-256 of the content without this field, as `sha256:` and 64 hexadecimal digits. Spaces and the order of fields do not count.
     pub hash: String,
+}
+
+/// A connection of a saved plan of many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedConnection {
+    /// Its name.
+    pub name: String,
+    /// Where the manifest puts it.
+    pub place: Place,
+    /// The command for this connection alone.
+    pub arguments: Vec<String>,
+    /// The account.
+    pub account: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+    /// The decision, such as `create-new`.
+    pub decision: String,
+    /// Why, and what else there is to know, one sentence each.
+    pub reasons: Vec<String>,
+    /// The names of what connections before it create, by the ids that the plan gives them.
+    pub names: BTreeMap<String, Named>,
 }
 
 /// The value of `command` of a saved plan.
@@ -104,6 +131,9 @@ pub struct SavedStep {
     pub resource: String,
     /// The steps that come before it.
     pub after: Vec<u32>,
+    /// The name of the connection, in a plan of many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// How far it was: `planned`, or `already` or `adopt` where nothing is written.
     pub status: StepStatusName,
     /// What it does to the resource.
@@ -116,6 +146,22 @@ pub struct SavedStep {
     /// The name of what it creates, and the value of its tag `autoconnect:connection`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creates: Option<Created>,
+}
+
+impl SavedConnection {
+    fn new(item: &Item, ran: &Ran) -> Self {
+        let Origin { account, region } = ran.origin.clone();
+        Self {
+            name: item.name.clone(),
+            place: item.place.clone(),
+            arguments: item.arguments.clone(),
+            account,
+            region,
+            decision: ran.draft.decision.to_owned(),
+            reasons: ran.draft.reasons.iter().chain(&ran.draft.notes).cloned().collect(),
+            names: ran.draft.basis.names.clone(),
+        }
+    }
 }
 
 impl SavedStep {
@@ -139,6 +185,7 @@ impl SavedStep {
             summary,
             resource,
             after,
+            connection: None,
             status,
             change,
             parameters: recorded.parameters.clone(),
@@ -257,10 +304,44 @@ impl SavedPlan {
             notes: draft.notes.clone(),
             groups: draft.basis.lists.iter().map(list).collect(),
             steps: steps.map(|(entry, recorded)| SavedStep::new(entry, recorded)).collect(),
+            connections: Vec::new(),
             hash: String::new(),
         };
         plan.hash = plan.content_hash();
         plan
+    }
+
+    /// The plan of many connections, all of which were planned.
+    #[must_use]
+    pub fn of_many(planned: &[(&Item, &Ran)], origin: &Origin, place: AccountKind, arguments: Vec<String>) -> Self {
+        let mut plan = Self {
+            connections: planned.iter().map(|(item, ran)| SavedConnection::new(item, ran)).collect(),
+            ..Self::new(&Draft::default(), origin, place, arguments)
+        };
+        plan.heading = vec![format!("Connections of a manifest: {}", planned.len())];
+        plan.decision = if plan.connections.iter().all(|connection| connection.decision == "no-op") {
+            "no-op".to_owned()
+        } else {
+            "manifest".to_owned()
+        };
+        plan.meaning = "each connection has a decision of its own".to_owned();
+        for (item, ran) in planned {
+            let entries = ran.draft.plan.steps.iter().map(StepEntry::from).zip(&ran.draft.recorded);
+            plan.steps.extend(entries.map(|(entry, recorded)| SavedStep {
+                connection: Some(item.name.clone()),
+                ..SavedStep::new(entry, recorded)
+            }));
+        }
+        plan.hash = plan.content_hash();
+        plan
+    }
+
+    /// The steps of a connection of a plan of many.
+    #[must_use]
+    pub fn steps_of(&self, connection: &str) -> Vec<Recorded> {
+        let steps = self.steps.iter();
+        let its = steps.filter(|step| step.connection.as_deref() == Some(connection));
+        its.map(SavedStep::recorded).collect()
     }
 
     /// Writes the plan to a file, which is replaced if it exists.
@@ -298,7 +379,12 @@ impl SavedPlan {
             ));
         }
         let is_planned = |step: &SavedStep| step.status == StepStatusName::Planned;
-        if plan.steps.iter().any(is_planned) && (plan.account.is_none() || plan.region.is_none()) {
+        let is_located = |account: &Option<String>, region: &Option<String>| account.is_some() && region.is_some();
+        let is_located = match plan.connections.as_slice() {
+            [] => is_located(&plan.account, &plan.region),
+            connections => connections.iter().all(|of| is_located(&of.account, &of.region)),
+        };
+        if plan.steps.iter().any(is_planned) && !is_located {
             return Err(invalid("it does not say for which account and Region it is".to_owned()));
         }
         if plan.program != env!("CARGO_PKG_VERSION") {

@@ -151,6 +151,15 @@ pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
     text.0
 }
 
+/// The steps of one connection among many, without the closing count.
+pub(super) fn steps_text(steps: &[StepEntry]) -> String {
+    let mut text = Text::default();
+    for step in steps {
+        text.step(step);
+    }
+    text.0
+}
+
 /// A saved plan, for `show`.
 #[must_use]
 pub fn saved_text(plan: &SavedPlan) -> String {

@@ -17,7 +17,7 @@ use crate::account::{AccountDocument, Tag};
 use crate::cloud::{Answer, Cloud, CloudError, DescribedSubnet, Fault, Operation};
 use crate::concurrent::bounded;
 use crate::model::{Place, VpcId};
-use crate::observe::{Lists, ObserveError, lists, patiently};
+use crate::observe::{Lists, ObserveError, known_proxies, lists, patiently};
 
 /// How many resources are asked for at once, where each has a call of its own. Lambda allows 15 calls a second in all.
 const AT_ONCE: usize = 5;
@@ -48,7 +48,7 @@ pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot
         groups,
         subnets,
     } = lists(cloud).await;
-    let (clusters, instances, mut proxies) = (clusters?, instances?, proxies?);
+    let (clusters, instances, mut proxies) = (clusters?, instances?, known_proxies(proxies)?);
     let (listed, groups, subnets) = (functions?, groups?, subnets?);
     let arns = clusters.iter().map(|cluster| &cluster.arn);
     let arns = arns.chain(instances.iter().map(|instance| &instance.arn));

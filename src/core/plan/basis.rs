@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Ground;
 use crate::model::network::Network;
 use crate::model::network::Own;
@@ -18,7 +20,8 @@ pub struct Basis {
 }
 
 /// Something that exists and has a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Named {
     /// Its name; of what has none the value of `autoconnect:role`.
     pub name: String,

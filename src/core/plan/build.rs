@@ -6,7 +6,7 @@ use super::half_made::{self, HalfMade, Wanted, wanted_rules};
 use super::network::RulePeer;
 use super::{Effect, Made, Plan, Ref, RemovalEffect, Step, StepStatus, Steps, repair};
 use crate::decide::{Assessment, Decision};
-use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
+use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side, VpcId};
 use crate::naming::{Convention, smallest_free_number};
 use crate::ownership::{Names, Way};
 use crate::removal::Removable;
@@ -22,6 +22,8 @@ pub struct Request {
     /// Groups that AWS has said in this run to be at their quota of rules this way: one of their rules that do not belong
     /// is revoked before another is granted.
     pub full: BTreeSet<(GroupId, Direction)>,
+    /// Names of groups that other connections of the same run are about to create, by VPC: their numbers are taken.
+    pub reserved: BTreeSet<(VpcId, String)>,
 }
 
 /// The steps that carry out the decision. Equal observations give equal plans, in whatever order their
@@ -177,6 +179,9 @@ impl<'a> Builder<'a> {
                     .iter()
                     .filter(|group| group.vpc == observation.database.vpc)
                     .map(|group| group.name.as_str());
+                let reserved = self.request.reserved.iter();
+                let reserved = reserved.filter(|(vpc, _)| *vpc == observation.database.vpc);
+                let names = names.chain(reserved.map(|(_, name)| name.as_str()));
                 smallest_free_number(&conventions.collect::<Vec<_>>(), names)
             },
         });

@@ -11,6 +11,9 @@ use crate::diagnostics::connection::Surroundings;
 use crate::model::network::{Network, Part};
 use crate::model::{Database, Function, GroupId, Observation, Proxy, VpcId};
 
+/// What is said of a function's role where many connections are planned at once.
+const ROLE_NOT_READ: &str = "the roles of functions are not read for the plan of a manifest; `autoconnect diagnose` reads them";
+
 /// What is around the resources of a connection as it was observed.
 pub async fn surroundings(cloud: &dyn Cloud, observation: &Observation) -> Surroundings {
     let Observation {
@@ -19,17 +22,32 @@ pub async fn surroundings(cloud: &dyn Cloud, observation: &Observation) -> Surro
         proxy,
         ..
     } = observation;
-    around(cloud, database, Some(&database.vpc), Some(function), proxy.as_ref()).await
+    let ends = Ends {
+        database,
+        vpc: Some(&database.vpc),
+        function: Some(function),
+        proxy: proxy.as_ref(),
+    };
+    around(cloud, ends, true).await
 }
 
-/// The same of resources as the first answers describe them, in which the database's VPC may be missing.
-pub(super) async fn around(
-    cloud: &dyn Cloud,
-    database: &Database,
-    vpc: Option<&VpcId>,
-    function: Option<&Function>,
-    proxy: Option<&Proxy>,
-) -> Surroundings {
+/// The resources of a connection as the first answers describe them, in which the database's VPC may be missing.
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'a> {
+    pub database: &'a Database,
+    pub vpc: Option<&'a VpcId>,
+    pub function: Option<&'a Function>,
+    pub proxy: Option<&'a Proxy>,
+}
+
+/// What is around them.
+pub(super) async fn around(cloud: &dyn Cloud, ends: Ends<'_>, reads_role: bool) -> Surroundings {
+    let Ends {
+        database,
+        vpc,
+        function,
+        proxy,
+    } = ends;
     let proxy = proxy.filter(|proxy| proxy.exists);
     let attached = function.and_then(|function| function.vpc.as_ref());
     let vpcs: BTreeSet<&VpcId> = vpc
@@ -51,7 +69,8 @@ pub(super) async fn around(
         .map(|function| function.role.as_deref());
     let policies = async {
         match role {
-            Some(Some(role)) => role_policies(cloud, role).await,
+            Some(Some(role)) if reads_role => role_policies(cloud, role).await,
+            Some(Some(_)) => Ok(Part::Unread(ROLE_NOT_READ.to_owned())),
             Some(None) => Ok(Part::Unread("AWS does not report the function's role".to_owned())),
             None => Ok(Part::Unread("the function does not exist yet".to_owned())),
         }

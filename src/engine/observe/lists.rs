@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, GroupFilter, InstanceFilter,
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, GroupFilter, InstanceFilter,
     Listed, Operation, SubnetFilter, Versions, derived,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
@@ -21,7 +21,7 @@ pub struct Lists {
     pub clusters: Answer<Vec<DbCluster>>,
     pub instances: Answer<Vec<DbInstance>>,
     pub subnet_groups: Answer<Vec<DbSubnetGroup>>,
-    pub proxies: Answer<Vec<Proxy>>,
+    pub proxies: Answer<Vec<DbProxy>>,
     pub functions: Answer<Vec<Function>>,
     pub groups: Answer<Vec<SecurityGroup>>,
     pub subnets: Answer<Vec<DescribedSubnet>>,
@@ -36,7 +36,8 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
             .describe_db_instances(InstanceFilter::All, from)),
         all(cloud, Operation::DescribeDbSubnetGroups, |from| cloud
             .describe_db_subnet_groups(None, from)),
-        all_proxies(cloud),
+        all(cloud, Operation::DescribeDbProxies, |from| cloud
+            .describe_db_proxies(None, from)),
         all_functions(cloud),
         all(cloud, Operation::DescribeSecurityGroups, |from| cloud
             .describe_security_groups(GroupFilter::All, from)),
@@ -57,8 +58,16 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
 /// All proxies, without their targets: those have to be asked for one by one.
 pub(super) async fn all_proxies(cloud: &dyn Cloud) -> Answer<Vec<Proxy>> {
     let page = |from| cloud.describe_db_proxies(None, from);
-    let found = all(cloud, Operation::DescribeDbProxies, page).await?;
-    found.into_iter().map(derived::known).collect()
+    known_proxies(all(cloud, Operation::DescribeDbProxies, page).await)
+}
+
+/// Listed proxies, all of engine families that the program knows.
+///
+/// # Errors
+///
+/// They were not read, or one is of another engine family.
+pub fn known_proxies(listed: Answer<Vec<DbProxy>>) -> Answer<Vec<Proxy>> {
+    listed?.into_iter().map(derived::known).collect()
 }
 
 /// All functions.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lists::{Lists, lists, patiently};
+use super::lists::{Lists, known_proxies, lists, patiently};
 use super::{Found, from_cluster, from_instance};
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Operation};
 use crate::concurrent::bounded;
@@ -95,7 +95,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
             take(subnet_groups, Part::SubnetGroups, &mut unread),
         ),
         functions: take(functions, Part::Functions, &mut unread),
-        proxies: take(found, Part::Proxies, &mut unread),
+        proxies: take(known_proxies(found), Part::Proxies, &mut unread),
         groups: take(groups, Part::Groups, &mut unread),
         ..Parts::default()
     };

@@ -49,7 +49,7 @@ impl Goal for Connect<'_> {
 
     async fn observe(&self, cloud: &dyn Cloud, look: Look) -> Result<Situation, ObserveError> {
         if self.options.diagnose && look == Look::Draft {
-            let (observation, surroundings) = observe_around(cloud, self.target).await?;
+            let (observation, surroundings) = observe_around(cloud, self.target, self.options.reads_role).await?;
             return Ok(Situation {
                 observation,
                 surroundings: Some(surroundings),

@@ -27,6 +27,9 @@ pub struct Options {
     pub wait_for_effect: bool,
     /// Check the whole path: what blocks it before the user is asked, and whether it is open at the end.
     pub diagnose: bool,
+    /// Read what the function's role may do before the user is asked. It is a few requests for each function, which a run
+    /// over many connections leaves out.
+    pub reads_role: bool,
     /// How long the whole run may wait.
     pub timeout: Duration,
     /// What the plan of `setup` is asked for besides the connection.
@@ -44,6 +47,7 @@ impl Default for Options {
             wait_for_database: false,
             wait_for_effect: true,
             diagnose: false,
+            reads_role: true,
             timeout: Duration::from_mins(20),
             request: Request::default(),
             records: false,

@@ -1,0 +1,613 @@
+//! `autoconnect setup --manifest`: sets up all connections of a file in one run.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
+
+use super::Ending;
+use super::arguments::Tag;
+use super::drift::timestamp;
+use super::front::Terminal;
+use super::global::{Global, Output};
+use super::password::{from_prompt, from_stdin};
+use super::session::{Opened, RunArgs, on_runtime, print_result};
+use super::setup::Setup;
+use super::signals::note_consent;
+use crate::batch::{Event, Item, Job, Listener, Passwords, Planned, apply, changes, needs, plan, prune};
+use crate::cloud::{ApiCalls, Cloud};
+use crate::concurrent::bounded;
+use crate::escape::{plain, to_json};
+use crate::interrupt::Interrupt;
+use crate::manifest::{self, Listed};
+use crate::model::Origin;
+use crate::monitor::Place;
+use crate::plan::{Basis, Effect, StepStatus};
+use crate::preview::Preview;
+use crate::reconcile::{Failure, Options, RunError};
+use crate::report::{
+    BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, PlanError, ProgressLine, Report,
+    SavedPlan, batch_end_text, batch_plan_text,
+};
+
+/// How many accounts and Regions are read at once.
+const PLACES_AT_ONCE: usize = 8;
+
+/// `setup`: of one connection, or of all connections of a manifest.
+#[derive(Clone, Debug)]
+pub enum SetupCommand {
+    /// Of one.
+    One(Box<Setup>),
+    /// Of all in a file.
+    Many(SetupMany),
+}
+
+/// Options of `setup --manifest`.
+#[derive(Clone, Debug)]
+pub struct SetupMany {
+    /// The file; of a saved plan none, since the plan has its connections.
+    manifest: PathBuf,
+    prune: bool,
+    password_stdin: bool,
+    run: RunArgs,
+    tags: Vec<Tag>,
+}
+
+/// The options of `setup` that go with a manifest; all others are keys of its connections.
+const WITH_MANIFEST: [&str; 10] = [
+    "manifest",
+    "prune",
+    "db_password_stdin",
+    "dry_run",
+    "out",
+    "detailed_exitcode",
+    "yes",
+    "no_wait",
+    "tags",
+    "timeout",
+];
+
+impl Args for SetupCommand {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let command = Setup::augment_args(command);
+        let others: Vec<clap::Id> = command
+            .get_arguments()
+            .map(|argument| argument.get_id().clone())
+            .filter(|id| !WITH_MANIFEST.contains(&id.as_str()))
+            .collect();
+        command
+            .mut_group("DatabaseArgs", |group| group.required(false))
+            .mut_arg("function", |function| function.required(false).required_unless_present("manifest"))
+            .mut_arg("db_password_stdin", |stdin| stdin.required_unless_present_any(Vec::<clap::Id>::new()))
+            .arg(
+                clap::Arg::new("manifest")
+                    .long("manifest")
+                    .value_name("FILE")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .conflicts_with_all(others)
+                    .help("Set up all connections of a file (TOML, YAML or JSON) in one run")
+                    .help_heading("Many connections"),
+            )
+            .arg(
+                clap::Arg::new("prune")
+                    .long("prune")
+                    .action(clap::ArgAction::SetTrue)
+                    .requires("manifest")
+                    .help("Also remove our connections to the manifest's databases that it does not name")
+                    .help_heading("Many connections"),
+            )
+            .group(ArgGroup::new("what").args(["cluster", "instance", "manifest"]).required(true))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SetupCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let Some(manifest) = matches.get_one::<PathBuf>("manifest") else {
+            return Ok(Self::One(Box::new(Setup::from_arg_matches(matches)?)));
+        };
+        Ok(Self::Many(SetupMany {
+            manifest: manifest.clone(),
+            prune: matches.get_flag("prune"),
+            password_stdin: matches.get_flag("db_password_stdin"),
+            run: RunArgs::from_arg_matches(matches)?,
+            tags: matches.get_many::<Tag>("tags").into_iter().flatten().cloned().collect(),
+        }))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl SetupCommand {
+    pub fn run(&self, global: &Global) -> Ending {
+        match self {
+            Self::One(setup) => setup.run(global),
+            Self::Many(many) => many.run(global),
+        }
+    }
+
+    /// Adds the default tags to what is created.
+    pub fn add_tags(&mut self, defaults: &[Tag]) {
+        match self {
+            Self::One(setup) => setup.add_tags(defaults),
+            Self::Many(many) => super::arguments::add_default_tags(&mut many.tags, defaults),
+        }
+    }
+
+    /// Whether it is a run over many connections.
+    pub fn is_many(&self) -> bool {
+        matches!(self, Self::Many(_))
+    }
+}
+
+impl SetupMany {
+    fn run(&self, global: &Global) -> Ending {
+        super::arguments::check_tags(&self.tags)?;
+        let items = match &global.applies {
+            Some(plan) => self.items_of_plan(plan)?,
+            None => self.items_of_file()?,
+        };
+        on_runtime(async |interrupt| self.on(items, global, interrupt).await)
+    }
+
+    fn items_of_file(&self) -> Result<Vec<Item>, Box<Report>> {
+        let check = |arguments: &[String]| Setup::parse(arguments).map(|_| ());
+        let listed = manifest::load_for_setup(&self.manifest, &check).map_err(|error| Box::new(Report::from(&error)))?;
+        let item = |listed: Listed| {
+            let name = listed.entry.name.clone();
+            let name = name.unwrap_or_else(|| listed.entry.connection.to_string());
+            self.item(name, listed.entry.place, listed.arguments)
+        };
+        listed.into_iter().map(item).collect()
+    }
+
+    /// The connections that a saved plan is made of, without those that it prunes: they are found again.
+    fn items_of_plan(&self, plan: &SavedPlan) -> Result<Vec<Item>, Box<Report>> {
+        let set_up = plan.connections.iter().filter(|saved| saved.arguments.first().is_some_and(|word| word == "setup"));
+        let item = |saved: &crate::report::SavedConnection| {
+            self.item(saved.name.clone(), saved.place.clone(), saved.arguments.clone())
+        };
+        set_up.map(item).collect()
+    }
+
+    fn item(&self, name: String, place: Place, arguments: Vec<String>) -> Result<Item, Box<Report>> {
+        let parsed = Setup::parse(&arguments).map_err(|why| {
+            let error = io::Error::other(format!("{name}: {why}"));
+            Box::new(Report::new("usage", &error, None))
+        });
+        let mut setup = parsed?;
+        setup.add_tags(&self.tags);
+        let mut options = setup.options();
+        options.dry_run = self.is_dry_run();
+        options.wait_for_effect &= !self.run.no_wait;
+        let job = match setup.goal() {
+            Some(goal) => Job::AcrossVpcs(Box::new(goal), options),
+            None => Job::Connect(Box::new(setup.target()), options),
+        };
+        Ok(Item {
+            name,
+            place,
+            arguments,
+            job,
+        })
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.run.dry_run || self.run.out.is_some()
+    }
+
+    async fn on(&self, items: Vec<Item>, global: &Global, interrupt: Interrupt) -> Ending {
+        let mut places: Vec<Place> = items.iter().map(|item| item.place.clone()).collect();
+        places.sort();
+        places.dedup();
+        let accounts = Opened::all(&places, global).await?;
+        let planned = tokio::select! {
+            planned = self.plan(&accounts, &places, items, &interrupt) => planned,
+            () = interrupt.raised() => return Err(Box::new(interrupted())),
+        };
+        if interrupt.is_raised() {
+            return Err(Box::new(interrupted()));
+        }
+        let document = BatchDocument::new(&planned, true, accounts.calls());
+        let terminal = Console::new(global);
+        terminal.planned(&planned);
+        let is_pending = |planned: &Planned| planned.outcome.as_ref().is_ok_and(crate::batch::Ran::is_pending);
+        let pending = planned.iter().filter(|planned| is_pending(planned)).count();
+        if let Some(plan) = &global.applies {
+            check(plan, &planned, global)?;
+        }
+        if self.is_dry_run() || pending == 0 {
+            let mut document = document;
+            document.dry_run = self.is_dry_run();
+            for connection in &mut document.connections {
+                if let crate::report::BatchOutcome::Ran(ran) = &mut connection.outcome {
+                    ran.dry_run = document.dry_run;
+                }
+            }
+            self.save(&planned, global)?;
+            if global.output != Output::Ndjson {
+                print_result(global, || &document, || batch_plan_text(&planned, &document), &[])?;
+            }
+            return Ok(self.status(&document));
+        }
+        self.consent(&planned, &document, global).await?;
+        let passwords = self.passwords(&planned).await?;
+        let clouds: BTreeMap<Place, &dyn Cloud> = places
+            .iter()
+            .filter_map(|place| Some((place.clone(), accounts.get(place).ok()?)))
+            .collect();
+        terminal.begin(planned.len(), pending);
+        let ended = apply(&clouds, planned, &passwords, &terminal, &interrupt).await;
+        terminal.clear();
+        let document = BatchDocument::new(&ended, false, accounts.calls());
+        if global.output != Output::Ndjson {
+            print_result(global, || &document, || batch_end_text(&ended, &document), &[])?;
+        }
+        Ok(if interrupt.is_raised() { 130 } else { self.status(&document) })
+    }
+
+    /// Reads each account and Region once, and plans its connections in order; then those that are pruned.
+    async fn plan(
+        &self,
+        accounts: &Opened,
+        places: &[Place],
+        items: Vec<Item>,
+        interrupt: &Interrupt,
+    ) -> Vec<Planned> {
+        let order: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
+        let mut by_place: BTreeMap<&Place, Vec<Item>> = places.iter().map(|place| (place, Vec::new())).collect();
+        for item in items {
+            if let Some(of_place) = places.iter().find(|place| **place == item.place) {
+                by_place.entry(of_place).or_default().push(item);
+            }
+        }
+        let previews = by_place.iter().map(async |(place, items)| match accounts.get(place) {
+            Ok(cloud) => Some(Preview::read(cloud, &needs(items)).await),
+            Err(_) => None,
+        });
+        let previews = bounded(PLACES_AT_ONCE, previews).await;
+        let mut planned = Vec::new();
+        let mut pruned = Vec::new();
+        // Two profiles may lead to one account and Region, whose connections are planned on one preview.
+        let mut first_of: Vec<(Origin, usize)> = Vec::new();
+        for (index, (place, items)) in by_place.into_iter().enumerate() {
+            let Some(own) = &previews[index] else {
+                let report = accounts.get(place).err().unwrap_or_else(|| Box::new(interrupted()));
+                planned.extend(items.into_iter().map(|item| Planned {
+                    item,
+                    outcome: Err(report.clone()),
+                }));
+                continue;
+            };
+            let origin = own.origin();
+            let known = first_of.iter().find(|(known, _)| *known == origin && origin.account.is_some());
+            let preview = match known {
+                Some((_, first)) => previews[*first].as_ref().unwrap_or(own),
+                None => own,
+            };
+            first_of.push((origin, index));
+            let named = items.clone();
+            planned.extend(plan(preview, items, interrupt).await);
+            if self.prune {
+                let options = Options {
+                    wait_for_effect: !self.run.no_wait,
+                    timeout: self.run.timeout,
+                    ..Options::default()
+                };
+                let unnamed = prune(preview, place, &named, &options).await;
+                pruned.extend(plan(preview, unnamed, interrupt).await);
+            }
+        }
+        planned.sort_by_key(|planned| order.iter().position(|name| *name == planned.item.name));
+        planned.extend(pruned);
+        planned
+    }
+
+    fn save(&self, planned: &[Planned], global: &Global) -> Result<(), Box<Report>> {
+        let Some(path) = &self.run.out else { return Ok(()) };
+        let whole: Option<Vec<_>> = planned
+            .iter()
+            .map(|planned| Some((&planned.item, planned.outcome.as_ref().ok()?)))
+            .collect();
+        let Some(whole) = whole else {
+            let error = io::Error::other("the plan was not saved: some connections cannot be planned");
+            let hint = "fix them, or take them out of the manifest; without --out their errors are shown".to_owned();
+            return Err(Box::new(Report::new("plan-incomplete", &error, Some(hint))));
+        };
+        let origins: Vec<Origin> = whole.iter().map(|(_, ran)| ran.origin.clone()).collect();
+        let saved = SavedPlan::of_many(&whole, &Origin::shared(&origins), global.place(), global.arguments.clone());
+        Terminal::of(global).write(&saved, path)
+    }
+
+    async fn consent(&self, planned: &[Planned], document: &BatchDocument, global: &Global) -> Result<(), Box<Report>> {
+        Console::show_plan(&batch_plan_text(planned, document), self.run.yes, global);
+        let refused = |error: RunError| {
+            Box::new(Report::of_run(&Failure {
+                error,
+                applied: Vec::new(),
+                origin: Origin {
+                    account: document.account.clone(),
+                    region: document.region.clone(),
+                },
+            }))
+        };
+        if self.run.yes {
+            note_consent();
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(refused(RunError::ConsentRequired));
+        }
+        let removed = document.connections.iter().filter(|connection| connection.decision() == "disconnect").count();
+        let mut questions = vec![format!("Apply this plan ({})? Type yes to apply it: ", document.counted())];
+        if removed > 0 {
+            questions.push(format!("Also remove {removed} that the manifest does not name? Type yes to remove: "));
+        }
+        for question in questions {
+            let answered = tokio::task::spawn_blocking(move || ask(&question)).await;
+            if !matches!(answered, Ok(Ok(true))) {
+                return Err(refused(RunError::Declined));
+            }
+        }
+        note_consent();
+        Ok(())
+    }
+
+    /// Asks for the passwords of the secrets that are created, before anything is written.
+    async fn passwords(&self, planned: &[Planned]) -> Result<Passwords, Box<Report>> {
+        let creates_secret = |planned: &Planned| {
+            planned.outcome.as_ref().is_ok_and(|ran| {
+                let mut steps = ran.draft.plan.steps.iter();
+                let is_planned = |status| status == StepStatus::Planned;
+                steps.any(|step| matches!(step.effect, Effect::CreateSecret { .. }) && is_planned(step.status))
+            })
+        };
+        let wanted: Vec<(usize, String, String)> = planned
+            .iter()
+            .enumerate()
+            .filter(|(_, planned)| creates_secret(planned))
+            .map(|(index, planned)| {
+                let user = planned.item.job.target().user.clone().unwrap_or_default();
+                (index, planned.item.name.clone(), user)
+            })
+            .collect();
+        if self.password_stdin && wanted.len() != 1 {
+            let error = io::Error::other(format!(
+                "--db-password-stdin gives one password, and the plan creates {} secrets",
+                wanted.len()
+            ));
+            return Err(Box::new(Report::new("usage", &error, Some("omit it, and enter the passwords".to_owned()))));
+        }
+        let mut passwords = Passwords::new();
+        for (index, name, user) in wanted {
+            let from_pipe = self.password_stdin;
+            let read = move || {
+                if from_pipe {
+                    from_stdin(&user)
+                } else {
+                    eprintln!("{}", plain(&format!("Connection {name}:")));
+                    from_prompt(&user)
+                }
+            };
+            let password = tokio::task::spawn_blocking(read).await;
+            let password = password.unwrap_or_else(|_| {
+                Err(RunError::BadPassword {
+                    reason: "it could not be read".to_owned(),
+                })
+            });
+            let password = password.map_err(|error| {
+                Box::new(Report::of_run(&Failure {
+                    error,
+                    applied: Vec::new(),
+                    origin: Origin::default(),
+                }))
+            })?;
+            passwords.insert(index, password);
+        }
+        Ok(passwords)
+    }
+
+    fn status(&self, document: &BatchDocument) -> u8 {
+        match document.result {
+            BatchResult::Failed | BatchResult::Incomplete => 1,
+            result => self.run.status(result == BatchResult::Planned && self.is_dry_run()),
+        }
+    }
+}
+
+/// Whether what is planned now is the saved plan, or what is left of it.
+fn check(plan: &SavedPlan, planned: &[Planned], global: &Global) -> Result<(), Box<Report>> {
+    let mut differences = Vec::new();
+    let mut refused = None;
+    for saved in &plan.connections {
+        let Some(now) = planned.iter().find(|now| now.item.name == saved.name) else {
+            // What was to be pruned is gone: there is nothing left to do.
+            continue;
+        };
+        match &now.outcome {
+            Err(report) => differences.push(format!("{}: {}", saved.name, report.body.message)),
+            Ok(ran) => {
+                let planned = Origin {
+                    account: saved.account.clone(),
+                    region: saved.region.clone(),
+                };
+                if planned != ran.origin || plan.place != global.place() {
+                    refused = Some(PlanError::Elsewhere {
+                        planned: format!("{planned} ({})", plan.place),
+                        found: format!("{} ({})", ran.origin, global.place()),
+                    });
+                    break;
+                }
+                let basis = Basis {
+                    names: saved.names.clone(),
+                    ..Basis::default()
+                };
+                let changed = changes((&plan.steps_of(&saved.name), &basis), (&ran.draft.recorded, &ran.draft.basis));
+                differences.extend(changed.into_iter().map(|change| format!("{}: {change}", saved.name)));
+            }
+        }
+    }
+    let is_new = |now: &&Planned| plan.connections.iter().all(|saved| saved.name != now.item.name);
+    differences.extend(planned.iter().filter(is_new).map(|now| format!("+ {}", now.item.name)));
+    let error = match refused {
+        Some(error) => error,
+        None if differences.is_empty() => return Ok(()),
+        None => PlanError::Outdated { differences },
+    };
+    Err(Box::new(Report::from(&error)))
+}
+
+fn interrupted() -> Report {
+    Report::of_run(&Failure {
+        error: RunError::Interrupted {
+            at: "while reading; nothing was written".to_owned(),
+        },
+        applied: Vec::new(),
+        origin: Origin::default(),
+    })
+}
+
+fn ask(question: &str) -> io::Result<bool> {
+    let mut terminal = io::stderr();
+    write!(terminal, "{question}")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// Shows how the run goes on: a line of progress, or events.
+struct Console {
+    output: Output,
+    progress: ProgressLine,
+    counts: Mutex<Counts>,
+}
+
+/// How many connections there are in each state.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    waiting: usize,
+    running: usize,
+    done: usize,
+    failed: usize,
+}
+
+impl Console {
+    fn new(global: &Global) -> Self {
+        Self {
+            output: global.output,
+            progress: ProgressLine::new(!global.quiet && global.output != Output::Ndjson),
+            counts: Mutex::default(),
+        }
+    }
+
+    fn begin(&self, all: usize, pending: usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts = Counts {
+            waiting: pending,
+            done: all.saturating_sub(pending),
+            ..Counts::default()
+        };
+    }
+
+    fn clear(&self) {
+        self.progress.clear();
+    }
+
+    /// Tells what is planned for each connection.
+    fn planned(&self, planned: &[Planned]) {
+        for planned in planned {
+            let connection = Box::new(BatchConnection::new(planned).outcome);
+            self.event(&planned.item.name, BatchEventKind::Planned { connection });
+        }
+    }
+
+    fn event(&self, name: &str, event: BatchEventKind) {
+        if self.output != Output::Ndjson {
+            return;
+        }
+        let event = BatchEvent {
+            name: name.to_owned(),
+            time: timestamp(SystemTime::now()),
+            event,
+        };
+        // A reader that has gone away does not end a run that writes.
+        if let Ok(line) = to_json(&event) {
+            let _ = writeln!(io::stdout(), "{line}");
+        }
+    }
+
+    fn show_plan(text: &str, is_agreed: bool, global: &Global) {
+        let text = format!("{text}\n");
+        let _ = match global.output {
+            Output::Text => anstream::stdout()
+                .write_all(super::for_people(&text, &io::stdout()).as_bytes())
+                .and_then(|()| io::stdout().flush()),
+            Output::Json | Output::Markdown | Output::Ndjson if !is_agreed => {
+                anstream::stderr().write_all(super::for_people(&text, &io::stderr()).as_bytes())
+            }
+            Output::Json | Output::Markdown | Output::Ndjson => Ok(()),
+        };
+    }
+
+    /// Changes the counts, and shows them.
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut counts);
+        let Counts {
+            waiting,
+            running,
+            done,
+            failed,
+        } = *counts;
+        self.progress.doing(format!("{done} done, {running} running, {waiting} waiting, {failed} failed"));
+    }
+}
+
+impl Listener for Console {
+    fn tell(&self, _: usize, name: &str, event: Event<'_>) {
+        match event {
+            Event::Started => {
+                self.count(|counts| {
+                    counts.waiting = counts.waiting.saturating_sub(1);
+                    counts.running += 1;
+                });
+                self.event(name, BatchEventKind::Started);
+            }
+            Event::Progress(progress) => {
+                if let Some(event) = BatchEventKind::of_progress(progress) {
+                    self.event(name, event);
+                }
+            }
+            Event::Ended(ran) => {
+                if ran.is_pending() || !ran.document.steps.is_empty() {
+                    self.progress.line(&format!("   done  {}", plain(name)));
+                    self.count(|counts| {
+                        counts.running = counts.running.saturating_sub(1);
+                        counts.done += 1;
+                    });
+                }
+                let connection = Box::new(crate::report::BatchOutcome::Ran(Box::new(ran.document.clone())));
+                self.event(name, BatchEventKind::Ended { connection });
+            }
+            Event::Failed(report) => {
+                self.progress.line(&format!(" failed  {}: {}", plain(name), plain(&report.body.message)));
+                self.count(|counts| {
+                    counts.running = counts.running.saturating_sub(1);
+                    counts.failed += 1;
+                });
+                let error = report.body.clone();
+                self.event(name, BatchEventKind::Failed { error });
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The account as it will be: each connection of a manifest is planned on what those before it leave.
+//!
+//! An account and Region is read once, in bulk. A plan that is carried out on the preview changes this copy and sends
+//! nothing, so that the next connection is planned by the same engine as in a run of its own. What is not in the lists
+//! (roles, secrets, the network) is read when it is asked for, and once.
+
+mod reads;
+mod writes;
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::cloud::{
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, Fault, Operation,
+    RoleDescription, SecretDescription,
+};
+use crate::concurrent::bounded;
+use crate::model::{Function, FunctionState, GroupId, LastUpdateStatus, Origin, ProxyTarget, SecurityGroup, last_segment};
+use crate::observe::{Lists, lists, patiently};
+
+/// What the id of a group that exists in the preview only begins with; its name follows.
+pub const NEW_GROUP: &str = "new:";
+
+/// How many proxies and functions are read at once, where each is a request of its own.
+const AT_ONCE: usize = 5;
+
+/// What connections need besides the lists.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// The proxies, by their names in lower case: the targets of each are a request of their own.
+    pub proxies: BTreeSet<String>,
+    /// The functions whose environment is changed: Lambda's list is not asked for environments.
+    pub environments: BTreeSet<String>,
+}
+
+/// An account and Region as it will be.
+pub struct Preview<'c> {
+    account: &'c dyn Cloud,
+    state: Mutex<State>,
+    /// What was read besides the lists, by operation and arguments.
+    read: Mutex<HashMap<String, Box<dyn Any + Send>>>,
+    /// Whether everything that takes time is shown as ended.
+    is_settled: AtomicBool,
+}
+
+/// The copy.
+struct State {
+    clusters: Answer<Vec<DbCluster>>,
+    instances: Answer<Vec<DbInstance>>,
+    subnet_groups: Answer<Vec<DbSubnetGroup>>,
+    proxies: Answer<Vec<DbProxy>>,
+    targets: BTreeMap<String, Answer<Vec<ProxyTarget>>>,
+    functions: Answer<Vec<Function>>,
+    groups: Answer<Vec<SecurityGroup>>,
+    subnets: Answer<Vec<DescribedSubnet>>,
+    /// What was made, and what of it was changed.
+    roles: BTreeMap<String, Role>,
+    secrets: Vec<SecretDescription>,
+    /// The tags of proxies and functions that were made, by ARN.
+    tags: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A role, as far as the preview has made or changed it.
+#[derive(Clone, Debug, Default)]
+struct Role {
+    /// What describes it, where it was made.
+    made: Option<RoleDescription>,
+    /// Inline policies that were written, and none for those that were deleted.
+    inline: BTreeMap<String, Option<String>>,
+    /// Managed policies that were attached, and those that were detached.
+    attached: BTreeMap<String, bool>,
+}
+
+impl<'c> Preview<'c> {
+    /// Reads an account and Region.
+    pub async fn read(account: &'c dyn Cloud, needs: &Needs) -> Self {
+        let Lists {
+            clusters,
+            instances,
+            subnet_groups,
+            proxies,
+            functions,
+            groups,
+            subnets,
+        } = lists(account).await;
+        let mut functions = functions.map(|listed| listed.into_iter().map(as_configured).collect::<Vec<_>>());
+        let names = proxies.iter().flatten().map(DbProxy::name);
+        let wanted = names.filter(|name| needs.proxies.contains(&name.to_ascii_lowercase()));
+        let wanted = wanted.map(|name| name.to_owned()).collect::<Vec<_>>().into_iter();
+        let targets = wanted.map(async |name: String| {
+            let targets = patiently(account, || account.describe_db_proxy_targets(&name)).await;
+            (name.to_ascii_lowercase(), targets)
+        });
+        let whole = needs.environments.iter().cloned().collect::<Vec<_>>().into_iter();
+        let whole = whole.map(async |name: String| {
+            patiently(account, || account.get_function_configuration(&name)).await.ok()
+        });
+        let (targets, whole) = tokio::join!(bounded(AT_ONCE, targets), bounded(AT_ONCE, whole));
+        if let Ok(functions) = &mut functions {
+            for function in whole.into_iter().flatten() {
+                functions.retain(|listed| listed.name != function.name);
+                functions.push(function);
+            }
+        }
+        Self {
+            account,
+            state: Mutex::new(State {
+                clusters,
+                instances,
+                subnet_groups,
+                proxies,
+                targets: targets.into_iter().collect(),
+                functions,
+                groups,
+                subnets,
+                roles: BTreeMap::new(),
+                secrets: Vec::new(),
+                tags: BTreeMap::new(),
+            }),
+            read: Mutex::default(),
+            is_settled: AtomicBool::new(false),
+        }
+    }
+
+    /// The account and Region, as far as anything that was read is in one.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin::of_arn(&self.state().an_arn()).or(self.account.home())
+    }
+
+    /// From now on, shows what takes time as ended, or as it was read.
+    pub fn settle(&self, is_settled: bool) {
+        self.is_settled.store(is_settled, Ordering::Relaxed);
+    }
+
+    /// The security groups as they will be.
+    #[must_use]
+    pub fn groups(&self) -> Vec<SecurityGroup> {
+        self.state().groups.clone().unwrap_or_default()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Relaxed)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was answered to this question before, else what is answered now.
+    async fn once<T, F>(&self, question: String, read: F) -> Answer<T>
+    where
+        T: Clone + Send + 'static,
+        F: Future<Output = Answer<T>>,
+    {
+        let known = {
+            let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            read.get(&question).and_then(|known| known.downcast_ref::<Answer<T>>()).cloned()
+        };
+        if let Some(answer) = known {
+            return answer;
+        }
+        let answer = read.await;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(question, Box::new(answer.clone()));
+        answer
+    }
+}
+
+/// A listed function. Lambda's list has no states: a function counts as ready, and the run that changes it reads its state.
+fn as_configured(mut function: Function) -> Function {
+    if matches!(&function.state, FunctionState::Other(state) if state == "unknown") {
+        function.state = FunctionState::Active;
+        function.last_update = function.last_update.or(Some(LastUpdateStatus::Successful));
+    }
+    function
+}
+
+fn missing(operation: Operation, what: &str) -> CloudError {
+    CloudError::new(operation, Fault::NotFound(format!("{what} does not exist")))
+}
+
+/// The function's name in a name, a partial or a full ARN.
+fn name_of(function: &str) -> &str {
+    last_segment(function)
+}
+
+impl State {
+    fn group(&mut self, operation: Operation, id: &GroupId) -> Answer<&mut SecurityGroup> {
+        let groups = self.groups.as_mut().map_err(|error| error.clone())?;
+        let found = groups.iter_mut().find(|group| group.id == *id);
+        found.ok_or_else(|| missing(operation, &format!("security group {id}")))
+    }
+
+    fn function(&mut self, operation: Operation, name: &str) -> Answer<&mut Function> {
+        let functions = self.functions.as_mut().map_err(|error| error.clone())?;
+        let found = functions.iter_mut().find(|function| function.name == name_of(name));
+        found.ok_or_else(|| missing(operation, &format!("function {name}")))
+    }
+
+    fn proxy(&mut self, operation: Operation, name: &str) -> Answer<&mut DbProxy> {
+        let proxies = self.proxies.as_mut().map_err(|error| error.clone())?;
+        let found = proxies.iter_mut().find(|proxy| proxy.name().eq_ignore_ascii_case(name));
+        found.ok_or_else(|| missing(operation, &format!("proxy {name}")))
+    }
+
+    fn made_secret(&self, id: &str) -> Option<&SecretDescription> {
+        self.secrets.iter().find(|secret| secret.name == id || secret.arn == id)
+    }
+}

@@ -1,0 +1,365 @@
+//! A run over many connections: its document, and its texts for people (docs/manifest.md).
+
+use std::collections::BTreeMap;
+
+use anstyle::AnsiColor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::document::SCHEMA_VERSION;
+use super::error::ErrorBody;
+use super::run::{ResultName, RunDocument, StepEntry, StepStatusName};
+use super::style::{Style, line};
+use super::text::steps_text;
+use crate::batch::Planned;
+use crate::cloud::ApiCalls;
+use crate::model::Origin;
+use crate::reconcile::Progress;
+
+/// What `setup --manifest` decided, did and found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchDocument {
+    /// Version of this format: 1.
+    pub schema_version: u32,
+    /// Always `setup --manifest`.
+    pub command: BatchCommand,
+    /// The account; null where there are several.
+    pub account: Option<String>,
+    /// The Region; null where there are several.
+    pub region: Option<String>,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// `failed` or `incomplete` if one connection is; else `planned`, `connected` or `unchanged`.
+    pub result: BatchResult,
+    /// The connections in the order of the manifest, then those that are pruned.
+    pub connections: Vec<BatchConnection>,
+    /// How many requests were sent in all. Those of single connections count writes only.
+    pub api_calls: ApiCalls,
+}
+
+/// The value of `command`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BatchCommand {
+    /// `setup --manifest`.
+    #[serde(rename = "setup --manifest")]
+    SetupManifest,
+}
+
+/// How a run over many connections ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchResult {
+    /// Nothing to do.
+    Unchanged,
+    /// Applied and verified.
+    Connected,
+    /// Changes are pending.
+    Planned,
+    /// A connection is incomplete.
+    Incomplete,
+    /// A connection has failed.
+    Failed,
+}
+
+/// A connection of a run over many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BatchConnection {
+    /// Its name.
+    pub name: String,
+    /// Its document, or its error.
+    #[serde(flatten)]
+    pub outcome: BatchOutcome,
+}
+
+/// The document of a connection, or its error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum BatchOutcome {
+    /// Its run did not fail: the document of `setup`, or of `remove` where it is pruned.
+    Ran(Box<RunDocument>),
+    /// It failed.
+    Failed(FailedConnection),
+}
+
+/// A connection that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedConnection {
+    /// The account, where it is known.
+    pub account: Option<String>,
+    /// The Region, where it is known.
+    pub region: Option<String>,
+    /// Always `failed`.
+    pub result: FailedResult,
+    /// Why.
+    pub error: ErrorBody,
+}
+
+/// The value of `result` of a connection that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailedResult {
+    /// It failed.
+    Failed,
+}
+
+impl BatchConnection {
+    /// A connection as its run has ended.
+    #[must_use]
+    pub fn new(planned: &Planned) -> Self {
+        let outcome = match &planned.outcome {
+            Ok(ran) => BatchOutcome::Ran(Box::new(ran.document.clone())),
+            Err(report) => BatchOutcome::Failed(FailedConnection {
+                account: report.origin.account.clone(),
+                region: report.origin.region.clone(),
+                result: FailedResult::Failed,
+                error: report.body.clone(),
+            }),
+        };
+        Self {
+            name: planned.item.name.clone(),
+            outcome,
+        }
+    }
+
+    fn result(&self) -> BatchResult {
+        match &self.outcome {
+            BatchOutcome::Failed(_) => BatchResult::Failed,
+            BatchOutcome::Ran(document) => match document.result {
+                ResultName::Incomplete => BatchResult::Incomplete,
+                ResultName::Planned => BatchResult::Planned,
+                ResultName::Unchanged => BatchResult::Unchanged,
+                _ => BatchResult::Connected,
+            },
+        }
+    }
+
+    /// What is decided of it, in one word.
+    #[must_use]
+    pub fn decision(&self) -> &str {
+        match &self.outcome {
+            BatchOutcome::Ran(document) => &document.decision,
+            BatchOutcome::Failed(_) => "failed",
+        }
+    }
+
+    fn steps(&self) -> &[StepEntry] {
+        match &self.outcome {
+            BatchOutcome::Ran(document) => &document.steps,
+            BatchOutcome::Failed(_) => &[],
+        }
+    }
+}
+
+impl BatchDocument {
+    /// The document of connections as they were planned or have ended.
+    #[must_use]
+    pub fn new(planned: &[Planned], dry_run: bool, api_calls: ApiCalls) -> Self {
+        let connections: Vec<BatchConnection> = planned.iter().map(BatchConnection::new).collect();
+        let origins = planned.iter().map(|planned| match &planned.outcome {
+            Ok(ran) => ran.origin.clone(),
+            Err(report) => report.origin.clone(),
+        });
+        let Origin { account, region } = Origin::shared(&origins.collect::<Vec<_>>());
+        Self {
+            schema_version: SCHEMA_VERSION,
+            command: BatchCommand::SetupManifest,
+            account,
+            region,
+            dry_run,
+            result: connections.iter().map(BatchConnection::result).max().unwrap_or(BatchResult::Unchanged),
+            connections,
+            api_calls,
+        }
+    }
+
+    /// The number of connections by decision or result, in words.
+    #[must_use]
+    pub fn counted(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for connection in &self.connections {
+            let word = match (connection.result(), self.dry_run) {
+                (BatchResult::Failed, _) => "failed",
+                (BatchResult::Incomplete, _) => "incomplete",
+                (_, true) => connection.decision(),
+                (BatchResult::Unchanged, _) => "unchanged",
+                (BatchResult::Planned, _) => "not finished",
+                (BatchResult::Connected, _) if connection.decision() == "disconnect" => "removed",
+                (BatchResult::Connected, _) => "connected",
+            };
+            *counts.entry(word).or_default() += 1;
+        }
+        let counts: Vec<String> = counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let all = match self.connections.len() {
+            1 => "1 connection".to_owned(),
+            count => format!("{count} connections"),
+        };
+        format!("{all}: {}", counts.join(", "))
+    }
+
+    /// How many steps are planned.
+    #[must_use]
+    pub fn planned_steps(&self) -> usize {
+        let steps = self.connections.iter().flat_map(BatchConnection::steps);
+        steps.filter(|step| step.status == StepStatusName::Planned).count()
+    }
+}
+
+const BOLD: Style = Style::new().bold();
+
+/// The plan of all connections, grouped by database, before the user is asked.
+#[must_use]
+pub fn batch_plan_text(planned: &[Planned], document: &BatchDocument) -> String {
+    let mut text = String::new();
+    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    for (index, planned) in planned.iter().enumerate() {
+        let target = planned.item.job.target();
+        let origin = match &planned.outcome {
+            Ok(ran) => ran.origin.to_string(),
+            Err(report) => report.origin.to_string(),
+        };
+        let title = format!("{} {}, {origin}", target.kind, target.database_id());
+        match groups.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, indices)) => indices.push(index),
+            None => groups.push((title, vec![index])),
+        }
+    }
+    for (title, indices) in groups {
+        line(&mut text, &format!("{BOLD}{title}{BOLD:#}"));
+        for index in indices {
+            connection_text(&mut text, &planned[index]);
+        }
+        line(&mut text, "");
+    }
+    let summary = document.counted();
+    let steps = document.planned_steps();
+    line(&mut text, &format!("{BOLD}Plan:{BOLD:#} {summary}; {steps} steps to carry out."));
+    text
+}
+
+fn connection_text(text: &mut String, planned: &Planned) {
+    let name = &planned.item.name;
+    match &planned.outcome {
+        Err(report) => {
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            line(text, &format!("  {red}{name}: cannot be planned{red:#}: {}", report.body.message));
+            for hint in report.body.hint.iter().flat_map(|hint| hint.lines()) {
+                line(text, &format!("    {hint}"));
+            }
+        }
+        Ok(ran) => {
+            let draft = &ran.draft;
+            let what = match draft.decision {
+                "disconnect" => "disconnect, since the manifest does not name it",
+                decision => decision,
+            };
+            line(text, &format!("  {BOLD}{name}{BOLD:#}: {what}"));
+            for note in &draft.notes {
+                line(text, &format!("    note: {note}"));
+            }
+            let steps: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).collect();
+            let planned: Vec<StepEntry> =
+                steps.into_iter().filter(|step| step.status != StepStatusName::Already).collect();
+            text.push_str(&steps_text(&planned));
+            if ran.is_incomplete {
+                for reason in ran.text.lines() {
+                    line(text, &format!("    {reason}"));
+                }
+            }
+        }
+    }
+}
+
+/// The end of an applied run over many connections.
+#[must_use]
+pub fn batch_end_text(ended: &[Planned], document: &BatchDocument) -> String {
+    let mut text = String::new();
+    for planned in ended {
+        let name = &planned.item.name;
+        match &planned.outcome {
+            Ok(ran) if ran.is_pending() || ran.is_incomplete => {
+                for (index, told) in ran.text.lines().enumerate() {
+                    let lead = if index == 0 { format!("{name}: ") } else { "  ".to_owned() };
+                    line(&mut text, &format!("{lead}{told}"));
+                }
+            }
+            Ok(_) => line(&mut text, &format!("{name}: unchanged")),
+            Err(report) => {
+                let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+                line(&mut text, &format!("{name}: {red}failed [{}]{red:#}: {}", report.body.code, report.body.message));
+                for write in &report.body.applied {
+                    line(&mut text, &format!("    already written: {} ({})", write.summary, write.action));
+                }
+                for hint in report.body.hint.iter().flat_map(|hint| hint.lines()) {
+                    line(&mut text, &format!("    {hint}"));
+                }
+            }
+        }
+    }
+    line(&mut text, &format!("{BOLD}{}{BOLD:#}.", document.counted()));
+    text
+}
+
+/// A line of `--output ndjson`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BatchEvent {
+    /// The name of the connection.
+    pub name: String,
+    /// When, in RFC 3339.
+    pub time: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: BatchEventKind,
+}
+
+/// What happened to a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum BatchEventKind {
+    /// It is planned, or cannot be.
+    Planned {
+        /// Its document, or its error.
+        connection: Box<BatchOutcome>,
+    },
+    /// Its plan is being carried out.
+    Started,
+    /// A step has ended.
+    Step {
+        /// The step.
+        step: Box<StepEntry>,
+    },
+    /// It waits.
+    Waiting {
+        /// What for.
+        waiting_for: String,
+        /// The state that was read last.
+        state: String,
+    },
+    /// Its run has ended.
+    Ended {
+        /// Its document.
+        connection: Box<BatchOutcome>,
+    },
+    /// Its run has failed.
+    Failed {
+        /// Why.
+        error: ErrorBody,
+    },
+}
+
+impl BatchEventKind {
+    /// The event for how a run goes on; none where a step only begins.
+    #[must_use]
+    pub fn of_progress(progress: Progress<'_>) -> Option<Self> {
+        match progress {
+            Progress::Started(_) => None,
+            Progress::Waiting { waiting_for, state } => Some(Self::Waiting {
+                waiting_for: waiting_for.to_owned(),
+                state: state.to_owned(),
+            }),
+            Progress::Ended(step) => Some(Self::Step {
+                step: Box::new(StepEntry::from(step)),
+            }),
+        }
+    }
+}
