@@ -6,7 +6,6 @@
 mod accounts;
 mod changes;
 mod event;
-pub mod manifest;
 mod metrics;
 mod shard;
 mod state;

@@ -61,7 +61,9 @@ pub async fn apply(
         let mut undone: Vec<&Plan> = Vec::new();
         for index in lane {
             let before = &planned[index];
-            let Some(cloud) = accounts.get(&before.item.place) else { continue };
+            let Some(cloud) = accounts.get(&before.item.place) else {
+                continue;
+            };
             let others = created.iter().enumerate().filter(|(other, _)| *other != index);
             let others = others.filter(|(_, (place, _))| *place == before.item.place);
             let reserved = others.flat_map(|(_, (_, names))| names.iter().cloned()).collect();
@@ -170,7 +172,8 @@ impl Agreed<'_> {
         if let Some(error) = refused {
             report.body.code = error.code().to_owned();
             report.body.message = error.to_string();
-            report.body.hint = Some("run the manifest again: it is planned anew, and only what is missing is done".to_owned());
+            report.body.hint =
+                Some("run the manifest again: it is planned anew, and only what is missing is done".to_owned());
         }
         Box::new(report)
     }
@@ -240,9 +243,9 @@ fn renamed(planned: &BTreeMap<String, Named>, now: &BTreeMap<String, Named>) -> 
     let is_arn = |id: &str| id.starts_with("arn:");
     let mut pairs = Vec::new();
     for (id, named) in planned.iter().filter(|(id, _)| !now.contains_key(*id)) {
-        let found = now.iter().find(|(found, other)| {
-            *other == named && !planned.contains_key(*found) && is_arn(found) == is_arn(id)
-        });
+        let found = now
+            .iter()
+            .find(|(found, other)| *other == named && !planned.contains_key(*found) && is_arn(found) == is_arn(id));
         let Some((found, _)) = found else { continue };
         pairs.push((found.clone(), id.clone()));
         if is_arn(id) {

@@ -24,9 +24,15 @@ pub async fn prune(preview: &Preview<'_>, place: &Place, named: &[Item], options
             (target.kind.to_string(), target.database_id())
         })
         .collect();
-    let kept: BTreeSet<String> = named.iter().map(|item| connection(item.job.target()).to_string()).collect();
+    let kept: BTreeSet<String> = named
+        .iter()
+        .map(|item| connection(item.job.target()).to_string())
+        .collect();
     let found = discover(&estate).into_iter().filter(|found| {
-        let database = (found.kind.to_string(), last_segment(&found.database).to_ascii_lowercase());
+        let database = (
+            found.kind.to_string(),
+            last_segment(&found.database).to_ascii_lowercase(),
+        );
         found.is_whole() && databases.contains(&database) && !kept.contains(&found.to_string())
     });
     found
@@ -88,10 +94,14 @@ fn is_ours(estate: &Estate, found: &Connection) -> bool {
     if estate.tagged(&found.to_string()).next().is_some() {
         return true;
     }
-    let function = estate.functions().find(|function| function.name == last_segment(&found.function));
+    let function = estate
+        .functions()
+        .find(|function| function.name == last_segment(&found.function));
     let groups = function.map(crate::model::Function::groups).unwrap_or_default();
     groups.iter().any(|id| {
         let group = estate.group(id);
-        group.and_then(|group| connection_of(&group.tags)).is_some_and(leads_there)
+        group
+            .and_then(|group| connection_of(&group.tags))
+            .is_some_and(leads_there)
     })
 }

@@ -4,9 +4,11 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::arguments::Tag;
+use super::batch::WITH_MANIFEST;
 use super::global::Global;
 use super::{Cli, Ending, command, dispatch};
 use crate::report::{PlanError, Report, SavedPlan};
@@ -103,7 +105,11 @@ pub fn arguments_of(matches: &ArgMatches, default_tags: &[Tag]) -> Vec<String> {
         (command, matches) = (found, below);
         for argument in command.get_arguments() {
             let id = argument.get_id().as_str();
-            let is_left_out = LEFT_OUT.contains(&id) || globals.iter().any(|global| global == id);
+            // An option of one connection does not go with a manifest, although it has a default.
+            let is_many = matches.try_contains_id("manifest").unwrap_or_default();
+            let is_default = matches.value_source(id) == Some(ValueSource::DefaultValue);
+            let is_of_one = is_many && is_default && !WITH_MANIFEST.contains(&id);
+            let is_left_out = is_of_one || LEFT_OUT.contains(&id) || globals.iter().any(|global| global == id);
             if is_left_out {
                 continue;
             }

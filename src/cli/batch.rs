@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
@@ -18,7 +18,7 @@ use super::session::{Opened, RunArgs, on_runtime, print_result};
 use super::setup::Setup;
 use super::signals::note_consent;
 use crate::batch::{Event, Item, Job, Listener, Passwords, Planned, apply, changes, needs, plan, prune};
-use crate::cloud::{ApiCalls, Cloud};
+use crate::cloud::Cloud;
 use crate::concurrent::bounded;
 use crate::escape::{plain, to_json};
 use crate::interrupt::Interrupt;
@@ -57,7 +57,7 @@ pub struct SetupMany {
 }
 
 /// The options of `setup` that go with a manifest; all others are keys of its connections.
-const WITH_MANIFEST: [&str; 10] = [
+pub const WITH_MANIFEST: [&str; 10] = [
     "manifest",
     "prune",
     "db_password_stdin",
@@ -80,8 +80,12 @@ impl Args for SetupCommand {
             .collect();
         command
             .mut_group("DatabaseArgs", |group| group.required(false))
-            .mut_arg("function", |function| function.required(false).required_unless_present("manifest"))
-            .mut_arg("db_password_stdin", |stdin| stdin.required_unless_present_any(Vec::<clap::Id>::new()))
+            .mut_arg("function", |function| {
+                function.required(false).required_unless_present("manifest")
+            })
+            .mut_arg("db_password_stdin", |stdin| {
+                stdin.required_unless_present_any(Vec::<clap::Id>::new())
+            })
             .arg(
                 clap::Arg::new("manifest")
                     .long("manifest")
@@ -99,7 +103,11 @@ impl Args for SetupCommand {
                     .help("Also remove our connections to the manifest's databases that it does not name")
                     .help_heading("Many connections"),
             )
-            .group(ArgGroup::new("what").args(["cluster", "instance", "manifest"]).required(true))
+            .group(
+                ArgGroup::new("what")
+                    .args(["cluster", "instance", "manifest"])
+                    .required(true),
+            )
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -161,7 +169,8 @@ impl SetupMany {
 
     fn items_of_file(&self) -> Result<Vec<Item>, Box<Report>> {
         let check = |arguments: &[String]| Setup::parse(arguments).map(|_| ());
-        let listed = manifest::load_for_setup(&self.manifest, &check).map_err(|error| Box::new(Report::from(&error)))?;
+        let listed =
+            manifest::load_for_setup(&self.manifest, &check).map_err(|error| Box::new(Report::from(&error)))?;
         let item = |listed: Listed| {
             let name = listed.entry.name.clone();
             let name = name.unwrap_or_else(|| listed.entry.connection.to_string());
@@ -172,7 +181,10 @@ impl SetupMany {
 
     /// The connections that a saved plan is made of, without those that it prunes: they are found again.
     fn items_of_plan(&self, plan: &SavedPlan) -> Result<Vec<Item>, Box<Report>> {
-        let set_up = plan.connections.iter().filter(|saved| saved.arguments.first().is_some_and(|word| word == "setup"));
+        let set_up = plan
+            .connections
+            .iter()
+            .filter(|saved| saved.arguments.first().is_some_and(|word| word == "setup"));
         let item = |saved: &crate::report::SavedConnection| {
             self.item(saved.name.clone(), saved.place.clone(), saved.arguments.clone())
         };
@@ -252,17 +264,15 @@ impl SetupMany {
         if global.output != Output::Ndjson {
             print_result(global, || &document, || batch_end_text(&ended, &document), &[])?;
         }
-        Ok(if interrupt.is_raised() { 130 } else { self.status(&document) })
+        Ok(if interrupt.is_raised() {
+            130
+        } else {
+            self.status(&document)
+        })
     }
 
     /// Reads each account and Region once, and plans its connections in order; then those that are pruned.
-    async fn plan(
-        &self,
-        accounts: &Opened,
-        places: &[Place],
-        items: Vec<Item>,
-        interrupt: &Interrupt,
-    ) -> Vec<Planned> {
+    async fn plan(&self, accounts: &Opened, places: &[Place], items: Vec<Item>, interrupt: &Interrupt) -> Vec<Planned> {
         let order: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
         let mut by_place: BTreeMap<&Place, Vec<Item>> = places.iter().map(|place| (place, Vec::new())).collect();
         for item in items {
@@ -289,7 +299,9 @@ impl SetupMany {
                 continue;
             };
             let origin = own.origin();
-            let known = first_of.iter().find(|(known, _)| *known == origin && origin.account.is_some());
+            let known = first_of
+                .iter()
+                .find(|(known, _)| *known == origin && origin.account.is_some());
             let preview = match known {
                 Some((_, first)) => previews[*first].as_ref().unwrap_or(own),
                 None => own,
@@ -324,7 +336,12 @@ impl SetupMany {
             return Err(Box::new(Report::new("plan-incomplete", &error, Some(hint))));
         };
         let origins: Vec<Origin> = whole.iter().map(|(_, ran)| ran.origin.clone()).collect();
-        let saved = SavedPlan::of_many(&whole, &Origin::shared(&origins), global.place(), global.arguments.clone());
+        let saved = SavedPlan::of_many(
+            &whole,
+            &Origin::shared(&origins),
+            global.place(),
+            global.arguments.clone(),
+        );
         Terminal::of(global).write(&saved, path)
     }
 
@@ -347,10 +364,19 @@ impl SetupMany {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Err(refused(RunError::ConsentRequired));
         }
-        let removed = document.connections.iter().filter(|connection| connection.decision() == "disconnect").count();
-        let mut questions = vec![format!("Apply this plan ({})? Type yes to apply it: ", document.counted())];
+        let removed = document
+            .connections
+            .iter()
+            .filter(|connection| connection.decision() == "disconnect")
+            .count();
+        let mut questions = vec![format!(
+            "Apply this plan ({})? Type yes to apply it: ",
+            document.counted()
+        )];
         if removed > 0 {
-            questions.push(format!("Also remove {removed} that the manifest does not name? Type yes to remove: "));
+            questions.push(format!(
+                "Also remove {removed} that the manifest does not name? Type yes to remove: "
+            ));
         }
         for question in questions {
             let answered = tokio::task::spawn_blocking(move || ask(&question)).await;
@@ -385,7 +411,11 @@ impl SetupMany {
                 "--db-password-stdin gives one password, and the plan creates {} secrets",
                 wanted.len()
             ));
-            return Err(Box::new(Report::new("usage", &error, Some("omit it, and enter the passwords".to_owned()))));
+            return Err(Box::new(Report::new(
+                "usage",
+                &error,
+                Some("omit it, and enter the passwords".to_owned()),
+            )));
         }
         let mut passwords = Passwords::new();
         for (index, name, user) in wanted {
@@ -451,7 +481,10 @@ fn check(plan: &SavedPlan, planned: &[Planned], global: &Global) -> Result<(), B
                     names: saved.names.clone(),
                     ..Basis::default()
                 };
-                let changed = changes((&plan.steps_of(&saved.name), &basis), (&ran.draft.recorded, &ran.draft.basis));
+                let changed = changes(
+                    (&plan.steps_of(&saved.name), &basis),
+                    (&ran.draft.recorded, &ran.draft.basis),
+                );
                 differences.extend(changed.into_iter().map(|change| format!("{}: {change}", saved.name)));
             }
         }
@@ -569,7 +602,9 @@ impl Console {
             done,
             failed,
         } = *counts;
-        self.progress.doing(format!("{done} done, {running} running, {waiting} waiting, {failed} failed"));
+        self.progress.doing(format!(
+            "{done} done, {running} running, {waiting} waiting, {failed} failed"
+        ));
     }
 }
 
@@ -600,7 +635,8 @@ impl Listener for Console {
                 self.event(name, BatchEventKind::Ended { connection });
             }
             Event::Failed(report) => {
-                self.progress.line(&format!(" failed  {}: {}", plain(name), plain(&report.body.message)));
+                self.progress
+                    .line(&format!(" failed  {}: {}", plain(name), plain(&report.body.message)));
                 self.count(|counts| {
                     counts.running = counts.running.saturating_sub(1);
                     counts.failed += 1;

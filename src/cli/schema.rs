@@ -5,11 +5,11 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
+use crate::manifest::Manifest;
 use crate::monitor::Event;
-use crate::monitor::manifest::Manifest;
 use crate::report::{
-    ChecksDocument, ConfigDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument, Notice, OutputDocument,
-    RunDocument, SavedPlan, SnapshotDocument,
+    BatchDocument, BatchEvent, ChecksDocument, ConfigDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument,
+    Notice, OutputDocument, RunDocument, SavedPlan, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -24,6 +24,10 @@ enum Document {
     /// What every command that writes prints, also `diagnose --fix`
     #[value(aliases = ["setup", "attachment", "internet", "msk"])]
     Run,
+    /// What `setup --manifest` prints
+    Batch,
+    /// A line of `setup --manifest --output ndjson`
+    BatchEvent,
     /// What `diagnose`, `internet check` and `msk check` print
     Checks,
     /// What `drift` prints; with `--output ndjson` each line is one of its connections
@@ -55,6 +59,8 @@ impl Schema {
         let schema = match self.document {
             None => schema_for!(OutputDocument),
             Some(Document::Run) => schema_for!(RunDocument),
+            Some(Document::Batch) => schema_for!(BatchDocument),
+            Some(Document::BatchEvent) => schema_for!(BatchEvent),
             Some(Document::Checks) => schema_for!(ChecksDocument),
             Some(Document::Drift) => schema_for!(DriftDocument),
             Some(Document::Notice) => schema_for!(Notice),

@@ -89,7 +89,9 @@ impl Opened {
             let (id, region) = account.place();
             for place in places {
                 let elsewhere = crate::monitor::elsewhere(place, &id, &region);
-                opened.failed.extend(elsewhere.map(|error| (place.clone(), Box::new(Report::from(&error)))));
+                opened
+                    .failed
+                    .extend(elsewhere.map(|error| (place.clone(), Box::new(Report::from(&error)))));
             }
             opened.offline = Some(account);
             return Ok(opened);
@@ -149,13 +151,13 @@ impl Opened {
 
     /// How many requests were sent to all of them.
     pub fn calls(&self) -> ApiCalls {
-        let mut calls = self.offline.as_ref().map(OfflineAccount::calls).unwrap_or_default();
+        let all = self.offline.iter().map(OfflineAccount::calls);
         #[cfg(feature = "aws")]
-        for aws in self.aws.values() {
-            calls.read += aws.calls().read;
-            calls.write += aws.calls().write;
-        }
-        calls
+        let all = all.chain(self.aws.values().map(Cloud::calls));
+        all.fold(ApiCalls::default(), |sum, calls| ApiCalls {
+            read: sum.read + calls.read,
+            write: sum.write + calls.write,
+        })
     }
 }
 

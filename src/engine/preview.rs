@@ -17,7 +17,9 @@ use crate::cloud::{
     RoleDescription, SecretDescription,
 };
 use crate::concurrent::bounded;
-use crate::model::{Function, FunctionState, GroupId, LastUpdateStatus, Origin, ProxyTarget, SecurityGroup, last_segment};
+use crate::model::{
+    Function, FunctionState, GroupId, LastUpdateStatus, Origin, ProxyTarget, SecurityGroup, last_segment,
+};
 use crate::observe::{Lists, lists, patiently};
 
 /// What the id of a group that exists in the preview only begins with; its name follows.
@@ -95,7 +97,9 @@ impl<'c> Preview<'c> {
         });
         let whole = needs.environments.iter().cloned().collect::<Vec<_>>().into_iter();
         let whole = whole.map(async |name: String| {
-            patiently(account, || account.get_function_configuration(&name)).await.ok()
+            patiently(account, || account.get_function_configuration(&name))
+                .await
+                .ok()
         });
         let (targets, whole) = tokio::join!(bounded(AT_ONCE, targets), bounded(AT_ONCE, whole));
         if let Ok(functions) = &mut functions {
@@ -157,7 +161,9 @@ impl<'c> Preview<'c> {
     {
         let known = {
             let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-            read.get(&question).and_then(|known| known.downcast_ref::<Answer<T>>()).cloned()
+            read.get(&question)
+                .and_then(|known| known.downcast_ref::<Answer<T>>())
+                .cloned()
         };
         if let Some(answer) = known {
             return answer;

@@ -134,6 +134,18 @@ impl BatchConnection {
         }
     }
 
+    /// How its run has ended, in words.
+    fn ended(&self) -> &'static str {
+        match self.result() {
+            BatchResult::Failed => "failed",
+            BatchResult::Incomplete => "incomplete",
+            BatchResult::Unchanged => "unchanged",
+            BatchResult::Planned => "not finished",
+            BatchResult::Connected if self.decision() == "disconnect" => "removed",
+            BatchResult::Connected => "connected",
+        }
+    }
+
     /// What is decided of it, in one word.
     #[must_use]
     pub fn decision(&self) -> &str {
@@ -143,7 +155,9 @@ impl BatchConnection {
         }
     }
 
-    fn steps(&self) -> &[StepEntry] {
+    /// Its steps; none where it has failed.
+    #[must_use]
+    pub fn steps(&self) -> &[StepEntry] {
         match &self.outcome {
             BatchOutcome::Ran(document) => &document.steps,
             BatchOutcome::Failed(_) => &[],
@@ -167,7 +181,11 @@ impl BatchDocument {
             account,
             region,
             dry_run,
-            result: connections.iter().map(BatchConnection::result).max().unwrap_or(BatchResult::Unchanged),
+            result: connections
+                .iter()
+                .map(BatchConnection::result)
+                .max()
+                .unwrap_or(BatchResult::Unchanged),
             connections,
             api_calls,
         }
@@ -178,18 +196,17 @@ impl BatchDocument {
     pub fn counted(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for connection in &self.connections {
-            let word = match (connection.result(), self.dry_run) {
-                (BatchResult::Failed, _) => "failed",
-                (BatchResult::Incomplete, _) => "incomplete",
-                (_, true) => connection.decision(),
-                (BatchResult::Unchanged, _) => "unchanged",
-                (BatchResult::Planned, _) => "not finished",
-                (BatchResult::Connected, _) if connection.decision() == "disconnect" => "removed",
-                (BatchResult::Connected, _) => "connected",
+            let word = match connection.result() {
+                BatchResult::Failed | BatchResult::Incomplete => connection.ended(),
+                _ if self.dry_run => connection.decision(),
+                _ => connection.ended(),
             };
             *counts.entry(word).or_default() += 1;
         }
-        let counts: Vec<String> = counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let counts: Vec<String> = counts
+            .into_iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
         let all = match self.connections.len() {
             1 => "1 connection".to_owned(),
             count => format!("{count} connections"),
@@ -232,8 +249,17 @@ pub fn batch_plan_text(planned: &[Planned], document: &BatchDocument) -> String 
         line(&mut text, "");
     }
     let summary = document.counted();
-    let steps = document.planned_steps();
-    line(&mut text, &format!("{BOLD}Plan:{BOLD:#} {summary}; {steps} steps to carry out."));
+    match document.planned_steps() {
+        0 => line(&mut text, &format!("{BOLD}No changes.{BOLD:#} {summary}.")),
+        1 => line(
+            &mut text,
+            &format!("{BOLD}Plan:{BOLD:#} {summary}; 1 step to carry out."),
+        ),
+        steps => line(
+            &mut text,
+            &format!("{BOLD}Plan:{BOLD:#} {summary}; {steps} steps to carry out."),
+        ),
+    }
     text
 }
 
@@ -242,7 +268,10 @@ fn connection_text(text: &mut String, planned: &Planned) {
     match &planned.outcome {
         Err(report) => {
             let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-            line(text, &format!("  {red}{name}: cannot be planned{red:#}: {}", report.body.message));
+            line(
+                text,
+                &format!("  {red}{name}: cannot be planned{red:#}: {}", report.body.message),
+            );
             for hint in report.body.hint.iter().flat_map(|hint| hint.lines()) {
                 line(text, &format!("    {hint}"));
             }
@@ -258,13 +287,13 @@ fn connection_text(text: &mut String, planned: &Planned) {
                 line(text, &format!("    note: {note}"));
             }
             let steps: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).collect();
-            let planned: Vec<StepEntry> =
-                steps.into_iter().filter(|step| step.status != StepStatusName::Already).collect();
+            let planned: Vec<StepEntry> = steps
+                .into_iter()
+                .filter(|step| step.status != StepStatusName::Already)
+                .collect();
             text.push_str(&steps_text(&planned));
             if ran.is_incomplete {
-                for reason in ran.text.lines() {
-                    line(text, &format!("    {reason}"));
-                }
+                text.push_str(&ran.text);
             }
         }
     }
@@ -277,18 +306,32 @@ pub fn batch_end_text(ended: &[Planned], document: &BatchDocument) -> String {
     for planned in ended {
         let name = &planned.item.name;
         match &planned.outcome {
-            Ok(ran) if ran.is_pending() || ran.is_incomplete => {
-                for (index, told) in ran.text.lines().enumerate() {
-                    let lead = if index == 0 { format!("{name}: ") } else { "  ".to_owned() };
-                    line(&mut text, &format!("{lead}{told}"));
+            Ok(ran) => {
+                let result = BatchConnection::new(planned).ended();
+                let writes = match ran.document.api_calls.write {
+                    0 => String::new(),
+                    1 => ", 1 write".to_owned(),
+                    count => format!(", {count} writes"),
+                };
+                line(&mut text, &format!("{name}: {result}{writes}"));
+                if ran.is_incomplete || result == "not finished" {
+                    text.push_str(&ran.text);
                 }
             }
-            Ok(_) => line(&mut text, &format!("{name}: unchanged")),
             Err(report) => {
                 let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-                line(&mut text, &format!("{name}: {red}failed [{}]{red:#}: {}", report.body.code, report.body.message));
+                line(
+                    &mut text,
+                    &format!(
+                        "{name}: {red}failed [{}]{red:#}: {}",
+                        report.body.code, report.body.message
+                    ),
+                );
                 for write in &report.body.applied {
-                    line(&mut text, &format!("    already written: {} ({})", write.summary, write.action));
+                    line(
+                        &mut text,
+                        &format!("    already written: {} ({})", write.summary, write.action),
+                    );
                 }
                 for hint in report.body.hint.iter().flat_map(|hint| hint.lines()) {
                     line(&mut text, &format!("    {hint}"));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::batch::BatchDocument;
 use super::checks::ChecksDocument;
 use super::config::ConfigDocument;
 use super::drift::DriftDocument;
@@ -31,6 +32,7 @@ impl JsonSchema for OutputDocument {
             "description": "Any document that the program prints with `--output json`. The `command` of a document tells which one it is; that of a command that failed has `error` instead.",
             "oneOf": [
                 generator.subschema_for::<RunDocument>(),
+                generator.subschema_for::<BatchDocument>(),
                 generator.subschema_for::<ChecksDocument>(),
                 generator.subschema_for::<DriftDocument>(),
                 generator.subschema_for::<ListDocument>(),

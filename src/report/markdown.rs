@@ -2,6 +2,7 @@
 //!
 //! Source: docs/ci.md. Each is made from the document alone, so that a saved one becomes the same text.
 
+mod batch;
 mod checks;
 mod drift;
 mod error;

@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::run::{Change, StepEntry, StepStatusName};
+use crate::batch::{Item, Ran};
 use crate::escape::{to_json_pretty, word};
 use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
-use crate::batch::{Item, Ran};
 use crate::monitor::Place;
 use crate::plan::{Created, Named, Recorded, differences};
 use crate::reconcile::Draft;
@@ -315,7 +315,10 @@ impl SavedPlan {
     #[must_use]
     pub fn of_many(planned: &[(&Item, &Ran)], origin: &Origin, place: AccountKind, arguments: Vec<String>) -> Self {
         let mut plan = Self {
-            connections: planned.iter().map(|(item, ran)| SavedConnection::new(item, ran)).collect(),
+            connections: planned
+                .iter()
+                .map(|(item, ran)| SavedConnection::new(item, ran))
+                .collect(),
             ..Self::new(&Draft::default(), origin, place, arguments)
         };
         plan.heading = vec![format!("Connections of a manifest: {}", planned.len())];
@@ -326,7 +329,13 @@ impl SavedPlan {
         };
         plan.meaning = "each connection has a decision of its own".to_owned();
         for (item, ran) in planned {
-            let entries = ran.draft.plan.steps.iter().map(StepEntry::from).zip(&ran.draft.recorded);
+            let entries = ran
+                .draft
+                .plan
+                .steps
+                .iter()
+                .map(StepEntry::from)
+                .zip(&ran.draft.recorded);
             plan.steps.extend(entries.map(|(entry, recorded)| SavedStep {
                 connection: Some(item.name.clone()),
                 ..SavedStep::new(entry, recorded)

@@ -12,7 +12,8 @@ use crate::model::network::{Network, Part};
 use crate::model::{Database, Function, GroupId, Observation, Proxy, VpcId};
 
 /// What is said of a function's role where many connections are planned at once.
-const ROLE_NOT_READ: &str = "the roles of functions are not read for the plan of a manifest; `autoconnect diagnose` reads them";
+const ROLE_NOT_READ: &str =
+    "the roles of functions are not read for the plan of a manifest; `autoconnect diagnose` reads them";
 
 /// What is around the resources of a connection as it was observed.
 pub async fn surroundings(cloud: &dyn Cloud, observation: &Observation) -> Surroundings {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cloud::{
-    Answer, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, GroupFilter, InstanceFilter,
-    Listed, Operation, SubnetFilter, Versions, derived,
+    Answer, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, GroupFilter,
+    InstanceFilter, Listed, Operation, SubnetFilter, Versions, derived,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;

@@ -6,14 +6,14 @@ use ipnet::IpNet;
 
 use super::{NEW_GROUP, Preview, missing};
 use crate::cloud::{
-    Answer, CapacityProvider, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedInterface,
-    DescribedSubnet, FunctionAlias, GatewayFilter, GroupFilter, GroupReference, InstanceFilter, InterfaceFilter,
-    KeyDescription, LaunchTemplateVersion, Listed, ListedFunction, NetworkConnector, Operation, ProxyEndpoint,
-    RoleDescription, SecretDescription, SubnetFilter, Versions,
+    Answer, CapacityProvider, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedInterface, DescribedSubnet,
+    FunctionAlias, GatewayFilter, GroupFilter, GroupReference, InstanceFilter, InterfaceFilter, KeyDescription,
+    LaunchTemplateVersion, Listed, ListedFunction, NetworkConnector, Operation, ProxyEndpoint, RoleDescription,
+    SecretDescription, SubnetFilter, Versions,
 };
 use crate::model::network::{
-    Address, EgressOnlyGateway, Endpoint, EndpointService, Exclusion, InternetGateway, NatGateway, NetworkAcl,
-    Peering, PublicAccess, Resolver, RouteTable, Vpc, VpcDns,
+    Address, EgressOnlyGateway, Endpoint, EndpointService, Exclusion, InternetGateway, NatGateway, NetworkAcl, Peering,
+    PublicAccess, Resolver, RouteTable, Vpc, VpcDns,
 };
 use crate::model::{
     EventSourceMapping, Function, FunctionState, GroupId, GroupMembership, LastUpdateStatus, MskCluster, PrefixListId,
@@ -42,7 +42,10 @@ fn is_named(asked: &str, id: &str, arn: &str) -> bool {
 
 fn settled(status: &mut String, memberships: &mut [GroupMembership]) {
     "available".clone_into(status);
-    for membership in memberships.iter_mut().filter(|membership| membership.status == "adding") {
+    for membership in memberships
+        .iter_mut()
+        .filter(|membership| membership.status == "adding")
+    {
         "active".clone_into(&mut membership.status);
     }
 }
@@ -122,7 +125,10 @@ impl Preview<'_> {
     }
 
     pub(super) async fn function(&self, name: &str) -> Answer<Function> {
-        let mut function = self.state().function(Operation::GetFunctionConfiguration, name)?.clone();
+        let mut function = self
+            .state()
+            .function(Operation::GetFunctionConfiguration, name)?
+            .clone();
         if self.is_settled() {
             function.state = FunctionState::Active;
             function.last_update = Some(LastUpdateStatus::Successful);
@@ -200,7 +206,10 @@ impl Preview<'_> {
         let made = self.state().made_secret(id).cloned();
         match made {
             Some(made) => Ok(made),
-            None => self.once(format!("secret {id}"), self.account.describe_secret(id)).await,
+            None => {
+                self.once(format!("secret {id}"), self.account.describe_secret(id))
+                    .await
+            }
         }
     }
 
@@ -209,10 +218,15 @@ impl Preview<'_> {
         if is_made {
             return Ok(None);
         }
-        self.once(format!("secret policy {id}"), self.account.get_secret_policy(id)).await
+        self.once(format!("secret policy {id}"), self.account.get_secret_policy(id))
+            .await
     }
 
-    pub(super) async fn tags_of(&self, arn: &str, read: impl Future<Output = Answer<BTreeMap<String, String>>>) -> Answer<BTreeMap<String, String>> {
+    pub(super) async fn tags_of(
+        &self,
+        arn: &str,
+        read: impl Future<Output = Answer<BTreeMap<String, String>>>,
+    ) -> Answer<BTreeMap<String, String>> {
         let made = self.state().tags.get(arn).cloned();
         match made {
             Some(made) => Ok(made),
@@ -221,7 +235,11 @@ impl Preview<'_> {
     }
 
     pub(super) async fn role(&self, name: &str) -> Answer<RoleDescription> {
-        let made = self.state().roles.get(last_segment(name)).and_then(|role| role.made.clone());
+        let made = self
+            .state()
+            .roles
+            .get(last_segment(name))
+            .and_then(|role| role.made.clone());
         match made {
             Some(made) => Ok(made),
             None => self.once(format!("role {name}"), self.account.get_role(name)).await,
@@ -233,10 +251,16 @@ impl Preview<'_> {
         let changed = self.state().roles.get(last_segment(name)).cloned().unwrap_or_default();
         let mut names = match changed.made {
             Some(_) => Vec::new(),
-            None => self.once(format!("policies {name}"), self.account.list_role_policies(name)).await?,
+            None => {
+                self.once(format!("policies {name}"), self.account.list_role_policies(name))
+                    .await?
+            }
         };
         names.retain(|name| !changed.inline.contains_key(name));
-        let written = changed.inline.into_iter().filter_map(|(name, document)| document.map(|_| name));
+        let written = changed
+            .inline
+            .into_iter()
+            .filter_map(|(name, document)| document.map(|_| name));
         names.extend(written);
         Ok(names)
     }
@@ -264,7 +288,12 @@ impl Preview<'_> {
             }
         };
         arns.retain(|arn| !changed.attached.contains_key(arn));
-        arns.extend(changed.attached.into_iter().filter_map(|(arn, is_attached)| is_attached.then_some(arn)));
+        arns.extend(
+            changed
+                .attached
+                .into_iter()
+                .filter_map(|(arn, is_attached)| is_attached.then_some(arn)),
+        );
         Ok(arns)
     }
 }

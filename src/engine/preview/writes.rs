@@ -14,8 +14,8 @@ use crate::cloud::{
     SecretDescription, SubnetFilter, Tags, UsersCloud, Versions,
 };
 use crate::model::network::{
-    Address, EgressOnlyGateway, Endpoint, EndpointService, Exclusion, InternetGateway, NatGateway, NetworkAcl,
-    Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Vpc, VpcDns,
+    Address, EgressOnlyGateway, Endpoint, EndpointService, Exclusion, InternetGateway, NatGateway, NetworkAcl, Peering,
+    PublicAccess, Resolver, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
     Code, DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionState, FunctionVpc,
@@ -54,8 +54,14 @@ impl State {
     fn create_group(&mut self, new: &NewSecurityGroup) -> Answer<GroupId> {
         let operation = Operation::CreateSecurityGroup;
         let groups = self.groups.as_mut().map_err(|error| error.clone())?;
-        if groups.iter().any(|group| group.vpc == new.vpc && group.name.eq_ignore_ascii_case(&new.name)) {
-            return Err(duplicate(operation, &format!("security group {} in {}", new.name, new.vpc)));
+        if groups
+            .iter()
+            .any(|group| group.vpc == new.vpc && group.name.eq_ignore_ascii_case(&new.name))
+        {
+            return Err(duplicate(
+                operation,
+                &format!("security group {} in {}", new.name, new.vpc),
+            ));
         }
         let mut id = GroupId::from(format!("{NEW_GROUP}{}", new.name));
         if groups.iter().any(|group| group.id == id) {
@@ -98,7 +104,11 @@ impl State {
                 is_found |= kind == DatabaseKind::Instance;
             }
         }
-        if is_found { Ok(()) } else { Err(missing(Operation::modifies(kind), id)) }
+        if is_found {
+            Ok(())
+        } else {
+            Err(missing(Operation::modifies(kind), id))
+        }
     }
 
     fn modify_proxy(&mut self, name: &str, groups: NewGroups<'_>) -> Answer<()> {
@@ -107,7 +117,13 @@ impl State {
             DbProxy::OfOtherFamily(bearer) => bearer.groups = groups.iter().cloned().collect(),
         }
         // What it could not reach because of its groups, it reaches now.
-        for target in self.targets.get_mut(&name.to_ascii_lowercase()).into_iter().flatten().flatten() {
+        for target in self
+            .targets
+            .get_mut(&name.to_ascii_lowercase())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let is_unreachable = |health: &TargetHealth| health.reason.as_deref() == Some("UNREACHABLE");
             if target.health.as_ref().is_some_and(is_unreachable) {
                 target.health = available();
