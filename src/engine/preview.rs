@@ -90,7 +90,7 @@ impl<'c> Preview<'c> {
         let mut functions = functions.map(|listed| listed.into_iter().map(as_configured).collect::<Vec<_>>());
         let names = proxies.iter().flatten().map(DbProxy::name);
         let wanted = names.filter(|name| needs.proxies.contains(&name.to_ascii_lowercase()));
-        let wanted = wanted.map(|name| name.to_owned()).collect::<Vec<_>>().into_iter();
+        let wanted = wanted.map(str::to_owned).collect::<Vec<_>>().into_iter();
         let targets = wanted.map(async |name: String| {
             let targets = patiently(account, || account.describe_db_proxy_targets(&name)).await;
             (name.to_ascii_lowercase(), targets)

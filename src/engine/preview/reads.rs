@@ -51,7 +51,7 @@ fn settled(status: &mut String, memberships: &mut [GroupMembership]) {
 }
 
 impl Preview<'_> {
-    pub(super) async fn clusters(&self, id: Option<&str>) -> Listed<DbCluster> {
+    pub(super) fn clusters(&self, id: Option<&str>) -> Listed<DbCluster> {
         let operation = Operation::DescribeDbClusters;
         let mut found = listed(operation, &self.state().clusters, id, |cluster| {
             id.is_none_or(|id| is_named(id, &cluster.id, &cluster.arn))
@@ -64,7 +64,7 @@ impl Preview<'_> {
         Ok(found.into())
     }
 
-    pub(super) async fn instances(&self, which: InstanceFilter<'_>) -> Listed<DbInstance> {
+    pub(super) fn instances(&self, which: InstanceFilter<'_>) -> Listed<DbInstance> {
         let operation = Operation::DescribeDbInstances;
         let asked = match which {
             InstanceFilter::Id(id) => Some(id),
@@ -86,7 +86,7 @@ impl Preview<'_> {
         Ok(found.into())
     }
 
-    pub(super) async fn proxies(&self, name: Option<&str>) -> Listed<DbProxy> {
+    pub(super) fn proxies(&self, name: Option<&str>) -> Listed<DbProxy> {
         let operation = Operation::DescribeDbProxies;
         let mut found = listed(operation, &self.state().proxies, name, |proxy| {
             name.is_none_or(|name| proxy.name().eq_ignore_ascii_case(name))
@@ -101,12 +101,11 @@ impl Preview<'_> {
 
     pub(super) async fn targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
         let known = self.state().targets.get(&proxy.to_ascii_lowercase()).cloned();
-        let mut targets = match known {
-            Some(targets) => targets?,
-            None => {
-                let read = self.account.describe_db_proxy_targets(proxy);
-                self.once(format!("targets {proxy}"), read).await?
-            }
+        let mut targets = if let Some(targets) = known {
+            targets?
+        } else {
+            let read = self.account.describe_db_proxy_targets(proxy);
+            self.once(format!("targets {proxy}"), read).await?
         };
         for health in targets.iter_mut().filter_map(|target| target.health.as_mut()) {
             if self.is_settled() {
@@ -116,7 +115,7 @@ impl Preview<'_> {
         Ok(targets)
     }
 
-    pub(super) async fn subnet_groups(&self, name: Option<&str>) -> Listed<DbSubnetGroup> {
+    pub(super) fn subnet_groups(&self, name: Option<&str>) -> Listed<DbSubnetGroup> {
         let operation = Operation::DescribeDbSubnetGroups;
         let found = listed(operation, &self.state().subnet_groups, name, |group| {
             name.is_none_or(|name| group.name.eq_ignore_ascii_case(name))
@@ -124,7 +123,7 @@ impl Preview<'_> {
         Ok(found.into())
     }
 
-    pub(super) async fn function(&self, name: &str) -> Answer<Function> {
+    pub(super) fn function(&self, name: &str) -> Answer<Function> {
         let mut function = self
             .state()
             .function(Operation::GetFunctionConfiguration, name)?
@@ -162,7 +161,7 @@ impl Preview<'_> {
         Ok(functions.iter().map(listed).collect())
     }
 
-    pub(super) async fn security_groups(&self, which: GroupFilter<'_>) -> Listed<SecurityGroup> {
+    pub(super) fn security_groups(&self, which: GroupFilter<'_>) -> Listed<SecurityGroup> {
         let operation = Operation::DescribeSecurityGroups;
         let asked = match which {
             GroupFilter::Id(id) => Some(id.as_str()),
@@ -187,7 +186,7 @@ impl Preview<'_> {
         Ok(found.into())
     }
 
-    pub(super) async fn subnets(&self, which: SubnetFilter<'_>) -> Listed<DescribedSubnet> {
+    pub(super) fn subnets(&self, which: SubnetFilter<'_>) -> Listed<DescribedSubnet> {
         let operation = Operation::DescribeSubnets;
         let found = listed(operation, &self.state().subnets, None, |found| match which {
             SubnetFilter::All => true,
@@ -280,12 +279,11 @@ impl Preview<'_> {
     /// The ARNs of a role's managed policies.
     pub(super) async fn managed_policies(&self, name: &str) -> Answer<Vec<String>> {
         let changed = self.state().roles.get(last_segment(name)).cloned().unwrap_or_default();
-        let mut arns = match changed.made {
-            Some(_) => Vec::new(),
-            None => {
-                let read = self.account.list_attached_role_policies(name);
-                self.once(format!("attached {name}"), read).await?
-            }
+        let mut arns = if changed.made.is_some() {
+            Vec::new()
+        } else {
+            let read = self.account.list_attached_role_policies(name);
+            self.once(format!("attached {name}"), read).await?
         };
         arns.retain(|arn| !changed.attached.contains_key(arn));
         arns.extend(

@@ -35,12 +35,10 @@ fn unplanned<T>(operation: Operation) -> Answer<T> {
     Err(CloudError::new(operation, Fault::NotOffered(why)))
 }
 
-fn available() -> Option<TargetHealth> {
-    Some(TargetHealth {
-        state: TargetHealthState::Available,
-        reason: None,
-    })
-}
+const AVAILABLE: TargetHealth = TargetHealth {
+    state: TargetHealthState::Available,
+    reason: None,
+};
 
 impl State {
     /// The ARN of a database or a function: what is made is in the same account and Region.
@@ -126,7 +124,7 @@ impl State {
         {
             let is_unreachable = |health: &TargetHealth| health.reason.as_deref() == Some("UNREACHABLE");
             if target.health.as_ref().is_some_and(is_unreachable) {
-                target.health = available();
+                target.health = Some(AVAILABLE);
             }
         }
         Ok(())
@@ -137,7 +135,7 @@ impl State {
             kind: TargetKind::RdsInstance,
             resource: resource.to_owned(),
             tracked_cluster: cluster.map(str::to_owned),
-            health: available(),
+            health: Some(AVAILABLE),
             role: Some(TargetRole::ReadWrite),
         };
         let targets = match kind {
@@ -293,19 +291,19 @@ fn rules(group: &mut SecurityGroup, direction: Direction) -> &mut Vec<Rule> {
 #[async_trait::async_trait]
 impl Cloud for Preview<'_> {
     async fn describe_db_clusters(&self, id: Option<&str>, _: Option<String>) -> Listed<DbCluster> {
-        self.clusters(id).await
+        self.clusters(id)
     }
     async fn describe_db_instances(&self, which: InstanceFilter<'_>, _: Option<String>) -> Listed<DbInstance> {
-        self.instances(which).await
+        self.instances(which)
     }
     async fn describe_db_proxies(&self, name: Option<&str>, _: Option<String>) -> Listed<DbProxy> {
-        self.proxies(name).await
+        self.proxies(name)
     }
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
         self.targets(proxy).await
     }
     async fn describe_db_subnet_groups(&self, name: Option<&str>, _: Option<String>) -> Listed<DbSubnetGroup> {
-        self.subnet_groups(name).await
+        self.subnet_groups(name)
     }
     async fn describe_secret(&self, id: &str) -> Answer<SecretDescription> {
         self.secret(id).await
@@ -320,7 +318,7 @@ impl Cloud for Preview<'_> {
         Preview::groups_per_interface(self).await
     }
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
-        self.function(name).await
+        self.function(name)
     }
     async fn list_functions(&self, versions: Versions, _: Option<String>) -> Listed<ListedFunction> {
         self.functions(versions).await
@@ -402,10 +400,10 @@ impl NetworkCloud for Preview<'_> {
         Preview::describe_dhcp_options(self, ids).await
     }
     async fn describe_security_groups(&self, which: GroupFilter<'_>, _: Option<String>) -> Listed<SecurityGroup> {
-        self.security_groups(which).await
+        self.security_groups(which)
     }
     async fn describe_subnets(&self, which: SubnetFilter<'_>, _: Option<String>) -> Listed<DescribedSubnet> {
-        self.subnets(which).await
+        self.subnets(which)
     }
     async fn describe_route_tables(&self, vpcs: &[VpcId]) -> Answer<Vec<RouteTable>> {
         Preview::describe_route_tables(self, vpcs).await
