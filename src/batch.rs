@@ -170,6 +170,13 @@ impl Job {
         }
     }
 
+    /// Its database, by which connections are divided into shards: two shards never write one database.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let target = self.target();
+        format!("{}/{}", target.kind, target.database_id())
+    }
+
     /// The resources whose lists of groups it may write.
     fn writes_to(&self) -> BTreeSet<(&'static str, String)> {
         let target = self.target();

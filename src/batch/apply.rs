@@ -40,16 +40,19 @@ pub trait Listener: Sync {
 /// The passwords of the secrets that are created, by the index of the connection.
 pub type Passwords = BTreeMap<usize, SecretString>;
 
-/// Carries out what was planned in these accounts. A connection that fails stops no other one.
+/// Carries out what was planned in these accounts, besides `others`, which another process carries out. A connection that
+/// fails stops no other one.
 pub async fn apply(
     accounts: &BTreeMap<Place, &dyn Cloud>,
     planned: Vec<Planned>,
+    others: &[Planned],
     passwords: &Passwords,
     listener: &dyn Listener,
     interrupt: &Interrupt,
 ) -> Vec<Planned> {
     let created: Vec<(Place, BTreeSet<(VpcId, String)>)> = planned
         .iter()
+        .chain(others)
         .map(|planned| {
             let names = planned.outcome.iter().flat_map(|ran| names_to_create(&ran.draft));
             (planned.item.place.clone(), names.collect())
@@ -170,7 +173,7 @@ impl Agreed<'_> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut report = Report::of_run(failure);
         if let Some(error) = refused {
-            report.body.code = error.code().to_owned();
+            error.code().clone_into(&mut report.body.code);
             report.body.message = error.to_string();
             report.body.hint =
                 Some("run the manifest again: it is planned anew, and only what is missing is done".to_owned());

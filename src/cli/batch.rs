@@ -24,7 +24,7 @@ use crate::escape::{plain, to_json};
 use crate::interrupt::Interrupt;
 use crate::manifest::{self, Listed};
 use crate::model::Origin;
-use crate::monitor::Place;
+use crate::monitor::{Place, Shard};
 use crate::plan::{Basis, Effect, StepStatus};
 use crate::preview::Preview;
 use crate::reconcile::{Failure, Options, RunError};
@@ -51,15 +51,17 @@ pub struct SetupMany {
     /// The file; of a saved plan none, since the plan has its connections.
     manifest: PathBuf,
     prune: bool,
+    shard: Option<Shard>,
     password_stdin: bool,
     run: RunArgs,
     tags: Vec<Tag>,
 }
 
 /// The options of `setup` that go with a manifest; all others are keys of its connections.
-pub const WITH_MANIFEST: [&str; 10] = [
+pub const WITH_MANIFEST: [&str; 11] = [
     "manifest",
     "prune",
+    "shard",
     "db_password_stdin",
     "dry_run",
     "out",
@@ -103,6 +105,15 @@ impl Args for SetupCommand {
                     .help("Also remove our connections to the manifest's databases that it does not name")
                     .help_heading("Many connections"),
             )
+            .arg(
+                clap::Arg::new("shard")
+                    .long("shard")
+                    .value_name("N/OF")
+                    .value_parser(clap::value_parser!(Shard))
+                    .requires("manifest")
+                    .help("Plan all, and carry out the connections of shard N of OF, cut by database")
+                    .help_heading("Many connections"),
+            )
             .group(
                 ArgGroup::new("what")
                     .args(["cluster", "instance", "manifest"])
@@ -123,6 +134,7 @@ impl FromArgMatches for SetupCommand {
         Ok(Self::Many(SetupMany {
             manifest: manifest.clone(),
             prune: matches.get_flag("prune"),
+            shard: matches.get_one("shard").copied(),
             password_stdin: matches.get_flag("db_password_stdin"),
             run: RunArgs::from_arg_matches(matches)?,
             tags: matches.get_many::<Tag>("tags").into_iter().flatten().cloned().collect(),
@@ -229,14 +241,16 @@ impl SetupMany {
         if interrupt.is_raised() {
             return Err(Box::new(interrupted()));
         }
+        if let Some(plan) = &global.applies {
+            check(plan, &planned, global)?;
+        }
+        let is_ours = |planned: &Planned| self.shard.is_none_or(|shard| shard.has(&planned.item.job.database()));
+        let (planned, others): (Vec<Planned>, Vec<Planned>) = planned.into_iter().partition(is_ours);
         let document = BatchDocument::new(&planned, true, accounts.calls());
         let terminal = Console::new(global);
         terminal.planned(&planned);
         let is_pending = |planned: &Planned| planned.outcome.as_ref().is_ok_and(crate::batch::Ran::is_pending);
         let pending = planned.iter().filter(|planned| is_pending(planned)).count();
-        if let Some(plan) = &global.applies {
-            check(plan, &planned, global)?;
-        }
         if self.is_dry_run() || pending == 0 {
             let mut document = document;
             document.dry_run = self.is_dry_run();
@@ -258,7 +272,7 @@ impl SetupMany {
             .filter_map(|place| Some((place.clone(), accounts.get(place).ok()?)))
             .collect();
         terminal.begin(planned.len(), pending);
-        let ended = apply(&clouds, planned, &passwords, &terminal, &interrupt).await;
+        let ended = apply(&clouds, planned, &others, &passwords, &terminal, &interrupt).await;
         terminal.clear();
         let document = BatchDocument::new(&ended, false, accounts.calls());
         if global.output != Output::Ndjson {

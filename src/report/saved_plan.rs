@@ -327,7 +327,7 @@ impl SavedPlan {
         } else {
             "manifest".to_owned()
         };
-        plan.meaning = "each connection has a decision of its own".to_owned();
+        "each connection has a decision of its own".clone_into(&mut plan.meaning);
         for (item, ran) in planned {
             let entries = ran
                 .draft
