@@ -9,6 +9,7 @@ pub mod cli;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod logging;
+pub mod manifest;
 pub mod monitor;
 pub mod report;
 

@@ -6,7 +6,6 @@
 mod accounts;
 mod changes;
 mod event;
-pub mod manifest;
 mod metrics;
 mod shard;
 mod state;
@@ -251,7 +250,7 @@ impl Entry {
     }
 }
 
-fn key(place: &Place, connection: &Connection) -> String {
+pub(crate) fn key(place: &Place, connection: &Connection) -> String {
     let Place {
         region,
         profile,

@@ -21,9 +21,10 @@ use super::{Ending, for_people};
 use crate::escape::to_json;
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
+use crate::manifest;
 use crate::model::{DatabaseKind, Origin, last_segment};
 use crate::monitor::{
-    Accounts, Entry, FailedLook, How, Notify, OfflineFile, Place, Round, Run, Shard, State, Wanted, manifest, patrol,
+    Accounts, Entry, FailedLook, How, Notify, OfflineFile, Place, Round, Run, Shard, State, Wanted, patrol,
     write_metrics,
 };
 use crate::naming::created;

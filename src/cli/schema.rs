@@ -5,8 +5,8 @@ use schemars::schema_for;
 
 use super::{Ending, print_json};
 use crate::account::AccountDocument;
+use crate::manifest::Manifest;
 use crate::monitor::Event;
-use crate::monitor::manifest::Manifest;
 use crate::report::{
     ChecksDocument, ConfigDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument, Notice, OutputDocument,
     RunDocument, SavedPlan, SnapshotDocument,

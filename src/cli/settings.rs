@@ -20,7 +20,7 @@ use super::arguments::{Tag, parse_region, parse_timeout};
 use super::global::{Color, Output};
 use crate::files;
 use crate::logging::LogFormat;
-use crate::monitor::manifest::{Lines, Mistake};
+use crate::manifest::{Lines, Mistake};
 use crate::report::Report;
 
 /// The name of the files.

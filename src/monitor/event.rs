@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::manifest::{self, ManifestConnection, ManifestError, Mistake};
 use super::{Shard, Wanted};
+use crate::manifest::{self, ManifestConnection, ManifestError, Mistake};
 
 /// What to look at. Empty, it is everything that is found in the function's account and Region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::saved_plan::PlanError;
 use super::style::{Style, line};
+use crate::manifest::ManifestError;
 use crate::model::Origin;
 use crate::monitor::Unreachable;
-use crate::monitor::manifest::ManifestError;
 use crate::observe::ObserveError;
 use crate::reconcile::{Applied, Failure, RunError};
 

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use super::{Entry, Place, key};
 use crate::estate::Connection;
 use crate::files::{self, LARGEST_TEXT};
 use crate::model::{DatabaseKind, Expected, Named, last_segment};
+use crate::monitor::{Entry, Place, key};
 use crate::naming::{created, function};
 
 /// The connections that are looked at.
