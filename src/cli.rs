@@ -109,6 +109,15 @@ pub fn command() -> clap::Command {
     })
 }
 
+/// Whether `setup` takes these arguments, the first being its name; or in one line what is wrong with them.
+///
+/// # Errors
+///
+/// It does not.
+pub fn check_setup(arguments: &[String]) -> Result<(), String> {
+    setup::Setup::parse(arguments).map(drop)
+}
+
 /// The forms of output that a command has.
 fn forms(command: &str) -> &'static [Output] {
     match command {

@@ -1,76 +1,56 @@
-//! The manifest of `drift`: the connections to look at, in TOML, with errors by line.
+//! The manifest: the connections that `setup` makes and `drift` looks at, as TOML, YAML or JSON, with errors by line.
 //!
-//! Source: docs/drift.md, "The manifest".
+//! Source: docs/manifest.md.
 
-use std::collections::BTreeMap;
+mod keys;
+mod text;
+mod together;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use toml::Spanned;
+
+pub use keys::{Defaults, IamAuth, Manifest, ManifestConnection, ProxyAuth};
 
 use crate::estate::Connection;
 use crate::files::{self, LARGEST_TEXT};
 use crate::model::{DatabaseKind, Expected, Named, last_segment};
-use crate::monitor::{Entry, Place, key};
+use crate::monitor::{Entry, Place};
 use crate::naming::{created, function};
+use keys::{Of, Options};
+use text::{Field, Form, Found, Node, shown};
 
-/// The connections that are looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// The connections.
-    #[serde(default)]
-    pub connection: Vec<ManifestConnection>,
+/// A connection that `setup` makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Which one it is, what it is called, and where it is.
+    pub entry: Entry,
+    /// The command line of `setup` for it, without the account and Region, which `entry` has.
+    pub arguments: Vec<String>,
+    /// Where it stands.
+    pub spot: Spot,
 }
 
-/// A connection, by the options of `setup`, and where it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ManifestConnection {
-    /// What it is called in reports; by its database and function if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The Aurora or Multi-AZ DB cluster, by its identifier or ARN; or `instance`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-    /// The DB instance, by its identifier or ARN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// The function: a name, a partial or a full ARN.
-    pub function: String,
-    /// The RDS Proxy between them: `none`, its name, `new`, or `new:NAME`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxy: Option<String>,
-    /// The Region; that of the command line or the environment if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// The profile of the AWS configuration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<String>,
-    /// The role to assume, in this account or another one, with the credentials of `profile` if that is named too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role_arn: Option<String>,
-}
-
-/// The manifest as it is read: each connection with its place in the text.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    #[serde(default)]
-    connection: Vec<Spanned<ManifestConnection>>,
+/// A connection as it was read, with the defaults that count for it.
+#[derive(Debug)]
+struct Read {
+    entry: Entry,
+    options: Options,
+    spot: Spot,
 }
 
 /// Where in a manifest something stands, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Spot {
     /// In this line of a text.
     Line(usize),
     /// In this connection of a list.
     Connection(usize),
+    /// In the defaults beside a list.
+    Defaults,
 }
 
 impl fmt::Display for Spot {
@@ -78,6 +58,7 @@ impl fmt::Display for Spot {
         match self {
             Self::Line(number) => write!(f, "line {number}"),
             Self::Connection(number) => write!(f, "connection {number}"),
+            Self::Defaults => f.write_str("defaults"),
         }
     }
 }
@@ -89,6 +70,15 @@ pub struct Mistake {
     pub spot: Option<Spot>,
     /// What was expected and found.
     pub message: String,
+}
+
+impl Mistake {
+    fn at(spot: Spot, message: impl Into<String>) -> Self {
+        Self {
+            spot: Some(spot),
+            message: message.into(),
+        }
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -112,7 +102,7 @@ pub enum ManifestError {
         source: io::Error,
     },
     /// It has mistakes.
-    #[error("{whence}: {}", .mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{whence}: {}", listed(.mistakes))]
     Mistaken {
         /// The file or the field that it came from.
         whence: String,
@@ -120,11 +110,24 @@ pub enum ManifestError {
         mistakes: Vec<Mistake>,
     },
     /// It has no connections.
-    #[error("{whence}: expected at least one [[connection]], found none")]
+    #[error("{whence}: expected at least one connection, found none")]
     Empty {
         /// The file or the field that it came from.
         whence: String,
+        /// Whether `--allow-empty` allows that.
+        can_be_allowed: bool,
     },
+}
+
+/// How many mistakes a message has.
+const MOST_TOLD: usize = 100;
+
+fn listed(mistakes: &[Mistake]) -> String {
+    let mut told: Vec<String> = mistakes.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+    if mistakes.len() > MOST_TOLD {
+        told.push(format!("and {} more", mistakes.len() - MOST_TOLD));
+    }
+    told.join("; ")
 }
 
 impl ManifestError {
@@ -133,57 +136,159 @@ impl ManifestError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } | Self::Mistaken { .. } => {
-                "`autoconnect schema manifest` prints its JSON Schema, and docs/drift.md shows an example"
+                "`autoconnect schema manifest` prints its JSON Schema, and docs/manifest.md shows examples"
             }
-            Self::Empty { .. } => "add connections, or use --allow-empty if there is nothing to check",
+            Self::Empty {
+                can_be_allowed: true, ..
+            } => "add connections, or use --allow-empty if there is nothing to check",
+            Self::Empty { .. } => "add connections",
         }
     }
 }
 
-/// Reads a manifest's file.
+/// Reads a manifest's file for `drift`.
 ///
 /// # Errors
 ///
 /// It cannot be read, has mistakes, or no connections although it `must_have_some`: a schedule that looks at nothing would
 /// pass for one that finds nothing.
 pub fn load(path: &Path, must_have_some: bool) -> Result<Vec<Entry>, ManifestError> {
-    let unreadable = |source| ManifestError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let text = files::read(path, LARGEST_TEXT).map_err(unreadable)?;
-    let text =
-        String::from_utf8(text).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
-    let entries = parse(&text).map_err(|mistakes| ManifestError::Mistaken {
-        whence: path.display().to_string(),
-        mistakes,
-    })?;
+    let text = read_file(path)?;
+    let entries = parse(Form::of(path), &text).map_err(|mistakes| mistaken(path, mistakes))?;
     if entries.is_empty() && must_have_some {
         return Err(ManifestError::Empty {
             whence: path.display().to_string(),
+            can_be_allowed: true,
         });
     }
     Ok(entries)
 }
 
-/// Reads a manifest.
+/// Reads a manifest's file for `setup`. The command line of each connection is tried with `check`.
 ///
 /// # Errors
 ///
-/// All mistakes of its connections; or the first one in its shape.
-pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
-    let lines = Lines::of(text);
-    let read: Text = toml::from_str(text).map_err(|error| {
-        vec![Mistake {
-            spot: error.span().map(|span| lines.spot(span.start)),
-            message: error.message().trim().replace('\n', "; "),
-        }]
-    })?;
-    let read = read
-        .connection
-        .into_iter()
-        .map(|found| (lines.spot(found.span().start), found.into_inner()));
-    checked(read)
+/// It cannot be read, has mistakes, or no connections.
+pub fn load_for_setup(
+    path: &Path,
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+) -> Result<Vec<Listed>, ManifestError> {
+    let text = read_file(path)?;
+    let all = parse_for_setup(Form::of(path), &text, check).map_err(|mistakes| mistaken(path, mistakes))?;
+    if all.is_empty() {
+        return Err(ManifestError::Empty {
+            whence: path.display().to_string(),
+            can_be_allowed: false,
+        });
+    }
+    Ok(all)
+}
+
+fn mistaken(path: &Path, mistakes: Vec<Mistake>) -> ManifestError {
+    ManifestError::Mistaken {
+        whence: path.display().to_string(),
+        mistakes,
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, ManifestError> {
+    let unreadable = |source| ManifestError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let text = files::read(path, LARGEST_TEXT).map_err(unreadable)?;
+    String::from_utf8(text).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+/// Reads what `drift` uses of a manifest.
+fn parse(form: Form, text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
+    let root = form.read(text).map_err(|mistake| vec![mistake])?;
+    entries(root)
+}
+
+fn entries(root: Node) -> Result<Vec<Entry>, Vec<Mistake>> {
+    let (all, _, mut mistakes) = connections(root);
+    let each: Vec<&Read> = all.iter().collect();
+    mistakes.extend(together::repeated(&each));
+    mistakes.extend(together::names(&each, false));
+    all_or(mistakes, || all.into_iter().map(|read| read.entry).collect())
+}
+
+fn parse_for_setup(
+    form: Form,
+    text: &str,
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+) -> Result<Vec<Listed>, Vec<Mistake>> {
+    let root = form.read(text).map_err(|mistake| vec![mistake])?;
+    let (all, defaults, mut mistakes) = connections(root);
+    let each: Vec<&Read> = all.iter().collect();
+    let twice = together::repeated(&each);
+    let names = together::names(&each, true).into_iter();
+    mistakes.extend(names.filter(|name| !twice.iter().any(|twice| twice.spot == name.spot)));
+    mistakes.extend(twice);
+    let mut checked = BTreeSet::new();
+    values(&defaults, check, &mut checked, &mut mistakes);
+    let mut right = Vec::new();
+    for read in &all {
+        if !values(&read.options, check, &mut checked, &mut mistakes) {
+            continue;
+        }
+        right.push(read);
+        if read.options.is("overwrite_env") && !read.options.is("set_env") {
+            let spot = read.options.spot("overwrite_env").unwrap_or(read.spot);
+            mistakes.push(Mistake::at(spot, "overwrite_env needs set_env"));
+        } else if let Err(message) = check(&read.options.arguments()) {
+            let (message, spot) = read.options.in_words(&message);
+            mistakes.push(Mistake::at(spot.unwrap_or(read.spot), message));
+        }
+    }
+    mistakes.extend(together::contradictions(&right));
+    all_or(mistakes, || {
+        let listed = |read: Read| Listed {
+            arguments: read.options.arguments(),
+            entry: read.entry,
+            spot: read.spot,
+        };
+        all.into_iter().map(listed).collect()
+    })
+}
+
+/// Whether each value is right for itself. One that was `checked` before is not reported again.
+fn values(
+    options: &Options,
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+    checked: &mut BTreeSet<Vec<String>>,
+    mistakes: &mut Vec<Mistake>,
+) -> bool {
+    let before = mistakes.len();
+    for (key, arguments, spot) in options.each_alone() {
+        if checked.contains(&arguments) {
+            continue;
+        }
+        match check(&arguments) {
+            Ok(()) => {
+                checked.insert(arguments);
+            }
+            Err(message) => {
+                let (message, _) = options.in_words(&message);
+                let is_named = message.starts_with(key);
+                let message = if is_named { message } else { format!("{key}: {message}") };
+                mistakes.push(Mistake::at(spot, message));
+            }
+        }
+    }
+    mistakes.len() == before
+}
+
+/// The result, if there are no mistakes; otherwise they, each once, in the order of the text.
+fn all_or<T>(mut mistakes: Vec<Mistake>, result: impl FnOnce() -> T) -> Result<T, Vec<Mistake>> {
+    if mistakes.is_empty() {
+        return Ok(result());
+    }
+    mistakes.sort_by_key(|mistake| mistake.spot);
+    let mut told = BTreeSet::new();
+    mistakes.retain(|mistake| told.insert((mistake.spot, mistake.message.clone())));
+    Err(mistakes)
 }
 
 /// Checks connections that came in another way.
@@ -191,119 +296,164 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
 /// # Errors
 ///
 /// All mistakes.
-pub fn check(connections: Vec<ManifestConnection>) -> Result<Vec<Entry>, Vec<Mistake>> {
-    checked((1..).map(Spot::Connection).zip(connections))
+pub fn check(defaults: Option<&Defaults>, connections: &[ManifestConnection]) -> Result<Vec<Entry>, Vec<Mistake>> {
+    // Texts, flags and maps of texts can always be written as JSON.
+    let json = |value: Result<serde_json::Value, serde_json::Error>| value.unwrap_or_default();
+    let field = |key: &str, found| {
+        let spot = Spot::Connection(0);
+        let key = key.to_owned();
+        let node = Node { spot, found };
+        Field { key, spot, node }
+    };
+    let nodes = (1..).map(Spot::Connection).zip(connections);
+    let nodes = nodes.map(|(spot, connection)| Node::of(json(serde_json::to_value(connection)), spot));
+    let mut fields = vec![field("connection", Found::List(nodes.collect()))];
+    if let Some(defaults) = defaults {
+        let spot = Spot::Defaults;
+        let node = Node::of(json(serde_json::to_value(defaults)), spot);
+        fields.push(field("defaults", node.found));
+    }
+    entries(Node {
+        spot: Spot::Connection(0),
+        found: Found::Table(fields),
+    })
 }
 
-fn checked(connections: impl Iterator<Item = (Spot, ManifestConnection)>) -> Result<Vec<Entry>, Vec<Mistake>> {
-    let (mut entries, mut mistakes) = (Vec::new(), Vec::new());
-    let mut seen: BTreeMap<String, Spot> = BTreeMap::new();
-    for (spot, connection) in connections {
-        let messages = match entry(connection) {
-            Ok(entry) => {
-                let before = seen.insert(key(&entry.place, &entry.connection), spot);
-                let again = before.map(|before| format!("{} is listed already, in {before}", entry.connection));
-                entries.push(entry);
-                again.into_iter().collect()
+/// The connections with the defaults that count for them, the defaults, and the mistakes that each one has for itself.
+fn connections(root: Node) -> (Vec<Read>, Options, Vec<Mistake>) {
+    let (mut mistakes, mut defaults, mut listed) = (Vec::new(), None, None);
+    let Found::Table(fields) = root.found else {
+        let found = root.found.words();
+        let message = format!("expected a table with the list connection, found {found}");
+        return (Vec::new(), Options::default(), vec![Mistake::at(root.spot, message)]);
+    };
+    for Field { key, spot, node } in fields {
+        let (slot, expected): (&mut Option<Node>, _) = match key.as_str() {
+            "connection" => (&mut listed, "a list of connections"),
+            "defaults" => (&mut defaults, "a table"),
+            _ => {
+                let message = format!("there is no key {}: expected connection or defaults", shown(&key));
+                mistakes.push(Mistake::at(spot, message));
+                continue;
             }
-            Err(messages) => messages,
         };
-        let spot = Some(spot);
-        mistakes.extend(messages.into_iter().map(|message| Mistake { spot, message }));
-    }
-    if mistakes.is_empty() {
-        Ok(entries)
-    } else {
-        Err(mistakes)
-    }
-}
-
-fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
-    let ManifestConnection {
-        name,
-        cluster,
-        instance,
-        function,
-        proxy,
-        region,
-        profile,
-        role_arn,
-    } = connection;
-    let mut mistakes = Vec::new();
-    let texts = [
-        ("name", &name),
-        ("cluster", &cluster),
-        ("instance", &instance),
-        ("region", &region),
-        ("profile", &profile),
-        ("role_arn", &role_arn),
-    ];
-    for (key, text) in texts {
-        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            mistakes.push(format!("{key} is empty"));
+        let is_right = match node.found {
+            Found::List(_) => key == "connection",
+            Found::Table(_) => key == "defaults",
+            _ => false,
+        };
+        if slot.is_some() {
+            mistakes.push(Mistake::at(spot, format!("{key} is given twice")));
+        } else if is_right {
+            *slot = Some(node);
+        } else {
+            let found = node.found.words();
+            mistakes.push(Mistake::at(spot, format!("{key}: expected {expected}, found {found}")));
         }
     }
-    let (kind, database) = one_database(cluster, instance, &mut mistakes);
+    let defaults = match defaults.map(|node| node.found) {
+        Some(Found::Table(fields)) => Options::read(fields, Of::Defaults, &mut mistakes),
+        _ => Options::default(),
+    };
+    let Some(Found::List(nodes)) = listed.map(|node| node.found) else {
+        return (Vec::new(), defaults, mistakes);
+    };
+    let mut all = Vec::new();
+    for Node { spot, found } in nodes {
+        let Found::Table(fields) = found else {
+            let message = format!("expected a connection with its keys, found {}", found.words());
+            mistakes.push(Mistake::at(spot, message));
+            continue;
+        };
+        let before = mistakes.len();
+        let is_there = |key: &str| fields.iter().any(|field| field.key == key);
+        let present = ["cluster", "instance", "function"].map(is_there);
+        let mut options = Options::read(fields, Of::Connection, &mut mistakes);
+        options.complete(&defaults);
+        let entry = entry(&options, present, spot, &mut mistakes);
+        if mistakes.len() == before {
+            all.push(Read { entry, options, spot });
+        }
+    }
+    (all, defaults, mistakes)
+}
+
+/// Whether cluster, instance and function are `present` is known also where their values cannot be used.
+fn entry(options: &Options, present: [bool; 3], at: Spot, mistakes: &mut Vec<Mistake>) -> Entry {
+    let text = |key: &str| options.text(key).map(str::to_owned);
+    let spot = |key: &str| options.spot(key).unwrap_or(at);
+    let [has_cluster, has_instance, has_function] = present;
+    if has_cluster == has_instance {
+        let found = if has_cluster { "both" } else { "neither" };
+        mistakes.push(Mistake::at(at, format!("expected cluster or instance, found {found}")));
+    }
+    if !has_function {
+        mistakes.push(Mistake::at(at, "expected function, found none"));
+    }
+    let (kind, database_key) = if has_instance && !has_cluster {
+        (DatabaseKind::Instance, "instance")
+    } else {
+        (DatabaseKind::Cluster, "cluster")
+    };
+    let database = text(database_key).unwrap_or_default();
     let place = Place {
-        region,
-        profile,
-        role_arn,
+        region: text("region"),
+        profile: text("profile"),
+        role_arn: text("role_arn"),
     };
     // What setup has made is not new any more. An invalid name is reported below.
-    let function = function.strip_prefix("new:").unwrap_or(&function);
-    let unqualified = function::unqualified(function);
-    let function = unqualified.as_ref().map_or(function, |name| name).to_owned();
-    let mut texts = vec![
-        (
-            if kind == DatabaseKind::Cluster {
-                "cluster"
-            } else {
-                "instance"
-            },
-            Expected::from(kind),
-            &database,
-        ),
-        ("function", Expected::Function, &function),
-    ];
-    texts.extend(place.role_arn.as_ref().map(|role| ("role_arn", Expected::Role, role)));
+    let given = options.text("function").unwrap_or_default();
+    let given = given.strip_prefix("new:").unwrap_or(given);
+    let unqualified = function::unqualified(given);
+    let function = unqualified.as_ref().map_or(given, |name| name).to_owned();
     let is_name = |name: &str| {
         !name.is_empty()
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte))
     };
-    for (key, expected, name) in texts {
+    let texts = [
+        (database_key, Expected::from(kind), database.as_str()),
+        ("function", Expected::Function, function.as_str()),
+        (
+            "role_arn",
+            Expected::Role,
+            place.role_arn.as_deref().unwrap_or_default(),
+        ),
+    ];
+    for (key, expected, name) in texts.into_iter().filter(|(key, ..)| options.text(key).is_some()) {
         let named = Named::of(name);
         let elsewhere = || named.check(&place.origin()).map_err(|elsewhere| elsewhere.to_string());
         let form = || match expected {
             Expected::Role if !is_role(name) => Err(format!(
-                "expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found {name}"
+                "expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found {}",
+                shown(name)
             )),
-            Expected::Function if !is_name(name) => {
-                Err(format!("expected a name, a partial or a full ARN, found \"{name}\""))
-            }
+            Expected::Function if !is_name(name) => Err(format!(
+                "expected a name, a partial or a full ARN, found \"{}\"",
+                shown(name)
+            )),
             Expected::Function => unqualified.clone().map(|_| ()),
             _ => Ok(()),
         };
         if let Err(why) = named.expect(expected).and_then(|()| form()).and_then(|()| elsewhere()) {
-            mistakes.push(format!("{key}: {why}"));
+            mistakes.push(Mistake::at(spot(key), format!("{key}: {why}")));
         }
     }
-    let proxy = match proxy.as_deref() {
+    let proxy = match options.text("proxy") {
         None | Some("none") => None,
         Some("new") => Some(created::proxy(&last_segment(&database).to_ascii_lowercase())),
         Some(name) => Some(name.strip_prefix("new:").unwrap_or(name).to_owned()),
     };
     if let Some(name) = proxy.as_ref().filter(|name| !is_name(name) || name.contains(':')) {
-        mistakes.push(format!(
-            "proxy: expected none, new, new:NAME or a proxy's name, found \"{name}\""
-        ));
+        let message = format!(
+            "proxy: expected none, new, new:NAME or a proxy's name, found \"{}\"",
+            shown(name)
+        );
+        mistakes.push(Mistake::at(spot("proxy"), message));
     }
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
-    Ok(Entry {
-        name,
+    Entry {
+        name: text("name"),
         place,
         connection: Connection {
             kind,
@@ -311,23 +461,7 @@ fn entry(connection: ManifestConnection) -> Result<Entry, Vec<String>> {
             proxy,
             function,
         },
-    })
-}
-
-/// The database, which is either a cluster or an instance.
-fn one_database(
-    cluster: Option<String>,
-    instance: Option<String>,
-    mistakes: &mut Vec<String>,
-) -> (DatabaseKind, String) {
-    let found = match (cluster, instance) {
-        (Some(cluster), None) => return (DatabaseKind::Cluster, cluster),
-        (None, Some(instance)) => return (DatabaseKind::Instance, instance),
-        (Some(_), Some(_)) => "both",
-        (None, None) => "neither",
-    };
-    mistakes.push(format!("expected cluster or instance, found {found}"));
-    (DatabaseKind::Cluster, String::new())
+    }
 }
 
 fn is_role(text: &str) -> bool {
@@ -350,96 +484,4 @@ impl Lines {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mistakes(text: &str) -> Vec<String> {
-        parse(text).unwrap_err().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn connections_are_read_with_their_places() {
-        let entries = parse(
-            r#"
-            [[connection]]
-            name = "shop"
-            cluster = "orders"
-            function = "checkout"
-            proxy = "new"
-            region = "eu-west-1"
-            role_arn = "arn:aws:iam::123456789012:role/drift"
-
-            [[connection]]
-            instance = "ledger"
-            function = "new:invoices"
-            proxy = "none"
-            "#,
-        )
-        .unwrap();
-        assert_eq!(
-            entries[0].connection.to_string(),
-            "cluster/orders:proxy/autoconnect-orders:function/checkout"
-        );
-        assert_eq!(entries[0].place.region.as_deref(), Some("eu-west-1"));
-        assert_eq!(entries[1].connection.to_string(), "instance/ledger:function/invoices");
-        assert_eq!(entries[1].place, Place::default());
-        assert_eq!(parse(""), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn mistakes_are_reported_by_line() {
-        let text = "[[connection]]\ncluster = \"a\"\ninstance = \"b\"\nfunction = \"f\"\n\n[[connection]]\nfunction = \"f g\"\n";
-        assert_eq!(
-            mistakes(text),
-            [
-                "line 1: expected cluster or instance, found both",
-                "line 6: expected cluster or instance, found neither",
-                "line 6: function: expected a name, a partial or a full ARN, found \"f g\""
-            ]
-        );
-        let twice =
-            "[[connection]]\ncluster = \"a\"\nfunction = \"f\"\n[[connection]]\ncluster = \"A\"\nfunction = \"f\"\n";
-        assert_eq!(
-            mistakes(twice),
-            ["line 4: cluster/a:function/f is listed already, in line 1"]
-        );
-    }
-
-    #[test]
-    fn a_version_or_an_alias_is_refused() {
-        let of = |function: &str| format!("[[connection]]\ncluster = \"a\"\nfunction = \"{function}\"\n");
-        let arn = "arn:aws:lambda:eu-central-1:123456789012:function:f";
-        for (function, qualifier) in [
-            ("f", "live"),
-            ("f", "7"),
-            ("123456789012:function:f", "live"),
-            (arn, "live"),
-        ] {
-            let found = mistakes(&of(&format!("{function}:{qualifier}")));
-            let expected = format!("line 1: function: {qualifier} is a version or an alias");
-            assert!(found.len() == 1 && found[0].starts_with(&expected), "{found:?}");
-            assert!(
-                found[0].ends_with(&format!("name the function as {function}")),
-                "{found:?}"
-            );
-        }
-        for function in ["f", "function:f", arn] {
-            let latest = format!("{function}:$LATEST");
-            for (text, expected) in [(function, function), (&latest, function)] {
-                assert_eq!(parse(&of(text)).unwrap()[0].connection.function, expected, "{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_wrong_shape_is_reported_by_line() {
-        for (text, line) in [
-            ("[[connection]]\ncluster = \"a\"\nfunktion = \"f\"\n", "line 3: "),
-            ("[[connection]]\ncluster = 7\nfunction = \"f\"\n", "line 2: "),
-            ("\n[[connection]\n", "line 2: "),
-        ] {
-            let found = mistakes(text);
-            assert!(found[0].starts_with(line), "{found:?}");
-        }
-    }
-}
+mod tests;

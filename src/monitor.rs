@@ -250,7 +250,7 @@ impl Entry {
     }
 }
 
-pub(crate) fn key(place: &Place, connection: &Connection) -> String {
+fn key(place: &Place, connection: &Connection) -> String {
     let Place {
         region,
         profile,

@@ -1,6 +1,9 @@
 //! `autoconnect setup`: connects a function with a database.
 
-use clap::{Args, ValueEnum};
+use std::error::Error as _;
+
+use clap::error::ContextKind;
+use clap::{Args, Parser, ValueEnum};
 
 use super::Ending;
 use super::arguments::{
@@ -95,7 +98,25 @@ enum IamAuth {
     Disabled,
 }
 
+/// A command line of `setup` alone.
+#[derive(Debug, Parser)]
+#[command(name = "setup")]
+struct Alone {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    setup: Setup,
+}
+
 impl Setup {
+    /// Reads a command line that is not the program's own, as that of a connection in a manifest. What is wrong is said in
+    /// one line.
+    pub fn parse(arguments: &[String]) -> Result<Self, String> {
+        let alone = Alone::try_parse_from(arguments).map_err(|error| in_one_line(&error))?;
+        alone.setup.check_usage().map_err(|report| report.body.message)?;
+        Ok(alone.setup)
+    }
+
     pub fn run(&self, global: &Global) -> Ending {
         self.check_usage()?;
         on_account(self, global)
@@ -227,6 +248,19 @@ impl Setup {
         let hint = Some("see `autoconnect setup --help`".to_owned());
         Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
     }
+}
+
+/// A usage error without the usage.
+fn in_one_line(error: &clap::Error) -> String {
+    if let (Some(why), Some(argument)) = (error.source(), error.get(ContextKind::InvalidArg)) {
+        let argument = argument.to_string();
+        let option = argument.split_whitespace().next().unwrap_or_default();
+        return format!("{option}: {why}");
+    }
+    let rendered = error.render().to_string();
+    let paragraph = rendered.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    let message = paragraph.collect::<Vec<_>>().join(" ");
+    message.trim_start_matches("error: ").replace("the argument '", "'")
 }
 
 impl Setup {

@@ -6,18 +6,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Shard, Wanted};
-use crate::manifest::{self, ManifestConnection, ManifestError, Mistake};
+use crate::manifest::{self, Defaults, ManifestConnection, ManifestError, Mistake};
 
 /// What to look at. Empty, it is everything that is found in the function's account and Region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// A manifest's file in TOML; from the function's folder, if it is not absolute.
+    /// A manifest's file in TOML, YAML or JSON; from the function's folder, if it is not absolute.
     #[serde(default)]
     pub manifest: Option<PathBuf>,
     /// Connections as a manifest has them, in its place.
     #[serde(default)]
     pub connections: Option<Vec<ManifestConnection>>,
+    /// Values for all of these connections that do not have their own.
+    #[serde(default)]
+    pub defaults: Option<Defaults>,
     /// Only one part of the connections, as `3/16`.
     #[serde(default)]
     pub shard: Option<Shard>,
@@ -40,13 +43,25 @@ impl Event {
             whence: "connections".to_owned(),
             mistakes,
         };
+        if self.defaults.is_some() && self.connections.is_none() {
+            return Err(ManifestError::Mistaken {
+                whence: "defaults".to_owned(),
+                mistakes: vec![Mistake {
+                    spot: None,
+                    message: "these are for connections; a manifest has its own".to_owned(),
+                }],
+            });
+        }
         match (self.manifest, self.connections) {
             (None, None) => Ok(Wanted::Everything),
             (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path, !self.allow_empty)?)),
             (None, Some(connections)) if connections.is_empty() && !self.allow_empty => Err(ManifestError::Empty {
                 whence: "connections".to_owned(),
+                can_be_allowed: true,
             }),
-            (None, Some(connections)) => Ok(Wanted::Entries(manifest::check(connections).map_err(mistaken)?)),
+            (None, Some(connections)) => Ok(Wanted::Entries(
+                manifest::check(self.defaults.as_ref(), &connections).map_err(mistaken)?,
+            )),
             (Some(_), Some(_)) => Err(mistaken(vec![Mistake {
                 spot: None,
                 message: "expected these or a manifest, found both".to_owned(),
