@@ -122,6 +122,20 @@ fn connections_are_read_with_their_places() {
 }
 
 #[test]
+fn the_documented_examples_are_one_manifest() {
+    let page = include_str!("../../docs/manifest.md");
+    let example = |form, name| {
+        let (_, rest) = page.split_once(&format!("```{name}\n")).unwrap();
+        let text = rest.split("```").next().unwrap();
+        comparable(parse_for_setup(form, text, &crate::cli::check_setup))
+    };
+    let toml = example(Form::Toml, "toml");
+    assert_eq!(toml.as_ref().map(Vec::len), Ok(2));
+    assert_eq!(example(Form::Yaml, "yaml"), toml);
+    assert_eq!(example(Form::Json, "json"), toml);
+}
+
+#[test]
 fn the_suffix_tells_the_form() {
     let table = [
         ("m.toml", Form::Toml),
@@ -260,7 +274,7 @@ fn mistakes_are_reported_by_line_in_each_form() {
         (
             "defaults\ncluster = \"a\"\nrole_arn = \"r\"\nregion = \"eu-west-1\"\nconnection\n- cluster = \"arn:aws:rds:eu-central-1:123456789012:cluster:a\"\nfunction = \"f:live\"",
             &[
-                "line 2: cluster is for a [[connection]], it has no default",
+                "line 2: cluster is for a connection: it has no default",
                 "line 3: role_arn: expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found r",
                 "line 7: cluster: ",
                 "line 8: function: live is a version or an alias",
@@ -728,10 +742,11 @@ proptest! {
         }
     }
 
-    /// A connection that `setup` takes is still taken with defaults, and keeps its own values.
+    /// A connection that names its proxy and that `setup` takes is still taken with defaults, and keeps its own values.
     #[test]
     fn defaults_make_no_connection_wrong(own in sensible_table(), defaults in sensible_table(), is_new in any::<bool>()) {
         let mut own = own;
+        own.entry("proxy").or_insert(json!("none"));
         own.insert("cluster".to_owned(), json!("orders"));
         own.insert("function".to_owned(), json!(if is_new { "new:f" } else { "f" }));
         let text = |defaults: &Map<String, Value>| json!({"defaults": defaults, "connection": [own]}).to_string();
