@@ -223,8 +223,9 @@ fn parse_for_setup(
     let (all, defaults, mut mistakes) = connections(root);
     let each: Vec<&Read> = all.iter().collect();
     let twice = together::repeated(&each);
+    let listed_twice: BTreeSet<Option<Spot>> = twice.iter().map(|mistake| mistake.spot).collect();
     let names = together::names(&each, true).into_iter();
-    mistakes.extend(names.filter(|name| !twice.iter().any(|twice| twice.spot == name.spot)));
+    mistakes.extend(names.filter(|name| !listed_twice.contains(&name.spot)));
     mistakes.extend(twice);
     let mut checked = BTreeSet::new();
     values(&defaults, check, &mut checked, &mut mistakes);

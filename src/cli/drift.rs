@@ -35,7 +35,7 @@ use telling::not_told;
 /// Options of `drift`.
 #[derive(Clone, Debug, Args)]
 pub struct Drift {
-    /// The connections to look at, in TOML (`autoconnect schema manifest` prints the schema)
+    /// The connections to look at, in TOML, YAML or JSON (see docs/manifest.md)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cluster", "instance", "function", "proxy"])]
     manifest: Option<PathBuf>,
     /// The Aurora or Multi-AZ DB cluster: its identifier or ARN

@@ -40,7 +40,7 @@ enum Document {
     Answer,
     /// What `list` prints
     List,
-    /// The connections that `drift --manifest` reads
+    /// The connections that `setup --manifest` and `drift --manifest` read
     Manifest,
     /// What `snapshot` prints
     Snapshot,

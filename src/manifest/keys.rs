@@ -297,7 +297,7 @@ fn unknown(key: &str, of: Of) -> String {
         );
     }
     if let Some(Key(name, ..)) = KEYS.iter().find(|known| known.0 == key) {
-        return format!("{name} is for a [[connection]], it has no default");
+        return format!("{name} is for a connection: it has no default");
     }
     let snake = lower.replace('-', "_");
     let snake = if snake == "tag" { "tags".to_owned() } else { snake };
@@ -401,7 +401,8 @@ impl Options {
         }
     }
 
-    /// Whether a default has an effect on this connection. Its own values, and defaults that were added before, count.
+    /// Whether a default has an effect on this connection, or is a part of what the connection is. Its own values, and
+    /// defaults that were added before, count.
     fn takes(&self, key: &str, value: &Given) -> bool {
         let is = |choice: &str| *value == Given::Text(choice.to_owned());
         let crosses = self.is("cross_vpc");
@@ -537,6 +538,19 @@ mod tests {
             let properties = schema.get("properties").unwrap().as_object().unwrap();
             let properties: BTreeSet<String> = properties.keys().cloned().collect();
             assert_eq!(properties, keys(of));
+        }
+    }
+
+    #[test]
+    fn every_key_is_documented() {
+        let page = include_str!("../../docs/manifest.md");
+        for key in KEYS {
+            let row = page
+                .lines()
+                .find(|line| line.starts_with('|') && line.contains(&format!("`{}`", key.0)));
+            let row = row.unwrap_or_else(|| panic!("{} is not in docs/manifest.md", key.0));
+            let has_option = key.1 != Use::Name && key.0 != "role_arn";
+            assert_eq!(row.contains(&format!("`{}`", key.option())), has_option, "{row}");
         }
     }
 }

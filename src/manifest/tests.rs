@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -6,10 +7,6 @@ use serde_json::{Map, Value, json};
 use super::*;
 
 const FORMS: [Form; 3] = [Form::Toml, Form::Yaml, Form::Json];
-
-fn nothing_wrong(_: &[String]) -> Result<(), String> {
-    Ok(())
-}
 
 fn mistakes(form: Form, text: &str) -> Vec<String> {
     let mistakes = parse(form, text).unwrap_err();
@@ -71,17 +68,14 @@ fn forms(lines: &str) -> [(Form, String); 3] {
             format!("  {}", comma_of(is_first))
         };
         let comma = comma_of(is_first);
-        match key.split_once('.') {
-            Some((table, key)) => {
-                toml += &format!("{table} = {{ {} = {value} }}\n", json!(key));
-                yaml += &format!("{indent}{table}: {{ {}: {value} }}\n", json!(key));
-                json += &format!("{comma}{}: {{ {}: {value} }}\n", json!(table), json!(key));
-            }
-            None => {
-                toml += &format!("{key} = {value}\n");
-                yaml += &format!("{indent}{key}: {value}\n");
-                json += &format!("{comma}{}: {value}\n", json!(key));
-            }
+        if let Some((table, key)) = key.split_once('.') {
+            writeln!(toml, "{table} = {{ {} = {value} }}", json!(key)).unwrap();
+            writeln!(yaml, "{indent}{table}: {{ {}: {value} }}", json!(key)).unwrap();
+            writeln!(json, "{comma}{}: {{ {}: {value} }}", json!(table), json!(key)).unwrap();
+        } else {
+            writeln!(toml, "{key} = {value}").unwrap();
+            writeln!(yaml, "{indent}{key}: {value}").unwrap();
+            writeln!(json, "{comma}{}: {value}", json!(key)).unwrap();
         }
         is_first = false;
     }
@@ -125,6 +119,20 @@ fn connections_are_read_with_their_places() {
     ] {
         assert_eq!(parse(form, text), Ok(Vec::new()), "{form:?} {text:?}");
     }
+}
+
+#[test]
+fn the_documented_examples_are_one_manifest() {
+    let page = include_str!("../../docs/manifest.md");
+    let example = |form, name| {
+        let (_, rest) = page.split_once(&format!("```{name}\n")).unwrap();
+        let text = rest.split("```").next().unwrap();
+        comparable(parse_for_setup(form, text, &crate::cli::check_setup))
+    };
+    let toml = example(Form::Toml, "toml");
+    assert_eq!(toml.as_ref().map(Vec::len), Ok(2));
+    assert_eq!(example(Form::Yaml, "yaml"), toml);
+    assert_eq!(example(Form::Json, "json"), toml);
 }
 
 #[test]
@@ -266,7 +274,7 @@ fn mistakes_are_reported_by_line_in_each_form() {
         (
             "defaults\ncluster = \"a\"\nrole_arn = \"r\"\nregion = \"eu-west-1\"\nconnection\n- cluster = \"arn:aws:rds:eu-central-1:123456789012:cluster:a\"\nfunction = \"f:live\"",
             &[
-                "line 2: cluster is for a [[connection]], it has no default",
+                "line 2: cluster is for a connection: it has no default",
                 "line 3: role_arn: expected the ARN of a role, such as arn:aws:iam::123456789012:role/drift, found r",
                 "line 7: cluster: ",
                 "line 8: function: live is a version or an alias",
@@ -422,6 +430,7 @@ fn a_version_or_an_alias_is_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_wrong_shape_is_reported_by_line() {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(50_000), close.repeat(50_000));
     let table = [
@@ -554,9 +563,9 @@ fn a_wrong_shape_is_reported_by_line() {
 #[test]
 fn a_huge_manifest_is_read_and_its_mistakes_are_not_all_told() {
     for form in FORMS {
-        let lines: String = (0..20_000)
-            .map(|at| format!("- cluster = \"c\"\nfunction = \"f{at}\"\n"))
-            .collect();
+        let lines = (0..20_000).fold(String::new(), |lines, at| {
+            lines + &format!("- cluster = \"c\"\nfunction = \"f{at}\"\n")
+        });
         let text = &forms(&format!("connection\n{lines}"))[form as usize].1;
         assert_eq!(parse(form, text).map(|entries| entries.len()), Ok(20_000));
         let text = text.replace("\"c\"", "7");
@@ -601,7 +610,7 @@ fn the_loader_names_the_file() {
     let path = folder.path().join("m.yaml");
     let load = |text: &[u8]| {
         std::fs::write(&path, text).unwrap();
-        load_for_setup(&path, &nothing_wrong).map_err(|error| error.to_string())
+        load_for_setup(&path, &|_| Ok(())).map_err(|error| error.to_string())
     };
     let name = path.display();
     assert_eq!(
@@ -657,6 +666,37 @@ fn any_table() -> impl Strategy<Value = Map<String, Value>> {
     })
 }
 
+/// Options with values that `setup` takes, and may not take together.
+fn sensible_table() -> impl Strategy<Value = Map<String, Value>> {
+    const FLAGS: [&str; 7] = [
+        "cross_vpc",
+        "set_env",
+        "overwrite_env",
+        "attach_vpc",
+        "repair",
+        "wait",
+        "no_diagnose",
+    ];
+    const TEXTS: [(&str, &str); 12] = [
+        ("proxy", "none"),
+        ("proxy", "new"),
+        ("proxy", "p"),
+        ("proxy_auth", "secret"),
+        ("proxy_auth", "iam"),
+        ("iam_auth", "required"),
+        ("iam_auth", "disabled"),
+        ("secret", "s"),
+        ("db_user", "u"),
+        ("proxy_role", "arn:aws:iam::123456789012:role/proxy"),
+        ("runtime", "nodejs22.x"),
+        ("timeout", "5m"),
+    ];
+    let text = proptest::sample::select(&TEXTS[..]).prop_map(|(key, text)| (key, json!(text)));
+    let flag = (proptest::sample::select(&FLAGS[..]), any::<bool>()).prop_map(|(key, flag)| (key, json!(flag)));
+    let fields = proptest::collection::vec(prop_oneof![3 => text, 2 => flag], 0..6);
+    fields.prop_map(|fields| fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
 /// Without lines, which differ from form to form.
 fn comparable(read: Result<Vec<Listed>, Vec<Mistake>>) -> Result<Vec<(Entry, Vec<String>)>, BTreeSet<String>> {
     let line = regex::Regex::new("line [0-9]+").unwrap();
@@ -675,7 +715,7 @@ fn comparable(read: Result<Vec<Listed>, Vec<Mistake>>) -> Result<Vec<(Entry, Vec
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn the_three_forms_of_a_manifest_are_equal(
@@ -702,11 +742,31 @@ proptest! {
         }
     }
 
+    /// A connection that names its proxy and that `setup` takes is still taken with defaults, and keeps its own values.
+    #[test]
+    fn defaults_make_no_connection_wrong(own in sensible_table(), defaults in sensible_table(), is_new in any::<bool>()) {
+        let mut own = own;
+        own.entry("proxy").or_insert(json!("none"));
+        own.insert("cluster".to_owned(), json!("orders"));
+        own.insert("function".to_owned(), json!(if is_new { "new:f" } else { "f" }));
+        let text = |defaults: &Map<String, Value>| json!({"defaults": defaults, "connection": [own]}).to_string();
+        let arguments = |defaults: &Map<String, Value>| {
+            let listed = parse_for_setup(Form::Json, &text(defaults), &crate::cli::check_setup);
+            listed.map(|listed| listed[0].arguments.clone())
+        };
+        if let Ok(alone) = arguments(&Map::new()) {
+            let both = arguments(&defaults);
+            prop_assert!(both.is_ok(), "{} {both:?}", text(&defaults));
+            let both = both.unwrap();
+            prop_assert!(alone.iter().all(|argument| both.contains(argument)), "{alone:?} {both:?}");
+        }
+    }
+
     #[test]
     fn no_text_makes_the_reader_panic(text in any::<String>(), lines in "([-a-z:&*!|>{}\\[\\]\"'#, =\n]|connection|defaults){0,40}") {
         for text in [text, lines] {
             for form in FORMS {
-                let _ = parse_for_setup(form, &text, &nothing_wrong);
+                let _ = parse_for_setup(form, &text, &|_| Ok(()));
             }
         }
     }
@@ -714,17 +774,14 @@ proptest! {
 
 /// Block style, with texts as double-quoted scalars.
 fn yaml(value: &Value, depth: usize) -> String {
-    let indent = "  ".repeat(depth);
+    let line = format!("\n{}", "  ".repeat(depth));
     match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            let field =
-                |(key, value): (&String, &Value)| format!("\n{indent}{}: {}", quoted(key), yaml(value, depth + 1));
-            fields.iter().map(field).collect()
-        }
-        Value::Array(values) if !values.is_empty() => values
-            .iter()
-            .map(|value| format!("\n{indent}-{}", yaml(value, depth + 1)))
-            .collect(),
+        Value::Object(fields) if !fields.is_empty() => fields.iter().fold(String::new(), |text, (key, value)| {
+            text + &line + &quoted(key) + ": " + &yaml(value, depth + 1)
+        }),
+        Value::Array(values) if !values.is_empty() => values.iter().fold(String::new(), |text, value| {
+            text + &line + "-" + &yaml(value, depth + 1)
+        }),
         Value::String(text) => quoted(text),
         other => other.to_string(),
     }

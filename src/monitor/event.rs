@@ -90,6 +90,15 @@ mod tests {
         let of_file = read(json!({"manifest": path, "shard": "1/2"})).unwrap();
         let given = read(json!({"connections": [{"cluster": "orders", "function": "checkout"}]})).unwrap();
         assert_eq!(of_file, given);
+        let with_defaults = json!({
+            "defaults": {"proxy": "p", "region": "eu-west-1"},
+            "connections": [{"cluster": "orders", "function": "checkout", "proxy": "none", "set_env": true}]
+        });
+        let Ok(Wanted::Entries(entries)) = read(with_defaults) else {
+            panic!("it has one connection");
+        };
+        assert_eq!(entries[0].connection.to_string(), "cluster/orders:function/checkout");
+        assert_eq!(entries[0].place.region.as_deref(), Some("eu-west-1"));
         assert!(matches!(given, Wanted::Entries(entries) if entries.len() == 1));
     }
 
@@ -103,6 +112,11 @@ mod tests {
             (
                 json!({"connections": [], "manifest": "m.toml"}),
                 "connections: expected these or a manifest, found both",
+            ),
+            (json!({"defaults": {}}), "defaults: these are for connections"),
+            (
+                json!({"defaults": {"role_arn": "r"}, "connections": [{"cluster": "a", "function": "f"}]}),
+                "connections: defaults: role_arn: expected the ARN of a role",
             ),
             (json!({"shard": "3/2"}), "expected N/OF, such as 3/16, counted from 1"),
             (json!({"shrad": "1/2"}), "unknown field `shrad`"),

@@ -148,7 +148,7 @@ fn a_manifest_without_connections_is_an_error_unless_it_is_meant() {
         (run.status, &run.json()["error"]["code"]),
         (Some(1), &"manifest".into())
     );
-    let error = "empty.toml: expected at least one [[connection]], found none";
+    let error = "empty.toml: expected at least one connection, found none";
     assert!(run.stderr.contains(error), "{}", run.stderr);
     assert_eq!(shell.run(&format!("{drift} --allow-empty")).status, Some(0));
     assert_eq!(shell.run("drift --offline account.json --allow-empty").status, Some(1));

@@ -244,8 +244,8 @@ fn arns_of_another_kind_are_refused_in_every_command() {
     fs::write(shell.folder.path().join("manifest.toml"), manifest).unwrap();
     let run = shell.run("drift --offline account.json --manifest manifest.toml");
     for told in [
-        "line 1: cluster: expected a DB cluster, found the ARN of DB instance inventory: use --instance",
-        "line 5: function: expected a Lambda function, found the ARN of DB cluster orders",
+        "line 2: cluster: expected a DB cluster, found the ARN of DB instance inventory: use --instance",
+        "line 7: function: expected a Lambda function, found the ARN of DB cluster orders",
         "is in Region eu-central-1, and this run is in Region us-east-1",
     ] {
         assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
