@@ -211,6 +211,9 @@ impl BatchDocument {
             1 => "1 connection".to_owned(),
             count => format!("{count} connections"),
         };
+        if counts.is_empty() {
+            return all;
+        }
         format!("{all}: {}", counts.join(", "))
     }
 

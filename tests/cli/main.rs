@@ -9,6 +9,7 @@ mod drift;
 mod files;
 mod hostile;
 mod internet;
+mod manifest;
 mod markdown;
 mod msk;
 mod origins;

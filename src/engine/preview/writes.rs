@@ -182,7 +182,7 @@ impl Preview<'_> {
         if state.made_secret(&new.name).is_some() {
             return Err(duplicate(Operation::CreateSecret, &format!("secret {}", new.name)));
         }
-        let arn = Place::of(&state.an_arn()).arn("secretsmanager", &format!("secret:{}-new", new.name));
+        let arn = Place::of(&state.an_arn()).arn("secretsmanager", &format!("secret:{}-000new", new.name));
         state.secrets.push(SecretDescription {
             arn: arn.clone(),
             name: new.name.clone(),
