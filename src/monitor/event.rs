@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::manifest::{self, ManifestConnection, ManifestError, Mistake};
-use super::{Shard, Wanted};
+use super::{Bounds, Shard, Wanted};
 
 /// What to look at. Empty, it is everything that is found in the function's account and Region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub struct Event {
     /// A manifest without connections is no error.
     #[serde(default)]
     pub allow_empty: bool,
+    /// Repair what has drifted, within these bounds. Left out or null, nothing is written.
+    #[serde(default)]
+    pub repair: Option<Bounds>,
 }
 
 impl Event {
