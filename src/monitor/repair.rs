@@ -296,7 +296,6 @@ impl Repairs {
                     Err(error) => Repair::failed(error.message),
                     Ok(cloud) => {
                         let guard = Guard {
-                            bounds: ways.bounds,
                             agreed: &draft.plan,
                             may_differ: has_written,
                             accepted: Mutex::default(),
@@ -534,9 +533,7 @@ fn undrafted(error: &RunError) -> Repair {
 fn forbidden(bounds: &Bounds, plan: &Plan) -> Option<String> {
     let kinds = plan.kinds();
     let forbidden: Vec<&str> = bounds.forbidden(&kinds).map(RepairKind::as_str).collect();
-    let other = plan
-        .planned()
-        .find(|step| plan.kind(step) == RepairKind::Other);
+    let other = plan.planned().find(|step| plan.kind(step) == RepairKind::Other);
     match (other, forbidden.as_slice()) {
         (_, []) => None,
         (Some(step), _) => Some(format!("no repair does this: {}", step.summary)),
@@ -599,7 +596,6 @@ const CHANGED: &str = "something was changed since the repair was planned: the n
 
 /// Agrees to the plan that was allowed, and to nothing else.
 struct Guard<'a> {
-    bounds: &'a Bounds,
     agreed: &'a Plan,
     /// An earlier repair has written. It may have done a part of this one.
     may_differ: bool,
@@ -612,7 +608,8 @@ impl Guard<'_> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a plan is the one that was allowed, or, after an earlier repair, does less of the same.
+    /// Whether a plan is the one that was allowed. Once this run has written, it may do less: what is done already is not
+    /// done again, and a group that was made meanwhile is shared.
     fn covers(&self, plan: &Plan) -> bool {
         let steps = |plan: &Plan| -> Vec<_> {
             let planned = plan.planned();
@@ -620,18 +617,16 @@ impl Guard<'_> {
                 .map(|step| (step.resource.clone(), step.effect.clone()))
                 .collect()
         };
-        if let Some(accepted) = self.accepted() {
-            return steps(&accepted) == steps(plan);
-        }
         if steps(self.agreed) == steps(plan) {
             return true;
         }
         let mut agreed = self.agreed.kinds();
-        // To share a group that was just made is less than to make one.
+        // To put a group into use that was just made is a part of making it.
         if agreed.contains(&RepairKind::MissingGroups) {
             agreed.extend([RepairKind::DetachedGroups, RepairKind::MissingRules]);
         }
-        self.may_differ && plan.kinds().is_subset(&agreed) && plan.pending() <= self.agreed.pending()
+        let has_written = self.may_differ || self.accepted().is_some();
+        has_written && plan.kinds().is_subset(&agreed) && plan.pending() <= self.agreed.pending()
     }
 }
 
@@ -639,7 +634,7 @@ impl Guard<'_> {
 impl Front for Guard<'_> {
     async fn consent(&self, asked: Asked<'_>) -> Result<(), RunError> {
         let plan = &asked.draft.plan;
-        if forbidden(self.bounds, plan).is_some() || !self.covers(plan) {
+        if !self.covers(plan) {
             return Err(RunError::Declined);
         }
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());

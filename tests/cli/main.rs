@@ -15,6 +15,7 @@ mod origins;
 mod plans;
 mod policy;
 mod remedies;
+mod repairing;
 mod signals;
 #[path = "../offline/thorough.rs"]
 mod thorough;

@@ -139,3 +139,64 @@ pub(super) fn interrupted_between() -> Report {
         origin: Origin::default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::cli::setup::Setup;
+    use crate::drift::command;
+    use crate::estate::Connection;
+    use crate::model::DatabaseKind;
+    use crate::monitor::Mending;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        setup: Setup,
+    }
+
+    /// A repair does exactly what its remedies, typed, would do.
+    #[test]
+    fn a_repair_is_the_run_of_its_remedies() {
+        let connection = |proxy: Option<&str>| Connection {
+            kind: DatabaseKind::Cluster,
+            database: "orders".to_owned(),
+            proxy: proxy.map(str::to_owned),
+            function: "checkout".to_owned(),
+        };
+        let table: [(Option<&str>, &[&[&str]]); 5] = [
+            (None, &[&[]]),
+            (None, &[&["--repair"]]),
+            (Some("p"), &[&[]]),
+            (Some("p"), &[&["--iam-auth", "required", "--db-user=app"]]),
+            (
+                Some("p"),
+                &[&["--repair"], &["--iam-auth", "required", "--db-user=app"]],
+            ),
+        ];
+        for (proxy, options) in table {
+            let connection = connection(proxy);
+            let start = command("setup", &connection, None);
+            let remedy = |options: &&[&str]| -> Vec<String> {
+                let options = options.iter().map(|option| (*option).to_owned());
+                start.iter().cloned().chain(options).collect()
+            };
+            let remedies: Vec<Vec<String>> = options.iter().map(remedy).collect();
+            let mending = Mending::of(&connection, remedies.iter().map(Vec::as_slice)).unwrap();
+            let typed = start
+                .iter()
+                .cloned()
+                .chain(options.concat().into_iter().map(str::to_owned));
+            let Line { setup } = Line::try_parse_from(typed).unwrap();
+            assert!(setup.check_usage().is_ok());
+            assert_eq!(mending.target, setup.target(), "{options:?}");
+            assert_eq!(mending.repair, setup.options().request.repair, "{options:?}");
+        }
+        for option in ["--attach-vpc", "--cross-vpc", "--set-env", "--db-user="] {
+            let connection = connection(None);
+            let remedy = command("setup", &connection, Some(option));
+            assert_eq!(Mending::of(&connection, [remedy.as_slice()]), None, "{option}");
+        }
+    }
+}
