@@ -30,7 +30,7 @@ use crate::monitor::{
 use crate::naming::created;
 use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text};
-use repairing::{RepairArgs, interrupted_between};
+use repairing::RepairArgs;
 use telling::not_told;
 
 /// Options of `drift`.
@@ -240,12 +240,7 @@ impl Drift {
         }
         failures.of(self.save(state, is_kept));
         if interrupt.is_raised() && self.every.is_none() {
-            let report = if self.repairs.repair {
-                interrupted_between()
-            } else {
-                interrupted()
-            };
-            return Err(Box::new(report));
+            return Err(Box::new(self.repairs.interrupted()));
         }
         if is_refused {
             return Err(Box::new(no_connections("", found.origin())));

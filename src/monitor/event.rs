@@ -82,6 +82,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_repaired_unless_it_is_asked_for() {
+        let bounds = |event: Value| serde_json::from_value::<Event>(event).unwrap().repair;
+        assert_eq!(bounds(json!({})), None);
+        assert_eq!(bounds(json!({"repair": null})), None);
+        assert_eq!(bounds(json!({"repair": {}})), Some(Bounds::default()));
+        let few = bounds(json!({"repair": {"only": ["added-rules", "permissions"], "max": 2}})).unwrap();
+        assert_eq!((few.only.len(), few.max), (2, 2));
+        for wrong in [json!({"only": ["other"]}), json!({"max": -1}), json!({"yes": true})] {
+            assert!(
+                serde_json::from_value::<Event>(json!({"repair": wrong})).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
     fn mistakes_are_reported() {
         let table = [
             (

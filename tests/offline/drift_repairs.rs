@@ -56,9 +56,8 @@ fn only(kinds: &[RepairKind]) -> Bounds {
 /// What `drift --repair --yes` does.
 async fn mend(cloud: &dyn Cloud, targets: &[Target], bounds: &Bounds, interrupt: &Interrupt) -> Round {
     let (accounts, wanted) = (OneCloud(cloud), entries(targets));
-    let mut found = match patrol(&accounts, &wanted, None, &[]).await {
-        Ok(found) => found,
-        Err(_) => return Round::default(),
+    let Ok(mut found) = patrol(&accounts, &wanted, None, &[]).await else {
+        return Round::default();
     };
     let ways = Ways {
         bounds,
@@ -67,16 +66,12 @@ async fn mend(cloud: &dyn Cloud, targets: &[Target], bounds: &Bounds, interrupt:
     };
     let mut repairs = Repairs::plan(&accounts, &found, ways).await;
     repairs.carry_out(&accounts, &found, ways, &|_| ()).await;
-    match patrol(&accounts, &wanted, None, &[]).await {
-        Ok(mut after) => {
-            repairs.tell(&found, &mut after);
-            after
-        }
-        Err(_) => {
-            repairs.tell_in(&mut found);
-            found
-        }
+    if let Ok(mut after) = patrol(&accounts, &wanted, None, &[]).await {
+        repairs.tell(&found, &mut after);
+        return after;
     }
+    repairs.tell_in(&mut found);
+    found
 }
 
 async fn mended(cloud: &dyn Cloud, target: &Target, bounds: &Bounds) -> Judged {

@@ -52,6 +52,19 @@ impl RepairArgs {
         };
         Bounds { only, max: self.max }
     }
+
+    /// The report of a run that was interrupted after it had read.
+    pub(super) fn interrupted(&self) -> Report {
+        if !self.repair {
+            return interrupted();
+        }
+        let at = "after it had begun to repair; the report tells what was carried out";
+        Report::of_run(&Failure {
+            error: RunError::Interrupted { at: at.to_owned() },
+            applied: Vec::new(),
+            origin: Origin::default(),
+        })
+    }
 }
 
 impl Drift {
@@ -127,17 +140,6 @@ impl Drift {
             Box::new(report)
         })
     }
-}
-
-/// The report of a run that was interrupted after repairs had begun.
-pub(super) fn interrupted_between() -> Report {
-    Report::of_run(&Failure {
-        error: RunError::Interrupted {
-            at: "while it repaired; the report tells what was carried out".to_owned(),
-        },
-        applied: Vec::new(),
-        origin: Origin::default(),
-    })
 }
 
 #[cfg(test)]
