@@ -1,6 +1,7 @@
 //! `drift --repair`: what it repairs, what it leaves, and that it never does more than it may.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, IpPermission, SecurityGroupEntry};
 use autoconnect::cloud::Cloud;
@@ -12,8 +13,8 @@ use autoconnect::monitor::{
     AllowedKind, Bounds, Entry, Judged, OneCloud, Place, Repair, RepairResult, Repairs, Round, Wanted, Ways, patrol,
 };
 use autoconnect::observe::{NewProxyWish, PATH_READS, PERMISSION_READS, ProxyWish, READS, Target};
-use autoconnect::plan::RepairKind;
-use autoconnect::policy::{PolicyDocument, read_only, repairs};
+use autoconnect::plan::{RepairKind, StepStatus};
+use autoconnect::policy::{PolicyDocument, Texts, read_only, repairs};
 use autoconnect::tags;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -322,6 +323,96 @@ async fn an_interrupt_between_two_repairs_ends_them() {
     let round = mend(&account, &[target], &Bounds::default(), &interrupt).await;
     assert_eq!(repair(&round.judged[0]).result, RepairResult::Left);
     assert_eq!(account.calls().write, writes);
+}
+
+/// Two connections whose functions have lost their groups.
+async fn two_detached() -> (AccountDocument, [Target; 2]) {
+    let account = account(|_| ());
+    let targets = [cluster("orders", "refunds"), instance("inventory", "stock-sync")];
+    for target in &targets {
+        setup(&account, target).await.unwrap();
+    }
+    let mut document = account.document();
+    for function in &mut document.functions {
+        if let (Some(config), true) = (&mut function.vpc_config, function.function_name != "checkout") {
+            config.security_group_ids.truncate(1);
+        }
+    }
+    (document, targets)
+}
+
+/// An interrupt at any call leaves no repair half told, and the next run finishes.
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_at_any_call_is_finished_by_the_next_run() {
+    let (document, targets) = two_detached().await;
+    for at in 0.. {
+        let account = in_memory(&document);
+        let (trigger, interrupt) = Interrupt::new();
+        let calls = AtomicU32::new(0);
+        let cloud = slow_with(&account, |_| {
+            if calls.fetch_add(1, Ordering::Relaxed) == at {
+                trigger.raise();
+            }
+        });
+        let round = mend(&cloud, &targets, &Bounds::default(), &interrupt).await;
+        for judged in &round.judged {
+            let Some(repair) = &judged.repair else { continue };
+            let is_in_sync = judged.judgement.verdict == Verdict::InSync;
+            match repair.result {
+                RepairResult::Repaired => assert!(is_in_sync, "call {at}: {judged:#?}"),
+                RepairResult::Left => assert!(!is_in_sync, "call {at}: {judged:#?}"),
+                // It was interrupted while what it had written took effect.
+                RepairResult::Failed => assert_eq!(repair.steps[0].status, StepStatus::Done, "call {at}: {judged:#?}"),
+                RepairResult::Planned => panic!("call {at}: {judged:#?}"),
+            }
+        }
+        let round = mend(&account, &targets, &Bounds::default(), &Interrupt::never()).await;
+        assert_eq!(round.exit_status(false), 0, "call {at}: {round:#?}");
+        if calls.load(Ordering::Relaxed) <= at {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_does_not_stop_the_others() {
+    let (document, targets) = two_detached().await;
+    for fails in 0..2 {
+        let account = in_memory(&document);
+        let name = targets[fails].function_name().to_owned();
+        let mut policy = printed(&[RepairKind::DetachedGroups]);
+        let others = document
+            .functions
+            .iter()
+            .filter(|function| function.function_name != name);
+        let place = At::in_region("*", "*");
+        let others: Vec<String> = others
+            .map(|function| place.arn("lambda", &format!("function:{}", function.function_name)))
+            .collect();
+        for statement in &mut policy.statement {
+            if statement
+                .action
+                .iter()
+                .any(|action| action == "lambda:UpdateFunctionConfiguration")
+            {
+                statement.resource = Texts::from_iter(others.clone());
+            }
+        }
+        let cloud = Guarded {
+            account: &account,
+            policy,
+        };
+        let round = mend(&cloud, &targets, &Bounds::default(), &Interrupt::never()).await;
+        let results: Vec<RepairResult> = round.judged.iter().map(|judged| repair(judged).result).collect();
+        let mut expected = [RepairResult::Repaired; 2];
+        expected[fails] = RepairResult::Failed;
+        assert_eq!(
+            (results.as_slice(), round.exit_status(false)),
+            (&expected[..], 1),
+            "{round:#?}"
+        );
+        assert!(repair(&round.judged[fails]).reason.is_some());
+    }
 }
 
 /// The accounts whose repairs are to survive: what is changed, and the connection.
