@@ -11,7 +11,7 @@ use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -21,12 +21,17 @@ use tokio::time::Instant;
 use crate::aws::Configuration;
 use crate::drift::Verdict;
 use crate::escape::{plain, to_json};
+use crate::interrupt::Interrupt;
 use crate::logging::{self, LogFormat};
-use crate::monitor::{Event, OnAws, Round, patrol};
+use crate::monitor::{Bounds, Event, OnAws, RepairResult, Repairs, Round, Shard, Wanted, Ways, patrol};
 use crate::report::{ConnectionDrift, DriftAnswer, Report};
 
 /// Step Functions takes 256 KiB for an answer.
 const LARGEST_ANSWER: usize = 200 * 1024;
+
+/// How long one repair may wait: the function itself is ended after 15 minutes at the latest. The next call goes on with
+/// what was not finished.
+const REPAIR_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// Whether Lambda has started this process as a function, and nobody a command.
 #[must_use]
@@ -60,10 +65,15 @@ async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
     let started = Instant::now();
     let event: Event = serde_path_to_error::deserialize(call.payload).map_err(|error| unusable(&error))?;
     let (shard, allow_unknown) = (event.shard, event.allow_unknown);
+    let repair = event.repair.clone();
     let wanted = event.wanted().map_err(|error| Report::from(&error))?;
     let accounts = OnAws(Configuration::default());
     let found = patrol(&accounts, &wanted, shard, &[]).await;
     let found = found.map_err(|error| Report::from(&error))?;
+    let found = match repair {
+        Some(bounds) => repaired(&accounts, found, &wanted, shard, &bounds).await?,
+        None => found,
+    };
     let metrics = metrics::embedded(
         &call.context.env_config.function_name,
         &found,
@@ -72,17 +82,54 @@ async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
     );
     log(&found, &metrics).map_err(|error| Report::new("output", &error, None))?;
     match found.exit_status(allow_unknown) {
+        1 if found.repairs(RepairResult::Failed) > 0 => Err(unrepaired(&found)),
         1 => Err(unjudged(&found)),
         _ => Ok(DriftAnswer::new(&found, LARGEST_ANSWER)),
     }
 }
 
+/// Repairs what a look has found, and looks again.
+async fn repaired(
+    accounts: &OnAws,
+    mut found: Round,
+    wanted: &Wanted,
+    shard: Option<Shard>,
+    bounds: &Bounds,
+) -> Result<Round, Report> {
+    let interrupt = Interrupt::never();
+    let ways = Ways {
+        bounds,
+        timeout: REPAIR_TIMEOUT,
+        interrupt: &interrupt,
+    };
+    let mut repairs = Repairs::plan(accounts, &found, ways).await;
+    if repairs.planned().next().is_none() {
+        repairs.tell_in(&mut found);
+        return Ok(found);
+    }
+    repairs.carry_out(accounts, &found, ways, &|_| ()).await;
+    match patrol(accounts, wanted, shard, &[]).await {
+        Ok(mut after) => {
+            repairs.tell(&found, &mut after);
+            Ok(after)
+        }
+        Err(error) => {
+            // What was repaired is in the log, though the call fails.
+            repairs.tell_in(&mut found);
+            log(&found, &Value::Null).map_err(|error| Report::new("output", &error, None))?;
+            Err(Report::from(&error))
+        }
+    }
+}
+
 fn log(found: &Round, metrics: &Value) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
-    for judged in found.not_in_sync() {
+    for judged in found.told() {
         writeln!(stdout, "{}", to_json(&ConnectionDrift::new(judged))?)?;
     }
-    writeln!(stdout, "{metrics}")?;
+    if !metrics.is_null() {
+        writeln!(stdout, "{metrics}")?;
+    }
     stdout.flush()
 }
 
@@ -112,6 +159,26 @@ fn unjudged(found: &Round) -> Report {
     );
     let hint = "with \"allow_unknown\": true in its event, the function does not fail for that".to_owned();
     Report::new("unjudged", &io::Error::other(message), Some(hint))
+}
+
+/// Why a call is an error although all could be judged.
+fn unrepaired(found: &Round) -> Report {
+    let mut repairs = found.judged.iter().filter_map(|judged| {
+        let repair = judged
+            .repair
+            .as_ref()
+            .filter(|repair| repair.result == RepairResult::Failed)?;
+        Some(format!(
+            "{}: {}",
+            judged.name,
+            repair.reason.as_deref().unwrap_or_default()
+        ))
+    });
+    let first = repairs.next().unwrap_or_default();
+    let count = found.repairs(RepairResult::Failed);
+    let message = format!("{count} repairs have failed; the first is {first}");
+    let hint = "the next call goes on with them; the log has all of them".to_owned();
+    Report::new("unrepaired", &io::Error::other(message), Some(hint))
 }
 
 /// A call that failed, as Lambda reports it.

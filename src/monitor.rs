@@ -7,6 +7,7 @@ mod accounts;
 mod changes;
 mod event;
 mod metrics;
+mod repair;
 mod shard;
 mod state;
 mod tell;
@@ -17,12 +18,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use accounts::{Accounts, OfflineFile, elsewhere};
+pub use accounts::{Accounts, Handle, OfflineFile, OneCloud, elsewhere};
 #[cfg(feature = "aws")]
 pub use accounts::{OnAws, configuration};
 pub use changes::{Changes, FailedLook, FindingChange, VerdictChange};
 pub use event::Event;
 pub use metrics::{Run, write as write_metrics};
+pub use repair::{AllowedKind, Bounds, MOST, Mending, Repair, RepairResult, Repairs, Ways};
 pub use shard::Shard;
 pub use state::{How, Known, State, StateError};
 pub use tell::{Notify, Recipient, TellError, run_command};
@@ -85,6 +87,10 @@ pub struct Judged {
     pub connection: Connection,
     /// How it stands.
     pub judgement: Judgement,
+    /// The remedies of its findings, as a run in its own account and Region would be named.
+    pub remedies: Vec<Vec<String>>,
+    /// What became of it, where repairs were asked for.
+    pub repair: Option<Repair>,
 }
 
 /// What a look has found.
@@ -193,12 +199,25 @@ impl Round {
         judged.filter(|judged| judged.judgement.verdict != Verdict::InSync)
     }
 
-    /// 0 all in sync, 2 drift, 1 an error: also where a connection is unknown, unless that is allowed.
+    /// The connections that are not in sync, and those of which a repair has something to tell.
+    pub fn told(&self) -> impl Iterator<Item = &Judged> {
+        let judged = self.judged.iter();
+        judged.filter(|judged| judged.judgement.verdict != Verdict::InSync || judged.repair.is_some())
+    }
+
+    /// How many connections a repair has ended so with.
+    #[must_use]
+    pub fn repairs(&self, result: RepairResult) -> usize {
+        let repairs = self.judged.iter().filter_map(|judged| judged.repair.as_ref());
+        repairs.filter(|repair| repair.result == result).count()
+    }
+
+    /// 0 all in sync, 2 drift, 1 an error: also where a repair has failed, or a connection is unknown, unless that is allowed.
     #[must_use]
     pub fn exit_status(&self, allow_unknown: bool) -> u8 {
         let has = |verdict| self.count(verdict) > 0;
         match (
-            has(Verdict::Unknown) && !allow_unknown,
+            has(Verdict::Unknown) && !allow_unknown || self.repairs(RepairResult::Failed) > 0,
             has(Verdict::Drifted) || has(Verdict::Broken),
         ) {
             (true, _) => 1,
@@ -236,6 +255,20 @@ impl Judged {
     pub fn has_vanished(&self) -> bool {
         let mut findings = self.judgement.findings.iter();
         findings.any(|finding| finding.kind == FindingKind::ConnectionVanished)
+    }
+
+    /// Keeps the remedies of its findings, each once.
+    fn keep_remedies(&mut self) {
+        for remedy in self
+            .judgement
+            .findings
+            .iter()
+            .filter_map(|finding| finding.remedy.as_ref())
+        {
+            if !self.remedies.contains(remedy) {
+                self.remedies.push(remedy.clone());
+            }
+        }
     }
 
     /// Gives the commands that make its findings go away further arguments.
@@ -295,6 +328,8 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Kno
         origin: origin.clone(),
         connection: connection.clone(),
         judgement,
+        remedies: Vec::new(),
+        repair: None,
     };
     let judge = Judge::new(&estate);
     let mut looked_at: Vec<Judged> = found
@@ -335,6 +370,7 @@ async fn everything(accounts: &impl Accounts, shard: Option<Shard>, known: &[Kno
             None => {}
         }
     }
+    looked_at.iter_mut().for_each(Judged::keep_remedies);
     Ok(Round {
         judged: looked_at,
         origins: vec![origin],
@@ -391,6 +427,8 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Round, Un
             Ok(judge) => judge.judge(&entry.connection),
             Err(error) => Judgement::unknown(vec![Finding::unread(&entry.connection, &error.message)]),
         },
+        remedies: Vec::new(),
+        repair: None,
     };
     for entry in entries {
         entry.connection.check(&origins[&entry.place])?;
@@ -401,6 +439,7 @@ async fn these(accounts: &impl Accounts, entries: &[&Entry]) -> Result<Round, Un
         tell_leftovers(&survey.estate, place, &mut looked_at);
     }
     for judged in &mut looked_at {
+        judged.keep_remedies();
         let Place {
             region,
             profile,

@@ -33,7 +33,7 @@ pub use config::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};
 pub use document::OutputDocument;
 pub use drift::{
     ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary,
-    FailedLookNotice, Notice, drift_text,
+    FailedLookNotice, Notice, RepairEntry, drift_text, repairs_text,
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};

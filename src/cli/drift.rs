@@ -1,5 +1,6 @@
 //! `autoconnect drift`: whether connections are still as `setup` would leave them, once or on a schedule.
 
+mod repairing;
 mod schedule;
 mod telling;
 
@@ -30,6 +31,7 @@ use crate::monitor::{
 use crate::naming::created;
 use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text};
+use repairing::RepairArgs;
 use telling::not_told;
 
 /// Options of `drift`.
@@ -84,6 +86,8 @@ pub struct Drift {
     /// Stop reporting this connection as vanished, by its name or id; may be repeated
     #[arg(long, value_name = "NAME", requires = "state_file", help_heading = "Schedule")]
     forget: Vec<String>,
+    #[command(flatten)]
+    repairs: RepairArgs,
 }
 
 impl Drift {
@@ -158,15 +162,23 @@ impl Drift {
         // A manifest can change between two runs.
         let looked = match self.wanted() {
             Ok(wanted) => tokio::select! {
-                found = patrol(accounts, &wanted, self.shard, &known) => {
-                    found.map_err(|error| Box::new(Report::from(&error)))
-                }
+                found = patrol(accounts, &wanted, self.shard, &known) => match found {
+                    Ok(found) => Ok((wanted, found)),
+                    Err(error) => Err(Box::new(Report::from(&error))),
+                },
                 () = interrupt.raised() => return Err(Box::new(interrupted())),
             },
             Err(report) => Err(report),
         };
         let mut found = match looked {
-            Ok(found) => found,
+            Ok((wanted, found)) if self.repairs.repair => {
+                let fails = |report| {
+                    failures.of::<()>(Some(Err(report)));
+                };
+                self.repaired(accounts, found, (&wanted, &known), global, interrupt, fails)
+                    .await?
+            }
+            Ok((_, found)) => found,
             Err(report) => {
                 self.report_failed_look(&report, global, (state, is_kept), &mut failures, interrupt)
                     .await;
@@ -229,7 +241,7 @@ impl Drift {
         }
         failures.of(self.save(state, is_kept));
         if interrupt.is_raised() && self.every.is_none() {
-            return Err(Box::new(interrupted()));
+            return Err(Box::new(self.repairs.interrupted()));
         }
         if is_refused {
             return Err(Box::new(no_connections("", found.origin())));
@@ -344,6 +356,9 @@ impl Drift {
             false if !self.function.is_empty() => "--function goes with --cluster or --instance",
             false if self.proxy != ProxyChoice::None => "--proxy goes with --cluster or --instance",
             _ if has_twice(&self.function) => "--function names a function twice",
+            _ if self.every.is_some() && self.repairs.repair && !self.repairs.yes && !self.repairs.dry_run => {
+                "--every cannot ask before it repairs: add --yes, or --dry-run to only show the repairs"
+            }
             _ => return Ok(()),
         };
         let hint = Some("see `autoconnect drift --help`".to_owned());

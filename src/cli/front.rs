@@ -185,7 +185,8 @@ impl Front for Terminal {
             (false, false) => Err(RunError::ConsentRequired),
             (false, true) => {
                 // Reading blocks, and Ctrl-C has to be heard meanwhile.
-                let answer = tokio::task::spawn_blocking(move || ask(&origin)).await;
+                let question = format!("Apply this plan in {origin}?");
+                let answer = tokio::task::spawn_blocking(move || ask(&question)).await;
                 if matches!(answer, Ok(Ok(true))) {
                     self.agree();
                     Ok(())
@@ -263,9 +264,26 @@ fn has_changed(error: &RunError) -> bool {
     }
 }
 
-fn ask(origin: &Origin) -> io::Result<bool> {
+/// Asks whether all of this may be carried out, unless the user has agreed by `--yes`.
+pub async fn approve(yes: bool, text: &str, question: String) -> Result<(), RunError> {
+    if !yes {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(RunError::ConsentRequired);
+        }
+        // Standard output is for the report.
+        let _ = anstream::stderr().write_all(for_people(text, &io::stderr()).as_bytes());
+        let answer = tokio::task::spawn_blocking(move || ask(&question)).await;
+        if !matches!(answer, Ok(Ok(true))) {
+            return Err(RunError::Declined);
+        }
+    }
+    note_consent();
+    Ok(())
+}
+
+fn ask(question: &str) -> io::Result<bool> {
     let mut terminal = io::stderr();
-    write!(terminal, "Apply this plan in {origin}? Type yes to apply it: ")?;
+    write!(terminal, "{question} Type yes to apply it: ")?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -12,9 +12,10 @@ use super::{Ending, print_json};
 use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Place;
-use crate::monitor::Notify;
+use crate::monitor::{AllowedKind, Notify};
 use crate::observe::{ObserveError, PATH_READS, PERMISSION_READS, READS, the_function};
 use crate::operation::Operation;
+use crate::plan::RepairKind;
 use crate::policy::{self, Guardrail};
 use crate::report::Report;
 
@@ -29,7 +30,7 @@ pub struct Policy {
 enum Document {
     /// The permissions that the caller of a command that writes needs for exactly this run
     Operator(Box<Operator>),
-    /// The read permissions that `drift` and `list` need
+    /// The permissions that `drift` and `list` need: to read, and with --repair to repair
     Drift(Drift),
     /// What a function's execution role needs for a VPC
     ExecutionRole(ExecutionRole),
@@ -51,6 +52,12 @@ struct Drift {
     /// A recipient that `drift` notifies; may be repeated
     #[arg(long, value_name = "sns:ARN|eventbridge:BUS")]
     notify: Vec<Notify>,
+    /// Add what `drift --repair` needs to write
+    #[arg(long)]
+    repair: bool,
+    /// Only for these kinds of changes, as `drift --repair --only`
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', requires = "repair")]
+    only: Vec<AllowedKind>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -136,6 +143,15 @@ impl Drift {
                     permissions.add(Operation::PutEvents.iam_action(), [arn]);
                 }
             }
+        }
+        if self.repair {
+            let named: Vec<RepairKind> = self.only.iter().map(|kind| kind.0).collect();
+            let kinds = if named.is_empty() {
+                RepairKind::ALLOWED.to_vec()
+            } else {
+                named
+            };
+            policy::repairs(&mut permissions, kinds, place);
         }
         print_permissions(permissions.document(), global)
     }

@@ -1,7 +1,7 @@
 //! IAM policy documents: those that the program writes or prints, and what it reads in those of others.
 //!
 //! `document` is their shape, `evaluate` what IAM makes of them, `role` what a role may do by its own, `endpoint` what VPC endpoints do, `grants` what new roles are given, `execution_role` what
-//! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, `reads` who only reads,
+//! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, `reads` who only reads, `repair` who repairs drift,
 //! and `lambda` what keeps functions within bounds.
 
 mod document;
@@ -13,6 +13,7 @@ mod lambda;
 mod operator;
 mod permissions;
 mod reads;
+mod repair;
 mod role;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts, literal};
@@ -30,4 +31,5 @@ pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::{Subject, new_secret, operator, proxy_arn};
 pub use permissions::Permissions;
 pub use reads::{of_any, read_only};
+pub use repair::repairs;
 pub use role::{Judgement, NOT_READ, RolePolicies, SourcedPolicy};

@@ -1,4 +1,4 @@
-//! Where accounts and Regions are read: AWS, or one account file instead.
+//! Where accounts and Regions are read, and repaired: AWS, or one account file instead.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -14,6 +14,9 @@ pub trait Accounts: Sync {
     /// Reads one, in bulk.
     fn survey(&self, place: &Place, proxies: &Proxies) -> impl Future<Output = Result<Survey, Unreachable>>;
 
+    /// Opens one, to repair connections in it.
+    fn open(&self, place: &Place) -> impl Future<Output = Result<Handle<'_>, Unreachable>>;
+
     /// Whether a place can be read at all, as far as that is known before anything is.
     fn check(&self, _place: &Place) -> impl Future<Output = Result<(), Unreachable>> {
         async { Ok(()) }
@@ -22,6 +25,39 @@ pub trait Accounts: Sync {
     /// What is known of an account and Region before it is read.
     fn home(&self, place: &Place) -> Origin {
         place.origin()
+    }
+}
+
+/// An account and Region that can be written to.
+pub enum Handle<'a> {
+    /// Opened for this.
+    Own(Box<dyn Cloud>),
+    /// Open anyway.
+    Shared(&'a dyn Cloud),
+}
+
+impl Handle<'_> {
+    /// The account and Region itself.
+    #[must_use]
+    pub fn as_cloud(&self) -> &dyn Cloud {
+        match self {
+            Self::Own(cloud) => cloud.as_ref(),
+            Self::Shared(cloud) => *cloud,
+        }
+    }
+}
+
+/// One account and Region that is open already, for all places.
+#[derive(Clone, Copy)]
+pub struct OneCloud<'a>(pub &'a dyn Cloud);
+
+impl Accounts for OneCloud<'_> {
+    async fn survey(&self, _: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
+        read(self.0, proxies).await
+    }
+
+    async fn open(&self, _: &Place) -> Result<Handle<'_>, Unreachable> {
+        Ok(Handle::Shared(self.0))
     }
 }
 
@@ -45,8 +81,8 @@ async fn read(cloud: &dyn Cloud, proxies: &Proxies) -> Result<Survey, Unreachabl
 #[derive(Clone, Debug)]
 pub struct OfflineFile(pub PathBuf);
 
-impl Accounts for OfflineFile {
-    async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
+impl OfflineFile {
+    fn account(&self, place: &Place) -> Result<OfflineAccount, Unreachable> {
         let account = OfflineAccount::open(&self.0).map_err(|error| {
             let mut message = error.to_string();
             if let Some(source) = std::error::Error::source(&error) {
@@ -61,8 +97,18 @@ impl Accounts for OfflineFile {
         let (id, region) = account.place();
         match elsewhere(place, &id, &region) {
             Some(error) => Err(error),
-            None => read(&account, proxies).await,
+            None => Ok(account),
         }
+    }
+}
+
+impl Accounts for OfflineFile {
+    async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
+        read(&self.account(place)?, proxies).await
+    }
+
+    async fn open(&self, place: &Place) -> Result<Handle<'_>, Unreachable> {
+        Ok(Handle::Own(Box::new(self.account(place)?)))
     }
 }
 
@@ -131,5 +177,13 @@ impl Accounts for OnAws {
         let aws = Box::pin(crate::aws::Aws::connect(&configuration)).await;
         let aws = aws.map_err(|fault| Unreachable::from(&fault))?;
         Box::pin(read(&aws, proxies)).await
+    }
+
+    async fn open(&self, place: &Place) -> Result<Handle<'_>, Unreachable> {
+        let configuration = self.configuration(place);
+        // The SDK's futures are large, and are kept off the stack.
+        let aws = Box::pin(crate::aws::Aws::connect(&configuration)).await;
+        let aws = aws.map_err(|fault| Unreachable::from(&fault))?;
+        Ok(Handle::Own(Box::new(aws)))
     }
 }

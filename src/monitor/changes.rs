@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::state::State;
-use super::{Judged, Round, Shard};
+use super::{Judged, RepairResult, Round, Shard};
 use crate::drift::{Finding, FindingKind, Verdict};
 
 /// What a recipient was notified of about a connection that was not in sync.
@@ -31,6 +31,8 @@ pub struct FindingChange {
     pub finding: Finding,
     /// What was found before, where it has changed.
     pub before: Option<Finding>,
+    /// Whether it is gone because this run has repaired it.
+    pub is_repaired: bool,
 }
 
 /// A connection whose verdict has changed.
@@ -208,6 +210,7 @@ impl Changes {
             id: id.clone(),
             finding: finding.clone(),
             before: before.cloned(),
+            is_repaired: false,
         };
         let before = told.map_or(Verdict::InSync, |told| told.verdict);
         if before != judgement.verdict {
@@ -233,8 +236,21 @@ impl Changes {
                 Some(_) => {}
             }
         }
+        // What was found and repaired in the same run was never told before.
+        let repair = judged
+            .repair
+            .iter()
+            .filter(|repair| repair.result == RepairResult::Repaired);
+        let mended = repair.flat_map(|repair| fingerprints(&repair.mended));
+        let mended: BTreeMap<String, &Finding> = mended.filter(|(print, _)| !open.contains_key(print)).collect();
         let gone = findings.iter().filter(|(print, _)| !open.contains_key(*print));
+        let gone = gone.filter(|(print, _)| !mended.contains_key(*print));
         self.resolved.extend(gone.map(|(_, finding)| change(finding, None)));
+        self.resolved
+            .extend(mended.iter().map(|(print, finding)| FindingChange {
+                is_repaired: true,
+                ..change(findings.get(print).unwrap_or(finding), None)
+            }));
     }
 
     fn ended(&mut self, told: &Told) {
@@ -250,6 +266,7 @@ impl Changes {
             id: told.id.clone(),
             finding: finding.clone(),
             before: None,
+            is_repaired: false,
         }));
     }
 }

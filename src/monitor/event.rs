@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Shard, Wanted};
+use super::{Bounds, Shard, Wanted};
 use crate::manifest::{self, Defaults, ManifestConnection, ManifestError, Mistake};
 
 /// What to look at. Empty, it is everything that is found in the function's account and Region.
@@ -30,6 +30,9 @@ pub struct Event {
     /// A manifest without connections is no error.
     #[serde(default)]
     pub allow_empty: bool,
+    /// Repair what has drifted, within these bounds. Left out or null, nothing is written.
+    #[serde(default)]
+    pub repair: Option<Bounds>,
 }
 
 impl Event {
@@ -100,6 +103,22 @@ mod tests {
         assert_eq!(entries[0].connection.to_string(), "cluster/orders:function/checkout");
         assert_eq!(entries[0].place.region.as_deref(), Some("eu-west-1"));
         assert!(matches!(given, Wanted::Entries(entries) if entries.len() == 1));
+    }
+
+    #[test]
+    fn nothing_is_repaired_unless_it_is_asked_for() {
+        let bounds = |event: Value| serde_json::from_value::<Event>(event).unwrap().repair;
+        assert_eq!(bounds(json!({})), None);
+        assert_eq!(bounds(json!({"repair": null})), None);
+        assert_eq!(bounds(json!({"repair": {}})), Some(Bounds::default()));
+        let few = bounds(json!({"repair": {"only": ["added-rules", "permissions"], "max": 2}})).unwrap();
+        assert_eq!((few.only.len(), few.max), (2, 2));
+        for wrong in [json!({"only": ["other"]}), json!({"max": -1}), json!({"yes": true})] {
+            assert!(
+                serde_json::from_value::<Event>(json!({"repair": wrong})).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

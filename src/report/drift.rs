@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
 use super::error::{ErrorBody, Report};
+use super::run::StepEntry;
 use super::style::{Style, line};
 use crate::cloud::ApiCalls;
 use crate::drift::{Finding, Severity, Verdict};
 use crate::escape::command;
 use crate::model::Origin;
-use crate::monitor::{Changes, FailedLook, FindingChange, Judged, Round, VerdictChange};
+use crate::monitor::{Changes, FailedLook, FindingChange, Judged, Repair, RepairResult, Repairs, Round, VerdictChange};
+use crate::plan::RepairKind;
 
 /// The version of notices. The first one contained only verdicts.
 const NOTICE_VERSION: u32 = 2;
@@ -91,8 +93,39 @@ pub struct ConnectionDrift {
     pub profile: Option<String>,
     /// The role that the manifest names.
     pub role_arn: Option<String>,
-    /// What has changed, or could not be read.
+    /// What has changed, or could not be read; after repairs, what is left.
     pub findings: Vec<Finding>,
+    /// What became of it with `--repair`; null without it, and where the connection was in sync.
+    #[serde(default)]
+    pub repair: Option<RepairEntry>,
+}
+
+/// The repair of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepairEntry {
+    /// What became of the connection.
+    pub result: RepairResult,
+    /// The kinds of changes that the repair takes.
+    pub kinds: BTreeSet<RepairKind>,
+    /// Why it was left, or has failed; null otherwise.
+    pub reason: Option<String>,
+    /// One step for each write, in order.
+    pub steps: Vec<StepEntry>,
+    /// The findings that are gone after it.
+    pub findings: Vec<Finding>,
+}
+
+impl From<&Repair> for RepairEntry {
+    fn from(repair: &Repair) -> Self {
+        Self {
+            result: repair.result,
+            kinds: repair.kinds.clone(),
+            reason: repair.reason.clone(),
+            steps: repair.steps.iter().map(StepEntry::from).collect(),
+            findings: repair.mended.clone(),
+        }
+    }
 }
 
 /// What is sent when findings or verdicts change.
@@ -191,6 +224,9 @@ pub struct ChangedFinding {
     pub finding: Finding,
     /// The finding before, where it has changed.
     pub before: Option<Finding>,
+    /// Whether it is gone because `--repair` has resolved it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repaired: bool,
 }
 
 /// A connection whose verdict has changed.
@@ -221,7 +257,10 @@ pub struct DriftAnswer {
     pub summary: DriftSummary,
     /// The connections that are not in sync, as many as fit; the function's log has all of them.
     pub not_in_sync: Vec<ConnectionDrift>,
-    /// How many more are not in sync.
+    /// The connections that were repaired and are in sync, as many as fit; absent without `repair`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repaired: Vec<ConnectionDrift>,
+    /// How many more there are.
     pub more: usize,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
@@ -270,6 +309,7 @@ impl ChangedFinding {
             id: change.id.clone(),
             finding: change.finding.clone(),
             before: change.before.clone(),
+            repaired: change.is_repaired,
         }
     }
 }
@@ -313,6 +353,7 @@ impl ConnectionDrift {
             profile: judged.place.profile.clone(),
             role_arn: judged.place.role_arn.clone(),
             findings: judged.judgement.findings.clone(),
+            repair: judged.repair.as_ref().map(RepairEntry::from),
         }
     }
 
@@ -357,12 +398,17 @@ impl DriftAnswer {
         let Origin { account, region } = patrol.origin();
         let mut room = Room::of(limit);
         let not_in_sync = room.fit(patrol.not_in_sync().map(ConnectionDrift::new));
+        let repaired = patrol
+            .told()
+            .filter(|judged| judged.judgement.verdict == Verdict::InSync);
+        let repaired = room.fit(repaired.map(ConnectionDrift::new));
         Self {
             schema_version: SCHEMA_VERSION,
             account,
             region,
             summary: DriftSummary::new(patrol),
             not_in_sync,
+            repaired,
             more: room.more,
             api_calls: patrol.calls,
         }
@@ -460,7 +506,7 @@ pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
     for judged in patrol
         .judged
         .iter()
-        .filter(|judged| shows_all || judged.judgement.verdict != Verdict::InSync)
+        .filter(|judged| shows_all || judged.judgement.verdict != Verdict::InSync || judged.repair.is_some())
     {
         connection(&mut text, judged, is_alone);
     }
@@ -485,7 +531,91 @@ pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
             "{BOLD}{connections}:{BOLD:#} {in_sync} in sync, {drifted} drifted, {broken} broken, {unknown} unknown."
         ),
     );
+    if let Some(repairs) = repairs_in_words(
+        patrol
+            .judged
+            .iter()
+            .filter_map(|judged| Some(judged.repair.as_ref()?.result)),
+    ) {
+        line(&mut text, &format!("{BOLD}Repairs:{BOLD:#} {repairs}."));
+    }
     text
+}
+
+/// How many repairs ended how; none without repairs.
+pub(super) fn repairs_in_words(results: impl Iterator<Item = RepairResult>) -> Option<String> {
+    let results: Vec<RepairResult> = results.collect();
+    let all = [
+        RepairResult::Repaired,
+        RepairResult::Planned,
+        RepairResult::Left,
+        RepairResult::Failed,
+    ];
+    let counts = all.into_iter().filter_map(|result| {
+        let count = results.iter().filter(|found| **found == result).count();
+        (count > 0).then(|| format!("{count} {}", result.as_str()))
+    });
+    let counts: Vec<String> = counts.collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
+}
+
+/// The first line of a repair: its result, and its kinds or why it was left or has failed.
+pub(super) fn repair_in_words(repair: &RepairEntry) -> String {
+    let kinds: Vec<&str> = repair.kinds.iter().map(|kind| kind.as_str()).collect();
+    let about = match (&repair.reason, kinds.as_slice()) {
+        (Some(reason), _) => reason.clone(),
+        (None, kinds) => kinds.join(", "),
+    };
+    format!("{}: {about}", repair.result.as_str())
+}
+
+/// What the user is asked about before repairs are carried out.
+#[must_use]
+pub fn repairs_text(found: &Round, repairs: &Repairs) -> String {
+    let mut text = String::new();
+    for (at, draft) in repairs.planned() {
+        let judged = &found.judged[at];
+        let kinds: Vec<&str> = draft.plan.kinds().iter().map(|kind| kind.as_str()).collect();
+        line(
+            &mut text,
+            &format!(
+                "{BOLD}{}{BOLD:#} in {}: {}",
+                judged.name,
+                judged.origin,
+                kinds.join(", ")
+            ),
+        );
+        for step in draft.plan.planned() {
+            line(&mut text, &format!("  {}", step.summary));
+        }
+    }
+    text
+}
+
+/// What became of a connection that was not in sync.
+fn told_repair(text: &mut String, repair: &Repair) {
+    let colour = match repair.result {
+        RepairResult::Repaired => AnsiColor::Green,
+        RepairResult::Planned | RepairResult::Left => AnsiColor::Yellow,
+        RepairResult::Failed => AnsiColor::Red,
+    };
+    let style = Style::new().fg_color(Some(colour.into()));
+    let entry = RepairEntry::from(repair);
+    line(text, &format!("  {style}{}{style:#}", repair_in_words(&entry)));
+    for finding in &entry.findings {
+        line(
+            text,
+            &format!("    resolved: {}: {}", finding.kind.as_str(), finding.message),
+        );
+    }
+    if entry.result != RepairResult::Left {
+        for step in &entry.steps {
+            line(
+                text,
+                &format!("    {DIM}{}: {}{DIM:#}", step.status.as_str(), step.summary),
+            );
+        }
+    }
 }
 
 /// One connection; its account and Region too, unless all have the same.
@@ -522,6 +652,9 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
         if let Some(first_seen) = &finding.first_seen {
             line(text, &format!("    {DIM}since:    {first_seen}{DIM:#}"));
         }
+    }
+    if let Some(repair) = &judged.repair {
+        told_repair(text, repair);
     }
     let mut told: BTreeSet<&[String]> = BTreeSet::new();
     let remedies = judged

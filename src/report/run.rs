@@ -192,6 +192,20 @@ pub enum StepStatusName {
     Skipped,
 }
 
+impl StepStatusName {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Already => "already",
+            Self::Adopt => "adopt",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -10,10 +10,13 @@ use std::time::{Duration, SystemTime};
 
 #[cfg(feature = "lambda")]
 use autoconnect::lambda::embedded;
-use autoconnect::monitor::Event;
+use autoconnect::model::Place;
 #[cfg(feature = "lambda")]
 use autoconnect::monitor::Round;
+use autoconnect::monitor::{Bounds, Event};
 use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS};
+use autoconnect::plan::RepairKind;
+use autoconnect::policy::{Permissions, read_only, repairs};
 use serde_json::{Value, json};
 
 use crate::python;
@@ -60,7 +63,7 @@ fn allowed(role: &Value) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_template_is_in_order_and_its_role_only_reads() {
+fn the_template_is_in_order_and_its_role_only_reads_unless_it_repairs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TEMPLATE);
     let (findings, template) = judged(&path);
     assert_eq!(findings, Vec::<String>::new());
@@ -75,7 +78,79 @@ fn the_template_is_in_order_and_its_role_only_reads() {
     expected.insert(("logs:CreateLogStream".to_owned(), log.clone()));
     expected.insert(("logs:PutLogEvents".to_owned(), log));
     expected.insert(("sts:AssumeRole".to_owned(), json!({"Ref": "RoleArns"}).to_string()));
-    assert_eq!(allowed(&template["Resources"]["Role"]), expected);
+    let mut role = template["Resources"]["Role"].clone();
+    let policies = role["Properties"]["Policies"].as_array_mut().unwrap();
+    let repairs = policies
+        .iter()
+        .position(|policy| policy["Fn::If"][0] == "Repairs")
+        .unwrap();
+    let repairs = policies.remove(repairs);
+    assert_eq!(allowed(&role), expected);
+    // Without `Repair`, there is none.
+    assert_eq!(template["Parameters"]["Repair"]["Default"], "off");
+    assert_eq!(repairs["Fn::If"][2], json!({"Ref": "AWS::NoValue"}));
+    assert_eq!(written(&repairs["Fn::If"][1]["PolicyDocument"]), printed());
+}
+
+/// What statements allow: each action on one resource, with its condition.
+fn written(document: &Value) -> BTreeSet<(String, String, String)> {
+    let list = |value: &Value| match value {
+        Value::Array(values) => values.clone(),
+        value => vec![value.clone()],
+    };
+    let mut all = BTreeSet::new();
+    for statement in document["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow");
+        for action in list(&statement["Action"]) {
+            for resource in list(&statement["Resource"]) {
+                let resource = resource["Fn::Sub"].as_str().or(resource.as_str()).unwrap();
+                let resource = resource
+                    .replace("${AWS::Partition}", "aws")
+                    .replace("${AWS::Region}", "eu-central-1")
+                    .replace("${AWS::AccountId}", "123456789012");
+                let condition = match &statement["Condition"] {
+                    Value::Null => String::new(),
+                    condition => condition.to_string(),
+                };
+                all.insert((action.as_str().unwrap().to_owned(), resource, condition));
+            }
+        }
+    }
+    all
+}
+
+/// What `policy drift --repair` prints besides what `policy drift` does.
+fn printed() -> BTreeSet<(String, String, String)> {
+    let place = Place::in_region("eu-central-1", "123456789012");
+    let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+    let of = |permissions: Permissions| written(&serde_json::to_value(permissions.document()).unwrap());
+    let reads = read_only(reads, place);
+    let mut all = reads.clone();
+    repairs(&mut all, RepairKind::ALLOWED, place);
+    let reads = of(reads);
+    of(all).into_iter().filter(|allowed| !reads.contains(allowed)).collect()
+}
+
+#[test]
+fn its_schedule_has_an_event_that_the_function_reads() {
+    let (_, template) = judged(&Path::new(env!("CARGO_MANIFEST_DIR")).join(TEMPLATE));
+    let target = &template["Resources"]["Scheduled"]["Properties"]["Target"]["Fn::If"][2];
+    let input = target["Input"]["Fn::Sub"][0].as_str().unwrap();
+    let bounds = &target["Input"]["Fn::Sub"][1]["Bounds"]["Fn::If"];
+    let kinds = template["Parameters"]["RepairOnly"]["Default"].as_str().unwrap();
+    let on = bounds[1]["Fn::Sub"][0].as_str().unwrap();
+    let on = on.replace("${Kinds}", &kinds.replace(',', "\", \"")).replace(
+        "${RepairMax}",
+        &template["Parameters"]["RepairMax"]["Default"].to_string(),
+    );
+    for (bounds, expected) in [
+        (on.as_str(), Some(Bounds::default())),
+        (bounds[2].as_str().unwrap(), None),
+    ] {
+        let event = input.replace("${Name}", "null").replace("${Bounds}", bounds);
+        let event: Event = serde_json::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
+        assert_eq!(event.repair, expected);
+    }
 }
 
 #[test]
@@ -91,10 +166,16 @@ fn its_state_machine_calls_the_function_once_for_each_shard() {
     // Moto's interpreter does not know this field of a Distributed Map.
     let tolerated = shards.as_object_mut().unwrap().remove("ToleratedFailurePercentage");
     assert_eq!(tolerated, Some(json!(100)));
-    for manifest in [json!("connections.toml"), json!(null)] {
-        let events = executed(&definition, &json!({"shards": 3, "manifest": manifest}));
+    for (manifest, repair) in [
+        (json!("connections.toml"), json!({"max": 2})),
+        (json!(null), json!(null)),
+    ] {
+        let events = executed(
+            &definition,
+            &json!({"shards": 3, "manifest": manifest, "repair": repair}),
+        );
         let expected: Vec<Value> = (1..=3)
-            .map(|number| json!({"manifest": manifest, "shard": format!("{number}/3")}))
+            .map(|number| json!({"manifest": manifest, "repair": repair, "shard": format!("{number}/3")}))
             .collect();
         assert_eq!(events, json!(expected));
         let read: Vec<Event> = serde_json::from_value(events).unwrap();

@@ -16,6 +16,7 @@ mod origins;
 mod plans;
 mod policy;
 mod remedies;
+mod repairing;
 mod signals;
 #[path = "../offline/thorough.rs"]
 mod thorough;

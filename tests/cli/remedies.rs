@@ -472,6 +472,47 @@ fn each_finding_has_a_severity_and_a_remedy_that_works() {
     }
 }
 
+/// What `--repair` does about each finding: what a remedy of the connection resolves, and nothing else.
+#[test]
+fn each_finding_is_repaired_or_left() {
+    let connected = connected();
+    for (name, edit, drift, expected) in &table() {
+        let shell = copy(&connected);
+        shell.edit(edit);
+        let before = fs::read(shell.folder.path().join("account.json")).unwrap();
+        let is_repairable = |remedy: &str| remedy.starts_with("setup ") && !remedy.ends_with("--attach-vpc");
+        let is_repaired = expected.iter().any(|(.., remedy)| remedy.is_some_and(is_repairable));
+        let planned = shell.run(&format!(
+            "drift --offline account.json {drift} --repair --dry-run --output json"
+        ));
+        let now = fs::read(shell.folder.path().join("account.json")).unwrap();
+        assert_eq!((planned.status, &before), (Some(2), &now), "{name}: {}", planned.stderr);
+        let run = shell.run(&format!(
+            "drift --offline account.json {drift} --repair --yes --output json"
+        ));
+        let found = &run.json()["connections"][0];
+        let result = |run: &Value| run["connections"][0]["repair"]["result"].clone();
+        if is_repaired {
+            assert_eq!(result(&planned.json()), "planned", "{name}");
+            assert_eq!(found["repair"]["result"], "repaired", "{name}: {found:#}");
+            assert_eq!(
+                (&found["verdict"], run.status),
+                (&json!("in-sync"), Some(0)),
+                "{name}: {found:#}"
+            );
+            let mended = found["repair"]["findings"].as_array().unwrap().len();
+            assert_eq!(mended, expected.len(), "{name}: {found:#}");
+        } else {
+            assert_eq!(result(&planned.json()), "left", "{name}");
+            assert_eq!(found["repair"]["result"], "left", "{name}: {found:#}");
+            assert!(found["repair"]["reason"].is_string(), "{name}");
+            assert_eq!(run.status, Some(2), "{name}");
+            let now = fs::read(shell.folder.path().join("account.json")).unwrap();
+            assert_eq!(before, now, "{name}");
+        }
+    }
+}
+
 /// What happened once: `setup` made a second set, and the open group of the first one was no longer reported.
 #[test]
 fn an_open_group_is_reported_also_where_another_set_serves() {

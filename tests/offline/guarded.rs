@@ -206,6 +206,14 @@ impl Guarded<'_> {
             .tagged("ResourceTag", tags.into_iter().map(|tag| (tag.key, tag.value)))
     }
 
+    /// A role with its tags.
+    fn tagged_role(&self, action: &'static str, name: &str) -> Ask {
+        let roles = self.account.document().roles;
+        let role = roles.into_iter().find(|role| role.role_name == name);
+        let tags = role.into_iter().flat_map(|role| role.tags);
+        ask(action, self.role(name)).tagged("ResourceTag", tags.map(|tag| (tag.key, tag.value)))
+    }
+
     fn create_group(&self, new: &NewSecurityGroup) -> Vec<Ask> {
         let groups = self.arn("ec2", "security-group/*");
         vec![
@@ -403,7 +411,7 @@ guard! {
     this.create_role(new: &NewRole) -> String = Operation::CreateRole,
         ["iam:CreateRole", "iam:TagRole"].map(|action| ask(action, this.role(&new.name)));
     this.put_role_policy(role: &str, policy: &str, document: &str) -> () = Operation::PutRolePolicy,
-        [ask("iam:PutRolePolicy", this.role(role))];
+        [this.tagged_role("iam:PutRolePolicy", role)];
     this.attach_role_policy(role: &str, policy: &str) -> () = Operation::AttachRolePolicy,
         [ask("iam:AttachRolePolicy", this.role(role)).with("iam:PolicyARN", policy)];
     this.list_roles(prefix: &str) -> Vec<String> = Operation::ListRoles, describe(Operation::ListRoles);

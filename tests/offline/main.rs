@@ -12,6 +12,7 @@ mod crashes;
 mod denied;
 mod diagnoses;
 mod drift;
+mod drift_repairs;
 mod endpoint_services;
 mod fault_matrix;
 mod files;

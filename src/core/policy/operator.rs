@@ -279,11 +279,11 @@ pub fn new_secret(place: Place<'_>, name: &str) -> Vec<String> {
 }
 
 /// Where what is made has our tag.
-fn tagged() -> Condition {
+pub(super) fn tagged() -> Condition {
     when("StringEquals", &format!("aws:RequestTag/{}", tags::MANAGED), "true")
 }
 
-fn when(operator: &str, key: &str, value: &str) -> Condition {
+pub(super) fn when(operator: &str, key: &str, value: &str) -> Condition {
     let keys = [(key.to_owned(), Texts::from_iter([literal(value)]))];
     Condition::from([(operator.to_owned(), keys.into())])
 }

@@ -9,6 +9,8 @@ use super::page::{Page, Section, cell, clipped, commands, count, fold, item, row
 use super::{Document, place};
 use crate::drift::{Finding, Severity, Verdict};
 use crate::escape::{command, markdown_code};
+use crate::monitor::RepairResult;
+use crate::report::drift::{repair_in_words, repairs_in_words};
 use crate::report::{ConnectionDrift, DriftDocument, DriftSummary};
 
 /// How many findings of a connection are shown before the rest is only counted.
@@ -33,10 +35,17 @@ impl Document for DriftDocument {
             "**{}:** {in_sync} in sync, {drifted} drifted, {broken} broken, {unknown} unknown in {place}.",
             count(self.connections.len(), "connection")
         ));
+        let results = self
+            .connections
+            .iter()
+            .filter_map(|connection| Some(connection.repair.as_ref()?.result));
+        if let Some(repairs) = repairs_in_words(results) {
+            page.fixed(format!("**Repairs:** {repairs}."));
+        }
         let (mut told, fit): (Vec<&ConnectionDrift>, Vec<&ConnectionDrift>) = self
             .connections
             .iter()
-            .partition(|connection| connection.verdict != Verdict::InSync);
+            .partition(|connection| connection.verdict != Verdict::InSync || connection.repair.is_some());
         told.sort_by_key(|connection| Reverse((worst(connection).map(|finding| finding.severity), connection.verdict)));
         let columns = ["connection", "verdict", "severity", "finding", "account", "Region"];
         let columns = if is_alone { &columns[..4] } else { &columns };
@@ -115,6 +124,24 @@ fn findings(connection: &ConnectionDrift) -> String {
     }
     if let more @ 1.. = connection.findings.len().saturating_sub(FINDINGS) {
         let _ = writeln!(content, "- and {more} more: see `--output json`");
+    }
+    if let Some(repair) = &connection.repair {
+        let _ = write!(content, "{}", item(&repair_in_words(repair)));
+        for finding in repair.findings.iter().take(FINDINGS) {
+            let _ = write!(content, "  {}", item(&format!("resolved: {}", finding.message)));
+        }
+        for step in repair
+            .steps
+            .iter()
+            .filter(|_| repair.result != RepairResult::Left)
+            .take(FINDINGS)
+        {
+            let _ = write!(
+                content,
+                "  {}",
+                item(&format!("{}: {}", step.status.as_str(), step.summary))
+            );
+        }
     }
     let mut told: BTreeSet<&[String]> = BTreeSet::new();
     let remedies = connection
