@@ -3,6 +3,8 @@
 //!
 //! Source: docs/manifest.md, "How it is planned" and "How it is applied".
 
+mod accounts;
+mod all;
 mod apply;
 mod prune;
 
@@ -10,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
+pub use accounts::{Opened, Whence};
+pub use all::{check, plan_all};
 pub use apply::{Event, Listener, Passwords, apply, changes};
 pub use prune::prune;
 

@@ -14,27 +14,22 @@ use super::drift::timestamp;
 use super::front::Terminal;
 use super::global::{Global, Output};
 use super::password::{from_prompt, from_stdin};
-use super::session::{Opened, RunArgs, on_runtime, print_result};
+use super::session::{RunArgs, on_runtime, print_result};
 use super::setup::Setup;
 use super::signals::note_consent;
-use crate::batch::{Event, Item, Job, Listener, Passwords, Planned, apply, changes, needs, plan, prune};
+use crate::batch::{Event, Item, Job, Listener, Opened, Passwords, Planned, apply, check, plan_all};
 use crate::cloud::Cloud;
-use crate::concurrent::bounded;
 use crate::escape::{plain, to_json};
 use crate::interrupt::Interrupt;
 use crate::manifest::{self, Listed};
 use crate::model::Origin;
 use crate::monitor::{Place, Shard};
-use crate::plan::{Basis, Effect, StepStatus};
-use crate::preview::Preview;
+use crate::plan::{Effect, StepStatus};
 use crate::reconcile::{Failure, Options, RunError};
 use crate::report::{
-    BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, PlanError, ProgressLine, Report,
-    SavedPlan, batch_end_text, batch_plan_text,
+    BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, ProgressLine, Report, SavedPlan,
+    batch_end_text, batch_plan_text,
 };
-
-/// How many accounts and Regions are read at once.
-const PLACES_AT_ONCE: usize = 8;
 
 /// `setup`: of one connection, or of all connections of a manifest.
 #[derive(Clone, Debug)]
@@ -233,16 +228,21 @@ impl SetupMany {
         let mut places: Vec<Place> = items.iter().map(|item| item.place.clone()).collect();
         places.sort();
         places.dedup();
-        let accounts = Opened::all(&places, global).await?;
+        let accounts = Opened::all(&places, &global.whence()).await?;
+        let prune = self.prune.then(|| Options {
+            wait_for_effect: !self.run.no_wait,
+            timeout: self.run.timeout,
+            ..Options::default()
+        });
         let planned = tokio::select! {
-            planned = self.plan(&accounts, &places, items, &interrupt) => planned,
+            planned = plan_all(&accounts, &places, items, prune.as_ref(), &interrupt) => planned,
             () = interrupt.raised() => return Err(Box::new(interrupted())),
         };
         if interrupt.is_raised() {
             return Err(Box::new(interrupted()));
         }
         if let Some(plan) = &global.applies {
-            check(plan, &planned, global)?;
+            check(plan, &planned, global.place()).map_err(|error| Box::new(Report::from(&error)))?;
         }
         let is_ours = |planned: &Planned| self.shard.is_none_or(|shard| shard.has(&planned.item.job.database()));
         let (planned, others): (Vec<Planned>, Vec<Planned>) = planned.into_iter().partition(is_ours);
@@ -283,59 +283,6 @@ impl SetupMany {
         } else {
             self.status(&document)
         })
-    }
-
-    /// Reads each account and Region once, and plans its connections in order; then those that are pruned.
-    async fn plan(&self, accounts: &Opened, places: &[Place], items: Vec<Item>, interrupt: &Interrupt) -> Vec<Planned> {
-        let order: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
-        let mut by_place: BTreeMap<&Place, Vec<Item>> = places.iter().map(|place| (place, Vec::new())).collect();
-        for item in items {
-            if let Some(of_place) = places.iter().find(|place| **place == item.place) {
-                by_place.entry(of_place).or_default().push(item);
-            }
-        }
-        let previews = by_place.iter().map(async |(place, items)| match accounts.get(place) {
-            Ok(cloud) => Some(Preview::read(cloud, &needs(items)).await),
-            Err(_) => None,
-        });
-        let previews = bounded(PLACES_AT_ONCE, previews).await;
-        let mut planned = Vec::new();
-        let mut pruned = Vec::new();
-        // Two profiles may lead to one account and Region, whose connections are planned on one preview.
-        let mut first_of: Vec<(Origin, usize)> = Vec::new();
-        for (index, (place, items)) in by_place.into_iter().enumerate() {
-            let Some(own) = &previews[index] else {
-                let report = accounts.get(place).err().unwrap_or_else(|| Box::new(interrupted()));
-                planned.extend(items.into_iter().map(|item| Planned {
-                    item,
-                    outcome: Err(report.clone()),
-                }));
-                continue;
-            };
-            let origin = own.origin();
-            let known = first_of
-                .iter()
-                .find(|(known, _)| *known == origin && origin.account.is_some());
-            let preview = match known {
-                Some((_, first)) => previews[*first].as_ref().unwrap_or(own),
-                None => own,
-            };
-            first_of.push((origin, index));
-            let named = items.clone();
-            planned.extend(plan(preview, items, interrupt).await);
-            if self.prune {
-                let options = Options {
-                    wait_for_effect: !self.run.no_wait,
-                    timeout: self.run.timeout,
-                    ..Options::default()
-                };
-                let unnamed = prune(preview, place, &named, &options).await;
-                pruned.extend(plan(preview, unnamed, interrupt).await);
-            }
-        }
-        planned.sort_by_key(|planned| order.iter().position(|name| *name == planned.item.name));
-        planned.extend(pruned);
-        planned
     }
 
     fn save(&self, planned: &[Planned], global: &Global) -> Result<(), Box<Report>> {
@@ -466,51 +413,6 @@ impl SetupMany {
             result => self.run.status(result == BatchResult::Planned && self.is_dry_run()),
         }
     }
-}
-
-/// Whether what is planned now is the saved plan, or what is left of it.
-fn check(plan: &SavedPlan, planned: &[Planned], global: &Global) -> Result<(), Box<Report>> {
-    let mut differences = Vec::new();
-    let mut refused = None;
-    for saved in &plan.connections {
-        let Some(now) = planned.iter().find(|now| now.item.name == saved.name) else {
-            // What was to be pruned is gone: there is nothing left to do.
-            continue;
-        };
-        match &now.outcome {
-            Err(report) => differences.push(format!("{}: {}", saved.name, report.body.message)),
-            Ok(ran) => {
-                let planned = Origin {
-                    account: saved.account.clone(),
-                    region: saved.region.clone(),
-                };
-                if planned != ran.origin || plan.place != global.place() {
-                    refused = Some(PlanError::Elsewhere {
-                        planned: format!("{planned} ({})", plan.place),
-                        found: format!("{} ({})", ran.origin, global.place()),
-                    });
-                    break;
-                }
-                let basis = Basis {
-                    names: saved.names.clone(),
-                    ..Basis::default()
-                };
-                let changed = changes(
-                    (&plan.steps_of(&saved.name), &basis),
-                    (&ran.draft.recorded, &ran.draft.basis),
-                );
-                differences.extend(changed.into_iter().map(|change| format!("{}: {change}", saved.name)));
-            }
-        }
-    }
-    let is_new = |now: &&Planned| plan.connections.iter().all(|saved| saved.name != now.item.name);
-    differences.extend(planned.iter().filter(is_new).map(|now| format!("+ {}", now.item.name)));
-    let error = match refused {
-        Some(error) => error,
-        None if differences.is_empty() => return Ok(()),
-        None => PlanError::Outdated { differences },
-    };
-    Err(Box::new(Report::from(&error)))
 }
 
 fn interrupted() -> Report {

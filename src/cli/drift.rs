@@ -119,7 +119,7 @@ impl Drift {
     #[cfg(not(feature = "aws"))]
     #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
     async fn on_aws(&self, _: &Global, _: Interrupt) -> Ending {
-        Err(Box::new(super::session::no_aws()))
+        Err(Box::new(Report::no_aws()))
     }
 
     async fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> Ending {

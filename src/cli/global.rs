@@ -8,6 +8,7 @@ use clap::{Arg, Args, ValueEnum};
 
 use super::arguments::{parse_region, parse_url};
 
+use crate::batch::Whence;
 use crate::logging::LogFormat;
 use crate::report::{AccountKind, SavedPlan};
 
@@ -87,6 +88,17 @@ impl Global {
         match self.offline {
             Some(_) => AccountKind::AccountFile,
             None => AccountKind::Aws,
+        }
+    }
+}
+
+impl Global {
+    /// Where the accounts of many connections are.
+    pub fn whence(&self) -> Whence {
+        Whence {
+            offline: self.offline.clone(),
+            #[cfg(feature = "aws")]
+            aws: self.configuration(),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! A command's session with an account: connects, runs until the end or an interrupt, and prints the result.
 
-use std::collections::BTreeMap;
-
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
 use std::future::Future;
 use std::path::PathBuf;
@@ -19,7 +17,6 @@ use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::{ApiCalls, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin};
-use crate::monitor::Place;
 use crate::plan::Request;
 use crate::reconcile::{Applied, Converged, Ending as RunEnding, Goal, Options};
 use crate::report::{Checks, ChecksDocument, Document, Report, RunDocument, converged_text};
@@ -63,102 +60,6 @@ pub fn on_runtime(work: impl AsyncFnOnce(Interrupt) -> Ending) -> Ending {
     // A prompt that was interrupted still holds a thread.
     runtime.shutdown_background();
     ending
-}
-
-/// The accounts and Regions of many connections.
-pub struct Opened {
-    /// The account file, which stands for all of them.
-    offline: Option<OfflineAccount>,
-    /// Why an account and Region cannot be used.
-    failed: BTreeMap<Place, Box<Report>>,
-    #[cfg(feature = "aws")]
-    aws: BTreeMap<Place, crate::aws::Aws>,
-}
-
-impl Opened {
-    /// Opens each of these places.
-    pub async fn all(places: &[Place], global: &Global) -> Result<Self, Box<Report>> {
-        let mut opened = Self {
-            offline: None,
-            failed: BTreeMap::new(),
-            #[cfg(feature = "aws")]
-            aws: BTreeMap::new(),
-        };
-        if let Some(path) = &global.offline {
-            let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
-            let (id, region) = account.place();
-            for place in places {
-                let elsewhere = crate::monitor::elsewhere(place, &id, &region);
-                opened
-                    .failed
-                    .extend(elsewhere.map(|error| (place.clone(), Box::new(Report::from(&error)))));
-            }
-            opened.offline = Some(account);
-            return Ok(opened);
-        }
-        opened.connect(places, global).await?;
-        Ok(opened)
-    }
-
-    #[cfg(feature = "aws")]
-    async fn connect(&mut self, places: &[Place], global: &Global) -> Result<(), Box<Report>> {
-        for place in places {
-            let configuration = crate::monitor::configuration(&global.configuration(), place);
-            match Box::pin(crate::aws::Aws::connect(&configuration)).await {
-                Ok(aws) => drop(self.aws.insert(place.clone(), aws)),
-                Err(fault) => {
-                    let report = Report::new(fault.code(), &fault, fault.hint());
-                    self.failed.insert(place.clone(), Box::new(report));
-                }
-            }
-        }
-        match (self.aws.is_empty(), self.failed.values().next()) {
-            (true, Some(report)) => Err(report.clone()),
-            _ => Ok(()),
-        }
-    }
-
-    #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
-    async fn connect(&mut self, _: &[Place], _: &Global) -> Result<(), Box<Report>> {
-        Err(Box::new(no_aws()))
-    }
-
-    /// The account at a place.
-    pub fn get(&self, place: &Place) -> Result<&dyn Cloud, Box<Report>> {
-        if let Some(report) = self.failed.get(place) {
-            return Err(report.clone());
-        }
-        if let Some(account) = &self.offline {
-            return Ok(account);
-        }
-        self.on_aws(place).ok_or_else(|| {
-            let error = std::io::Error::other("the account was not opened");
-            Box::new(Report::new("internal", &error, None))
-        })
-    }
-
-    #[cfg(feature = "aws")]
-    fn on_aws(&self, place: &Place) -> Option<&dyn Cloud> {
-        self.aws.get(place).map(|aws| aws as &dyn Cloud)
-    }
-
-    #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_self, reason = "the adapter's own twin has accounts")]
-    fn on_aws(&self, _: &Place) -> Option<&dyn Cloud> {
-        None
-    }
-
-    /// How many requests were sent to all of them.
-    pub fn calls(&self) -> ApiCalls {
-        let all = self.offline.iter().map(OfflineAccount::calls);
-        #[cfg(feature = "aws")]
-        let all = all.chain(self.aws.values().map(Cloud::calls));
-        all.fold(ApiCalls::default(), |sum, calls| ApiCalls {
-            read: sum.read + calls.read,
-            write: sum.write + calls.write,
-        })
-    }
 }
 
 /// Refuses the saved plan of another account, Region or kind of account.
@@ -209,15 +110,7 @@ async fn decoded(mut report: Box<Report>, global: &Global) -> Box<Report> {
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
 async fn on_aws(_: &impl Work, _: &Global, _: Interrupt) -> Ending {
-    Err(Box::new(no_aws()))
-}
-
-/// What a build without the adapter says.
-#[cfg(not(feature = "aws"))]
-pub fn no_aws() -> Report {
-    let error = std::io::Error::other("this build has no AWS support");
-    let hint = "use an account file with --offline FILE, or build with the default features";
-    Report::new("no-aws", &error, Some(hint.to_owned()))
+    Err(Box::new(Report::no_aws()))
 }
 
 /// Prints a result in the form that was asked for. Where it cannot be printed, what was written is reported anyway.

@@ -85,6 +85,14 @@ impl Report {
         }
     }
 
+    /// What a build without the adapter to AWS says.
+    #[must_use]
+    pub fn no_aws() -> Self {
+        let error = io::Error::other("this build has no AWS support");
+        let hint = "use an account file with --offline FILE, or build with the default features";
+        Self::new("no-aws", &error, Some(hint.to_owned()))
+    }
+
     /// A failed run.
     #[must_use]
     pub fn of_run(failure: &Failure) -> Self {

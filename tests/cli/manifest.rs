@@ -419,3 +419,23 @@ fn the_password_of_a_new_secret_is_in_no_plan() {
         refused.stderr
     );
 }
+
+#[test]
+fn what_another_place_of_the_manifest_names_is_not_pruned() {
+    let shell = Shell::new();
+    estate(&shell, 1, 3);
+    manifest(&shell, 1, 0..3);
+    assert_eq!(shell.many("--yes").status, Some(0));
+    // Both are the account of the file: once by its Region, and once by default.
+    shell.write(
+        "connections.toml",
+        "[[connection]]\ncluster = \"db0\"\nfunction = \"f0\"\n\n\
+         [[connection]]\ncluster = \"db0\"\nfunction = \"f1\"\nregion = \"eu-central-1\"\n",
+    );
+    let planned = shell.many("--prune --dry-run --output json").json();
+    assert_eq!(
+        counted(&planned, "decision"),
+        BTreeMap::from([("disconnect", 1), ("no-op", 2)])
+    );
+    assert_eq!(planned["connections"][2]["name"], "cluster/db0:function/f2");
+}

@@ -1,0 +1,125 @@
+//! The accounts and Regions of many connections.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::account::OfflineAccount;
+use crate::cloud::{ApiCalls, Cloud};
+use crate::monitor::Place;
+use crate::report::Report;
+
+/// Where accounts are: AWS, or one account file instead.
+#[derive(Clone, Debug, Default)]
+pub struct Whence {
+    /// The account file.
+    pub offline: Option<PathBuf>,
+    /// The global options, which count where a place leaves something out.
+    #[cfg(feature = "aws")]
+    pub aws: crate::aws::Configuration,
+}
+
+/// The accounts and Regions of many connections.
+pub struct Opened {
+    /// The account file, which stands for all of them.
+    offline: Option<OfflineAccount>,
+    /// Why an account and Region cannot be used.
+    failed: BTreeMap<Place, Box<Report>>,
+    #[cfg(feature = "aws")]
+    aws: BTreeMap<Place, crate::aws::Aws>,
+}
+
+impl Opened {
+    /// Opens each of these places.
+    ///
+    /// # Errors
+    ///
+    /// None can be opened, or the account file cannot be read.
+    pub async fn all(places: &[Place], whence: &Whence) -> Result<Self, Box<Report>> {
+        let mut opened = Self {
+            offline: None,
+            failed: BTreeMap::new(),
+            #[cfg(feature = "aws")]
+            aws: BTreeMap::new(),
+        };
+        if let Some(path) = &whence.offline {
+            let account = OfflineAccount::open(path)
+                .map_err(|error| Box::new(Report::new("account-file", &error, Some(error.hint().to_owned()))))?;
+            let (id, region) = account.place();
+            for place in places {
+                let elsewhere = crate::monitor::elsewhere(place, &id, &region);
+                opened
+                    .failed
+                    .extend(elsewhere.map(|error| (place.clone(), Box::new(Report::from(&error)))));
+            }
+            opened.offline = Some(account);
+            return Ok(opened);
+        }
+        opened.connect(places, whence).await?;
+        Ok(opened)
+    }
+
+    #[cfg(feature = "aws")]
+    async fn connect(&mut self, places: &[Place], whence: &Whence) -> Result<(), Box<Report>> {
+        for place in places {
+            let configuration = crate::monitor::configuration(&whence.aws, place);
+            match Box::pin(crate::aws::Aws::connect(&configuration)).await {
+                Ok(aws) => drop(self.aws.insert(place.clone(), aws)),
+                Err(fault) => {
+                    let report = Report::new(fault.code(), &fault, fault.hint());
+                    self.failed.insert(place.clone(), Box::new(report));
+                }
+            }
+        }
+        match (self.aws.is_empty(), self.failed.values().next()) {
+            (true, Some(report)) => Err(report.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
+    async fn connect(&mut self, _: &[Place], _: &Whence) -> Result<(), Box<Report>> {
+        Err(Box::new(Report::no_aws()))
+    }
+
+    /// The account at a place.
+    ///
+    /// # Errors
+    ///
+    /// It could not be opened.
+    pub fn get(&self, place: &Place) -> Result<&dyn Cloud, Box<Report>> {
+        if let Some(report) = self.failed.get(place) {
+            return Err(report.clone());
+        }
+        if let Some(account) = &self.offline {
+            return Ok(account);
+        }
+        self.on_aws(place).ok_or_else(|| {
+            let error = std::io::Error::other("the account was not opened");
+            Box::new(Report::new("internal", &error, None))
+        })
+    }
+
+    #[cfg(feature = "aws")]
+    fn on_aws(&self, place: &Place) -> Option<&dyn Cloud> {
+        self.aws.get(place).map(|aws| aws as &dyn Cloud)
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, reason = "the adapter's own twin has accounts")]
+    fn on_aws(&self, _: &Place) -> Option<&dyn Cloud> {
+        None
+    }
+
+    /// How many requests were sent to all of them.
+    #[must_use]
+    pub fn calls(&self) -> ApiCalls {
+        let all = self.offline.iter().map(OfflineAccount::calls);
+        #[cfg(feature = "aws")]
+        let all = all.chain(self.aws.values().map(Cloud::calls));
+        all.fold(ApiCalls::default(), |sum, calls| ApiCalls {
+            read: sum.read + calls.read,
+            write: sum.write + calls.write,
+        })
+    }
+}
