@@ -17,6 +17,7 @@ use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
 use crate::monitor::Place;
 use crate::plan::{Created, Named, Recorded, differences};
+use crate::preview::is_new;
 use crate::reconcile::Draft;
 
 /// The version of the format.
@@ -159,7 +160,10 @@ impl SavedConnection {
             region,
             decision: ran.draft.decision.to_owned(),
             reasons: ran.draft.reasons.iter().chain(&ran.draft.notes).cloned().collect(),
-            names: ran.draft.basis.names.clone(),
+            names: {
+                let names = ran.draft.basis.names.iter().filter(|(id, _)| is_new(id));
+                names.map(|(id, named)| (id.clone(), named.clone())).collect()
+            },
         }
     }
 }

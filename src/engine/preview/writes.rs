@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::{NEW_GROUP, Preview, State, missing, name_of};
+use super::{NEW_GROUP, NEW_HOST, NEW_PROXY, NEW_SECRET, Preview, State, missing, name_of};
 use crate::cloud::{
     Answer, ApiCalls, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup,
     DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange, GatewayFilter,
@@ -182,7 +182,7 @@ impl Preview<'_> {
         if state.made_secret(&new.name).is_some() {
             return Err(duplicate(Operation::CreateSecret, &format!("secret {}", new.name)));
         }
-        let arn = Place::of(&state.an_arn()).arn("secretsmanager", &format!("secret:{}-000new", new.name));
+        let arn = Place::of(&state.an_arn()).arn("secretsmanager", &format!("secret:{}{NEW_SECRET}", new.name));
         state.secrets.push(SecretDescription {
             arn: arn.clone(),
             name: new.name.clone(),
@@ -205,7 +205,7 @@ impl Preview<'_> {
         let vpc = vpc_of(&state, &new.subnets)?;
         let home = state.an_arn();
         let home = Place::of(&home);
-        let arn = home.arn("rds", &format!("db-proxy:prx-new-{name}"));
+        let arn = home.arn("rds", &format!("db-proxy:{NEW_PROXY}{name}"));
         let (secrets, requires_iam) = match &new.auth {
             NewProxyAuth::Iam => (Vec::new(), true),
             NewProxyAuth::Secret { secret, iam_required } => (vec![secret.clone()], *iam_required),
@@ -214,7 +214,7 @@ impl Preview<'_> {
         state.targets.insert(name.clone(), Ok(Vec::new()));
         let proxies = state.proxies.as_mut().map_err(|error| error.clone())?;
         proxies.push(DbProxy::Known(Proxy {
-            endpoint: Some(format!("{name}.proxy-new.{}.rds.amazonaws.com", home.region)),
+            endpoint: Some(format!("{name}{NEW_HOST}{}.rds.amazonaws.com", home.region)),
             name,
             arn: arn.clone(),
             exists: true,
