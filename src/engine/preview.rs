@@ -22,8 +22,8 @@ use crate::model::{
 };
 use crate::observe::{Lists, lists, patiently};
 
-/// What the id of a group that exists in the preview only begins with; its name follows.
-pub const NEW_GROUP: &str = "new:";
+/// How the id of a group and the host name of a proxy begin that exist in the preview only; their names follow.
+const NEW: &str = "new:";
 
 /// How the ARN of a secret that exists in the preview only ends: as long as the six characters that Secrets Manager adds.
 const NEW_SECRET: &str = "-000new";
@@ -31,13 +31,10 @@ const NEW_SECRET: &str = "-000new";
 /// How the resource id of a proxy that exists in the preview only begins; its name follows.
 const NEW_PROXY: &str = "prx-new-";
 
-/// The domain of such a proxy's host name.
-const NEW_HOST: &str = ".proxy-new.";
-
 /// Whether this is the id, ARN or host name of something that exists in the preview only.
 #[must_use]
 pub fn is_new(id: &str) -> bool {
-    id.starts_with(NEW_GROUP) || id.ends_with(NEW_SECRET) || id.contains(NEW_PROXY) || id.contains(NEW_HOST)
+    id.starts_with(NEW) || id.ends_with(NEW_SECRET) || id.contains(NEW_PROXY)
 }
 
 /// How many proxies and functions are read at once, where each is a request of its own.

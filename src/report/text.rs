@@ -158,8 +158,6 @@ pub(super) fn steps_text(steps: &[StepEntry]) -> String {
         text.step(step);
     }
     text.0
-        .lines()
-        .fold(String::new(), |text, line| text + "  " + line + "\n")
 }
 
 /// A saved plan, for `show`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{NEW_GROUP, Preview, missing};
+use super::{NEW, Preview, missing};
 use crate::cloud::{
     Answer, CapacityProvider, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedInterface, DescribedSubnet,
     FunctionAlias, GatewayFilter, GroupFilter, GroupReference, InstanceFilter, InterfaceFilter, KeyDescription,
@@ -347,7 +347,7 @@ from_account! {
 
 /// Those that exist in the account.
 fn existing(groups: &[GroupId]) -> Vec<GroupId> {
-    let existing = groups.iter().filter(|group| !group.as_str().starts_with(NEW_GROUP));
+    let existing = groups.iter().filter(|group| !group.as_str().starts_with(NEW));
     existing.cloned().collect()
 }
 

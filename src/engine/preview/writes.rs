@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::{NEW_GROUP, NEW_HOST, NEW_PROXY, NEW_SECRET, Preview, State, missing, name_of};
+use super::{NEW, NEW_PROXY, NEW_SECRET, Preview, State, missing, name_of};
 use crate::cloud::{
     Answer, ApiCalls, CapacityProvider, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup,
     DescribedInterface, DescribedSubnet, EndpointChange, Fault, FunctionAlias, FunctionChange, GatewayFilter,
@@ -61,9 +61,9 @@ impl State {
                 &format!("security group {} in {}", new.name, new.vpc),
             ));
         }
-        let mut id = GroupId::from(format!("{NEW_GROUP}{}", new.name));
+        let mut id = GroupId::from(format!("{NEW}{}", new.name));
         if groups.iter().any(|group| group.id == id) {
-            id = GroupId::from(format!("{NEW_GROUP}{}@{}", new.name, new.vpc));
+            id = GroupId::from(format!("{NEW}{}@{}", new.name, new.vpc));
         }
         groups.push(SecurityGroup {
             id: id.clone(),
@@ -214,7 +214,7 @@ impl Preview<'_> {
         state.targets.insert(name.clone(), Ok(Vec::new()));
         let proxies = state.proxies.as_mut().map_err(|error| error.clone())?;
         proxies.push(DbProxy::Known(Proxy {
-            endpoint: Some(format!("{name}{NEW_HOST}{}.rds.amazonaws.com", home.region)),
+            endpoint: Some(format!("{NEW}{name}")),
             name,
             arn: arn.clone(),
             exists: true,
