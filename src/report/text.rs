@@ -169,9 +169,24 @@ pub fn saved_text(plan: &SavedPlan) -> String {
     text.line(format!("{BOLD}Command{BOLD:#}"));
     text.line(format!("  {}", plan.command_line()));
     text.line("");
-    text.decision((&plan.decision, &plan.meaning), &plan.reasons, &plan.notes);
     let steps: Vec<StepEntry> = plan.steps.iter().map(SavedStep::entry).collect();
-    text.steps(&steps);
+    if plan.connections.is_empty() {
+        text.decision((&plan.decision, &plan.meaning), &plan.reasons, &plan.notes);
+        text.steps(&steps);
+        return text.0;
+    }
+    for connection in &plan.connections {
+        text.line(format!("{BOLD}{}{BOLD:#}: {}", connection.name, connection.decision));
+        for reason in &connection.reasons {
+            text.line(format!("  {reason}"));
+        }
+        let its = |step: &&SavedStep| step.connection.as_ref() == Some(&connection.name);
+        for step in plan.steps.iter().filter(its) {
+            text.step(&step.entry());
+        }
+        text.line("");
+    }
+    text.count(&steps);
     text.0
 }
 
@@ -406,6 +421,11 @@ impl Text {
             self.step(step);
         }
         self.line("");
+        self.count(steps);
+    }
+
+    /// How many steps there are to do, and what is charged.
+    fn count(&mut self, steps: &[StepEntry]) {
         let count = |wanted: &dyn Fn(&StepEntry) -> bool| steps.iter().filter(|step| wanted(step)).count();
         let is_planned = |step: &StepEntry| step.status == StepStatusName::Planned;
         let planned = |change| count(&|step| is_planned(step) && step.change == change);

@@ -1,6 +1,6 @@
 //! A saved plan.
 
-use super::page::{CELL, Page, Section, TITLE, clipped, item, text};
+use super::page::{CELL, Page, Section, TITLE, cell, clipped, item, text};
 use super::run::{columns, permissions, planned, step_row};
 use super::{Document, place};
 use crate::escape::markdown_code;
@@ -19,8 +19,20 @@ impl Document for SavedPlan {
         ));
         page.fixed(markdown_code(&clipped(&self.command_line(), CELL)));
         page.fixed(self.heading.first().map_or_else(String::new, |heading| text(heading)));
-        let rows = steps.iter().map(|step| step_row(step, true)).collect();
-        page.section(Section::table(1, columns(true), rows, "step"));
+        if self.connections.is_empty() {
+            let rows = steps.iter().map(|step| step_row(step, true)).collect();
+            page.section(Section::table(1, columns(true), rows, "step"));
+        } else {
+            let of_connection = |step: &SavedStep| {
+                let name = cell(step.connection.as_deref().unwrap_or_default());
+                format!("| {name} {}", step_row(&step.entry(), true))
+            };
+            let rows = self.steps.iter().map(of_connection).collect();
+            let columns: Vec<&str> = std::iter::once("connection")
+                .chain(columns(true).iter().copied())
+                .collect();
+            page.section(Section::table(1, &columns, rows, "step"));
+        }
         let reasons: Vec<String> = self
             .reasons
             .iter()
