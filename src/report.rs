@@ -25,8 +25,7 @@ mod text;
 
 pub use across::{is_open_across, path_across, text_across};
 pub use batch::{
-    BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchOutcome, BatchResult, batch_end_text,
-    batch_plan_text,
+    BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, batch_end_text, batch_plan_text,
 };
 pub use checks::{Checks, ChecksDocument};
 pub use config::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};

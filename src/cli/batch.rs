@@ -255,7 +255,7 @@ impl SetupMany {
             let mut document = document;
             document.dry_run = self.is_dry_run();
             for connection in &mut document.connections {
-                if let crate::report::BatchOutcome::Ran(ran) = &mut connection.outcome {
+                if let BatchConnection::Ran(ran) = connection {
                     ran.dry_run = document.dry_run;
                 }
             }
@@ -475,7 +475,7 @@ impl Console {
     /// Tells what is planned for each connection.
     fn planned(&self, planned: &[Planned]) {
         for planned in planned {
-            let connection = Box::new(BatchConnection::new(planned).outcome);
+            let connection = Box::new(BatchConnection::new(planned));
             self.event(&planned.item.name, BatchEventKind::Planned { connection });
         }
     }
@@ -547,7 +547,7 @@ impl Listener for Console {
                         counts.done += 1;
                     });
                 }
-                let connection = Box::new(crate::report::BatchOutcome::Ran(Box::new(ran.document.clone())));
+                let connection = Box::new(BatchConnection::ran(name, &ran.document));
                 self.event(name, BatchEventKind::Ended { connection });
             }
             Event::Failed(report) => {

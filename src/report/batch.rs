@@ -62,20 +62,10 @@ pub enum BatchResult {
     Failed,
 }
 
-/// A connection of a run over many.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct BatchConnection {
-    /// Its name.
-    pub name: String,
-    /// Its document, or its error.
-    #[serde(flatten)]
-    pub outcome: BatchOutcome,
-}
-
-/// The document of a connection, or its error.
+/// A connection of a run over many: its document, or its error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum BatchOutcome {
+pub enum BatchConnection {
     /// Its run did not fail: the document of `setup`, or of `remove` where it is pruned.
     Ran(Box<RunDocument>),
     /// It failed.
@@ -84,7 +74,10 @@ pub enum BatchOutcome {
 
 /// A connection that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct FailedConnection {
+    /// Its name.
+    pub name: String,
     /// The account, where it is known.
     pub account: Option<String>,
     /// The Region, where it is known.
@@ -104,28 +97,44 @@ pub enum FailedResult {
 }
 
 impl BatchConnection {
-    /// A connection as its run has ended.
+    /// A connection as it is planned, or as its run has ended.
     #[must_use]
     pub fn new(planned: &Planned) -> Self {
-        let outcome = match &planned.outcome {
-            Ok(ran) => BatchOutcome::Ran(Box::new(ran.document.clone())),
-            Err(report) => BatchOutcome::Failed(FailedConnection {
+        let name = &planned.item.name;
+        match &planned.outcome {
+            Ok(ran) => Self::ran(name, &ran.document),
+            Err(report) => Self::Failed(FailedConnection {
+                name: name.clone(),
                 account: report.origin.account.clone(),
                 region: report.origin.region.clone(),
                 result: FailedResult::Failed,
                 error: report.body.clone(),
             }),
-        };
-        Self {
-            name: planned.item.name.clone(),
-            outcome,
+        }
+    }
+
+    /// A connection whose run did not fail.
+    #[must_use]
+    pub fn ran(name: &str, document: &RunDocument) -> Self {
+        Self::Ran(Box::new(RunDocument {
+            name: Some(name.to_owned()),
+            ..document.clone()
+        }))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Ran(document) => document.name.as_deref().unwrap_or_default(),
+            Self::Failed(failed) => &failed.name,
         }
     }
 
     fn result(&self) -> BatchResult {
-        match &self.outcome {
-            BatchOutcome::Failed(_) => BatchResult::Failed,
-            BatchOutcome::Ran(document) => match document.result {
+        match self {
+            Self::Failed(_) => BatchResult::Failed,
+            Self::Ran(document) => match document.result {
                 ResultName::Incomplete => BatchResult::Incomplete,
                 ResultName::Planned => BatchResult::Planned,
                 ResultName::Unchanged => BatchResult::Unchanged,
@@ -149,18 +158,18 @@ impl BatchConnection {
     /// What is decided of it, in one word.
     #[must_use]
     pub fn decision(&self) -> &str {
-        match &self.outcome {
-            BatchOutcome::Ran(document) => &document.decision,
-            BatchOutcome::Failed(_) => "failed",
+        match self {
+            Self::Ran(document) => &document.decision,
+            Self::Failed(_) => "failed",
         }
     }
 
     /// Its steps; none where it has failed.
     #[must_use]
     pub fn steps(&self) -> &[StepEntry] {
-        match &self.outcome {
-            BatchOutcome::Ran(document) => &document.steps,
-            BatchOutcome::Failed(_) => &[],
+        match self {
+            Self::Ran(document) => &document.steps,
+            Self::Failed(_) => &[],
         }
     }
 }
@@ -365,7 +374,7 @@ pub enum BatchEventKind {
     /// It is planned, or cannot be.
     Planned {
         /// Its document, or its error.
-        connection: Box<BatchOutcome>,
+        connection: Box<BatchConnection>,
     },
     /// Its plan is being carried out.
     Started,
@@ -384,7 +393,7 @@ pub enum BatchEventKind {
     /// Its run has ended.
     Ended {
         /// Its document.
-        connection: Box<BatchOutcome>,
+        connection: Box<BatchConnection>,
     },
     /// Its run has failed.
     Failed {

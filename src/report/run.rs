@@ -23,6 +23,9 @@ const FIX_VERSION: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct RunDocument {
+    /// Its name, where it is one of the connections of a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Version of this format: 1, of `diagnose --fix` 2.
     pub schema_version: u32,
     /// The account; null where it is not known.
@@ -345,6 +348,7 @@ impl RunDocument {
         let draft = &ended.draft;
         let Origin { account, region } = ended.origin.clone();
         Self {
+            name: None,
             schema_version: SCHEMA_VERSION,
             account,
             region,

@@ -17,6 +17,7 @@ mod internet;
 mod kills;
 #[cfg(feature = "lambda")]
 mod lambda;
+mod manifest;
 mod msk;
 mod networks;
 mod new_proxies;

@@ -172,6 +172,9 @@ fn a_connection_that_fails_stops_no_other_one() {
     let document = run.json();
     assert_eq!(run.status, Some(1));
     assert_eq!(document["result"], "failed");
+    for schema in ["schema", "schema batch"] {
+        jsonschema::validate(&shell.run(schema).json(), &document).unwrap();
+    }
     for connection in document["connections"].as_array().unwrap() {
         let is_of_stopped = connection["name"].as_str().unwrap().contains("db1");
         assert_eq!(connection["result"] == "failed", is_of_stopped, "{connection}");
@@ -186,6 +189,7 @@ fn events_are_lines_with_the_name_of_the_connection() {
     manifest(&shell, 2, 0..4);
     let run = shell.many("--yes --output ndjson");
     assert_eq!(run.status, Some(0), "{}", run.stderr);
+    let schema = shell.run("schema batch-event").json();
     let events: Vec<Value> = run
         .stdout
         .lines()
@@ -195,6 +199,7 @@ fn events_are_lines_with_the_name_of_the_connection() {
     for event in &events {
         assert!(event["name"].as_str().unwrap().starts_with("cluster/db"), "{event}");
         assert!(event["time"].is_string());
+        jsonschema::validate(&schema, event).unwrap();
         *kinds.entry(event["event"].as_str().unwrap()).or_default() += 1;
     }
     assert_eq!((kinds["planned"], kinds["started"], kinds["ended"]), (4, 4, 4));

@@ -4,7 +4,7 @@ use super::page::{CELL, Page, Section, TITLE, cell, clipped, item, row, text};
 use super::run::{permissions, planned, step_row};
 use super::{Document, place};
 use crate::escape::markdown_code;
-use crate::report::batch::{BatchConnection, BatchDocument, BatchOutcome, BatchResult};
+use crate::report::batch::{BatchConnection, BatchDocument, BatchResult};
 use crate::report::run::StepEntry;
 
 impl Document for BatchDocument {
@@ -57,12 +57,12 @@ impl Document for BatchDocument {
 }
 
 fn connection_row(connection: &BatchConnection) -> String {
-    let result = match &connection.outcome {
-        BatchOutcome::Ran(document) => serde_json::to_value(document.result).unwrap_or_default(),
-        BatchOutcome::Failed(_) => "failed".into(),
+    let result = match connection {
+        BatchConnection::Ran(document) => serde_json::to_value(document.result).unwrap_or_default(),
+        BatchConnection::Failed(_) => "failed".into(),
     };
     row([
-        cell(&connection.name),
+        cell(connection.name()),
         connection.decision().to_owned(),
         result.as_str().unwrap_or_default().to_owned(),
         planned(connection.steps()),
@@ -70,26 +70,26 @@ fn connection_row(connection: &BatchConnection) -> String {
 }
 
 fn error(connection: &BatchConnection) -> Option<String> {
-    let BatchOutcome::Failed(failed) = &connection.outcome else {
+    let BatchConnection::Failed(failed) = connection else {
         return None;
     };
     let code = markdown_code(&clipped(&failed.error.code, TITLE));
-    let name = markdown_code(&clipped(&connection.name, CELL));
+    let name = markdown_code(&clipped(connection.name(), CELL));
     Some(format!("- {name}: {code} {}\n", text(&failed.error.message)))
 }
 
 /// The steps of a connection as rows, each with its name.
 fn steps_of(connection: &BatchConnection) -> Vec<String> {
-    let name = cell(&connection.name);
+    let name = cell(connection.name());
     let steps = connection.steps().iter();
     steps.map(|step| format!("| {name} {}", step_row(step, true))).collect()
 }
 
 fn reasons(connection: &BatchConnection) -> Vec<String> {
-    let BatchOutcome::Ran(document) = &connection.outcome else {
+    let BatchConnection::Ran(document) = connection else {
         return Vec::new();
     };
-    let name = markdown_code(&clipped(&connection.name, TITLE));
+    let name = markdown_code(&clipped(connection.name(), TITLE));
     let reason = |reason: &String| format!("- {name}: {}", item(reason).trim_start_matches("- "));
     document.reasons.iter().map(reason).collect()
 }
