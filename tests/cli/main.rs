@@ -339,7 +339,7 @@ fn options_that_have_nothing_to_act_on_are_mistakes() {
 fn forms_that_do_not_exist_are_not_offered() {
     let shell = Shell::new();
     let commands = [
-        ("setup", "text, json, markdown"),
+        ("setup", "text, json, ndjson, markdown"),
         ("remove", "text, json, markdown"),
         ("attach", "text, json, markdown"),
         ("detach", "text, json, markdown"),
