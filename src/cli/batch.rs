@@ -312,10 +312,7 @@ impl SetupMany {
             Box::new(Report::of_run(&Failure {
                 error,
                 applied: Vec::new(),
-                origin: Origin {
-                    account: document.account.clone(),
-                    region: document.region.clone(),
-                },
+                origin: origin(document),
             }))
         };
         if self.run.yes {
@@ -330,10 +327,12 @@ impl SetupMany {
             .iter()
             .filter(|connection| connection.decision() == "disconnect")
             .count();
-        let mut questions = vec![format!(
-            "Apply this plan ({})? Type yes to apply it: ",
-            document.counted()
-        )];
+        let counted = document.counted();
+        let place = match (&document.account, &document.region) {
+            (None, None) => String::new(),
+            _ => format!(" in {}", origin(document)),
+        };
+        let mut questions = vec![format!("Apply this plan{place} ({counted})? Type yes to apply it: ")];
         if removed > 0 {
             questions.push(format!(
                 "Also remove {removed} that the manifest does not name? Type yes to remove: "
@@ -412,6 +411,13 @@ impl SetupMany {
             BatchResult::Failed | BatchResult::Incomplete => 1,
             result => self.run.status(result == BatchResult::Planned && self.is_dry_run()),
         }
+    }
+}
+
+fn origin(document: &BatchDocument) -> Origin {
+    Origin {
+        account: document.account.clone(),
+        region: document.region.clone(),
     }
 }
 

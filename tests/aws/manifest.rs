@@ -179,7 +179,7 @@ async fn a_saved_plan_of_a_manifest_is_applied_once_and_again_after_a_fault() {
     assert_eq!((saved.status, written), (0, Vec::new()), "{saved:?}");
     // One connection fails; what the others do stays, and the same plan finishes it.
     world.fault(
-        "UpdateFunctionConfiguration20150331v2",
+        "UpdateFunctionConfiguration",
         1,
         400,
         "InvalidParameterValueException",
