@@ -106,6 +106,7 @@ impl Args for SetupCommand {
                     .value_name("N/OF")
                     .value_parser(clap::value_parser!(Shard))
                     .requires("manifest")
+                    .conflicts_with("out")
                     .help("Plan all, and carry out the connections of shard N of OF, cut by database")
                     .help_heading("Many connections"),
             )
@@ -208,6 +209,9 @@ impl SetupMany {
         let mut options = setup.options();
         options.dry_run = self.is_dry_run();
         options.wait_for_effect &= !self.run.no_wait;
+        if !arguments.iter().any(|argument| argument.starts_with("--timeout")) {
+            options.timeout = self.run.timeout;
+        }
         let job = match setup.goal() {
             Some(goal) => Job::AcrossVpcs(Box::new(goal), options),
             None => Job::Connect(Box::new(setup.target()), options),

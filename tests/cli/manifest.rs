@@ -370,6 +370,10 @@ fn what_does_not_go_with_a_manifest_is_refused() {
         ("--prune --cluster orders --function refunds", "required"),
         ("--shard 1/2 --cluster orders --function refunds", "required"),
         ("--manifest connections.toml --shard 3/2", "expected N/OF"),
+        (
+            "--manifest connections.toml --shard 1/2 --out plan.json",
+            "cannot be used with",
+        ),
         ("--manifest none.toml", "cannot read the manifest"),
         ("--manifest twice.toml", "line 4"),
         (
