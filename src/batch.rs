@@ -78,6 +78,12 @@ impl Ran {
     pub fn is_pending(&self) -> bool {
         !self.draft.plan.is_empty()
     }
+
+    /// Whether a run has something to do: to write, or to wait for what an earlier one has written.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.is_pending() || !self.draft.pending.is_empty()
+    }
 }
 
 /// A connection with its plan, or why there is none.

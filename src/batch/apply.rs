@@ -123,7 +123,7 @@ impl One<'_> {
         tell: &(dyn Fn(Event<'_>) + Sync),
     ) -> Result<Ran, Box<Report>> {
         let planned = self.before.outcome.as_ref().map_err(Clone::clone)?;
-        if !planned.is_pending() {
+        if !planned.is_unfinished() {
             let mut ran = planned.clone();
             ran.document.dry_run = false;
             return Ok(ran);

@@ -17,7 +17,7 @@ use super::password::{from_prompt, from_stdin};
 use super::session::{RunArgs, on_runtime, print_result};
 use super::setup::Setup;
 use super::signals::note_consent;
-use crate::batch::{Event, Item, Job, Listener, Opened, Passwords, Planned, apply, check, plan_all};
+use crate::batch::{Event, Item, Job, Listener, Opened, Passwords, Planned, Ran, apply, check, plan_all};
 use crate::cloud::Cloud;
 use crate::escape::{plain, to_json};
 use crate::interrupt::Interrupt;
@@ -253,9 +253,14 @@ impl SetupMany {
         let document = BatchDocument::new(&planned, true, accounts.calls());
         let terminal = Console::new(global);
         terminal.planned(&planned);
-        let is_pending = |planned: &Planned| planned.outcome.as_ref().is_ok_and(crate::batch::Ran::is_pending);
-        let pending = planned.iter().filter(|planned| is_pending(planned)).count();
-        if self.is_dry_run() || pending == 0 {
+        let count = |of: fn(&Ran) -> bool| {
+            planned
+                .iter()
+                .filter(|planned| planned.outcome.as_ref().is_ok_and(of))
+                .count()
+        };
+        let (pending, unfinished) = (count(Ran::is_pending), count(Ran::is_unfinished));
+        if self.is_dry_run() || unfinished == 0 {
             let mut document = document;
             document.dry_run = self.is_dry_run();
             for connection in &mut document.connections {
@@ -269,13 +274,15 @@ impl SetupMany {
             }
             return Ok(self.status(&document));
         }
-        self.consent(&planned, &document, global).await?;
+        if pending > 0 {
+            self.consent(&planned, &document, global).await?;
+        }
         let passwords = self.passwords(&planned).await?;
         let clouds: BTreeMap<Place, &dyn Cloud> = places
             .iter()
             .filter_map(|place| Some((place.clone(), accounts.get(place).ok()?)))
             .collect();
-        terminal.begin(planned.len(), pending);
+        terminal.begin(planned.len(), unfinished);
         let ended = apply(&clouds, planned, &others, &passwords, &terminal, &interrupt).await;
         terminal.clear();
         let document = BatchDocument::new(&ended, false, accounts.calls());
