@@ -42,7 +42,8 @@ pub async fn plan_all(
     let mut first_of: Vec<(Origin, usize)> = Vec::new();
     for (index, (place, items)) in by_place.into_iter().enumerate() {
         let Some(own) = &previews[index] else {
-            let report = accounts.get(place).err().unwrap_or_else(|| Box::new(Report::no_aws()));
+            let mut report = accounts.get(place).err().unwrap_or_else(|| Box::new(Report::no_aws()));
+            report.origin = place.origin().or(report.origin);
             planned.extend(items.into_iter().map(|item| Planned {
                 item,
                 outcome: Err(report.clone()),
