@@ -44,8 +44,10 @@ async fn carried_out(cloud: &dyn Cloud, target: &Target, prunes: bool) -> Vec<Re
     let preview = Preview::read(cloud, &needs(&named)).await;
     let mut planned = if prunes {
         // Another function of the database is named, and this one is not any more.
-        let mut other = target.clone();
-        other.function = "another".to_owned();
+        let other = Target {
+            function: "another".to_owned(),
+            ..target.clone()
+        };
         let unnamed = prune(&preview, &Place::default(), &[item(&other)], &Options::default()).await;
         plan(&preview, unnamed, &interrupt).await
     } else {
