@@ -7,6 +7,7 @@ mod accounts;
 mod all;
 mod apply;
 mod prune;
+mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ pub use accounts::{Opened, Whence};
 pub use all::{check, plan_all};
 pub use apply::{Event, Listener, Passwords, apply, changes};
 pub use prune::prune;
+pub use run::{Ready, Run};
 
 use crate::cloud::{ApiCalls, Cloud};
 use crate::interrupt::Interrupt;

@@ -38,9 +38,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::batch::Run;
 use crate::escape::{is_unsafe, plain};
 use crate::logging;
-use crate::report::{Document, Report, folded};
+use crate::manifest::Listed;
+use crate::report::{Document, PlanError, Report, SavedPlan, folded};
 use global::{Global, Output};
 use output::{fail, print, print_json};
 use settings::{Environment, Setting, Settings, SettingsError};
@@ -117,6 +119,30 @@ pub fn command() -> clap::Command {
 /// It does not.
 pub fn check_setup(arguments: &[String]) -> Result<(), String> {
     setup::Setup::parse(arguments).map(drop)
+}
+
+/// The run that carries out a saved plan of `setup --manifest`, which came from `path`.
+///
+/// # Errors
+///
+/// It is the plan of another command, or its arguments are not those that a plan is saved with.
+pub fn run_of_plan(plan: &SavedPlan, path: &str) -> Result<Run, Box<Report>> {
+    match apply::command_of(plan, path, &["--yes"])?.command {
+        Command::Setup(batch::SetupCommand::Many(many)) => many.of_plan(plan),
+        _ => Err(Box::new(Report::from(&PlanError::Invalid {
+            path: path.to_owned(),
+            why: "it is not a plan of setup --manifest".to_owned(),
+        }))),
+    }
+}
+
+/// The run of `setup --manifest --yes` over connections that were read, with or without `--prune`.
+///
+/// # Errors
+///
+/// The command line of a connection is wrong, which [`check_setup`] tells.
+pub fn run_of_listed(listed: Vec<Listed>, prune: bool) -> Result<Run, Box<Report>> {
+    batch::SetupMany::unasked(prune).of_listed(listed)
 }
 
 /// The forms of output that a command has.

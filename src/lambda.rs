@@ -1,8 +1,10 @@
-//! `drift` as a Lambda function: this binary, named `bootstrap`, called by a schedule or by Step Functions.
+//! `drift`, and `setup --manifest`, as a Lambda function: this binary, named `bootstrap`, called by a schedule or by Step
+//! Functions.
 //!
 //! Source: docs/drift.md, "On AWS itself". A function keeps no state between two calls, so it cannot report
 //! changes: it logs its findings, and an alarm on its metrics reports when they change.
 
+mod apply;
 mod metrics;
 
 pub use metrics::embedded;
@@ -24,7 +26,7 @@ use crate::escape::{plain, to_json};
 use crate::interrupt::Interrupt;
 use crate::logging::{self, LogFormat};
 use crate::monitor::{Bounds, Event, OnAws, RepairResult, Repairs, Round, Shard, Wanted, Ways, patrol};
-use crate::report::{ConnectionDrift, DriftAnswer, Report};
+use crate::report::{Answer, ConnectionDrift, DriftAnswer, Report};
 
 /// Step Functions takes 256 KiB for an answer.
 const LARGEST_ANSWER: usize = 200 * 1024;
@@ -48,7 +50,7 @@ pub fn run() -> ExitCode {
         Err(error) => return ended(&error),
     };
     // The SDK's futures are large, and are kept off the stack.
-    let handler = service_fn(|event: LambdaEvent<Value>| Box::pin(async { look(event).await.map_err(Failed) }));
+    let handler = service_fn(|event: LambdaEvent<Value>| Box::pin(async { answer(event).await.map_err(Failed) }));
     match runtime.block_on(lambda_runtime::run(handler)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ended(error.as_ref()),
@@ -60,10 +62,20 @@ fn ended(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One look: its connections that are not in sync and its metrics go to the log.
-async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
-    let started = Instant::now();
+/// One call: a look, or a run that sets connections up.
+async fn answer(call: LambdaEvent<Value>) -> Result<Answer, Report> {
     let event: Event = serde_path_to_error::deserialize(call.payload).map_err(|error| unusable(&error))?;
+    match apply::apply(event.clone(), call.context.deadline()).await? {
+        Some(answer) => Ok(Answer::Apply(answer)),
+        None => drift(event, &call.context.env_config.function_name)
+            .await
+            .map(Answer::Drift),
+    }
+}
+
+/// One look: its connections that are not in sync and its metrics go to the log.
+async fn drift(event: Event, function: &str) -> Result<DriftAnswer, Report> {
+    let started = Instant::now();
     let (shard, allow_unknown) = (event.shard, event.allow_unknown);
     let repair = event.repair.clone();
     let wanted = event.wanted().map_err(|error| Report::from(&error))?;
@@ -74,12 +86,7 @@ async fn look(call: LambdaEvent<Value>) -> Result<DriftAnswer, Report> {
         Some(bounds) => repaired(&accounts, found, &wanted, shard, &bounds).await?,
         None => found,
     };
-    let metrics = metrics::embedded(
-        &call.context.env_config.function_name,
-        &found,
-        started.elapsed(),
-        SystemTime::now(),
-    );
+    let metrics = metrics::embedded(function, &found, started.elapsed(), SystemTime::now());
     log(&found, &metrics).map_err(|error| Report::new("output", &error, None))?;
     match found.exit_status(allow_unknown) {
         1 if found.repairs(RepairResult::Failed) > 0 => Err(unrepaired(&found)),
@@ -134,8 +141,11 @@ fn log(found: &Round, metrics: &Value) -> io::Result<()> {
 }
 
 fn unusable(error: &serde_path_to_error::Error<serde_json::Error>) -> Report {
-    let hint = "`autoconnect schema event` prints the JSON Schema of the event".to_owned();
-    Report::new("event", error, Some(hint))
+    Report::new("event", error, Some(event_hint()))
+}
+
+fn event_hint() -> String {
+    "`autoconnect schema event` prints the JSON Schema of the event".to_owned()
 }
 
 /// Why a look is an error although it has ended.

@@ -219,7 +219,10 @@ fn parse_for_setup(
     text: &str,
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Vec<Listed>, Vec<Mistake>> {
-    let root = form.read(text).map_err(|mistake| vec![mistake])?;
+    listed_in(form.read(text).map_err(|mistake| vec![mistake])?, check)
+}
+
+fn listed_in(root: Node, check: &dyn Fn(&[String]) -> Result<(), String>) -> Result<Vec<Listed>, Vec<Mistake>> {
     let (all, defaults, mut mistakes) = connections(root);
     let each: Vec<&Read> = all.iter().collect();
     let twice = together::repeated(&each);
@@ -298,6 +301,24 @@ fn all_or<T>(mut mistakes: Vec<Mistake>, result: impl FnOnce() -> T) -> Result<T
 ///
 /// All mistakes.
 pub fn check(defaults: Option<&Defaults>, connections: &[ManifestConnection]) -> Result<Vec<Entry>, Vec<Mistake>> {
+    entries(given(defaults, connections))
+}
+
+/// Checks connections for `setup` that came in another way. The command line of each connection is tried with `check`.
+///
+/// # Errors
+///
+/// All mistakes.
+pub fn check_for_setup(
+    defaults: Option<&Defaults>,
+    connections: &[ManifestConnection],
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+) -> Result<Vec<Listed>, Vec<Mistake>> {
+    listed_in(given(defaults, connections), check)
+}
+
+/// Connections and their defaults as a manifest has them.
+fn given(defaults: Option<&Defaults>, connections: &[ManifestConnection]) -> Node {
     // Texts, flags and maps of texts can always be written as JSON.
     let json = |value: Result<serde_json::Value, serde_json::Error>| value.unwrap_or_default();
     let field = |key: &str, found| {
@@ -314,10 +335,10 @@ pub fn check(defaults: Option<&Defaults>, connections: &[ManifestConnection]) ->
         let node = Node::of(json(serde_json::to_value(defaults)), spot);
         fields.push(field("defaults", node.found));
     }
-    entries(Node {
+    Node {
         spot: Spot::Connection(0),
         found: Found::Table(fields),
-    })
+    }
 }
 
 /// The connections with the defaults that count for them, the defaults, and the mistakes that each one has for itself.

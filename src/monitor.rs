@@ -22,7 +22,7 @@ pub use accounts::{Accounts, Handle, OfflineFile, OneCloud, elsewhere};
 #[cfg(feature = "aws")]
 pub use accounts::{OnAws, configuration};
 pub use changes::{Changes, FailedLook, FindingChange, VerdictChange};
-pub use event::Event;
+pub use event::{Applied, Apply, Event, PlanObject};
 pub use metrics::{Run, write as write_metrics};
 pub use repair::{AllowedKind, Bounds, MOST, Mending, Repair, RepairResult, Repairs, Ways};
 pub use shard::Shard;

@@ -1,6 +1,7 @@
 //! What people and scripts see: the text plan, the JSON documents, errors and progress.
 
 mod across;
+mod answer;
 mod batch;
 mod checks;
 mod config;
@@ -22,8 +23,10 @@ mod snapshot;
 )]
 mod style;
 mod text;
+mod time;
 
 pub use across::{is_open_across, path_across, text_across};
+pub use answer::{Answer, ApplyAnswer, ApplySummary, NotApplied};
 pub use batch::{
     BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, batch_end_text, batch_plan_text,
 };
@@ -46,3 +49,4 @@ pub use snapshot::SnapshotDocument;
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,
 };
+pub use time::timestamp;

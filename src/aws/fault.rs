@@ -102,6 +102,9 @@ fn of_code(operation: Operation, code: &str, message: &str, status: u16) -> Faul
         | "InvalidSecurityGroupID.NotFound"
         | "InvalidSubnetID.NotFound"
         | "NoSuchEntity"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NoSuchVersion"
         | "NotFoundException"
         | "NatGatewayNotFound"
         | "ResourceNotFoundException" => Fault::NotFound(said()),

@@ -9,6 +9,8 @@ mod meter;
 mod msk;
 mod network;
 mod notify;
+#[cfg(feature = "s3")]
+mod objects;
 mod profile;
 mod quotas;
 mod rds;
@@ -42,6 +44,8 @@ use crate::model::{DatabaseKind, Function, Origin, ProxyTarget};
 use bounded::Bounded;
 use meter::Meter;
 pub use notify::{Recipient, notify};
+#[cfg(feature = "s3")]
+pub use objects::{Object, object};
 use tracing::{Instrument, debug_span};
 
 /// How long one attempt of a call may take. `ModifyDBCluster` can take some seconds.

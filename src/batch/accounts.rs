@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use crate::account::OfflineAccount;
 use crate::cloud::{ApiCalls, Cloud};
+use crate::model::Origin;
 use crate::monitor::Place;
-use crate::report::Report;
+use crate::report::{AccountKind, Report};
 
 /// Where accounts are: AWS, or one account file instead.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,17 @@ pub struct Opened {
     failed: BTreeMap<Place, Box<Report>>,
     #[cfg(feature = "aws")]
     aws: BTreeMap<Place, crate::aws::Aws>,
+}
+
+impl Whence {
+    /// Whether they are accounts of AWS or a file.
+    #[must_use]
+    pub fn kind(&self) -> AccountKind {
+        match self.offline {
+            Some(_) => AccountKind::AccountFile,
+            None => AccountKind::Aws,
+        }
+    }
 }
 
 impl Opened {
@@ -108,6 +120,31 @@ impl Opened {
     #[cfg(not(feature = "aws"))]
     #[expect(clippy::unused_self, reason = "the adapter's own twin has accounts")]
     fn on_aws(&self, _: &Place) -> Option<&dyn Cloud> {
+        None
+    }
+
+    /// The account and Region at a place, as far as they are known before anything of them is read: whose credentials
+    /// these are, AWS says.
+    pub async fn home(&self, place: &Place, whence: &Whence) -> Origin {
+        let Ok(cloud) = self.get(place) else {
+            return Origin::default();
+        };
+        let account = self.caller(place, whence).await;
+        Origin { account, region: None }.or(cloud.home())
+    }
+
+    #[cfg(feature = "aws")]
+    async fn caller(&self, place: &Place, whence: &Whence) -> Option<String> {
+        if self.offline.is_some() {
+            return None;
+        }
+        let configuration = crate::monitor::configuration(&whence.aws, place);
+        Box::pin(crate::aws::caller_account(&configuration)).await
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
+    async fn caller(&self, _: &Place, _: &Whence) -> Option<String> {
         None
     }
 

@@ -65,6 +65,11 @@ pub async fn apply(
         for index in lane {
             let before = &planned[index];
             let Some(cloud) = accounts.get(&before.item.place) else {
+                // Its account could not be opened, which is why it has no plan.
+                if let Err(report) = &before.outcome {
+                    listener.tell(index, &before.item.name, Event::Failed(report));
+                }
+                ended.push((index, before.clone()));
                 continue;
             };
             let others = created.iter().enumerate().filter(|(other, _)| *other != index);

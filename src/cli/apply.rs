@@ -30,57 +30,56 @@ pub struct Apply {
 impl Apply {
     pub fn run(&self, global: &Global) -> Ending {
         let plan = SavedPlan::read(&self.plan).map_err(|error| Box::new(Report::from(&error)))?;
-        let cli = self.command_of(&plan)?;
-        let global = Global {
-            applies: Some(Arc::new(plan)),
-            ..global.clone()
-        };
-        dispatch(&Cli { global, ..cli })
-    }
-
-    /// The command of the plan. It has exactly the options that a saved plan has: none of the account, of the output, or of how
-    /// to run.
-    fn command_of(&self, plan: &SavedPlan) -> Result<Cli, Box<Report>> {
-        let parse = |more: &[&str]| {
-            let arguments = plan.arguments.iter().map(String::as_str);
-            let arguments = std::iter::once("autoconnect")
-                .chain(arguments)
-                .chain(more.iter().copied());
-            command().try_get_matches_from(arguments)
-        };
-        let invalid = || {
-            let path = self.plan.display().to_string();
-            let why = "its arguments are not those of a command that writes".to_owned();
-            Box::new(Report::from(&PlanError::Invalid { path, why }))
-        };
-        let matches = parse(&[]).map_err(|_| invalid())?;
-        let saved = Cli::from_arg_matches(&matches).map_err(|_| invalid())?;
-        let sorted = |mut arguments: Vec<String>| {
-            arguments.sort_unstable();
-            arguments
-        };
-        let is_whole = sorted(arguments_of(&matches, &[])) == sorted(plan.arguments.clone());
-        if !is_whole || !saved.command.can_write() {
-            return Err(invalid());
-        }
         let given = [(self.yes, "--yes"), (self.db_password_stdin, "--db-password-stdin")];
         let given: Vec<&str> = given
             .iter()
             .filter(|(is_given, _)| *is_given)
             .map(|(_, option)| *option)
             .collect();
-        let cli = parse(&given).and_then(|matches| Cli::from_arg_matches(&matches));
-        cli.map_err(|_| {
-            let error = std::io::Error::other(
-                "--db-password-stdin is for a plan that creates a secret, which this one does not",
-            );
-            Box::new(Report::new(
-                "usage",
-                &error,
-                Some("omit --db-password-stdin".to_owned()),
-            ))
-        })
+        let cli = command_of(&plan, &self.plan.display().to_string(), &given)?;
+        let global = Global {
+            applies: Some(Arc::new(plan)),
+            ..global.clone()
+        };
+        dispatch(&Cli { global, ..cli })
     }
+}
+
+/// The command of the plan from `path`, with these options besides. It has exactly the options that a saved plan has: none of the account, of the output, or of how
+/// to run.
+pub fn command_of(plan: &SavedPlan, path: &str, given: &[&str]) -> Result<Cli, Box<Report>> {
+    let parse = |more: &[&str]| {
+        let arguments = plan.arguments.iter().map(String::as_str);
+        let arguments = std::iter::once("autoconnect")
+            .chain(arguments)
+            .chain(more.iter().copied());
+        command().try_get_matches_from(arguments)
+    };
+    let invalid = || {
+        let path = path.to_owned();
+        let why = "its arguments are not those of a command that writes".to_owned();
+        Box::new(Report::from(&PlanError::Invalid { path, why }))
+    };
+    let matches = parse(&[]).map_err(|_| invalid())?;
+    let saved = Cli::from_arg_matches(&matches).map_err(|_| invalid())?;
+    let sorted = |mut arguments: Vec<String>| {
+        arguments.sort_unstable();
+        arguments
+    };
+    let is_whole = sorted(arguments_of(&matches, &[])) == sorted(plan.arguments.clone());
+    if !is_whole || !saved.command.can_write() {
+        return Err(invalid());
+    }
+    let cli = parse(given).and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.map_err(|_| {
+        let error =
+            std::io::Error::other("--db-password-stdin is for a plan that creates a secret, which this one does not");
+        Box::new(Report::new(
+            "usage",
+            &error,
+            Some("omit --db-password-stdin".to_owned()),
+        ))
+    })
 }
 
 /// The options that belong to a run and not to what it brings about, and those that are read again when the plan is applied.

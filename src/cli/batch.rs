@@ -1,30 +1,25 @@
 //! `autoconnect setup --manifest`: sets up all connections of a file in one run.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
 
 use super::Ending;
 use super::arguments::Tag;
-use super::drift::timestamp;
 use super::front::Terminal;
 use super::global::{Global, Output};
 use super::password::{from_prompt, from_stdin};
 use super::session::{RunArgs, on_runtime, print_result};
 use super::setup::Setup;
 use super::signals::note_consent;
-use crate::batch::{Event, Item, Job, Listener, Opened, Passwords, Planned, Ran, apply, check, plan_all};
-use crate::cloud::Cloud;
+use crate::batch::{Event, Item, Job, Listener, Passwords, Planned, Ready, Run};
 use crate::escape::{plain, to_json};
 use crate::interrupt::Interrupt;
 use crate::manifest::{self, Listed};
 use crate::model::Origin;
 use crate::monitor::{Place, Shard};
-use crate::plan::{Effect, StepStatus};
 use crate::reconcile::{Failure, Options, RunError};
 use crate::report::{
     BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, ProgressLine, Report, SavedPlan,
@@ -168,27 +163,46 @@ impl SetupCommand {
 impl SetupMany {
     fn run(&self, global: &Global) -> Ending {
         super::arguments::check_tags(&self.tags)?;
-        let items = match &global.applies {
-            Some(plan) => self.items_of_plan(plan)?,
-            None => self.items_of_file()?,
+        let run = if let Some(plan) = &global.applies {
+            self.of_plan(plan)?
+        } else {
+            let listed = manifest::load_for_setup(&self.manifest, &super::check_setup);
+            self.of_listed(listed.map_err(|error| Box::new(Report::from(&error)))?)?
         };
-        on_runtime(async |interrupt| self.on(items, global, interrupt).await)
+        on_runtime(async |interrupt| self.on(run, global, interrupt).await)
     }
 
-    fn items_of_file(&self) -> Result<Vec<Item>, Box<Report>> {
-        let check = |arguments: &[String]| Setup::parse(arguments).map(|_| ());
-        let listed =
-            manifest::load_for_setup(&self.manifest, &check).map_err(|error| Box::new(Report::from(&error)))?;
+    /// `setup --manifest --yes` of a manifest that was read already.
+    pub fn unasked(prune: bool) -> Self {
+        Self {
+            manifest: PathBuf::new(),
+            prune,
+            shard: None,
+            password_stdin: false,
+            run: RunArgs {
+                dry_run: false,
+                out: None,
+                detailed_exitcode: false,
+                yes: true,
+                timeout: Options::default().timeout,
+                no_wait: false,
+            },
+            tags: Vec::new(),
+        }
+    }
+
+    /// The run over the connections of a manifest.
+    pub fn of_listed(&self, listed: Vec<Listed>) -> Result<Run, Box<Report>> {
         let item = |listed: Listed| {
             let name = listed.entry.name.clone();
             let name = name.unwrap_or_else(|| listed.entry.connection.to_string());
             self.item(name, listed.entry.place, listed.arguments)
         };
-        listed.into_iter().map(item).collect()
+        self.over(listed.into_iter().map(item))
     }
 
-    /// The connections that a saved plan is made of, without those that it prunes: they are found again.
-    fn items_of_plan(&self, plan: &SavedPlan) -> Result<Vec<Item>, Box<Report>> {
+    /// The run over the connections that a saved plan is made of, without those that it prunes: they are found again.
+    pub fn of_plan(&self, plan: &SavedPlan) -> Result<Run, Box<Report>> {
         let set_up = plan
             .connections
             .iter()
@@ -196,7 +210,19 @@ impl SetupMany {
         let item = |saved: &crate::report::SavedConnection| {
             self.item(saved.name.clone(), saved.place.clone(), saved.arguments.clone())
         };
-        set_up.map(item).collect()
+        self.over(set_up.map(item))
+    }
+
+    fn over(&self, items: impl Iterator<Item = Result<Item, Box<Report>>>) -> Result<Run, Box<Report>> {
+        Ok(Run {
+            items: items.collect::<Result<_, _>>()?,
+            prune: self.prune.then(|| Options {
+                wait_for_effect: !self.run.no_wait,
+                timeout: self.run.timeout,
+                ..Options::default()
+            }),
+            shard: self.shard,
+        })
     }
 
     fn item(&self, name: String, place: Place, arguments: Vec<String>) -> Result<Item, Box<Report>> {
@@ -228,38 +254,15 @@ impl SetupMany {
         self.run.dry_run || self.run.out.is_some()
     }
 
-    async fn on(&self, items: Vec<Item>, global: &Global, interrupt: Interrupt) -> Ending {
-        let mut places: Vec<Place> = items.iter().map(|item| item.place.clone()).collect();
-        places.sort();
-        places.dedup();
-        let accounts = Opened::all(&places, &global.whence()).await?;
-        let prune = self.prune.then(|| Options {
-            wait_for_effect: !self.run.no_wait,
-            timeout: self.run.timeout,
-            ..Options::default()
-        });
-        let planned = tokio::select! {
-            planned = plan_all(&accounts, &places, items, prune.as_ref(), &interrupt) => planned,
-            () = interrupt.raised() => return Err(Box::new(interrupted())),
-        };
-        if interrupt.is_raised() {
-            return Err(Box::new(interrupted()));
-        }
-        if let Some(plan) = &global.applies {
-            check(plan, &planned, global.place()).map_err(|error| Box::new(Report::from(&error)))?;
-        }
-        let is_ours = |planned: &Planned| self.shard.is_none_or(|shard| shard.has(&planned.item.job.database()));
-        let (planned, others): (Vec<Planned>, Vec<Planned>) = planned.into_iter().partition(is_ours);
-        let document = BatchDocument::new(&planned, true, accounts.calls());
+    async fn on(&self, run: Run, global: &Global, interrupt: Interrupt) -> Ending {
+        let ready = run
+            .plan(&global.whence(), global.applies.as_deref(), &interrupt)
+            .await?;
+        let planned = &ready.planned;
+        let document = BatchDocument::new(planned, true, ready.calls());
         let terminal = Console::new(global);
-        terminal.planned(&planned);
-        let count = |of: fn(&Ran) -> bool| {
-            planned
-                .iter()
-                .filter(|planned| planned.outcome.as_ref().is_ok_and(of))
-                .count()
-        };
-        let (pending, unfinished) = (count(Ran::is_pending), count(Ran::is_unfinished));
+        terminal.planned(planned);
+        let (pending, unfinished) = (ready.pending(), ready.unfinished());
         if self.is_dry_run() || unfinished == 0 {
             let mut document = document;
             document.dry_run = self.is_dry_run();
@@ -268,24 +271,20 @@ impl SetupMany {
                     ran.dry_run = document.dry_run;
                 }
             }
-            self.save(&planned, global)?;
+            self.save(planned, global)?;
             if global.output != Output::Ndjson {
-                print_result(global, || &document, || batch_plan_text(&planned, &document), &[])?;
+                print_result(global, || &document, || batch_plan_text(planned, &document), &[])?;
             }
             return Ok(self.status(&document));
         }
         if pending > 0 {
-            self.consent(&planned, &document, global).await?;
+            self.consent(planned, &document, global).await?;
         }
-        let passwords = self.passwords(&planned).await?;
-        let clouds: BTreeMap<Place, &dyn Cloud> = places
-            .iter()
-            .filter_map(|place| Some((place.clone(), accounts.get(place).ok()?)))
-            .collect();
+        let passwords = self.passwords(&ready).await?;
         terminal.begin(planned.len(), unfinished);
-        let ended = apply(&clouds, planned, &others, &passwords, &terminal, &interrupt).await;
+        let (ended, calls) = ready.apply(&passwords, &terminal, &interrupt).await;
         terminal.clear();
-        let document = BatchDocument::new(&ended, false, accounts.calls());
+        let document = BatchDocument::new(&ended, false, calls);
         if global.output != Output::Ndjson {
             print_result(global, || &document, || batch_end_text(&ended, &document), &[])?;
         }
@@ -360,18 +359,9 @@ impl SetupMany {
     }
 
     /// Asks for the passwords of the secrets that are created, before anything is written.
-    async fn passwords(&self, planned: &[Planned]) -> Result<Passwords, Box<Report>> {
-        let creates_secret = |planned: &Planned| {
-            planned.outcome.as_ref().is_ok_and(|ran| {
-                let mut steps = ran.draft.plan.steps.iter();
-                let is_planned = |status| status == StepStatus::Planned;
-                steps.any(|step| matches!(step.effect, Effect::CreateSecret { .. }) && is_planned(step.status))
-            })
-        };
-        let wanted: Vec<(usize, String, String)> = planned
-            .iter()
-            .enumerate()
-            .filter(|(_, planned)| creates_secret(planned))
+    async fn passwords(&self, ready: &Ready) -> Result<Passwords, Box<Report>> {
+        let wanted: Vec<(usize, String, String)> = ready
+            .needing_passwords()
             .map(|(index, planned)| {
                 let user = planned.item.job.target().user.clone().unwrap_or_default();
                 (index, planned.item.name.clone(), user)
@@ -430,16 +420,6 @@ fn origin(document: &BatchDocument) -> Origin {
         account: document.account.clone(),
         region: document.region.clone(),
     }
-}
-
-fn interrupted() -> Report {
-    Report::of_run(&Failure {
-        error: RunError::Interrupted {
-            at: "while reading; nothing was written".to_owned(),
-        },
-        applied: Vec::new(),
-        origin: Origin::default(),
-    })
 }
 
 fn ask(question: &str) -> io::Result<bool> {
@@ -501,11 +481,7 @@ impl Console {
         if self.output != Output::Ndjson {
             return;
         }
-        let event = BatchEvent {
-            name: name.to_owned(),
-            time: timestamp(SystemTime::now()),
-            event,
-        };
+        let event = BatchEvent::now(name, event);
         // A reader that has gone away does not end a run that writes.
         if let Ok(line) = to_json(&event) {
             let _ = writeln!(io::stdout(), "{line}");
@@ -544,18 +520,11 @@ impl Console {
 impl Listener for Console {
     fn tell(&self, _: usize, name: &str, event: Event<'_>) {
         match event {
-            Event::Started => {
-                self.count(|counts| {
-                    counts.waiting = counts.waiting.saturating_sub(1);
-                    counts.running += 1;
-                });
-                self.event(name, BatchEventKind::Started);
-            }
-            Event::Progress(progress) => {
-                if let Some(event) = BatchEventKind::of_progress(progress) {
-                    self.event(name, event);
-                }
-            }
+            Event::Started => self.count(|counts| {
+                counts.waiting = counts.waiting.saturating_sub(1);
+                counts.running += 1;
+            }),
+            Event::Progress(_) => {}
             Event::Ended(ran) => {
                 if ran.is_pending() || !ran.document.steps.is_empty() {
                     self.progress.line(&format!("   done  {}", plain(name)));
@@ -564,8 +533,6 @@ impl Listener for Console {
                         counts.done += 1;
                     });
                 }
-                let connection = Box::new(BatchConnection::ran(name, &ran.document));
-                self.event(name, BatchEventKind::Ended { connection });
             }
             Event::Failed(report) => {
                 self.progress
@@ -574,9 +541,10 @@ impl Listener for Console {
                     counts.running = counts.running.saturating_sub(1);
                     counts.failed += 1;
                 });
-                let error = report.body.clone();
-                self.event(name, BatchEventKind::Failed { error });
             }
+        }
+        if let Some(event) = BatchEventKind::of(name, event) {
+            self.event(name, event);
         }
     }
 }

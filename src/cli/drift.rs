@@ -6,7 +6,7 @@ mod telling;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -30,7 +30,7 @@ use crate::monitor::{
 };
 use crate::naming::created;
 use crate::reconcile::{Failure, RunError};
-use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text};
+use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text, timestamp};
 use repairing::RepairArgs;
 use telling::not_told;
 
@@ -415,15 +415,6 @@ fn state_of(path: &Path) -> Result<State, Box<Report>> {
         let hint = "remove the file; the next run then reports everything that is not in sync".to_owned();
         Box::new(Report::new("state-file", &error, Some(hint)))
     })
-}
-
-/// A time in RFC 3339, to the second.
-pub(super) fn timestamp(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds)
-        .unwrap_or(jiff::Timestamp::MAX)
-        .to_string()
 }
 
 fn print_patrol(found: &Round, global: &Global, time: &str, is_scheduled: bool) -> Result<(), Box<Report>> {

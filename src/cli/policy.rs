@@ -32,6 +32,8 @@ enum Document {
     Operator(Box<Operator>),
     /// The permissions that `drift` and `list` need: to read, and with --repair to repair
     Drift(Drift),
+    /// The permissions that `setup --manifest` needs for connections by groups within a VPC, whichever these are
+    Manifest(Manifest),
     /// What a function's execution role needs for a VPC
     ExecutionRole(ExecutionRole),
     /// Deny the function's own code the network interface actions that Lambda performs with its role
@@ -58,6 +60,17 @@ struct Drift {
     /// Only for these kinds of changes, as `drift --repair --only`
     #[arg(long, value_name = "KINDS", value_delimiter = ',', requires = "repair")]
     only: Vec<AllowedKind>,
+}
+
+/// Without creating proxies, functions, secrets and roles. With `--region`, only there.
+#[derive(Clone, Debug, Args)]
+struct Manifest {
+    /// Only in this account
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
+    account: Option<String>,
+    /// Add what `--prune` needs
+    #[arg(long)]
+    prune: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -101,6 +114,7 @@ impl Policy {
         match &self.document {
             Document::Operator(operator) => operator.run(global),
             Document::Drift(drift) => drift.run(global),
+            Document::Manifest(manifest) => manifest.run(global),
             Document::ExecutionRole(ExecutionRole { msk }) => print_document(&policy::execution_role(*msk)),
             Document::DenyEni(deny) => deny.run(global),
             Document::Guardrail(arguments) => arguments.run(),
@@ -153,6 +167,18 @@ impl Drift {
             };
             policy::repairs(&mut permissions, kinds, place);
         }
+        print_permissions(permissions.document(), global)
+    }
+}
+
+impl Manifest {
+    fn run(&self, global: &Global) -> Ending {
+        let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+        let (region, account) = (any(&global.region), any(&self.account));
+        let place = Place::in_region(&region, &account);
+        let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+        let mut permissions = policy::read_only(reads, place);
+        policy::sets_up(&mut permissions, self.prune, place);
         print_permissions(permissions.document(), global)
     }
 }

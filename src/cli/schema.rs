@@ -8,7 +8,7 @@ use crate::account::AccountDocument;
 use crate::manifest::Manifest;
 use crate::monitor::Event;
 use crate::report::{
-    BatchDocument, BatchEvent, ChecksDocument, ConfigDocument, DriftAnswer, DriftDocument, ErrorDocument, ListDocument,
+    Answer, BatchDocument, BatchEvent, ChecksDocument, ConfigDocument, DriftDocument, ErrorDocument, ListDocument,
     Notice, OutputDocument, RunDocument, SavedPlan, SnapshotDocument,
 };
 
@@ -34,7 +34,7 @@ enum Document {
     Drift,
     /// What `drift` sends when findings or verdicts change
     Notice,
-    /// The event of the Lambda function that checks for drift
+    /// The event of the Lambda function that checks for drift and applies manifests
     Event,
     /// The response of that function
     Answer,
@@ -65,7 +65,7 @@ impl Schema {
             Some(Document::Drift) => schema_for!(DriftDocument),
             Some(Document::Notice) => schema_for!(Notice),
             Some(Document::Event) => schema_for!(Event),
-            Some(Document::Answer) => schema_for!(DriftAnswer),
+            Some(Document::Answer) => schema_for!(Answer),
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Snapshot) => schema_for!(SnapshotDocument),

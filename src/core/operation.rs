@@ -160,6 +160,8 @@ operations! {
     Publish = write "sns:Publish",
     /// Tells an event bus of changed verdicts.
     PutEvents = write "events:PutEvents",
+    /// Reads an object.
+    GetObject = read "s3:GetObject",
     /// Reads the tags of a proxy.
     ListTagsForResource = read "rds:ListTagsForResource",
     /// Reads which secrets there are.

@@ -1,7 +1,7 @@
 //! IAM policy documents: those that the program writes or prints, and what it reads in those of others.
 //!
 //! `document` is their shape, `evaluate` what IAM makes of them, `role` what a role may do by its own, `endpoint` what VPC endpoints do, `grants` what new roles are given, `execution_role` what
-//! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, `reads` who only reads, `repair` who repairs drift,
+//! Lambda needs in the role of a function in a VPC, `operator` what the caller needs for a run, `reads` who only reads, `repair` who repairs drift, `setup` who sets up a manifest,
 //! and `lambda` what keeps functions within bounds.
 
 mod document;
@@ -15,6 +15,7 @@ mod permissions;
 mod reads;
 mod repair;
 mod role;
+mod setup;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts, literal};
 pub use endpoint::{Caller, Reach, for_mapping, reach_through_endpoint, through_endpoint};
@@ -33,3 +34,4 @@ pub use permissions::Permissions;
 pub use reads::{of_any, read_only};
 pub use repair::repairs;
 pub use role::{Judgement, NOT_READ, RolePolicies, SourcedPolicy};
+pub use setup::sets_up;

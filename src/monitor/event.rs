@@ -1,12 +1,13 @@
 //! The options of one run as JSON: the event of the Lambda function.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Bounds, Shard, Wanted};
-use crate::manifest::{self, Defaults, ManifestConnection, ManifestError, Mistake};
+use crate::manifest::{self, Defaults, Listed, ManifestConnection, ManifestError, Mistake};
 
 /// What to look at. Empty, it is everything that is found in the function's account and Region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -33,6 +34,57 @@ pub struct Event {
     /// Repair what has drifted, within these bounds. Left out or null, nothing is written.
     #[serde(default)]
     pub repair: Option<Bounds>,
+    /// Set the connections up, instead of only looking at them. Left out or null, nothing is set up.
+    #[serde(default)]
+    pub apply: Option<Apply>,
+}
+
+/// What is set up: `{"plan": …}` or `{"prune": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Apply {
+    /// What this plan says, which `setup --manifest --out` has saved.
+    Plan(PlanObject),
+    /// The connections of the event, unasked, as `setup --manifest --yes` does. If true, also remove our connections to
+    /// their databases that are not among them, as `--prune` does.
+    Prune(bool),
+}
+
+/// A plan in a bucket of S3, in the function's account and Region.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanObject {
+    /// The bucket.
+    #[schemars(length(min = 1))]
+    pub bucket: String,
+    /// The key.
+    #[schemars(length(min = 1))]
+    pub key: String,
+    /// The version; the current one if left out.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
+impl fmt::Display for PlanObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, key, version } = self;
+        write!(f, "s3://{bucket}/{key}")?;
+        version.iter().try_for_each(|version| write!(f, " (version {version})"))
+    }
+}
+
+/// What an event with `apply` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// To carry out a saved plan.
+    Plan(PlanObject),
+    /// To plan these connections and carry that out.
+    Listed {
+        /// The connections.
+        listed: Vec<Listed>,
+        /// Whether connections that are not among them are removed.
+        prune: bool,
+    },
 }
 
 impl Event {
@@ -42,19 +94,7 @@ impl Event {
     ///
     /// The manifest cannot be used; or there are two.
     pub fn wanted(self) -> Result<Wanted, ManifestError> {
-        let mistaken = |mistakes| ManifestError::Mistaken {
-            whence: "connections".to_owned(),
-            mistakes,
-        };
-        if self.defaults.is_some() && self.connections.is_none() {
-            return Err(ManifestError::Mistaken {
-                whence: "defaults".to_owned(),
-                mistakes: vec![Mistake {
-                    spot: None,
-                    message: "these are for connections; a manifest has its own".to_owned(),
-                }],
-            });
-        }
+        self.check_defaults()?;
         match (self.manifest, self.connections) {
             (None, None) => Ok(Wanted::Everything),
             (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path, !self.allow_empty)?)),
@@ -65,11 +105,88 @@ impl Event {
             (None, Some(connections)) => Ok(Wanted::Entries(
                 manifest::check(self.defaults.as_ref(), &connections).map_err(mistaken)?,
             )),
-            (Some(_), Some(_)) => Err(mistaken(vec![Mistake {
-                spot: None,
-                message: "expected these or a manifest, found both".to_owned(),
-            }])),
+            (Some(_), Some(_)) => Err(both()),
         }
+    }
+
+    /// What is set up; none if the event only looks. The command line of each connection is tried with `check`.
+    ///
+    /// # Errors
+    ///
+    /// The event has fields that do not go with `apply`, or lacks some; or the manifest cannot be used.
+    pub fn applied(self, check: &dyn Fn(&[String]) -> Result<(), String>) -> Result<Option<Applied>, ManifestError> {
+        let Some(apply) = self.apply.clone() else {
+            return Ok(None);
+        };
+        let refused = [
+            ("repair", self.repair.is_some()),
+            ("allow_unknown", self.allow_unknown),
+            ("allow_empty", self.allow_empty),
+        ];
+        if let Some((field, _)) = refused.iter().find(|(_, is_given)| *is_given) {
+            return Err(wrong(field, "this is for looks; with apply, leave it out"));
+        }
+        self.check_defaults()?;
+        match (apply, self.manifest, self.connections) {
+            (Apply::Plan(plan), None, None) => {
+                for (field, text) in [("apply.plan.bucket", &plan.bucket), ("apply.plan.key", &plan.key)] {
+                    if text.is_empty() {
+                        return Err(wrong(field, "expected a name, found nothing"));
+                    }
+                }
+                Ok(Some(Applied::Plan(plan)))
+            }
+            (Apply::Plan(_), ..) => {
+                let message = "a plan has its connections: leave manifest, connections and defaults out";
+                Err(wrong("apply.plan", message))
+            }
+            (Apply::Prune(_), None, None) => {
+                Err(wrong("apply.prune", "expected manifest or connections, found neither"))
+            }
+            (Apply::Prune(prune), Some(path), None) => {
+                let listed = manifest::load_for_setup(&path, check)?;
+                Ok(Some(Applied::Listed { listed, prune }))
+            }
+            (Apply::Prune(_), None, Some(connections)) if connections.is_empty() => Err(ManifestError::Empty {
+                whence: "connections".to_owned(),
+                can_be_allowed: false,
+            }),
+            (Apply::Prune(prune), None, Some(connections)) => {
+                let listed = manifest::check_for_setup(self.defaults.as_ref(), &connections, check);
+                let listed = listed.map_err(mistaken)?;
+                Ok(Some(Applied::Listed { listed, prune }))
+            }
+            (Apply::Prune(_), Some(_), Some(_)) => Err(both()),
+        }
+    }
+
+    fn check_defaults(&self) -> Result<(), ManifestError> {
+        if self.defaults.is_some() && self.connections.is_none() {
+            return Err(wrong("defaults", "these are for connections; a manifest has its own"));
+        }
+        Ok(())
+    }
+}
+
+fn mistaken(mistakes: Vec<Mistake>) -> ManifestError {
+    ManifestError::Mistaken {
+        whence: "connections".to_owned(),
+        mistakes,
+    }
+}
+
+fn both() -> ManifestError {
+    wrong("connections", "expected these or a manifest, found both")
+}
+
+/// What is wrong with a field.
+fn wrong(field: &str, message: &str) -> ManifestError {
+    ManifestError::Mistaken {
+        whence: field.to_owned(),
+        mistakes: vec![Mistake {
+            spot: None,
+            message: message.to_owned(),
+        }],
     }
 }
 
@@ -118,6 +235,108 @@ mod tests {
                 serde_json::from_value::<Event>(json!({"repair": wrong})).is_err(),
                 "{wrong}"
             );
+        }
+    }
+
+    fn applied(event: Value) -> Result<Option<Applied>, String> {
+        let event: Event = serde_json::from_value(event).map_err(|error| error.to_string())?;
+        event
+            .applied(&crate::cli::check_setup)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_plan_or_the_connections_are_applied_where_that_is_asked_for() {
+        assert_eq!(applied(json!({"shard": "1/2"})), Ok(None));
+        assert_eq!(applied(json!({"apply": null, "repair": {}})), Ok(None));
+        let plan = json!({"apply": {"plan": {"bucket": "b", "key": "plans/a.json", "version": "v"}}, "shard": "1/2"});
+        let Ok(Some(Applied::Plan(plan))) = applied(plan) else {
+            panic!("it is a plan");
+        };
+        assert_eq!(plan.to_string(), "s3://b/plans/a.json (version v)");
+        let connections = json!([{"cluster": "orders", "function": "checkout", "set_env": true}]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("connections.json");
+        std::fs::write(&path, json!({"connection": connections}).to_string()).unwrap();
+        for prune in [true, false] {
+            let given = applied(json!({"apply": {"prune": prune}, "connections": connections})).unwrap();
+            let Some(Applied::Listed { listed, prune: asked }) = &given else {
+                panic!("they are listed");
+            };
+            assert_eq!((listed.len(), *asked), (1, prune));
+            assert!(listed[0].arguments.contains(&"--set-env".to_owned()), "{listed:?}");
+            let Some(Applied::Listed { listed: of_file, .. }) =
+                applied(json!({"apply": {"prune": prune}, "manifest": path})).unwrap()
+            else {
+                panic!("they are listed");
+            };
+            assert_eq!(of_file[0].arguments, listed[0].arguments);
+        }
+    }
+
+    #[test]
+    fn mistakes_of_apply_are_reported() {
+        let plan = json!({"plan": {"bucket": "b", "key": "k"}});
+        let one = json!([{"cluster": "orders", "function": "checkout"}]);
+        let table = [
+            (
+                json!({"apply": {}}),
+                "invalid value: map, expected map with a single key",
+            ),
+            (
+                json!({"apply": {"yes": true}}),
+                "unknown variant `yes`, expected `plan` or `prune`",
+            ),
+            (json!({"apply": {"plan": {"bucket": "b"}}}), "missing field `key`"),
+            (
+                json!({"apply": {"plan": {"bucket": "", "key": "k"}}}),
+                "apply.plan.bucket: expected a name, found nothing",
+            ),
+            (json!({"apply": plan, "repair": {}}), "repair: this is for looks"),
+            (
+                json!({"apply": plan, "allow_unknown": true}),
+                "allow_unknown: this is for looks",
+            ),
+            (
+                json!({"apply": {"prune": false}, "connections": one, "allow_empty": true}),
+                "allow_empty: this is for looks",
+            ),
+            (
+                json!({"apply": plan, "connections": one}),
+                "apply.plan: a plan has its connections",
+            ),
+            (
+                json!({"apply": plan, "manifest": "m.toml"}),
+                "apply.plan: a plan has its connections",
+            ),
+            (
+                json!({"apply": plan, "defaults": {}}),
+                "defaults: these are for connections",
+            ),
+            (
+                json!({"apply": {"prune": false}}),
+                "apply.prune: expected manifest or connections, found neither",
+            ),
+            (
+                json!({"apply": {"prune": "yes"}}),
+                "invalid type: string \"yes\", expected a boolean",
+            ),
+            (
+                json!({"apply": {"prune": true}, "connections": []}),
+                "connections: expected at least one connection, found none",
+            ),
+            (
+                json!({"apply": {"prune": true}, "connections": one, "manifest": "m.toml"}),
+                "connections: expected these or a manifest, found both",
+            ),
+            (
+                json!({"apply": {"prune": true}, "connections": [{"cluster": "a", "function": "f", "overwrite_env": true}]}),
+                "connections: connection 1: overwrite_env needs set_env",
+            ),
+        ];
+        for (event, message) in table {
+            let found = applied(event.clone()).unwrap_err();
+            assert!(found.starts_with(message), "{event}: {found}");
         }
     }
 

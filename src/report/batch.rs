@@ -1,6 +1,7 @@
 //! A run over many connections: its document, and its texts for people (docs/manifest.md).
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anstyle::AnsiColor;
 use schemars::JsonSchema;
@@ -11,7 +12,8 @@ use super::error::ErrorBody;
 use super::run::{ResultName, RunDocument, StepEntry, StepStatusName};
 use super::style::{Style, line};
 use super::text::steps_text;
-use crate::batch::Planned;
+use super::time::timestamp;
+use crate::batch::{self, Planned};
 use crate::cloud::ApiCalls;
 use crate::model::Origin;
 use crate::reconcile::Progress;
@@ -131,7 +133,9 @@ impl BatchConnection {
         }
     }
 
-    fn result(&self) -> BatchResult {
+    /// How its run has ended.
+    #[must_use]
+    pub fn result(&self) -> BatchResult {
         match self {
             Self::Failed(_) => BatchResult::Failed,
             Self::Ran(document) => match document.result {
@@ -402,7 +406,34 @@ pub enum BatchEventKind {
     },
 }
 
+impl BatchEvent {
+    /// What happens to a connection now.
+    #[must_use]
+    pub fn now(name: &str, event: BatchEventKind) -> Self {
+        Self {
+            name: name.to_owned(),
+            time: timestamp(SystemTime::now()),
+            event,
+        }
+    }
+}
+
 impl BatchEventKind {
+    /// What is told of an event of a connection; none where a step only begins.
+    #[must_use]
+    pub fn of(name: &str, event: batch::Event<'_>) -> Option<Self> {
+        Some(match event {
+            batch::Event::Started => Self::Started,
+            batch::Event::Progress(progress) => return Self::of_progress(progress),
+            batch::Event::Ended(ran) => Self::Ended {
+                connection: Box::new(BatchConnection::ran(name, &ran.document)),
+            },
+            batch::Event::Failed(report) => Self::Failed {
+                error: report.body.clone(),
+            },
+        })
+    }
+
     /// The event for how a run goes on; none where a step only begins.
     #[must_use]
     pub fn of_progress(progress: Progress<'_>) -> Option<Self> {

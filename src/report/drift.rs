@@ -243,7 +243,7 @@ pub struct ChangedVerdict {
     pub now: Option<Verdict>,
 }
 
-/// What the Lambda function answers.
+/// What the Lambda function answers where it only looks, or repairs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DriftAnswer {
@@ -416,13 +416,13 @@ impl DriftAnswer {
 }
 
 /// What is left of a document's size, and how many entries did not fit.
-struct Room {
+pub(super) struct Room {
     left: usize,
-    more: usize,
+    pub(super) more: usize,
 }
 
 impl Room {
-    fn of(limit: usize) -> Self {
+    pub(super) fn of(limit: usize) -> Self {
         Self {
             left: limit.saturating_sub(700),
             more: 0,
@@ -430,7 +430,7 @@ impl Room {
     }
 
     /// As many of the first entries as fit.
-    fn fit<T: Serialize>(&mut self, entries: impl Iterator<Item = T>) -> Vec<T> {
+    pub(super) fn fit<T: Serialize>(&mut self, entries: impl Iterator<Item = T>) -> Vec<T> {
         let mut entries = entries.peekable();
         let fitting = std::iter::from_fn(|| {
             let fits = |entry: &T| {

@@ -23,9 +23,6 @@ use crate::reconcile::Draft;
 /// The version of the format.
 const SCHEMA_VERSION: u32 = 1;
 
-/// No plan of this program is larger.
-const LARGEST: u64 = 64 << 20;
-
 /// A plan as it is saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -288,6 +285,9 @@ impl PlanError {
 }
 
 impl SavedPlan {
+    /// No plan of this program has more bytes.
+    pub const LARGEST: u64 = 64 << 20;
+
     /// The plan of a draft whose steps were recorded.
     #[must_use]
     pub fn new(draft: &Draft, origin: &Origin, place: AccountKind, arguments: Vec<String>) -> Self {
@@ -372,12 +372,24 @@ impl SavedPlan {
     ///
     /// It cannot be read, is of another version, or was changed.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
-        let invalid = |why: String| PlanError::Invalid {
+        let content = files::read(path, Self::LARGEST).map_err(|error| PlanError::Invalid {
             path: path.display().to_string(),
+            why: error.to_string(),
+        })?;
+        Self::of_content(&content, &path.display().to_string())
+    }
+
+    /// Reads the plan that came from `path`.
+    ///
+    /// # Errors
+    ///
+    /// It is of another version, or was changed.
+    pub fn of_content(content: &[u8], path: &str) -> Result<Self, PlanError> {
+        let invalid = |why: String| PlanError::Invalid {
+            path: path.to_owned(),
             why,
         };
-        let content = files::read(path, LARGEST).map_err(|error| invalid(error.to_string()))?;
-        let content: Value = serde_json::from_slice(&content).map_err(|error| invalid(error.to_string()))?;
+        let content: Value = serde_json::from_slice(content).map_err(|error| invalid(error.to_string()))?;
         let version = content.get("schema_version").and_then(Value::as_u64);
         if version != Some(SCHEMA_VERSION.into()) {
             let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
@@ -447,16 +459,38 @@ impl SavedPlan {
     ///
     /// It was made for another one.
     pub fn check_place(&self, origin: &Origin, place: AccountKind) -> Result<(), PlanError> {
+        self.check_origin(&self.origin(), origin, place)
+    }
+
+    /// Whether one of its connections was planned in this account and Region, as far as both are known.
+    ///
+    /// # Errors
+    ///
+    /// It was planned in another one.
+    pub fn check_place_of(
+        &self,
+        connection: &SavedConnection,
+        origin: &Origin,
+        place: AccountKind,
+    ) -> Result<(), PlanError> {
+        let planned = Origin {
+            account: connection.account.clone(),
+            region: connection.region.clone(),
+        };
+        self.check_origin(&planned, origin, place)
+    }
+
+    fn check_origin(&self, planned: &Origin, found: &Origin, place: AccountKind) -> Result<(), PlanError> {
         let is_same =
             |planned: &Option<String>, found: &Option<String>| planned.is_none() || found.is_none() || planned == found;
         let is_here =
-            is_same(&self.account, &origin.account) && is_same(&self.region, &origin.region) && self.place == place;
+            is_same(&planned.account, &found.account) && is_same(&planned.region, &found.region) && self.place == place;
         if is_here {
             return Ok(());
         }
         Err(PlanError::Elsewhere {
-            planned: format!("{} ({})", self.origin(), self.place),
-            found: format!("{origin} ({place})"),
+            planned: format!("{planned} ({})", self.place),
+            found: format!("{found} ({place})"),
         })
     }
 

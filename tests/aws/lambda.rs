@@ -1,4 +1,4 @@
-//! Drift as a Lambda function: the program itself, on the runtime interface that cargo-lambda emulates, over the peer.
+//! `drift` and `setup --manifest` as a Lambda function: the program itself, on the runtime interface that cargo-lambda emulates, over the peer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use autoconnect::monitor::Shard;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -234,4 +235,148 @@ async fn a_call_that_fails_says_why() {
     deny();
     let allowed = function.call(&json!({"connections": one, "allow_unknown": true}));
     assert_eq!(summary(&allowed), counts(0, 0, 0, 1), "{allowed}");
+}
+
+/// Puts something at a path of S3: a bucket, or an object.
+fn put(world: &World, path: &str, content: &[u8]) {
+    let region = world.region;
+    let scope = format!(
+        "AWS4-HMAC-SHA256 Credential={region}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    let request = ureq::put(format!("{}/{path}", world.peer.url)).header("Authorization", scope);
+    request.send(content).unwrap_or_else(|error| panic!("{path}: {error}"));
+}
+
+/// Saves the plan of a manifest with a connection for each of these clusters.
+fn plan(world: &World, clusters: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let [manifest, plan] = ["connections.json", "plan.json"].map(|name| folder.path().join(name));
+    std::fs::write(&manifest, json!({"connection": connections(clusters)}).to_string()).unwrap();
+    let mut command = world.command();
+    command.args(["setup", "--output", "json", "--manifest"]).arg(manifest);
+    let run = finish(command.arg("--out").arg(&plan));
+    assert_eq!(run.status, 0, "{run:?}");
+    std::fs::read(plan).unwrap()
+}
+
+fn connections(clusters: &[&str]) -> Value {
+    let of = |cluster: &&str| json!({"name": cluster, "cluster": cluster, "function": format!("f-{cluster}")});
+    clusters.iter().map(of).collect()
+}
+
+async fn world_with(clusters: &[&str]) -> World {
+    let world = World::new().await;
+    for cluster in clusters {
+        world.cluster(cluster, 1).await;
+        world.function(&format!("f-{cluster}")).await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn a_saved_plan_is_applied_in_shards_and_then_in_sync() {
+    let clusters = ["orders", "ledger", "stock", "refunds"];
+    let world = world_with(&clusters).await;
+    let bucket = format!("plans-{}", world.region);
+    put(&world, &bucket, b"");
+    let saved = plan(&world, &clusters);
+    put(&world, &format!("{bucket}/plans/1.json"), &saved);
+    let function = Function::start(&world);
+    let event = |shard: &str, key: &str| json!({"apply": {"plan": {"bucket": bucket, "key": key}}, "shard": shard});
+    let schema = finish(world.command().args(["schema", "answer"])).json();
+    let in_shard = |shard: &str| {
+        let shard: Shard = shard.parse().unwrap();
+        let is_in = |cluster: &&&str| shard.has(&format!("cluster/{cluster}"));
+        clusters.iter().filter(is_in).count()
+    };
+    let drift = || summary(&function.call(&json!({"connections": connections(&clusters)})))["in-sync"];
+    assert_eq!(drift(), 0);
+    for (done, shard) in [(0, "1/2"), (in_shard("1/2"), "2/2")] {
+        let count = in_shard(shard);
+        assert!(count > 0, "{shard} has a cluster");
+        let answer = function.call(&event(shard, "plans/1.json"));
+        assert_eq!(answer["summary"]["applied"], count, "{answer}");
+        assert_eq!(
+            (&answer["result"], &answer["not_applied"]),
+            (&json!("connected"), &json!([]))
+        );
+        jsonschema::validate(&schema, &answer).unwrap();
+        assert_eq!(drift(), u64::try_from(done + count).unwrap());
+    }
+    let ended = function.log();
+    let ended = ended.iter().filter(|line| line["event"] == "ended");
+    let names: BTreeSet<&str> = ended.filter_map(|line| line["name"].as_str()).collect();
+    assert_eq!(names, clusters.into());
+    let again = function.call(&event("1/2", "plans/1.json"));
+    assert_eq!(
+        (&again["result"], &again["api_calls"]["write"]),
+        (&json!("unchanged"), &json!(0))
+    );
+
+    // Nothing of the account is read for a plan that cannot be its own.
+    let other = world_with(&clusters[..1]).await;
+    let fails = |content: &[u8], code: &str, calls: &[&str]| {
+        put(&world, &format!("{bucket}/plans/2.json"), content);
+        let mark = world.mark();
+        let answer = function.call(&event("1/2", "plans/2.json"));
+        assert_eq!(answer["errorType"], code, "{answer}");
+        let mut asked = world.calls_since(mark);
+        // S3 is asked in the Region of the world, STS may be asked anywhere.
+        asked.dedup();
+        assert_eq!(asked, calls, "{answer}");
+    };
+    let changed = String::from_utf8(saved.clone())
+        .unwrap()
+        .replacen("f-orders", "f-ledger", 1);
+    fails(changed.as_bytes(), "plan-invalid", &["GetObject"]);
+    fails(
+        &plan(&other, &clusters[..1]),
+        "plan-elsewhere",
+        &["GetObject", "GetCallerIdentity"],
+    );
+    let missing = function.call(&event("1/2", "plans/3.json"));
+    assert_eq!(missing["errorType"], "not-found", "{missing}");
+    let message = missing["errorMessage"].as_str().unwrap();
+    assert!(message.contains(&format!("s3://{bucket}/plans/3.json")), "{message}");
+}
+
+#[tokio::test]
+async fn connections_are_applied_unasked_and_one_that_fails_fails_the_call_at_the_end() {
+    let clusters = ["orders", "ledger"];
+    let world = world_with(&clusters).await;
+    let function = Function::start(&world);
+    let event = json!({"apply": {"prune": false}, "connections": connections(&clusters)});
+    let message = "not authorized to perform: rds:ModifyDBCluster";
+    world.fault("ModifyDBCluster", 1, 403, "AccessDenied", message);
+    let failed = function.call(&event);
+    assert_eq!(failed["errorType"], "unapplied", "{failed}");
+    let message = failed["errorMessage"].as_str().unwrap();
+    assert!(
+        message.starts_with("1 of 2 connections are not as they should be: "),
+        "{message}"
+    );
+    assert!(message.contains("[access-denied]"), "{message}");
+    let answer = function.log().pop().unwrap();
+    assert_eq!(
+        (&answer["summary"]["applied"], &answer["summary"]["failed"]),
+        (&json!(1), &json!(1)),
+        "{answer}"
+    );
+    let schema = finish(world.command().args(["schema", "answer"])).json();
+    jsonschema::validate(&schema, &answer).unwrap();
+    let again = function.call(&event);
+    assert_eq!(
+        (&again["summary"]["applied"], &again["summary"]["unchanged"]),
+        (&json!(1), &json!(1)),
+        "{again}"
+    );
+
+    // Nobody can enter a password.
+    let with_secret = json!([{"cluster": "orders", "function": "f-orders", "proxy": "new", "db_user": "app"}]);
+    let mark = world.mark();
+    let refused = function.call(&json!({"apply": {"prune": false}, "connections": with_secret}));
+    assert_eq!(refused["errorType"], "db-password-missing", "{refused}");
+    assert!(world.calls_since(mark).iter().all(|call| reads(call)));
+    let both = function.call(&json!({"apply": {"prune": false}, "repair": {}, "connections": with_secret}));
+    assert_eq!(both["errorType"], "event", "{both}");
 }

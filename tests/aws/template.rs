@@ -16,12 +16,13 @@ use autoconnect::monitor::Round;
 use autoconnect::monitor::{Bounds, Event};
 use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS};
 use autoconnect::plan::RepairKind;
-use autoconnect::policy::{Permissions, read_only, repairs};
+use autoconnect::policy::{Permissions, read_only, repairs, sets_up};
 use serde_json::{Value, json};
 
 use crate::python;
 
 const TEMPLATE: &str = "docs/lambda/template.yaml";
+const APPLY: &str = "docs/lambda/apply.yaml";
 
 /// What cfn-lint finds in a template, and the template.
 fn judged(template: &Path) -> (Vec<String>, Value) {
@@ -117,6 +118,114 @@ fn written(document: &Value) -> BTreeSet<(String, String, String)> {
         }
     }
     all
+}
+
+/// A role of the template that applies has what `policy manifest` prints, and reads plans.
+#[test]
+fn the_role_that_applies_has_what_policy_manifest_prints() {
+    let (findings, template) = judged(&Path::new(env!("CARGO_MANIFEST_DIR")).join(APPLY));
+    assert_eq!(findings, Vec::<String>::new());
+    let resources = &template["Resources"];
+    let policies = resources["Role"]["Properties"]["Policies"].as_array().unwrap();
+    let policy = |name: &str| {
+        let mut named = policies.iter().map(|policy| policy["Fn::If"].get(1).unwrap_or(policy));
+        let named = named.find(|policy| policy["PolicyName"] == name);
+        named.unwrap_or_else(|| panic!("{name}"))["PolicyDocument"].clone()
+    };
+    let printed = |prunes| {
+        let place = Place::in_region("eu-central-1", "123456789012");
+        let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+        let mut permissions = read_only(reads, place);
+        sets_up(&mut permissions, prunes, place);
+        written(&serde_json::to_value(permissions.document()).unwrap())
+    };
+    let setup = printed(false);
+    assert_eq!(written(&policy("setup")), setup);
+    let prune: BTreeSet<_> = printed(true).difference(&setup).cloned().collect();
+    assert_eq!(written(&policy("prune")), prune);
+    assert_eq!(template["Parameters"]["Prune"]["Default"], "off");
+    let of_plan = ["s3:GetObject", "s3:GetObjectVersion"]
+        .map(|action| (action.to_owned(), "${Plans.Arn}/plans/*".to_owned(), String::new()));
+    assert_eq!(written(&policy("plan")), of_plan.into());
+    assert_eq!(policies.len(), 5, "setup, prune, plan, log and other-accounts");
+    assert!(
+        setup
+            .iter()
+            .all(|(action, ..)| !action.starts_with("iam:Put") && !action.starts_with("secretsmanager:"))
+    );
+
+    let bucket = &resources["Plans"];
+    assert_eq!(
+        (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
+        (&json!("Retain"), &json!("Retain"))
+    );
+    assert_eq!(bucket["Properties"]["VersioningConfiguration"]["Status"], "Enabled");
+    // A plan is applied because somebody started it.
+    let types: BTreeSet<&str> = resources
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(|of| of["Type"].as_str())
+        .collect();
+    assert!(
+        !types.contains("AWS::Scheduler::Schedule") && !types.contains("AWS::Events::Rule"),
+        "{types:?}"
+    );
+}
+
+#[test]
+fn the_state_machine_applies_each_shard_of_a_plan_once() {
+    let (_, template) = judged(&Path::new(env!("CARGO_MANIFEST_DIR")).join(APPLY));
+    let definition = template["Resources"]["Map"]["Properties"]["DefinitionString"]
+        .as_str()
+        .unwrap();
+    let definition = definition
+        .replace("${AtOnce}", "4")
+        .replace("${Shards}", "3")
+        .replace("${Partition}", "aws")
+        .replace("${Bucket}", "plans");
+    let mut definition: Value =
+        serde_json::from_str(&definition).unwrap_or_else(|error| panic!("{error}: {definition}"));
+    let states = &mut definition["States"];
+    let shards = &mut states["Shards"];
+    shards["ItemProcessor"]["States"]["Apply"] = json!({"Type": "Pass", "End": true});
+    // Moto's interpreter does not know these fields of a Distributed Map, nor what it tells of itself.
+    let map = shards.as_object_mut().unwrap();
+    assert_eq!(map.remove("ToleratedFailurePercentage"), Some(json!(100)));
+    let writer = map.remove("ResultWriter").unwrap();
+    assert_eq!(writer["Parameters"], json!({"Bucket": "plans", "Prefix": "results"}));
+    assert_eq!(map.remove("Next"), Some(json!("Counts")));
+    map.insert("End".to_owned(), json!(true));
+    let mut end = states.clone();
+    states
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, _| name == "Numbers" || name == "Shards");
+    let plan = json!({"bucket": "plans", "key": "plans/1.json", "version": "3"});
+    let events = executed(&definition, &json!({"plan": plan}));
+    let expected: Vec<Value> = (1..=3)
+        .map(|number| json!({"apply": {"plan": plan}, "shard": format!("{number}/3")}))
+        .collect();
+    assert_eq!(events, json!(expected));
+    let read: Vec<Event> = serde_json::from_value(events).unwrap();
+    assert!(read.iter().all(|event| event.apply.is_some()));
+    // The execution succeeds only if no shard has failed.
+    end.as_object_mut()
+        .unwrap()
+        .retain(|name, _| ["All", "Applied", "Unapplied"].contains(&name.as_str()));
+    end["Unapplied"] = json!({"Type": "Pass", "Result": {"end": "unapplied"}, "End": true});
+    end["Applied"] = json!({"Type": "Pass", "Result": {"end": "applied"}, "End": true});
+    let end = json!({"StartAt": "All", "States": end});
+    for (counts, ending) in [
+        ([0, 0, 0], "applied"),
+        ([1, 0, 0], "unapplied"),
+        ([0, 1, 0], "unapplied"),
+        ([0, 0, 1], "unapplied"),
+    ] {
+        let [failed, timed_out, aborted] = counts;
+        let counts = json!({"ItemCounts": {"Failed": failed, "TimedOut": timed_out, "Aborted": aborted}});
+        assert_eq!(executed(&end, &counts)["end"], ending, "{counts}");
+    }
 }
 
 /// What `policy drift --repair` prints besides what `policy drift` does.

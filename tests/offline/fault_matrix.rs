@@ -306,6 +306,7 @@ async fn every_operation_survives_every_fault() {
             Operation::GetEventSourceMapping,
             Operation::Publish,
             Operation::PutEvents,
+            Operation::GetObject,
         ],
     ]
     .concat();

@@ -24,6 +24,7 @@ mod internet;
 mod internet_checks;
 mod interposed;
 mod limits;
+mod manifests;
 mod msk;
 mod new_proxies;
 mod operators;

@@ -630,6 +630,8 @@ class Peer:
                 function = json.loads(body)["FunctionName"]
         elif service == "kafka":
             action = "DescribeClusterV2" if environ["REQUEST_METHOD"] == "GET" else "CreateClusterV2"
+        elif service == "s3":
+            action = "GetObject" if environ["REQUEST_METHOD"] == "GET" else "PutObject"
         elif environ.get("HTTP_X_AMZ_TARGET"):
             action = environ["HTTP_X_AMZ_TARGET"].split(".")[-1]
         else:

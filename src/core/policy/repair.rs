@@ -4,6 +4,7 @@
 //! roles with our tag.
 
 use super::Permissions;
+use super::document::Condition;
 use super::operator::{tagged, when};
 use crate::model::{DatabaseKind, Direction, Place};
 use crate::operation::Operation;
@@ -13,7 +14,6 @@ use crate::tags;
 /// Adds what repairs of these kinds need. A part of the place that is `*` is any.
 pub fn repairs(permissions: &mut Permissions, kinds: impl IntoIterator<Item = RepairKind>, place: Place<'_>) {
     let group = || [place.arn("ec2", "security-group/*")];
-    let ours = || when("StringEquals", &format!("aws:ResourceTag/{}", tags::MANAGED), "true");
     let rds = |resource: &str| place.arn("rds", resource);
     permissions.add("lambda:GetFunctionConfiguration", [place.arn("lambda", "function:*")]);
     for kind in kinds {
@@ -57,8 +57,12 @@ pub fn repairs(permissions: &mut Permissions, kinds: impl IntoIterator<Item = Re
     }
 }
 
+/// Where what exists has our tag.
+pub(super) fn ours() -> Condition {
+    when("StringEquals", &format!("aws:ResourceTag/{}", tags::MANAGED), "true")
+}
+
 fn authorize(permissions: &mut Permissions, place: Place<'_>) {
-    let ours = || when("StringEquals", &format!("aws:ResourceTag/{}", tags::MANAGED), "true");
     for direction in [Direction::Ingress, Direction::Egress] {
         let action = Operation::authorizes(direction).iam_action();
         permissions.add_when(ours(), action, [place.arn("ec2", "security-group/*")]);
