@@ -69,6 +69,8 @@ struct State {
     functions: Answer<Vec<Function>>,
     groups: Answer<Vec<SecurityGroup>>,
     subnets: Answer<Vec<DescribedSubnet>>,
+    /// Whether groups, or lists of them, are not as they were read.
+    is_changed: bool,
     /// What was made, and what of it was changed.
     roles: BTreeMap<String, Role>,
     secrets: Vec<SecretDescription>,
@@ -131,6 +133,7 @@ impl<'c> Preview<'c> {
                 functions,
                 groups,
                 subnets,
+                is_changed: false,
                 roles: BTreeMap::new(),
                 secrets: Vec::new(),
                 tags: BTreeMap::new(),

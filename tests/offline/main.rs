@@ -4,6 +4,7 @@ mod adoption;
 mod answers;
 mod attach;
 mod aws_rules;
+mod batch;
 mod blocked_paths;
 mod cleanup;
 mod connected;

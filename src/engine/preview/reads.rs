@@ -107,8 +107,16 @@ impl Preview<'_> {
             let read = self.account.describe_db_proxy_targets(proxy);
             self.once(format!("targets {proxy}"), read).await?
         };
-        for health in targets.iter_mut().filter_map(|target| target.health.as_mut()) {
-            if self.is_settled() {
+        let state = self.state();
+        for ProxyTarget { resource, health, .. } in &mut targets {
+            let Some(health) = health else { continue };
+            let is_reached = match (&health.state, health.reason.as_deref()) {
+                (TargetHealthState::Registering, _) | (_, Some("PENDING_PROXY_CAPACITY")) => self.is_settled(),
+                // What it could not reach because of groups, it reaches once they let it.
+                (_, Some("UNREACHABLE")) => state.is_changed && state.lets_through(proxy, resource),
+                _ => false,
+            };
+            if is_reached {
                 (health.state, health.reason) = (TargetHealthState::Available, None);
             }
         }
@@ -276,6 +284,43 @@ impl Preview<'_> {
         }
     }
 
+    pub(super) async fn roles(&self, prefix: &str) -> Answer<Vec<String>> {
+        let mut names = self
+            .once(format!("roles {prefix}"), self.account.list_roles(prefix))
+            .await?;
+        let state = self.state();
+        let made = state.roles.iter().filter(|(_, role)| role.made.is_some());
+        names.extend(
+            made.map(|(name, _)| name.clone())
+                .filter(|name| name.starts_with(prefix)),
+        );
+        Ok(names)
+    }
+
+    pub(super) async fn secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
+        let read = self.account.list_secrets(prefix);
+        let mut secrets = self.once(format!("secrets {prefix}"), read).await?;
+        let state = self.state();
+        let made = state.secrets.iter().filter(|secret| secret.name.starts_with(prefix));
+        secrets.extend(made.cloned());
+        Ok(secrets)
+    }
+
+    pub(super) async fn aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>> {
+        let is_made = {
+            let mut state = self.state();
+            let found = state
+                .function(Operation::ListAliases, function)
+                .map(|found| found.arn.clone());
+            found.is_ok_and(|arn| state.tags.contains_key(&arn))
+        };
+        if is_made {
+            return Ok(Vec::new());
+        }
+        self.once(format!("aliases {function}"), self.account.list_aliases(function))
+            .await
+    }
+
     /// The ARNs of a role's managed policies.
     pub(super) async fn managed_policies(&self, name: &str) -> Answer<Vec<String>> {
         let changed = self.state().roles.get(last_segment(name)).cloned().unwrap_or_default();
@@ -311,10 +356,8 @@ macro_rules! from_account {
 from_account! {
     async fn describe_key(&self, id: &str) -> Answer<KeyDescription>;
     async fn groups_per_interface(&self) -> Answer<usize>;
-    async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>>;
     async fn get_policy(&self, arn: &str) -> Answer<String>;
     async fn get_policy_version(&self, arn: &str, version: &str) -> Answer<String>;
-    async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>>;
     async fn describe_vpcs(&self, ids: &[VpcId]) -> Answer<Vec<Vpc>>;
     async fn describe_vpc_dns(&self, id: &VpcId) -> Answer<VpcDns>;
     async fn describe_dhcp_options(&self, ids: &[String]) -> Answer<BTreeMap<String, Resolver>>;
@@ -331,7 +374,6 @@ from_account! {
 
     async fn prefix_list_entries(&self, id: &PrefixListId) -> Answer<Vec<IpNet>>;
     async fn describe_tagged_addresses(&self, key: &str, value: &str) -> Answer<Vec<Address>>;
-    async fn list_aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>>;
     async fn list_proxy_endpoints(&self) -> Answer<Vec<ProxyEndpoint>>;
     async fn list_capacity_providers(&self) -> Answer<Vec<CapacityProvider>>;
     async fn list_network_connectors(&self) -> Answer<Vec<String>>;

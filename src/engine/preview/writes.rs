@@ -19,7 +19,7 @@ use crate::model::network::{
 };
 use crate::model::{
     Code, DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionState, FunctionVpc,
-    GroupId, GroupList, GroupMembership, InternetGatewayId, LastUpdateStatus, MskCluster, NatGatewayId, Origin,
+    GroupId, GroupList, GroupMembership, InternetGatewayId, LastUpdateStatus, MskCluster, NatGatewayId, Origin, Peer,
     PeeringId, Place, PrefixListId, Proxy, ProxyTarget, RouteTableId, Rule, SecurityGroup, SubnetId, TargetHealth,
     TargetHealthState, TargetKind, TargetRole, VpcId, last_segment,
 };
@@ -79,6 +79,7 @@ impl State {
     }
 
     fn modify_database(&mut self, kind: DatabaseKind, id: &str, groups: NewGroups<'_>) -> Answer<()> {
+        self.is_changed = true;
         let member = |group: &GroupId| GroupMembership {
             group: group.clone(),
             status: "active".to_owned(),
@@ -110,36 +111,55 @@ impl State {
     }
 
     fn modify_proxy(&mut self, name: &str, groups: NewGroups<'_>) -> Answer<()> {
+        self.is_changed = true;
         match self.proxy(Operation::ModifyDbProxy, name)? {
             DbProxy::Known(proxy) => proxy.groups = GroupList::as_read(groups.iter().cloned()),
             DbProxy::OfOtherFamily(bearer) => bearer.groups = groups.iter().cloned().collect(),
         }
-        // What it could not reach because of its groups, it reaches now.
-        for target in self
-            .targets
-            .get_mut(&name.to_ascii_lowercase())
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let is_unreachable = |health: &TargetHealth| health.reason.as_deref() == Some("UNREACHABLE");
-            if target.health.as_ref().is_some_and(is_unreachable) {
-                target.health = Some(AVAILABLE);
-            }
-        }
         Ok(())
     }
 
+    /// Whether groups let a proxy through to an instance.
+    pub(super) fn lets_through(&self, proxy: &str, instance: &str) -> bool {
+        let mut proxies = self.proxies.iter().flatten();
+        let proxy = proxies.find(|found| found.name().eq_ignore_ascii_case(proxy));
+        let mut instances = self.instances.iter().flatten();
+        let instance = instances.find(|found| found.id.eq_ignore_ascii_case(instance));
+        let (Some(DbProxy::Known(proxy)), Some(instance)) = (proxy, instance) else {
+            return false;
+        };
+        let of_cluster = |cluster: &&DbCluster| instance.cluster.as_ref() == Some(&cluster.id);
+        let cluster = self.clusters.iter().flatten().find(of_cluster);
+        let Some(port) = instance.port.or_else(|| cluster?.port) else {
+            return false;
+        };
+        let on_database: Vec<&GroupId> = instance.memberships.iter().map(|found| &found.group).collect();
+        let on_proxy: Vec<&GroupId> = proxy.groups.iter().collect();
+        let passes = |groups: &[&GroupId], direction: Direction, peers: &[&GroupId]| {
+            let mut all = self.groups.iter().flatten();
+            all.any(|group| {
+                let is_peer = |peer: &Peer| match peer {
+                    Peer::Group(id) => peers.contains(&id),
+                    Peer::Cidr(range) => range.ends_with("/0"),
+                    Peer::PrefixList(_) => false,
+                };
+                let mut rules = group.rules(direction).iter();
+                groups.contains(&&group.id) && rules.any(|rule| rule.lets_tcp(port) && is_peer(&rule.peer))
+            })
+        };
+        passes(&on_proxy, Direction::Egress, &on_database) && passes(&on_database, Direction::Ingress, &on_proxy)
+    }
+
     fn register(&mut self, proxy: &str, kind: DatabaseKind, database: &str) {
-        let instance = |resource: &str, cluster: Option<&str>| ProxyTarget {
+        let instance = |resource: &str, cluster: Option<&str>, role: TargetRole| ProxyTarget {
             kind: TargetKind::RdsInstance,
             resource: resource.to_owned(),
             tracked_cluster: cluster.map(str::to_owned),
             health: Some(AVAILABLE),
-            role: Some(TargetRole::ReadWrite),
+            role: Some(role),
         };
         let targets = match kind {
-            DatabaseKind::Instance => vec![instance(database, None)],
+            DatabaseKind::Instance => vec![instance(database, None, TargetRole::ReadWrite)],
             DatabaseKind::Cluster => {
                 let members = self.instances.iter().flatten();
                 let members = members.filter(|member| member.cluster.as_deref() == Some(database));
@@ -150,7 +170,11 @@ impl State {
                     health: None,
                     role: None,
                 };
-                let members = members.map(|member| instance(&member.id, Some(database)));
+                // Which of them is the writer is not known: there is one.
+                let roles = std::iter::once(TargetRole::ReadWrite).chain(std::iter::repeat(TargetRole::ReadOnly));
+                let members = members
+                    .zip(roles)
+                    .map(|(member, role)| instance(&member.id, Some(database), role));
                 std::iter::once(tracked).chain(members).collect()
             }
         };
@@ -363,7 +387,7 @@ impl Cloud for Preview<'_> {
         unplanned(Operation::DeleteSecret)
     }
     async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>> {
-        Preview::list_secrets(self, prefix).await
+        self.secrets(prefix).await
     }
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.tags_of(arn, self.account.list_function_tags(arn)).await
@@ -495,6 +519,7 @@ impl NetworkCloud for Preview<'_> {
     async fn authorize_security_group(&self, group: &GroupId, direction: Direction, rule: &Rule) -> Answer<()> {
         let mut state = self.state();
         let operation = Operation::authorizes(direction);
+        state.is_changed = true;
         let group = state.group(operation, group)?;
         let rules = rules(group, direction);
         if rules.iter().any(|present| present.is_same_as(rule)) {
@@ -575,7 +600,7 @@ impl IdentityCloud for Preview<'_> {
         Ok(())
     }
     async fn list_roles(&self, prefix: &str) -> Answer<Vec<String>> {
-        Preview::list_roles(self, prefix).await
+        self.roles(prefix).await
     }
     async fn detach_role_policy(&self, role: &str, policy: &str) -> Answer<()> {
         let mut state = self.state();
@@ -597,7 +622,7 @@ impl IdentityCloud for Preview<'_> {
 #[async_trait::async_trait]
 impl UsersCloud for Preview<'_> {
     async fn list_aliases(&self, function: &str) -> Answer<Vec<FunctionAlias>> {
-        Preview::list_aliases(self, function).await
+        self.aliases(function).await
     }
     async fn list_proxy_endpoints(&self) -> Answer<Vec<ProxyEndpoint>> {
         Preview::list_proxy_endpoints(self).await
