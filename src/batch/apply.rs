@@ -50,19 +50,22 @@ pub async fn apply(
     listener: &dyn Listener,
     interrupt: &Interrupt,
 ) -> Vec<Planned> {
-    let created: Vec<(Place, BTreeSet<(VpcId, String)>)> = planned
+    let created: Vec<BTreeSet<(VpcId, String)>> = planned
         .iter()
         .chain(others)
         .map(|planned| {
-            let names = planned.outcome.iter().flat_map(|ran| names_to_create(&ran.draft));
-            (planned.item.place.clone(), names.collect())
+            planned
+                .outcome
+                .iter()
+                .flat_map(|ran| names_to_create(&ran.draft))
+                .collect()
         })
         .collect();
     let planned = &planned;
     let run = lanes(planned).into_iter().map(async |lane: Vec<usize>| {
         let mut ended: Vec<(usize, Planned)> = Vec::new();
         let mut undone: Vec<&Plan> = Vec::new();
-        for index in lane {
+        for &index in &lane {
             let before = &planned[index];
             let Some(cloud) = accounts.get(&before.item.place) else {
                 // Its account could not be opened, which is why it has no plan.
@@ -72,9 +75,9 @@ pub async fn apply(
                 ended.push((index, before.clone()));
                 continue;
             };
-            let others = created.iter().enumerate().filter(|(other, _)| *other != index);
-            let others = others.filter(|(_, (place, _))| *place == before.item.place);
-            let reserved = others.flat_map(|(_, (_, names))| names.iter().cloned()).collect();
+            // In its own lane, what is before it is made, or may be made by it.
+            let others = created.iter().enumerate().filter(|(other, _)| !lane.contains(other));
+            let reserved = others.flat_map(|(_, names)| names.iter().cloned()).collect();
             let one = One {
                 index,
                 before,
@@ -101,7 +104,7 @@ pub async fn apply(
 struct One<'r> {
     index: usize,
     before: &'r Planned,
-    /// The names of groups that the others are about to create.
+    /// The names of groups that connections of other lanes are about to create.
     reserved: BTreeSet<(VpcId, String)>,
     /// The plans of connections before this one that have failed, and write the same lists.
     undone: &'r [&'r Plan],

@@ -6,6 +6,7 @@ mod ids;
 mod preview;
 mod requests;
 mod single;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

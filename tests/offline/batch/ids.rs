@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use autoconnect::account::AccountDocument;
-use autoconnect::model::{GroupId, SecurityGroup};
 use serde_json::{Map, Value};
 
 use crate::stale_reads::settle;
@@ -26,16 +25,6 @@ pub fn known_by_names(document: &AccountDocument) -> Value {
         })
         .collect();
     renamed(&serde_json::to_value(&document).unwrap(), &names)
-}
-
-/// The names of groups that were read.
-pub fn names_of(groups: &[SecurityGroup]) -> Names {
-    let name = |group: &SecurityGroup| (id(&group.id), format!("{} of {}", group.name, group.vpc));
-    groups.iter().map(name).collect()
-}
-
-fn id(group: &GroupId) -> String {
-    group.to_string()
 }
 
 /// A value in which ids are replaced by names, and objects are in an order of their own.
