@@ -71,7 +71,7 @@ pub enum BatchConnection {
     /// Its run did not fail: the document of `setup`, or of `remove` where it is pruned.
     Ran(Box<RunDocument>),
     /// It failed.
-    Failed(FailedConnection),
+    Failed(Box<FailedConnection>),
 }
 
 /// A connection that failed.
@@ -105,13 +105,13 @@ impl BatchConnection {
         let name = &planned.item.name;
         match &planned.outcome {
             Ok(ran) => Self::ran(name, &ran.document),
-            Err(report) => Self::Failed(FailedConnection {
+            Err(report) => Self::Failed(Box::new(FailedConnection {
                 name: name.clone(),
                 account: report.origin.account.clone(),
                 region: report.origin.region.clone(),
                 result: FailedResult::Failed,
                 error: report.body.clone(),
-            }),
+            })),
         }
     }
 

@@ -104,6 +104,7 @@ pub enum Past {
 }
 
 /// A connection of a manifest.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the connection")]
 #[derive(Clone, Debug)]
 pub struct Wish {
     database: usize,

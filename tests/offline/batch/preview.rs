@@ -318,8 +318,8 @@ async fn asked_for_groups(cloud: &dyn Cloud, questions: &Questions, groups: &[Se
     }
     for vpc in &questions.vpcs {
         let names: Vec<&str> = questions.groups.iter().map(|(_, name)| name.as_str()).collect();
-        let named = derived::groups(cloud, GroupFilter::Named(vpc, &names)).await;
-        found.add_all(&format!("named groups of {vpc}"), named);
+        let found_by_name = derived::groups(cloud, GroupFilter::Named(vpc, &names)).await;
+        found.add_all(&format!("named groups of {vpc}"), found_by_name);
         let of_convention = derived::groups(cloud, GroupFilter::OfConvention(vpc)).await;
         found.add_all(&format!("groups of {vpc}"), of_convention);
     }
