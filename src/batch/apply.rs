@@ -270,7 +270,7 @@ fn renamed(planned: &BTreeMap<String, Named>, now: &BTreeMap<String, Named>) -> 
 /// A step with the planned ids.
 fn as_planned(step: &Recorded, pairs: &[(String, String)]) -> Recorded {
     let replaced = |text: &str| {
-        let replace = |text: String, (found, planned): &(String, String)| text.replace(found, planned);
+        let replace = |text: String, (found, planned): &(String, String)| with_id(&text, found, planned);
         pairs.iter().fold(text.to_owned(), replace)
     };
     let parameters = serde_json::from_str(&replaced(&step.parameters.to_string()));
@@ -282,5 +282,34 @@ fn as_planned(step: &Recorded, pairs: &[(String, String)]) -> Recorded {
         parameters: parameters.unwrap_or_else(|_| step.parameters.clone()),
         keeps,
         ..step.clone()
+    }
+}
+
+/// A text with another id in place of one, wherever that stands by itself and is no part of a longer one.
+fn with_id(text: &str, found: &str, planned: &str) -> String {
+    let goes_on = |next: Option<char>| next.is_some_and(|next| next.is_ascii_alphanumeric() || "-_".contains(next));
+    let (mut replaced, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, _) in text.match_indices(found) {
+        let end = at + found.len();
+        if goes_on(text[..at].chars().next_back()) || goes_on(text[end..].chars().next()) {
+            continue;
+        }
+        replaced.push_str(&text[from..at]);
+        replaced.push_str(planned);
+        from = end;
+    }
+    replaced.push_str(&text[from..]);
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_id;
+
+    #[test]
+    fn an_id_is_replaced_where_it_is_no_part_of_another() {
+        let text = r#"["sg-1","sg-12","x-sg-1","arn:aws:rds:r:1:db-proxy:prx-1/app","prx-10"]"#;
+        let expected = r#"["new:a","sg-12","x-sg-1","arn:aws:rds:r:1:db-proxy:prx-new-p/app","prx-10"]"#;
+        assert_eq!(with_id(&with_id(text, "sg-1", "new:a"), "prx-1", "prx-new-p"), expected);
     }
 }
