@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
-pub use accounts::{Opened, Whence};
+pub use accounts::{AccountSource, Opened};
 pub use all::{check, plan_all};
 pub use apply::{Event, Listener, Passwords, apply, changes};
 pub use prune::prune;
@@ -268,7 +268,7 @@ async fn plan_one(preview: &Preview<'_>, job: &Job, interrupt: &Interrupt) -> Re
     Ok(ran)
 }
 
-/// Agrees to whatever is planned: on a preview nothing is sent.
+/// Approves every plan: on a preview nothing is sent.
 struct Agreed;
 
 #[async_trait::async_trait]

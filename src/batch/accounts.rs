@@ -11,7 +11,7 @@ use crate::report::{AccountKind, Report};
 
 /// Where accounts are: AWS, or one account file instead.
 #[derive(Clone, Debug, Default)]
-pub struct Whence {
+pub struct AccountSource {
     /// The account file.
     pub offline: Option<PathBuf>,
     /// The global options, which count where a place leaves something out.
@@ -29,7 +29,7 @@ pub struct Opened {
     aws: BTreeMap<Place, crate::aws::Aws>,
 }
 
-impl Whence {
+impl AccountSource {
     /// Whether they are accounts of AWS or a file.
     #[must_use]
     pub fn kind(&self) -> AccountKind {
@@ -46,14 +46,14 @@ impl Opened {
     /// # Errors
     ///
     /// None can be opened, or the account file cannot be read.
-    pub async fn all(places: &[Place], whence: &Whence) -> Result<Self, Box<Report>> {
+    pub async fn all(places: &[Place], source: &AccountSource) -> Result<Self, Box<Report>> {
         let mut opened = Self {
             offline: None,
             failed: BTreeMap::new(),
             #[cfg(feature = "aws")]
             aws: BTreeMap::new(),
         };
-        if let Some(path) = &whence.offline {
+        if let Some(path) = &source.offline {
             let account = OfflineAccount::open(path)
                 .map_err(|error| Box::new(Report::new("account-file", &error, Some(error.hint().to_owned()))))?;
             let (id, region) = account.place();
@@ -66,14 +66,14 @@ impl Opened {
             opened.offline = Some(account);
             return Ok(opened);
         }
-        opened.connect(places, whence).await?;
+        opened.connect(places, source).await?;
         Ok(opened)
     }
 
     #[cfg(feature = "aws")]
-    async fn connect(&mut self, places: &[Place], whence: &Whence) -> Result<(), Box<Report>> {
+    async fn connect(&mut self, places: &[Place], source: &AccountSource) -> Result<(), Box<Report>> {
         for place in places {
-            let configuration = crate::monitor::configuration(&whence.aws, place);
+            let configuration = crate::monitor::configuration(&source.aws, place);
             match Box::pin(crate::aws::Aws::connect(&configuration)).await {
                 Ok(aws) => drop(self.aws.insert(place.clone(), aws)),
                 Err(fault) => {
@@ -90,7 +90,7 @@ impl Opened {
 
     #[cfg(not(feature = "aws"))]
     #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
-    async fn connect(&mut self, _: &[Place], _: &Whence) -> Result<(), Box<Report>> {
+    async fn connect(&mut self, _: &[Place], _: &AccountSource) -> Result<(), Box<Report>> {
         Err(Box::new(Report::no_aws()))
     }
 
@@ -125,26 +125,26 @@ impl Opened {
 
     /// The account and Region at a place, as far as they are known before anything of them is read: whose credentials
     /// these are, AWS says.
-    pub async fn home(&self, place: &Place, whence: &Whence) -> Origin {
+    pub async fn home(&self, place: &Place, source: &AccountSource) -> Origin {
         let Ok(cloud) = self.get(place) else {
             return Origin::default();
         };
-        let account = self.caller(place, whence).await;
+        let account = self.caller(place, source).await;
         Origin { account, region: None }.or(cloud.home())
     }
 
     #[cfg(feature = "aws")]
-    async fn caller(&self, place: &Place, whence: &Whence) -> Option<String> {
+    async fn caller(&self, place: &Place, source: &AccountSource) -> Option<String> {
         if self.offline.is_some() {
             return None;
         }
-        let configuration = crate::monitor::configuration(&whence.aws, place);
+        let configuration = crate::monitor::configuration(&source.aws, place);
         Box::pin(crate::aws::caller_account(&configuration)).await
     }
 
     #[cfg(not(feature = "aws"))]
     #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
-    async fn caller(&self, _: &Place, _: &Whence) -> Option<String> {
+    async fn caller(&self, _: &Place, _: &AccountSource) -> Option<String> {
         None
     }
 

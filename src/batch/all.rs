@@ -15,68 +15,65 @@ use crate::report::{AccountKind, PlanError, Report, SavedPlan};
 /// How many accounts and Regions are read at once.
 const PLACES_AT_ONCE: usize = 8;
 
-/// Reads each account and Region once, and plans its connections in order; then, if `pruned_with` is given, those that the
-/// manifest does not name.
+/// Reads each account and Region once, and plans its connections in order. If `pruned_with` is given, it then plans the
+/// removal of those that the manifest does not name.
 pub async fn plan_all(
     accounts: &Opened,
-    places: &[Place],
     items: Vec<Item>,
     pruned_with: Option<&Options>,
     interrupt: &Interrupt,
 ) -> Vec<Planned> {
-    let order: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
-    let mut by_place: BTreeMap<&Place, Vec<Item>> = places.iter().map(|place| (place, Vec::new())).collect();
-    for item in items {
-        if let Some(of_place) = places.iter().find(|place| **place == item.place) {
-            by_place.entry(of_place).or_default().push(item);
-        }
+    let mut by_place: BTreeMap<Place, Vec<(usize, Item)>> = BTreeMap::new();
+    for (position, item) in items.into_iter().enumerate() {
+        by_place.entry(item.place.clone()).or_default().push((position, item));
     }
-    let previews = by_place.iter().map(async |(place, items)| match accounts.get(place) {
-        Ok(cloud) => Some(Preview::read(cloud, &needs(items)).await),
-        Err(_) => None,
+    let previews = by_place.iter().map(async |(place, items)| {
+        let cloud = accounts.get(place)?;
+        Ok::<_, Box<Report>>(Preview::read(cloud, &needs(items.iter().map(|(_, item)| item))).await)
     });
     let previews = bounded(PLACES_AT_ONCE, previews).await;
-    let mut planned = Vec::new();
-    let mut named: BTreeMap<usize, Vec<Item>> = BTreeMap::new();
+    let mut planned: Vec<(usize, Planned)> = Vec::new();
     // Two profiles may lead to one account and Region, whose connections are planned on one preview.
-    let mut first_of: Vec<(Origin, usize)> = Vec::new();
-    for (index, (place, items)) in by_place.into_iter().enumerate() {
-        let Some(own) = &previews[index] else {
-            let mut report = accounts.get(place).err().unwrap_or_else(|| Box::new(Report::no_aws()));
-            report.origin = place.origin().or(report.origin);
-            planned.extend(items.into_iter().map(|item| Planned {
-                item,
-                outcome: Err(report.clone()),
-            }));
-            continue;
+    let mut shared: Vec<(Origin, &Preview<'_>, Vec<Item>)> = Vec::new();
+    for ((place, items), preview) in by_place.into_iter().zip(&previews) {
+        let (positions, items): (Vec<usize>, Vec<Item>) = items.into_iter().unzip();
+        let outcomes = match preview {
+            Ok(own) => {
+                let origin = own.origin();
+                let is_here = |(known, ..): &(Origin, _, _)| *known == origin && origin.account.is_some();
+                let at = shared.iter().position(is_here).unwrap_or(shared.len());
+                if at == shared.len() {
+                    shared.push((origin, own, Vec::new()));
+                }
+                let (_, preview, named) = &mut shared[at];
+                named.extend(items.iter().cloned());
+                plan(preview, items, interrupt).await
+            }
+            Err(report) => {
+                let mut report = report.clone();
+                report.origin = place.origin().or(report.origin);
+                let failed = |item| Planned {
+                    item,
+                    outcome: Err(report.clone()),
+                };
+                items.into_iter().map(failed).collect()
+            }
         };
-        let origin = own.origin();
-        let known = first_of
-            .iter()
-            .find(|(known, _)| *known == origin && origin.account.is_some());
-        let preview = match known {
-            Some((_, first)) => previews[*first].as_ref().unwrap_or(own),
-            None => own,
-        };
-        let first = known.map_or(index, |(_, first)| *first);
-        first_of.push((origin, index));
-        named.entry(first).or_default().extend(items.clone());
-        planned.extend(plan(preview, items, interrupt).await);
+        planned.extend(positions.into_iter().zip(outcomes));
     }
-    let mut pruned = Vec::new();
-    for (first, named) in named {
+    planned.sort_by_key(|(position, _)| *position);
+    let mut planned: Vec<Planned> = planned.into_iter().map(|(_, planned)| planned).collect();
+    for (_, preview, named) in shared {
         // All that the manifest names in an account and Region stays, by whichever profile it is named.
-        if let (Some(options), Some(preview), Some(item)) = (pruned_with, &previews[first], named.first()) {
+        if let (Some(options), Some(item)) = (pruned_with, named.first()) {
             let unnamed = prune(preview, &item.place, &named, options).await;
-            pruned.extend(plan(preview, unnamed, interrupt).await);
+            planned.extend(plan(preview, unnamed, interrupt).await);
         }
     }
-    planned.sort_by_key(|planned| order.iter().position(|name| *name == planned.item.name));
-    planned.extend(pruned);
     planned
 }
 
-/// Whether what is planned now is the saved plan, or what is left of it.
+/// Compares what is planned now with the saved plan, whose first steps an earlier run may have done.
 ///
 /// # Errors
 ///

@@ -31,7 +31,7 @@ pub enum Event<'e> {
     Failed(&'e Report),
 }
 
-/// Whoever is told of the connections, each by its index and its name.
+/// Receives what happens to each connection, with its index and its name.
 pub trait Listener: Sync {
     /// Takes notice of what happens.
     fn tell(&self, index: usize, name: &str, event: Event<'_>);
@@ -285,7 +285,7 @@ fn as_planned(step: &Recorded, pairs: &[(String, String)]) -> Recorded {
     }
 }
 
-/// A text with another id in place of one, wherever that stands by itself and is no part of a longer one.
+/// Replaces an id in a text, except where it is part of a longer one.
 fn with_id(text: &str, found: &str, planned: &str) -> String {
     let goes_on = |next: Option<char>| next.is_some_and(|next| next.is_ascii_alphanumeric() || "-_".contains(next));
     let (mut replaced, mut from) = (String::with_capacity(text.len()), 0);

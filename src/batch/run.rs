@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Item, Listener, Opened, Passwords, Planned, Ran, Whence, apply, check, plan_all};
+use super::{AccountSource, Item, Listener, Opened, Passwords, Planned, Ran, apply, check, plan_all};
 use crate::cloud::{ApiCalls, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
@@ -33,15 +33,15 @@ pub struct Ready {
 }
 
 impl Run {
-    /// Reads the accounts, and plans all connections. With a saved plan, what is to be carried out must be that plan, or
-    /// what is left of it. A database that another shard is changing meanwhile does not count.
+    /// Reads the accounts, and plans all connections. With a saved plan, what is planned must be that plan, whose first steps
+    /// an earlier run may have done. Connections of other shards are not compared.
     ///
     /// # Errors
     ///
     /// No account can be read, the saved plan is another one, or the run was interrupted.
     pub async fn plan(
         self,
-        whence: &Whence,
+        source: &AccountSource,
         saved: Option<&SavedPlan>,
         interrupt: &Interrupt,
     ) -> Result<Ready, Box<Report>> {
@@ -49,12 +49,12 @@ impl Run {
         let mut places: Vec<Place> = items.iter().map(|item| item.place.clone()).collect();
         places.sort();
         places.dedup();
-        let accounts = Opened::all(&places, whence).await?;
+        let accounts = Opened::all(&places, source).await?;
         if let Some(saved) = saved {
-            check_places(saved, &accounts, whence).await?;
+            check_places(saved, &accounts, source).await?;
         }
         let planned = tokio::select! {
-            planned = plan_all(&accounts, &places, items, prune.as_ref(), interrupt) => planned,
+            planned = plan_all(&accounts, items, prune.as_ref(), interrupt) => planned,
             () = interrupt.raised() => return Err(Box::new(interrupted())),
         };
         if interrupt.is_raised() {
@@ -63,7 +63,7 @@ impl Run {
         let is_ours = |planned: &Planned| shard.is_none_or(|shard| shard.has(&planned.item.job.database()));
         let (planned, others): (Vec<Planned>, Vec<Planned>) = planned.into_iter().partition(is_ours);
         if let Some(saved) = saved {
-            check(saved, &planned, whence.kind()).map_err(|error| Box::new(Report::from(&error)))?;
+            check(saved, &planned, source.kind()).map_err(|error| Box::new(Report::from(&error)))?;
         }
         Ok(Ready {
             planned,
@@ -76,12 +76,12 @@ impl Run {
 
 /// Refuses the plan of another account, Region or kind of account before anything is read by these credentials: names
 /// may exist in any account.
-async fn check_places(saved: &SavedPlan, accounts: &Opened, whence: &Whence) -> Result<(), Box<Report>> {
+async fn check_places(saved: &SavedPlan, accounts: &Opened, source: &AccountSource) -> Result<(), Box<Report>> {
     let mut homes: BTreeMap<&Place, Origin> = BTreeMap::new();
     for connection in &saved.connections {
         let place = &connection.place;
         if !homes.contains_key(place) {
-            homes.insert(place, accounts.home(place, whence).await);
+            homes.insert(place, accounts.home(place, source).await);
         }
         let refused = |error: PlanError| {
             Box::new(Report {
@@ -90,7 +90,7 @@ async fn check_places(saved: &SavedPlan, accounts: &Opened, whence: &Whence) -> 
             })
         };
         saved
-            .check_place_of(connection, &homes[place], whence.kind())
+            .check_place_of(connection, &homes[place], source.kind())
             .map_err(refused)?;
     }
     Ok(())

@@ -38,7 +38,7 @@ pub enum SetupCommand {
 /// Options of `setup --manifest`.
 #[derive(Clone, Debug)]
 pub struct SetupMany {
-    /// The file; of a saved plan none, since the plan has its connections.
+    /// The file. It is not read where a saved plan is applied, which has its connections.
     manifest: PathBuf,
     prune: bool,
     shard: Option<Shard>,
@@ -74,9 +74,6 @@ impl Args for SetupCommand {
             .mut_group("DatabaseArgs", |group| group.required(false))
             .mut_arg("function", |function| {
                 function.required(false).required_unless_present("manifest")
-            })
-            .mut_arg("db_password_stdin", |stdin| {
-                stdin.required_unless_present_any(Vec::<clap::Id>::new())
             })
             .arg(
                 clap::Arg::new("manifest")
@@ -233,7 +230,6 @@ impl SetupMany {
         let mut setup = parsed?;
         setup.add_tags(&self.tags);
         let mut options = setup.options();
-        options.dry_run = self.is_dry_run();
         options.wait_for_effect &= !self.run.no_wait;
         if !arguments.iter().any(|argument| argument.starts_with("--timeout")) {
             options.timeout = self.run.timeout;
@@ -256,7 +252,7 @@ impl SetupMany {
 
     async fn on(&self, run: Run, global: &Global, interrupt: Interrupt) -> Ending {
         let ready = run
-            .plan(&global.whence(), global.applies.as_deref(), &interrupt)
+            .plan(&global.account_source(), global.applies.as_deref(), &interrupt)
             .await?;
         let planned = &ready.planned;
         let document = BatchDocument::new(planned, true, ready.calls());

@@ -8,7 +8,7 @@ use clap::{Arg, Args, ValueEnum};
 
 use super::arguments::{parse_region, parse_url};
 
-use crate::batch::Whence;
+use crate::batch::AccountSource;
 use crate::logging::LogFormat;
 use crate::report::{AccountKind, SavedPlan};
 
@@ -94,8 +94,8 @@ impl Global {
 
 impl Global {
     /// Where the accounts of many connections are.
-    pub fn whence(&self) -> Whence {
-        Whence {
+    pub fn account_source(&self) -> AccountSource {
+        AccountSource {
             offline: self.offline.clone(),
             #[cfg(feature = "aws")]
             aws: self.configuration(),

@@ -154,12 +154,6 @@ impl<'c> Preview<'c> {
         self.is_settled.store(is_settled, Ordering::Relaxed);
     }
 
-    /// The security groups as they will be.
-    #[must_use]
-    pub fn groups(&self) -> Vec<SecurityGroup> {
-        self.state().groups.clone().unwrap_or_default()
-    }
-
     fn is_settled(&self) -> bool {
         self.is_settled.load(Ordering::Relaxed)
     }

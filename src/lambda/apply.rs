@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::LARGEST_ANSWER;
 use crate::aws::{Configuration, Object, object};
-use crate::batch::{self, Listener, Passwords, Run, Whence};
+use crate::batch::{self, AccountSource, Listener, Passwords, Run};
 use crate::cli::{check_setup, run_of_listed, run_of_plan};
 use crate::escape::to_json;
 use crate::interrupt::Interrupt;
@@ -74,7 +74,7 @@ async fn plan_at(place: &PlanObject) -> Result<SavedPlan, Report> {
 }
 
 async fn carry_out(run: Run, saved: Option<&SavedPlan>, interrupt: &Interrupt) -> Result<ApplyAnswer, Report> {
-    let ready = Box::pin(run.plan(&Whence::default(), saved, interrupt)).await;
+    let ready = Box::pin(run.plan(&AccountSource::default(), saved, interrupt)).await;
     let ready = ready.map_err(|report| *report)?;
     if let Some(first) = ready.creating_secrets().first() {
         let error = io::Error::other(format!(

@@ -247,7 +247,7 @@ impl Key {
     }
 }
 
-/// What is wrong with a text, whatever it stands for.
+/// Why a text cannot be a value of a manifest; none where it can.
 fn wrong(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         Some("is empty".to_owned())

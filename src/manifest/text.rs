@@ -120,7 +120,7 @@ impl Found {
     }
 }
 
-/// The beginning of a text that somebody wrote.
+/// A value of the manifest, shortened for a message.
 pub fn shown(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),

@@ -68,8 +68,8 @@ impl RepairArgs {
 }
 
 impl Drift {
-    /// Repairs what a look has found, and gives the look that follows. An error is one of the repairs as a whole, before
-    /// anything was written; a look that fails afterwards is told with `fails`.
+    /// Repairs what a look has found, looks again, and returns what it finds then. It returns an error only if nothing was
+    /// written. If the second look fails, `fails` gets its error.
     pub(super) async fn repaired(
         &self,
         accounts: &impl Accounts,

@@ -1,4 +1,4 @@
-//! What the caller of `drift --repair` needs besides what it reads, for repairs of these kinds, whatever they find.
+//! The write permissions that `drift --repair` needs for repairs of these kinds.
 //!
 //! Source: docs/drift.md, "Repairs". Groups are created and changed only with our tag, and policies are written only on
 //! roles with our tag.
