@@ -255,7 +255,7 @@ async fn plan_one(preview: &Preview<'_>, job: &Job, interrupt: &Interrupt) -> Re
             options.dry_run = false;
             options.diagnose = false;
             options.reads_role = false;
-            options.wait_for_effect = true;
+            options.wait_for_effect = false;
         };
         let carried_out = job.run(preview, applied, &Agreed, interrupt.clone()).await;
         preview.settle(false);
@@ -264,6 +264,10 @@ async fn plan_one(preview: &Preview<'_>, job: &Job, interrupt: &Interrupt) -> Re
             applied: Vec::new(),
             ..failure
         })?;
+    }
+    // A run on the account waits for its proxy's targets before it ends, and not before.
+    if let Some(proxy) = proxy_of(job.target()).filter(|_| ran.is_unfinished()) {
+        preview.end_registration(&proxy);
     }
     Ok(ran)
 }

@@ -18,7 +18,8 @@ use crate::cloud::{
 };
 use crate::concurrent::bounded;
 use crate::model::{
-    Function, FunctionState, GroupId, LastUpdateStatus, Origin, ProxyTarget, SecurityGroup, last_segment,
+    Function, FunctionState, GroupId, LastUpdateStatus, Origin, ProxyTarget, SecurityGroup, TargetHealthState,
+    last_segment,
 };
 use crate::observe::{Lists, lists, patiently};
 
@@ -36,6 +37,9 @@ const NEW_PROXY: &str = "prx-new-";
 pub fn is_new(id: &str) -> bool {
     id.starts_with(NEW) || id.ends_with(NEW_SECRET) || id.contains(NEW_PROXY)
 }
+
+/// Why a proxy does not reach a target that groups keep it from.
+const UNREACHABLE: &str = "UNREACHABLE";
 
 /// How many proxies and functions are read at once, where each is a request of its own.
 const AT_ONCE: usize = 5;
@@ -55,7 +59,7 @@ pub struct Preview<'c> {
     state: Mutex<State>,
     /// What was read besides the lists, by operation and arguments.
     read: Mutex<HashMap<String, Box<dyn Any + Send>>>,
-    /// Whether everything that takes time is shown as ended.
+    /// Whether resources that are being changed are shown as available.
     is_settled: AtomicBool,
 }
 
@@ -149,7 +153,26 @@ impl<'c> Preview<'c> {
         Origin::of_arn(&self.state().an_arn()).or(self.account.home())
     }
 
-    /// From now on, shows what takes time as ended, or as it was read.
+    /// Ends the registration of a proxy's targets, as a run that waits for it finds it.
+    pub fn end_registration(&self, proxy: &str) {
+        let mut state = self.state();
+        let targets = state.targets.get(&proxy.to_ascii_lowercase()).cloned();
+        let Some(Ok(mut targets)) = targets else { return };
+        for ProxyTarget { resource, health, .. } in &mut targets {
+            let Some(health) = health else { continue };
+            let is_registering = health.state == TargetHealthState::Registering;
+            if is_registering || health.reason.as_deref() == Some("PENDING_PROXY_CAPACITY") {
+                (health.state, health.reason) = if state.lets_through(proxy, resource) {
+                    (TargetHealthState::Available, None)
+                } else {
+                    (TargetHealthState::Unavailable, Some(UNREACHABLE.to_owned()))
+                };
+            }
+        }
+        state.targets.insert(proxy.to_ascii_lowercase(), Ok(targets));
+    }
+
+    /// From now on, shows resources that are being changed as available, or as they were read.
     pub fn settle(&self, is_settled: bool) {
         self.is_settled.store(is_settled, Ordering::Relaxed);
     }

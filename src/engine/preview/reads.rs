@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{NEW, Preview, missing};
+use super::{NEW, Preview, UNREACHABLE, missing};
 use crate::cloud::{
     Answer, CapacityProvider, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedInterface, DescribedSubnet,
     FunctionAlias, GatewayFilter, GroupFilter, GroupReference, InstanceFilter, InterfaceFilter, KeyDescription,
@@ -110,13 +110,9 @@ impl Preview<'_> {
         let state = self.state();
         for ProxyTarget { resource, health, .. } in &mut targets {
             let Some(health) = health else { continue };
-            let is_reached = match (&health.state, health.reason.as_deref()) {
-                (TargetHealthState::Registering, _) | (_, Some("PENDING_PROXY_CAPACITY")) => self.is_settled(),
-                // What it could not reach because of groups, it reaches once they let it.
-                (_, Some("UNREACHABLE")) => state.is_changed && state.lets_through(proxy, resource),
-                _ => false,
-            };
-            if is_reached {
+            // What it could not reach because of groups, it reaches once they let it.
+            let is_unreachable = health.reason.as_deref() == Some(UNREACHABLE);
+            if is_unreachable && state.is_changed && state.lets_through(proxy, resource) {
                 (health.state, health.reason) = (TargetHealthState::Available, None);
             }
         }

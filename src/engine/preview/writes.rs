@@ -35,8 +35,8 @@ fn unplanned<T>(operation: Operation) -> Answer<T> {
     Err(CloudError::new(operation, Fault::NotOffered(why)))
 }
 
-const AVAILABLE: TargetHealth = TargetHealth {
-    state: TargetHealthState::Available,
+const REGISTERING: TargetHealth = TargetHealth {
+    state: TargetHealthState::Registering,
     reason: None,
 };
 
@@ -155,7 +155,7 @@ impl State {
             kind: TargetKind::RdsInstance,
             resource: resource.to_owned(),
             tracked_cluster: cluster.map(str::to_owned),
-            health: Some(AVAILABLE),
+            health: Some(REGISTERING),
             role: Some(role),
         };
         let targets = match kind {

@@ -237,13 +237,6 @@ impl Case {
         widened(self.row.get(&all_rows()))
     }
 
-    /// Whether somebody has taken the target from a proxy. Once a run registers it again, an older set of groups may count
-    /// before the new one on the preview, and not yet on the account: the connection is then refused, and the next run
-    /// completes it (docs/manifest.md).
-    pub fn lacks_a_target(&self) -> bool {
-        self.past.iter().any(|past| matches!(past, Past::One(Change::NoTarget)))
-    }
-
     /// The account at the beginning, in which nothing is changing.
     pub async fn document(&self) -> AccountDocument {
         let mut scenario = self.scenario();
