@@ -71,6 +71,8 @@ struct State {
     proxies: Answer<Vec<DbProxy>>,
     targets: BTreeMap<String, Answer<Vec<ProxyTarget>>>,
     functions: Answer<Vec<Function>>,
+    /// Why functions could not be read that are needed with their environment, by name.
+    unread: BTreeMap<String, CloudError>,
     groups: Answer<Vec<SecurityGroup>>,
     subnets: Answer<Vec<DescribedSubnet>>,
     /// Whether groups, or lists of them, are not as they were read.
@@ -115,15 +117,21 @@ impl<'c> Preview<'c> {
         });
         let whole = needs.environments.iter().cloned().collect::<Vec<_>>().into_iter();
         let whole = whole.map(async |name: String| {
-            patiently(account, || account.get_function_configuration(&name))
-                .await
-                .ok()
+            let function = patiently(account, || account.get_function_configuration(&name)).await;
+            (name, function)
         });
         let (targets, whole) = tokio::join!(bounded(AT_ONCE, targets), bounded(AT_ONCE, whole));
-        if let Ok(functions) = &mut functions {
-            for function in whole.into_iter().flatten() {
-                functions.retain(|listed| listed.name != function.name);
-                functions.push(function);
+        let mut unread = BTreeMap::new();
+        for (name, answer) in whole {
+            match (answer, &mut functions) {
+                (Ok(function), Ok(functions)) => {
+                    functions.retain(|listed| listed.name != function.name);
+                    functions.push(function);
+                }
+                // One that does not exist may be created by a connection.
+                (Err(error), _) if error.is_not_found() => {}
+                (Ok(_), Err(_)) => {}
+                (Err(error), _) => drop(unread.insert(name, error)),
             }
         }
         Self {
@@ -135,6 +143,7 @@ impl<'c> Preview<'c> {
                 proxies,
                 targets: targets.into_iter().collect(),
                 functions,
+                unread,
                 groups,
                 subnets,
                 is_changed: false,

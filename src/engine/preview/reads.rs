@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{NEW, Preview, UNREACHABLE, missing};
+use super::{NEW, Preview, UNREACHABLE, missing, name_of};
 use crate::cloud::{
     Answer, CapacityProvider, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedInterface, DescribedSubnet,
     FunctionAlias, GatewayFilter, GroupFilter, GroupReference, InstanceFilter, InterfaceFilter, KeyDescription,
@@ -128,10 +128,12 @@ impl Preview<'_> {
     }
 
     pub(super) fn function(&self, name: &str) -> Answer<Function> {
-        let mut function = self
-            .state()
-            .function(Operation::GetFunctionConfiguration, name)?
-            .clone();
+        let mut state = self.state();
+        if let Some(error) = state.unread.get(name_of(name)) {
+            return Err(error.clone());
+        }
+        let mut function = state.function(Operation::GetFunctionConfiguration, name)?.clone();
+        drop(state);
         if self.is_settled() {
             function.state = FunctionState::Active;
             function.last_update = Some(LastUpdateStatus::Successful);

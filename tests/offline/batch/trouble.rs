@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
+use autoconnect::model::EnvironmentWish;
 use autoconnect::observe::Target;
 use autoconnect::reconcile::Failure;
 use serde_json::Value;
@@ -162,6 +163,28 @@ fn a_write_that_is_denied_fails_its_connection_alone() {
             assert_eq!(failed, ["access-denied"], "{operation}");
             assert_completed(&account, &expected, &operation.to_string()).await;
         }
+    });
+}
+
+/// A function whose environment is needed is read by itself. Where that is denied, the error says so.
+#[test]
+fn a_function_that_may_not_be_read_fails_its_connection_alone() {
+    in_virtual_time(async {
+        let account = in_memory(&unconnected());
+        let left = AtomicU32::new(1);
+        let operation = Operation::GetFunctionConfiguration;
+        let hook = Denied { operation, left: &left };
+        let cloud = Interposed {
+            account: &account,
+            hook,
+        };
+        let mut targets = targets();
+        targets[0].environment = Some(EnvironmentWish { overwrite: false });
+        let ended = bulk(&cloud, usual(&targets)).await;
+        let codes: Vec<Option<String>> = errors(&ended);
+        assert_eq!(codes, [Some("access-denied".to_owned()), None, None, None]);
+        let again = bulk(&account, usual(&targets)).await;
+        assert_all_ran(&again, "again");
     });
 }
 
