@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, Cloud, CloudError, Fault, Operation};
+use autoconnect::interrupt::Interrupt;
 use autoconnect::model::EnvironmentWish;
 use autoconnect::observe::Target;
 use autoconnect::reconcile::Failure;
 use serde_json::Value;
 
 use super::ids::known_by_names;
-use super::{assert_all_ran, bulk, errors, usual};
+use super::{Heard, applied_until, assert_all_ran, bulk, errors, planned, usual};
 use crate::crashes::{Crash, each_death};
-use crate::interposed::{Hook, Interposed, slow};
-use crate::support::{cluster, example, in_memory, in_virtual_time, instance};
+use crate::interposed::{Hook, Interposed, slow, slow_with};
+use crate::support::{cluster, example, in_memory, in_virtual_time, instance, setup, thoroughly};
 
 /// The example account without groups of the convention and without proxies.
 fn unconnected() -> AccountDocument {
@@ -113,28 +114,80 @@ fn a_run_that_dies_at_any_call_is_completed_by_the_next() {
     });
 }
 
-/// Denies one write of an operation.
-struct Denied<'a> {
+/// Answers the first calls of an operation with a fault.
+struct Failing<'a> {
     operation: Operation,
+    fault: Fault,
     left: &'a AtomicU32,
 }
 
-impl Hook for Denied<'_> {
+impl Hook for Failing<'_> {
     async fn around<T: std::fmt::Debug + Send>(
         &self,
         operation: Operation,
         call: impl Future<Output = Answer<T>> + Send,
     ) -> Answer<T> {
-        if operation == self.operation && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            let fault = Fault::AccessDenied {
-                action: operation.to_string(),
-                resource: None,
-                message: "denied once".to_owned(),
-            };
-            return Err(CloudError::new(operation, fault));
+        let takes_one = |left: u32| left.checked_sub(1);
+        if operation == self.operation
+            && self
+                .left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes_one)
+                .is_ok()
+        {
+            return Err(CloudError::new(operation, self.fault.clone()));
         }
         call.await
     }
+}
+
+fn denied(operation: Operation) -> Fault {
+    Fault::AccessDenied {
+        action: operation.to_string(),
+        resource: None,
+        message: "denied once".to_owned(),
+    }
+}
+
+const WRITES: [Operation; 7] = [
+    Operation::CreateSecurityGroup,
+    Operation::RevokeSecurityGroupEgress,
+    Operation::AuthorizeSecurityGroupIngress,
+    Operation::AuthorizeSecurityGroupEgress,
+    Operation::ModifyDbCluster,
+    Operation::ModifyDbInstance,
+    Operation::UpdateFunctionConfiguration,
+];
+
+#[test]
+fn throttled_lists_make_a_run_slower_and_fail_nothing() {
+    in_virtual_time(async {
+        let document = unconnected();
+        let expected = undisturbed(&document).await;
+        let lists = [
+            Operation::DescribeDbClusters,
+            Operation::DescribeDbInstances,
+            Operation::ListFunctions,
+            Operation::DescribeSecurityGroups,
+            Operation::DescribeSubnets,
+        ];
+        for operation in lists {
+            let account = in_memory(&document);
+            let left = AtomicU32::new(3);
+            let fault = Fault::Throttled("slow down".to_owned());
+            let hook = Failing {
+                operation,
+                fault,
+                left: &left,
+            };
+            let cloud = Interposed {
+                account: &account,
+                hook,
+            };
+            assert_all_ran(&bulk(&cloud, usual(&targets())).await, &operation.to_string());
+            assert_eq!(left.into_inner(), 0, "{operation}");
+            assert_completed(&account, &expected, &operation.to_string()).await;
+        }
+    });
 }
 
 #[test]
@@ -142,18 +195,14 @@ fn a_write_that_is_denied_fails_its_connection_alone() {
     in_virtual_time(async {
         let document = unconnected();
         let expected = undisturbed(&document).await;
-        for operation in [
-            Operation::CreateSecurityGroup,
-            Operation::RevokeSecurityGroupEgress,
-            Operation::AuthorizeSecurityGroupIngress,
-            Operation::AuthorizeSecurityGroupEgress,
-            Operation::ModifyDbCluster,
-            Operation::ModifyDbInstance,
-            Operation::UpdateFunctionConfiguration,
-        ] {
+        for operation in WRITES {
             let account = in_memory(&document);
             let left = AtomicU32::new(1);
-            let hook = Denied { operation, left: &left };
+            let hook = Failing {
+                operation,
+                fault: denied(operation),
+                left: &left,
+            };
             let cloud = Interposed {
                 account: &account,
                 hook,
@@ -166,6 +215,36 @@ fn a_write_that_is_denied_fails_its_connection_alone() {
     });
 }
 
+/// The adapter sends a throttled request again. Where AWS goes on throttling, the connection fails, and no other one does.
+#[test]
+fn a_write_that_stays_throttled_fails_its_connection_at_most() {
+    in_virtual_time(async {
+        let document = unconnected();
+        let expected = undisturbed(&document).await;
+        for operation in WRITES {
+            let account = in_memory(&document);
+            let left = AtomicU32::new(1);
+            let fault = Fault::Throttled("slow down".to_owned());
+            let hook = Failing {
+                operation,
+                fault,
+                left: &left,
+            };
+            let cloud = Interposed {
+                account: &account,
+                hook,
+            };
+            let ended = bulk(&cloud, usual(&targets())).await;
+            let failed: Vec<String> = errors(&ended).into_iter().flatten().collect();
+            assert!(
+                failed.len() <= 1 && failed.iter().all(|code| code == "throttled"),
+                "{failed:?}"
+            );
+            assert_completed(&account, &expected, &operation.to_string()).await;
+        }
+    });
+}
+
 /// A function whose environment is needed is read by itself. Where that is denied, the error says so.
 #[test]
 fn a_function_that_may_not_be_read_fails_its_connection_alone() {
@@ -173,7 +252,11 @@ fn a_function_that_may_not_be_read_fails_its_connection_alone() {
         let account = in_memory(&unconnected());
         let left = AtomicU32::new(1);
         let operation = Operation::GetFunctionConfiguration;
-        let hook = Denied { operation, left: &left };
+        let hook = Failing {
+            operation,
+            fault: denied(operation),
+            left: &left,
+        };
         let cloud = Interposed {
             account: &account,
             hook,
@@ -185,6 +268,50 @@ fn a_function_that_may_not_be_read_fails_its_connection_alone() {
         assert_eq!(codes, [Some("access-denied".to_owned()), None, None, None]);
         let again = bulk(&account, usual(&targets)).await;
         assert_all_ran(&again, "again");
+    });
+}
+
+#[test]
+fn a_run_that_is_interrupted_at_any_call_is_completed_by_the_next() {
+    in_virtual_time(async {
+        let document = unconnected();
+        let expected = undisturbed(&document).await;
+        let mut codes = BTreeSet::new();
+        for at in (0..).step_by(thoroughly([3, 1])) {
+            let account = in_memory(&document);
+            let plans = planned(&account, usual(&targets())).await;
+            let (calls, (trigger, interrupt)) = (AtomicU32::new(0), Interrupt::new());
+            let cloud = slow_with(&account, |_| {
+                if calls.fetch_add(1, Ordering::Relaxed) == at {
+                    trigger.raise();
+                }
+            });
+            let ended = applied_until(&cloud, plans, &Heard::default(), &interrupt).await;
+            codes.extend(errors(&ended).into_iter().flatten());
+            assert_completed(&account, &expected, &format!("call {at}")).await;
+            if !interrupt.is_raised() {
+                break;
+            }
+        }
+        assert_eq!(codes, BTreeSet::from(["interrupted".to_owned()]));
+    });
+}
+
+#[test]
+fn a_run_beside_single_runs_loses_nothing() {
+    in_virtual_time(async {
+        let document = unconnected();
+        let expected = undisturbed(&document).await;
+        for target in targets() {
+            let account = in_memory(&document);
+            let (one, other) = (slow(&account), slow(&account));
+            let (many, single) = tokio::join!(bulk(&one, usual(&targets())), setup(&other, &target));
+            for code in errors(&many).into_iter().flatten() {
+                assert_eq!(code, "plan-outdated", "{target:?}");
+            }
+            single.unwrap_or_else(|failure| panic!("{target:?}: {failure}"));
+            assert_completed(&account, &expected, &format!("{target:?}")).await;
+        }
     });
 }
 
