@@ -128,6 +128,7 @@ fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Obse
             takes_iam: false,
             requires_iam: false,
             requires_tls: true,
+            settings: autoconnect::model::ProxySettings::default(),
             logs_statements: false,
         }),
         groups,

@@ -2,7 +2,8 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
+    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroupRule, Tag, TagSpecification,
+    UserIdGroupPair,
 };
 
 use super::network::{associated, subnet_state, tags};
@@ -10,7 +11,7 @@ use super::{done, fault, page};
 use crate::cloud::{
     Answer, CloudError, DescribedSubnet, Fault, GroupFilter, Listed, NewSecurityGroup, Operation, SubnetFilter,
 };
-use crate::model::{Direction, GroupId, Peer, PortRange, Protocol, Rule, SecurityGroup, Subnet};
+use crate::model::{DescribedRule, Direction, GroupId, Peer, PortRange, Protocol, Rule, SecurityGroup, Subnet};
 use crate::naming::Convention;
 
 /// The largest page that EC2 gives.
@@ -167,6 +168,55 @@ pub(super) fn permission(rule: &Rule) -> IpPermission {
         ),
     }
     .build()
+}
+
+pub(super) async fn describe_security_group_rules(
+    client: &Client,
+    groups: &[GroupId],
+    from: Option<String>,
+) -> Listed<DescribedRule> {
+    let request = client
+        .describe_security_group_rules()
+        .filters(filter("group-id", ids(groups)))
+        .max_results(PAGE)
+        .set_next_token(from);
+    page!(
+        Operation::DescribeSecurityGroupRules,
+        request,
+        security_group_rules,
+        next_token,
+        described_rule
+    )
+}
+
+fn described_rule(found: SecurityGroupRule) -> Answer<DescribedRule> {
+    let missing = |field| incomplete(Operation::DescribeSecurityGroupRules, field);
+    let referenced = found.referenced_group_info;
+    let cidr = found.cidr_ipv4.or(found.cidr_ipv6).map(Peer::Cidr);
+    let list = found.prefix_list_id.map(Peer::PrefixList);
+    let (group, peer_account) = referenced.map_or((None, None), |info| (info.group_id, info.user_id));
+    let peer = group.map(|id| Peer::Group(id.into())).or(cidr).or(list);
+    // EC2 answers with -1 where a protocol has no ports.
+    let ports = found.from_port.zip(found.to_port).filter(|ports| *ports != (-1, -1));
+    Ok(DescribedRule {
+        id: found
+            .security_group_rule_id
+            .ok_or_else(|| missing("SecurityGroupRuleId"))?,
+        group: found.group_id.ok_or_else(|| missing("GroupId"))?.into(),
+        direction: if found.is_egress.unwrap_or_default() {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        },
+        rule: Rule {
+            protocol: Protocol::from_api(found.ip_protocol.as_deref().unwrap_or("-1")),
+            ports: ports.map(|(from, to)| PortRange { from, to }),
+            peer: peer.ok_or_else(|| missing("source or destination"))?,
+            description: found.description.filter(|text| !text.is_empty()),
+        },
+        peer_account,
+        tags: tags(found.tags),
+    })
 }
 
 pub(super) async fn describe_subnets(

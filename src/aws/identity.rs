@@ -21,6 +21,10 @@ async fn get_role(client: &Client, name: &str) -> Answer<RoleDescription> {
     let tags = role.tags.unwrap_or_default().into_iter();
     Ok(RoleDescription {
         arn: role.arn,
+        description: role.description.filter(|text| !text.is_empty()),
+        max_session: role
+            .max_session_duration
+            .and_then(|seconds| u32::try_from(seconds).ok()),
         boundary: role
             .permissions_boundary
             .and_then(|boundary| boundary.permissions_boundary_arn),

@@ -40,7 +40,7 @@ use crate::cloud::{
     KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewSecret, Operation, Pace, Page,
     SecretDescription, Versions,
 };
-use crate::model::{DatabaseKind, Function, Origin, ProxyTarget};
+use crate::model::{DatabaseKind, Function, Origin, ProxyTarget, ProxyTargetGroup};
 use bounded::Bounded;
 use meter::Meter;
 pub use notify::{Recipient, notify};
@@ -343,6 +343,11 @@ impl Cloud for Aws {
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
         let call = rds::describe_db_proxy_targets(&self.rds, proxy);
         called(Operation::DescribeDbProxyTargets, call).await
+    }
+
+    async fn describe_db_proxy_target_group(&self, proxy: &str) -> Answer<ProxyTargetGroup> {
+        let call = rds::describe_db_proxy_target_group(&self.rds, proxy);
+        called(Operation::DescribeDbProxyTargetGroups, call).await
     }
 
     async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup> {

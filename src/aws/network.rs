@@ -21,8 +21,8 @@ use crate::model::network::{
     Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, Rule,
-    SecurityGroup, SubnetId, VpcId,
+    DescribedRule, Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
+    RouteTableId, Rule, SecurityGroup, SubnetId, VpcId,
 };
 
 /// Asks for all pages, and reads each item.
@@ -659,6 +659,10 @@ impl NetworkCloud for Aws {
 
     async fn describe_security_groups(&self, which: GroupFilter<'_>, from: Option<String>) -> Listed<SecurityGroup> {
         ec2::describe_security_groups(&self.ec2, which, from).await
+    }
+
+    async fn describe_security_group_rules(&self, groups: &[GroupId], from: Option<String>) -> Listed<DescribedRule> {
+        ec2::describe_security_group_rules(&self.ec2, groups, from).await
     }
 
     async fn describe_subnets(&self, which: SubnetFilter<'_>, from: Option<String>) -> Listed<DescribedSubnet> {

@@ -9,7 +9,7 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
     AuthScheme, ClusterScalabilityType, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
     DbSubnetGroup as SdkSubnetGroup, DefaultAuthScheme, EngineFamily as SdkFamily, Filter, IamAuthMode, Tag,
-    UserAuthConfig, VpcSecurityGroupMembership,
+    UserAuthConfig, UserAuthConfigInfo, VpcSecurityGroupMembership,
 };
 use serde_json::Number;
 
@@ -19,8 +19,9 @@ use crate::cloud::{
     NewDbProxy, NewGroups, NewProxyAuth, Operation, Page,
 };
 use crate::model::{
-    Access, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy, ProxyTarget, Scaling,
-    SubnetId, TargetHealth, TargetHealthState, TargetKind, TargetRole,
+    Access, ConnectionPool, DatabaseForm, DatabaseKind, EngineFamily, GroupId, GroupList, GroupMembership, Proxy,
+    ProxyLogin, ProxySettings, ProxyTarget, ProxyTargetGroup, Scaling, SubnetId, TargetHealth, TargetHealthState,
+    TargetKind, TargetRole,
 };
 
 /// The largest page that RDS gives.
@@ -238,6 +239,7 @@ fn db_proxy(proxy: SdkProxy) -> Answer<DbProxy> {
         .any(|auth| matches!(auth.iam_auth, Some(IamAuthMode::Required | IamAuthMode::Enabled)));
     let requires_iam = !auth.is_empty() && auth.iter().all(|auth| auth.iam_auth == Some(IamAuthMode::Required));
     let end_to_end = proxy.default_auth_scheme.as_deref() == Some("IAM_AUTH");
+    let logins: Vec<ProxyLogin> = auth.iter().map(login).collect();
     Ok(DbProxy::Known(Proxy {
         exists: true,
         endpoint: proxy.endpoint,
@@ -263,7 +265,58 @@ fn db_proxy(proxy: SdkProxy) -> Answer<DbProxy> {
             .map(|status| status.as_str().to_owned())
             .unwrap_or_default(),
         targets: Vec::new(),
+        settings: ProxySettings {
+            logins,
+            default_auth_scheme: proxy.default_auth_scheme.filter(|scheme| !scheme.is_empty()),
+            idle_client_timeout: proxy
+                .idle_client_timeout
+                .and_then(|seconds| u32::try_from(seconds).ok()),
+            endpoint_network_type: proxy.endpoint_network_type.map(|kind| kind.as_str().to_owned()),
+            target_network_type: proxy
+                .target_connection_network_type
+                .map(|kind| kind.as_str().to_owned()),
+        },
     }))
+}
+
+fn login(auth: &UserAuthConfigInfo) -> ProxyLogin {
+    let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    ProxyLogin {
+        description: text(&auth.description),
+        user: text(&auth.user_name),
+        scheme: auth.auth_scheme.as_ref().map(|scheme| scheme.as_str().to_owned()),
+        secret: text(&auth.secret_arn),
+        iam_auth: auth.iam_auth.as_ref().map(|mode| mode.as_str().to_owned()),
+        client_password_auth: auth
+            .client_password_auth_type
+            .as_ref()
+            .map(|kind| kind.as_str().to_owned()),
+    }
+}
+
+/// The default target group of a proxy: it has no other one.
+pub(super) async fn describe_db_proxy_target_group(client: &Client, proxy: &str) -> Answer<ProxyTargetGroup> {
+    let operation = Operation::DescribeDbProxyTargetGroups;
+    let request = client
+        .describe_db_proxy_target_groups()
+        .db_proxy_name(proxy)
+        .max_records(PAGE);
+    let groups = all_items!(operation, request, target_groups, marker).await?;
+    let default = groups.into_iter().find(|group| group.is_default != Some(false));
+    let group = default.ok_or_else(|| incomplete(operation, "default target group"))?;
+    let pool = group.connection_pool_config;
+    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+    Ok(ProxyTargetGroup {
+        name: group.target_group_name.unwrap_or_else(|| "default".to_owned()),
+        arn: group.target_group_arn.unwrap_or_default(),
+        pool: pool.map_or_else(ConnectionPool::default, |pool| ConnectionPool {
+            borrow_timeout: number(pool.connection_borrow_timeout),
+            init_query: pool.init_query.filter(|query| !query.is_empty()),
+            max_connections: number(pool.max_connections_percent),
+            max_idle_connections: number(pool.max_idle_connections_percent),
+            pinning_filters: pool.session_pinning_filters.unwrap_or_default(),
+        }),
+    })
 }
 
 /// None without a VPC, as of an instance that was never in one.

@@ -31,6 +31,7 @@ pub(super) async fn describe_secret(client: &aws_sdk_secretsmanager::Client, id:
         is_deleted: secret.deleted_date.is_some(),
         rotated_by: secret.rotation_lambda_arn.filter(|arn| !arn.is_empty()),
         owner: secret.owning_service.filter(|owner| !owner.is_empty()),
+        description: secret.description.filter(|text| !text.is_empty()),
         replicas: secret
             .replication_status
             .unwrap_or_default()
@@ -60,6 +61,7 @@ pub(super) async fn list_secrets(
             is_deleted: entry.deleted_date.is_some(),
             rotated_by: entry.rotation_lambda_arn,
             owner: entry.owning_service,
+            description: entry.description.filter(|text| !text.is_empty()),
             // The list does not show them.
             replicas: Vec::new(),
             tags: tags

@@ -13,6 +13,7 @@ pub mod drift;
 pub mod endpoint;
 pub mod escape;
 pub mod estate;
+pub mod export;
 pub mod extras;
 pub mod fix;
 pub mod interfaces;

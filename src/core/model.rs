@@ -4,6 +4,7 @@
 
 mod arn;
 mod database;
+mod described_rule;
 mod environment;
 mod extras;
 mod function;
@@ -15,6 +16,7 @@ pub mod network;
 mod observation;
 mod origin;
 mod proxy;
+mod proxy_settings;
 mod quota;
 mod reason;
 mod security_group;
@@ -22,6 +24,7 @@ mod url;
 
 pub use arn::{Place, last_segment};
 pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member, Scaling};
+pub use described_rule::DescribedRule;
 pub use environment::Environment;
 pub use extras::{
     Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NeededSecret, NewFunction,
@@ -43,6 +46,7 @@ pub use origin::Origin;
 pub use proxy::{
     EngineFamily, NoReader, Proxy, ProxyEndpoint, ProxyTarget, TargetHealth, TargetHealthState, TargetKind, TargetRole,
 };
+pub use proxy_settings::{ConnectionPool, ProxyLogin, ProxySettings, ProxyTargetGroup};
 pub use quota::{GroupQuota, MOST_GROUPS, QUOTA_CODE, USUAL_GROUPS};
 pub use reason::{explained, remedy};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};

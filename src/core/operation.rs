@@ -38,6 +38,8 @@ operations! {
     DescribeDbProxies = read "rds:DescribeDBProxies",
     /// Reads a proxy's targets and their health.
     DescribeDbProxyTargets = read "rds:DescribeDBProxyTargets",
+    /// Reads how a proxy keeps connections to its database.
+    DescribeDbProxyTargetGroups = read "rds:DescribeDBProxyTargetGroups",
     /// Reads the VPC of a subnet group.
     DescribeDbSubnetGroups = read "rds:DescribeDBSubnetGroups",
     /// Reads a function's configuration.
@@ -46,6 +48,8 @@ operations! {
     ListFunctions = read "lambda:ListFunctions",
     /// Reads security groups.
     DescribeSecurityGroups = read "ec2:DescribeSecurityGroups",
+    /// Reads the rules of security groups one by one, with their ids.
+    DescribeSecurityGroupRules = read "ec2:DescribeSecurityGroupRules",
     /// Reads subnets.
     DescribeSubnets = read "ec2:DescribeSubnets",
     /// Creates a security group.

@@ -38,7 +38,7 @@ use secrecy::SecretString;
 
 use crate::model::{
     Access, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionVpc, GroupId, GroupList,
-    GroupMembership, Origin, Proxy, ProxyTarget, SubnetId, VpcId,
+    GroupMembership, Origin, Proxy, ProxyTarget, ProxyTargetGroup, SubnetId, VpcId,
 };
 use crate::removal::ShrunkList;
 
@@ -205,6 +205,8 @@ pub struct SecretDescription {
     pub owner: Option<String>,
     /// The Regions of `ReplicationStatus`.
     pub replicas: Vec<String>,
+    /// `Description`.
+    pub description: Option<String>,
 }
 
 /// A key of KMS.
@@ -223,6 +225,10 @@ pub struct RoleDescription {
     pub arn: String,
     /// `AssumeRolePolicyDocument`, as JSON.
     pub trust: String,
+    /// `Description`.
+    pub description: Option<String>,
+    /// `MaxSessionDuration`, in seconds; none where IAM does not report it.
+    pub max_session: Option<u32>,
     /// `PermissionsBoundaryArn`.
     pub boundary: Option<String>,
     /// `Tags`.
@@ -361,6 +367,8 @@ pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + UsersCloud + Sync {
     async fn describe_db_proxies(&self, name: Option<&str>, from: Option<String>) -> Listed<DbProxy>;
     /// The targets of a proxy.
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>>;
+    /// The default target group of a proxy.
+    async fn describe_db_proxy_target_group(&self, proxy: &str) -> Answer<ProxyTargetGroup>;
     /// DB subnet groups in a VPC, a page at a time: all, or the one with this name.
     async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup>;
     /// What describes the secret with this name or ARN.

@@ -3,7 +3,9 @@
 
 mod around;
 mod attachment;
+mod described_rules;
 mod error;
+mod exported;
 mod extras;
 mod internet;
 mod leftovers;
@@ -23,7 +25,9 @@ mod users;
 
 pub use around::surroundings;
 pub use attachment::{Location, reads_of_site, site, the_function};
+pub use described_rules::described_rules;
 pub use error::{NotChecked, ObserveError};
+pub use exported::{EXPORT_READS, ExportError, exported, reads_of_export};
 pub(crate) use extras::{found_role, secret_details};
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use leftovers::region_and_account;
@@ -47,8 +51,8 @@ use crate::diagnostics::connection::Surroundings;
 use crate::model::network::{Part, Vpc};
 use crate::model::{
     Access, Code, Database, DatabaseForm, DatabaseKind, EngineFamily, Environment, Extras, Function, FunctionState,
-    FunctionVpc, GroupList, GroupQuota, Member, Observation, Origin, Proxy, ProxyTarget, Subnet, SubnetId,
-    USUAL_GROUPS, VpcId,
+    FunctionVpc, GroupList, GroupQuota, Member, Observation, Origin, Proxy, ProxySettings, ProxyTarget, Subnet,
+    SubnetId, USUAL_GROUPS, VpcId,
 };
 use crate::naming::created;
 pub use similar::no_such;
@@ -178,6 +182,7 @@ fn absent_proxy(target: &Target, database: &Database) -> Proxy {
         requires_iam: false,
         requires_tls: true,
         logs_statements: false,
+        settings: ProxySettings::default(),
     }
 }
 

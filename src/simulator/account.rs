@@ -4,6 +4,7 @@
 //! answers to writes, `network`, `identity` and `msk` are what it contains about its VPCs, roles and MSK clusters, and
 //! this file lets the program use it as a [`crate::cloud::Cloud`].
 
+mod described;
 mod document;
 mod identity;
 mod msk;

@@ -90,6 +90,9 @@ pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot
     snapshot.network(cloud, &vpcs, &listing).await?;
     snapshot.made_for_internet(cloud, &vpcs).await;
     snapshot.groups(groups.iter().filter(|group| is_in(&group.vpc)));
+    snapshot
+        .group_rules(cloud, groups.iter().filter(|group| is_in(&group.vpc)))
+        .await;
     snapshot.interfaces(cloud).await;
     snapshot.databases(clusters, instances, subnet_groups?, &is_in);
     let proxies = proxies.into_iter().filter(|proxy| is_in(&proxy.vpc)).collect();

@@ -102,6 +102,7 @@ pub fn proxied(health: Option<TargetHealthState>) -> Observation {
         takes_iam: false,
         requires_iam: false,
         requires_tls: true,
+        settings: autoconnect::model::ProxySettings::default(),
         logs_statements: false,
     });
     observation

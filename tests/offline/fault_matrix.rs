@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Answer, CloudError, Fault, Operation};
-use autoconnect::observe::{network, role};
+use autoconnect::observe::{EXPORT_READS, network, role};
 use autoconnect::plan;
 use autoconnect::reconcile::Ending;
 
@@ -293,6 +293,7 @@ async fn every_operation_survives_every_fault() {
     let others = [
         network::READS,
         role::ROLE_READS,
+        EXPORT_READS,
         plan::network::OPERATIONS,
         plan::removal::OPERATIONS,
         &[

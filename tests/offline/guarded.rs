@@ -313,6 +313,8 @@ guard! {
         describe(Operation::DescribeVpcPeeringConnections);
     this.describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> =
         Operation::DescribeSecurityGroups, describe(Operation::DescribeSecurityGroups);
+    this.describe_security_group_rules(groups: &[GroupId], from: Option<String>) -> Page<DescribedRule> =
+        Operation::DescribeSecurityGroupRules, describe(Operation::DescribeSecurityGroupRules);
     this.describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets,
         describe(Operation::DescribeSubnets);
     this.describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> =
@@ -482,6 +484,10 @@ guard! {
         })];
     this.describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets,
         [ask("rds:DescribeDBProxyTargets", this.proxy(proxy)), ask("rds:DescribeDBProxyTargets", this.target_group())];
+    this.describe_db_proxy_target_group(proxy: &str) -> ProxyTargetGroup = Operation::DescribeDbProxyTargetGroups, [
+        ask("rds:DescribeDBProxyTargetGroups", this.proxy(proxy)),
+        ask("rds:DescribeDBProxyTargetGroups", this.target_group()),
+    ];
     this.describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> =
         Operation::DescribeDbSubnetGroups,
         [ask("rds:DescribeDBSubnetGroups", this.arn("rds", &format!("subgrp:{}", name.unwrap_or("g"))))];

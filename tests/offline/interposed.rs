@@ -71,6 +71,7 @@ interpose! {
     describe_network_acls(vpcs: &[VpcId]) -> Vec<network::NetworkAcl> = Operation::DescribeNetworkAcls;
     describe_peerings(vpcs: &[VpcId]) -> Vec<network::Peering> = Operation::DescribeVpcPeeringConnections;
     describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> = Operation::DescribeSecurityGroups, all matches!(which, GroupFilter::All);
+    describe_security_group_rules(groups: &[GroupId], from: Option<String>) -> Page<DescribedRule> = Operation::DescribeSecurityGroupRules;
     describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets, all matches!(which, SubnetFilter::All);
     describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> = Operation::DescribeInternetGateways;
     describe_egress_only_gateways(vpcs: &[VpcId]) -> Vec<network::EgressOnlyGateway> = Operation::DescribeEgressOnlyInternetGateways;
@@ -158,6 +159,7 @@ interpose! {
     describe_db_instances(which: InstanceFilter<'_>, from: Option<String>) -> Page<DbInstance> = Operation::DescribeDbInstances, all matches!(which, InstanceFilter::All);
     describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies, all name.is_none();
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget> = Operation::DescribeDbProxyTargets;
+    describe_db_proxy_target_group(proxy: &str) -> ProxyTargetGroup = Operation::DescribeDbProxyTargetGroups;
     describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> = Operation::DescribeDbSubnetGroups, all name.is_none();
     get_function_configuration(name: &str) -> Function = Operation::GetFunctionConfiguration;
     describe_secret(id: &str) -> SecretDescription = Operation::DescribeSecret;

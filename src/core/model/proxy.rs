@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Database, DatabaseKind, GroupId, GroupList, SubnetId, VpcId};
+use super::{Database, DatabaseKind, GroupId, GroupList, ProxySettings, SubnetId, VpcId};
 use crate::escape::word;
 use crate::naming::was_before;
 
@@ -248,6 +248,8 @@ pub struct Proxy {
     pub requires_tls: bool,
     /// Whether it writes SQL statements to its log (`DebugLogging`).
     pub logs_statements: bool,
+    /// Its other settings.
+    pub settings: ProxySettings,
 }
 
 impl Proxy {

@@ -24,11 +24,18 @@ pub fn of_any(read: Operation, place: Place<'_>) -> Vec<String> {
         Operation::DescribeDbClusters => vec![rds("cluster:*")],
         Operation::DescribeDbInstances => vec![rds("db:*")],
         Operation::DescribeDbSubnetGroups => vec![rds("subgrp:*")],
-        Operation::DescribeDbProxies => vec![rds("db-proxy:*")],
-        Operation::DescribeDbProxyTargets => vec![rds("db-proxy:*"), rds("target-group:*")],
+        // Of proxies alone are tags read.
+        Operation::DescribeDbProxies | Operation::ListTagsForResource => vec![rds("db-proxy:*")],
+        Operation::DescribeDbProxyTargets | Operation::DescribeDbProxyTargetGroups => {
+            vec![rds("db-proxy:*"), rds("target-group:*")]
+        }
         Operation::DescribeDbProxyEndpoints => vec![rds("db-proxy:*"), rds("db-proxy-endpoint:*")],
+        Operation::DescribeSecret => vec![place.arn("secretsmanager", "secret:*")],
         // Functions may have roles of any name.
-        Operation::ListRolePolicies | Operation::GetRolePolicy => vec![place.role("*")],
+        Operation::GetRole
+        | Operation::ListRolePolicies
+        | Operation::ListAttachedRolePolicies
+        | Operation::GetRolePolicy => vec![place.role("*")],
         // EC2 describes all or nothing, and so does Lambda list functions.
         _ => vec!["*".to_owned()],
     }

@@ -19,9 +19,9 @@ use super::{
     SubnetFilter, Tags, UsersCloud, Versions,
 };
 use crate::model::{
-    DatabaseKind, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId, MskCluster,
-    NatGatewayId, Origin, PeeringId, Place, PrefixListId, ProxyTarget, RouteTableId, Rule, Secret, SecurityGroup,
-    SubnetId, VpcId, last_segment, network,
+    DatabaseKind, DescribedRule, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId,
+    MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, ProxyTarget, ProxyTargetGroup, RouteTableId,
+    Rule, Secret, SecurityGroup, SubnetId, VpcId, last_segment, network,
 };
 
 /// A cloud whose answers are checked.
@@ -320,6 +320,8 @@ check! {
         |found| touching(vpcs, found, |peering| vec![peering.requester.vpc.clone(), peering.accepter.vpc.clone()]);
     describe_security_groups(which: GroupFilter<'_>, from: Option<String>) -> Page<SecurityGroup> =
         Operation::DescribeSecurityGroups, |found| groups(which, &found.items);
+    describe_security_group_rules(groups: &[GroupId], from: Option<String>) -> Page<DescribedRule> =
+        Operation::DescribeSecurityGroupRules, |found| among(groups, &found.items, |rule| &rule.group);
     describe_subnets(which: SubnetFilter<'_>, from: Option<String>) -> Page<DescribedSubnet> = Operation::DescribeSubnets,
         |found| subnets(which, &found.items);
     describe_internet_gateways(which: GatewayFilter<'_>) -> Vec<network::InternetGateway> =
@@ -423,6 +425,7 @@ check! {
     describe_db_proxies(name: Option<&str>, from: Option<String>) -> Page<DbProxy> = Operation::DescribeDbProxies,
         |found| each(name, found, |name, found| named("proxy", name, found.name()));
     describe_db_proxy_targets(proxy: &str) -> Vec<ProxyTarget>;
+    describe_db_proxy_target_group(proxy: &str) -> ProxyTargetGroup;
     describe_db_subnet_groups(name: Option<&str>, from: Option<String>) -> Page<DbSubnetGroup> =
         Operation::DescribeDbSubnetGroups,
         |found| each(name, found, |name, found| named("subnet group", name, &found.name));

@@ -10,8 +10,8 @@ use crate::model::network::{
     NatGateway, NetworkAcl, Peering, PublicAccess, Resolver, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    self, Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
-    RouteTableId, Rule, SecurityGroup, SubnetId, VpcId,
+    self, DescribedRule, Direction, EndpointId, GroupId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId,
+    PrefixListId, RouteTableId, Rule, SecurityGroup, SubnetId, VpcId,
 };
 
 /// Reads security groups and what else lies between two ends of a connection, and makes what is missing there. Most methods that read ask for
@@ -26,6 +26,8 @@ pub trait NetworkCloud: Sync {
     async fn describe_dhcp_options(&self, ids: &[String]) -> Answer<BTreeMap<String, Resolver>>;
     /// Security groups, a page at a time.
     async fn describe_security_groups(&self, which: GroupFilter<'_>, from: Option<String>) -> Listed<SecurityGroup>;
+    /// The rules of groups, a page at a time.
+    async fn describe_security_group_rules(&self, groups: &[GroupId], from: Option<String>) -> Listed<DescribedRule>;
     /// Subnets, a page at a time.
     async fn describe_subnets(&self, which: SubnetFilter<'_>, from: Option<String>) -> Listed<DescribedSubnet>;
     /// The route tables of VPCs.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{NEW, Preview, UNREACHABLE, missing, name_of};
+use super::{NEW, Preview, UNREACHABLE, is_new, missing, name_of};
 use crate::cloud::{
     Answer, CapacityProvider, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedInterface, DescribedSubnet,
     FunctionAlias, GatewayFilter, GroupFilter, GroupReference, InstanceFilter, InterfaceFilter, KeyDescription,
@@ -16,8 +16,9 @@ use crate::model::network::{
     PublicAccess, Resolver, RouteTable, Vpc, VpcDns,
 };
 use crate::model::{
-    EventSourceMapping, Function, FunctionState, GroupId, GroupMembership, LastUpdateStatus, MskCluster, PrefixListId,
-    Proxy, ProxyTarget, SecurityGroup, TargetHealthState, VpcId, last_segment,
+    ConnectionPool, DescribedRule, EventSourceMapping, Function, FunctionState, GroupId, GroupMembership,
+    LastUpdateStatus, MskCluster, PrefixListId, Proxy, ProxyTarget, ProxyTargetGroup, SecurityGroup, TargetHealthState,
+    VpcId, last_segment,
 };
 
 /// Those of a list that are wanted; one that was asked for by its name has to exist.
@@ -190,6 +191,48 @@ impl Preview<'_> {
             GroupFilter::Tagged(key, value) => group.tags.get(key).is_some_and(|found| found == value),
         })?;
         Ok(found.into())
+    }
+
+    /// The rules of groups that exist, as far as the preview has not taken them away. What it has added has no id.
+    pub(super) async fn group_rules(&self, groups: &[GroupId]) -> Listed<DescribedRule> {
+        let groups = existing(groups);
+        if groups.is_empty() {
+            return Ok(Vec::new().into());
+        }
+        let operation = Operation::DescribeSecurityGroupRules;
+        let read = crate::observe::all(self.account, operation, |from| {
+            self.account.describe_security_group_rules(&groups, from)
+        });
+        let mut rules = self.once(format!("rules {groups:?}"), read).await?;
+        let mut state = self.state();
+        rules.retain(|described| {
+            let group = state.group(operation, &described.group);
+            group.is_ok_and(|group| {
+                let mut rules = group.rules(described.direction).iter();
+                rules.any(|rule| rule.is_same_as(&described.rule))
+            })
+        });
+        Ok(rules.into())
+    }
+
+    /// The default target group of a proxy; of one that the preview has made, as RDS makes it.
+    pub(super) async fn target_group(&self, proxy: &str) -> Answer<ProxyTargetGroup> {
+        let is_made = {
+            let mut state = self.state();
+            match state.proxy(Operation::DescribeDbProxyTargetGroups, proxy)? {
+                DbProxy::Known(proxy) => is_new(&proxy.arn),
+                DbProxy::OfOtherFamily(_) => false,
+            }
+        };
+        if is_made {
+            return Ok(ProxyTargetGroup {
+                name: "default".to_owned(),
+                arn: String::new(),
+                pool: ConnectionPool::default(),
+            });
+        }
+        let read = self.account.describe_db_proxy_target_group(proxy);
+        self.once(format!("target group {proxy}"), read).await
     }
 
     pub(super) fn subnets(&self, which: SubnetFilter<'_>) -> Listed<DescribedSubnet> {

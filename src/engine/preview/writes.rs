@@ -18,10 +18,11 @@ use crate::model::network::{
     PublicAccess, Resolver, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Code, DatabaseKind, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionState, FunctionVpc,
-    GroupId, GroupList, GroupMembership, InternetGatewayId, LastUpdateStatus, MskCluster, NatGatewayId, Origin, Peer,
-    PeeringId, Place, PrefixListId, Proxy, ProxyTarget, RouteTableId, Rule, SecurityGroup, SubnetId, TargetHealth,
-    TargetHealthState, TargetKind, TargetRole, VpcId, last_segment,
+    Code, DatabaseKind, DescribedRule, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionState,
+    FunctionVpc, GroupId, GroupList, GroupMembership, InternetGatewayId, LastUpdateStatus, MskCluster, NatGatewayId,
+    Origin, Peer, PeeringId, Place, PrefixListId, Proxy, ProxyLogin, ProxySettings, ProxyTarget, ProxyTargetGroup,
+    RouteTableId, Rule, SecurityGroup, SubnetId, TargetHealth, TargetHealthState, TargetKind, TargetRole, VpcId,
+    last_segment,
 };
 use crate::naming::created;
 
@@ -34,6 +35,12 @@ fn unplanned<T>(operation: Operation) -> Answer<T> {
     let why = "a manifest cannot plan this change: run the command for this resource alone".to_owned();
     Err(CloudError::new(operation, Fault::NotOffered(why)))
 }
+
+/// `IdleClientTimeout` of a new proxy, in seconds.
+const IDLE_TIMEOUT: u32 = 1800;
+
+/// `MaxSessionDuration` of a new role, in seconds.
+const MAX_SESSION: u32 = 3600;
 
 const REGISTERING: TargetHealth = TargetHealth {
     state: TargetHealthState::Registering,
@@ -216,6 +223,7 @@ impl Preview<'_> {
             rotated_by: None,
             owner: None,
             replicas: Vec::new(),
+            description: Some(new.description.clone()),
         });
         Ok(arn)
     }
@@ -254,6 +262,7 @@ impl Preview<'_> {
             requires_iam,
             requires_tls: true,
             logs_statements: false,
+            settings: settings_of(&new.auth),
         }));
         Ok(arn)
     }
@@ -298,6 +307,25 @@ impl Preview<'_> {
     }
 }
 
+/// What RDS gives a new proxy for which nothing else is asked.
+fn settings_of(auth: &NewProxyAuth) -> ProxySettings {
+    let logins = match auth {
+        NewProxyAuth::Iam => Vec::new(),
+        NewProxyAuth::Secret { secret, iam_required } => vec![ProxyLogin {
+            scheme: Some("SECRETS".to_owned()),
+            secret: Some(secret.clone()),
+            iam_auth: Some(if *iam_required { "REQUIRED" } else { "DISABLED" }.to_owned()),
+            ..ProxyLogin::default()
+        }],
+    };
+    ProxySettings {
+        default_auth_scheme: Some(if logins.is_empty() { "IAM_AUTH" } else { "NONE" }.to_owned()),
+        idle_client_timeout: Some(IDLE_TIMEOUT),
+        logins,
+        ..ProxySettings::default()
+    }
+}
+
 fn vpc_of(state: &State, subnets: &[SubnetId]) -> Answer<VpcId> {
     let known = state.subnets.as_ref().map_err(Clone::clone)?;
     let found = known.iter().find(|found| subnets.contains(&found.subnet.id));
@@ -325,6 +353,9 @@ impl Cloud for Preview<'_> {
     }
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
         self.targets(proxy).await
+    }
+    async fn describe_db_proxy_target_group(&self, proxy: &str) -> Answer<ProxyTargetGroup> {
+        self.target_group(proxy).await
     }
     async fn describe_db_subnet_groups(&self, name: Option<&str>, _: Option<String>) -> Listed<DbSubnetGroup> {
         self.subnet_groups(name)
@@ -425,6 +456,9 @@ impl NetworkCloud for Preview<'_> {
     }
     async fn describe_security_groups(&self, which: GroupFilter<'_>, _: Option<String>) -> Listed<SecurityGroup> {
         self.security_groups(which)
+    }
+    async fn describe_security_group_rules(&self, groups: &[GroupId], _: Option<String>) -> Listed<DescribedRule> {
+        self.group_rules(groups).await
     }
     async fn describe_subnets(&self, which: SubnetFilter<'_>, _: Option<String>) -> Listed<DescribedSubnet> {
         self.subnets(which)
@@ -582,6 +616,8 @@ impl IdentityCloud for Preview<'_> {
         role.made = Some(RoleDescription {
             arn: arn.clone(),
             trust: new.trust.clone(),
+            description: Some(new.description.clone()),
+            max_session: Some(MAX_SESSION),
             boundary: None,
             tags: new.tags.clone(),
         });

@@ -49,6 +49,10 @@ pub struct AccountDocument {
     /// The security groups.
     #[serde(default)]
     pub security_groups: Vec<SecurityGroupEntry>,
+    /// The rules one by one, with their ids, as `describe-security-group-rules` prints them. Of a rule that is not listed the
+    /// id is not known; left out altogether, each rule has an id that follows from what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_rules: Option<Vec<SecurityGroupRuleEntry>>,
     /// The DB subnet groups.
     #[serde(default, rename = "DBSubnetGroups")]
     pub db_subnet_groups: Vec<DbSubnetGroup>,
@@ -363,6 +367,55 @@ pub struct PrefixListId {
     pub description: Option<String>,
 }
 
+/// A rule with its id. What it lets through is in the group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SecurityGroupRuleEntry {
+    /// `sgr-…`
+    pub security_group_rule_id: String,
+    /// The group that it is a rule of.
+    pub group_id: String,
+    /// Whether it is outbound.
+    pub is_egress: bool,
+    /// As in [`IpPermission`].
+    pub ip_protocol: String,
+    /// First port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_port: Option<i32>,
+    /// Last port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_port: Option<i32>,
+    /// The IPv4 range that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_ipv4: Option<String>,
+    /// The IPv6 range that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_ipv6: Option<String>,
+    /// The prefix list that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_list_id: Option<String>,
+    /// The group that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referenced_group_info: Option<ReferencedGroup>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+}
+
+/// A group that a rule names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ReferencedGroup {
+    /// `sg-…`
+    pub group_id: String,
+    /// The account of the group; this one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+}
+
 /// A DB subnet group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -580,6 +633,24 @@ pub struct DbProxyEntry {
     /// Whether it logs SQL statements. Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debug_logging: Option<bool>,
+    /// How it logs in, where that is not one entry for each secret with `IAMAuth`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auth: Vec<ProxyAuthEntry>,
+    /// After how many seconds it closes a client's idle connection. Default 1800.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_client_timeout: Option<u32>,
+    /// `IPV4`, `IPV6` or `DUAL`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_network_type: Option<String>,
+    /// `IPV4` or `IPV6`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_connection_network_type: Option<String>,
+    /// How it keeps connections to its database; as RDS makes it if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_pool_config: Option<ConnectionPoolEntry>,
+    /// The ARN of its default target group, if it does not follow from the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_group_arn: Option<String>,
     /// Its ARN, if it does not follow from the name.
     #[serde(rename = "DBProxyArn", default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
@@ -589,6 +660,51 @@ pub struct DbProxyEntry {
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+}
+
+/// How a proxy logs in for one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ProxyAuthEntry {
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// `SECRETS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_scheme: Option<String>,
+    /// The secret; one of `SecretArns`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
+    /// `REQUIRED`, `DISABLED` or `ENABLED`.
+    #[serde(rename = "IAMAuth", default, skip_serializing_if = "Option::is_none")]
+    pub iam_auth: Option<String>,
+    /// How clients' passwords are checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_password_auth_type: Option<String>,
+}
+
+/// How a proxy keeps connections to its database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ConnectionPoolEntry {
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_borrow_timeout: Option<u32>,
+    /// SQL that each new connection begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_query: Option<String>,
+    /// Of the database's connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_connections_percent: Option<u32>,
+    /// Of the database's connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_idle_connections_percent: Option<u32>,
+    /// `EXCLUDE_VARIABLE_SETS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub session_pinning_filters: Vec<String>,
 }
 
 /// The database of a proxy.
@@ -665,6 +781,12 @@ pub struct RoleEntry {
     /// Its path, `/` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How long a session of it may last, in seconds. Default 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session_duration: Option<u32>,
     /// The policy that bounds what it may do: its ARN, or the object that `aws iam get-role` prints.
     #[serde(default, deserialize_with = "boundary", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<BoundaryForm>")]

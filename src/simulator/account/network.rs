@@ -26,8 +26,8 @@ use crate::model::network::{
     PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
 };
 use crate::model::{
-    Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId, RouteTableId, Rule,
-    SecurityGroup, SubnetId, VpcId,
+    DescribedRule, Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
+    RouteTableId, Rule, SecurityGroup, SubnetId, VpcId,
 };
 
 /// The bits of a subnet's network in a file that does not show its range.
@@ -530,6 +530,12 @@ impl NetworkCloud for OfflineAccount {
             );
         }
         self.read(operation, |state| Ok(state.groups_by(which)?.into()))
+    }
+
+    async fn describe_security_group_rules(&self, groups: &[GroupId], _: Option<String>) -> Listed<DescribedRule> {
+        self.read(Operation::DescribeSecurityGroupRules, |state| {
+            Ok(state.described_rules(groups).into())
+        })
     }
 
     async fn describe_subnets(&self, which: SubnetFilter<'_>, from: Option<String>) -> Listed<DescribedSubnet> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::error::Category;
 use thiserror::Error;
 
+use super::described;
 use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as DbSubnetGroupEntry, FunctionEntry,
     SubnetEntry, VpcConfig, VpcSecurityGroupMembership,
@@ -25,7 +26,8 @@ use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
     Access, Code, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
-    GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, Scaling, Subnet, SubnetId,
+    GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, ProxyTargetGroup, Scaling, Subnet,
+    SubnetId,
 };
 
 /// Why an account's file cannot be used.
@@ -454,6 +456,7 @@ impl State {
     }
 
     pub(super) fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
+        let settings = described::settings(&entry);
         let subnets = if entry.vpc_subnet_ids.is_empty() {
             self.subnets_of(&entry.vpc_id)
         } else {
@@ -480,6 +483,7 @@ impl State {
             requires_iam: entry.iam_auth.as_deref() == Some("REQUIRED"),
             requires_tls: entry.require_tls.unwrap_or(true),
             logs_statements: entry.debug_logging.unwrap_or_default(),
+            settings,
         }
     }
 
@@ -621,6 +625,12 @@ impl Cloud for OfflineAccount {
 
     async fn describe_db_proxy_targets(&self, proxy: &str) -> Answer<Vec<ProxyTarget>> {
         self.read(Operation::DescribeDbProxyTargets, |state| state.read_targets(proxy))
+    }
+
+    async fn describe_db_proxy_target_group(&self, proxy: &str) -> Answer<ProxyTargetGroup> {
+        self.read(Operation::DescribeDbProxyTargetGroups, |state| {
+            state.target_group(proxy)
+        })
     }
 
     async fn describe_db_subnet_groups(&self, name: Option<&str>, from: Option<String>) -> Listed<DbSubnetGroup> {

@@ -14,7 +14,10 @@ use crate::policy;
 /// The length of what Secrets Manager appends to a name in an ARN.
 const SUFFIX: &str = "-Ac1De2";
 
-fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+/// `MaxSessionDuration` of a role for which nothing else was asked, in seconds.
+const MAX_SESSION: u32 = 3600;
+
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     let tag = |(key, value): (&String, &String)| Tag {
         key: key.clone(),
         value: value.clone(),
@@ -49,6 +52,7 @@ impl State {
             rotated_by: secret.rotation_lambda_arn.clone(),
             owner: secret.owning_service.clone(),
             replicas: secret.replica_regions.clone(),
+            description: secret.description.clone(),
         })
     }
 
@@ -125,6 +129,8 @@ impl State {
         Ok(RoleDescription {
             arn: self.role_arn(name),
             trust: role.assume_role_policy_document.to_string(),
+            description: role.description.clone(),
+            max_session: Some(role.max_session_duration.unwrap_or(MAX_SESSION)),
             boundary: role.permissions_boundary.clone(),
             tags: map(&role.tags),
         })
@@ -145,6 +151,8 @@ impl State {
         self.document.roles.push(RoleEntry {
             role_name: new.name.clone(),
             path: None,
+            description: Some(new.description.clone()).filter(|text| !text.is_empty()),
+            max_session_duration: None,
             permissions_boundary: None,
             assume_role_policy_document: trust,
             policies: Vec::new(),
@@ -243,6 +251,12 @@ impl State {
             iam_auth: Some(iam_auth.to_owned()),
             require_tls: None,
             debug_logging: None,
+            auth: Vec::new(),
+            idle_client_timeout: None,
+            endpoint_network_type: None,
+            target_connection_network_type: None,
+            connection_pool_config: None,
+            target_group_arn: None,
             arn: None,
             endpoint: None,
             tags: tags(&new.tags),

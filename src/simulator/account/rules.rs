@@ -283,6 +283,7 @@ impl State {
             return Err(Fault::LimitExceeded(message));
         }
         permissions(group, direction).push(IpPermission::from_rule(rule));
+        self.list_rule(id, direction, rule);
         Ok(())
     }
 

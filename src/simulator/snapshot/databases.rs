@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{AT_ONCE, Snapshot, tags};
 use crate::account::{
-    DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry, MasterUserSecret,
-    ProxyTargetEntry, ScalingEntry, VpcSecurityGroupMembership,
+    ConnectionPoolEntry, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry,
+    MasterUserSecret, ProxyAuthEntry, ProxyTargetEntry, ScalingEntry, VpcSecurityGroupMembership,
 };
 use crate::cloud::{Cloud, DbCluster, DbInstance, DbSubnetGroup};
 use crate::concurrent::bounded;
-use crate::model::{DatabaseForm, GroupMembership, Proxy, TargetHealthState, TargetKind, VpcId};
+use crate::model::{DatabaseForm, GroupMembership, Proxy, ProxyLogin, TargetHealthState, TargetKind, VpcId};
 use crate::observe::patiently;
 
 fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembership> {
@@ -22,6 +22,39 @@ fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembers
 
 fn secret(arn: Option<String>) -> Option<MasterUserSecret> {
     arn.map(|secret_arn| MasterUserSecret { secret_arn })
+}
+
+/// `IdleClientTimeout` of a proxy for which nothing else was asked, in seconds.
+const IDLE_TIMEOUT: u32 = 1800;
+
+/// How a proxy logs in, where `SecretArns` and `IAMAuth` do not say all of it.
+fn unusual_logins(proxy: &Proxy) -> Vec<ProxyAuthEntry> {
+    let logins = &proxy.settings.logins;
+    let mode = logins.first().and_then(|login| login.iam_auth.clone());
+    let is_usual = |login: &ProxyLogin| {
+        let ProxyLogin {
+            description,
+            user,
+            scheme,
+            secret,
+            iam_auth,
+            client_password_auth,
+        } = login;
+        let is_plain = description.is_none() && user.is_none() && client_password_auth.is_none();
+        is_plain && secret.is_some() && scheme.as_deref() == Some("SECRETS") && *iam_auth == mode
+    };
+    if logins.iter().all(is_usual) {
+        return Vec::new();
+    }
+    let entry = |login: &ProxyLogin| ProxyAuthEntry {
+        description: login.description.clone(),
+        user_name: login.user.clone(),
+        auth_scheme: login.scheme.clone(),
+        secret_arn: login.secret.clone(),
+        iam_auth: login.iam_auth.clone(),
+        client_password_auth_type: login.client_password_auth.clone(),
+    };
+    logins.iter().map(entry).collect()
 }
 
 impl Snapshot {
@@ -126,8 +159,14 @@ impl Snapshot {
             .iter()
             .map(|proxy| patiently(cloud, || cloud.list_rds_tags(&proxy.arn)));
         let tagged = bounded(AT_ONCE, asked).await;
-        for (proxy, found) in proxies.into_iter().zip(tagged) {
+        let asked = proxies
+            .iter()
+            .map(|proxy| patiently(cloud, || cloud.describe_db_proxy_target_group(&proxy.name)));
+        let pooled = bounded(AT_ONCE, asked).await;
+        for ((proxy, found), pooled) in proxies.into_iter().zip(tagged).zip(pooled) {
             let tags = tags(&self.read(found));
+            let pooled = self.read(pooled.map(Some));
+            let auth = unusual_logins(&proxy);
             let tracked = proxy
                 .targets
                 .iter()
@@ -166,6 +205,24 @@ impl Snapshot {
                 // What most have is left out.
                 require_tls: (!proxy.requires_tls).then_some(false),
                 debug_logging: proxy.logs_statements.then_some(true),
+                auth,
+                idle_client_timeout: proxy
+                    .settings
+                    .idle_client_timeout
+                    .filter(|seconds| *seconds != IDLE_TIMEOUT),
+                endpoint_network_type: proxy.settings.endpoint_network_type,
+                target_connection_network_type: proxy.settings.target_network_type,
+                target_group_arn: pooled
+                    .as_ref()
+                    .map(|group| group.arn.clone())
+                    .filter(|arn| !arn.is_empty()),
+                connection_pool_config: pooled.map(|group| ConnectionPoolEntry {
+                    connection_borrow_timeout: group.pool.borrow_timeout,
+                    init_query: group.pool.init_query,
+                    max_connections_percent: group.pool.max_connections,
+                    max_idle_connections_percent: group.pool.max_idle_connections,
+                    session_pinning_filters: group.pool.pinning_filters,
+                }),
                 arn: Some(proxy.arn),
                 endpoint: proxy.endpoint,
                 name: proxy.name,

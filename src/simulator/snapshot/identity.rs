@@ -11,6 +11,9 @@ use crate::model::last_segment;
 use crate::naming::created;
 use crate::observe::patiently;
 
+/// `MaxSessionDuration` of a role for which nothing else was asked, in seconds.
+const MAX_SESSION: u32 = 3600;
+
 impl Snapshot {
     pub(super) async fn secrets(&mut self, cloud: &dyn Cloud) {
         let document = &self.document;
@@ -57,7 +60,7 @@ impl Snapshot {
                     self.document.secrets.push(SecretEntry {
                         name: secret.name,
                         arn: Some(secret.arn),
-                        description: None,
+                        description: secret.description,
                         kms_key_id: secret.kms_key,
                         deleted_date: secret.is_deleted.then(|| "scheduled".to_owned()),
                         resource_policy: resource_policy.map(|policy: String| json(&policy)),
@@ -149,6 +152,8 @@ async fn role(cloud: &dyn Cloud, name: &str) -> Answer<RoleEntry> {
     Ok(RoleEntry {
         role_name: name.to_owned(),
         path: path.filter(|path| *path != "/").map(str::to_owned),
+        description: role.description,
+        max_session_duration: role.max_session.filter(|seconds| *seconds != MAX_SESSION),
         permissions_boundary: role.boundary,
         assume_role_policy_document: json(&role.trust),
         policies,

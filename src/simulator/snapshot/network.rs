@@ -11,7 +11,8 @@ use crate::account::{
     GroupIdentifier, InterfaceEntry, InternetGatewayEntry, IpPermission, Ipv6CidrBlock, NatGatewayAddress,
     NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus,
     PeeringVpcInfo, PrefixListEntry, PrefixListRange, PrivateDnsNameEntry, PublicAccessOptions, RouteEntry,
-    RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, ServiceTypeEntry, SubnetEntry, Vpc,
+    RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, SecurityGroupRuleEntry, ServiceTypeEntry, SubnetEntry,
+    Vpc,
 };
 use crate::cloud::{Answer, Cloud, DescribedSubnet, InterfaceFilter};
 use crate::concurrent::bounded;
@@ -24,7 +25,8 @@ use crate::model::network::{
 use crate::model::{Direction, GroupId, InterfaceId, Peer, Rule, SecurityGroup, VpcId};
 use crate::naming::Convention;
 use crate::observe::network::network;
-use crate::observe::{made_for_internet, patiently};
+use crate::observe::{described_rules, made_for_internet, patiently};
+use crate::ownership::looks_ours;
 
 /// The account of a group that is not in the snapshot.
 const ELSEWHERE: &str = "unknown";
@@ -326,6 +328,19 @@ impl Snapshot {
             tags: tags(&group.tags),
         };
         self.document.security_groups = kept.iter().map(entry).collect();
+    }
+}
+
+impl Snapshot {
+    /// The rules of the groups that look ours, one by one: only those are exported.
+    pub(super) async fn group_rules<'g>(&mut self, cloud: &dyn Cloud, groups: impl Iterator<Item = &'g SecurityGroup>) {
+        let ids: Vec<GroupId> = groups
+            .filter(|group| looks_ours(group))
+            .map(|group| group.id.clone())
+            .collect();
+        let found = described_rules(cloud, &ids).await;
+        let found = self.read(found);
+        self.document.security_group_rules = Some(found.iter().map(SecurityGroupRuleEntry::from_described).collect());
     }
 }
 
