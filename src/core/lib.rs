@@ -15,6 +15,7 @@ pub mod escape;
 pub mod estate;
 pub mod extras;
 pub mod fix;
+pub mod handover;
 pub mod interfaces;
 pub mod internet;
 pub mod made;
