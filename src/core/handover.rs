@@ -1,7 +1,7 @@
 //! Groups that were handed over to infrastructure as code: the tag `autoconnect:owner` names the tool that manages them, and
 //! no command but `adopt` changes such a group.
 //!
-//! Source: docs/export.md, "After the export".
+//! Source: docs/adopting.md.
 
 use std::collections::BTreeMap;
 use std::fmt;
