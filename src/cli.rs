@@ -1,5 +1,6 @@
 //! The command line (docs/command-line.md): one file for each command.
 
+mod adopt;
 mod apply;
 mod arguments;
 mod attach;
@@ -86,6 +87,8 @@ enum Command {
     Drift(Box<drift::Drift>),
     /// List the functions that are connected to a database
     List(list::List),
+    /// Have Terraform or CloudFormation manage the security groups of connections
+    Adopt(adopt::Adopt),
     /// Draw the path between a function and a database
     Export(export::Export),
     /// Check whether a function in a VPC reaches the internet or AWS services, or build what is missing
@@ -149,7 +152,7 @@ pub fn run_of_listed(listed: Vec<Listed>, prune: bool) -> Result<Run, Box<Report
 fn forms(command: &str) -> &'static [Output] {
     match command {
         "drift" | "setup" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
-        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" => {
+        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "adopt" | "diagnose" | "msk" | "internet" => {
             &[Output::Text, Output::Json, Output::Markdown]
         }
         "export" | "completions" => &[Output::Text],
@@ -330,6 +333,7 @@ impl Command {
                 | Self::Detach(_)
                 | Self::Remove(_)
                 | Self::Cleanup(_)
+                | Self::Adopt(_)
                 | Self::Diagnose(_)
                 | Self::Msk(_)
                 | Self::Internet(_)
@@ -364,6 +368,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Detach(detach) => detach.run(&cli.global),
         Command::Remove(remove) => remove.run(&cli.global),
         Command::Cleanup(cleanup) => cleanup.run(&cli.global),
+        Command::Adopt(adopt) => adopt.run(&cli.global),
         Command::Policy(policy) => policy.run(&cli.global),
         Command::Diagnose(diagnose) => diagnose.run(&cli.global),
         Command::Msk(msk) => msk.run(&cli.global),

@@ -16,6 +16,7 @@ pub mod estate;
 pub mod export;
 pub mod extras;
 pub mod fix;
+pub mod handover;
 pub mod interfaces;
 pub mod internet;
 pub mod made;

@@ -24,6 +24,7 @@ pub use table::{Facts, Making, Requirement, TABLE, ask, makings, provider_name};
 pub use unmet::Unmet;
 
 use crate::decide::{Assessment, Decision};
+use crate::handover;
 use crate::made;
 use crate::model::{
     Database, DatabaseKind, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus,
@@ -321,6 +322,20 @@ pub fn check_repair(observation: &Observation) -> Result<(), Unmet> {
         Ok(())
     } else {
         Err(Unmet::RepairUnproven { groups })
+    }
+}
+
+/// Checks that no new set is made beside groups of this connection that another tool manages.
+///
+/// # Errors
+///
+/// These groups.
+pub fn check_handover(observation: &Observation) -> Result<(), Unmet> {
+    let groups = handover::of_connection(observation);
+    if groups.is_empty() {
+        Ok(())
+    } else {
+        Err(Unmet::HandedOver { groups })
     }
 }
 

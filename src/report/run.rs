@@ -9,9 +9,11 @@ use super::document::SCHEMA_VERSION;
 use crate::cleanup::Leftovers;
 use crate::cloud::ApiCalls;
 use crate::diagnostics::{Check, Status};
+use crate::handover::manager_of;
 use crate::internet::{self, Wish};
 use crate::model::{Function, FunctionVpc, Origin};
 use crate::msk;
+use crate::observe::ChosenGroups;
 use crate::plan::{Step, StepStatus};
 use crate::reconcile::{Attach, Converged, Detach, Ending, Goal, MskSite, Situation};
 use crate::removal::{Standing, still_connected};
@@ -36,8 +38,9 @@ pub struct RunDocument {
     #[serde(flatten)]
     pub run: Run,
     /// `no-op`, or what changes: of `setup` and `diagnose --fix` `associate-existing` or `create-new`, of `remove` and
-    /// `cleanup` `disconnect`, of `attach` and `detach` their name, of `internet setup` and `msk setup` `build`.
-    #[schemars(extend("enum" = ["no-op", "associate-existing", "create-new", "disconnect", "attach", "detach", "build"]))]
+    /// `cleanup` `disconnect`, of `attach` and `detach` their name, of `adopt`
+    /// too, of `internet setup` and `msk setup` `build`.
+    #[schemars(extend("enum" = ["no-op", "associate-existing", "create-new", "disconnect", "attach", "detach", "adopt", "build"]))]
     pub decision: String,
     /// Why, and what else there is to know, one sentence each.
     pub reasons: Vec<String>,
@@ -68,6 +71,13 @@ pub enum Run {
         connection: (),
         /// Always null.
         sides: (),
+    },
+    /// `adopt`.
+    #[serde(rename = "adopt")]
+    Adopt {
+        /// The security groups of the connections that were chosen, with who manages each; after an applied run, as it is
+        /// at its end.
+        groups: Vec<ManagedGroup>,
     },
     /// `attach`.
     #[serde(rename = "attach")]
@@ -100,6 +110,18 @@ pub enum Run {
     /// `diagnose --fix`: the checks of `diagnose` as they were found; after an applied run, as they are at its end.
     #[serde(rename = "diagnose --fix")]
     DiagnoseFix(Checks),
+}
+
+/// A security group and the tool that manages it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedGroup {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The tool, as the tag `autoconnect:owner` names it; null for autoconnect.
+    pub owner: Option<String>,
 }
 
 /// What a run of `attach` or `detach` is about.
@@ -219,6 +241,8 @@ pub enum ResultName {
     Connected,
     /// Of `remove` and `cleanup`: applied and verified.
     Removed,
+    /// Of `adopt`: applied and verified.
+    Adopted,
     /// Of `attach`: applied and verified.
     Attached,
     /// Of `detach`: applied and verified.
@@ -275,6 +299,23 @@ impl RunDocument {
             sides: (),
         };
         let result = ResultName::of(ended.ending, ResultName::Removed);
+        Self::new(ended, run, result, api_calls)
+    }
+
+    /// The document of a run of `adopt` that did not fail.
+    #[must_use]
+    pub fn adopt(ended: &Converged<ChosenGroups>, api_calls: ApiCalls) -> Self {
+        let groups = ended.found.groups.iter();
+        let run = Run::Adopt {
+            groups: groups
+                .map(|group| ManagedGroup {
+                    id: group.id.to_string(),
+                    name: group.name.clone(),
+                    owner: manager_of(group).map(str::to_owned),
+                })
+                .collect(),
+        };
+        let result = ResultName::of(ended.ending, ResultName::Adopted);
         Self::new(ended, run, result, api_calls)
     }
 

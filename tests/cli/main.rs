@@ -1,5 +1,6 @@
 //! The command line: both streams and the exit status of the real program, offline.
 
+mod adopt;
 mod attach;
 mod cleanup;
 mod commands;

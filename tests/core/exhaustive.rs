@@ -251,6 +251,7 @@ fn carried_out(observation: &Observation, plan: &Plan) -> Observation {
                 }
                 other => panic!("setup takes away: {other:?}"),
             },
+            Effect::Handover(effect) => panic!("setup changes who manages a group: {effect:?}"),
         }
     }
     after

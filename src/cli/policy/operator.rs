@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
 use super::print_permissions;
+use crate::cli::adopt::Adopt;
 use crate::cli::attach::{Attach, Detach};
 use crate::cli::cleanup::Cleanup;
 use crate::cli::diagnose::Diagnose;
@@ -62,6 +63,8 @@ enum Command {
     Remove(Remove),
     /// For `cleanup`
     Cleanup(Cleanup),
+    /// For `adopt`
+    Adopt(Adopt),
     /// For `attach`
     Attach(Attach),
     /// For `detach`
@@ -83,6 +86,7 @@ impl Operator {
                 of_goal(Some(remove.goal()), global)
             }
             Command::Cleanup(_) => of_goal(Some(reconcile::Cleanup), global),
+            Command::Adopt(adopt) => of_goal(Some(adopt.goal()), global),
             Command::Attach(attach) => of_goal(Some(attach.goal()), global),
             Command::Detach(detach) => of_goal(Some(detach.goal()), global),
             Command::Internet(internet) => {

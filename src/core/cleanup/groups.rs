@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{LeftProxy, Leftovers, named};
 use crate::endpoint;
+use crate::handover::manager_of;
 use crate::model::{DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, Rule, SecurityGroup, Side};
 use crate::ownership::{connection_of, is_being_removed, side_of};
 use crate::plan::{RemovalEffect, Steps};
@@ -189,6 +190,12 @@ fn why_it_stays(left: &Leftovers, members: &[&Member<'_>], going: &BTreeSet<&Gro
     if let Some(unread) = left.users.unread().first() {
         return Some(format!("its users could not be read ({unread})"));
     }
+    if let Some((member, manager)) = members
+        .iter()
+        .find_map(|member| Some((member, manager_of(member.group)?)))
+    {
+        return Some(format!("{manager} manages {}", named(member.group)));
+    }
     let ids: BTreeSet<&GroupId> = members.iter().map(|member| &member.group.id).collect();
     for member in members {
         let is_on_nothing = users(left, member.group).next().is_none();
@@ -268,7 +275,10 @@ fn of_what_serves<'a>(
     steps: &mut Steps,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
-    let members: Vec<(&Member<'_>, &String)> = serving.iter().map(|(id, user)| (&ours[id], user)).collect();
+    let members = serving.iter().map(|(id, user)| (&ours[id], user));
+    let members: Vec<(&Member<'_>, &String)> = members
+        .filter(|(member, _)| manager_of(member.group).is_none())
+        .collect();
     let marked = members.iter().filter(|(member, _)| is_being_removed(member.group));
     let marked: Vec<&SecurityGroup> = marked.map(|(member, _)| member.group).collect();
     if !marked.is_empty() {

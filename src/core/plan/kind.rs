@@ -79,7 +79,8 @@ impl RepairKind {
             | Effect::SetEnvironment { .. }
             | Effect::Vpc(_)
             | Effect::Network(_)
-            | Effect::Removal(_) => Self::Other,
+            | Effect::Removal(_)
+            | Effect::Handover(_) => Self::Other,
         }
     }
 }

@@ -183,6 +183,11 @@ impl<'a> Linter<'_, 'a> {
             Effect::Vpc(VpcEffect::Detach { .. }) => self.may(step, May::Detach),
             Effect::Network(effect) => self.network(step, effect),
             Effect::Removal(effect) => self.removal(place, effect),
+            Effect::Handover(effect) => {
+                for group in effect.groups() {
+                    self.must_be(step, group, Right::ConsoleMade);
+                }
+            }
             Effect::RevokeDefaultEgress { .. }
             | Effect::AddRule { .. }
             | Effect::RegisterTarget { .. }

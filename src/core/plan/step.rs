@@ -8,6 +8,7 @@ use super::network::{NetworkEffect, RulePeer};
 use super::{Ref, VpcEffect};
 use crate::adopt::OwnRole;
 use crate::extras::Variable;
+use crate::handover::HandoverEffect;
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Place, Side, SubnetId, VpcId};
 use crate::operation::Operation;
 use crate::ownership::OwnTags;
@@ -301,6 +302,9 @@ pub enum Effect {
     /// Takes something away.
     #[serde(untagged)]
     Removal(RemovalEffect),
+    /// Says who manages groups.
+    #[serde(untagged)]
+    Handover(HandoverEffect),
 }
 
 impl Effect {
@@ -325,6 +329,8 @@ impl Effect {
             Self::CreateFunction(_) => Operation::CreateFunction,
             Self::Network(effect) => effect.operation(),
             Self::Removal(effect) => effect.operation(),
+            Self::Handover(HandoverEffect::HandOver { .. }) => Operation::CreateTags,
+            Self::Handover(HandoverEffect::TakeOver { .. }) => Operation::DeleteTags,
         }
     }
 
@@ -434,7 +440,8 @@ impl Effect {
             | Self::CreateSecret { .. }
             | Self::CreateRole { .. }
             | Self::PutRolePolicy { .. }
-            | Self::AttachRolePolicy { .. } => None,
+            | Self::AttachRolePolicy { .. }
+            | Self::Handover(_) => None,
         }
     }
 
@@ -545,6 +552,12 @@ impl From<NetworkEffect> for Effect {
 impl From<RemovalEffect> for Effect {
     fn from(effect: RemovalEffect) -> Self {
         Self::Removal(effect)
+    }
+}
+
+impl From<HandoverEffect> for Effect {
+    fn from(effect: HandoverEffect) -> Self {
+        Self::Handover(effect)
     }
 }
 

@@ -86,6 +86,7 @@ impl Run<'_> {
             ("ec2:GetSecurityGroupsForVpc", effect) => self.on_vpc_of_function(action, effect),
             (_, Effect::Network(effect)) => self.permit_network(action, effect),
             (_, Effect::Removal(effect)) => self.permit_removal(action, effect),
+            (_, Effect::Handover(effect)) => self.on_tag(action, tags::OWNER, effect.groups()),
             (_, Effect::CreateSecurityGroup { vpc, .. }) => {
                 self.on_made(action, Operation::CreateSecurityGroup, "security-group", Some(vpc));
             }

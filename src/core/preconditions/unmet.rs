@@ -5,9 +5,11 @@ use thiserror::Error;
 use super::{CrossVpcUnmet, ExtrasUnmet, InternetUnmet, MskUnmet};
 use crate::attach::AttachUnmet;
 use crate::escape::word;
+use crate::handover::HandedOver;
 use crate::model::{MOST_GROUPS, QUOTA_CODE, VpcId};
 use crate::plan::repair::Unproven;
 use crate::removal::RemovalUnmet;
+use crate::tags;
 
 /// A requirement that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -202,6 +204,15 @@ pub enum Unmet {
         /// The groups, with what contradicts their tags.
         groups: Vec<Unproven>,
     },
+    /// Nothing is connected that was chosen.
+    #[error("no connection of these resources was found")]
+    NoConnections,
+    /// Another tool manages groups that would be changed.
+    #[error("{}, and autoconnect does not change it", handed_over_text(.groups))]
+    HandedOver {
+        /// The groups.
+        groups: Vec<HandedOver>,
+    },
     /// One group too many.
     #[error("{resource} already has {count} security groups ({}), and at most {most} are allowed", .groups.join(", "))]
     TooManyGroups {
@@ -247,6 +258,8 @@ impl Unmet {
             Self::Msk(unmet) => unmet.code(),
             Self::Removal(unmet) => unmet.code(),
             Self::RepairUnproven { .. } => "repair-unproven",
+            Self::NoConnections => "no-connections",
+            Self::HandedOver { .. } => "managed-elsewhere",
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -313,6 +326,12 @@ impl Unmet {
             Self::RepairUnproven { .. } => {
                 "check who tagged these groups, and change their rules yourself; without --repair, a new set is created".to_owned()
             }
+            Self::NoConnections => {
+                "check the names, the account and the Region: `autoconnect list` shows the connections of a database".to_owned()
+            }
+            Self::HandedOver { .. } => {
+                "change the code that manages the group and deploy it; `autoconnect adopt --to autoconnect` gives the group back to autoconnect".to_owned()
+            }
             Self::TooManyGroups {
                 could_go: Some(group), ..
             } => format!(
@@ -326,4 +345,12 @@ impl Unmet {
             ),
         }
     }
+}
+
+/// The groups with the tools that manage them.
+fn handed_over_text(groups: &[HandedOver]) -> String {
+    let of_each = |HandedOver { group, manager }: &HandedOver| {
+        format!("{group} is managed by {manager} (its tag {})", tags::OWNER)
+    };
+    groups.iter().map(of_each).collect::<Vec<_>>().join("; ")
 }

@@ -76,6 +76,18 @@ pub struct Surveyed {
     pub is_empty: bool,
 }
 
+/// Reads the targets of a proxy; why they could not be read.
+async fn targets_of(cloud: &dyn Cloud, proxy: &mut Proxy) -> Option<(Part, CloudError)> {
+    let answer = patiently(cloud, || cloud.describe_db_proxy_targets(&proxy.name)).await;
+    match super::of_proxy(proxy, answer) {
+        Ok(targets) => {
+            proxy.targets = targets;
+            None
+        }
+        Err(error) => Some((Part::TargetsOf(proxy.name.clone()), error)),
+    }
+}
+
 /// Reads everything that connections are judged by. A part that cannot be read is reported as such.
 pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     let Lists {
@@ -111,20 +123,12 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
             Ok(Vec::new())
         }
     };
-    let targets = parts
-        .proxies
-        .iter_mut()
-        .filter(|proxy| proxies.wants(proxy))
-        .map(async |proxy| {
-            let answer = patiently(cloud, || cloud.describe_db_proxy_targets(&proxy.name)).await;
-            match super::of_proxy(proxy, answer) {
-                Ok(targets) => {
-                    proxy.targets = targets;
-                    None
-                }
-                Err(error) => Some((Part::TargetsOf(proxy.name.clone()), error)),
-            }
-        });
+    let mut targets = Vec::new();
+    for proxy in &mut parts.proxies {
+        if proxies.wants(proxy) {
+            targets.push(targets_of(cloud, proxy));
+        }
+    }
     let is_empty = unread.parts.len() == LISTS;
     let (endpoints, targets) = tokio::join!(endpoints, bounded(PROXIES_AT_ONCE, targets));
     for (part, error) in targets.into_iter().flatten() {

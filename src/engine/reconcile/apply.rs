@@ -155,6 +155,7 @@ impl Session<'_> {
             Effect::Network(effect) => self.network(step, effect, bindings, settle).await,
             Effect::Vpc(effect) => self.apply_vpc(step, effect, bindings, settle).await,
             Effect::Removal(effect) => self.take_away(step, effect, settle).await,
+            Effect::Handover(effect) => self.hand_over(step, effect).await,
             _ => self.provide(step, bindings, settle).await,
         }
     }

@@ -10,8 +10,8 @@ use crate::observe::{ObserveError, Reads, Target, observe, observe_around};
 use crate::plan::{Basis, Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{
-    Pending, Unmet, check_adoption, check_identity, check_last_update, check_port, check_quotas, check_repair,
-    check_states, health_to_come, notes, still_settling,
+    Pending, Unmet, check_adoption, check_handover, check_identity, check_last_update, check_port, check_quotas,
+    check_repair, check_states, health_to_come, notes, still_settling,
 };
 use crate::restore::Lists;
 
@@ -85,6 +85,9 @@ impl Goal for Connect<'_> {
         if !is_no_op {
             check_adoption(observation).map_err(Unmet::from)?;
             plan.steps.extend(take_back(observation, &plan, &memory.made));
+        }
+        if assessment.decision == Decision::CreateNew {
+            check_handover(observation)?;
         }
         if request.repair {
             check_repair(observation)?;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use super::error::RunError;
 use super::goal::{Draft, End, Ending, Goal, Left, Looks, Memory, Options, Settling};
 use crate::diagnostics::connection::Surroundings;
+use crate::handover;
 use crate::model::{Direction, GroupId};
 use crate::plan::{Effect, Plan, RemovalEffect, Step, StepStatus, lint, record};
-use crate::preconditions::Pending;
+use crate::preconditions::{Pending, Unmet};
 use crate::restore::Lists;
 
 /// How often the draft is made anew where a name was taken between plan and creation. Each time another run has come
@@ -281,6 +282,10 @@ impl<'g, G: Goal> Machine<'g, G> {
         self.goal.note_lists(&seen, &mut self.memory.lists);
         let mut draft = self.goal.draft(&seen, &mut self.memory)?;
         self.check(&draft.plan, &seen)?;
+        let groups = handover::changed(&draft.plan, &self.goal.ground(&seen));
+        if !groups.is_empty() {
+            return Err(Unmet::HandedOver { groups }.into());
+        }
         if self.options.records {
             draft.basis = self.goal.basis(&seen);
             draft.recorded = record(&draft.plan, &draft.basis);

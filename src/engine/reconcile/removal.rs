@@ -120,7 +120,7 @@ impl Session<'_> {
     }
 
     /// A call that may be sent twice: what is not there any more is as it should be.
-    async fn again(&self, step: &Step, call: impl AsyncFn() -> Answer<()>) -> Result<StepStatus, RunError> {
+    pub(super) async fn again(&self, step: &Step, call: impl AsyncFn() -> Answer<()>) -> Result<StepStatus, RunError> {
         let mut pauses = self.consistency_pauses();
         let mut unanswered = 0;
         loop {

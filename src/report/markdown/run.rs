@@ -63,6 +63,7 @@ impl RunDocument {
             Run::Setup(run) => ("setup", Some(subject(run))),
             Run::Remove(run) => ("remove", Some(subject(run))),
             Run::Cleanup { .. } => ("cleanup", None),
+            Run::Adopt { .. } => ("adopt", None),
             Run::Attach(run) => ("attach", Some(name(&run.function.name))),
             Run::Detach(run) => ("detach", Some(name(&run.function.name))),
             Run::InternetSetup { function, .. } => ("internet setup", Some(name(&function.name))),
@@ -92,6 +93,7 @@ impl RunDocument {
             ResultName::Incomplete => ("Incomplete", done()),
             ResultName::Connected => ("Connected", done()),
             ResultName::Removed => ("Removed", done()),
+            ResultName::Adopted => ("Adopted", done()),
             ResultName::Attached => ("Attached", done()),
             ResultName::Detached => ("Detached", done()),
             ResultName::Built => ("Built", done()),
@@ -119,7 +121,7 @@ impl RunDocument {
             Run::Setup(run) | Run::Remove(run) => run.diagnosis.as_ref().map_or(&[], |diagnosis| &diagnosis.checks),
             Run::InternetSetup { checks, .. } | Run::MskSetup { checks, .. } => checks,
             Run::DiagnoseFix(checks) => &checks.checks,
-            Run::Cleanup { .. } | Run::Attach(_) | Run::Detach(_) => &[],
+            Run::Cleanup { .. } | Run::Adopt { .. } | Run::Attach(_) | Run::Detach(_) => &[],
         }
     }
 

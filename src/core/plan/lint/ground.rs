@@ -135,7 +135,7 @@ impl<'a> Ground<'a> {
     }
 
     /// A group that was read.
-    pub(super) fn group(&self, id: &GroupId) -> Option<&'a SecurityGroup> {
+    pub(crate) fn group(&self, id: &GroupId) -> Option<&'a SecurityGroup> {
         self.groups.get(id).map(|known| known.group)
     }
 
