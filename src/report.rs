@@ -17,6 +17,7 @@ mod progress;
 mod run;
 mod saved_plan;
 mod snapshot;
+pub mod stack;
 #[expect(
     clippy::disallowed_types,
     reason = "the styles of the program become those of the library here"
@@ -46,6 +47,7 @@ pub use progress::ProgressLine;
 pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_incomplete};
 pub use saved_plan::{AccountKind, PlanError, SavedConnection, SavedPlan};
 pub use snapshot::SnapshotDocument;
+pub use stack::{Template, cdk, cloudformation, resources_to_import, template};
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,
 };

@@ -53,6 +53,7 @@ mod shared;
 mod shared_scenarios;
 mod snapshot;
 mod stability;
+mod stacks;
 mod stale_reads;
 mod support;
 mod thorough;
