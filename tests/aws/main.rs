@@ -21,6 +21,7 @@ mod manifest;
 mod msk;
 mod networks;
 mod new_proxies;
+mod node;
 mod peer;
 mod policies;
 mod proxies;
@@ -33,6 +34,7 @@ mod saved_plans;
 mod shared;
 mod shared_scenarios;
 mod snapshots;
+mod stacks;
 mod template;
 #[path = "../offline/thorough.rs"]
 mod thorough;

@@ -25,7 +25,7 @@ const TEMPLATE: &str = "docs/lambda/template.yaml";
 const APPLY: &str = "docs/lambda/apply.yaml";
 
 /// What cfn-lint finds in a template, and the template.
-fn judged(template: &Path) -> (Vec<String>, Value) {
+pub fn judged(template: &Path) -> (Vec<String>, Value) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer");
     let output = Command::new(python::environment(
         "template",
