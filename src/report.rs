@@ -10,6 +10,7 @@ mod document;
 mod drift;
 mod error;
 mod graph;
+pub mod hcl;
 mod list;
 mod markdown;
 mod path;
@@ -22,6 +23,7 @@ mod snapshot;
     reason = "the styles of the program become those of the library here"
 )]
 mod style;
+mod terraform;
 mod text;
 mod time;
 
@@ -46,6 +48,7 @@ pub use progress::ProgressLine;
 pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_incomplete};
 pub use saved_plan::{AccountKind, PlanError, SavedConnection, SavedPlan};
 pub use snapshot::SnapshotDocument;
+pub use terraform::{TerraformFile, terraform, terraform_text};
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,
 };

@@ -11,6 +11,8 @@ pub const ROLE: &str = "autoconnect:role";
 /// On a group that `remove` is about to remove: the connection that is being removed. Put on before anything else
 /// is written, so that nobody else starts to use the group, and nobody puts it back on a resource.
 pub const REMOVING: &str = "autoconnect:removing";
+/// On a group that another tool manages from now on: which one, such as `terraform`.
+pub const OWNER: &str = "autoconnect:owner";
 /// The tags that distinguish our own groups.
 pub const OWN: [&str; 3] = [MANAGED, CONNECTION, ROLE];
 /// What the keys of all our tags begin with; not for the user's own.
