@@ -206,7 +206,8 @@ impl Job {
 }
 
 /// The name of a connection's proxy, in lower case as RDS keeps it.
-fn proxy_of(target: &Target) -> Option<String> {
+#[must_use]
+pub fn proxy_of(target: &Target) -> Option<String> {
     match &target.proxy {
         ProxyWish::None => None,
         ProxyWish::Existing(name) => Some(name.to_ascii_lowercase()),

@@ -306,6 +306,7 @@ impl Command {
             Self::Setup(setup) => setup.add_tags(tags),
             Self::Internet(internet) => internet.add_tags(tags),
             Self::Msk(msk) => msk.add_tags(tags),
+            Self::Export(export) => export.add_tags(tags),
             _ => {}
         }
     }
@@ -345,9 +346,9 @@ impl Command {
         while let Some((_, below)) = matches.subcommand() {
             matches = below;
         }
-        // The file of a snapshot is no plan.
+        // The file of a snapshot and the folder of an export are no plans.
         let out = matches.try_get_one("out").ok().flatten();
-        out.filter(|_| !matches!(self, Self::Snapshot(_)))
+        out.filter(|_| !matches!(self, Self::Snapshot(_) | Self::Export(_)))
     }
 
     /// Whether it reads or changes an account.

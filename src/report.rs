@@ -10,6 +10,7 @@ mod document;
 mod drift;
 mod error;
 mod graph;
+pub mod hcl;
 mod list;
 mod markdown;
 mod path;
@@ -23,6 +24,7 @@ pub mod stack;
     reason = "the styles of the program become those of the library here"
 )]
 mod style;
+mod terraform;
 mod text;
 mod time;
 
@@ -48,6 +50,7 @@ pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_inc
 pub use saved_plan::{AccountKind, PlanError, SavedConnection, SavedPlan};
 pub use snapshot::SnapshotDocument;
 pub use stack::{Template, cdk, cloudformation, resources_to_import, template};
+pub use terraform::{ExportFile, document_text, terraform};
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,
 };

@@ -188,6 +188,12 @@ impl SetupMany {
         }
     }
 
+    /// The same, with tags for what is created.
+    pub fn tagged(mut self, tags: &[Tag]) -> Self {
+        self.tags.extend_from_slice(tags);
+        self
+    }
+
     /// The run over the connections of a manifest.
     pub fn of_listed(&self, listed: Vec<Listed>) -> Result<Run, Box<Report>> {
         let item = |listed: Listed| {

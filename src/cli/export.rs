@@ -1,50 +1,207 @@
-//! `autoconnect export`: a connection as a drawing.
+//! `autoconnect export`: connections as code, or one connection as a drawing.
 
-use clap::Args;
+mod code;
 
-use super::arguments::{FunctionName, ProxyChoice};
-use super::diagnose::{Format, existing, read};
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, ValueEnum};
+
+use super::arguments::{
+    FunctionName, ProxyChoice, Tag, add_default_tags, check_tags, parse_cluster, parse_instance, parse_role,
+    parse_secret, parse_user,
+};
+use super::diagnose::{Format, read};
 use super::global::Global;
-use super::session::{DatabaseArgs, Work, on_account};
+use super::session::{Work, on_account};
 use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
 use crate::diagnostics::connection::diagnose;
 use crate::interrupt::Interrupt;
-use crate::observe::scene;
+use crate::model::DatabaseKind;
+use crate::observe::{ProxyWish, Target, scene};
 use crate::report::Report;
 
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["cluster", "instance", "manifest", "all"]).required(true))]
 pub struct Export {
-    #[command(flatten)]
-    database: DatabaseArgs,
+    /// The Aurora or Multi-AZ DB cluster: its identifier or ARN; all of its functions without --function
+    #[arg(long, value_name = "CLUSTER", value_parser = parse_cluster)]
+    cluster: Option<String>,
+    /// The DB instance (not a cluster's member): its identifier or ARN; all of its functions without --function
+    #[arg(long, value_name = "INSTANCE", value_parser = parse_instance)]
+    instance: Option<String>,
+    /// The connections of this file, in TOML, YAML or JSON (see docs/manifest.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["function", "proxy"])]
+    manifest: Option<PathBuf>,
+    /// Every connection of the account and Region
+    #[arg(long, conflicts_with_all = ["function", "proxy", "planned"])]
+    all: bool,
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "F")]
-    function: FunctionName,
-    /// The RDS Proxy between them
-    #[arg(long, value_name = "NAME", default_value = "none")]
-    proxy: ProxyChoice,
+    function: Option<FunctionName>,
+    /// The RDS Proxy between them (default: directly and through any proxy; drawn and planned: directly)
+    #[arg(long, value_name = "none|NAME|new[:NAME]", requires = "function")]
+    proxy: Option<ProxyChoice>,
     /// The output format
     #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Format,
+    format: ExportFormat,
+    /// Write files to this folder, which is created if it does not exist, instead of one document to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Also write what exists to this file, for `aws cloudformation create-change-set --resources-to-import`
+    #[arg(long, value_name = "FILE")]
+    resources_to_import: Option<PathBuf>,
+    /// Also export what does not exist yet: what `setup` would make of these connections
+    #[arg(long)]
+    planned: bool,
+    #[command(flatten)]
+    wishes: Wishes,
+}
+
+/// What is planned, as in `setup`.
+#[derive(Clone, Debug, Args)]
+struct Wishes {
+    /// The secret with which a new proxy logs in, as in `setup`
+    #[arg(long, value_name = "SECRET", value_parser = parse_secret, requires = "planned", help_heading = "Planned connections")]
+    secret: Option<String>,
+    /// The user of the database, as in `setup`
+    #[arg(long, value_name = "USER", value_parser = parse_user, requires = "planned", help_heading = "Planned connections")]
+    db_user: Option<String>,
+    /// How a new proxy logs in to the database, as in `setup`: secret or iam
+    #[arg(
+        long,
+        value_name = "AUTH",
+        requires = "planned",
+        help_heading = "Planned connections"
+    )]
+    proxy_auth: Option<String>,
+    /// The role of a new proxy, as in `setup`
+    #[arg(long, value_name = "ARN", value_parser = parse_role, requires = "planned", help_heading = "Planned connections")]
+    proxy_role: Option<String>,
+    /// Whether clients of the proxy must use IAM, as in `setup`: required or disabled
+    #[arg(
+        long,
+        value_name = "WHETHER",
+        requires = "planned",
+        help_heading = "Planned connections"
+    )]
+    iam_auth: Option<String>,
+    /// Attach a function that is in no VPC, as in `setup`
+    #[arg(long, requires = "planned", help_heading = "Planned connections")]
+    attach_vpc: bool,
+    /// A tag for what is created; may be repeated
+    #[arg(
+        long = "tag",
+        value_name = "K=V",
+        requires = "planned",
+        help_heading = "Planned connections"
+    )]
+    tags: Vec<Tag>,
+}
+
+/// What connections are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Terraform, with import blocks for what exists
+    Terraform,
+    /// An AWS CloudFormation template, for an import of what exists
+    #[value(name = "cloudformation")]
+    CloudFormation,
+    /// A stack of the AWS CDK in TypeScript, which makes the same template
+    Cdk,
+    /// A flowchart of Mermaid
+    Mermaid,
+    /// A graph of Graphviz
+    Dot,
+}
+
+impl ExportFormat {
+    /// With what a drawing is made; none for code.
+    fn drawing(self) -> Option<Format> {
+        match self {
+            Self::Terraform | Self::CloudFormation | Self::Cdk => None,
+            Self::Mermaid => Some(Format::Mermaid),
+            Self::Dot => Some(Format::Dot),
+        }
+    }
+}
+
+impl ExportFormat {
+    /// Whether CloudFormation deploys it.
+    fn is_stack(self) -> bool {
+        matches!(self, Self::CloudFormation | Self::Cdk)
+    }
+}
+
+fn usage(wrong: &str) -> Box<Report> {
+    let hint = Some("see `autoconnect export --help`".to_owned());
+    Box::new(Report::new("usage", &std::io::Error::other(wrong), hint))
 }
 
 impl Export {
     pub fn run(&self, global: &Global) -> Ending {
-        if self.function.is_new || matches!(self.proxy, ProxyChoice::New(_)) {
-            let error = std::io::Error::other("export draws what exists: --function NAME, --proxy NAME");
-            let hint = Some("see `autoconnect export --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
-        }
+        self.check_usage()?;
         on_account(self, global)
+    }
+
+    /// Adds the default tags to what is planned.
+    pub fn add_tags(&mut self, defaults: &[Tag]) {
+        if self.planned {
+            add_default_tags(&mut self.wishes.tags, defaults);
+        }
+    }
+
+    fn check_usage(&self) -> Result<(), Box<Report>> {
+        check_tags(&self.wishes.tags)?;
+        let is_drawn = self.format.drawing().is_some();
+        let is_new = self.function.as_ref().is_some_and(|function| function.is_new)
+            || matches!(self.proxy, Some(ProxyChoice::New(_)));
+        let wrong = if is_drawn && self.function.is_none() {
+            "a drawing shows one connection: add --cluster or --instance, and --function"
+        } else if is_drawn && self.out.is_some() {
+            "--out is for code: a drawing goes to standard output"
+        } else if is_drawn && self.planned {
+            "--planned is for code: a drawing shows what exists"
+        } else if self.resources_to_import.is_some() && !self.format.is_stack() {
+            "--resources-to-import is for --format cloudformation and cdk"
+        } else if is_new && !self.planned {
+            "what does not exist yet is exported with --planned: else name --function NAME, --proxy NAME"
+        } else if self.planned && self.function.is_none() && self.manifest.is_none() {
+            "--planned is for one connection or a manifest: add --function or --manifest"
+        } else {
+            return Ok(());
+        };
+        Err(usage(wrong))
+    }
+
+    /// The database that was named.
+    fn database(&self) -> Option<(DatabaseKind, &str)> {
+        let cluster = self.cluster.as_deref().map(|id| (DatabaseKind::Cluster, id));
+        cluster.or_else(|| self.instance.as_deref().map(|id| (DatabaseKind::Instance, id)))
+    }
+
+    /// The connection that is drawn.
+    fn drawn(&self) -> Option<Target> {
+        let ((kind, database), function) = (self.database()?, self.function.as_ref()?);
+        Some(Target {
+            proxy: match &self.proxy {
+                Some(ProxyChoice::Existing(name)) => ProxyWish::Existing(name.clone()),
+                None | Some(ProxyChoice::None | ProxyChoice::New(_)) => ProxyWish::None,
+            },
+            ..Target::direct(kind, database, &function.name)
+        })
     }
 }
 
 impl Work for Export {
-    async fn on(&self, cloud: &dyn Cloud, _: &Global, interrupt: Interrupt) -> Ending {
-        let target = existing(&self.database, &self.function, &self.proxy);
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
+        let drawn = self.format.drawing().and_then(|format| Some((format, self.drawn()?)));
+        let Some((format, target)) = drawn else {
+            return Box::pin(self.code(cloud, global, interrupt)).await;
+        };
         let scene = Box::pin(read(cloud, scene(&Checked::new(cloud), &target), interrupt)).await?;
-        print(&self.format.draw(&diagnose(&scene)))?;
+        print(&format.draw(&diagnose(&scene)))?;
         Ok(0)
     }
 }

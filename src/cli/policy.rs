@@ -13,7 +13,7 @@ use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Place;
 use crate::monitor::{AllowedKind, Notify};
-use crate::observe::{ObserveError, PATH_READS, PERMISSION_READS, READS, the_function};
+use crate::observe::{ObserveError, PATH_READS, PERMISSION_READS, READS, reads_of_export, the_function};
 use crate::operation::Operation;
 use crate::plan::RepairKind;
 use crate::policy::{self, Guardrail};
@@ -34,6 +34,8 @@ enum Document {
     Drift(Drift),
     /// The permissions that `setup --manifest` needs for connections by groups within a VPC, whichever these are
     Manifest(Manifest),
+    /// The permissions that `export` needs for what exists
+    Export(ExportReads),
     /// What a function's execution role needs for a VPC
     ExecutionRole(ExecutionRole),
     /// Deny the function's own code the network interface actions that Lambda performs with its role
@@ -71,6 +73,14 @@ struct Manifest {
     /// Add what `--prune` needs
     #[arg(long)]
     prune: bool,
+}
+
+/// With `--region`, only there.
+#[derive(Clone, Debug, Args)]
+struct ExportReads {
+    /// Only in this account
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
+    account: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -115,6 +125,7 @@ impl Policy {
             Document::Operator(operator) => operator.run(global),
             Document::Drift(drift) => drift.run(global),
             Document::Manifest(manifest) => manifest.run(global),
+            Document::Export(export) => export.run(global),
             Document::ExecutionRole(ExecutionRole { msk }) => print_document(&policy::execution_role(*msk)),
             Document::DenyEni(deny) => deny.run(global),
             Document::Guardrail(arguments) => arguments.run(),
@@ -180,6 +191,15 @@ impl Manifest {
         let mut permissions = policy::read_only(reads, place);
         policy::sets_up(&mut permissions, self.prune, place);
         print_permissions(permissions.document(), global)
+    }
+}
+
+impl ExportReads {
+    fn run(&self, global: &Global) -> Ending {
+        let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+        let (region, account) = (any(&global.region), any(&self.account));
+        let place = Place::in_region(&region, &account);
+        print_permissions(policy::read_only(reads_of_export(), place).document(), global)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `export` writes for AWS CloudFormation and for the CDK: one template, and two ways to write it down.
 //!
-//! Source: docs/export.md, "CloudFormation".
+//! Source: docs/export.md, "CloudFormation and the CDK".
 
 mod build;
 mod cdk;

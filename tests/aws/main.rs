@@ -13,6 +13,7 @@ mod drift;
 mod errors;
 mod faults;
 mod fix;
+mod hcl;
 mod internet;
 mod kills;
 #[cfg(feature = "lambda")]
@@ -36,6 +37,7 @@ mod shared_scenarios;
 mod snapshots;
 mod stacks;
 mod template;
+mod terraform;
 #[path = "../offline/thorough.rs"]
 mod thorough;
 mod undo;

@@ -12,7 +12,7 @@ use crate::world::{Run, World, beside_roles, reads};
 const CANARY: &str = "canary-7f3a9c";
 
 /// Runs `setup` with the password on standard input.
-fn setup_with_password(world: &World, arguments: &str, more: &[&str]) -> Run {
+pub fn setup_with_password(world: &World, arguments: &str, more: &[&str]) -> Run {
     let mut command = world.command();
     command
         .args(["setup", "--output", "json", "--db-password-stdin", "--yes"])

@@ -24,6 +24,7 @@ fn every_error_code_is_documented() {
         "src/core/preconditions/internet.rs",
         "src/core/preconditions/msk.rs",
         "src/core/removal/unmet.rs",
+        "src/core/export/find.rs",
         "src/engine/observe/error.rs",
         "src/engine/reconcile/error.rs",
     ] {

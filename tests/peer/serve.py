@@ -26,7 +26,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.ec2.models.dhcp_options import DHCPOptionsSet, DHCPOptionsSetBackend
 from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.route_tables import Route, RouteBackend
-from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
 from moto.ec2.models.vpcs import VPC, VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.vpcs import VPCs
@@ -72,6 +72,15 @@ def describe_security_groups(self, whole=SecurityGroups.describe_security_groups
 
 
 SecurityGroups.describe_security_groups = describe_security_groups
+
+
+# DescribeSecurityGroupRules of AWS shows the description of a rule that names a group; moto shows those of ranges alone, and so
+# Terraform would want to add the others.
+def description_of_rule(self):
+    return self.ip_range.get("Description") or self.source_group.get("Description")
+
+
+SecurityGroupRule.description = property(description_of_rule)
 
 
 # AWS gives DescribeDBClusters in pages; moto ignores MaxRecords and Marker.

@@ -364,10 +364,8 @@ impl<'e> Builder<'e> {
     /// What stands in policies for something that has a reference.
     fn values(&self) -> Vec<Known> {
         let mut values = Vec::new();
-        for (arn, secret) in &self.details.secrets {
-            if is_own_secret(secret) {
-                values.push(Known::between("", arn, "", Reference::SecretArn(arn.clone())));
-            }
+        for arn in self.details.secrets.keys() {
+            values.push(Known::between("", arn, "", Reference::SecretArn(arn.clone())));
         }
         for proxy in self.on.values() {
             let reference = Reference::ProxyResourceId(proxy.name.clone());

@@ -59,12 +59,14 @@ pub struct Chain {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotConnected {
     /// A resource does not exist.
-    #[error("{connection}: {} does not exist", missing.join(" and "))]
+    #[error("{connection}: {kind} {name} does not exist")]
     Missing {
         /// The connection.
         connection: String,
-        /// Kind and name of each.
-        missing: Vec<String>,
+        /// `cluster`, `instance`, `proxy` or `function`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
     },
     /// Something that shows it could not be read.
     #[error("{connection}: {}", unread.join("; "))]
@@ -97,7 +99,10 @@ impl NotConnected {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Missing { .. } => "not-found",
+            Self::Missing { kind: "cluster", .. } => "cluster-not-found",
+            Self::Missing { kind: "instance", .. } => "instance-not-found",
+            Self::Missing { kind: "proxy", .. } => "proxy-not-found",
+            Self::Missing { .. } => "function-not-found",
             Self::Unread { .. } => "not-read",
             Self::NotTied { .. } | Self::Nothing { .. } => "not-connected",
         }
@@ -185,13 +190,14 @@ fn chain(estate: &Estate, connection: &Connection) -> Result<Chain, NotConnected
     let observation = estate
         .observation(connection, Scope::Associated)
         .map_err(|obstacle| match obstacle {
-            Obstacle::Missing(missing) => NotConnected::Missing {
-                connection: connection.to_string(),
-                missing: missing
-                    .into_iter()
-                    .map(|(kind, name)| format!("{kind} {name}"))
-                    .collect(),
-            },
+            Obstacle::Missing(missing) => {
+                let (kind, name) = missing.into_iter().next().unwrap_or_default();
+                NotConnected::Missing {
+                    connection: connection.to_string(),
+                    kind,
+                    name,
+                }
+            }
             Obstacle::Unread(unread) => NotConnected::Unread {
                 connection: connection.to_string(),
                 unread,

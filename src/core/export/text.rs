@@ -15,7 +15,8 @@ pub enum Reference {
     Vpc(VpcId),
     /// The id of an exported group.
     GroupId(GroupId),
-    /// The ARN of an exported secret, which is named by its ARN here.
+    /// The ARN of a secret, which is named by its ARN here: of an exported one, or of one of another owner with which an
+    /// exported proxy logs in.
     SecretArn(String),
     /// The name of an exported role.
     RoleName(String),

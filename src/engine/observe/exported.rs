@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::survey::{Proxies, READS, Surveyed, survey};
-use super::{ObserveError, described_rules, patiently};
-use crate::cloud::{Answer, Cloud, CloudError, RoleDescription};
+use super::{ObserveError, described_rules, no_such, patiently};
+use crate::cloud::{Answer, Cloud, CloudError, ResourceKind, RoleDescription};
 use crate::concurrent::bounded;
-use crate::estate::Part;
+use crate::estate::{Look, Part};
 use crate::export::{Details, Export, Found, FoundProxy, FoundRole, FoundSecret, NotConnected, Wanted, build, find};
-use crate::model::{GroupId, Place, Proxy, last_segment};
+use crate::model::{DatabaseKind, GroupId, Place, Proxy, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::ownership::is_managed;
@@ -71,12 +71,36 @@ pub async fn exported(cloud: &dyn Cloud, planned: Option<&dyn Cloud>, wanted: &W
     if !is_whole {
         return Err(errors.swap_remove(0).into());
     }
-    let found = find(&estate, wanted)?;
+    if let Wanted::Database { kind, database } = wanted
+        && estate.database(*kind, database) == Look::Absent
+    {
+        return Err(no_such(cloud, kind_of(*kind), database).await.into());
+    }
+    let found = match find(&estate, wanted) {
+        Ok(found) => found,
+        Err(NotConnected::Missing { kind, name, .. }) => {
+            let kind = match kind {
+                "cluster" => ResourceKind::Cluster,
+                "instance" => ResourceKind::Instance,
+                "proxy" => ResourceKind::Proxy,
+                _ => ResourceKind::Function,
+            };
+            return Err(no_such(cloud, kind, &name).await.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut details = details(cloud, &found).await?;
     if let Some(account) = planned {
         mark_planned(account, &found, &mut details).await?;
     }
     Ok(build(&estate, &found, &details))
+}
+
+fn kind_of(kind: DatabaseKind) -> ResourceKind {
+    match kind {
+        DatabaseKind::Cluster => ResourceKind::Cluster,
+        DatabaseKind::Instance => ResourceKind::Instance,
+    }
 }
 
 async fn details(cloud: &dyn Cloud, found: &Found) -> Answer<Details> {

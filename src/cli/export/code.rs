@@ -1,0 +1,270 @@
+//! Connections as code: what is read, planned where that is asked for, and written.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Export, ExportFormat, usage};
+use crate::batch::{self, Item, Job, needs, proxy_of};
+use crate::cli::arguments::ProxyChoice;
+use crate::cli::batch::SetupMany;
+use crate::cli::global::Global;
+use crate::cli::setup::Setup;
+use crate::cli::{Ending, check_setup, print};
+use crate::cloud::{Checked, Cloud};
+use crate::estate::Connection;
+use crate::export::{self, Wanted};
+use crate::files::{self, New};
+use crate::interrupt::Interrupt;
+use crate::manifest;
+use crate::model::{Named, Origin};
+use crate::monitor::{Entry, Place};
+use crate::observe::{ExportError, exported};
+use crate::preview::Preview;
+use crate::reconcile::{Failure, RunError};
+use crate::report::{ExportFile, Report, cdk, cloudformation, document_text, resources_to_import, template, terraform};
+
+/// What is exported, before anything is read.
+enum Asked {
+    /// What exists.
+    Existing(Wanted),
+    /// What these runs of `setup` would bring about.
+    Planned(Vec<Item>),
+}
+
+impl Export {
+    /// Writes code.
+    pub(super) async fn code(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
+        let checked = Checked::new(cloud);
+        let asked = self.asked(global, &cloud.home())?;
+        let export = async {
+            match asked {
+                Asked::Existing(wanted) => exported(&checked, None, &wanted)
+                    .await
+                    .map_err(|error| report(&error, cloud)),
+                Asked::Planned(items) => planned(&checked, items, &interrupt).await,
+            }
+        };
+        let export = tokio::select! {
+            export = export => export?,
+            () = interrupt.raised() => return Err(interrupted(cloud)),
+        };
+        for why in &export.left_out {
+            tracing::warn!("not exported: {why}");
+        }
+        self.write(&export)?;
+        Ok(0)
+    }
+
+    fn asked(&self, global: &Global, home: &Origin) -> Result<Asked, Box<Report>> {
+        if let Some(path) = &self.manifest {
+            return self.of_manifest(path, global, home);
+        }
+        let Some((kind, database)) = self.database() else {
+            return Ok(Asked::Existing(Wanted::All));
+        };
+        let elsewhere = |named: Named<'_>| {
+            named.check(home).map_err(|error| {
+                let hint = Some(error.hint());
+                Box::new(Report::new(error.code(), &error, hint))
+            })
+        };
+        elsewhere(Named::of(database))?;
+        let Some(function) = &self.function else {
+            return Ok(Asked::Existing(Wanted::Database {
+                kind,
+                database: database.to_owned(),
+            }));
+        };
+        elsewhere(Named::of(&function.name))?;
+        if self.planned {
+            let item = self.item()?;
+            return Ok(Asked::Planned(vec![item]));
+        }
+        Ok(Asked::Existing(match &self.proxy {
+            None => Wanted::Pair {
+                kind,
+                database: database.to_owned(),
+                function: function.name.clone(),
+            },
+            Some(proxy) => Wanted::Listed(vec![Connection {
+                kind,
+                database: database.to_owned(),
+                proxy: match proxy {
+                    ProxyChoice::Existing(name) => Some(name.clone()),
+                    ProxyChoice::None | ProxyChoice::New(_) => None,
+                },
+                function: function.name.clone(),
+            }]),
+        }))
+    }
+
+    fn of_manifest(&self, path: &Path, global: &Global, home: &Origin) -> Result<Asked, Box<Report>> {
+        let report = |error: manifest::ManifestError| Box::new(Report::from(&error));
+        let is_here = |place: &Place| {
+            let Place {
+                region,
+                profile,
+                role_arn,
+            } = place;
+            let is =
+                |named: &Option<String>, here: Option<&str>| named.as_deref().is_none_or(|named| here == Some(named));
+            is(region, home.region.as_deref()) && is(profile, global.profile.as_deref()) && role_arn.is_none()
+        };
+        let elsewhere = || {
+            usage(
+                "export reads one account and Region, and this manifest names others: use --profile and --region, and a manifest for each",
+            )
+        };
+        if self.planned {
+            let listed = manifest::load_for_setup(path, &check_setup).map_err(report)?;
+            if !listed.iter().all(|listed| is_here(&listed.entry.place)) {
+                return Err(elsewhere());
+            }
+            let run = SetupMany::unasked(false).tagged(&self.wishes.tags).of_listed(listed)?;
+            return Ok(Asked::Planned(run.items));
+        }
+        let entries = manifest::load(path, true).map_err(report)?;
+        if !entries.iter().all(|entry| is_here(&entry.place)) {
+            return Err(elsewhere());
+        }
+        let connections = entries.into_iter().map(|Entry { connection, .. }| connection);
+        Ok(Asked::Existing(Wanted::Listed(connections.collect())))
+    }
+
+    /// The run of `setup` that would bring about the connection.
+    fn item(&self) -> Result<Item, Box<Report>> {
+        let wishes = &self.wishes;
+        let function = self.function.as_ref().map(|function| {
+            let new = if function.is_new { "new:" } else { "" };
+            format!("{new}{}", function.name)
+        });
+        let proxy = self.proxy.as_ref().map(|proxy| match proxy {
+            ProxyChoice::None => "none".to_owned(),
+            ProxyChoice::Existing(name) => name.clone(),
+            ProxyChoice::New(None) => "new".to_owned(),
+            ProxyChoice::New(Some(name)) => format!("new:{name}"),
+        });
+        let options = [
+            ("cluster", self.cluster.clone()),
+            ("instance", self.instance.clone()),
+            ("function", function),
+            ("proxy", proxy),
+            ("secret", wishes.secret.clone()),
+            ("db-user", wishes.db_user.clone()),
+            ("proxy-auth", wishes.proxy_auth.clone()),
+            ("proxy-role", wishes.proxy_role.clone()),
+            ("iam-auth", wishes.iam_auth.clone()),
+        ];
+        let options = options
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("--{name}={}", value?)));
+        let tags = wishes.tags.iter().map(|tag| format!("--tag={}={}", tag.key, tag.value));
+        let attaches = wishes.attach_vpc.then(|| "--attach-vpc".to_owned());
+        let arguments: Vec<String> = std::iter::once("setup".to_owned())
+            .chain(options)
+            .chain(tags)
+            .chain(attaches)
+            .collect();
+        let setup = Setup::parse(&arguments).map_err(|why| usage(&why))?;
+        Ok(Item {
+            name: "the connection".to_owned(),
+            place: Place::default(),
+            arguments,
+            job: Job::Connect(Box::new(setup.target()), setup.options()),
+        })
+    }
+
+    fn write(&self, export: &export::Export) -> Result<(), Box<Report>> {
+        let files = self.files(export)?;
+        if let Some(path) = &self.resources_to_import {
+            let list = resources_to_import(&template(export));
+            files::write(path, list.as_bytes(), New::Shared).map_err(|error| unwritten(path, &error))?;
+        }
+        let Some(folder) = &self.out else {
+            return print(&document_text(&files));
+        };
+        let written = fs::create_dir_all(folder).and_then(|()| {
+            for file in &files {
+                files::write(&folder.join(file.name), file.content.as_bytes(), New::Shared)?;
+            }
+            Ok(())
+        });
+        written.map_err(|error| unwritten(folder, &error))?;
+        for file in &files {
+            print(&format!("{}\n", folder.join(file.name).display()))?;
+        }
+        Ok(())
+    }
+
+    /// The document, in its files.
+    fn files(&self, export: &export::Export) -> Result<Vec<ExportFile>, Box<Report>> {
+        let one = |name, content| vec![ExportFile { name, content }];
+        Ok(match self.format {
+            ExportFormat::CloudFormation => {
+                let text = cloudformation(&template(export)).map_err(|error| {
+                    let hint =
+                        "this is a bug in autoconnect: please report it with a snapshot of the account".to_owned();
+                    Box::new(Report::new("internal", &error, Some(hint)))
+                })?;
+                one("template.yaml", text)
+            }
+            ExportFormat::Cdk => one("autoconnect-stack.ts", cdk(&template(export))),
+            ExportFormat::Terraform | ExportFormat::Mermaid | ExportFormat::Dot => terraform(export),
+        })
+    }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Box<Report> {
+    let hint = format!("{} could not be written: check it and its folder", path.display());
+    Box::new(Report::new("output", error, Some(hint)))
+}
+
+/// Carries the plans out in memory, and exports what is there then.
+async fn planned(cloud: &dyn Cloud, items: Vec<Item>, interrupt: &Interrupt) -> Result<export::Export, Box<Report>> {
+    let preview = Preview::read(cloud, &needs(&items)).await;
+    let connections = items.iter().map(|item| {
+        let target = item.job.target();
+        Connection {
+            kind: target.kind,
+            database: target.database_id(),
+            proxy: proxy_of(target),
+            function: target.function_name().to_owned(),
+        }
+    });
+    let wanted = Wanted::Listed(connections.collect());
+    for planned in batch::plan(&preview, items, interrupt).await {
+        planned.outcome?;
+    }
+    preview.settle(true);
+    let export = exported(&preview, Some(cloud), &wanted).await;
+    export.map_err(|error| report(&error, cloud))
+}
+
+fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
+    let report = match error {
+        ExportError::Observe(error) => Report::new(error.code(), error, error.hint()),
+        ExportError::NotConnected(error) => {
+            let hint = match error.code() {
+                "not-connected" => {
+                    Some("`autoconnect setup` connects them; --planned exports what it would make".to_owned())
+                }
+                _ => None,
+            };
+            Report::new(error.code(), error, hint)
+        }
+    };
+    Box::new(Report {
+        origin: cloud.home(),
+        ..report
+    })
+}
+
+fn interrupted(cloud: &dyn Cloud) -> Box<Report> {
+    Box::new(Report::of_run(&Failure {
+        error: RunError::Interrupted {
+            at: "while reading; nothing was written".to_owned(),
+        },
+        applied: Vec::new(),
+        origin: cloud.home(),
+    }))
+}
