@@ -8,6 +8,7 @@ mod batch;
 mod cleanup;
 mod completions;
 mod config;
+mod connections;
 mod diagnose;
 mod drift;
 mod export;

@@ -4,12 +4,10 @@ mod code;
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 
-use super::arguments::{
-    FunctionName, ProxyChoice, Tag, add_default_tags, check_tags, parse_cluster, parse_instance, parse_role,
-    parse_secret, parse_user,
-};
+use super::arguments::{ProxyChoice, Tag, add_default_tags, check_tags, parse_role, parse_secret, parse_user};
+use super::connections::ConnectionsArgs;
 use super::diagnose::{Format, read};
 use super::global::Global;
 use super::session::{Work, on_account};
@@ -17,29 +15,14 @@ use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
 use crate::diagnostics::connection::diagnose;
 use crate::interrupt::Interrupt;
-use crate::model::DatabaseKind;
 use crate::observe::{ProxyWish, Target, scene};
 use crate::report::Report;
 
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("what").args(["cluster", "instance", "manifest", "all"]).required(true))]
 pub struct Export {
-    /// The Aurora or Multi-AZ DB cluster: its identifier or ARN; all of its functions without --function
-    #[arg(long, value_name = "CLUSTER", value_parser = parse_cluster)]
-    cluster: Option<String>,
-    /// The DB instance (not a cluster's member): its identifier or ARN; all of its functions without --function
-    #[arg(long, value_name = "INSTANCE", value_parser = parse_instance)]
-    instance: Option<String>,
-    /// The connections of this file, in TOML, YAML or JSON (see docs/manifest.md)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["function", "proxy"])]
-    manifest: Option<PathBuf>,
-    /// Every connection of the account and Region
-    #[arg(long, conflicts_with_all = ["function", "proxy", "planned"])]
-    all: bool,
-    /// The Lambda function: a name, a partial or a full ARN
-    #[arg(long, value_name = "F")]
-    function: Option<FunctionName>,
+    #[command(flatten)]
+    of: ConnectionsArgs,
     /// The RDS Proxy between them (default: directly and through any proxy; drawn and planned: directly)
     #[arg(long, value_name = "none|NAME|new[:NAME]", requires = "function")]
     proxy: Option<ProxyChoice>,
@@ -53,7 +36,7 @@ pub struct Export {
     #[arg(long, value_name = "FILE")]
     resources_to_import: Option<PathBuf>,
     /// Also export what does not exist yet: what `setup` would make of these connections
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all")]
     planned: bool,
     #[command(flatten)]
     wishes: Wishes,
@@ -155,9 +138,9 @@ impl Export {
     fn check_usage(&self) -> Result<(), Box<Report>> {
         check_tags(&self.wishes.tags)?;
         let is_drawn = self.format.drawing().is_some();
-        let is_new = self.function.as_ref().is_some_and(|function| function.is_new)
+        let is_new = self.of.function.as_ref().is_some_and(|function| function.is_new)
             || matches!(self.proxy, Some(ProxyChoice::New(_)));
-        let wrong = if is_drawn && self.function.is_none() {
+        let wrong = if is_drawn && self.of.function.is_none() {
             "a drawing shows one connection: add --cluster or --instance, and --function"
         } else if is_drawn && self.out.is_some() {
             "--out is for code: a drawing goes to standard output"
@@ -167,7 +150,7 @@ impl Export {
             "--resources-to-import is for --format cloudformation and cdk"
         } else if is_new && !self.planned {
             "what does not exist yet is exported with --planned: else name --function NAME, --proxy NAME"
-        } else if self.planned && self.function.is_none() && self.manifest.is_none() {
+        } else if self.planned && self.of.function.is_none() && self.of.manifest.is_none() {
             "--planned is for one connection or a manifest: add --function or --manifest"
         } else {
             return Ok(());
@@ -175,15 +158,9 @@ impl Export {
         Err(usage(wrong))
     }
 
-    /// The database that was named.
-    fn database(&self) -> Option<(DatabaseKind, &str)> {
-        let cluster = self.cluster.as_deref().map(|id| (DatabaseKind::Cluster, id));
-        cluster.or_else(|| self.instance.as_deref().map(|id| (DatabaseKind::Instance, id)))
-    }
-
     /// The connection that is drawn.
     fn drawn(&self) -> Option<Target> {
-        let ((kind, database), function) = (self.database()?, self.function.as_ref()?);
+        let ((kind, database), function) = (self.of.database()?, self.of.function.as_ref()?);
         Some(Target {
             proxy: match &self.proxy {
                 Some(ProxyChoice::Existing(name)) => ProxyWish::Existing(name.clone()),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::drift::discover;
 use crate::estate::{Connection, Estate, Scope};
+use crate::export::Wanted;
 use crate::model::{DatabaseKind, GroupId, Observation, SecurityGroup, Side, last_segment};
 use crate::ownership::{Way, names_connection, way_of};
 use crate::plan::{Effect, Ground, Plan, Ref, RemovalEffect, StepStatus, Steps};
@@ -192,49 +193,45 @@ pub fn hand_over(groups: &[SecurityGroup], to: Option<Manager>) -> Plan {
     steps.plan()
 }
 
-/// Which connections are handed over: those that have all that is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// Kind and identifier of the database.
-    pub database: Option<(DatabaseKind, String)>,
-    /// The function's name.
-    pub function: Option<String>,
-    /// The proxy's name.
-    pub proxy: Option<String>,
-}
-
-impl Choice {
-    /// Whether a connection is chosen.
-    #[must_use]
-    pub fn takes(&self, connection: &Connection) -> bool {
-        let is_database = |(kind, id): &(DatabaseKind, String)| {
-            *kind == connection.kind && last_segment(id).eq_ignore_ascii_case(last_segment(&connection.database))
-        };
-        let is_proxy = |name: &String| {
-            let proxy = connection.proxy.as_ref();
-            proxy.is_some_and(|proxy| proxy.eq_ignore_ascii_case(name))
-        };
-        let is_function = |name: &String| last_segment(name) == last_segment(&connection.function);
-        self.database.as_ref().is_none_or(is_database)
-            && self.function.as_ref().is_none_or(is_function)
-            && self.proxy.as_ref().is_none_or(is_proxy)
-    }
-}
-
-/// The groups of the connections in an estate that were chosen, each once, and how many connections these are.
+/// The groups of the connections in an estate that are asked for, each once, and how many connections these are. Those of a
+/// connection that someone has changed are among them: `export` writes only whole connections, and whoever takes groups back
+/// wants them all.
 #[must_use]
-pub fn chosen(estate: &Estate, choice: &Choice) -> (Vec<SecurityGroup>, usize) {
+pub fn chosen(estate: &Estate, wanted: &Wanted) -> (Vec<SecurityGroup>, usize) {
     let mut groups: BTreeMap<GroupId, SecurityGroup> = BTreeMap::new();
     let mut count = 0;
-    for connection in discover(estate).iter().filter(|connection| choice.takes(connection)) {
+    for connection in connections(estate, wanted) {
         let mut found: Vec<SecurityGroup> = estate.tagged(&connection.to_string()).cloned().collect();
-        if let Ok(observation) = estate.observation(connection, Scope::Associated) {
+        if let Ok(observation) = estate.observation(&connection, Scope::Associated) {
             found.extend(tied(&observation).into_iter().cloned());
         }
         count += usize::from(!found.is_empty());
         groups.extend(found.into_iter().map(|group| (group.id.clone(), group)));
     }
     (groups.into_values().collect(), count)
+}
+
+fn connections(estate: &Estate, wanted: &Wanted) -> Vec<Connection> {
+    let of = |database: Option<(DatabaseKind, &str)>, function: Option<&str>| {
+        let takes = |found: &Connection| {
+            let is_database = |(kind, id): (DatabaseKind, &str)| {
+                kind == found.kind && last_segment(id).eq_ignore_ascii_case(last_segment(&found.database))
+            };
+            database.is_none_or(is_database)
+                && function.is_none_or(|name| last_segment(name) == last_segment(&found.function))
+        };
+        discover(estate).into_iter().filter(takes).collect()
+    };
+    match wanted {
+        Wanted::Listed(connections) => connections.clone(),
+        Wanted::Pair {
+            kind,
+            database,
+            function,
+        } => of(Some((*kind, database)), Some(function)),
+        Wanted::Database { kind, database } => of(Some((*kind, database)), None),
+        Wanted::All => of(None, None),
+    }
 }
 
 /// The groups of the convention on the resources of a connection that lead to the next side, by a rule of either end.

@@ -179,6 +179,42 @@ fn cleanup_keeps_what_was_handed_over_and_says_who_manages_it() {
     assert_snapshot!("cleanup", shell.session("cleanup --offline account.json --yes"));
 }
 
+/// A manifest names them, for one account and Region.
+#[test]
+fn the_connections_of_a_manifest_are_handed_over() {
+    let shell = adopted();
+    assert_eq!(
+        shell.run(&format!("adopt --to autoconnect {CONNECTION} --yes")).status,
+        Some(0)
+    );
+    let write = |text: &str| fs::write(shell.folder.path().join("connections.toml"), text).unwrap();
+    let connection = "[[connection]]\ninstance = \"inventory\"\nfunction = \"stock-sync\"\n";
+    let adopt = "adopt --to cloudformation --offline account.json --manifest connections.toml --yes --output json";
+    write(connection);
+    let document = shell.run(adopt).json();
+    assert_eq!(document["result"], "adopted");
+    assert_eq!(document["groups"].as_array().unwrap().len(), 2);
+    write(&format!("{connection}region = \"eu-west-1\"\n"));
+    let refused = shell.run(adopt);
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (Some(1), &json!("usage"))
+    );
+}
+
+/// What was changed can be taken back, and then be repaired.
+#[test]
+fn changed_groups_are_taken_back() {
+    let shell = adopted();
+    change(&shell, |account| {
+        group(account, "rds-lambda-3")["IpPermissions"] = json!([])
+    });
+    let back = shell.run(&format!("adopt --to autoconnect {CONNECTION} --yes --output json"));
+    assert_eq!(back.json()["groups"].as_array().unwrap().len(), 2, "{}", back.stdout);
+    let repaired = shell.run(&format!("setup {CONNECTION} --repair --yes --output json"));
+    assert_eq!(repaired.json()["result"], "connected", "{}", repaired.stdout);
+}
+
 /// Groups that the console created have none of our other tags.
 #[test]
 fn groups_of_the_console_are_handed_over_too() {

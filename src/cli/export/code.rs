@@ -7,6 +7,7 @@ use super::{Export, ExportFormat, usage};
 use crate::batch::{self, Item, Job, needs, proxy_of};
 use crate::cli::arguments::ProxyChoice;
 use crate::cli::batch::SetupMany;
+use crate::cli::connections::check_places;
 use crate::cli::global::Global;
 use crate::cli::setup::Setup;
 use crate::cli::{Ending, check_setup, print};
@@ -16,8 +17,8 @@ use crate::export::{self, Wanted};
 use crate::files::{self, New};
 use crate::interrupt::Interrupt;
 use crate::manifest;
-use crate::model::{Named, Origin};
-use crate::monitor::{Entry, Place};
+use crate::model::Origin;
+use crate::monitor::Place;
 use crate::observe::{ExportError, exported};
 use crate::preview::Preview;
 use crate::reconcile::{Failure, RunError};
@@ -56,85 +57,23 @@ impl Export {
     }
 
     fn asked(&self, global: &Global, home: &Origin) -> Result<Asked, Box<Report>> {
-        if let Some(path) = &self.manifest {
-            return self.of_manifest(path, global, home);
+        if !self.planned {
+            return Ok(Asked::Existing(self.of.wanted(self.proxy.as_ref(), global, home)?));
         }
-        let Some((kind, database)) = self.database() else {
-            return Ok(Asked::Existing(Wanted::All));
+        let Some(path) = &self.of.manifest else {
+            self.of.check(home)?;
+            return Ok(Asked::Planned(vec![self.item()?]));
         };
-        let elsewhere = |named: Named<'_>| {
-            named.check(home).map_err(|error| {
-                let hint = Some(error.hint());
-                Box::new(Report::new(error.code(), &error, hint))
-            })
-        };
-        elsewhere(Named::of(database))?;
-        let Some(function) = &self.function else {
-            return Ok(Asked::Existing(Wanted::Database {
-                kind,
-                database: database.to_owned(),
-            }));
-        };
-        elsewhere(Named::of(&function.name))?;
-        if self.planned {
-            let item = self.item()?;
-            return Ok(Asked::Planned(vec![item]));
-        }
-        Ok(Asked::Existing(match &self.proxy {
-            None => Wanted::Pair {
-                kind,
-                database: database.to_owned(),
-                function: function.name.clone(),
-            },
-            Some(proxy) => Wanted::Listed(vec![Connection {
-                kind,
-                database: database.to_owned(),
-                proxy: match proxy {
-                    ProxyChoice::Existing(name) => Some(name.clone()),
-                    ProxyChoice::None | ProxyChoice::New(_) => None,
-                },
-                function: function.name.clone(),
-            }]),
-        }))
-    }
-
-    fn of_manifest(&self, path: &Path, global: &Global, home: &Origin) -> Result<Asked, Box<Report>> {
-        let report = |error: manifest::ManifestError| Box::new(Report::from(&error));
-        let is_here = |place: &Place| {
-            let Place {
-                region,
-                profile,
-                role_arn,
-            } = place;
-            let is =
-                |named: &Option<String>, here: Option<&str>| named.as_deref().is_none_or(|named| here == Some(named));
-            is(region, home.region.as_deref()) && is(profile, global.profile.as_deref()) && role_arn.is_none()
-        };
-        let elsewhere = || {
-            usage(
-                "export reads one account and Region, and this manifest names others: use --profile and --region, and a manifest for each",
-            )
-        };
-        if self.planned {
-            let listed = manifest::load_for_setup(path, &check_setup).map_err(report)?;
-            if !listed.iter().all(|listed| is_here(&listed.entry.place)) {
-                return Err(elsewhere());
-            }
-            let run = SetupMany::unasked(false).tagged(&self.wishes.tags).of_listed(listed)?;
-            return Ok(Asked::Planned(run.items));
-        }
-        let entries = manifest::load(path, true).map_err(report)?;
-        if !entries.iter().all(|entry| is_here(&entry.place)) {
-            return Err(elsewhere());
-        }
-        let connections = entries.into_iter().map(|Entry { connection, .. }| connection);
-        Ok(Asked::Existing(Wanted::Listed(connections.collect())))
+        let listed = manifest::load_for_setup(path, &check_setup).map_err(|error| Box::new(Report::from(&error)))?;
+        check_places(listed.iter().map(|listed| &listed.entry.place), global, home)?;
+        let run = SetupMany::unasked(false).tagged(&self.wishes.tags).of_listed(listed)?;
+        Ok(Asked::Planned(run.items))
     }
 
     /// The run of `setup` that would bring about the connection.
     fn item(&self) -> Result<Item, Box<Report>> {
         let wishes = &self.wishes;
-        let function = self.function.as_ref().map(|function| {
+        let function = self.of.function.as_ref().map(|function| {
             let new = if function.is_new { "new:" } else { "" };
             format!("{new}{}", function.name)
         });
@@ -145,8 +84,8 @@ impl Export {
             ProxyChoice::New(Some(name)) => format!("new:{name}"),
         });
         let options = [
-            ("cluster", self.cluster.clone()),
-            ("instance", self.instance.clone()),
+            ("cluster", self.of.cluster.clone()),
+            ("instance", self.of.instance.clone()),
             ("function", function),
             ("proxy", proxy),
             ("secret", wishes.secret.clone()),

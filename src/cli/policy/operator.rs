@@ -86,7 +86,10 @@ impl Operator {
                 of_goal(Some(remove.goal()), global)
             }
             Command::Cleanup(_) => of_goal(Some(reconcile::Cleanup), global),
-            Command::Adopt(adopt) => of_goal(Some(adopt.goal()), global),
+            Command::Adopt(adopt) => {
+                adopt.check_usage()?;
+                on_account(&OfAdopt(adopt), global)
+            }
             Command::Attach(attach) => of_goal(Some(attach.goal()), global),
             Command::Detach(detach) => of_goal(Some(detach.goal()), global),
             Command::Internet(internet) => {
@@ -138,6 +141,16 @@ impl Work for OfSetup<'_> {
         };
         let ended = front.converge(cloud, &goal, &options, interrupt).await?;
         print_permissions(goal.policy(&ended.found, &ended.draft.plan), global)
+    }
+}
+
+/// What is adopted may be named by a manifest, whose entries have to be in the account.
+struct OfAdopt<'a>(&'a Adopt);
+
+impl Work for OfAdopt<'_> {
+    async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
+        let goal = self.0.goal(global, &cloud.home())?;
+        OfGoal(goal).on(cloud, global, interrupt).await
     }
 }
 

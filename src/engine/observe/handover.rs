@@ -3,8 +3,9 @@
 use super::{ObserveError, Proxies, Surveyed, survey};
 use crate::cloud::Cloud;
 use crate::estate::Part;
-use crate::handover::{Choice, chosen};
-use crate::model::{Named, Origin, SecurityGroup};
+use crate::export::Wanted;
+use crate::handover::chosen;
+use crate::model::{Origin, SecurityGroup};
 
 /// The groups of connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,30 +18,18 @@ pub struct ChosenGroups {
     pub connections: usize,
 }
 
-/// The groups of the connections that were chosen.
+/// The groups of the connections that are asked for.
 ///
 /// # Errors
 ///
-/// What shows them could not be read, or the database or the function is named by the ARN of another account or Region.
-pub async fn chosen_groups(cloud: &dyn Cloud, choice: &Choice) -> Result<ChosenGroups, ObserveError> {
-    let database = choice.database.as_ref().map(|(_, id)| id);
-    let names: Vec<Named<'_>> = database
-        .into_iter()
-        .chain(&choice.function)
-        .map(|name| Named::of(name))
-        .collect();
-    for named in &names {
-        named.check(&cloud.home())?;
-    }
+/// What shows them could not be read.
+pub async fn chosen_groups(cloud: &dyn Cloud, wanted: &Wanted) -> Result<ChosenGroups, ObserveError> {
     let Surveyed {
         origin,
         estate,
         mut errors,
         ..
     } = survey(cloud, &Proxies::All).await;
-    for named in &names {
-        named.check(&origin)?;
-    }
     // Without one of these lists a group would be left out without a word.
     let is_whole = estate
         .all_unread()
@@ -48,7 +37,7 @@ pub async fn chosen_groups(cloud: &dyn Cloud, choice: &Choice) -> Result<ChosenG
     if !is_whole {
         return Err(errors.swap_remove(0).into());
     }
-    let (groups, connections) = chosen(&estate, choice);
+    let (groups, connections) = chosen(&estate, wanted);
     Ok(ChosenGroups {
         origin,
         groups,

@@ -5,7 +5,8 @@ use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory};
 use super::session::Session;
 use crate::cloud::Cloud;
-use crate::handover::{Choice, HandoverEffect, Manager, hand_over};
+use crate::export::Wanted;
+use crate::handover::{HandoverEffect, Manager, hand_over};
 use crate::model::{Origin, Place};
 use crate::observe::{ChosenGroups, ObserveError, PERMISSION_READS, READS, chosen_groups, region_and_account};
 use crate::plan::{Ground, May, Plan, Right, Step};
@@ -17,7 +18,7 @@ use crate::tags;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handover {
     /// Which connections.
-    pub choice: Choice,
+    pub wanted: Wanted,
     /// The tool; none where the groups are this program's again.
     pub to: Option<Manager>,
 }
@@ -35,7 +36,7 @@ impl Goal for Handover {
     }
 
     async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<ChosenGroups, ObserveError> {
-        chosen_groups(cloud, &self.choice).await
+        chosen_groups(cloud, &self.wanted).await
     }
 
     fn draft(&self, seen: &ChosenGroups, _: &mut Memory) -> Result<Draft, RunError> {
