@@ -207,7 +207,7 @@ fn the_connections_of_a_manifest_are_handed_over() {
 fn changed_groups_are_taken_back() {
     let shell = adopted();
     change(&shell, |account| {
-        group(account, "rds-lambda-3")["IpPermissions"] = json!([])
+        group(account, "rds-lambda-3")["IpPermissions"] = json!([]);
     });
     let back = shell.run(&format!("adopt --to autoconnect {CONNECTION} --yes --output json"));
     assert_eq!(back.json()["groups"].as_array().unwrap().len(), 2, "{}", back.stdout);
