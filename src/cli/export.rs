@@ -46,10 +46,10 @@ pub struct Export {
 #[derive(Clone, Debug, Args)]
 struct Wishes {
     /// The secret with which a new proxy logs in, as in `setup`
-    #[arg(long, value_name = "SECRET", value_parser = parse_secret, requires = "planned", help_heading = "Planned connections")]
+    #[arg(long, value_name = "SECRET", value_parser = parse_secret, help_heading = "Planned connections")]
     secret: Option<String>,
     /// The user of the database, as in `setup`
-    #[arg(long, value_name = "USER", value_parser = parse_user, requires = "planned", help_heading = "Planned connections")]
+    #[arg(long, value_name = "USER", value_parser = parse_user, help_heading = "Planned connections")]
     db_user: Option<String>,
     /// How a new proxy logs in to the database, as in `setup`: secret or iam
     #[arg(
@@ -60,7 +60,7 @@ struct Wishes {
     )]
     proxy_auth: Option<String>,
     /// The role of a new proxy, as in `setup`
-    #[arg(long, value_name = "ARN", value_parser = parse_role, requires = "planned", help_heading = "Planned connections")]
+    #[arg(long, value_name = "ARN", value_parser = parse_role, help_heading = "Planned connections")]
     proxy_role: Option<String>,
     /// Whether clients of the proxy must use IAM, as in `setup`: required or disabled
     #[arg(
@@ -71,7 +71,7 @@ struct Wishes {
     )]
     iam_auth: Option<String>,
     /// Attach a function that is in no VPC, as in `setup`
-    #[arg(long, requires = "planned", help_heading = "Planned connections")]
+    #[arg(long, help_heading = "Planned connections")]
     attach_vpc: bool,
     /// A tag for what is created; may be repeated
     #[arg(
@@ -81,6 +81,20 @@ struct Wishes {
         help_heading = "Planned connections"
     )]
     tags: Vec<Tag>,
+}
+
+impl Wishes {
+    /// Whether anything is wished.
+    fn any(&self) -> bool {
+        let texts = [
+            &self.secret,
+            &self.db_user,
+            &self.proxy_auth,
+            &self.proxy_role,
+            &self.iam_auth,
+        ];
+        self.attach_vpc || !self.tags.is_empty() || texts.iter().any(|text| text.is_some())
+    }
 }
 
 /// What connections are written as.
@@ -150,6 +164,8 @@ impl Export {
             "--resources-to-import is for --format cloudformation and cdk"
         } else if is_new && !self.planned {
             "what does not exist yet is exported with --planned: else name --function NAME, --proxy NAME"
+        } else if self.wishes.any() && !self.planned {
+            "the options of planned connections go with --planned"
         } else if self.planned && self.of.function.is_none() && self.of.manifest.is_none() {
             "--planned is for one connection or a manifest: add --function or --manifest"
         } else {

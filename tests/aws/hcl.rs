@@ -95,8 +95,10 @@ fn hostile_texts_stay_texts() {
             group["Description"] = json!(hostile);
             group["Tags"] = json!([{"Key": format!("größe {hostile}"), "Value": hostile}]);
             for rules in ["IpPermissions", "IpPermissionsEgress"] {
-                for rule in group[rules].as_array_mut().into_iter().flatten() {
-                    for pair in rule["UserIdGroupPairs"].as_array_mut().into_iter().flatten() {
+                let rules = group.get_mut(rules).and_then(Value::as_array_mut);
+                for rule in rules.into_iter().flatten() {
+                    let pairs = rule.get_mut("UserIdGroupPairs").and_then(Value::as_array_mut);
+                    for pair in pairs.into_iter().flatten() {
                         pair["Description"] = json!(hostile);
                     }
                 }

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod diagnose;
 mod drift;
+mod export;
 mod files;
 mod hostile;
 mod internet;

@@ -187,3 +187,10 @@ fn decoding_needs_its_permission() {
         assert_eq!(with, without, "{run}");
     }
 }
+
+#[test]
+fn what_export_reads() {
+    let shell = Shell::new();
+    let session = shell.session("policy export --region eu-central-1 --account 123456789012");
+    assert_snapshot!("export", session);
+}

@@ -15,6 +15,7 @@ mod diagnoses;
 mod drift;
 mod drift_repairs;
 mod endpoint_services;
+mod export;
 mod fault_matrix;
 mod files;
 mod fix;

@@ -201,6 +201,9 @@ def create_db_proxy(self, create=RDSResponse.create_db_proxy):
     if scheme == "NONE" and not self.params.get("Auth"):
         raise RDSClientError("InvalidParameterCombination", "Auth is needed unless DefaultAuthScheme is IAM_AUTH.")
     self.params.setdefault("Auth", [])
+    # AWS reports DISABLED where nothing was asked; moto nothing.
+    for auth in self.params["Auth"]:
+        auth.setdefault("IAMAuth", "DISABLED")
     # AWS keeps the names of proxies in lower case; moto keeps the case.
     self.params["DBProxyName"] = self.params["DBProxyName"].lower()
     answer = create(self)

@@ -1,18 +1,16 @@
 //! What is exported of connections, from what was read of them.
 
+mod proxies;
+mod roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::{Chain, Found};
-use super::text::{Json, Known, Reference};
-use super::{
-    Attachment, Database, Export, ExportedConnection, Function, Group, GroupRef, GroupRule, InlinePolicy, Login,
-    OtherProxy, OtherRole, Proxy, Role, RoleRef, RulePeer, Secret, SecretRef, Tags, Target,
-};
-use crate::adopt::is_connect_policy;
+use super::text::{Known, Reference};
+use super::{Database, Export, ExportedConnection, Function, Group, GroupRef, GroupRule, RoleRef, RulePeer, Tags};
 use crate::estate::Estate;
 use crate::model::{
-    self, DatabaseKind, DescribedRule, Direction, GroupId, Place, ProxyTargetGroup, Rule, SecurityGroup, Side,
-    last_segment,
+    self, DescribedRule, Direction, GroupId, Place, ProxyTargetGroup, Rule, SecurityGroup, Side, last_segment,
 };
 use crate::naming::created;
 use crate::ownership::is_managed;
@@ -124,14 +122,6 @@ fn tags(found: &Tags) -> Tags {
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// The path in a role's ARN: `arn:aws:iam::123456789012:role/service/name` has `/service/`.
-fn path_of(arn: &str) -> String {
-    let resource = arn.split_once(":role").map_or("/", |(_, resource)| resource);
-    let end = resource.rfind('/').map_or(0, |at| at + 1);
-    let path = &resource[..end];
-    if path.is_empty() { "/" } else { path }.to_owned()
-}
-
 impl<'e> Builder<'e> {
     fn new(estate: &'e Estate, found: &'e Found, details: &'e Details) -> Self {
         let sides = found.chains.iter().flat_map(|chain| &chain.groups);
@@ -199,6 +189,19 @@ impl<'e> Builder<'e> {
         self.export.groups = groups;
     }
 
+    /// The place of a source or destination among others: exported groups by their names, which a planned one has too.
+    fn rank(&self, peer: &RulePeer) -> (u8, String) {
+        match peer {
+            RulePeer::Group(GroupRef::Exported(id)) => {
+                let name = self.estate.group(id).map(|group| group.name.clone());
+                (0, name.unwrap_or_default())
+            }
+            RulePeer::Group(GroupRef::Other { id, .. }) => (1, id.to_string()),
+            RulePeer::Cidr(range) => (2, range.clone()),
+            RulePeer::PrefixList(list) => (3, list.clone()),
+        }
+    }
+
     fn rules(&self, group: &SecurityGroup, direction: Direction) -> Vec<GroupRule> {
         let known = |rule: &Rule| {
             self.details
@@ -226,7 +229,7 @@ impl<'e> Builder<'e> {
             }
         };
         let mut rules: Vec<GroupRule> = group.rules(direction).iter().map(rule).collect();
-        rules.sort_by(|a, b| (&a.ports, &a.protocol, &a.peer).cmp(&(&b.ports, &b.protocol, &b.peer)));
+        rules.sort_by_cached_key(|rule| (rule.ports, rule.protocol.clone(), self.rank(&rule.peer)));
         rules
     }
 
@@ -269,98 +272,6 @@ impl<'e> Builder<'e> {
         });
     }
 
-    /// A role of our making, if the tags of the one with this name prove it; it is exported with all of its policies.
-    fn own_role(&mut self, name: &str) -> Option<RoleRef> {
-        let found = self.details.roles.get(name).filter(|found| is_managed(&found.tags))?;
-        let reference = RoleRef::Exported(name.to_owned());
-        if self.export.roles.iter().any(|role| role.name == name) {
-            return Some(reference);
-        }
-        let exists = !self.details.planned.roles.contains(name);
-        let values = self.values();
-        self.export.roles.push(Role {
-            name: name.to_owned(),
-            arn: found.arn.clone(),
-            exists,
-            path: path_of(&found.arn),
-            description: found.description.clone().filter(|text| !text.is_empty()),
-            trust: Json::refer(&found.trust, &values),
-            max_session: found.max_session,
-            boundary: found.boundary.clone(),
-            tags: tags(&found.tags),
-        });
-        for (policy, document) in &found.inline {
-            self.add_policy(reference.clone(), name, policy, document, &values);
-        }
-        let mut attached = found.attached.clone();
-        attached.sort();
-        let attached = attached.into_iter().map(|policy| Attachment {
-            role: name.to_owned(),
-            policy,
-            exists,
-        });
-        self.export.attachments.extend(attached);
-        Some(reference)
-    }
-
-    fn add_policy(&mut self, role: RoleRef, name: &str, policy: &str, document: &str, values: &[Known]) {
-        let key = (name.to_owned(), policy.to_owned());
-        self.export.policies.push(InlinePolicy {
-            role,
-            role_name: name.to_owned(),
-            name: policy.to_owned(),
-            exists: !self.details.planned.policies.contains(&key),
-            document: Json::refer(document, values),
-        });
-    }
-
-    /// The policies of our making on a role of another owner, by which it may connect through a proxy of these connections.
-    fn policies_on_other(&mut self, arn: &str) {
-        let name = last_segment(arn);
-        if self.export.other_roles.iter().any(|role| role.arn == arn) {
-            return;
-        }
-        let Some(found) = self.details.roles.get(name) else {
-            return;
-        };
-        let place = self.place();
-        let of_proxies: Vec<String> = self
-            .on
-            .keys()
-            .map(|proxy| created::connect_policies(&place.1, proxy))
-            .collect();
-        let ours: Vec<(String, String)> = found
-            .inline
-            .iter()
-            .filter(|(policy, document)| {
-                let is_for = of_proxies.iter().any(|prefix| policy.starts_with(prefix.as_str()));
-                is_for && is_connect_policy(Place::of(&place.0), policy, document)
-            })
-            .cloned()
-            .collect();
-        if ours.is_empty() {
-            return;
-        }
-        let values = self.values();
-        self.export.other_roles.push(OtherRole {
-            name: name.to_owned(),
-            arn: arn.to_owned(),
-        });
-        for (policy, document) in &ours {
-            self.add_policy(RoleRef::Other(arn.to_owned()), name, policy, document, &values);
-        }
-    }
-
-    /// An ARN of the export's account and Region, and the Region.
-    fn place(&self) -> (String, String) {
-        let chain = self.found.chains.first();
-        let arn = chain
-            .map(|chain| chain.observation.database.arn.clone())
-            .unwrap_or_default();
-        let region = Place::of(&arn).region.to_owned();
-        (arn, region)
-    }
-
     /// What stands in policies for something that has a reference.
     fn values(&self) -> Vec<Known> {
         let mut values = Vec::new();
@@ -383,111 +294,6 @@ impl<'e> Builder<'e> {
             values.push(Known::between(":", account, ":", Reference::Account));
         }
         values
-    }
-
-    fn proxies(&mut self) {
-        let proxies: Vec<&model::Proxy> = self.on.values().copied().collect();
-        for proxy in proxies {
-            let groups = self.group_refs(proxy.groups.iter());
-            let found = self.details.proxies.get(&proxy.name);
-            match found.filter(|found| is_managed(&found.tags)) {
-                Some(found) => {
-                    let exported = self.proxy(proxy, found, groups);
-                    self.export.proxies.push(exported);
-                }
-                None => self.export.other_proxies.push(OtherProxy {
-                    name: proxy.name.clone(),
-                    arn: proxy.arn.clone(),
-                    groups,
-                }),
-            }
-        }
-    }
-
-    fn proxy(&mut self, proxy: &model::Proxy, found: &FoundProxy, groups: Vec<GroupRef>) -> Proxy {
-        let planned = &self.details.planned;
-        let exists = !planned.proxies.contains(&proxy.name);
-        let registered = exists && !planned.targets.contains(&proxy.name);
-        let arn = proxy.role.clone().unwrap_or_default();
-        let name = last_segment(&arn);
-        let region = Place::of(&proxy.arn).region;
-        let is_own = name == created::proxy_role(region, &proxy.name);
-        let own = if is_own { self.own_role(name) } else { None };
-        for login in &proxy.settings.logins {
-            if let Some(arn) = &login.secret {
-                self.secret(arn);
-            }
-        }
-        let settings = &proxy.settings;
-        let login = |login: &model::ProxyLogin| Login {
-            description: login.description.clone(),
-            user: login.user.clone(),
-            scheme: login.scheme.clone(),
-            secret: login.secret.as_ref().map(|arn| match self.export.secret(arn) {
-                Some(_) => SecretRef::Exported(arn.clone()),
-                None => SecretRef::Other(arn.clone()),
-            }),
-            iam_auth: login.iam_auth.clone(),
-            client_password_auth: login.client_password_auth.clone(),
-        };
-        let mut targets: Vec<(DatabaseKind, String)> = proxy
-            .targets
-            .iter()
-            .map(|target| {
-                let (kind, id) = target.database();
-                (kind, id.to_owned())
-            })
-            .collect();
-        targets.sort();
-        targets.dedup();
-        Proxy {
-            logins: settings.logins.iter().map(login).collect(),
-            name: proxy.name.clone(),
-            arn: proxy.arn.clone(),
-            exists,
-            engine_family: proxy.engine_family.clone(),
-            vpc: proxy.vpc.clone(),
-            subnets: proxy.subnets.clone(),
-            groups,
-            role: own.unwrap_or(RoleRef::Other(arn)),
-            default_auth_scheme: settings.default_auth_scheme.clone(),
-            requires_tls: proxy.requires_tls,
-            idle_client_timeout: settings.idle_client_timeout,
-            debug_logging: proxy.logs_statements,
-            endpoint_network_type: settings.endpoint_network_type.clone(),
-            target_network_type: settings.target_network_type.clone(),
-            target_group: found.target_group.clone().unwrap_or_else(|| ProxyTargetGroup {
-                name: "default".to_owned(),
-                arn: String::new(),
-                pool: model::ConnectionPool::default(),
-            }),
-            targets: targets
-                .into_iter()
-                .map(|(kind, database)| Target {
-                    kind,
-                    database,
-                    exists: registered,
-                })
-                .collect(),
-            tags: tags(&found.tags),
-        }
-    }
-
-    fn secret(&mut self, arn: &str) {
-        let Some(found) = self.details.secrets.get(arn).filter(|found| is_own_secret(found)) else {
-            return;
-        };
-        if self.export.secret(arn).is_some() {
-            return;
-        }
-        self.export.secrets.push(Secret {
-            arn: arn.to_owned(),
-            exists: !self.details.planned.secrets.contains(arn),
-            name: found.name.clone(),
-            description: found.description.clone(),
-            kms_key: found.kms_key.clone(),
-            tags: tags(&found.tags),
-        });
     }
 
     fn finish(self) -> Export {
@@ -521,22 +327,5 @@ impl Details {
         let proxies = found.chains.iter().filter_map(|chain| chain.observation.proxy.as_ref());
         let proxies: BTreeMap<&str, &model::Proxy> = proxies.map(|proxy| (proxy.name.as_str(), proxy)).collect();
         proxies.into_values().collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::path_of;
-
-    #[test]
-    fn paths_of_roles_come_from_their_arns() {
-        let table = [
-            ("arn:aws:iam::123456789012:role/r", "/"),
-            ("arn:aws:iam::123456789012:role/service/apps/r", "/service/apps/"),
-            ("", "/"),
-        ];
-        for (arn, path) in table {
-            assert_eq!(path_of(arn), path, "{arn}");
-        }
     }
 }
