@@ -18,8 +18,8 @@ pub mod report;
 pub use autoconnect_aws as aws;
 pub use autoconnect_core::{
     adopt, attach, classify, cleanup, decide, diagnostics, drift, endpoint, escape, estate, extras, fix, interfaces,
-    internet, made, model, msk, naming, operation, ownership, plan, policy, preconditions, reachability, removal,
-    restore, similar, tags, users,
+    internet, made, model, msk, naming, operation, owner, ownership, plan, policy, preconditions, reachability,
+    removal, restore, similar, tags, users,
 };
 pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, preview, reconcile, wait};
 pub use autoconnect_simulator::{account, files, snapshot};

@@ -12,6 +12,7 @@ mod error;
 mod graph;
 mod list;
 mod markdown;
+mod owners;
 mod path;
 mod progress;
 mod run;

@@ -47,6 +47,8 @@ pub struct Parts {
     /// By the name of a role of functions that are connected through proxies: the policies of our names by which it may
     /// connect through them, with their documents.
     pub role_permissions: BTreeMap<String, Vec<(String, String)>>,
+    /// The tags of functions and proxies that have any, by ARN.
+    pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What could not be read, and why.
     pub unread: BTreeMap<Part, String>,
 }
@@ -62,6 +64,7 @@ pub struct Estate {
     ranges: BTreeMap<SubnetId, Vec<IpNet>>,
     permissions: BTreeMap<String, Vec<(String, String)>>,
     role_permissions: BTreeMap<String, Vec<(String, String)>>,
+    tags: BTreeMap<String, BTreeMap<String, String>>,
     unread: BTreeMap<Part, String>,
     /// What lies between the resources besides security groups; none where that was not asked for.
     network: Option<Network>,
@@ -98,6 +101,7 @@ impl Estate {
             ranges: parts.ranges,
             permissions: parts.permissions,
             role_permissions: parts.role_permissions,
+            tags: parts.tags,
             unread: parts.unread,
             ..Self::default()
         };

@@ -14,7 +14,7 @@ use autoconnect::model::Place;
 #[cfg(feature = "lambda")]
 use autoconnect::monitor::Round;
 use autoconnect::monitor::{Bounds, Event};
-use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS};
+use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS, TAG_READS};
 use autoconnect::plan::RepairKind;
 use autoconnect::policy::{Permissions, read_only, repairs, sets_up};
 use serde_json::{Value, json};
@@ -134,7 +134,12 @@ fn the_role_that_applies_has_what_policy_manifest_prints() {
     };
     let printed = |prunes| {
         let place = Place::in_region("eu-central-1", "123456789012");
-        let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+        let reads = READS
+            .iter()
+            .chain(TAG_READS)
+            .chain(PERMISSION_READS)
+            .chain(PATH_READS)
+            .copied();
         let mut permissions = read_only(reads, place);
         sets_up(&mut permissions, prunes, place);
         written(&serde_json::to_value(permissions.document()).unwrap())
@@ -231,7 +236,12 @@ fn the_state_machine_applies_each_shard_of_a_plan_once() {
 /// What `policy drift --repair` prints besides what `policy drift` does.
 fn printed() -> BTreeSet<(String, String, String)> {
     let place = Place::in_region("eu-central-1", "123456789012");
-    let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+    let reads = READS
+        .iter()
+        .chain(TAG_READS)
+        .chain(PERMISSION_READS)
+        .chain(PATH_READS)
+        .copied();
     let of = |permissions: Permissions| written(&serde_json::to_value(permissions.document()).unwrap());
     let reads = read_only(reads, place);
     let mut all = reads.clone();

@@ -202,6 +202,12 @@ pub enum Unmet {
         /// The groups, with what contradicts their tags.
         groups: Vec<Unproven>,
     },
+    /// `--owned refuse`, and the plan changes what a stack or a tool deploys.
+    #[error("--owned refuse changes nothing that a stack or a tool deploys: {}", .resources.join("; "))]
+    Owned {
+        /// A sentence for each resource that the plan would change.
+        resources: Vec<String>,
+    },
     /// One group too many.
     #[error("{resource} already has {count} security groups ({}), and at most {most} are allowed", .groups.join(", "))]
     TooManyGroups {
@@ -247,6 +253,7 @@ impl Unmet {
             Self::Msk(unmet) => unmet.code(),
             Self::Removal(unmet) => unmet.code(),
             Self::RepairUnproven { .. } => "repair-unproven",
+            Self::Owned { .. } => "owned",
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -312,6 +319,9 @@ impl Unmet {
             Self::Removal(unmet) => unmet.hint(),
             Self::RepairUnproven { .. } => {
                 "check who tagged these groups, and change their rules yourself; without --repair, a new set is created".to_owned()
+            }
+            Self::Owned { .. } => {
+                "give the resource its groups where its owner describes it: without --owned refuse, the plan prints the lines".to_owned()
             }
             Self::TooManyGroups {
                 could_go: Some(group), ..

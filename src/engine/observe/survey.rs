@@ -39,6 +39,9 @@ pub const PATH_READS: &[Operation] = &[
     Operation::DescribeVpcPeeringConnections,
 ];
 
+/// The operation that shows whose functions and proxies are. Where it may not be called, their owners are unknown.
+pub const TAG_READS: &[Operation] = &[Operation::GetResources];
+
 /// How many values a filter of EC2 can have.
 const FILTER_VALUES: usize = 200;
 
@@ -86,6 +89,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
         functions,
         groups,
         subnets,
+        tagged,
     } = lists(cloud).await;
     let mut unread = Unread::default();
     let mut parts = Parts {
@@ -102,6 +106,14 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     for DescribedSubnet { subnet, ranges, .. } in take(subnets, Part::Subnets, &mut unread) {
         parts.ranges.insert(subnet.id.clone(), ranges);
         parts.subnets.push(subnet);
+    }
+    let is_empty = unread.parts.len() == LISTS;
+    match tagged {
+        Ok(tagged) => parts.tags = tagged,
+        Err(error) => {
+            warn!(%error, "whose functions and proxies are was not read");
+            unread.parts.insert(Part::Tags, error.to_string());
+        }
     }
     let of_proxies = !parts.proxies.is_empty();
     let endpoints = async {
@@ -125,7 +137,6 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
                 Err(error) => Some((Part::TargetsOf(proxy.name.clone()), error)),
             }
         });
-    let is_empty = unread.parts.len() == LISTS;
     let (endpoints, targets) = tokio::join!(endpoints, bounded(PROXIES_AT_ONCE, targets));
     for (part, error) in targets.into_iter().flatten() {
         unread.tell(part, error);
@@ -271,7 +282,7 @@ fn origin(parts: &Parts) -> Origin {
     arn.map_or_else(|| Origin::of_owners(owners), |arn| Origin::of_arn(arn))
 }
 
-/// How many lists there are.
+/// How many lists there are besides that of tags.
 const LISTS: usize = 7;
 
 #[derive(Default)]

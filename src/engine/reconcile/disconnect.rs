@@ -7,6 +7,7 @@ use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
 use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
+use crate::owner::owners;
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{
@@ -59,6 +60,9 @@ impl Goal for Disconnect {
         let found = parts(standing, self.wish).map_err(Unmet::Removal)?;
         let plan = steps(standing, &found, self.wish).map_err(Unmet::Removal)?;
         let pending = self.pending(standing, &plan)?;
+        let owners = owners(observation, None);
+        let changed = owners.iter().filter(|owned| owned.is_changed_by(&plan));
+        let warnings: Vec<String> = changed.filter_map(|owned| owned.warning(&plan)).collect();
         let (decision, meaning) = if plan.is_empty() {
             ("no-op", "there is nothing to do")
         } else {
@@ -69,9 +73,13 @@ impl Goal for Disconnect {
             decision,
             meaning,
             reasons: reasons(standing, &found, &plan),
-            notes: notes(standing, &found, &plan, self.wish),
+            notes: notes(standing, &found, &plan, self.wish)
+                .into_iter()
+                .chain(warnings)
+                .collect(),
             pending,
             plan,
+            owners,
             ..Draft::default()
         })
     }
