@@ -13,6 +13,7 @@ pub mod logging;
 pub mod manifest;
 pub mod monitor;
 pub mod report;
+pub mod template;
 
 #[cfg(feature = "aws")]
 pub use autoconnect_aws as aws;

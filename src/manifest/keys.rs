@@ -251,7 +251,7 @@ impl Key {
                 Found::Text(text) => return Some(Given::Text(text)),
                 _ => return None,
             },
-            (Takes::Text, Found::Other(_)) => "a text in quotes".to_owned(),
+            (Takes::Text, Found::Number(_) | Found::Nothing | Found::Other(_)) => "a text in quotes".to_owned(),
             (Takes::Text, _) => "a text".to_owned(),
             (Takes::OneOf(choices), _) => choices.join(" or "),
             (Takes::Flag, _) => "true or false".to_owned(),
