@@ -4,6 +4,7 @@
 //! not read is unknown.
 
 mod lines;
+mod sources;
 mod tags;
 mod terraform;
 
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use lines::{Language, Lines, lines};
+pub use sources::{InTemplate, Sources, TemplateGroups, TemplateList};
 pub use tags::by_tags;
 pub use terraform::{StateError, TerraformState};
 
@@ -167,7 +169,7 @@ impl fmt::Display for Owner {
         match (&self.stack, self.manager, &self.called) {
             (Some(stack), Manager::CloudFormation, _) => write!(f, "stack {stack}")?,
             (Some(stack), manager, _) => write!(f, "{} stack {stack}", manager.name())?,
-            (None, Manager::Other, Some(called)) => write!(f, "managed by {called}")?,
+            (None, Manager::Other, Some(called)) => write!(f, "tool {called}")?,
             (None, manager, Some(called)) => write!(f, "{} {called}", manager.name())?,
             (None, manager, None) => f.write_str(manager.name())?,
         }

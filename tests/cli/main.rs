@@ -18,6 +18,7 @@ mod policy;
 mod remedies;
 mod repairing;
 mod signals;
+mod stacks;
 #[path = "../offline/thorough.rs"]
 mod thorough;
 mod watching;

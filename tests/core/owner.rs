@@ -129,7 +129,7 @@ fn tags_name_the_owner() {
         (vec![("terraform", "false")], None),
         (
             vec![("ManagedBy", "ansible")],
-            Some((Manager::Other, "managed by ansible".to_owned())),
+            Some((Manager::Other, "tool ansible".to_owned())),
         ),
         (vec![("ManagedBy", "manual")], None),
         (vec![("ManagedBy", "autoconnect")], None),

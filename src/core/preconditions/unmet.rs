@@ -321,7 +321,7 @@ impl Unmet {
                 "check who tagged these groups, and change their rules yourself; without --repair, a new set is created".to_owned()
             }
             Self::Owned { .. } => {
-                "give the resource its groups where its owner describes it: without --owned refuse, the plan prints the lines".to_owned()
+                "change its template or code instead: without --owned refuse, the plan prints the lines for it".to_owned()
             }
             Self::TooManyGroups {
                 could_go: Some(group), ..
