@@ -309,6 +309,9 @@ impl Owned {
         let (source, will) = (owner.manager.source(), if owner.is_certain() { "will" } else { "may" });
         Some(match (is_changed, &self.group) {
             (true, Some(_)) => format!("{whose}: {deployment} {will} undo the change of its rules."),
+            (true, None) if is_removal(plan) => format!(
+                "{whose}: where {source} still has the group, {deployment} {will} put it back, or fail because it no longer exists. Change {source} too."
+            ),
             (true, None) => format!(
                 "{whose}: {deployment} {will} send the security groups of {source}, and so undo this change. Change {source} too."
             ),
@@ -318,6 +321,18 @@ impl Owned {
             }
         })
     }
+}
+
+/// Whether a plan takes groups off.
+fn is_removal(plan: &Plan) -> bool {
+    use RemovalEffect::{Detach, OffDatabase, OffFunction, OffProxy};
+    let mut effects = plan.steps.iter().map(|step| &step.effect);
+    effects.any(|effect| {
+        matches!(
+            effect,
+            Effect::Removal(OffFunction { .. } | OffDatabase { .. } | OffProxy { .. } | Detach { .. })
+        )
+    })
 }
 
 /// The side whose list of groups an effect changes, of a resource that exists.

@@ -41,7 +41,7 @@ enum Listed {
     /// One that exists.
     Existing(String),
     /// One that a step of the plan creates, by its name.
-    New { name: String, step: u32 },
+    New { name: String, step: Option<u32> },
 }
 
 /// The word in place of the id of a group that does not exist yet.
@@ -108,7 +108,7 @@ fn listed(observation: &Observation, side: Side, plan: &Plan) -> Vec<Listed> {
         added.extend(groups.into_iter().map(|group| of_step(group, plan)));
     }
     let kept = on.iter().filter(|id| !is_detached && !off.contains(*id));
-    let mut all: Vec<Listed> = kept.map(|id| Listed::Existing(id.to_string())).collect();
+    let mut all: Vec<Listed> = kept.map(existing).collect();
     for group in added {
         if !all.contains(&group) {
             all.push(group);
@@ -119,15 +119,26 @@ fn listed(observation: &Observation, side: Side, plan: &Plan) -> Vec<Listed> {
 
 fn of_step(group: &Ref<GroupId>, plan: &Plan) -> Listed {
     match group {
-        Ref::Existing(id) => Listed::Existing(id.to_string()),
+        Ref::Existing(id) => existing(id),
         Ref::Step(step) => Listed::New {
             name: plan
                 .steps
                 .iter()
                 .find(|of| of.id == *step)
                 .map_or_else(|| "the new group".to_owned(), |of| of.resource.clone()),
-            step: *step,
+            step: Some(*step),
         },
+    }
+}
+
+/// A group on a list. One that an earlier connection of a manifest is to make has no id yet.
+fn existing(id: &GroupId) -> Listed {
+    match id.as_str().strip_prefix("new:") {
+        Some(name) => Listed::New {
+            name: name.to_owned(),
+            step: None,
+        },
+        None => Listed::Existing(id.to_string()),
     }
 }
 
@@ -309,8 +320,9 @@ impl Resource<'_> {
 }
 
 /// What is said of a group that does not exist yet, in a comment.
-fn remark(name: &str, step: u32) -> String {
-    format!("the id of {}, which step {step} creates", plain(name))
+fn remark(name: &str, step: Option<u32>) -> String {
+    let who = step.map_or_else(|| "this run".to_owned(), |step| format!("step {step}"));
+    format!("the id of {}, which {who} creates", plain(name))
 }
 
 /// A scalar of YAML.
