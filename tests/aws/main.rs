@@ -21,6 +21,7 @@ mod manifest;
 mod msk;
 mod networks;
 mod new_proxies;
+mod owners;
 mod peer;
 mod policies;
 mod proxies;

@@ -72,6 +72,7 @@ fn the_template_is_in_order_and_its_role_only_reads_unless_it_repairs() {
     let log = json!({"Fn::GetAtt": ["Log", "Arn"]}).to_string();
     let mut expected: BTreeSet<(String, String)> = READS
         .iter()
+        .chain(TAG_READS)
         .chain(PERMISSION_READS)
         .chain(PATH_READS)
         .map(|read| (read.iam_action().to_owned(), json!("*").to_string()))

@@ -25,123 +25,107 @@ const STACK_ID: (&str, &str) = (
 );
 const LOGICAL: (&str, &str) = ("aws:cloudformation:logical-id", "CheckoutFunction");
 
+/// Tags, and the owner that they name, in words.
+type Row = (&'static [(&'static str, &'static str)], Option<(Manager, &'static str)>);
+
+const TABLE: &[Row] = &[
+    (&[], None),
+    (&[("team", "shop"), ("Name", "terraform-like")], None),
+    (
+        &[STACK, STACK_ID, LOGICAL],
+        Some((Manager::CloudFormation, "stack shop-dev, resource CheckoutFunction")),
+    ),
+    (&[STACK_ID], Some((Manager::CloudFormation, "stack shop-dev"))),
+    // A logical id alone is no stack.
+    (&[LOGICAL], None),
+    (&[("aws:cloudformation:stack-name", "")], None),
+    (
+        &[STACK, LOGICAL, ("lambda:createdBy", "SAM")],
+        Some((Manager::Sam, "AWS SAM stack shop-dev, resource CheckoutFunction")),
+    ),
+    // Another value proves nothing.
+    (
+        &[STACK, LOGICAL, ("lambda:createdBy", "me")],
+        Some((Manager::CloudFormation, "stack shop-dev, resource CheckoutFunction")),
+    ),
+    (
+        &[STACK, LOGICAL, ("aws-cdk:auto-delete-objects", "true")],
+        Some((Manager::Cdk, "AWS CDK stack shop-dev, resource CheckoutFunction")),
+    ),
+    (
+        &[STACK, LOGICAL, ("STAGE", "dev")],
+        Some((
+            Manager::Serverless,
+            "Serverless Framework stack shop-dev, resource CheckoutFunction",
+        )),
+    ),
+    // Its stacks end in the stage.
+    (
+        &[STACK, LOGICAL, ("STAGE", "prod")],
+        Some((Manager::CloudFormation, "stack shop-dev, resource CheckoutFunction")),
+    ),
+    (
+        &[STACK, ("copilot-application", "shop")],
+        Some((Manager::Copilot, "Copilot stack shop-dev")),
+    ),
+    (
+        &[STACK, ("elasticbeanstalk:environment-name", "shop-env")],
+        Some((Manager::ElasticBeanstalk, "Elastic Beanstalk stack shop-dev")),
+    ),
+    (
+        &[STACK, ("amplify:app-id", "d1")],
+        Some((Manager::Amplify, "Amplify stack shop-dev")),
+    ),
+    (
+        &[STACK, ("aws:servicecatalog:productArn", "arn:aws:catalog:::product/p")],
+        Some((Manager::ServiceCatalog, "Service Catalog stack shop-dev")),
+    ),
+    // Terraform can deploy a stack: the stack is what sends the groups.
+    (
+        &[STACK, ("ManagedBy", "Terraform")],
+        Some((Manager::CloudFormation, "stack shop-dev")),
+    ),
+    (
+        &[("sst:app", "shop"), ("sst:stage", "dev")],
+        Some((Manager::Sst, "SST shop")),
+    ),
+    (&[("pulumi:project", "shop")], Some((Manager::Pulumi, "Pulumi shop"))),
+    (
+        &[
+            ("crossplane-kind", "function.lambda.aws.upbound.io"),
+            ("crossplane-name", "checkout"),
+        ],
+        Some((Manager::Crossplane, "Crossplane checkout")),
+    ),
+    (
+        &[
+            ("services.k8s.aws/namespace", "shop"),
+            ("services.k8s.aws/controller-version", "v1"),
+        ],
+        Some((Manager::Ack, "AWS Controllers for Kubernetes shop")),
+    ),
+    (&[("ManagedBy", "Terraform")], Some((Manager::Terraform, "Terraform"))),
+    (&[("managed-by", "terragrunt")], Some((Manager::Terraform, "Terraform"))),
+    (
+        &[("managed_by", "OpenTofu 1.9")],
+        Some((Manager::Terraform, "Terraform")),
+    ),
+    (&[("Terraform", "true")], Some((Manager::Terraform, "Terraform"))),
+    (&[("terraform", "false")], None),
+    (&[("ManagedBy", "ansible")], Some((Manager::Other, "tool ansible"))),
+    (&[("ManagedBy", "manual")], None),
+    (&[("ManagedBy", "autoconnect")], None),
+    (&[("IaC", "cdk")], Some((Manager::Cdk, "AWS CDK"))),
+];
+
 #[test]
 fn tags_name_the_owner() {
-    let in_stack = ", resource CheckoutFunction";
-    let table: Vec<(Vec<(&str, &str)>, Option<(Manager, String)>)> = vec![
-        (vec![], None),
-        (vec![("team", "shop"), ("Name", "terraform-like")], None),
-        (
-            vec![STACK, STACK_ID, LOGICAL],
-            Some((Manager::CloudFormation, format!("stack shop-dev{in_stack}"))),
-        ),
-        (
-            vec![STACK_ID],
-            Some((Manager::CloudFormation, "stack shop-dev".to_owned())),
-        ),
-        // A logical id alone is no stack.
-        (vec![LOGICAL], None),
-        (vec![("aws:cloudformation:stack-name", "")], None),
-        (
-            vec![STACK, LOGICAL, ("lambda:createdBy", "SAM")],
-            Some((Manager::Sam, format!("AWS SAM stack shop-dev{in_stack}"))),
-        ),
-        // Another value proves nothing.
-        (
-            vec![STACK, LOGICAL, ("lambda:createdBy", "me")],
-            Some((Manager::CloudFormation, format!("stack shop-dev{in_stack}"))),
-        ),
-        (
-            vec![STACK, LOGICAL, ("aws-cdk:auto-delete-objects", "true")],
-            Some((Manager::Cdk, format!("AWS CDK stack shop-dev{in_stack}"))),
-        ),
-        (
-            vec![STACK, LOGICAL, ("STAGE", "dev")],
-            Some((
-                Manager::Serverless,
-                format!("Serverless Framework stack shop-dev{in_stack}"),
-            )),
-        ),
-        // Its stacks end in the stage.
-        (
-            vec![STACK, LOGICAL, ("STAGE", "prod")],
-            Some((Manager::CloudFormation, format!("stack shop-dev{in_stack}"))),
-        ),
-        (
-            vec![STACK, ("copilot-application", "shop")],
-            Some((Manager::Copilot, "Copilot stack shop-dev".to_owned())),
-        ),
-        (
-            vec![STACK, ("elasticbeanstalk:environment-name", "shop-env")],
-            Some((Manager::ElasticBeanstalk, "Elastic Beanstalk stack shop-dev".to_owned())),
-        ),
-        (
-            vec![STACK, ("amplify:app-id", "d1")],
-            Some((Manager::Amplify, "Amplify stack shop-dev".to_owned())),
-        ),
-        (
-            vec![STACK, ("aws:servicecatalog:productArn", "arn:aws:catalog:::product/p")],
-            Some((Manager::ServiceCatalog, "Service Catalog stack shop-dev".to_owned())),
-        ),
-        // Terraform can deploy a stack: the stack is what sends the groups.
-        (
-            vec![STACK, ("ManagedBy", "Terraform")],
-            Some((Manager::CloudFormation, "stack shop-dev".to_owned())),
-        ),
-        (
-            vec![("sst:app", "shop"), ("sst:stage", "dev")],
-            Some((Manager::Sst, "SST shop".to_owned())),
-        ),
-        (
-            vec![("pulumi:project", "shop")],
-            Some((Manager::Pulumi, "Pulumi shop".to_owned())),
-        ),
-        (
-            vec![
-                ("crossplane-kind", "function.lambda.aws.upbound.io"),
-                ("crossplane-name", "checkout"),
-            ],
-            Some((Manager::Crossplane, "Crossplane checkout".to_owned())),
-        ),
-        (
-            vec![
-                ("services.k8s.aws/namespace", "shop"),
-                ("services.k8s.aws/controller-version", "v1"),
-            ],
-            Some((Manager::Ack, "AWS Controllers for Kubernetes shop".to_owned())),
-        ),
-        (
-            vec![("ManagedBy", "Terraform")],
-            Some((Manager::Terraform, "Terraform".to_owned())),
-        ),
-        (
-            vec![("managed-by", "terragrunt")],
-            Some((Manager::Terraform, "Terraform".to_owned())),
-        ),
-        (
-            vec![("managed_by", "OpenTofu 1.9")],
-            Some((Manager::Terraform, "Terraform".to_owned())),
-        ),
-        (
-            vec![("Terraform", "true")],
-            Some((Manager::Terraform, "Terraform".to_owned())),
-        ),
-        (vec![("terraform", "false")], None),
-        (
-            vec![("ManagedBy", "ansible")],
-            Some((Manager::Other, "tool ansible".to_owned())),
-        ),
-        (vec![("ManagedBy", "manual")], None),
-        (vec![("ManagedBy", "autoconnect")], None),
-        (vec![("IaC", "cdk")], Some((Manager::Cdk, "AWS CDK".to_owned()))),
-    ];
-    for (given, expected) in table {
-        let found = by_tags(&tags(&given));
-        let found = found.map(|owner| {
-            assert_eq!(owner.evidence, Evidence::Tags, "{given:?}");
-            (owner.manager, owner.to_string())
-        });
-        assert_eq!(found, expected, "{given:?}");
+    for (given, expected) in TABLE {
+        let found = by_tags(&tags(given));
+        let words = found.as_ref().map(ToString::to_string);
+        let manager = found.as_ref().map(|owner| owner.manager);
+        assert_eq!(manager.zip(words.as_deref()), *expected, "{given:?}");
+        assert!(found.is_none_or(|owner| owner.evidence == Evidence::Tags), "{given:?}");
     }
 }
 
@@ -157,7 +141,7 @@ fn address(text: &str) -> Option<String> {
     })
 }
 
-fn state(resource: serde_json::Value) -> String {
+fn state(resource: &serde_json::Value) -> String {
     json!({"version": 4, "terraform_version": "1.11.0", "serial": 3, "resources": [resource]}).to_string()
 }
 
@@ -169,7 +153,7 @@ fn a_state_of_terraform_names_addresses() {
         if let Some(module) = module {
             resource["module"] = json!(module);
         }
-        state(resource)
+        state(&resource)
     };
     let attributes =
         json!({"arn": FUNCTION, "function_name": "checkout", "environment": [{"variables": {"PASSWORD": "x"}}]});
@@ -332,7 +316,7 @@ fn a_state_counts_before_tags() {
     let found = observation(&[("ManagedBy", "ansible")], &[]);
     let arn = &found.function.arn;
     let text = state(
-        json!({"mode": "managed", "type": "aws_lambda_function", "name": "f", "instances": [{"attributes": {"arn": arn}}]}),
+        &json!({"mode": "managed", "type": "aws_lambda_function", "name": "f", "instances": [{"attributes": {"arn": arn}}]}),
     );
     let state = TerraformState::parse(&text).unwrap();
     let all = owners(&found, Some(&state));
