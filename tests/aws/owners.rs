@@ -141,6 +141,11 @@ async fn drift_and_snapshot_read_tags_in_pages() {
     let cause = &denied["connections"][0]["findings"][0]["cause"];
     assert!(cause.as_str().unwrap().starts_with("not known, because"), "{cause}");
 
+    // A list names no owners.
+    world.fault("GetResources", 1, 403, "AccessDeniedException", message);
+    let list = world.run("list --cluster orders");
+    assert_eq!(list.status, 0, "{list:?}");
+
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("account.json");
     let mut command = world.command();

@@ -140,6 +140,8 @@ fn a_plan_names_each_owner_and_has_its_lines() {
         plans.push('\n');
     }
     plans += &shell.owned(&format!("{CHECKOUT} --proxy orders-proxy"));
+    let page = format!("setup {CHECKOUT} --no-diagnose --dry-run --output markdown");
+    assert_snapshot!("stacks_markdown", shell.run(&page).stdout);
     assert_snapshot!("stacks_owners", plans);
 }
 

@@ -84,7 +84,7 @@ async fn known_or_asked(
     match answer {
         Ok(tags) => Part::Read(tags),
         Err(error) => {
-            debug!(%error, "whose a resource is was not read");
+            debug!(%error, "the owner of a resource is not known");
             Part::Unread(error.to_string())
         }
     }

@@ -111,7 +111,10 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
     match tagged {
         Ok(tagged) => parts.tags = tagged,
         Err(error) => {
-            warn!(%error, "whose functions and proxies are was not read");
+            // Where nothing can be read, that is the error.
+            if !is_empty {
+                warn!(%error, "the owners of functions and proxies are not known");
+            }
             unread.parts.insert(Part::Tags, error.to_string());
         }
     }

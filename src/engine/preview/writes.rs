@@ -392,8 +392,10 @@ impl Cloud for Preview<'_> {
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.tags_of(arn, self.account.list_function_tags(arn)).await
     }
-    async fn list_tagged(&self, from: Option<String>) -> Listed<TaggedResource> {
-        self.account.list_tagged(from).await
+    async fn list_tagged(&self, _: Option<String>) -> Listed<TaggedResource> {
+        let all = self.state().tagged.clone()?.into_iter();
+        let all: Vec<TaggedResource> = all.map(|(arn, tags)| TaggedResource { arn, tags }).collect();
+        Ok(all.into())
     }
     fn listed_tags(&self, arn: &str) -> Option<Answer<BTreeMap<String, String>>> {
         let state = self.state();

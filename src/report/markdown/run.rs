@@ -143,7 +143,7 @@ fn lines_block(owner: &OwnerEntry) -> Option<String> {
     let lines = owner.lines.as_ref()?;
     let shown: Vec<&str> = lines.text.iter().map(String::as_str).collect();
     let title = text(&format!("For {}, {}:", lines.into, owner.resource));
-    Some(format!("\n{title}\n\n{}", code(fence(lines.language), &shown)))
+    Some(format!("{title}\n\n{}\n", code(fence(lines.language), &shown)))
 }
 
 /// The columns of the table of steps.
