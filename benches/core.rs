@@ -87,6 +87,7 @@ fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Obse
             subnets: vec![],
             access: Access::default(),
             form: DatabaseForm::Ordinary,
+            tags: BTreeMap::new(),
         },
         function: Function {
             name: "checkout".into(),

@@ -166,6 +166,7 @@ fn scene(subnets: usize, entries: u16) -> Scene {
             subnets: far,
             access: Access::default(),
             form: DatabaseForm::Ordinary,
+            tags: BTreeMap::new(),
         },
         proxy: None,
         endpoint: None,

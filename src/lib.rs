@@ -13,12 +13,13 @@ pub mod logging;
 pub mod manifest;
 pub mod monitor;
 pub mod report;
+pub mod template;
 
 #[cfg(feature = "aws")]
 pub use autoconnect_aws as aws;
 pub use autoconnect_core::{
     adopt, attach, classify, cleanup, decide, diagnostics, drift, endpoint, escape, estate, export, extras, fix,
-    handover, interfaces, internet, made, model, msk, naming, operation, ownership, plan, policy, preconditions,
+    handover, interfaces, internet, made, model, msk, naming, operation, owner, ownership, plan, policy, preconditions,
     reachability, removal, restore, similar, tags, users,
 };
 pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, preview, reconcile, wait};

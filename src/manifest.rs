@@ -3,7 +3,7 @@
 //! Source: docs/manifest.md.
 
 mod keys;
-mod text;
+pub(crate) mod text;
 mod together;
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use crate::model::{DatabaseKind, Expected, Named, last_segment};
 use crate::monitor::{Entry, Place};
 use crate::naming::{created, function};
 use keys::{Of, Options};
-use text::{Field, Form, Found, Node, shown};
+use text::{Field, Form, Found, Kind, Node, shown};
 
 /// A connection that `setup` makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    fn at(spot: Spot, message: impl Into<String>) -> Self {
+    pub(crate) fn at(spot: Spot, message: impl Into<String>) -> Self {
         Self {
             spot: Some(spot),
             message: message.into(),
@@ -202,7 +202,7 @@ fn read_file(path: &Path) -> Result<String, ManifestError> {
 
 /// Reads what `drift` uses of a manifest.
 fn parse(form: Form, text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
-    let root = form.read(text).map_err(|mistake| vec![mistake])?;
+    let root = form.read(Kind::Manifest, text).map_err(|mistake| vec![mistake])?;
     entries(root)
 }
 
@@ -219,7 +219,7 @@ fn parse_for_setup(
     text: &str,
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Vec<Listed>, Vec<Mistake>> {
-    listed_in(form.read(text).map_err(|mistake| vec![mistake])?, check)
+    listed_in(form.read(Kind::Manifest, text).map_err(|mistake| vec![mistake])?, check)
 }
 
 fn listed_in(root: Node, check: &dyn Fn(&[String]) -> Result<(), String>) -> Result<Vec<Listed>, Vec<Mistake>> {

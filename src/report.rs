@@ -13,6 +13,7 @@ mod graph;
 pub mod hcl;
 mod list;
 mod markdown;
+mod owners;
 mod path;
 mod progress;
 mod run;

@@ -16,6 +16,7 @@ mod quotas;
 mod rds;
 mod secrets;
 mod starter;
+mod tagging;
 mod users;
 
 use autoconnect_core::{model, naming};
@@ -38,7 +39,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::cloud::{
     Answer, ApiCalls, Cloud, DbCluster, DbInstance, DbProxy, DbSubnetGroup, Fault, FunctionChange, InstanceFilter,
     KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda, NewSecret, Operation, Pace, Page,
-    SecretDescription, Versions,
+    SecretDescription, TaggedResource, Versions,
 };
 use crate::model::{DatabaseKind, Function, Origin, ProxyTarget, ProxyTargetGroup};
 use bounded::Bounded;
@@ -79,6 +80,7 @@ pub struct Aws {
     kms: aws_sdk_kms::Client,
     quotas: aws_sdk_servicequotas::Client,
     secrets: aws_sdk_secretsmanager::Client,
+    tagging: aws_sdk_resourcegroupstagging::Client,
     meter: Arc<Meter>,
     pace: Pace,
     region: Option<String>,
@@ -139,6 +141,11 @@ impl Aws {
             ),
             secrets: aws_sdk_secretsmanager::Client::from_conf(
                 aws_sdk_secretsmanager::config::Builder::from(&shared)
+                    .interceptor(interceptor.clone())
+                    .build(),
+            ),
+            tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
+                aws_sdk_resourcegroupstagging::config::Builder::from(&shared)
                     .interceptor(interceptor)
                     .build(),
             ),
@@ -447,6 +454,10 @@ impl Cloud for Aws {
 
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         called(Operation::ListTags, functions::tags(&self.lambda, arn)).await
+    }
+
+    async fn list_tagged(&self, from: Option<String>) -> Listed<TaggedResource> {
+        tagging::get_resources(&self.tagging, from).await
     }
 
     async fn delete_function(&self, name: &str) -> Answer<()> {

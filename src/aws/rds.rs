@@ -192,10 +192,13 @@ pub(super) async fn tags(client: &Client, arn: &str) -> Answer<BTreeMap<String, 
         .send()
         .await
         .map_err(|error| fault::error(Operation::ListTagsForResource, &error))?;
-    let tags = answer.tag_list.unwrap_or_default().into_iter();
-    Ok(tags
-        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-        .collect())
+    Ok(tag_list(answer.tag_list))
+}
+
+fn tag_list(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+    let tags = tags.unwrap_or_default().into_iter();
+    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect()
 }
 
 pub(super) async fn register_db_proxy_targets(
@@ -386,6 +389,7 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
             (_, Some(ClusterScalabilityType::Limitless)) => DatabaseForm::Limitless,
             _ => DatabaseForm::Ordinary,
         },
+        tags: tag_list(cluster.tag_list),
     })
 }
 
@@ -414,5 +418,6 @@ fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {
             publicly_accessible: instance.publicly_accessible,
             scaling: None,
         },
+        tags: tag_list(instance.tag_list),
     })
 }

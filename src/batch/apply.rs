@@ -159,6 +159,7 @@ impl One<'_> {
             options.records = true;
             options.exactly = true;
             options.reads_role = false;
+            options.owners.known = Some(planned.draft.owners.clone());
             options.request.reserved.clone_from(&self.reserved);
         };
         let ran = self.before.item.job.run(cloud, change, &front, interrupt.clone()).await;

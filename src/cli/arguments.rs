@@ -1,14 +1,15 @@
 //! The values of options, read strictly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use regex::Regex;
 
 use crate::model::{EventSource, Expected, Named, is_url};
 use crate::naming::function;
+use crate::owner::TerraformState;
 use crate::report::Report;
 use crate::tags;
 
@@ -60,6 +61,30 @@ pub fn parse_instance(text: &str) -> Result<String, String> {
 /// `--like-database`: an identifier or an ARN, of a cluster or an instance.
 pub fn parse_database(text: &str) -> Result<String, String> {
     named(text, Expected::Database)
+}
+
+/// A state of Terraform, as it was read from its file.
+#[derive(Clone, Debug)]
+pub struct StateFile {
+    pub state: Arc<TerraformState>,
+}
+
+/// The states that were read, by file: the connections of a manifest share one.
+static STATES: Mutex<BTreeMap<String, Arc<TerraformState>>> = Mutex::new(BTreeMap::new());
+
+/// `--terraform-state`: a file that holds a state, which is read at once.
+pub fn parse_terraform_state(path: &str) -> Result<StateFile, String> {
+    let mut states = STATES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(state) = states.get(path) {
+        return Ok(StateFile {
+            state: Arc::clone(state),
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let state = TerraformState::parse(&text).map_err(|error| error.to_string())?;
+    let state = Arc::new(state);
+    states.insert(path.to_owned(), Arc::clone(&state));
+    Ok(StateFile { state })
 }
 
 /// `--secret`: a name or an ARN.

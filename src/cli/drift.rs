@@ -2,6 +2,7 @@
 
 mod repairing;
 mod schedule;
+mod sources;
 mod telling;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ use crate::naming::created;
 use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text, timestamp};
 use repairing::RepairArgs;
+use sources::{SourceArgs, Sourced};
 use telling::not_told;
 
 /// Options of `drift`.
@@ -87,6 +89,8 @@ pub struct Drift {
     #[arg(long, value_name = "NAME", requires = "state_file", help_heading = "Schedule")]
     forget: Vec<String>,
     #[command(flatten)]
+    sources: SourceArgs,
+    #[command(flatten)]
     repairs: RepairArgs,
 }
 
@@ -133,6 +137,10 @@ impl Drift {
                 Some("name another file".to_owned()),
             )));
         }
+        let accounts = &Sourced {
+            accounts,
+            sources: self.sources.read()?,
+        };
         self.forget_vanished()?;
         if let Some(every) = self.every {
             return schedule::run(self, accounts, global, every, interrupt).await;

@@ -40,11 +40,14 @@ impl List {
             ..
         } = survey(cloud, &Proxies::All).await;
         named.check(&origin)?;
-        // A list that lacks something is none. Subnets only give ranges, their groups the VPC of empty clusters, and
-        // the endpoints of proxies who else has a group.
-        let is_whole = estate
-            .all_unread()
-            .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints));
+        // A list that lacks something is none. Subnets only give ranges, their groups the VPC of empty clusters, the
+        // endpoints of proxies who else has a group, and tags the owners, which are not listed.
+        let is_whole = estate.all_unread().all(|(part, _)| {
+            matches!(
+                part,
+                Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints | Part::Tags
+            )
+        });
         if !is_whole {
             return Err(errors.swap_remove(0).into());
         }

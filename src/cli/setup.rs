@@ -1,14 +1,15 @@
 //! `autoconnect setup`: connects a function with a database.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use clap::error::ContextKind;
 use clap::{Args, Parser, ValueEnum};
 
 use super::Ending;
 use super::arguments::{
-    FunctionName, ProxyChoice, RUNTIME, Tag, add_default_tags, check_tags, parse_role, parse_runtime, parse_secret,
-    parse_user,
+    FunctionName, ProxyChoice, RUNTIME, StateFile, Tag, add_default_tags, check_tags, parse_role, parse_runtime,
+    parse_secret, parse_terraform_state, parse_user,
 };
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
@@ -18,7 +19,7 @@ use crate::fix::Scope;
 use crate::interrupt::Interrupt;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
-use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, Situation};
+use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, OwnersWish, Situation};
 use crate::report::{
     Report, RunDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
     unfinished,
@@ -73,6 +74,19 @@ pub struct Setup {
     /// Restore the rules of this connection's own groups if they were changed, instead of creating new groups
     #[arg(long, conflicts_with = "cross_vpc")]
     repair: bool,
+    /// What is done where the plan changes a resource that a stack or another tool deploys (default: warn)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        conflicts_with = "cross_vpc",
+        help_heading = "Stacks and Terraform"
+    )]
+    owned: Option<OwnedChoice>,
+    /// A Terraform state file, or the output of `terraform show -json`: names the resources that Terraform owns
+    #[arg(long, value_name = "FILE", value_parser = parse_terraform_state, conflicts_with = "cross_vpc",
+          help_heading = "Stacks and Terraform")]
+    terraform_state: Option<StateFile>,
     /// Skip the checks of `diagnose` before the plan is shown and at the end
     #[arg(long)]
     no_diagnose: bool,
@@ -96,6 +110,15 @@ enum IamAuth {
     Required,
     /// They must not
     Disabled,
+}
+
+/// What is done where a plan changes what a stack or another tool deploys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OwnedChoice {
+    /// Say so, with the lines for its template or code
+    Warn,
+    /// Refuse the plan
+    Refuse,
 }
 
 /// A command line of `setup` alone.
@@ -151,6 +174,11 @@ impl Setup {
         let mut options = self.write.options();
         options.request.repair = self.repair;
         options.diagnose = !self.no_diagnose;
+        options.owners = OwnersWish {
+            refuse: self.owned == Some(OwnedChoice::Refuse),
+            terraform: self.terraform_state.as_ref().map(|file| Arc::clone(&file.state)),
+            known: None,
+        };
         options
     }
 

@@ -7,6 +7,7 @@
 
 mod across;
 mod attached;
+mod cause;
 mod console;
 mod explain;
 mod finding;
@@ -195,13 +196,16 @@ impl<'e> Judge<'e> {
         };
         let is_broken = !traffic::can_pass(estate, &observation) || blocked.is_whole(&observation);
         findings.extend(blocked.findings);
+        cause::name(estate, &observation, &mut findings);
+        let of_templates = cause::not_in_templates(estate, &observation);
         let verdict = if is_broken {
             Verdict::Broken
         } else if is_no_op && findings.is_empty() {
-            Verdict::InSync
+            cause::verdict(&of_templates)
         } else {
             Verdict::Drifted
         };
+        findings.extend(of_templates);
         // No verdict without its reason.
         if verdict != Verdict::InSync && findings.is_empty() {
             findings.push(Finding::not_as_set_up(&observation, &decision));
@@ -231,6 +235,7 @@ impl<'e> Judge<'e> {
         let blocked = self.routing.blocked(observation);
         let is_broken = !traffic::can_pass(estate, observation) || blocked.is_whole(observation);
         findings.extend(blocked.findings);
+        cause::name(estate, observation, &mut findings);
         let verdict = if is_broken {
             Verdict::Broken
         } else if findings.iter().any(|finding| finding.kind == FindingKind::Unread) {
@@ -266,7 +271,8 @@ fn function_moved(observation: &Observation) -> Option<Finding> {
         function.name, database.vpc
     );
     let finding = Finding::new(FindingKind::FunctionMoved, function.arn.as_str(), message);
-    Some(finding.with(Some(database.vpc.to_string()), Some(found)))
+    let finding = finding.with(Some(database.vpc.to_string()), Some(found));
+    Some(finding.off(Side::Function))
 }
 
 /// A proxy that does not have the database for its target, or does not reach it.

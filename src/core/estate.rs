@@ -8,6 +8,7 @@ mod observation;
 mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -22,6 +23,7 @@ use crate::model::{
     last_segment,
 };
 use crate::naming::{Convention, beside_production};
+use crate::owner::Sources;
 use crate::ownership::{connection_of, looks_ours};
 
 /// What was read, as it was read.
@@ -47,6 +49,8 @@ pub struct Parts {
     /// By the name of a role of functions that are connected through proxies: the policies of our names by which it may
     /// connect through them, with their documents.
     pub role_permissions: BTreeMap<String, Vec<(String, String)>>,
+    /// The tags of functions and proxies that have any, by ARN.
+    pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What could not be read, and why.
     pub unread: BTreeMap<Part, String>,
 }
@@ -62,9 +66,12 @@ pub struct Estate {
     ranges: BTreeMap<SubnetId, Vec<IpNet>>,
     permissions: BTreeMap<String, Vec<(String, String)>>,
     role_permissions: BTreeMap<String, Vec<(String, String)>>,
+    tags: BTreeMap<String, BTreeMap<String, String>>,
     unread: BTreeMap<Part, String>,
     /// What lies between the resources besides security groups; none where that was not asked for.
     network: Option<Network>,
+    /// What was read besides the account to know owners.
+    sources: Arc<Sources>,
     /// By group: the groups of the convention with a rule that names it.
     named_by: BTreeMap<GroupId, Vec<GroupId>>,
     /// By the tag `autoconnect:connection`.
@@ -98,6 +105,7 @@ impl Estate {
             ranges: parts.ranges,
             permissions: parts.permissions,
             role_permissions: parts.role_permissions,
+            tags: parts.tags,
             unread: parts.unread,
             ..Self::default()
         };
@@ -215,6 +223,17 @@ impl Estate {
     #[must_use]
     pub fn network(&self) -> Option<&Network> {
         self.network.as_ref()
+    }
+
+    /// Adds what was read besides the account to know owners.
+    pub fn set_sources(&mut self, sources: Arc<Sources>) {
+        self.sources = sources;
+    }
+
+    /// What was read besides the account to know owners.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// How a group differs from how it was made; none where it does not, or is on nothing.

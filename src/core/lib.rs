@@ -24,6 +24,7 @@ pub mod model;
 pub mod msk;
 pub mod naming;
 pub mod operation;
+pub mod owner;
 pub mod ownership;
 pub mod plan;
 pub mod policy;

@@ -28,7 +28,7 @@ pub use described_rule::DescribedRule;
 pub use environment::Environment;
 pub use extras::{
     Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NeededSecret, NewFunction,
-    NewProxy, ProxyPermission, Role, Secret, SecretDetails,
+    NewProxy, ProxyPermission, ResourceTags, Role, Secret, SecretDetails,
 };
 pub use function::{Code, Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{

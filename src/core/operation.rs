@@ -188,6 +188,8 @@ operations! {
     DeleteRole = write "iam:DeleteRole",
     /// Reads the tags of a function.
     ListTags = read "lambda:ListTags",
+    /// Reads the tags of all functions and proxies.
+    GetResources = read "tag:GetResources",
     /// Reads which roles there are.
     ListRoles = read "iam:ListRoles",
     /// Deletes a function.

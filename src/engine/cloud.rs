@@ -86,6 +86,8 @@ pub struct DbCluster {
     pub access: Access,
     /// By `VpcNetworkingEnabled` and `ClusterScalabilityType`.
     pub form: DatabaseForm,
+    /// `TagList`.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A DB subnet group.
@@ -122,6 +124,8 @@ pub struct DbInstance {
     pub memberships: Vec<GroupMembership>,
     /// How clients come into it.
     pub access: Access,
+    /// `TagList`.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Which instances are read.
@@ -171,6 +175,15 @@ pub struct ListedFunction {
     pub function: Function,
     /// The published version; none for the function itself.
     pub version: Option<String>,
+}
+
+/// A resource with its tags, as `GetResources` returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedResource {
+    /// `ResourceARN`.
+    pub arn: String,
+    /// `Tags`.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A security group to be created.
@@ -416,9 +429,17 @@ pub trait Cloud: NetworkCloud + IdentityCloud + MskCloud + UsersCloud + Sync {
     async fn list_secrets(&self, prefix: &str) -> Answer<Vec<SecretDescription>>;
     /// The tags of the function with this ARN.
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>>;
+    /// All functions and proxies with tags, a page at a time. What never had a tag is not among them, and a tag that was just
+    /// written may be missing.
+    async fn list_tagged(&self, from: Option<String>) -> Listed<TaggedResource>;
     /// Deletes a function with all its versions.
     async fn delete_function(&self, name: &str) -> Answer<()>;
 
+    /// The tags of the function or proxy with this ARN, where those of all were read at once; else none, and they are to be
+    /// asked for.
+    fn listed_tags(&self, _arn: &str) -> Option<Answer<BTreeMap<String, String>>> {
+        None
+    }
     /// The account and Region, as far as they are known without a request.
     fn home(&self) -> Origin;
     /// How many requests were sent so far.

@@ -11,6 +11,6 @@ pub mod wait;
 
 use autoconnect_core::{
     adopt, attach, cleanup, decide, diagnostics, endpoint, escape, estate, export, extras, fix, handover, interfaces,
-    internet, made, model, msk, naming, operation, ownership, plan, policy, preconditions, removal, restore, similar,
-    tags, users,
+    internet, made, model, msk, naming, operation, owner, ownership, plan, policy, preconditions, removal, restore,
+    similar, tags, users,
 };

@@ -39,7 +39,7 @@ pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
 pub use reads::Reads;
 pub use scene::{scene, through};
 pub use standing::{observe_standing, reads_of_standing};
-pub use survey::{PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, survey, survey_paths};
+pub use survey::{PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, TAG_READS, survey, survey_paths};
 pub use target::{NewProxyWish, ProxyWish, Target};
 pub use users::{Groups, users_of};
 pub use users::{launch_templates, network_connectors};
@@ -66,11 +66,21 @@ pub use similar::no_such;
 /// A resource does not exist, or a call fails.
 pub async fn observe(cloud: &dyn Cloud, target: &Target) -> Result<Observation, ObserveError> {
     let (found, function, proxy) = first_round(cloud, target).await?;
-    second_round(cloud, target, found, function, proxy).await
+    second_round(cloud, target, found, function, proxy, false).await
+}
+
+/// The same, with the tags of the function and the proxy, by which their owners are known.
+///
+/// # Errors
+///
+/// As those of [`observe`]. Tags that may not be read are no error.
+pub async fn observe_tagged(cloud: &dyn Cloud, target: &Target) -> Result<Observation, ObserveError> {
+    let (found, function, proxy) = first_round(cloud, target).await?;
+    second_round(cloud, target, found, function, proxy, true).await
 }
 
 /// The same, with what is around them, which is read at the same time as the second round and cannot fail. What the
-/// function's role may do is read only if `reads_role`.
+/// function's role may do is read only if `reads_role`, tags only if `reads_tags`.
 ///
 /// # Errors
 ///
@@ -79,6 +89,7 @@ pub async fn observe_around(
     cloud: &dyn Cloud,
     target: &Target,
     reads_role: bool,
+    reads_tags: bool,
 ) -> Result<(Observation, Surroundings), ObserveError> {
     let (found, function, proxy) = first_round(cloud, target).await?;
     let (database, vpc) = (found.database.clone(), found.vpc.clone());
@@ -90,7 +101,8 @@ pub async fn observe_around(
         proxy: of_proxy.as_ref(),
     };
     let surroundings = around::around(cloud, ends, reads_role);
-    let (observation, surroundings) = tokio::join!(second_round(cloud, target, found, function, proxy), surroundings);
+    let observation = second_round(cloud, target, found, function, proxy, reads_tags);
+    let (observation, surroundings) = tokio::join!(observation, surroundings);
     Ok((observation?, surroundings))
 }
 
@@ -230,6 +242,7 @@ async fn second_round(
     found: Found,
     function: Option<Function>,
     proxy: Option<Proxy>,
+    reads_tags: bool,
 ) -> Result<Observation, ObserveError> {
     let Found {
         mut database,
@@ -286,7 +299,7 @@ async fn second_round(
             None => Ok(Vec::new()),
         }
     };
-    let extras = extras::read(cloud, target, &database, function.as_ref(), proxy.as_ref());
+    let extras = extras::read(cloud, target, &database, function.as_ref(), proxy.as_ref(), reads_tags);
     let (groups, network, targets, extras) = tokio::join!(groups, network, targets, extras);
     let (mut groups, (subnet_group, subnets, of_vpc), targets): (_, _, Vec<ProxyTarget>) =
         (groups?, network?, targets?);
@@ -463,6 +476,7 @@ fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
                 ..cluster.access
             },
             form: cluster.form,
+            tags: cluster.tags,
         },
     }
 }
@@ -492,6 +506,7 @@ fn from_instance(instance: DbInstance) -> Found {
             subnets,
             access: instance.access,
             form: DatabaseForm::Ordinary,
+            tags: instance.tags,
         },
     }
 }

@@ -82,6 +82,8 @@ struct State {
     secrets: Vec<SecretDescription>,
     /// The tags of proxies and functions that were made, by ARN.
     tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those of the functions and proxies that were there, by ARN.
+    tagged: Answer<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 /// A role, as far as the preview has made or changed it.
@@ -106,6 +108,7 @@ impl<'c> Preview<'c> {
             functions,
             groups,
             subnets,
+            tagged,
         } = lists(account).await;
         let mut functions = functions.map(|listed| listed.into_iter().map(as_configured).collect::<Vec<_>>());
         let names = proxies.iter().flatten().map(DbProxy::name);
@@ -150,6 +153,7 @@ impl<'c> Preview<'c> {
                 roles: BTreeMap::new(),
                 secrets: Vec::new(),
                 tags: BTreeMap::new(),
+                tagged,
             }),
             read: Mutex::default(),
             is_settled: AtomicBool::new(false),

@@ -34,7 +34,7 @@ pub use disconnect::Disconnect;
 pub use error::{Applied, Failure, RunError};
 pub use executor::{Asked, Front};
 pub use fix::Fix;
-pub use goal::{Converged, Draft, End, Ending, Goal, Left, Look, Looks, Memory, Options, Settling};
+pub use goal::{Converged, Draft, End, Ending, Goal, Left, Look, Looks, Memory, Options, OwnersWish, Settling};
 pub use handover::Handover;
 pub use internet::Internet;
 pub use machine::{Drafted, Event, Machine, State};

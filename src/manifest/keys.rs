@@ -41,6 +41,16 @@ pub enum IamAuth {
     Disabled,
 }
 
+/// What is done where a plan changes what a stack or another tool deploys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Owned {
+    /// It is said.
+    Warn,
+    /// The plan is refused.
+    Refuse,
+}
+
 /// Makes the two tables, which have most keys in common.
 macro_rules! tables {
     ($(#[doc = $doc:literal] $key:ident: $type:ty,)*) => {
@@ -115,6 +125,10 @@ tables! {
     tags: BTreeMap<String, String>,
     /// Wait for a database that is not available, instead of refusing.
     wait: bool,
+    /// What is done where the plan changes a resource that a stack or another tool deploys.
+    owned: Owned,
+    /// A Terraform state file, or the output of `terraform show -json`: names the resources that Terraform owns.
+    terraform_state: String,
     /// Skip the checks of `diagnose` before the plan is shown and at the end.
     no_diagnose: bool,
     /// Maximum total wait, such as `20m`.
@@ -147,7 +161,7 @@ enum Takes {
 struct Key(&'static str, Use, Takes);
 
 /// All keys, in the order of the command line. Whether a default has an effect depends on keys before it.
-const KEYS: [Key; 23] = [
+const KEYS: [Key; 25] = [
     Key("name", Use::Name, Takes::Text),
     Key("region", Use::Place, Takes::Text),
     Key("profile", Use::Place, Takes::Text),
@@ -167,6 +181,8 @@ const KEYS: [Key; 23] = [
     Key("runtime", Use::Option, Takes::Text),
     Key("attach_vpc", Use::Option, Takes::Flag),
     Key("repair", Use::Option, Takes::Flag),
+    Key("owned", Use::Option, Takes::OneOf(["warn", "refuse"])),
+    Key("terraform_state", Use::Option, Takes::Text),
     Key("wait", Use::Option, Takes::Flag),
     Key("no_diagnose", Use::Option, Takes::Flag),
     Key("timeout", Use::Option, Takes::Text),
@@ -235,7 +251,7 @@ impl Key {
                 Found::Text(text) => return Some(Given::Text(text)),
                 _ => return None,
             },
-            (Takes::Text, Found::Other(_)) => "a text in quotes".to_owned(),
+            (Takes::Text, Found::Number(_) | Found::Nothing | Found::Other(_)) => "a text in quotes".to_owned(),
             (Takes::Text, _) => "a text".to_owned(),
             (Takes::OneOf(choices), _) => choices.join(" or "),
             (Takes::Flag, _) => "true or false".to_owned(),

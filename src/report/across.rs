@@ -25,6 +25,7 @@ impl RunDocument {
                 proxy: seen.scene.proxy.is_some().then(|| side(Side::Proxy)),
             },
             diagnosis: path.map(DiagnosisEntry::from),
+            owners: Vec::new(),
         };
         let result = match ResultName::of(converged.ending, ResultName::Connected) {
             ResultName::Connected | ResultName::Unchanged if !is_open_across(converged, path) => ResultName::Incomplete,

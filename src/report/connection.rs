@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::owners::OwnerEntry;
 use super::path::DiagnosisEntry;
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
 use crate::diagnostics::connection::Diagnosis;
 use crate::model::{DatabaseKind, Function, Observation, Side};
 use crate::naming::{Convention, Number};
+use crate::reconcile::Draft;
 
 /// What a run of `setup` or `remove` is about, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +23,9 @@ pub struct ConnectionRun {
     /// `remove`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<DiagnosisEntry>,
+    /// The resources that a stack or another tool deploys, or whose tags could not be read. Absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<OwnerEntry>,
 }
 
 /// The connection.
@@ -141,7 +146,7 @@ pub struct GroupEntry {
 
 impl ConnectionRun {
     /// A connection as it was found.
-    pub(super) fn new(observation: &Observation, path: Option<&Diagnosis>) -> Self {
+    pub(super) fn new(observation: &Observation, path: Option<&Diagnosis>, draft: &Draft) -> Self {
         let found = decide(observation);
         let side = |side| found.side(side).map(SideEntry::new);
         Self {
@@ -152,6 +157,7 @@ impl ConnectionRun {
                 proxy: side(Side::Proxy),
             },
             diagnosis: path.map(DiagnosisEntry::from),
+            owners: OwnerEntry::all(&draft.owners, observation, &draft.plan),
         }
     }
 }

@@ -649,6 +649,9 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
             line(text, &format!("    {DIM}expected: {expected}{DIM:#}"));
             line(text, &format!("    {DIM}found:    {found}{DIM:#}"));
         }
+        if let Some(cause) = &finding.cause {
+            line(text, &format!("    {DIM}cause:    {cause}{DIM:#}"));
+        }
         if let Some(first_seen) = &finding.first_seen {
             line(text, &format!("    {DIM}since:    {first_seen}{DIM:#}"));
         }

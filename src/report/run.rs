@@ -274,7 +274,7 @@ impl RunDocument {
     /// The document of a run of `setup` that did not fail.
     #[must_use]
     pub fn setup(ended: &Converged<Situation>, api_calls: ApiCalls) -> Self {
-        let run = ConnectionRun::new(&ended.found.observation, ended.path.as_ref());
+        let run = ConnectionRun::new(&ended.found.observation, ended.path.as_ref(), &ended.draft);
         let result = ResultName::of(ended.ending, ResultName::Connected);
         Self::new(ended, Run::Setup(Box::new(run)), result, api_calls)
     }
@@ -282,7 +282,7 @@ impl RunDocument {
     /// The document of a run of `remove` that did not fail.
     #[must_use]
     pub fn remove(ended: &Converged<Standing>, api_calls: ApiCalls) -> Self {
-        let run = ConnectionRun::new(&ended.found.observation, None);
+        let run = ConnectionRun::new(&ended.found.observation, None, &ended.draft);
         let result = if is_incomplete(ended) {
             ResultName::Incomplete
         } else {

@@ -3,6 +3,7 @@
 use anstyle::AnsiColor;
 
 use super::connection::in_order;
+use super::owners::lines_text;
 use super::path;
 use super::run::{Change, StepEntry, StepStatusName, is_incomplete};
 use super::saved_plan::{SavedPlan, SavedStep};
@@ -117,6 +118,12 @@ pub fn incomplete(ended: &Converged<Situation>) -> String {
         text.line(line);
     }
     path::incomplete(&mut text.0, &lead, ended.path.as_ref(), &ended.found.observation);
+    lines_text(
+        &mut text.0,
+        &ended.draft.owners,
+        &ended.found.observation,
+        &ended.draft.plan,
+    );
     text.0
 }
 
@@ -144,6 +151,9 @@ pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
     text.decision((draft.decision, draft.meaning), &draft.reasons, &draft.notes);
     let steps: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).collect();
     text.steps(&steps);
+    if let Some(observation) = &draft.connection {
+        lines_text(&mut text.0, &draft.owners, observation, &draft.plan);
+    }
     // Without steps, the end of the run says it.
     if let (Some(path), Some(observation), false) = (&draft.path, &draft.connection, draft.plan.is_empty()) {
         path::before(&mut text.0, path, observation);
@@ -228,6 +238,7 @@ pub fn connected(ended: &Converged<Situation>) -> String {
     if let Some(path) = &ended.path {
         path::open(&mut text.0, path, found);
     }
+    lines_text(&mut text.0, &ended.draft.owners, found, &ended.draft.plan);
     text.0
 }
 

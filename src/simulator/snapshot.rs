@@ -47,6 +47,7 @@ pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot
         functions,
         groups,
         subnets,
+        tagged,
     } = lists(cloud).await;
     let (clusters, instances, mut proxies) = (clusters?, instances?, known_proxies(proxies)?);
     let (listed, groups, subnets) = (functions?, groups?, subnets?);
@@ -113,7 +114,8 @@ pub async fn snapshot(cloud: &dyn Cloud, vpc: Option<&VpcId>) -> Result<Snapshot
         None => vpc.is_none() || (function.vpc.is_none() && polled_for.contains(&function.arn)),
     });
     let listed = listed.collect();
-    snapshot.functions(cloud, listed).await?;
+    let tagged = snapshot.read(tagged);
+    snapshot.functions(cloud, listed, &tagged).await?;
     snapshot.users(cloud).await;
     snapshot.secrets(cloud).await;
     snapshot.roles(cloud).await;

@@ -529,6 +529,14 @@ fn writes_of_others() -> Vec<(&'static str, Ask)> {
             let arn = format!("arn:aws:lambda:{}:123456789012:function:new-function", side.at::<String>(REGION));
             side.listed(cloud.list_function_tags(&arn).await)
         };
+        // moto leaves proxies out.
+        "tags of all functions" => {
+            let all = derived::every(Operation::GetResources, |from| cloud.list_tagged(from)).await;
+            side.listed(all.map(|mut all| {
+                all.retain(|found| found.arn.contains(":function:"));
+                all
+            }))
+        };
         "delete the function" => side.said(cloud.delete_function("new-function").await);
         "delete no function" => side.said(cloud.delete_function(NOBODY).await);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use autoconnect::observe::{PATH_READS, READS};
+use autoconnect::observe::{PATH_READS, READS, TAG_READS};
 use aws_sdk_rds::types::EngineFamily;
 use serde_json::Value;
 
@@ -58,6 +58,7 @@ async fn drift_and_list_read_in_bulk_and_never_write() {
     let used: BTreeSet<String> = calls.into_iter().collect();
     let named = READS
         .iter()
+        .chain(TAG_READS)
         .chain(PATH_READS)
         .map(|operation| operation.iam_action().split(':').nth(1).unwrap().to_owned());
     assert_eq!(used, named.collect());

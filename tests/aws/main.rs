@@ -23,6 +23,7 @@ mod msk;
 mod networks;
 mod new_proxies;
 mod node;
+mod owners;
 mod peer;
 mod policies;
 mod proxies;

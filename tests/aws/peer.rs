@@ -68,8 +68,10 @@ impl Peer {
         let log = self.control("log", &json!({ "region": region }));
         let text = |entry: &Value, key: &str| entry[key].as_str().expect("a name").to_owned();
         let entries = log.as_array().expect("a list").iter();
+        // Requests are signed for `tagging`; its actions are those of `tag`.
+        let service = |entry: &Value| text(entry, "service").replace("tagging", "tag");
         entries
-            .map(|entry| format!("{}:{}", text(entry, "service"), text(entry, "action")))
+            .map(|entry| format!("{}:{}", service(entry), text(entry, "action")))
             .collect()
     }
 

@@ -11,10 +11,10 @@ async fn dry_runs_and_no_ops_write_nothing_and_read_little() {
     // The checks of the path read the VPC, its two DNS attributes, its subnets, route tables and ACLs, the groups of both
     // ends, and the VPC's DHCP options, besides the role's policies.
     for (setup, most) in [
-        ("--cluster orders --no-diagnose", 5),
-        ("--instance inventory --no-diagnose", 4),
-        ("--cluster orders", 5 + 8),
-        ("--instance inventory", 4 + 8),
+        ("--cluster orders --no-diagnose", 6),
+        ("--instance inventory --no-diagnose", 5),
+        ("--cluster orders", 6 + 8),
+        ("--instance inventory", 5 + 8),
     ] {
         let mark = world.mark();
         let document = world.setup_succeeds(&format!("{setup} --function checkout --dry-run"));
@@ -98,5 +98,5 @@ async fn a_cluster_without_instances_is_found_in_its_vpc() {
     let mark = world.mark();
     let document = world.setup_succeeds("--cluster empty --function checkout --dry-run --no-diagnose");
     assert_eq!(document["connection"]["database"]["vpc"], world.vpc.as_str());
-    assert_eq!(beside_roles(&world.calls_since(mark)), 6);
+    assert_eq!(beside_roles(&world.calls_since(mark)), 7);
 }

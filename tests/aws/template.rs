@@ -14,7 +14,7 @@ use autoconnect::model::Place;
 #[cfg(feature = "lambda")]
 use autoconnect::monitor::Round;
 use autoconnect::monitor::{Bounds, Event};
-use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS};
+use autoconnect::observe::{PATH_READS, PERMISSION_READS, READS, TAG_READS};
 use autoconnect::plan::RepairKind;
 use autoconnect::policy::{Permissions, read_only, repairs, sets_up};
 use serde_json::{Value, json};
@@ -72,6 +72,7 @@ fn the_template_is_in_order_and_its_role_only_reads_unless_it_repairs() {
     let log = json!({"Fn::GetAtt": ["Log", "Arn"]}).to_string();
     let mut expected: BTreeSet<(String, String)> = READS
         .iter()
+        .chain(TAG_READS)
         .chain(PERMISSION_READS)
         .chain(PATH_READS)
         .map(|read| (read.iam_action().to_owned(), json!("*").to_string()))
@@ -134,7 +135,12 @@ fn the_role_that_applies_has_what_policy_manifest_prints() {
     };
     let printed = |prunes| {
         let place = Place::in_region("eu-central-1", "123456789012");
-        let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+        let reads = READS
+            .iter()
+            .chain(TAG_READS)
+            .chain(PERMISSION_READS)
+            .chain(PATH_READS)
+            .copied();
         let mut permissions = read_only(reads, place);
         sets_up(&mut permissions, prunes, place);
         written(&serde_json::to_value(permissions.document()).unwrap())
@@ -231,7 +237,12 @@ fn the_state_machine_applies_each_shard_of_a_plan_once() {
 /// What `policy drift --repair` prints besides what `policy drift` does.
 fn printed() -> BTreeSet<(String, String, String)> {
     let place = Place::in_region("eu-central-1", "123456789012");
-    let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+    let reads = READS
+        .iter()
+        .chain(TAG_READS)
+        .chain(PERMISSION_READS)
+        .chain(PATH_READS)
+        .copied();
     let of = |permissions: Permissions| written(&serde_json::to_value(permissions.document()).unwrap());
     let reads = read_only(reads, place);
     let mut all = reads.clone();

@@ -20,6 +20,7 @@ mod policy;
 mod remedies;
 mod repairing;
 mod signals;
+mod stacks;
 #[path = "../offline/thorough.rs"]
 mod thorough;
 mod watching;

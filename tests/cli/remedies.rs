@@ -463,6 +463,8 @@ fn each_finding_has_a_severity_and_a_remedy_that_works() {
         FindingKind::Unread,
         // tests/offline/replaced.rs
         FindingKind::PermissionStale,
+        // tests/cli/stacks.rs
+        FindingKind::NotInTemplate,
     ];
     for kind in FindingKind::ALL.into_iter().filter(|kind| !elsewhere.contains(kind)) {
         assert!(told.iter().any(|(found, _)| found == kind.as_str()), "{kind:?}");

@@ -30,6 +30,7 @@ pub fn direct() -> Observation {
             subnets: vec!["subnet-1".into(), "subnet-2".into()],
             access: Access::default(),
             form: DatabaseForm::Ordinary,
+            tags: BTreeMap::new(),
         },
         function: Function {
             name: "f".into(),

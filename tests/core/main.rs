@@ -11,6 +11,7 @@ mod internet;
 mod lint;
 mod markdown;
 mod msk;
+mod owner;
 mod ownership;
 mod packets;
 mod paths;

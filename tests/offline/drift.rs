@@ -9,7 +9,7 @@ use autoconnect::decide::decide;
 use autoconnect::drift::{FindingKind, Judge, Verdict, discover, list};
 use autoconnect::estate::{Connection, Estate, Part, Scope};
 use autoconnect::model::DatabaseKind;
-use autoconnect::observe::{Proxies, READS, observe, survey};
+use autoconnect::observe::{Proxies, READS, TAG_READS, observe_tagged, survey};
 use serde_json::json;
 
 use crate::interposed::{Hook, Interposed};
@@ -72,8 +72,8 @@ async fn the_calls_do_not_grow_with_the_connections() {
         calls.push(account.calls().read - before.read);
         assert_eq!(account.calls().write, 0);
     }
-    // 500 instances on 5 pages, 1,000 functions on 20, 1,000 groups on one, and one page each of four other lists.
-    assert_eq!(calls, [30, 30]);
+    // 500 instances on 5 pages, 1,000 functions on 20, 1,000 groups on one, and one page each of five other lists.
+    assert_eq!(calls, [31, 31]);
     assert_eq!(discover(&estate(&account).await).len(), 1000);
 }
 
@@ -87,8 +87,8 @@ async fn only_the_proxies_that_are_looked_at_are_asked_for_their_targets() {
     };
     let none = cost(&Proxies::Named(BTreeSet::new())).await;
     let one = cost(&Proxies::Named(BTreeSet::from(["orders-proxy".to_owned()]))).await;
-    // The seven lists, and, since there is a proxy, that of the endpoints of proxies.
-    assert_eq!((none, one, cost(&Proxies::All).await), (8, 9, 9));
+    // The eight lists, and, since there is a proxy, that of the endpoints of proxies.
+    assert_eq!((none, one, cost(&Proxies::All).await), (9, 10, 10));
 }
 
 /// Remembers the operations, and refuses one of them.
@@ -125,7 +125,7 @@ async fn a_survey_uses_exactly_the_operations_of_its_list() {
     };
     survey(&cloud, &Proxies::All).await;
     let seen = cloud.hook.seen.into_inner().unwrap();
-    assert_eq!(seen, READS.iter().copied().collect());
+    assert_eq!(seen, READS.iter().chain(TAG_READS).copied().collect());
     assert!(seen.iter().all(|operation| !operation.writes()));
 }
 
@@ -172,7 +172,7 @@ async fn an_observation_from_the_estate_is_what_setup_observes() {
         instance("ledger", "invoices"),
         instance("inventory", "stock-sync"),
     ] {
-        let read = observe(&account, &target).await.unwrap();
+        let read = observe_tagged(&account, &target).await.unwrap();
         let mut from_estate = found
             .observation(&of(&read.connection_id()), Scope::Candidates)
             .unwrap();

@@ -12,7 +12,7 @@ use autoconnect::model::{CredentialsWish, DatabaseKind, Place as At, Rule};
 use autoconnect::monitor::{
     AllowedKind, Bounds, Entry, Judged, OneCloud, Place, Repair, RepairResult, Repairs, Round, Wanted, Ways, patrol,
 };
-use autoconnect::observe::{NewProxyWish, PATH_READS, PERMISSION_READS, ProxyWish, READS, Target};
+use autoconnect::observe::{NewProxyWish, PATH_READS, PERMISSION_READS, ProxyWish, READS, TAG_READS, Target};
 use autoconnect::plan::{RepairKind, StepStatus};
 use autoconnect::policy::{PolicyDocument, Texts, read_only, repairs};
 use autoconnect::tags;
@@ -487,7 +487,12 @@ async fn a_repair_survives_every_fault() {
 
 fn printed(kinds: &[RepairKind]) -> PolicyDocument {
     let place = At::in_region("*", "*");
-    let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+    let reads = READS
+        .iter()
+        .chain(TAG_READS)
+        .chain(PERMISSION_READS)
+        .chain(PATH_READS)
+        .copied();
     let mut permissions = read_only(reads, place);
     repairs(&mut permissions, kinds.iter().copied(), place);
     permissions.document()

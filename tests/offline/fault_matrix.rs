@@ -289,7 +289,7 @@ async fn every_operation_survives_every_fault() {
     assert!(injected > thoroughly([1000, 5000]), "{injected}");
     assert_eq!(rows, used, "operations that are called only after a fault have no row");
     // Names are only listed for a wrong name, which tests/offline/requirements.rs gives; other commands have operations
-    // of their own, and the quota is read only where a resource is nearly full (tests/offline/quotas.rs).
+    // of their own, the tags of all functions and proxies are read for many connections, and the quota is read only where a resource is nearly full (tests/offline/quotas.rs).
     let others = [
         network::READS,
         role::ROLE_READS,
@@ -298,6 +298,7 @@ async fn every_operation_survives_every_fault() {
         plan::removal::OPERATIONS,
         &[
             Operation::ListFunctions,
+            Operation::GetResources,
             Operation::ListRoles,
             Operation::GetServiceQuota,
             Operation::DescribeVpcEndpointServices,

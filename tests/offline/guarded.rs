@@ -520,5 +520,6 @@ guard! {
     this.delete_secret(id: &str) -> () = Operation::DeleteSecret, [ask("secretsmanager:DeleteSecret", id)];
     this.list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets, describe(Operation::ListSecrets);
     this.list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags, [ask("lambda:ListTags", arn)];
+    this.list_tagged(from: Option<String>) -> Page<TaggedResource> = Operation::GetResources, describe(Operation::GetResources);
     this.delete_function(name: &str) -> () = Operation::DeleteFunction, [ask("lambda:DeleteFunction", this.function(name))];
 }

@@ -179,6 +179,7 @@ interpose! {
     delete_secret(id: &str) -> () = Operation::DeleteSecret;
     list_secrets(prefix: &str) -> Vec<SecretDescription> = Operation::ListSecrets;
     list_function_tags(arn: &str) -> BTreeMap<String, String> = Operation::ListTags;
+    list_tagged(from: Option<String>) -> Page<TaggedResource> = Operation::GetResources;
     delete_function(name: &str) -> () = Operation::DeleteFunction;
 }
 

@@ -31,6 +31,7 @@ mod msk;
 mod new_proxies;
 mod operators;
 mod output_files;
+mod owners;
 mod persons;
 mod policies;
 mod proxies;

@@ -5,7 +5,7 @@ use autoconnect::cloud::Cloud;
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::Place as At;
 use autoconnect::monitor::Place;
-use autoconnect::observe::{PATH_READS, PERMISSION_READS, ProxyWish, READS, Target};
+use autoconnect::observe::{PATH_READS, PERMISSION_READS, ProxyWish, READS, TAG_READS, Target};
 use autoconnect::policy::{PolicyDocument, read_only, sets_up};
 use autoconnect::preview::Preview;
 use autoconnect::reconcile::Options;
@@ -16,7 +16,12 @@ use crate::support::*;
 
 fn printed(prunes: bool) -> PolicyDocument {
     let place = At::in_region("*", "*");
-    let reads = READS.iter().chain(PERMISSION_READS).chain(PATH_READS).copied();
+    let reads = READS
+        .iter()
+        .chain(TAG_READS)
+        .chain(PERMISSION_READS)
+        .chain(PATH_READS)
+        .copied();
     let mut permissions = read_only(reads, place);
     sets_up(&mut permissions, prunes, place);
     permissions.document()

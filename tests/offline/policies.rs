@@ -8,7 +8,7 @@ use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::{Answer, Cloud, Operation};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction, Place};
-use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, READS, survey};
+use autoconnect::observe::{NewProxyWish, Proxies, ProxyWish, READS, TAG_READS, survey};
 use autoconnect::policy::{PolicyDocument, Texts, read_only};
 use autoconnect::reconcile::{Failure, Options};
 
@@ -157,7 +157,7 @@ pub fn without(policy: &PolicyDocument, action: &str) -> PolicyDocument {
 }
 
 /// Whether a run could not read for this action what it attaches a function by, and said so.
-fn sees_less(outcome: &Outcome, action: &str) -> bool {
+pub fn sees_less(outcome: &Outcome, action: &str) -> bool {
     format!("{:?}", outcome.draft).contains(&format!("not authorized to perform {action}"))
 }
 
@@ -224,7 +224,7 @@ async fn every_call_of_drift_is_in_its_policy() {
     };
     let seen = survey(&cloud, &Proxies::All).await;
     assert!(seen.errors.is_empty());
-    let policy = read_only(READS.iter().copied(), Place::in_region("*", "*")).document();
+    let policy = read_only(READS.iter().chain(TAG_READS).copied(), Place::in_region("*", "*")).document();
     assert_complete("drift", &policy, called);
 }
 
@@ -305,7 +305,7 @@ async fn a_run_with_nothing_to_do_needs_no_action_that_writes() {
         document: example(),
         target,
     };
-    let reads = ["Describe", "Get"];
+    let reads = ["Describe", "Get", "List"];
     for action in actions(&printed(&scenario).await) {
         let verb = action.split_once(':').unwrap().1;
         assert!(reads.iter().any(|read| verb.starts_with(read)), "{action}");
@@ -348,7 +348,7 @@ async fn the_policy_of_drift_is_enough_and_no_action_can_be_left_out() {
         Place::in_region("*", "*"),
         Place::in_region("eu-central-1", "123456789012"),
     ] {
-        let policy = read_only(READS.iter().copied(), place).document();
+        let policy = read_only(READS.iter().chain(TAG_READS).copied(), place).document();
         let seen = async |policy| {
             let account = &account;
             survey(&Guarded { account, policy }, &Proxies::All).await
@@ -363,7 +363,11 @@ async fn the_policy_of_drift_is_enough_and_no_action_can_be_left_out() {
             assert!(is_missed, "{action} is not needed");
         }
     }
-    let elsewhere = read_only(READS.iter().copied(), Place::in_region("eu-west-1", "123456789012")).document();
+    let elsewhere = read_only(
+        READS.iter().chain(TAG_READS).copied(),
+        Place::in_region("eu-west-1", "123456789012"),
+    )
+    .document();
     let account = &account;
     let policy = elsewhere;
     assert!(

@@ -167,7 +167,12 @@ fn missing(observation: &Observation, gate: &Gate, own: Option<&SecurityGroup>, 
         ),
     };
     let resource = own.map_or(resource, |group| group.id.to_string());
-    Finding::new(kind, resource, format!("{message} (`setup --cross-vpc` adds it)")).with(Some(rule), None)
+    let finding =
+        Finding::new(kind, resource, format!("{message} (`setup --cross-vpc` adds it)")).with(Some(rule), None);
+    match kind {
+        FindingKind::GroupDetached => finding.off(gate.side),
+        _ => finding,
+    }
 }
 
 fn added(estate: &Estate, group: &SecurityGroup, direction: Direction, rule: &Rule) -> Finding {

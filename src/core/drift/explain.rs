@@ -195,6 +195,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let message = format!("{} is not on {resource}", in_words(group));
         Finding::new(FindingKind::GroupDetached, group.id.as_str(), message)
             .with(Some(format!("on {resource}")), Some("not associated".to_owned()))
+            .off(side)
     }
 
     fn gone(&self, side: Side) -> Finding {
@@ -205,10 +206,12 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let message = format!(
             "{resource} has no security group named {patterns} for this connection, and its previous group no longer exists"
         );
-        Finding::new(FindingKind::GroupGone, self.arn(side), message).with(
-            Some(format!("a security group named {patterns}")),
-            Some("none".to_owned()),
-        )
+        Finding::new(FindingKind::GroupGone, self.arn(side), message)
+            .with(
+                Some(format!("a security group named {patterns}")),
+                Some("none".to_owned()),
+            )
+            .off(side)
     }
 
     fn arn(&self, side: Side) -> &str {
@@ -314,7 +317,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             let message = format!("{} names {peer}, which does not exist", in_words(group));
             let expected = format!("on {}", self.observation.describe(other));
             let finding = Finding::new(FindingKind::GroupGone, peer.as_str(), message);
-            return Some(finding.with(Some(expected), Some("none".to_owned())));
+            return Some(finding.with(Some(expected), Some("none".to_owned())).off(other));
         };
         let accepted = Convention::accepted(other, self.observation.proxy.is_some());
         let is_of_side = accepted

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::decide::Decision;
 use crate::estate::Connection;
 use crate::made::world::is_public;
-use crate::model::{Observation, Peer, Rule};
+use crate::model::{Observation, Peer, Rule, Side};
 
 /// What has changed, or could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,13 @@ pub struct Finding {
     pub first_seen: Option<String>,
     /// The arguments of a command of this program that resolves it; null where there is none.
     pub remedy: Option<Vec<String>>,
+    /// What has probably caused it: the deployment of a stack or another tool that owns the resource. Absent where none is
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The side whose resource lacks what is expected on it.
+    #[serde(skip)]
+    pub off: Option<Side>,
 }
 
 /// How bad a finding is.
@@ -102,13 +109,15 @@ pub enum FindingKind {
     NotSupported,
     /// `setup` would change something, for another reason than these.
     NotAsSetUp,
+    /// The template of a stack that owns a resource does not give it the group of the connection.
+    NotInTemplate,
     /// Something could not be read.
     Unread,
 }
 
 impl FindingKind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Opened,
         Self::ConnectionVanished,
         Self::DatabaseGone,
@@ -127,6 +136,7 @@ impl FindingKind {
         Self::PermissionStale,
         Self::NotSupported,
         Self::NotAsSetUp,
+        Self::NotInTemplate,
         Self::Unread,
     ];
 
@@ -152,6 +162,7 @@ impl FindingKind {
             Self::PermissionStale => "permission-stale",
             Self::NotSupported => "not-supported",
             Self::NotAsSetUp => "not-as-set-up",
+            Self::NotInTemplate => "not-in-template",
             Self::Unread => "unread",
         }
     }
@@ -176,6 +187,7 @@ impl FindingKind {
             | Self::RuleChanged
             | Self::NotSupported
             | Self::NotAsSetUp
+            | Self::NotInTemplate
             | Self::Unread => Severity::Medium,
             Self::GroupUnused => Severity::Low,
         }
@@ -202,6 +214,16 @@ impl Finding {
             found: None,
             first_seen: None,
             remedy: None,
+            cause: None,
+            off: None,
+        }
+    }
+
+    /// About something that is missing on the resource of this side.
+    pub(super) fn off(self, side: Side) -> Self {
+        Self {
+            off: Some(side),
+            ..self
         }
     }
 

@@ -171,6 +171,7 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
             | Kind::ProxyGone
             | Kind::FunctionGone
             | Kind::NotSupported
+            | Kind::NotInTemplate
             | Kind::Unread => {}
         }
         finding.remedy = remedy;

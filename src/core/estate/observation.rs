@@ -1,9 +1,9 @@
 //! One connection's observation, from the estate.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Connection, Estate, Look, Part};
-use crate::model::{Extras, GroupId, GroupList, GroupQuota, Observation, SecurityGroup, Subnet};
+use crate::model::{Extras, GroupId, GroupList, GroupQuota, Observation, ResourceTags, SecurityGroup, Subnet, network};
 use crate::naming::Convention;
 
 /// Which groups of the convention an observation holds.
@@ -89,9 +89,23 @@ impl Estate {
             function_subnets,
             proxy: proxy.cloned(),
             database_subnets: Vec::new(),
-            extras: Extras::default(),
+            extras: Extras {
+                tags: ResourceTags {
+                    function: Some(self.tags_of(&function.arn)),
+                    proxy: proxy.map(|proxy| self.tags_of(&proxy.arn)),
+                },
+                ..Extras::default()
+            },
             group_quota: GroupQuota::default(),
         })
+    }
+
+    /// The tags of a function or a proxy.
+    fn tags_of(&self, arn: &str) -> network::Part<BTreeMap<String, String>> {
+        match self.unread(&Part::Tags) {
+            Some(why) => network::Part::Unread(why.to_owned()),
+            None => network::Part::Read(self.tags.get(arn).cloned().unwrap_or_default()),
+        }
     }
 
     /// The groups with which the connection could be made, and those that it was made with. A group that leads to

@@ -23,6 +23,8 @@ pub enum Part {
     Groups,
     /// The subnets.
     Subnets,
+    /// The tags of functions and proxies.
+    Tags,
 }
 
 impl fmt::Display for Part {
@@ -37,6 +39,7 @@ impl fmt::Display for Part {
             Self::Functions => f.write_str("functions"),
             Self::Groups => f.write_str("security groups"),
             Self::Subnets => f.write_str("subnets"),
+            Self::Tags => f.write_str("the tags of functions and proxies"),
         }
     }
 }

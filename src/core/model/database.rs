@@ -1,5 +1,6 @@
 //! A database: an Aurora or Multi-AZ DB cluster, or a DB instance.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,8 @@ pub struct Database {
     pub access: Access,
     /// What kind of cluster it is.
     pub form: DatabaseForm,
+    /// `TagList`.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Database {

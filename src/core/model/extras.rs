@@ -28,6 +28,17 @@ pub struct Extras {
     pub attach: Option<Box<Site>>,
     /// The database's VPC, where a function or a proxy is to be made in it.
     pub vpc: Part<Option<Vpc>>,
+    /// The tags of the function and the proxy, by which their owners are known.
+    pub tags: ResourceTags,
+}
+
+/// The tags of resources that AWS describes without their tags. What was not asked for is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceTags {
+    /// Those of the function.
+    pub function: Option<Part<BTreeMap<String, String>>>,
+    /// Those of the proxy.
+    pub proxy: Option<Part<BTreeMap<String, String>>>,
 }
 
 /// How a proxy is made.

@@ -213,6 +213,12 @@ pub enum Unmet {
         /// The groups.
         groups: Vec<HandedOver>,
     },
+    /// `--owned refuse`, and the plan changes what a stack or a tool deploys.
+    #[error("--owned refuse changes nothing that a stack or a tool deploys: {}", .resources.join("; "))]
+    Owned {
+        /// A sentence for each resource that the plan would change.
+        resources: Vec<String>,
+    },
     /// One group too many.
     #[error("{resource} already has {count} security groups ({}), and at most {most} are allowed", .groups.join(", "))]
     TooManyGroups {
@@ -260,6 +266,7 @@ impl Unmet {
             Self::RepairUnproven { .. } => "repair-unproven",
             Self::NoConnections => "no-connections",
             Self::HandedOver { .. } => "managed-elsewhere",
+            Self::Owned { .. } => "owned",
             Self::TooManyGroups { .. } => "too-many-groups",
         }
     }
@@ -331,6 +338,9 @@ impl Unmet {
             }
             Self::HandedOver { .. } => {
                 "change the code that manages the group and deploy it; `autoconnect adopt --to autoconnect` gives the group back to autoconnect".to_owned()
+            }
+            Self::Owned { .. } => {
+                "change its template or code instead: without --owned refuse, the plan prints the lines for it".to_owned()
             }
             Self::TooManyGroups {
                 could_go: Some(group), ..

@@ -16,7 +16,7 @@ use super::{
     GroupFilter, GroupReference, IdentityCloud, InstanceFilter, InterfaceFilter, KeyDescription, LaunchTemplateVersion,
     ListedFunction, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda, NewRole,
     NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, Page, ProxyEndpoint, RoleDescription, SecretDescription,
-    SubnetFilter, Tags, UsersCloud, Versions,
+    SubnetFilter, TaggedResource, Tags, UsersCloud, Versions,
 };
 use crate::model::{
     DatabaseKind, DescribedRule, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId,
@@ -414,6 +414,10 @@ check! {
             self.0.pace()
         }
 
+        fn listed_tags(&self, arn: &str) -> Option<Answer<BTreeMap<String, String>>> {
+            self.0.listed_tags(arn)
+        }
+
         fn home(&self) -> Origin {
             self.0.home()
         }
@@ -448,5 +452,6 @@ check! {
     delete_secret(id: &str) -> ();
     list_secrets(prefix: &str) -> Vec<SecretDescription>;
     list_function_tags(arn: &str) -> BTreeMap<String, String>;
+    list_tagged(from: Option<String>) -> Page<TaggedResource>;
     delete_function(name: &str) -> ();
 }

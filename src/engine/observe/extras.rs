@@ -8,11 +8,12 @@ use crate::cloud::{Answer, Cloud, Fault, KeyDescription, SecretDescription};
 use crate::model::network::Part;
 use crate::model::{
     Connect, Credentials, CredentialsWish, Database, Extras, Found, FoundRole, Function, Key, NewProxy, Proxy,
-    ProxyPermission, Role, Secret, SecretDetails, last_segment,
+    ProxyPermission, ResourceTags, Role, Secret, SecretDetails, last_segment,
 };
 use crate::naming::created;
 use crate::ownership::{OwnTags, is_managed, is_tagged};
 use crate::policy;
+use tracing::debug;
 
 /// The key of AWS, by its alias.
 const AWS_KEY: &str = "alias/aws/secretsmanager";
@@ -23,12 +24,21 @@ pub(super) async fn read(
     database: &Database,
     function: Option<&Function>,
     proxy: Option<&Proxy>,
+    reads_tags: bool,
 ) -> Result<Extras, ObserveError> {
-    let (new_proxy, secret, connect, found) = tokio::join!(
+    let tags = async {
+        if reads_tags {
+            tags_of_ends(cloud, function, proxy).await
+        } else {
+            ResourceTags::default()
+        }
+    };
+    let (new_proxy, secret, connect, found, tags) = tokio::join!(
         new_proxy(cloud, target, database, proxy),
         named_secret(cloud, target, proxy),
         connect(cloud, target, database, function, proxy),
-        standing(cloud, target, database, function, proxy)
+        standing(cloud, target, database, function, proxy),
+        tags
     );
     Ok(Extras {
         new_proxy: new_proxy?,
@@ -40,7 +50,44 @@ pub(super) async fn read(
         found: found?,
         attach: None,
         vpc: Part::default(),
+        tags,
     })
+}
+
+/// The tags of a function and a proxy that exist, by which their owners are known. What may not be read is no reason to end.
+pub(super) async fn tags_of_ends(
+    cloud: &dyn Cloud,
+    function: Option<&Function>,
+    proxy: Option<&Proxy>,
+) -> ResourceTags {
+    let of_function = async {
+        let arn = &function.filter(|function| function.exists)?.arn;
+        let listed = cloud.listed_tags(arn);
+        Some(known_or_asked(listed, cloud.list_function_tags(arn)).await)
+    };
+    let of_proxy = async {
+        let arn = &proxy.filter(|proxy| proxy.exists)?.arn;
+        Some(known_or_asked(cloud.listed_tags(arn), cloud.list_rds_tags(arn)).await)
+    };
+    let (function, proxy) = tokio::join!(of_function, of_proxy);
+    ResourceTags { function, proxy }
+}
+
+async fn known_or_asked(
+    listed: Option<Answer<BTreeMap<String, String>>>,
+    asked: impl Future<Output = Answer<BTreeMap<String, String>>>,
+) -> Part<BTreeMap<String, String>> {
+    let answer = match listed {
+        Some(listed) => listed,
+        None => asked.await,
+    };
+    match answer {
+        Ok(tags) => Part::Read(tags),
+        Err(error) => {
+            debug!(%error, "the owner of a resource is not known");
+            Part::Unread(error.to_string())
+        }
+    }
 }
 
 /// What stands under the names of what the run makes, or continues with.

@@ -1,5 +1,6 @@
 //! The lists of all that connections are made of, read concurrently, each to its last page.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::cloud::{
     Answer, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, GroupFilter,
-    InstanceFilter, Listed, Operation, SubnetFilter, Versions, derived,
+    InstanceFilter, Listed, Operation, SubnetFilter, TaggedResource, Versions, derived,
 };
 use crate::model::{Function, Proxy, SecurityGroup};
 use crate::wait::Pauses;
@@ -25,11 +26,13 @@ pub struct Lists {
     pub functions: Answer<Vec<Function>>,
     pub groups: Answer<Vec<SecurityGroup>>,
     pub subnets: Answer<Vec<DescribedSubnet>>,
+    /// The tags of functions and proxies that have any, by ARN.
+    pub tagged: Answer<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
-/// Reads all of the lists. A list that cannot be read stops no other one.
+/// Reads all of the lists, at the same time. A list that cannot be read stops no other one.
 pub async fn lists(cloud: &dyn Cloud) -> Lists {
-    let (clusters, instances, subnet_groups, proxies, functions, groups, subnets) = tokio::join!(
+    let (clusters, instances, subnet_groups, proxies, functions, groups, subnets, tagged) = tokio::join!(
         all(cloud, Operation::DescribeDbClusters, |from| cloud
             .describe_db_clusters(None, from)),
         all(cloud, Operation::DescribeDbInstances, |from| cloud
@@ -43,6 +46,7 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
             .describe_security_groups(GroupFilter::All, from)),
         all(cloud, Operation::DescribeSubnets, |from| cloud
             .describe_subnets(SubnetFilter::All, from)),
+        all(cloud, Operation::GetResources, |from| cloud.list_tagged(from)),
     );
     Lists {
         clusters,
@@ -52,7 +56,12 @@ pub async fn lists(cloud: &dyn Cloud) -> Lists {
         functions,
         groups,
         subnets,
+        tagged: tagged.map(by_arn),
     }
+}
+
+fn by_arn(tagged: Vec<TaggedResource>) -> BTreeMap<String, BTreeMap<String, String>> {
+    tagged.into_iter().map(|found| (found.arn, found.tags)).collect()
 }
 
 /// All proxies, without their targets: those have to be asked for one by one.

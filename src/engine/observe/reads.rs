@@ -114,6 +114,15 @@ impl<'a> Reads<'a> {
         ROLE_READS.iter().fold(self, add)
     }
 
+    /// The tags of a function and a proxy, by which their owners are known. A run goes on without them.
+    #[must_use]
+    pub fn tags_of(self, function: &Function, proxy: Option<&Proxy>) -> Self {
+        let place = self.place;
+        let proxy = proxy.map(|proxy| proxy_arn(place, Some(proxy)));
+        self.of(Operation::ListTags, [literal(&function.arn)])
+            .of(Operation::ListTagsForResource, proxy)
+    }
+
     /// What lies between the resources of a connection, and the function's role: for the checks of `diagnose`. A run goes on
     /// without what it may not read of these.
     #[must_use]

@@ -1,6 +1,6 @@
 //! What is left of a connection whose function, database or proxy no longer exists: found by its tags, in the whole Region.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Found, ObserveError, ProxyWish, Target, found, from_instance, name_of, read_database, second_round};
 use crate::cloud::{Answer, Cloud, DbInstance, GroupFilter, derived};
@@ -73,7 +73,7 @@ pub(super) async fn remains(
         (Some(_), None) => Some(super::absent_proxy(&named, &database.database)),
         (_, proxy) => proxy,
     };
-    let observation = second_round(cloud, &named, database, function, proxy).await?;
+    let observation = second_round(cloud, &named, database, function, proxy, false).await?;
     Ok(Some((with(observation, groups), gone)))
 }
 
@@ -163,6 +163,7 @@ fn no_longer(target: &Target, origin: &Origin, vpc: VpcId) -> Found {
         cluster: None,
         memberships: Vec::new(),
         access: Access::default(),
+        tags: BTreeMap::new(),
     });
     found.database.kind = target.kind;
     found.database.members.clear();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::extras::{found_role, secret_differences};
 use super::remains::{remains, tagged, with};
 use super::undo::undo;
-use super::{Groups, NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe, users_of};
+use super::{Groups, NewProxyWish, ObserveError, ProxyWish, Reads, Target, found, observe_tagged, users_of};
 use crate::adopt::{OwnPolicies, OwnRole, of_proxy_settings, own_tags};
 use crate::cloud::{Answer, Bearer, Cloud, GroupFilter, ResourceKind, derived};
 use crate::model::{CredentialsWish, GroupId, Observation, Proxy, Side, VpcId, last_segment};
@@ -50,7 +50,7 @@ async fn read(
     target: &Target,
     wish: RemovalWish,
 ) -> Result<(Observation, BTreeSet<Side>), ObserveError> {
-    let mut observation = match observe(cloud, target).await {
+    let mut observation = match observe_tagged(cloud, target).await {
         Ok(observation) => observation,
         // A name may be wrong, or that of what is gone: then something still has the connection's tags.
         Err(missing @ ObserveError::NoSuch { .. }) => return remains(cloud, target, wish).await?.ok_or(missing),
@@ -114,6 +114,7 @@ pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing
     let place = observation.database.place();
     let mut reads = Reads::at(place)
         .connection(target, observation)
+        .tags_of(&observation.function, observation.proxy.as_ref())
         .interfaces_of(&observation.function, plan);
     if !candidates(observation).is_empty() {
         reads = reads.users(place, &standing.users);

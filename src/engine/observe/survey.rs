@@ -39,6 +39,9 @@ pub const PATH_READS: &[Operation] = &[
     Operation::DescribeVpcPeeringConnections,
 ];
 
+/// The operation that shows whose functions and proxies are. Where it may not be called, their owners are unknown.
+pub const TAG_READS: &[Operation] = &[Operation::GetResources];
+
 /// How many values a filter of EC2 can have.
 const FILTER_VALUES: usize = 200;
 
@@ -98,6 +101,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
         functions,
         groups,
         subnets,
+        tagged,
     } = lists(cloud).await;
     let mut unread = Unread::default();
     let mut parts = Parts {
@@ -115,6 +119,17 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
         parts.ranges.insert(subnet.id.clone(), ranges);
         parts.subnets.push(subnet);
     }
+    let is_empty = unread.parts.len() == LISTS;
+    match tagged {
+        Ok(tagged) => parts.tags = tagged,
+        Err(error) => {
+            // Where nothing can be read, that is the error.
+            if !is_empty {
+                warn!(%error, "the owners of functions and proxies are not known");
+            }
+            unread.parts.insert(Part::Tags, error.to_string());
+        }
+    }
     let of_proxies = !parts.proxies.is_empty();
     let endpoints = async {
         if of_proxies {
@@ -129,7 +144,6 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
             targets.push(targets_of(cloud, proxy));
         }
     }
-    let is_empty = unread.parts.len() == LISTS;
     let (endpoints, targets) = tokio::join!(endpoints, bounded(PROXIES_AT_ONCE, targets));
     for (part, error) in targets.into_iter().flatten() {
         unread.tell(part, error);
@@ -275,7 +289,7 @@ fn origin(parts: &Parts) -> Origin {
     arn.map_or_else(|| Origin::of_owners(owners), |arn| Origin::of_arn(arn))
 }
 
-/// How many lists there are.
+/// How many lists there are besides that of tags.
 const LISTS: usize = 7;
 
 #[derive(Default)]

@@ -11,7 +11,7 @@ use crate::cloud::{
     GroupFilter, GroupReference, IdentityCloud, InstanceFilter, InterfaceFilter, KeyDescription, LaunchTemplateVersion,
     Listed, ListedFunction, MskCloud, NetworkCloud, NetworkConnector, NewDbProxy, NewEndpoint, NewGroups, NewLambda,
     NewProxyAuth, NewRole, NewSecret, NewSecurityGroup, NewSubnet, Operation, Pace, ProxyEndpoint, RoleDescription,
-    SecretDescription, SubnetFilter, Tags, UsersCloud, Versions,
+    SecretDescription, SubnetFilter, TaggedResource, Tags, UsersCloud, Versions,
 };
 use crate::model::network::{
     Address, EgressOnlyGateway, Endpoint, EndpointService, Exclusion, InternetGateway, NatGateway, NetworkAcl, Peering,
@@ -422,6 +422,20 @@ impl Cloud for Preview<'_> {
     }
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.tags_of(arn, self.account.list_function_tags(arn)).await
+    }
+    async fn list_tagged(&self, _: Option<String>) -> Listed<TaggedResource> {
+        let all = self.state().tagged.clone()?.into_iter();
+        let all: Vec<TaggedResource> = all.map(|(arn, tags)| TaggedResource { arn, tags }).collect();
+        Ok(all.into())
+    }
+    fn listed_tags(&self, arn: &str) -> Option<Answer<BTreeMap<String, String>>> {
+        let state = self.state();
+        if let Some(made) = state.tags.get(arn) {
+            return Some(Ok(made.clone()));
+        }
+        let all = state.tagged.as_ref();
+        let found = all.map(|all| all.get(arn).cloned().unwrap_or_default());
+        Some(found.map_err(CloudError::clone))
     }
     async fn delete_function(&self, name: &str) -> Answer<()> {
         let mut state = self.state();

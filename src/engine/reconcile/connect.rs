@@ -6,7 +6,8 @@ use crate::cloud::Cloud;
 use crate::decide::{Assessment, Decision, decide};
 use crate::diagnostics::connection::{Scene, Surroundings, diagnose_connection, is_open, outlook};
 use crate::model::{DatabaseKind, Direction, GroupId, Observation, Origin, Side};
-use crate::observe::{ObserveError, Reads, Target, observe, observe_around};
+use crate::observe::{ObserveError, Reads, Target, observe, observe_around, observe_tagged};
+use crate::owner::{Owned, owners, refusals};
 use crate::plan::{Basis, Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{
@@ -49,14 +50,19 @@ impl Goal for Connect<'_> {
 
     async fn observe(&self, cloud: &dyn Cloud, look: Look) -> Result<Situation, ObserveError> {
         if self.options.diagnose && look == Look::Draft {
-            let (observation, surroundings) = observe_around(cloud, self.target, self.options.reads_role).await?;
+            let around = observe_around(cloud, self.target, self.options.reads_role, self.reads_tags());
+            let (observation, surroundings) = Box::pin(around).await?;
             return Ok(Situation {
                 observation,
                 surroundings: Some(surroundings),
             });
         }
+        let observation = match look {
+            Look::Draft if self.reads_tags() => observe_tagged(cloud, self.target).await?,
+            Look::Draft | Look::Verify => observe(cloud, self.target).await?,
+        };
         Ok(Situation {
-            observation: observe(cloud, self.target).await?,
+            observation,
             surroundings: None,
         })
     }
@@ -125,13 +131,24 @@ impl Goal for Connect<'_> {
         }
         let scene = |surroundings: &Surroundings| Scene::of(observation, surroundings.clone());
         let path = surroundings.as_ref().map(|read| outlook(scene(read), &plan));
+        let owners = match &self.options.owners.known {
+            Some(known) => known.clone(),
+            None => owners(observation, self.options.owners.terraform.as_deref()),
+        };
+        if self.options.owners.refuse {
+            let resources = refusals(&owners, &plan);
+            if !resources.is_empty() {
+                return Err(RunError::Unmet(Unmet::Owned { resources }));
+            }
+        }
+        notes.extend(owners.iter().filter_map(|owned| owned.warning(&plan)));
         let (decision, meaning) = decision(&assessment, &plan);
         let reasons = reasons(&assessment, &plan);
         if is_left {
             plan.skip();
         }
         Ok(Draft {
-            heading: heading(observation),
+            heading: heading(observation, &owners),
             connection: Some(Box::new(observation.clone())),
             decision,
             meaning,
@@ -140,6 +157,7 @@ impl Goal for Connect<'_> {
             pending,
             plan,
             is_left,
+            owners,
             path,
             ..Draft::default()
         })
@@ -161,6 +179,7 @@ impl Goal for Connect<'_> {
         let Observation { database, function, .. } = observation;
         let mut reads = Reads::at(database.place())
             .connection(self.target, observation)
+            .tags_of(function, observation.proxy.as_ref())
             .interfaces_of(function, plan);
         if let Some(surroundings) = surroundings {
             reads = reads.path(observation, &surroundings.network);
@@ -257,6 +276,11 @@ impl Goal for Connect<'_> {
 }
 
 impl Connect<'_> {
+    /// Whether the owners are to be read.
+    fn reads_tags(&self) -> bool {
+        self.options.owners.known.is_none()
+    }
+
     fn request(&self, memory: &Memory) -> Request {
         let mut request = self.options.request.clone();
         request.full.extend(memory.full.iter().cloned());
@@ -296,7 +320,7 @@ fn decision(assessment: &Assessment<'_>, plan: &Plan) -> (&'static str, &'static
     }
 }
 
-fn heading(observation: &Observation) -> Vec<String> {
+fn heading(observation: &Observation, owners: &[Owned]) -> Vec<String> {
     let Observation {
         database,
         function,
@@ -310,23 +334,37 @@ fn heading(observation: &Observation) -> Vec<String> {
     let port = database
         .port
         .map_or_else(|| "no port yet".to_owned(), |port| format!("port {port}"));
+    let of = |side| {
+        let mut on = owners.iter().filter(|on| on.side == side && on.group.is_none());
+        let owner = on.find_map(|on| on.owner.as_ref().ok());
+        owner.map(|owner| format!(", {owner}")).unwrap_or_default()
+    };
     let mut heading = vec![
         format!("Connect function {} to {database}", function.name),
         format!(
-            "database  {kind} {}, {}, {port}, {}, {}",
-            database.id, database.engine, database.vpc, database.status
+            "database  {kind} {}, {}, {port}, {}, {}{}",
+            database.id,
+            database.engine,
+            database.vpc,
+            database.status,
+            of(Side::Database)
         ),
     ];
     if let Some(proxy) = proxy {
         let port = proxy.engine_family.listener_port();
-        heading.push(format!("proxy     {}, port {port}, {}", proxy.name, proxy.status));
+        heading.push(format!(
+            "proxy     {}, port {port}, {}{}",
+            proxy.name,
+            proxy.status,
+            of(Side::Proxy)
+        ));
     }
     let state = if function.exists {
         function.state.as_api()
     } else {
         "to be created"
     };
-    heading.push(format!("function  {}, {state}", function.name));
+    heading.push(format!("function  {}, {state}{}", function.name, of(Side::Function)));
     heading
 }
 

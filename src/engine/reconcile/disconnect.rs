@@ -7,6 +7,7 @@ use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
 use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
+use crate::owner::{Owned, owners};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{
@@ -59,19 +60,26 @@ impl Goal for Disconnect {
         let found = parts(standing, self.wish).map_err(Unmet::Removal)?;
         let plan = steps(standing, &found, self.wish).map_err(Unmet::Removal)?;
         let pending = self.pending(standing, &plan)?;
+        let owners = owners(observation, None);
+        let changed = owners.iter().filter(|owned| owned.is_changed_by(&plan));
+        let warnings: Vec<String> = changed.filter_map(|owned| owned.warning(&plan)).collect();
         let (decision, meaning) = if plan.is_empty() {
             ("no-op", "there is nothing to do")
         } else {
             ("disconnect", "what connects them and is not used elsewhere is removed")
         };
         Ok(Draft {
-            heading: heading(standing),
+            heading: heading(standing, &owners),
             decision,
             meaning,
             reasons: reasons(standing, &found, &plan),
-            notes: notes(standing, &found, &plan, self.wish),
+            notes: notes(standing, &found, &plan, self.wish)
+                .into_iter()
+                .chain(warnings)
+                .collect(),
             pending,
             plan,
+            owners,
             ..Draft::default()
         })
     }
@@ -172,7 +180,7 @@ impl Disconnect {
     }
 }
 
-fn heading(standing: &Standing) -> Vec<String> {
+fn heading(standing: &Standing, owners: &[Owned]) -> Vec<String> {
     let observation = &standing.observation;
     let through = match &observation.proxy {
         Some(proxy) => format!(", through proxy {}", proxy.name),
@@ -196,7 +204,10 @@ fn heading(standing: &Standing) -> Vec<String> {
             [] => "no security groups".to_owned(),
             groups => groups.join(", "),
         };
-        format!("{}: {groups}", observation.describe(*side))
+        let mut of_side = owners.iter().filter(|on| on.side == *side && on.group.is_none());
+        let owner = of_side.find_map(|on| on.owner.as_ref().ok());
+        let owner = owner.map(|owner| format!(" ({owner})")).unwrap_or_default();
+        format!("{}{owner}: {groups}", observation.describe(*side))
     };
     std::iter::once(title)
         .chain(observation.sides().iter().map(on))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Applied, RunError};
@@ -10,6 +11,7 @@ use crate::diagnostics::connection::{Diagnosis, Surroundings};
 use crate::model::network::Part;
 use crate::model::{Direction, Function, GroupId, Observation, Origin};
 use crate::observe::ObserveError;
+use crate::owner::{Owned, TerraformState};
 use crate::plan::{Basis, Ground, Plan, Recorded, Request, Step};
 use crate::policy::{PolicyDocument, RolePolicies};
 use crate::preconditions::Pending;
@@ -38,6 +40,19 @@ pub struct Options {
     pub records: bool,
     /// Apply exactly the plan that is agreed to: not one with another number for its groups.
     pub exactly: bool,
+    /// How owners of resources count.
+    pub owners: OwnersWish,
+}
+
+/// How the owners of a connection's resources are found, and whether what they own may be changed.
+#[derive(Clone, Debug, Default)]
+pub struct OwnersWish {
+    /// Refuse a plan that changes a resource which has an owner, or whose owner could not be read.
+    pub refuse: bool,
+    /// What Terraform has, where the user named its state.
+    pub terraform: Option<Arc<TerraformState>>,
+    /// The owners, where they were read before: a run over many connections has read them for its plan.
+    pub known: Option<Vec<Owned>>,
 }
 
 impl Default for Options {
@@ -52,6 +67,7 @@ impl Default for Options {
             request: Request::default(),
             records: false,
             exactly: false,
+            owners: OwnersWish::default(),
         }
     }
 }
@@ -257,6 +273,8 @@ pub struct Draft {
     pub recorded: Vec<Recorded>,
     /// What the recorded steps depend on.
     pub basis: Basis,
+    /// The resources of the connection that have an owner, or whose owner could not be read.
+    pub owners: Vec<Owned>,
     /// How the path will be once the plan is carried out, as far as its steps do not decide that; none where the path is not
     /// checked.
     pub path: Option<Diagnosis>,

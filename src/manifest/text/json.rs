@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::super::{Mistake, Spot};
-use super::{DEEPEST, Field, Found, Node, TOO_DEEP};
+use super::{Field, Found, Kind, Node};
 
-pub fn read(text: &str) -> Result<Node, Mistake> {
+pub fn read(kind: Kind, text: &str) -> Result<Node, Mistake> {
     let line = Cell::new(1);
     let source = Counted {
         rest: text.as_bytes(),
@@ -17,7 +17,11 @@ pub fn read(text: &str) -> Result<Node, Mistake> {
         line: &line,
     };
     let mut reader = serde_json::Deserializer::from_reader(source);
-    let seed = Seed { line: &line, depth: 0 };
+    let seed = Seed {
+        line: &line,
+        kind,
+        depth: 0,
+    };
     let read = seed.deserialize(&mut reader);
     read.and_then(|node| reader.end().map(|()| node)).map_err(|error| {
         let place = format!(" at line {} column {}", error.line(), error.column());
@@ -51,6 +55,7 @@ impl Read for Counted<'_> {
 #[derive(Clone, Copy)]
 struct Seed<'a> {
     line: &'a Cell<usize>,
+    kind: Kind,
     depth: usize,
 }
 
@@ -67,8 +72,8 @@ impl Seed<'_> {
     }
 
     fn below<E: Error>(self) -> Result<Self, E> {
-        if self.depth == DEEPEST {
-            return Err(E::custom(TOO_DEEP));
+        if self.depth == self.kind.deepest() {
+            return Err(E::custom(self.kind.too_deep()));
         }
         Ok(Self {
             depth: self.depth + 1,
@@ -93,7 +98,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(self.node(Found::nothing()))
+        Ok(self.node(Found::Nothing))
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Node, E> {
@@ -101,15 +106,15 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(self.node(Found::number(&number.to_string())))
+        Ok(self.node(Found::Number(number.to_string())))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(self.node(Found::number(&number.to_string())))
+        Ok(self.node(Found::Number(number.to_string())))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        Ok(self.node(Found::number(&number.to_string())))
+        Ok(self.node(Found::Number(number.to_string())))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {

@@ -1,15 +1,22 @@
-//! YAML 1.2, without what can make a small text large (anchors, aliases) or a value something else (tags).
+//! YAML 1.2, without what can make a small text large (anchors, aliases) or a value something else (tags). Templates of
+//! CloudFormation have tags: the short forms of its functions.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::super::{Mistake, Spot};
-use super::{DEEPEST, Field, Found, Node, TOO_DEEP};
+use super::{Field, Found, Kind, Node};
 
-const ALIASES: &str = "anchors and aliases are not read: give shared values once, in defaults";
 const TAGS: &str = "tags of YAML, such as !!str, are not read: put a text in quotes";
+
+fn aliases(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Manifest => "anchors and aliases are not read: give shared values once, in defaults",
+        Kind::Template => "CloudFormation reads no anchors and aliases",
+    }
+}
 
 /// What the parser says of a text that is nested more deeply than it looks ahead.
 const RECURSION: &str = "recursion limit exceeded";
@@ -18,6 +25,20 @@ const RECURSION: &str = "recursion limit exceeded";
 struct Open {
     spot: Spot,
     content: Content,
+    /// The function that it is the argument of.
+    function: Option<String>,
+}
+
+impl Open {
+    /// The value, now that it has ended.
+    fn node(self) -> Node {
+        let found = match self.content {
+            Content::List(list) => Found::List(list),
+            Content::Table(fields, _) => Found::Table(fields),
+        };
+        let spot = self.spot;
+        called(self.function, Node { spot, found })
+    }
 }
 
 enum Content {
@@ -26,21 +47,11 @@ enum Content {
     Table(Vec<Field>, Option<(String, Spot)>),
 }
 
-pub fn read(text: &str) -> Result<Node, Mistake> {
+pub fn read(kind: Kind, text: &str) -> Result<Node, Mistake> {
     let (mut open, mut root) = (Vec::<Open>::new(), None);
     let (mut has_begun, mut has_content) = (false, false);
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| {
-            let spot = Spot::Line(error.marker().line().max(1));
-            Mistake::at(
-                spot,
-                if error.info() == RECURSION {
-                    TOO_DEEP
-                } else {
-                    error.info()
-                },
-            )
-        })?;
+        let (event, span) = event.map_err(|error| mistake(kind, &error))?;
         let spot = spot(span);
         let node = match event {
             Event::DocumentStart(_) if has_begun => {
@@ -51,56 +62,56 @@ pub fn read(text: &str) -> Result<Node, Mistake> {
                 continue;
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
-            Event::Alias(_) => return Err(Mistake::at(spot, ALIASES)),
+            Event::Alias(_) => return Err(Mistake::at(spot, aliases(kind))),
             Event::Scalar(.., anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _)
                 if anchor > 0 =>
             {
-                return Err(Mistake::at(spot, ALIASES));
+                return Err(Mistake::at(spot, aliases(kind)));
             }
-            Event::Scalar(.., Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                return Err(Mistake::at(spot, TAGS));
-            }
-            Event::SequenceStart(..) | Event::MappingStart(..) => {
+            Event::SequenceStart(_, ref tag) | Event::MappingStart(_, ref tag) => {
+                let function = function(kind, tag.as_deref(), spot)?;
                 let content = if matches!(event, Event::SequenceStart(..)) {
                     Content::List(Vec::new())
                 } else {
                     Content::Table(Vec::new(), None)
                 };
-                if open.len() == DEEPEST {
-                    return Err(Mistake::at(spot, TOO_DEEP));
+                if open.len() >= kind.deepest() {
+                    return Err(Mistake::at(spot, kind.too_deep()));
                 }
                 if is_key_next(&open) {
                     return Err(Mistake::at(spot, "expected a text as a key, found a list or a table"));
                 }
                 has_content = true;
-                open.push(Open { spot, content });
+                open.push(Open {
+                    spot,
+                    content,
+                    function,
+                });
                 continue;
             }
-            Event::Scalar(text, style, ..) => {
+            Event::Scalar(text, style, _, tag) => {
+                let function = function(kind, tag.as_deref(), spot)?;
                 if let Some(Open {
                     content: Content::Table(_, key @ None),
                     ..
                 }) = open.last_mut()
                 {
+                    if function.is_some() {
+                        return Err(Mistake::at(spot, "expected a text as a key, found a function"));
+                    }
                     *key = Some((text.into_owned(), spot));
                     continue;
                 }
                 has_content = has_content || !text.is_empty() || style != ScalarStyle::Plain;
                 let found = match style {
-                    ScalarStyle::Plain => plain(&text),
+                    ScalarStyle::Plain if function.is_none() => plain(&text),
                     _ => Found::Text(text.into_owned()),
                 };
-                Node { spot, found }
+                called(function, Node { spot, found })
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { spot, content }) = open.pop() else {
-                    continue;
-                };
-                let found = match content {
-                    Content::List(list) => Found::List(list),
-                    Content::Table(fields, _) => Found::Table(fields),
-                };
-                Node { spot, found }
+                let Some(ended) = open.pop() else { continue };
+                ended.node()
             }
         };
         match open.last_mut().map(|open| &mut open.content) {
@@ -119,6 +130,52 @@ pub fn read(text: &str) -> Result<Node, Mistake> {
         found: Found::Table(Vec::new()),
     };
     Ok(root.filter(|_| has_content).unwrap_or_else(empty))
+}
+
+/// What the parser found wrong.
+fn mistake(kind: Kind, error: &ScanError) -> Mistake {
+    let spot = Spot::Line(error.marker().line().max(1));
+    let message = match error.info() {
+        RECURSION => kind.too_deep(),
+        message => message,
+    };
+    Mistake::at(spot, message)
+}
+
+/// The function whose short form a tag is, by the name of its long form.
+fn function(kind: Kind, tag: Option<&Tag>, spot: Spot) -> Result<Option<String>, Mistake> {
+    let Some(tag) = tag else { return Ok(None) };
+    if kind == Kind::Manifest || tag.handle != "!" {
+        return Err(Mistake::at(spot, TAGS));
+    }
+    Ok(Some(match tag.suffix.as_str() {
+        name @ ("Ref" | "Condition") => name.to_owned(),
+        name => format!("Fn::{name}"),
+    }))
+}
+
+/// The long form of a function with its argument. `!GetAtt Name.Attribute` has the list of both.
+fn called(function: Option<String>, argument: Node) -> Node {
+    let Some(key) = function else { return argument };
+    let spot = argument.spot;
+    let node = match &argument.found {
+        Found::Text(text) if key == "Fn::GetAtt" && text.contains('.') => {
+            let part = |text: &str| Node {
+                spot,
+                found: Found::Text(text.to_owned()),
+            };
+            let parts = text.splitn(2, '.').map(part).collect();
+            Node {
+                spot,
+                found: Found::List(parts),
+            }
+        }
+        _ => argument,
+    };
+    Node {
+        spot,
+        found: Found::Table(vec![Field { key, spot, node }]),
+    }
 }
 
 fn is_key_next(open: &[Open]) -> bool {
@@ -142,10 +199,10 @@ fn plain(text: &str) -> Found {
         Regex::new(form).expect("the pattern is a literal, which a test reads")
     });
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Found::nothing(),
+        "" | "~" | "null" | "Null" | "NULL" => Found::Nothing,
         "true" | "True" | "TRUE" => Found::Flag(true),
         "false" | "False" | "FALSE" => Found::Flag(false),
-        _ if NUMBER.is_match(text) => Found::number(text),
+        _ if NUMBER.is_match(text) => Found::Number(text.to_owned()),
         _ => Found::Text(text.to_owned()),
     }
 }

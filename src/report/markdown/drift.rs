@@ -115,6 +115,7 @@ fn findings(connection: &ConnectionDrift) -> String {
         for (label, value) in [
             ("expected", &finding.expected),
             ("found", &finding.found),
+            ("cause", &finding.cause),
             ("since", &finding.first_seen),
         ] {
             if let Some(value) = value {

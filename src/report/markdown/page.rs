@@ -236,6 +236,12 @@ pub fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
 /// Commands or other lines that are copied as they are, in a block of code that none of them ends. A line is whole or left
 /// out.
 pub fn commands(lines: &[&str]) -> String {
+    let is_shell = |line: &&str| line.starts_with("aws ") || line.starts_with("autoconnect ");
+    code(if lines.iter().all(is_shell) { "sh" } else { "text" }, lines)
+}
+
+/// The same in a language.
+pub fn code(language: &str, lines: &[&str]) -> String {
     let mut shown: Vec<Cow<'_, str>> = Vec::new();
     let mut size = 0;
     for line in lines.iter().take(ENTRIES) {
@@ -249,8 +255,6 @@ pub fn commands(lines: &[&str]) -> String {
     let mut text = String::new();
     if !shown.is_empty() {
         let fence = "`".repeat(longest_run(&shown).max(2) + 1);
-        let is_shell = |line: &Cow<'_, str>| line.starts_with("aws ") || line.starts_with("autoconnect ");
-        let language = if shown.iter().all(is_shell) { "sh" } else { "text" };
         let _ = writeln!(text, "{fence}{language}\n{}\n{fence}", shown.join("\n"));
     }
     if let more @ 1.. = lines.len() - shown.len() {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::page::{CELL, Page, Section, TITLE, cell, clipped, item, row, text};
+use super::page::{CELL, Page, Section, TITLE, cell, clipped, code, item, row, text};
 use super::{Document, checks, place};
 use crate::diagnostics::{Check, Status};
 use crate::escape::markdown_code;
 use crate::report::connection::{ConnectionRun, SideEntry, VerdictName};
+use crate::report::owners::{OwnerEntry, fence};
 use crate::report::run::{Change, ResultName, Run, RunDocument, StepEntry, StepStatusName};
 
 impl Document for RunDocument {
@@ -42,6 +43,11 @@ impl Document for RunDocument {
             page.fixed("Reasons and notes:");
         }
         page.section(Section::open(3, reasons, "sentence"));
+        if let Run::Setup(run) | Run::Remove(run) = &self.run {
+            let changed = run.owners.iter().filter(|owner| owner.will_undo);
+            let blocks: Vec<String> = changed.filter_map(lines_block).collect();
+            page.section(Section::open(3, blocks, "block"));
+        }
         page.section(Section::folded(
             4,
             "Permissions that the steps need",
@@ -132,6 +138,14 @@ impl RunDocument {
         };
         format!("Security groups {when}")
     }
+}
+
+/// The lines for the template or the code of an owner.
+fn lines_block(owner: &OwnerEntry) -> Option<String> {
+    let lines = owner.lines.as_ref()?;
+    let shown: Vec<&str> = lines.text.iter().map(String::as_str).collect();
+    let title = text(&format!("For {}, {}:", lines.into, owner.resource));
+    Some(format!("{title}\n\n{}\n", code(fence(lines.language), &shown)))
 }
 
 /// The columns of the table of steps.

@@ -516,6 +516,9 @@ pub struct DbClusterEntry {
         skip_serializing_if = "Option::is_none"
     )]
     pub scaling: Option<ScalingEntry>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tag_list: Vec<Tag>,
 }
 
 /// How an Aurora Serverless v2 cluster scales.
@@ -593,6 +596,9 @@ pub struct DbInstanceEntry {
     /// The secret in which RDS keeps the master user's password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_user_secret: Option<MasterUserSecret>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tag_list: Vec<Tag>,
 }
 
 /// An RDS Proxy. The health of its target follows from the groups.

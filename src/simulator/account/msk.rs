@@ -91,7 +91,7 @@ impl State {
         }
     }
 
-    fn function_arn(&self, name: &str) -> String {
+    pub(super) fn function_arn(&self, name: &str) -> String {
         match self.local_name(name) {
             arn if arn.starts_with("arn:") => arn.to_owned(),
             name => self.arn("lambda", &format!("function:{name}")),

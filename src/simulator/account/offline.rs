@@ -13,14 +13,14 @@ use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as DbSubnetGroupEntry, FunctionEntry,
     SubnetEntry, VpcConfig, VpcSecurityGroupMembership,
 };
-use super::pages::{LAMBDA_PAGE, RDS_PAGE};
+use super::pages::{LAMBDA_PAGE, RDS_PAGE, TAGGING_PAGE};
 use super::resources::map;
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
     Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, Fault,
     FunctionChange, InstanceFilter, KeyDescription, Listed, ListedFunction, NewDbProxy, NewGroups, NewLambda,
-    NewSecret, Operation, Pace, SecretDescription, Versions,
+    NewSecret, Operation, Pace, SecretDescription, TaggedResource, Versions,
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
@@ -398,6 +398,7 @@ impl State {
                 (_, Some("limitless")) => DatabaseForm::Limitless,
                 _ => DatabaseForm::Ordinary,
             },
+            tags: map(&entry.tag_list),
         }
     }
 
@@ -423,6 +424,7 @@ impl State {
                 publicly_accessible: entry.publicly_accessible,
                 scaling: None,
             },
+            tags: map(&entry.tag_list),
         }
     }
 
@@ -745,7 +747,8 @@ impl Cloud for OfflineAccount {
     async fn list_rds_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.read(Operation::ListTagsForResource, |state| {
             let mut proxies = state.document.db_proxies.iter();
-            let found = proxies.find(|proxy| state.proxy_arn(&proxy.name) == arn);
+            let of = |proxy: &DbProxyEntry| proxy.arn.clone().unwrap_or_else(|| state.proxy_arn(&proxy.name));
+            let found = proxies.find(|proxy| of(proxy) == arn);
             let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
             Ok(map(&found.tags))
         })
@@ -780,6 +783,21 @@ impl Cloud for OfflineAccount {
 
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
+    }
+
+    async fn list_tagged(&self, from: Option<String>) -> Listed<TaggedResource> {
+        self.page_of(Operation::GetResources, TAGGING_PAGE, from, |state| {
+            let functions = state.document.functions.iter();
+            let functions = functions.map(|entry| (state.function_arn(&entry.function_name), &entry.tags));
+            let proxies = state.document.db_proxies.iter();
+            let proxies = proxies.map(|entry| {
+                let arn = entry.arn.clone().unwrap_or_else(|| state.proxy_arn(&entry.name));
+                (arn, &entry.tags)
+            });
+            let tagged = functions.chain(proxies).filter(|(_, tags)| !tags.is_empty());
+            let tagged = tagged.map(|(arn, tags)| TaggedResource { arn, tags: map(tags) });
+            tagged.collect()
+        })
     }
 
     async fn delete_function(&self, name: &str) -> Answer<()> {

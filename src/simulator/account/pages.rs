@@ -13,8 +13,27 @@ pub(super) const EC2_PAGE: usize = 1000;
 pub(super) const LAMBDA_PAGE: usize = 50;
 /// The largest page of MSK, and of Lambda's event source mappings.
 pub(super) const MSK_PAGE: usize = 100;
+/// The largest page of the Resource Groups Tagging API.
+pub(super) const TAGGING_PAGE: usize = 100;
 
 impl OfflineAccount {
+    /// A page of a list that is made anew for each page.
+    pub(super) fn page_of<T>(
+        &self,
+        operation: Operation,
+        size: usize,
+        from: Option<String>,
+        list: impl FnOnce(&State) -> Vec<T>,
+    ) -> Listed<T> {
+        self.read(operation, |state| {
+            let start: usize = from.and_then(|from| from.parse().ok()).unwrap_or_default();
+            let mut rest: Vec<T> = list(state).into_iter().skip(start).collect();
+            let next = (rest.len() > size).then(|| (start + size).to_string());
+            rest.truncate(size);
+            Ok(Page { items: rest, next })
+        })
+    }
+
     pub(super) fn page<E, T>(
         &self,
         operation: Operation,

@@ -111,6 +111,7 @@ impl Snapshot {
                     max_capacity: scaling.max,
                     seconds_until_auto_pause: scaling.seconds_until_auto_pause,
                 }),
+                tag_list: tags(&cluster.tags),
             });
         }
         let clusters: BTreeSet<String> = document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect();
@@ -149,6 +150,7 @@ impl Snapshot {
                 iam_database_authentication_enabled: access.iam_enabled,
                 master_username: access.master_user,
                 master_user_secret: secret(access.master_secret),
+                tag_list: tags(&instance.tags),
             });
         }
     }

@@ -1,14 +1,21 @@
 //! Functions. Lambda's list does not contain their states, so those in a VPC are read one by one.
 
-use super::{AT_ONCE, Snapshot};
-use crate::account::{CapacityProviderConfig, FunctionEntry, ManagedInstances, VpcConfig};
+use std::collections::BTreeMap;
+
+use super::{AT_ONCE, Snapshot, tags};
+use crate::account::{CapacityProviderConfig, FunctionEntry, ManagedInstances, Tag, VpcConfig};
 use crate::cloud::{Answer, Cloud};
 use crate::concurrent::bounded;
 use crate::model::{Function, FunctionState, LastUpdateStatus};
 use crate::observe::patiently;
 
 impl Snapshot {
-    pub(super) async fn functions(&mut self, cloud: &dyn Cloud, listed: Vec<Function>) -> Answer<()> {
+    pub(super) async fn functions(
+        &mut self,
+        cloud: &dyn Cloud,
+        listed: Vec<Function>,
+        tagged: &BTreeMap<String, BTreeMap<String, String>>,
+    ) -> Answer<()> {
         let read = listed.into_iter().map(async |function| {
             if function.vpc.is_none() {
                 return Ok(Some(function));
@@ -19,14 +26,18 @@ impl Snapshot {
             }
         });
         let functions: Answer<Vec<Option<Function>>> = bounded(AT_ONCE, read).await.into_iter().collect();
-        let entries = functions?.into_iter().flatten().map(entry);
+        let entries = functions?.into_iter().flatten();
+        let entries = entries.map(|function| {
+            let tags = tagged.get(&function.arn).map(tags).unwrap_or_default();
+            entry(function, tags)
+        });
         self.document.functions.extend(entries);
         Ok(())
     }
 }
 
 /// Its environment ends here.
-fn entry(function: Function) -> FunctionEntry {
+fn entry(function: Function, tags: Vec<Tag>) -> FunctionEntry {
     FunctionEntry {
         function_name: function.name,
         vpc_config: function.vpc.map(|vpc| VpcConfig {
@@ -65,7 +76,6 @@ fn entry(function: Function) -> FunctionEntry {
         versions: Vec::new(),
         aliases: Vec::new(),
         environment: std::collections::BTreeMap::new(),
-        // No command reads them.
-        tags: Vec::new(),
+        tags,
     }
 }

@@ -1,0 +1,70 @@
+//! The parameters of a template: their types, defaults and given values.
+
+use std::collections::BTreeMap;
+
+use super::{Value, table};
+use crate::manifest::Mistake;
+use crate::manifest::text::{Field, Found, Node, shown};
+
+/// The value of each parameter.
+///
+/// # Errors
+///
+/// A value is given to a parameter that the template does not have.
+pub(super) fn values(
+    declared: Vec<Field>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, Mistake> {
+    if let Some(name) = given
+        .keys()
+        .find(|name| !declared.iter().any(|field| field.key == **name))
+    {
+        let names: Vec<&str> = declared.iter().map(|field| field.key.as_str()).take(20).collect();
+        let message = format!(
+            "the template has no parameter {}; it has: {}",
+            shown(name),
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            }
+        );
+        return Err(Mistake { spot: None, message });
+    }
+    declared
+        .into_iter()
+        .map(|field| {
+            let value = value(&field.key, field.node, given.get(&field.key))?;
+            Ok((field.key, value))
+        })
+        .collect()
+}
+
+fn value(name: &str, declared: Node, given: Option<&String>) -> Result<Value, Mistake> {
+    let fields: BTreeMap<String, Node> = table(declared, name)?
+        .into_iter()
+        .map(|field| (field.key, field.node))
+        .collect();
+    let text = |key: &str| match fields.get(key).map(|node| &node.found) {
+        Some(Found::Text(text) | Found::Number(text)) => Some(text.clone()),
+        Some(Found::Flag(flag)) => Some(flag.to_string()),
+        _ => None,
+    };
+    let kind = text("Type").unwrap_or_default();
+    if text("NoEcho").is_some_and(|flag| flag.eq_ignore_ascii_case("true")) {
+        return Ok(Value::Unknown(format!("parameter {name} is NoEcho")));
+    }
+    if kind.starts_with("AWS::SSM::Parameter::") {
+        return Ok(Value::Unknown(format!(
+            "parameter {name} is a parameter of Systems Manager"
+        )));
+    }
+    let Some(text) = given.cloned().or_else(|| text("Default")) else {
+        return Ok(Value::Unknown(format!("parameter {name} has no value")));
+    };
+    if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+        let parts = text.split(',').map(|part| Value::Text(part.trim().to_owned()));
+        return Ok(Value::List(if text.is_empty() { Vec::new() } else { parts.collect() }));
+    }
+    Ok(Value::Text(text))
+}
