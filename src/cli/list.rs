@@ -8,7 +8,7 @@ use super::global::{Global, Output};
 use super::session::{DatabaseArgs, Work, no_connections, on_account, print_plain};
 use crate::cloud::{Cloud, ResourceKind};
 use crate::drift::list;
-use crate::estate::{Look, Part};
+use crate::estate::Look;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Named, Origin};
 use crate::observe::{ObserveError, Proxies, Surveyed, no_such, survey};
@@ -40,15 +40,8 @@ impl List {
             ..
         } = survey(cloud, &Proxies::All).await;
         named.check(&origin)?;
-        // A list that lacks something is none. Subnets only give ranges, their groups the VPC of empty clusters, the
-        // endpoints of proxies who else has a group, and tags the owners, which are not listed.
-        let is_whole = estate.all_unread().all(|(part, _)| {
-            matches!(
-                part,
-                Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints | Part::Tags
-            )
-        });
-        if !is_whole {
+        // A list that lacks something is none.
+        if !estate.shows_all_connections() {
             return Err(errors.swap_remove(0).into());
         }
         let resource = match kind {

@@ -259,6 +259,18 @@ impl Estate {
         self.unread.iter().map(|(part, why)| (part, why.as_str()))
     }
 
+    /// Whether everything was read that shows which connections there are. Subnets and their groups only place what is empty,
+    /// endpoints of proxies say who else has a group, and tags of functions and proxies who deploys these.
+    #[must_use]
+    pub fn shows_all_connections(&self) -> bool {
+        self.unread.keys().all(|part| {
+            matches!(
+                part,
+                Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints | Part::Tags
+            )
+        })
+    }
+
     /// A database by its identifier, in any case.
     #[must_use]
     pub fn database(&self, kind: DatabaseKind, id: &str) -> Look<'_, Database> {

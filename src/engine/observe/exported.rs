@@ -6,7 +6,7 @@ use super::survey::{Proxies, READS, Surveyed, survey};
 use super::{ObserveError, described_rules, no_such, patiently};
 use crate::cloud::{Answer, Cloud, CloudError, ResourceKind, RoleDescription};
 use crate::concurrent::bounded;
-use crate::estate::{Look, Part};
+use crate::estate::Look;
 use crate::export::{Details, Export, Found, FoundProxy, FoundRole, FoundSecret, NotConnected, Wanted, build, find};
 use crate::model::{DatabaseKind, GroupId, Place, Proxy, last_segment};
 use crate::naming::created;
@@ -65,10 +65,7 @@ pub async fn exported(cloud: &dyn Cloud, planned: Option<&dyn Cloud>, wanted: &W
     let Surveyed { estate, mut errors, .. } = survey(cloud, &Proxies::All).await;
     // What is missing from an export would be taken for something that is not there. Subnets and their groups only place what
     // is empty, and endpoints of proxies say who else has a group.
-    let is_whole = estate
-        .all_unread()
-        .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints));
-    if !is_whole {
+    if !estate.shows_all_connections() {
         return Err(errors.swap_remove(0).into());
     }
     if let Wanted::Database { kind, database } = wanted

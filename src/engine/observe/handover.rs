@@ -2,7 +2,6 @@
 
 use super::{ObserveError, Proxies, Surveyed, survey};
 use crate::cloud::Cloud;
-use crate::estate::Part;
 use crate::export::Wanted;
 use crate::handover::chosen;
 use crate::model::{Origin, SecurityGroup};
@@ -31,10 +30,7 @@ pub async fn chosen_groups(cloud: &dyn Cloud, wanted: &Wanted) -> Result<ChosenG
         ..
     } = survey(cloud, &Proxies::All).await;
     // Without one of these lists a group would be left out without a word.
-    let is_whole = estate
-        .all_unread()
-        .all(|(part, _)| matches!(part, Part::Subnets | Part::SubnetGroups | Part::ProxyEndpoints));
-    if !is_whole {
+    if !estate.shows_all_connections() {
         return Err(errors.swap_remove(0).into());
     }
     let (groups, connections) = chosen(&estate, wanted);
