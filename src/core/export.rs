@@ -115,6 +115,8 @@ pub struct Group {
 pub struct GroupRule {
     /// `sgr-…`; none where it is planned, and where it could not be read.
     pub id: Option<String>,
+    /// Whether it exists; if not, it is planned.
+    pub exists: bool,
     /// Inbound or outbound.
     pub direction: Direction,
     /// The protocol.

@@ -1,7 +1,7 @@
 //! Writes HCL, the language of Terraform, in the layout that `terraform fmt` leaves.
 //!
 //! A writer of its own, since the crates that print HCL know neither comments nor that layout. `tests/aws/terraform.rs` holds it to
-//! `terraform fmt -check`, and `tests/core/hcl.rs` to a parser.
+//! `terraform fmt -check`, and `tests/aws/hcl.rs` to a parser.
 
 use std::fmt::Write as _;
 

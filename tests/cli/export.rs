@@ -208,5 +208,7 @@ fn rules_of_every_kind() {
         ]);
     });
     let export = "export --offline account.json --cluster orders --function checkout --format terraform";
-    assert_snapshot!("rules_of_every_kind", shell.session(export));
+    let run = shell.run(export);
+    assert_snapshot!("rules_of_every_kind", run.stdout);
+    assert_eq!(run.stderr.matches("were not read").count(), 2, "{}", run.stderr);
 }

@@ -49,6 +49,9 @@ impl Export {
             export = export => export?,
             () = interrupt.raised() => return Err(interrupted(cloud)),
         };
+        for why in &export.unread {
+            tracing::warn!("{why}");
+        }
         for why in &export.left_out {
             tracing::warn!("not exported: {why}");
         }

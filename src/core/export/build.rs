@@ -62,6 +62,8 @@ pub struct FoundSecret {
 /// themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Planned {
+    /// Whether the account is such a one: then a rule without an id is planned, and not one whose id was not read.
+    pub is_plan: bool,
     /// The groups, by their stand-ins.
     pub groups: BTreeSet<GroupId>,
     /// The secrets, by their ARNs.
@@ -186,6 +188,17 @@ impl<'e> Builder<'e> {
             });
         }
         groups.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        for group in groups.iter().filter(|group| group.exists) {
+            let unread = group.rules.iter().filter(|rule| rule.exists && rule.id.is_none());
+            let unread = unread.count();
+            if unread > 0 {
+                let Group { name, id, rules, .. } = group;
+                let all = rules.len();
+                self.export.unread.push(format!(
+                    "the ids of some rules of {name} ({id}) were not read ({unread} of {all}), so these rules cannot be imported"
+                ));
+            }
+        }
         self.export.groups = groups;
     }
 
@@ -216,6 +229,7 @@ impl<'e> Builder<'e> {
             let told = known.map_or(rule, |known| &known.rule);
             GroupRule {
                 id: known.map(|known| known.id.clone()),
+                exists: known.is_some() || !self.details.planned.is_plan,
                 direction,
                 protocol: rule.protocol.clone(),
                 ports: rule.ports,

@@ -13,7 +13,6 @@ use crate::naming::created;
 use crate::operation::Operation;
 use crate::ownership::is_managed;
 use crate::preview::is_new;
-use tracing::warn;
 
 /// The operations of an export besides those of a survey.
 pub const EXPORT_READS: &[Operation] = &[
@@ -214,7 +213,6 @@ async fn roles(cloud: &dyn Cloud, found: &Found, details: &mut Details) -> Answe
             // Whether another owner's role has a policy of ours is not needed for anything else.
             Err(error) if error.is_denied() && wish != Wish::Whole => {
                 let why = format!("whether role {name} has a policy that autoconnect made could not be read: {error}");
-                warn!("{why}");
                 details.unread.push(why);
             }
             Err(error) => return Err(error),
@@ -268,6 +266,7 @@ async fn role(cloud: &dyn Cloud, name: &str, wish: &Wish) -> Answer<Option<Found
 /// What of it the account does not have.
 async fn mark_planned(account: &dyn Cloud, found: &Found, details: &mut Details) -> Answer<()> {
     let planned = &mut details.planned;
+    planned.is_plan = true;
     for chain in &found.chains {
         let groups = chain.groups.values().flatten();
         planned

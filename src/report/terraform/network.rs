@@ -82,7 +82,7 @@ impl Writer<'_> {
         let mut parts = Vec::new();
         match &rule.id {
             Some(id) => self.import(&format!("{kind}.{name}"), id),
-            None if group.exists => parts.push(Item::Comment(
+            None if rule.exists => parts.push(Item::Comment(
                 "The id of this rule was not read, so there is no import block for it.".to_owned(),
             )),
             None => {}
