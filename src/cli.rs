@@ -12,6 +12,7 @@ mod drift;
 mod export;
 mod front;
 mod global;
+mod impact;
 mod internet;
 mod list;
 mod msk;
@@ -86,6 +87,8 @@ enum Command {
     Drift(Box<drift::Drift>),
     /// List the functions that are connected to a database
     List(list::List),
+    /// Show which connections a reviewed change would break or open
+    Impact(impact::Impact),
     /// Draw the path between a function and a database
     Export(export::Export),
     /// Check whether a function in a VPC reaches the internet or AWS services, or build what is missing
@@ -149,7 +152,7 @@ pub fn run_of_listed(listed: Vec<Listed>, prune: bool) -> Result<Run, Box<Report
 fn forms(command: &str) -> &'static [Output] {
     match command {
         "drift" | "setup" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
-        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" => {
+        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "diagnose" | "msk" | "internet" | "impact" => {
             &[Output::Text, Output::Json, Output::Markdown]
         }
         "export" | "completions" => &[Output::Text],
@@ -369,6 +372,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Msk(msk) => msk.run(&cli.global),
         Command::Drift(drift) => drift.run(&cli.global),
         Command::List(list) => list.run(&cli.global),
+        Command::Impact(impact) => impact.run(&cli.global),
         Command::Export(export) => export.run(&cli.global),
         Command::Internet(internet) => internet.run(&cli.global),
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),

@@ -10,6 +10,7 @@ mod document;
 mod drift;
 mod error;
 mod graph;
+mod impact;
 mod list;
 mod markdown;
 mod path;
@@ -39,6 +40,7 @@ pub use drift::{
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
+pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
 pub use list::{ListDocument, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;

@@ -1,0 +1,192 @@
+//! The parts of a plan.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its changes, also those that change nothing.
+    pub changes: Vec<Change>,
+    /// The configuration of the root module.
+    pub configuration: Value,
+    /// The values of the root module's variables.
+    pub variables: BTreeMap<String, Value>,
+    /// Why it does not show all changes.
+    pub incomplete: Option<String>,
+}
+
+/// A resource before and after.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its address.
+    pub address: String,
+    /// The address of its module; empty for the root module.
+    pub module: String,
+    /// Its type.
+    pub kind: String,
+    /// Its name in the module.
+    pub name: String,
+    /// Its index, where it is one of several.
+    pub index: Option<Value>,
+    /// What is done.
+    pub actions: Vec<String>,
+    /// Its attributes before; null if it is created.
+    pub before: Value,
+    /// Its attributes after; null if it is deleted.
+    pub after: Value,
+    /// Which of these are known only after apply.
+    pub unknown: Value,
+    /// What stands for its id where it is created.
+    pub placeholder: String,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    #[serde(default)]
+    format_version: Option<String>,
+    resource_changes: Option<Vec<ReadChange>>,
+    #[serde(default)]
+    deferred_changes: Vec<Value>,
+    #[serde(default)]
+    configuration: Value,
+    #[serde(default)]
+    variables: BTreeMap<String, Value>,
+    #[serde(default)]
+    planned_values: Value,
+    #[serde(default)]
+    errored: bool,
+    complete: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ReadChange {
+    address: String,
+    #[serde(default)]
+    module_address: String,
+    #[serde(default)]
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    index: Option<Value>,
+    deposed: Option<String>,
+    change: ReadActions,
+}
+
+#[derive(Deserialize)]
+struct ReadActions {
+    actions: Vec<String>,
+    #[serde(default)]
+    before: Value,
+    #[serde(default)]
+    after: Value,
+    #[serde(default)]
+    after_unknown: Value,
+}
+
+impl Plan {
+    /// Reads a plan in JSON.
+    ///
+    /// # Errors
+    ///
+    /// It is none: what was expected and found.
+    pub fn read(content: &[u8]) -> Result<Self, String> {
+        let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
+        let read: Read = serde_json::from_slice(content).map_err(|error| {
+            let is_log = content.split(|byte| *byte == b'\n').next();
+            let is_log = is_log.is_some_and(|line| serde_json::from_slice::<Value>(line).is_ok());
+            if is_log {
+                "it is the log that `terraform plan -json` prints".to_owned()
+            } else {
+                error.to_string()
+            }
+        })?;
+        let is_plan = read.planned_values.is_object() || read.resource_changes.is_some();
+        if read.format_version.is_none() || !is_plan {
+            return Err("expected resource_changes, found none".to_owned());
+        }
+        let incomplete = if read.errored {
+            Some("the plan ended with an error, and does not show all changes".to_owned())
+        } else if read.complete == Some(false) || !read.deferred_changes.is_empty() {
+            Some("the plan is not complete: Terraform has deferred changes to a later one".to_owned())
+        } else {
+            None
+        };
+        // A resource that is gone already, and one that only leaves the state, stay as they are.
+        let managed = read.resource_changes.unwrap_or_default().into_iter();
+        let managed = managed.filter(|read| read.mode != "data");
+        let changes = managed.enumerate().map(|(number, read)| {
+            let ReadActions {
+                actions,
+                before,
+                after,
+                after_unknown,
+            } = read.change;
+            let prefix = match read.kind.as_str() {
+                "aws_security_group" => "sg",
+                "aws_subnet" => "subnet",
+                "aws_vpc" => "vpc",
+                "aws_network_acl" => "acl",
+                "aws_route_table" => "rtb",
+                "aws_vpc_peering_connection" => "pcx",
+                _ => "id",
+            };
+            Change {
+                address: match read.deposed {
+                    Some(key) => format!("{} (deposed {key})", read.address),
+                    None => read.address,
+                },
+                module: read.module_address,
+                kind: read.kind,
+                name: read.name,
+                index: read.index,
+                actions,
+                before,
+                after,
+                unknown: after_unknown,
+                placeholder: format!("{prefix}-planned{number:05}"),
+            }
+        });
+        Ok(Self {
+            changes: changes.collect(),
+            configuration: read.configuration.get("root_module").cloned().unwrap_or_default(),
+            variables: read.variables,
+            incomplete,
+        })
+    }
+
+    /// What stands for ids of what is created, with the address of each.
+    pub fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
+        let created = self.changes.iter().filter(|change| change.creates());
+        created.map(|change| (change.placeholder.as_str(), change.address.as_str()))
+    }
+}
+
+impl Change {
+    fn does(&self, action: &str) -> bool {
+        self.actions.iter().any(|found| found == action)
+    }
+
+    /// Whether anything is changed in the account.
+    pub fn is_change(&self) -> bool {
+        self.creates() || self.deletes() || self.updates()
+    }
+
+    /// Whether it is created, or created anew.
+    pub fn creates(&self) -> bool {
+        self.does("create")
+    }
+
+    /// Whether it is deleted, also to be created anew.
+    pub fn deletes(&self) -> bool {
+        self.does("delete")
+    }
+
+    /// Whether it is changed in place.
+    pub fn updates(&self) -> bool {
+        self.does("update")
+    }
+}
