@@ -52,7 +52,7 @@ use settings::{Environment, Setting, Settings, SettingsError};
 #[derive(Debug, Parser)]
 #[command(name = "autoconnect", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), a check fails, or drift was found; 130 interrupted."
+    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), a check fails, drift was found, or a change breaks a connection; 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]

@@ -36,10 +36,10 @@ pub struct Impact {
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// The value of a parameter of the template; may be repeated
-    #[arg(long = "parameter", value_name = "NAME=VALUE", requires = "template", value_parser = parse_parameter)]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", conflicts_with = "terraform_plan", value_parser = parse_parameter)]
     parameters: Vec<(String, String)>,
     /// The stack that the template is for, by whose tags its resources are found
-    #[arg(long, value_name = "NAME", requires = "template")]
+    #[arg(long, value_name = "NAME", conflicts_with = "terraform_plan")]
     stack: Option<String>,
     /// Judge these connections, in TOML, YAML or JSON (see docs/manifest.md), instead of all that are found
     #[arg(long, value_name = "FILE")]

@@ -439,14 +439,6 @@ fn difference(name: &str, was: &State, will_be: Option<&State>, future: &Future)
     } else if before.verdict == Some(Verdict::Drifted) && after.verdict == Some(Verdict::InSync) {
         let why = "it was drifted, and will be in sync".to_owned();
         told.add(Effect::Repaired, by(touches.iter().copied()), vec![why]);
-    } else if before.verdict != after.verdict {
-        let word = |standing: &Standing| standing.verdict.map_or("unknown", Verdict::as_str);
-        told.note(format!(
-            "the path is {} as before; drift finds the connection {} now, and {} after the change",
-            after.path.as_str(),
-            word(before),
-            word(after)
-        ));
     }
 
     let openings: Vec<&Opening> = will_be.openness.beyond(&was.openness).collect();
@@ -464,6 +456,15 @@ fn difference(name: &str, was: &State, will_be: Option<&State>, future: &Future)
     } else if let Some(list) = unread.first() {
         let why = format!("which ranges prefix list {list} has was not read");
         told.add(Effect::Unknown, by(touches.iter().copied()), vec![why]);
+    }
+    if before.path == after.path && before.verdict != after.verdict && !told.effects.contains(&Effect::Unknown) {
+        let word = |standing: &Standing| standing.verdict.map_or("unknown", Verdict::as_str);
+        told.note(format!(
+            "the path is {} as before; drift finds the connection {} now, and {} after the change",
+            after.path.as_str(),
+            word(before),
+            word(after)
+        ));
     }
     told.judged(name, before.clone(), after.clone())
 }

@@ -8,6 +8,7 @@ mod diagnose;
 mod drift;
 mod files;
 mod hostile;
+mod impact;
 mod internet;
 mod manifest;
 mod markdown;

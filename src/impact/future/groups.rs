@@ -81,7 +81,6 @@ impl Future {
             return;
         }
         let about = About::Group(group.to_owned());
-        self.touch(by, about.clone(), Layer::Groups);
         let known: Vec<String> = self
             .document
             .security_groups
@@ -101,6 +100,7 @@ impl Future {
             Direction::Ingress => &mut entry.ip_permissions,
             Direction::Egress => &mut entry.ip_permissions_egress,
         };
+        let before = permissions.clone();
         for rule in remove {
             for permission in permissions.iter_mut() {
                 take(permission, rule);
@@ -122,6 +122,9 @@ impl Future {
                 }
             }
             permissions.push(permission);
+        }
+        if *permissions != before {
+            self.touch(by, about, Layer::Groups);
         }
     }
 
