@@ -1,21 +1,21 @@
 //! Judges the connections of an account before and after a change, and tells the difference.
 
+mod difference;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::future::{About, Doubt, Future, Layer, Touch};
+use super::future::{About, Future, Layer, Touch};
 use super::openness::{Opening, Openness};
 use super::{Effect, Judged, Path, Standing};
 use crate::account::{AccountDocument, Mistake, OfflineAccount};
 use crate::diagnostics::Status;
 use crate::diagnostics::connection::diagnose;
 use crate::drift::traffic::groups_let_through;
-use crate::drift::{Judge, Verdict, discover, list};
+use crate::drift::{Judge, discover, list};
 use crate::estate::{Connection, Estate, Look, Scope};
 use crate::model::{Database, DatabaseKind, Function, GroupList, Proxy, last_segment};
 use crate::observe::{ObserveError, Proxies, ProxyWish, Target, scene, survey, survey_paths};
-
-/// How many reasons of one kind are told of a connection.
-const REASONS: usize = 3;
+use difference::{REASONS, by_of_openings, difference};
 
 /// A connection that is looked at, with what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,15 +205,6 @@ impl Sight {
 /// What stands for a check where a resource does not exist.
 const EXISTENCE: &str = "existence";
 
-/// On what of a path a check of `diagnose` is.
-fn layer(check: &str) -> Layer {
-    match check {
-        "security-groups" => Layer::Groups,
-        "network-acls" | "routes" | "subnets" | "dns" | "attached" => Layer::Network,
-        _ => Layer::Resource,
-    }
-}
-
 /// Judges a change: these connections, or all that are found before or after it. `names` is what stands for ids that do not
 /// exist yet, with the address of each.
 ///
@@ -340,205 +331,4 @@ fn alone(before: &Sight, after: &Sight, told: &BTreeSet<About>, future: &Future)
         });
     }
     found
-}
-
-/// The changes that let these ranges in.
-fn by_of_openings(openings: &[&Opening], on: &BTreeSet<About>, future: &Future) -> Vec<String> {
-    let groups: BTreeSet<About> = openings
-        .iter()
-        .map(|opening| About::Group(opening.group.clone()))
-        .collect();
-    let of_groups = by(future.touches.iter().filter(|touch| groups.contains(&touch.about)));
-    if of_groups.is_empty() {
-        let is_list = |touch: &&Touch| {
-            touch.layer == Layer::Groups && !matches!(touch.about, About::Function(_)) && on.contains(&touch.about)
-        };
-        return by(future.touches.iter().filter(is_list));
-    }
-    of_groups
-}
-
-fn by<'t>(touches: impl Iterator<Item = &'t Touch>) -> Vec<String> {
-    let by: BTreeSet<&String> = touches.map(|touch| &touch.by).collect();
-    by.into_iter().cloned().collect()
-}
-
-/// What becomes of one connection.
-fn difference(name: &str, was: &State, will_be: Option<&State>, future: &Future) -> Judged {
-    let mut on = was.on.clone();
-    on.extend(will_be.iter().flat_map(|state| state.on.iter().cloned()));
-    let touches: Vec<&Touch> = future
-        .touches
-        .iter()
-        .filter(|touch| on.contains(&touch.about))
-        .collect();
-    let doubts: Vec<&Doubt> = future
-        .doubts
-        .iter()
-        .filter(|doubt| on.contains(&doubt.touch.about))
-        .collect();
-    let mut told = Told::default();
-    let Some(will_be) = will_be else {
-        if !touches.is_empty() {
-            told.unknown(&doubts);
-        }
-        let after = Standing {
-            verdict: None,
-            path: if touches.is_empty() {
-                was.standing.path
-            } else {
-                Path::Unknown
-            },
-        };
-        return told.judged(name, was.standing.clone(), after);
-    };
-    let (before, after) = (&was.standing, &will_be.standing);
-
-    let uncertain = uncertain(will_be, &doubts);
-    let is_worse = |verdict: Option<Verdict>| matches!(verdict, Some(Verdict::InSync | Verdict::Drifted));
-    let is_open = after.path == Path::Open;
-    if !uncertain.is_empty() {
-        told.unknown(&uncertain);
-    } else if before.path != after.path && (after.path == Path::Unknown || before.path == Path::Unknown) {
-        told.add(
-            Effect::Unknown,
-            by(touches.iter().copied()),
-            will_be.unjudged.iter().cloned().collect(),
-        );
-    } else if before.path == Path::Open && !is_open
-        || !is_open && is_worse(before.verdict) && after.verdict == Some(Verdict::Broken)
-    {
-        let new = will_be
-            .failing
-            .iter()
-            .filter(|(check, _)| !was.failing.contains_key(*check));
-        let new: Vec<(&String, &String)> = new.collect();
-        let layers: BTreeSet<Layer> = new.iter().map(|(check, _)| layer(check)).collect();
-        let of_layers = by(touches.iter().copied().filter(|touch| layers.contains(&touch.layer)));
-        let by = if of_layers.is_empty() {
-            by(touches.iter().copied())
-        } else {
-            of_layers
-        };
-        told.add(
-            Effect::Breaks,
-            by,
-            new.into_iter().map(|(_, message)| message.clone()).collect(),
-        );
-    } else if is_open && before.path != Path::Open {
-        let gone = was
-            .failing
-            .iter()
-            .filter(|(check, _)| !will_be.failing.contains_key(*check));
-        let gone = gone.map(|(_, message)| format!("no longer: {message}"));
-        told.add(Effect::Repaired, by(touches.iter().copied()), gone.collect());
-    } else if is_open && will_be.unjudged.difference(&was.unjudged).next().is_some() && !touches.is_empty() {
-        let new = will_be.unjudged.difference(&was.unjudged);
-        let why = new.map(|check| format!("the check {check} cannot be made of the account as it will be"));
-        told.add(Effect::Unknown, by(touches.iter().copied()), why.collect());
-    } else if before.verdict == Some(Verdict::Drifted) && after.verdict == Some(Verdict::InSync) {
-        let why = "it was drifted, and will be in sync".to_owned();
-        told.add(Effect::Repaired, by(touches.iter().copied()), vec![why]);
-    }
-
-    let openings: Vec<&Opening> = will_be.openness.beyond(&was.openness).collect();
-    let opens: Vec<&Doubt> = doubts
-        .iter()
-        .copied()
-        .filter(|doubt| doubt.ways.opens && can_open(doubt))
-        .collect();
-    let unread: Vec<&String> = will_be.openness.unread.difference(&was.openness.unread).collect();
-    if !openings.is_empty() {
-        let why = openings.iter().map(|opening| opening.words()).collect();
-        told.add(Effect::Opened, by_of_openings(&openings, &on, future), why);
-    } else if !opens.is_empty() {
-        told.unknown(&opens);
-    } else if let Some(list) = unread.first() {
-        let why = format!("which ranges prefix list {list} has was not read");
-        told.add(Effect::Unknown, by(touches.iter().copied()), vec![why]);
-    }
-    if before.path == after.path && before.verdict != after.verdict && !told.effects.contains(&Effect::Unknown) {
-        let word = |standing: &Standing| standing.verdict.map_or("unknown", Verdict::as_str);
-        told.note(format!(
-            "the path is {} as before; drift finds the connection {} now, and {} after the change",
-            after.path.as_str(),
-            word(before),
-            word(after)
-        ));
-    }
-    told.judged(name, before.clone(), after.clone())
-}
-
-/// Whether what is not known can be who comes in to a database or a proxy.
-fn can_open(doubt: &Doubt) -> bool {
-    !matches!(doubt.touch.about, About::Function(_)) && doubt.touch.layer != Layer::Network
-}
-
-/// What is not known and decides whether a path is open.
-fn uncertain<'d>(state: &State, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
-    if state.standing.path == Path::Open {
-        return doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
-    }
-    // Each cause has to fall away for the path to be open.
-    let layers: BTreeSet<Layer> = state.failing.keys().map(|check| layer(check)).collect();
-    let of = |wanted: Layer| {
-        let may = move |doubt: &&Doubt| {
-            doubt.ways.more && (doubt.touch.layer == wanted || doubt.touch.layer == Layer::Resource)
-        };
-        doubts.iter().copied().filter(may).collect::<Vec<_>>()
-    };
-    let by_layer: Vec<Vec<&Doubt>> = layers.into_iter().map(of).collect();
-    if by_layer.is_empty() || by_layer.iter().any(Vec::is_empty) {
-        return Vec::new();
-    }
-    let mut all: Vec<&Doubt> = by_layer.into_iter().flatten().collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// What is told of a connection.
-#[derive(Default)]
-struct Told {
-    effects: BTreeSet<Effect>,
-    by: BTreeSet<String>,
-    why: Vec<String>,
-}
-
-impl Told {
-    fn add(&mut self, effect: Effect, by: Vec<String>, why: Vec<String>) {
-        self.effects.insert(effect);
-        self.by.extend(by);
-        for why in why.into_iter().take(REASONS) {
-            self.note(why);
-        }
-    }
-
-    fn unknown(&mut self, doubts: &[&Doubt]) {
-        let by = by(doubts.iter().map(|doubt| &doubt.touch));
-        self.add(
-            Effect::Unknown,
-            by,
-            doubts.iter().map(|doubt| doubt.why.clone()).collect(),
-        );
-    }
-
-    fn note(&mut self, why: String) {
-        if !self.why.contains(&why) {
-            self.why.push(why);
-        }
-    }
-
-    fn judged(self, name: &str, before: Standing, after: Standing) -> Judged {
-        let mut effects = self.effects.into_iter();
-        Judged {
-            name: name.to_owned(),
-            effect: effects.next().unwrap_or(Effect::None),
-            also: effects.collect(),
-            by: self.by.into_iter().collect(),
-            why: self.why,
-            before,
-            after,
-        }
-    }
 }

@@ -91,7 +91,13 @@ pub fn apply(plan: &Plan, future: &mut Future) {
     if let Some(why) = &plan.incomplete {
         future.not_understood("the plan", About::Everything, Layer::Resource, why.as_str());
     }
-    let mut changes: Vec<&Change> = plan.changes.iter().filter(|change| change.is_change()).collect();
+    let (account, region) = (future.document.account_id.clone(), future.document.region.clone());
+    let here: Vec<&Change> = plan
+        .changes
+        .iter()
+        .filter(|change| plan.is_in(change, &account, &region))
+        .collect();
+    let mut changes: Vec<&Change> = here.iter().copied().filter(|change| change.is_change()).collect();
     changes.sort_by_key(|change| {
         ORDER
             .iter()
@@ -117,7 +123,7 @@ pub fn apply(plan: &Plan, future: &mut Future) {
             step(plan, change, future);
         }
     }
-    for change in &plan.changes {
+    for change in here {
         computers::kept(plan, change, future);
     }
     for change in &changes {
@@ -138,101 +144,71 @@ const ORDER: [&str; 8] = [
     "aws_db_proxy_target",
 ];
 
-/// Types that connections can depend on, and that are not understood, by how they begin.
-const MATTERING: [&str; 22] = [
+/// How types begin that connections can depend on, and that are not understood unless a step knows them.
+const MATTERING: [&str; 16] = [
     "aws_cloudformation_stack",
     "aws_db_instance",
     "aws_db_proxy",
     "aws_default_",
     "aws_ec2_managed_prefix_list",
     "aws_ec2_transit_gateway",
-    "aws_internet_gateway",
     "aws_lambda_function",
     "aws_network",
     "aws_ram_",
-    "aws_rds_cluster",
-    "aws_rds_custom_db",
-    "aws_rds_global_cluster",
-    "aws_rds_integration",
-    "aws_rds_shard_group",
+    "aws_rds_",
     "aws_route",
     "aws_security_group",
-    "aws_serverlessapplicationrepository",
     "aws_subnet",
     "aws_vpc",
     "aws_vpn",
     "awscc_",
 ];
 
-/// Types among them on which no connection depends.
-const HARMLESS: [&str; 40] = [
-    "aws_db_instance_role_association",
+/// How types among them begin on which no connection depends.
+const HARMLESS: [&str; 17] = [
     "aws_db_instance_automated_backups_replication",
+    "aws_db_instance_role_association",
     "aws_db_proxy_default_target_group",
-    "aws_internet_gateway",
-    "aws_internet_gateway_attachment",
-    "aws_lambda_function_event_invoke_config",
-    "aws_lambda_function_recursion_config",
-    "aws_lambda_function_url",
-    "aws_networkmanager_site",
+    "aws_lambda_function_",
+    "aws_network_insights_",
+    "aws_networkmanager_",
+    "aws_networkmonitor_",
     "aws_rds_cluster_activity_stream",
+    "aws_rds_cluster_endpoint",
     "aws_rds_cluster_parameter_group",
     "aws_rds_cluster_role_association",
     "aws_rds_cluster_snapshot_copy",
     "aws_rds_integration",
-    "aws_route53_cidr_collection",
-    "aws_route53_cidr_location",
-    "aws_route53_delegation_set",
-    "aws_route53_health_check",
-    "aws_route53_hosted_zone_dnssec",
-    "aws_route53_key_signing_key",
-    "aws_route53_query_log",
-    "aws_route53_record",
-    "aws_route53_traffic_policy",
-    "aws_route53_traffic_policy_instance",
-    "aws_route53_zone",
-    "aws_route53_zone_association",
-    "aws_route53domains_registered_domain",
+    "aws_route53",
     "aws_vpc_endpoint",
-    "aws_vpc_endpoint_connection_accepter",
-    "aws_vpc_endpoint_connection_notification",
-    "aws_vpc_endpoint_policy",
-    "aws_vpc_endpoint_private_dns",
-    "aws_vpc_endpoint_route_table_association",
-    "aws_vpc_endpoint_security_group_association",
-    "aws_vpc_endpoint_service",
-    "aws_vpc_endpoint_service_allowed_principal",
-    "aws_vpc_endpoint_subnet_association",
     "aws_vpc_ipam",
-    "aws_vpc_network_performance_metric_subscription",
-    "aws_network_interface",
+    "aws_vpclattice_",
 ];
 
 /// What no step has understood, and connections can depend on.
 fn other(plan: &Plan, change: &Change, future: &mut Future) {
     let kind = change.kind.as_str();
     let is_known = groups::TYPES.contains(&kind) || network::TYPES.contains(&kind) || computers::TYPES.contains(&kind);
-    let matters = MATTERING.iter().any(|beginning| kind.starts_with(beginning)) && !HARMLESS.contains(&kind);
+    let begins = |beginning: &&str| kind.starts_with(*beginning);
+    // A network interface has other groups only by a resource of its own.
+    let is_harmless = HARMLESS.iter().any(begins) || kind == "aws_network_interface";
+    let matters = MATTERING.iter().any(begins) && !is_harmless;
     if is_known || !matters {
         return;
     }
     let side = Side::latest(plan, change);
-    let about = match kind {
-        "aws_network_interface_sg_attachment" => match side.text("security_group_id") {
-            Ok(Some(group)) => About::Group(group),
-            _ => About::Everything,
-        },
-        _ => match side.text("vpc_id") {
-            Ok(Some(vpc)) => About::Vpc(vpc),
-            _ => About::Everything,
-        },
-    };
-    let layer = match kind {
-        "aws_network_interface_sg_attachment" => Layer::Groups,
-        kind if kind.starts_with("aws_vpc") || kind.starts_with("aws_ec2") || kind.starts_with("aws_route") => {
-            Layer::Network
-        }
-        _ => Layer::Resource,
+    let is_of_group = kind == "aws_network_interface_sg_attachment" || kind.starts_with("aws_vpc_security_group");
+    let (about, layer) = if is_of_group {
+        let group = side.needed("security_group_id");
+        (group.map_or(About::Everything, About::Group), Layer::Groups)
+    } else {
+        let vpc = side.needed("vpc_id");
+        let is_network = ["aws_vpc", "aws_ec2", "aws_route", "aws_network"];
+        let is_network = is_network.iter().any(|beginning| kind.starts_with(beginning));
+        (
+            vpc.map_or(About::Everything, About::Vpc),
+            if is_network { Layer::Network } else { Layer::Resource },
+        )
     };
     let why = format!(
         "what becomes of {} is not understood: resources of type {kind} are not judged",

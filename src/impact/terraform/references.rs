@@ -130,9 +130,16 @@ impl Plan {
                     None => Named::partial(),
                 }
             }
-            [kind, ..] if ["data", "local", "each", "count", "path", "terraform", "self", "module"].contains(kind) => {
-                Named::partial()
-            }
+            ["data", kind, name, ..] => Named {
+                is_later: self.is_read_later(&scope.module, kind, without_index(name)),
+                ..Named::partial()
+            },
+            // The plan does not show what a local value is made of.
+            [kind, ..] if ["local", "each", "module"].contains(kind) => Named {
+                is_later: self.has_later(),
+                ..Named::partial()
+            },
+            [kind, ..] if ["data", "count", "path", "terraform", "self"].contains(kind) => Named::partial(),
             [kind, name] => self.resource(scope, index, (kind, name), "id"),
             [kind, name, attribute] => self.resource(scope, index, (kind, name), attribute),
             _ => Named::partial(),
@@ -229,7 +236,7 @@ fn constants(value: &Value) -> Named {
 }
 
 /// The parts of an address between its dots, but not those in an index.
-fn split(address: &str) -> Vec<&str> {
+pub(super) fn split(address: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth, mut is_quoted) = (Vec::new(), 0, 0_usize, false);
     let mut is_escaped = false;
     for (at, byte) in address.bytes().enumerate() {
@@ -252,7 +259,7 @@ fn split(address: &str) -> Vec<&str> {
     parts
 }
 
-fn without_index(part: &str) -> &str {
+pub(super) fn without_index(part: &str) -> &str {
     part.split_once('[').map_or(part, |(name, _)| name)
 }
 

@@ -438,6 +438,105 @@ fn what_is_known_only_after_apply_is_unknown() {
     );
 }
 
+/// A resource with the name of one here, in another Region or account.
+#[test]
+fn what_is_elsewhere_does_not_count() {
+    let checkout_of = |arn: &str| {
+        let mut function = function(&attached(&["sg-0f01"]));
+        function["arn"] = json!(arn);
+        function
+    };
+    let arn = |place: &str| format!("arn:aws:lambda:{place}:function:checkout");
+    let here = "eu-central-1:123456789012";
+    let provider =
+        |region: Value| json!({"aws.other": {"name": "aws", "alias": "other", "expressions": {"region": region}}});
+    let variable = json!({"references": ["var.region"]});
+    for (arn, provider, effect) in [
+        (Some(arn(here)), json!({}), Effect::Breaks),
+        (Some(arn("us-east-1:123456789012")), json!({}), Effect::None),
+        (Some(arn("eu-central-1:210987654321")), json!({}), Effect::None),
+        (None, json!({}), Effect::Breaks),
+        (
+            None,
+            provider(json!({"constant_value": "eu-central-1"})),
+            Effect::Breaks,
+        ),
+        (None, provider(json!({"constant_value": "us-east-1"})), Effect::None),
+        (None, provider(variable), Effect::None),
+    ] {
+        let before = arn.map_or_else(|| function(&attached(&["sg-0f01"])), |arn| checkout_of(&arn));
+        let resource = json!({
+            "address": "module.a.aws_lambda_function.x", "module_address": "module.a", "mode": "managed",
+            "type": "aws_lambda_function", "name": "x",
+            "change": {"actions": ["delete"], "before": before, "after": null, "after_unknown": {}},
+        });
+        let configured = json!({
+            "address": "aws_lambda_function.x", "mode": "managed", "type": "aws_lambda_function", "name": "x",
+            "provider_config_key": "aws.other", "expressions": {},
+        });
+        let module = json!({"a": {"module": {"resources": [configured]}}});
+        let made = json!({
+            "format_version": "1.2", "resource_changes": [resource],
+            "variables": {"region": {"value": "us-east-1"}},
+            "configuration": {"provider_config": provider, "root_module": {"module_calls": module}},
+        });
+        let all = judged(&shop(), &plan(&made));
+        assert_eq!(checkout(&all).effect, effect, "{made:#}");
+    }
+}
+
+/// Of a list that a provider shows as it was, although its expression is known only after apply.
+#[test]
+fn a_list_that_is_shown_as_it_was_is_unknown() {
+    for (reference, is_read, has_group, effect) in [
+        ("data.aws_security_group.x.id", true, false, Effect::Unknown),
+        ("data.aws_security_group.x.id", false, false, Effect::None),
+        ("local.groups", false, false, Effect::None),
+        ("local.groups", false, true, Effect::Unknown),
+        ("var.groups", false, true, Effect::None),
+        ("aws_security_group.new.id", false, true, Effect::Unknown),
+        ("aws_security_group.new.name", false, true, Effect::None),
+    ] {
+        let entry = |mode: &str, kind: &str, name: &str, actions: &[&str], values: [Value; 3]| {
+            let [before, after, unknown] = values;
+            json!({
+                "address": format!("{kind}.{name}"), "mode": mode, "type": kind, "name": name,
+                "change": {"actions": actions, "before": before, "after": after, "after_unknown": unknown},
+            })
+        };
+        let whole = cluster(&json!({}));
+        let mut changes = vec![entry(
+            "managed",
+            "aws_rds_cluster",
+            "x",
+            &["no-op"],
+            [whole.clone(), whole, json!({})],
+        )];
+        if is_read {
+            let values = [Value::Null, json!({}), json!({"id": true})];
+            changes.push(entry("data", "aws_security_group", "x", &["read"], values));
+        }
+        if has_group {
+            let values = [
+                Value::Null,
+                json!({"name": "new", "vpc_id": "vpc-0a1b2c3d"}),
+                json!({"id": true}),
+            ];
+            changes.push(entry("managed", "aws_security_group", "new", CREATE, values));
+        }
+        let configured = json!({
+            "mode": "managed", "type": "aws_rds_cluster", "name": "x",
+            "expressions": {"vpc_security_group_ids": {"references": [reference]}},
+        });
+        let made = json!({
+            "format_version": "1.2", "resource_changes": changes, "variables": {"groups": {"value": ["sg-0d00"]}},
+            "configuration": {"root_module": {"resources": [configured]}},
+        });
+        let all = judged(&shop(), &plan(&made));
+        assert_eq!(checkout(&all).effect, effect, "{made:#}");
+    }
+}
+
 /// A connection through a proxy.
 #[test]
 fn proxies_and_their_targets_are_judged() {
