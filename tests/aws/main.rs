@@ -13,6 +13,7 @@ mod drift;
 mod errors;
 mod faults;
 mod fix;
+mod impact;
 mod internet;
 mod kills;
 #[cfg(feature = "lambda")]

@@ -1,8 +1,8 @@
 """Makes the plans in this folder anew, with Terraform and the AWS provider.
 
-    python3 tests/plans/make.py PLUGIN_DIR [NAME...]
+    python3 tests/plans/make.py [--check] PLUGIN_DIR [NAME...]
 
-PLUGIN_DIR is a folder for `terraform init -plugin-dir`. Nothing is sent to AWS: the state is made here, of the resources of
+With --check it only compares them with those that are here. PLUGIN_DIR is a folder for `terraform init -plugin-dir`. Nothing is sent to AWS: the state is made here, of the resources of
 docs/examples/account.json, and is not refreshed. What tests do not need is left out of the plans.
 """
 
@@ -418,7 +418,6 @@ def trimmed(plan):
         changes.append(entry)
     return {
         "format_version": plan["format_version"],
-        "terraform_version": plan["terraform_version"],
         "resource_changes": changes,
         "configuration": {"root_module": module(plan["configuration"]["root_module"])},
         "errored": plan["errored"],
@@ -448,7 +447,20 @@ def make(name, plugins):
         return trimmed(json.loads(terraform("show", "-json", "plan")))
 
 
+def main(arguments):
+    only_checks = arguments[:1] == ["--check"]
+    plugins, *names = arguments[only_checks:]
+    differing = []
+    for name in names or PLANS:
+        made = json.dumps(make(name, os.path.abspath(plugins)), indent=1, sort_keys=True) + "\n"
+        path = HERE / f"{name}.json"
+        if not only_checks:
+            path.write_text(made)
+        elif path.read_text() != made:
+            differing.append(name)
+    if differing:
+        sys.exit(f"these plans are not as Terraform makes them: {', '.join(differing)}")
+
+
 if __name__ == "__main__":
-    for wanted in sys.argv[2:] or PLANS:
-        plan = make(wanted, os.path.abspath(sys.argv[1]))
-        (HERE / f"{wanted}.json").write_text(json.dumps(plan, indent=1, sort_keys=True) + "\n")
+    main(sys.argv[1:])
