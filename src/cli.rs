@@ -14,6 +14,7 @@ mod drift;
 mod export;
 mod front;
 mod global;
+mod impact;
 mod internet;
 mod list;
 mod msk;
@@ -53,7 +54,7 @@ use settings::{Environment, Setting, Settings, SettingsError};
 #[derive(Debug, Parser)]
 #[command(name = "autoconnect", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), a check fails, or drift was found; 130 interrupted."
+    after_help = "Exit status: 0 done or nothing to do; 1 error; 2 changes pending (--dry-run --detailed-exitcode), a check fails, drift was found, or a change breaks a connection; 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -90,7 +91,9 @@ enum Command {
     List(list::List),
     /// Have Terraform or CloudFormation manage the security groups of connections
     Adopt(adopt::Adopt),
-    /// Draw the path between a function and a database
+    /// Show which connections a reviewed change would break or open
+    Impact(impact::Impact),
+    /// Write connections as Terraform, CloudFormation or CDK code, or draw one
     Export(export::Export),
     /// Check whether a function in a VPC reaches the internet or AWS services, or build what is missing
     Internet(internet::Internet),
@@ -153,9 +156,8 @@ pub fn run_of_listed(listed: Vec<Listed>, prune: bool) -> Result<Run, Box<Report
 fn forms(command: &str) -> &'static [Output] {
     match command {
         "drift" | "setup" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
-        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "adopt" | "diagnose" | "msk" | "internet" => {
-            &[Output::Text, Output::Json, Output::Markdown]
-        }
+        "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "adopt" | "diagnose" | "msk" | "internet"
+        | "impact" => &[Output::Text, Output::Json, Output::Markdown],
         "export" | "completions" => &[Output::Text],
         _ => &[Output::Text, Output::Json],
     }
@@ -376,6 +378,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Msk(msk) => msk.run(&cli.global),
         Command::Drift(drift) => drift.run(&cli.global),
         Command::List(list) => list.run(&cli.global),
+        Command::Impact(impact) => impact.run(&cli.global),
         Command::Export(export) => export.run(&cli.global),
         Command::Internet(internet) => internet.run(&cli.global),
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),

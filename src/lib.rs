@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod cli;
+pub mod impact;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod logging;

@@ -11,6 +11,7 @@ mod drift;
 mod error;
 mod graph;
 pub mod hcl;
+mod impact;
 mod list;
 mod markdown;
 mod owners;
@@ -43,6 +44,7 @@ pub use drift::{
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
+pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
 pub use list::{ListDocument, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;

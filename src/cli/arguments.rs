@@ -118,6 +118,15 @@ pub fn parse_service(text: &str) -> Result<String, String> {
     Err("expected services as in the names of their endpoints, such as secretsmanager,s3".to_owned())
 }
 
+/// A parameter of a template with its value.
+pub fn parse_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err("expected a name of letters and digits before the =".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// The id of a resource of EC2, of a kind such as `subnet`.
 pub fn parse_id(text: &str, kind: &str) -> Result<String, String> {
     let id = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));

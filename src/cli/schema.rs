@@ -8,8 +8,8 @@ use crate::account::AccountDocument;
 use crate::manifest::Manifest;
 use crate::monitor::Event;
 use crate::report::{
-    Answer, BatchDocument, BatchEvent, ChecksDocument, ConfigDocument, DriftDocument, ErrorDocument, ListDocument,
-    Notice, OutputDocument, RunDocument, SavedPlan, SnapshotDocument,
+    Answer, BatchDocument, BatchEvent, ChecksDocument, ConfigDocument, DriftDocument, ErrorDocument, ImpactDocument,
+    ListDocument, Notice, OutputDocument, RunDocument, SavedPlan, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -38,6 +38,8 @@ enum Document {
     Event,
     /// The response of that function
     Answer,
+    /// What `impact` prints
+    Impact,
     /// What `list` prints
     List,
     /// The connections that `setup --manifest` and `drift --manifest` read
@@ -66,6 +68,7 @@ impl Schema {
             Some(Document::Notice) => schema_for!(Notice),
             Some(Document::Event) => schema_for!(Event),
             Some(Document::Answer) => schema_for!(Answer),
+            Some(Document::Impact) => schema_for!(ImpactDocument),
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
             Some(Document::Snapshot) => schema_for!(SnapshotDocument),

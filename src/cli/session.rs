@@ -161,7 +161,8 @@ pub fn no_connections(of: &str, origin: Origin) -> Report {
     }
 }
 
-fn file_report(error: &AccountFileError) -> Report {
+/// An account file that cannot be used.
+pub fn file_report(error: &AccountFileError) -> Report {
     Report::new("account-file", error, Some(error.hint().to_owned()))
 }
 

@@ -9,6 +9,7 @@ use super::checks::ChecksDocument;
 use super::config::ConfigDocument;
 use super::drift::DriftDocument;
 use super::error::ErrorDocument;
+use super::impact::ImpactDocument;
 use super::list::ListDocument;
 use super::run::RunDocument;
 use super::saved_plan::SavedPlan;
@@ -35,6 +36,7 @@ impl JsonSchema for OutputDocument {
                 generator.subschema_for::<BatchDocument>(),
                 generator.subschema_for::<ChecksDocument>(),
                 generator.subschema_for::<DriftDocument>(),
+                generator.subschema_for::<ImpactDocument>(),
                 generator.subschema_for::<ListDocument>(),
                 generator.subschema_for::<SnapshotDocument>(),
                 generator.subschema_for::<ConfigDocument>(),

@@ -6,6 +6,7 @@ mod batch;
 mod checks;
 mod drift;
 mod error;
+mod impact;
 mod page;
 mod plan;
 mod run;

@@ -14,6 +14,7 @@ mod errors;
 mod faults;
 mod fix;
 mod hcl;
+mod impact;
 mod internet;
 mod kills;
 #[cfg(feature = "lambda")]

@@ -10,6 +10,7 @@ mod drift;
 mod export;
 mod files;
 mod hostile;
+mod impact;
 mod internet;
 mod manifest;
 mod markdown;

@@ -22,6 +22,7 @@ mod fix;
 mod foreign_rules;
 mod goals;
 mod guarded;
+mod impact;
 mod internet;
 mod internet_checks;
 mod interposed;

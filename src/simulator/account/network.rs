@@ -275,7 +275,8 @@ impl RouteEntry {
     }
 
     /// What it leads through; none where it names nothing.
-    pub(super) fn target(&self) -> Option<RouteTarget> {
+    #[must_use]
+    pub fn target(&self) -> Option<RouteTarget> {
         let targets = [
             self.gateway_id.as_deref().map(RouteTarget::of_gateway),
             self.nat_gateway_id.as_deref().map(|id| RouteTarget::Nat(id.into())),

@@ -1,0 +1,202 @@
+//! Which connections a reviewed change would break or open.
+//!
+//! Source: docs/impact.md. The change is applied to an account document ([`Future`]); the account before and the account after
+//! are then judged like any other account, by `drift` and by `diagnose`. What is reported is the difference. What is not known
+//! of the change stays beside the document as doubts, and decides whether the difference is certain.
+
+mod cloudformation;
+pub mod future;
+mod judge;
+mod openness;
+mod rules;
+mod terraform;
+
+use std::path::Path as FilePath;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use future::Future;
+pub use judge::{Named, judge};
+
+use thiserror::Error;
+
+use crate::account::AccountDocument;
+use crate::drift::Verdict;
+use crate::template::{Inputs, Template};
+pub use cloudformation::{ChangeSet, CloudFormationError, Stack};
+pub use terraform::{Plan, TerraformError};
+
+/// What a change does to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// The function no longer reaches the database.
+    Breaks,
+    /// The internet, or a wide range of it, is let in.
+    Opened,
+    /// It depends on what is not known.
+    Unknown,
+    /// The function reaches the database, which it did not before.
+    Repaired,
+    /// None of these.
+    None,
+}
+
+impl Effect {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 5] = [Self::Breaks, Self::Opened, Self::Unknown, Self::Repaired, Self::None];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Breaks => "breaks",
+            Self::Opened => "opened",
+            Self::Unknown => "unknown",
+            Self::Repaired => "repaired",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Whether a function reaches a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Path {
+    /// Nothing that was read stands in the way.
+    Open,
+    /// A check of `diagnose` fails.
+    Blocked,
+    /// The function, the database or the proxy does not exist.
+    Missing,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Path {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Blocked => "blocked",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a connection stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The verdict of `drift`; null where the change gives no account that could be judged.
+    pub verdict: Option<Verdict>,
+    /// Whether the function reaches the database.
+    pub path: Path,
+}
+
+/// What a change does to one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// What it is called.
+    pub name: String,
+    /// The worst effect.
+    pub effect: Effect,
+    /// Further effects.
+    pub also: Vec<Effect>,
+    /// The changes that have the effect, by their addresses.
+    pub by: Vec<String>,
+    /// Why, in sentences.
+    pub why: Vec<String>,
+    /// How it stands now.
+    pub before: Standing,
+    /// How it will stand.
+    pub after: Standing,
+}
+
+/// A reviewed change.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A plan of Terraform.
+    Terraform(Box<Plan>),
+    /// A template, and the name of its stack.
+    Template(Box<Template>, Option<String>),
+    /// A change set.
+    ChangeSet(Box<ChangeSet>),
+}
+
+/// Why a change cannot be used.
+#[derive(Debug, Error)]
+pub enum ChangeError {
+    /// It is no plan of Terraform.
+    #[error(transparent)]
+    Terraform(#[from] TerraformError),
+    /// It is no template and no change set.
+    #[error(transparent)]
+    CloudFormation(#[from] CloudFormationError),
+}
+
+impl ChangeError {
+    /// A stable word for it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Terraform(_) => "terraform-plan",
+            Self::CloudFormation(_) => "template",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Terraform(error) => error.hint(),
+            Self::CloudFormation(error) => error.hint(),
+        }
+    }
+}
+
+impl Change {
+    /// Reads a plan of Terraform.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or cannot be read.
+    pub fn of_terraform(path: &FilePath) -> Result<Self, ChangeError> {
+        Ok(Self::Terraform(Box::new(terraform::load(path)?)))
+    }
+
+    /// Reads a template or a change set of CloudFormation.
+    ///
+    /// # Errors
+    ///
+    /// It is neither, or cannot be read.
+    pub fn of_cloudformation(path: &FilePath, inputs: &Inputs) -> Result<Self, ChangeError> {
+        if let Some(set) = cloudformation::change_set(path)? {
+            return Ok(Self::ChangeSet(Box::new(set)));
+        }
+        let template = Template::load(path, inputs).map_err(CloudFormationError::from)?;
+        Ok(Self::Template(Box::new(template), inputs.stack.clone()))
+    }
+
+    /// An account as the change will leave it, with what stands in it for ids that do not exist yet, and the address of each.
+    #[must_use]
+    pub fn applied(&self, account: AccountDocument) -> (Future, Vec<(String, String)>) {
+        let mut future = Future::of(account.clone());
+        let stack = match self {
+            Self::Terraform(plan) => {
+                terraform::apply(plan, &mut future);
+                let names = plan.placeholders();
+                let names = names.map(|(placeholder, address)| (placeholder.to_owned(), address.to_owned()));
+                return (future, names.collect());
+            }
+            Self::Template(template, stack) => Stack::of_template(template, stack.as_deref(), account),
+            Self::ChangeSet(set) => set.stack(account),
+        };
+        cloudformation::apply(&stack, &mut future);
+        let names = stack.items.into_iter().map(|item| (item.placeholder, item.logical_id));
+        (future, names.collect())
+    }
+}

@@ -1,0 +1,206 @@
+//! Security groups and their rules, as CloudFormation has them.
+
+use std::collections::BTreeMap;
+
+use super::items::{Action, Item, Stack};
+use crate::impact::future::{Future, Known, NewGroup, Ways};
+use crate::impact::rules::traffic;
+use crate::model::{Direction, Peer, Rule};
+use crate::template::Value;
+
+const GROUP: &str = "AWS::EC2::SecurityGroup";
+
+/// The properties with a group's rules.
+const LISTS: [(&str, Direction); 2] = [
+    ("SecurityGroupIngress", Direction::Ingress),
+    ("SecurityGroupEgress", Direction::Egress),
+];
+
+fn direction(kind: &str) -> Option<Direction> {
+    match kind {
+        "AWS::EC2::SecurityGroupIngress" => Some(Direction::Ingress),
+        "AWS::EC2::SecurityGroupEgress" => Some(Direction::Egress),
+        _ => None,
+    }
+}
+
+/// Creates groups.
+pub(super) fn create(stack: &Stack, item: &Item, future: &mut Future) {
+    if item.kind != GROUP || !item.creates() {
+        return;
+    }
+    let vpc = stack.text(item.property("VpcId"));
+    let vpc = vpc.and_then(|vpc| vpc.ok_or_else(|| format!("{} is in the default VPC", item.logical_id)));
+    let tags = item.property("Tags").elements().iter().filter_map(|tag| {
+        let text = |key| stack.text(tag.field(key)).ok().flatten();
+        Some((text("Key")?, text("Value")?))
+    });
+    let new = NewGroup {
+        id: item.placeholder.clone(),
+        name: stack.text(item.property("GroupName")).ok().flatten(),
+        vpc,
+        tags: tags.collect::<BTreeMap<_, _>>(),
+        has_default_egress: *item.property("SecurityGroupEgress") == Value::Nothing,
+    };
+    future.create_group(&item.logical_id, new);
+}
+
+/// Deletes groups, once nothing has them.
+pub(super) fn delete(_: &Stack, item: &Item, future: &mut Future) {
+    let Some(id) = item
+        .physical_id
+        .as_ref()
+        .filter(|_| item.kind == GROUP && item.deletes())
+    else {
+        return;
+    };
+    match &item.doubt {
+        Some(why) => future.doubtful_rules(&item.logical_id, Some(id), Ways::LESS, why),
+        None => future.delete_group(&item.logical_id, id),
+    }
+}
+
+/// Takes rules off that are deleted, or replaced.
+pub(super) fn remove_rules(stack: &Stack, item: &Item, future: &mut Future) {
+    let Some(direction) = direction(&item.kind).filter(|_| item.before.is_some() && item.action != Action::Create)
+    else {
+        return;
+    };
+    let by = item.logical_id.as_str();
+    let before = Value::Table(item.before.clone().unwrap_or_default());
+    let rule = rule(stack, &before);
+    match (stack.text(before.field("GroupId")), rule) {
+        (Ok(Some(group)), Ok(rule)) => future.change_rules(by, &group, direction, (&[rule], &[])),
+        (Ok(Some(group)), Err(why)) => future.doubtful_rules(by, Some(&group), Ways::LESS, &why),
+        _ => {
+            let why = format!("the group of {by} is not known");
+            future.doubtful_rules(by, None, Ways::LESS, &why);
+        }
+    }
+}
+
+/// Adds rules, and changes those in groups.
+pub(super) fn add_rules(stack: &Stack, item: &Item, future: &mut Future) {
+    let by = item.logical_id.as_str();
+    if item.action == Action::Delete {
+        return;
+    }
+    if let Some(direction) = direction(&item.kind) {
+        let ways = if direction == Direction::Egress {
+            Ways::MORE_INSIDE
+        } else {
+            Ways::MORE
+        };
+        let after = Value::Table(item.after.clone());
+        match (stack.needed(item, "GroupId"), rule(stack, &after)) {
+            (Ok(group), Ok(rule)) if item.doubt.is_none() => {
+                future.change_rules(by, &group, direction, (&[], &[rule]));
+            }
+            (Ok(group), rule) => {
+                let why = item.doubt.clone().or(rule.err()).unwrap_or_default();
+                future.doubtful_rules(by, Some(&group), ways, &why);
+            }
+            (Err(why), _) => future.doubtful_rules(by, None, ways, &why),
+        }
+    }
+    if item.kind == GROUP {
+        in_group(stack, item, future);
+    }
+}
+
+/// The rules that stand in a group.
+fn in_group(stack: &Stack, item: &Item, future: &mut Future) {
+    let by = item.logical_id.as_str();
+    let id = item.id().to_owned();
+    if let Some(why) = &item.doubt {
+        return future.doubtful_rules(by, Some(&id), Ways::ANY, why);
+    }
+    for (key, direction) in LISTS {
+        if !item.differs(key) {
+            continue;
+        }
+        let (rules, doubt) = rules(stack, item.property(key));
+        let before = match &item.before {
+            Some(_) if !item.creates() => self::rules(stack, item.property_before(key)).0,
+            _ => Vec::new(),
+        };
+        let removed: Vec<Rule> = before.iter().filter(|rule| !rules.contains(rule)).cloned().collect();
+        let added: Vec<Rule> = rules.iter().filter(|rule| !before.contains(rule)).cloned().collect();
+        if item.before.is_none() && !item.creates() {
+            let elsewhere = rules_elsewhere(stack, &id, direction);
+            further(item, future, (&id, direction), &[rules.clone(), elsewhere].concat());
+        }
+        future.change_rules(by, &id, direction, (&removed, &added));
+        if let Some(why) = doubt {
+            let ways = if direction == Direction::Egress {
+                Ways::MORE_INSIDE
+            } else {
+                Ways::MORE
+            };
+            future.doubtful_rules(by, Some(&id), ways, &why);
+        }
+    }
+}
+
+/// The rules that other resources of the stack add to a group.
+fn rules_elsewhere(stack: &Stack, group: &str, wanted: Direction) -> Vec<Rule> {
+    let items = stack.items.iter().filter(|item| direction(&item.kind) == Some(wanted));
+    let items = items.filter(|item| stack.needed(item, "GroupId").as_deref() == Ok(group));
+    items
+        .filter_map(|item| rule(stack, &Value::Table(item.after.clone())).ok())
+        .collect()
+}
+
+/// Notes the rules that a group has, and the template has not: they go if the template had them before.
+fn further(item: &Item, future: &mut Future, (id, direction): (&str, Direction), wanted: &[Rule]) {
+    let mut groups = future.document.security_groups.iter();
+    let Some(group) = groups.find(|group| group.group_id == id) else {
+        return;
+    };
+    let has = group.to_model();
+    let mut rules = has.rules(direction).iter();
+    if rules.any(|rule| !wanted.iter().any(|wanted| wanted.is_same_as(rule))) {
+        let why = format!(
+            "group {id} has an {direction} rule that the template does not give {}: it goes if the template gave it before",
+            item.logical_id
+        );
+        future.doubtful_rules(&item.logical_id, Some(id), Ways::LESS, &why);
+    }
+}
+
+/// The rules in a list, and why they are not all.
+fn rules(stack: &Stack, list: &Value) -> (Vec<Rule>, Option<String>) {
+    let mut rules = Vec::new();
+    let mut doubt = None;
+    for element in list.elements() {
+        match rule(stack, element) {
+            Ok(rule) => rules.push(rule),
+            Err(why) => doubt = Some(why),
+        }
+    }
+    (rules, doubt)
+}
+
+/// A rule.
+fn rule(stack: &Stack, value: &Value) -> Known<Rule> {
+    if let Value::Unknown(why) = value {
+        return Err(why.clone());
+    }
+    let text = |key: &str| stack.text(value.field(key));
+    let (protocol, ports) = traffic([text("IpProtocol")?, text("FromPort")?, text("ToPort")?])?;
+    let peers = [
+        text("CidrIp")?.map(Peer::Cidr),
+        text("CidrIpv6")?.map(Peer::Cidr),
+        text("SourceSecurityGroupId")?.map(|id| Peer::Group(id.as_str().into())),
+        text("DestinationSecurityGroupId")?.map(|id| Peer::Group(id.as_str().into())),
+        text("SourcePrefixListId")?.map(Peer::PrefixList),
+        text("DestinationPrefixListId")?.map(Peer::PrefixList),
+    ];
+    let peer = peers.into_iter().flatten().next();
+    Ok(Rule {
+        protocol,
+        ports,
+        peer: peer.ok_or("a rule names its source by a name, or not at all")?,
+        description: None,
+    })
+}

@@ -1,0 +1,510 @@
+//! The resources of a stack, before and after.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::computers;
+use crate::account::{AccountDocument, Tag};
+use crate::impact::future::{Ids, Known};
+use crate::template::{Template, Value};
+
+/// What a change set has where a value is known only later.
+const LATER: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
+
+/// The properties of a resource.
+pub type Properties = BTreeMap<String, Value>;
+
+/// A stack's change.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// Its resources.
+    pub items: Vec<Item>,
+    /// What of it was not read, with the reasons.
+    pub unread: Vec<(String, String)>,
+    /// The account before, in which resources are looked up.
+    pub account: AccountDocument,
+}
+
+/// What is done with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is created.
+    Create,
+    /// It is changed in place.
+    Change,
+    /// It is created anew, and the old one deleted.
+    Replace,
+    /// It is deleted.
+    Delete,
+    /// Nothing.
+    Stay,
+}
+
+/// A resource of a stack.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its type.
+    pub kind: String,
+    /// Its id or name before; none if it is created.
+    pub physical_id: Option<String>,
+    /// What stands for its id where it is created.
+    pub placeholder: String,
+    /// What is done.
+    pub action: Action,
+    /// Why it is not known whether that is done.
+    pub doubt: Option<String>,
+    /// Its properties before, where they are known.
+    pub before: Option<Properties>,
+    /// Its properties after.
+    pub after: Properties,
+}
+
+impl Item {
+    /// Whether it is created, or created anew.
+    pub(super) fn creates(&self) -> bool {
+        matches!(self.action, Action::Create | Action::Replace)
+    }
+
+    /// Whether it is deleted, also to be created anew.
+    pub(super) fn deletes(&self) -> bool {
+        matches!(self.action, Action::Delete | Action::Replace)
+    }
+
+    /// Its id after the change.
+    pub(super) fn id(&self) -> &str {
+        match &self.physical_id {
+            Some(id) if !self.creates() => id,
+            _ => &self.placeholder,
+        }
+    }
+
+    /// A property after the change.
+    pub(super) fn property(&self, key: &str) -> &Value {
+        self.after.get(key).unwrap_or(&Value::Nothing)
+    }
+
+    /// A property before the change.
+    pub(super) fn property_before(&self, key: &str) -> &Value {
+        let before = self.before.as_ref();
+        before.and_then(|before| before.get(key)).unwrap_or(&Value::Nothing)
+    }
+
+    /// Whether a property is another one than before. Where that is not known, it is as it will be.
+    pub(super) fn differs(&self, key: &str) -> bool {
+        match &self.before {
+            Some(before) => self.creates() || before.get(key) != self.after.get(key),
+            None => self.after.contains_key(key),
+        }
+    }
+}
+
+impl Stack {
+    /// The resources that a template gives to a stack in this account.
+    #[must_use]
+    pub fn of_template(template: &Template, stack: Option<&str>, account: AccountDocument) -> Self {
+        let mut unread: Vec<(String, String)> = template
+            .unread
+            .iter()
+            .map(|unread| (format!("the template, {}", unread.spot), unread.what.clone()))
+            .collect();
+        let mut items = Vec::new();
+        for (number, resource) in template.resources.iter().enumerate() {
+            let (logical_id, kind) = (resource.logical_id.clone(), resource.kind.clone());
+            let physical_id = match physical_id(&account, stack, &logical_id, &kind, &resource.properties) {
+                Ok(id) => id,
+                Err(why) => {
+                    unread.push((logical_id.clone(), why));
+                    continue;
+                }
+            };
+            items.push(Item {
+                action: if physical_id.is_some() {
+                    Action::Change
+                } else {
+                    Action::Create
+                },
+                placeholder: placeholder(&kind, number),
+                doubt: resource.doubt.clone(),
+                before: None,
+                after: resource.properties.clone(),
+                logical_id,
+                kind,
+                physical_id,
+            });
+        }
+        let mut stack_of = Self { items, unread, account };
+        stack_of.replace_groups();
+        if let Some(stack) = stack {
+            stack_of.miss(stack);
+        }
+        stack_of
+    }
+
+    /// Groups whose name, description or VPC changes are created anew.
+    fn replace_groups(&mut self) {
+        let replaced: Vec<usize> = (0..self.items.len())
+            .filter(|at| self.is_replaced(&self.items[*at]))
+            .collect();
+        for at in replaced {
+            self.items[at].action = Action::Replace;
+        }
+    }
+
+    fn is_replaced(&self, item: &Item) -> bool {
+        let groups = &self.account.security_groups;
+        let group = groups
+            .iter()
+            .find(|group| Some(&group.group_id) == item.physical_id.as_ref());
+        let Some(group) = group.filter(|_| item.kind == "AWS::EC2::SecurityGroup") else {
+            return false;
+        };
+        let differs = |key: &str, found: &str| {
+            let wanted = self.text(item.property(key)).ok().flatten();
+            !found.is_empty() && wanted.is_some_and(|wanted| wanted != found)
+        };
+        differs("GroupName", &group.group_name)
+            || differs("GroupDescription", &group.description)
+            || differs("VpcId", &group.vpc_id)
+    }
+
+    /// Notes the groups that the stack has, and the template has not.
+    fn miss(&mut self, stack: &str) {
+        let named: Vec<(String, String)> = self
+            .account
+            .security_groups
+            .iter()
+            .filter(|group| tag(&group.tags, STACK) == Some(stack))
+            .filter_map(|group| Some((tag(&group.tags, LOGICAL)?.to_owned(), group.group_id.clone())))
+            .collect();
+        for (logical_id, id) in named {
+            if self.items.iter().any(|item| item.logical_id == logical_id) {
+                continue;
+            }
+            let number = self.items.len();
+            self.items.push(Item {
+                placeholder: placeholder("", number),
+                doubt: Some(format!(
+                    "stack {stack} has group {id} as {logical_id}, and the template has not: it is deleted, unless it is retained"
+                )),
+                kind: "AWS::EC2::SecurityGroup".to_owned(),
+                action: Action::Delete,
+                physical_id: Some(id),
+                before: None,
+                after: Properties::new(),
+                logical_id,
+            });
+        }
+    }
+
+    /// A single value as a text; none where it is not set.
+    pub(super) fn text(&self, value: &Value) -> Known<Option<String>> {
+        match value {
+            Value::Text(text) => Ok(Some(text.clone())),
+            Value::Flag(flag) => Ok(Some(flag.to_string())),
+            Value::Nothing => Ok(None),
+            Value::Unknown(why) => Err(why.clone()),
+            Value::Of { resource, attribute } => self.attribute(resource, attribute.as_deref()).map(Some),
+            Value::List(_) | Value::Table(_) => Err("it is no single value".to_owned()),
+        }
+    }
+
+    /// A property that has to be there.
+    pub(super) fn needed(&self, item: &Item, key: &str) -> Known<String> {
+        let text = self.text(item.property(key))?;
+        text.ok_or_else(|| format!("{} has no {key}", item.logical_id))
+    }
+
+    fn attribute(&self, logical_id: &str, attribute: Option<&str>) -> Known<String> {
+        let unknown = || {
+            let attribute = attribute.map(|attribute| format!(".{attribute}")).unwrap_or_default();
+            format!("{logical_id}{attribute} is known only after the deployment")
+        };
+        let item = self.items.iter().find(|item| item.logical_id == logical_id);
+        let item = item.ok_or_else(unknown)?;
+        let own = match item.kind.as_str() {
+            "AWS::EC2::SecurityGroup" => ["GroupId", "Id"],
+            "AWS::EC2::VPC" => ["VpcId", "VpcId"],
+            "AWS::EC2::Subnet" => ["SubnetId", "SubnetId"],
+            "AWS::EC2::RouteTable" => ["RouteTableId", "RouteTableId"],
+            "AWS::EC2::NetworkAcl" | "AWS::EC2::VPCPeeringConnection" => ["Id", "Id"],
+            "AWS::RDS::DBCluster" => ["DBClusterIdentifier", "DBClusterIdentifier"],
+            "AWS::RDS::DBProxy" => ["DBProxyName", "DBProxyName"],
+            _ => ["", ""],
+        };
+        let is_id = attribute.is_none_or(|attribute| own.contains(&attribute));
+        if is_id {
+            return Ok(match computers::name_key(&item.kind) {
+                // A name is known before it is there.
+                Some(key) if item.physical_id.is_none() => self
+                    .text(item.property(key))?
+                    .unwrap_or_else(|| item.placeholder.clone()),
+                _ => item.id().to_owned(),
+            });
+        }
+        if let ("AWS::EC2::VPC", Some("DefaultSecurityGroup")) = (item.kind.as_str(), attribute) {
+            let mut groups = self.account.security_groups.iter();
+            let default = groups.find(|group| group.vpc_id == item.id() && group.group_name == "default");
+            return default.map(|group| group.group_id.clone()).ok_or_else(unknown);
+        }
+        Err(unknown())
+    }
+
+    /// A list of ids; none where it is not set.
+    pub(super) fn ids(&self, value: &Value) -> Option<Ids> {
+        if *value == Value::Nothing {
+            return None;
+        }
+        let mut ids = Ids::default();
+        for element in value.elements() {
+            match self.text(element) {
+                Ok(Some(id)) => ids.ids.push(id),
+                Ok(None) => {}
+                Err(why) => ids.more = Some(why),
+            }
+        }
+        Some(ids)
+    }
+}
+
+const STACK: &str = "aws:cloudformation:stack-name";
+const LOGICAL: &str = "aws:cloudformation:logical-id";
+
+fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
+    let tag = tags.iter().find(|tag| tag.key == key)?;
+    Some(&tag.value)
+}
+
+fn placeholder(kind: &str, number: usize) -> String {
+    let prefix = match kind {
+        "AWS::EC2::SecurityGroup" => "sg",
+        "AWS::EC2::Subnet" => "subnet",
+        "AWS::EC2::VPC" => "vpc",
+        "AWS::EC2::NetworkAcl" => "acl",
+        "AWS::EC2::RouteTable" => "rtb",
+        "AWS::EC2::VPCPeeringConnection" => "pcx",
+        _ => "id",
+    };
+    format!("{prefix}-planned{number:05}")
+}
+
+/// The resource that a template's stands for, where it is there already: by its tags, by its name in the template, or by the
+/// name that CloudFormation makes up of the stack's and its own.
+fn physical_id(
+    account: &AccountDocument,
+    stack: Option<&str>,
+    logical_id: &str,
+    kind: &str,
+    properties: &Properties,
+) -> Known<Option<String>> {
+    let is_it = |tags: &[Tag]| {
+        tag(tags, LOGICAL) == Some(logical_id) && stack.is_none_or(|stack| tag(tags, STACK) == Some(stack))
+    };
+    let tagged: Vec<&String> = match kind {
+        "AWS::EC2::SecurityGroup" => {
+            let groups = account.security_groups.iter().filter(|group| is_it(&group.tags));
+            groups.map(|group| &group.group_id).collect()
+        }
+        "AWS::EC2::Subnet" => {
+            let subnets = account.subnets.iter().filter(|subnet| is_it(&subnet.tags));
+            subnets.map(|subnet| &subnet.subnet_id).collect()
+        }
+        "AWS::EC2::RouteTable" => {
+            let tables = account.route_tables.iter().filter(|table| is_it(&table.tags));
+            tables.map(|table| &table.route_table_id).collect()
+        }
+        "AWS::Lambda::Function" => {
+            let functions = account.functions.iter().filter(|function| is_it(&function.tags));
+            functions.map(|function| &function.function_name).collect()
+        }
+        "AWS::RDS::DBProxy" => {
+            let proxies = account.db_proxies.iter().filter(|proxy| is_it(&proxy.tags));
+            proxies.map(|proxy| &proxy.name).collect()
+        }
+        _ => Vec::new(),
+    };
+    match tagged.as_slice() {
+        [id] => return Ok(Some((*id).clone())),
+        [_, _, ..] => {
+            return Err(format!(
+                "several resources have the logical id {logical_id}: name the stack with --stack"
+            ));
+        }
+        [] => {}
+    }
+    let names: Vec<&String> = match kind {
+        "AWS::Lambda::Function" => account
+            .functions
+            .iter()
+            .map(|function| &function.function_name)
+            .collect(),
+        "AWS::RDS::DBCluster" => account.db_clusters.iter().map(|cluster| &cluster.id).collect(),
+        "AWS::RDS::DBInstance" => account.db_instances.iter().map(|instance| &instance.id).collect(),
+        "AWS::RDS::DBProxy" => account.db_proxies.iter().map(|proxy| &proxy.name).collect(),
+        "AWS::RDS::DBSubnetGroup" => account.db_subnet_groups.iter().map(|group| &group.name).collect(),
+        "AWS::EC2::SecurityGroup" => {
+            let name = properties.get("GroupName").and_then(Value::text);
+            let mut groups = account.security_groups.iter();
+            let group = groups.find(|group| Some(group.group_name.as_str()) == name);
+            return Ok(group.map(|group| group.group_id.clone()));
+        }
+        _ => return Ok(None),
+    };
+    let key = computers::name_key(kind).unwrap_or_default();
+    match properties.get(key) {
+        Some(Value::Text(name)) => {
+            let found = names.into_iter().find(|found| found.eq_ignore_ascii_case(name));
+            Ok(found.cloned())
+        }
+        Some(_) => Err(format!(
+            "{key} of {logical_id} is not known: give the values of parameters with --parameter"
+        )),
+        None => {
+            let Some(stack) = stack else {
+                return Err(format!(
+                    "which resource {logical_id} is, is not known: name the stack with --stack"
+                ));
+            };
+            let beginning = format!("{stack}-{logical_id}-").to_ascii_lowercase();
+            let mut made = names
+                .into_iter()
+                .filter(|name| name.to_ascii_lowercase().starts_with(&beginning));
+            match (made.next(), made.next()) {
+                (found, None) => Ok(found.cloned()),
+                (_, Some(_)) => Err(format!(
+                    "several resources are named {beginning}…: which one {logical_id} is, is not known"
+                )),
+            }
+        }
+    }
+}
+
+/// A change set, as `aws cloudformation describe-change-set` prints it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ChangeSet {
+    changes: Vec<Change>,
+    pub(super) next_token: Option<String>,
+    status: Option<String>,
+    status_reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    resource_change: Option<ResourceChange>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResourceChange {
+    action: String,
+    #[serde(default)]
+    policy_action: Option<String>,
+    logical_resource_id: String,
+    physical_resource_id: Option<String>,
+    resource_type: String,
+    replacement: Option<String>,
+    before_context: Option<String>,
+    after_context: Option<String>,
+}
+
+impl ChangeSet {
+    /// Whether property values are missing.
+    pub(super) fn lacks_values(&self) -> bool {
+        let mut changes = self.changes.iter().filter_map(|change| change.resource_change.as_ref());
+        changes.any(|change| match change.action.as_str() {
+            "Add" | "Modify" => change.after_context.is_none(),
+            _ => false,
+        })
+    }
+
+    /// The resources that it changes.
+    #[must_use]
+    pub fn stack(&self, account: AccountDocument) -> Stack {
+        let mut unread = Vec::new();
+        // A change set without changes has failed.
+        let is_empty = self.changes.is_empty();
+        if !is_empty && self.status.as_deref() == Some("FAILED") {
+            let why = self
+                .status_reason
+                .clone()
+                .unwrap_or_else(|| "no reason is given".to_owned());
+            unread.push(("the change set".to_owned(), format!("the change set has failed: {why}")));
+        }
+        let changes = self.changes.iter().filter_map(|change| change.resource_change.as_ref());
+        let mut items = Vec::new();
+        for (number, change) in changes.enumerate() {
+            let mut doubt = None;
+            let replaces = change.replacement.as_deref();
+            let retains = change
+                .policy_action
+                .as_deref()
+                .is_some_and(|action| action.contains("Retain"));
+            let action = match (change.action.as_str(), replaces) {
+                ("Add", _) => Action::Create,
+                ("Modify", Some("True")) => Action::Replace,
+                ("Modify", replaces) => {
+                    if replaces == Some("Conditional") {
+                        doubt = Some(format!(
+                            "whether {} is replaced is not known",
+                            change.logical_resource_id
+                        ));
+                    }
+                    Action::Change
+                }
+                ("Remove", _) if retains => Action::Stay,
+                ("Remove", _) => Action::Delete,
+                ("Import" | "SyncWithActual", _) => Action::Stay,
+                (other, _) => {
+                    let why = format!("what is done with {} is not known: {other}", change.logical_resource_id);
+                    unread.push((change.logical_resource_id.clone(), why));
+                    continue;
+                }
+            };
+            let properties = |context: &Option<String>| {
+                let context = context.as_deref()?;
+                let context: Json = serde_json::from_str(context).ok()?;
+                Some(match of_json(context.get("Properties").unwrap_or(&Json::Null)) {
+                    Value::Table(properties) => properties,
+                    _ => Properties::new(),
+                })
+            };
+            let physical_id = change.physical_resource_id.clone().filter(|id| !id.is_empty());
+            items.push(Item {
+                logical_id: change.logical_resource_id.clone(),
+                kind: change.resource_type.clone(),
+                physical_id: physical_id.filter(|_| action != Action::Create),
+                placeholder: placeholder(&change.resource_type, number),
+                action,
+                doubt,
+                before: Some(properties(&change.before_context).unwrap_or_default()),
+                after: properties(&change.after_context).unwrap_or_default(),
+            });
+        }
+        Stack { items, unread, account }
+    }
+}
+
+fn of_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Nothing,
+        Json::Bool(flag) => Value::Flag(*flag),
+        Json::Number(number) => Value::Text(number.to_string()),
+        Json::String(text) if text.contains(LATER) => {
+            Value::Unknown("it is known only after the deployment".to_owned())
+        }
+        Json::String(text) if text == "****" => Value::Unknown("it is a value that is not shown".to_owned()),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(values) => Value::List(values.iter().map(of_json).collect()),
+        Json::Object(fields) => Value::Table(
+            fields
+                .iter()
+                .map(|(key, value)| (key.clone(), of_json(value)))
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,280 @@
+//! `impact`: what people, scripts and reviewers read, and the exit status; and the commands of docs/ci.md.
+
+use std::fs;
+use std::path::Path;
+
+use autoconnect::report::ImpactDocument;
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::Shell;
+
+const MANIFEST: &str = r#"
+[[connection]]
+name = "the shop"
+cluster = "orders"
+function = "checkout"
+
+[[connection]]
+cluster = "orders"
+function = "refunds"
+
+[[connection]]
+cluster = "orders"
+function = "checkout"
+region = "us-east-1"
+"#;
+
+const TEMPLATE: &str = "
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Extra: {Type: String, Default: sg-0f01}
+Resources:
+  Checkout:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: checkout
+      VpcConfig:
+        SubnetIds: [subnet-0a1a, subnet-0a1b]
+        SecurityGroupIds: [sg-0f00, !Ref Extra]
+";
+
+/// A shell with a manifest, a template, and plans of Terraform.
+fn shell() -> Shell {
+    let shell = Shell::new();
+    let write = |name: &str, content: &[u8]| fs::write(shell.folder.path().join(name), content).unwrap();
+    write("connections.toml", MANIFEST.as_bytes());
+    write("template.yaml", TEMPLATE.as_bytes());
+    for (name, plan) in [
+        ("nothing.json", "nothing"),
+        ("plan.json", "cluster-loses-group"),
+        ("opened.json", "rule-opened"),
+        ("unknown.json", "list-unknown"),
+        ("repaired.json", "repaired"),
+    ] {
+        let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+        write(name, &fs::read(plans.join(format!("{plan}.json"))).unwrap());
+    }
+    write("binary", b"PK\x03\x04...");
+    shell
+}
+
+const IMPACT: &str = "impact --offline account.json";
+
+#[test]
+fn people_read_what_a_plan_does() {
+    let shell = shell();
+    assert_snapshot!(
+        "impact_breaks",
+        shell.session(&format!("{IMPACT} --terraform-plan plan.json"))
+    );
+    assert_snapshot!(
+        "impact_opened",
+        shell.session(&format!("{IMPACT} --terraform-plan opened.json"))
+    );
+    assert_snapshot!(
+        "impact_unknown",
+        shell.session(&format!("{IMPACT} --terraform-plan unknown.json"))
+    );
+    assert_snapshot!(
+        "impact_nothing",
+        shell.session(&format!("{IMPACT} --terraform-plan nothing.json"))
+    );
+    assert_snapshot!(
+        "impact_manifest",
+        shell.session(&format!(
+            "{IMPACT} --terraform-plan repaired.json --manifest connections.toml"
+        ))
+    );
+    assert_snapshot!(
+        "impact_template",
+        shell.session(&format!(
+            "{IMPACT} --template template.yaml --stack shop --parameter Extra=sg-0d00"
+        ))
+    );
+    // Nothing is written.
+    let before = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/account.json")).unwrap();
+    assert_eq!(fs::read(shell.folder.path().join("account.json")).unwrap(), before);
+}
+
+#[test]
+fn a_reviewer_reads_what_a_plan_does() {
+    let shell = shell();
+    let markdown = |plan: &str| {
+        shell
+            .run(&format!("{IMPACT} --terraform-plan {plan} --output markdown"))
+            .stdout
+    };
+    assert_snapshot!("impact_markdown", markdown("plan.json"));
+    assert_snapshot!("impact_markdown_nothing", markdown("nothing.json"));
+    // What is read of a plan cannot be anything but text.
+    shell.edit_file("opened.json", |plan| {
+        for change in plan["resource_changes"].as_array_mut().unwrap() {
+            let address = change["address"].as_str().unwrap();
+            change["address"] = json!(format!("{address}[\"<img src=x> @someone \u{1b}[31m `\"]"));
+        }
+    });
+    let page = markdown("opened.json");
+    assert!(
+        !page.contains("<img") && !page.contains('\u{1b}') && page.contains("opened"),
+        "{page}"
+    );
+    let text = shell.run(&format!("{IMPACT} --terraform-plan opened.json"));
+    assert!(!text.stdout.contains('\u{1b}'), "{}", text.stdout);
+}
+
+#[test]
+fn scripts_read_what_a_plan_does() {
+    let shell = shell();
+    let schema = shell.run("schema impact").json();
+    for plan in [
+        "plan.json",
+        "opened.json",
+        "unknown.json",
+        "repaired.json",
+        "nothing.json",
+    ] {
+        let run = shell.run(&format!("{IMPACT} --terraform-plan {plan} --output json"));
+        let document = run.json();
+        if let Err(error) = jsonschema::validate(&schema, &document) {
+            panic!("{error}: {document:#}");
+        }
+        serde_json::from_value::<ImpactDocument>(document).unwrap();
+        assert_eq!(run.stderr, "");
+    }
+    let run = shell.run(&format!("{IMPACT} --terraform-plan plan.json --output json"));
+    let document = run.json();
+    let first = &document["connections"][0];
+    assert_eq!(
+        (&first["name"], &first["effect"], &first["by"]),
+        (
+            &json!("cluster/orders:function/checkout"),
+            &json!("breaks"),
+            &json!(["aws_rds_cluster.orders"])
+        )
+    );
+    assert_eq!(first["before"], json!({"verdict": "in-sync", "path": "open"}));
+    assert_eq!(first["after"], json!({"verdict": "broken", "path": "blocked"}));
+    assert_eq!(
+        document["source"],
+        json!({"kind": "terraform-plan", "file": "plan.json"})
+    );
+    let run = shell.run(&format!(
+        "{IMPACT} --terraform-plan plan.json --manifest connections.toml --output json"
+    ));
+    let document = run.json();
+    let names: Vec<&Value> = document["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, [&json!("the shop"), &json!("cluster/orders:function/refunds")]);
+    assert_eq!(document["elsewhere"], json!(1));
+}
+
+#[test]
+fn the_status_is_2_where_a_connection_breaks() {
+    let shell = shell();
+    for (arguments, status) in [
+        ("--terraform-plan nothing.json", 0),
+        ("--terraform-plan plan.json", 2),
+        ("--terraform-plan opened.json", 0),
+        ("--terraform-plan opened.json --fail-on opened", 2),
+        ("--terraform-plan opened.json --fail-on unknown", 0),
+        ("--terraform-plan unknown.json", 0),
+        ("--terraform-plan unknown.json --fail-on opened", 0),
+        ("--terraform-plan unknown.json --fail-on opened,unknown", 2),
+        ("--terraform-plan repaired.json --fail-on opened --fail-on unknown", 0),
+        ("--template template.yaml", 0),
+        ("--template template.yaml --parameter Extra=sg-0d00", 2),
+        ("--terraform-plan binary", 1),
+        ("--terraform-plan missing.json", 1),
+        ("--terraform-plan account.json", 1),
+        ("--terraform-plan nothing.json --manifest missing.toml", 1),
+        ("--template connections.toml", 1),
+        ("--template template.yaml --parameter Other=1", 1),
+        ("--template template.yaml --parameter Other", 1),
+        ("--template template.yaml --terraform-plan plan.json", 1),
+        ("--terraform-plan plan.json --stack shop", 1),
+        ("", 1),
+    ] {
+        let run = shell.run(&format!("{IMPACT} {arguments}"));
+        assert_eq!(run.status, Some(status), "{arguments}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
+fn errors_name_what_to_do() {
+    let shell = shell();
+    assert_snapshot!(
+        "impact_binary",
+        shell.session(&format!("{IMPACT} --terraform-plan binary"))
+    );
+    assert_snapshot!(
+        "impact_no_template",
+        shell.session(&format!("{IMPACT} --template connections.toml"))
+    );
+    let set = json!({"Changes": [{"ResourceChange": {
+        "Action": "Modify", "LogicalResourceId": "A", "PhysicalResourceId": "a", "ResourceType": "AWS::Lambda::Function"}}]});
+    let path = shell.folder.path().join("changes.json");
+    fs::write(&path, set.to_string()).unwrap();
+    let run = shell.run(&format!("{IMPACT} --template changes.json"));
+    assert!(run.stderr.contains("--include-property-values"), "{}", run.stderr);
+    assert_eq!(run.status, Some(1));
+    let more = json!({"Changes": [], "NextToken": "more"});
+    fs::write(&path, more.to_string()).unwrap();
+    let run = shell.run(&format!("{IMPACT} --template changes.json"));
+    assert!(run.stderr.contains("only a part of a change set"), "{}", run.stderr);
+    let empty = json!({"Changes": [], "Status": "FAILED", "StatusReason": "No updates are to be performed."});
+    fs::write(&path, empty.to_string()).unwrap();
+    let run = shell.run(&format!("{IMPACT} --template changes.json --output json"));
+    assert_eq!(run.json()["source"]["kind"], "change-set");
+    assert_eq!(run.json()["summary"]["none"], 2);
+}
+
+/// The commands of a block of docs/ci.md and docs/impact.md that run this program.
+fn documented(page: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+    let text = fs::read_to_string(path).unwrap();
+    let (mut is_code, mut commands) = (false, Vec::new());
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_code = !is_code;
+        }
+        if let Some((_, command)) = line.split_once("autoconnect ").filter(|_| is_code)
+            && ["setup ", "impact "].iter().any(|name| command.starts_with(name))
+        {
+            commands.push(command.split(" > ").next().unwrap().to_owned());
+        }
+    }
+    commands
+}
+
+/// Each command of the workflows is run, with an account file in the place of credentials.
+#[test]
+fn the_commands_of_the_workflows_work() {
+    let shell = shell();
+    fs::write(
+        shell.folder.path().join("template.yaml"),
+        TEMPLATE.replace("Extra:", "Stage: {Type: String}\n  Extra:"),
+    )
+    .unwrap();
+    fs::write(shell.folder.path().join("changes.json"), r#"{"Changes": []}"#).unwrap();
+    let own = MANIFEST
+        .split("[[connection]]")
+        .take(3)
+        .collect::<Vec<_>>()
+        .join("[[connection]]");
+    fs::write(shell.folder.path().join("connections.toml"), own).unwrap();
+    let mut commands = documented("ci.md");
+    commands.extend(documented("impact.md"));
+    let of_impact = commands.iter().filter(|command| command.starts_with("impact ")).count();
+    assert!(of_impact >= 5 && commands.len() >= of_impact + 3, "{commands:#?}");
+    for command in commands {
+        let run = shell.run(&format!("{command} --offline account.json"));
+        let expected = if command.contains("plan.json") { 2 } else { 0 };
+        assert_eq!(run.status, Some(expected), "{command}: {}{}", run.stdout, run.stderr);
+        assert!(!run.stdout.is_empty(), "{command}");
+    }
+}
