@@ -320,6 +320,14 @@ fn physical_id(
             let functions = account.functions.iter().filter(|function| is_it(&function.tags));
             functions.map(|function| &function.function_name).collect()
         }
+        "AWS::RDS::DBCluster" => {
+            let clusters = account.db_clusters.iter().filter(|cluster| is_it(&cluster.tag_list));
+            clusters.map(|cluster| &cluster.id).collect()
+        }
+        "AWS::RDS::DBInstance" => {
+            let instances = account.db_instances.iter().filter(|instance| is_it(&instance.tag_list));
+            instances.map(|instance| &instance.id).collect()
+        }
         "AWS::RDS::DBProxy" => {
             let proxies = account.db_proxies.iter().filter(|proxy| is_it(&proxy.tags));
             proxies.map(|proxy| &proxy.name).collect()

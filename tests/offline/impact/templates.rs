@@ -24,6 +24,8 @@ fn with_stack() -> AccountDocument {
         let group = document.security_groups.iter_mut().find(|group| group.group_id == id);
         group.unwrap().tags = tags(logical);
     }
+    let cluster = document.db_clusters.iter_mut().find(|cluster| cluster.id == "orders");
+    cluster.unwrap().tag_list = tags("Orders");
     document
 }
 
@@ -71,7 +73,7 @@ Resources:
 #[test]
 fn a_template_is_judged() {
     let function = "        SecurityGroupIds: [sg-0f00, !Ref FunctionGroup]\n";
-    let cases: [(&str, &str, &str, Effect, &[&str]); 12] = [
+    let cases: [(&str, &str, &str, Effect, &[&str]); 13] = [
         ("", "", "the stack as it is", Effect::None, &[]),
         (
             function,
@@ -147,6 +149,13 @@ fn a_template_is_judged() {
             "  Checkout:\n",
             "  Orders: {Type: AWS::RDS::DBCluster, Properties: {DBClusterIdentifier: orders, Engine: aurora-postgresql, VpcSecurityGroupIds: [sg-0d00]}}\n  Checkout:\n",
             "the database loses the group",
+            Effect::Breaks,
+            &["Orders"],
+        ),
+        (
+            "  Checkout:\n",
+            "  Orders: {Type: AWS::RDS::DBCluster, Properties: {Engine: aurora-postgresql, VpcSecurityGroupIds: [sg-0d00]}}\n  Checkout:\n",
+            "the database, whose name CloudFormation has made up, loses the group",
             Effect::Breaks,
             &["Orders"],
         ),
