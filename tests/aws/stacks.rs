@@ -117,10 +117,9 @@ async fn a_created_stack_is_in_sync() {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("template.yaml");
     let import = folder.join("import.json");
-    let exported = world.run(&format!(
-        "export --cluster orders --format cloudformation --resources-to-import {}",
-        import.display()
-    ));
+    let mut export = world.command();
+    export.args("export --cluster orders --format cloudformation --resources-to-import".split(' '));
+    let exported = finish(export.arg(&import));
     assert_eq!(exported.status, 0, "{}", exported.stderr);
     fs::write(&file, &exported.stdout).unwrap();
     let (findings, template) = judged(&file);
@@ -156,10 +155,10 @@ async fn a_created_stack_is_in_sync() {
             .security_group_ids(group("LambdaRds1"))
             .build();
         other.function_in(function, Some(config)).await;
-        let drift = other.run(&format!("drift --cluster orders --function {function} --output json"));
+        let drift = other.run(&format!("drift --cluster orders --function {function}"));
         assert_eq!(drift.json()["connections"][0]["verdict"], "in-sync", "{}", drift.stdout);
     }
     // From birth, nothing but CloudFormation changes these groups.
-    let removed = other.run("remove --cluster orders --function checkout --yes --output json");
+    let removed = other.run("remove --cluster orders --function checkout --yes");
     assert_eq!(removed.error_code(), "managed-elsewhere");
 }

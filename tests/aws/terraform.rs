@@ -17,7 +17,7 @@ use crate::new_proxies::setup_with_password;
 use crate::world::{Run, World, finish, program};
 
 /// The folder of providers in which the one for AWS is.
-fn plugins() -> Option<PathBuf> {
+pub fn plugins() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let home = variable("HOME").map(|home| home.join(".terraform.d"));
     let of_home = home
