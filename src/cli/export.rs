@@ -32,7 +32,7 @@ pub struct Export {
     /// Write files to this folder, which is created if it does not exist, instead of one document to standard output
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Also write what exists to this file, for `aws cloudformation create-change-set --resources-to-import`
+    /// Also write what exists to this file, for the option of this name of a CloudFormation change set
     #[arg(long, value_name = "FILE")]
     resources_to_import: Option<PathBuf>,
     /// Also export what does not exist yet: what `setup` would make of these connections

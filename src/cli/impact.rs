@@ -31,7 +31,7 @@ pub struct Impact {
         conflicts_with = "template"
     )]
     terraform_plan: Option<PathBuf>,
-    /// The template of CloudFormation or SAM, or a change set as `aws cloudformation describe-change-set --include-property-values`
+    /// The template of CloudFormation or SAM, or a change set as `describe-change-set --include-property-values` of the AWS CLI
     /// prints it
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,

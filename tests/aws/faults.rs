@@ -23,7 +23,7 @@ async fn throttling_and_server_errors_are_retried() {
     let document = world.setup_succeeds("--cluster orders --function checkout --dry-run --no-diagnose");
     assert_eq!(document["decision"], "create-new");
     let calls = world.calls_since(mark);
-    assert_eq!(beside_roles(&calls), 5 + 4, "{calls:?}");
+    assert_eq!(beside_roles(&calls), 6 + 4, "{calls:?}");
     assert_eq!(document["api_calls"]["read"], calls.len(), "retries count");
 }
 

@@ -27,9 +27,15 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     AWS_PAGER="",
 )
-# A command may name this file for the reader to write.
-with open("policy.json", "w") as policy:
-    policy.write('{"Version": "2012-10-17", "Statement": []}')
+# A command may name these files, which the reader or a command before it has written.
+FILES = {
+    "policy.json": '{"Version": "2012-10-17", "Statement": []}',
+    "template.yaml": "Resources: {}",
+    "import.json": '[{"ResourceType": "T", "LogicalResourceId": "L", "ResourceIdentifier": {"Id": "sg-0a1b"}}]',
+}
+for name, content in FILES.items():
+    with open(name, "w") as file:
+        file.write(content)
 
 from awscli.clidriver import create_clidriver  # noqa: E402
 
