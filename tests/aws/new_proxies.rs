@@ -77,8 +77,8 @@ async fn a_cluster_through_a_new_proxy() {
     assert_eq!(planned["decision"], "create-new");
     let calls = world.calls_since(mark);
     assert!(calls.iter().all(|call| reads(call)), "{calls:?}");
-    // Those of the path are 8.
-    assert!(beside_roles(&calls) <= 8 + 8, "{calls:?}");
+    // Those of the path are 8, and one is for the function's tags.
+    assert!(beside_roles(&calls) <= 9 + 8, "{calls:?}");
 
     let document = world.setup_succeeds(setup);
     assert_eq!(document["result"], "connected", "{document:#}");
@@ -217,7 +217,7 @@ async fn iam_from_end_to_end_and_a_customers_key() {
     let calls = world.calls_since(mark);
     assert!(
         // The role's name may be taken.
-        beside_roles(&calls) <= 9 + 8 && calls.contains(&"DescribeKey".to_owned()),
+        beside_roles(&calls) <= 10 + 8 && calls.contains(&"DescribeKey".to_owned()),
         "{calls:?}"
     );
     world.setup_succeeds(&format!("{setup} --yes"));

@@ -26,8 +26,8 @@ async fn a_cluster_through_a_proxy() {
     );
     let calls = world.calls_since(mark);
     assert!(calls.iter().all(|call| reads(call)), "{calls:?}");
-    // Those of the path are 8.
-    assert_eq!(beside_roles(&calls), 7 + 8, "{calls:?}");
+    // Those of the path are 8, and two are for the tags of the function and the proxy.
+    assert_eq!(beside_roles(&calls), 9 + 8, "{calls:?}");
 
     let document = world.setup_succeeds(setup);
     assert_eq!(document["result"], "connected");
