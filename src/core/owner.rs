@@ -282,7 +282,7 @@ impl Owned {
         let mut steps = plan.steps.iter().filter(|step| step.status != StepStatus::Already);
         match &self.group {
             Some(group) => steps.any(|step| step.resource == group.as_str() && step.effect.associates().is_none()),
-            None => steps.any(|step| changes_groups_of(&step.effect) == Some(self.side)),
+            None => steps.any(|step| changes(&step.effect) == Some(self.side)),
         }
     }
 
@@ -313,7 +313,8 @@ impl Owned {
                 "{whose}: where {source} still has the group, {deployment} {will} put it back, or fail because it no longer exists. Change {source} too."
             ),
             (true, None) => format!(
-                "{whose}: {deployment} {will} send the security groups of {source}, and so undo this change. Change {source} too."
+                "{whose}: {deployment} {will} send {} of {source}, and so undo this change. Change {source} too.",
+                what_is_sent(plan, self.side)
             ),
             (false, Some(_)) => return None,
             (false, None) => {
@@ -335,15 +336,38 @@ fn is_removal(plan: &Plan) -> bool {
     })
 }
 
-/// The side whose list of groups an effect changes, of a resource that exists.
-fn changes_groups_of(effect: &Effect) -> Option<Side> {
+/// The side whose resource an effect changes in what its owner deploys, where it exists: its list of groups, or the
+/// function's environment.
+fn changes(effect: &Effect) -> Option<Side> {
     match effect {
+        effect if changes_environment(effect) => Some(Side::Function),
         Effect::Vpc(_) | Effect::Removal(RemovalEffect::OffFunction { .. } | RemovalEffect::Detach { .. }) => {
             Some(Side::Function)
         }
         Effect::Removal(RemovalEffect::OffProxy { .. }) => Some(Side::Proxy),
         Effect::Removal(RemovalEffect::OffDatabase { .. }) => Some(Side::Database),
         _ => effect.associates(),
+    }
+}
+
+fn changes_environment(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::SetEnvironment { .. } | Effect::Removal(RemovalEffect::UnsetEnvironment { .. })
+    )
+}
+
+/// What the next deployment sends of a resource that a plan changes.
+fn what_is_sent(plan: &Plan, side: Side) -> &'static str {
+    let effects = || plan.planned().map(|step| &step.effect);
+    let sends_groups = effects().any(|effect| !changes_environment(effect) && changes(effect) == Some(side));
+    match (
+        sends_groups,
+        side == Side::Function && effects().any(changes_environment),
+    ) {
+        (true, true) => "the security groups and the environment variables",
+        (false, true) => "the environment variables",
+        _ => "the security groups",
     }
 }
 

@@ -329,3 +329,25 @@ fn hostile_tags_stay_text() {
     assert!(!json.stdout.contains('\u{202e}'));
     json.json();
 }
+
+/// A deployment sends the environment of the template, too.
+#[test]
+fn environment_variables_are_of_the_template() {
+    let shell = shell();
+    shell.run(&format!("setup {CHECKOUT} --yes"));
+    let sets = format!("setup {CHECKOUT} --set-env --db-user app --no-diagnose --dry-run --output json");
+    let planned = shell.run(&sets).json();
+    let reasons = planned["reasons"].to_string();
+    assert!(
+        reasons.contains("will send the environment variables of its template"),
+        "{reasons}"
+    );
+    let refused = shell.run(&format!("{sets} --owned refuse"));
+    assert_eq!(refused.json()["error"]["code"], "owned");
+    let both = shell.run(&sets.replace("--function checkout", "--function report"));
+    let reasons = both.json()["reasons"].to_string();
+    assert!(
+        reasons.contains("will send the security groups and the environment variables of"),
+        "{reasons}"
+    );
+}
