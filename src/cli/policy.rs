@@ -13,7 +13,7 @@ use crate::cloud::{Checked, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::Place;
 use crate::monitor::{AllowedKind, Notify};
-use crate::observe::{ObserveError, PATH_READS, PERMISSION_READS, READS, TAG_READS, reads_of_export, the_function};
+use crate::observe::{ObserveError, reads_of_drift, reads_of_export, the_function};
 use crate::operation::Operation;
 use crate::plan::RepairKind;
 use crate::policy::{self, Guardrail};
@@ -153,13 +153,7 @@ impl Drift {
         let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
         let (region, account) = (any(&global.region), any(&self.account));
         let place = Place::in_region(&region, &account);
-        let reads = READS
-            .iter()
-            .chain(TAG_READS)
-            .chain(PERMISSION_READS)
-            .chain(PATH_READS)
-            .copied();
-        let mut permissions = policy::read_only(reads, place);
+        let mut permissions = policy::read_only(reads_of_drift(), place);
         permissions.add("sts:AssumeRole", self.roles.iter().cloned());
         for told in &self.notify {
             match told {
@@ -192,13 +186,7 @@ impl Manifest {
         let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
         let (region, account) = (any(&global.region), any(&self.account));
         let place = Place::in_region(&region, &account);
-        let reads = READS
-            .iter()
-            .chain(TAG_READS)
-            .chain(PERMISSION_READS)
-            .chain(PATH_READS)
-            .copied();
-        let mut permissions = policy::read_only(reads, place);
+        let mut permissions = policy::read_only(reads_of_drift(), place);
         policy::sets_up(&mut permissions, self.prune, place);
         print_permissions(permissions.document(), global)
     }

@@ -1,6 +1,6 @@
 //! Whose a resource is within its account: the stack, or the tool, that deploys it, by its tags or by a state file of Terraform.
 //!
-//! Source: docs/stacks.md. A tag can be written by whoever may tag the resource, so a tag is what somebody says. What was
+//! Source: docs/stacks.md. Anyone with permission to tag a resource can write its tags, so tags are not a proof. What was
 //! not read is unknown.
 
 mod lines;

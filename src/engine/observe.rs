@@ -39,7 +39,9 @@ pub use msk::{MskTarget, READS as MSK_READS, Which, msk_scene, reads_of_msk};
 pub use reads::Reads;
 pub use scene::{scene, through};
 pub use standing::{observe_standing, reads_of_standing};
-pub use survey::{PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, TAG_READS, survey, survey_paths};
+pub use survey::{
+    PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, TAG_READS, reads_of_drift, survey, survey_paths,
+};
 pub use target::{NewProxyWish, ProxyWish, Target};
 pub use users::{Groups, users_of};
 pub use users::{launch_templates, network_connectors};

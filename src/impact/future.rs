@@ -35,7 +35,7 @@ pub enum About {
     Proxy(String),
 }
 
-/// On what of a path a change, or a doubt, is. A path that is stopped by anything else stays stopped, whatever becomes of it.
+/// Which part of a path a change or a doubt is about. A path that another part blocks stays blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// Security groups: their rules, and who has them.

@@ -218,7 +218,7 @@ impl<'i> Resolver<'i> {
         }
     }
 
-    /// Whether all are `neutral`; one that is not decides, whatever is not known of the others.
+    /// Whether all are `neutral`. One that is not decides the result, even if others are unknown.
     fn all(&self, nodes: &[Node], neutral: bool) -> Truth {
         let mut all = Truth::Known(neutral);
         for node in nodes {

@@ -86,7 +86,7 @@ fn attributes_are_those_of_the_provider() {
     }
 }
 
-/// What others have written stays a text, wherever it stands.
+/// Text from AWS stays text in every place of the code.
 #[test]
 fn hostile_texts_stay_texts() {
     let hostile = "${file(\"/etc/passwd\")} $${x} %{ for } \" \\ \u{202e}\n# x\n}";

@@ -2,7 +2,7 @@
 //! and what is applied is a connection that `drift` finds in sync.
 //!
 //! Terraform is looked for in `PATH`, the provider in `AUTOCONNECT_TF_PLUGINS` and the usual places (see [`plugins`]). Without them
-//! these tests say so, and what is left is `hcl.rs`: a parser, and the provider's schema as data.
+//! these tests print that, and `hcl.rs` alone judges the code: by a parser, and by the schema of the provider kept as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

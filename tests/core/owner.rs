@@ -297,7 +297,7 @@ fn a_warning_says_what_will_happen() {
     let claimed = observation(&[("ManagedBy", "ansible")], &[]);
     assert!(owners(&claimed, None)[0].warning(&plan).unwrap().contains(" may send "));
 
-    // What was not read is unknown: it is told where something is changed, and refused where that is asked for.
+    // An owner that was not read is unknown: the plan says so where it changes the resource, and `--owned refuse` refuses it.
     let mut unread = observation(&[], &[]);
     unread.extras.tags.function = Some(Part::Unread("denied".to_owned()));
     let all = owners(&unread, None);

@@ -37,7 +37,7 @@ pub enum Piece {
     Reference(Reference),
 }
 
-/// A value that stands for an attribute wherever it is found between these texts.
+/// A value that is replaced by a reference where it is found between these two texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// What comes right before it.

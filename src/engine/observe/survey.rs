@@ -42,6 +42,12 @@ pub const PATH_READS: &[Operation] = &[
 /// The operation that shows whose functions and proxies are. Where it may not be called, their owners are unknown.
 pub const TAG_READS: &[Operation] = &[Operation::GetResources];
 
+/// All operations of a survey with its network: what `drift` and the plan of a manifest read.
+pub fn reads_of_drift() -> impl Iterator<Item = Operation> {
+    let reads = READS.iter().chain(TAG_READS).chain(PERMISSION_READS).chain(PATH_READS);
+    reads.copied()
+}
+
 /// How many values a filter of EC2 can have.
 const FILTER_VALUES: usize = 200;
 

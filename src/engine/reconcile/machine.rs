@@ -268,24 +268,24 @@ impl<'g, G: Goal> Machine<'g, G> {
         }
     }
 
-    /// Refuses a plan with a flaw.
+    /// Refuses a plan with a flaw, and one that changes groups which another tool manages.
     fn check(&self, plan: &Plan, seen: &G::Seen) -> Result<(), RunError> {
-        let flaws = lint(plan, &self.goal.ground(seen));
-        if flaws.is_empty() {
-            Ok(())
-        } else {
-            Err(RunError::Flawed(flaws))
+        let ground = self.goal.ground(seen);
+        let flaws = lint(plan, &ground);
+        if !flaws.is_empty() {
+            return Err(RunError::Flawed(flaws));
         }
+        let groups = handover::changed(plan, &ground);
+        if !groups.is_empty() {
+            return Err(Unmet::HandedOver { groups }.into());
+        }
+        Ok(())
     }
 
     fn propose(&mut self, seen: G::Seen) -> Next<G::Seen> {
         self.goal.note_lists(&seen, &mut self.memory.lists);
         let mut draft = self.goal.draft(&seen, &mut self.memory)?;
         self.check(&draft.plan, &seen)?;
-        let groups = handover::changed(&draft.plan, &self.goal.ground(&seen));
-        if !groups.is_empty() {
-            return Err(Unmet::HandedOver { groups }.into());
-        }
         if self.options.records {
             draft.basis = self.goal.basis(&seen);
             draft.recorded = record(&draft.plan, &draft.basis);

@@ -15,7 +15,7 @@ pub enum VpcWish {
     Same,
     /// It is attached to no VPC.
     Detached,
-    /// It is attached so; what is left out stays as it is.
+    /// It is attached with these settings; settings that are left out do not change.
     Attached {
         /// Its subnets.
         subnets: Option<Ids>,
@@ -453,7 +453,7 @@ impl Future {
     }
 }
 
-/// Whether two lists have the same ids, in whatever order.
+/// Whether two lists have the same ids. Their order does not matter.
 pub(super) fn is_same_list(one: &[String], other: &[String]) -> bool {
     let set = |list: &[String]| list.iter().cloned().collect::<BTreeSet<String>>();
     set(one) == set(other)

@@ -8,7 +8,7 @@ use crate::impact::future::{About, Doubt, Future, Layer, Touch};
 use crate::impact::openness::Opening;
 use crate::impact::{Effect, Judged, Path, Standing};
 
-/// How many reasons of one kind are told of a connection.
+/// How many reasons of one kind are reported for a connection.
 pub(super) const REASONS: usize = 3;
 
 /// On what of a path a check of `diagnose` is.
@@ -179,7 +179,7 @@ fn uncertain<'d>(state: &State, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
     all
 }
 
-/// What is told of a connection.
+/// What is reported for a connection.
 #[derive(Default)]
 struct Told {
     effects: BTreeSet<Effect>,
