@@ -22,6 +22,7 @@ mod output;
 mod password;
 mod policy;
 mod remove;
+mod report;
 mod schema;
 mod session;
 mod settings;
@@ -93,8 +94,10 @@ enum Command {
     Adopt(adopt::Adopt),
     /// Show which connections a reviewed change would break or open
     Impact(impact::Impact),
-    /// Write connections as Terraform, CloudFormation or CDK code, or draw one
+    /// Write connections as Terraform, CloudFormation or CDK code, or draw them
     Export(export::Export),
+    /// Write an HTML page that shows connections, their groups and rules, and what is wrong
+    Report(Box<report::Report>),
     /// Check whether a function in a VPC reaches the internet or AWS services, or build what is missing
     Internet(internet::Internet),
     /// Save an account to a file for --offline
@@ -349,9 +352,9 @@ impl Command {
         while let Some((_, below)) = matches.subcommand() {
             matches = below;
         }
-        // The file of a snapshot and the folder of an export are no plans.
+        // The files of a snapshot and a report and the folder of an export are no plans.
         let out = matches.try_get_one("out").ok().flatten();
-        out.filter(|_| !matches!(self, Self::Snapshot(_) | Self::Export(_)))
+        out.filter(|_| !matches!(self, Self::Snapshot(_) | Self::Export(_) | Self::Report(_)))
     }
 
     /// Whether it reads or changes an account.
@@ -380,6 +383,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::List(list) => list.run(&cli.global),
         Command::Impact(impact) => impact.run(&cli.global),
         Command::Export(export) => export.run(&cli.global),
+        Command::Report(report) => report.run(&cli.global),
         Command::Internet(internet) => internet.run(&cli.global),
         Command::Snapshot(snapshot) => snapshot.run(&cli.global),
         Command::Config(_) => unreachable!("it is run with the settings"),

@@ -7,14 +7,15 @@ mod checks;
 mod config;
 mod connection;
 mod document;
+mod drawing;
 mod drift;
 mod error;
-mod graph;
 pub mod hcl;
 mod impact;
 mod list;
 mod markdown;
 mod owners;
+mod page;
 mod path;
 mod progress;
 mod run;
@@ -38,15 +39,19 @@ pub use batch::{
 pub use checks::{Checks, ChecksDocument};
 pub use config::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};
 pub use document::OutputDocument;
+pub use drawing::{Column, Drawing, Edge, Mark, Node, NodeKind};
 pub use drift::{
     ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary,
     FailedLookNotice, Notice, RepairEntry, drift_text, repairs_text,
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
-pub use graph::{dot, mermaid};
 pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
 pub use list::{ListDocument, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
+pub use page::{
+    PageConnection, PageData, PageDatabase, PageFinding, PageFunction, PageGroup, PageGroupOn, PageHealth, PageHop,
+    PageProxy, PageRule, PageScope, ReportDocument, Subject, collect,
+};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
 pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_incomplete};

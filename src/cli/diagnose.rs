@@ -9,14 +9,14 @@ use super::global::{Global, Output};
 use super::session::{DatabaseArgs, RunArgs, Work, on_account, print_checks, print_result};
 use super::{Ending, print};
 use crate::cloud::{Checked, Cloud};
-use crate::diagnostics::connection::{Diagnosis, diagnose};
+use crate::diagnostics::connection::diagnose;
 use crate::fix::Scope;
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::observe::{ProxyWish, Target, through};
 use crate::plan::Request;
 use crate::reconcile::{Ending as RunEnding, Failure, Fix, RunError};
-use crate::report::{Checks, Report, RunDocument, converged_text, dot, mermaid};
+use crate::report::{Checks, Drawing, Report, RunDocument, converged_text};
 
 /// Options of `diagnose`.
 #[derive(Clone, Debug, Args)]
@@ -49,14 +49,17 @@ pub enum Format {
     Mermaid,
     /// A graph of Graphviz
     Dot,
+    /// An SVG file
+    Svg,
 }
 
 impl Format {
-    /// Draws a diagnosis.
-    pub fn draw(self, diagnosis: &Diagnosis) -> String {
+    /// The drawing as text.
+    pub fn draw(self, drawing: &Drawing) -> String {
         match self {
-            Self::Mermaid => mermaid(diagnosis),
-            Self::Dot => dot(diagnosis),
+            Self::Mermaid => drawing.mermaid(),
+            Self::Dot => drawing.dot(),
+            Self::Svg => drawing.svg(),
         }
     }
 }
@@ -130,7 +133,7 @@ impl Work for Diagnose {
         let reading = through(&checked, &target, self.endpoint());
         let scene = Box::pin(read_in(self.run.timeout, cloud, reading, interrupt)).await?;
         let diagnosis = diagnose(&scene);
-        let drawn = self.format.map(|format| format.draw(&diagnosis));
+        let drawn = self.format.map(|format| format.draw(&Drawing::of_path(&diagnosis)));
         let checks = Checks::new(diagnosis.headline, diagnosis.checks);
         let Some(drawn) = drawn else {
             let origin = Origin::of_arn(&scene.database.arn);

@@ -11,29 +11,25 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use tokio::runtime;
 use tokio::time::Instant;
 
 use super::arguments::{FunctionName, ProxyChoice, parse_cluster, parse_function, parse_instance, parse_timeout};
 use super::global::{Global, Output};
 use super::output::{fail, print, print_json};
-use super::session::no_connections;
-use super::signals::listen;
+use super::session::{AccountsWork, interrupted_reading, no_connections, on_accounts};
 use super::{Ending, for_people};
 use crate::escape::to_json;
 use crate::estate::Connection;
 use crate::interrupt::Interrupt;
 use crate::manifest;
-use crate::model::{DatabaseKind, Origin, last_segment};
+use crate::model::{DatabaseKind, last_segment};
 use crate::monitor::{
-    Accounts, Entry, FailedLook, How, Notify, OfflineFile, Place, Round, Run, Shard, State, Wanted, patrol,
-    write_metrics,
+    Accounts, Entry, FailedLook, How, Notify, Place, Round, Run, Shard, State, Wanted, patrol, write_metrics,
 };
 use crate::naming::created;
-use crate::reconcile::{Failure, RunError};
 use crate::report::{ConnectionDrift, Document, DriftDocument, FailedLookNotice, Report, drift_text, timestamp};
 use repairing::RepairArgs;
-use sources::{SourceArgs, Sourced};
+pub use sources::{SourceArgs, Sourced};
 use telling::not_told;
 
 /// Options of `drift`.
@@ -97,55 +93,7 @@ pub struct Drift {
 impl Drift {
     pub fn run(&self, global: &Global) -> Ending {
         self.check_usage()?;
-        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return Err(Box::new(Report::new("runtime", &error, None))),
-        };
-        let ending = runtime.block_on(async {
-            let interrupt = listen();
-            match &global.offline {
-                Some(path) => self.on(&OfflineFile(path.clone()), global, interrupt).await,
-                // The SDK's futures are large, and are kept off the stack.
-                None => Box::pin(self.on_aws(global, interrupt)).await,
-            }
-        });
-        // A command that does not read its input still holds a thread.
-        runtime.shutdown_background();
-        ending
-    }
-
-    #[cfg(feature = "aws")]
-    async fn on_aws(&self, global: &Global, interrupt: Interrupt) -> Ending {
-        self.on(&crate::monitor::OnAws(global.configuration()), global, interrupt)
-            .await
-    }
-
-    #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
-    async fn on_aws(&self, _: &Global, _: Interrupt) -> Ending {
-        Err(Box::new(Report::no_aws()))
-    }
-
-    async fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> Ending {
-        let files = self.metrics_file.as_deref().zip(global.offline.as_deref());
-        if files.is_some_and(|(metrics, account)| super::is_same_file(account, metrics)) {
-            let error =
-                std::io::Error::other("--metrics-file names the account file, which the metrics would overwrite");
-            return Err(Box::new(Report::new(
-                "usage",
-                &error,
-                Some("name another file".to_owned()),
-            )));
-        }
-        let accounts = &Sourced {
-            accounts,
-            sources: self.sources.read()?,
-        };
-        self.forget_vanished()?;
-        if let Some(every) = self.every {
-            return schedule::run(self, accounts, global, every, interrupt).await;
-        }
-        self.once(accounts, global, &mut State::default(), &interrupt).await
+        on_accounts(self, global)
     }
 
     /// One run: reads, judges, and then does all that was asked for with what it has found. Each of these is tried whatever
@@ -174,7 +122,7 @@ impl Drift {
                     Ok(found) => Ok((wanted, found)),
                     Err(error) => Err(Box::new(Report::from(&error))),
                 },
-                () = interrupt.raised() => return Err(Box::new(interrupted())),
+                () = interrupt.raised() => return Err(Box::new(interrupted_reading())),
             },
             Err(report) => Err(report),
         };
@@ -374,23 +322,36 @@ impl Drift {
     }
 }
 
+impl AccountsWork for Drift {
+    async fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> Ending {
+        let files = self.metrics_file.as_deref().zip(global.offline.as_deref());
+        if files.is_some_and(|(metrics, account)| super::is_same_file(account, metrics)) {
+            let error =
+                std::io::Error::other("--metrics-file names the account file, which the metrics would overwrite");
+            return Err(Box::new(Report::new(
+                "usage",
+                &error,
+                Some("name another file".to_owned()),
+            )));
+        }
+        let accounts = &Sourced {
+            accounts,
+            sources: self.sources.read()?,
+        };
+        self.forget_vanished()?;
+        if let Some(every) = self.every {
+            return schedule::run(self, accounts, global, every, interrupt).await;
+        }
+        self.once(accounts, global, &mut State::default(), &interrupt).await
+    }
+}
+
 /// Whether a function is named twice, by its name or its ARN.
 fn has_twice(functions: &[FunctionName]) -> bool {
     let mut names = BTreeSet::new();
     !functions
         .iter()
         .all(|function| names.insert(last_segment(&function.name)))
-}
-
-fn interrupted() -> Report {
-    let error = RunError::Interrupted {
-        at: "while reading; nothing was written".to_owned(),
-    };
-    Report::of_run(&Failure {
-        error,
-        applied: Vec::new(),
-        origin: Origin::default(),
-    })
 }
 
 /// What has failed after the connections were judged. It is reported at once.
@@ -418,7 +379,7 @@ fn save(state: &State, path: &Path) -> Result<(), Box<Report>> {
     saved.map_err(|error| Box::new(Report::new("state-file", &error, None)))
 }
 
-fn state_of(path: &Path) -> Result<State, Box<Report>> {
+pub fn state_of(path: &Path) -> Result<State, Box<Report>> {
     State::load(path).map_err(|error| {
         let hint = "remove the file; the next run then reports everything that is not in sync".to_owned();
         Box::new(Report::new("state-file", &error, Some(hint)))

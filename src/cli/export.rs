@@ -1,21 +1,20 @@
-//! `autoconnect export`: connections as code, or one connection as a drawing.
+//! `autoconnect export`: connections as code, or as a picture.
 
 mod code;
+mod picture;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Ending;
 use super::arguments::{ProxyChoice, Tag, add_default_tags, check_tags, parse_role, parse_secret, parse_user};
 use super::connections::ConnectionsArgs;
-use super::diagnose::{Format, read};
+use super::diagnose::Format;
 use super::global::Global;
 use super::session::{Work, on_account};
-use super::{Ending, print};
-use crate::cloud::{Checked, Cloud};
-use crate::diagnostics::connection::diagnose;
+use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::observe::{ProxyWish, Target, scene};
 use crate::report::Report;
 
 /// Options of `export`.
@@ -23,7 +22,7 @@ use crate::report::Report;
 pub struct Export {
     #[command(flatten)]
     of: ConnectionsArgs,
-    /// The RDS Proxy between them (default: directly and through any proxy; drawn and planned: directly)
+    /// The RDS Proxy between them (default: directly and through any proxy; planned: directly)
     #[arg(long, value_name = "none|NAME|new[:NAME]", requires = "function")]
     proxy: Option<ProxyChoice>,
     /// The output format
@@ -111,6 +110,8 @@ pub enum ExportFormat {
     Mermaid,
     /// A graph of Graphviz
     Dot,
+    /// An SVG file
+    Svg,
 }
 
 impl ExportFormat {
@@ -120,6 +121,7 @@ impl ExportFormat {
             Self::Terraform | Self::CloudFormation | Self::Cdk => None,
             Self::Mermaid => Some(Format::Mermaid),
             Self::Dot => Some(Format::Dot),
+            Self::Svg => Some(Format::Svg),
         }
     }
 }
@@ -154,12 +156,8 @@ impl Export {
         let is_drawn = self.format.drawing().is_some();
         let is_new = self.of.function.as_ref().is_some_and(|function| function.is_new)
             || matches!(self.proxy, Some(ProxyChoice::New(_)));
-        let wrong = if is_drawn && self.of.function.is_none() {
-            "a drawing shows one connection: add --cluster or --instance, and --function"
-        } else if is_drawn && self.out.is_some() {
-            "--out is for code: a drawing goes to standard output"
-        } else if is_drawn && self.planned {
-            "--planned is for code: a drawing shows what exists"
+        let wrong = if is_drawn && self.out.is_some() {
+            "--out is for code: a picture goes to standard output"
         } else if self.resources_to_import.is_some() && !self.format.is_stack() {
             "--resources-to-import is for --format cloudformation and cdk"
         } else if is_new && !self.planned {
@@ -173,28 +171,13 @@ impl Export {
         };
         Err(usage(wrong))
     }
-
-    /// The connection that is drawn.
-    fn drawn(&self) -> Option<Target> {
-        let ((kind, database), function) = (self.of.database()?, self.of.function.as_ref()?);
-        Some(Target {
-            proxy: match &self.proxy {
-                Some(ProxyChoice::Existing(name)) => ProxyWish::Existing(name.clone()),
-                None | Some(ProxyChoice::None | ProxyChoice::New(_)) => ProxyWish::None,
-            },
-            ..Target::direct(kind, database, &function.name)
-        })
-    }
 }
 
 impl Work for Export {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        let drawn = self.format.drawing().and_then(|format| Some((format, self.drawn()?)));
-        let Some((format, target)) = drawn else {
-            return Box::pin(self.code(cloud, global, interrupt)).await;
-        };
-        let scene = Box::pin(read(cloud, scene(&Checked::new(cloud), &target), interrupt)).await?;
-        print(&format.draw(&diagnose(&scene)))?;
-        Ok(0)
+        match self.format.drawing() {
+            Some(format) => Box::pin(self.picture(format, cloud, global, interrupt)).await,
+            None => Box::pin(self.code(cloud, global, interrupt)).await,
+        }
     }
 }

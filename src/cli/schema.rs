@@ -9,7 +9,7 @@ use crate::manifest::Manifest;
 use crate::monitor::Event;
 use crate::report::{
     Answer, BatchDocument, BatchEvent, ChecksDocument, ConfigDocument, DriftDocument, ErrorDocument, ImpactDocument,
-    ListDocument, Notice, OutputDocument, RunDocument, SavedPlan, SnapshotDocument,
+    ListDocument, Notice, OutputDocument, PageData, ReportDocument, RunDocument, SavedPlan, SnapshotDocument,
 };
 
 /// Options of `schema`.
@@ -44,6 +44,10 @@ enum Document {
     List,
     /// The connections that `setup --manifest` and `drift --manifest` read
     Manifest,
+    /// What `report` prints
+    Report,
+    /// The data within the page that `report` writes
+    Page,
     /// What `snapshot` prints
     Snapshot,
     /// What `config` prints
@@ -71,6 +75,8 @@ impl Schema {
             Some(Document::Impact) => schema_for!(ImpactDocument),
             Some(Document::List) => schema_for!(ListDocument),
             Some(Document::Manifest) => schema_for!(Manifest),
+            Some(Document::Report) => schema_for!(ReportDocument),
+            Some(Document::Page) => schema_for!(PageData),
             Some(Document::Snapshot) => schema_for!(SnapshotDocument),
             Some(Document::Config) => schema_for!(ConfigDocument),
             Some(Document::Plan) => schema_for!(SavedPlan),

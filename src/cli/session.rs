@@ -17,8 +17,9 @@ use crate::account::{AccountFileError, OfflineAccount};
 use crate::cloud::{ApiCalls, Cloud};
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, Origin};
+use crate::monitor::{Accounts, OfflineFile};
 use crate::plan::Request;
-use crate::reconcile::{Applied, Converged, Ending as RunEnding, Goal, Options};
+use crate::reconcile::{Applied, Converged, Ending as RunEnding, Failure, Goal, Options, RunError};
 use crate::report::{Checks, ChecksDocument, Document, Report, RunDocument, converged_text};
 
 /// What a command does with an account.
@@ -29,25 +30,54 @@ pub trait Work {
 
 /// Does the work on the account that the global options name.
 pub fn on_account(work: &impl Work, global: &Global) -> Ending {
-    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return Err(Box::new(Report::new("runtime", &error, None))),
-    };
-    let ending = runtime.block_on(async {
-        let interrupt = listen();
-        match &global.offline {
-            Some(path) => {
-                let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
-                check_place(global, account.home())?;
-                work.on(&account, global, interrupt).await
-            }
-            // The SDK's futures are large, and are kept off the stack.
-            None => Box::pin(on_aws(work, global, interrupt)).await,
+    on_runtime(async |interrupt| match &global.offline {
+        Some(path) => {
+            let account = OfflineAccount::open(path).map_err(|error| Box::new(file_report(&error)))?;
+            check_place(global, account.home())?;
+            work.on(&account, global, interrupt).await
         }
-    });
-    // A prompt that was interrupted still holds a thread.
-    runtime.shutdown_background();
-    ending
+        // The SDK's futures are large, and are kept off the stack.
+        None => Box::pin(on_aws(work, global, interrupt)).await,
+    })
+}
+
+/// What a command does with several accounts and Regions.
+pub trait AccountsWork {
+    /// Does it, and prints the result.
+    fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> impl Future<Output = Ending>;
+}
+
+/// Does the work on the accounts that can be reached with the global options.
+pub fn on_accounts(work: &impl AccountsWork, global: &Global) -> Ending {
+    on_runtime(async |interrupt| match &global.offline {
+        Some(path) => work.on(&OfflineFile(path.clone()), global, interrupt).await,
+        // The SDK's futures are large, and are kept off the stack.
+        None => Box::pin(on_all_of_aws(work, global, interrupt)).await,
+    })
+}
+
+#[cfg(feature = "aws")]
+async fn on_all_of_aws(work: &impl AccountsWork, global: &Global, interrupt: Interrupt) -> Ending {
+    work.on(&crate::monitor::OnAws(global.configuration()), global, interrupt)
+        .await
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
+async fn on_all_of_aws(_: &impl AccountsWork, _: &Global, _: Interrupt) -> Ending {
+    Err(Box::new(Report::no_aws()))
+}
+
+/// The report of a run that was interrupted before it wrote anything.
+pub fn interrupted_reading() -> Report {
+    let error = RunError::Interrupted {
+        at: "while reading; nothing was written".to_owned(),
+    };
+    Report::of_run(&Failure {
+        error,
+        applied: Vec::new(),
+        origin: Origin::default(),
+    })
 }
 
 /// Runs until the end or an interrupt.
@@ -57,7 +87,7 @@ pub fn on_runtime(work: impl AsyncFnOnce(Interrupt) -> Ending) -> Ending {
         Err(error) => return Err(Box::new(Report::new("runtime", &error, None))),
     };
     let ending = runtime.block_on(async { work(listen()).await });
-    // A prompt that was interrupted still holds a thread.
+    // A prompt that was interrupted, or a command that does not read its input, still holds a thread.
     runtime.shutdown_background();
     ending
 }

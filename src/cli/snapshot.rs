@@ -34,17 +34,6 @@ impl Snapshot {
     pub fn run(&self, global: &Global) -> Ending {
         on_account(self, global)
     }
-
-    /// Writes the file. Whether it was standard output, which then has the snapshot and nothing else.
-    fn write(&self, document: &impl serde::Serialize) -> std::io::Result<bool> {
-        let content = to_json_pretty(document)? + "\n";
-        let is_stdout = files::is_stdout(&self.out)?;
-        match files::write(&self.out, content.as_bytes(), New::Private) {
-            // A reader that has gone away is no error.
-            Err(error) if is_stdout && error.kind() == std::io::ErrorKind::BrokenPipe => Ok(is_stdout),
-            written => written.map(|()| is_stdout),
-        }
-    }
 }
 
 impl Work for Snapshot {
@@ -54,7 +43,10 @@ impl Work for Snapshot {
         for gap in &taken.gaps {
             tracing::warn!("not in the snapshot: {gap}");
         }
-        let is_stdout = self.write(&taken.document).map_err(|error| {
+        let content = to_json_pretty(&taken.document).map_err(std::io::Error::from);
+        let written =
+            content.and_then(|content| files::write_out(&self.out, (content + "\n").as_bytes(), New::Private));
+        let is_stdout = written.map_err(|error| {
             let hint = format!("{} could not be written: check it and its folder", self.out.display());
             Box::new(Report::new("output", &error, Some(hint)))
         })?;

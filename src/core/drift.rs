@@ -15,11 +15,13 @@ mod leftover;
 mod path;
 mod remedy;
 pub mod traffic;
+mod wiring;
 
-pub use console::{Compute, Listing, connected, discover, list};
+pub use console::{Compute, Listing, connected, discover, list, reaching};
 pub use finding::{Finding, FindingKind, Severity};
 pub use leftover::{Leftover, leftovers};
 pub use remedy::{command, prescribe_removal};
+pub use wiring::{Hop, HopState, Link, LinkRule, Wired, WiredGroup, Wiring};
 
 use std::collections::BTreeSet;
 
@@ -140,6 +142,12 @@ impl<'e> Judge<'e> {
         }
         remedy::prescribe(self.estate, connection, &mut judgement.findings);
         judgement
+    }
+
+    /// The groups and rules by which a connection passes, and what blocks it.
+    #[must_use]
+    pub fn wiring(&self, connection: &Connection) -> Wiring {
+        wiring::wiring(self.estate, &self.routing, connection)
     }
 
     fn judged(&self, connection: &Connection) -> Judgement {

@@ -353,6 +353,11 @@ impl Estate {
         self.groups.get(id)
     }
 
+    /// All security groups.
+    pub fn groups(&self) -> impl Iterator<Item = &SecurityGroup> {
+        self.groups.values()
+    }
+
     /// All databases.
     pub fn databases(&self) -> impl Iterator<Item = &Database> {
         self.databases.values()

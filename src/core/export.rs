@@ -16,7 +16,7 @@ mod text;
 use std::collections::BTreeMap;
 
 pub use build::{Details, FoundProxy, FoundRole, FoundSecret, Planned, build};
-pub use find::{Chain, Found, NotConnected, Wanted, find};
+pub use find::{Chain, Found, NotConnected, Wanted, connections, find};
 pub use text::{Json, Known, Piece, Reference, Text};
 
 use crate::estate::Connection;

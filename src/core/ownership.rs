@@ -166,6 +166,14 @@ pub fn looks_ours(group: &SecurityGroup) -> bool {
     Convention::is_any(&group.name) || is_tagged(&group.tags)
 }
 
+/// Whether a group is of a set for this way to a database: by its name, as the console's groups are, or by our tags.
+#[must_use]
+pub fn is_of_set(group: &SecurityGroup, side: Side, way: &Way) -> bool {
+    let mut accepted = Convention::accepted(side, way.is_proxied()).iter();
+    let is_made_for = || names_side(group, side) && way_of(&group.tags).is_some_and(|(found, _)| found == *way);
+    accepted.any(|convention| convention.number(&group.name).is_some()) || is_made_for()
+}
+
 /// Whether the tags name this side.
 #[must_use]
 pub fn names_side(group: &SecurityGroup, side: Side) -> bool {

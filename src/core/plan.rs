@@ -26,7 +26,7 @@ pub use lint::{Flaw, Ground, May, Right, lint};
 pub use network::NetworkEffect;
 pub use record::{Created, Recorded, differences, record};
 pub use removal::RemovalEffect;
-pub use step::{Effect, FunctionPlan, Grant, Made, ProxyAuth, ProxyPlan, Step, StepStatus};
+pub use step::{Effect, FunctionPlan, Grant, Made, PROXY_COST, ProxyAuth, ProxyPlan, Step, StepStatus};
 pub use steps::{Ref, Steps, tags_at_birth};
 pub use vpc::{AttachPlan, VpcEffect};
 

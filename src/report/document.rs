@@ -11,6 +11,7 @@ use super::drift::DriftDocument;
 use super::error::ErrorDocument;
 use super::impact::ImpactDocument;
 use super::list::ListDocument;
+use super::page::ReportDocument;
 use super::run::RunDocument;
 use super::saved_plan::SavedPlan;
 use super::snapshot::SnapshotDocument;
@@ -38,6 +39,7 @@ impl JsonSchema for OutputDocument {
                 generator.subschema_for::<DriftDocument>(),
                 generator.subschema_for::<ImpactDocument>(),
                 generator.subschema_for::<ListDocument>(),
+                generator.subschema_for::<ReportDocument>(),
                 generator.subschema_for::<SnapshotDocument>(),
                 generator.subschema_for::<ConfigDocument>(),
                 generator.subschema_for::<SavedPlan>(),

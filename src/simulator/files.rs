@@ -97,6 +97,19 @@ pub fn read_regular(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Writes a result like [`write`]. Whether it went to standard output, which then has the result and nothing else.
+///
+/// # Errors
+///
+/// It cannot be written. A reader of standard output that has gone away is no error.
+pub fn write_out(path: &Path, content: &[u8], new: New) -> io::Result<bool> {
+    let is_stdout = is_stdout(path)?;
+    match write(path, content, new) {
+        Err(error) if is_stdout && error.kind() == ErrorKind::BrokenPipe => Ok(is_stdout),
+        written => written.map(|()| is_stdout),
+    }
+}
+
 /// Writes a result: to a file, which is replaced as a whole, or through a pipe or a device. `-` is standard output.
 ///
 /// # Errors

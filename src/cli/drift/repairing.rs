@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Drift, interrupted};
+use super::Drift;
 use crate::cli::front::approve;
 use crate::cli::global::Global;
+use crate::cli::session::interrupted_reading;
 use crate::interrupt::Interrupt;
 use crate::model::Origin;
 use crate::monitor::{Accounts, AllowedKind, Bounds, Known, Repairs, Round, Wanted, Ways, patrol};
@@ -56,7 +57,7 @@ impl RepairArgs {
     /// The report of a run that was interrupted after it had read.
     pub(super) fn interrupted(&self) -> Report {
         if !self.repair {
-            return interrupted();
+            return interrupted_reading();
         }
         let at = "after it had begun to repair; the report tells what was carried out";
         Report::of_run(&Failure {
@@ -87,7 +88,7 @@ impl Drift {
         };
         let mut repairs = Repairs::plan(accounts, &found, ways).await;
         if repairs.is_interrupted {
-            return Err(Box::new(interrupted()));
+            return Err(Box::new(interrupted_reading()));
         }
         if self.repairs.dry_run || repairs.planned().next().is_none() {
             repairs.tell_in(&mut found);
@@ -125,7 +126,7 @@ impl Drift {
         };
         let agreed = tokio::select! {
             agreed = approve(self.repairs.yes, &text, question) => agreed,
-            () = interrupt.raised() => return Err(Box::new(interrupted())),
+            () = interrupt.raised() => return Err(Box::new(interrupted_reading())),
         };
         agreed.map_err(|error| {
             let mut report = Report::of_run(&Failure {

@@ -25,7 +25,7 @@ use crate::reconcile::{Failure, RunError};
 use crate::report::{ExportFile, Report, cdk, cloudformation, document_text, resources_to_import, template, terraform};
 
 /// What is exported, before anything is read.
-enum Asked {
+pub(super) enum Asked {
     /// What exists.
     Existing(Wanted),
     /// What these runs of `setup` would bring about.
@@ -59,7 +59,7 @@ impl Export {
         Ok(0)
     }
 
-    fn asked(&self, global: &Global, home: &Origin) -> Result<Asked, Box<Report>> {
+    pub(super) fn asked(&self, global: &Global, home: &Origin) -> Result<Asked, Box<Report>> {
         if !self.planned {
             return Ok(Asked::Existing(self.of.wanted(self.proxy.as_ref(), global, home)?));
         }
@@ -151,7 +151,9 @@ impl Export {
                 one("template.yaml", text)
             }
             ExportFormat::Cdk => one("autoconnect-stack.ts", cdk(&template(export))),
-            ExportFormat::Terraform | ExportFormat::Mermaid | ExportFormat::Dot => terraform(export),
+            ExportFormat::Terraform | ExportFormat::Mermaid | ExportFormat::Dot | ExportFormat::Svg => {
+                terraform(export)
+            }
         })
     }
 }
@@ -163,6 +165,17 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Box<Report> {
 
 /// Carries the plans out in memory, and exports what is there then.
 async fn planned(cloud: &dyn Cloud, items: Vec<Item>, interrupt: &Interrupt) -> Result<export::Export, Box<Report>> {
+    let (preview, wanted) = preview(cloud, items, interrupt).await?;
+    let export = exported(&preview, Some(cloud), &wanted).await;
+    export.map_err(|error| report(&error, cloud))
+}
+
+/// The account as these runs would leave it, and their connections.
+pub(super) async fn preview<'c>(
+    cloud: &'c dyn Cloud,
+    items: Vec<Item>,
+    interrupt: &Interrupt,
+) -> Result<(Preview<'c>, Wanted), Box<Report>> {
     let preview = Preview::read(cloud, &needs(&items)).await;
     let connections = items.iter().map(|item| {
         let target = item.job.target();
@@ -178,11 +191,10 @@ async fn planned(cloud: &dyn Cloud, items: Vec<Item>, interrupt: &Interrupt) -> 
         planned.outcome?;
     }
     preview.settle(true);
-    let export = exported(&preview, Some(cloud), &wanted).await;
-    export.map_err(|error| report(&error, cloud))
+    Ok((preview, wanted))
 }
 
-fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
+pub(super) fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
     let report = match error {
         ExportError::Observe(error) => Report::new(error.code(), error, error.hint()),
         ExportError::NotConnected(error) => {
@@ -201,7 +213,7 @@ fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
     })
 }
 
-fn interrupted(cloud: &dyn Cloud) -> Box<Report> {
+pub(super) fn interrupted(cloud: &dyn Cloud) -> Box<Report> {
     Box::new(Report::of_run(&Failure {
         error: RunError::Interrupted {
             at: "while reading; nothing was written".to_owned(),

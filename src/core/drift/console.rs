@@ -173,6 +173,17 @@ pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     connections
 }
 
+/// The connections with a database that rules let pass, whoever made them.
+#[must_use]
+pub fn reaching(estate: &Estate, database: &Database) -> Vec<Connection> {
+    let listing = list(estate, database);
+    let reaching = listing.iter().map(|compute| {
+        let proxy = compute.proxy.map(|proxy| proxy.name.as_str());
+        connection(compute.function, database.kind, &database.id, proxy)
+    });
+    reaching.collect()
+}
+
 /// The functions that reach a database: first those that the console lists, then those that only other rules let pass.
 #[must_use]
 pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {

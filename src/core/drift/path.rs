@@ -65,22 +65,37 @@ impl<'e> Routing<'e> {
         let (Some(paths), Some(_)) = (&self.paths, &observation.function.vpc) else {
             return blocked;
         };
-        for (from, to) in hops(observation) {
-            let port = port_of(observation, *to);
-            let ((near_vpc, near), (far_vpc, far)) = (place(observation, *from), place(observation, *to));
-            let Some(port) = port.filter(|_| !near.is_empty() && !far.is_empty()) else {
+        for hop in hops(observation) {
+            let Some((port, found)) = port_of(observation, hop.1)
+                .and_then(|port| Some((port, self.of_hop(paths, observation, *hop, port)?)))
+                .filter(|(_, found)| !found.causes.is_empty())
+            else {
                 continue;
             };
-            let found = self.between(paths, (near_vpc, near), (far_vpc, far), port);
-            if found.causes.is_empty() {
-                continue;
-            }
             if found.is_whole {
-                blocked.whole.push(*from);
+                blocked.whole.push(hop.0);
             }
-            blocked.findings.push(finding(observation, (*from, *to), port, &found));
+            blocked.findings.push(finding(observation, *hop, port, &found));
         }
         blocked
+    }
+
+    /// What network ACLs and routes stop of a hop, as text, and whether that is all of it; none where that was not read.
+    pub(super) fn hop(&self, observation: &Observation, hop: (Side, Side), port: u16) -> Option<(Vec<String>, bool)> {
+        let found = self.of_hop(self.paths.as_ref()?, observation, hop, port)?;
+        Some((found.causes.clone(), found.is_whole && !found.causes.is_empty()))
+    }
+
+    fn of_hop(
+        &self,
+        paths: &Paths<'_>,
+        observation: &Observation,
+        (from, to): (Side, Side),
+        port: u16,
+    ) -> Option<Rc<Blocked>> {
+        let ((near_vpc, near), (far_vpc, far)) = (place(observation, from), place(observation, to));
+        let is_known = !near.is_empty() && !far.is_empty();
+        is_known.then(|| self.between(paths, (near_vpc, near), (far_vpc, far), port))
     }
 
     fn between(

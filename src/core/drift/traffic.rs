@@ -58,7 +58,8 @@ fn passes_each(estate: &Estate, observation: &Observation, is_known: impl Fn(Sid
     has_vpc && hops(observation).iter().all(passes)
 }
 
-fn end(estate: &Estate, observation: &Observation, side: Side) -> End {
+/// A side of a connection, as an end of its hops.
+pub(super) fn end(estate: &Estate, observation: &Observation, side: Side) -> End {
     End::new(estate, observation.groups_on(side), subnets_of(observation, side))
 }
 
@@ -92,6 +93,13 @@ fn lets<'e>(
     let groups = groups.iter().filter_map(|id| estate.group(id));
     let mut rules = groups.flat_map(|group| group.rules(direction).iter().map(move |rule| (group, rule)));
     rules.find(|(_, rule)| rule.lets_tcp(port) && meets(&rule.peer, other, ipv6))
+}
+
+/// The rule by which a group lets tcp to this port out to the other end, or in from it.
+pub(super) fn rule_for<'g>(group: &'g SecurityGroup, direction: Direction, port: u16, other: &End) -> Option<&'g Rule> {
+    let meets = |rule: &Rule| meets(&rule.peer, other, false) || meets(&rule.peer, other, true);
+    let mut rules = group.rules(direction).iter();
+    rules.find(|rule| rule.lets_tcp(port) && meets(rule))
 }
 
 /// Whether a rule's peer can be the other end. Hardly anything speaks IPv6 in a VPC: where the ranges of the other end

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::drift::discover;
+use crate::drift::{discover, reaching};
 use crate::estate::{Connection, Estate, Obstacle, Scope};
-use crate::model::{DatabaseKind, GroupId, GroupList, Observation, SecurityGroup, Side, last_segment};
-use crate::naming::Convention;
-use crate::ownership::{Way, connection_of, names_side, way_of};
+use crate::model::{Database, DatabaseKind, GroupId, GroupList, Observation, SecurityGroup, Side, last_segment};
+use crate::ownership::{Way, connection_of, is_of_set};
 
 /// Which connections are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +158,54 @@ pub fn find(estate: &Estate, wanted: &Wanted) -> Result<Found, NotConnected> {
     }
 }
 
+/// The connections that are asked for, whether they work or not: those that were named, or all that groups show, also those that
+/// other rules let pass.
+///
+/// # Errors
+///
+/// Nothing was named, and no groups show a connection.
+pub fn connections(estate: &Estate, wanted: &Wanted) -> Result<Vec<Connection>, NotConnected> {
+    let shown = |is_wanted: &dyn Fn(&Connection) -> bool| -> Vec<Connection> {
+        let mut found = discover(estate);
+        let is_named = |database: &Database| {
+            matches!(wanted, Wanted::Pair { database: named, .. } | Wanted::Database { database: named, .. }
+                if database.id.eq_ignore_ascii_case(last_segment(named)))
+        };
+        // A cluster's members have its groups: the connections are the cluster's.
+        let databases = estate.databases();
+        let databases = databases.filter(|database| database.member_of.is_none() || is_named(database));
+        found.extend(databases.flat_map(|database| reaching(estate, database)));
+        found.retain(is_wanted);
+        found.into_iter().collect()
+    };
+    let (found, what) = match wanted {
+        Wanted::Listed(connections) => (connections.clone(), String::new()),
+        Wanted::Pair {
+            kind,
+            database,
+            function,
+        } => {
+            let direct = Connection {
+                kind: *kind,
+                database: database.clone(),
+                proxy: None,
+                function: function.clone(),
+            };
+            let found = shown(&|of| is_of(of, *kind, database) && of.function == last_segment(function));
+            (if found.is_empty() { vec![direct] } else { found }, String::new())
+        }
+        Wanted::Database { kind, database } => (
+            shown(&|of| is_of(of, *kind, database)),
+            format!("{kind} {}", last_segment(database)),
+        ),
+        Wanted::All => (shown(&|_| true), "the account".to_owned()),
+    };
+    if found.is_empty() {
+        return Err(NotConnected::Nothing { what });
+    }
+    Ok(found)
+}
+
 fn is_of(connection: &Connection, kind: DatabaseKind, database: &str) -> bool {
     connection.kind == kind && connection.database.eq_ignore_ascii_case(last_segment(database))
 }
@@ -210,16 +257,12 @@ fn chain(estate: &Estate, connection: &Connection) -> Result<Chain, NotConnected
         function: observation.function.name.clone(),
     };
     let way = Way::of(&observation);
-    let is_proxied = observation.proxy.is_some();
     let on = |side: Side| -> Vec<&SecurityGroup> {
         let list: GroupList = observation.groups_on(side);
         let groups: Vec<&SecurityGroup> = list.iter().filter_map(|id| estate.group(id)).collect();
         groups
             .into_iter()
-            .filter(|group| {
-                let mut accepted = Convention::accepted(side, is_proxied).iter();
-                accepted.any(|convention| convention.number(&group.name).is_some()) || is_made_for(group, side, &way)
-            })
+            .filter(|group| is_of_set(group, side, &way))
             .collect()
     };
     let id = observation.connection_id();
@@ -266,9 +309,4 @@ fn chain(estate: &Estate, connection: &Connection) -> Result<Chain, NotConnected
         observation,
         groups,
     })
-}
-
-/// Whether the tags say that a group was made for this side of the way.
-fn is_made_for(group: &SecurityGroup, side: Side, way: &Way) -> bool {
-    names_side(group, side) && way_of(&group.tags).is_some_and(|(found, _)| found == *way)
 }

@@ -74,6 +74,12 @@ impl Way {
         (self.kind, &self.database)
     }
 
+    /// Whether it leads through a proxy.
+    #[must_use]
+    pub fn is_proxied(&self) -> bool {
+        self.proxy.is_some()
+    }
+
     /// The ARN of the database.
     #[must_use]
     pub fn arn(&self, place: Place<'_>) -> String {

@@ -16,6 +16,9 @@ use crate::{policy, tags};
 
 use super::removal::RemovalEffect;
 
+/// How AWS charges for a proxy, as it continues "billed".
+pub const PROXY_COST: &str = "by the hour, for the database's vCPUs or ACUs";
+
 /// What a plan can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -381,7 +384,7 @@ impl Effect {
     #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         match self {
-            Self::CreateProxy(_) => Some("by the hour, for the database's vCPUs or ACUs"),
+            Self::CreateProxy(_) => Some(PROXY_COST),
             Self::CreateSecret { .. } => Some("by the month"),
             Self::Network(effect) => effect.cost(),
             _ => None,

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::survey::{Proxies, READS, Surveyed, survey};
+use super::survey::{Proxies, READS, Surveyed, survey, survey_paths};
 use super::{ObserveError, described_rules, no_such, patiently};
 use crate::cloud::{Answer, Cloud, CloudError, ResourceKind, RoleDescription};
 use crate::concurrent::bounded;
-use crate::estate::Look;
-use crate::export::{Details, Export, Found, FoundProxy, FoundRole, FoundSecret, NotConnected, Wanted, build, find};
+use crate::drift::{Judge, Wiring};
+use crate::estate::{Estate, Look, Obstacle, Scope};
+use crate::export::{
+    Details, Export, Found, FoundProxy, FoundRole, FoundSecret, NotConnected, Wanted, build, connections, find,
+};
 use crate::model::{DatabaseKind, GroupId, Place, Proxy, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
@@ -61,6 +64,46 @@ impl From<CloudError> for ExportError {
 ///
 /// What was asked for is not connected, or a part of it cannot be read.
 pub async fn exported(cloud: &dyn Cloud, planned: Option<&dyn Cloud>, wanted: &Wanted) -> Result<Export, ExportError> {
+    let estate = estate_of(cloud, wanted).await?;
+    let found = match find(&estate, wanted) {
+        Ok(found) => found,
+        Err(NotConnected::Missing { kind, name, .. }) => return Err(missing(cloud, kind, &name).await),
+        Err(error) => return Err(error.into()),
+    };
+    let mut details = details(cloud, &found).await?;
+    if let Some(account) = planned {
+        mark_planned(account, &found, &mut details).await?;
+    }
+    Ok(build(&estate, &found, &details))
+}
+
+/// Reads how the connections that are asked for are wired, whether they work or not.
+///
+/// # Errors
+///
+/// A part of the account that shows connections cannot be read, what was asked for does not exist, or nothing is connected.
+pub async fn wired(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Vec<Wiring>, ExportError> {
+    let mut estate = estate_of(cloud, wanted).await?;
+    survey_paths(cloud, &mut estate).await;
+    let connections = connections(&estate, wanted)?;
+    let mut missing_ones =
+        connections
+            .iter()
+            .map(|connection| match estate.observation(connection, Scope::Associated) {
+                Err(Obstacle::Missing(missing)) => missing.into_iter().next(),
+                _ => None,
+            });
+    // One of several that does not exist is drawn so.
+    let first = missing_ones.next().flatten();
+    if let Some((kind, name)) = first.filter(|_| missing_ones.all(|missing| missing.is_some())) {
+        return Err(missing(cloud, kind, &name).await);
+    }
+    let judge = Judge::new(&estate);
+    Ok(connections.iter().map(|connection| judge.wiring(connection)).collect())
+}
+
+/// Reads the lists of the account.
+async fn estate_of(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Estate, ExportError> {
     let Surveyed { estate, mut errors, .. } = survey(cloud, &Proxies::All).await;
     // What is missing from an export would be taken for something that is not there. Subnets and their groups only place what
     // is empty, and endpoints of proxies say who else has a group.
@@ -72,24 +115,17 @@ pub async fn exported(cloud: &dyn Cloud, planned: Option<&dyn Cloud>, wanted: &W
     {
         return Err(no_such(cloud, kind_of(*kind), database).await.into());
     }
-    let found = match find(&estate, wanted) {
-        Ok(found) => found,
-        Err(NotConnected::Missing { kind, name, .. }) => {
-            let kind = match kind {
-                "cluster" => ResourceKind::Cluster,
-                "instance" => ResourceKind::Instance,
-                "proxy" => ResourceKind::Proxy,
-                _ => ResourceKind::Function,
-            };
-            return Err(no_such(cloud, kind, &name).await.into());
-        }
-        Err(error) => return Err(error.into()),
+    Ok(estate)
+}
+
+async fn missing(cloud: &dyn Cloud, kind: &str, name: &str) -> ExportError {
+    let kind = match kind {
+        "cluster" => ResourceKind::Cluster,
+        "instance" => ResourceKind::Instance,
+        "proxy" => ResourceKind::Proxy,
+        _ => ResourceKind::Function,
     };
-    let mut details = details(cloud, &found).await?;
-    if let Some(account) = planned {
-        mark_planned(account, &found, &mut details).await?;
-    }
-    Ok(build(&estate, &found, &details))
+    no_such(cloud, kind, name).await.into()
 }
 
 fn kind_of(kind: DatabaseKind) -> ResourceKind {

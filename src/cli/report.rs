@@ -1,0 +1,237 @@
+//! `autoconnect report`: connections as one HTML page.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use clap::Args;
+
+use super::arguments::{FunctionName, ProxyChoice, parse_cluster, parse_function, parse_instance};
+use super::drift::{SourceArgs, Sourced, state_of};
+use super::global::Global;
+use super::output::note_printed;
+use super::session::{AccountsWork, interrupted_reading, on_accounts, print_plain};
+use super::{Ending, is_same_file};
+use crate::estate::{Connection, Estate};
+use crate::files::{self, New};
+use crate::interrupt::Interrupt;
+use crate::manifest;
+use crate::model::{DatabaseKind, Origin, last_segment};
+use crate::monitor::{Accounts, Entry, Handle, Place, Round, State, Survey, Unreachable, Wanted, patrol};
+use crate::observe::Proxies;
+use crate::report::{PageScope, Report as Failure, ReportDocument, Subject, collect, timestamp};
+
+/// Options of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct Report {
+    /// The HTML file, which is replaced if it exists; - for standard output
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Only the connections of this file, in TOML, YAML or JSON (see docs/manifest.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cluster", "instance", "function", "proxy"])]
+    manifest: Option<PathBuf>,
+    /// Only the connections of this Aurora or Multi-AZ DB cluster: its identifier or ARN
+    #[arg(long, value_name = "CLUSTER", conflicts_with = "instance", value_parser = parse_cluster)]
+    cluster: Option<String>,
+    /// Only the connections of this DB instance: its identifier or ARN
+    #[arg(long, value_name = "INSTANCE", value_parser = parse_instance)]
+    instance: Option<String>,
+    /// Only those of this Lambda function with the database: a name, a partial or a full ARN
+    #[arg(long, value_name = "F", value_parser = parse_function)]
+    function: Option<FunctionName>,
+    /// Only the connection through this RDS Proxy (default: directly and through any proxy)
+    #[arg(long, value_name = "none|NAME", requires = "function")]
+    proxy: Option<ProxyChoice>,
+    /// The state file of `drift`: says when each finding was first seen
+    #[arg(long, value_name = "FILE")]
+    state_file: Option<PathBuf>,
+    #[command(flatten)]
+    sources: SourceArgs,
+}
+
+impl Report {
+    pub fn run(&self, global: &Global) -> Ending {
+        let wrong = if self.function.is_some() && self.database().is_none() {
+            "--function goes with --cluster or --instance"
+        } else if matches!(self.proxy, Some(ProxyChoice::New(_)))
+            || self.function.as_ref().is_some_and(|function| function.is_new)
+        {
+            "report shows what exists: --function NAME, --proxy NAME"
+        } else if self.replaces_what_it_reads(global) {
+            "--out names a file that is read, which the page would replace"
+        } else {
+            return on_accounts(self, global);
+        };
+        let hint = Some("see `autoconnect report --help`".to_owned());
+        Err(Box::new(Failure::new("usage", &std::io::Error::other(wrong), hint)))
+    }
+
+    fn replaces_what_it_reads(&self, global: &Global) -> bool {
+        let read = [&global.offline, &self.manifest, &self.state_file];
+        let mut read = read.into_iter().flatten();
+        read.any(|path| is_same_file(path, &self.out))
+    }
+
+    fn database(&self) -> Option<(DatabaseKind, &str)> {
+        let cluster = self.cluster.as_deref().map(|id| (DatabaseKind::Cluster, id));
+        cluster.or_else(|| self.instance.as_deref().map(|id| (DatabaseKind::Instance, id)))
+    }
+
+    /// The connection through the proxy that was named, or directly.
+    fn named(&self, proxy: Option<String>) -> Option<Entry> {
+        let ((kind, database), function) = (self.database()?, self.function.as_ref()?);
+        Some(Entry {
+            name: None,
+            place: Place::default(),
+            connection: Connection {
+                kind,
+                database: database.to_owned(),
+                proxy,
+                function: function.name.clone(),
+            },
+        })
+    }
+
+    /// Looks at the connections that are asked for.
+    async fn look(&self, accounts: &impl Accounts, known: &[crate::monitor::Known]) -> Result<Round, Box<Failure>> {
+        let failed = |error: Unreachable| Box::new(Failure::from(&error));
+        if let Some(path) = &self.manifest {
+            let entries = manifest::load(path, true).map_err(|error| Box::new(Failure::from(&error)))?;
+            return patrol(accounts, &Wanted::Entries(entries), None, known)
+                .await
+                .map_err(failed);
+        }
+        let through = self.proxy.as_ref().map(|proxy| match proxy {
+            ProxyChoice::Existing(name) => Some(name.clone()),
+            ProxyChoice::None | ProxyChoice::New(_) => None,
+        });
+        if let Some(entry) = through.and_then(|proxy| self.named(proxy)) {
+            return patrol(accounts, &Wanted::Entries(vec![entry]), None, known)
+                .await
+                .map_err(failed);
+        }
+        let mut round = patrol(accounts, &Wanted::Everything, None, known)
+            .await
+            .map_err(failed)?;
+        if let Some((kind, database)) = self.database() {
+            let function = self.function.as_ref().map(|function| last_segment(&function.name));
+            round.judged.retain(|judged| {
+                let of = &judged.connection;
+                of.kind == kind
+                    && of.database.eq_ignore_ascii_case(last_segment(database))
+                    && function.is_none_or(|function| of.function == function)
+            });
+        }
+        match self.named(None) {
+            Some(entry) if round.judged.is_empty() => patrol(accounts, &Wanted::Entries(vec![entry]), None, known)
+                .await
+                .map_err(failed),
+            _ => Ok(round),
+        }
+    }
+
+    fn title(&self, origin: &Origin) -> String {
+        let function = self.function.as_ref().map(|function| last_segment(&function.name));
+        match (self.database(), function, &self.manifest) {
+            (Some((kind, database)), Some(function), _) => {
+                format!("Function {function} and {kind} {}", last_segment(database))
+            }
+            (Some((kind, database)), None, _) => format!("Connections of {kind} {}", last_segment(database)),
+            (None, _, Some(path)) => format!("Connections of {}", path.display()),
+            (None, _, None) => match &origin.account {
+                Some(account) => format!("Connections of account {account}"),
+                None => "Connections".to_owned(),
+            },
+        }
+    }
+
+    fn scope(&self) -> PageScope {
+        match (self.database(), &self.manifest) {
+            (Some(_), _) => PageScope::Connection,
+            (None, Some(_)) => PageScope::Manifest,
+            (None, None) => PageScope::Account,
+        }
+    }
+}
+
+impl AccountsWork for Report {
+    async fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> Ending {
+        let sourced = Sourced {
+            accounts,
+            sources: self.sources.read()?,
+        };
+        let kept = Kept {
+            accounts: &sourced,
+            estates: Mutex::default(),
+        };
+        let state = self.state_file.as_deref().map(state_of).transpose()?;
+        let known = state.as_ref().map(State::known).unwrap_or_default();
+        let mut round = tokio::select! {
+            round = self.look(&kept, &known) => round?,
+            () = interrupt.raised() => return Err(Box::new(interrupted_reading())),
+        };
+        let made_at = timestamp(SystemTime::now());
+        if let Some(mut state) = state {
+            state.prepare(&round, &[]);
+            state.date(&mut round, &made_at);
+        }
+        let file = self.state_file.as_deref().map(|path| path.to_string_lossy());
+        round.complete_remedies(global.region.as_deref(), global.profile.as_deref(), file.as_deref());
+        let title = self.title(&round.origin());
+        let subject = Subject {
+            title: &title,
+            scope: self.scope(),
+            made_at: &made_at,
+        };
+        let estates = kept.estates.into_inner().unwrap_or_default();
+        let page = collect(subject, &round, &estates);
+        let is_stdout = page
+            .html()
+            .map_err(std::io::Error::from)
+            .and_then(|html| files::write_out(&self.out, html.as_bytes(), New::Private))
+            .map_err(|error| {
+                let hint = format!("{} could not be written: check it and its folder", self.out.display());
+                Box::new(Failure::new("output", &error, Some(hint)))
+            })?;
+        let document = ReportDocument::new(&self.out.display().to_string(), &page, round.calls);
+        if is_stdout {
+            note_printed();
+            if !global.quiet {
+                let _ = write!(anstream::stderr(), "{}", document.text());
+            }
+        } else {
+            print_plain(global, &document, || document.text())?;
+        }
+        Ok(0)
+    }
+}
+
+/// Accounts that keep what was read of them.
+struct Kept<'a, A> {
+    accounts: &'a A,
+    estates: Mutex<BTreeMap<Place, Estate>>,
+}
+
+impl<A: Accounts> Accounts for Kept<'_, A> {
+    async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
+        let survey = self.accounts.survey(place, proxies).await?;
+        if let Ok(mut estates) = self.estates.lock() {
+            estates.insert(place.clone(), survey.estate.clone());
+        }
+        Ok(survey)
+    }
+
+    async fn open(&self, place: &Place) -> Result<Handle<'_>, Unreachable> {
+        self.accounts.open(place).await
+    }
+
+    async fn check(&self, place: &Place) -> Result<(), Unreachable> {
+        self.accounts.check(place).await
+    }
+
+    fn home(&self, place: &Place) -> Origin {
+        self.accounts.home(place)
+    }
+}

@@ -1,0 +1,301 @@
+//! SVG: a picture that needs nothing else, for light and dark pages, with a text in its place for those who cannot see it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use quick_xml::escape::escape;
+use textwrap::core::display_width;
+
+use super::layout::{self, LINE, Rect, Size, lay_out};
+use super::{Column, Drawing, Edge, Mark, Node, NodeKind};
+use crate::escape::plain;
+
+/// The width of a character, in pixels.
+const CHARACTER: f64 = 6.9;
+/// The longest line of a node, and of a label, in characters; what is longer is cut, and stands in full in its tooltip.
+const NODE_LINE: usize = 36;
+const LABEL_LINE: usize = 30;
+/// The most lines of a label.
+const LABEL_LINES: usize = 5;
+/// With more edges than these, the text in place of the picture names only those that are not open.
+const DESCRIBED: usize = 40;
+
+const STYLE: &str = "\
+svg{--page:#fff;--ink:#1b1f24;--soft:#57606a;--line:#8c959f;--fill:#f6f8fa;--function:#ffe8cc;--proxy:#e9ddff;--database:#d3e8ff;--open:#1a7f37;--broken:#cf222e}\
+@media (prefers-color-scheme:dark){svg{--page:#0d1117;--ink:#e6edf3;--soft:#9da7b3;--line:#6e7681;--fill:#161b22;--function:#4a2f0b;--proxy:#332155;--database:#0c2d4f;--open:#56d364;--broken:#ff7b72}}\
+.page{fill:var(--page)}text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
+.soft{fill:var(--soft)}.box{fill:var(--fill);stroke:var(--line)}.function{fill:var(--function)}.proxy{fill:var(--proxy)}.database{fill:var(--database)}\
+.frame{fill:none;stroke:var(--line);stroke-dasharray:2 3}.absent{stroke:var(--broken);stroke-width:2;stroke-dasharray:6 4}.unread{stroke-dasharray:2 3}\
+.edge{fill:none;stroke:var(--line);stroke-width:1.5}.open{stroke:var(--open)}.broken{stroke:var(--broken);stroke-width:2;stroke-dasharray:7 4}.unknown{stroke-dasharray:2 4}\
+.label{text-anchor:middle}.label.lost{fill:var(--broken);font-weight:600}.under{fill:var(--page);opacity:.88}\
+.head-open{fill:var(--open)}.head-unknown{fill:var(--line)}.head-broken{stroke:var(--broken);stroke-width:2;fill:none}";
+
+const MARKERS: &str = "\
+<marker id=\"open\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-open\" d=\"M0 0L10 5L0 10z\"/></marker>\
+<marker id=\"unknown\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-unknown\" d=\"M0 0L10 5L0 10z\"/></marker>\
+<marker id=\"broken\" viewBox=\"0 0 12 12\" refX=\"10\" refY=\"6\" markerWidth=\"12\" markerHeight=\"12\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-broken\" d=\"M2 2L10 10M10 2L2 10\"/></marker>";
+
+impl Drawing {
+    /// The drawing as an SVG file.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let sizes: Vec<Vec<Size>> = self
+            .columns
+            .iter()
+            .map(|column| column.nodes.iter().map(|node| size(&node_lines(node))).collect())
+            .collect();
+        let mut written = BTreeSet::new();
+        let labels: Vec<Vec<String>> = self
+            .edges
+            .iter()
+            .map(|edge| {
+                // Of the many pairs of subnets between two ends, one says on which port traffic passes.
+                let is_new = written.insert((self.column_of(&edge.from), self.column_of(&edge.to), &edge.label));
+                if is_new || !self.is_framed() || edge.mark != Mark::Open {
+                    label_lines(edge)
+                } else {
+                    Vec::new()
+                }
+            })
+            .collect();
+        let label_sizes: Vec<Size> = labels.iter().map(|lines| size(lines)).collect();
+        let layout = lay_out(self, &sizes, &label_sizes);
+        let (width, height) = (layout.width.ceil(), layout.height.ceil());
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"title description\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n"
+        );
+        // Writing to a string does not fail.
+        let _ = writeln!(svg, "<title id=\"title\">{}</title>", xml(&self.title));
+        let _ = writeln!(svg, "<desc id=\"description\">{}</desc>", xml(&self.description()));
+        let _ = writeln!(svg, "<style>{STYLE}</style>");
+        let _ = writeln!(svg, "<defs>{MARKERS}</defs>");
+        let _ = writeln!(svg, "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>");
+        for (column, rect) in &layout.frames {
+            let _ = writeln!(svg, "<rect class=\"frame\" {} rx=\"8\"/>", corners(*rect));
+            let title = self.columns[*column].title.clone().unwrap_or_default();
+            let _ = writeln!(
+                svg,
+                "<text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\">{}{}</text>",
+                rect.x + 8.0,
+                rect.y + 17.0,
+                xml(&cut(&title, NODE_LINE)),
+                tooltip(&title)
+            );
+        }
+        for (edge, route) in self.edges.iter().zip(&layout.routes) {
+            let (class, marker) = match edge.mark {
+                Mark::On => ("edge", ""),
+                Mark::Open => ("edge open", " marker-end=\"url(#open)\""),
+                Mark::Unknown => ("edge unknown", " marker-end=\"url(#unknown)\""),
+                Mark::Broken => ("edge broken", " marker-end=\"url(#broken)\""),
+            };
+            let _ = writeln!(svg, "<path class=\"{class}\"{marker} d=\"{}\"/>", curve(route));
+        }
+        for node in self.nodes() {
+            if let Some(rect) = layout.nodes.get(&node.id) {
+                write_node(&mut svg, node, *rect);
+            }
+        }
+        for ((edge, lines), (x, y)) in self.edges.iter().zip(&labels).zip(&layout.labels) {
+            write_label(&mut svg, edge, lines, (*x, *y));
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+
+    fn column_of(&self, id: &str) -> Option<usize> {
+        let has = |column: &Column| column.nodes.iter().any(|node| node.id == id);
+        self.columns.iter().position(has)
+    }
+
+    fn is_framed(&self) -> bool {
+        self.columns.iter().any(|column| column.title.is_some())
+    }
+
+    /// What the picture shows, in sentences.
+    fn description(&self) -> String {
+        let name = |id: &str| {
+            let node = self.nodes().find(|node| node.id == id);
+            node.map(|node| node.lines.first().cloned().unwrap_or_default())
+                .unwrap_or_default()
+        };
+        let is_told = |edge: &&Edge| match edge.mark {
+            Mark::On => false,
+            Mark::Open => self.edges.len() <= DESCRIBED,
+            Mark::Unknown | Mark::Broken => true,
+        };
+        let sentence = |edge: &Edge| {
+            let (from, to) = (name(&edge.from), name(&edge.to));
+            let how = match edge.mark {
+                Mark::On | Mark::Open => "",
+                Mark::Unknown => "not known, ",
+                Mark::Broken => "broken, ",
+            };
+            format!("{from} to {to}: {how}{}.", edge.label)
+        };
+        let told: Vec<String> = self.edges.iter().filter(is_told).map(sentence).collect();
+        if told.is_empty() {
+            "Nothing is broken.".to_owned()
+        } else {
+            told.join(" ")
+        }
+    }
+}
+
+fn write_node(svg: &mut String, node: &Node, rect: Rect) {
+    let kind = match node.kind {
+        NodeKind::Function => " function",
+        NodeKind::Proxy => " proxy",
+        NodeKind::Database => " database",
+        NodeKind::Group | NodeKind::Subnet => "",
+    };
+    let existence = match node.exists {
+        Some(true) => "",
+        Some(false) => " absent",
+        None => " unread",
+    };
+    let _ = writeln!(svg, "<g>{}", tooltip(&node.lines.join("\n")));
+    let radius = if node.kind == NodeKind::Group { 3 } else { 8 };
+    let _ = writeln!(
+        svg,
+        "<rect class=\"box{kind}{existence}\" {} rx=\"{radius}\"/>",
+        corners(rect)
+    );
+    for ((at, line), soft) in node_lines(node).iter().enumerate().zip([false, true, true, true]) {
+        let class = if soft { " class=\"soft\"" } else { "" };
+        let y = baseline(rect.y + rect.height / 2.0, node.lines.len(), at);
+        let _ = writeln!(
+            svg,
+            "<text{class} x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
+            rect.x + 10.0,
+            xml(line)
+        );
+    }
+    svg.push_str("</g>\n");
+}
+
+fn write_label(svg: &mut String, edge: &Edge, lines: &[String], (x, y): (f64, f64)) {
+    if lines.is_empty() {
+        return;
+    }
+    let class = match edge.mark {
+        Mark::On | Mark::Open => "label",
+        Mark::Unknown => "label soft",
+        Mark::Broken => "label lost",
+    };
+    let _ = write!(svg, "<g>{}", tooltip(&edge.label));
+    let Size { width, lines: number } = size(lines);
+    let height = layout::height(number);
+    let under = Rect {
+        x: x - width / 2.0,
+        y: y - height / 2.0,
+        width,
+        height,
+    };
+    let _ = write!(svg, "<rect class=\"under\" {}/>", corners(under));
+    for (at, line) in lines.iter().enumerate() {
+        let y = baseline(y, lines.len(), at);
+        let _ = write!(
+            svg,
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+            xml(line)
+        );
+    }
+    svg.push_str("</g>\n");
+}
+
+/// Where the line of a text begins that is centred at a height.
+#[expect(clippy::cast_precision_loss, reason = "a label has a few lines")]
+fn baseline(centre: f64, lines: usize, line: usize) -> f64 {
+    centre + (line as f64 - (lines as f64 - 1.0) / 2.0) * LINE + 4.0
+}
+
+fn corners(rect: Rect) -> String {
+    format!(
+        "x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"",
+        rect.x, rect.y, rect.width, rect.height
+    )
+}
+
+/// From the right end of each piece to the left end of the next, horizontal at both.
+fn curve(route: &[(f64, f64, f64)]) -> String {
+    let mut path = String::new();
+    for (at, (left, right, y)) in route.iter().enumerate() {
+        if at == 0 {
+            let _ = write!(path, "M{right:.1} {y:.1}");
+            continue;
+        }
+        let (_, before, height) = route[at - 1];
+        let middle = f64::midpoint(before, *left);
+        let _ = write!(path, "C{middle:.1} {height:.1} {middle:.1} {y:.1} {left:.1} {y:.1}");
+        if at + 1 < route.len() {
+            let _ = write!(path, "H{right:.1}");
+        }
+    }
+    path
+}
+
+fn tooltip(text: &str) -> String {
+    format!("<title>{}</title>", xml(text))
+}
+
+/// The lines of a node, cut to its width.
+fn node_lines(node: &Node) -> Vec<String> {
+    node.lines.iter().map(|line| cut(line, NODE_LINE)).collect()
+}
+
+/// The lines of an edge's label.
+fn label_lines(edge: &Edge) -> Vec<String> {
+    if edge.label.is_empty() {
+        return Vec::new();
+    }
+    let label = plain(&edge.label);
+    let wrapped = textwrap::wrap(&label, LABEL_LINE);
+    let mut lines: Vec<String> = wrapped
+        .iter()
+        .take(LABEL_LINES)
+        .map(|line| cut(line, LABEL_LINE))
+        .collect();
+    if wrapped.len() > LABEL_LINES
+        && let Some(last) = lines.last_mut()
+    {
+        *last = cut(&format!("{last} …"), LABEL_LINE);
+    }
+    lines
+}
+
+/// A text of at most this many columns.
+fn cut(text: &str, most: usize) -> String {
+    let text = plain(text);
+    if display_width(&text) <= most {
+        return text.into_owned();
+    }
+    let mut short = String::new();
+    for character in text.chars() {
+        if display_width(&short) + display_width(character.encode_utf8(&mut [0; 4])) >= most {
+            break;
+        }
+        short.push(character);
+    }
+    short + "…"
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a line has at most some dozens of characters")]
+fn size(lines: &[String]) -> Size {
+    let widest = lines.iter().map(|line| display_width(line)).max().unwrap_or_default();
+    Size {
+        width: widest as f64 * CHARACTER,
+        lines: lines.len(),
+    }
+}
+
+/// A text within an element. What XML does not allow is shown as its code.
+fn xml(text: &str) -> String {
+    let is_allowed = |character: char| !matches!(character, '\u{fffe}' | '\u{ffff}');
+    let text: String = text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
+    let text: String = text
+        .chars()
+        .map(|character| if is_allowed(character) { character } else { '\u{fffd}' })
+        .collect();
+    escape(text).into_owned()
+}
