@@ -23,6 +23,8 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{2060}'..='\u{206f}'
             | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff9}'..='\u{fffb}'
+            // What XML does not allow.
+            | '\u{fffe}' | '\u{ffff}'
             // No characters: the program marks its own styles with them.
             | '\u{fdd0}'..='\u{fdef}'
             | '\u{e0000}'..='\u{e007f}')

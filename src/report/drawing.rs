@@ -79,6 +79,8 @@ pub enum Mark {
     Open,
     /// Whether traffic passes could not be read.
     Unknown,
+    /// Some traffic does not pass, or that a proxy reaches its database is not confirmed.
+    Impaired,
     /// Traffic does not pass.
     Broken,
 }

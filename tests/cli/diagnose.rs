@@ -181,17 +181,3 @@ fn across_two_vpcs() {
     let same = "setup --offline network.json --cross-vpc --cluster orders --function checkout";
     assert_snapshot!("cross_vpc_same_vpc", shell.session(same));
 }
-
-#[test]
-fn what_is_drawn_is_exported_too() {
-    let shell = Shell::new();
-    for format in ["mermaid", "dot"] {
-        let ends = "--offline network.json --cluster orders --function reports --format";
-        let (drawn, exported) = (
-            shell.run(&format!("diagnose {ends} {format}")),
-            shell.run(&format!("export {ends} {format}")),
-        );
-        assert_eq!(drawn.stdout, exported.stdout);
-        assert_eq!((drawn.status, exported.status), (Some(2), Some(0)));
-    }
-}

@@ -16,10 +16,12 @@ mod manifest;
 mod markdown;
 mod msk;
 mod origins;
+mod pictures;
 mod plans;
 mod policy;
 mod remedies;
 mod repairing;
+mod report;
 mod signals;
 mod stacks;
 #[path = "../offline/thorough.rs"]

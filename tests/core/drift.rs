@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
 use autoconnect::drift::{
-    FindingKind, FindingKind::*, Judge, Judgement, Verdict, Verdict::*, discover, leftovers, list,
+    FindingKind, FindingKind::*, HopState, Judge, Judgement, Link, Verdict, Verdict::*, discover, leftovers, list,
 };
 use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
 use autoconnect::model::*;
@@ -65,6 +65,7 @@ pub fn check(before: &Observation, after: &Observation) {
         "{before:#?}"
     );
     let judged = looked_at(&found, &of);
+    check_wiring(&found, &of, &judged);
     // What has changed is always named: the finding for what could not be is never needed.
     let is_named = judged.findings.iter().all(|finding| finding.kind != NotAsSetUp);
     assert!(is_named, "{judged:#?}\n{before:#?}");
@@ -99,6 +100,20 @@ pub fn check(before: &Observation, after: &Observation) {
     let of_rules = [Opened, RuleAdded, RuleRemoved, RuleChanged];
     let is_of_rules = judged.findings.iter().all(|finding| of_rules.contains(&finding.kind));
     assert!(is_of_rules, "{judged:#?}\n{after:#?}");
+}
+
+/// What is drawn agrees with the verdict: broken is what a hop blocks, and an open hop has groups that let it through, or a
+/// proxy that has tried.
+fn check_wiring(estate: &Estate, of: &Connection, judged: &Judgement) {
+    let wiring = Judge::new(estate).wiring(of);
+    let is_blocked = wiring.hops.iter().any(|hop| hop.state == HopState::Blocked);
+    assert_eq!(is_blocked, judged.verdict == Broken, "{wiring:#?}\n{judged:#?}");
+    for hop in &wiring.hops {
+        let passes = hop.links.iter().any(Link::passes);
+        let is_tried = hop.from == Side::Proxy;
+        assert!(passes || is_tried || hop.state != HopState::Open, "{wiring:#?}");
+        assert_eq!(hop.causes.is_empty(), hop.state == HopState::Open, "{wiring:#?}");
+    }
 }
 
 /// Whether every attached group of the convention's names has exactly the rules that it is made with, in the plainest form.

@@ -61,8 +61,8 @@ pub struct WiredGroup {
 pub enum HopState {
     /// It does, as far as groups, network ACLs and routes were read.
     Open,
-    /// It does not between some of the subnets.
-    Partial,
+    /// It may: something is wrong, such as some pairs of subnets, and does not block all of it.
+    Impaired,
     /// It does not.
     Blocked,
     /// That could not be read.
@@ -269,19 +269,19 @@ fn state(
     let Some(port) = port else {
         return (HopState::Unknown, vec!["the port is not known".to_owned()]);
     };
-    if from == Side::Proxy {
-        if observation
-            .proxy
-            .as_ref()
-            .is_some_and(|proxy| proxy.reaches(&observation.database))
-        {
+    let mut causes = Vec::new();
+    if from == Side::Proxy
+        && let Some(proxy) = &observation.proxy
+    {
+        if proxy.reaches(&observation.database) {
             return (HopState::Open, Vec::new());
         }
-        if let Some(finding) = target(observation) {
-            return (HopState::Blocked, vec![finding.message]);
+        causes.extend(target(observation).map(|finding| finding.message));
+        if !proxy.has_target(&observation.database) {
+            return (HopState::Blocked, causes);
         }
     }
-    let mut causes = Vec::new();
+    let mut of_groups = Vec::new();
     if passage(estate, near, far, port).is_none() {
         let (near_name, far_name) = (observation.describe(from), observation.describe(to));
         let lacks = |groups: &GroupList, direction, other| {
@@ -289,28 +289,35 @@ fn state(
             !on.any(|group| rule_for(group, direction, port, other).is_some())
         };
         if lacks(&near.groups, Direction::Egress, far) {
-            causes.push(format!(
+            of_groups.push(format!(
                 "no group of {near_name} has an outbound rule for tcp {port} to {far_name}"
             ));
         }
         if lacks(&far.groups, Direction::Ingress, near) {
-            causes.push(format!(
+            of_groups.push(format!(
                 "no group of {far_name} has an inbound rule for tcp {port} from {near_name}"
             ));
         }
-        if causes.is_empty() {
-            causes.push(format!(
+        if of_groups.is_empty() {
+            of_groups.push(format!(
                 "the rules for tcp {port} are for IPv4 on one side and for IPv6 on the other"
             ));
         }
     }
-    let is_shut = !causes.is_empty();
     let (of_network, is_whole) = routing.hop(observation, (from, to), port).unwrap_or_default();
-    causes.extend(of_network);
-    let state = match (is_shut || is_whole, causes.is_empty()) {
+    let is_blocked = !of_groups.is_empty() || is_whole;
+    causes.extend(of_groups);
+    causes.extend(of_network.into_iter().map(|cause| {
+        if is_whole {
+            cause
+        } else {
+            format!("blocked between some subnets: {cause}")
+        }
+    }));
+    let state = match (is_blocked, causes.is_empty()) {
         (true, _) => HopState::Blocked,
         (false, true) => HopState::Open,
-        (false, false) => HopState::Partial,
+        (false, false) => HopState::Impaired,
     };
     (state, causes)
 }

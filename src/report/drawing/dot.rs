@@ -65,6 +65,9 @@ fn line(edge: &Edge) -> String {
         Mark::Unknown => {
             format!("{from} -> {to} [label=\"{label}\", color=gray50, fontcolor=gray50, style=dashed];")
         }
+        Mark::Impaired => {
+            format!("{from} -> {to} [label=\"{label}\", color=orange3, fontcolor=orange3, style=dashed];")
+        }
         Mark::Broken => format!("{from} -> {to} [label=\"{label}\", color=red, fontcolor=red, style=dashed];"),
     }
 }

@@ -31,6 +31,7 @@ impl Drawing {
         for (place, edge) in self.edges.iter().enumerate() {
             let style = match edge.mark {
                 Mark::Broken => "stroke:#c00,color:#c00",
+                Mark::Impaired => "stroke:#b35900,color:#b35900",
                 Mark::Unknown => "stroke:#888,color:#888",
                 Mark::On | Mark::Open => continue,
             };
@@ -65,7 +66,7 @@ fn line(edge: &Edge) -> String {
     match mark {
         Mark::On => format!("{from} --- {to}"),
         Mark::Open => format!("{from} -- \"{label}\" --> {to}"),
-        Mark::Unknown => format!("{from} -. \"{label}\" .-> {to}"),
+        Mark::Unknown | Mark::Impaired => format!("{from} -. \"{label}\" .-> {to}"),
         Mark::Broken => format!("{from} -. \"{label}\" .-x {to}"),
     }
 }

@@ -21,18 +21,19 @@ const LABEL_LINES: usize = 5;
 const DESCRIBED: usize = 40;
 
 const STYLE: &str = "\
-svg{--page:#fff;--ink:#1b1f24;--soft:#57606a;--line:#8c959f;--fill:#f6f8fa;--function:#ffe8cc;--proxy:#e9ddff;--database:#d3e8ff;--open:#1a7f37;--broken:#cf222e}\
-@media (prefers-color-scheme:dark){svg{--page:#0d1117;--ink:#e6edf3;--soft:#9da7b3;--line:#6e7681;--fill:#161b22;--function:#4a2f0b;--proxy:#332155;--database:#0c2d4f;--open:#56d364;--broken:#ff7b72}}\
+svg{--page:#fff;--ink:#1b1f24;--soft:#57606a;--line:#8c959f;--fill:#f6f8fa;--function:#ffe8cc;--proxy:#e9ddff;--database:#d3e8ff;--open:#1a7f37;--impaired:#9a4d00;--broken:#cf222e}\
+@media (prefers-color-scheme:dark){svg{--page:#0d1117;--ink:#e6edf3;--soft:#9da7b3;--line:#6e7681;--fill:#161b22;--function:#4a2f0b;--proxy:#332155;--database:#0c2d4f;--open:#56d364;--impaired:#f0a04b;--broken:#ff7b72}}\
 .page{fill:var(--page)}text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
 .soft{fill:var(--soft)}.box{fill:var(--fill);stroke:var(--line)}.function{fill:var(--function)}.proxy{fill:var(--proxy)}.database{fill:var(--database)}\
 .frame{fill:none;stroke:var(--line);stroke-dasharray:2 3}.absent{stroke:var(--broken);stroke-width:2;stroke-dasharray:6 4}.unread{stroke-dasharray:2 3}\
-.edge{fill:none;stroke:var(--line);stroke-width:1.5}.open{stroke:var(--open)}.broken{stroke:var(--broken);stroke-width:2;stroke-dasharray:7 4}.unknown{stroke-dasharray:2 4}\
-.label{text-anchor:middle}.label.lost{fill:var(--broken);font-weight:600}.under{fill:var(--page);opacity:.88}\
-.head-open{fill:var(--open)}.head-unknown{fill:var(--line)}.head-broken{stroke:var(--broken);stroke-width:2;fill:none}";
+.edge{fill:none;stroke:var(--line);stroke-width:1.5}.open{stroke:var(--open)}.broken{stroke:var(--broken);stroke-width:2;stroke-dasharray:7 4}.unknown{stroke-dasharray:2 4}.impaired{stroke:var(--impaired);stroke-dasharray:7 4}\
+.label{text-anchor:middle}.label.lost{fill:var(--broken);font-weight:600}.weak{fill:var(--impaired);font-weight:600}.under{fill:var(--page);opacity:.88}\
+.head-open{fill:var(--open)}.head-unknown{fill:var(--line)}.head-impaired{fill:var(--impaired)}.head-broken{stroke:var(--broken);stroke-width:2;fill:none}";
 
 const MARKERS: &str = "\
 <marker id=\"open\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-open\" d=\"M0 0L10 5L0 10z\"/></marker>\
 <marker id=\"unknown\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-unknown\" d=\"M0 0L10 5L0 10z\"/></marker>\
+<marker id=\"impaired\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-impaired\" d=\"M0 0L10 5L0 10z\"/></marker>\
 <marker id=\"broken\" viewBox=\"0 0 12 12\" refX=\"10\" refY=\"6\" markerWidth=\"12\" markerHeight=\"12\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head-broken\" d=\"M2 2L10 10M10 2L2 10\"/></marker>";
 
 impl Drawing {
@@ -84,6 +85,7 @@ impl Drawing {
         }
         for (edge, route) in self.edges.iter().zip(&layout.routes) {
             let (class, marker) = match edge.mark {
+                Mark::Impaired => ("edge impaired", " marker-end=\"url(#impaired)\""),
                 Mark::On => ("edge", ""),
                 Mark::Open => ("edge open", " marker-end=\"url(#open)\""),
                 Mark::Unknown => ("edge unknown", " marker-end=\"url(#unknown)\""),
@@ -122,13 +124,14 @@ impl Drawing {
         let is_told = |edge: &&Edge| match edge.mark {
             Mark::On => false,
             Mark::Open => self.edges.len() <= DESCRIBED,
-            Mark::Unknown | Mark::Broken => true,
+            Mark::Unknown | Mark::Impaired | Mark::Broken => true,
         };
         let sentence = |edge: &Edge| {
             let (from, to) = (name(&edge.from), name(&edge.to));
             let how = match edge.mark {
                 Mark::On | Mark::Open => "",
                 Mark::Unknown => "not known, ",
+                Mark::Impaired => "impaired, ",
                 Mark::Broken => "broken, ",
             };
             format!("{from} to {to}: {how}{}.", edge.label)
@@ -181,6 +184,7 @@ fn write_label(svg: &mut String, edge: &Edge, lines: &[String], (x, y): (f64, f6
     let class = match edge.mark {
         Mark::On | Mark::Open => "label",
         Mark::Unknown => "label soft",
+        Mark::Impaired => "label weak",
         Mark::Broken => "label lost",
     };
     let _ = write!(svg, "<g>{}", tooltip(&edge.label));
@@ -289,13 +293,8 @@ fn size(lines: &[String]) -> Size {
     }
 }
 
-/// A text within an element. What XML does not allow is shown as its code.
+/// A text within an element.
 fn xml(text: &str) -> String {
-    let is_allowed = |character: char| !matches!(character, '\u{fffe}' | '\u{ffff}');
-    let text: String = text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
-    let text: String = text
-        .chars()
-        .map(|character| if is_allowed(character) { character } else { '\u{fffd}' })
-        .collect();
-    escape(text).into_owned()
+    let lines: Vec<_> = text.split('\n').map(plain).collect();
+    escape(lines.join("\n")).into_owned()
 }

@@ -123,6 +123,7 @@ impl Builder {
                     label: causes(hop),
                     mark: match hop.state {
                         HopState::Unknown => Mark::Unknown,
+                        HopState::Impaired => Mark::Impaired,
                         _ => Mark::Broken,
                     },
                 });
@@ -226,7 +227,7 @@ fn causes(hop: &Hop) -> String {
     }
     let causes = named.join("; ");
     match hop.state {
-        HopState::Partial => format!("blocked between some subnets: {causes}"),
+        HopState::Impaired => causes,
         HopState::Unknown => format!("not known: {causes}"),
         HopState::Open | HopState::Blocked => format!("blocked: {causes}"),
     }

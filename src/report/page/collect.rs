@@ -264,7 +264,7 @@ impl Index {
             to: hop.to.to_string(),
             port: hop.port,
             is_open: match hop.state {
-                HopState::Open | HopState::Partial => Some(true),
+                HopState::Open | HopState::Impaired => Some(true),
                 HopState::Blocked => Some(false),
                 HopState::Unknown => None,
             },
