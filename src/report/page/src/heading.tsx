@@ -1,0 +1,54 @@
+// Whose report this is, of when, and what it could not see.
+import type { Model } from "./model";
+import { HEADING_LIMIT, Lines, Name } from "./names";
+import { count, exactTime, timeAgo, visible } from "./text";
+
+const SCOPES = { account: "the whole account", manifest: "the connections of a manifest", connection: "one connection" };
+
+export function Heading({ model, now }: { model: Model; now: number }) {
+  const { report } = model;
+  const ago = timeAgo(report.made_at, now);
+  return (
+    <header>
+      <h1>
+        <Name text={report.title} limit={HEADING_LIMIT} />
+      </h1>
+      <p class="about">
+        <span>
+          Account <b>{of(report.account, model, "account")}</b>
+        </span>
+        <span>
+          Region <b>{of(report.region, model, "region")}</b>
+        </span>
+        <span>{SCOPES[report.scope] ?? ""}</span>
+        <span>
+          read <time dateTime={report.made_at}>{exactTime(report.made_at)}</time>
+          {ago && `, ${ago}`}
+        </span>
+        <span>
+          by <Name text={report.program} />
+        </span>
+      </p>
+      {report.unread.length > 0 && (
+        <details class="unread" open={report.unread.length <= 3}>
+          <summary>
+            <b>{count(report.unread.length, "thing")} could not be read</b>: what depends on them is not in this report, or unknown.
+          </summary>
+          <ul>
+            {report.unread.map((sentence, at) => (
+              <li key={at}>
+                <Lines text={sentence} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </header>
+  );
+}
+
+function of(own: string | null, model: Model, field: "account" | "region"): string {
+  if (own !== null) return visible(own);
+  const found = new Set(model.rows.map((row) => row.connection[field]).filter((it) => it !== null));
+  return found.size > 1 ? `${found.size} of them` : visible([...found][0] ?? "not known");
+}
