@@ -1,7 +1,7 @@
 // Whose report this is, of when, and what it could not see.
 import type { Model } from "./model";
 import { HEADING_LIMIT, Lines, Name } from "./names";
-import { count, exactTime, timeAgo, visible } from "./text";
+import { count, exactTime, shortened, timeAgo, visible } from "./text";
 
 const SCOPES = { account: "the whole account", manifest: "the connections of a manifest", connection: "one connection" };
 
@@ -26,13 +26,13 @@ export function Heading({ model, now }: { model: Model; now: number }) {
           {ago && `, ${ago}`}
         </span>
         <span>
-          by <Name text={report.program} />
+          by <Name text={report.program} limit={80} />
         </span>
       </p>
       {report.unread.length > 0 && (
         <details class="unread" open={report.unread.length <= 3}>
           <summary>
-            <b>{count(report.unread.length, "thing")} could not be read</b>: what depends on them is not in this report, or unknown.
+            <b>{count(report.unread.length, "thing")} could not be read</b>. What depends on that is missing in this report, or unknown.
           </summary>
           <ul>
             {report.unread.map((sentence, at) => (
@@ -48,7 +48,7 @@ export function Heading({ model, now }: { model: Model; now: number }) {
 }
 
 function of(own: string | null, model: Model, field: "account" | "region"): string {
-  if (own !== null) return visible(own);
+  if (own !== null) return shortened(visible(own), 80);
   const found = new Set(model.rows.map((row) => row.connection[field]).filter((it) => it !== null));
-  return found.size > 1 ? `${found.size} of them` : visible([...found][0] ?? "not known");
+  return found.size > 1 ? `${found.size} of them` : shortened(visible([...found][0] ?? "not known"), 80);
 }

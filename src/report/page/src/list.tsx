@@ -55,8 +55,10 @@ export function List({ state, rows, total, actions }: Props) {
   };
   return (
     <section class="list" aria-labelledby="list-title">
-      <h2 id="list-title">Connections</h2>
-      <p class="quiet keys">Arrow keys move from row to row, Enter opens the details.</p>
+      <div class="list-head">
+        <h2 id="list-title">Connections</h2>
+        <p class="quiet keys">Arrow keys move from row to row, Enter opens the details.</p>
+      </div>
       {rows.length === 0 ? (
         <p class="empty">{total === 0 ? "No connections were found." : "No connection fits the search and the filters."}</p>
       ) : (

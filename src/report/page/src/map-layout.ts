@@ -25,6 +25,8 @@ export interface Line {
   verdict: Verdict;
   rows: Row[];
   path: string;
+  /** Places for the groups and rules of each hop, from left to right; none where there is no room. */
+  labels: { hop: number; x: number; y: number; width: number }[];
   /** Where the verdict's mark sits. */
   mark: { x: number; y: number };
   ends: Node[];
@@ -42,6 +44,7 @@ export interface Layout {
   nodes: Node[];
   lines: Line[];
   boxes: Box[];
+  hasBundles: boolean;
   width: number;
   height: number;
   /** What is not drawn, since the map would be too long. */
@@ -55,6 +58,8 @@ const ROW = 34;
 const HEIGHT = { function: 28, bundle: 42, proxy: 42, database: 48 };
 const BUNDLE_ROW = 56;
 const LEAST_SLOT = 62;
+/** Below this width a label would say nothing. */
+const LEAST_LABEL = 130;
 const VPC_HEADER = 30;
 const VPC_GAP = 18;
 
@@ -127,6 +132,7 @@ export function layOut(rows: Row[], width: number, most: number, selected: Row |
     nodes,
     lines: linesOf(shown, drawn, proxies, databases, selected),
     boxes,
+    hasBundles,
     width,
     height: lowest + 12,
     hidden: { databases: slots.length - drawnSlots, connections: rows.length - shown.length },
@@ -259,20 +265,32 @@ function linesOf(
       const start = { x: from.x + from.width, y: points[0] as number };
       const end = { x: to.x, y: points.at(-1) as number };
       let path = `M${start.x} ${round(start.y)}`;
+      const labels: Line["labels"] = [];
+      const label = (hop: number, at: { x: number; y: number }, space: number) => {
+        if (space >= LEAST_LABEL && !from.isBundle) labels.push({ hop, x: at.x + 8, y: round(at.y - 5), width: space - 16 });
+      };
+      // The lines of a bundle are close together: their marks sit beside each other.
+      const share = from.isBundle ? [0.36, 0.5, 0.64, 0.5][rank((own[0] as Row).verdict)] ?? 0.5 : 0.45;
       let mark: { x: number; y: number };
       const proxy = ends.length === 3 ? (ends[1] as Node) : null;
       if (proxy) {
         const middle = points[1] as number;
-        path += curve(start, { x: proxy.x, y: middle }) + `M${proxy.x + proxy.width} ${round(middle)}`;
-        path += curve({ x: proxy.x + proxy.width, y: middle }, end);
-        mark = { x: (proxy.x + proxy.width + end.x) / 2, y: (middle + end.y) / 2 };
+        const right = { x: proxy.x + proxy.width, y: middle };
+        path += `${curve(start, { x: proxy.x, y: middle })}M${right.x} ${round(middle)}${curve(right, end)}`;
+        mark = along(right, end, share);
+        // Below a line that rises, so that it does not run through its label.
+        label(0, middle < start.y - 3 ? { x: start.x, y: start.y + 17 } : start, proxy.x - start.x);
+        const isTop = lines.findIndex((it) => it.ends[1] === proxy && it.ends[2] === to) === position;
+        if (isTop) label(1, { x: right.x, y: proxy.y - proxy.height / 2 + 2 }, end.x - right.x);
       } else {
         // Past the column of the proxies first, so that the line does not seem to go through one.
-        const turn = { x: Math.max(bend, start.x), y: start.y };
+        const space = end.x - start.x;
+        const turn = { x: Math.max(bend, start.x + (space >= LEAST_LABEL * 2 && !from.isBundle ? space * 0.35 : 0)), y: start.y };
+        label(0, start, Math.min(turn.x - start.x + 40, space));
         path += `H${turn.x}${curve(turn, end)}`;
-        mark = { x: (turn.x + end.x) / 2, y: (turn.y + end.y) / 2 };
+        mark = along(turn, end, share);
       }
-      return { key, verdict: (own[0] as Row).verdict, rows: own, path, mark, ends, isSelected };
+      return { key, verdict: (own[0] as Row).verdict, rows: own, path, labels, mark, ends, isSelected };
     })
     .sort((a, b) => Number(a.isSelected) - Number(b.isSelected) || rank(b.verdict) - rank(a.verdict) || compare(a.key, b.key));
 }
@@ -301,6 +319,16 @@ function ports(lines: { ends: Node[] }[]): (line: number, end: number, node: Nod
 function curve(from: { x: number; y: number }, to: { x: number; y: number }): string {
   const middle = round((from.x + to.x) / 2);
   return `C${middle} ${round(from.y)} ${middle} ${round(to.y)} ${to.x} ${round(to.y)}`;
+}
+
+/** The point of that curve at a share of its way. */
+function along(from: { x: number; y: number }, to: { x: number; y: number }, share: number): { x: number; y: number } {
+  const rest = 1 - share;
+  const [start, before, after, end] = [rest ** 3, 3 * rest ** 2 * share, 3 * rest * share ** 2, share ** 3];
+  return {
+    x: round(from.x * start + ((from.x + to.x) / 2) * (before + after) + to.x * end),
+    y: round(from.y * (start + before) + to.y * (after + end)),
+  };
 }
 
 function round(n: number): number {

@@ -1,12 +1,13 @@
 // The map: functions, proxies and databases, and their connections as lines.
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Actions } from "./actions";
+import { edgeLabel } from "./edge-label";
 import { type Layout, type Node, layOut, tally } from "./map-layout";
 import { moveInMap } from "./map-keys";
 import type { Model, Row } from "./model";
 import { KindIcon, Name, spoken } from "./names";
 import type { State } from "./state";
-import { count } from "./text";
+import { count, shortened } from "./text";
 import { LineSample, Mark, VERDICTS, VerdictIcon, WORDS } from "./verdicts";
 
 const STEP = 60;
@@ -40,7 +41,7 @@ export function ConnectionMap({ model, state, rows, actions }: Props) {
         <h2>Map</h2>
       </summary>
       <p class="quiet" id="map-hint">
-        {summary(rows)} <span class="screen-only">The table below says the same in words.</span>
+        {summary(rows)} {layout?.hasBundles && "Select a database to see its functions. "}The table below says the same in words.
         <span class="keys"> Arrow keys move, Enter selects.</span>
       </p>
       <ul class="legend" aria-label="Lines of the map">
@@ -71,9 +72,10 @@ export function ConnectionMap({ model, state, rows, actions }: Props) {
 function summary(rows: Row[]): string {
   const many = (pick: (row: Row) => number | string | null) => new Set(rows.map(pick).filter((it) => it !== null)).size;
   const proxies = many((row) => row.connection.proxy);
+  const vpcs = many((row) => row.vpc);
   return `${count(many((row) => row.connection.function), "function")}, ${
     proxies > 0 ? `${count(proxies, "proxy", "proxies")}, ` : ""
-  }${count(many((row) => row.connection.database), "database")} in ${count(many((row) => row.vpc), "VPC")}.`;
+  }${count(many((row) => row.connection.database), "database")}${vpcs > 0 ? ` in ${count(vpcs, "VPC")}` : ""}.`;
 }
 
 interface DrawingProps {
@@ -106,6 +108,12 @@ function Drawing({ layout, model, state, selected, actions }: DrawingProps) {
           <g key={line.key} class={`connection${isLit(line.rows) ? " lit" : ""}`} onClick={() => openLine(line.rows, actions, model)}>
             <path class="target" d={line.path} />
             <path class={`line is-${line.verdict}`} d={line.path} />
+            <title>{lineTitle(model, line.rows)}</title>
+            {line.labels.map((label) => (
+              <text key={label.hop} class="edge-label" x={label.x} y={label.y}>
+                {edgeText(model, line.rows, label)}
+              </text>
+            ))}
           </g>
         ))}
         {layout.lines.map((line) => (
@@ -133,6 +141,21 @@ function Drawing({ layout, model, state, selected, actions }: DrawingProps) {
       ))}
     </div>
   );
+}
+
+/** How wide a letter of a label is at most, nearly always: SVG does not cut texts. */
+const LETTER = 6;
+
+function edgeText(model: Model, rows: Row[], label: { hop: number; width: number }): string {
+  const hop = rows[0]?.connection.hops[label.hop];
+  return hop ? shortened(edgeLabel(model.report, hop), Math.floor(label.width / LETTER)) : "";
+}
+
+function lineTitle(model: Model, rows: Row[]): string {
+  const first = rows[0] as Row;
+  const verdict = WORDS[first.verdict];
+  if (rows.length > 1) return `${verdict}: ${count(rows.length, "connection")}`;
+  return [`${verdict}: ${spoken(first.connection.name)}`, ...first.connection.hops.map((hop) => edgeLabel(model.report, hop))].join("\n");
 }
 
 function openLine(rows: Row[], actions: Actions, model: Model): void {

@@ -9,6 +9,8 @@ import { visible } from "./text";
 import { VerdictIcon } from "./verdicts";
 
 type Passing = "open" | "closed" | "unclear";
+/** `held`: the edge only says which end has the group. */
+type Edge = Passing | "held";
 
 const passing = (isOpen: boolean | null): Passing => (isOpen === null ? "unclear" : isOpen ? "open" : "closed");
 
@@ -100,21 +102,21 @@ function Side({ model, hop, direction }: { model: Model; hop: Hop; direction: Ru
   return (
     <ul class="side" aria-label={`Groups of the ${end} and their ${direction} rules`} tabIndex={groups.length > 2 ? 0 : undefined}>
       {groups.map((it) => {
+        const isFirst = it === (groups.find((group) => group.is_set) ?? groups[0]);
         const own = hop.rules.filter((rule) => rule.direction === direction && rule.group === it.group);
         const passes = own.some((rule) => rule.passes);
-        const state = passes ? "open" : hop.is_open === null ? "unclear" : "closed";
-        const isLast = it === groups.at(-1);
+        const state = passes ? "open" : hop.is_open === null ? "unclear" : hop.is_open ? "held" : "closed";
         return (
           <Lane key={it.group} isOut={isOut} state={state} box={<GroupBox group={model.report.groups[it.group]} side={it} end={end} />}>
             {own.map((rule, at) => (
-              <RuleBox key={at} model={model} rule={rule} />
+              <RuleBox key={at} model={model} rule={rule} isHopOpen={hop.is_open === true} />
             ))}
-            {isCause && isLast && (
+            {isCause && isFirst && (
               <Missing isCause>
                 No {direction} rule lets {hop.port === null ? "the traffic" : `port ${hop.port}`} through
               </Missing>
             )}
-            {own.length === 0 && !(isCause && isLast) && <Missing isCause={false}>No {direction} rule for this connection</Missing>}
+            {own.length === 0 && !(isCause && isFirst) && <Missing isCause={false}>No {direction} rule for this connection</Missing>}
           </Lane>
         );
       })}
@@ -122,7 +124,7 @@ function Side({ model, hop, direction }: { model: Model; hop: Hop; direction: Ru
   );
 }
 
-function Lane({ isOut, state, box, children }: { isOut: boolean; state: Passing; box: ComponentChildren; children: ComponentChildren }) {
+function Lane({ isOut, state, box, children }: { isOut: boolean; state: Edge; box: ComponentChildren; children: ComponentChildren }) {
   const rules = <div class="rules">{children}</div>;
   return (
     <li class="lane">
@@ -145,14 +147,14 @@ function GroupBox({ group, side, end }: { group: Group | undefined; side: SideGr
   );
 }
 
-function RuleBox({ model, rule }: { model: Model; rule: Rule }) {
+function RuleBox({ model, rule, isHopOpen }: { model: Model; rule: Rule; isHopOpen: boolean }) {
   const peer = rule.peer === null ? undefined : model.report.groups[rule.peer];
   const toward = rule.direction === "outbound" ? "to" : "from";
   return (
-    <div class={`rule ${rule.passes ? "passes" : "fails"}`}>
-      <VerdictIcon verdict={rule.passes ? "in-sync" : "broken"} />
+    <div class={`rule ${rule.passes ? "passes" : isHopOpen ? "other" : "fails"}`}>
+      {(rule.passes || !isHopOpen) && <VerdictIcon verdict={rule.passes ? "in-sync" : "broken"} />}
       <span>
-        <b>{rule.passes ? "Passes" : "Does not pass"}</b>: {rule.direction} {visible(rule.ports)} {toward}{" "}
+        <b>{rule.passes ? "Passes" : isHopOpen ? "Other traffic" : "Does not pass"}</b>: {rule.direction} {visible(rule.ports)} {toward}{" "}
         {peer?.name ? (
           <>
             <Name text={peer.name} /> (<Name text={peer.id} code />)
