@@ -25,22 +25,12 @@ export function App({ model, state, actions, isPrinting, said, now }: Props) {
   const wanted = [state.search, state.verdicts.join(), state.database, state.vpc, state.function, state.proxy, state.sort];
   const { rows, counts } = useMemo(() => filter(model, state), [model, ...wanted]);
   const selected = state.selected === null ? null : (model.rows[model.byKey.get(state.selected) ?? -1] ?? null);
-  if (isPrinting) {
-    return (
-      <>
-        <Heading model={model} now={now} />
-        <main>
-          <Paper model={model} state={state} rows={rows} actions={actions} now={now} />
-        </main>
-      </>
-    );
-  }
   return (
     <>
       <a class="skip" href="#list-title" onClick={toTable}>
         Skip to the table
       </a>
-      <Heading model={model} now={now} />
+      <Heading model={model} now={now} isPrinting={isPrinting} />
       <Filters model={model} state={state} counts={counts} shown={rows.length} actions={actions} />
       <div class={`layout${state.selected === null ? "" : " has-details"}`}>
         <main>
@@ -49,6 +39,7 @@ export function App({ model, state, actions, isPrinting, said, now }: Props) {
         </main>
         {state.selected !== null && <Aside model={model} rows={rows} row={selected} actions={actions} now={now} />}
       </div>
+      {isPrinting && <Paper model={model} state={state} rows={rows} actions={actions} now={now} />}
       <p class="said" role="status">
         {said}
       </p>

@@ -41,8 +41,8 @@ export function Filters({ model, state, counts, shown, actions }: Props) {
         })}
       </div>
       <div class="fields">
-        <label class="search">
-          <span>Search</span>
+        <div class="search">
+          <label for="search">Search</label>
           <input
             id="search"
             type="search"
@@ -53,7 +53,7 @@ export function Filters({ model, state, counts, shown, actions }: Props) {
             value={state.search}
             onInput={(event) => actions.change({ search: event.currentTarget.value }, "replace")}
           />
-        </label>
+        </div>
         <Choice
           label="Database"
           all="All databases"
@@ -95,7 +95,7 @@ function databases(model: Model): [string, string][] {
 }
 
 interface ChoiceProps {
-  label: string;
+  label: "Database" | "VPC";
   all: string;
   value: string | null;
   options: string[][];
@@ -113,14 +113,14 @@ function Choice({ label, all, value, options, choose }: ChoiceProps) {
     [options],
   );
   return (
-    <label>
-      <span>{label}</span>
-      <select value={value ?? ""} onChange={(event) => choose(event.currentTarget.value || null)}>
+    <div>
+      <label for={`choice-${label}`}>{label}</label>
+      <select id={`choice-${label}`} value={value ?? ""} onChange={(event) => choose(event.currentTarget.value || null)}>
         <option value="">{all}</option>
         {value !== null && !options.some(([key]) => key === value) && <option value={value}>{shortened(visible(value), 80)}</option>}
         {entries}
       </select>
-    </label>
+    </div>
   );
 }
 

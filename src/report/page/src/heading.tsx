@@ -5,7 +5,7 @@ import { count, exactTime, shortened, timeAgo, visible } from "./text";
 
 const SCOPES = { account: "the whole account", manifest: "the connections of a manifest", connection: "one connection" };
 
-export function Heading({ model, now }: { model: Model; now: number }) {
+export function Heading({ model, now, isPrinting }: { model: Model; now: number; isPrinting: boolean }) {
   const { report } = model;
   const ago = timeAgo(report.made_at, now);
   return (
@@ -30,7 +30,7 @@ export function Heading({ model, now }: { model: Model; now: number }) {
         </span>
       </p>
       {report.unread.length > 0 && (
-        <details class="unread" open={report.unread.length <= 3}>
+        <details class="unread" open={isPrinting || report.unread.length <= 3}>
           <summary>
             <b>{count(report.unread.length, "thing")} could not be read</b>. What depends on that is missing in this report, or unknown.
           </summary>

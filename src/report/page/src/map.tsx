@@ -191,8 +191,7 @@ function NodeButton({ node, model, state, isLit, isStop, onFocus, actions }: Nod
   const { title, quiet } = words(node, first);
   const found = tally(node.rows);
   const verdicts = VERDICTS.filter((verdict) => found[verdict] > 0);
-  const counts = verdicts.map((verdict) => `${found[verdict]} ${WORDS[verdict].toLowerCase()}`).join(", ");
-  const label = `${spoken(title)}${quiet ? `, ${spoken(quiet)}` : ""}: ${count(node.rows.length, "connection")}, ${counts}`;
+  const hasTally = node.isBundle || (node.column === "database" && node.rows.length > 1);
   return (
     <button
       type="button"
@@ -200,27 +199,33 @@ function NodeButton({ node, model, state, isLit, isStop, onFocus, actions }: Nod
       style={{ left: `${node.x}px`, top: `${Math.round(node.y - node.height / 2)}px`, width: `${node.width}px`, height: `${node.height}px` }}
       data-column={node.column}
       tabIndex={isStop ? 0 : -1}
-      aria-label={label}
       aria-pressed={opens || node.isBundle ? undefined : isFilter}
-      title={label}
+      title={spoken(`${title}${quiet && `, ${quiet}`}`)}
       onClick={act}
       onFocus={onFocus}
     >
       <KindIcon kind={node.isBundle ? "functions" : node.column} />
       <span class="two">
-        <Name text={shortName(first, node, title)} />
-        {node.isBundle || (node.column === "database" && node.rows.length > 1) ? (
+        <span class="cut">
+          {!node.isBundle && <span class="ears">{node.column} </span>}
+          <Name text={shortName(first, node, title)} />
+        </span>
+        {hasTally ? (
           <span class="tally">
             {verdicts.map((verdict) => (
               <span key={verdict}>
                 <VerdictIcon verdict={verdict} />
                 {found[verdict]}
+                <span class="ears"> {WORDS[verdict]},</span>
               </span>
             ))}
           </span>
         ) : (
-          quiet && <span class="quiet">{spoken(quiet)}</span>
+          quiet && <span class="quiet cut">{spoken(quiet)}</span>
         )}
+        {node.isBundle && <span class="ears">{spoken(quiet)}</span>}
+        {!hasTally && node.rows.length === 1 && <span class="ears">, {WORDS[first.verdict]}</span>}
+        {!hasTally && node.rows.length > 1 && <span class="ears">, {count(node.rows.length, "connection")}</span>}
       </span>
     </button>
   );
