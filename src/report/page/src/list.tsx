@@ -7,7 +7,7 @@ import type { Sort, State } from "./state";
 import { count } from "./text";
 import { Badge } from "./verdicts";
 
-const FIRST = 60;
+const FIRST = 40;
 const STEP = 150;
 
 interface Props {

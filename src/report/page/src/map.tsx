@@ -1,5 +1,5 @@
 // The map: functions, proxies and databases, and their connections as lines.
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Actions } from "./actions";
 import { edgeLabel } from "./edge-label";
 import { type Layout, type Node, layOut, tally } from "./map-layout";
@@ -11,6 +11,8 @@ import { count, shortened } from "./text";
 import { LineSample, Mark, VERDICTS, VerdictIcon, WORDS } from "./verdicts";
 
 const STEP = 60;
+/** Milliseconds. */
+const REST = 150;
 const LEAST_WIDTH = 560;
 
 interface Props {
@@ -20,7 +22,8 @@ interface Props {
   actions: Actions;
 }
 
-export function ConnectionMap({ model, state, rows, actions }: Props) {
+export function ConnectionMap({ model, state, rows: wanted, actions }: Props) {
+  const rows = useRested(wanted, state.search);
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [most, setMost] = useState(STEP);
@@ -67,6 +70,16 @@ export function ConnectionMap({ model, state, rows, actions }: Props) {
       )}
     </details>
   );
+}
+
+/** While someone types, the map stays as it is: the table answers each letter, the map the last one. */
+function useRested(rows: Row[], search: string): Row[] {
+  const [rested, rest] = useState({ rows, search });
+  useEffect(() => {
+    const timer = setTimeout(() => rest({ rows, search }), REST);
+    return () => clearTimeout(timer);
+  }, [rows, search]);
+  return rested.search === search ? rows : rested.rows;
 }
 
 function summary(rows: Row[]): string {
