@@ -20,7 +20,7 @@ const status = (page) => page.locator(".result [role=status]").textContent();
 const fragment = (page) => page.evaluate(() => Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
 
 describe("every report", () => {
-  for (const [name, data] of [["of 10 connections", report(10)], ["of 200", report(200)], ["with hostile names", hostile()], ["with nothing known", bare()], ["of 5,000", report(5000)], ["of none", report(0)]]) {
+  for (const [name, data] of [["of 10 connections", report(10)], ["of 200", report(200)], ["with hostile names", hostile()], ["with nothing known", bare()], ["of 5,000", report(5000)], ["of none", report(0)], ["of one", { ...report(1), scope: "connection" }]]) {
     test(name, async () => {
       await checkReport(browser, await written(data));
     });
@@ -165,7 +165,7 @@ test("details say what is broken, since when, and what resolves it", async () =>
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const aside = page.getByRole("complementary");
   const text = await aside.innerText();
-  for (const words of ["No traffic passes on port 5432", "No inbound rule lets port 5432 through", "associate-existing: the groups exist", "Owner: ", "Expected", "First seen", "7 hours ago, 20"]) {
+  for (const words of ["No traffic passes on port 5432", "No inbound rule lets port 5432 through", "associate-existing: matching groups exist", "Owner: ", "Expected", "First seen", "7 hours ago, 20"]) {
     assert.ok(text.includes(words), `${words} in ${text}`);
   }
   assert.equal(await aside.locator("time").first().getAttribute("datetime"), broken.findings[0].first_seen);
@@ -320,6 +320,53 @@ test("5,000 connections: the table grows, and the keyboard goes to its end", asy
   assert.ok((await page.locator("tbody tr").count()) < 1000);
   await page.getByRole("button", { name: "Show more" }).scrollIntoViewIfNeeded();
   await page.waitForFunction(() => document.querySelectorAll("tbody tr").length > 100);
+  quiet();
+  await close();
+});
+
+test("5,000 connections: the map draws some functions of a large database, and more on demand", async () => {
+  const data = report(5000);
+  const { page, quiet, close } = await visit(data, "#database=cluster%2Forders");
+  const drawn = () => page.locator(".node.function").count();
+  assert.equal(await drawn(), 60);
+  await page.getByRole("button", { name: "Draw more" }).click();
+  assert.ok((await drawn()) > 60);
+  quiet();
+  await close();
+});
+
+test("a chosen connection is on the map however far down its database is", async () => {
+  const data = report(5000);
+  const last = data.connections.findLast((it) => it.verdict === "in-sync" && it.proxy === null && data.databases[it.database].id.endsWith("-20"));
+  const { page, quiet, close } = await visit(data, `#${new URLSearchParams({ connection: last.id })}`);
+  const node = page.locator(".node.function.lit");
+  assert.match(await node.textContent(), new RegExp(data.functions[last.function].name));
+  assert.ok(await node.evaluate((it) => {
+    const [own, frame] = [it.getBoundingClientRect(), it.closest(".map-frame").getBoundingClientRect()];
+    return own.top >= frame.top && own.bottom <= frame.bottom;
+  }), "the map has scrolled to it");
+  quiet();
+  await close();
+});
+
+test("a report of several accounts names them, and details say whose a connection is", async () => {
+  const data = report(10);
+  Object.assign(data, { account: null, region: null, scope: "manifest" });
+  for (const [at, it] of data.connections.entries()) Object.assign(it, { account: at % 2 ? "111122223333" : "444455556666", region: "eu-west-1" });
+  const { page, quiet, close } = await visit(data);
+  assert.match(await page.locator(".about").innerText(), /Accounts 444455556666, 111122223333\s+Region eu-west-1\s+the connections of a manifest/);
+  await page.locator("tbody a").first().click();
+  assert.match(await page.getByRole("complementary").innerText(), /Account\s+(111122223333|444455556666)/);
+  quiet();
+  await close();
+});
+
+test("a report of one connection opens with its details", async () => {
+  const data = { ...report(1), scope: "connection" };
+  const { page, quiet, close } = await visit(data);
+  assert.equal(await page.locator("#details-title").textContent(), data.connections[0].name);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.getByRole("complementary").count(), 0);
   quiet();
   await close();
 });

@@ -12,8 +12,8 @@ import { Badge, MEANINGS } from "./verdicts";
 
 const DECISIONS: Record<string, string> = {
   "no-op": "nothing to do",
-  "associate-existing": "the groups exist, and one of them is not on its resource: setup would associate it",
-  "create-new": "no set of groups connects them: setup would create and associate a new one",
+  "associate-existing": "matching groups exist: setup would associate those that are missing on their resources",
+  "create-new": "no groups connect them: setup would create new ones and associate them",
 };
 
 const STATUSES: Record<Check["status"], string> = { fail: "Fails", warn: "Warning", unknown: "Not known" };

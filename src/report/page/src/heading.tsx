@@ -5,6 +5,8 @@ import { count, exactTime, shortened, timeAgo, visible } from "./text";
 
 const SCOPES = { account: "the whole account", manifest: "the connections of a manifest", connection: "one connection" };
 
+const MOST_NAMED = 3;
+
 export function Heading({ model, now, isPrinting }: { model: Model; now: number; isPrinting: boolean }) {
   const { report } = model;
   const ago = timeAgo(report.made_at, now);
@@ -14,12 +16,8 @@ export function Heading({ model, now, isPrinting }: { model: Model; now: number;
         <Name text={report.title} limit={HEADING_LIMIT} />
       </h1>
       <p class="about">
-        <span>
-          Account <b>{of(report.account, model, "account")}</b>
-        </span>
-        <span>
-          Region <b>{of(report.region, model, "region")}</b>
-        </span>
+        <Whose word="Account" model={model} field="account" />
+        <Whose word="Region" model={model} field="region" />
         <span>{SCOPES[report.scope] ?? ""}</span>
         <span>
           read <time dateTime={report.made_at}>{exactTime(report.made_at)}</time>
@@ -47,8 +45,15 @@ export function Heading({ model, now, isPrinting }: { model: Model; now: number;
   );
 }
 
-function of(own: string | null, model: Model, field: "account" | "region"): string {
-  if (own !== null) return shortened(visible(own), 80);
-  const found = new Set(model.rows.map((row) => row.connection[field]).filter((it) => it !== null));
-  return found.size > 1 ? `${found.size} of them` : shortened(visible([...found][0] ?? "not known"), 80);
+/** The report's own account or Region, or those of its connections where it has several. */
+function Whose({ word, model, field }: { word: string; model: Model; field: "account" | "region" }) {
+  const own = model.report[field];
+  const all = own === null ? new Set(model.rows.map((row) => row.connection[field]).filter((it) => it !== null)) : new Set([own]);
+  const named = [...all].slice(0, MOST_NAMED).map((it) => shortened(visible(it), 80));
+  const rest = all.size - named.length;
+  return (
+    <span>
+      {all.size > 1 ? `${word}s` : word} <b>{named.length === 0 ? "not known" : `${named.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`}</b>
+    </span>
+  );
 }

@@ -14,6 +14,8 @@ function start(report: Report): void {
   const model: Model = makeModel(report);
   const now = Date.now();
   let state: State = readFragment(location.hash);
+  const [only] = model.rows;
+  if (report.scope === "connection" && model.rows.length === 1 && only && location.hash === "") state.selected = only.key;
   let isPrinting = false;
   let said = "";
   document.title = visible(report.title);

@@ -69,7 +69,7 @@ interface Slot {
   rows: Row[];
 }
 
-/** `most`: how many rows of functions or bundles are drawn at most. `selected` is drawn by itself, also where its function is in a bundle. */
+/** `most`: how many rows of functions or bundles are drawn at most. `selected` is always drawn, and by itself. */
 export function layOut(rows: Row[], width: number, most: number, selected: Row | null): Layout {
   const slots = slotsOf(rows);
   const hasBundles = slots.length > 1 && new Set(rows.map((row) => row.connection.function)).size > MOST_FUNCTIONS;
@@ -86,9 +86,10 @@ export function layOut(rows: Row[], width: number, most: number, selected: Row |
   let drawnSlots = 0;
   let vpc: string | null | undefined;
   for (const [position, slot] of slots.entries()) {
-    let own = functions[position] as Omit<Node, "x" | "y" | "width" | "height">[];
-    if (used >= most) break;
-    own = own.slice(0, most - used);
+    const isSelected = selected !== null && slot.rows.includes(selected);
+    if (used >= most && !isSelected) continue;
+    const all = functions[position] as Unplaced[];
+    const own = all.filter((it, at) => at < most - used || (isSelected && it.rows.includes(selected)));
     used += Math.max(own.length, 1);
     drawnSlots += 1;
     if (slot.vpc !== vpc) {

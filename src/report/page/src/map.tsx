@@ -38,14 +38,21 @@ export function ConnectionMap({ model, state, rows: wanted, actions }: Props) {
   useLayoutEffect(() => setMost(STEP), [rows]);
   const selected = state.selected === null ? null : (model.rows[model.byKey.get(state.selected) ?? -1] ?? null);
   const layout = useMemo(() => (width > 0 ? layOut(rows, width, most, selected) : null), [rows, width, most, selected]);
+  useEffect(() => {
+    const element = frame.current as HTMLDivElement;
+    const node = selected && element.querySelector<HTMLElement>(".node.lit");
+    if (node && !element.contains(document.activeElement)) element.scrollTop = node.offsetTop - element.clientHeight / 2;
+  }, [selected, width]);
   return (
     <details class="map" open={window.innerWidth >= 700}>
       <summary>
         <h2>Map</h2>
+        <span class="quiet keys" id="map-keys" aria-hidden="true">
+          Arrow keys move, Enter selects.
+        </span>
       </summary>
       <p class="quiet" id="map-hint">
         {summary(rows)} {layout?.hasBundles && "Select a database to see its functions. "}The table below says the same in words.
-        <span class="keys"> Arrow keys move, Enter selects.</span>
       </p>
       <ul class="legend" aria-label="Lines of the map">
         {VERDICTS.map((verdict) => (
@@ -110,7 +117,7 @@ function Drawing({ layout, model, state, selected, actions }: DrawingProps) {
       style={{ width: `${layout.width}px`, height: `${Math.round(layout.height)}px` }}
       role="group"
       aria-label="Functions, proxies and databases"
-      aria-describedby="map-hint"
+      aria-describedby="map-hint map-keys"
       onKeyDown={moveInMap}
     >
       <svg width={layout.width} height={Math.round(layout.height)} aria-hidden="true">

@@ -76,6 +76,7 @@ function searchText(report: Report, row: Row): string {
     connection.name,
     connection.id,
     connection.account,
+    connection.region,
     row.vpc,
     row.function?.name,
     row.function?.arn,
