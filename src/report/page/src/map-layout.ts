@@ -289,7 +289,8 @@ function linesOf(
         const turn = { x: Math.max(bend, start.x + (space >= LEAST_LABEL * 2 && !from.isBundle ? space * 0.35 : 0)), y: start.y };
         label(0, start, Math.min(turn.x - start.x + 40, space));
         path += `H${turn.x}${curve(turn, end)}`;
-        mark = along(turn, end, share);
+        const level = start.x + space * share;
+        mark = from.isBundle && level < turn.x ? { x: round(level), y: round(start.y) } : along(turn, end, share);
       }
       return { key, verdict: (own[0] as Row).verdict, rows: own, path, labels, mark, ends, isSelected };
     })
