@@ -53,6 +53,8 @@ test("the map has each function, proxy and database, and a line for each connect
 
 test("a large map is bundles by database, which open into functions", async () => {
   const data = report(200);
+  // One that is alone in going this way.
+  Object.assign(data.connections.findLast((it) => it.database === 2), { proxy: 0 });
   const { page, quiet, close } = await visit(data);
   const bundles = await page.locator(".node.bundle").count();
   assert.ok(bundles > 0 && bundles < 60);
@@ -171,6 +173,11 @@ test("details say what is broken, since when, and what resolves it", async () =>
   assert.equal(await aside.locator("time").first().getAttribute("datetime"), broken.findings[0].first_seen);
   const order = await aside.locator(".path :is(.end, .group, .rule, .bar)").evaluateAll((all) => all.map((it) => it.classList[0]));
   assert.deepEqual(order, ["end", "group", "rule", "bar", "rule", "group", "rule", "group", "end"]);
+  // From top to bottom, lane by lane: the edges that no traffic takes are dashed.
+  const edges = await aside.locator(".path .edge").evaluateAll((all) => all.map((it) => `${it.classList[1]} ${getComputedStyle(it).borderLeftStyle}`));
+  const held = "is-held solid";
+  const closed = "is-closed dashed";
+  assert.deepEqual(edges, [held, held, "is-open solid", closed, closed, held, closed, closed, held]);
   await aside.getByRole("button", { name: "Copy" }).first().click();
   await page.getByText("Copied to the clipboard.").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), broken.findings[0].remedy);
