@@ -43,6 +43,12 @@ export function ConnectionMap({ model, state, rows: wanted, actions }: Props) {
     const node = selected && element.querySelector<HTMLElement>(".node.lit");
     if (node && !element.contains(document.activeElement)) element.scrollTop = node.offsetTop - element.clientHeight / 2;
   }, [selected, width]);
+  const { database, proxy } = state;
+  // Drawn again only for what it shows: not for each letter of a search.
+  const drawing = useMemo(
+    () => layout && <Drawing layout={layout} model={model} state={state} selected={selected} actions={actions} />,
+    [layout, model, database, proxy, state.function, selected, actions],
+  );
   return (
     <details class="map" open={window.innerWidth >= 700}>
       <summary>
@@ -62,7 +68,7 @@ export function ConnectionMap({ model, state, rows: wanted, actions }: Props) {
         ))}
       </ul>
       <div class="map-frame" ref={frame}>
-        {layout && rows.length > 0 && <Drawing layout={layout} model={model} state={state} selected={selected} actions={actions} />}
+        {rows.length > 0 && drawing}
       </div>
       {layout && layout.hidden.connections > 0 && (
         <p>
@@ -101,7 +107,7 @@ function summary(rows: Row[]): string {
 interface DrawingProps {
   layout: Layout;
   model: Model;
-  state: State;
+  state: Pick<State, "database" | "function" | "proxy">;
   selected: Row | null;
   actions: Actions;
 }
@@ -191,7 +197,7 @@ function chosenDatabase(model: Model, row: Row): Partial<State> {
 interface NodeProps {
   node: Node;
   model: Model;
-  state: State;
+  state: DrawingProps["state"];
   isLit: boolean;
   isStop: boolean;
   onFocus: () => void;

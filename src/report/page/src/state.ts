@@ -59,7 +59,7 @@ export function filter(model: Model, state: State): { rows: Row[]; counts: Recor
   const words = state.search.toLowerCase().split(/\s+/).filter(Boolean);
   const counts: Record<Verdict, number> = { broken: 0, drifted: 0, unknown: 0, "in-sync": 0 };
   const key = (list: string[], index: number | null) => (index === null ? null : (list[index] ?? null));
-  const rows = model.rows.filter((row) => {
+  const rows = inOrder(model, state.sort).filter((row) => {
     const { connection } = row;
     const isWanted =
       (state.database === null || key(model.databaseKeys, connection.database) === state.database) &&
@@ -71,6 +71,15 @@ export function filter(model: Model, state: State): { rows: Row[]; counts: Recor
     counts[row.verdict] += 1;
     return state.verdicts.length === 0 || state.verdicts.includes(row.verdict);
   });
-  rows.sort(ORDERS[state.sort]);
   return { rows, counts };
+}
+
+const ordered = new WeakMap<Model, Partial<Record<Sort, Row[]>>>();
+
+/** All rows, sorted once for each order. */
+function inOrder(model: Model, sort: Sort): Row[] {
+  const known = ordered.get(model) ?? {};
+  ordered.set(model, known);
+  known[sort] ??= model.rows.toSorted(ORDERS[sort]);
+  return known[sort];
 }
