@@ -25,7 +25,7 @@ export function wrong(data) {
   };
   const object = (fields) => (it, where) => (record(it, where, fields), true);
   const index = (name) => (it) => number(it) && it < (data[name]?.length ?? 0);
-  const resource = { name: text, arn: text, vpc: maybe(text), owner: maybe(text) };
+  const resource = { name: text, arn: maybe(text), vpc: maybe(text), owner: maybe(text) };
   const side = list({ group: index("groups"), is_set: bool });
   record(data, "report", {
     schema_version: one(1),
@@ -38,7 +38,7 @@ export function wrong(data) {
     program: text,
     summary: object(Object.fromEntries(VERDICTS.map((it) => [it, number]))),
     unread: list(text),
-    databases: list({ kind: one("cluster", "instance"), id: text, arn: text, engine: maybe(text), port: maybe(number), vpc: maybe(text), owner: maybe(text) }),
+    databases: list({ kind: one("cluster", "instance"), id: text, arn: maybe(text), engine: maybe(text), port: maybe(number), vpc: maybe(text), owner: maybe(text) }),
     functions: list(resource),
     proxies: list(resource),
     groups: list({ id: text, name: maybe(text) }),
@@ -57,6 +57,7 @@ export function wrong(data) {
         to: one("proxy", "database"),
         port: maybe(number),
         is_open: maybe(bool),
+        causes: list(text),
         from_groups: side,
         to_groups: side,
         rules: list({ direction: one("outbound", "inbound"), group: index("groups"), peer: maybe(index("groups")), peer_text: text, ports: text, passes: bool }),

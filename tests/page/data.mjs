@@ -99,6 +99,7 @@ function connection(data, { func, database, proxy, verdict, other, at, now }) {
     to,
     port: db.port,
     is_open: true,
+    causes: [],
     from_groups: [{ group: a, is_set: true }],
     to_groups: [{ group: b, is_set: true }],
     rules: [rule("outbound", a, b), rule("inbound", b, a)],
@@ -144,6 +145,7 @@ function connection(data, { func, database, proxy, verdict, other, at, now }) {
   } else if (verdict === "broken") {
     made.decision = "associate-existing";
     last.is_open = false;
+    last.causes = [`no group of ${db.kind} ${db.id} has an inbound rule for tcp ${db.port} from function ${fn.name}`];
     last.rules = [{ direction: "outbound", group: last.from_groups[0].group, peer: rds, peer_text: data.groups[rds].id, ports, passes: true }];
     if (made.target_health) made.target_health = { state: "UNAVAILABLE", reason: "PENDING_PROXY_CAPACITY" };
     last.to_groups = [{ group: rds, is_set: true }, { group: other, is_set: false }];
@@ -245,7 +247,7 @@ export function bare(now = new Date()) {
   data.databases.push({ kind: "cluster", id: "gone", arn: "arn:aws:rds:eu-west-1:111122223333:cluster:gone", engine: null, port: null, vpc: null, owner: null });
   const nothing = { decision: null, account: null, region: null, function: null, proxy: null, hops: [], target_health: null, findings: [], checks: [], costs: [] };
   data.connections.push({ name: "vanished", id: "same", verdict: "broken", database: 0, ...nothing }, { name: "nothing known", id: "same", verdict: "unknown", database: null, ...nothing });
-  const noGroups = { from: "function", to: "database", port: null, is_open: false, from_groups: [], to_groups: [], rules: [] };
+  const noGroups = { from: "function", to: "database", port: null, is_open: false, causes: ["the database has no group"], from_groups: [], to_groups: [], rules: [] };
   data.connections.push({ name: "without groups", id: "no-groups", verdict: "broken", database: 0, ...nothing, hops: [noGroups] });
   return counted(data);
 }

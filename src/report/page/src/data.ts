@@ -24,7 +24,8 @@ export interface Report {
 export interface Database {
   kind: "cluster" | "instance";
   id: string;
-  arn: string;
+  /** Null where it was not found. */
+  arn: string | null;
   engine: string | null;
   port: number | null;
   vpc: string | null;
@@ -33,14 +34,16 @@ export interface Database {
 
 export interface LambdaFunction {
   name: string;
-  arn: string;
+  /** Null where it was not found. */
+  arn: string | null;
   vpc: string | null;
   owner: string | null;
 }
 
 export interface Proxy {
   name: string;
-  arn: string;
+  /** Null where it was not found. */
+  arn: string | null;
   vpc: string | null;
   owner: string | null;
 }
@@ -73,6 +76,8 @@ export interface Hop {
   to: "proxy" | "database";
   port: number | null;
   is_open: boolean | null;
+  /** Why no traffic passes, or not all of it; sentences without a full stop. */
+  causes: string[];
   from_groups: SideGroup[];
   to_groups: SideGroup[];
   rules: Rule[];

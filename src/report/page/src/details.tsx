@@ -93,7 +93,7 @@ function Facts({ row, model }: { row: Row; model: Model }) {
         </Fact>
       )}
       <Fact word="Function">
-        <Resource name={row.function?.name} arn={row.function?.arn} owner={row.function?.owner} vpc={row.function?.vpc ?? "in no VPC"} />
+        <Resource name={row.function?.name} arn={row.function?.arn} owner={row.function?.owner} vpc={row.function?.vpc ?? (row.function?.arn ? "in no VPC" : null)} />
       </Fact>
       {(proxy || connection.proxy !== null) && (
         <Fact word="Proxy">
@@ -146,7 +146,7 @@ type Maybe = string | number | null | undefined;
 
 function Resource({ name, arn, owner, vpc, more = [] }: { name: Maybe; arn: Maybe; owner: Maybe; vpc: Maybe; more?: Maybe[] }) {
   if (!name) return <span class="quiet">not known</span>;
-  const facts = [...more, vpc].filter(Boolean).map((fact) => visible(String(fact)));
+  const facts = [...more, vpc, arn ? null : "not found in the account"].filter(Boolean).map((fact) => visible(String(fact)));
   return (
     <>
       <strong>

@@ -28,9 +28,9 @@ export interface Model {
 }
 
 export function makeModel(report: Report): Model {
-  const databaseKeys = keys(report.databases, (it) => [`${it.kind}/${it.id}`, it.arn]);
-  const functionKeys = keys(report.functions, (it) => [it.name, it.arn]);
-  const proxyKeys = keys(report.proxies, (it) => [it.name, it.arn]);
+  const databaseKeys = keys(report.databases, (it) => [`${it.kind}/${it.id}`, it.arn ?? `${it.kind}/${it.id}`]);
+  const functionKeys = keys(report.functions, (it) => [it.name, it.arn ?? it.name]);
+  const proxyKeys = keys(report.proxies, (it) => [it.name, it.arn ?? it.name]);
   const connectionKeys = keys(report.connections, (it) => [it.id, `${it.account ?? ""}/${it.region ?? ""}/${it.id}`]);
   const rows = report.connections.map((connection, position): Row => {
     const at = <T>(list: T[], index: number | null) => (index === null ? null : (list[index] ?? null));

@@ -4,7 +4,7 @@
 import type { ComponentChildren } from "preact";
 import type { Group, Hop, Rule, SideGroup } from "./data";
 import type { Model, Row } from "./model";
-import { HEADING_LIMIT, KindIcon, Name, spoken } from "./names";
+import { HEADING_LIMIT, KindIcon, Lines, Name, spoken } from "./names";
 import { visible } from "./text";
 import { VerdictIcon } from "./verdicts";
 
@@ -61,19 +61,28 @@ function HopDrawing({ model, hop }: { model: Model; hop: Hop }) {
   const port = hop.port === null ? "" : ` on port ${hop.port}`;
   const state = passing(hop.is_open);
   const word = { open: "Traffic passes", closed: "No traffic passes", unclear: "Not known whether traffic passes" }[state];
-  const verdict = { open: "in-sync", closed: "broken", unclear: "unknown" } as const;
-  const elsewhere = state === "closed" && lets(hop, "outbound") && lets(hop, "inbound");
+  const isPartly = state === "open" && hop.causes.length > 0;
+  const verdict = { open: isPartly ? "drifted" : "in-sync", closed: "broken", unclear: "unknown" } as const;
   return (
     <>
       <Side model={model} hop={hop} direction="outbound" />
-      <p class={`bar is-${state}`}>
+      <p class={`bar is-${isPartly ? "partly" : state}`}>
         <VerdictIcon verdict={verdict[state]} />
         <span>
           {word}
           {port}
-          {elsewhere && ", although a rule on both sides would let it: see the findings and checks"}
+          {isPartly && ", and something stands against it"}
         </span>
       </p>
+      {hop.causes.length > 0 && (
+        <ul class={`causes is-${state}`}>
+          {hop.causes.map((cause, at) => (
+            <li key={at}>
+              <Lines text={cause} />
+            </li>
+          ))}
+        </ul>
+      )}
       <Side model={model} hop={hop} direction="inbound" />
     </>
   );
@@ -100,7 +109,7 @@ function Side({ model, hop, direction }: { model: Model; hop: Hop; direction: Ru
     );
   }
   return (
-    <ul class="side" aria-label={`Groups of the ${end} and their ${direction} rules`} tabIndex={groups.length > 2 ? 0 : undefined}>
+    <ul class="side" aria-label={`Groups of the ${end} and their ${direction} rules`} tabIndex={groups.length > 1 ? 0 : undefined}>
       {groups.map((it) => {
         const isFirst = it === (groups.find((group) => group.is_set) ?? groups[0]);
         const own = hop.rules.filter((rule) => rule.direction === direction && rule.group === it.group);
