@@ -1,0 +1,88 @@
+//! The recording of the README: a picture of a terminal, made from what the program prints.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anstyle_svg::Term;
+
+use crate::Shell;
+use crate::generated::assert_current;
+
+/// What is recorded.
+const COMMANDS: [&str; 3] = [
+    "setup --offline account.json --instance inventory --function stock-sync --yes",
+    "setup --offline account.json --instance inventory --function stock-sync",
+    "diagnose --offline account.json --instance inventory --function stock-sync",
+];
+/// The lines of the terminal, and how high each is.
+const LINES: usize = 28;
+const HEIGHT: usize = 18;
+/// How long a part of the text stands, in seconds.
+const PAUSE: usize = 4;
+
+#[test]
+fn the_recording_is_what_the_program_prints() {
+    let shell = Shell::new();
+    let (mut text, mut ends) = (String::new(), Vec::new());
+    for command in COMMANDS {
+        let start = text.lines().count();
+        let run = Shell::run_command(shell.command(command).env_remove("COLUMNS").env("CLICOLOR_FORCE", "1"));
+        assert_eq!(run.status, Some(0), "{command}: {}", run.stderr);
+        writeln!(text, "\u{1b}[1m$ autoconnect {command}\u{1b}[0m\n{}", run.stdout).unwrap();
+        let end = text.lines().count();
+        // The first part is as high as the terminal, so that nothing of what follows is seen.
+        ends.extend(
+            (start + LINES..end)
+                .step_by(LINES - 2)
+                .chain([end])
+                .filter(|end| *end >= LINES),
+        );
+    }
+    let picture = recording(&text, &ends);
+    let lines = printed.lines().filter(|line| !line.contains(['<', '>', '&', '"']));
+    assert!(lines.clone().count() > 90, "{printed}");
+    for line in lines {
+        // What is coloured differently stands in a piece of its own.
+        let words = line.trim().split("  ").next().unwrap().trim();
+        assert!(picture.contains(words), "{words}");
+    }
+    assert_current("docs/recording/setup.svg", &picture);
+}
+
+/// The text, moved up by and by: at each stop one of these lines is the last that is seen.
+fn recording(text: &str, ends: &[usize]) -> String {
+    let (whole, height) = (ends.len() * PAUSE, LINES * HEIGHT + 20);
+    let mut stops = String::new();
+    for (number, end) in ends.iter().enumerate() {
+        let share = 100.0 * f64::from(u32::try_from(number).unwrap()) / f64::from(u32::try_from(ends.len()).unwrap());
+        let up = end.saturating_sub(LINES) * HEIGHT;
+        writeln!(stops, "    {share:.2}% {{ transform: translateY(-{up}px) }}").unwrap();
+    }
+    let drawn = Term::new().background(false).render_svg(text.trim_end());
+    let drawn = drawn
+        .split_once('>')
+        .unwrap()
+        .1
+        .trim_end()
+        .strip_suffix("</svg>")
+        .unwrap();
+    let drawn = drawn.replacen("<text ", "<text id=\"screen\" ", 1);
+    let drawn: Vec<&str> = drawn
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"{height}\" viewBox=\"0 0 760 {height}\" role=\"img\">\n\
+        <title>A terminal: autoconnect setup connects a function and a database, does nothing the second time, and diagnose finds the path open</title>\n\
+        <style>\n\
+        \x20   @keyframes scroll {{\n{stops}    }}\n\
+        \x20   #screen {{ animation: scroll {whole}s step-end infinite }}\n\
+        \x20   @media (prefers-reduced-motion: reduce) {{ #screen {{ animation: none }} }}\n\
+        </style>\n\
+        <rect width=\"760\" height=\"{height}\" rx=\"6\" fill=\"#000\"/>\n\
+        <svg y=\"0\" width=\"760\" height=\"{}\">\n{}\n</svg>\n</svg>\n",
+        height - 4,
+        drawn.join("\n")
+    )
+}
