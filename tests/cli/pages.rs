@@ -259,7 +259,12 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
             rest = from.split_once(['|', ';', '&', '`']).map_or("", |(_, rest)| rest);
             if is_name(before) && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-') {
                 let words = shlex::split(text).unwrap_or_else(|| text.split(' ').map(str::to_owned).collect());
-                found.push(words.into_iter().take_while(|word| !ENDS.contains(&word.as_str())).collect());
+                found.push(
+                    words
+                        .into_iter()
+                        .take_while(|word| !ENDS.contains(&word.as_str()))
+                        .collect(),
+                );
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use anstream::adapter::strip_str;
 use anstyle_svg::Term;
 
 use crate::Shell;
@@ -23,11 +24,12 @@ const PAUSE: usize = 4;
 #[test]
 fn the_recording_is_what_the_program_prints() {
     let shell = Shell::new();
-    let (mut text, mut ends) = (String::new(), Vec::new());
+    let (mut text, mut printed, mut ends) = (String::new(), String::new(), Vec::new());
     for command in COMMANDS {
         let start = text.lines().count();
         let run = Shell::run_command(shell.command(command).env_remove("COLUMNS").env("CLICOLOR_FORCE", "1"));
         assert_eq!(run.status, Some(0), "{command}: {}", run.stderr);
+        printed += &strip_str(&run.stdout).to_string();
         writeln!(text, "\u{1b}[1m$ autoconnect {command}\u{1b}[0m\n{}", run.stdout).unwrap();
         let end = text.lines().count();
         // The first part is as high as the terminal, so that nothing of what follows is seen.
