@@ -131,7 +131,11 @@ fn session(page: &str, blocks: &[Block]) -> Vec<(String, i32)> {
     let mut script = String::from("exec 2>&1\n");
     for block in blocks {
         for command in &block.hidden {
-            writeln!(script, "{{ {command}; }} || exit 99").unwrap();
+            writeln!(
+                script,
+                "{{ {command}; }} > \"$HOME/hidden\" 2>&1 || {{ cat \"$HOME/hidden\"; exit 99; }}"
+            )
+            .unwrap();
         }
         for shown in block.shown() {
             let end = "status=$?; printf '\\n\\036%s\\n\\036' $status; (exit $status)";
@@ -250,7 +254,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
         let line = line.trim().trim_start_matches("- ");
         if let Some(list) = line.strip_prefix("args: [") {
             let list = list.trim_end_matches(']');
-            found.push(list.split(", ").map(str::to_owned).collect());
+            found.push(list.split(", ").map(|word| word.trim_matches('"').to_owned()).collect());
         }
         let mut rest = line;
         while let Some(start) = rest.find("autoconnect ") {
@@ -284,7 +288,7 @@ fn is_taken(words: &[String]) -> Result<(), clap::Error> {
 fn each_command_in_a_block_is_one_that_the_program_takes() {
     let (mut parsed, mut wrong) = (0, String::new());
     for page in pages() {
-        for block in page.blocks() {
+        for block in page.blocks().iter().filter(|block| !block.is_run()) {
             for words in command_lines(&block.text) {
                 parsed += 1;
                 if let Err(error) = is_taken(&words) {
@@ -303,7 +307,7 @@ fn each_command_in_a_block_is_one_that_the_program_takes() {
         }
     }
     assert!(wrong.is_empty(), "the program does not take:\n{wrong}");
-    assert!(parsed > 80, "{parsed}");
+    assert!(parsed > 60, "{parsed}");
 }
 
 /// In sentences, commands stand without what they need; each word that is there is still one of the program.

@@ -241,15 +241,19 @@ fn each_check_that_is_made_is_in_the_tables() {
         let all = account[list].as_array().into_iter().flatten();
         all.filter_map(|one| one[key].as_str().map(str::to_owned)).collect()
     };
-    // What two of the checks are about.
+    // What some of the checks are about.
     shell.edit(|account| {
         account["Functions"][0]["Timeout"] = 3.into();
         account["DBProxies"][0]["IAMAuth"] = "REQUIRED".into();
+    });
+    shell.edit_file("network.json", |account| {
+        account["Functions"][0]["VpcConfig"]["Ipv6AllowedForDualStack"] = true.into();
     });
     for file in ["account.json", "network.json", "msk.json"] {
         let account: Value = serde_json::from_slice(&fs::read(shell.folder.path().join(file)).unwrap()).unwrap();
         let mut lines = Vec::new();
         for function in names(&account, "Functions", "FunctionName") {
+            lines.push((CHECKS[1].0, format!("internet check --function {function}")));
             lines.push((
                 CHECKS[1].0,
                 format!("internet check --function {function} --service s3"),

@@ -9,13 +9,15 @@ const MARK: &str = "<!-- Written from ";
 /// With `AUTOCONNECT_UPDATE_DOCS` set, the file is written; else it has this text already.
 pub(crate) fn assert_current(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    if found == text {
+        return;
+    }
     if std::env::var_os("AUTOCONNECT_UPDATE_DOCS").is_some() {
         fs::write(&path, text).unwrap();
         return;
     }
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == text,
+    panic!(
         "{file} is not what the program prints now; AUTOCONNECT_UPDATE_DOCS=1 writes it:\n{}",
         first_difference(&found, text)
     );
