@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use anstream::adapter::strip_str;
-use anstyle_svg::Term;
+use anstyle::{Color, RgbColor};
+use anstyle_svg::{Term, WIN10_CONSOLE};
 
 use crate::Shell;
 use crate::generated::assert_current;
@@ -52,7 +53,9 @@ fn recording(text: &str, ends: &[usize]) -> String {
         let up = end.saturating_sub(LINES) * HEIGHT;
         writeln!(stops, "    {share:.2}% {{ transform: translateY(-{up}px) }}").unwrap();
     }
-    let drawn = Term::new().background(false).render_svg(text.trim_end());
+    let light = Color::Rgb(RgbColor(0xe6, 0xed, 0xf3));
+    let term = Term::new().palette(WIN10_CONSOLE).fg_color(light).background(false);
+    let drawn = term.render_svg(text.trim_end());
     let drawn = drawn
         .split_once('>')
         .unwrap()
@@ -60,6 +63,8 @@ fn recording(text: &str, ends: &[usize]) -> String {
         .trim_end()
         .strip_suffix("</svg>")
         .unwrap();
+    // What is dimmed is to be read, too.
+    let drawn = drawn.replace("opacity: 0.4", "opacity: 0.65");
     let drawn = drawn.replacen("<text ", "<text id=\"screen\" ", 1);
     let drawn: Vec<&str> = drawn
         .lines()
@@ -67,15 +72,15 @@ fn recording(text: &str, ends: &[usize]) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"{height}\" viewBox=\"0 0 760 {height}\" role=\"img\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"{height}\" viewBox=\"0 0 800 {height}\" role=\"img\">\n\
         <title>A terminal: autoconnect setup connects a function and a database, does nothing the second time, and diagnose finds the path open</title>\n\
         <style>\n\
         \x20   @keyframes scroll {{\n{stops}    }}\n\
         \x20   #screen {{ animation: scroll {whole}s step-end infinite }}\n\
         \x20   @media (prefers-reduced-motion: reduce) {{ #screen {{ animation: none }} }}\n\
         </style>\n\
-        <rect width=\"760\" height=\"{height}\" rx=\"6\" fill=\"#000\"/>\n\
-        <svg y=\"0\" width=\"760\" height=\"{}\">\n{}\n</svg>\n</svg>\n",
+        <rect width=\"800\" height=\"{height}\" rx=\"6\" fill=\"#0d1117\"/>\n\
+        <svg y=\"0\" width=\"800\" height=\"{}\">\n{}\n</svg>\n</svg>\n",
         height - 4,
         drawn.join("\n")
     )

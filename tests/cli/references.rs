@@ -47,8 +47,14 @@ fn the_page_of_json_documents_is_current() {
 fn fields(root: &Value, schema: &Value, rows: &mut BTreeMap<String, (String, String)>) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let meaning = field["description"].as_str().unwrap_or_default();
-        let row = (kind(root, field), meaning.to_owned());
-        let _ = rows.entry(name.clone()).or_insert(row);
+        let kind = kind(root, field);
+        let row = rows
+            .entry(name.clone())
+            .or_insert_with(|| (kind.clone(), meaning.to_owned()));
+        // A field whose value names the variant.
+        if !row.0.split(", ").any(|known| known == kind) {
+            row.0 = format!("{}, {kind}", row.0);
+        }
     }
     for variants in ["oneOf", "anyOf", "allOf"] {
         for variant in schema[variants].as_array().into_iter().flatten() {
