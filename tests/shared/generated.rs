@@ -6,6 +6,11 @@ use std::path::Path;
 /// The beginning of the line after which a page is written by a test.
 const MARK: &str = "<!-- Written from ";
 
+/// Whether pages are to be written.
+pub(crate) fn is_update() -> bool {
+    std::env::var_os("AUTOCONNECT_UPDATE_DOCS").is_some()
+}
+
 /// With `AUTOCONNECT_UPDATE_DOCS` set, the file is written; else it has this text already.
 pub(crate) fn assert_current(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -13,7 +18,7 @@ pub(crate) fn assert_current(file: &str, text: &str) {
     if found == text {
         return;
     }
-    if std::env::var_os("AUTOCONNECT_UPDATE_DOCS").is_some() {
+    if is_update() {
         fs::write(&path, text).unwrap();
         return;
     }
