@@ -276,7 +276,7 @@ const ENDS: [&str; 8] = ["|", ">", ">>", "2>", "2>&1", "&&", "||", ";"];
 fn is_name(before: &str) -> bool {
     match before.rsplit([' ', '=', '`']).next() {
         Some("") | None => true,
-        Some(folder) => folder.ends_with('/') && (folder.len() == before.len() || !before.contains(' ')),
+        Some(folder) => folder.ends_with('/') && !before.starts_with("cp "),
     }
 }
 
@@ -396,6 +396,10 @@ fn a_wrong_command_and_a_changed_output_are_seen() {
         is_taken(&words[0]).is_err() && is_taken(&words[0][..5]).is_ok(),
         "{words:?}"
     );
+    let cron = "*/15 * * * * /usr/local/bin/autoconnect drift --quiet | tee log; autoconnect list --cluster c # now";
+    let words = command_lines(cron);
+    assert_eq!(words, [vec!["drift", "--quiet"], vec!["list", "--cluster", "c"]]);
+    assert!(command_lines("cp target/release/autoconnect bootstrap").is_empty());
     let shown: Vec<String> = ["one", "…", "four"].map(str::to_owned).to_vec();
     assert_eq!(as_shown("one\ntwo\nthree\nfour", &shown), "one\n…\nfour");
     assert_ne!(as_shown("one\ntwo\nthree\nfive", &shown), "one\n…\nfour");
