@@ -633,11 +633,10 @@ fn each_command_that_is_printed_is_one_of_the_aws_cli() {
     let texts = snapshots.filter(|text| !text.contains("--output json"));
     found.extend(texts.flat_map(|text| commands(&text)));
     let mut documents = vec![root().join("README.md")];
-    documents.extend(
-        fs::read_dir(root().join("docs"))
-            .unwrap()
-            .map(|file| file.unwrap().path()),
-    );
+    for folder in ["docs", "docs/how-to"] {
+        let files = fs::read_dir(root().join(folder)).unwrap();
+        documents.extend(files.map(|file| file.unwrap().path()));
+    }
     documents.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
     for path in documents {
         let text = fs::read_to_string(path).unwrap().replace("\\\n", " ");

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod attach;
+mod book;
 mod cleanup;
 mod commands;
 mod config;
@@ -9,6 +10,8 @@ mod diagnose;
 mod drift;
 mod export;
 mod files;
+#[path = "../shared/generated.rs"]
+mod generated;
 mod hostile;
 mod impact;
 mod internet;
@@ -16,9 +19,12 @@ mod manifest;
 mod markdown;
 mod msk;
 mod origins;
+mod pages;
 mod pictures;
 mod plans;
 mod policy;
+mod recording;
+mod references;
 mod remedies;
 mod repairing;
 mod report;

@@ -67,60 +67,6 @@ impl Shell {
     }
 }
 
-/// Whether a text has these lines; `…` stands for any number of others.
-fn has_lines(text: &str, wanted: &[&str]) -> bool {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let mut at = 0;
-    let mut parts = wanted.split(|line| *line == "…").enumerate().peekable();
-    while let Some((number, part)) = parts.next() {
-        let starts: Vec<usize> = match number {
-            0 => vec![0],
-            _ => (at..=lines.len()).collect(),
-        };
-        let found = starts.into_iter().find(|start| lines[*start..].starts_with(part));
-        let Some(start) = found else { return false };
-        at = start + part.len();
-        if parts.peek().is_none() && wanted.last() != Some(&"…") && at != lines.len() {
-            return false;
-        }
-    }
-    true
-}
-
-/// The commands of docs/stacks.md, in their order, with what each prints.
-#[test]
-fn the_page_shows_what_the_commands_print() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/stacks.md")).unwrap();
-    let shell = shell();
-    let mut count = 0;
-    for block in page.split("```console\n").skip(1) {
-        let indent = block.len() - block.trim_start().len();
-        let block = block.split("```").next().unwrap();
-        let mut lines = block.lines().map(|line| line.get(indent..).unwrap_or_default());
-        let command = lines.next().unwrap().strip_prefix("$ autoconnect ").unwrap();
-        let mut wanted: Vec<&str> = lines.collect();
-        while wanted.last().is_some_and(|line| line.is_empty()) {
-            wanted.pop();
-        }
-        if command.contains("undone.json") {
-            shell.undo();
-        }
-        let run = Shell::run_command(shell.command(command).env_remove("COLUMNS"));
-        let text = if run.stdout.is_empty() {
-            &run.stderr
-        } else {
-            &run.stdout
-        };
-        assert!(
-            has_lines(text, &wanted),
-            "{command}: expected\n{}\nfound\n{text}",
-            wanted.join("\n")
-        );
-        count += 1;
-    }
-    assert_eq!(count, 5);
-}
-
 #[test]
 fn a_plan_names_each_owner_and_has_its_lines() {
     let shell = shell();

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use autoconnect::drift::FindingKind;
 
+use crate::generated::assert_part_current;
+
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
@@ -98,14 +100,8 @@ fn every_test_that_a_promise_names_exists() {
     }
 }
 
-/// The line above the part of docs/command-line.md that is written from the program's own help.
-const GENERATED: &str = "<!-- Written from the program's help: AUTOCONNECT_UPDATE_DOCS=1 cargo test --no-default-features --test core -->\n";
-
 #[test]
 fn the_command_line_reference_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command-line.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let (before, generated) = page.split_once(GENERATED).unwrap();
     let mut command = autoconnect::cli::command();
     command.build();
     let mut reference = String::new();
@@ -115,14 +111,7 @@ fn the_command_line_reference_is_current() {
     for subcommand in command.get_subcommands() {
         describe(&mut reference, "autoconnect", subcommand);
     }
-    if std::env::var_os("AUTOCONNECT_UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{before}{GENERATED}{reference}")).unwrap();
-    } else {
-        assert_eq!(
-            generated, reference,
-            "AUTOCONNECT_UPDATE_DOCS=1 writes docs/command-line.md"
-        );
-    }
+    assert_part_current("docs/command-line.md", &reference);
 }
 
 /// A section for a command, or one for each of its subcommands.

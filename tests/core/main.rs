@@ -6,6 +6,8 @@ mod docs;
 mod drift;
 mod exhaustive;
 mod fitness;
+#[path = "../shared/generated.rs"]
+mod generated;
 mod half_made;
 mod internet;
 mod lint;
