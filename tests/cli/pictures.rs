@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
+use crate::generated::assert_current;
 use crate::{Run, Shell};
 
 const EXPORT: &str = "export --offline account.json";
@@ -176,4 +177,12 @@ fn hostile_names_stay_text() {
             }
         }
     }
+}
+
+/// The picture in docs/pictures.md is what the program draws.
+#[test]
+fn the_picture_in_the_documentation_is_current() {
+    let shell = Shell::new();
+    let run = shell.run("export --offline network.json --cluster orders --format svg");
+    assert_current("docs/pictures/network.svg", &run.stdout);
 }
