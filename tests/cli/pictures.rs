@@ -40,7 +40,7 @@ fn each_fault_is_marked() {
             permission["ToPort"] = json!(3306);
         }),
         ("no inbound rule", |account| {
-            group(account, "sg-0d01")["IpPermissions"] = json!([])
+            group(account, "sg-0d01")["IpPermissions"] = json!([]);
         }),
         ("no outbound rule", |account| {
             group(account, "sg-0f01")["IpPermissionsEgress"] = json!([]);
@@ -68,13 +68,13 @@ fn each_fault_is_marked() {
             group(account, "sg-0d00")["IpPermissions"][0]["IpRanges"][0]["CidrIp"] = json!("0.0.0.0/0");
         }),
     ];
-    let mut pictures = String::new();
-    for (name, change) in faults {
+    let picture = |(name, change): (&str, Change)| {
         let shell = Shell::new();
         shell.edit(change);
         let run = drawn(&shell, "--cluster orders --function checkout --format mermaid");
-        pictures += &format!("# {name}\n{}\n", run.stdout);
-    }
+        format!("# {name}\n{}\n", run.stdout)
+    };
+    let pictures: String = faults.into_iter().map(picture).collect();
     assert_snapshot!("pictures_of_faults", pictures);
 }
 
