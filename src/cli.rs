@@ -14,6 +14,7 @@ mod drift;
 mod export;
 mod front;
 mod global;
+mod help;
 mod impact;
 mod internet;
 mod list;
@@ -47,6 +48,7 @@ use crate::logging;
 use crate::manifest::Listed;
 use crate::report::{Document, PlanError, Report, SavedPlan, folded};
 use global::{Global, Output};
+pub use help::{Example, examples};
 use output::{fail, print, print_json};
 use settings::{Environment, Setting, Settings, SettingsError};
 
@@ -105,6 +107,9 @@ enum Command {
     Schema(schema::Schema),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// The options that every command takes
+    #[command(hide = true)]
+    Options(help::GlobalOptions),
 }
 
 /// How a command ends.
@@ -113,10 +118,11 @@ type Ending = Result<u8, Box<Report>>;
 /// The command line: its commands, options and help. Each command offers the forms of output that it has.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|command| {
+    help::with_endings(Cli::command().mut_subcommands(|command| {
         let output = Output::option(forms(command.get_name()));
-        command.arg(output)
-    })
+        // `help options` shows that of all commands.
+        if command.is_hide_set() { command } else { command.arg(output) }
+    }))
 }
 
 /// Whether `setup` takes these arguments, the first being its name; or in one line what is wrong with them.
@@ -158,7 +164,7 @@ fn forms(command: &str) -> &'static [Output] {
         "drift" | "setup" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
         "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "adopt" | "diagnose" | "msk" | "internet"
         | "impact" => &[Output::Text, Output::Json, Output::Markdown],
-        "export" | "completions" => &[Output::Text],
+        "export" | "completions" | "options" => &[Output::Text],
         _ => &[Output::Text, Output::Json],
     }
 }
@@ -212,7 +218,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         fail(&report, Output::Text);
         return ExitCode::from(report.status);
     }
-    if cli.global.output == Output::Json && matches!(cli.command, Command::Export(_) | Command::Completions(_)) {
+    if cli.global.output == Output::Json && matches!(
+            cli.command,
+            Command::Export(_) | Command::Completions(_) | Command::Options(_)
+        ) {
         let error = io::Error::other("this command does not print a JSON document");
         let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
         fail(&report, Output::Json);
@@ -273,7 +282,7 @@ fn parse<'a>(arguments: &[OsString], read: &'a Result<Settings, SettingsError>) 
     };
     let mut found = matches(command())?;
     // A shell runs them when it starts, in any folder.
-    let has_settings = !matches!(found.subcommand_name(), Some("completions" | "schema"));
+    let has_settings = !matches!(found.subcommand_name(), Some("completions" | "schema" | "options"));
     let settings = if has_settings {
         read.as_ref().map_err(Unparsed::Settings)?.clone()
     } else {
@@ -358,7 +367,7 @@ impl Command {
     fn is_on_account(&self) -> bool {
         !matches!(
             self,
-            Self::Config(_) | Self::Schema(_) | Self::Completions(_) | Self::Show(_)
+            Self::Config(_) | Self::Schema(_) | Self::Completions(_) | Self::Show(_) | Self::Options(_)
         )
     }
 }
@@ -385,6 +394,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Config(_) => unreachable!("it is run with the settings"),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut command()),
+        Command::Options(_) => help::GlobalOptions::run(&mut command()),
     }
 }
 

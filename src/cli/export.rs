@@ -18,8 +18,18 @@ use crate::interrupt::Interrupt;
 use crate::observe::{ProxyWish, Target, scene};
 use crate::report::Report;
 
+const EXAMPLES: &str = "\
+Write the connections of a database as Terraform files:
+  autoconnect export --cluster orders --format terraform --out orders
+Write what setup would make, for one function:
+  autoconnect export --instance inventory --function stock-sync --format cdk \\
+      --planned
+Draw one connection:
+  autoconnect export --cluster orders --function checkout --format mermaid";
+
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Export {
     #[command(flatten)]
     of: ConnectionsArgs,

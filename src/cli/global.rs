@@ -18,21 +18,29 @@ pub struct Global {
     /// The AWS Region
     #[arg(long, global = true, value_name = "REGION", value_parser = parse_region, help_heading = "Global options")]
     pub region: Option<String>,
-    /// The profile of the AWS configuration; it takes precedence over credentials in the environment
+    /// The profile of the AWS configuration
+    ///
+    /// It takes precedence over credentials in the environment
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(),
           help_heading = "Global options")]
     pub profile: Option<String>,
-    /// Override the endpoint URL (also `AWS_ENDPOINT_URL`)
+    /// Override the endpoint URL
+    ///
+    /// Also in `AWS_ENDPOINT_URL`, and of one service in `AWS_ENDPOINT_URL_<SERVICE>`
     #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = "Global options")]
     pub endpoint_url: Option<String>,
-    /// Decode the encoded message of a request that AWS refuses (needs `sts:DecodeAuthorizationMessage`)
+    /// Decode the message of a refused request
+    ///
+    /// AWS encodes why it refuses some requests; decoding it needs `sts:DecodeAuthorizationMessage`
     #[arg(long, global = true, help_heading = "Global options")]
     pub decode_authorization: bool,
-    /// Use an account that is saved in a JSON file, instead of AWS
+    /// Use the account in a file, instead of AWS
+    ///
+    /// `autoconnect snapshot` makes such a file, in JSON; a run that applies changes writes them to it
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options",
           conflicts_with_all = ["region", "profile", "endpoint_url"])]
     pub offline: Option<PathBuf>,
-    /// The output format of the result
+    /// The form of the result
     #[arg(
         long,
         global = true,
@@ -42,7 +50,9 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub output: Output,
-    /// Colours (`NO_COLOR` is obeyed)
+    /// Colours
+    ///
+    /// `NO_COLOR` in the environment is obeyed
     #[arg(
         long,
         global = true,
@@ -52,7 +62,9 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub color: Color,
-    /// Log more: -v for state transitions, -vv for each API call
+    /// Log more, -vv still more
+    ///
+    /// -v logs state transitions, -vv each API call
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// Show no progress, and log only errors
@@ -64,7 +76,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub quiet: bool,
-    /// The format of the log
+    /// The form of the log
     #[arg(
         long,
         global = true,

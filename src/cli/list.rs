@@ -14,8 +14,17 @@ use crate::model::{DatabaseKind, Named, Origin};
 use crate::observe::{ObserveError, Proxies, Surveyed, no_such, survey};
 use crate::report::{ListDocument, list_text};
 
+const EXAMPLES: &str = "\
+All databases with the functions that reach them:
+  autoconnect list
+One database, for a script:
+  autoconnect list --cluster orders --output json
+The account in a file, instead of AWS:
+  autoconnect list --instance inventory --offline account.json";
+
 /// Options of `list`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct List {
     #[command(flatten)]
     database: DatabaseArgs,
