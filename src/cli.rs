@@ -89,7 +89,7 @@ enum Command {
     Msk(msk::Msk),
     /// Check whether connections are still as setup would leave them
     Drift(Box<drift::Drift>),
-    /// List the functions that are connected to a database
+    /// List the functions that are connected to a database, or to each of all databases
     List(list::List),
     /// Have Terraform or CloudFormation manage the security groups of connections
     Adopt(adopt::Adopt),
@@ -173,6 +173,12 @@ fn forms(command: &str) -> &'static [Output] {
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let [_, request, rest @ ..] = arguments.as_slice()
+        && request == completions::REQUEST
+    {
+        completions::answer(rest);
+        return ExitCode::SUCCESS;
+    }
     let environment = Environment::of_process();
     let read = Settings::read(&environment);
     let parsed = match parse(&arguments, &read) {

@@ -45,7 +45,7 @@ pub use drift::{
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use graph::{dot, mermaid};
 pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
-pub use list::{ListDocument, list_text};
+pub use list::{ListDocument, ListOfAll, ListOfOne, ListedConnections, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;

@@ -16,7 +16,7 @@ mod path;
 mod remedy;
 pub mod traffic;
 
-pub use console::{Compute, Listing, connected, discover, list};
+pub use console::{Compute, Listing, connected, discover, list, list_all};
 pub use finding::{Finding, FindingKind, Severity};
 pub use leftover::{Leftover, leftovers};
 pub use remedy::{command, prescribe_removal};

@@ -20,7 +20,7 @@ use crate::reconcile::{self, Connect, Goal, Options};
 use crate::report::Report;
 
 const EXAMPLES: &str = "\
-What this run needs: put `policy operator` before its command line:
+Put `policy operator` before the command line of the run:
   autoconnect policy operator setup --cluster orders --function checkout \\
       --proxy new
   autoconnect policy operator remove --cluster orders --function checkout";

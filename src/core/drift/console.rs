@@ -173,9 +173,31 @@ pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     connections
 }
 
+/// A function with the places where the console lists it.
+type Placed<'e> = (&'e Function, BTreeMap<Place<'e>, Vec<&'e GroupId>>);
+
+fn placed(estate: &Estate) -> Vec<Placed<'_>> {
+    let functions = estate.functions();
+    functions.map(|function| (function, places(estate, function))).collect()
+}
+
 /// The functions that reach a database: first those that the console lists, then those that only other rules let pass.
 #[must_use]
 pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
+    listing(estate, database, &placed(estate))
+}
+
+/// Every cluster, and every instance that is no member of one, with the functions that reach it.
+#[must_use]
+pub fn list_all(estate: &Estate) -> Vec<(&Database, Listing<'_>)> {
+    let placed = placed(estate);
+    let databases = estate.databases().filter(|database| database.member_of.is_none());
+    databases
+        .map(|database| (database, listing(estate, database, &placed)))
+        .collect()
+}
+
+fn listing<'e>(estate: &'e Estate, database: &'e Database, placed: &[Placed<'e>]) -> Listing<'e> {
     let proxies: Vec<&Proxy> = estate
         .proxies()
         .filter(|proxy| targets(proxy).any(|(kind, id)| kind == database.kind && id == database.id))
@@ -197,8 +219,8 @@ pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
         .collect();
     let mut listed = Vec::new();
     let mut manual = Vec::new();
-    for function in estate.functions() {
-        let mut places = places(estate, function);
+    for (function, places) in placed {
+        let mut places = places.clone();
         places.retain(|(kind, id, _), _| *kind == database.kind && *id == database.id);
         let from = function.vpc.as_ref().filter(|vpc| vpc.vpc == database.vpc);
         let from = from.map(|vpc| End::new(estate, vpc.groups.clone(), &vpc.subnets));
