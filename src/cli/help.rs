@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Args, Command};
 
+use super::global::HEADING;
 use super::{Ending, print};
 
 /// The command that shows all global options with their explanations.
@@ -79,7 +80,7 @@ fn with_ending(command: Command, above: &[Arg]) -> Command {
 fn ending(command: &Command, globals: &[Arg]) -> String {
     let styles = command.get_styles();
     let (header, literal) = (styles.get_header(), styles.get_literal());
-    let mut text = format!("{header}Global options{header:#} (`autoconnect help {OPTIONS}` explains them):\n");
+    let mut text = format!("{header}{HEADING}{header:#} (`autoconnect help {OPTIONS}` explains them):\n");
     let usages: Vec<String> = globals.iter().map(usage).collect();
     let width = usages.iter().map(|usage| usage.len()).max().unwrap_or_default();
     for (option, usage) in globals.iter().zip(usages) {

@@ -24,7 +24,7 @@ The account in a file, instead of AWS:
 
 /// Options of `list`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, mut_group("DatabaseArgs", |group| group.required(false)))]
 pub struct List {
     #[command(flatten)]
     database: Option<DatabaseArgs>,

@@ -136,7 +136,7 @@ impl Subject {
 const CHECK_EXAMPLES: &str = "\
 Check a cluster with all of its event source mappings:
   autoconnect msk check \\
-      --cluster-arn arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e3d4c-5b6a-1
+      --cluster-arn arn:aws:kafka:eu-west-1:123456789012:cluster/orders/1f2e-1
 Check one event source mapping:
   autoconnect msk check --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2";
 

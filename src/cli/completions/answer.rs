@@ -16,6 +16,7 @@ use clap::{Arg, Command};
 use clap_complete::engine::{self, ArgValueCompleter, CompletionCandidate};
 
 use super::names::{Account, Kind};
+use crate::cli::global::HEADING as GLOBAL;
 use crate::cli::{command, option};
 
 /// The argument by which a script asks.
@@ -102,18 +103,26 @@ fn fits(before: &[OsString], word: &OsStr) -> Vec<(String, String)> {
     words.push(word.to_owned());
     let at = before.len();
     let found = engine::complete(&mut with_names(command(), &account), words, at, None).unwrap_or_default();
+    let (global, own): (Vec<_>, Vec<_>) = found.into_iter().partition(is_global);
     let text = |candidate: &CompletionCandidate| {
         let value = candidate.get_value().to_str()?.to_owned();
         let meaning = candidate.get_help().map(ToString::to_string).unwrap_or_default();
         let meaning = meaning.lines().next().unwrap_or_default().replace('\t', " ");
         (is_harmless(&value) || value.ends_with(FILES)).then_some((value, meaning))
     };
-    let mut fits: Vec<(String, String)> = found.iter().filter_map(text).collect();
+    let mut fits: Vec<(String, String)> = own.iter().chain(&global).filter_map(text).collect();
     // Options are offered where nothing else is, or where the word begins like one.
     if word.is_empty() && fits.iter().any(|(value, _)| !value.starts_with('-')) {
         fits.retain(|(value, _)| !value.starts_with('-'));
     }
     fits
+}
+
+/// Whether it is an option that every command takes.
+fn is_global(candidate: &CompletionCandidate) -> bool {
+    candidate
+        .get_tag()
+        .is_some_and(|heading| heading.to_string() == GLOBAL)
 }
 
 /// Whether a shell reads it as one word that means nothing else. All names that AWS allows are such words.

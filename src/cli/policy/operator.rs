@@ -25,6 +25,11 @@ Put `policy operator` before the command line of the run:
       --proxy new
   autoconnect policy operator remove --cluster orders --function checkout";
 
+const MSK_EXAMPLES: &str = "\
+For this run:
+  autoconnect policy operator msk setup \\
+      --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2 --via nat";
+
 /// Before the command line of the run; without a command, before the options of `setup`. Nothing is written.
 #[derive(Clone, Debug)]
 pub struct Operator(Command);
@@ -86,7 +91,8 @@ enum Command {
     #[command(after_long_help = "For this run:\n  autoconnect policy operator internet setup --function mailer")]
     Internet(Internet),
     /// For `msk setup`
-    #[command(after_long_help = "For this run:\n  autoconnect policy operator msk setup \\\n      --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2 --via nat")]
+    #[command(mut_subcommand("check", |check| check.hide(true)))]
+    #[command(mut_subcommand("setup", |setup| setup.after_long_help(MSK_EXAMPLES)))]
     Msk(Msk),
     /// For `diagnose --fix`
     #[command(after_long_help = "For this run:\n  autoconnect policy operator diagnose --cluster orders --function checkout \\\n      --fix")]
