@@ -121,7 +121,11 @@ pub fn command() -> clap::Command {
     help::with_endings(Cli::command().mut_subcommands(|command| {
         let output = Output::option(forms(command.get_name()));
         // `help options` shows that of all commands.
-        if command.is_hide_set() { command } else { command.arg(output) }
+        if command.is_hide_set() {
+            command
+        } else {
+            command.arg(output)
+        }
     }))
 }
 
@@ -224,10 +228,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         fail(&report, Output::Text);
         return ExitCode::from(report.status);
     }
-    if cli.global.output == Output::Json && matches!(
+    if cli.global.output == Output::Json
+        && matches!(
             cli.command,
             Command::Export(_) | Command::Completions(_) | Command::Options(_)
-        ) {
+        )
+    {
         let error = io::Error::other("this command does not print a JSON document");
         let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
         fail(&report, Output::Json);

@@ -329,7 +329,11 @@ fn of_all(text: &mut String, document: &ListOfAll) {
     let all = || connected.iter().flat_map(|listed| &listed.functions);
     let manual = all().filter(|function| function.connection == ConnectionKind::Manual);
     let (databases, connections, manual) = (document.databases.len(), all().count(), manual.count());
-    let mut sum = format!("{}, {}", counted(databases, "database"), counted(connections, "connection"));
+    let mut sum = format!(
+        "{}, {}",
+        counted(databases, "database"),
+        counted(connections, "connection")
+    );
     if manual > 0 {
         sum += &format!(", {manual} of them by other rules, which the console does not list");
     }

@@ -67,7 +67,10 @@ fn offered(shell: &Shell, name: &str, line: &str) -> Vec<String> {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}: {line}");
     let lines = String::from_utf8(output.stdout).unwrap();
-    lines.lines().map(|line| line.trim_end_matches('\\').to_owned()).collect()
+    lines
+        .lines()
+        .map(|line| line.trim_end_matches('\\').to_owned())
+        .collect()
 }
 
 /// The shells that are here. `.ci/run` has all of them.
@@ -87,12 +90,24 @@ fn names_come_from_the_account_on_the_line() {
     for name in shells() {
         let offered = |line: &str| offered(&shell, name, &format!("autoconnect {line}"));
         let offline = "setup --offline account.json";
-        assert_eq!(offered(&format!("{offline} --cluster ")), ["archive", "orders"], "{name}");
+        assert_eq!(
+            offered(&format!("{offline} --cluster ")),
+            ["archive", "orders"],
+            "{name}"
+        );
         assert_eq!(offered(&format!("{offline} --cluster o")), ["orders"], "{name}");
         // Members of clusters are not among them.
-        assert_eq!(offered(&format!("{offline} --instance ")), ["inventory", "ledger"], "{name}");
+        assert_eq!(
+            offered(&format!("{offline} --instance ")),
+            ["inventory", "ledger"],
+            "{name}"
+        );
         assert_eq!(offered(&format!("{offline} --function c")), ["checkout"], "{name}");
-        assert_eq!(offered(&format!("{offline} --proxy ")), ["none", "new", "orders-proxy"], "{name}");
+        assert_eq!(
+            offered(&format!("{offline} --proxy ")),
+            ["none", "new", "orders-proxy"],
+            "{name}"
+        );
         assert_eq!(
             offered("diagnose --offline network.json --cluster orders --function le"),
             ["ledger-sync", "legacy"],
@@ -114,12 +129,25 @@ fn commands_and_options_come_from_the_program() {
         assert_eq!(offered("policy ope"), ["operator"], "{name}");
         assert_eq!(offered("list --fail"), ["--fail-on-empty"], "{name}");
         assert_eq!(offered("list --output "), ["text", "json"], "{name}");
-        assert!(!offered("").iter().any(|fit| fit == "options" || fit.starts_with('-')), "{name}");
+        assert!(
+            !offered("").iter().any(|fit| fit == "options" || fit.starts_with('-')),
+            "{name}"
+        );
         let all = offered("cleanup --");
-        assert!(all.iter().any(|fit| fit == "--dry-run") && all.iter().any(|fit| fit == "--offline"), "{name}: {all:?}");
+        assert!(
+            all.iter().any(|fit| fit == "--dry-run") && all.iter().any(|fit| fit == "--offline"),
+            "{name}: {all:?}"
+        );
     }
-    assert_eq!(offered(&shell, "bash", "autoconnect list --offline=account.json --cluster=o"), ["orders"]);
-    fs::copy(shell.folder.path().join("account.json"), shell.folder.path().join("my account.json")).unwrap();
+    assert_eq!(
+        offered(&shell, "bash", "autoconnect list --offline=account.json --cluster=o"),
+        ["orders"]
+    );
+    fs::copy(
+        shell.folder.path().join("account.json"),
+        shell.folder.path().join("my account.json"),
+    )
+    .unwrap();
     let quoted = "autoconnect list --offline 'my account.json' --cluster o";
     assert_eq!(offered(&shell, "bash", quoted), ["orders"]);
     assert_eq!(offered(&shell, "bash", "AWS_PROFILE=live autoconnect l"), ["list"]);
@@ -139,7 +167,10 @@ fn hostile_names_reach_no_shell() {
     assert_eq!(listed.status, Some(0), "{}", listed.stderr);
     for name in shells() {
         let all = offered(&shell, name, "autoconnect attach --offline account.json --function ");
-        assert!(all.iter().all(|fit| !HOSTILE.contains(&fit.as_str())), "{name}: {all:?}");
+        assert!(
+            all.iter().all(|fit| !HOSTILE.contains(&fit.as_str())),
+            "{name}: {all:?}"
+        );
         // Those that AWS allows are still there.
         assert_eq!(all.len(), 5, "{name}: {all:?}");
         for typed in HOSTILE.map(|name| name.replace(' ', "\\ ")) {

@@ -94,6 +94,7 @@ impl Shell {
             .env_clear()
             // So that a sentence is looked for whatever its length.
             .env("COLUMNS", "1000")
+            .env("TZ", "UTC")
             .current_dir(&self.folder)
             .stdin(Stdio::null());
         command

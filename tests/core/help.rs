@@ -49,17 +49,29 @@ fn every_command_that_runs_has_examples_that_it_takes() {
 fn the_global_options_take_a_line_each() {
     each_command(&mut |name, found| {
         let help = found.clone().render_long_help().to_string();
-        let (_, listed) = help.split_once("\nGlobal options (").unwrap_or_else(|| panic!("{name}: {help}"));
+        let (_, listed) = help
+            .split_once("\nGlobal options (")
+            .unwrap_or_else(|| panic!("{name}: {help}"));
         let listed: Vec<&str> = listed.lines().skip(1).take_while(|line| !line.is_empty()).collect();
         let all = found.get_arguments().filter(|option| option.is_global_set());
         assert_eq!(listed.len(), all.count(), "{name}: {listed:?}");
-        assert!(listed.iter().all(|line| line.len() <= 80 && line.contains("--")), "{name}: {listed:?}");
+        assert!(
+            listed.iter().all(|line| line.len() <= 80 && line.contains("--")),
+            "{name}: {listed:?}"
+        );
         assert_eq!(help.matches("--log-format <").count(), 1, "{name}: {help}");
     });
     let mut program = command();
     program.build();
-    let explained = program.find_subcommand_mut("options").unwrap().render_long_help().to_string();
-    assert!(explained.contains("AWS_ENDPOINT_URL") && explained.contains("ndjson:"), "{explained}");
+    let explained = program
+        .find_subcommand_mut("options")
+        .unwrap()
+        .render_long_help()
+        .to_string();
+    assert!(
+        explained.contains("AWS_ENDPOINT_URL") && explained.contains("ndjson:"),
+        "{explained}"
+    );
     for option in program.get_arguments().filter(|option| option.is_global_set()) {
         let long = format!("--{}", option.get_long().unwrap());
         assert!(explained.contains(&long), "{long} is not below `help options`");

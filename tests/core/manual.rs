@@ -48,7 +48,10 @@ fn page(name: &str, found: Command, status: &str) -> String {
     let mut ending = Roff::new();
     if !is_program {
         ending.control("SH", ["GLOBAL OPTIONS"]);
-        ending.text([bold("autoconnect"), roman("(1) explains the options that every command takes.")]);
+        ending.text([
+            bold("autoconnect"),
+            roman("(1) explains the options that every command takes."),
+        ]);
     }
     if !below.is_empty() {
         ending.control("SH", ["COMMANDS"]);
@@ -116,7 +119,11 @@ fn the_man_pages_are_current() {
     });
     let found: BTreeMap<String, String> = found.collect();
     let names = |pages: &BTreeMap<String, String>| pages.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&found), names(&pages), "AUTOCONNECT_UPDATE_DOCS=1 writes docs/man");
+    assert_eq!(
+        names(&found),
+        names(&pages),
+        "AUTOCONNECT_UPDATE_DOCS=1 writes docs/man"
+    );
     for (name, page) in &pages {
         assert_eq!(&found[name], page, "AUTOCONNECT_UPDATE_DOCS=1 writes docs/man/{name}.1");
     }

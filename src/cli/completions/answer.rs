@@ -120,9 +120,7 @@ fn fits(before: &[OsString], word: &OsStr) -> Vec<(String, String)> {
 
 /// Whether it is an option that every command takes.
 fn is_global(candidate: &CompletionCandidate) -> bool {
-    candidate
-        .get_tag()
-        .is_some_and(|heading| heading.to_string() == GLOBAL)
+    candidate.get_tag().is_some_and(|heading| heading.to_string() == GLOBAL)
 }
 
 /// Whether a shell reads it as one word that means nothing else. All names that AWS allows are such words.
@@ -151,12 +149,18 @@ fn with_names(command: Command, account: &Arc<Account>) -> Command {
 fn with_values(option: Arg, account: &Arc<Account>) -> Arg {
     let names = option.get_value_names().unwrap_or_default();
     if names.iter().any(|name| PATHS.iter().any(|path| name.ends_with(path))) {
-        return option.add(ArgValueCompleter::new(|_: &OsStr| vec![CompletionCandidate::new(FILES)]));
+        return option.add(ArgValueCompleter::new(|_: &OsStr| {
+            vec![CompletionCandidate::new(FILES)]
+        }));
     }
     let Some(kind) = Kind::of_option(option.get_id().as_str()) else {
         return option;
     };
-    let takes = |word: &str| names.iter().any(|name| name.split('|').any(|part| part.starts_with(word)));
+    let takes = |word: &str| {
+        names
+            .iter()
+            .any(|name| name.split('|').any(|part| part.starts_with(word)))
+    };
     let mut words = Vec::new();
     if kind == Kind::Proxy && takes("none") {
         words.push("none");
@@ -185,10 +189,19 @@ mod tests {
             ("autoconnect ", Some(&["autoconnect", ""])),
             ("autoconnect setup --clu", Some(&["autoconnect", "setup", "--clu"])),
             ("AWS_PROFILE=live autoconnect l", Some(&["autoconnect", "l"])),
-            ("autoconnect list --offline 'my file' --c", Some(&["autoconnect", "list", "--offline", "my file", "--c"])),
-            ("autoconnect list --offline=a\\ b ", Some(&["autoconnect", "list", "--offline=a b", ""])),
+            (
+                "autoconnect list --offline 'my file' --c",
+                Some(&["autoconnect", "list", "--offline", "my file", "--c"]),
+            ),
+            (
+                "autoconnect list --offline=a\\ b ",
+                Some(&["autoconnect", "list", "--offline=a b", ""]),
+            ),
             ("autoconnect list --offline \"open", None),
-            ("autoconnect list $(touch x) --c", Some(&["autoconnect", "list", "$(touch", "x)", "--c"])),
+            (
+                "autoconnect list $(touch x) --c",
+                Some(&["autoconnect", "list", "$(touch", "x)", "--c"]),
+            ),
         ];
         for (line, words) in table {
             let expected = words.map(|words| words.iter().map(OsString::from).collect::<Vec<_>>());
@@ -199,7 +212,10 @@ mod tests {
     #[test]
     fn bash_has_seen_what_stands_before_a_colon() {
         let arn = "arn:aws:kafka:eu-central-1:1:cluster/orders/1";
-        assert_eq!(beyond(arn, "arn:aws:ka", " =:"), "kafka:eu-central-1:1:cluster/orders/1");
+        assert_eq!(
+            beyond(arn, "arn:aws:ka", " =:"),
+            "kafka:eu-central-1:1:cluster/orders/1"
+        );
         assert_eq!(beyond(arn, "arn:aws:ka", " "), arn);
         assert_eq!(beyond("--cluster=orders", "--cluster=or", "=:"), "orders");
         assert_eq!(beyond("orders", "or", "=:"), "orders");
@@ -207,7 +223,19 @@ mod tests {
 
     #[test]
     fn what_a_shell_could_read_is_not_offered() {
-        for name in ["", "a b", "$(touch x)", "`x`", "a;b", "a\nb", "a'b", "~", "*", "a\u{202e}b", "é"] {
+        for name in [
+            "",
+            "a b",
+            "$(touch x)",
+            "`x`",
+            "a;b",
+            "a\nb",
+            "a'b",
+            "~",
+            "*",
+            "a\u{202e}b",
+            "é",
+        ] {
             assert!(!is_harmless(name), "{name}");
         }
         assert!(is_harmless("arn:aws:lambda:eu-central-1:1:function:f_1-2"));

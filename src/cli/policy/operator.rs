@@ -70,10 +70,14 @@ impl FromArgMatches for Operator {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// For `setup`
-    #[command(after_long_help = "For this run:\n  autoconnect policy operator setup --cluster orders --function checkout \\\n      --proxy new")]
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator setup --cluster orders --function checkout \\\n      --proxy new"
+    )]
     Setup(Setup),
     /// For `remove`
-    #[command(after_long_help = "For this run:\n  autoconnect policy operator remove --cluster orders --function checkout")]
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator remove --cluster orders --function checkout"
+    )]
     Remove(Remove),
     /// For `cleanup`
     #[command(after_long_help = "For this run:\n  autoconnect policy operator cleanup")]
@@ -82,7 +86,9 @@ enum Command {
     #[command(after_long_help = "For this run:\n  autoconnect policy operator adopt --to terraform --cluster orders")]
     Adopt(Adopt),
     /// For `attach`
-    #[command(after_long_help = "For this run:\n  autoconnect policy operator attach --function mailer --like-database orders")]
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator attach --function mailer --like-database orders"
+    )]
     Attach(Attach),
     /// For `detach`
     #[command(after_long_help = "For this run:\n  autoconnect policy operator detach --function mailer")]
@@ -95,7 +101,9 @@ enum Command {
     #[command(mut_subcommand("setup", |setup| setup.after_long_help(MSK_EXAMPLES)))]
     Msk(Msk),
     /// For `diagnose --fix`
-    #[command(after_long_help = "For this run:\n  autoconnect policy operator diagnose --cluster orders --function checkout \\\n      --fix")]
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator diagnose --cluster orders --function checkout \\\n      --fix"
+    )]
     Diagnose(Diagnose),
 }
 
