@@ -558,7 +558,7 @@ fn what_could_not_be_read_is_not_resolved() {
 fn a_schedule_says_when_and_where() {
     let shell = shell();
     for (output, lines) in [
-        ("text", "Z  Account 123456789012, Region eu-central-1"),
+        ("text", " UTC  Account 123456789012, Region eu-central-1"),
         ("ndjson", "\"time\":\"20"),
     ] {
         let child = shell
