@@ -210,6 +210,9 @@ fn an_answer_on_a_file_takes_less_than_a_tenth_of_a_second() {
     let (stdout, stderr) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
     assert_eq!(stdout.unwrap(), "values\norders\n".repeat(10));
     let seconds = stderr.unwrap();
-    let seconds: f64 = seconds.split_whitespace().map(|part| part.parse::<f64>().unwrap()).sum();
+    let seconds: f64 = seconds
+        .split_whitespace()
+        .map(|part| part.parse::<f64>().unwrap())
+        .sum();
     assert!(seconds / 10.0 < 0.1, "{seconds} s for ten");
 }

@@ -4,6 +4,7 @@ mod adopt;
 mod attach;
 mod cleanup;
 mod commands;
+#[cfg(unix)]
 mod completion;
 mod config;
 mod diagnose;
