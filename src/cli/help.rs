@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use clap::builder::PossibleValue;
 use clap::{Arg, Args, Command};
 
 use super::global::HEADING;
@@ -82,7 +83,7 @@ fn ending(command: &Command, globals: &[Arg]) -> String {
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let mut text = format!("{header}{HEADING}{header:#} (`autoconnect help {OPTIONS}` explains them):\n");
     let usages: Vec<String> = globals.iter().map(usage).collect();
-    let width = usages.iter().map(|usage| usage.len()).max().unwrap_or_default();
+    let width = usages.iter().map(String::len).max().unwrap_or_default();
     for (option, usage) in globals.iter().zip(usages) {
         let help = option.get_help().map(ToString::to_string).unwrap_or_default();
         let values = values(option);
@@ -119,7 +120,7 @@ fn values(option: &Arg) -> String {
         return String::new();
     }
     let values = option.get_possible_values();
-    let values: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+    let values: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
     if values.is_empty() {
         String::new()
     } else {

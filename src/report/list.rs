@@ -329,15 +329,13 @@ fn of_all(text: &mut String, document: &ListOfAll) {
     let all = || connected.iter().flat_map(|listed| &listed.functions);
     let manual = all().filter(|function| function.connection == ConnectionKind::Manual);
     let (databases, connections, manual) = (document.databases.len(), all().count(), manual.count());
-    let mut sum = format!(
-        "{}, {}",
-        counted(databases, "database"),
-        counted(connections, "connection")
-    );
-    if manual > 0 {
-        sum += &format!(", {manual} of them by other rules, which the console does not list");
-    }
-    line(text, &format!("{sum}."));
+    let by_other_rules = if manual > 0 {
+        format!(", {manual} of them by other rules, which the console does not list")
+    } else {
+        String::new()
+    };
+    let (databases, connections) = (counted(databases, "database"), counted(connections, "connection"));
+    line(text, &format!("{databases}, {connections}{by_other_rules}."));
 }
 
 /// `1 database`, `2 databases`.

@@ -197,7 +197,7 @@ pub fn list_all(estate: &Estate) -> Vec<(&Database, Listing<'_>)> {
         .collect()
 }
 
-fn listing<'e>(estate: &'e Estate, database: &'e Database, placed: &[Placed<'e>]) -> Listing<'e> {
+fn listing<'e>(estate: &'e Estate, database: &'e Database, functions: &[Placed<'e>]) -> Listing<'e> {
     let proxies: Vec<&Proxy> = estate
         .proxies()
         .filter(|proxy| targets(proxy).any(|(kind, id)| kind == database.kind && id == database.id))
@@ -219,9 +219,11 @@ fn listing<'e>(estate: &'e Estate, database: &'e Database, placed: &[Placed<'e>]
         .collect();
     let mut listed = Vec::new();
     let mut manual = Vec::new();
-    for (function, places) in placed {
-        let mut places = places.clone();
-        places.retain(|(kind, id, _), _| *kind == database.kind && *id == database.id);
+    for (function, all) in functions {
+        let here = all
+            .iter()
+            .filter(|((kind, id, _), _)| *kind == database.kind && *id == database.id);
+        let places: BTreeMap<&Place, &Vec<&GroupId>> = here.collect();
         let from = function.vpc.as_ref().filter(|vpc| vpc.vpc == database.vpc);
         let from = from.map(|vpc| End::new(estate, vpc.groups.clone(), &vpc.subnets));
         for (proxy, at, port) in &ways {
@@ -242,7 +244,7 @@ fn listing<'e>(estate: &'e Estate, database: &'e Database, placed: &[Placed<'e>]
         listed.extend(places.into_iter().map(|((_, _, through), groups)| Compute {
             function,
             proxy: through.and_then(|name| estate.proxies().find(|proxy| proxy.name == name)),
-            groups,
+            groups: groups.clone(),
         }));
     }
     listed.extend(manual);
