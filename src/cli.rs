@@ -14,6 +14,7 @@ mod drift;
 mod export;
 mod front;
 mod global;
+mod help;
 mod impact;
 mod internet;
 mod list;
@@ -48,6 +49,7 @@ use crate::logging;
 use crate::manifest::Listed;
 use crate::report::{Document, PlanError, Report, SavedPlan, folded};
 use global::{Global, Output};
+pub use help::{Example, examples};
 use output::{fail, print, print_json};
 use settings::{Environment, Setting, Settings, SettingsError};
 
@@ -88,7 +90,7 @@ enum Command {
     Msk(msk::Msk),
     /// Check whether connections are still as setup would leave them
     Drift(Box<drift::Drift>),
-    /// List the functions that are connected to a database
+    /// List the functions that are connected to a database, or to each of all databases
     List(list::List),
     /// Have Terraform or CloudFormation manage the security groups of connections
     Adopt(adopt::Adopt),
@@ -108,6 +110,9 @@ enum Command {
     Schema(schema::Schema),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// The options that every command takes
+    #[command(hide = true)]
+    Options(help::GlobalOptions),
 }
 
 /// How a command ends.
@@ -116,10 +121,15 @@ type Ending = Result<u8, Box<Report>>;
 /// The command line: its commands, options and help. Each command offers the forms of output that it has.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|command| {
+    help::with_endings(Cli::command().mut_subcommands(|command| {
         let output = Output::option(forms(command.get_name()));
-        command.arg(output)
-    })
+        // `help options` shows that of all commands.
+        if command.is_hide_set() {
+            command
+        } else {
+            command.arg(output)
+        }
+    }))
 }
 
 /// Whether `setup` takes these arguments, the first being its name; or in one line what is wrong with them.
@@ -161,7 +171,7 @@ fn forms(command: &str) -> &'static [Output] {
         "drift" | "setup" => &[Output::Text, Output::Json, Output::Ndjson, Output::Markdown],
         "show" | "apply" | "attach" | "detach" | "remove" | "cleanup" | "adopt" | "diagnose" | "msk" | "internet"
         | "impact" => &[Output::Text, Output::Json, Output::Markdown],
-        "export" | "completions" => &[Output::Text],
+        "export" | "completions" | "options" => &[Output::Text],
         _ => &[Output::Text, Output::Json],
     }
 }
@@ -170,6 +180,12 @@ fn forms(command: &str) -> &'static [Output] {
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let [_, request, rest @ ..] = arguments.as_slice()
+        && request == completions::REQUEST
+    {
+        completions::answer(rest);
+        return ExitCode::SUCCESS;
+    }
     let environment = Environment::of_process();
     let read = Settings::read(&environment);
     let parsed = match parse(&arguments, &read) {
@@ -215,7 +231,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         fail(&report, Output::Text);
         return ExitCode::from(report.status);
     }
-    if cli.global.output == Output::Json && matches!(cli.command, Command::Export(_) | Command::Completions(_)) {
+    if cli.global.output == Output::Json
+        && matches!(
+            cli.command,
+            Command::Export(_) | Command::Completions(_) | Command::Options(_)
+        )
+    {
         let error = io::Error::other("this command does not print a JSON document");
         let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
         fail(&report, Output::Json);
@@ -276,7 +297,7 @@ fn parse<'a>(arguments: &[OsString], read: &'a Result<Settings, SettingsError>) 
     };
     let mut found = matches(command())?;
     // A shell runs them when it starts, in any folder.
-    let has_settings = !matches!(found.subcommand_name(), Some("completions" | "schema"));
+    let has_settings = !matches!(found.subcommand_name(), Some("completions" | "schema" | "options"));
     let settings = if has_settings {
         read.as_ref().map_err(Unparsed::Settings)?.clone()
     } else {
@@ -361,7 +382,7 @@ impl Command {
     fn is_on_account(&self) -> bool {
         !matches!(
             self,
-            Self::Config(_) | Self::Schema(_) | Self::Completions(_) | Self::Show(_)
+            Self::Config(_) | Self::Schema(_) | Self::Completions(_) | Self::Show(_) | Self::Options(_)
         )
     }
 }
@@ -389,6 +410,7 @@ fn dispatch(cli: &Cli) -> Ending {
         Command::Config(_) => unreachable!("it is run with the settings"),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(&mut command()),
+        Command::Options(_) => help::GlobalOptions::run(&mut command()),
     }
 }
 

@@ -21,7 +21,7 @@ pub use autoconnect_aws as aws;
 pub use autoconnect_core::{
     adopt, attach, classify, cleanup, decide, diagnostics, drift, endpoint, escape, estate, export, extras, fix,
     handover, interfaces, internet, made, model, msk, naming, operation, owner, ownership, plan, policy, preconditions,
-    reachability, removal, restore, similar, tags, users,
+    reachability, removal, restore, similar, tags, units, users,
 };
 pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, preview, reconcile, wait};
 pub use autoconnect_simulator::{account, files, snapshot};

@@ -46,7 +46,7 @@ pub use drift::{
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
 pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
-pub use list::{ListDocument, list_text};
+pub use list::{ListDocument, ListOfAll, ListOfOne, ListedConnections, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use page::{
     PageConnection, PageData, PageDatabase, PageFinding, PageFunction, PageGroup, PageGroupOn, PageHealth, PageHop,

@@ -12,6 +12,7 @@ use regex::Regex;
 
 use super::bounded::{LARGEST_ANSWER, LARGEST_ERROR};
 use crate::cloud::{CloudError, Fault, Operation};
+use crate::units::size;
 
 /// What a failed call means.
 pub(super) fn error<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> CloudError
@@ -56,7 +57,7 @@ where
             } else {
                 LARGEST_ERROR
             };
-            Fault::Malformed(format!("it has more than {most} bytes"))
+            Fault::Malformed(format!("it has more than {}", size(most as u64)))
         }
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();

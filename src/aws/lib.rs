@@ -19,7 +19,7 @@ mod starter;
 mod tagging;
 mod users;
 
-use autoconnect_core::{model, naming};
+use autoconnect_core::{model, naming, units};
 use autoconnect_engine::cloud;
 use std::collections::BTreeMap;
 use std::error::Error;

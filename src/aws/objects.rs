@@ -2,6 +2,7 @@
 
 use super::{Configuration, called, fault};
 use crate::cloud::{Answer, CloudError, Fault, Operation};
+use crate::units::size;
 
 /// An object of S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub async fn object(configuration: &Configuration, object: Object<'_>, most: u64
         .bucket(object.bucket)
         .key(object.key)
         .set_version_id(object.version.map(str::to_owned));
-    let too_large = || failed(Fault::Malformed(format!("it has more than {most} bytes")));
+    let too_large = || failed(Fault::Malformed(format!("it has more than {}", size(most))));
     called(operation, async {
         let answer = call.send().await.map_err(|error| fault::error(operation, &error))?;
         let mut body = answer.body;

@@ -14,8 +14,15 @@ use crate::model::Origin;
 use crate::reconcile::Handover;
 use crate::report::{Report, RunDocument};
 
+const EXAMPLES: &str = "\
+Show what changes when Terraform takes over the groups:
+  autoconnect adopt --to terraform --cluster orders --dry-run
+Give all groups back to autoconnect:
+  autoconnect adopt --to autoconnect --all";
+
 /// Options of `adopt`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Adopt {
     /// The tool that manages the groups from now on; autoconnect takes them back
     #[arg(long, value_enum, value_name = "TOOL")]

@@ -13,8 +13,15 @@ use super::global::Global;
 use super::{Cli, Ending, command, dispatch};
 use crate::report::{PlanError, Report, SavedPlan};
 
+const EXAMPLES: &str = "\
+Apply a plan after it was reviewed; it asks first:
+  autoconnect apply plan.json
+Apply it in CI, where nobody can be asked:
+  autoconnect apply plan.json --yes";
+
 /// Options of `apply`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Apply {
     /// The plan, as `--out` has saved it
     #[arg(value_name = "PLAN")]

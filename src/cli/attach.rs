@@ -13,8 +13,18 @@ use crate::observe::Location;
 use crate::reconcile;
 use crate::report::RunDocument;
 
+const ATTACH_EXAMPLES: &str = "\
+Use the private subnets and the security groups of a database:
+  autoconnect attach --function mailer --like-database orders
+Name the subnets and the group:
+  autoconnect attach --function mailer --subnet subnet-0a1b2c3d \\
+      --security-group sg-0a1b2c3d
+Show the plan, and change nothing:
+  autoconnect attach --function mailer --like-instance ledger --dry-run";
+
 /// Options of `attach`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = ATTACH_EXAMPLES)]
 pub struct Attach {
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "F", value_parser = parse_function)]
@@ -47,8 +57,15 @@ pub struct Attach {
     run: RunArgs,
 }
 
+const DETACH_EXAMPLES: &str = "\
+Show the plan, and change nothing:
+  autoconnect detach --function mailer --dry-run
+Do not wait until Lambda has deleted the network interface:
+  autoconnect detach --function mailer --no-wait";
+
 /// Options of `detach`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = DETACH_EXAMPLES)]
 pub struct Detach {
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "F", value_parser = parse_function)]

@@ -10,8 +10,15 @@ use crate::interrupt::Interrupt;
 use crate::reconcile::Cleanup as Goal;
 use crate::report::RunDocument;
 
+const EXAMPLES: &str = "\
+Show what is left over:
+  autoconnect cleanup --dry-run
+Remove it, without waiting for network interfaces:
+  autoconnect cleanup --no-wait";
+
 /// Options of `cleanup`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Cleanup {
     #[command(flatten)]
     run: LongRunArgs,

@@ -9,8 +9,15 @@ use super::output::{print, print_json};
 use super::settings::{Environment, Setting, Settings, Source};
 use crate::report::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};
 
+const EXAMPLES: &str = "\
+Show the settings, and where each comes from:
+  autoconnect config
+The same for a run with this profile:
+  autoconnect config --profile live --output json";
+
 /// Options of `config`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Config {}
 
 /// The value of an option that is on the command line.

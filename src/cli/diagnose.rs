@@ -18,8 +18,19 @@ use crate::plan::Request;
 use crate::reconcile::{Ending as RunEnding, Failure, Fix, RunError};
 use crate::report::{Checks, Drawing, Report, RunDocument, converged_text};
 
+const EXAMPLES: &str = "\
+Say why a connection times out:
+  autoconnect diagnose --cluster orders --function checkout
+Through a proxy, drawn with the broken edges marked:
+  autoconnect diagnose --cluster orders --function checkout \\
+      --proxy orders-proxy --format dot
+Show what can be fixed by adding:
+  autoconnect diagnose --instance ledger --function ledger-sync --fix \\
+      --dry-run";
+
 /// Options of `diagnose`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Diagnose {
     #[command(flatten)]
     database: DatabaseArgs,

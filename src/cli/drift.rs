@@ -32,8 +32,18 @@ use repairing::RepairArgs;
 pub use sources::{SourceArgs, Sourced};
 use telling::not_told;
 
+const EXAMPLES: &str = "\
+Check every connection of the account and Region:
+  autoconnect drift
+Check the connections of a file, and show what a repair would change:
+  autoconnect drift --manifest connections.toml --repair --dry-run
+Keep checking, and send what is new to an event bus:
+  autoconnect drift --every 15m --state-file drift.json \\
+      --notify eventbridge:alarms";
+
 /// Options of `drift`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Drift {
     /// The connections to look at, in TOML, YAML or JSON (see docs/manifest.md)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cluster", "instance", "function", "proxy"])]

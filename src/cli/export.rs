@@ -17,8 +17,18 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 
+const EXAMPLES: &str = "\
+Write the connections of a database as Terraform files:
+  autoconnect export --cluster orders --format terraform --out orders
+Write what setup would make, for one function:
+  autoconnect export --instance inventory --function stock-sync --format cdk \\
+      --planned
+Draw the security groups and rules of a database's connections:
+  autoconnect export --cluster orders --format svg";
+
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Export {
     #[command(flatten)]
     of: ConnectionsArgs,

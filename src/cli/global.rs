@@ -12,48 +12,63 @@ use crate::batch::AccountSource;
 use crate::logging::LogFormat;
 use crate::report::{AccountKind, SavedPlan};
 
+/// The heading of these options in help.
+pub const HEADING: &str = "Global options";
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The AWS Region
-    #[arg(long, global = true, value_name = "REGION", value_parser = parse_region, help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = parse_region, help_heading = HEADING)]
     pub region: Option<String>,
-    /// The profile of the AWS configuration; it takes precedence over credentials in the environment
+    /// The profile of the AWS configuration
+    ///
+    /// It takes precedence over credentials in the environment
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(),
-          help_heading = "Global options")]
+          help_heading = HEADING)]
     pub profile: Option<String>,
-    /// Override the endpoint URL (also `AWS_ENDPOINT_URL`)
-    #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = "Global options")]
+    /// Override the endpoint URL
+    ///
+    /// Also in `AWS_ENDPOINT_URL`, and of one service in `AWS_ENDPOINT_URL_<SERVICE>`
+    #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = HEADING)]
     pub endpoint_url: Option<String>,
-    /// Decode the encoded message of a request that AWS refuses (needs `sts:DecodeAuthorizationMessage`)
-    #[arg(long, global = true, help_heading = "Global options")]
+    /// Decode the message of a refused request
+    ///
+    /// AWS encodes why it refuses some requests; decoding it needs `sts:DecodeAuthorizationMessage`
+    #[arg(long, global = true, help_heading = HEADING)]
     pub decode_authorization: bool,
-    /// Use an account that is saved in a JSON file, instead of AWS
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options",
+    /// Use the account in a file, instead of AWS
+    ///
+    /// `autoconnect snapshot` makes such a file, in JSON; a run that applies changes writes them to it
+    #[arg(long, global = true, value_name = "FILE", help_heading = HEADING,
           conflicts_with_all = ["region", "profile", "endpoint_url"])]
     pub offline: Option<PathBuf>,
-    /// The output format of the result
+    /// Form of the result
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
         value_name = "FORM",
-        help_heading = "Global options"
+        help_heading = HEADING
     )]
     pub output: Output,
-    /// Colours (`NO_COLOR` is obeyed)
+    /// Colours
+    ///
+    /// `NO_COLOR` in the environment is obeyed
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
         value_name = "WHEN",
-        help_heading = "Global options"
+        help_heading = HEADING
     )]
     pub color: Color,
-    /// Log more: -v for state transitions, -vv for each API call
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    /// Log more, -vv still more
+    ///
+    /// -v logs state transitions, -vv each API call
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = HEADING)]
     pub verbose: u8,
     /// Show no progress, and log only errors
     #[arg(
@@ -61,17 +76,17 @@ pub struct Global {
         long,
         global = true,
         conflicts_with = "verbose",
-        help_heading = "Global options"
+        help_heading = HEADING
     )]
     pub quiet: bool,
-    /// The format of the log
+    /// Form of the log
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
         value_name = "FORMAT",
-        help_heading = "Global options"
+        help_heading = HEADING
     )]
     pub log_format: LogFormat,
     /// The saved plan that `apply` carries out.
@@ -139,8 +154,8 @@ impl Output {
             .global(true)
             .value_name("FORM")
             .default_value("text")
-            .help("The form of the result")
-            .help_heading("Global options")
+            .help("Form of the result")
+            .help_heading(HEADING)
             .value_parser(PossibleValuesParser::new(names).try_map(|name| Self::from_str(&name, false)))
     }
 }

@@ -20,8 +20,18 @@ use crate::report::{ImpactDocument, ImpactSource, ImpactSourceKind, NotUnderstoo
 use crate::snapshot::snapshot;
 use crate::template::Inputs;
 
+const EXAMPLES: &str = "\
+Judge a plan of Terraform (`terraform show -json` prints it):
+  autoconnect impact --terraform-plan plan.json
+Judge a template of CloudFormation for its stack:
+  autoconnect impact --template template.yaml --stack shop \\
+      --parameter Stage=live
+Also fail where a change lets somebody in:
+  autoconnect impact --terraform-plan plan.json --fail-on opened";
+
 /// Options of `impact`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Impact {
     /// The plan of Terraform, as `terraform show -json PLAN` prints it
     #[arg(

@@ -15,8 +15,17 @@ use crate::observe::way_out;
 use crate::reconcile;
 use crate::report::{Checks, Report, RunDocument};
 
+const EXAMPLES: &str = "\
+Say whether a function reaches the internet, and if not, why:
+  autoconnect internet --function mailer
+Check AWS services, through endpoints or the internet:
+  autoconnect internet check --function mailer --service secretsmanager,s3
+Show what would be built:
+  autoconnect internet setup --function mailer --dry-run";
+
 /// Options of `internet`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Internet {
     /// Check only, or build what is missing
     #[arg(value_enum, default_value = "check")]

@@ -1,4 +1,4 @@
-//! `autoconnect list`: the functions that are connected with a database.
+//! `autoconnect list`: the functions that are connected with a database, or with each of all.
 
 use clap::Args;
 
@@ -7,18 +7,27 @@ use super::diagnose::read;
 use super::global::{Global, Output};
 use super::session::{DatabaseArgs, Work, no_connections, on_account, print_plain};
 use crate::cloud::{Cloud, ResourceKind};
-use crate::drift::list;
+use crate::drift::{list, list_all};
 use crate::estate::Look;
 use crate::interrupt::Interrupt;
-use crate::model::{DatabaseKind, Named, Origin};
+use crate::model::{DatabaseKind, Named};
 use crate::observe::{ObserveError, Proxies, Surveyed, no_such, survey};
 use crate::report::{ListDocument, list_text};
 
+const EXAMPLES: &str = "\
+All databases with the functions that reach them:
+  autoconnect list
+One database, for a script:
+  autoconnect list --cluster orders --output json
+The account in a file, instead of AWS:
+  autoconnect list --instance inventory --offline account.json";
+
 /// Options of `list`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES, mut_group("DatabaseArgs", |group| group.required(false)))]
 pub struct List {
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: Option<DatabaseArgs>,
     /// Fail if no function is connected
     #[arg(long)]
     fail_on_empty: bool,
@@ -30,26 +39,35 @@ impl List {
     }
 
     async fn document(&self, cloud: &dyn Cloud) -> Result<ListDocument, ObserveError> {
-        let (kind, name) = self.database.named();
-        let named = Named::of(name);
-        named.check(&cloud.home())?;
+        let named = self.database.as_ref().map(DatabaseArgs::named);
+        if let Some((_, name)) = named {
+            Named::of(name).check(&cloud.home())?;
+        }
         let Surveyed {
             origin,
             estate,
             mut errors,
             ..
         } = survey(cloud, &Proxies::All).await;
-        named.check(&origin)?;
+        if let Some((_, name)) = named {
+            Named::of(name).check(&origin)?;
+        }
         // A list that lacks something is none.
         if !estate.shows_all_connections() {
             return Err(errors.swap_remove(0).into());
         }
+        let Some((kind, name)) = named else {
+            return Ok(ListDocument::all(&estate, &list_all(&estate), origin, cloud.calls()));
+        };
         let resource = match kind {
             DatabaseKind::Cluster => ResourceKind::Cluster,
             DatabaseKind::Instance => ResourceKind::Instance,
         };
         match estate.database(kind, name) {
-            Look::Found(database) => Ok(ListDocument::new(database, &list(&estate, database), cloud.calls())),
+            Look::Found(database) => {
+                let listing = list(&estate, database);
+                Ok(ListDocument::one(&estate, database, &listing, cloud.calls()))
+            }
             Look::Absent | Look::Unread(_) => Err(no_such(cloud, resource, name).await),
         }
     }
@@ -58,18 +76,17 @@ impl List {
 impl Work for List {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
         let document = read(cloud, self.document(cloud), interrupt).await?;
-        let is_refused = self.fail_on_empty && document.functions.is_empty();
+        let is_refused = self.fail_on_empty && document.is_empty();
         // Of two documents on standard output, neither could be read.
         if !(is_refused && global.output == Output::Json) {
             print_plain(global, &document, || list_text(&document))?;
         }
         if is_refused {
-            let origin = Origin {
-                account: document.account,
-                region: document.region,
+            let of = match &document {
+                ListDocument::One(one) => format!(" of {} {}", one.database.kind, one.database.id),
+                ListDocument::All(_) => String::new(),
             };
-            let database = format!("{} {}", document.database.kind, document.database.id);
-            return Err(Box::new(no_connections(&format!(" of {database}"), origin)));
+            return Err(Box::new(no_connections(&of, document.origin())));
         }
         Ok(0)
     }

@@ -133,8 +133,16 @@ impl Subject {
     }
 }
 
+const CHECK_EXAMPLES: &str = "\
+Check a cluster with all of its event source mappings:
+  autoconnect msk check \\
+      --cluster-arn arn:aws:kafka:eu-west-1:123456789012:cluster/orders/1f2e-1
+Check one event source mapping:
+  autoconnect msk check --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2";
+
 /// Options of `msk check`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = CHECK_EXAMPLES)]
 struct Check {
     #[command(flatten)]
     subject: Subject,
@@ -159,8 +167,17 @@ impl Work for Check {
     }
 }
 
+const SETUP_EXAMPLES: &str = "\
+Show what would be built: endpoints in the cluster's VPC:
+  autoconnect msk setup --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2 \\
+      --via endpoints --dry-run
+Build NAT gateways instead:
+  autoconnect msk setup --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2 \\
+      --via nat";
+
 /// Options of `msk setup`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = SETUP_EXAMPLES)]
 struct Setup {
     #[command(flatten)]
     subject: Subject,

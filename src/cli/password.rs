@@ -9,6 +9,7 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::escape::plain;
 use crate::reconcile::RunError;
+use crate::units::size;
 
 /// No password of a database is longer.
 const LONGEST: usize = 4096;
@@ -66,7 +67,7 @@ fn read(source: impl Read) -> Result<SecretString, RunError> {
     let read = source.take(LONGEST as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| unusable(&error))?;
     if bytes.len() > LONGEST {
-        return Err(unusable(&format!("it is longer than {LONGEST} bytes")));
+        return Err(unusable(&format!("it is longer than {}", size(LONGEST as u64))));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| unusable(&"it is not UTF-8"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);

@@ -44,8 +44,15 @@ enum Document {
     Guardrail(GuardrailArgs),
 }
 
+const DRIFT_EXAMPLES: &str = "\
+To read, in one Region of one account:
+  autoconnect policy drift --account 123456789012 --region eu-central-1
+To repair rules, too:
+  autoconnect policy drift --repair --only added-rules,missing-rules";
+
 /// With `--region`, only there.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = DRIFT_EXAMPLES)]
 struct Drift {
     /// Only in this account
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
@@ -64,8 +71,15 @@ struct Drift {
     only: Vec<AllowedKind>,
 }
 
+const MANIFEST_EXAMPLES: &str = "\
+For connections of any names in one account:
+  autoconnect policy manifest --account 123456789012 --region eu-central-1
+With what --prune needs:
+  autoconnect policy manifest --prune";
+
 /// Without creating proxies, functions, secrets and roles. With `--region`, only there.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = MANIFEST_EXAMPLES)]
 struct Manifest {
     /// Only in this account
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
@@ -75,22 +89,42 @@ struct Manifest {
     prune: bool,
 }
 
+const EXPORT_EXAMPLES: &str = "\
+In one Region of one account:
+  autoconnect policy export --account 123456789012 --region eu-central-1";
+
 /// With `--region`, only there.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXPORT_EXAMPLES)]
 struct ExportReads {
     /// Only in this account
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
     account: Option<String>,
 }
 
+const EXECUTION_ROLE_EXAMPLES: &str = "\
+For a function in a VPC:
+  autoconnect policy execution-role
+For a function that an MSK cluster calls:
+  autoconnect policy execution-role --msk";
+
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXECUTION_ROLE_EXAMPLES)]
 struct ExecutionRole {
     /// Include what is needed to read an MSK cluster
     #[arg(long)]
     msk: bool,
 }
 
+const DENY_ENI_EXAMPLES: &str = "\
+Look the function up:
+  autoconnect policy deny-eni --function checkout
+Look nothing up:
+  autoconnect policy deny-eni --function checkout --account 123456789012 \\
+      --region eu-central-1";
+
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = DENY_ENI_EXAMPLES)]
 struct DenyEni {
     /// The function: an ARN; a name or a partial ARN is looked up, unless --account and --region are given
     #[arg(long, value_name = "F", value_parser = parse_function)]
@@ -100,7 +134,15 @@ struct DenyEni {
     account: Option<String>,
 }
 
+const GUARDRAIL_EXAMPLES: &str = "\
+Deny functions outside a VPC:
+  autoconnect policy guardrail --require-vpc
+Allow only two subnets:
+  autoconnect policy guardrail --subnet subnet-0a1b2c3d \\
+      --subnet subnet-0e4f5a6b";
+
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = GUARDRAIL_EXAMPLES)]
 struct GuardrailArgs {
     /// Deny functions outside a VPC
     #[arg(long, required_unless_present_any = ["vpcs", "subnets", "groups"])]

@@ -13,9 +13,19 @@ use crate::reconcile::{Disconnect, Ending as RunEnding};
 use crate::removal::RemovalWish;
 use crate::report::{Report, RunDocument, is_incomplete, removal_text};
 
+const EXAMPLES: &str = "\
+Show what would be removed and what is kept:
+  autoconnect remove --cluster orders --function checkout --dry-run
+Disconnect, also where the console made the groups:
+  autoconnect remove --cluster orders --function checkout --console-made
+Also delete the proxy that setup made for it:
+  autoconnect remove --cluster orders --function checkout \\
+      --proxy orders-proxy --with-proxy";
+
 /// Options of `remove`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Remove {
     #[command(flatten)]
     database: DatabaseArgs,

@@ -23,8 +23,18 @@ use crate::monitor::{Accounts, Entry, Handle, Place, Round, State, Survey, Unrea
 use crate::observe::Proxies;
 use crate::report::{PageScope, Report as Failure, ReportDocument, Subject, collect, timestamp};
 
+const EXAMPLES: &str = "\
+Show all connections of the account and Region on a page:
+  autoconnect report --out report.html
+Show those of a manifest, with the time when drift first saw each finding:
+  autoconnect report --manifest connections.toml --state-file state.json \\
+      --out report.html
+Show one connection:
+  autoconnect report --cluster orders --function checkout --out checkout.html";
+
 /// Options of `report`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Report {
     /// The HTML file, which is replaced if it exists; - for standard output
     #[arg(long, value_name = "FILE")]

@@ -12,8 +12,15 @@ use crate::report::{
     ListDocument, Notice, OutputDocument, PageData, ReportDocument, RunDocument, SavedPlan, SnapshotDocument,
 };
 
+const EXAMPLES: &str = "\
+The schema of all documents:
+  autoconnect schema
+The schema of a manifest, for an editor:
+  autoconnect schema manifest";
+
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Schema {
     /// Which document (default: any that `--output json` prints)
     document: Option<Document>,

@@ -25,9 +25,19 @@ use crate::report::{
     unfinished,
 };
 
+const EXAMPLES: &str = "\
+Show the plan, and change nothing:
+  autoconnect setup --cluster orders --function checkout --dry-run
+Connect directly, or through a new RDS Proxy:
+  autoconnect setup --cluster orders --function checkout
+  autoconnect setup --cluster orders --function checkout --proxy new
+Save the plan of a whole file, for a review and `apply`:
+  autoconnect setup --manifest connections.toml --out plan.json";
+
 /// Options of `setup`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Setup {
     #[command(flatten)]
     database: DatabaseArgs,

@@ -10,8 +10,15 @@ use super::session::print_result;
 use crate::report::SavedPlan;
 use crate::report::{Report, saved_text};
 
+const EXAMPLES: &str = "\
+Read a saved plan:
+  autoconnect show plan.json
+Print it for the comment on a pull request:
+  autoconnect show plan.json --output markdown";
+
 /// Options of `show`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Show {
     /// The plan, as `--out` has saved it
     #[arg(value_name = "PLAN")]

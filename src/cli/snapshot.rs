@@ -19,8 +19,17 @@ use crate::model::VpcId;
 use crate::report::{Report, SnapshotDocument};
 use crate::snapshot::snapshot;
 
+const EXAMPLES: &str = "\
+Save the account, then work on the file:
+  autoconnect snapshot --out account.json
+  autoconnect setup --offline account.json --cluster orders \\
+      --function checkout --dry-run
+Save one VPC, with another profile:
+  autoconnect snapshot --out live.json --vpc vpc-0a1b2c3d --profile live";
+
 /// Options of `snapshot`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Snapshot {
     /// The file, which is replaced if it exists; - for standard output
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ mod remedy;
 pub mod traffic;
 mod wiring;
 
-pub use console::{Compute, Listing, connected, discover, list, reaching};
+pub use console::{Compute, Listing, connected, discover, list, list_all, reaching};
 pub use finding::{Finding, FindingKind, Severity};
 pub use leftover::{Leftover, leftovers};
 pub use remedy::{command, prescribe_removal};

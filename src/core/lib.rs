@@ -34,4 +34,5 @@ pub mod removal;
 pub mod restore;
 pub mod similar;
 pub mod tags;
+pub mod units;
 pub mod users;

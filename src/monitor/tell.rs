@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::cloud::CloudError;
 use crate::interrupt::Interrupt;
 use crate::model::{Expected, Named};
+use crate::units::span;
 
 /// `--notify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub enum TellError {
     #[error("the command of --on-drift ended with {0}")]
     Failed(ExitStatus),
     /// The command did not end.
-    #[error("the command of --on-drift did not end within {} seconds, and was killed", .0.as_secs_f64())]
+    #[error("the command of --on-drift did not end within {}, and was killed", span(*.0))]
     TooLong(Duration),
     /// The run was interrupted before it was notified.
     #[error("the run was interrupted")]

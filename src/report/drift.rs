@@ -10,6 +10,7 @@ use super::document::SCHEMA_VERSION;
 use super::error::{ErrorBody, Report};
 use super::run::StepEntry;
 use super::style::{Style, line};
+use super::time::Clock;
 use crate::cloud::ApiCalls;
 use crate::drift::{Finding, Severity, Verdict};
 use crate::escape::command;
@@ -497,7 +498,8 @@ fn colour_of(severity: Severity) -> Style {
 #[must_use]
 pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
     let is_alone = patrol.origins.len() < 2;
-    let time = time.map(|time| format!("{time}  ")).unwrap_or_default();
+    let clock = Clock::of_system();
+    let time = time.map(|time| format!("{}  ", clock.local(time))).unwrap_or_default();
     let mut text = String::new();
     line(&mut text, &format!("{time}{}", heading(patrol)));
     line(&mut text, "");
@@ -508,7 +510,7 @@ pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
         .iter()
         .filter(|judged| shows_all || judged.judgement.verdict != Verdict::InSync || judged.repair.is_some())
     {
-        connection(&mut text, judged, is_alone);
+        connection(&mut text, judged, is_alone, &clock);
     }
     if text.len() > start {
         text.push('\n');
@@ -619,7 +621,7 @@ fn told_repair(text: &mut String, repair: &Repair) {
 }
 
 /// One connection; its account and Region too, unless all have the same.
-fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
+fn connection(text: &mut String, judged: &Judged, is_alone: bool, clock: &Clock) {
     let verdict = judged.judgement.verdict;
     let style = colour(verdict);
     let place = [&judged.place.role_arn, &judged.place.profile];
@@ -653,7 +655,7 @@ fn connection(text: &mut String, judged: &Judged, is_alone: bool) {
             line(text, &format!("    {DIM}cause:    {cause}{DIM:#}"));
         }
         if let Some(first_seen) = &finding.first_seen {
-            line(text, &format!("    {DIM}since:    {first_seen}{DIM:#}"));
+            line(text, &format!("    {DIM}since:    {}{DIM:#}", clock.ago(first_seen)));
         }
     }
     if let Some(repair) = &judged.repair {

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::escape::plain;
 use crate::plan::StepStatus;
 use crate::reconcile::Progress;
+use crate::units::span;
 
 /// Without a terminal, how often a run says what it waits for.
 const EVERY: Duration = Duration::from_secs(30);
@@ -177,7 +178,7 @@ fn watch(shared: &Shared, every: Duration, print: fn(&str)) {
         };
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            print(&format!("  {:>5}  {}", took(since.elapsed()), plain(what)));
+            print(&format!("  {:>5}  {}", span(since.elapsed()), plain(what)));
             told = Some((since, times));
             continue;
         }
@@ -185,14 +186,6 @@ fn watch(shared: &Shared, every: Duration, print: fn(&str)) {
             .changed
             .wait_timeout(state, left)
             .unwrap_or_else(PoisonError::into_inner);
-    }
-}
-
-/// `30s`, `1m30s`.
-fn took(time: Duration) -> String {
-    match (time.as_secs() / 60, time.as_secs() % 60) {
-        (0, seconds) => format!("{seconds}s"),
-        (minutes, seconds) => format!("{minutes}m{seconds:02}s"),
     }
 }
 
@@ -243,12 +236,5 @@ mod tests {
         thread::sleep(Duration::from_millis(120));
         assert_eq!(LINES.lock().unwrap().as_slice(), [""; 0]);
         drop(log);
-    }
-
-    #[test]
-    fn times_are_short() {
-        for (seconds, text) in [(30, "30s"), (60, "1m00s"), (754, "12m34s")] {
-            assert_eq!(took(Duration::from_secs(seconds)), text);
-        }
     }
 }

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::units::size;
+
 /// The most that is read of an account file.
 pub const LARGEST_ACCOUNT: u64 = 1 << 30;
 
@@ -76,7 +78,7 @@ pub fn read_at_most(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
     if content.len() as u64 > most {
         return Err(io::Error::new(
             ErrorKind::FileTooLarge,
-            format!("it has more than {most} bytes"),
+            format!("it has more than {}", size(most)),
         ));
     }
     Ok(content)

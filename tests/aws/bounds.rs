@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use autoconnect::units::size;
 use serde_json::Value;
 
 /// More than the program takes of an answer.
@@ -161,7 +162,7 @@ fn bodies_are_bounded() {
         );
         let message = seen.document["error"]["message"].as_str().unwrap();
         assert!(
-            message.contains(&format!("has more than {most} bytes")),
+            message.contains(&format!("has more than {}", size(most))),
             "{what}: {message}"
         );
         assert!(seen.peak < 500 << 20, "{what}: {} bytes of memory", seen.peak);

@@ -95,6 +95,51 @@ fn scripts_read_documents() {
 }
 
 #[test]
+fn a_list_without_a_database_has_all_of_them() {
+    let shell = shell();
+    assert_snapshot!("list_all", shell.session("list --offline account.json"));
+    let run = shell.run("list --offline account.json --output json");
+    let list = run.json();
+    valid(&shell, "list", &list);
+    valid(&shell, "", &list);
+    let databases = list["databases"].as_array().unwrap();
+    let names: Vec<&str> = databases
+        .iter()
+        .map(|listed| listed["database"]["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["archive", "orders", "inventory", "ledger"],
+        "members of clusters are not among them"
+    );
+    for listed in databases {
+        let (kind, id) = (&listed["database"]["kind"], &listed["database"]["id"]);
+        let (kind, id) = (kind.as_str().unwrap(), id.as_str().unwrap());
+        let one = shell.run(&format!("list --offline account.json --{kind} {id} --output json"));
+        let one = one.json();
+        assert_eq!(
+            (&one["database"], &one["functions"]),
+            (&listed["database"], &listed["functions"]),
+            "{id}"
+        );
+    }
+    assert_eq!(shell.run("list --offline account.json --fail-on-empty").status, Some(0));
+    shell.edit(|account| account["Functions"] = Value::Array(Vec::new()));
+    let none = shell.run("list --offline account.json --fail-on-empty --output json");
+    assert_eq!(
+        (none.status, &none.json()["error"]["code"]),
+        (Some(1), &"no-connections".into())
+    );
+    assert_eq!(shell.run("list --offline account.json").status, Some(0));
+    assert_eq!(
+        shell
+            .run("list --offline account.json --cluster orders --instance ledger")
+            .status,
+        Some(1)
+    );
+}
+
+#[test]
 fn the_exit_status_informs_schedules() {
     let shell = shell();
     let status = |arguments: &str| shell.run(&format!("drift --offline account.json {arguments}")).status;

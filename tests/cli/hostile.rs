@@ -25,6 +25,7 @@ const COMMANDS: [(&str, &[&str]); 3] = [
             "remove --cluster orders --function checkout --console-made --dry-run",
             "drift --metrics-file metrics.prom",
             "list --cluster orders",
+            "list",
             "export --cluster orders --function checkout --format dot",
             "policy operator setup --instance inventory --function stock-sync",
             "snapshot --out -",

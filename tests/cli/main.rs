@@ -5,6 +5,8 @@ mod attach;
 mod book;
 mod cleanup;
 mod commands;
+#[cfg(unix)]
+mod completion;
 mod config;
 mod diagnose;
 mod drift;
@@ -101,6 +103,7 @@ impl Shell {
             .env_clear()
             // So that a sentence is looked for whatever its length.
             .env("COLUMNS", "1000")
+            .env("TZ", "UTC")
             .current_dir(&self.folder)
             .stdin(Stdio::null());
         command
@@ -372,11 +375,8 @@ fn forms_that_do_not_exist_are_not_offered() {
             .split_once("--output <FORM>")
             .unwrap_or_else(|| panic!("{command}: {help}"))
             .1;
-        let values = after.split("[default: text]").next().unwrap().lines();
-        let offered: Vec<&str> = values
-            .filter_map(|line| line.trim_start().strip_prefix("- ")?.split(':').next())
-            .collect();
-        assert_eq!(offered.join(", "), forms, "{command}");
+        let offered = after.lines().next().unwrap().split_once(": ");
+        assert_eq!(offered.map(|(_, forms)| forms), Some(forms), "{command}");
     }
     for wrong in [
         "list --cluster c --output ndjson",
@@ -772,7 +772,16 @@ fn help() {
     assert_snapshot!("help_setup", shell.session("setup --help"));
     assert_snapshot!("help_remove", shell.session("remove --help"));
     assert!(shell.run("--version").stdout.starts_with("autoconnect "));
-    assert!(shell.run("completions bash").stdout.contains("--detailed-exitcode"));
+    assert!(shell.run("completions elvish").stdout.contains("--detailed-exitcode"));
+    assert_snapshot!("help_options", shell.run("help options").stdout);
+    assert_eq!(shell.run("options").stdout, shell.run("help options").stdout);
+    assert_eq!(shell.run("help setup").stdout, shell.run("setup --help").stdout);
+    assert_eq!(shell.run("--help").stdout, shell.run("help").stdout);
+    // Alone it is a mistake, which the same help answers.
+    let alone = shell.run("");
+    assert_eq!((alone.status, alone.stdout.as_str()), (Some(1), ""));
+    assert!(alone.stderr.contains("Commands:\n  setup "), "{}", alone.stderr);
+    assert!(shell.run("setpu").stderr.contains("'setup'"));
 }
 
 #[test]

@@ -160,7 +160,10 @@ fn the_time_at_which_a_finding_was_seen_first_is_kept() {
     assert_eq!(first_seen(&with_state, "rule-added"), ago);
     assert_ne!(first_seen(&with_state, "opened"), ago);
     let text = shell.run(&format!("drift --offline account.json {with_state}")).stdout;
-    assert!(text.contains("since:    2020-02-02T02:02:02Z"), "{text}");
+    assert!(
+        text.contains("since:    2020-02-02 02:02 UTC, ") && text.contains(" years ago\n"),
+        "{text}"
+    );
     // Resolved, and seen again.
     let rules = |shell: &Shell, rules: Vec<Value>| {
         shell.edit(|account| *group(account, "rds-lambda-2") = rules);
@@ -555,7 +558,7 @@ fn what_could_not_be_read_is_not_resolved() {
 fn a_schedule_says_when_and_where() {
     let shell = shell();
     for (output, lines) in [
-        ("text", "Z  Account 123456789012, Region eu-central-1"),
+        ("text", " UTC  Account 123456789012, Region eu-central-1"),
         ("ndjson", "\"time\":\"20"),
     ] {
         let child = shell
@@ -636,10 +639,7 @@ fn a_command_is_killed_with_all_that_it_has_started() {
     let output = command.env("PATH", "/bin:/usr/bin").output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr.contains("did not end within 1 seconds, and was killed"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("did not end within 1s, and was killed"), "{stderr}");
     assert!(is_gone(&started(&shell)));
 }
 

@@ -105,9 +105,7 @@ fn the_command_line_reference_is_current() {
     let mut command = autoconnect::cli::command();
     command.build();
     let mut reference = String::new();
-    options(&mut reference, "Global options", &command, |option| {
-        option.is_global_set()
-    });
+    options(&mut reference, "Global options", &command, clap::Arg::is_global_set);
     for subcommand in command.get_subcommands() {
         describe(&mut reference, "autoconnect", subcommand);
     }
@@ -116,7 +114,7 @@ fn the_command_line_reference_is_current() {
 
 /// A section for a command, or one for each of its subcommands.
 fn describe(reference: &mut String, above: &str, command: &clap::Command) {
-    if command.get_name() == "help" {
+    if command.get_name() == "help" || command.is_hide_set() {
         return;
     }
     let name = format!("{above} {}", command.get_name());
@@ -153,7 +151,9 @@ fn options(reference: &mut String, heading: &str, command: &clap::Command, wante
             }
             (None, _) => values,
         };
-        let mut help = option.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = option.get_long_help().or_else(|| option.get_help());
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let mut help = help.replace("\n\n", ". ");
         let allowed: Vec<_> = option
             .get_possible_values()
             .iter()

@@ -9,8 +9,10 @@ mod fitness;
 #[path = "../shared/generated.rs"]
 mod generated;
 mod half_made;
+mod help;
 mod internet;
 mod lint;
+mod manual;
 mod markdown;
 mod msk;
 mod owner;

@@ -19,6 +19,17 @@ use crate::interrupt::Interrupt;
 use crate::reconcile::{self, Connect, Goal, Options};
 use crate::report::Report;
 
+const EXAMPLES: &str = "\
+Put `policy operator` before the command line of the run:
+  autoconnect policy operator setup --cluster orders --function checkout \\
+      --proxy new
+  autoconnect policy operator remove --cluster orders --function checkout";
+
+const MSK_EXAMPLES: &str = "\
+For this run:
+  autoconnect policy operator msk setup \\
+      --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2 --via nat";
+
 /// Before the command line of the run; without a command, before the options of `setup`. Nothing is written.
 #[derive(Clone, Debug)]
 pub struct Operator(Command);
@@ -32,6 +43,7 @@ impl Args for Operator {
             .arg_required_else_help(false)
             .args_conflicts_with_subcommands(true)
             .subcommand_negates_reqs(true)
+            .after_long_help(EXAMPLES)
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -58,22 +70,40 @@ impl FromArgMatches for Operator {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// For `setup`
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator setup --cluster orders --function checkout \\\n      --proxy new"
+    )]
     Setup(Setup),
     /// For `remove`
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator remove --cluster orders --function checkout"
+    )]
     Remove(Remove),
     /// For `cleanup`
+    #[command(after_long_help = "For this run:\n  autoconnect policy operator cleanup")]
     Cleanup(Cleanup),
     /// For `adopt`
+    #[command(after_long_help = "For this run:\n  autoconnect policy operator adopt --to terraform --cluster orders")]
     Adopt(Adopt),
     /// For `attach`
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator attach --function mailer --like-database orders"
+    )]
     Attach(Attach),
     /// For `detach`
+    #[command(after_long_help = "For this run:\n  autoconnect policy operator detach --function mailer")]
     Detach(Detach),
     /// For `internet setup`
+    #[command(after_long_help = "For this run:\n  autoconnect policy operator internet setup --function mailer")]
     Internet(Internet),
     /// For `msk setup`
+    #[command(mut_subcommand("check", |check| check.hide(true)))]
+    #[command(mut_subcommand("setup", |setup| setup.after_long_help(MSK_EXAMPLES)))]
     Msk(Msk),
     /// For `diagnose --fix`
+    #[command(
+        after_long_help = "For this run:\n  autoconnect policy operator diagnose --cluster orders --function checkout \\\n      --fix"
+    )]
     Diagnose(Diagnose),
 }
 

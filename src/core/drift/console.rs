@@ -173,20 +173,48 @@ pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     connections
 }
 
-/// The connections with a database that rules let pass, whoever made them.
+/// The connections that rules let pass, whoever made them: with this database, or with all.
 #[must_use]
-pub fn reaching(estate: &Estate, database: &Database) -> Vec<Connection> {
-    let listing = list(estate, database);
-    let reaching = listing.iter().map(|compute| {
-        let proxy = compute.proxy.map(|proxy| proxy.name.as_str());
-        connection(compute.function, database.kind, &database.id, proxy)
-    });
-    reaching.collect()
+pub fn reaching(estate: &Estate, only: Option<&Database>) -> Vec<Connection> {
+    let listings = match only {
+        Some(database) => vec![(database, list(estate, database))],
+        None => list_all(estate),
+    };
+    let of_database = |(database, listing): &(&Database, Listing<'_>)| -> Vec<Connection> {
+        let reaching = listing.iter().map(|compute| {
+            let proxy = compute.proxy.map(|proxy| proxy.name.as_str());
+            connection(compute.function, database.kind, &database.id, proxy)
+        });
+        reaching.collect()
+    };
+    listings.iter().flat_map(of_database).collect()
+}
+
+/// A function with the places where the console lists it.
+type Placed<'e> = (&'e Function, BTreeMap<Place<'e>, Vec<&'e GroupId>>);
+
+fn placed(estate: &Estate) -> Vec<Placed<'_>> {
+    let functions = estate.functions();
+    functions.map(|function| (function, places(estate, function))).collect()
 }
 
 /// The functions that reach a database: first those that the console lists, then those that only other rules let pass.
 #[must_use]
 pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
+    listing(estate, database, &placed(estate))
+}
+
+/// Every cluster, and every instance that is no member of one, with the functions that reach it.
+#[must_use]
+pub fn list_all(estate: &Estate) -> Vec<(&Database, Listing<'_>)> {
+    let placed = placed(estate);
+    let databases = estate.databases().filter(|database| database.member_of.is_none());
+    databases
+        .map(|database| (database, listing(estate, database, &placed)))
+        .collect()
+}
+
+fn listing<'e>(estate: &'e Estate, database: &'e Database, functions: &[Placed<'e>]) -> Listing<'e> {
     let proxies: Vec<&Proxy> = estate
         .proxies()
         .filter(|proxy| targets(proxy).any(|(kind, id)| kind == database.kind && id == database.id))
@@ -208,9 +236,11 @@ pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
         .collect();
     let mut listed = Vec::new();
     let mut manual = Vec::new();
-    for function in estate.functions() {
-        let mut places = places(estate, function);
-        places.retain(|(kind, id, _), _| *kind == database.kind && *id == database.id);
+    for (function, all) in functions {
+        let here = all
+            .iter()
+            .filter(|((kind, id, _), _)| *kind == database.kind && *id == database.id);
+        let places: BTreeMap<&Place, &Vec<&GroupId>> = here.collect();
         let from = function.vpc.as_ref().filter(|vpc| vpc.vpc == database.vpc);
         let from = from.map(|vpc| End::new(estate, vpc.groups.clone(), &vpc.subnets));
         for (proxy, at, port) in &ways {
@@ -231,7 +261,7 @@ pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
         listed.extend(places.into_iter().map(|((_, _, through), groups)| Compute {
             function,
             proxy: through.and_then(|name| estate.proxies().find(|proxy| proxy.name == name)),
-            groups,
+            groups: groups.clone(),
         }));
     }
     listed.extend(manual);

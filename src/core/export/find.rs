@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::drift::{discover, reaching};
-use crate::estate::{Connection, Estate, Obstacle, Scope};
-use crate::model::{Database, DatabaseKind, GroupId, GroupList, Observation, SecurityGroup, Side, last_segment};
+use crate::estate::{Connection, Estate, Look, Obstacle, Scope};
+use crate::model::{DatabaseKind, GroupId, GroupList, Observation, SecurityGroup, Side, last_segment};
 use crate::ownership::{Way, connection_of, is_of_set};
 
 /// Which connections are asked for.
@@ -167,14 +167,17 @@ pub fn find(estate: &Estate, wanted: &Wanted) -> Result<Found, NotConnected> {
 pub fn connections(estate: &Estate, wanted: &Wanted) -> Result<Vec<Connection>, NotConnected> {
     let shown = |is_wanted: &dyn Fn(&Connection) -> bool| -> Vec<Connection> {
         let mut found = discover(estate);
-        let is_named = |database: &Database| {
-            matches!(wanted, Wanted::Pair { database: named, .. } | Wanted::Database { database: named, .. }
-                if database.id.eq_ignore_ascii_case(last_segment(named)))
+        // The connections with a cluster's member are the cluster's, unless the member was named.
+        let named = match wanted {
+            Wanted::Pair { kind, database, .. } | Wanted::Database { kind, database } => {
+                match estate.database(*kind, database) {
+                    Look::Found(found) => Some(found),
+                    Look::Absent | Look::Unread(_) => None,
+                }
+            }
+            Wanted::Listed(_) | Wanted::All => None,
         };
-        // A cluster's members have its groups: the connections are the cluster's.
-        let databases = estate.databases();
-        let databases = databases.filter(|database| database.member_of.is_none() || is_named(database));
-        found.extend(databases.flat_map(|database| reaching(estate, database)));
+        found.extend(reaching(estate, named));
         found.retain(is_wanted);
         found.into_iter().collect()
     };
