@@ -17,6 +17,7 @@ use autoconnect::tags;
 use regex::Regex;
 use secrecy::SecretString;
 
+use crate::peer::peer;
 use crate::shared::{MSK, REGION, SECRET, account};
 use crate::shared_scenarios::Made;
 
@@ -709,7 +710,7 @@ async fn moto_and_the_simulator_answer_alike() {
     let mut document = account();
     // What passes takes its own time on each side.
     document.settles_after_reads = 0;
-    let made = Made::of(&document).await;
+    let made = Made::of(&document, peer()).await;
     let text = made.there(&serde_json::to_string(&document).unwrap());
     let simulator = OfflineAccount::in_memory(serde_json::from_str(&text).unwrap()).unwrap();
     let configuration = Configuration {

@@ -1,7 +1,8 @@
-//! Starts the peer once for all tests, on a free loopback port.
+//! Starts the peers once for all tests, each on a free loopback port.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,9 @@ use crate::python;
 
 pub struct Peer {
     pub url: String,
+    /// What it changes is done after some time, not after some looks.
+    pub takes_time: bool,
+    errors: PathBuf,
     /// The peer ends when its standard input does, with this process.
     _child: Child,
 }
@@ -27,9 +31,16 @@ pub struct Fault<'a> {
     pub applied: bool,
 }
 
+/// moto, corrected.
 pub fn peer() -> &'static Peer {
     static PEER: OnceLock<Peer> = OnceLock::new();
-    PEER.get_or_init(start)
+    PEER.get_or_init(|| start("peer", "serve.py", "requirements.txt", false))
+}
+
+/// ministack. It logs its requests, and does nothing else of what the first peer does for tests.
+pub fn second_peer() -> &'static Peer {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    PEER.get_or_init(|| start("second-peer", "second.py", "second-requirements.txt", true))
 }
 
 /// A Region that no other test uses: in moto they share nothing. AWS does not have that many, so the peer has some of
@@ -51,6 +62,11 @@ impl Peer {
             .and_then(|mut answer| answer.body_mut().read_to_string())
             .expect("the peer answers");
         serde_json::from_str(&text).expect("the peer answers in JSON")
+    }
+
+    /// The end of what the peer wrote to its standard error.
+    pub fn complaints(&self) -> String {
+        last_lines(&self.errors)
     }
 
     /// The operations that were called in a Region so far, in order.
@@ -125,13 +141,14 @@ impl Peer {
     }
 }
 
-fn start() -> Peer {
+fn start(name: &str, script: &str, requirements: &str, takes_time: bool) -> Peer {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer");
-    let mut child = Command::new(python::environment("peer", &folder.join("requirements.txt")))
-        .arg(folder.join("serve.py"))
+    let errors = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
+    let mut child = Command::new(python::environment(name, &folder.join(requirements)))
+        .arg(folder.join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(File::create(&errors).expect("a file"))
         .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         .env("MOTO_ALLOW_NONEXISTENT_REGION", "true")
         .spawn()
@@ -141,12 +158,20 @@ fn start() -> Peer {
     BufReader::new(stdout)
         .read_line(&mut port)
         .expect("the peer tells its port");
-    let port: u16 = port
-        .trim()
-        .parse()
-        .expect("the peer tells its port, else it did not start");
+    let Ok(port) = port.trim().parse::<u16>() else {
+        panic!("{script} did not start: {}", last_lines(&errors));
+    };
     Peer {
         url: format!("http://127.0.0.1:{port}"),
+        takes_time,
+        errors,
         _child: child,
     }
+}
+
+/// The end of a file, to be printed.
+fn last_lines(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
 }
