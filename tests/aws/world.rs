@@ -199,15 +199,25 @@ impl World {
         answer.db_proxies()[0].vpc_security_group_ids().to_vec()
     }
 
-    pub async fn function(&self, name: &str) {
-        let config = VpcConfig::builder()
+    /// The subnets, with the base group.
+    pub fn place(&self) -> VpcConfig {
+        VpcConfig::builder()
             .set_subnet_ids(Some(self.subnets.clone()))
             .security_group_ids(&self.base)
-            .build();
-        self.function_in(name, Some(config)).await;
+            .build()
+    }
+
+    pub async fn function(&self, name: &str) {
+        self.function_in(name, Some(self.place())).await;
     }
 
     pub async fn function_in(&self, name: &str, config: Option<VpcConfig>) {
+        self.new_function(name, config).await;
+        self.settle(name).await;
+    }
+
+    /// A function that is pending yet.
+    pub async fn new_function(&self, name: &str, config: Option<VpcConfig>) {
         let function = self
             .lambda
             .create_function()
@@ -220,7 +230,6 @@ impl World {
             .code(FunctionCode::builder().zip_file(empty_zip()).build())
             .set_vpc_config(config);
         function.send().await.unwrap();
-        self.settle(name).await;
     }
 
     /// Waits for a new function, or for the update of one.
