@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,8 @@ pub struct Peer {
     pub url: String,
     /// What it changes is done after some time, not after some looks.
     pub takes_time: bool,
-    errors: PathBuf,
+    /// What it wrote to its standard error. The file has no name, and is gone with the tests.
+    errors: File,
     /// The peer ends when its standard input does, with this process.
     _child: Child,
 }
@@ -143,12 +145,12 @@ impl Peer {
 
 fn start(name: &str, script: &str, requirements: &str, takes_time: bool) -> Peer {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer");
-    let errors = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
+    let errors = tempfile::tempfile().expect("a file");
     let mut child = Command::new(python::environment(name, &folder.join(requirements)))
         .arg(folder.join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(File::create(&errors).expect("a file"))
+        .stderr(errors.try_clone().expect("a file"))
         .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         .env("MOTO_ALLOW_NONEXISTENT_REGION", "true")
         .spawn()
@@ -169,9 +171,10 @@ fn start(name: &str, script: &str, requirements: &str, takes_time: bool) -> Peer
     }
 }
 
-/// The end of a file, to be printed.
-fn last_lines(file: &Path) -> String {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
+/// The end of a file that somebody else writes to, who keeps their place in it.
+fn last_lines(file: &File) -> String {
+    let mut text = vec![0; 16_384];
+    let length = file.metadata().expect("a file").len();
+    let read = file.read_at(&mut text, length.saturating_sub(16_384)).expect("a file");
+    String::from_utf8_lossy(&text[..read]).into_owned()
 }

@@ -399,6 +399,14 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the peer wrote last:\n{}", self.peer.complaints());
+        }
+    }
+}
+
 /// Runs a command to its end.
 pub fn finish(command: &mut Command) -> Run {
     let output = command.output().expect("the program runs");
