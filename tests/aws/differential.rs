@@ -721,7 +721,7 @@ async fn moto_and_the_simulator_answer_alike() {
         differences: DIFFERENCES,
         not_asked: &[],
     };
-    moto.answers_like_the_simulator(account()).await;
+    Box::pin(moto.answers_like_the_simulator(account())).await;
 }
 
 impl Compared {

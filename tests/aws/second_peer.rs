@@ -31,7 +31,7 @@ async fn ministack_and_the_simulator_answer_alike() {
         differences: DIFFERENCES,
         not_asked: NOT_ASKED,
     };
-    ministack.answers_like_the_simulator(document()).await;
+    Box::pin(ministack.answers_like_the_simulator(document())).await;
 }
 
 /// moto has nothing of this: a function that is `Pending`, lists of functions in pages, and a proxy's target that follows from
@@ -169,7 +169,7 @@ const DIFFERENCES: &[Difference] = &[
     ),
     (
         "*",
-        r#"data_api: Some(false), publicly_accessible: None"#,
+        "data_api: Some(false), publicly_accessible: None",
         "data_api: Some(false), publicly_accessible: Some(false)",
         "clusters do not say whether they are publicly accessible",
     ),
