@@ -7,8 +7,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs/performance"
 QUESTIONS = {"setup": "Dry run of one setup", "drift": "Drift of all connections"}
-LEFT, WIDTH, BAR, GAP, RIGHT = 190, 420, 16, 6, 250
-FIRST, LAST = 0.01, 1000
+LEFT, WIDTH, BAR, GAP, RIGHT = 190, 400, 16, 6, 230
+FIRST, LAST = 0.01, 100
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600; font-size: 15px }
@@ -40,8 +40,8 @@ def figure(document):
     parts, y = [], 24
     for question, title in QUESTIONS.items():
         parts.append(f'<text class="title" x="8" y="{y}">{title}</text>')
-        top = y + 14
-        y += 34
+        top = y + 16
+        y += 40
         bars = []
         for size, measured in document["sizes"].items():
             bars.append(f'<text class="size" x="8" y="{y}">{int(size):,} connection{"s" if size != "1" else ""}</text>')
@@ -50,10 +50,10 @@ def figure(document):
                 bars.append(bar(name, cell, y))
                 y += BAR + GAP
             y += 20
-        for power in range(-2, 4):
+        for power in range(-2, 3):
             x = across(10**power)
-            parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top + 4}" y2="{y - 18}"/>')
-            parts.append(f'<text class="note" text-anchor="middle" x="{x:.1f}" y="{top}">{10**power:g} s</text>')
+            parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top + 8}" y2="{y - 18}"/>')
+            parts.append(f'<text class="note" text-anchor="middle" x="{x:.1f}" y="{top + 2}">{10**power:g} s</text>')
         parts += bars
         y += 16
     parts.append(f'<text class="note" x="8" y="{y}">Broad: wall time. Narrow: processor time of the command and all that it starts. Logarithmic.</text>')
