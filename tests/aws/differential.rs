@@ -1,13 +1,14 @@
-//! The same operations of [`Cloud`] on moto, through the SDK, and on the simulator, from the same account: the answers are
-//! the same, except where moto is known to differ from AWS.
+//! The same operations of [`Cloud`] on a peer, through the SDK, and on the simulator, from the same account: the answers are
+//! the same, except where the peer is known to differ from AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use autoconnect::account::OfflineAccount;
+use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::aws::{Aws, Configuration};
 use autoconnect::cloud::*;
 use autoconnect::model::network::{EndpointKind, RouteTarget};
@@ -17,6 +18,7 @@ use autoconnect::tags;
 use regex::Regex;
 use secrecy::SecretString;
 
+use crate::peer::{Peer as Emulator, peer};
 use crate::shared::{MSK, REGION, SECRET, account};
 use crate::shared_scenarios::Made;
 
@@ -142,10 +144,15 @@ impl Side {
 
     /// Once an update of a function has ended, its answer.
     async fn function(&self, cloud: &dyn Cloud, name: &str) -> Said {
-        for _ in 0..2 {
-            let _ = cloud.get_function_configuration(name).await;
+        for _ in 0..50 {
+            let found = cloud.get_function_configuration(name).await;
+            let is_in_progress = |function: &Function| function.last_update == Some(LastUpdateStatus::InProgress);
+            if !found.as_ref().is_ok_and(is_in_progress) {
+                return self.said(found);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.said(cloud.get_function_configuration(name).await)
+        panic!("the update of {name} does not end");
     }
 }
 
@@ -518,7 +525,7 @@ fn writes_of_others() -> Vec<(&'static str, Ask)> {
             }
             side.said(derived::proxy(cloud, "new-proxy").await)
         };
-        "its target" => side.said(cloud.register_db_proxy_targets("new-proxy", DatabaseKind::Instance, "inventory").await);
+        "its target" => side.said(cloud.register_db_proxy_targets("new-proxy", DatabaseKind::Cluster, "orders").await);
         "delete the proxy" => side.said(cloud.delete_db_proxy("new-proxy").await);
         "delete no proxy" => side.said(cloud.delete_db_proxy(NOBODY).await);
 
@@ -570,15 +577,22 @@ fn writes_of_networks() -> Vec<(&'static str, Ask)> {
             let change = EndpointChange { add_subnets: side.all(&["subnet-y"]), ..EndpointChange::default() };
             side.said(cloud.modify_vpc_endpoint(&side.at("vpce-x"), &change).await)
         };
-        "the endpoint" => side.listed(cloud.describe_vpc_endpoints(&side.all(&["vpc-x"])).await);
+        "the endpoint" => {
+            let said = side.listed(cloud.describe_vpc_endpoints(&side.all(&["vpc-x"])).await);
+            // The order of subnets means nothing.
+            let sorted = |text: String| text.replace(r#"SubnetId("subnet-y"), SubnetId("subnet-x")"#, r#"SubnetId("subnet-x"), SubnetId("subnet-y")"#);
+            said.into_iter().map(sorted).collect()
+        };
         "DNS across no peering" => side.said(cloud.allow_peering_dns(&"pcx-00000000000000000".into(), true, true).await);
     }
 }
 
+/// Where the answers are known to differ: the operation, what the peer says, what the simulator says instead, and why.
+pub type Difference = (&'static str, &'static str, &'static str, &'static str);
+
 const INTERNAL_ERROR: &str = "moto ends with an internal error";
 
-/// Where the answers are known to differ: the operation, what moto says, what the simulator says instead, and why.
-const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
+const DIFFERENCES: &[Difference] = &[
     (
         "tags of no proxy",
         "nothing",
@@ -689,71 +703,92 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
 /// The SDK takes its credentials from the environment, which a test cannot change for itself: it runs itself in one.
 const INSIDE: &str = "AUTOCONNECT_TEST_INSIDE";
 
+/// A peer, and what is known of it.
+pub struct Compared {
+    /// The test that compares it.
+    pub test: &'static str,
+    pub peer: fn() -> &'static Emulator,
+    pub differences: &'static [Difference],
+    /// Operations that it does not have, or whose answers say nothing: the operation, and why.
+    pub not_asked: &'static [(&'static str, &'static str)],
+}
+
 #[tokio::test]
 async fn moto_and_the_simulator_answer_alike() {
-    if std::env::var_os(INSIDE).is_none() {
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args([
-            "--exact",
-            "differential::moto_and_the_simulator_answer_alike",
-            "--nocapture",
-        ]);
-        again
-            .env(INSIDE, "1")
-            .env("AWS_ACCESS_KEY_ID", "differential")
-            .env("AWS_SECRET_ACCESS_KEY", "test");
-        let output = again.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        return;
-    }
-    let mut document = account();
-    // What passes takes its own time on each side.
-    document.settles_after_reads = 0;
-    let made = Made::of(&document).await;
-    let text = made.there(&serde_json::to_string(&document).unwrap());
-    let simulator = OfflineAccount::in_memory(serde_json::from_str(&text).unwrap()).unwrap();
-    let configuration = Configuration {
-        region: Some(made.world.region.to_owned()),
-        endpoint_url: Some(made.world.peer.url.clone()),
-        ..Configuration::default()
+    let moto = Compared {
+        test: "differential::moto_and_the_simulator_answer_alike",
+        peer,
+        differences: DIFFERENCES,
+        not_asked: &[],
     };
-    let moto = Aws::connect(&configuration).await.unwrap();
-    let side = |cloud: Box<dyn Cloud>| {
-        let mut names = made.names.clone();
-        names.insert(REGION.to_owned(), made.world.region.to_owned());
-        names.insert("new-role".to_owned(), format!("new-role-{}", made.world.region));
-        Side {
-            cloud,
-            names: Mutex::new(names),
+    Box::pin(moto.answers_like_the_simulator(account())).await;
+}
+
+impl Compared {
+    pub async fn answers_like_the_simulator(&self, mut document: AccountDocument) {
+        if std::env::var_os(INSIDE).is_none() {
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            again.args(["--exact", self.test, "--nocapture"]);
+            again
+                .env(INSIDE, "1")
+                .env("AWS_ACCESS_KEY_ID", "differential")
+                .env("AWS_SECRET_ACCESS_KEY", "test");
+            let output = again.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            return;
         }
-    };
-    let (moto, simulator) = (side(Box::new(moto)), side(Box::new(simulator)));
-    let lists = [reads(), writes_of_groups(), writes_of_others(), writes_of_networks()];
-    let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
-    for (name, ask) in lists.into_iter().flatten() {
-        let (mut there, here) = (ask(&moto).await, ask(&simulator).await);
-        for (which, (_, theirs, ours, _)) in DIFFERENCES
+        // What passes takes its own time on each side.
+        document.settles_after_reads = 0;
+        let made = Made::of(&document, (self.peer)()).await;
+        let text = made.there(&serde_json::to_string(&document).unwrap());
+        let simulator = OfflineAccount::in_memory(serde_json::from_str(&text).unwrap()).unwrap();
+        let configuration = Configuration {
+            region: Some(made.world.region.to_owned()),
+            endpoint_url: Some(made.world.peer.url.clone()),
+            ..Configuration::default()
+        };
+        let peer = Aws::connect(&configuration).await.unwrap();
+        let side = |cloud: Box<dyn Cloud>| {
+            let mut names = made.names.clone();
+            names.insert(REGION.to_owned(), made.world.region.to_owned());
+            names.insert("new-role".to_owned(), format!("new-role-{}", made.world.region));
+            Side {
+                cloud,
+                names: Mutex::new(names),
+            }
+        };
+        let (peer, simulator) = (side(Box::new(peer)), side(Box::new(simulator)));
+        let lists = [reads(), writes_of_groups(), writes_of_others(), writes_of_networks()];
+        let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
+        for (name, ask) in lists.into_iter().flatten() {
+            if self.not_asked.iter().any(|(not_asked, _)| *not_asked == name) {
+                continue;
+            }
+            let (mut there, mut here) = (ask(&peer).await, ask(&simulator).await);
+            for (which, (_, theirs, ours, _)) in self
+                .differences
+                .iter()
+                .enumerate()
+                .filter(|(_, known)| known.0 == name || known.0 == "*")
+            {
+                if there.iter().any(|said| said.contains(theirs)) {
+                    used.insert(which);
+                }
+                there = there.iter().map(|said| said.replace(theirs, ours)).collect();
+            }
+            there.sort();
+            here.sort();
+            if there != here {
+                wrong.push(format!("{name}\n  peer:      {there:?}\n  simulator: {here:?}"));
+            }
+        }
+        let gone: Vec<_> = self
+            .differences
             .iter()
             .enumerate()
-            .filter(|(_, known)| known.0 == name || known.0 == "*")
-        {
-            if there.iter().any(|said| said.contains(theirs)) {
-                used.insert(which);
-            }
-            there = there.iter().map(|said| said.replace(theirs, ours)).collect();
-        }
-        there.sort();
-        let mut here = here;
-        here.sort();
-        if there != here {
-            wrong.push(format!("{name}\n  moto:      {there:?}\n  simulator: {here:?}"));
-        }
+            .filter(|(which, _)| !used.contains(which))
+            .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(gone.is_empty(), "the peer answers as AWS does by now: {gone:?}");
     }
-    let gone: Vec<_> = DIFFERENCES
-        .iter()
-        .enumerate()
-        .filter(|(which, _)| !used.contains(which))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(gone.is_empty(), "moto answers as AWS does by now: {gone:?}");
 }

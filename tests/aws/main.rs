@@ -1,4 +1,4 @@
-//! The program on AWS's API over real HTTP, against moto.
+//! The program on AWS's API over real HTTP, against moto, and against ministack as far as it can judge.
 
 mod attach;
 mod bounds;
@@ -33,6 +33,7 @@ mod reads;
 mod removals;
 mod roles;
 mod saved_plans;
+mod second_peer;
 #[path = "../shared/scenarios.rs"]
 mod shared;
 mod shared_scenarios;

@@ -1,6 +1,8 @@
-//! Starts the peer once for all tests, on a free loopback port.
+//! Starts the peers once for all tests, each on a free loopback port.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -12,6 +14,10 @@ use crate::python;
 
 pub struct Peer {
     pub url: String,
+    /// What it changes is done after some time, not after some looks.
+    pub takes_time: bool,
+    /// What it wrote to its standard error. The file has no name, and is gone with the tests.
+    errors: File,
     /// The peer ends when its standard input does, with this process.
     _child: Child,
 }
@@ -27,9 +33,16 @@ pub struct Fault<'a> {
     pub applied: bool,
 }
 
+/// moto, corrected.
 pub fn peer() -> &'static Peer {
     static PEER: OnceLock<Peer> = OnceLock::new();
-    PEER.get_or_init(start)
+    PEER.get_or_init(|| start("peer", "serve.py", "requirements.txt", false))
+}
+
+/// ministack. It logs its requests, and does nothing else of what the first peer does for tests.
+pub fn second_peer() -> &'static Peer {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    PEER.get_or_init(|| start("second-peer", "second.py", "second-requirements.txt", true))
 }
 
 /// A Region that no other test uses: in moto they share nothing. AWS does not have that many, so the peer has some of
@@ -51,6 +64,11 @@ impl Peer {
             .and_then(|mut answer| answer.body_mut().read_to_string())
             .expect("the peer answers");
         serde_json::from_str(&text).expect("the peer answers in JSON")
+    }
+
+    /// The end of what the peer wrote to its standard error.
+    pub fn complaints(&self) -> String {
+        last_lines(&self.errors)
     }
 
     /// The operations that were called in a Region so far, in order.
@@ -125,13 +143,14 @@ impl Peer {
     }
 }
 
-fn start() -> Peer {
+fn start(name: &str, script: &str, requirements: &str, takes_time: bool) -> Peer {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer");
-    let mut child = Command::new(python::environment("peer", &folder.join("requirements.txt")))
-        .arg(folder.join("serve.py"))
+    let errors = tempfile::tempfile().expect("a file");
+    let mut child = Command::new(python::environment(name, &folder.join(requirements)))
+        .arg(folder.join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(errors.try_clone().expect("a file"))
         .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         .env("MOTO_ALLOW_NONEXISTENT_REGION", "true")
         .spawn()
@@ -141,12 +160,21 @@ fn start() -> Peer {
     BufReader::new(stdout)
         .read_line(&mut port)
         .expect("the peer tells its port");
-    let port: u16 = port
-        .trim()
-        .parse()
-        .expect("the peer tells its port, else it did not start");
+    let Ok(port) = port.trim().parse::<u16>() else {
+        panic!("{script} did not start: {}", last_lines(&errors));
+    };
     Peer {
         url: format!("http://127.0.0.1:{port}"),
+        takes_time,
+        errors,
         _child: child,
     }
+}
+
+/// The end of a file that somebody else writes to, who keeps their place in it.
+fn last_lines(file: &File) -> String {
+    let mut text = vec![0; 16_384];
+    let length = file.metadata().expect("a file").len();
+    let read = file.read_at(&mut text, length.saturating_sub(16_384)).expect("a file");
+    String::from_utf8_lossy(&text[..read]).into_owned()
 }

@@ -10,10 +10,11 @@ use aws_sdk_kafka::types::{BrokerNodeGroupInfo, ClientAuthentication, Iam, Provi
 use aws_sdk_lambda::types::VpcConfig;
 use aws_sdk_rds::types::EngineFamily;
 
+use crate::peer::{Peer, peer};
 use crate::shared::{BASE, DEFAULT, REGION, SECRET, SUBNETS, Scenario, VPC, account, scenarios};
 use crate::world::{World, finish};
 
-/// An account's document, made in a Region of moto.
+/// An account's document, made in a Region of a peer.
 pub struct Made {
     pub world: World,
     /// What of the document is called what there.
@@ -21,8 +22,8 @@ pub struct Made {
 }
 
 impl Made {
-    pub async fn of(document: &AccountDocument) -> Self {
-        let world = World::new().await;
+    pub async fn of(document: &AccountDocument, peer: &'static Peer) -> Self {
+        let world = World::on(peer).await;
         let mut names = BTreeMap::from([
             (VPC.to_owned(), world.vpc.clone()),
             (BASE.to_owned(), world.base.clone()),
@@ -160,11 +161,7 @@ impl Made {
             .send()
             .await
             .unwrap();
-        // The update takes two looks.
-        for _ in 0..2 {
-            let look = lambda.get_function_configuration().function_name(&entry.function_name);
-            look.send().await.unwrap();
-        }
+        self.world.settle(&entry.function_name).await;
     }
 
     async fn msk_cluster(&mut self, cluster: &MskClusterEntry) {
@@ -252,13 +249,13 @@ fn groups(document: &AccountDocument) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-async fn run(scenario: &Scenario) {
-    let made = Made::of(&account()).await;
+async fn run(scenario: &Scenario, document: &AccountDocument, peer: &'static Peer) {
+    let made = Made::of(document, peer).await;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (file, snapshot) = (at("account.json"), at("snapshot.json"));
-    let document = serde_json::to_string(&account()).unwrap();
-    std::fs::write(&file, made.there(&document)).unwrap();
+    let text = serde_json::to_string(document).unwrap();
+    std::fs::write(&file, made.there(&text)).unwrap();
     let run = |arguments: &str, is_offline: bool| {
         let arguments = made.there(&arguments.replace("MSK", crate::shared::MSK));
         let mut command = made.world.command();
@@ -292,19 +289,22 @@ async fn run(scenario: &Scenario) {
     assert_eq!(there, here, "{}", scenario.name);
 }
 
-/// Several at a time: moto answers one request at a time, and the program thinks meanwhile.
-#[test]
-fn each_scenario_ends_as_the_list_says_and_as_on_the_simulator() {
-    let scenarios = scenarios();
+/// Runs them, several at a time: a peer answers one request at a time, and the program thinks meanwhile.
+pub fn run_all(scenarios: &[Scenario], document: &AccountDocument, peer: &'static Peer) {
     std::thread::scope(|scope| {
         for some in scenarios.chunks(scenarios.len().div_ceil(4)) {
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime.expect("a runtime");
                 for scenario in some {
-                    runtime.block_on(run(scenario));
+                    runtime.block_on(run(scenario, document, peer));
                 }
             });
         }
     });
+}
+
+#[test]
+fn each_scenario_ends_as_the_list_says_and_as_on_the_simulator() {
+    run_all(&scenarios(), &account(), peer());
 }

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::process::Command;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::Credentials;
 use aws_sdk_ec2::types::{Filter, SecurityGroup};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionCode, Runtime, VpcConfig};
+use aws_sdk_lambda::types::{FunctionCode, LastUpdateStatus, Runtime, VpcConfig};
 use aws_sdk_rds::types::{AuthScheme, EngineFamily, UserAuthConfig};
 use serde_json::Value;
 
@@ -58,9 +59,14 @@ impl Run {
 }
 
 impl World {
-    /// A VPC with two subnets and a group.
+    /// A VPC with two subnets and a group, in moto.
     pub async fn new() -> Self {
-        let (peer, region) = (peer(), region());
+        Self::on(peer()).await
+    }
+
+    /// The same on another peer.
+    pub async fn on(peer: &'static Peer) -> Self {
+        let region = region();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region))
@@ -193,15 +199,25 @@ impl World {
         answer.db_proxies()[0].vpc_security_group_ids().to_vec()
     }
 
-    pub async fn function(&self, name: &str) {
-        let config = VpcConfig::builder()
+    /// The subnets, with the base group.
+    pub fn place(&self) -> VpcConfig {
+        VpcConfig::builder()
             .set_subnet_ids(Some(self.subnets.clone()))
             .security_group_ids(&self.base)
-            .build();
-        self.function_in(name, Some(config)).await;
+            .build()
+    }
+
+    pub async fn function(&self, name: &str) {
+        self.function_in(name, Some(self.place())).await;
     }
 
     pub async fn function_in(&self, name: &str, config: Option<VpcConfig>) {
+        self.new_function(name, config).await;
+        self.settle(name).await;
+    }
+
+    /// A function that is pending yet.
+    pub async fn new_function(&self, name: &str, config: Option<VpcConfig>) {
         let function = self
             .lambda
             .create_function()
@@ -214,10 +230,22 @@ impl World {
             .code(FunctionCode::builder().zip_file(empty_zip()).build())
             .set_vpc_config(config);
         function.send().await.unwrap();
-        // It is pending for two looks.
-        for _ in 0..2 {
-            let look = self.lambda.get_function_configuration().function_name(name);
-            look.send().await.unwrap();
+    }
+
+    /// Waits for a new function, or for the update of one.
+    pub async fn settle(&self, function: &str) {
+        let look = async || {
+            let look = self.lambda.get_function_configuration().function_name(function);
+            look.send().await.unwrap()
+        };
+        if self.peer.takes_time {
+            while look().await.last_update_status == Some(LastUpdateStatus::InProgress) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        } else {
+            // It takes two looks.
+            look().await;
+            look().await;
         }
     }
 
@@ -368,6 +396,14 @@ impl World {
 
     pub fn mark(&self) -> usize {
         self.peer.log(self.region).len()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the peer wrote last:\n{}", self.peer.complaints());
+        }
     }
 }
 

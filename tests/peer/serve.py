@@ -16,6 +16,7 @@ import threading
 import urllib.parse
 import uuid
 
+import operations
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from moto.core.responses import ActionResult
@@ -47,8 +48,9 @@ for region in INVENTED:
     zones = [Zone(f"{region}{zone}", region, f"{region}-az{zone}") for zone in "abc"]
     RegionsAndZonesBackend.zones[region] = zones
 
-# AWS may give fewer items on a page than asked for; small pages let small tests see more than one.
-GROUPS_ON_A_PAGE = 20
+# AWS may give fewer items on a page than asked for; small pages let small tests see more than one. The benchmark wants pages as
+# large as AWS's.
+GROUPS_ON_A_PAGE = int(os.environ.get("AUTOCONNECT_GROUPS_ON_A_PAGE", "20"))
 CLUSTERS_ON_A_PAGE = 20
 
 # After how many reads an update of a function has ended.
@@ -502,16 +504,6 @@ def init_db_instance(self, *args, init=DBInstance.__init__, **kwargs):
 DBInstance.__init__ = init_db_instance
 
 
-# The paths of Lambda whose operations the log tells apart. Moto has no capacity providers and no network connectors: it
-# does not know their paths, as the Lambda of a Region without them.
-LAMBDA_PATHS = [
-    ("/aliases", "ListAliases"),
-    ("/versions", "PublishVersion"),
-    ("/capacity-providers", "ListCapacityProviders"),
-    ("/network-connectors", "ListNetworkConnectors"),
-]
-
-
 # Moto has no endpoints of proxies.
 def create_db_proxy_endpoint(self):
     proxy = db_proxy(self)
@@ -590,7 +582,7 @@ class Peer:
     def stop_here(self, environ):
         """The stop of this caller, if it is at this request: the tests kill the caller there."""
         with self.lock:
-            stop = self.stops.get(scope(environ)[0])
+            stop = self.stops.get(caller(environ)[0])
             if not stop:
                 return None
             stop["left"] -= 1
@@ -621,34 +613,16 @@ class Peer:
     # AWS's requests.
 
     def serve(self, environ, path, body):
-        key, region, service = scope(environ)
+        key, region, service = caller(environ)
         if service == "iam":
             # IAM has no Region: the access key names that of the test.
             region = key
-        function = None
-        if service == "lambda":
-            match = re.match(r"/2015-03-31/functions/([^/]+)/configuration$", path)
-            function = match and match.group(1).split(":")[-1]
-            reads, writes = ("GetFunctionConfiguration", "UpdateFunctionConfiguration") if match else ("ListFunctions", "CreateFunction")
-            action = reads if environ["REQUEST_METHOD"] == "GET" else writes
-            if environ["REQUEST_METHOD"] == "DELETE":
-                action = "DeleteFunction"
-            if path.startswith("/2017-03-31/tags"):
-                action = "ListTags"
-            if path.startswith("/2015-03-31/event-source-mappings"):
-                return self.mapping(environ, path, body, region)
-            action = next((name for end, name in LAMBDA_PATHS if path.endswith(end)), action)
-            if action == "CreateFunction":
-                function = json.loads(body)["FunctionName"]
-        elif service == "kafka":
-            action = "DescribeClusterV2" if environ["REQUEST_METHOD"] == "GET" else "CreateClusterV2"
-        elif service == "s3":
-            action = "GetObject" if environ["REQUEST_METHOD"] == "GET" else "PutObject"
-        elif environ.get("HTTP_X_AMZ_TARGET"):
-            action = environ["HTTP_X_AMZ_TARGET"].split(".")[-1]
-        else:
-            form = urllib.parse.parse_qs(body.decode())
-            action = form.get("Action", [""])[0]
+        action = operations.action(service, environ["REQUEST_METHOD"], path, environ.get("HTTP_X_AMZ_TARGET"), body)
+        if path.startswith("/2015-03-31/event-source-mappings"):
+            return self.mapping(environ, path, body, region, action)
+        function = operations.lambda_function(path) if service == "lambda" else None
+        if service == "lambda" and action == "CreateFunction":
+            function = json.loads(body)["FunctionName"]
         entry = {"region": region, "service": service, "action": action, "key": key}
         self.log.append(entry)
         status, headers, answer = self.answer(environ, body, region, service, action, function)
@@ -705,12 +679,11 @@ class Peer:
 
     # AWS lets event source mappings poll MSK clusters; moto refuses their ARNs.
 
-    def mapping(self, environ, path, body, region):
+    def mapping(self, environ, path, body, region, action):
         query = urllib.parse.parse_qs(environ.get("QUERY_STRING", ""))
         wanted = {key: values[0] for key, values in query.items()}
         uuid_wanted = path.removeprefix("/2015-03-31/event-source-mappings").strip("/")
         creates = environ["REQUEST_METHOD"] == "POST"
-        action = "CreateEventSourceMapping" if creates else "GetEventSourceMapping" if uuid_wanted else "ListEventSourceMappings"
         entry = {"region": region, "service": "lambda", "action": action, "status": 200}
         self.log.append(entry)
         own = [mapping for at, mapping in self.mappings if at == region]
@@ -795,10 +768,9 @@ class Peer:
         return self.functions.setdefault((region, function), {"revision": str(uuid.uuid4()), "reads": 0, "pending": False})
 
 
-def scope(environ):
+def caller(environ):
     """Access key, Region and service of a request."""
-    found = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    return found.groups() if found else ("", "", "")
+    return operations.scope(environ.get("HTTP_AUTHORIZATION", ""))
 
 
 def not_found(service, group):
