@@ -3,7 +3,7 @@
 import re
 import urllib.parse
 
-# The paths of Lambda whose operations the log tells apart.
+# The paths of Lambda whose operations the log tells apart. moto does not know the last two, as the Lambda of a Region without them.
 LAMBDA_PATHS = [
     ("/aliases", "ListAliases"),
     ("/versions", "PublishVersion"),
