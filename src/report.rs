@@ -50,7 +50,7 @@ pub use list::{ListDocument, ListOfAll, ListOfOne, ListedConnections, list_text}
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use page::{
     PageConnection, PageData, PageDatabase, PageFinding, PageFunction, PageGroup, PageGroupOn, PageHealth, PageHop,
-    PageProxy, PageRule, PageScope, ReportDocument, Subject, collect,
+    PageHopState, PageProxy, PageRule, PageScope, ReportDocument, Subject, collect,
 };
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;

@@ -66,6 +66,7 @@ pub fn parse_database(text: &str) -> Result<String, String> {
 /// A state of Terraform, as it was read from its file.
 #[derive(Clone, Debug)]
 pub struct StateFile {
+    pub path: String,
     pub state: Arc<TerraformState>,
 }
 
@@ -77,6 +78,7 @@ pub fn parse_terraform_state(path: &str) -> Result<StateFile, String> {
     let mut states = STATES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(state) = states.get(path) {
         return Ok(StateFile {
+            path: path.to_owned(),
             state: Arc::clone(state),
         });
     }
@@ -84,7 +86,10 @@ pub fn parse_terraform_state(path: &str) -> Result<StateFile, String> {
     let state = TerraformState::parse(&text).map_err(|error| error.to_string())?;
     let state = Arc::new(state);
     states.insert(path.to_owned(), Arc::clone(&state));
-    Ok(StateFile { state })
+    Ok(StateFile {
+        path: path.to_owned(),
+        state,
+    })
 }
 
 /// `--secret`: a name or an ARN.

@@ -144,7 +144,9 @@ impl Work for Diagnose {
         let reading = through(&checked, &target, self.endpoint());
         let scene = Box::pin(read_in(self.run.timeout, cloud, reading, interrupt)).await?;
         let diagnosis = diagnose(&scene);
-        let drawn = self.format.map(|format| format.draw(&Drawing::of_path(&diagnosis)));
+        let drawn = self
+            .format
+            .map(|format| format.draw(&Drawing::of_path(&scene, &diagnosis)));
         let checks = Checks::new(diagnosis.headline, diagnosis.checks);
         let Some(drawn) = drawn else {
             let origin = Origin::of_arn(&scene.database.arn);

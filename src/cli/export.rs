@@ -124,19 +124,32 @@ pub enum ExportFormat {
     Svg,
 }
 
-impl ExportFormat {
-    /// With what a drawing is made; none for code.
-    fn drawing(self) -> Option<Format> {
-        match self {
-            Self::Terraform | Self::CloudFormation | Self::Cdk => None,
-            Self::Mermaid => Some(Format::Mermaid),
-            Self::Dot => Some(Format::Dot),
-            Self::Svg => Some(Format::Svg),
-        }
-    }
+/// What an export becomes.
+enum Form {
+    Code(CodeFormat),
+    Picture(Format),
+}
+
+/// The code that connections are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CodeFormat {
+    Terraform,
+    CloudFormation,
+    Cdk,
 }
 
 impl ExportFormat {
+    fn form(self) -> Form {
+        match self {
+            Self::Terraform => Form::Code(CodeFormat::Terraform),
+            Self::CloudFormation => Form::Code(CodeFormat::CloudFormation),
+            Self::Cdk => Form::Code(CodeFormat::Cdk),
+            Self::Mermaid => Form::Picture(Format::Mermaid),
+            Self::Dot => Form::Picture(Format::Dot),
+            Self::Svg => Form::Picture(Format::Svg),
+        }
+    }
+
     /// Whether CloudFormation deploys it.
     fn is_stack(self) -> bool {
         matches!(self, Self::CloudFormation | Self::Cdk)
@@ -163,7 +176,7 @@ impl Export {
 
     fn check_usage(&self) -> Result<(), Box<Report>> {
         check_tags(&self.wishes.tags)?;
-        let is_drawn = self.format.drawing().is_some();
+        let is_drawn = matches!(self.format.form(), Form::Picture(_));
         let is_new = self.of.function.as_ref().is_some_and(|function| function.is_new)
             || matches!(self.proxy, Some(ProxyChoice::New(_)));
         let wrong = if is_drawn && self.out.is_some() {
@@ -185,9 +198,9 @@ impl Export {
 
 impl Work for Export {
     async fn on(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
-        match self.format.drawing() {
-            Some(format) => Box::pin(self.picture(format, cloud, global, interrupt)).await,
-            None => Box::pin(self.code(cloud, global, interrupt)).await,
+        match self.format.form() {
+            Form::Picture(format) => Box::pin(self.picture(format, cloud, global, interrupt)).await,
+            Form::Code(format) => Box::pin(self.code(format, cloud, global, interrupt)).await,
         }
     }
 }

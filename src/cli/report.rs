@@ -1,8 +1,8 @@
 //! `autoconnect report`: connections as one HTML page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
@@ -14,13 +14,16 @@ use super::global::Global;
 use super::output::note_printed;
 use super::session::{AccountsWork, interrupted_reading, on_accounts, print_plain};
 use super::{Ending, is_same_file};
-use crate::estate::{Connection, Estate};
+use crate::cloud::ResourceKind;
+use crate::drift::reaching;
+use crate::escape::word;
+use crate::estate::{Connection, Estate, Look};
 use crate::files::{self, New};
 use crate::interrupt::Interrupt;
 use crate::manifest;
-use crate::model::{DatabaseKind, Origin, last_segment};
-use crate::monitor::{Accounts, Entry, Handle, Place, Round, State, Survey, Unreachable, Wanted, patrol};
-use crate::observe::Proxies;
+use crate::model::{DatabaseKind, Named, Origin, last_segment};
+use crate::monitor::{Accounts, Entry, Handle, Known, Place, Round, State, Survey, Unreachable, Wanted, patrol};
+use crate::observe::{Proxies, no_such};
 use crate::report::{PageScope, Report as Failure, ReportDocument, Subject, collect, timestamp};
 
 const EXAMPLES: &str = "\
@@ -80,7 +83,11 @@ impl Report {
 
     fn replaces_what_it_reads(&self, global: &Global) -> bool {
         let read = [&global.offline, &self.manifest, &self.state_file];
-        let mut read = read.into_iter().flatten();
+        let mut read = read
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .chain(self.sources.files());
         read.any(|path| is_same_file(path, &self.out))
     }
 
@@ -105,41 +112,91 @@ impl Report {
     }
 
     /// Looks at the connections that are asked for.
-    async fn look(&self, accounts: &impl Accounts, known: &[crate::monitor::Known]) -> Result<Round, Box<Failure>> {
-        let failed = |error: Unreachable| Box::new(Failure::from(&error));
-        if let Some(path) = &self.manifest {
+    async fn look(&self, accounts: &Kept<'_, impl Accounts>, known: &[Known]) -> Result<Round, Box<Failure>> {
+        let wanted = if let Some(path) = &self.manifest {
             let entries = manifest::load(path, true).map_err(|error| Box::new(Failure::from(&error)))?;
-            return patrol(accounts, &Wanted::Entries(entries), None, known)
-                .await
-                .map_err(failed);
-        }
-        let through = self.proxy.as_ref().map(|proxy| match proxy {
-            ProxyChoice::Existing(name) => Some(name.clone()),
-            ProxyChoice::None | ProxyChoice::New(_) => None,
-        });
-        if let Some(entry) = through.and_then(|proxy| self.named(proxy)) {
-            return patrol(accounts, &Wanted::Entries(vec![entry]), None, known)
-                .await
-                .map_err(failed);
-        }
-        let mut round = patrol(accounts, &Wanted::Everything, None, known)
-            .await
-            .map_err(failed)?;
-        if let Some((kind, database)) = self.database() {
-            let function = self.function.as_ref().map(|function| last_segment(&function.name));
-            round.judged.retain(|judged| {
-                let of = &judged.connection;
-                of.kind == kind
-                    && of.database.eq_ignore_ascii_case(last_segment(database))
-                    && function.is_none_or(|function| of.function == function)
+            Wanted::Entries(entries)
+        } else {
+            let through = self.proxy.as_ref().map(|proxy| match proxy {
+                ProxyChoice::Existing(name) => Some(name.clone()),
+                ProxyChoice::None | ProxyChoice::New(_) => None,
             });
+            let entry = through.and_then(|proxy| self.named(proxy));
+            entry.map_or(Wanted::Everything, |entry| Wanted::Entries(vec![entry]))
+        };
+        let mut round = look(accounts, &wanted, known).await?;
+        let Some((kind, database)) = self.database() else {
+            return Ok(round);
+        };
+        let origin = round.origin();
+        let function = self.function.as_ref().map(|function| function.name.as_str());
+        for name in std::iter::once(database).chain(function) {
+            Named::of(name).check(&origin).map_err(|error| {
+                Box::new(Failure {
+                    origin: origin.clone(),
+                    ..Failure::from(&Unreachable::from(error))
+                })
+            })?;
         }
+        accounts.check_exists(kind, database, function).await?;
+        round.judged.retain(|judged| {
+            let of = &judged.connection;
+            of.kind == kind
+                && of.database.eq_ignore_ascii_case(last_segment(database))
+                && function.is_none_or(|function| of.function == last_segment(function))
+        });
         match self.named(None) {
-            Some(entry) if round.judged.is_empty() => patrol(accounts, &Wanted::Entries(vec![entry]), None, known)
-                .await
-                .map_err(failed),
+            // The two are not connected: the page says what is missing.
+            Some(entry) if round.judged.is_empty() => {
+                let calls = round.calls;
+                let mut round = look(accounts, &Wanted::Entries(vec![entry]), known).await?;
+                round.calls.read += calls.read;
+                Ok(round)
+            }
             _ => Ok(round),
         }
+    }
+
+    /// Which connections the page does not show, and why.
+    fn left_out(&self, round: &Round, estates: &BTreeMap<Place, Estate>) -> Vec<String> {
+        let Some(estate) = estates
+            .get(&Place::default())
+            .filter(|_| self.manifest.is_none() && self.function.is_none())
+        else {
+            return Vec::new();
+        };
+        let mut left_out = Vec::new();
+        let named = match self.database() {
+            Some((kind, id)) => match estate.database(kind, id) {
+                Look::Found(database) => Some(database),
+                Look::Absent | Look::Unread(_) => return left_out,
+            },
+            None => None,
+        };
+        if let Some(cluster) = named.and_then(|database| database.member_of.as_ref()) {
+            let member = named.map(ToString::to_string).unwrap_or_default();
+            left_out.push(format!(
+                "{member} is a member of cluster {cluster}, which has the connections: see --cluster {}",
+                word(cluster)
+            ));
+            return left_out;
+        }
+        let shown: BTreeSet<&Connection> = round.judged.iter().map(|judged| &judged.connection).collect();
+        let others = reaching(estate, named)
+            .into_iter()
+            .filter(|of| !shown.contains(of))
+            .count();
+        if others > 0 {
+            let connections = if others == 1 {
+                "1 connection"
+            } else {
+                &format!("{others} connections")
+            };
+            left_out.push(format!(
+                "{connections} by other rules, which neither autoconnect nor the console made, have no verdict and are not on the page: `autoconnect list` and `autoconnect export --format svg` show them"
+            ));
+        }
+        left_out
     }
 
     fn title(&self, origin: &Origin) -> String {
@@ -158,10 +215,11 @@ impl Report {
     }
 
     fn scope(&self) -> PageScope {
-        match (self.database(), &self.manifest) {
-            (Some(_), _) => PageScope::Connection,
-            (None, Some(_)) => PageScope::Manifest,
-            (None, None) => PageScope::Account,
+        match (self.database(), &self.function, &self.manifest) {
+            (Some(_), Some(_), _) => PageScope::Connection,
+            (Some(_), None, _) => PageScope::Database,
+            (None, _, Some(_)) => PageScope::Manifest,
+            (None, _, None) => PageScope::Account,
         }
     }
 }
@@ -176,7 +234,7 @@ impl AccountsWork for Report {
             accounts: &sourced,
             estates: Mutex::default(),
         };
-        let state = self.state_file.as_deref().map(state_of).transpose()?;
+        let state = self.state_file.as_deref().map(existing_state).transpose()?;
         let known = state.as_ref().map(State::known).unwrap_or_default();
         let mut round = tokio::select! {
             round = self.look(&kept, &known) => round?,
@@ -189,13 +247,14 @@ impl AccountsWork for Report {
         }
         let file = self.state_file.as_deref().map(|path| path.to_string_lossy());
         round.complete_remedies(global.region.as_deref(), global.profile.as_deref(), file.as_deref());
+        let estates = kept.estates.into_inner().unwrap_or_default();
         let title = self.title(&round.origin());
         let subject = Subject {
             title: &title,
             scope: self.scope(),
             made_at: &made_at,
+            left_out: self.left_out(&round, &estates),
         };
-        let estates = kept.estates.into_inner().unwrap_or_default();
         let page = collect(subject, &round, &estates);
         let is_stdout = page
             .html()
@@ -218,15 +277,71 @@ impl AccountsWork for Report {
     }
 }
 
+async fn look(accounts: &impl Accounts, wanted: &Wanted, known: &[Known]) -> Result<Round, Box<Failure>> {
+    let round = patrol(accounts, wanted, None, known).await;
+    round.map_err(|error| Box::new(Failure::from(&error)))
+}
+
+/// The state of an earlier `drift`: without one, nothing says when a finding was first seen.
+fn existing_state(path: &Path) -> Result<State, Box<Failure>> {
+    if let Err(error) = path.metadata() {
+        let hint = format!("{} is to be the state file of `autoconnect drift`", path.display());
+        return Err(Box::new(Failure::new("state-file", &error, Some(hint))));
+    }
+    state_of(path)
+}
+
 /// Accounts that keep what was read of them.
 struct Kept<'a, A> {
     accounts: &'a A,
     estates: Mutex<BTreeMap<Place, Estate>>,
 }
 
+impl<A: Accounts> Kept<'_, A> {
+    /// Whether a database, and a function, exist in the account that the global options name.
+    async fn check_exists(
+        &self,
+        kind: DatabaseKind,
+        database: &str,
+        function: Option<&str>,
+    ) -> Result<(), Box<Failure>> {
+        let place = Place::default();
+        let missing = {
+            let Ok(estates) = self.estates.lock() else {
+                return Ok(());
+            };
+            let Some(estate) = estates.get(&place) else {
+                return Ok(());
+            };
+            let resource = match kind {
+                DatabaseKind::Cluster => ResourceKind::Cluster,
+                DatabaseKind::Instance => ResourceKind::Instance,
+            };
+            let is_gone = function.filter(|function| estate.function(function) == Look::Absent);
+            if estate.database(kind, database) == Look::Absent {
+                Some((resource, database))
+            } else {
+                is_gone.map(|function| (ResourceKind::Function, function))
+            }
+        };
+        let Some((kind, name)) = missing else { return Ok(()) };
+        let account = self
+            .accounts
+            .open(&place)
+            .await
+            .map_err(|error| Box::new(Failure::from(&error)))?;
+        let error = no_such(account.as_cloud(), kind, name).await;
+        Err(Box::new(Failure {
+            origin: account.as_cloud().home(),
+            ..Failure::new(error.code(), &error, error.hint())
+        }))
+    }
+}
+
 impl<A: Accounts> Accounts for Kept<'_, A> {
     async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
-        let survey = self.accounts.survey(place, proxies).await?;
+        let mut survey = self.accounts.survey(place, proxies).await?;
+        survey.estate.complete_network();
         if let Ok(mut estates) = self.estates.lock() {
             estates.insert(place.clone(), survey.estate.clone());
         }

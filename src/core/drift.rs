@@ -21,7 +21,7 @@ pub use console::{Compute, Listing, connected, discover, list, list_all, reachin
 pub use finding::{Finding, FindingKind, Severity};
 pub use leftover::{Leftover, leftovers};
 pub use remedy::{command, prescribe_removal};
-pub use wiring::{Hop, HopState, Link, LinkRule, Wired, WiredGroup, Wiring};
+pub use wiring::{Hop, HopState, Lacks, Link, LinkRule, Wired, WiredGroup, Wiring};
 
 use std::collections::BTreeSet;
 
@@ -142,6 +142,24 @@ impl<'e> Judge<'e> {
         }
         remedy::prescribe(self.estate, connection, &mut judgement.findings);
         judgement
+    }
+
+    /// What lies between resources and could not be read, a sentence each. It counts as passing.
+    #[must_use]
+    pub fn unread_network(&self) -> Vec<String> {
+        let Some(network) = self.estate.network() else {
+            return Vec::new();
+        };
+        let parts = [
+            ("network ACLs", network.acls.read().err()),
+            ("route tables", network.route_tables.read().err()),
+            ("VPC peering connections", network.peerings.read().err()),
+            ("VPCs", network.vpcs.read().err()),
+        ];
+        let unread = parts.into_iter().filter_map(|(what, why)| Some((what, why?)));
+        unread
+            .map(|(what, why)| format!("{what} could not be read, and count as passing: {why}"))
+            .collect()
     }
 
     /// The groups and rules by which a connection passes, and what blocks it.

@@ -165,7 +165,8 @@ pub fn mermaid(value: &str) -> String {
     let mut escaped = String::new();
     for character in plain(value).chars() {
         match character {
-            '"' | '#' | '&' | ';' | '<' | '>' | '`' | '\\' => {
+            // A directive, `%%{init: …}%%`, is read within a string too.
+            '"' | '#' | '&' | ';' | '<' | '>' | '`' | '\\' | '%' | '{' | '}' => {
                 let _ = write!(escaped, "#{};", u32::from(character));
             }
             _ => escaped.push(character),

@@ -219,6 +219,16 @@ impl Estate {
         self.network = Some(Network { subnets, ..network });
     }
 
+    /// Adds the security groups to the network, for what judges each pair of subnets by them.
+    pub fn complete_network(&mut self) {
+        if let Some(network) = &mut self.network {
+            network.groups = match self.unread.get(&Part::Groups) {
+                Some(why) => network::Part::Unread(why.clone()),
+                None => network::Part::Read(self.groups.values().cloned().collect()),
+            };
+        }
+    }
+
     /// What lies between the resources besides security groups, where it was asked for.
     #[must_use]
     pub fn network(&self) -> Option<&Network> {

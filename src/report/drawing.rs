@@ -18,6 +18,8 @@ pub struct Drawing {
     pub columns: Vec<Column>,
     /// The edges, each once.
     pub edges: Vec<Edge>,
+    /// What it does not show, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Nodes below one another.
@@ -79,6 +81,8 @@ pub enum Mark {
     Open,
     /// Whether traffic passes could not be read.
     Unknown,
+    /// A rule between two groups that is for other traffic than the connection's.
+    Other,
     /// Some traffic does not pass, or that a proxy reaches its database is not confirmed.
     Impaired,
     /// Traffic does not pass.

@@ -47,6 +47,8 @@ pub struct PageData {
     pub summary: DriftSummary,
     /// What could not be read, a sentence each.
     pub unread: Vec<String>,
+    /// Which connections are not shown, and why, a sentence each.
+    pub left_out: Vec<String>,
     /// The databases.
     pub databases: Vec<PageDatabase>,
     /// The functions.
@@ -67,7 +69,9 @@ pub enum PageScope {
     Account,
     /// Those of a manifest.
     Manifest,
-    /// Those of one database, or of one function with it.
+    /// Those of one database.
+    Database,
+    /// Those of one function with one database.
     Connection,
 }
 
@@ -87,7 +91,7 @@ pub struct PageDatabase {
     pub port: Option<u16>,
     /// Its VPC.
     pub vpc: Option<String>,
-    /// What deploys it; null where nothing says so.
+    /// What deploys it; null where nothing says so, or its tags could not be read.
     pub owner: Option<String>,
 }
 
@@ -101,7 +105,7 @@ pub struct PageFunction {
     pub arn: Option<String>,
     /// Its VPC; null where it is in none.
     pub vpc: Option<String>,
-    /// What deploys it; null where nothing says so.
+    /// What deploys it; null where nothing says so, or its tags could not be read.
     pub owner: Option<String>,
 }
 
@@ -115,7 +119,7 @@ pub struct PageProxy {
     pub arn: Option<String>,
     /// Its VPC.
     pub vpc: Option<String>,
-    /// What deploys it; null where nothing says so.
+    /// What deploys it; null where nothing says so, or its tags could not be read.
     pub owner: Option<String>,
 }
 
@@ -157,7 +161,7 @@ pub struct PageConnection {
     pub target_health: Option<PageHealth>,
     /// What has changed, or could not be read.
     pub findings: Vec<PageFinding>,
-    /// The checks of the path that do not pass.
+    /// The checks of the path that fail or warn, where the connection is not in sync.
     pub checks: Vec<Check>,
     /// What AWS charges for, a sentence each.
     pub costs: Vec<String>,
@@ -173,16 +177,32 @@ pub struct PageHop {
     pub to: String,
     /// The port; null where it is not known.
     pub port: Option<u16>,
-    /// Whether traffic passes; null where that could not be read.
-    pub is_open: Option<bool>,
-    /// Why it does not pass, or not between all subnets.
+    /// Whether traffic passes.
+    pub state: PageHopState,
+    /// Why it does not pass, or may not.
     pub causes: Vec<String>,
+    /// `outbound`, `inbound`: the rules that no group has which would let the traffic through.
+    pub lacks: Vec<String>,
     /// The groups of the one resource.
     pub from_groups: Vec<PageGroupOn>,
     /// The groups of the other.
     pub to_groups: Vec<PageGroupOn>,
     /// The rules between them.
     pub rules: Vec<PageRule>,
+}
+
+/// Whether traffic passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageHopState {
+    /// It does, as far as groups, network ACLs and routes were read.
+    Open,
+    /// It may: something is wrong that does not block all of it.
+    Impaired,
+    /// It does not.
+    Blocked,
+    /// That could not be read.
+    Unknown,
 }
 
 /// A group on a resource.
@@ -286,6 +306,8 @@ pub struct ReportDocument {
     pub file: String,
     /// How many connections have which verdict.
     pub summary: DriftSummary,
+    /// Which connections the page does not show, and why, a sentence each.
+    pub left_out: Vec<String>,
     /// How many requests were sent.
     pub api_calls: ApiCalls,
 }
@@ -301,6 +323,7 @@ impl ReportDocument {
             region: page.region.clone(),
             file: file.to_owned(),
             summary: page.summary,
+            left_out: page.left_out.clone(),
             api_calls,
         }
     }
@@ -320,16 +343,22 @@ impl ReportDocument {
         } = self.summary;
         let number = in_sync + drifted + broken + unknown;
         let connections = if number == 1 { "connection" } else { "connections" };
+        let wrote = match self.file.as_str() {
+            "-" => "Wrote a page".to_owned(),
+            file => format!("Wrote {file}"),
+        };
         let mut text = String::new();
         line(&mut text, &origin.heading());
         line(&mut text, "");
         line(
             &mut text,
             &format!(
-                "Wrote {} with {number} {connections}: {in_sync} in sync, {drifted} drifted, {broken} broken, {unknown} unknown.",
-                self.file
+                "{wrote} with {number} {connections}: {in_sync} in sync, {drifted} drifted, {broken} broken, {unknown} unknown."
             ),
         );
+        for sentence in &self.left_out {
+            line(&mut text, &format!("note: {sentence}"));
+        }
         text
     }
 }

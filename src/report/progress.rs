@@ -56,7 +56,7 @@ impl ProgressLine {
                     StepStatus::Skipped => "later",
                     StepStatus::Planned | StepStatus::Done => "done",
                 };
-                return self.line(&format!("  {word:>5}  {}", plain(&step.summary)));
+                return self.line(&format!("  {word:>7}  {}", plain(&step.summary)));
             }
         };
         self.doing(doing);
@@ -178,7 +178,7 @@ fn watch(shared: &Shared, every: Duration, print: fn(&str)) {
         };
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            print(&format!("  {:>5}  {}", span(since.elapsed()), plain(what)));
+            print(&format!("  {:>7}  {}", span(since.elapsed()), plain(what)));
             told = Some((since, times));
             continue;
         }

@@ -507,12 +507,12 @@ fn without_a_terminal_each_step_is_a_line() {
         let done: Vec<&str> = run
             .stderr
             .lines()
-            .filter(|line| line.starts_with("   done  "))
+            .filter(|line| line.starts_with("     done  "))
             .collect();
         assert_eq!(done.len(), 8, "{}", run.stderr);
         assert_eq!(
             done[0],
-            "   done  security group rds-lambda-3 in vpc-0a1b2c3d, for instance inventory"
+            "     done  security group rds-lambda-3 in vpc-0a1b2c3d, for instance inventory"
         );
         let quiet = Shell::new().run(&format!("{STOCK} --yes --quiet --output {output}"));
         assert_eq!(quiet.stderr, "", "{output}");

@@ -150,6 +150,7 @@ fn session(page: &str, blocks: &[Block]) -> Vec<(String, i32)> {
             format!("{}:/usr/local/bin:/usr/bin:/bin", tools.path().display()),
         )
         .env("HOME", tools.path())
+        .env("TZ", "UTC")
         .current_dir(&folder)
         .stdin(Stdio::null())
         .output()

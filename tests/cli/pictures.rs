@@ -98,10 +98,16 @@ fn the_same_picture_in_each_format() {
         let run = drawn(&shell, &format!("--cluster orders --format {format}"));
         assert_snapshot!(format!("picture_{format}"), run.stdout);
     }
-    let path = "diagnose --offline network.json --cluster orders --function reports --format svg";
-    let run = shell.run(path);
-    assert_eq!(run.status, Some(2), "{}", run.stderr);
-    assert_snapshot!("picture_of_a_path_svg", run.stdout);
+    for (name, function) in [
+        ("picture_of_a_path_svg", "reports"),
+        ("picture_without_a_path_svg", "legacy"),
+    ] {
+        let run = shell.run(&format!(
+            "diagnose --offline network.json --cluster orders --function {function} --format svg"
+        ));
+        assert_eq!(run.status, Some(2), "{}", run.stderr);
+        assert_snapshot!(name, run.stdout);
+    }
 }
 
 /// A database, a manifest, an account, and what `setup` would make.

@@ -52,8 +52,10 @@ fn fields(root: &Value, schema: &Value, rows: &mut BTreeMap<String, (String, Str
             .entry(name.clone())
             .or_insert_with(|| (kind.clone(), meaning.to_owned()));
         // A field whose value names the variant.
-        if !row.0.split(", ").any(|known| known == kind) {
-            row.0 = format!("{}, {kind}", row.0);
+        for part in kind.split(", ") {
+            if !row.0.split(", ").any(|known| known == part) {
+                row.0 = format!("{}, {part}", row.0);
+            }
         }
     }
     for variants in ["oneOf", "anyOf", "allOf"] {

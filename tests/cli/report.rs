@@ -43,6 +43,13 @@ fn what_is_printed() {
         "--out page.html --output json",
         "--cluster orders --function checkout --out page.html",
         "--cluster nothing --function checkout --out page.html",
+        "--cluster order --out page.html",
+        "--cluster orders --function check --out page.html",
+        "--instance orders --out page.html",
+        "--instance orders-1 --out page.html",
+        "--cluster arn:aws:rds:us-east-1:999999999999:cluster:orders --out page.html",
+        "--cluster orders --function arn:aws:lambda:us-east-1:999999999999:function:checkout --out page.html",
+        "--state-file missing.json --out page.html",
         "--out account.json",
         "--function checkout --out page.html",
         "--cluster orders --function new:f --out page.html",
@@ -94,7 +101,7 @@ fn it_is_about_what_was_asked_for() {
     fs::write(shell.folder.path().join("connections.toml"), manifest).unwrap();
     let selections: [(&str, &str, &[&str]); 6] = [
         ("", "account", &both),
-        ("--cluster orders", "connection", &both[..1]),
+        ("--cluster orders", "database", &both[..1]),
         ("--cluster orders --function checkout", "connection", &both[..1]),
         (
             "--cluster orders --function refunds",
@@ -146,7 +153,8 @@ fn a_broken_path_has_its_evidence() {
     let page = page(&shell, "--cluster orders --function checkout");
     let connection = &page["connections"][0];
     assert_eq!(connection["verdict"], "broken");
-    assert_eq!(connection["hops"][0]["is_open"], false);
+    assert_eq!(connection["hops"][0]["state"], "blocked");
+    assert_eq!(connection["hops"][0]["lacks"], json!(["inbound"]));
     let check = &connection["checks"][0];
     assert_eq!(check["id"], "security-groups", "{connection:#}");
     assert_eq!(check["status"], "fail");
@@ -171,5 +179,68 @@ fn hostile_names_do_not_leave_the_data() {
     let page = data(&run.stdout);
     assert_eq!(page["groups"][0]["name"], format!("lambda-rds-1{hostile}"));
     assert!(!run.stdout.contains("<script>alert"));
-    assert!(run.stderr.contains("Wrote - with 1 connection"), "{}", run.stderr);
+    assert!(run.stderr.contains("Wrote a page with 1 connection"), "{}", run.stderr);
+}
+
+/// What is read is never replaced by the page.
+#[test]
+fn the_page_replaces_nothing_that_is_read() {
+    let shell = Shell::new();
+    let path = |name: &str| shell.folder.path().join(name);
+    fs::write(path("state.tfstate"), r#"{"version": 4, "resources": []}"#).unwrap();
+    fs::write(path("template.yaml"), "Resources: {}\n").unwrap();
+    fs::write(
+        path("connections.toml"),
+        "[[connection]]\ncluster = \"orders\"\nfunction = \"checkout\"\n",
+    )
+    .unwrap();
+    fs::write(path("state.json"), "").unwrap();
+    let files = [
+        ("state.tfstate", "--terraform-state state.tfstate"),
+        ("template.yaml", "--template shop=template.yaml"),
+        ("connections.toml", "--manifest connections.toml"),
+        ("state.json", "--state-file state.json"),
+        ("account.json", ""),
+    ];
+    for (file, arguments) in files {
+        let before = fs::read(path(file)).unwrap();
+        let run = shell.run(&format!("{REPORT} {arguments} --out ./{file}"));
+        assert_eq!(run.status, Some(1), "{arguments}: {}", run.stdout);
+        assert_eq!(fs::read(path(file)).unwrap(), before, "{arguments}");
+    }
+}
+
+/// Connections without a verdict are counted, and not silently left out.
+#[test]
+fn connections_by_other_rules_are_said_to_be_left_out() {
+    let shell = Shell::new();
+    let run = shell.run("report --offline network.json --out page.html");
+    assert!(
+        run.stdout.contains("note: 5 connections by other rules"),
+        "{}",
+        run.stdout
+    );
+    let page = data(&fs::read_to_string(shell.folder.path().join("page.html")).unwrap());
+    assert_eq!(page["left_out"].as_array().map(Vec::len), Some(1), "{page:#}");
+}
+
+/// Rules that let some of the addresses through are no open path.
+#[test]
+fn rules_for_some_addresses_are_not_drawn_as_open() {
+    for (range, state) in [("10.0.0.0/8", "open"), ("10.0.1.7/32", "impaired")] {
+        let shell = Shell::new();
+        shell.edit_file("network.json", |account| {
+            let groups = account["SecurityGroups"].as_array_mut().unwrap();
+            let group = groups.iter_mut().find(|group| group["GroupId"] == "sg-0a02").unwrap();
+            group["IpPermissions"] = json!([{
+                "IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": range}]
+            }]);
+        });
+        let run = "report --offline network.json --cluster orders --function checkout --proxy none --out page.html";
+        shell.run(run);
+        let page = data(&fs::read_to_string(shell.folder.path().join("page.html")).unwrap());
+        let hop = &page["connections"][0]["hops"][0];
+        assert_eq!(hop["state"], state, "{range}: {hop:#}");
+        assert_eq!(hop["causes"].as_array().unwrap().is_empty(), state == "open", "{hop:#}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
 use autoconnect::drift::{
-    FindingKind, FindingKind::*, HopState, Judge, Judgement, Link, Verdict, Verdict::*, discover, leftovers, list,
+    FindingKind, FindingKind::*, HopState, Judge, Judgement, Verdict, Verdict::*, discover, leftovers, list,
 };
 use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
 use autoconnect::model::*;
@@ -109,7 +109,7 @@ fn check_wiring(estate: &Estate, of: &Connection, judged: &Judgement) {
     let is_blocked = wiring.hops.iter().any(|hop| hop.state == HopState::Blocked);
     assert_eq!(is_blocked, judged.verdict == Broken, "{wiring:#?}\n{judged:#?}");
     for hop in &wiring.hops {
-        let passes = hop.links.iter().any(Link::passes);
+        let passes = hop.links.iter().any(|link| link.passes);
         let is_tried = hop.from == Side::Proxy;
         assert!(passes || is_tried || hop.state != HopState::Open, "{wiring:#?}");
         assert_eq!(hop.causes.is_empty(), hop.state == HopState::Open, "{wiring:#?}");

@@ -73,6 +73,7 @@ function empty(now) {
     program: "autoconnect 0.1.0",
     summary: {},
     unread: ["The network ACLs of vpc-0a1b2c3d0 could not be read: ec2:DescribeNetworkAcls is not allowed. They count as passing."],
+    left_out: ["2 connections by other rules have no verdict and are not on the page"],
     databases: [],
     functions: [],
     proxies: [],
@@ -98,8 +99,9 @@ function connection(data, { func, database, proxy, verdict, other, at, now }) {
     from,
     to,
     port: db.port,
-    is_open: true,
+    state: "open",
     causes: [],
+    lacks: [],
     from_groups: [{ group: a, is_set: true }],
     to_groups: [{ group: b, is_set: true }],
     rules: [rule("outbound", a, b), rule("inbound", b, a)],
@@ -144,7 +146,8 @@ function connection(data, { func, database, proxy, verdict, other, at, now }) {
     made.checks.push({ id: "network-acls", status: "unknown", message: "the network ACLs could not be read", evidence: { vpc: db.vpc, denied: ["ec2:DescribeNetworkAcls"] }, remedy: null });
   } else if (verdict === "broken") {
     made.decision = "associate-existing";
-    last.is_open = false;
+    last.state = "blocked";
+    last.lacks = ["inbound"];
     last.causes = [`no group of ${db.kind} ${db.id} has an inbound rule for tcp ${db.port} from function ${fn.name}`];
     last.rules = [{ direction: "outbound", group: last.from_groups[0].group, peer: rds, peer_text: data.groups[rds].id, ports, passes: true }];
     if (made.target_health) made.target_health = { state: "UNAVAILABLE", reason: "PENDING_PROXY_CAPACITY" };
@@ -183,7 +186,7 @@ function connection(data, { func, database, proxy, verdict, other, at, now }) {
     });
   } else if (verdict === "unknown") {
     made.decision = null;
-    last.is_open = null;
+    last.state = "unknown";
     last.rules = [];
     made.findings.push({ kind: "unread", severity: "medium", message: `the groups of ${db.kind} ${db.id} could not be read: ec2:DescribeSecurityGroups is not allowed`, resource: db.arn, expected: null, found: null, first_seen: since(400), remedy: null, likely_cause: null });
   }
@@ -247,7 +250,7 @@ export function bare(now = new Date()) {
   data.databases.push({ kind: "cluster", id: "gone", arn: "arn:aws:rds:eu-west-1:111122223333:cluster:gone", engine: null, port: null, vpc: null, owner: null });
   const nothing = { decision: null, account: null, region: null, function: null, proxy: null, hops: [], target_health: null, findings: [], checks: [], costs: [] };
   data.connections.push({ name: "vanished", id: "same", verdict: "broken", database: 0, ...nothing }, { name: "nothing known", id: "same", verdict: "unknown", database: null, ...nothing });
-  const noGroups = { from: "function", to: "database", port: null, is_open: false, causes: ["the database has no group"], from_groups: [], to_groups: [], rules: [] };
+  const noGroups = { from: "function", to: "database", port: null, state: "blocked", causes: ["the database has no group"], lacks: [], from_groups: [], to_groups: [], rules: [] };
   data.connections.push({ name: "without groups", id: "no-groups", verdict: "broken", database: 0, ...nothing, hops: [noGroups] });
   return counted(data);
 }

@@ -73,7 +73,7 @@ fn answer_of(request: &[OsString]) -> String {
 }
 
 /// The words of a line of bash up to the cursor, from the program's name on, without what stands before it to set
-/// variables. None within quotes.
+/// variables. None within quotes, and where a variable is set that names another account.
 fn words_of(line: &str) -> Option<Vec<OsString>> {
     // A letter shows whether the cursor is in a word or after it.
     let mut words = shlex::split(&format!("{line}x"))?;
@@ -81,8 +81,16 @@ fn words_of(line: &str) -> Option<Vec<OsString>> {
     words.push(last.strip_suffix('x')?.to_owned());
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let sets = |word: &String| word.split_once('=').is_some_and(|(name, _)| name.chars().all(is_name));
-    let words = words.into_iter().skip_while(sets);
-    Some(words.map(OsString::from).collect())
+    let first = words.iter().position(|word| !sets(word)).unwrap_or(words.len());
+    let command = words.split_off(first);
+    // They are not set here, and so the names would be those of another account.
+    if words
+        .iter()
+        .any(|word| word.starts_with("AWS_") || word.starts_with("AUTOCONNECT_"))
+    {
+        return None;
+    }
+    Some(command.into_iter().map(OsString::from).collect())
 }
 
 /// The part of a value that bash has not seen as words of their own: it ends words at `:` and `=`.
@@ -185,10 +193,11 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_bash_reads_it() {
-        let table: [(&str, Option<&[&str]>); 7] = [
+        let table: [(&str, Option<&[&str]>); 8] = [
             ("autoconnect ", Some(&["autoconnect", ""])),
             ("autoconnect setup --clu", Some(&["autoconnect", "setup", "--clu"])),
-            ("AWS_PROFILE=live autoconnect l", Some(&["autoconnect", "l"])),
+            ("LANG=C autoconnect l", Some(&["autoconnect", "l"])),
+            ("AWS_PROFILE=live autoconnect l", None),
             (
                 "autoconnect list --offline 'my file' --c",
                 Some(&["autoconnect", "list", "--offline", "my file", "--c"]),

@@ -73,6 +73,10 @@ pub struct Account {
 impl Account {
     /// The names of a kind, sorted; none where they cannot be read, or not in time.
     pub fn names(&self, kind: Kind) -> Vec<String> {
+        // A pipe or a device may never end.
+        if self.offline.as_ref().is_some_and(|path| !path.is_file()) {
+            return Vec::new();
+        }
         let (send, receive) = mpsc::channel();
         let global = self.global();
         // The program ends without waiting for it.

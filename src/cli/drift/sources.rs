@@ -56,6 +56,12 @@ impl FromStr for TemplateFile {
 }
 
 impl SourceArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let state = self.terraform_state.iter().map(|file| Path::new(&file.path));
+        state.chain(self.template.iter().map(|file| Path::new(&file.path)))
+    }
+
     /// Reads the files.
     pub fn read(&self) -> Result<Arc<Sources>, Box<Report>> {
         let templates = self.template.iter().map(TemplateFile::read);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Export, ExportFormat, usage};
+use super::{CodeFormat, Export, usage};
 use crate::batch::{self, Item, Job, needs, proxy_of};
 use crate::cli::arguments::ProxyChoice;
 use crate::cli::batch::SetupMany;
@@ -13,7 +13,7 @@ use crate::cli::setup::Setup;
 use crate::cli::{Ending, check_setup, print};
 use crate::cloud::{Checked, Cloud};
 use crate::estate::Connection;
-use crate::export::{self, Wanted};
+use crate::export::{self, NotConnected, Wanted};
 use crate::files::{self, New};
 use crate::interrupt::Interrupt;
 use crate::manifest;
@@ -34,7 +34,13 @@ pub(super) enum Asked {
 
 impl Export {
     /// Writes code.
-    pub(super) async fn code(&self, cloud: &dyn Cloud, global: &Global, interrupt: Interrupt) -> Ending {
+    pub(super) async fn code(
+        &self,
+        format: CodeFormat,
+        cloud: &dyn Cloud,
+        global: &Global,
+        interrupt: Interrupt,
+    ) -> Ending {
         let checked = Checked::new(cloud);
         let asked = self.asked(global, &cloud.home())?;
         let export = async {
@@ -55,7 +61,7 @@ impl Export {
         for why in &export.left_out {
             tracing::warn!("not exported: {why}");
         }
-        self.write(&export)?;
+        self.write(format, &export)?;
         Ok(0)
     }
 
@@ -116,8 +122,8 @@ impl Export {
         })
     }
 
-    fn write(&self, export: &export::Export) -> Result<(), Box<Report>> {
-        let files = self.files(export)?;
+    fn write(&self, format: CodeFormat, export: &export::Export) -> Result<(), Box<Report>> {
+        let files = files_of(format, export)?;
         if let Some(path) = &self.resources_to_import {
             let list = resources_to_import(&template(export));
             files::write(path, list.as_bytes(), New::Shared).map_err(|error| unwritten(path, &error))?;
@@ -137,25 +143,22 @@ impl Export {
         }
         Ok(())
     }
+}
 
-    /// The document, in its files.
-    fn files(&self, export: &export::Export) -> Result<Vec<ExportFile>, Box<Report>> {
-        let one = |name, content| vec![ExportFile { name, content }];
-        Ok(match self.format {
-            ExportFormat::CloudFormation => {
-                let text = cloudformation(&template(export)).map_err(|error| {
-                    let hint =
-                        "this is a bug in autoconnect: please report it with a snapshot of the account".to_owned();
-                    Box::new(Report::new("internal", &error, Some(hint)))
-                })?;
-                one("template.yaml", text)
-            }
-            ExportFormat::Cdk => one("autoconnect-stack.ts", cdk(&template(export))),
-            ExportFormat::Terraform | ExportFormat::Mermaid | ExportFormat::Dot | ExportFormat::Svg => {
-                terraform(export)
-            }
-        })
-    }
+/// The document, in its files.
+fn files_of(format: CodeFormat, export: &export::Export) -> Result<Vec<ExportFile>, Box<Report>> {
+    let one = |name, content| vec![ExportFile { name, content }];
+    Ok(match format {
+        CodeFormat::CloudFormation => {
+            let text = cloudformation(&template(export)).map_err(|error| {
+                let hint = "this is a bug in autoconnect: please report it with a snapshot of the account".to_owned();
+                Box::new(Report::new("internal", &error, Some(hint)))
+            })?;
+            one("template.yaml", text)
+        }
+        CodeFormat::Cdk => one("autoconnect-stack.ts", cdk(&template(export))),
+        CodeFormat::Terraform => terraform(export),
+    })
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Box<Report> {
@@ -199,6 +202,9 @@ pub(super) fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
         ExportError::Observe(error) => Report::new(error.code(), error, error.hint()),
         ExportError::NotConnected(error) => {
             let hint = match error.code() {
+                "not-connected" if matches!(error, NotConnected::Unreached { .. }) => {
+                    Some("`autoconnect setup` connects a function to a database".to_owned())
+                }
                 "not-connected" => {
                     Some("`autoconnect setup` connects them; --planned exports what it would make".to_owned())
                 }

@@ -11,6 +11,9 @@ use crate::model::{Origin, last_segment};
 use crate::observe::wired;
 use crate::report::Drawing;
 
+/// What is said of a picture of what does not exist.
+const PLANNED: &str = "as setup would leave these connections; nothing was changed";
+
 impl Export {
     /// Draws the groups and rules of connections.
     pub(super) async fn picture(
@@ -35,7 +38,11 @@ impl Export {
             wirings = wirings => wirings?,
             () = interrupt.raised() => return Err(interrupted(cloud)),
         };
-        let drawing = Drawing::of_connections(self.title(&cloud.home()), &wirings);
+        let mut wirings = wirings;
+        if self.planned {
+            wirings.unread.insert(0, PLANNED.to_owned());
+        }
+        let drawing = Drawing::of_connections(self.title(&cloud.home()), wirings);
         print(&format.draw(&drawing))?;
         Ok(0)
     }

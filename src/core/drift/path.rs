@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{Finding, FindingKind, hops, port_of, subnets_of};
+use crate::diagnostics::Status;
+use crate::diagnostics::connection::{Scene, Surroundings, legs};
 use crate::estate::Estate;
 use crate::model::{Observation, Proxy, Side, SubnetId, VpcId};
 use crate::reachability::Paths;
-use crate::reachability::leg::{End, Leg, blocked_besides_groups, distinct};
+use crate::reachability::leg::{End, Leg, blocked_besides_groups, distinct, judged_by_groups};
 
 /// The most causes that a message names.
 const NAMED: usize = 3;
@@ -84,6 +86,16 @@ impl<'e> Routing<'e> {
     pub(super) fn hop(&self, observation: &Observation, hop: (Side, Side), port: u16) -> Option<(Vec<String>, bool)> {
         let found = self.of_hop(self.paths.as_ref()?, observation, hop, port)?;
         Some((found.causes.clone(), found.is_whole && !found.causes.is_empty()))
+    }
+
+    /// What groups make of the hop that begins at this side, for each pair of subnets; none where that was not read.
+    pub(super) fn of_groups(&self, observation: &Observation, from: Side) -> Option<(Status, Vec<String>)> {
+        let paths = self.paths.as_ref()?;
+        paths.network().groups.read().ok()?;
+        let scene = Scene::of(observation, Surroundings::unread("it is not asked for here"));
+        let legs = legs(&scene);
+        let leg = legs.iter().find(|leg| leg.from.side == from)?;
+        Some(judged_by_groups(paths, leg))
     }
 
     fn of_hop(

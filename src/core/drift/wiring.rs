@@ -2,16 +2,17 @@
 //!
 //! Source: docs/pictures.md. Drawings and the report show this. It says nothing that a verdict depends on.
 
+mod ends;
+
 use std::collections::BTreeSet;
 
 use super::path::Routing;
 use super::traffic::{End, end, passage, rule_for};
-use super::{hops, port_of, target};
-use crate::estate::{Connection, Estate, Look, Obstacle, Scope};
-use crate::model::{
-    DatabaseKind, Direction, GroupId, GroupList, Observation, Rule, SecurityGroup, Side, SubnetId, VpcId, last_segment,
-};
-use crate::ownership::{Way, is_of_set, names_connection};
+use super::{function_moved, hops, port_of, target};
+use crate::diagnostics::Status;
+use crate::estate::{Connection, Estate, Obstacle, Scope};
+use crate::model::{Direction, GroupId, GroupList, Observation, Rule, SecurityGroup, Side, SubnetId, VpcId};
+use ends::{choose, ends};
 
 /// A connection, from its function to its database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +83,20 @@ pub struct Hop {
     pub state: HopState,
     /// Why it does not, or why that is not known.
     pub causes: Vec<String>,
+    /// Whether no outbound rule where it begins, and no inbound rule where it ends, lets it through. Both are false where the
+    /// rules were not looked at.
+    pub lacks: Lacks,
     /// The pairs of groups that lead from one resource to the next.
     pub links: Vec<Link>,
+}
+
+/// The rules that are missing on a hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// No outbound rule of the groups where it begins.
+    pub outbound: bool,
+    /// No inbound rule of the groups where it ends.
+    pub inbound: bool,
 }
 
 /// From a group to a group.
@@ -97,6 +110,8 @@ pub struct Link {
     pub outbound: Option<LinkRule>,
     /// The inbound rule of the second; none where it has none for this hop.
     pub inbound: Option<LinkRule>,
+    /// Whether both let the traffic through, over IPv4 or both over IPv6.
+    pub passes: bool,
 }
 
 /// A rule of a link.
@@ -108,18 +123,20 @@ pub struct LinkRule {
     pub passes: bool,
 }
 
-impl Link {
-    /// Whether both of its groups let the traffic through.
-    #[must_use]
-    pub fn passes(&self) -> bool {
-        let passes = |rule: &Option<LinkRule>| rule.as_ref().is_some_and(|rule| rule.passes);
-        passes(&self.outbound) && passes(&self.inbound)
-    }
-}
+/// What is said of groups that let some of the traffic through.
+const NOT_ALL: &str = "the security groups do not let all of the traffic through";
 
 /// How a connection of an estate is wired.
 pub(super) fn wiring(estate: &Estate, routing: &Routing<'_>, connection: &Connection) -> Wiring {
     let mut ends = ends(estate, connection);
+    if !connection.is_whole() {
+        // What was left over names one resource: there is no path.
+        return Wiring {
+            connection: connection.clone(),
+            ends,
+            hops: Vec::new(),
+        };
+    }
     let hops = match estate.observation(connection, Scope::Associated) {
         Ok(observation) => wired(estate, routing, &observation),
         Err(obstacle) => severed(&ends, obstacle),
@@ -131,82 +148,6 @@ pub(super) fn wiring(estate: &Estate, routing: &Routing<'_>, connection: &Connec
         connection: connection.clone(),
         ends,
         hops,
-    }
-}
-
-/// The resources of a connection, each with all of its groups.
-fn ends(estate: &Estate, connection: &Connection) -> Vec<Wired> {
-    let named = |side: Side, kind: &str, name: &str| Wired {
-        side,
-        name: format!("{kind} {}", last_segment(name)),
-        arn: None,
-        exists: Some(false),
-        vpc: None,
-        subnets: Vec::new(),
-        groups: Vec::new(),
-        others: 0,
-    };
-    let groups = |list: GroupList| -> Vec<WiredGroup> {
-        let group = |id: &GroupId| WiredGroup {
-            id: id.clone(),
-            name: estate.group(id).map_or_else(String::new, |group| group.name.clone()),
-            is_of_set: false,
-        };
-        list.iter().map(group).collect()
-    };
-    let mut ends = Vec::new();
-    let function = named(Side::Function, "function", &connection.function);
-    ends.push(match estate.function(&connection.function) {
-        Look::Found(found) => Wired {
-            arn: Some(found.arn.clone()),
-            exists: Some(true),
-            vpc: found.vpc.as_ref().map(|vpc| vpc.vpc.clone()),
-            subnets: found.vpc.iter().flat_map(|vpc| vpc.subnets.iter().cloned()).collect(),
-            groups: groups(found.groups()),
-            ..function
-        },
-        look => absent(function, &look),
-    });
-    if let Some(name) = &connection.proxy {
-        let proxy = named(Side::Proxy, "proxy", name);
-        ends.push(match estate.proxy(name) {
-            Look::Found(found) => Wired {
-                arn: Some(found.arn.clone()),
-                exists: Some(true),
-                vpc: Some(found.vpc.clone()),
-                subnets: found.subnets.clone(),
-                groups: groups(found.groups.clone()),
-                ..proxy
-            },
-            look => absent(proxy, &look),
-        });
-    }
-    let kind = match connection.kind {
-        DatabaseKind::Cluster => "cluster",
-        DatabaseKind::Instance => "instance",
-    };
-    let database = named(Side::Database, kind, &connection.database);
-    ends.push(match estate.database(connection.kind, &connection.database) {
-        Look::Found(found) => Wired {
-            arn: Some(found.arn.clone()),
-            exists: Some(true),
-            vpc: Some(found.vpc.clone()).filter(|vpc| !vpc.as_str().is_empty()),
-            subnets: found.subnets.clone(),
-            groups: groups(found.groups()),
-            ..database
-        },
-        look => absent(database, &look),
-    });
-    ends
-}
-
-fn absent<T>(end: Wired, look: &Look<'_, T>) -> Wired {
-    Wired {
-        exists: match look {
-            Look::Unread(_) => None,
-            Look::Absent | Look::Found(_) => Some(false),
-        },
-        ..end
     }
 }
 
@@ -227,6 +168,7 @@ fn severed(ends: &[Wired], obstacle: Obstacle) -> Vec<Hop> {
         port: None,
         state,
         causes: causes.clone(),
+        lacks: Lacks::default(),
         links: Vec::new(),
     };
     ends.windows(2).map(hop).collect()
@@ -238,13 +180,14 @@ fn wired(estate: &Estate, routing: &Routing<'_>, observation: &Observation) -> V
         let far = end(estate, observation, to);
         let port = port_of(observation, to);
         let links = port.map_or_else(Vec::new, |port| links(estate, &near, &far, port));
-        let (state, causes) = state(estate, routing, observation, (from, to), (&near, &far), port);
+        let Passing { state, causes, lacks } = passing(estate, routing, observation, (from, to), (&near, &far), port);
         Hop {
             from,
             to,
             port,
             state,
             causes,
+            lacks,
             links,
         }
     };
@@ -252,60 +195,59 @@ fn wired(estate: &Estate, routing: &Routing<'_>, observation: &Observation) -> V
 }
 
 /// Whether traffic passes a hop, and why it does not.
-fn state(
+struct Passing {
+    state: HopState,
+    causes: Vec<String>,
+    lacks: Lacks,
+}
+
+fn passing(
     estate: &Estate,
     routing: &Routing<'_>,
     observation: &Observation,
     (from, to): (Side, Side),
     (near, far): (&End, &End),
     port: Option<u16>,
-) -> (HopState, Vec<String>) {
+) -> Passing {
+    let ended = |state, causes| Passing {
+        state,
+        causes,
+        lacks: Lacks::default(),
+    };
     if from == Side::Function && observation.function.vpc.is_none() {
-        return (
-            HopState::Blocked,
-            vec![format!("function {} is in no VPC", observation.function.name)],
-        );
+        let cause = format!("function {} is in no VPC", observation.function.name);
+        return ended(HopState::Blocked, vec![cause]);
     }
     let Some(port) = port else {
-        return (HopState::Unknown, vec!["the port is not known".to_owned()]);
+        return ended(HopState::Unknown, vec!["the port is not known".to_owned()]);
     };
     let mut causes = Vec::new();
-    if from == Side::Proxy
-        && let Some(proxy) = &observation.proxy
-    {
+    if let (Side::Proxy, Some(proxy)) = (from, &observation.proxy) {
         if proxy.reaches(&observation.database) {
-            return (HopState::Open, Vec::new());
+            return ended(HopState::Open, Vec::new());
         }
         causes.extend(target(observation).map(|finding| finding.message));
         if !proxy.has_target(&observation.database) {
-            return (HopState::Blocked, causes);
+            return ended(HopState::Blocked, causes);
         }
     }
-    let mut of_groups = Vec::new();
-    if passage(estate, near, far, port).is_none() {
-        let (near_name, far_name) = (observation.describe(from), observation.describe(to));
-        let lacks = |groups: &GroupList, direction, other| {
-            let mut on = groups.iter().filter_map(|id| estate.group(id));
-            !on.any(|group| rule_for(group, direction, port, other).is_some())
-        };
-        if lacks(&near.groups, Direction::Egress, far) {
-            of_groups.push(format!(
-                "no group of {near_name} has an outbound rule for tcp {port} to {far_name}"
-            ));
-        }
-        if lacks(&far.groups, Direction::Ingress, near) {
-            of_groups.push(format!(
-                "no group of {far_name} has an inbound rule for tcp {port} from {near_name}"
-            ));
-        }
-        if of_groups.is_empty() {
-            of_groups.push(format!(
-                "the rules for tcp {port} are for IPv4 on one side and for IPv6 on the other"
-            ));
-        }
-    }
+    let names = (observation.describe(from), observation.describe(to));
+    let (of_groups, lacks) = blocked_by_groups(estate, (near, far), port, (&names.0, &names.1));
     let (of_network, is_whole) = routing.hop(observation, (from, to), port).unwrap_or_default();
+    // Of a function that has moved to another VPC, drift reports that, and not how the path is blocked.
+    let is_whole = is_whole && function_moved(observation).is_none();
     let is_blocked = !of_groups.is_empty() || is_whole;
+    let mut is_unknown = false;
+    if !is_blocked && let Some((status, doubts)) = routing.of_groups(observation, from) {
+        match status {
+            Status::Pass => {}
+            Status::Unknown => is_unknown = true,
+            Status::Warn | Status::Fail => causes.push(NOT_ALL.to_owned()),
+        }
+        if status != Status::Pass {
+            causes.extend(doubts);
+        }
+    }
     causes.extend(of_groups);
     causes.extend(of_network.into_iter().map(|cause| {
         if is_whole {
@@ -314,12 +256,52 @@ fn state(
             format!("blocked between some subnets: {cause}")
         }
     }));
+    let mut told = BTreeSet::new();
+    causes.retain(|cause| told.insert(cause.clone()));
     let state = match (is_blocked, causes.is_empty()) {
         (true, _) => HopState::Blocked,
         (false, true) => HopState::Open,
+        (false, false) if is_unknown => HopState::Unknown,
         (false, false) => HopState::Impaired,
     };
-    (state, causes)
+    Passing { state, causes, lacks }
+}
+
+/// Why the groups of both ends let nothing through; nothing where they do.
+fn blocked_by_groups(
+    estate: &Estate,
+    (near, far): (&End, &End),
+    port: u16,
+    (near_name, far_name): (&str, &str),
+) -> (Vec<String>, Lacks) {
+    if passage(estate, near, far, port).is_some() {
+        return (Vec::new(), Lacks::default());
+    }
+    let lacks = |groups: &GroupList, direction, other| {
+        let mut on = groups.iter().filter_map(|id| estate.group(id));
+        !on.any(|group| rule_for(group, direction, port, other).is_some())
+    };
+    let lacks = Lacks {
+        outbound: lacks(&near.groups, Direction::Egress, far),
+        inbound: lacks(&far.groups, Direction::Ingress, near),
+    };
+    let mut causes = Vec::new();
+    if lacks.outbound {
+        causes.push(format!(
+            "no group of {near_name} has an outbound rule for tcp {port} to {far_name}"
+        ));
+    }
+    if lacks.inbound {
+        causes.push(format!(
+            "no group of {far_name} has an inbound rule for tcp {port} from {near_name}"
+        ));
+    }
+    if causes.is_empty() {
+        causes.push(format!(
+            "the rules for tcp {port} are for IPv4 on one side and for IPv6 on the other"
+        ));
+    }
+    (causes, lacks)
 }
 
 /// The pairs of groups whose rules name one another; where none of them lets the traffic through, also those that do.
@@ -332,15 +314,26 @@ fn links(estate: &Estate, near: &End, far: &End, port: u16) -> Vec<Link> {
             if !(names(start, Direction::Egress, goal) || names(goal, Direction::Ingress, start)) {
                 continue;
             }
+            let outbound = best(start, Direction::Egress, port, (goal, far));
+            let inbound = best(goal, Direction::Ingress, port, (start, near));
+            let alone = |end: &End, group: &SecurityGroup| End {
+                groups: GroupList::as_read([group.id.clone()]),
+                ranges: end.ranges.clone(),
+            };
+            // A rule may name another group of the same resource.
+            let of_both = passage(estate, &alone(near, start), far, port).is_some()
+                && passage(estate, near, &alone(far, goal), port).is_some();
+            let is_passed = |rule: &Option<LinkRule>| rule.as_ref().is_some_and(|rule| rule.passes);
             links.push(Link {
                 from: start.id.clone(),
                 to: goal.id.clone(),
-                outbound: best(start, Direction::Egress, port, (goal, far)),
-                inbound: best(goal, Direction::Ingress, port, (start, near)),
+                passes: of_both && is_passed(&outbound) && is_passed(&inbound),
+                outbound,
+                inbound,
             });
         }
     }
-    if !links.iter().any(Link::passes)
+    if !links.iter().any(|link| link.passes)
         && let Some([(start, out), (goal, into)]) = passage(estate, near, far, port)
     {
         let passing = |rule: &Rule| {
@@ -354,6 +347,7 @@ fn links(estate: &Estate, near: &End, far: &End, port: u16) -> Vec<Link> {
             to: goal.id.clone(),
             outbound: passing(out),
             inbound: passing(into),
+            passes: true,
         });
     }
     links
@@ -385,31 +379,4 @@ fn best(
         rule: rule.clone(),
         passes: passing.is_some(),
     })
-}
-
-/// Keeps those groups of a resource that have a part in the connection: those of its links, and those that were made for it.
-/// Where a resource has no link, each group with a name of the convention may be what is left of one.
-fn choose(estate: &Estate, connection: &Connection, end: &mut Wired, hops: &[Hop]) {
-    let way = Way::new(
-        connection.kind,
-        last_segment(&connection.database),
-        connection.proxy.as_deref(),
-    );
-    let id = connection.to_string();
-    let links = hops.iter().flat_map(|hop| {
-        let ids = |link: &Link| {
-            let from = (hop.from == end.side).then(|| link.from.clone());
-            from.into_iter().chain((hop.to == end.side).then(|| link.to.clone()))
-        };
-        hop.links.iter().flat_map(ids).collect::<Vec<_>>()
-    });
-    let linked: BTreeSet<GroupId> = links.collect();
-    let all = end.groups.len();
-    end.groups.retain_mut(|on| {
-        let group = estate.group(&on.id);
-        on.is_of_set = group.is_some_and(|group| is_of_set(group, end.side, &way));
-        let is_made_for = group.is_some_and(|group| names_connection(group, &id));
-        linked.contains(&on.id) || is_made_for || (linked.is_empty() && on.is_of_set)
-    });
-    end.others = all - end.groups.len();
 }

@@ -91,6 +91,12 @@ pub enum NotConnected {
         /// The database, the pair or the account.
         what: String,
     },
+    /// No function reaches what was asked for, by any rules.
+    #[error("no function reaches {what} by its security groups")]
+    Unreached {
+        /// The database, or any of the account.
+        what: String,
+    },
 }
 
 impl NotConnected {
@@ -103,7 +109,7 @@ impl NotConnected {
             Self::Missing { kind: "proxy", .. } => "proxy-not-found",
             Self::Missing { .. } => "function-not-found",
             Self::Unread { .. } => "not-read",
-            Self::NotTied { .. } | Self::Nothing { .. } => "not-connected",
+            Self::NotTied { .. } | Self::Nothing { .. } | Self::Unreached { .. } => "not-connected",
         }
     }
 }
@@ -201,10 +207,10 @@ pub fn connections(estate: &Estate, wanted: &Wanted) -> Result<Vec<Connection>, 
             shown(&|of| is_of(of, *kind, database)),
             format!("{kind} {}", last_segment(database)),
         ),
-        Wanted::All => (shown(&|_| true), "the account".to_owned()),
+        Wanted::All => (shown(&|_| true), "any database of the account".to_owned()),
     };
     if found.is_empty() {
-        return Err(NotConnected::Nothing { what });
+        return Err(NotConnected::Unreached { what });
     }
     Ok(found)
 }

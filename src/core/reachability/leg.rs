@@ -167,6 +167,24 @@ pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>,
     (texts, pairs)
 }
 
+/// What the groups of both ends make of a leg's traffic: how bad it is, and why, each cause once.
+#[must_use]
+pub fn judged_by_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Status, Vec<String>) {
+    let findings = groups::check(paths, leg).findings;
+    let status = findings
+        .iter()
+        .map(|found| found.finding.status)
+        .max()
+        .unwrap_or_default();
+    let mut texts: Vec<String> = Vec::new();
+    for OnLeg { finding, .. } in findings {
+        if finding.status == status && !texts.contains(&finding.text) {
+            texts.push(finding.text);
+        }
+    }
+    (status, texts)
+}
+
 /// What is between subnets of one VPC besides groups, both ways on a port: ACLs, and routes that lead away.
 pub(crate) fn between<'n>(
     paths: &Paths<'n>,

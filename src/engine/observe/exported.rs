@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::survey::{Proxies, READS, Surveyed, survey, survey_paths};
+use super::survey::{Proxies, Surveyed, reads_of_drift, survey, survey_paths};
 use super::{ObserveError, described_rules, no_such, patiently};
 use crate::cloud::{Answer, Cloud, CloudError, ResourceKind, RoleDescription};
 use crate::concurrent::bounded;
@@ -29,9 +29,11 @@ pub const EXPORT_READS: &[Operation] = &[
     Operation::ListAttachedRolePolicies,
 ];
 
-/// All operations of an export: what its caller needs permission for.
+/// All operations of an export, as code or as a picture: what its caller needs permission for.
 pub fn reads_of_export() -> impl Iterator<Item = Operation> {
-    READS.iter().chain(EXPORT_READS).copied()
+    let besides = EXPORT_READS.iter().copied();
+    let reads: BTreeSet<Operation> = reads_of_drift().chain(besides).collect();
+    reads.into_iter()
 }
 
 /// How many proxies, roles and secrets are read at once.
@@ -77,14 +79,24 @@ pub async fn exported(cloud: &dyn Cloud, planned: Option<&dyn Cloud>, wanted: &W
     Ok(build(&estate, &found, &details))
 }
 
+/// Connections by their groups and rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wirings {
+    /// The connections.
+    pub connections: Vec<Wiring>,
+    /// What lies between resources and could not be read, a sentence each.
+    pub unread: Vec<String>,
+}
+
 /// Reads how the connections that are asked for are wired, whether they work or not.
 ///
 /// # Errors
 ///
 /// A part of the account that shows connections cannot be read, what was asked for does not exist, or nothing is connected.
-pub async fn wired(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Vec<Wiring>, ExportError> {
+pub async fn wired(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Wirings, ExportError> {
     let mut estate = estate_of(cloud, wanted).await?;
     survey_paths(cloud, &mut estate).await;
+    estate.complete_network();
     let connections = connections(&estate, wanted)?;
     let mut missing_ones =
         connections
@@ -99,7 +111,10 @@ pub async fn wired(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Vec<Wiring>, Ex
         return Err(missing(cloud, kind, &name).await);
     }
     let judge = Judge::new(&estate);
-    Ok(connections.iter().map(|connection| judge.wiring(connection)).collect())
+    Ok(Wirings {
+        connections: connections.iter().map(|connection| judge.wiring(connection)).collect(),
+        unread: judge.unread_network(),
+    })
 }
 
 /// Reads the lists of the account.

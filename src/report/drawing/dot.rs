@@ -30,6 +30,9 @@ impl Drawing {
         for edge in &self.edges {
             let _ = writeln!(text, "  {}", line(edge));
         }
+        for (number, note) in self.notes.iter().enumerate() {
+            let _ = writeln!(text, "  note{number} [label=\"{}\", shape=note];", escape::dot(note));
+        }
         text.push_str("}\n");
         text
     }
@@ -65,6 +68,7 @@ fn line(edge: &Edge) -> String {
         Mark::Unknown => {
             format!("{from} -> {to} [label=\"{label}\", color=gray50, fontcolor=gray50, style=dashed];")
         }
+        Mark::Other => format!("{from} -> {to} [label=\"{label}\", color=gray50, fontcolor=gray50];"),
         Mark::Impaired => {
             format!("{from} -> {to} [label=\"{label}\", color=orange3, fontcolor=orange3, style=dashed];")
         }

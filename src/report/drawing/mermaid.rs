@@ -28,11 +28,15 @@ impl Drawing {
         for edge in &self.edges {
             let _ = writeln!(text, "  {}", line(edge));
         }
+        for (number, note) in self.notes.iter().enumerate() {
+            let _ = writeln!(text, "  note{number}[\"{}\"]", escape::mermaid(note));
+            let _ = writeln!(text, "  style note{number} fill:none,stroke-dasharray:2 3");
+        }
         for (place, edge) in self.edges.iter().enumerate() {
             let style = match edge.mark {
                 Mark::Broken => "stroke:#c00,color:#c00",
                 Mark::Impaired => "stroke:#b35900,color:#b35900",
-                Mark::Unknown => "stroke:#888,color:#888",
+                Mark::Unknown | Mark::Other => "stroke:#888,color:#888",
                 Mark::On | Mark::Open => continue,
             };
             let _ = writeln!(text, "  linkStyle {place} {style}");
@@ -65,7 +69,7 @@ fn line(edge: &Edge) -> String {
     let label = escape::mermaid(label);
     match mark {
         Mark::On => format!("{from} --- {to}"),
-        Mark::Open => format!("{from} -- \"{label}\" --> {to}"),
+        Mark::Open | Mark::Other => format!("{from} -- \"{label}\" --> {to}"),
         Mark::Unknown | Mark::Impaired => format!("{from} -. \"{label}\" .-> {to}"),
         Mark::Broken => format!("{from} -. \"{label}\" .-x {to}"),
     }

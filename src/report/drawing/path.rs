@@ -1,7 +1,8 @@
 //! The path that `diagnose` checks: the subnets of both ends of each hop, and the pairs between which nothing passes.
 
 use super::{Column, Drawing, Edge, Mark, Node, NodeKind};
-use crate::diagnostics::connection::Diagnosis;
+use crate::diagnostics::connection::{Diagnosis, Scene};
+use crate::diagnostics::{Check, Status};
 use crate::model::Side;
 use crate::reachability::leg::{EndReport, LegReport};
 
@@ -11,7 +12,10 @@ const PAIRS: usize = 36;
 impl Drawing {
     /// The path of a diagnosis.
     #[must_use]
-    pub fn of_path(diagnosis: &Diagnosis) -> Self {
+    pub fn of_path(scene: &Scene, diagnosis: &Diagnosis) -> Self {
+        if diagnosis.legs.is_empty() {
+            return without_path(scene, diagnosis);
+        }
         let names = Names::of(diagnosis);
         let mut columns: Vec<Column> = Vec::new();
         for end in diagnosis.legs.iter().flat_map(|leg| [&leg.from, &leg.to]) {
@@ -33,7 +37,56 @@ impl Drawing {
             title: diagnosis.headline.clone(),
             columns,
             edges: diagnosis.legs.iter().flat_map(|leg| edges(leg, &names)).collect(),
+            notes: besides(diagnosis),
         }
+    }
+}
+
+/// The checks that fail and mark no edge, such as the state of the database.
+fn besides(diagnosis: &Diagnosis) -> Vec<String> {
+    let drawn = |check: &Check| {
+        diagnosis
+            .legs
+            .iter()
+            .any(|leg| leg.broken_by.contains(check.id.as_str()))
+    };
+    let failing = diagnosis.checks.iter().filter(|check| check.status == Status::Fail);
+    let failing = failing.filter(|check| !drawn(check));
+    failing
+        .map(|check| format!("{}: {}", check.id, check.message))
+        .collect()
+}
+
+/// A function that is in no VPC has no subnets, and so no path between them.
+fn without_path(scene: &Scene, diagnosis: &Diagnosis) -> Drawing {
+    let node = |id: &str, kind, name: String| Column {
+        title: None,
+        nodes: vec![Node {
+            id: id.to_owned(),
+            kind,
+            lines: vec![name],
+            exists: Some(true),
+        }],
+    };
+    let mark = match diagnosis.verdict {
+        Status::Pass | Status::Warn => Mark::Open,
+        Status::Unknown => Mark::Unknown,
+        Status::Fail => Mark::Broken,
+    };
+    let function = format!("function {}", scene.function.name);
+    Drawing {
+        title: diagnosis.headline.clone(),
+        columns: vec![
+            node("function0", NodeKind::Function, function),
+            node("database0", NodeKind::Database, scene.reached()),
+        ],
+        edges: vec![Edge {
+            from: "function0".to_owned(),
+            to: "database0".to_owned(),
+            label: diagnosis.headline.clone(),
+            mark,
+        }],
+        notes: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! SVG: a picture that needs nothing else, for light and dark pages, with a text in its place for those who cannot see it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use quick_xml::escape::escape;
@@ -11,12 +11,16 @@ use super::{Column, Drawing, Edge, Mark, Node, NodeKind};
 use crate::escape::plain;
 
 /// The width of a character, in pixels.
-const CHARACTER: f64 = 6.9;
+const CHARACTER: f64 = 7.4;
 /// The longest line of a node, and of a label, in characters; what is longer is cut, and stands in full in its tooltip.
 const NODE_LINE: usize = 36;
 const LABEL_LINE: usize = 30;
 /// The most lines of a label.
 const LABEL_LINES: usize = 5;
+/// The longest line below the picture, in characters.
+const NOTE_LINE: usize = 110;
+/// How far notes stand from the left.
+const NOTE_MARGIN: f64 = 24.0;
 /// With more edges than these, the text in place of the picture names only those that are not open.
 const DESCRIBED: usize = 40;
 
@@ -45,23 +49,20 @@ impl Drawing {
             .iter()
             .map(|column| column.nodes.iter().map(|node| size(&node_lines(node))).collect())
             .collect();
-        let mut written = BTreeSet::new();
-        let labels: Vec<Vec<String>> = self
-            .edges
-            .iter()
-            .map(|edge| {
-                // Of the many pairs of subnets between two ends, one says on which port traffic passes.
-                let is_new = written.insert((self.column_of(&edge.from), self.column_of(&edge.to), &edge.label));
-                if is_new || !self.is_framed() || edge.mark != Mark::Open {
-                    label_lines(edge)
-                } else {
-                    Vec::new()
-                }
-            })
-            .collect();
+        let (texts, legend) = self.labels();
+        let labels: Vec<Vec<String>> = texts.iter().map(|text| label_lines(text)).collect();
         let label_sizes: Vec<Size> = labels.iter().map(|lines| size(lines)).collect();
         let layout = lay_out(self, &sizes, &label_sizes);
-        let (width, height) = (layout.width.ceil(), layout.height.ceil());
+        let notes = legend.iter().chain(&self.notes).map(|note| plain(note));
+        let notes: Vec<String> = notes
+            .flat_map(|note| {
+                let lines = textwrap::wrap(&note, textwrap::Options::new(NOTE_LINE).subsequent_indent("    "));
+                lines.into_iter().map(std::borrow::Cow::into_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        let of_notes = size(&notes);
+        let width = layout.width.max(of_notes.width + 2.0 * NOTE_MARGIN).ceil();
+        let height = (layout.height + layout::height(of_notes.lines)).ceil();
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"title description\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n"
         );
@@ -88,6 +89,7 @@ impl Drawing {
                 Mark::Impaired => ("edge impaired", " marker-end=\"url(#impaired)\""),
                 Mark::On => ("edge", ""),
                 Mark::Open => ("edge open", " marker-end=\"url(#open)\""),
+                Mark::Other => ("edge", " marker-end=\"url(#unknown)\""),
                 Mark::Unknown => ("edge unknown", " marker-end=\"url(#unknown)\""),
                 Mark::Broken => ("edge broken", " marker-end=\"url(#broken)\""),
             };
@@ -101,8 +103,56 @@ impl Drawing {
         for ((edge, lines), (x, y)) in self.edges.iter().zip(&labels).zip(&layout.labels) {
             write_label(&mut svg, edge, lines, (*x, *y));
         }
+        for (at, note) in notes.iter().enumerate() {
+            let y = layout.height + layout::height(at) + 4.0;
+            let _ = writeln!(
+                svg,
+                "<text class=\"soft\" x=\"{NOTE_MARGIN:.1}\" y=\"{y:.1}\">{}</text>",
+                xml(note)
+            );
+        }
         svg.push_str("</svg>\n");
         svg
+    }
+
+    /// What is written on each edge, and below the picture: what does not pass has a number there, and its reason here, so that
+    /// reasons are read in full and no line is hidden by them.
+    fn labels(&self) -> (Vec<String>, Vec<String>) {
+        let names: BTreeMap<&str, &str> = self
+            .nodes()
+            .map(|node| (node.id.as_str(), node.lines.first().map_or("", String::as_str)))
+            .collect();
+        let mut written = BTreeSet::new();
+        let mut legend: Vec<String> = Vec::new();
+        let mut label = |edge: &Edge| {
+            let word = match edge.mark {
+                Mark::On => return String::new(),
+                Mark::Open | Mark::Other => {
+                    // Of the many pairs of subnets between two ends, one says on which port traffic passes.
+                    let is_new =
+                        written.insert((self.column_of(&edge.from), self.column_of(&edge.to), edge.label.clone()));
+                    let is_shown = is_new || !self.is_framed();
+                    return if is_shown { edge.label.clone() } else { String::new() };
+                }
+                Mark::Impaired => "impaired",
+                Mark::Unknown => "not known",
+                Mark::Broken => "blocked",
+            };
+            if display_width(&edge.label) <= LABEL_LINE {
+                return edge.label.clone();
+            }
+            let name = |id: &String| names.get(id.as_str()).copied().unwrap_or_default();
+            let number = legend.len() + 1;
+            legend.push(format!(
+                "({number}) {} to {}: {}",
+                name(&edge.from),
+                name(&edge.to),
+                edge.label
+            ));
+            format!("{word} ({number})")
+        };
+        let texts = self.edges.iter().map(&mut label).collect();
+        (texts, legend)
     }
 
     fn column_of(&self, id: &str) -> Option<usize> {
@@ -117,31 +167,41 @@ impl Drawing {
     /// What the picture shows, in sentences.
     fn description(&self) -> String {
         let name = |id: &str| {
-            let node = self.nodes().find(|node| node.id == id);
-            node.map(|node| node.lines.first().cloned().unwrap_or_default())
-                .unwrap_or_default()
+            let mut named = self
+                .columns
+                .iter()
+                .flat_map(|column| column.nodes.iter().map(move |node| (column, node)));
+            let Some((column, node)) = named.find(|(_, node)| node.id == id) else {
+                return String::new();
+            };
+            let line = node.lines.first().cloned().unwrap_or_default();
+            match &column.title {
+                Some(title) => format!("{line} of {title}"),
+                None => line,
+            }
         };
         let is_told = |edge: &&Edge| match edge.mark {
-            Mark::On => false,
+            Mark::On | Mark::Other => false,
             Mark::Open => self.edges.len() <= DESCRIBED,
             Mark::Unknown | Mark::Impaired | Mark::Broken => true,
         };
         let sentence = |edge: &Edge| {
             let (from, to) = (name(&edge.from), name(&edge.to));
             let how = match edge.mark {
-                Mark::On | Mark::Open => "",
+                Mark::On | Mark::Open | Mark::Other => "",
                 Mark::Unknown => "not known, ",
                 Mark::Impaired => "impaired, ",
                 Mark::Broken => "broken, ",
             };
-            format!("{from} to {to}: {how}{}.", edge.label)
+            let label = edge.label.trim_end_matches('.');
+            format!("{from} to {to}: {how}{label}.")
         };
-        let told: Vec<String> = self.edges.iter().filter(is_told).map(sentence).collect();
+        let mut told: Vec<String> = self.edges.iter().filter(is_told).map(sentence).collect();
         if told.is_empty() {
-            "Nothing is broken.".to_owned()
-        } else {
-            told.join(" ")
+            told.push("Each connection is open.".to_owned());
         }
+        told.extend(self.notes.iter().map(|note| format!("{note}.")));
+        told.join(" ")
     }
 }
 
@@ -183,7 +243,7 @@ fn write_label(svg: &mut String, edge: &Edge, lines: &[String], (x, y): (f64, f6
     }
     let class = match edge.mark {
         Mark::On | Mark::Open => "label",
-        Mark::Unknown => "label soft",
+        Mark::Unknown | Mark::Other => "label soft",
         Mark::Impaired => "label weak",
         Mark::Broken => "label lost",
     };
@@ -248,13 +308,15 @@ fn node_lines(node: &Node) -> Vec<String> {
     node.lines.iter().map(|line| cut(line, NODE_LINE)).collect()
 }
 
-/// The lines of an edge's label.
-fn label_lines(edge: &Edge) -> Vec<String> {
-    if edge.label.is_empty() {
+/// The lines of a label.
+fn label_lines(text: &str) -> Vec<String> {
+    if text.is_empty() {
         return Vec::new();
     }
-    let label = plain(&edge.label);
-    let wrapped = textwrap::wrap(&label, LABEL_LINE);
+    let label = plain(text);
+    // Each of two rules begins a line.
+    let parts = label.split("; ");
+    let wrapped: Vec<_> = parts.flat_map(|part| textwrap::wrap(part, LABEL_LINE)).collect();
     let mut lines: Vec<String> = wrapped
         .iter()
         .take(LABEL_LINES)

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Column, Drawing, Edge, Mark, Node, NodeKind};
-use crate::drift::{Hop, HopState, Link, LinkRule, Wired, WiredGroup, Wiring};
+use crate::drift::{Hop, HopState, Link, LinkRule, Wired, Wiring};
 use crate::model::{GroupId, Side};
+use crate::observe::Wirings;
 
 /// The most causes that an edge names.
 const CAUSES: usize = 2;
@@ -63,9 +64,9 @@ impl Place {
 impl Drawing {
     /// Connections by their groups and rules. What several of them share is drawn once.
     #[must_use]
-    pub fn of_connections(title: String, wirings: &[Wiring]) -> Self {
+    pub fn of_connections(title: String, wirings: Wirings) -> Self {
         let mut builder = Builder::default();
-        for wiring in wirings {
+        for wiring in &wirings.connections {
             builder.add(wiring);
         }
         let Builder { mut nodes, edges, .. } = builder;
@@ -74,6 +75,7 @@ impl Drawing {
             title,
             columns: columns.map(|nodes| Column { title: None, nodes }).collect(),
             edges,
+            notes: wirings.unread,
         }
     }
 }
@@ -102,18 +104,20 @@ impl Builder {
         };
         for hop in &wiring.hops {
             for link in &hop.links {
-                let group = |id: &GroupId| WiredGroup {
-                    id: id.clone(),
-                    name: names.get(id).map(ToString::to_string).unwrap_or_default(),
-                    is_of_set: true,
-                };
-                let from = self.group_on(&group(&link.from), Place::leaving(hop.from), &resource(hop.from));
-                let to = self.group_on(&group(&link.to), Place::entering(hop.to), &resource(hop.to));
+                let name = |id: &GroupId| names.get(id).copied().unwrap_or_default();
+                let from = (&link.from, name(&link.from));
+                let to = (&link.to, name(&link.to));
+                let from = self.group_on(from, Place::leaving(hop.from), &resource(hop.from));
+                let to = self.group_on(to, Place::entering(hop.to), &resource(hop.to));
                 self.connect(Edge {
                     from,
                     to,
                     label: label(link, hop),
-                    mark: if link.passes() { Mark::Open } else { Mark::Broken },
+                    mark: match (link.passes, hop.state) {
+                        (true, _) => Mark::Open,
+                        (false, HopState::Open | HopState::Impaired) => Mark::Other,
+                        (false, _) => Mark::Broken,
+                    },
                 });
             }
             if hop.state != HopState::Open {
@@ -132,16 +136,20 @@ impl Builder {
         // A group without a link is drawn too: it is on the resource, and leads nowhere.
         for end in &wiring.ends {
             for group in &end.groups {
-                let is_linked = [Place::leaving(end.side), Place::entering(end.side)]
-                    .iter()
-                    .any(|place| self.ids.contains_key(&(*place, group.id.to_string())));
+                let mut links = wiring.hops.iter().flat_map(|hop| {
+                    let of = hop.links.iter();
+                    of.filter(move |link| {
+                        (hop.from == end.side && link.from == group.id) || (hop.to == end.side && link.to == group.id)
+                    })
+                });
+                let is_linked = links.next().is_some();
                 if !is_linked {
                     let place = match end.side {
                         Side::Function => Place::FunctionGroup,
                         Side::Proxy => Place::ProxyIn,
                         Side::Database => Place::DatabaseGroup,
                     };
-                    self.group_on(group, place, &resource(end.side));
+                    self.group_on((&group.id, &group.name), place, &resource(end.side));
                 }
             }
         }
@@ -177,8 +185,8 @@ impl Builder {
     }
 
     /// A group, with the edge that puts it on its resource.
-    fn group_on(&mut self, group: &WiredGroup, place: Place, resource: &str) -> String {
-        let names = [group.name.as_str(), group.id.as_str()];
+    fn group_on(&mut self, (group, name): (&GroupId, &str), place: Place, resource: &str) -> String {
+        let names = [name, group.as_str()];
         let node = Node {
             id: String::new(),
             kind: NodeKind::Group,
@@ -189,7 +197,7 @@ impl Builder {
                 .collect(),
             exists: Some(true),
         };
-        let id = self.node(place, group.id.to_string(), "group", node);
+        let id = self.node(place, group.to_string(), "group", node);
         let is_before = matches!(place, Place::ProxyIn | Place::DatabaseGroup);
         let (from, to) = if is_before {
             (id.clone(), resource.to_owned())
@@ -235,7 +243,7 @@ fn causes(hop: &Hop) -> String {
 
 /// The rules of a link: the traffic, where both name exactly the other group and the same traffic.
 fn label(link: &Link, hop: &Hop) -> String {
-    if let (Some(out), Some(into), true) = (&link.outbound, &link.inbound, link.passes())
+    if let (Some(out), Some(into), true) = (&link.outbound, &link.inbound, link.passes)
         && out.rule.peer.group() == Some(&link.to)
         && into.rule.peer.group() == Some(&link.from)
         && out.rule.to_string() == into.rule.to_string()

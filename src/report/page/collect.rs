@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     PageConnection, PageData, PageDatabase, PageFinding, PageFunction, PageGroup, PageGroupOn, PageHealth, PageHop,
-    PageProxy, PageRule, PageScope,
+    PageHopState, PageProxy, PageRule, PageScope,
 };
 use crate::diagnostics::connection::{Scene, Surroundings, legs};
 use crate::diagnostics::{Check, Status};
 use crate::drift::{Finding, Hop, HopState, Judge, Link, LinkRule, Verdict, Wired, Wiring};
 use crate::escape::command;
 use crate::estate::{Estate, Look, Scope};
-use crate::model::network::{Network, Part};
 use crate::model::{Direction, GroupId, Observation, Origin, Side, last_segment};
 use crate::monitor::{Judged, Place, Round};
 use crate::owner::{Ownership, ownership};
@@ -22,7 +21,7 @@ use crate::report::document::SCHEMA_VERSION;
 use crate::report::drift::DriftSummary;
 
 /// What a page is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'a> {
     /// In words.
     pub title: &'a str,
@@ -30,16 +29,19 @@ pub struct Subject<'a> {
     pub scope: PageScope,
     /// When they were looked at, in RFC 3339.
     pub made_at: &'a str,
+    /// Which connections are not shown, and why, a sentence each.
+    pub left_out: Vec<String>,
 }
 
 /// The data of a page: the connections of a look, with what was read of each account and Region.
 #[must_use]
 pub fn collect(subject: Subject<'_>, round: &Round, estates: &BTreeMap<Place, Estate>) -> PageData {
     let Origin { account, region } = round.origin();
-    let unread = estates.values().flat_map(|estate| {
-        let sentence = |(part, why): (&_, &str)| format!("{part} could not be read: {why}");
-        estate.all_unread().map(sentence).collect::<BTreeSet<_>>()
-    });
+    let views: BTreeMap<&Place, View<'_>> = estates
+        .iter()
+        .map(|(place, estate)| (place, View::of(estate)))
+        .collect();
+    let unread: BTreeSet<String> = views.values().flat_map(View::unread).collect();
     let mut page = PageData {
         schema_version: SCHEMA_VERSION,
         command: "report".to_owned(),
@@ -50,25 +52,17 @@ pub fn collect(subject: Subject<'_>, round: &Round, estates: &BTreeMap<Place, Es
         scope: subject.scope,
         program: concat!("autoconnect ", env!("CARGO_PKG_VERSION")).to_owned(),
         summary: DriftSummary::new(round),
-        unread: unread.collect(),
+        unread: unread.into_iter().collect(),
+        left_out: subject.left_out,
         databases: Vec::new(),
         functions: Vec::new(),
         proxies: Vec::new(),
         groups: Vec::new(),
         connections: Vec::new(),
     };
-    let views: BTreeMap<&Place, View<'_>> = estates
-        .iter()
-        .map(|(place, estate)| (place, View::of(estate)))
-        .collect();
-    let networks: BTreeMap<&Place, Paths<'_>> = views
-        .iter()
-        .filter_map(|(place, view)| Some((*place, Paths::new(view.network.as_ref()?))))
-        .collect();
     let mut index = Index::default();
     for judged in &round.judged {
-        let seen = views.get(&judged.place).map(|view| (view, networks.get(&judged.place)));
-        let connection = index.connection(&mut page, judged, seen);
+        let connection = index.connection(&mut page, judged, views.get(&judged.place));
         page.connections.push(connection);
     }
     page
@@ -78,21 +72,23 @@ pub fn collect(subject: Subject<'_>, round: &Round, estates: &BTreeMap<Place, Es
 struct View<'e> {
     estate: &'e Estate,
     judge: Judge<'e>,
-    /// With the groups, which a survey has apart from the network.
-    network: Option<Network>,
+    paths: Option<Paths<'e>>,
 }
 
 impl<'e> View<'e> {
     fn of(estate: &'e Estate) -> Self {
-        let with_groups = |network: &Network| Network {
-            groups: Part::Read(estate.groups().cloned().collect()),
-            ..network.clone()
-        };
         Self {
             estate,
             judge: Judge::new(estate),
-            network: estate.network().map(with_groups),
+            paths: estate.network().map(Paths::new),
         }
+    }
+
+    /// What could not be read, a sentence each.
+    fn unread(&self) -> Vec<String> {
+        let of_parts = self.estate.all_unread();
+        let of_parts = of_parts.map(|(part, why)| format!("{part} could not be read: {why}"));
+        of_parts.chain(self.judge.unread_network()).collect()
     }
 }
 
@@ -106,15 +102,10 @@ struct Index {
 }
 
 impl Index {
-    fn connection(
-        &mut self,
-        page: &mut PageData,
-        judged: &Judged,
-        seen: Option<(&View<'_>, Option<&Paths<'_>>)>,
-    ) -> PageConnection {
+    fn connection(&mut self, page: &mut PageData, judged: &Judged, view: Option<&View<'_>>) -> PageConnection {
         let connection = &judged.connection;
-        let wiring = seen.map(|(view, _)| view.judge.wiring(connection));
-        let observation = seen.and_then(|(view, _)| view.estate.observation(connection, Scope::Associated).ok());
+        let wiring = view.map(|view| view.judge.wiring(connection));
+        let observation = view.and_then(|view| view.estate.observation(connection, Scope::Associated).ok());
         let place = format!("{:?}", judged.place);
         let mut resource = |side: Side| {
             let wired = wiring
@@ -126,19 +117,21 @@ impl Index {
                 judged,
                 side,
                 wired,
-                seen.map(|(view, _)| view.estate),
+                view.map(|view| view.estate),
                 observation.as_ref(),
             )
         };
-        let (function, database) = (resource(Side::Function), resource(Side::Database));
+        // What was left over names one resource.
+        let function = (!connection.function.is_empty()).then(|| resource(Side::Function));
+        let database = (!connection.database.is_empty()).then(|| resource(Side::Database));
         let proxy = connection.proxy.is_some().then(|| resource(Side::Proxy));
         let hops = wiring
             .iter()
             .flat_map(|wiring| wiring.hops.iter().map(move |hop| (wiring, hop)));
         let hops = hops.map(|(wiring, hop)| self.hop(page, wiring, hop)).collect();
         let is_in_doubt = judged.judgement.verdict != Verdict::InSync;
-        let checks = seen
-            .and_then(|(_, paths)| Some((paths?, observation.as_ref()?)))
+        let checks = view
+            .and_then(|view| Some((view.paths.as_ref()?, observation.as_ref()?)))
             .filter(|_| is_in_doubt);
         PageConnection {
             name: judged.name.clone(),
@@ -147,14 +140,14 @@ impl Index {
             decision: judged.judgement.decision.as_ref().map(ToString::to_string),
             account: judged.origin.account.clone(),
             region: judged.origin.region.clone(),
-            function: Some(function),
+            function,
             proxy,
-            database: Some(database),
+            database,
             hops,
             target_health: observation.as_ref().and_then(health),
             findings: judged.judgement.findings.iter().map(finding).collect(),
             checks: checks
-                .map(|(paths, observation)| failing(paths, observation))
+                .map(|(paths, observation)| failing(paths, observation, &judged.judgement.findings))
                 .unwrap_or_default(),
             costs: connection
                 .proxy
@@ -186,12 +179,6 @@ impl Index {
         let key = arn
             .clone()
             .unwrap_or_else(|| format!("{place}|{}|{name}", connection.kind));
-        let next = list.len();
-        let at = *list.entry(key).or_insert(next);
-        if at < next {
-            return at;
-        }
-        let vpc = wired.and_then(|wired| wired.vpc.as_ref().map(ToString::to_string));
         let owner = observation.and_then(|observation| {
             let state = estate.and_then(|estate| estate.sources().terraform.as_ref());
             match ownership(observation, side, state) {
@@ -199,6 +186,19 @@ impl Index {
                 Ownership::None | Ownership::Unread(_) => None,
             }
         });
+        let next = list.len();
+        let at = *list.entry(key).or_insert(next);
+        if at < next {
+            // A connection whose other end is gone does not show whose this one is.
+            let known = match side {
+                Side::Function => &mut page.functions[at].owner,
+                Side::Proxy => &mut page.proxies[at].owner,
+                Side::Database => &mut page.databases[at].owner,
+            };
+            *known = known.take().or(owner);
+            return at;
+        }
+        let vpc = wired.and_then(|wired| wired.vpc.as_ref().map(ToString::to_string));
         match side {
             Side::Function => page.functions.push(PageFunction { name, arn, vpc, owner }),
             Side::Proxy => page.proxies.push(PageProxy { name, arn, vpc, owner }),
@@ -263,12 +263,18 @@ impl Index {
             from: hop.from.to_string(),
             to: hop.to.to_string(),
             port: hop.port,
-            is_open: match hop.state {
-                HopState::Open | HopState::Impaired => Some(true),
-                HopState::Blocked => Some(false),
-                HopState::Unknown => None,
+            state: match hop.state {
+                HopState::Open => PageHopState::Open,
+                HopState::Impaired => PageHopState::Impaired,
+                HopState::Blocked => PageHopState::Blocked,
+                HopState::Unknown => PageHopState::Unknown,
             },
             causes: hop.causes.clone(),
+            lacks: [("outbound", hop.lacks.outbound), ("inbound", hop.lacks.inbound)]
+                .into_iter()
+                .filter(|(_, lacks)| *lacks)
+                .map(|(direction, _)| direction.to_owned())
+                .collect(),
             from_groups,
             to_groups,
             rules,
@@ -329,10 +335,16 @@ fn finding(finding: &Finding) -> PageFinding {
     }
 }
 
-/// The checks of a path that do not pass, of those that groups, network ACLs and routes decide.
-fn failing(paths: &Paths<'_>, observation: &Observation) -> Vec<Check> {
+/// The checks of a path that fail or warn, of those that groups, network ACLs and routes decide. What resolves a finding is
+/// the one command to run: it knows which groups are repaired.
+fn failing(paths: &Paths<'_>, observation: &Observation, findings: &[Finding]) -> Vec<Check> {
     let scene = Scene::of(observation, Surroundings::unread("it is not asked for here"));
-    let (checks, _) = leg::checks(paths, &legs(&scene));
-    let fails = |check: &Check| matches!(check.status, Status::Fail | Status::Warn);
-    checks.into_iter().filter(fails).collect()
+    let (mut checks, _) = leg::checks(paths, &legs(&scene));
+    checks.retain(|check| matches!(check.status, Status::Fail | Status::Warn));
+    if findings.iter().any(|finding| finding.remedy.is_some()) {
+        for check in &mut checks {
+            check.remedy = None;
+        }
+    }
+    checks
 }

@@ -9,11 +9,13 @@ export interface Report {
   account: string | null;
   region: string | null;
   made_at: string;
-  scope: "account" | "manifest" | "connection";
+  scope: "account" | "manifest" | "database" | "connection";
   program: string;
   summary: Record<Verdict, number>;
   /** Sentences: what could not be read. */
   unread: string[];
+  /** Sentences: which connections are not shown, and why. */
+  left_out: string[];
   databases: Database[];
   functions: LambdaFunction[];
   proxies: Proxy[];
@@ -75,9 +77,12 @@ export interface Hop {
   from: "function" | "proxy";
   to: "proxy" | "database";
   port: number | null;
-  is_open: boolean | null;
+  /** `impaired`: something is wrong that does not block all of the traffic. */
+  state: "open" | "impaired" | "blocked" | "unknown";
   /** Why no traffic passes, or not all of it; sentences without a full stop. */
   causes: string[];
+  /** The rules that no group has which would let the traffic through. */
+  lacks: ("outbound" | "inbound")[];
   from_groups: SideGroup[];
   to_groups: SideGroup[];
   rules: Rule[];
@@ -85,7 +90,7 @@ export interface Hop {
 
 export interface SideGroup {
   group: number;
-  /** Whether the group was made for this connection, or serves it. */
+  /** Whether `setup` or the console made the group for such a connection. */
   is_set: boolean;
 }
 

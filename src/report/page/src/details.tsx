@@ -51,7 +51,7 @@ export function Details({ model, row, actions, now }: Props) {
           ))}
         </Section>
       )}
-      {connection.findings.length + connection.checks.length === 0 && <p class="quiet">No findings, and no failing checks.</p>}
+      {connection.findings.length + connection.checks.length === 0 && <p class="quiet">No findings, and no failing checks. Checked are security groups, network ACLs and routes; `autoconnect diagnose` also checks states, DNS and permissions.</p>}
       {connection.costs.length > 0 && (
         <Section title="Costs">
           <ul>
@@ -206,7 +206,7 @@ function FindingCard({ finding, actions, now }: { finding: Finding; actions: Act
       </dl>
       {finding.remedy !== null && (
         <>
-          <p class="label">This resolves it; it shows its plan and asks first:</p>
+          <p class="label">{finding.remedy.startsWith("autoconnect diagnose ") ? "To find the cause, run:" : "To fix, run (it shows its plan and asks first):"}</p>
           <Command line={finding.remedy} actions={actions} />
         </>
       )}

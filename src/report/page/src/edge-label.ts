@@ -15,11 +15,17 @@ function groups(report: Report, side: SideGroup[]): string {
 }
 
 function middle(hop: Hop): string {
-  if (hop.is_open === null) return "→ not known →";
+  if (hop.state === "unknown") return "→ not known →";
   const lets = (direction: string) => hop.rules.find((rule) => rule.direction === direction && rule.passes);
-  if (hop.is_open) return `→ ${visible(lets("inbound")?.ports ?? lets("outbound")?.ports ?? "open")} →`;
+  if (hop.state === "open") return `→ ${visible(lets("inbound")?.ports ?? lets("outbound")?.ports ?? "open")} →`;
+  if (hop.state === "impaired") return "→ may not pass →";
   if (hop.from_groups.length === 0 || hop.to_groups.length === 0) return "✕";
-  if (!lets("outbound")) return "✕ no outbound rule";
-  if (!lets("inbound")) return "→ no inbound rule ✕";
+  if (hop.lacks.includes("outbound")) return `✕ ${missing(hop, "outbound")}`;
+  if (hop.lacks.includes("inbound")) return `→ ${missing(hop, "inbound")} ✕`;
   return "✕ blocked ✕";
+}
+
+function missing(hop: Hop, direction: "outbound" | "inbound"): string {
+  const other = hop.rules.find((rule) => rule.direction === direction);
+  return other ? `${direction} ${visible(other.ports)}, not ${hop.port}` : `no ${direction} rule`;
 }

@@ -3,7 +3,12 @@ import type { Model } from "./model";
 import { HEADING_LIMIT, Lines, Name } from "./names";
 import { count, exactTime, shortened, timeAgo, visible } from "./text";
 
-const SCOPES = { account: "the whole account", manifest: "the connections of a manifest", connection: "one connection" };
+const SCOPES = {
+  account: "the whole account",
+  manifest: "the connections of a manifest",
+  database: "one database",
+  connection: "one function and one database",
+};
 
 const MOST_NAMED = 3;
 
@@ -40,6 +45,15 @@ export function Heading({ model, now, isPrinting }: { model: Model; now: number;
             ))}
           </ul>
         </details>
+      )}
+      {report.left_out.length > 0 && (
+        <div class="unread">
+          {report.left_out.map((sentence, at) => (
+            <p key={at}>
+              <Lines text={sentence} />
+            </p>
+          ))}
+        </div>
       )}
     </header>
   );

@@ -221,7 +221,7 @@ function NodeButton({ node, model, state, isLit, isStop, onFocus, actions }: Nod
   return (
     <button
       type="button"
-      class={`node ${node.isBundle ? "bundle" : node.column}${isLit ? " lit" : ""}`}
+      class={`node ${node.isBundle ? "bundle" : node.column}${isLit ? " lit" : ""}${isAbsent(node, first) ? " absent" : ""}`}
       style={{ left: `${node.x}px`, top: `${Math.round(node.y - node.height / 2)}px`, width: `${node.width}px`, height: `${node.height}px` }}
       data-column={node.column}
       tabIndex={isStop ? 0 : -1}
@@ -257,6 +257,13 @@ function NodeButton({ node, model, state, isLit, isStop, onFocus, actions }: Nod
   );
 }
 
+/** Whether the resource was not found, so that only connections name it. */
+function isAbsent(node: Node, row: Row): boolean {
+  if (node.isBundle) return false;
+  const own = node.column === "function" ? row.function : node.column === "proxy" ? row.proxy : row.database;
+  return own !== null && own.arn === null;
+}
+
 function keysOf(model: Model, column: Node["column"]): string[] {
   return column === "function" ? model.functionKeys : column === "proxy" ? model.proxyKeys : model.databaseKeys;
 }
@@ -267,11 +274,12 @@ function proxyKey(model: Model, row: Row): string | null {
 
 function words(node: Node, row: Row): { title: string; quiet: string } {
   if (node.isBundle) return { title: count(node.rows.length, "function"), quiet: `of ${row.database?.id ?? "a database that is not known"}` };
-  if (node.column === "function") return { title: `Function ${row.function?.name ?? "not known"}`, quiet: "" };
-  if (node.column === "proxy") return { title: `Proxy ${row.proxy?.name ?? "not known"}`, quiet: "" };
+  const absent = isAbsent(node, row) ? "not found" : "";
+  if (node.column === "function") return { title: `Function ${row.function?.name ?? "not known"}`, quiet: absent };
+  if (node.column === "proxy") return { title: `Proxy ${row.proxy?.name ?? "not known"}`, quiet: absent };
   const { database } = row;
   if (database === null) return { title: "Database not known", quiet: "" };
-  return { title: `${database.kind === "cluster" ? "Cluster" : "Instance"} ${database.id}`, quiet: database.engine ?? database.kind };
+  return { title: `${database.kind === "cluster" ? "Cluster" : "Instance"} ${database.id}`, quiet: absent || (database.engine ?? database.kind) };
 }
 
 function shortName(row: Row, node: Node, title: string): string {

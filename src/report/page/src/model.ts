@@ -44,7 +44,8 @@ export function makeModel(report: Report): Model {
       function: func,
       proxy: at(report.proxies, connection.proxy),
       database,
-      vpc: database?.vpc ?? func?.vpc ?? null,
+      // A database that was not found is in no known VPC.
+      vpc: database ? database.vpc : (func?.vpc ?? null),
       searchText: "",
     };
     row.searchText = searchText(report, row);

@@ -8,11 +8,11 @@ import { HEADING_LIMIT, KindIcon, Lines, Name, spoken } from "./names";
 import { visible } from "./text";
 import { VerdictIcon } from "./verdicts";
 
-type Passing = "open" | "closed" | "unclear";
+type Passing = "open" | "partly" | "closed" | "unclear";
 /** `held`: the edge only says which end has the group. */
 type Edge = Passing | "held";
 
-const passing = (isOpen: boolean | null): Passing => (isOpen === null ? "unclear" : isOpen ? "open" : "closed");
+const PASSING: Record<Hop["state"], Passing> = { open: "open", impaired: "partly", blocked: "closed", unknown: "unclear" };
 
 export function Path({ model, row }: { model: Model; row: Row }) {
   const { hops } = row.connection;
@@ -36,8 +36,16 @@ function caption(row: Row): string {
   return row.connection.hops
     .map((hop) => {
       const between = `from ${named(hop.from)} to ${named(hop.to)}`;
-      if (hop.is_open === null) return `It is not known whether the security groups let traffic pass ${between}.`;
-      return hop.is_open ? `The security groups let traffic pass ${between}.` : `No traffic passes ${between}.`;
+      switch (hop.state) {
+        case "open":
+          return `The security groups let traffic pass ${between}.`;
+        case "impaired":
+          return `Traffic may not pass ${between}.`;
+        case "blocked":
+          return `No traffic passes ${between}.`;
+        default:
+          return `It is not known whether traffic passes ${between}.`;
+      }
     })
     .join(" ");
 }
@@ -59,19 +67,17 @@ function End({ row, kind }: { row: Row; kind: "function" | "proxy" | "database" 
 
 function HopDrawing({ model, hop }: { model: Model; hop: Hop }) {
   const port = hop.port === null ? "" : ` on port ${hop.port}`;
-  const state = passing(hop.is_open);
-  const word = { open: "Traffic passes", closed: "No traffic passes", unclear: "Not known whether traffic passes" }[state];
-  const isPartly = state === "open" && hop.causes.length > 0;
-  const verdict = { open: isPartly ? "drifted" : "in-sync", closed: "broken", unclear: "unknown" } as const;
+  const state = PASSING[hop.state] ?? "unclear";
+  const word = { open: "Traffic passes", partly: "Traffic may not pass", closed: "No traffic passes", unclear: "Not known whether traffic passes" }[state];
+  const verdict = { open: "in-sync", partly: "drifted", closed: "broken", unclear: "unknown" } as const;
   return (
     <>
       <Side model={model} hop={hop} direction="outbound" />
-      <p class={`bar is-${isPartly ? "partly" : state}`}>
+      <p class={`bar is-${state}`}>
         <VerdictIcon verdict={verdict[state]} />
         <span>
           {word}
           {port}
-          {isPartly && ", and something stands against it"}
         </span>
       </p>
       {hop.causes.length > 0 && (
@@ -88,22 +94,18 @@ function HopDrawing({ model, hop }: { model: Model; hop: Hop }) {
   );
 }
 
-function lets(hop: Hop, direction: Rule["direction"]): boolean {
-  return hop.rules.some((rule) => rule.direction === direction && rule.passes);
-}
-
 /** The groups of one end, each in a lane with its rules between the end and the hop. */
 function Side({ model, hop, direction }: { model: Model; hop: Hop; direction: Rule["direction"] }) {
   const isOut = direction === "outbound";
   const end = isOut ? hop.from : hop.to;
   const groups = isOut ? hop.from_groups : hop.to_groups;
-  // Where the hop is closed and no rule lets traffic pass, this side is why.
-  const isCause = hop.is_open === false && !lets(hop, direction);
+  const state = PASSING[hop.state] ?? "unclear";
+  const isCause = hop.lacks.includes(direction);
   if (groups.length === 0) {
     return (
       <ul class="side">
-        <Lane isOut={isOut} state={hop.is_open === null ? "unclear" : hop.is_open ? "open" : "closed"} box={null}>
-          <Missing isCause={hop.is_open !== true}>No group of the {end} is part of this connection</Missing>
+        <Lane isOut={isOut} state={state} box={null}>
+          <Missing isCause={isCause}>No group of the {end} is part of this connection</Missing>
         </Lane>
       </ul>
     );
@@ -114,11 +116,11 @@ function Side({ model, hop, direction }: { model: Model; hop: Hop; direction: Ru
         const isFirst = it === (groups.find((group) => group.is_set) ?? groups[0]);
         const own = hop.rules.filter((rule) => rule.direction === direction && rule.group === it.group);
         const passes = own.some((rule) => rule.passes);
-        const state = passes ? "open" : hop.is_open === null ? "unclear" : hop.is_open ? "held" : "closed";
+        const lane = passes ? "open" : state === "open" || state === "partly" ? "held" : state;
         return (
-          <Lane key={it.group} isOut={isOut} state={state} box={<GroupBox group={model.report.groups[it.group]} side={it} end={end} />}>
+          <Lane key={it.group} isOut={isOut} state={lane} box={<GroupBox group={model.report.groups[it.group]} side={it} end={end} />}>
             {own.map((rule, at) => (
-              <RuleBox key={at} model={model} rule={rule} isHopOpen={hop.is_open === true} />
+              <RuleBox key={at} model={model} rule={rule} isHopOpen={state === "open" || state === "partly"} />
             ))}
             {isCause && isFirst && (
               <Missing isCause>
@@ -151,7 +153,7 @@ function GroupBox({ group, side, end }: { group: Group | undefined; side: SideGr
     <div class={`group ${side.is_set ? "own" : "other"}`}>
       <Name text={group?.name ?? "security group"} />
       <Name text={group?.id ?? "not known"} code />
-      <span class="quiet">{side.is_set ? "of this connection" : `another group of the ${end}`}</span>
+      <span class="quiet">{side.is_set ? "made by setup or the console" : `on the ${end}, made by others`}</span>
     </div>
   );
 }
