@@ -212,7 +212,7 @@ export function hostile(now = new Date()) {
   let at = 0;
   const taint = (value, key) => {
     if (typeof value === "string") {
-      if (["verdict", "decision", "kind", "direction", "from", "to", "scope", "command", "made_at", "first_seen", "status"].includes(key)) return value;
+      if (["verdict", "decision", "kind", "direction", "from", "to", "scope", "command", "made_at", "first_seen", "status", "state", "lacks"].includes(key)) return value;
       at += 1;
       return `${texts[at % texts.length]}`;
     }
@@ -235,6 +235,7 @@ export function hostile(now = new Date()) {
     it.findings = Object.values(HOSTILE).map((text, n) => ({ kind: n % 2 ? "opened" : text, severity: n % 3 ? "critical" : text, message: text, resource: text, expected: text, found: text, first_seen: n % 2 ? "2026-11-01T10:00:00Z" : text, remedy: text, likely_cause: text }));
     it.checks = [{ id: HOSTILE.image, status: "fail", message: HOSTILE.script, evidence: { [HOSTILE.image]: [HOSTILE.script, { __proto: HOSTILE.long }], ["__proto__"]: HOSTILE.bidi, deep: { n: 1, b: true, nothing: null } }, remedy: HOSTILE.template }];
     it.costs = [HOSTILE.image];
+    it.target_health = { state: HOSTILE.script, reason: HOSTILE.image };
     it.account = HOSTILE.bidi;
     it.region = HOSTILE.image;
   }

@@ -26,6 +26,7 @@ function middle(hop: Hop): string {
 }
 
 function missing(hop: Hop, direction: "outbound" | "inbound"): string {
-  const other = hop.rules.find((rule) => rule.direction === direction);
+  const far = direction === "outbound" ? hop.to_groups : hop.from_groups;
+  const other = hop.rules.find((rule) => rule.direction === direction && far.some((it) => it.group === rule.peer));
   return other ? `${direction} ${visible(other.ports)}, not ${hop.port}` : `no ${direction} rule`;
 }
