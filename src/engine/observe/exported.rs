@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::survey::{Proxies, Surveyed, reads_of_drift, survey, survey_paths};
+use super::survey::{Proxies, READS, Surveyed, survey, survey_paths};
 use super::{ObserveError, described_rules, no_such, patiently};
 use crate::cloud::{Answer, Cloud, CloudError, ResourceKind, RoleDescription};
 use crate::concurrent::bounded;
@@ -29,11 +29,9 @@ pub const EXPORT_READS: &[Operation] = &[
     Operation::ListAttachedRolePolicies,
 ];
 
-/// All operations of an export, as code or as a picture: what its caller needs permission for.
+/// All operations of an export as code: what its caller needs permission for. A picture needs those of a survey with its network.
 pub fn reads_of_export() -> impl Iterator<Item = Operation> {
-    let besides = EXPORT_READS.iter().copied();
-    let reads: BTreeSet<Operation> = reads_of_drift().chain(besides).collect();
-    reads.into_iter()
+    READS.iter().chain(EXPORT_READS).copied()
 }
 
 /// How many proxies, roles and secrets are read at once.
