@@ -99,7 +99,7 @@ pub fn read_regular(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes a result like [`write`]. Whether it went to standard output, which then has the result and nothing else.
+/// Writes a result like [`write()`]. Whether it went to standard output, which then has the result and nothing else.
 ///
 /// # Errors
 ///
