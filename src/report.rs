@@ -49,8 +49,8 @@ pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKin
 pub use list::{ListDocument, ListOfAll, ListOfOne, ListedConnections, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use page::{
-    PageConnection, PageData, PageDatabase, PageFinding, PageFunction, PageGroup, PageGroupOn, PageHealth, PageHop,
-    PageHopState, PageProxy, PageRule, PageScope, ReportDocument, Subject, collect,
+    PageConnection, PageData, PageDatabase, PageFinding, PageGroup, PageGroupOn, PageHealth, PageHop, PageHopState,
+    PageResource, PageRule, PageScope, ReportDocument, Subject, collect,
 };
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;

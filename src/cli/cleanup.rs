@@ -11,7 +11,7 @@ use crate::reconcile::Cleanup as Goal;
 use crate::report::RunDocument;
 
 const EXAMPLES: &str = "\
-Show what is left over:
+Show what would be removed:
   autoconnect cleanup --dry-run
 Remove it, without waiting for network interfaces:
   autoconnect cleanup --no-wait";

@@ -26,7 +26,7 @@ Judge a plan of Terraform (`terraform show -json` prints it):
 Judge a template of CloudFormation for its stack:
   autoconnect impact --template template.yaml --stack shop \\
       --parameter Stage=live
-Also fail where a change lets somebody in:
+Also fail if a change opens a database to the internet:
   autoconnect impact --terraform-plan plan.json --fail-on opened";
 
 /// Options of `impact`.

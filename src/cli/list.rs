@@ -6,11 +6,11 @@ use super::Ending;
 use super::diagnose::read;
 use super::global::{Global, Output};
 use super::session::{DatabaseArgs, Work, no_connections, on_account, print_plain};
-use crate::cloud::{Cloud, ResourceKind};
+use crate::cloud::Cloud;
 use crate::drift::{list, list_all};
 use crate::estate::Look;
 use crate::interrupt::Interrupt;
-use crate::model::{DatabaseKind, Named};
+use crate::model::Named;
 use crate::observe::{ObserveError, Proxies, Surveyed, no_such, survey};
 use crate::report::{ListDocument, list_text};
 
@@ -59,16 +59,12 @@ impl List {
         let Some((kind, name)) = named else {
             return Ok(ListDocument::all(&estate, &list_all(&estate), origin, cloud.calls()));
         };
-        let resource = match kind {
-            DatabaseKind::Cluster => ResourceKind::Cluster,
-            DatabaseKind::Instance => ResourceKind::Instance,
-        };
         match estate.database(kind, name) {
             Look::Found(database) => {
                 let listing = list(&estate, database);
                 Ok(ListDocument::one(&estate, database, &listing, cloud.calls()))
             }
-            Look::Absent | Look::Unread(_) => Err(no_such(cloud, resource, name).await),
+            Look::Absent | Look::Unread(_) => Err(no_such(cloud, kind.into(), name).await),
         }
     }
 }

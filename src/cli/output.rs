@@ -1,6 +1,7 @@
 //! Standard output: with `--output json` or `markdown` exactly one document, also if the command fails.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use serde::Serialize;
@@ -82,4 +83,10 @@ fn fail_with(report: &Report, output: Output, has_printed: &mut bool) {
         *has_printed = true;
         let _ = write(&text);
     }
+}
+
+/// A file that could not be written.
+pub fn unwritten(path: &Path, error: &std::io::Error) -> Box<Report> {
+    let hint = format!("{} could not be written: check it and its folder", path.display());
+    Box::new(Report::new("output", error, Some(hint)))
 }

@@ -1,7 +1,6 @@
 //! `autoconnect report`: connections as one HTML page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -11,8 +10,8 @@ use clap::Args;
 use super::arguments::{FunctionName, ProxyChoice, parse_cluster, parse_function, parse_instance};
 use super::drift::{SourceArgs, Sourced, state_of};
 use super::global::Global;
-use super::output::note_printed;
-use super::session::{AccountsWork, interrupted_reading, on_accounts, print_plain};
+use super::output::unwritten;
+use super::session::{AccountsWork, interrupted_reading, on_accounts, print_written};
 use super::{Ending, is_same_file};
 use crate::cloud::ResourceKind;
 use crate::drift::reaching;
@@ -113,15 +112,15 @@ impl Report {
 
     /// Looks at the connections that are asked for.
     async fn look(&self, accounts: &Kept<'_, impl Accounts>, known: &[Known]) -> Result<Round, Box<Failure>> {
+        let through = self.proxy.as_ref().map(|proxy| match proxy {
+            ProxyChoice::Existing(name) => Some(name.clone()),
+            ProxyChoice::None | ProxyChoice::New(_) => None,
+        });
         let wanted = if let Some(path) = &self.manifest {
             let entries = manifest::load(path, true).map_err(|error| Box::new(Failure::from(&error)))?;
             Wanted::Entries(entries)
         } else {
-            let through = self.proxy.as_ref().map(|proxy| match proxy {
-                ProxyChoice::Existing(name) => Some(name.clone()),
-                ProxyChoice::None | ProxyChoice::New(_) => None,
-            });
-            let entry = through.and_then(|proxy| self.named(proxy));
+            let entry = through.clone().and_then(|proxy| self.named(proxy));
             entry.map_or(Wanted::Everything, |entry| Wanted::Entries(vec![entry]))
         };
         let mut round = look(accounts, &wanted, known).await?;
@@ -138,7 +137,10 @@ impl Report {
                 })
             })?;
         }
-        accounts.check_exists(kind, database, function).await?;
+        let proxy = through.flatten();
+        accounts
+            .check_exists(kind, database, function, proxy.as_deref())
+            .await?;
         round.judged.retain(|judged| {
             let of = &judged.connection;
             of.kind == kind
@@ -260,19 +262,9 @@ impl AccountsWork for Report {
             .html()
             .map_err(std::io::Error::from)
             .and_then(|html| files::write_out(&self.out, html.as_bytes(), New::Private))
-            .map_err(|error| {
-                let hint = format!("{} could not be written: check it and its folder", self.out.display());
-                Box::new(Failure::new("output", &error, Some(hint)))
-            })?;
+            .map_err(|error| unwritten(&self.out, &error))?;
         let document = ReportDocument::new(&self.out.display().to_string(), &page, round.calls);
-        if is_stdout {
-            note_printed();
-            if !global.quiet {
-                let _ = write!(anstream::stderr(), "{}", document.text());
-            }
-        } else {
-            print_plain(global, &document, || document.text())?;
-        }
+        print_written(global, &document, is_stdout, || document.text())?;
         Ok(0)
     }
 }
@@ -285,7 +277,7 @@ async fn look(accounts: &impl Accounts, wanted: &Wanted, known: &[Known]) -> Res
 /// The state of an earlier `drift`: without one, nothing says when a finding was first seen.
 fn existing_state(path: &Path) -> Result<State, Box<Failure>> {
     if let Err(error) = path.metadata() {
-        let hint = format!("{} is to be the state file of `autoconnect drift`", path.display());
+        let hint = "name a file that `autoconnect drift --state-file FILE` has written".to_owned();
         return Err(Box::new(Failure::new("state-file", &error, Some(hint))));
     }
     state_of(path)
@@ -298,12 +290,13 @@ struct Kept<'a, A> {
 }
 
 impl<A: Accounts> Kept<'_, A> {
-    /// Whether a database, and a function, exist in the account that the global options name.
+    /// Whether what was named exists in the account that the global options name.
     async fn check_exists(
         &self,
         kind: DatabaseKind,
         database: &str,
         function: Option<&str>,
+        proxy: Option<&str>,
     ) -> Result<(), Box<Failure>> {
         let place = Place::default();
         let missing = {
@@ -313,15 +306,14 @@ impl<A: Accounts> Kept<'_, A> {
             let Some(estate) = estates.get(&place) else {
                 return Ok(());
             };
-            let resource = match kind {
-                DatabaseKind::Cluster => ResourceKind::Cluster,
-                DatabaseKind::Instance => ResourceKind::Instance,
-            };
-            let is_gone = function.filter(|function| estate.function(function) == Look::Absent);
+            let gone_function = function.filter(|function| estate.function(function) == Look::Absent);
+            let gone_proxy = proxy.filter(|proxy| estate.proxy(proxy) == Look::Absent);
             if estate.database(kind, database) == Look::Absent {
-                Some((resource, database))
+                Some((kind.into(), database))
             } else {
-                is_gone.map(|function| (ResourceKind::Function, function))
+                gone_function
+                    .map(|function| (ResourceKind::Function, function))
+                    .or_else(|| gone_proxy.map(|proxy| (ResourceKind::Proxy, proxy)))
             }
         };
         let Some((kind, name)) = missing else { return Ok(()) };
@@ -340,10 +332,11 @@ impl<A: Accounts> Kept<'_, A> {
 
 impl<A: Accounts> Accounts for Kept<'_, A> {
     async fn survey(&self, place: &Place, proxies: &Proxies) -> Result<Survey, Unreachable> {
-        let mut survey = self.accounts.survey(place, proxies).await?;
-        survey.estate.complete_network();
+        let survey = self.accounts.survey(place, proxies).await?;
+        let mut estate = survey.estate.clone();
+        estate.complete_network();
         if let Ok(mut estates) = self.estates.lock() {
-            estates.insert(place.clone(), survey.estate.clone());
+            estates.insert(place.clone(), estate);
         }
         Ok(survey)
     }

@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
 use std::future::Future;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::runtime;
 use super::arguments::{Tag, parse_cluster, parse_instance, parse_timeout};
 use super::front::Terminal;
 use super::global::{Global, Output};
+use super::output::note_printed;
 use super::signals::listen;
 use super::{Ending, for_people, print, print_json};
 use crate::account::{AccountFileError, OfflineAccount};
@@ -172,6 +174,25 @@ pub fn print_plain<D: Serialize>(
     } else {
         print(&for_people(&text(), &std::io::stdout()))
     }
+}
+
+/// Prints what a command has written to a file. If that was standard output, it has the file and nothing else, and people read
+/// this on standard error.
+pub fn print_written<D: Serialize>(
+    global: &Global,
+    document: &D,
+    is_stdout: bool,
+    text: impl FnOnce() -> String,
+) -> Result<(), Box<Report>> {
+    if !is_stdout {
+        return print_plain(global, document, text);
+    }
+    note_printed();
+    if !global.quiet {
+        // A message that cannot be shown does not make the file wrong.
+        let _ = write!(anstream::stderr(), "{}", text());
+    }
+    Ok(())
 }
 
 /// Prints what a command found that only checks.

@@ -1,6 +1,5 @@
 //! `autoconnect snapshot`: saves an account to a file for `--offline`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,14 +8,14 @@ use super::Ending;
 use super::arguments::parse_id;
 use super::diagnose::read;
 use super::global::Global;
-use super::output::note_printed;
-use super::session::{Work, on_account, print_plain};
+use super::output::unwritten;
+use super::session::{Work, on_account, print_written};
 use crate::cloud::Cloud;
 use crate::escape::to_json_pretty;
 use crate::files::{self, New};
 use crate::interrupt::Interrupt;
 use crate::model::VpcId;
-use crate::report::{Report, SnapshotDocument};
+use crate::report::SnapshotDocument;
 use crate::snapshot::snapshot;
 
 const EXAMPLES: &str = "\
@@ -55,19 +54,9 @@ impl Work for Snapshot {
         let content = to_json_pretty(&taken.document).map_err(std::io::Error::from);
         let written =
             content.and_then(|content| files::write_out(&self.out, (content + "\n").as_bytes(), New::Private));
-        let is_stdout = written.map_err(|error| {
-            let hint = format!("{} could not be written: check it and its folder", self.out.display());
-            Box::new(Report::new("output", &error, Some(hint)))
-        })?;
+        let is_stdout = written.map_err(|error| unwritten(&self.out, &error))?;
         let document = SnapshotDocument::new(&self.out, &taken, cloud.calls());
-        if is_stdout {
-            note_printed();
-            if !global.quiet {
-                let _ = write!(anstream::stderr(), "{}", document.text());
-            }
-        } else {
-            print_plain(global, &document, || document.text())?;
-        }
+        print_written(global, &document, is_stdout, || document.text())?;
         Ok(0)
     }
 }

@@ -35,6 +35,7 @@ use crate::naming::created;
 use crate::plan::health;
 use crate::policy::connects_as;
 use crate::preconditions::{Unmet, check_identity};
+use crate::reachability::Paths;
 use explain::in_words;
 use path::{BlockedHops, Routing};
 
@@ -142,6 +143,12 @@ impl<'e> Judge<'e> {
         }
         remedy::prescribe(self.estate, connection, &mut judgement.findings);
         judgement
+    }
+
+    /// The paths of the estate's network, where it was asked for.
+    #[must_use]
+    pub fn paths(&self) -> Option<&Paths<'e>> {
+        self.routing.paths()
     }
 
     /// What lies between resources and could not be read, a sentence each. It counts as passing.

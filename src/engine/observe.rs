@@ -129,7 +129,7 @@ async fn first_round(
     };
     let found = match database {
         Err(error) if error.is_not_found() => {
-            return Err(no_such(cloud, resource_kind(target.kind), &target.database).await);
+            return Err(no_such(cloud, target.kind.into(), &target.database).await);
         }
         database => database?,
     };
@@ -517,13 +517,6 @@ fn split(group: Option<DbSubnetGroup>) -> (Option<VpcId>, Vec<SubnetId>) {
     match group {
         Some(group) => (Some(group.vpc), group.subnets),
         None => (None, Vec::new()),
-    }
-}
-
-fn resource_kind(kind: DatabaseKind) -> ResourceKind {
-    match kind {
-        DatabaseKind::Cluster => ResourceKind::Cluster,
-        DatabaseKind::Instance => ResourceKind::Instance,
     }
 }
 

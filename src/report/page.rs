@@ -52,9 +52,9 @@ pub struct PageData {
     /// The databases.
     pub databases: Vec<PageDatabase>,
     /// The functions.
-    pub functions: Vec<PageFunction>,
+    pub functions: Vec<PageResource>,
     /// The proxies.
-    pub proxies: Vec<PageProxy>,
+    pub proxies: Vec<PageResource>,
     /// The security groups that have a part in the connections.
     pub groups: Vec<PageGroup>,
     /// The connections.
@@ -95,29 +95,15 @@ pub struct PageDatabase {
     pub owner: Option<String>,
 }
 
-/// A function.
+/// A function or a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PageFunction {
+pub struct PageResource {
     /// Its name.
     pub name: String,
     /// Its ARN; null where it was not found.
     pub arn: Option<String>,
-    /// Its VPC; null where it is in none.
-    pub vpc: Option<String>,
-    /// What deploys it; null where nothing says so, or its tags could not be read.
-    pub owner: Option<String>,
-}
-
-/// A proxy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PageProxy {
-    /// Its name.
-    pub name: String,
-    /// Its ARN; null where it was not found.
-    pub arn: Option<String>,
-    /// Its VPC.
+    /// Its VPC; null where it is in none, or was not found.
     pub vpc: Option<String>,
     /// What deploys it; null where nothing says so, or its tags could not be read.
     pub owner: Option<String>,

@@ -171,7 +171,7 @@ fn start(name: &str, script: &str, requirements: &str, takes_time: bool) -> Peer
     }
 }
 
-/// The end of a file that somebody else writes to, who keeps their place in it.
+/// The end of a file that the peer is still writing.
 fn last_lines(file: &File) -> String {
     let mut text = vec![0; 16_384];
     let length = file.metadata().expect("a file").len();

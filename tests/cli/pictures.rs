@@ -110,6 +110,22 @@ fn the_same_picture_in_each_format() {
     }
 }
 
+/// What blocks all of a path is not said to block some of it, also where the function has moved to another VPC.
+#[test]
+fn a_path_that_is_blocked_as_a_whole_is_not_said_to_be_blocked_in_part() {
+    let shell = Shell::new();
+    shell.edit_file("network.json", |account| account["VpcPeeringConnections"] = json!([]));
+    let arguments = "export --offline network.json --instance ledger --function ledger-sync --format mermaid";
+    let run = shell.run(arguments);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("vpc-0a02") || run.stdout.contains("peering"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("between some subnets"), "{}", run.stdout);
+}
+
 /// A database, a manifest, an account, and what `setup` would make.
 #[test]
 fn many_connections_are_one_picture() {

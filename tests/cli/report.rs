@@ -45,6 +45,7 @@ fn what_is_printed() {
         "--cluster nothing --function checkout --out page.html",
         "--cluster order --out page.html",
         "--cluster orders --function check --out page.html",
+        "--cluster orders --function checkout --proxy orders-prox --out page.html",
         "--instance orders --out page.html",
         "--instance orders-1 --out page.html",
         "--cluster arn:aws:rds:us-east-1:999999999999:cluster:orders --out page.html",

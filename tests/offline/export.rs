@@ -1,9 +1,12 @@
 //! What is exported, and what is not when something may not be read.
 
 use autoconnect::account::OfflineAccount;
+use autoconnect::estate::Connection;
 use autoconnect::export::{Export, GroupRef, NotConnected, RulePeer, Wanted};
 use autoconnect::model::{CredentialsWish, DatabaseKind, NewFunction, Place};
-use autoconnect::observe::{ExportError, NewProxyWish, ProxyWish, Target, exported, reads_of_export};
+use autoconnect::observe::{
+    ExportError, NewProxyWish, ObserveError, ProxyWish, Target, chosen_groups, exported, reads_of_export, wired,
+};
 use autoconnect::policy::read_only;
 
 use crate::guarded::Guarded;
@@ -190,4 +193,59 @@ async fn groups_that_lead_nowhere_are_left_out() {
         matches!(error, ExportError::NotConnected(NotConnected::NotTied { .. })),
         "{error}"
     );
+}
+
+/// Everything else finds resources by their names, and the account that is read may have one of the same name.
+#[tokio::test(start_paused = true)]
+async fn what_is_in_another_account_or_region_is_not_taken_for_one_of_the_same_name() {
+    let account = connected_account().await;
+    let database = |place: &str| format!("arn:aws:rds:{place}:cluster:orders");
+    let function = |place: &str| format!("arn:aws:lambda:{place}:function:refunds");
+    let pair = |database: String, function: String| Wanted::Pair {
+        kind: DatabaseKind::Cluster,
+        database,
+        function,
+    };
+    let here = "eu-central-1:123456789012";
+    for (place, code) in [
+        ("eu-central-1:999999999999", "other-account"),
+        ("us-east-1:123456789012", "other-region"),
+    ] {
+        let listed = Connection {
+            kind: DatabaseKind::Cluster,
+            database: "orders".to_owned(),
+            proxy: Some("autoconnect-orders".to_owned()),
+            function: function(place),
+        };
+        let elsewhere = [
+            Wanted::Database {
+                kind: DatabaseKind::Cluster,
+                database: database(place),
+            },
+            pair(database(place), "refunds".to_owned()),
+            pair("orders".to_owned(), function(place)),
+            Wanted::Listed(vec![listed]),
+        ];
+        for wanted in elsewhere {
+            let of_export = [
+                exported(&account, None, &wanted).await.map(drop),
+                wired(&account, &wanted).await.map(drop),
+            ];
+            for result in of_export {
+                assert!(
+                    matches!(&result, Err(ExportError::Observe(error)) if error.code() == code),
+                    "{wanted:?}: {result:?}"
+                );
+            }
+            let chosen: Result<_, ObserveError> = chosen_groups(&account, &wanted).await;
+            assert!(
+                matches!(&chosen, Err(error) if error.code() == code),
+                "{wanted:?}: {chosen:?}"
+            );
+        }
+    }
+    let wanted = pair(database(here), function(here));
+    assert!(exported(&account, None, &wanted).await.is_ok());
+    assert!(wired(&account, &wanted).await.is_ok());
+    assert!(!chosen_groups(&account, &wanted).await.unwrap().groups.is_empty());
 }

@@ -1,7 +1,6 @@
 //! Connections as code: what is read, planned where that is asked for, and written.
 
 use std::fs;
-use std::path::Path;
 
 use super::{CodeFormat, Export, usage};
 use crate::batch::{self, Item, Job, needs, proxy_of};
@@ -9,6 +8,8 @@ use crate::cli::arguments::ProxyChoice;
 use crate::cli::batch::SetupMany;
 use crate::cli::connections::check_places;
 use crate::cli::global::Global;
+use crate::cli::output::unwritten;
+use crate::cli::session::interrupted_reading;
 use crate::cli::setup::Setup;
 use crate::cli::{Ending, check_setup, print};
 use crate::cloud::{Checked, Cloud};
@@ -21,7 +22,6 @@ use crate::model::Origin;
 use crate::monitor::Place;
 use crate::observe::{ExportError, exported};
 use crate::preview::Preview;
-use crate::reconcile::{Failure, RunError};
 use crate::report::{ExportFile, Report, cdk, cloudformation, document_text, resources_to_import, template, terraform};
 
 /// What is exported, before anything is read.
@@ -51,10 +51,7 @@ impl Export {
                 Asked::Planned(items) => planned(&checked, items, &interrupt).await,
             }
         };
-        let export = tokio::select! {
-            export = export => export?,
-            () = interrupt.raised() => return Err(interrupted(cloud)),
-        };
+        let export = Box::pin(or_interrupted(cloud, &interrupt, export)).await?;
         for why in &export.unread {
             tracing::warn!("{why}");
         }
@@ -161,11 +158,6 @@ fn files_of(format: CodeFormat, export: &export::Export) -> Result<Vec<ExportFil
     })
 }
 
-fn unwritten(path: &Path, error: &std::io::Error) -> Box<Report> {
-    let hint = format!("{} could not be written: check it and its folder", path.display());
-    Box::new(Report::new("output", error, Some(hint)))
-}
-
 /// Carries the plans out in memory, and exports what is there then.
 async fn planned(cloud: &dyn Cloud, items: Vec<Item>, interrupt: &Interrupt) -> Result<export::Export, Box<Report>> {
     let (preview, wanted) = preview(cloud, items, interrupt).await?;
@@ -219,12 +211,17 @@ pub(super) fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
     })
 }
 
-pub(super) fn interrupted(cloud: &dyn Cloud) -> Box<Report> {
-    Box::new(Report::of_run(&Failure {
-        error: RunError::Interrupted {
-            at: "while reading; nothing was written".to_owned(),
-        },
-        applied: Vec::new(),
-        origin: cloud.home(),
-    }))
+/// What is read, unless the run is interrupted first.
+pub(super) async fn or_interrupted<T>(
+    cloud: &dyn Cloud,
+    interrupt: &Interrupt,
+    reading: impl Future<Output = Result<T, Box<Report>>>,
+) -> Result<T, Box<Report>> {
+    tokio::select! {
+        read = reading => read,
+        () = interrupt.raised() => Err(Box::new(Report {
+            origin: cloud.home(),
+            ..interrupted_reading()
+        })),
+    }
 }

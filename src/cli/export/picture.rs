@@ -1,7 +1,7 @@
 //! Connections as a picture: what is read, planned where that is asked for, and drawn.
 
 use super::Export;
-use super::code::{Asked, interrupted, preview, report};
+use super::code::{Asked, or_interrupted, preview, report};
 use crate::cli::diagnose::Format;
 use crate::cli::global::Global;
 use crate::cli::{Ending, print};
@@ -11,8 +11,8 @@ use crate::model::{Origin, last_segment};
 use crate::observe::wired;
 use crate::report::Drawing;
 
-/// What is said of a picture of what does not exist.
-const PLANNED: &str = "as setup would leave these connections; nothing was changed";
+/// The note on a picture of planned connections.
+const PLANNED: &str = "This picture shows what setup would make. Nothing was changed";
 
 impl Export {
     /// Draws the groups and rules of connections.
@@ -26,19 +26,16 @@ impl Export {
         let checked = Checked::new(cloud);
         let asked = self.asked(global, &cloud.home())?;
         let wirings = async {
-            match asked {
-                Asked::Existing(wanted) => wired(&checked, &wanted).await.map_err(|error| report(&error, cloud)),
+            let wirings = match asked {
+                Asked::Existing(wanted) => wired(&checked, &wanted).await,
                 Asked::Planned(items) => {
                     let (preview, wanted) = preview(&checked, items, &interrupt).await?;
-                    wired(&preview, &wanted).await.map_err(|error| report(&error, cloud))
+                    wired(&preview, &wanted).await
                 }
-            }
+            };
+            wirings.map_err(|error| report(&error, cloud))
         };
-        let wirings = tokio::select! {
-            wirings = wirings => wirings?,
-            () = interrupt.raised() => return Err(interrupted(cloud)),
-        };
-        let mut wirings = wirings;
+        let mut wirings = Box::pin(or_interrupted(cloud, &interrupt, wirings)).await?;
         if self.planned {
             wirings.unread.insert(0, PLANNED.to_owned());
         }

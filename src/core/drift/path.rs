@@ -61,6 +61,10 @@ impl<'e> Routing<'e> {
         }
     }
 
+    pub(super) fn paths(&self) -> Option<&Paths<'e>> {
+        self.paths.as_ref()
+    }
+
     /// What network ACLs and routes stop of a connection.
     pub(super) fn blocked(&self, observation: &Observation) -> BlockedHops {
         let mut blocked = BlockedHops::default();

@@ -235,19 +235,7 @@ fn passing(
     let (of_groups, lacks) = blocked_by_groups(estate, (near, far), port, (&names.0, &names.1));
     let (of_network, is_whole) = routing.hop(observation, (from, to), port).unwrap_or_default();
     // Of a function that has moved to another VPC, drift reports that, and not how the path is blocked.
-    let is_whole = is_whole && function_moved(observation).is_none();
-    let is_blocked = !of_groups.is_empty() || is_whole;
-    let mut is_unknown = false;
-    if !is_blocked && let Some((status, doubts)) = routing.of_groups(observation, from) {
-        match status {
-            Status::Pass => {}
-            Status::Unknown => is_unknown = true,
-            Status::Warn | Status::Fail => causes.push(NOT_ALL.to_owned()),
-        }
-        if status != Status::Pass {
-            causes.extend(doubts);
-        }
-    }
+    let is_blocked = !of_groups.is_empty() || (is_whole && function_moved(observation).is_none());
     causes.extend(of_groups);
     causes.extend(of_network.into_iter().map(|cause| {
         if is_whole {
@@ -256,6 +244,17 @@ fn passing(
             format!("blocked between some subnets: {cause}")
         }
     }));
+    let mut is_unknown = false;
+    if !is_blocked && let Some((status, doubts)) = routing.of_groups(observation, from) {
+        match status {
+            Status::Pass => {}
+            Status::Unknown => is_unknown = causes.is_empty(),
+            Status::Warn | Status::Fail => causes.push(NOT_ALL.to_owned()),
+        }
+        if status != Status::Pass {
+            causes.extend(doubts);
+        }
+    }
     let mut told = BTreeSet::new();
     causes.retain(|cause| told.insert(cause.clone()));
     let state = match (is_blocked, causes.is_empty()) {

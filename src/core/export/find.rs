@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use crate::drift::{discover, reaching};
 use crate::estate::{Connection, Estate, Look, Obstacle, Scope};
-use crate::model::{DatabaseKind, GroupId, GroupList, Observation, SecurityGroup, Side, last_segment};
+use crate::model::{
+    DatabaseKind, Elsewhere, GroupId, GroupList, Named, Observation, Origin, SecurityGroup, Side, last_segment,
+};
 use crate::ownership::{Way, connection_of, is_of_set};
 
 /// Which connections are asked for.
@@ -32,6 +34,35 @@ pub enum Wanted {
     },
     /// All connections of the account and Region: there has to be one.
     All,
+}
+
+impl Wanted {
+    /// Whether what is named by ARNs can be in this account and Region. Everything else finds resources by their names alone.
+    ///
+    /// # Errors
+    ///
+    /// Something is in another partition, Region or account.
+    pub fn check(&self, here: &Origin) -> Result<(), Elsewhere> {
+        match self {
+            Self::Listed(connections) => connections.iter().try_for_each(|connection| connection.check(here)),
+            Self::Pair {
+                kind,
+                database,
+                function,
+            } => direct(*kind, database, function).check(here),
+            Self::Database { database, .. } => Named::of(database).check(here),
+            Self::All => Ok(()),
+        }
+    }
+}
+
+fn direct(kind: DatabaseKind, database: &str, function: &str) -> Connection {
+    Connection {
+        kind,
+        database: database.to_owned(),
+        proxy: None,
+        function: function.to_owned(),
+    }
 }
 
 /// The connections that are exported.
@@ -137,13 +168,7 @@ pub fn find(estate: &Estate, wanted: &Wanted) -> Result<Found, NotConnected> {
             database,
             function,
         } => {
-            let direct = Connection {
-                kind: *kind,
-                database: database.clone(),
-                proxy: None,
-                function: function.clone(),
-            };
-            let is_direct = chain(estate, &direct);
+            let is_direct = chain(estate, &direct(*kind, database, function));
             let is_pair = |of: &Connection| {
                 is_of(of, *kind, database) && of.function == last_segment(function) && of.proxy.is_some()
             };
@@ -171,48 +196,44 @@ pub fn find(estate: &Estate, wanted: &Wanted) -> Result<Found, NotConnected> {
 ///
 /// Nothing was named, and no groups show a connection.
 pub fn connections(estate: &Estate, wanted: &Wanted) -> Result<Vec<Connection>, NotConnected> {
-    let shown = |is_wanted: &dyn Fn(&Connection) -> bool| -> Vec<Connection> {
-        let mut found = discover(estate);
-        // The connections with a cluster's member are the cluster's, unless the member was named.
-        let named = match wanted {
-            Wanted::Pair { kind, database, .. } | Wanted::Database { kind, database } => {
-                match estate.database(*kind, database) {
-                    Look::Found(found) => Some(found),
-                    Look::Absent | Look::Unread(_) => None,
-                }
-            }
-            Wanted::Listed(_) | Wanted::All => None,
-        };
-        found.extend(reaching(estate, named));
-        found.retain(is_wanted);
-        found.into_iter().collect()
-    };
     let (found, what) = match wanted {
-        Wanted::Listed(connections) => (connections.clone(), String::new()),
+        Wanted::Listed(connections) => return Ok(connections.clone()),
         Wanted::Pair {
             kind,
             database,
             function,
         } => {
-            let direct = Connection {
-                kind: *kind,
-                database: database.clone(),
-                proxy: None,
-                function: function.clone(),
-            };
-            let found = shown(&|of| is_of(of, *kind, database) && of.function == last_segment(function));
-            (if found.is_empty() { vec![direct] } else { found }, String::new())
+            let mut found = shown(estate, *kind, database);
+            found.retain(|of| of.function == last_segment(function));
+            if found.is_empty() {
+                found.push(direct(*kind, database, function));
+            }
+            return Ok(found);
         }
         Wanted::Database { kind, database } => (
-            shown(&|of| is_of(of, *kind, database)),
+            shown(estate, *kind, database),
             format!("{kind} {}", last_segment(database)),
         ),
-        Wanted::All => (shown(&|_| true), "any database of the account".to_owned()),
+        Wanted::All => {
+            let mut all = discover(estate);
+            all.extend(reaching(estate, None));
+            (all.into_iter().collect(), "any database of the account".to_owned())
+        }
     };
     if found.is_empty() {
         return Err(NotConnected::Unreached { what });
     }
     Ok(found)
+}
+
+/// The connections of a database. Those with a cluster's member are the cluster's, unless the member was named.
+fn shown(estate: &Estate, kind: DatabaseKind, database: &str) -> Vec<Connection> {
+    let mut found = discover(estate);
+    if let Look::Found(database) = estate.database(kind, database) {
+        found.extend(reaching(estate, Some(database)));
+    }
+    found.retain(|of| is_of(of, kind, database));
+    found.into_iter().collect()
 }
 
 fn is_of(connection: &Connection, kind: DatabaseKind, database: &str) -> bool {

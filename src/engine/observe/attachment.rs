@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::network::part;
 use super::role::role_policies;
-use super::{Found, ObserveError, Reads, Target, no_such, read_database, resource_kind};
+use super::{Found, ObserveError, Reads, Target, no_such, read_database};
 use crate::attach::{Site, Wish, fit};
 use crate::cloud::{Cloud, DbSubnetGroup, GroupFilter, ResourceKind, derived};
 use crate::model::network::{Network, Part};
@@ -202,7 +202,7 @@ async fn the_database(
                 found => Ok(found?),
             }
         }
-        Err(error) if error.is_not_found() => Err(no_such(cloud, resource_kind(first), id).await),
+        Err(error) if error.is_not_found() => Err(no_such(cloud, first.into(), id).await),
         found => Ok(found?),
     }?;
     let Found {

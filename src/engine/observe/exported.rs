@@ -11,7 +11,7 @@ use crate::estate::{Estate, Look, Obstacle, Scope};
 use crate::export::{
     Details, Export, Found, FoundProxy, FoundRole, FoundSecret, NotConnected, Wanted, build, connections, find,
 };
-use crate::model::{DatabaseKind, GroupId, Place, Proxy, last_segment};
+use crate::model::{GroupId, Place, Proxy, last_segment};
 use crate::naming::created;
 use crate::operation::Operation;
 use crate::ownership::is_managed;
@@ -117,7 +117,13 @@ pub async fn wired(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Wirings, Export
 
 /// Reads the lists of the account.
 async fn estate_of(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Estate, ExportError> {
-    let Surveyed { estate, mut errors, .. } = survey(cloud, &Proxies::All).await;
+    let Surveyed {
+        origin,
+        estate,
+        mut errors,
+        ..
+    } = survey(cloud, &Proxies::All).await;
+    wanted.check(&origin).map_err(ObserveError::from)?;
     // What is missing from an export would be taken for something that is not there. Subnets and their groups only place what
     // is empty, and endpoints of proxies say who else has a group.
     if !estate.shows_all_connections() {
@@ -126,7 +132,7 @@ async fn estate_of(cloud: &dyn Cloud, wanted: &Wanted) -> Result<Estate, ExportE
     if let Wanted::Database { kind, database } = wanted
         && estate.database(*kind, database) == Look::Absent
     {
-        return Err(no_such(cloud, kind_of(*kind), database).await.into());
+        return Err(no_such(cloud, (*kind).into(), database).await.into());
     }
     Ok(estate)
 }
@@ -139,13 +145,6 @@ async fn missing(cloud: &dyn Cloud, kind: &str, name: &str) -> ExportError {
         _ => ResourceKind::Function,
     };
     no_such(cloud, kind, name).await.into()
-}
-
-fn kind_of(kind: DatabaseKind) -> ResourceKind {
-    match kind {
-        DatabaseKind::Cluster => ResourceKind::Cluster,
-        DatabaseKind::Instance => ResourceKind::Instance,
-    }
 }
 
 async fn details(cloud: &dyn Cloud, found: &Found) -> Answer<Details> {

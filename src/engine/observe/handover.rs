@@ -21,7 +21,7 @@ pub struct ChosenGroups {
 ///
 /// # Errors
 ///
-/// What shows them could not be read.
+/// What shows them could not be read, or what was named is in another account or Region.
 pub async fn chosen_groups(cloud: &dyn Cloud, wanted: &Wanted) -> Result<ChosenGroups, ObserveError> {
     let Surveyed {
         origin,
@@ -29,6 +29,7 @@ pub async fn chosen_groups(cloud: &dyn Cloud, wanted: &Wanted) -> Result<ChosenG
         mut errors,
         ..
     } = survey(cloud, &Proxies::All).await;
+    wanted.check(&origin)?;
     // Without one of these lists a group would be left out without a word.
     if !estate.shows_all_connections() {
         return Err(errors.swap_remove(0).into());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::network::{network, part};
 use super::role::{needed_secrets, role_and_policies, role_policies};
-use super::{Found, ObserveError, answered, no_such, read_database, resource_kind};
+use super::{Found, ObserveError, answered, no_such, read_database};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind, derived};
 use crate::diagnostics::connection::{ProxyRole, Scene};
@@ -49,7 +49,7 @@ pub async fn through(cloud: &dyn Cloud, target: &Target, endpoint: Option<&str>)
     };
     let found = match database {
         Err(error) if error.is_not_found() => {
-            return Err(no_such(cloud, resource_kind(target.kind), &target.database).await);
+            return Err(no_such(cloud, target.kind.into(), &target.database).await);
         }
         database => database?,
     };

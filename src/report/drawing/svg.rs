@@ -122,6 +122,7 @@ impl Drawing {
             .nodes()
             .map(|node| (node.id.as_str(), node.lines.first().map_or("", String::as_str)))
             .collect();
+        let is_framed = self.columns.iter().any(|column| column.title.is_some());
         let mut written = BTreeSet::new();
         let mut legend: Vec<String> = Vec::new();
         let mut label = |edge: &Edge| {
@@ -129,9 +130,8 @@ impl Drawing {
                 Mark::On => return String::new(),
                 Mark::Open | Mark::Other => {
                     // Of the many pairs of subnets between two ends, one says on which port traffic passes.
-                    let is_new =
-                        written.insert((self.column_of(&edge.from), self.column_of(&edge.to), edge.label.clone()));
-                    let is_shown = is_new || !self.is_framed();
+                    let is_shown = !is_framed
+                        || written.insert((self.column_of(&edge.from), self.column_of(&edge.to), edge.label.clone()));
                     return if is_shown { edge.label.clone() } else { String::new() };
                 }
                 Mark::Impaired => "impaired",
@@ -160,26 +160,17 @@ impl Drawing {
         self.columns.iter().position(has)
     }
 
-    fn is_framed(&self) -> bool {
-        self.columns.iter().any(|column| column.title.is_some())
-    }
-
     /// What the picture shows, in sentences.
     fn description(&self) -> String {
-        let name = |id: &str| {
-            let mut named = self
-                .columns
-                .iter()
-                .flat_map(|column| column.nodes.iter().map(move |node| (column, node)));
-            let Some((column, node)) = named.find(|(_, node)| node.id == id) else {
-                return String::new();
+        let nodes = self.columns.iter().flat_map(|column| {
+            let name = |node: &Node| match (node.lines.first(), &column.title) {
+                (Some(line), Some(title)) => format!("{line} of {title}"),
+                (line, _) => line.cloned().unwrap_or_default(),
             };
-            let line = node.lines.first().cloned().unwrap_or_default();
-            match &column.title {
-                Some(title) => format!("{line} of {title}"),
-                None => line,
-            }
-        };
+            column.nodes.iter().map(move |node| (node.id.as_str(), name(node)))
+        });
+        let names: BTreeMap<&str, String> = nodes.collect();
+        let name = |id: &str| names.get(id).map(String::as_str).unwrap_or_default();
         let is_told = |edge: &&Edge| match edge.mark {
             Mark::On | Mark::Other => false,
             Mark::Open => self.edges.len() <= DESCRIBED,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    PageConnection, PageData, PageDatabase, PageFinding, PageFunction, PageGroup, PageGroupOn, PageHealth, PageHop,
-    PageHopState, PageProxy, PageRule, PageScope,
+    PageConnection, PageData, PageDatabase, PageFinding, PageGroup, PageGroupOn, PageHealth, PageHop, PageHopState,
+    PageResource, PageRule, PageScope,
 };
 use crate::diagnostics::connection::{Scene, Surroundings, legs};
 use crate::diagnostics::{Check, Status};
@@ -72,7 +72,6 @@ pub fn collect(subject: Subject<'_>, round: &Round, estates: &BTreeMap<Place, Es
 struct View<'e> {
     estate: &'e Estate,
     judge: Judge<'e>,
-    paths: Option<Paths<'e>>,
 }
 
 impl<'e> View<'e> {
@@ -80,7 +79,6 @@ impl<'e> View<'e> {
         Self {
             estate,
             judge: Judge::new(estate),
-            paths: estate.network().map(Paths::new),
         }
     }
 
@@ -131,7 +129,7 @@ impl Index {
         let hops = hops.map(|(wiring, hop)| self.hop(page, wiring, hop)).collect();
         let is_in_doubt = judged.judgement.verdict != Verdict::InSync;
         let checks = view
-            .and_then(|view| Some((view.paths.as_ref()?, observation.as_ref()?)))
+            .and_then(|view| Some((view.judge.paths()?, observation.as_ref()?)))
             .filter(|_| is_in_doubt);
         PageConnection {
             name: judged.name.clone(),
@@ -200,8 +198,8 @@ impl Index {
         }
         let vpc = wired.and_then(|wired| wired.vpc.as_ref().map(ToString::to_string));
         match side {
-            Side::Function => page.functions.push(PageFunction { name, arn, vpc, owner }),
-            Side::Proxy => page.proxies.push(PageProxy { name, arn, vpc, owner }),
+            Side::Function => page.functions.push(PageResource { name, arn, vpc, owner }),
+            Side::Proxy => page.proxies.push(PageResource { name, arn, vpc, owner }),
             Side::Database => {
                 let found = match estate.map(|estate| estate.database(connection.kind, &connection.database)) {
                     Some(Look::Found(found)) => Some(found),

@@ -89,7 +89,7 @@ fn absent<T>(end: Wired, look: &Look<'_, T>) -> Wired {
 }
 
 /// Keeps those groups of a resource that have a part in the connection: those of its links, and those that were made for it.
-/// Where a resource has no link, each group with a name of the convention may be what is left of one.
+/// Where a resource has no link, its groups with names of the convention are kept too: a rule or the other group may be gone.
 pub(super) fn choose(estate: &Estate, connection: &Connection, end: &mut Wired, hops: &[Hop]) {
     let way = Way::new(
         connection.kind,
