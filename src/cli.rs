@@ -21,6 +21,7 @@ mod list;
 mod msk;
 mod output;
 mod password;
+mod paths;
 mod policy;
 mod remove;
 mod report;
@@ -33,7 +34,6 @@ mod signals;
 mod snapshot;
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -205,6 +205,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let forms = forms(matches.subcommand_name().unwrap_or_default());
     let tags = settings.tags();
     cli.command.add_tags(&tags);
+    if let Some(mistake) = paths::mistake(&matches) {
+        let report = Report::new(
+            "usage",
+            &io::Error::other(mistake),
+            Some("name another file".to_owned()),
+        );
+        fail(&report, cli.global.output);
+        return ExitCode::from(report.status);
+    }
     if let Some(out) = cli.command.saves(&matches) {
         if let Some(wrong) = cannot_save(&cli, out) {
             let report = Report::new(
@@ -369,12 +378,9 @@ impl Command {
     }
 
     /// Where it saves its plan.
-    fn saves<'m>(&self, mut matches: &'m ArgMatches) -> Option<&'m PathBuf> {
-        while let Some((_, below)) = matches.subcommand() {
-            matches = below;
-        }
+    fn saves<'m>(&self, matches: &'m ArgMatches) -> Option<&'m PathBuf> {
         // The files of a snapshot and a report and the folder of an export are no plans.
-        let out = matches.try_get_one("out").ok().flatten();
+        let out = innermost(matches).try_get_one("out").ok().flatten();
         out.filter(|_| !matches!(self, Self::Snapshot(_) | Self::Export(_) | Self::Report(_)))
     }
 
@@ -414,28 +420,23 @@ fn dispatch(cli: &Cli) -> Ending {
     }
 }
 
+/// What was given to the command itself, such as `policy operator setup`.
+fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
+    while let Some((_, below)) = matches.subcommand() {
+        matches = below;
+    }
+    matches
+}
+
 /// Why the plan of a command cannot be saved to this file.
 fn cannot_save(cli: &Cli, out: &Path) -> Option<&'static str> {
-    let is_account = |account: &PathBuf| is_same_file(account, out);
     if !cli.command.can_write() {
         Some("--out saves the plan of a command that writes; a policy is printed")
     } else if out.as_os_str() == "-" {
         Some("--out names a file: the result of the dry run is on standard output")
-    } else if cli.global.offline.as_ref().is_some_and(is_account) {
-        Some("--out names the account file, which the plan would overwrite")
     } else {
         None
     }
-}
-
-/// Whether two paths lead to one file that exists, also by a link.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    #[cfg(unix)]
-    if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
-        use std::os::unix::fs::MetadataExt;
-        return (one.dev(), one.ino()) == (other.dev(), other.ino());
-    }
-    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The value of an option, before the arguments are parsed.

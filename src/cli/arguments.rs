@@ -1,12 +1,15 @@
 //! The values of options, read strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use regex::Regex;
 
+use crate::files::{self, LARGEST_TEXT};
 use crate::model::{EventSource, Expected, Named, is_url};
 use crate::naming::function;
 use crate::owner::TerraformState;
@@ -63,33 +66,22 @@ pub fn parse_database(text: &str) -> Result<String, String> {
     named(text, Expected::Database)
 }
 
-/// A state of Terraform, as it was read from its file.
-#[derive(Clone, Debug)]
-pub struct StateFile {
-    pub path: String,
-    pub state: Arc<TerraformState>,
-}
-
-/// The states that were read, by file: the connections of a manifest share one.
+/// The states of Terraform that were read, by file: the connections of a manifest share one.
 static STATES: Mutex<BTreeMap<String, Arc<TerraformState>>> = Mutex::new(BTreeMap::new());
 
 /// `--terraform-state`: a file that holds a state, which is read at once.
-pub fn parse_terraform_state(path: &str) -> Result<StateFile, String> {
+pub fn parse_terraform_state(path: &str) -> Result<Arc<TerraformState>, String> {
     let mut states = STATES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(state) = states.get(path) {
-        return Ok(StateFile {
-            path: path.to_owned(),
-            state: Arc::clone(state),
-        });
+        return Ok(Arc::clone(state));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let text = files::read(Path::new(path), LARGEST_TEXT)
+        .and_then(|text| String::from_utf8(text).map_err(io::Error::other))
+        .map_err(|error| format!("the file cannot be read: {error}"))?;
     let state = TerraformState::parse(&text).map_err(|error| error.to_string())?;
     let state = Arc::new(state);
     states.insert(path.to_owned(), Arc::clone(&state));
-    Ok(StateFile {
-        path: path.to_owned(),
-        state,
-    })
+    Ok(state)
 }
 
 /// `--secret`: a name or an ARN.

@@ -334,16 +334,6 @@ impl Drift {
 
 impl AccountsWork for Drift {
     async fn on(&self, accounts: &impl Accounts, global: &Global, interrupt: Interrupt) -> Ending {
-        let files = self.metrics_file.as_deref().zip(global.offline.as_deref());
-        if files.is_some_and(|(metrics, account)| super::is_same_file(account, metrics)) {
-            let error =
-                std::io::Error::other("--metrics-file names the account file, which the metrics would overwrite");
-            return Err(Box::new(Report::new(
-                "usage",
-                &error,
-                Some("name another file".to_owned()),
-            )));
-        }
         let accounts = &Sourced {
             accounts,
             sources: self.sources.read()?,

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::for_people;
 use super::global::{Global, Output};
+use super::output::unwritten;
 use super::password::{TerminalGuard, from_prompt, from_stdin};
 use super::signals::note_consent;
 use crate::cloud::Cloud;
@@ -119,10 +120,7 @@ impl Terminal {
 
     /// Writes a plan, and tells how to apply it.
     pub fn write(&self, plan: &SavedPlan, path: &Path) -> Result<(), Box<Report>> {
-        plan.write(path).map_err(|error| {
-            let hint = format!("{} could not be written: check it and its folder", path.display());
-            Box::new(Report::new("output", &error, Some(hint)))
-        })?;
+        plan.write(path).map_err(|error| unwritten(path, &error))?;
         if !self.quiet {
             let command = format!("autoconnect apply {}{}", word(operand(path)), self.account);
             let _ = writeln!(

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use clap::Args;
 
+use super::Ending;
 use super::arguments::{FunctionName, ProxyChoice, parse_cluster, parse_function, parse_instance};
 use super::drift::{SourceArgs, Sourced, state_of};
 use super::global::Global;
 use super::output::unwritten;
 use super::session::{AccountsWork, interrupted_reading, on_accounts, print_written};
-use super::{Ending, is_same_file};
 use crate::cloud::ResourceKind;
 use crate::drift::reaching;
 use crate::escape::word;
@@ -71,23 +71,11 @@ impl Report {
             || self.function.as_ref().is_some_and(|function| function.is_new)
         {
             "report shows what exists: --function NAME, --proxy NAME"
-        } else if self.replaces_what_it_reads(global) {
-            "--out names a file that is read, which the page would replace"
         } else {
             return on_accounts(self, global);
         };
         let hint = Some("see `autoconnect report --help`".to_owned());
         Err(Box::new(Failure::new("usage", &std::io::Error::other(wrong), hint)))
-    }
-
-    fn replaces_what_it_reads(&self, global: &Global) -> bool {
-        let read = [&global.offline, &self.manifest, &self.state_file];
-        let mut read = read
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
-            .chain(self.sources.files());
-        read.any(|path| is_same_file(path, &self.out))
     }
 
     fn database(&self) -> Option<(DatabaseKind, &str)> {

@@ -8,8 +8,8 @@ use clap::{Args, Parser, ValueEnum};
 
 use super::Ending;
 use super::arguments::{
-    FunctionName, ProxyChoice, RUNTIME, StateFile, Tag, add_default_tags, check_tags, parse_role, parse_runtime,
-    parse_secret, parse_terraform_state, parse_user,
+    FunctionName, ProxyChoice, RUNTIME, Tag, add_default_tags, check_tags, parse_role, parse_runtime, parse_secret,
+    parse_terraform_state, parse_user,
 };
 use super::global::Global;
 use super::session::{DatabaseArgs, Work, WriteArgs, on_account, print_result};
@@ -19,6 +19,7 @@ use crate::fix::Scope;
 use crate::interrupt::Interrupt;
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
+use crate::owner::TerraformState;
 use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, OwnersWish, Situation};
 use crate::report::{
     Report, RunDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
@@ -96,7 +97,7 @@ pub struct Setup {
     /// A Terraform state file, or the output of `terraform show -json`: names the resources that Terraform owns
     #[arg(long, value_name = "FILE", value_parser = parse_terraform_state, conflicts_with = "cross_vpc",
           help_heading = "Stacks and Terraform")]
-    terraform_state: Option<StateFile>,
+    terraform_state: Option<Arc<TerraformState>>,
     /// Skip the checks of `diagnose` before the plan is shown and at the end
     #[arg(long)]
     no_diagnose: bool,
@@ -186,7 +187,7 @@ impl Setup {
         options.diagnose = !self.no_diagnose;
         options.owners = OwnersWish {
             refuse: self.owned == Some(OwnedChoice::Refuse),
-            terraform: self.terraform_state.as_ref().map(|file| Arc::clone(&file.state)),
+            terraform: self.terraform_state.clone(),
             known: None,
         };
         options

@@ -4,10 +4,15 @@
 //! renamed. Links are followed, and mode and owner are kept. A file that cannot be replaced without losing something (it
 //! has several hard links or another owner, or its folder is read-only) is overwritten in place. Pipes and devices are
 //! written through.
+//!
+//! A result never replaces a file that this process has read: whoever names a manifest or a Terraform state as the file for a
+//! result has mistyped.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
@@ -24,6 +29,13 @@ const TEMPORARY: (&str, &str) = (".autoconnect-", ".tmp");
 
 /// More symbolic links in a row are a loop.
 const MOST_LINKS: usize = 40;
+
+/// The regular files that this process has read, or keeps for itself, without links.
+static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn in_use() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Who may read a file that did not exist before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +66,7 @@ pub fn is_stdout(path: &Path) -> io::Result<bool> {
     Ok(matches!(target(path)?, Target::Stdout))
 }
 
-/// Reads a file to its end. One that is being written is waited for.
+/// Reads a file to its end. One that is being written is waited for. [`write()`] no longer replaces it.
 ///
 /// # Errors
 ///
@@ -62,9 +74,16 @@ pub fn is_stdout(path: &Path) -> io::Result<bool> {
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if file.metadata()?.is_file() {
+        in_use().insert(fs::canonicalize(path)?);
+    }
+    read_open(&file, most)
+}
+
+fn read_open(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    if file.metadata()?.is_file() {
         supported(file.lock_shared())?;
     }
-    read_at_most(&file, most)
+    read_at_most(file, most)
 }
 
 /// Reads to the end.
@@ -84,7 +103,7 @@ pub fn read_at_most(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// What a regular file holds; none where there is no file, or a pipe or a device.
+/// What a regular file holds that is to be replaced; none where there is no file, or a pipe or a device.
 ///
 /// # Errors
 ///
@@ -93,7 +112,7 @@ pub fn read_regular(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Target::File(path) = target(path)? else {
         return Ok(None);
     };
-    match read(&path, LARGEST_TEXT) {
+    match File::open(&path).and_then(|file| read_open(&file, LARGEST_TEXT)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         content => content.map(Some),
     }
@@ -116,14 +135,20 @@ pub fn write_out(path: &Path, content: &[u8], new: New) -> io::Result<bool> {
 ///
 /// # Errors
 ///
-/// It cannot be written.
+/// It cannot be written, or this process has read it.
 pub fn write(path: &Path, content: &[u8], new: New) -> io::Result<()> {
     match target(path)? {
         Target::Stdout => through(&mut io::stdout().lock(), content),
         Target::Stderr => through(&mut io::stderr().lock(), content),
         // What is behind a descriptor may be a regular file that others write too.
         Target::Stream(path) => through(&mut OpenOptions::new().append(true).open(path)?, content),
-        Target::File(path) => replace_file(&path, content, new),
+        Target::File(path) => {
+            if in_use().iter().any(|read| is_same_file(read, &path)) {
+                let message = "this command reads the file, and does not replace it";
+                return Err(io::Error::new(ErrorKind::InvalidInput, message));
+            }
+            replace_file(&path, content, new)
+        }
     }
 }
 
@@ -133,7 +158,25 @@ pub fn write(path: &Path, content: &[u8], new: New) -> io::Result<()> {
 ///
 /// It is not a regular file, or cannot be written.
 pub fn replace(path: &Path, content: &[u8], new: New) -> io::Result<()> {
-    replace_file(&regular(path)?, content, new)
+    let path = regular(path)?;
+    replace_file(&path, content, new)?;
+    in_use().insert(fs::canonicalize(path)?);
+    Ok(())
+}
+
+/// Whether two paths lead to one regular file, also by links, or will do so once it exists.
+#[must_use]
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let (Ok(Target::File(one)), Ok(Target::File(other))) = (target(one), target(other)) else {
+        return false;
+    };
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (fs::metadata(&one), fs::metadata(&other)) {
+        use std::os::unix::fs::MetadataExt;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    let place = |path: &Path| Some((fs::canonicalize(folder(path)).ok()?, path.file_name()?.to_owned()));
+    place(&one).is_some_and(|one| place(&other) == Some(one))
 }
 
 /// An existing regular file that no other process reads or writes through this module meanwhile.

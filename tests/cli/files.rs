@@ -56,6 +56,67 @@ fn a_snapshot_goes_where_it_is_sent() {
     assert!(!at("x.json").exists());
 }
 
+/// Every option that names a file to write, beside every one that names a file to read.
+#[test]
+fn results_replace_nothing_that_is_read() {
+    let shell = Shell::new();
+    let path = |name: &str| shell.folder.path().join(name);
+    let connection = "[[connection]]\ncluster = \"orders\"\nfunction = \"checkout\"\n";
+    let states = "terraform_state = \"state.tfstate\"\n";
+    for (name, content) in [
+        ("state.tfstate", r#"{"version": 4, "resources": []}"#),
+        ("template.yaml", "Resources: {}\n"),
+        ("connections.toml", connection),
+        ("stacks.toml", &format!("{connection}{states}")),
+        ("state.json", ""),
+    ] {
+        fs::write(path(name), content).unwrap();
+    }
+    let sources = [
+        ("account.json", ""),
+        ("state.tfstate", "--terraform-state state.tfstate"),
+        ("template.yaml", "--template shop=template.yaml"),
+        ("connections.toml", "--manifest connections.toml"),
+        ("state.json", "--state-file state.json"),
+    ];
+    let setup = "setup --cluster orders --function checkout --out";
+    let cases = [
+        ("report --out", &sources[..], "usage"),
+        ("drift --metrics-file", &sources, "usage"),
+        (
+            "drift --state-file new.json --metrics-file",
+            &[("new.json", "")],
+            "usage",
+        ),
+        (setup, &sources[..2], "usage"),
+        ("setup --out", &sources[3..4], "usage"),
+        (
+            "export --format cloudformation --resources-to-import",
+            &sources[3..4],
+            "usage",
+        ),
+        (
+            "export --all --format cloudformation --resources-to-import",
+            &sources[..1],
+            "usage",
+        ),
+        ("snapshot --out", &sources[..1], "usage"),
+        ("cleanup --out", &sources[..1], "usage"),
+        // Files that a manifest names are known when it was read.
+        ("setup --manifest stacks.toml --out", &[("state.tfstate", "")], "output"),
+    ];
+    for (command, named, code) in cases {
+        for (file, option) in named {
+            let before = fs::read(path(file)).ok();
+            let run = shell.run(&format!("{command} ./{file} {option} --offline account.json"));
+            assert_eq!(run.status, Some(1), "{command} {option}: {}{}", run.stdout, run.stderr);
+            let error = format!("error[{code}]: ");
+            assert!(run.stderr.contains(&error), "{command} {option}: {}", run.stderr);
+            assert_eq!(fs::read(path(file)).ok(), before, "{command} {option}");
+        }
+    }
+}
+
 /// Six processes connect six functions at once, each again until its result is `connected`. Each that reports so is
 /// connected.
 #[test]

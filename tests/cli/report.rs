@@ -183,34 +183,6 @@ fn hostile_names_do_not_leave_the_data() {
     assert!(run.stderr.contains("Wrote a page with 1 connection"), "{}", run.stderr);
 }
 
-/// What is read is never replaced by the page.
-#[test]
-fn the_page_replaces_nothing_that_is_read() {
-    let shell = Shell::new();
-    let path = |name: &str| shell.folder.path().join(name);
-    fs::write(path("state.tfstate"), r#"{"version": 4, "resources": []}"#).unwrap();
-    fs::write(path("template.yaml"), "Resources: {}\n").unwrap();
-    fs::write(
-        path("connections.toml"),
-        "[[connection]]\ncluster = \"orders\"\nfunction = \"checkout\"\n",
-    )
-    .unwrap();
-    fs::write(path("state.json"), "").unwrap();
-    let files = [
-        ("state.tfstate", "--terraform-state state.tfstate"),
-        ("template.yaml", "--template shop=template.yaml"),
-        ("connections.toml", "--manifest connections.toml"),
-        ("state.json", "--state-file state.json"),
-        ("account.json", ""),
-    ];
-    for (file, arguments) in files {
-        let before = fs::read(path(file)).unwrap();
-        let run = shell.run(&format!("{REPORT} {arguments} --out ./{file}"));
-        assert_eq!(run.status, Some(1), "{arguments}: {}", run.stdout);
-        assert_eq!(fs::read(path(file)).unwrap(), before, "{arguments}");
-    }
-}
-
 /// Connections without a verdict are counted, and not silently left out.
 #[test]
 fn connections_by_other_rules_are_said_to_be_left_out() {

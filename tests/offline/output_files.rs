@@ -183,6 +183,35 @@ fn a_file_that_may_not_be_written_is_left_alone() {
 }
 
 #[test]
+fn a_result_does_not_replace_what_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["manifest.toml", "state.json"] {
+        fs::write(at(name), "before").unwrap();
+    }
+    assert_eq!(files::read(&at("manifest.toml"), 100).unwrap(), b"before");
+    files::replace(&at("state.json"), b"kept", New::Private).unwrap();
+    symlink(at("manifest.toml"), at("link")).unwrap();
+    fs::hard_link(at("manifest.toml"), at("hard link")).unwrap();
+    for name in ["manifest.toml", "link", "hard link", "state.json"] {
+        for write in [
+            |path: &Path| files::write(path, b"after", New::Private),
+            |path: &Path| files::write_out(path, b"after", New::Private).map(drop),
+        ] {
+            let error = write(&at(name)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}");
+        }
+    }
+    assert_eq!(fs::read(at("manifest.toml")).unwrap(), b"before");
+    assert_eq!(fs::read(at("state.json")).unwrap(), b"kept");
+    // What is kept is replaced again, and what was read in order to be replaced is.
+    files::replace(&at("state.json"), b"again", New::Private).unwrap();
+    fs::write(at("metrics"), "before").unwrap();
+    assert_eq!(files::read_regular(&at("metrics")).unwrap().unwrap(), b"before");
+    files::write(&at("metrics"), b"after", New::Private).unwrap();
+}
+
+#[test]
 fn what_is_read_is_bounded() {
     let zeros = files::read(Path::new("/dev/zero"), 1000).unwrap_err();
     assert_eq!(zeros.kind(), ErrorKind::FileTooLarge);

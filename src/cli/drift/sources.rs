@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::cli::arguments::{StateFile, parse_terraform_state};
+use crate::cli::arguments::parse_terraform_state;
 use crate::model::Origin;
 use crate::monitor::{Accounts, Handle, Place, Survey, Unreachable};
 use crate::observe::Proxies;
-use crate::owner::{Sources, TemplateGroups, TemplateList};
+use crate::owner::{Sources, TemplateGroups, TemplateList, TerraformState};
 use crate::report::Report;
 use crate::template::{Inputs, Resource, Template, Value};
 
@@ -20,7 +20,7 @@ use crate::template::{Inputs, Resource, Template, Value};
 pub struct SourceArgs {
     /// A Terraform state file, or the output of `terraform show -json`: names the resources that Terraform owns
     #[arg(long, value_name = "FILE", value_parser = parse_terraform_state, help_heading = "Stacks and Terraform")]
-    terraform_state: Option<StateFile>,
+    terraform_state: Option<Arc<TerraformState>>,
     /// The template of a stack that owns resources, in YAML or JSON: reports groups that it does not have; may be repeated
     #[arg(long, value_name = "[STACK=]FILE", help_heading = "Stacks and Terraform")]
     template: Vec<TemplateFile>,
@@ -56,17 +56,11 @@ impl FromStr for TemplateFile {
 }
 
 impl SourceArgs {
-    /// The files that are read.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let state = self.terraform_state.iter().map(|file| Path::new(&file.path));
-        state.chain(self.template.iter().map(|file| Path::new(&file.path)))
-    }
-
     /// Reads the files.
     pub fn read(&self) -> Result<Arc<Sources>, Box<Report>> {
         let templates = self.template.iter().map(TemplateFile::read);
         Ok(Arc::new(Sources {
-            terraform: self.terraform_state.as_ref().map(|file| (*file.state).clone()),
+            terraform: self.terraform_state.as_deref().cloned(),
             templates: templates.collect::<Result<_, _>>()?,
         }))
     }

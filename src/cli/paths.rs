@@ -1,0 +1,97 @@
+//! The files that a command line names: what is written must not replace what is read.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap::ArgMatches;
+
+use crate::files::is_same_file;
+
+/// Options and arguments that name a file to read. A state file is replaced, too, but by what was read of it.
+pub const READ: [&str; 7] = [
+    "offline",
+    "manifest",
+    "plan",
+    "state_file",
+    "template",
+    "terraform_plan",
+    "terraform_state",
+];
+
+/// Options that name a file to write.
+pub const WRITTEN: [&str; 3] = ["out", "metrics_file", "resources_to_import"];
+
+/// What is wrong with the files that the options name.
+pub fn mistake(matches: &ArgMatches) -> Option<String> {
+    let matches = super::innermost(matches);
+    for (at, written) in WRITTEN.into_iter().enumerate() {
+        for path in paths(matches, written) {
+            let others = READ.iter().chain(&WRITTEN[..at]);
+            let replaced = others.copied().find(|other| {
+                let mut others = paths(matches, other);
+                others.any(|other| is_same_file(other, path))
+            });
+            if let Some(other) = replaced {
+                return Some(format!(
+                    "{} names the file of {}, which it would replace",
+                    option(written),
+                    option(other)
+                ));
+            }
+        }
+    }
+    None
+}
+
+fn paths<'m>(matches: &'m ArgMatches, id: &str) -> impl Iterator<Item = &'m Path> {
+    let values = matches.try_get_raw(id).ok().flatten();
+    let paths = values.into_iter().flatten().map(move |value| (value, id == "template"));
+    paths.flat_map(|(value, is_template)| {
+        // A template may have its stack before it.
+        let file = is_template.then(|| value.to_str()?.split_once('=').map(|(_, file)| OsStr::new(file)));
+        [Some(value), file.flatten()].into_iter().flatten().map(Path::new)
+    })
+}
+
+fn option(id: &str) -> String {
+    match id {
+        "plan" => "PLAN".to_owned(),
+        id => format!("--{}", id.replace('_', "-")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::command;
+
+    /// Which option names a file is told by what stands for its value in the help.
+    fn files_of(command: &clap::Command, found: &mut Vec<String>) {
+        let is_file = |argument: &&clap::Arg| {
+            let names = argument.get_value_names().unwrap_or_default();
+            names
+                .iter()
+                .any(|name| name.ends_with("FILE") || matches!(name.as_str(), "DIR" | "PLAN"))
+        };
+        found.extend(
+            command
+                .get_arguments()
+                .filter(is_file)
+                .map(|argument| argument.get_id().to_string()),
+        );
+        for command in command.get_subcommands() {
+            files_of(command, found);
+        }
+    }
+
+    #[test]
+    fn every_option_that_names_a_file_is_known() {
+        let mut found = Vec::new();
+        files_of(&command(), &mut found);
+        found.sort_unstable();
+        found.dedup();
+        let mut known: Vec<_> = READ.into_iter().chain(WRITTEN).map(str::to_owned).collect();
+        known.sort_unstable();
+        assert_eq!(found, known);
+    }
+}
