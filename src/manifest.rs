@@ -146,15 +146,15 @@ impl ManifestError {
     }
 }
 
-/// Reads a manifest's file for `drift`.
+/// Reads a manifest's file for `drift`. `home` is the Region of connections that name none, if it is known.
 ///
 /// # Errors
 ///
 /// It cannot be read, has mistakes, or no connections although it `must_have_some`: a schedule that looks at nothing would
 /// pass for one that finds nothing.
-pub fn load(path: &Path, must_have_some: bool) -> Result<Vec<Entry>, ManifestError> {
+pub fn load(path: &Path, home: Option<&str>, must_have_some: bool) -> Result<Vec<Entry>, ManifestError> {
     let text = read_file(path)?;
-    let entries = parse(Form::of(path), &text).map_err(|mistakes| mistaken(path, mistakes))?;
+    let entries = parse(Form::of(path), &text, home).map_err(|mistakes| mistaken(path, mistakes))?;
     if entries.is_empty() && must_have_some {
         return Err(ManifestError::Empty {
             whence: path.display().to_string(),
@@ -164,17 +164,19 @@ pub fn load(path: &Path, must_have_some: bool) -> Result<Vec<Entry>, ManifestErr
     Ok(entries)
 }
 
-/// Reads a manifest's file for `setup`. The command line of each connection is tried with `check`.
+/// Reads a manifest's file for `setup`. The command line of each connection is tried with `check`. `home` is the Region of
+/// connections that name none, if it is known.
 ///
 /// # Errors
 ///
 /// It cannot be read, has mistakes, or no connections.
 pub fn load_for_setup(
     path: &Path,
+    home: Option<&str>,
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Vec<Listed>, ManifestError> {
     let text = read_file(path)?;
-    let all = parse_for_setup(Form::of(path), &text, check).map_err(|mistakes| mistaken(path, mistakes))?;
+    let all = parse_for_setup(Form::of(path), &text, home, check).map_err(|mistakes| mistaken(path, mistakes))?;
     if all.is_empty() {
         return Err(ManifestError::Empty {
             whence: path.display().to_string(),
@@ -201,15 +203,15 @@ fn read_file(path: &Path) -> Result<String, ManifestError> {
 }
 
 /// Reads what `drift` uses of a manifest.
-fn parse(form: Form, text: &str) -> Result<Vec<Entry>, Vec<Mistake>> {
+fn parse(form: Form, text: &str, home: Option<&str>) -> Result<Vec<Entry>, Vec<Mistake>> {
     let root = form.read(Kind::Manifest, text).map_err(|mistake| vec![mistake])?;
-    entries(root)
+    entries(root, home)
 }
 
-fn entries(root: Node) -> Result<Vec<Entry>, Vec<Mistake>> {
+fn entries(root: Node, home: Option<&str>) -> Result<Vec<Entry>, Vec<Mistake>> {
     let (all, _, mut mistakes) = connections(root);
     let each: Vec<&Read> = all.iter().collect();
-    mistakes.extend(together::repeated(&each));
+    mistakes.extend(together::repeated(&each, home));
     mistakes.extend(together::names(&each, false));
     all_or(mistakes, || all.into_iter().map(|read| read.entry).collect())
 }
@@ -217,15 +219,21 @@ fn entries(root: Node) -> Result<Vec<Entry>, Vec<Mistake>> {
 fn parse_for_setup(
     form: Form,
     text: &str,
+    home: Option<&str>,
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Vec<Listed>, Vec<Mistake>> {
-    listed_in(form.read(Kind::Manifest, text).map_err(|mistake| vec![mistake])?, check)
+    let root = form.read(Kind::Manifest, text).map_err(|mistake| vec![mistake])?;
+    listed_in(root, home, check)
 }
 
-fn listed_in(root: Node, check: &dyn Fn(&[String]) -> Result<(), String>) -> Result<Vec<Listed>, Vec<Mistake>> {
+fn listed_in(
+    root: Node,
+    home: Option<&str>,
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+) -> Result<Vec<Listed>, Vec<Mistake>> {
     let (all, defaults, mut mistakes) = connections(root);
     let each: Vec<&Read> = all.iter().collect();
-    let twice = together::repeated(&each);
+    let twice = together::repeated(&each, home);
     let listed_twice: BTreeSet<Option<Spot>> = twice.iter().map(|mistake| mistake.spot).collect();
     let names = together::names(&each, true).into_iter();
     mistakes.extend(names.filter(|name| !listed_twice.contains(&name.spot)));
@@ -246,7 +254,7 @@ fn listed_in(root: Node, check: &dyn Fn(&[String]) -> Result<(), String>) -> Res
             mistakes.push(Mistake::at(spot.unwrap_or(read.spot), message));
         }
     }
-    mistakes.extend(together::contradictions(&right));
+    mistakes.extend(together::contradictions(&right, home));
     all_or(mistakes, || {
         let listed = |read: Read| Listed {
             arguments: read.options.arguments(),
@@ -301,7 +309,7 @@ fn all_or<T>(mut mistakes: Vec<Mistake>, result: impl FnOnce() -> T) -> Result<T
 ///
 /// All mistakes.
 pub fn check(defaults: Option<&Defaults>, connections: &[ManifestConnection]) -> Result<Vec<Entry>, Vec<Mistake>> {
-    entries(given(defaults, connections))
+    entries(given(defaults, connections), None)
 }
 
 /// Checks connections for `setup` that came in another way. The command line of each connection is tried with `check`.
@@ -314,7 +322,7 @@ pub fn check_for_setup(
     connections: &[ManifestConnection],
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Vec<Listed>, Vec<Mistake>> {
-    listed_in(given(defaults, connections), check)
+    listed_in(given(defaults, connections), None, check)
 }
 
 /// Connections and their defaults as a manifest has them.

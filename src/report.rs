@@ -58,7 +58,7 @@ pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_inc
 pub use saved_plan::{AccountKind, PlanError, SavedConnection, SavedPlan};
 pub use snapshot::SnapshotDocument;
 pub use stack::{Template, cdk, cloudformation, resources_to_import, template};
-pub use terraform::{ExportFile, document_text, terraform};
+pub use terraform::{ExportFile, TERRAFORM_FILES, document_text, terraform};
 pub use text::{
     connected, converged_text, draft_text, folded, incomplete, removal_text, saved_text, unchanged, unfinished,
 };

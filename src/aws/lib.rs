@@ -240,6 +240,12 @@ pub async fn decode_authorization(configuration: &Configuration, encoded: &str) 
     Ok(answer.decoded_message.unwrap_or_default())
 }
 
+/// The Region in effect. No request is sent.
+pub async fn region(configuration: &Configuration) -> Option<String> {
+    let shared = load(configuration).await.ok()?;
+    shared.region().map(ToString::to_string)
+}
+
 /// The account that the credentials belong to. `sts:GetCallerIdentity` needs no permission; none where it does not answer.
 pub async fn caller_account(configuration: &Configuration) -> Option<String> {
     let shared = load(configuration).await.ok()?;

@@ -38,6 +38,25 @@ impl AccountSource {
             None => AccountKind::Aws,
         }
     }
+
+    /// The Region of connections that name none, if it is known. No request is sent.
+    pub async fn region(&self) -> Option<String> {
+        match &self.offline {
+            Some(path) => OfflineAccount::open(path).ok().map(|account| account.place().1),
+            None => self.region_of_aws().await,
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    async fn region_of_aws(&self) -> Option<String> {
+        Box::pin(crate::aws::region(&self.aws)).await
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the adapter's own twin awaits")]
+    async fn region_of_aws(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Opened {

@@ -1,6 +1,6 @@
 //! Plans all connections of a manifest, and compares them with a saved plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Item, Opened, Planned, changes, needs, plan, prune};
 use crate::concurrent::bounded;
@@ -67,10 +67,39 @@ pub async fn plan_all(
         // All that the manifest names in an account and Region stays, by whichever profile it is named.
         if let (Some(options), Some(item)) = (pruned_with, named.first()) {
             let unnamed = prune(preview, &item.place, &named, options).await;
-            planned.extend(plan(preview, unnamed, interrupt).await);
+            let places: BTreeSet<&Place> = named.iter().map(|item| &item.place).collect();
+            let mut failed = planned.iter().filter(|planned| planned.outcome.is_err());
+            // What is wrong with an entry may be a name: then its connection looks like one that is not named.
+            let why = failed
+                .find(|planned| places.contains(&planned.item.place))
+                .map(kept_for);
+            planned.extend(match why {
+                Some(why) => unnamed
+                    .into_iter()
+                    .map(|item| Planned {
+                        item,
+                        outcome: Err(why.clone()),
+                    })
+                    .collect(),
+                None => plan(preview, unnamed, interrupt).await,
+            });
         }
     }
     planned
+}
+
+/// Why a connection that the manifest does not name stays: this one has failed.
+pub(super) fn kept_for(failed: &Planned) -> Box<Report> {
+    let message = format!(
+        "not removed: connection {} of the manifest has failed",
+        failed.item.name
+    );
+    let hint = "fix that connection, then run the manifest again".to_owned();
+    Box::new(Report::new(
+        "prune-skipped",
+        &std::io::Error::other(message),
+        Some(hint),
+    ))
 }
 
 /// Compares what is planned now with the saved plan, whose first steps an earlier run may have done.

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
 
-use super::{Planned, Ran, lanes, names_to_create};
+use super::all::kept_for;
+use super::{Job, Planned, Ran, lanes, names_to_create};
 use crate::cloud::Cloud;
 use crate::concurrent::bounded;
 use crate::interrupt::Interrupt;
@@ -65,6 +66,7 @@ pub async fn apply(
     let run = lanes(planned).into_iter().map(async |lane: Vec<usize>| {
         let mut ended: Vec<(usize, Planned)> = Vec::new();
         let mut undone: Vec<&Plan> = Vec::new();
+        let mut kept: Option<Box<Report>> = None;
         for &index in &lane {
             let before = &planned[index];
             let Some(cloud) = accounts.get(&before.item.place) else {
@@ -75,6 +77,18 @@ pub async fn apply(
                 ended.push((index, before.clone()));
                 continue;
             };
+            let is_pruned = matches!(before.item.job, Job::Disconnect(..));
+            if let Some(report) = kept.as_ref().filter(|_| is_pruned && before.outcome.is_ok()) {
+                listener.tell(index, &before.item.name, Event::Failed(report));
+                ended.push((
+                    index,
+                    Planned {
+                        item: before.item.clone(),
+                        outcome: Err(report.clone()),
+                    },
+                ));
+                continue;
+            }
             // In its own lane, what is before it is made, or may be made by it.
             let others = created.iter().enumerate().filter(|(other, _)| !lane.contains(other));
             let reserved = others.flat_map(|(_, names)| names.iter().cloned()).collect();
@@ -89,6 +103,7 @@ pub async fn apply(
             let outcome = one.carry_out(*cloud, interrupt).await;
             if let (Err(_), Ok(ran)) = (&outcome, &before.outcome) {
                 undone.push(&ran.draft.plan);
+                kept = kept.or_else(|| (!is_pruned).then(|| kept_for(before)));
             }
             let item = before.item.clone();
             ended.push((index, Planned { item, outcome }));

@@ -1,5 +1,7 @@
 //! `autoconnect attach` and `autoconnect detach`: attaches a function to a VPC, and detaches it.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::Ending;
@@ -8,7 +10,7 @@ use super::global::Global;
 use super::session::{LongRunArgs, RunArgs, Work, on_account};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, SubnetId};
 use crate::observe::Location;
 use crate::reconcile;
 use crate::report::RunDocument;
@@ -86,7 +88,12 @@ impl Attach {
             location: match (&self.like_database, &self.like_instance) {
                 (Some(id), _) => like(None, id),
                 (None, Some(id)) => like(Some(DatabaseKind::Instance), id),
-                (None, None) => Location::Subnets(self.subnets.iter().map(|id| id.as_str().into()).collect()),
+                (None, None) => {
+                    let mut subnets: Vec<SubnetId> = self.subnets.iter().map(|id| id.as_str().into()).collect();
+                    let mut seen = BTreeSet::new();
+                    subnets.retain(|id| seen.insert(id.clone()));
+                    Location::Subnets(subnets)
+                }
             },
             groups: self.groups.iter().map(|id| id.as_str().into()).collect(),
             ipv6: match (self.ipv6, self.no_ipv6) {

@@ -89,6 +89,7 @@ impl Args for SetupCommand {
                     .long("prune")
                     .action(clap::ArgAction::SetTrue)
                     .requires("manifest")
+                    .conflicts_with_all(["cluster", "instance"])
                     .help("Also remove our connections to the manifest's databases that it does not name")
                     .help_heading("Many connections"),
             )
@@ -98,7 +99,7 @@ impl Args for SetupCommand {
                     .value_name("N/OF")
                     .value_parser(clap::value_parser!(Shard))
                     .requires("manifest")
-                    .conflicts_with("out")
+                    .conflicts_with_all(["cluster", "instance", "out"])
                     .help("Plan all, and carry out the connections of shard N of OF, cut by database")
                     .help_heading("Many connections"),
             )
@@ -160,13 +161,16 @@ impl SetupCommand {
 impl SetupMany {
     fn run(&self, global: &Global) -> Ending {
         super::arguments::check_tags(&self.tags)?;
-        let run = if let Some(plan) = &global.applies {
-            self.of_plan(plan)?
-        } else {
-            let listed = manifest::load_for_setup(&self.manifest, &super::check_setup);
-            self.of_listed(listed.map_err(|error| Box::new(Report::from(&error)))?)?
-        };
-        on_runtime(async |interrupt| self.on(run, global, interrupt).await)
+        on_runtime(async |interrupt| {
+            let run = if let Some(plan) = &global.applies {
+                self.of_plan(plan)?
+            } else {
+                let home = global.account_source().region().await;
+                let listed = manifest::load_for_setup(&self.manifest, home.as_deref(), &super::check_setup);
+                self.of_listed(listed.map_err(|error| Box::new(Report::from(&error)))?)?
+            };
+            self.on(run, global, interrupt).await
+        })
     }
 
     /// `setup --manifest --yes` of a manifest that was read already.

@@ -45,7 +45,8 @@ impl ConnectionsArgs {
     /// was given.
     pub fn wanted(&self, proxy: Option<&ProxyChoice>, global: &Global, home: &Origin) -> Result<Wanted, Box<Report>> {
         if let Some(path) = &self.manifest {
-            let entries = manifest::load(path, true).map_err(|error| Box::new(Report::from(&error)))?;
+            let entries =
+                manifest::load(path, home.region.as_deref(), true).map_err(|error| Box::new(Report::from(&error)))?;
             check_places(entries.iter().map(|entry| &entry.place), global, home)?;
             let connections = entries.into_iter().map(|Entry { connection, .. }| connection);
             return Ok(Wanted::Listed(connections.collect()));

@@ -70,7 +70,7 @@ pub struct Drift {
     #[arg(long)]
     fail_on_empty: bool,
     /// Accept a manifest without connections
-    #[arg(long, requires = "manifest")]
+    #[arg(long, requires = "manifest", conflicts_with_all = ["cluster", "instance"])]
     allow_empty: bool,
     /// Repeat the check at this interval
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout, help_heading = "Schedule")]
@@ -126,7 +126,7 @@ impl Drift {
             Vec::new()
         };
         // A manifest can change between two runs.
-        let looked = match self.wanted() {
+        let looked = match self.wanted(global).await {
             Ok(wanted) => tokio::select! {
                 found = patrol(accounts, &wanted, self.shard, &known) => match found {
                     Ok(found) => Ok((wanted, found)),
@@ -288,10 +288,13 @@ impl Drift {
         }
     }
 
-    fn wanted(&self) -> Result<Wanted, Box<Report>> {
+    async fn wanted(&self, global: &Global) -> Result<Wanted, Box<Report>> {
         if let Some(path) = &self.manifest {
-            let entries = manifest::load(path, !self.allow_empty).map_err(|error| Box::new(Report::from(&error)))?;
-            return Ok(Wanted::Entries(entries));
+            let home = global.account_source().region().await;
+            let entries = manifest::load(path, home.as_deref(), !self.allow_empty);
+            return Ok(Wanted::Entries(
+                entries.map_err(|error| Box::new(Report::from(&error)))?,
+            ));
         }
         let (kind, database) = match (&self.cluster, &self.instance) {
             (Some(cluster), _) => (DatabaseKind::Cluster, cluster),

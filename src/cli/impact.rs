@@ -98,7 +98,8 @@ impl Impact {
         let Some(path) = &self.manifest else {
             return Ok((None, 0));
         };
-        let entries = manifest::load(path, true).map_err(|error| Box::new(Report::from(&error)))?;
+        let entries =
+            manifest::load(path, origin.region.as_deref(), true).map_err(|error| Box::new(Report::from(&error)))?;
         let all = entries.len();
         let (account, region) = (
             origin.account.as_deref().unwrap_or_default(),

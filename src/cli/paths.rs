@@ -7,19 +7,18 @@ use clap::ArgMatches;
 
 use crate::files::is_same_file;
 
-/// Options and arguments that name a file to read. A state file is replaced, too, but by what was read of it.
-pub const READ: [&str; 7] = [
+/// Options and arguments that name a file to read.
+pub const READ: [&str; 6] = [
     "offline",
     "manifest",
     "plan",
-    "state_file",
     "template",
     "terraform_plan",
     "terraform_state",
 ];
 
-/// Options that name a file to write.
-pub const WRITTEN: [&str; 3] = ["out", "metrics_file", "resources_to_import"];
+/// Options that name a file to write. A state file is read before.
+pub const WRITTEN: [&str; 4] = ["state_file", "out", "metrics_file", "resources_to_import"];
 
 /// What is wrong with the files that the options name.
 pub fn mistake(matches: &ArgMatches) -> Option<String> {

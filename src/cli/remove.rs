@@ -101,6 +101,18 @@ impl Work for Remove {
         let front = self.run.terminal(false, global);
         let options = self.run.options();
         let converged = front.converge(cloud, &self.goal(), &options, interrupt).await?;
+        // Where there is nothing to write, nobody was asked, and the plan was not compared.
+        if let Some(plan) = &global.applies
+            && is_incomplete(&converged)
+            && converged.applied.is_empty()
+        {
+            plan.check_decision(&converged.draft).map_err(|error| {
+                Box::new(Report {
+                    origin: converged.origin.clone(),
+                    ..Report::from(&error)
+                })
+            })?;
+        }
         let document = || RunDocument::remove(&converged, cloud.calls());
         print_result(global, document, || removal_text(&converged), &converged.applied)?;
         Ok(match self.run.status(converged.ending == RunEnding::Planned) {

@@ -105,7 +105,7 @@ impl Report {
             ProxyChoice::None | ProxyChoice::New(_) => None,
         });
         let wanted = if let Some(path) = &self.manifest {
-            let entries = manifest::load(path, true).map_err(|error| Box::new(Failure::from(&error)))?;
+            let entries = manifest::load(path, None, true).map_err(|error| Box::new(Failure::from(&error)))?;
             Wanted::Entries(entries)
         } else {
             let entry = through.clone().and_then(|proxy| self.named(proxy));

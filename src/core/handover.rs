@@ -56,11 +56,17 @@ pub enum HandoverEffect {
         groups: Vec<GroupId>,
         /// The tool.
         to: Manager,
+        /// The tool that the tag names so far.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// Takes groups back: `setup`, `remove` and `cleanup` change them again.
     TakeOver {
         /// The groups.
         groups: Vec<GroupId>,
+        /// The tool that the tag names so far.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
 }
 
@@ -69,7 +75,7 @@ impl HandoverEffect {
     #[must_use]
     pub fn groups(&self) -> &[GroupId] {
         match self {
-            Self::HandOver { groups, .. } | Self::TakeOver { groups } => groups,
+            Self::HandOver { groups, .. } | Self::TakeOver { groups, .. } => groups,
         }
     }
 }
@@ -177,15 +183,16 @@ pub fn hand_over(groups: &[SecurityGroup], to: Option<Manager>) -> Plan {
     let mut steps = Steps::default();
     let differs = |group: &&SecurityGroup| manager_of(group) != to.map(Manager::tag);
     for group in groups.iter().filter(differs) {
-        let ids = vec![group.id.clone()];
+        let (ids, from) = (vec![group.id.clone()], manager_of(group).map(str::to_owned));
+        let now = from.as_ref().map(|from| format!(" (now {from})")).unwrap_or_default();
         let (effect, summary) = match to {
             Some(to) => (
-                HandoverEffect::HandOver { groups: ids, to },
-                format!("{}: set tag {}={}", group.name, tags::OWNER, to.tag()),
+                HandoverEffect::HandOver { groups: ids, to, from },
+                format!("{}: set tag {}={}{now}", group.name, tags::OWNER, to.tag()),
             ),
             None => (
-                HandoverEffect::TakeOver { groups: ids },
-                format!("{}: delete tag {}", group.name, tags::OWNER),
+                HandoverEffect::TakeOver { groups: ids, from },
+                format!("{}: delete tag {}{now}", group.name, tags::OWNER),
             ),
         };
         steps.add(effect, group.id.as_str(), summary, &[]);

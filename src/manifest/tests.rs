@@ -9,12 +9,12 @@ use super::*;
 const FORMS: [Form; 3] = [Form::Toml, Form::Yaml, Form::Json];
 
 fn mistakes(form: Form, text: &str) -> Vec<String> {
-    let mistakes = parse(form, text).unwrap_err();
+    let mistakes = parse(form, text, None).unwrap_err();
     mistakes.iter().map(ToString::to_string).collect()
 }
 
 fn mistakes_for_setup(form: Form, text: &str) -> Vec<String> {
-    let read = parse_for_setup(form, text, &crate::cli::check_setup);
+    let read = parse_for_setup(form, text, None, &crate::cli::check_setup);
     let mistakes = read.expect_err(text);
     mistakes.iter().map(ToString::to_string).collect()
 }
@@ -103,7 +103,7 @@ fn connections_are_read_with_their_places() {
         function = "new:invoices"
         proxy = "none"
         "#;
-    let entries = parse(Form::Toml, text).unwrap();
+    let entries = parse(Form::Toml, text, None).unwrap();
     assert_eq!(
         entries[0].connection.to_string(),
         "cluster/orders:proxy/autoconnect-orders:function/checkout"
@@ -117,7 +117,7 @@ fn connections_are_read_with_their_places() {
         (Form::Yaml, "# nothing\n"),
         (Form::Json, "{}"),
     ] {
-        assert_eq!(parse(form, text), Ok(Vec::new()), "{form:?} {text:?}");
+        assert_eq!(parse(form, text, None), Ok(Vec::new()), "{form:?} {text:?}");
     }
 }
 
@@ -127,7 +127,7 @@ fn the_documented_examples_are_one_manifest() {
     let example = |form, name| {
         let (_, rest) = page.split_once(&format!("```{name}\n")).unwrap();
         let text = rest.split("```").next().unwrap();
-        comparable(parse_for_setup(form, text, &crate::cli::check_setup))
+        comparable(parse_for_setup(form, text, None, &crate::cli::check_setup))
     };
     let toml = example(Form::Toml, "toml");
     assert_eq!(toml.as_ref().map(Vec::len), Ok(2));
@@ -179,7 +179,7 @@ fn defaults_are_merged_into_the_command_line() {
         db_user = "-x=y z"
         set_env = false"#;
     for (form, text) in forms(lines) {
-        let listed = parse_for_setup(form, &text, &crate::cli::check_setup).unwrap();
+        let listed = parse_for_setup(form, &text, None, &crate::cli::check_setup).unwrap();
         let arguments: Vec<&[String]> = listed.iter().map(|listed| listed.arguments.as_slice()).collect();
         assert_eq!(
             arguments,
@@ -223,7 +223,7 @@ fn defaults_are_merged_into_the_command_line() {
             [Some("eu-central-1"), Some("eu-west-1"), Some("eu-central-1")]
         );
         let entries: Vec<Entry> = listed.into_iter().map(|listed| listed.entry).collect();
-        assert_eq!(parse(form, &text).unwrap(), entries);
+        assert_eq!(parse(form, &text, None).unwrap(), entries);
     }
 }
 
@@ -397,7 +397,7 @@ fn connections_that_agree_share_proxies_and_functions() {
         proxy = "autoconnect-a"
         region = "eu-west-1""#;
     for (form, text) in forms(lines) {
-        let listed = parse_for_setup(form, &text, &crate::cli::check_setup);
+        let listed = parse_for_setup(form, &text, None, &crate::cli::check_setup);
         assert_eq!(listed.map(|listed| listed.len()), Ok(4), "{text}");
     }
 }
@@ -423,7 +423,7 @@ fn a_version_or_an_alias_is_refused() {
     for function in ["f", "function:f", arn] {
         let latest = format!("{function}:$LATEST");
         for (text, expected) in [(function, function), (&latest, function)] {
-            let entries = parse(Form::Toml, &of(text)).unwrap();
+            let entries = parse(Form::Toml, &of(text), None).unwrap();
             assert_eq!(entries[0].connection.function, expected, "{text}");
         }
     }
@@ -567,9 +567,9 @@ fn a_huge_manifest_is_read_and_its_mistakes_are_not_all_told() {
             lines + &format!("- cluster = \"c\"\nfunction = \"f{at}\"\n")
         });
         let text = &forms(&format!("connection\n{lines}"))[form as usize].1;
-        assert_eq!(parse(form, text).map(|entries| entries.len()), Ok(20_000));
+        assert_eq!(parse(form, text, None).map(|entries| entries.len()), Ok(20_000));
         let text = text.replace("\"c\"", "7");
-        let error = mistaken(Path::new("m"), parse(form, &text).unwrap_err()).to_string();
+        let error = mistaken(Path::new("m"), parse(form, &text, None).unwrap_err()).to_string();
         assert!(error.ends_with("; and 19900 more"), "{error}");
         let long = format!(
             "connection\n- cluster = \"{}\"\nfunction = \"f\"",
@@ -582,7 +582,13 @@ fn a_huge_manifest_is_read_and_its_mistakes_are_not_all_told() {
 
 #[test]
 fn texts_of_yaml_are_what_its_core_schema_says() {
-    let cluster = |value: &str| parse(Form::Yaml, &format!("connection: [{{cluster: {value}, function: f}}]"));
+    let cluster = |value: &str| {
+        parse(
+            Form::Yaml,
+            &format!("connection: [{{cluster: {value}, function: f}}]"),
+            None,
+        )
+    };
     for text in [
         "no",
         "on",
@@ -610,7 +616,7 @@ fn the_loader_names_the_file() {
     let path = folder.path().join("m.yaml");
     let load = |text: &[u8]| {
         std::fs::write(&path, text).unwrap();
-        load_for_setup(&path, &|_| Ok(())).map_err(|error| error.to_string())
+        load_for_setup(&path, None, &|_| Ok(())).map_err(|error| error.to_string())
     };
     let name = path.display();
     assert_eq!(
@@ -735,7 +741,7 @@ proptest! {
             (Form::Yaml, yaml(&manifest, 0)),
         ];
         let [toml, others @ ..] = texts.map(|(form, text)| {
-            (comparable(parse_for_setup(form, &text, &crate::cli::check_setup)), text)
+            (comparable(parse_for_setup(form, &text, None, &crate::cli::check_setup)), text)
         });
         for (read, text) in others {
             prop_assert_eq!(&toml.0, &read, "{}\n{}", &toml.1, text);
@@ -751,7 +757,7 @@ proptest! {
         own.insert("function".to_owned(), json!(if is_new { "new:f" } else { "f" }));
         let text = |defaults: &Map<String, Value>| json!({"defaults": defaults, "connection": [own]}).to_string();
         let arguments = |defaults: &Map<String, Value>| {
-            let listed = parse_for_setup(Form::Json, &text(defaults), &crate::cli::check_setup);
+            let listed = parse_for_setup(Form::Json, &text(defaults), None, &crate::cli::check_setup);
             listed.map(|listed| listed[0].arguments.clone())
         };
         if let Ok(alone) = arguments(&Map::new()) {
@@ -766,7 +772,7 @@ proptest! {
     fn no_text_makes_the_reader_panic(text in any::<String>(), lines in "([-a-z:&*!|>{}\\[\\]\"'#, =\n]|connection|defaults){0,40}") {
         for text in [text, lines] {
             for form in FORMS {
-                let _ = parse_for_setup(form, &text, &|_| Ok(()));
+                let _ = parse_for_setup(form, &text, None, &|_| Ok(()));
             }
         }
     }

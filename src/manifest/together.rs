@@ -6,15 +6,16 @@ use super::keys::Options;
 use super::{Mistake, Read, Spot};
 use crate::model::{Origin, last_segment};
 
-/// The ways in which an account and Region are named. Two entries are in the same place if they have one of them in common.
-fn places(read: &Read) -> Vec<String> {
+/// The ways in which an account and Region are named, where `home` is the Region of entries that name none. Two entries are in
+/// the same place if they have one of them in common.
+fn places(read: &Read, home: Option<&str>) -> Vec<String> {
     let (place, connection) = (&read.entry.place, &read.entry.connection);
     // An ARN has to be of the place's Region and account.
     let origin = [&connection.database, &connection.function]
         .into_iter()
         .fold(place.origin(), |origin, name| origin.or(Origin::of_arn(name)));
     let text = |part: &Option<String>| part.clone().unwrap_or_default();
-    let region = text(&origin.region);
+    let region = origin.region.as_deref().or(home).unwrap_or_default();
     let mut places = vec![format!("{}|{}|{region}", text(&place.role_arn), text(&place.profile))];
     if origin.account.is_some() && origin.region.is_some() {
         places.push(format!("{}|{region}", text(&origin.account)));
@@ -23,33 +24,36 @@ fn places(read: &Read) -> Vec<String> {
 }
 
 /// What was found first, by its place and its name.
-struct Seen<T>(BTreeMap<String, T>);
+struct Seen<'h, T> {
+    home: Option<&'h str>,
+    found: BTreeMap<String, T>,
+}
 
-impl<T: Copy> Seen<T> {
-    fn new() -> Self {
-        Self(BTreeMap::new())
+impl<'h, T: Copy> Seen<'h, T> {
+    fn new(home: Option<&'h str>) -> Self {
+        let found = BTreeMap::new();
+        Self { home, found }
     }
 
     fn get(&self, read: &Read, name: &str) -> Option<T> {
-        let mut places = places(read).into_iter();
-        places.find_map(|place| self.0.get(&format!("{place}|{name}")).copied())
+        let mut places = places(read, self.home).into_iter();
+        places.find_map(|place| self.found.get(&format!("{place}|{name}")).copied())
     }
 
-    /// The one before it, if there is one. Otherwise it is the first.
+    /// The first one, if this is another.
     fn add(&mut self, read: &Read, name: &str, found: T) -> Option<T> {
         let before = self.get(read, name);
-        if before.is_none() {
-            for place in places(read) {
-                self.0.insert(format!("{place}|{name}"), found);
-            }
+        for place in places(read, self.home) {
+            let first = before.unwrap_or(found);
+            self.found.entry(format!("{place}|{name}")).or_insert(first);
         }
         before
     }
 }
 
 /// Connections that are listed twice.
-pub fn repeated(all: &[&Read]) -> Vec<Mistake> {
-    let mut seen = Seen::new();
+pub fn repeated(all: &[&Read], home: Option<&str>) -> Vec<Mistake> {
+    let mut seen = Seen::new(home);
     let twice = all.iter().filter_map(|read| {
         let id = read.entry.connection.to_string();
         let before: Spot = seen.add(read, &id, read.spot)?;
@@ -91,9 +95,9 @@ pub fn names(all: &[&Read], with_ids: bool) -> Vec<Mistake> {
 }
 
 /// What two connections want of one proxy or one function, and cannot both have.
-pub fn contradictions(all: &[&Read]) -> Vec<Mistake> {
+pub fn contradictions(all: &[&Read], home: Option<&str>) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    let mut seen = [Seen::new(), Seen::new()];
+    let mut seen = [Seen::new(home), Seen::new(home)];
     let [proxies, made] = &mut seen;
     for (at, read) in all.iter().enumerate() {
         let Some(proxy) = &read.entry.connection.proxy else {
@@ -132,7 +136,7 @@ pub fn contradictions(all: &[&Read]) -> Vec<Mistake> {
             ));
         }
     }
-    mistakes.extend(functions(all));
+    mistakes.extend(functions(all, home));
     mistakes
 }
 
@@ -186,9 +190,9 @@ fn is_one_secret(here: Option<&str>, there: Option<&str>) -> bool {
         .is_some_and(|(here, there)| is_of(here, there) || is_of(there, here))
 }
 
-fn functions(all: &[&Read]) -> Vec<Mistake> {
+fn functions(all: &[&Read], home: Option<&str>) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    let (mut seen, mut with_variables) = (Seen::new(), Seen::new());
+    let (mut seen, mut with_variables) = (Seen::new(home), Seen::new(home));
     for (at, read) in all.iter().enumerate() {
         let options = &read.options;
         let function = last_segment(&read.entry.connection.function);

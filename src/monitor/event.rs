@@ -97,7 +97,7 @@ impl Event {
         self.check_defaults()?;
         match (self.manifest, self.connections) {
             (None, None) => Ok(Wanted::Everything),
-            (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path, !self.allow_empty)?)),
+            (Some(path), None) => Ok(Wanted::Entries(manifest::load(&path, None, !self.allow_empty)?)),
             (None, Some(connections)) if connections.is_empty() && !self.allow_empty => Err(ManifestError::Empty {
                 whence: "connections".to_owned(),
                 can_be_allowed: true,
@@ -144,7 +144,7 @@ impl Event {
                 Err(wrong("apply.prune", "expected manifest or connections, found neither"))
             }
             (Apply::Prune(prune), Some(path), None) => {
-                let listed = manifest::load_for_setup(&path, check)?;
+                let listed = manifest::load_for_setup(&path, None, check)?;
                 Ok(Some(Applied::Listed { listed, prune }))
             }
             (Apply::Prune(_), None, Some(connections)) if connections.is_empty() => Err(ManifestError::Empty {

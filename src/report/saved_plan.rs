@@ -511,6 +511,21 @@ impl SavedPlan {
         Err(PlanError::Outdated { differences })
     }
 
+    /// Compares the decision alone.
+    ///
+    /// # Errors
+    ///
+    /// It is another one.
+    pub fn check_decision(&self, draft: &Draft) -> Result<(), PlanError> {
+        if self.decision == draft.decision {
+            return Ok(());
+        }
+        let found = format!("+ {}: {}", draft.decision, draft.reasons.join(" "));
+        Err(PlanError::Outdated {
+            differences: vec![format!("- {}", self.decision), found],
+        })
+    }
+
     /// What the saved plan says and the draft does not, where no step was carried out since: what was reviewed is what is done.
     fn other_texts(&self, draft: &Draft) -> Vec<String> {
         let planned = |entry: &StepEntry| entry.status == StepStatusName::Planned;

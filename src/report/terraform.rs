@@ -34,6 +34,19 @@ const PROVIDER_FOR_IAM: &str = ">= 6.0";
 /// The first Terraform with `import` blocks.
 const TERRAFORM: &str = ">= 1.5";
 
+/// The files of an export. The first one is always there.
+pub const TERRAFORM_FILES: [&str; 9] = [
+    "versions.tf",
+    "variables.tf",
+    "data.tf",
+    "security_groups.tf",
+    "secrets.tf",
+    "roles.tf",
+    "proxies.tf",
+    "imports.tf",
+    "owners.tf",
+];
+
 /// The export in files, none of which is empty.
 #[must_use]
 pub fn terraform(export: &Export) -> Vec<ExportFile> {
@@ -43,21 +56,19 @@ pub fn terraform(export: &Export) -> Vec<ExportFile> {
     let roles = writer.roles();
     let proxies = writer.proxies();
     let owners = writer.owners();
-    let files = [
-        ("versions.tf", writer.versions()),
-        (
-            "variables.tf",
-            std::mem::take(&mut writer.variables).into_values().collect(),
-        ),
-        ("data.tf", std::mem::take(&mut writer.data).into_values().collect()),
-        ("security_groups.tf", groups),
-        ("secrets.tf", secrets),
-        ("roles.tf", roles),
-        ("proxies.tf", proxies),
-        ("imports.tf", std::mem::take(&mut writer.imports)),
-        ("owners.tf", owners),
+    let parts = [
+        writer.versions(),
+        std::mem::take(&mut writer.variables).into_values().collect(),
+        std::mem::take(&mut writer.data).into_values().collect(),
+        groups,
+        secrets,
+        roles,
+        proxies,
+        std::mem::take(&mut writer.imports),
+        owners,
     ];
-    let files = files.into_iter().filter(|(_, parts)| !parts.is_empty());
+    let files = TERRAFORM_FILES.into_iter().zip(parts);
+    let files = files.filter(|(_, parts)| !parts.is_empty());
     files
         .map(|(name, parts)| ExportFile {
             name,

@@ -69,6 +69,7 @@ fn results_replace_nothing_that_is_read() {
         ("connections.toml", connection),
         ("stacks.toml", &format!("{connection}{states}")),
         ("state.json", ""),
+        ("empty.toml", ""),
     ] {
         fs::write(path(name), content).unwrap();
     }
@@ -83,6 +84,11 @@ fn results_replace_nothing_that_is_read() {
     let cases = [
         ("report --out", &sources[..], "usage"),
         ("drift --metrics-file", &sources, "usage"),
+        (
+            "drift --allow-empty --manifest empty.toml --state-file",
+            &[("empty.toml", "")],
+            "usage",
+        ),
         (
             "drift --state-file new.json --metrics-file",
             &[("new.json", "")],
@@ -115,6 +121,45 @@ fn results_replace_nothing_that_is_read() {
             assert_eq!(fs::read(path(file)).ok(), before, "{command} {option}");
         }
     }
+}
+
+/// An export replaces an export, and no file of anybody else.
+#[test]
+fn exports_replace_exports_only() {
+    const ALL: &str = "export --offline account.json --all --format terraform --out code";
+    let shell = Shell::new();
+    let path = |name: &str| shell.folder.path().join(name);
+    fs::create_dir(path("code")).unwrap();
+    fs::write(path("code/variables.tf"), "# mine\n").unwrap();
+    let refused = shell.run(ALL);
+    assert_eq!(refused.status, Some(1), "{}", refused.stdout);
+    assert!(
+        refused
+            .stderr
+            .contains("code/variables.tf exists, and autoconnect did not write it"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(fs::read_to_string(path("code/variables.tf")).unwrap(), "# mine\n");
+    assert!(!path("code/versions.tf").exists());
+
+    fs::remove_file(path("code/variables.tf")).unwrap();
+    for _ in 0..2 {
+        let written = shell.run(ALL);
+        assert_eq!((written.status, written.stderr.as_str()), (Some(0), ""));
+    }
+    fs::write(path("code/proxies.tf"), "# of an earlier export\n").unwrap();
+    let stays = shell.run(ALL);
+    assert!(
+        stays.stderr.contains("code/proxies.tf is of an earlier export"),
+        "{}",
+        stays.stderr
+    );
+
+    let both = "export --offline account.json --all --format cloudformation --out stack --resources-to-import ./stack/template.yaml";
+    let refused = shell.run(both);
+    assert_eq!(refused.status, Some(1), "{}", refused.stdout);
+    assert!(!path("stack/template.yaml").exists());
 }
 
 /// Six processes connect six functions at once, each again until its result is `connected`. Each that reports so is

@@ -258,6 +258,98 @@ fn pruning_removes_only_our_connections_to_the_databases_of_the_manifest() {
     assert_eq!(counted(&listed, "verdict"), BTreeMap::from([("in-sync", 5)]));
 }
 
+/// What is wrong with an entry may be a name: then its connection looks like one that the manifest does not name.
+#[test]
+fn nothing_is_pruned_where_an_entry_fails() {
+    let shell = Shell::new();
+    estate(&shell, 2, 4);
+    manifest(&shell, 2, 0..4);
+    assert_eq!(shell.many("--yes").status, Some(0));
+    let before = shell.account();
+    for (function, cluster) in [("f33", "db1"), ("f3", "db11")] {
+        manifest(&shell, 2, 0..3);
+        let mut text = fs::read_to_string(shell.folder.path().join("connections.toml")).unwrap();
+        write!(
+            text,
+            "[[connection]]\ncluster = \"{cluster}\"\nfunction = \"{function}\"\n"
+        )
+        .unwrap();
+        shell.write("connections.toml", &text);
+        for options in ["--prune --dry-run --output json", "--prune --yes --output json"] {
+            let run = shell.many(options);
+            let found = run.json();
+            assert_eq!(run.status, Some(1), "{function} {cluster}: {found:#}");
+            let codes: Vec<&str> = found["connections"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|connection| connection["error"]["code"].as_str())
+                .collect();
+            assert_eq!(codes.last(), Some(&"prune-skipped"), "{codes:?}");
+            assert_eq!(codes.len(), 2, "{codes:?}");
+        }
+        assert_eq!(
+            shell.account()["Functions"],
+            before["Functions"],
+            "{function} {cluster}"
+        );
+    }
+}
+
+/// A database or a function that one entry names by its name and the other by its ARN.
+#[test]
+fn one_connection_by_name_and_by_arn_is_refused() {
+    const ARNS: [&str; 2] = [
+        "arn:aws:rds:eu-central-1:123456789012:cluster:orders",
+        "arn:aws:lambda:eu-central-1:123456789012:function:refunds",
+    ];
+    let shell = Shell::new();
+    let before = shell.account();
+    let pairs = [
+        (("orders", "refunds"), (ARNS[0], "refunds")),
+        (("orders", "refunds"), ("orders", ARNS[1])),
+        ((ARNS[0], "refunds"), ("orders", ARNS[1])),
+        ((ARNS[0], ARNS[1]), ("orders", "refunds")),
+    ];
+    for (one, other) in pairs {
+        for region in ["", "region = \"eu-central-1\"\n"] {
+            let entry = |name: &str, (cluster, function): (&str, &str)| {
+                format!("[[connection]]\nname = \"{name}\"\ncluster = \"{cluster}\"\nfunction = \"{function}\"\n")
+            };
+            shell.write(
+                "connections.toml",
+                &format!("{}{region}{}", entry("one", one), entry("two", other)),
+            );
+            let refused = shell.many("--yes");
+            assert_eq!(refused.status, Some(1), "{one:?} {other:?} {region:?}");
+            assert!(
+                refused.stderr.contains("is listed already, in line 1"),
+                "{}",
+                refused.stderr
+            );
+            let refused = shell.run("drift --offline account.json --manifest connections.toml");
+            assert!(
+                refused.stderr.contains("is listed already, in line 1"),
+                "{}",
+                refused.stderr
+            );
+        }
+    }
+    assert_eq!(shell.account(), before);
+    // What two entries want of one function.
+    let with_variables = |database: &str, function: &str| {
+        format!("[[connection]]\n{database}\nfunction = \"{function}\"\nset_env = true\noverwrite_env = true\n")
+    };
+    let text = with_variables("cluster = \"orders\"", "refunds") + &with_variables("instance = \"inventory\"", ARNS[1]);
+    shell.write("connections.toml", &text);
+    let refused = shell.many("--yes");
+    assert!(
+        refused.stderr.contains("set_env is set for the function refunds"),
+        "{}",
+        refused.stderr
+    );
+}
+
 #[test]
 fn connections_of_the_console_are_not_pruned() {
     let shell = Shell::new();
@@ -367,8 +459,8 @@ fn what_does_not_go_with_a_manifest_is_refused() {
         ("--manifest connections.toml --function f", "cannot be used with"),
         ("--manifest connections.toml --proxy new", "cannot be used with"),
         ("--manifest connections.toml --set-env", "cannot be used with"),
-        ("--prune --cluster orders --function refunds", "required"),
-        ("--shard 1/2 --cluster orders --function refunds", "required"),
+        ("--prune --cluster orders --function refunds", "cannot be used with"),
+        ("--shard 1/2 --cluster orders --function refunds", "cannot be used with"),
         ("--manifest connections.toml --shard 3/2", "expected N/OF"),
         (
             "--manifest connections.toml --shard 1/2 --out plan.json",

@@ -477,6 +477,54 @@ fn where_a_plan_is_saved() {
     assert_eq!(run.json()["error"]["code"], "usage", "{}", run.stdout);
 }
 
+/// Where nothing is left to be written, nobody is asked: the plan is compared all the same.
+#[test]
+fn a_plan_is_outdated_also_where_there_is_nothing_to_do() {
+    let outdated = |command: &str, change: &dyn Fn(&mut Value)| {
+        let shell = Shell::new();
+        let planned = shell.run(&format!("{command} --offline account.json --out plan.json"));
+        assert_eq!(planned.status, Some(0), "{command}: {}", planned.stderr);
+        shell.edit(change);
+        let before = shell.read("account.json");
+        let run = shell.apply("");
+        let code = run.json()["error"]["code"].clone();
+        assert_eq!(
+            (run.status, code),
+            (Some(1), "plan-outdated".into()),
+            "{command}: {}",
+            run.stdout
+        );
+        assert_eq!(shell.read("account.json"), before);
+    };
+    let group = |account: &mut Value, name: &str, change: &dyn Fn(&mut Value)| {
+        let groups = account["SecurityGroups"].as_array_mut().unwrap();
+        change(groups.iter_mut().find(|group| group["GroupName"] == name).unwrap());
+    };
+    // The console's group is as it was made no longer: `remove` leaves it, and the function stays connected.
+    outdated(
+        "remove --cluster orders --function checkout --console-made",
+        &|account| {
+            group(account, "rds-lambda-1", &|group| {
+                let rule = json!({"IpProtocol": "tcp", "FromPort": 5433, "ToPort": 5433, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]});
+                group["IpPermissions"].as_array_mut().unwrap().push(rule);
+            });
+            group(account, "lambda-rds-1", &|group| {
+                let rule = json!({"IpProtocol": "tcp", "FromPort": 5433, "ToPort": 5433, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]});
+                group["IpPermissionsEgress"].as_array_mut().unwrap().push(rule);
+            });
+        },
+    );
+    // Somebody else has taken the groups over.
+    outdated(
+        "adopt --cluster orders --function checkout --to terraform",
+        &|account| {
+            group(account, "rds-lambda-1", &|group| {
+                group["Tags"] = json!([{"Key": "autoconnect:owner", "Value": "pulumi"}])
+            });
+        },
+    );
+}
+
 /// A password is read when the plan is applied, and is in no file.
 #[test]
 fn a_password_is_asked_for_when_the_plan_is_applied() {

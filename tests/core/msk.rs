@@ -733,25 +733,28 @@ fn a_secret_needs_an_endpoint_and_a_policy_for_it() {
     let endpoints = report.checks.iter().find(|check| check.id == "endpoints").unwrap();
     assert!(endpoints.message.contains("secretsmanager"), "{}", endpoints.message);
 
+    const ROLE: &str = "arn:aws:iam::123456789012:role/r";
     let least = |secret: &str| {
-        for_mapping(
-            "secretsmanager",
-            &[secret.to_owned()],
-            &["arn:aws:iam::123456789012:role/r".to_owned()],
-        )
-        .unwrap()
-        .to_string()
+        for_mapping("secretsmanager", &[secret.to_owned()], &[ROLE.to_owned()])
+            .unwrap()
+            .to_string()
     };
-    for (secret, expected) in [
-        (SECRET, Status::Pass),
-        (
-            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x",
-            Status::Fail,
-        ),
+    // The secret is read with the function's role, which is not known without a function.
+    let of_lambda = least(SECRET).replace(&format!(r#""AWS":"{ROLE}""#), r#""Service":"lambda.amazonaws.com""#);
+    assert!(of_lambda.contains("lambda.amazonaws.com"), "{of_lambda}");
+    let other = least("arn:aws:secretsmanager:eu-central-1:123456789012:secret:x");
+    for (policy, has_function, expected) in [
+        (least(SECRET), true, Status::Pass),
+        (other, true, Status::Fail),
+        (of_lambda, true, Status::Fail),
+        (least(SECRET), false, Status::Unknown),
     ] {
         let mut scene = scene.clone();
+        if !has_function {
+            scene.function = None;
+        }
         read(&mut scene.network.endpoints).push(Endpoint {
-            policy: Some(least(secret)),
+            policy: Some(policy),
             ..endpoint("secretsmanager")
         });
         let report = check(&scene);
@@ -872,11 +875,17 @@ fn the_role_needs_the_mappings_secret_and_its_key() {
 #[test]
 fn mappings_that_do_not_fit_are_reported() {
     type Change = fn(&mut EventSourceMapping);
-    let table: [(Change, Status, &str); 5] = [
+    let table: [(Change, Status, &str); 7] = [
         (
             |mapping| mapping.state = "Disabled".into(),
             Status::Warn,
             "polls nothing",
+        ),
+        (|mapping| mapping.state = "Updating".into(), Status::Pass, "u-1"),
+        (
+            |mapping| mapping.state = "Resting".into(),
+            Status::Unknown,
+            "the state \\\"Resting\\\"",
         ),
         (
             |mapping| mapping.last_result = Some("PROBLEM: Connection error".into()),

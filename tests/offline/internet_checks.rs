@@ -55,6 +55,15 @@ fn default_route<'v>(value: &'v mut Value, subnet: &str) -> &'v mut Value {
         .unwrap()
 }
 
+/// Adds a route to the table of `subnet-b`.
+fn lead(value: &mut Value, route: Value) {
+    let table = table_of(value, "subnet-b");
+    value["RouteTables"][table]["Routes"]
+        .as_array_mut()
+        .unwrap()
+        .push(route);
+}
+
 fn acl(entries: &Value) -> Value {
     json!([{"NetworkAclId": "acl-1", "VpcId": VPC, "IsDefault": true, "Entries": entries}])
 }
@@ -96,7 +105,7 @@ async fn what_setup_has_built_passes() {
 #[expect(clippy::too_many_lines, reason = "a table, one row a case")]
 async fn each_change_is_reported_by_its_check() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &str, Status, &str); 16] = [
+    let cases: [(&str, Change, &str, Status, &str); 19] = [
         (
             "the classic mistake",
             |value| {
@@ -140,6 +149,36 @@ async fn each_change_is_reported_by_its_check() {
             "subnets-agree",
             Status::Fail,
             "1 of 2 fail",
+        ),
+        (
+            "half of the internet through an internet gateway",
+            |value| {
+                let igw = value["InternetGateways"][0]["InternetGatewayId"].clone();
+                lead(value, json!({"DestinationCidrBlock": "0.0.0.0/1", "GatewayId": igw}));
+            },
+            "default-route",
+            Status::Warn,
+            "requests to 0.0.0.0/1 time out",
+        ),
+        (
+            "a part of the internet through what is gone",
+            |value| {
+                let gone = json!({"DestinationCidrBlock": "198.51.100.0/24", "VpcPeeringConnectionId": "pcx-1", "State": "blackhole"});
+                lead(value, gone);
+            },
+            "default-route",
+            Status::Warn,
+            "requests to 198.51.100.0/24 time out",
+        ),
+        (
+            "a private range through what is gone",
+            |value| {
+                let gone = json!({"DestinationCidrBlock": "172.16.0.0/16", "VpcPeeringConnectionId": "pcx-1", "State": "blackhole"});
+                lead(value, gone);
+            },
+            "default-route",
+            Status::Pass,
+            "to a NAT gateway",
         ),
         (
             "a failed NAT gateway",
@@ -266,6 +305,42 @@ async fn each_change_is_reported_by_its_check() {
     }
 }
 
+/// The ACL of a NAT gateway's subnet has to let in the subnets that lead there, and no others.
+#[tokio::test(start_paused = true)]
+async fn each_nat_gateway_serves_its_own_subnets() {
+    let mut value = works().await;
+    let [a, b] = ["subnet-a", "subnet-b"].map(|id| {
+        let subnets = value["Subnets"].as_array().unwrap();
+        let subnet = subnets.iter().find(|subnet| subnet["SubnetId"] == id).unwrap();
+        subnet["CidrBlock"].as_str().unwrap().to_owned()
+    });
+    let nat_of = |value: &mut Value, subnet: &str| {
+        let nat = default_route(value, subnet)["NatGatewayId"].clone();
+        let nats = value["NatGateways"].as_array().unwrap();
+        nats.iter().find(|found| found["NatGatewayId"] == nat).unwrap()["SubnetId"].clone()
+    };
+    let outlet = nat_of(&mut value, "subnet-a");
+    let entry = |number: u16, egress: bool, cidr: &str, action: &str| json!({"RuleNumber": number, "Protocol": "-1", "RuleAction": action, "Egress": egress, "CidrBlock": cidr});
+    for (denied, expected) in [(&b, Status::Pass), (&a, Status::Fail)] {
+        let entries = json!([
+            entry(10, false, denied, "deny"),
+            entry(100, false, "0.0.0.0/0", "allow"),
+            entry(100, true, "0.0.0.0/0", "allow")
+        ]);
+        let open = json!([
+            entry(100, false, "0.0.0.0/0", "allow"),
+            entry(100, true, "0.0.0.0/0", "allow")
+        ]);
+        value["NetworkAcls"] = json!([
+            {"NetworkAclId": "acl-1", "VpcId": VPC, "IsDefault": true, "Entries": open},
+            {"NetworkAclId": "acl-2", "VpcId": VPC, "Entries": entries, "Associations": [{"SubnetId": outlet}]}
+        ]);
+        let answer = asked(&value, &wish()).await;
+        let check = answer.checks.iter().find(|check| check.id == "network-acls").unwrap();
+        assert_eq!(check.status, expected, "{denied}: {check:#?}");
+    }
+}
+
 /// Ranges that are not of the internet may be denied, or led elsewhere.
 #[tokio::test(start_paused = true)]
 async fn private_ranges_do_not_count() {
@@ -292,6 +367,18 @@ async fn ipv6_needs_an_egress_only_gateway() {
     }
     value["Functions"][0]["VpcConfig"]["Ipv6AllowedForDualStack"] = json!(true);
     let of = |answer: &Answer| answer.checks.iter().find(|check| check.id == "ipv6").unwrap().clone();
+    let mut doubtful = value.clone();
+    doubtful["Subnets"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlockState"] = json!({"State": "resting"});
+    doubtful["Functions"][0]["VpcConfig"]["SubnetIds"] = json!(["subnet-a"]);
+    doubtful["SecurityGroups"][0]["IpPermissionsEgress"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}));
+    let doubtful = of(&asked(&doubtful, &wish()).await);
+    assert!(
+        doubtful.message.contains("2001:db8:0:1::/64 is resting"),
+        "{doubtful:#?}"
+    );
     let missing = of(&asked(&value, &wish()).await);
     assert_eq!(missing.status, Status::Fail);
     assert!(missing.remedy.unwrap().contains("create-route"));
@@ -426,6 +513,41 @@ async fn a_service_is_reached_either_way() {
     assert_eq!(by_endpoint.verdict, Status::Pass, "{by_endpoint:#?}");
     let by_internet = asked(&works().await, &for_secrets()).await;
     assert_eq!(by_internet.verdict, Status::Pass, "{by_internet:#?}");
+}
+
+/// Where the name of a service leads to an endpoint, the internet is no way to it: what stops it is no cause, and a NAT gateway
+/// would change nothing.
+#[tokio::test(start_paused = true)]
+async fn the_internet_does_not_count_where_an_endpoint_is_the_way() {
+    type Change<'c> = &'c dyn Fn(&mut Value);
+    let condition = json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}});
+    let policy = json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition}});
+    let cases: [(&str, Change<'_>, Status); 3] = [
+        (
+            "a policy with a condition",
+            &|value| value["VpcEndpoints"][1]["PolicyDocument"] = json!(policy.to_string()),
+            Status::Unknown,
+        ),
+        (
+            "a state that is not known",
+            &|value| value["VpcEndpoints"][1]["State"] = json!("resting"),
+            Status::Unknown,
+        ),
+        (
+            "a closed group",
+            &|value| value["SecurityGroups"].as_array_mut().unwrap().last_mut().unwrap()["IpPermissions"] = json!([]),
+            Status::Fail,
+        ),
+    ];
+    for (what, change, expected) in cases {
+        let mut value = with_endpoint(base());
+        value["Functions"][0]["Role"] = json!("arn:aws:iam::123456789012:role/f");
+        change(&mut value);
+        let answer = asked(&value, &for_secrets()).await;
+        assert_eq!(answer.verdict, expected, "{what}: {answer:#?}");
+        let ids: Vec<&str> = answer.checks.iter().map(|check| check.id.as_str()).collect();
+        assert_eq!(ids, ["attached", "service-secretsmanager"], "{what}");
+    }
 }
 
 /// A gateway endpoint leaves the service its public addresses: groups, ACLs and the endpoint's policy have to let them through.

@@ -1,6 +1,7 @@
 //! Connections as code: what is read, planned where that is asked for, and written.
 
 use std::fs;
+use std::path::Path;
 
 use super::{CodeFormat, Export, usage};
 use crate::batch::{self, Item, Job, needs, proxy_of};
@@ -15,14 +16,16 @@ use crate::cli::{Ending, check_setup, print};
 use crate::cloud::{Checked, Cloud};
 use crate::estate::Connection;
 use crate::export::{self, NotConnected, Wanted};
-use crate::files::{self, New};
+use crate::files::{self, New, is_same_file};
 use crate::interrupt::Interrupt;
 use crate::manifest;
 use crate::model::Origin;
 use crate::monitor::Place;
 use crate::observe::{ExportError, exported};
 use crate::preview::Preview;
-use crate::report::{ExportFile, Report, cdk, cloudformation, document_text, resources_to_import, template, terraform};
+use crate::report::{
+    ExportFile, Report, TERRAFORM_FILES, cdk, cloudformation, document_text, resources_to_import, template, terraform,
+};
 
 /// What is exported, before anything is read.
 pub(super) enum Asked {
@@ -70,7 +73,8 @@ impl Export {
             self.of.check(home)?;
             return Ok(Asked::Planned(vec![self.item()?]));
         };
-        let listed = manifest::load_for_setup(path, &check_setup).map_err(|error| Box::new(Report::from(&error)))?;
+        let listed = manifest::load_for_setup(path, home.region.as_deref(), &check_setup)
+            .map_err(|error| Box::new(Report::from(&error)))?;
         check_places(listed.iter().map(|listed| &listed.entry.place), global, home)?;
         let run = SetupMany::unasked(false).tagged(&self.wishes.tags).of_listed(listed)?;
         Ok(Asked::Planned(run.items))
@@ -121,6 +125,14 @@ impl Export {
 
     fn write(&self, format: CodeFormat, export: &export::Export) -> Result<(), Box<Report>> {
         let files = files_of(format, export)?;
+        if let Some(folder) = &self.out {
+            check_folder(folder, &files)?;
+            let mut paths = files.iter().map(|file| folder.join(file.name));
+            let list = self.resources_to_import.as_ref();
+            if list.is_some_and(|list| paths.any(|path| is_same_file(&path, list))) {
+                return Err(usage("--resources-to-import names a file that --out writes, too"));
+            }
+        }
         if let Some(path) = &self.resources_to_import {
             let list = resources_to_import(&template(export));
             files::write(path, list.as_bytes(), New::Shared).map_err(|error| unwritten(path, &error))?;
@@ -140,6 +152,45 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// Refuses to replace files that no export has written, and names those of an earlier export that stay.
+fn check_folder(folder: &Path, files: &[ExportFile]) -> Result<(), Box<Report>> {
+    let exists = |name: &str| folder.join(name).exists();
+    // The first file of an export says what wrote it.
+    let first = files.first().map(|file| folder.join(file.name));
+    let begins = first.and_then(|path| fs::read_to_string(path).ok());
+    let begins = begins
+        .as_deref()
+        .and_then(|text| text.lines().next())
+        .unwrap_or_default();
+    if !begins.contains("autoconnect") {
+        let Some(taken) = files.iter().find(|file| exists(file.name)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{} exists, and autoconnect did not write it",
+            folder.join(taken.name).display()
+        );
+        let hint = "name another folder for --out".to_owned();
+        return Err(Box::new(Report::new(
+            "output",
+            &std::io::Error::other(message),
+            Some(hint),
+        )));
+    }
+    let is_written = |name: &str| files.iter().any(|file| file.name == name);
+    let is_terraform = is_written(TERRAFORM_FILES[0]);
+    for name in TERRAFORM_FILES
+        .into_iter()
+        .filter(|name| is_terraform && !is_written(name) && exists(name))
+    {
+        tracing::warn!(
+            "{} is of an earlier export, and nothing is in it any more: delete it",
+            folder.join(name).display()
+        );
+    }
+    Ok(())
 }
 
 /// The document, in its files.

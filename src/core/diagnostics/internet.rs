@@ -163,16 +163,14 @@ pub fn check(scene: &Scene, wish: &Wish) -> Answer {
         ),
     }];
     let internet = traveller.checks(&paths);
-    let way = verdict(&internet);
     if wish.services.is_empty() {
         checks.extend(internet);
     } else {
-        let region = traveller.region;
-        let services = services::all(&paths, &traveller, region, &wish.services);
-        let all_pass = services.iter().all(|check| check.status < Status::Unknown);
-        checks.extend(services);
-        // Where a service is not reached, either way would do: what stops the internet is reported too.
-        if !all_pass && way >= Status::Unknown {
+        let services = services::all(&paths, &traveller, traveller.region, &wish.services);
+        // Where the internet is the way to a service, what stops it is reported, too.
+        let lacks_internet = services.iter().any(|service| service.lacks_internet);
+        checks.extend(services.into_iter().map(|service| service.check));
+        if lacks_internet {
             checks.extend(internet);
         }
     }

@@ -310,7 +310,7 @@ impl<'s> Builder<'_, 's> {
     /// What is never changed has to let the traffic pass: else what is built would only cost.
     pub(super) fn check_what_stays(&mut self) -> Result<(), InternetUnmet> {
         let checks = self.traveller.checks(self.paths);
-        let stays = ["network-acls", "security-groups"];
+        let stays = ["network-acls", "security-groups", "dns"];
         let (mut findings, mut remedies) = (Vec::new(), Vec::new());
         for check in &checks {
             let stays = stays.contains(&check.id.as_str());

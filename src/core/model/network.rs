@@ -8,6 +8,7 @@ pub mod public_access;
 mod route;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
@@ -200,6 +201,25 @@ impl Resolver {
             Self::Amazon
         } else {
             Self::Others(others)
+        }
+    }
+
+    /// The same in a VPC with these ranges, the primary one first: its own resolver has addresses, too (VPC user guide,
+    /// "DHCP option sets").
+    #[must_use]
+    pub fn within(self, ranges: &[IpNet]) -> Self {
+        let primary = ranges.iter().find_map(|range| match range {
+            IpNet::V4(range) => range.hosts().nth(1),
+            IpNet::V6(_) => None,
+        });
+        let is_own = |server: &String| match server.parse() {
+            Ok(IpAddr::V4(server)) => Some(server) == primary || server == Ipv4Addr::new(169, 254, 169, 253),
+            Ok(IpAddr::V6(server)) => server.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253],
+            Err(_) => false,
+        };
+        match self {
+            Self::Others(servers) if servers.iter().all(is_own) => Self::Amazon,
+            resolver => resolver,
         }
     }
 }

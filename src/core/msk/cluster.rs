@@ -153,13 +153,19 @@ fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding>
             poller.name
         )));
     }
-    if matches!(mapping.state.as_str(), "Disabled" | "Disabling") {
-        let remedy = format!("aws lambda update-event-source-mapping --uuid {} --enabled", word(uuid));
-        let text = format!("event source mapping {uuid} is {}: it polls nothing", mapping.state);
-        findings.push(Finding::warn(text).fixed_by(remedy));
-    }
-    if mapping.state == "Deleting" {
-        findings.push(Finding::warn(format!("event source mapping {uuid} is being deleted")));
+    match mapping.state.as_str() {
+        "Enabled" | "Creating" | "Enabling" | "Updating" => {}
+        "Disabled" | "Disabling" => {
+            let remedy = format!("aws lambda update-event-source-mapping --uuid {} --enabled", word(uuid));
+            let text = format!("event source mapping {uuid} is {}: it polls nothing", mapping.state);
+            findings.push(Finding::warn(text).fixed_by(remedy));
+        }
+        "Deleting" => {
+            findings.push(Finding::warn(format!("event source mapping {uuid} is being deleted")));
+        }
+        state => findings.push(Finding::unknown(format!(
+            "event source mapping {uuid} has the state {state:?}, which this version does not know"
+        ))),
     }
     if let Some(result) = mapping
         .last_result

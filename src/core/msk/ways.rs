@@ -283,37 +283,41 @@ pub(super) fn of_policy(
     let any = || vec!["*".to_owned()];
     let one = |arn: Option<&str>| arn.map_or_else(any, |arn| vec![arn.to_owned()]);
     let lambda = Caller::Service(LAMBDA);
-    let (action, callers, resources) = match service {
+    let (action, caller, resources) = match service {
         "lambda" => {
             let arn = function.map(|function| function.arn.as_str());
-            ("lambda:InvokeFunction", vec![lambda], one(arn))
+            ("lambda:InvokeFunction", lambda, one(arn))
         }
-        "sts" => ("sts:AssumeRole", vec![lambda], one(role)),
+        "sts" => ("sts:AssumeRole", lambda, one(role)),
         _ => {
-            let callers = std::iter::once(lambda).chain(role.map(Caller::Role)).collect();
+            // The secret is read with the function's role.
+            let caller = role.map_or(lambda, Caller::Role);
             let secrets = match needs.secrets.as_slice() {
                 [] => any(),
                 secrets => secrets.to_vec(),
             };
-            ("secretsmanager:GetSecretValue", callers, secrets)
+            ("secretsmanager:GetSecretValue", caller, secrets)
         }
     };
     let judge = |resource: &String| {
         let roles: Vec<String> = role.map(str::to_owned).into_iter().collect();
         let statement = for_mapping(service, std::slice::from_ref(resource), &roles)
             .map(|least| format!("add to the policy of {id} what {least} allows"));
-        let finding = match through_endpoint(&policy, &callers, action, resource) {
+        let finding = match through_endpoint(&policy, caller, action, resource) {
             // The guide asks for all resources: what Lambda sends in the name of a mapping need not name one.
-            Verdict::Allowed if service != "secretsmanager" => match through_endpoint(&policy, &callers, action, "*") {
+            Verdict::Allowed if service != "secretsmanager" => match through_endpoint(&policy, caller, action, "*") {
                 Verdict::NotAllowed => Finding::warn(format!(
                     "{told} allows {action} only on some resources, including {resource}; the Lambda developer guide asks for Resource \"*\""
                 )),
                 _ => return None,
             },
             Verdict::Allowed => return None,
+            Verdict::NotAllowed if service == "secretsmanager" && role.is_none() => Finding::unknown(format!(
+                "whether {told} allows {action} depends on the function's role; name the function with --function"
+            )),
             // It may allow it on the one that is used.
             Verdict::NotAllowed if resource == "*" => {
-                let verdict = through_endpoint(&without_resources(&policy), &callers, action, resource);
+                let verdict = through_endpoint(&without_resources(&policy), caller, action, resource);
                 match verdict {
                     Verdict::NotAllowed | Verdict::Denied => {
                         Finding::fail(format!("{told} does not allow {action} on {resource}"))

@@ -36,13 +36,38 @@ impl Caller<'_> {
         let is_service = |text: &str| matches!(self, Self::Service(name) if name == text);
         named("AWS").any(|text| text == "*" || is_own(text)) || named("Service").any(is_service)
     }
+
+    /// Whether it may be a session of the role that is named: who assumes a role gives the session its name.
+    fn may_be_session(self, principal: &Principal) -> bool {
+        let (Self::Role(role), Principal::Of(by_kind)) = (self, principal) else {
+            return false;
+        };
+        let name = role.rsplit('/').next().unwrap_or_default();
+        let session = format!(":sts::{}:assumed-role/{name}/", Place::of(role).account);
+        by_kind
+            .get("AWS")
+            .into_iter()
+            .flat_map(Texts::iter)
+            .any(|text| text.contains(&session))
+    }
 }
 
-/// What an endpoint's policy says of a request that one of these sends.
+/// The prefix of the actions of a service, by the service's name in endpoints: `kinesis` of `kinesis-streams`.
+fn action_prefix(service: &str) -> &str {
+    match service.split('.').next().unwrap_or_default() {
+        "email-smtp" => "ses",
+        "kinesis-firehose" => "firehose",
+        "kinesis-streams" => "kinesis",
+        "monitoring" => "cloudwatch",
+        name => name,
+    }
+}
+
+/// What an endpoint's policy says of a request.
 #[must_use]
-pub fn through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>], action: &str, resource: &str) -> Verdict {
+pub fn through_endpoint(policy: &PolicyDocument, caller: Caller<'_>, action: &str, resource: &str) -> Verdict {
     let concerns = |statement: &&Statement| match &statement.principal {
-        Some(principal) => callers.iter().any(|caller| caller.is_among(principal)),
+        Some(principal) => caller.is_among(principal),
         // For all but some: nothing is allowed by it for certain, and denied it may be.
         None => statement.effect == Effect::Deny,
     };
@@ -68,16 +93,23 @@ pub enum Reach {
     Unknown,
 }
 
-/// How much of the requests of these callers an endpoint's policy lets through, whatever they are.
+/// How much of a caller's requests to a service the policy of the service's endpoint lets through, whatever they are. The
+/// service is named as in endpoints.
 #[must_use]
-pub fn reach_through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>]) -> Reach {
+pub fn reach_through_endpoint(policy: &PolicyDocument, caller: Caller<'_>, service: &str) -> Reach {
+    let is_named = |statement: &Statement| {
+        let principal = statement.principal.as_ref();
+        principal.is_some_and(|principal| caller.is_among(principal))
+    };
     let concerns = |statement: &Statement| match &statement.principal {
-        Some(principal) => callers.iter().any(|caller| caller.is_among(principal)),
+        Some(principal) => caller.is_among(principal) || caller.may_be_session(principal),
         None => false,
     };
+    let whole = format!("{}:*", action_prefix(service));
     let is_all = |statement: &Statement| {
-        let all = |texts: &Texts| texts.iter().any(|text| text == "*");
-        all(&statement.action) && all(&statement.resource)
+        let mut actions = statement.action.iter();
+        actions.any(|action| action == "*" || action == "*:*" || action.eq_ignore_ascii_case(&whole))
+            && statement.resource.iter().any(|resource| resource == "*")
     };
     let of = |effect: Effect| {
         let statements = policy.statement.iter();
@@ -87,7 +119,7 @@ pub fn reach_through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>]) -
         .filter(|statement| concerns(statement) || statement.principal.is_none())
         .collect();
     let allowances: Vec<&Statement> = of(Effect::Allow).filter(|statement| concerns(statement)).collect();
-    let is_certain = |statement: &&&Statement| statement.condition.is_empty() && concerns(statement);
+    let is_certain = |statement: &&&Statement| statement.condition.is_empty() && is_named(statement);
     if allowances.is_empty() || denials.iter().filter(is_certain).any(|statement| is_all(statement)) {
         return Reach::Nothing;
     }
@@ -97,7 +129,7 @@ pub fn reach_through_endpoint(policy: &PolicyDocument, callers: &[Caller<'_>]) -
         (true, false)
             if denials
                 .iter()
-                .any(|statement| !statement.condition.is_empty() && is_all(statement)) =>
+                .any(|statement| !is_certain(&statement) && is_all(statement)) =>
         {
             Reach::Unknown
         }
@@ -139,23 +171,21 @@ mod tests {
 
     const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 
-    fn verdict(statement: &Value, callers: &[Caller<'_>], action: &str, resource: &str) -> Verdict {
+    fn verdict(statement: &Value, caller: Caller<'_>, action: &str, resource: &str) -> Verdict {
         let policy = PolicyDocument::read(&json!({ "Statement": statement }).to_string()).unwrap();
-        through_endpoint(&policy, callers, action, resource)
+        through_endpoint(&policy, caller, action, resource)
     }
 
     #[test]
     fn principals_are_distinguished() {
-        let service = [Caller::Service(LAMBDA)];
-        let both = [Caller::Service(LAMBDA), Caller::Role(ROLE)];
         let table = [
             (json!("*"), true, true),
             (json!({"AWS": "*"}), true, true),
-            (json!({"Service": "lambda.amazonaws.com"}), true, true),
+            (json!({"Service": "lambda.amazonaws.com"}), true, false),
             (
                 json!({"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}),
                 true,
-                true,
+                false,
             ),
             (json!({"Service": "ec2.amazonaws.com"}), false, false),
             (json!({"AWS": ROLE}), false, true),
@@ -163,11 +193,11 @@ mod tests {
             (json!({"AWS": "arn:aws:iam::123456789012:root"}), false, true),
             (json!({"AWS": "arn:aws:iam::210987654321:root"}), false, false),
         ];
-        for (principal, by_service, by_either) in table {
+        for (principal, by_service, by_role) in table {
             let statement = json!({"Effect": "Allow", "Principal": principal, "Action": "sts:*", "Resource": "*"});
-            for (callers, allowed) in [(&service[..], by_service), (&both[..], by_either)] {
-                let verdict = verdict(&statement, callers, "sts:AssumeRole", "*");
-                assert_eq!(verdict == Verdict::Allowed, allowed, "{principal} {callers:?}");
+            for (caller, allowed) in [(Caller::Service(LAMBDA), by_service), (Caller::Role(ROLE), by_role)] {
+                let verdict = verdict(&statement, caller, "sts:AssumeRole", "*");
+                assert_eq!(verdict == Verdict::Allowed, allowed, "{principal} {caller:?}");
             }
         }
     }
@@ -180,13 +210,13 @@ mod tests {
                 {"Effect": "Deny", "Principal": principal, "Action": "lambda:*", "Resource": "*"}
             ])
         };
-        let callers = [Caller::Service(LAMBDA)];
         let table = [
             (json!({"AWS": ROLE}), Verdict::Allowed),
             (json!({"Service": "lambda.amazonaws.com"}), Verdict::Denied),
         ];
         for (principal, expected) in table {
-            let found = verdict(&statements(principal), &callers, "lambda:InvokeFunction", "*");
+            let lambda = Caller::Service(LAMBDA);
+            let found = verdict(&statements(principal), lambda, "lambda:InvokeFunction", "*");
             assert_eq!(found, expected);
         }
     }
@@ -194,6 +224,8 @@ mod tests {
     #[test]
     fn how_much_a_role_may_send() {
         let own = json!({"AWS": "123456789012"});
+        let session = "arn:aws:sts::123456789012:assumed-role/r/f";
+        let other_session = "arn:aws:sts::123456789012:assumed-role/other/f";
         let allow = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
         let org = json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}});
         let table = [
@@ -228,6 +260,35 @@ mod tests {
                 Reach::Some,
             ),
             (
+                json!([allow, {"Effect": "Deny", "Principal": "*", "Action": "S3:*", "Resource": "*"}]),
+                Reach::Nothing,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]),
+                Reach::Some,
+            ),
+            (
+                json!([{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}]),
+                Reach::All,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "NotPrincipal": {"AWS": ROLE}, "Action": "*", "Resource": "*"}]),
+                Reach::Unknown,
+            ),
+            // What names a session of the role may mean this caller.
+            (
+                json!([{"Effect": "Allow", "Principal": {"AWS": session}, "Action": "*", "Resource": "*"}]),
+                Reach::Unknown,
+            ),
+            (
+                json!([allow, {"Effect": "Deny", "Principal": {"AWS": session}, "Action": "*", "Resource": "*"}]),
+                Reach::Unknown,
+            ),
+            (
+                json!([{"Effect": "Allow", "Principal": {"AWS": other_session}, "Action": "*", "Resource": "*"}]),
+                Reach::Nothing,
+            ),
+            (
                 json!([allow, {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": org}]),
                 Reach::Unknown,
             ),
@@ -235,7 +296,7 @@ mod tests {
         for (statements, expected) in table {
             let policy = PolicyDocument::read(&json!({ "Statement": statements }).to_string()).unwrap();
             assert_eq!(
-                reach_through_endpoint(&policy, &[Caller::Role(ROLE)]),
+                reach_through_endpoint(&policy, Caller::Role(ROLE), "s3"),
                 expected,
                 "{statements}"
             );
@@ -247,27 +308,25 @@ mod tests {
         let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_s-AbCdEf";
         let secrets = [secret.to_owned()];
         let roles = [ROLE.to_owned()];
-        let role = [Caller::Role(ROLE)];
-        let lambda = [Caller::Service(LAMBDA)];
-        let table: [(&str, &[Caller<'_>], &str, &str); 3] = [
-            ("lambda", &lambda, "lambda:InvokeFunction", "*"),
-            ("sts", &lambda, "sts:AssumeRole", "*"),
-            ("secretsmanager", &role, "secretsmanager:GetSecretValue", secret),
+        let role = Caller::Role(ROLE);
+        let lambda = Caller::Service(LAMBDA);
+        let table = [
+            ("lambda", lambda, "lambda:InvokeFunction", "*"),
+            ("sts", lambda, "sts:AssumeRole", "*"),
+            ("secretsmanager", role, "secretsmanager:GetSecretValue", secret),
         ];
-        for (service, callers, action, resource) in table {
+        for (service, caller, action, resource) in table {
             let policy = for_mapping(service, &secrets, &roles).unwrap();
-            assert_eq!(through_endpoint(&policy, callers, action, resource), Verdict::Allowed);
-            let other = through_endpoint(&policy, callers, "lambda:CreateFunction", resource);
+            assert_eq!(through_endpoint(&policy, caller, action, resource), Verdict::Allowed);
+            let other = through_endpoint(&policy, caller, "lambda:CreateFunction", resource);
             assert_eq!(other, Verdict::NotAllowed);
         }
         let policy = for_mapping("secretsmanager", &secrets, &roles).unwrap();
-        let others = [
-            Caller::Role("arn:aws:iam::123456789012:role/other"),
-            Caller::Service(LAMBDA),
-        ];
-        let by_others = through_endpoint(&policy, &others, "secretsmanager:GetSecretValue", secret);
-        assert_eq!(by_others, Verdict::NotAllowed);
-        let other = through_endpoint(&policy, &role, "secretsmanager:GetSecretValue", &format!("{secret}x"));
+        for other in [Caller::Role("arn:aws:iam::123456789012:role/other"), lambda] {
+            let by_other = through_endpoint(&policy, other, "secretsmanager:GetSecretValue", secret);
+            assert_eq!(by_other, Verdict::NotAllowed);
+        }
+        let other = through_endpoint(&policy, role, "secretsmanager:GetSecretValue", &format!("{secret}x"));
         assert_eq!(other, Verdict::NotAllowed);
         assert_eq!(for_mapping("secretsmanager", &[], &roles), None);
         assert_eq!(for_mapping("secretsmanager", &secrets, &[]), None);

@@ -219,6 +219,16 @@ pub enum Unmet {
         /// A sentence for each resource that the plan would change.
         resources: Vec<String>,
     },
+    /// More groups were named than it takes.
+    #[error("{resource} would have {} security groups ({}), and at most {most} are allowed", .groups.len(), .groups.join(", "))]
+    GroupsBeyondLimit {
+        /// The resource as text.
+        resource: String,
+        /// How many it takes.
+        most: usize,
+        /// The ids of those it has and of those that were named.
+        groups: Vec<String>,
+    },
     /// One group too many.
     #[error("{resource} already has {count} security groups ({}), and at most {most} are allowed", .groups.join(", "))]
     TooManyGroups {
@@ -267,7 +277,7 @@ impl Unmet {
             Self::NoConnections => "no-connections",
             Self::HandedOver { .. } => "managed-elsewhere",
             Self::Owned { .. } => "owned",
-            Self::TooManyGroups { .. } => "too-many-groups",
+            Self::TooManyGroups { .. } | Self::GroupsBeyondLimit { .. } => "too-many-groups",
         }
     }
 
@@ -350,6 +360,7 @@ impl Unmet {
             Self::TooManyGroups { resource, most, .. } if resource.starts_with("function ") || *most >= MOST_GROUPS => {
                 "disassociate a group that is not needed, or merge two of them, then run again".to_owned()
             }
+            Self::GroupsBeyondLimit { .. } => "name fewer groups".to_owned(),
             Self::TooManyGroups { .. } => format!(
                 "disassociate a group that is not needed, or have the quota {QUOTA_CODE} (security groups per network interface) raised, up to {MOST_GROUPS}, then run again"
             ),

@@ -176,6 +176,11 @@ fn of_peering<'n>(peering: &'n Peering, near: &VpcId, far: &VpcId) -> Option<Rou
         Some(RouteFault::PeeringElsewhere(peering))
     } else if peering.is_active() {
         None
+    } else if peering.is_doubtful() {
+        Some(RouteFault::Unknown(format!(
+            "peering connection {} has the state {:?}, which this version does not know",
+            peering.id, peering.status
+        )))
     } else {
         Some(RouteFault::PeeringNotActive(peering))
     }

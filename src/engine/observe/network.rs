@@ -218,7 +218,7 @@ async fn with_dns(cloud: &dyn Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
             (None, _) => Part::Read(Resolver::Amazon),
             (Some(_), Part::Unread(why)) => Part::Unread(why.clone()),
             (Some(id), Part::Read(resolvers)) => match resolvers.get(id) {
-                Some(resolver) => Part::Read(resolver.clone()),
+                Some(resolver) => Part::Read(resolver.clone().within(&vpc.cidrs)),
                 None => Part::Unread(format!("the DHCP options {id} cannot be seen from this account")),
             },
         };

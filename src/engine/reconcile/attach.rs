@@ -184,22 +184,19 @@ fn changes(function: &Function, fitting: &Fitting, site: &Site) -> Vec<String> {
 }
 
 fn check_room(function: &Function, site: &Site) -> Result<(), Unmet> {
-    let before = function.groups();
     let after = site
         .wish
         .groups
         .iter()
         .cloned()
-        .fold(before.clone(), crate::model::GroupList::with);
+        .fold(function.groups(), crate::model::GroupList::with);
     if after.len() <= USUAL_GROUPS {
         return Ok(());
     }
-    Err(Unmet::TooManyGroups {
+    Err(Unmet::GroupsBeyondLimit {
         resource: format!("function {}", function.name),
-        count: before.len(),
         most: USUAL_GROUPS,
         groups: after.iter().map(ToString::to_string).collect(),
-        could_go: None,
     })
 }
 

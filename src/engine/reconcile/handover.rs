@@ -105,8 +105,8 @@ impl Session<'_> {
     /// Sets or deletes the tag that says who manages groups.
     pub(super) async fn hand_over(&self, step: &Step, effect: &HandoverEffect) -> Result<Ended, RunError> {
         let change = async || match effect {
-            HandoverEffect::HandOver { groups, to } => self.cloud.tag_groups(groups, tags::OWNER, to.tag()).await,
-            HandoverEffect::TakeOver { groups } => self.cloud.untag_groups(groups, tags::OWNER).await,
+            HandoverEffect::HandOver { groups, to, .. } => self.cloud.tag_groups(groups, tags::OWNER, to.tag()).await,
+            HandoverEffect::TakeOver { groups, .. } => self.cloud.untag_groups(groups, tags::OWNER).await,
         };
         Ok(Ended {
             status: self.again(step, change).await?,

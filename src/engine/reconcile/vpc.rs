@@ -106,12 +106,10 @@ impl Part for Attached<'_> {
         if groups.len() <= USUAL_GROUPS {
             return Ok(());
         }
-        Err(RunError::Unmet(Unmet::TooManyGroups {
-            resource: self.describe(),
-            count: seen.vpc.as_ref().map_or(0, |vpc| vpc.groups.len()),
+        Err(RunError::Unmet(Unmet::GroupsBeyondLimit {
+            resource: describe_function(&self.plan.function),
             most: USUAL_GROUPS,
             groups: groups.iter().map(ToString::to_string).collect(),
-            could_go: None,
         }))
     }
 

@@ -310,6 +310,10 @@ fn meaning(reason: Option<&str>, proxy: &str) -> (&'static str, Option<String>) 
             "the proxy cannot use the database in its replication state",
             "check the replication of the database",
         ),
+        Some("PROMOTED") => (
+            "the database was promoted, and is no longer a member of what the proxy tracks",
+            "register it with the proxy again, or name the database that the proxy serves",
+        ),
         Some(_) => return ("this version does not know that reason", None),
         None => {
             let look = format!("aws rds describe-db-proxy-targets --db-proxy-name {}", word(proxy));

@@ -91,15 +91,12 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             None => findings.push(Finding::unknown(format!("{id} cannot be seen from this account"))),
         }
     }
-    for outlet in outlets(paths, traveller) {
+    for (outlet, led) in outlets(paths, traveller) {
         if traveller.subnets.contains(&outlet) {
             continue;
         }
         borders.extend(Border::out(outlet, Addresses::ALL_V4, traveller.port));
-        let inside = traveller
-            .subnets
-            .iter()
-            .filter_map(|subnet| paths.addresses(subnet, false));
+        let inside = led.into_iter().filter_map(|subnet| paths.addresses(subnet, false));
         borders.extend(inside.flat_map(|inside| Border::inward(outlet, inside, traveller.port)));
     }
     for border in &borders {

@@ -49,21 +49,27 @@ fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     Check::of("dns", "names resolve", evidence, findings)
 }
 
-/// The subnets of NAT gateways and NAT instances that the traveller's subnets lead to.
-pub(crate) fn outlets<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>) -> BTreeSet<&'n SubnetId> {
+/// The subnets of NAT gateways and NAT instances, each with those of the traveller's subnets that lead to it.
+pub(crate) fn outlets<'n, 's>(
+    paths: &Paths<'n>,
+    traveller: &Traveller<'s>,
+) -> BTreeMap<&'n SubnetId, Vec<&'s SubnetId>> {
     let network = paths.network();
-    let mut outlets = BTreeSet::new();
-    for subnet in &traveller.subnets {
-        match way_out(paths, subnet, false).map(|way| way.exit) {
+    let mut outlets: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for &subnet in &traveller.subnets {
+        let outlet = match way_out(paths, subnet, false).map(|way| way.exit) {
             Ok(Exit::Nat(id)) => {
-                let nats = network.nat_gateways.known().into_iter().flatten();
-                outlets.extend(nats.filter(|nat| nat.id == *id).filter_map(|nat| nat.subnet.as_ref()));
+                let mut nats = network.nat_gateways.known().into_iter().flatten();
+                nats.find(|nat| nat.id == *id).and_then(|nat| nat.subnet.as_ref())
             }
             Ok(Exit::Instance(id)) => {
-                let interfaces = network.interfaces.known().into_iter().flatten();
-                outlets.extend(interfaces.filter(|found| found.id == *id).map(|found| &found.subnet));
+                let mut interfaces = network.interfaces.known().into_iter().flatten();
+                interfaces.find(|found| found.id == *id).map(|found| &found.subnet)
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(outlet) = outlet {
+            outlets.entry(outlet).or_default().push(subnet);
         }
     }
     outlets
@@ -108,13 +114,20 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 "{subnet}: 0.0.0.0/0 of {table} leads to {target}, and what lies behind it is not known"
             ))),
         }
-        if let Ok(roads) = side_roads(paths, subnet) {
-            evidence.extend(roads.into_iter().map(|(route, _)| {
-                format!(
-                    "{subnet}: {table} leads {} elsewhere, through {}",
-                    route.destination, route.target
-                )
-            }));
+        for (route, _) in side_roads(paths, subnet).into_iter().flatten() {
+            let (range, target) = (&route.destination, &route.target);
+            let road = format!("{subnet}: {table} leads {range} elsewhere, through {target}");
+            if route.is_blackhole() {
+                findings.push(Finding::warn(format!(
+                    "{road}, which is gone: requests to {range} time out"
+                )));
+            } else if matches!(target, RouteTarget::InternetGateway(_)) {
+                findings.push(Finding::warn(format!(
+                    "{road}, which drops private addresses: requests to {range} time out"
+                )));
+            } else {
+                evidence.push(road);
+            }
         }
     }
     findings.extend(
@@ -315,6 +328,10 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
             findings.push(Finding::unknown(format!("{id} cannot be seen from this account")));
             continue;
         };
+        if let Some((range, state)) = subnet.doubtful_cidrs.iter().find(|(range, _)| range.addr().is_ipv6()) {
+            findings.push(Finding::unknown(format!("{id}: its range {range} is {state}")));
+            continue;
+        }
         if !subnet.is_dual_stack() {
             findings.push(
                 Finding::fail(format!("Ipv6AllowedForDualStack is set, but {id} is not dual-stack")).fixed_by(

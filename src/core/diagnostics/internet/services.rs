@@ -22,7 +22,14 @@ use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Paths, Ports};
 use crate::similar::similar;
 
-pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Check> {
+/// The answer about a service.
+pub(crate) struct Service {
+    pub check: Check,
+    /// Whether the internet is a way to it, and not known to be open.
+    pub lacks_internet: bool,
+}
+
+pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Service> {
     let internet = Traveller {
         port: HTTPS,
         ..traveller.clone()
@@ -57,7 +64,12 @@ pub(crate) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Find
         Ok(None) => return Vec::new(),
         Err(unread) => return vec![unread],
     };
-    match reach_through_endpoint(&policy, &[Caller::Role(role)]) {
+    let region = format!(".{}.", traveller.region);
+    let service = endpoint
+        .service
+        .split_once(&region)
+        .map_or(&*endpoint.service, |(_, name)| name);
+    match reach_through_endpoint(&policy, Caller::Role(role), service) {
         Reach::All => Vec::new(),
         Reach::Nothing => vec![
             Finding::fail(format!("{told} does not allow {role} anything")).fixed_by(format!(
@@ -75,12 +87,15 @@ pub(crate) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Find
     }
 }
 
-fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str, internet: &[&Check]) -> Check {
+fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str, internet: &[&Check]) -> Service {
     let id = format!("service-{service}");
     if let Err(why) = paths.network().endpoints.read() {
         // A private name that cannot be seen may lead away from the internet.
         let finding = Finding::unknown(format!("{service}: the endpoints of {}: {why}", traveller.vpc));
-        return Check::of(&id, "", Vec::new(), vec![finding]);
+        return Service {
+            check: Check::of(&id, "", Vec::new(), vec![finding]),
+            lacks_internet: false,
+        };
     }
     let endpoints = of_service(paths.network(), traveller.vpc, region, service);
     let by_name = by_name(paths.network(), &endpoints);
@@ -107,6 +122,7 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
     }
     let Way {
         how,
+        lacks_internet,
         mut evidence,
         mut findings,
         ..
@@ -120,7 +136,10 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
     if endpoints.is_empty() {
         findings.extend(doubt(paths, region, service));
     }
-    Check::of(&id, &format!("{service} is reached {how}"), evidence, findings)
+    Service {
+        check: Check::of(&id, &format!("{service} is reached {how}"), evidence, findings),
+        lacks_internet,
+    }
 }
 
 /// Services that every Region has, as far as AWS documents.
@@ -198,6 +217,8 @@ pub(crate) struct Way {
     how: String,
     /// Whether an endpoint is among it.
     by_endpoint: bool,
+    /// Whether the internet is among it, and not known to be open.
+    lacks_internet: bool,
     /// What it rests on.
     pub(crate) evidence: Vec<String>,
     /// What is wrong with it.
@@ -208,6 +229,7 @@ fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, end
     Way {
         how: format!("through interface endpoint {}", endpoint.id),
         by_endpoint: true,
+        lacks_internet: false,
         evidence: vec![format!(
             "{service}: interface endpoint {} with private DNS",
             endpoint.id
@@ -243,6 +265,7 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
         return Way {
             how: good.how,
             by_endpoint: good.by_endpoint,
+            lacks_internet: false,
             evidence: good.evidence,
             findings,
         };
@@ -252,6 +275,7 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
     Way {
         how: format!("{} or {}", named.how, other.how),
         by_endpoint: true,
+        lacks_internet: named.lacks_internet || other.lacks_internet,
         evidence: named.evidence.into_iter().chain(other.evidence).collect(),
         findings,
     }
@@ -287,17 +311,13 @@ fn otherwise(
     }
     let mut seen = BTreeSet::new();
     findings.retain(|finding: &Finding| seen.insert(finding.text.clone()));
-    if !left.is_empty() {
-        findings.extend(by_internet(
-            paths,
-            traveller,
-            service,
-            endpoints,
-            &left,
-            internet,
-            &mut evidence,
-        ));
-    }
+    let by_internet = if left.is_empty() {
+        None
+    } else {
+        by_internet(paths, traveller, service, endpoints, &left, internet, &mut evidence)
+    };
+    let lacks_internet = by_internet.is_some();
+    findings.extend(by_internet);
     let how = if left.is_empty() {
         "through a gateway endpoint"
     } else {
@@ -306,6 +326,7 @@ fn otherwise(
     Way {
         how: how.to_owned(),
         by_endpoint: left.len() < traveller.subnets.len(),
+        lacks_internet,
         evidence,
         findings,
     }

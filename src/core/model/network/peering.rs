@@ -39,6 +39,22 @@ impl Peering {
         self.status == "active"
     }
 
+    /// Whether its state is one that this program does not know: then it is not known whether traffic can pass.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        const INACTIVE: [&str; 8] = [
+            "initiating-request",
+            "pending-acceptance",
+            "provisioning",
+            "rejected",
+            "expired",
+            "failed",
+            "deleting",
+            "deleted",
+        ];
+        !self.is_active() && !INACTIVE.contains(&self.status.as_str())
+    }
+
     /// Whether it is between these two.
     #[must_use]
     pub fn connects(&self, a: &VpcId, b: &VpcId) -> bool {
