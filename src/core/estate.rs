@@ -442,12 +442,6 @@ impl Estate {
             || self.on_endpoints.contains_key(group)
     }
 
-    /// Whether a function has this group.
-    #[must_use]
-    pub fn is_on_a_function(&self, group: &GroupId) -> bool {
-        self.on_functions.contains_key(group)
-    }
-
     /// The ranges of subnets; none where one of them is not known.
     #[must_use]
     pub fn ranges(&self, subnets: &[SubnetId]) -> Option<Vec<IpNet>> {

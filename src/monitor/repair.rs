@@ -314,13 +314,6 @@ impl Repairs {
         self.add_calls(open.calls());
     }
 
-    /// Whether a repair has failed.
-    #[must_use]
-    pub fn has_failed(&self) -> bool {
-        let mut intents = self.intents.iter();
-        intents.any(|(_, intent)| matches!(intent, Intent::Told(repair) if repair.result == RepairResult::Failed))
-    }
-
     /// Whether something may have been written.
     #[must_use]
     pub fn has_written(&self) -> bool {
