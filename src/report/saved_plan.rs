@@ -102,6 +102,14 @@ pub enum AccountKind {
     AccountFile,
 }
 
+impl AccountKind {
+    /// What `--offline` chooses.
+    #[must_use]
+    pub fn of(offline: Option<&Path>) -> Self {
+        offline.map_or(Self::Aws, |_| Self::AccountFile)
+    }
+}
+
 impl std::fmt::Display for AccountKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -17,6 +17,9 @@ pub struct ProxyLogin {
     pub client_password_auth: Option<String>,
 }
 
+/// `IdleClientTimeout` of a proxy for which nothing else was asked, in seconds.
+pub const IDLE_TIMEOUT: u32 = 1800;
+
 /// The settings of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxySettings {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::tags as to_tags;
 use crate::account::document::{
     AccountDocument, AddressEntry, DnsOptions, EndpointEntry, GatewayAttachment, GroupIdentifier, InternetGatewayEntry,
     NatGatewayAddress, NatGatewayEntry, PeeringOptions, PrefixListEntry, PrefixListRange, RouteEntry,
@@ -17,14 +16,6 @@ use crate::model::{EndpointId, GroupList, InternetGatewayId, NatGatewayId, Peeri
 
 /// The elastic IP addresses of an account in a Region, unless AWS raises the quota.
 const MAX_ADDRESSES: usize = 5;
-
-fn tags(tags: &Tags) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| Tag {
-        key: key.clone(),
-        value: value.clone(),
-    };
-    tags.iter().map(tag).collect()
-}
 
 /// The first free id of a fixed sequence: the same account always gives the same ids.
 fn free_id<'a>(kind: &str, taken: impl Iterator<Item = &'a String>) -> String {
@@ -192,7 +183,7 @@ impl State {
             availability_zone: new.zone.clone(),
             cidr_block: Some(new.cidr.to_string()),
             ipv6_cidr_block_association_set: Vec::new(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
             available_ip_address_count: Some(addresses(new.cidr)),
         });
         Ok(id.into())
@@ -204,7 +195,7 @@ impl State {
         gateways.push(InternetGatewayEntry {
             internet_gateway_id: id.clone(),
             attachments: Vec::new(),
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         id.into()
     }
@@ -253,7 +244,7 @@ impl State {
             allocation_id: id.clone(),
             public_ip: format!("203.0.113.{}", 100 + addresses.len()),
             association_id: None,
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         Ok(id)
     }
@@ -296,7 +287,7 @@ impl State {
                 allocation_id: Some(allocation.to_owned()),
                 public_ip,
             }],
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         Ok(id.into())
     }
@@ -343,7 +334,7 @@ impl State {
             vpc_id: vpc.to_string(),
             associations: Vec::new(),
             routes: Vec::new(),
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         Ok(id.into())
     }
@@ -476,7 +467,7 @@ impl State {
                 private_dns_only_for_inbound_resolver_endpoint: Some(false),
             }),
             policy_document: new.policy.clone(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
         });
         if !new.route_tables.is_empty() {
             self.document.route_to_endpoint(&id, &new.service, &new.route_tables)?;
@@ -552,7 +543,7 @@ impl State {
 
     /// Whether tags have this one.
     pub(super) fn is_tagged(found: &[Tag], key: &str, value: &str) -> bool {
-        to_tags(found).get(key).map(String::as_str) == Some(value)
+        Tag::map(found).get(key).map(String::as_str) == Some(value)
     }
 }
 
