@@ -17,6 +17,7 @@ use crate::batch::{self, Planned};
 use crate::cloud::ApiCalls;
 use crate::model::Origin;
 use crate::reconcile::Progress;
+use crate::units::count;
 
 /// What `setup --manifest` decided, did and found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -220,10 +221,7 @@ impl BatchDocument {
             .into_iter()
             .map(|(word, count)| format!("{count} {word}"))
             .collect();
-        let all = match self.connections.len() {
-            1 => "1 connection".to_owned(),
-            count => format!("{count} connections"),
-        };
+        let all = count(self.connections.len(), "connection");
         if counts.is_empty() {
             return all;
         }

@@ -17,6 +17,7 @@ use crate::escape::command;
 use crate::model::Origin;
 use crate::monitor::{Changes, FailedLook, FindingChange, Judged, Repair, RepairResult, Repairs, Round, VerdictChange};
 use crate::plan::RepairKind;
+use crate::units::count;
 
 /// The version of notices. The first one contained only verdicts.
 const NOTICE_VERSION: u32 = 2;
@@ -524,8 +525,7 @@ pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
     let connections = match patrol.judged.len() {
         // Most often the wrong account or Region.
         0 if is_alone => format!("0 connections in {}", patrol.origin()),
-        1 => "1 connection".to_owned(),
-        n => format!("{n} connections"),
+        n => count(n, "connection"),
     };
     line(
         &mut text,

@@ -9,6 +9,7 @@ use super::style::{Style, line};
 use crate::cloud::ApiCalls;
 use crate::impact::{Effect, Judged, Standing};
 use crate::model::Origin;
+use crate::units::count;
 
 /// What a change does to connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -225,12 +226,8 @@ impl ImpactDocument {
     /// What the change does, in one sentence.
     #[must_use]
     pub fn headline(&self) -> String {
-        let noun = if self.connections.len() == 1 {
-            "connection"
-        } else {
-            "connections"
-        };
-        format!("{} {noun}: {}", self.connections.len(), self.summary.words())
+        let connections = count(self.connections.len(), "connection");
+        format!("{connections}: {}", self.summary.words())
     }
 
     /// The connections of which something is to be said.

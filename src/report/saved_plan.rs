@@ -19,6 +19,7 @@ use crate::monitor::Place;
 use crate::plan::{Created, Named, Recorded, differences};
 use crate::preview::is_new;
 use crate::reconcile::Draft;
+use crate::units::first;
 
 /// The version of the format.
 const SCHEMA_VERSION: u32 = 1;
@@ -260,11 +261,7 @@ pub enum PlanError {
 /// The differences, of which a message holds so many.
 fn listed(differences: &[String]) -> String {
     const MOST: usize = 20;
-    let more = match differences.len().saturating_sub(MOST) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    differences[..differences.len().min(MOST)].join("; ") + &more
+    first(differences.iter(), MOST, "; ")
 }
 
 impl PlanError {

@@ -15,6 +15,7 @@ use crate::naming::Convention;
 use crate::plan::{Plan, StepStatus};
 use crate::reconcile::{Converged, Draft, Ending, Situation};
 use crate::removal::{Standing, still_connected};
+use crate::units::count;
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.
@@ -253,10 +254,7 @@ fn added(plan: &Plan, ids: &[u32]) -> Vec<String> {
 /// What a plan has written, counted.
 fn writes(plan: &Plan) -> String {
     let done = plan.steps.iter().filter(|step| step.status == StepStatus::Done);
-    match done.count() {
-        1 => "1 write".to_owned(),
-        n => format!("{n} writes"),
-    }
+    count(done.count(), "write")
 }
 
 /// The closing lines of a run that was not to wait, and is not at its end.
@@ -287,10 +285,7 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
         Ending::Planned | Ending::Unchanged => draft_text(draft, &converged.origin),
         Ending::Reached | Ending::Incomplete => {
             let green = coloured(AnsiColor::Green).bold();
-            let writes = match converged.applied.len() {
-                1 => "1 write".to_owned(),
-                count => format!("{count} writes"),
-            };
+            let writes = count(converged.applied.len(), "write");
             text.line(format!("{green}Done{green:#}: {subject}, {writes}."));
             for line in added(&draft.plan, &draft.added) {
                 text.line(line);

@@ -1,10 +1,11 @@
 //! What a change does to connections.
 
-use super::page::{Page, Section, TITLE, cell, clipped, count, row};
+use super::page::{Page, Section, TITLE, cell, clipped, row};
 use super::{Document, place};
 use crate::escape::{markdown, markdown_code};
 use crate::impact::Effect;
 use crate::report::{ConnectionImpact, ImpactDocument};
+use crate::units::count;
 
 impl Document for ImpactDocument {
     fn markdown(&self) -> String {

@@ -28,6 +28,10 @@ fn not_found(kind: &str, id: &str) -> Fault {
     Fault::NotFound(format!("The {kind} ID '{id}' does not exist"))
 }
 
+fn found_if(exists: bool, kind: &str, id: &str) -> Outcome<()> {
+    if exists { Ok(()) } else { Err(not_found(kind, id)) }
+}
+
 impl AccountDocument {
     /// The table with this id; the main one that a VPC has by itself is written down by the first change of it.
     fn table_mut(&mut self, id: &RouteTableId) -> Outcome<&mut RouteTableEntry> {
@@ -90,12 +94,8 @@ impl AccountDocument {
     }
 
     fn vpc_exists(&self, id: &VpcId) -> Outcome<()> {
-        let exists = self.vpcs.iter().any(|vpc| vpc.vpc_id == id.as_str());
-        if exists {
-            Ok(())
-        } else {
-            Err(not_found("vpc", id.as_str()))
-        }
+        let mut vpcs = self.vpcs.iter();
+        found_if(vpcs.any(|vpc| vpc.vpc_id == id.as_str()), "vpc", id.as_str())
     }
 
     fn subnet_exists(&self, id: &str) -> Outcome<&SubnetEntry> {
@@ -123,20 +123,12 @@ impl AccountDocument {
             }
             RouteTarget::Nat(id) => {
                 let exists = self.nat_gateways.iter().any(|nat| nat.nat_gateway_id == id.as_str());
-                if exists {
-                    Ok(())
-                } else {
-                    Err(not_found("natGateway", id.as_str()))
-                }
+                found_if(exists, "natGateway", id.as_str())
             }
             RouteTarget::Peering(id) => {
                 let mut peerings = self.vpc_peering_connections.iter();
                 let exists = peerings.any(|peering| peering.vpc_peering_connection_id == id.as_str());
-                if exists {
-                    Ok(())
-                } else {
-                    Err(not_found("vpcPeeringConnection", id.as_str()))
-                }
+                found_if(exists, "vpcPeeringConnection", id.as_str())
             }
             _ => Ok(()),
         }
