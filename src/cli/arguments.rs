@@ -273,9 +273,10 @@ pub fn check_tags(tags: &[Tag]) -> Result<(), Box<Report>> {
     let Some(Tag { key, .. }) = twice else {
         return Ok(());
     };
-    let error = std::io::Error::other(format!("--tag names the key {key} twice"));
-    let hint = "name each key once; IAM treats keys that differ only in case as the same".to_owned();
-    Err(Box::new(Report::new("usage", &error, Some(hint))))
+    Err(Report::usage(
+        &format!("--tag names the key {key} twice"),
+        "name each key once; IAM treats keys that differ only in case as the same",
+    ))
 }
 
 /// `--tag K=V`.

@@ -370,15 +370,9 @@ impl SetupMany {
             })
             .collect();
         if self.password_stdin && wanted.len() != 1 {
-            let error = io::Error::other(format!(
-                "--db-password-stdin gives one password, and the plan creates {} secrets",
-                wanted.len()
-            ));
-            return Err(Box::new(Report::new(
-                "usage",
-                &error,
-                Some("omit it, and enter the passwords".to_owned()),
-            )));
+            let number = wanted.len();
+            let wrong = format!("--db-password-stdin gives one password, and the plan creates {number} secrets");
+            return Err(Report::usage(&wrong, "omit it, and enter the passwords"));
         }
         let mut passwords = Passwords::new();
         for (index, name, user) in wanted {

@@ -68,9 +68,10 @@ impl Remove {
 
     pub fn check_usage(&self) -> Result<(), Box<Report>> {
         if self.with_proxy && self.proxy.0.is_none() {
-            let error = std::io::Error::other("--with-proxy needs the proxy's name: add --proxy NAME");
-            let hint = Some("see `autoconnect remove --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "--with-proxy needs the proxy's name: add --proxy NAME",
+                "see `autoconnect remove --help`",
+            ));
         }
         Ok(())
     }

@@ -75,8 +75,7 @@ impl Report {
         } else {
             return on_accounts(self, global);
         };
-        let hint = Some("see `autoconnect report --help`".to_owned());
-        Err(Box::new(Failure::new("usage", &std::io::Error::other(wrong), hint)))
+        Err(Failure::usage(wrong, "see `autoconnect report --help`"))
     }
 
     fn database(&self) -> Option<(DatabaseKind, &str)> {

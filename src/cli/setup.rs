@@ -284,8 +284,7 @@ impl Setup {
             }
             None => return Ok(()),
         };
-        let hint = Some("see `autoconnect setup --help`".to_owned());
-        Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
+        Err(Report::usage(&wrong, "see `autoconnect setup --help`"))
     }
 }
 
