@@ -5,7 +5,7 @@ use clap::Args;
 use super::Ending;
 use super::arguments::{ConnectedProxy, FunctionName, parse_function, parse_user};
 use super::global::Global;
-use super::session::{DatabaseArgs, LongRunArgs, Work, on_account, print_result};
+use super::session::{DatabaseArgs, RunArgs, UNTIL_DELETED, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::observe::{ProxyWish, Target};
@@ -25,7 +25,7 @@ Also delete the proxy that setup made for it:
 /// Options of `remove`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, mut_arg("timeout", |timeout| timeout.default_value(UNTIL_DELETED)))]
 pub struct Remove {
     #[command(flatten)]
     database: DatabaseArgs,
@@ -57,7 +57,7 @@ pub struct Remove {
     #[arg(long, conflicts_with = "no_wait")]
     wait: bool,
     #[command(flatten)]
-    run: LongRunArgs,
+    run: RunArgs,
 }
 
 impl Remove {
