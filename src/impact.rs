@@ -97,16 +97,18 @@ pub struct Standing {
     pub path: Path,
 }
 
-/// What a change does to one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a change does to a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ConnectionImpact")]
 pub struct Judged {
-    /// What it is called.
+    /// What it is called: in the manifest, or by its id. A database or proxy without a connection is there only if it is opened.
     pub name: String,
     /// The worst effect.
     pub effect: Effect,
-    /// Further effects.
+    /// Further effects, less bad ones.
     pub also: Vec<Effect>,
-    /// The changes that have the effect, by their addresses.
+    /// What has the effect: the address of a resource in the plan, or its logical id in the template.
     pub by: Vec<String>,
     /// Why, in sentences.
     pub why: Vec<String>,

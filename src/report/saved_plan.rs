@@ -10,13 +10,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::run::{Change, StepEntry, StepStatusName};
+use super::run::{Change, StepEntry};
 use crate::batch::{Item, Ran};
 use crate::escape::{to_json_pretty, word};
 use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
 use crate::monitor::Place;
-use crate::plan::{Created, Named, Recorded, differences};
+use crate::plan::{Created, Named, Recorded, StepStatus, differences};
 use crate::preview::is_new;
 use crate::reconcile::Draft;
 use crate::units::first;
@@ -142,7 +142,7 @@ pub struct SavedStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
     /// How far it was: `planned`, or `already` or `adopt` where nothing is written.
-    pub status: StepStatusName,
+    pub status: StepStatus,
     /// What it does to the resource.
     pub change: Change,
     /// All parameters. References to what exists are ids or ARNs; `{"step": N}` is what step N creates.
@@ -222,7 +222,7 @@ impl SavedStep {
 
     fn recorded(&self) -> Recorded {
         Recorded {
-            is_planned: self.status == StepStatusName::Planned,
+            is_planned: self.status == StepStatus::Planned,
             summary: self.summary.clone(),
             parameters: self.parameters.clone(),
             keeps: self.keeps.clone(),
@@ -408,7 +408,7 @@ impl SavedPlan {
                 "its hash does not match its content: it was changed".to_owned(),
             ));
         }
-        let is_planned = |step: &SavedStep| step.status == StepStatusName::Planned;
+        let is_planned = |step: &SavedStep| step.status == StepStatus::Planned;
         let is_located = |account: &Option<String>, region: &Option<String>| account.is_some() && region.is_some();
         let is_located = match plan.connections.as_slice() {
             [] => is_located(&plan.account, &plan.region),
@@ -518,7 +518,7 @@ impl SavedPlan {
 
     /// What the saved plan says and the draft does not, where no step was carried out since: what was reviewed is what is done.
     fn other_texts(&self, draft: &Draft) -> Vec<String> {
-        let planned = |entry: &StepEntry| entry.status == StepStatusName::Planned;
+        let planned = |entry: &StepEntry| entry.status == StepStatus::Planned;
         let saved: Vec<StepEntry> = self.steps.iter().map(SavedStep::entry).filter(planned).collect();
         let now: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).filter(planned).collect();
         if saved.len() != now.len() {

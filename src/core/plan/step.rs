@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::network::{NetworkEffect, RulePeer};
 use super::{Ref, VpcEffect};
@@ -580,21 +581,35 @@ impl Effect {
 }
 
 /// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "StepStatusName")]
 pub enum StepStatus {
     /// To be done.
     Planned,
-    /// This run has done it.
+    /// Done by this run.
     Done,
     /// It was so already.
     Already,
-    /// What it makes is there already, exactly as it would be made, and is taken over.
+    /// What it would make is there already, exactly as it would be made, and is taken over.
     Adopt,
-    /// It cannot be done yet, and was not waited for.
+    /// The run ended before it.
     Skipped,
 }
 
 impl StepStatus {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Already => "already",
+            Self::Adopt => "adopt",
+            Self::Skipped => "skipped",
+        }
+    }
+
     /// Whether what the step is about was there before, so that nothing is written.
     #[must_use]
     pub fn is_there(self) -> bool {
