@@ -210,10 +210,7 @@ impl<'e> Judge<'e> {
                 decision = assessment.decision;
             }
         }
-        findings.extend(target(&observation));
-        findings.extend(stale_permission(estate, connection, &observation));
-        findings.extend(stale_access(estate, connection, &observation));
-        findings.extend(requirement(&observation));
+        findings.extend(on_any_way(estate, connection, &observation));
         attached::add(estate, &observation, &mut claimed, &mut findings);
         // A function that has moved has left its groups behind, and between the VPCs there need be no way.
         let has_moved = findings
@@ -258,10 +255,7 @@ impl<'e> Judge<'e> {
     fn judge_across(&self, connection: &Connection, observation: &Observation, groups: &[&SecurityGroup]) -> Judgement {
         let estate = self.estate;
         let mut findings = across::findings(estate, observation, groups);
-        findings.extend(target(observation));
-        findings.extend(stale_permission(estate, connection, observation));
-        findings.extend(stale_access(estate, connection, observation));
-        findings.extend(requirement(observation));
+        findings.extend(on_any_way(estate, connection, observation));
         let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
         attached::add(estate, observation, &mut claimed, &mut findings);
         findings.extend(unused(estate, observation, &findings));
@@ -289,6 +283,17 @@ impl<'e> Judge<'e> {
             claimed,
         }
     }
+}
+
+/// What may be wrong with a connection within a VPC and with one across VPCs.
+fn on_any_way(estate: &Estate, connection: &Connection, observation: &Observation) -> impl Iterator<Item = Finding> {
+    let found = [
+        target(observation),
+        stale_permission(estate, connection, observation),
+        stale_access(estate, connection, observation),
+        requirement(observation),
+    ];
+    found.into_iter().flatten()
 }
 
 /// A function that is in another VPC than its database, or in none.
