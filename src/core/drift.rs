@@ -25,8 +25,6 @@ pub use wiring::{Hop, HopState, Lacks, Link, LinkRule, Wired, WiredGroup, Wiring
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use crate::adopt::{is_connect_policy, is_database_policy};
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
@@ -36,36 +34,21 @@ use crate::plan::health;
 use crate::policy::connects_as;
 use crate::preconditions::{Unmet, check_identity};
 use crate::reachability::Paths;
+use crate::words;
 use explain::in_words;
 use path::{BlockedHops, Routing};
 
-/// How a connection stands, from the best to the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// As `setup` would leave it.
-    InSync,
-    /// Changed, though traffic may still pass.
-    Drifted,
-    /// Traffic cannot pass at all.
-    Broken,
-    /// Something that it is judged by could not be read.
-    Unknown,
-}
-
-impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::InSync, Self::Drifted, Self::Broken, Self::Unknown];
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InSync => "in-sync",
-            Self::Drifted => "drifted",
-            Self::Broken => "broken",
-            Self::Unknown => "unknown",
-        }
+words! {
+    /// How a connection stands, from the best to the worst.
+    pub enum Verdict {
+        /// As `setup` would leave it.
+        InSync = "in-sync",
+        /// Changed, though traffic may still pass.
+        Drifted = "drifted",
+        /// Traffic cannot pass at all.
+        Broken = "broken",
+        /// Something that it is judged by could not be read.
+        Unknown = "unknown",
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::network::{NetworkEffect, RulePeer};
 use super::{Ref, VpcEffect};
@@ -13,6 +12,7 @@ use crate::handover::HandoverEffect;
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Place, Side, SubnetId, VpcId};
 use crate::operation::Operation;
 use crate::ownership::OwnTags;
+use crate::words;
 use crate::{policy, tags};
 
 use super::removal::RemovalEffect;
@@ -580,36 +580,24 @@ impl Effect {
     }
 }
 
-/// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(rename = "StepStatusName")]
-pub enum StepStatus {
-    /// To be done.
-    Planned,
-    /// Done by this run.
-    Done,
-    /// It was so already.
-    Already,
-    /// What it would make is there already, exactly as it would be made, and is taken over.
-    Adopt,
-    /// The run ended before it.
-    Skipped,
+words! {
+    /// How far a step is.
+    #[schemars(rename = "StepStatusName")]
+    pub enum StepStatus {
+        /// To be done.
+        Planned = "planned",
+        /// Done by this run.
+        Done = "done",
+        /// It was so already.
+        Already = "already",
+        /// What it would make is there already, exactly as it would be made, and is taken over.
+        Adopt = "adopt",
+        /// The run ended before it.
+        Skipped = "skipped",
+    }
 }
 
 impl StepStatus {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Done => "done",
-            Self::Already => "already",
-            Self::Adopt => "adopt",
-            Self::Skipped => "skipped",
-        }
-    }
-
     /// Whether what the step is about was there before, so that nothing is written.
     #[must_use]
     pub fn is_there(self) -> bool {
