@@ -206,21 +206,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let tags = settings.tags();
     cli.command.add_tags(&tags);
     if let Some(mistake) = paths::mistake(&matches) {
-        let report = Report::new(
-            "usage",
-            &io::Error::other(mistake),
-            Some("name another file".to_owned()),
-        );
+        let report = Report::usage(&mistake, "name another file");
         fail(&report, cli.global.output);
         return ExitCode::from(report.status);
     }
     if let Some(out) = cli.command.saves(&matches) {
         if let Some(wrong) = cannot_save(&cli, out) {
-            let report = Report::new(
-                "usage",
-                &io::Error::other(wrong),
-                Some("see docs/saved-plans.md".to_owned()),
-            );
+            let report = Report::usage(wrong, "see docs/saved-plans.md");
             fail(&report, cli.global.output);
             return ExitCode::from(report.status);
         }
@@ -235,8 +227,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         colour && io::stderr().is_terminal(),
     );
     if cli.global.output == Output::Ndjson && !cli.command.has_events() {
-        let error = io::Error::other("--output ndjson is for drift and setup --manifest only");
-        let report = Report::new("usage", &error, Some("take --output json".to_owned()));
+        let report = Report::usage(
+            "--output ndjson is for drift and setup --manifest only",
+            "take --output json",
+        );
         fail(&report, Output::Text);
         return ExitCode::from(report.status);
     }
@@ -246,14 +240,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Export(_) | Command::Completions(_) | Command::Options(_)
         )
     {
-        let error = io::Error::other("this command does not print a JSON document");
-        let report = Report::new("usage", &error, Some("omit --output json".to_owned()));
+        let report = Report::usage("this command does not print a JSON document", "omit --output json");
         fail(&report, Output::Json);
         return ExitCode::from(report.status);
     }
     if cli.global.output == Output::Markdown && !forms.contains(&Output::Markdown) {
-        let error = io::Error::other("this command does not print Markdown");
-        let report = Report::new("usage", &error, Some("omit --output markdown".to_owned()));
+        let report = Report::usage("this command does not print Markdown", "omit --output markdown");
         fail(&report, Output::Markdown);
         return ExitCode::from(report.status);
     }
@@ -479,7 +471,7 @@ fn usage(error: &clap::Error, output: Output) -> ExitCode {
             Some(suggested) => format!("did you mean {suggested}?"),
             None => "see --help".to_owned(),
         };
-        let report = Report::new("usage", &io::Error::other(message.to_owned()), Some(hint));
+        let report = Report::usage(message, &hint);
         let _ = match output {
             Output::Markdown => print(&report.document().markdown()),
             _ => print_json(&report.document()),

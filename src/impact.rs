@@ -13,6 +13,7 @@ mod terraform;
 
 use std::path::Path as FilePath;
 
+use autoconnect_core::words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,63 +28,34 @@ use crate::template::{Inputs, Template};
 pub use cloudformation::{ChangeSet, CloudFormationError, Stack};
 pub use terraform::{Plan, TerraformError};
 
-/// What a change does to a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// The function no longer reaches the database.
-    Breaks,
-    /// The internet, or a wide range of it, is let in.
-    Opened,
-    /// It depends on what is not known.
-    Unknown,
-    /// The function reaches the database, which it did not before.
-    Repaired,
-    /// None of these.
-    None,
-}
-
-impl Effect {
-    /// All of them, the worst first.
-    pub const ALL: [Self; 5] = [Self::Breaks, Self::Opened, Self::Unknown, Self::Repaired, Self::None];
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Breaks => "breaks",
-            Self::Opened => "opened",
-            Self::Unknown => "unknown",
-            Self::Repaired => "repaired",
-            Self::None => "none",
-        }
+// The worst first.
+words! {
+    /// What a change does to a connection.
+    pub enum Effect {
+        /// The function no longer reaches the database.
+        Breaks = "breaks",
+        /// The internet, or a wide range of it, is let in.
+        Opened = "opened",
+        /// It depends on what is not known.
+        Unknown = "unknown",
+        /// The function reaches the database, which it did not before.
+        Repaired = "repaired",
+        /// None of these.
+        None = "none",
     }
 }
 
-/// Whether a function reaches a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Path {
-    /// Nothing that was read stands in the way.
-    Open,
-    /// A check of `diagnose` fails.
-    Blocked,
-    /// The function, the database or the proxy does not exist.
-    Missing,
-    /// It cannot be told.
-    Unknown,
-}
-
-impl Path {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Blocked => "blocked",
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-        }
+words! {
+    /// Whether a function reaches a database.
+    pub enum Path {
+        /// Nothing that was read stands in the way.
+        Open = "open",
+        /// A check of `diagnose` fails.
+        Blocked = "blocked",
+        /// The function, the database or the proxy does not exist.
+        Missing = "missing",
+        /// It cannot be told.
+        Unknown = "unknown",
     }
 }
 
@@ -97,16 +69,18 @@ pub struct Standing {
     pub path: Path,
 }
 
-/// What a change does to one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a change does to a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ConnectionImpact")]
 pub struct Judged {
-    /// What it is called.
+    /// What it is called: in the manifest, or by its id. A database or proxy without a connection is there only if it is opened.
     pub name: String,
     /// The worst effect.
     pub effect: Effect,
-    /// Further effects.
+    /// Further effects, less bad ones.
     pub also: Vec<Effect>,
-    /// The changes that have the effect, by their addresses.
+    /// What has the effect: the address of a resource in the plan, or its logical id in the template.
     pub by: Vec<String>,
     /// Why, in sentences.
     pub why: Vec<String>,

@@ -20,6 +20,7 @@ use crate::files::{self, LARGEST_TEXT};
 use crate::model::{DatabaseKind, Expected, Named, last_segment};
 use crate::monitor::{Entry, Place};
 use crate::naming::{created, function};
+use crate::units::first;
 use keys::{Of, Options};
 use text::{Field, Form, Found, Kind, Node, shown};
 
@@ -123,11 +124,7 @@ pub enum ManifestError {
 const MOST_TOLD: usize = 100;
 
 fn listed(mistakes: &[Mistake]) -> String {
-    let mut told: Vec<String> = mistakes.iter().take(MOST_TOLD).map(ToString::to_string).collect();
-    if mistakes.len() > MOST_TOLD {
-        told.push(format!("and {} more", mistakes.len() - MOST_TOLD));
-    }
-    told.join("; ")
+    first(mistakes.iter(), MOST_TOLD, "; ")
 }
 
 impl ManifestError {
@@ -198,8 +195,7 @@ fn read_file(path: &Path) -> Result<String, ManifestError> {
         path: path.to_owned(),
         source,
     };
-    let text = files::read(path, LARGEST_TEXT).map_err(unreadable)?;
-    String::from_utf8(text).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))
+    files::read_text(path, LARGEST_TEXT).map_err(unreadable)
 }
 
 /// Reads what `drift` uses of a manifest.

@@ -41,20 +41,20 @@ pub use config::{ConfigDocument, ConfigFile, ConfigSetting, ConfigSource};
 pub use document::OutputDocument;
 pub use drawing::{Column, Drawing, Edge, Mark, Node, NodeKind};
 pub use drift::{
-    ChangedFinding, ChangedVerdict, ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary,
-    FailedLookNotice, Notice, RepairEntry, drift_text, repairs_text,
+    ConnectionDrift, DriftAnswer, DriftDocument, DriftNotice, DriftSummary, FailedLookNotice, Notice, RepairEntry,
+    drift_text, repairs_text,
 };
 pub use error::{Authorization, ErrorBody, ErrorDocument, Report};
-pub use impact::{ConnectionImpact, ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
+pub use impact::{ImpactDocument, ImpactSource, ImpactSourceKind, ImpactSummary, NotUnderstood};
 pub use list::{ListDocument, ListOfAll, ListOfOne, ListedConnections, list_text};
 pub use markdown::{Document, MARKDOWN_LIMIT};
 pub use page::{
-    PageConnection, PageData, PageDatabase, PageFinding, PageGroup, PageGroupOn, PageHealth, PageHop, PageHopState,
-    PageResource, PageRule, PageScope, ReportDocument, Subject, collect,
+    PageConnection, PageData, PageDatabase, PageFinding, PageGroup, PageGroupOn, PageHealth, PageHop, PageResource,
+    PageRule, PageScope, ReportDocument, Subject, collect,
 };
 pub use path::DiagnosisEntry;
 pub use progress::ProgressLine;
-pub use run::{Change, ResultName, RunDocument, StepEntry, StepStatusName, is_incomplete};
+pub use run::{Change, ResultName, RunDocument, StepEntry, is_incomplete};
 pub use saved_plan::{AccountKind, PlanError, SavedConnection, SavedPlan};
 pub use snapshot::SnapshotDocument;
 pub use stack::{Template, cdk, cloudformation, resources_to_import, template};

@@ -108,9 +108,7 @@ impl Template {
             path: path.to_owned(),
             source,
         };
-        let text = files::read(path, LARGEST).map_err(unreadable)?;
-        let text =
-            String::from_utf8(text).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        let text = files::read_text(path, LARGEST).map_err(unreadable)?;
         Self::read(&text, inputs).map_err(|mistake| TemplateError::Mistaken {
             path: path.to_owned(),
             mistake,

@@ -33,10 +33,7 @@ impl AccountSource {
     /// Whether they are accounts of AWS or a file.
     #[must_use]
     pub fn kind(&self) -> AccountKind {
-        match self.offline {
-            Some(_) => AccountKind::AccountFile,
-            None => AccountKind::Aws,
-        }
+        AccountKind::of(self.offline.as_deref())
     }
 
     /// The Region of connections that name none, if it is known. No request is sent.

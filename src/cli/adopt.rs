@@ -56,9 +56,10 @@ impl Adopt {
 
     pub fn check_usage(&self) -> Result<(), Box<Report>> {
         if self.of.function.as_ref().is_some_and(|function| function.is_new) {
-            let error = std::io::Error::other("adopt is for connections that exist: --function NAME");
-            let hint = Some("see `autoconnect adopt --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "adopt is for connections that exist: --function NAME",
+                "see `autoconnect adopt --help`",
+            ));
         }
         Ok(())
     }

@@ -79,13 +79,8 @@ pub fn command_of(plan: &SavedPlan, path: &str, given: &[&str]) -> Result<Cli, B
     }
     let cli = parse(given).and_then(|matches| Cli::from_arg_matches(&matches));
     cli.map_err(|_| {
-        let error =
-            std::io::Error::other("--db-password-stdin is for a plan that creates a secret, which this one does not");
-        Box::new(Report::new(
-            "usage",
-            &error,
-            Some("omit --db-password-stdin".to_owned()),
-        ))
+        let wrong = "--db-password-stdin is for a plan that creates a secret, which this one does not";
+        Report::usage(wrong, "omit --db-password-stdin")
     })
 }
 

@@ -1,7 +1,6 @@
 //! The values of options, read strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -75,9 +74,8 @@ pub fn parse_terraform_state(path: &str) -> Result<Arc<TerraformState>, String> 
     if let Some(state) = states.get(path) {
         return Ok(Arc::clone(state));
     }
-    let text = files::read(Path::new(path), LARGEST_TEXT)
-        .and_then(|text| String::from_utf8(text).map_err(io::Error::other))
-        .map_err(|error| format!("the file cannot be read: {error}"))?;
+    let text =
+        files::read_text(Path::new(path), LARGEST_TEXT).map_err(|error| format!("the file cannot be read: {error}"))?;
     let state = TerraformState::parse(&text).map_err(|error| error.to_string())?;
     let state = Arc::new(state);
     states.insert(path.to_owned(), Arc::clone(&state));
@@ -275,9 +273,10 @@ pub fn check_tags(tags: &[Tag]) -> Result<(), Box<Report>> {
     let Some(Tag { key, .. }) = twice else {
         return Ok(());
     };
-    let error = std::io::Error::other(format!("--tag names the key {key} twice"));
-    let hint = "name each key once; IAM treats keys that differ only in case as the same".to_owned();
-    Err(Box::new(Report::new("usage", &error, Some(hint))))
+    Err(Report::usage(
+        &format!("--tag names the key {key} twice"),
+        "name each key once; IAM treats keys that differ only in case as the same",
+    ))
 }
 
 /// `--tag K=V`.

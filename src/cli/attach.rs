@@ -7,7 +7,7 @@ use clap::Args;
 use super::Ending;
 use super::arguments::{FunctionName, parse_database, parse_function, parse_id, parse_instance};
 use super::global::Global;
-use super::session::{LongRunArgs, RunArgs, Work, on_account};
+use super::session::{RunArgs, UNTIL_DELETED, Work, on_account};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, SubnetId};
@@ -67,13 +67,13 @@ Do not wait until Lambda has deleted the network interface:
 
 /// Options of `detach`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = DETACH_EXAMPLES)]
+#[command(after_long_help = DETACH_EXAMPLES, mut_arg("timeout", |timeout| timeout.default_value(UNTIL_DELETED)))]
 pub struct Detach {
     /// The Lambda function: a name, a partial or a full ARN
     #[arg(long, value_name = "F", value_parser = parse_function)]
     function: FunctionName,
     #[command(flatten)]
-    run: LongRunArgs,
+    run: RunArgs,
 }
 
 impl Attach {

@@ -1,6 +1,6 @@
 //! `autoconnect setup --manifest`: sets up all connections of a file in one run.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,9 +8,9 @@ use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
 
 use super::Ending;
 use super::arguments::Tag;
-use super::front::Terminal;
+use super::front::{TO_APPLY, Terminal, ask, show_plan};
 use super::global::{Global, Output};
-use super::password::{from_prompt, from_stdin};
+use super::password::read_password;
 use super::session::{RunArgs, on_runtime, print_result};
 use super::setup::Setup;
 use super::signals::note_consent;
@@ -323,7 +323,7 @@ impl SetupMany {
     }
 
     async fn consent(&self, planned: &[Planned], document: &BatchDocument, global: &Global) -> Result<(), Box<Report>> {
-        Console::show_plan(&batch_plan_text(planned, document), self.run.yes, global);
+        show_plan(&batch_plan_text(planned, document), global.output, self.run.yes);
         let refused = |error: RunError| {
             Box::new(Report::of_run(&Failure {
                 error,
@@ -335,9 +335,6 @@ impl SetupMany {
             note_consent();
             return Ok(());
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Err(refused(RunError::ConsentRequired));
-        }
         let removed = document
             .connections
             .iter()
@@ -348,17 +345,14 @@ impl SetupMany {
             (None, None) => String::new(),
             _ => format!(" in {}", origin(document)),
         };
-        let mut questions = vec![format!("Apply this plan{place} ({counted})? Type yes to apply it: ")];
+        let mut questions = vec![format!("Apply this plan{place} ({counted})? {TO_APPLY}")];
         if removed > 0 {
             questions.push(format!(
                 "Also remove {removed} that the manifest does not name? Type yes to remove: "
             ));
         }
         for question in questions {
-            let answered = tokio::task::spawn_blocking(move || ask(&question)).await;
-            if !matches!(answered, Ok(Ok(true))) {
-                return Err(refused(RunError::Declined));
-            }
+            ask(question).await.map_err(refused)?;
         }
         note_consent();
         Ok(())
@@ -374,33 +368,13 @@ impl SetupMany {
             })
             .collect();
         if self.password_stdin && wanted.len() != 1 {
-            let error = io::Error::other(format!(
-                "--db-password-stdin gives one password, and the plan creates {} secrets",
-                wanted.len()
-            ));
-            return Err(Box::new(Report::new(
-                "usage",
-                &error,
-                Some("omit it, and enter the passwords".to_owned()),
-            )));
+            let number = wanted.len();
+            let wrong = format!("--db-password-stdin gives one password, and the plan creates {number} secrets");
+            return Err(Report::usage(&wrong, "omit it, and enter the passwords"));
         }
         let mut passwords = Passwords::new();
         for (index, name, user) in wanted {
-            let from_pipe = self.password_stdin;
-            let read = move || {
-                if from_pipe {
-                    from_stdin(&user)
-                } else {
-                    eprintln!("{}", plain(&format!("Connection {name}:")));
-                    from_prompt(&user)
-                }
-            };
-            let password = tokio::task::spawn_blocking(read).await;
-            let password = password.unwrap_or_else(|_| {
-                Err(RunError::BadPassword {
-                    reason: "it could not be read".to_owned(),
-                })
-            });
+            let password = read_password(user, self.password_stdin, Some(format!("Connection {name}:"))).await;
             let password = password.map_err(|error| {
                 Box::new(Report::of_run(&Failure {
                     error,
@@ -426,15 +400,6 @@ fn origin(document: &BatchDocument) -> Origin {
         account: document.account.clone(),
         region: document.region.clone(),
     }
-}
-
-fn ask(question: &str) -> io::Result<bool> {
-    let mut terminal = io::stderr();
-    write!(terminal, "{question}")?;
-    terminal.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
 }
 
 /// Shows how the run goes on: a line of progress, or events.
@@ -492,19 +457,6 @@ impl Console {
         if let Ok(line) = to_json(&event) {
             let _ = writeln!(io::stdout(), "{line}");
         }
-    }
-
-    fn show_plan(text: &str, is_agreed: bool, global: &Global) {
-        let text = format!("{text}\n");
-        let _ = match global.output {
-            Output::Text => anstream::stdout()
-                .write_all(super::for_people(&text, &io::stdout()).as_bytes())
-                .and_then(|()| io::stdout().flush()),
-            Output::Json | Output::Markdown | Output::Ndjson if !is_agreed => {
-                anstream::stderr().write_all(super::for_people(&text, &io::stderr()).as_bytes())
-            }
-            Output::Json | Output::Markdown | Output::Ndjson => Ok(()),
-        };
     }
 
     /// Changes the counts, and shows them.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Ending;
 use super::global::Global;
-use super::session::{LongRunArgs, Work, on_account};
+use super::session::{RunArgs, UNTIL_DELETED, Work, on_account};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::reconcile::Cleanup as Goal;
@@ -18,10 +18,10 @@ Remove it, without waiting for network interfaces:
 
 /// Options of `cleanup`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, mut_arg("timeout", |timeout| timeout.default_value(UNTIL_DELETED)))]
 pub struct Cleanup {
     #[command(flatten)]
-    run: LongRunArgs,
+    run: RunArgs,
 }
 
 impl Cleanup {

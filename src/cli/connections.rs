@@ -108,8 +108,9 @@ pub fn check_places<'p>(
     if places.into_iter().all(is_here) {
         Ok(())
     } else {
-        let error = std::io::Error::other("this command is for one account and Region, and the manifest names others");
-        let hint = "use --profile and --region, and a manifest for each".to_owned();
-        Err(Box::new(Report::new("usage", &error, Some(hint))))
+        Err(Report::usage(
+            "this command is for one account and Region, and the manifest names others",
+            "use --profile and --region, and a manifest for each",
+        ))
     }
 }

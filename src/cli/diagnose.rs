@@ -95,8 +95,7 @@ impl Diagnose {
             (_, _, Some(_)) if global.output == Output::Markdown => "--format cannot be used with --output markdown",
             _ => return Ok(()),
         };
-        let hint = Some("see `autoconnect diagnose --help`".to_owned());
-        Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
+        Err(Report::usage(wrong, "see `autoconnect diagnose --help`"))
     }
 
     fn target(&self) -> Target {

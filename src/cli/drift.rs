@@ -330,8 +330,7 @@ impl Drift {
             }
             _ => return Ok(()),
         };
-        let hint = Some("see `autoconnect drift --help`".to_owned());
-        Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
+        Err(Report::usage(wrong, "see `autoconnect drift --help`"))
     }
 }
 

@@ -157,8 +157,7 @@ impl ExportFormat {
 }
 
 fn usage(wrong: &str) -> Box<Report> {
-    let hint = Some("see `autoconnect export --help`".to_owned());
-    Box::new(Report::new("usage", &std::io::Error::other(wrong), hint))
+    Report::usage(wrong, "see `autoconnect export --help`")
 }
 
 impl Export {

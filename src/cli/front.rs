@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::for_people;
 use super::global::{Global, Output};
 use super::output::unwritten;
-use super::password::{TerminalGuard, from_prompt, from_stdin};
+use super::password::read_password;
 use super::signals::note_consent;
 use crate::cloud::Cloud;
 use crate::escape::word;
@@ -144,22 +144,6 @@ impl Terminal {
         self.has_agreed.store(true, Ordering::Relaxed);
         note_consent();
     }
-
-    /// Standard output is for the result: with JSON or Markdown the plan to be approved goes to standard error.
-    fn show_plan(&self, asked: Asked<'_>) {
-        let mut text = draft_text(asked.draft, asked.origin);
-        text.push('\n');
-        // A reader that has gone away does not keep the run from being approved.
-        let _ = match self.output {
-            Output::Text => anstream::stdout()
-                .write_all(for_people(&text, &io::stdout()).as_bytes())
-                .and_then(|()| io::stdout().flush()),
-            Output::Json | Output::Markdown if !self.yes => {
-                anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes())
-            }
-            Output::Json | Output::Markdown | Output::Ndjson => Ok(()),
-        };
-    }
 }
 
 #[async_trait::async_trait]
@@ -172,47 +156,17 @@ impl Front for Terminal {
                 return Ok(());
             }
         }
-        let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-        self.show_plan(asked);
-        let origin = asked.origin.clone();
-        match (self.yes, can_ask) {
-            (true, _) => {
-                self.agree();
-                Ok(())
-            }
-            (false, false) => Err(RunError::ConsentRequired),
-            (false, true) => {
-                // Reading blocks, and Ctrl-C has to be heard meanwhile.
-                let question = format!("Apply this plan in {origin}?");
-                let answer = tokio::task::spawn_blocking(move || ask(&question)).await;
-                if matches!(answer, Ok(Ok(true))) {
-                    self.agree();
-                    Ok(())
-                } else {
-                    Err(RunError::Declined)
-                }
-            }
+        show_plan(&draft_text(asked.draft, asked.origin), self.output, self.yes);
+        if !self.yes {
+            ask(format!("Apply this plan in {}? {TO_APPLY}", asked.origin)).await?;
         }
+        self.agree();
+        Ok(())
     }
 
     async fn password(&self, user: &str) -> Result<SecretString, RunError> {
         self.progress.clear();
-        let _guard = TerminalGuard::new();
-        let (user, from_pipe) = (user.to_owned(), self.password_stdin);
-        // Reading blocks, and Ctrl-C has to be heard meanwhile.
-        let read = move || {
-            if from_pipe {
-                from_stdin(&user)
-            } else {
-                from_prompt(&user)
-            }
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(password) => password,
-            Err(_) => Err(RunError::BadPassword {
-                reason: "it could not be read".to_owned(),
-            }),
-        }
+        read_password(user.to_owned(), self.password_stdin, None).await
     }
 
     fn progress(&self, progress: Progress<'_>) {
@@ -262,28 +216,57 @@ fn has_changed(error: &RunError) -> bool {
     }
 }
 
+/// How a question ends.
+pub const TO_APPLY: &str = "Type yes to apply it: ";
+
+/// Standard output is for the result: with JSON or Markdown the plan to be approved goes to standard error.
+pub fn show_plan(text: &str, output: Output, is_agreed: bool) {
+    let text = format!("{text}\n");
+    // A reader that has gone away does not keep the run from being approved.
+    let _ = match output {
+        Output::Text => anstream::stdout()
+            .write_all(for_people(&text, &io::stdout()).as_bytes())
+            .and_then(|()| io::stdout().flush()),
+        Output::Json | Output::Markdown | Output::Ndjson if is_agreed => Ok(()),
+        Output::Json | Output::Markdown | Output::Ndjson => {
+            anstream::stderr().write_all(for_people(&text, &io::stderr()).as_bytes())
+        }
+    };
+}
+
 /// Asks whether all of this may be carried out, unless the user has agreed by `--yes`.
-pub async fn approve(yes: bool, text: &str, question: String) -> Result<(), RunError> {
+pub async fn approve(yes: bool, text: &str, question: &str) -> Result<(), RunError> {
     if !yes {
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return Err(RunError::ConsentRequired);
+        if can_ask() {
+            // Standard output is for the report.
+            let _ = anstream::stderr().write_all(for_people(text, &io::stderr()).as_bytes());
         }
-        // Standard output is for the report.
-        let _ = anstream::stderr().write_all(for_people(text, &io::stderr()).as_bytes());
-        let answer = tokio::task::spawn_blocking(move || ask(&question)).await;
-        if !matches!(answer, Ok(Ok(true))) {
-            return Err(RunError::Declined);
-        }
+        ask(format!("{question} {TO_APPLY}")).await?;
     }
     note_consent();
     Ok(())
 }
 
-fn ask(question: &str) -> io::Result<bool> {
-    let mut terminal = io::stderr();
-    write!(terminal, "{question} Type yes to apply it: ")?;
-    terminal.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
+fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question to which the user has to type yes.
+pub async fn ask(question: String) -> Result<(), RunError> {
+    if !can_ask() {
+        return Err(RunError::ConsentRequired);
+    }
+    let read = move || {
+        let mut terminal = io::stderr();
+        write!(terminal, "{question}")?;
+        terminal.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        io::Result::Ok(answer)
+    };
+    // Reading blocks, and Ctrl-C has to be heard meanwhile.
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(answer)) if answer.trim() == "yes" => Ok(()),
+        _ => Err(RunError::Declined),
+    }
 }

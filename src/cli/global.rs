@@ -100,10 +100,7 @@ pub struct Global {
 impl Global {
     /// Whether the account is one of AWS or a file.
     pub fn place(&self) -> AccountKind {
-        match self.offline {
-            Some(_) => AccountKind::AccountFile,
-            None => AccountKind::Aws,
-        }
+        AccountKind::of(self.offline.as_deref())
     }
 }
 

@@ -89,10 +89,10 @@ impl Internet {
             || self.nat_per_zone
             || !self.tags.is_empty();
         if self.action == Action::Check && is_for_setup {
-            let error =
-                std::io::Error::other("`internet check` writes nothing, and takes no options of `internet setup`");
-            let hint = Some("see `autoconnect internet --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "`internet check` writes nothing, and takes no options of `internet setup`",
+                "see `autoconnect internet --help`",
+            ));
         }
         Ok(())
     }

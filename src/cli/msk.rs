@@ -208,10 +208,10 @@ impl Setup {
     fn check_usage(&self) -> Result<(), Box<Report>> {
         check_tags(&self.tags)?;
         if self.restrict && self.via == Via::Nat {
-            let error =
-                std::io::Error::other("--restrict narrows the policies of endpoints, and NAT gateways have none");
-            let hint = Some("see `autoconnect msk setup --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "--restrict narrows the policies of endpoints, and NAT gateways have none",
+                "see `autoconnect msk setup --help`",
+            ));
         }
         Ok(())
     }

@@ -14,8 +14,25 @@ use crate::units::size;
 /// No password of a database is longer.
 const LONGEST: usize = 4096;
 
+/// Reads the password from standard input, or asks for it under a line that says what it is for.
+pub async fn read_password(user: String, from_pipe: bool, purpose: Option<String>) -> Result<SecretString, RunError> {
+    let _guard = TerminalGuard::new();
+    let read = move || {
+        if from_pipe {
+            return from_stdin(&user);
+        }
+        if let Some(purpose) = purpose {
+            eprintln!("{}", plain(&purpose));
+        }
+        from_prompt(&user)
+    };
+    // Reading blocks, and Ctrl-C has to be heard meanwhile.
+    let password = tokio::task::spawn_blocking(read).await;
+    password.unwrap_or_else(|_| Err(unusable(&"it could not be read")))
+}
+
 /// Reads the password from standard input, to its end. On a terminal it is asked for, since it would be seen there.
-pub fn from_stdin(user: &str) -> Result<SecretString, RunError> {
+fn from_stdin(user: &str) -> Result<SecretString, RunError> {
     if io::stdin().is_terminal() {
         return from_prompt(user);
     }
@@ -35,7 +52,7 @@ fn unbuffered_stdin() -> io::Result<io::Stdin> {
 }
 
 /// Asks for the password on the terminal, without an echo.
-pub fn from_prompt(user: &str) -> Result<SecretString, RunError> {
+fn from_prompt(user: &str) -> Result<SecretString, RunError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(RunError::NoPassword { user: user.to_owned() });
     }
@@ -94,11 +111,11 @@ pub fn restore_terminal() {
 
 /// Restores the terminal when dropped: a prompt that is abandoned leaves it without an echo.
 #[cfg(unix)]
-pub struct TerminalGuard;
+struct TerminalGuard;
 
 #[cfg(unix)]
 impl TerminalGuard {
-    pub fn new() -> Self {
+    fn new() -> Self {
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = rustix::termios::tcgetattr(io::stdin()).ok();
         Self
     }
@@ -117,11 +134,11 @@ pub fn restore_terminal() {}
 
 /// See [`restore_terminal`].
 #[cfg(not(unix))]
-pub struct TerminalGuard;
+struct TerminalGuard;
 
 #[cfg(not(unix))]
 impl TerminalGuard {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self
     }
 }

@@ -185,9 +185,10 @@ impl Drift {
         let Some(wild) = named.find(|name| name.contains(['*', '?', '$'])) else {
             return Ok(());
         };
-        let error = std::io::Error::other(format!("{wild} is not a single role, topic or bus"));
-        let hint = Some("name each one: --role and --notify may be repeated".to_owned());
-        Err(Box::new(Report::new("usage", &error, hint)))
+        Err(Report::usage(
+            &format!("{wild} is not a single role, topic or bus"),
+            "name each one: --role and --notify may be repeated",
+        ))
     }
 
     fn run(&self, global: &Global) -> Ending {
@@ -247,9 +248,10 @@ impl DenyEni {
     fn run(&self, global: &Global) -> Ending {
         let name = &self.function.name;
         if self.account.is_some() && global.region.is_none() {
-            let error = std::io::Error::other("--account is for a function that is not looked up: it needs --region");
-            let hint = Some("see `autoconnect policy deny-eni --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "--account is for a function that is not looked up: it needs --region",
+                "see `autoconnect policy deny-eni --help`",
+            ));
         }
         let given = match (&self.account, &global.region) {
             _ if name.starts_with("arn:") => Some(name.clone()),
@@ -287,9 +289,10 @@ impl GuardrailArgs {
             groups: self.groups.clone(),
         };
         if self.deny && self.vpcs.is_empty() && self.subnets.is_empty() && self.groups.is_empty() {
-            let error = std::io::Error::other("--deny has nothing to act on: add --vpc, --subnet or --security-group");
-            let hint = Some("see `autoconnect policy guardrail --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "--deny has nothing to act on: add --vpc, --subnet or --security-group",
+                "see `autoconnect policy guardrail --help`",
+            ));
         }
         if guardrail.allows_no_vpc() {
             tracing::warn!("these lists also allow a function that is in no VPC: add --require-vpc to deny that");

@@ -5,7 +5,7 @@ use clap::Args;
 use super::Ending;
 use super::arguments::{ConnectedProxy, FunctionName, parse_function, parse_user};
 use super::global::Global;
-use super::session::{DatabaseArgs, LongRunArgs, Work, on_account, print_result};
+use super::session::{DatabaseArgs, RunArgs, UNTIL_DELETED, Work, on_account, print_result};
 use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::observe::{ProxyWish, Target};
@@ -25,7 +25,7 @@ Also delete the proxy that setup made for it:
 /// Options of `remove`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, mut_arg("timeout", |timeout| timeout.default_value(UNTIL_DELETED)))]
 pub struct Remove {
     #[command(flatten)]
     database: DatabaseArgs,
@@ -57,7 +57,7 @@ pub struct Remove {
     #[arg(long, conflicts_with = "no_wait")]
     wait: bool,
     #[command(flatten)]
-    run: LongRunArgs,
+    run: RunArgs,
 }
 
 impl Remove {
@@ -68,9 +68,10 @@ impl Remove {
 
     pub fn check_usage(&self) -> Result<(), Box<Report>> {
         if self.with_proxy && self.proxy.0.is_none() {
-            let error = std::io::Error::other("--with-proxy needs the proxy's name: add --proxy NAME");
-            let hint = Some("see `autoconnect remove --help`".to_owned());
-            return Err(Box::new(Report::new("usage", &error, hint)));
+            return Err(Report::usage(
+                "--with-proxy needs the proxy's name: add --proxy NAME",
+                "see `autoconnect remove --help`",
+            ));
         }
         Ok(())
     }

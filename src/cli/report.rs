@@ -24,6 +24,7 @@ use crate::model::{DatabaseKind, Named, Origin, last_segment};
 use crate::monitor::{Accounts, Entry, Handle, Known, Place, Round, State, Survey, Unreachable, Wanted, patrol};
 use crate::observe::{Proxies, no_such};
 use crate::report::{PageScope, Report as Failure, ReportDocument, Subject, collect, timestamp};
+use crate::units::count;
 
 const EXAMPLES: &str = "\
 Show all connections of the account and Region on a page:
@@ -74,8 +75,7 @@ impl Report {
         } else {
             return on_accounts(self, global);
         };
-        let hint = Some("see `autoconnect report --help`".to_owned());
-        Err(Box::new(Failure::new("usage", &std::io::Error::other(wrong), hint)))
+        Err(Failure::usage(wrong, "see `autoconnect report --help`"))
     }
 
     fn database(&self) -> Option<(DatabaseKind, &str)> {
@@ -177,11 +177,7 @@ impl Report {
             .filter(|of| !shown.contains(of))
             .count();
         if others > 0 {
-            let connections = if others == 1 {
-                "1 connection"
-            } else {
-                &format!("{others} connections")
-            };
+            let connections = count(others, "connection");
             left_out.push(format!(
                 "{connections} by other rules, which neither autoconnect nor the console made, have no verdict and are not on the page: `autoconnect list` and `autoconnect export --format svg` show them"
             ));

@@ -1,6 +1,6 @@
 //! A command's session with an account: connects, runs until the end or an interrupt, and prints the result.
 
-use clap::{ArgGroup, ArgMatches, Args, FromArgMatches};
+use clap::{ArgGroup, Args};
 use std::future::Future;
 use std::io::Write;
 use std::path::PathBuf;
@@ -303,37 +303,8 @@ impl RunArgs {
     }
 }
 
-/// Options of a command that may wait until Lambda has deleted network interfaces: up to 45 minutes.
-#[derive(Clone, Debug)]
-pub struct LongRunArgs(RunArgs);
-
-impl std::ops::Deref for LongRunArgs {
-    type Target = RunArgs;
-
-    fn deref(&self) -> &RunArgs {
-        &self.0
-    }
-}
-
-impl Args for LongRunArgs {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        RunArgs::augment_args(command).mut_arg("timeout", |timeout| timeout.default_value("45m"))
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for LongRunArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        RunArgs::from_arg_matches(matches).map(Self)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        self.0.update_from_arg_matches(matches)
-    }
-}
+/// `--timeout` of a command that may wait until Lambda has deleted network interfaces, unless it is given.
+pub const UNTIL_DELETED: &str = "45m";
 
 /// Options of a command that creates something for a database.
 #[derive(Clone, Debug, Args)]

@@ -593,10 +593,7 @@ fn read_file(path: &Path) -> Result<Option<String>, SettingsError> {
     if others_can_write(&metadata) {
         return Err(refused("all users of this computer can write to it"));
     }
-    let content = files::read(path, LARGEST).map_err(unreadable)?;
-    String::from_utf8(content)
-        .map(Some)
-        .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))
+    files::read_text(path, LARGEST).map(Some).map_err(unreadable)
 }
 
 #[cfg(unix)]

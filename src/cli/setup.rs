@@ -17,6 +17,7 @@ use crate::cloud::Cloud;
 use crate::escape::word;
 use crate::fix::Scope;
 use crate::interrupt::Interrupt;
+use crate::manifest::{IamAuth, ProxyAuth};
 use crate::model::{CredentialsWish, DatabaseKind, EnvironmentWish, NewFunction};
 use crate::observe::{NewProxyWish, ProxyWish, Target};
 use crate::owner::TerraformState;
@@ -103,24 +104,6 @@ pub struct Setup {
     no_diagnose: bool,
     #[command(flatten)]
     write: WriteArgs,
-}
-
-/// How a new proxy logs in to the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ProxyAuth {
-    /// With a secret
-    Secret,
-    /// With IAM from end to end, without a secret
-    Iam,
-}
-
-/// Whether clients of a proxy must use IAM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum IamAuth {
-    /// They must
-    Required,
-    /// They must not
-    Disabled,
 }
 
 /// What is done where a plan changes what a stack or another tool deploys.
@@ -284,8 +267,7 @@ impl Setup {
             }
             None => return Ok(()),
         };
-        let hint = Some("see `autoconnect setup --help`".to_owned());
-        Err(Box::new(Report::new("usage", &std::io::Error::other(wrong), hint)))
+        Err(Report::usage(&wrong, "see `autoconnect setup --help`"))
     }
 }
 

@@ -17,6 +17,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::classify::{Candidate, Classified, Context, Misfit, classify};
 use crate::extras;
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
@@ -48,16 +51,18 @@ impl fmt::Display for Decision {
     }
 }
 
-/// How a group, or the best group of a side, stands to the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The four verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "VerdictName")]
 pub enum Verdict {
-    /// Associated and as it should be.
+    /// Associated, and as it should be.
     Fit,
     /// As it should be, but not associated.
     Available,
     /// Changed, or made for something else.
     Unfit,
-    /// There is no such group on the side.
+    /// There is none.
     None,
 }
 

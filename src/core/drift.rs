@@ -25,8 +25,6 @@ pub use wiring::{Hop, HopState, Lacks, Link, LinkRule, Wired, WiredGroup, Wiring
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use crate::adopt::{is_connect_policy, is_database_policy};
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
@@ -36,36 +34,21 @@ use crate::plan::health;
 use crate::policy::connects_as;
 use crate::preconditions::{Unmet, check_identity};
 use crate::reachability::Paths;
+use crate::words;
 use explain::in_words;
 use path::{BlockedHops, Routing};
 
-/// How a connection stands, from the best to the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// As `setup` would leave it.
-    InSync,
-    /// Changed, though traffic may still pass.
-    Drifted,
-    /// Traffic cannot pass at all.
-    Broken,
-    /// Something that it is judged by could not be read.
-    Unknown,
-}
-
-impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::InSync, Self::Drifted, Self::Broken, Self::Unknown];
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InSync => "in-sync",
-            Self::Drifted => "drifted",
-            Self::Broken => "broken",
-            Self::Unknown => "unknown",
-        }
+words! {
+    /// How a connection stands, from the best to the worst.
+    pub enum Verdict {
+        /// As `setup` would leave it.
+        InSync = "in-sync",
+        /// Changed, though traffic may still pass.
+        Drifted = "drifted",
+        /// Traffic cannot pass at all.
+        Broken = "broken",
+        /// Something that it is judged by could not be read.
+        Unknown = "unknown",
     }
 }
 
@@ -210,10 +193,7 @@ impl<'e> Judge<'e> {
                 decision = assessment.decision;
             }
         }
-        findings.extend(target(&observation));
-        findings.extend(stale_permission(estate, connection, &observation));
-        findings.extend(stale_access(estate, connection, &observation));
-        findings.extend(requirement(&observation));
+        findings.extend(on_any_way(estate, connection, &observation));
         attached::add(estate, &observation, &mut claimed, &mut findings);
         // A function that has moved has left its groups behind, and between the VPCs there need be no way.
         let has_moved = findings
@@ -258,10 +238,7 @@ impl<'e> Judge<'e> {
     fn judge_across(&self, connection: &Connection, observation: &Observation, groups: &[&SecurityGroup]) -> Judgement {
         let estate = self.estate;
         let mut findings = across::findings(estate, observation, groups);
-        findings.extend(target(observation));
-        findings.extend(stale_permission(estate, connection, observation));
-        findings.extend(stale_access(estate, connection, observation));
-        findings.extend(requirement(observation));
+        findings.extend(on_any_way(estate, connection, observation));
         let mut claimed = groups.iter().map(|group| group.id.clone()).collect();
         attached::add(estate, observation, &mut claimed, &mut findings);
         findings.extend(unused(estate, observation, &findings));
@@ -289,6 +266,17 @@ impl<'e> Judge<'e> {
             claimed,
         }
     }
+}
+
+/// What may be wrong with a connection within a VPC and with one across VPCs.
+fn on_any_way(estate: &Estate, connection: &Connection, observation: &Observation) -> impl Iterator<Item = Finding> {
+    let found = [
+        target(observation),
+        stale_permission(estate, connection, observation),
+        stale_access(estate, connection, observation),
+        requirement(observation),
+    ];
+    found.into_iter().flatten()
 }
 
 /// A function that is in another VPC than its database, or in none.

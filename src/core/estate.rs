@@ -111,13 +111,7 @@ impl Estate {
         };
         for group in parts.groups {
             if Convention::is_any(&group.name) {
-                let peers: BTreeSet<&GroupId> = group
-                    .ingress
-                    .iter()
-                    .chain(&group.egress)
-                    .filter_map(|rule| rule.peer.group())
-                    .collect();
-                for peer in peers {
+                for peer in group.peers().collect::<BTreeSet<_>>() {
                     estate.named_by.entry(peer.clone()).or_default().push(group.id.clone());
                 }
             }
@@ -419,11 +413,7 @@ impl Estate {
 
     /// The groups that a rule of a group names, and those of the convention with a rule that names it.
     pub fn neighbours(&self, group: &GroupId) -> impl Iterator<Item = &GroupId> {
-        let rules = self
-            .group(group)
-            .into_iter()
-            .flat_map(|group| group.ingress.iter().chain(&group.egress));
-        let named = rules.filter_map(|rule| rule.peer.group());
+        let named = self.group(group).into_iter().flat_map(SecurityGroup::peers);
         named.chain(self.named_by.get(group).into_iter().flatten())
     }
 
@@ -440,12 +430,6 @@ impl Estate {
             || self.on_databases.contains_key(group)
             || self.on_proxies.contains_key(group)
             || self.on_endpoints.contains_key(group)
-    }
-
-    /// Whether a function has this group.
-    #[must_use]
-    pub fn is_on_a_function(&self, group: &GroupId) -> bool {
-        self.on_functions.contains_key(group)
     }
 
     /// The ranges of subnets; none where one of them is not known.

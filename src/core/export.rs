@@ -21,8 +21,8 @@ pub use text::{Json, Known, Piece, Reference, Text};
 
 use crate::estate::Connection;
 use crate::model::{
-    DatabaseKind, Direction, EngineFamily, GroupId, Origin, PortRange, Protocol, ProxyTargetGroup, Side, SubnetId,
-    VpcId,
+    DatabaseKind, Direction, EngineFamily, GroupId, Origin, PortRange, Protocol, ProxyLogin, ProxyTargetGroup, Side,
+    SubnetId, VpcId,
 };
 
 /// Tags, by their keys. Those of AWS (`aws:…`) are left out: nobody can write them.
@@ -285,21 +285,7 @@ impl Proxy {
 }
 
 /// An entry of `Auth` of a proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// Free text.
-    pub description: Option<String>,
-    /// `UserName`.
-    pub user: Option<String>,
-    /// `AuthScheme`: `SECRETS`.
-    pub scheme: Option<String>,
-    /// The secret.
-    pub secret: Option<SecretRef>,
-    /// `REQUIRED`, `ENABLED` or `DISABLED`.
-    pub iam_auth: Option<String>,
-    /// `ClientPasswordAuthType`.
-    pub client_password_auth: Option<String>,
-}
+pub type Login = ProxyLogin<SecretRef>;
 
 /// A database that is registered with an exported proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -36,3 +36,4 @@ pub mod similar;
 pub mod tags;
 pub mod units;
 pub mod users;
+mod word;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::model::{Direction, GroupId, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
 use crate::ownership;
+use crate::units::first;
 
 /// What is around a group.
 pub trait Surroundings {
@@ -316,12 +317,6 @@ const TOLD: usize = 8;
 /// Rules as text, as many as are of use.
 #[must_use]
 pub fn in_words(rules: &[Rule], direction: Direction) -> String {
-    let told = rules.iter().take(TOLD);
-    let mut words: Vec<String> = told
-        .map(|rule| crate::classify::InWords(direction, rule).to_string())
-        .collect();
-    if rules.len() > TOLD {
-        words.push(format!("and {} more", rules.len() - TOLD));
-    }
-    words.join(", ")
+    let words = rules.iter().map(|rule| crate::classify::InWords(direction, rule));
+    first(words, TOLD, ", ")
 }

@@ -27,8 +27,8 @@ pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership
 pub use described_rule::DescribedRule;
 pub use environment::Environment;
 pub use extras::{
-    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, NeededSecret, NewFunction,
-    NewProxy, ProxyPermission, ResourceTags, Role, Secret, SecretDetails,
+    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, MAX_SESSION, NeededSecret,
+    NewFunction, NewProxy, ProxyPermission, ResourceTags, Role, Secret, SecretDetails,
 };
 pub use function::{Code, Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{
@@ -46,7 +46,7 @@ pub use origin::Origin;
 pub use proxy::{
     EngineFamily, NoReader, Proxy, ProxyEndpoint, ProxyTarget, TargetHealth, TargetHealthState, TargetKind, TargetRole,
 };
-pub use proxy_settings::{ConnectionPool, ProxyLogin, ProxySettings, ProxyTargetGroup};
+pub use proxy_settings::{ConnectionPool, IDLE_TIMEOUT, ProxyLogin, ProxySettings, ProxyTargetGroup};
 pub use quota::{GroupQuota, MOST_GROUPS, QUOTA_CODE, USUAL_GROUPS};
 pub use reason::{explained, remedy};
 pub use security_group::{Direction, Peer, PortRange, Protocol, Rule, SecurityGroup};

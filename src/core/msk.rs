@@ -18,7 +18,8 @@ pub use build::{Built, EndpointsWish, connection, endpoints, nat_gateways};
 pub use headline::headline;
 pub use ways::services;
 
-use crate::diagnostics::{Check, Finding, Status, verdict};
+pub use crate::diagnostics::internet::Answer;
+use crate::diagnostics::{Check, Finding, verdict};
 use crate::endpoint::Asker;
 use crate::model::network::{Destination, Network, Part, RouteTarget};
 use crate::model::{
@@ -64,17 +65,6 @@ pub struct Needs {
     pub uses_secret: bool,
     /// The secrets, as far as they are known.
     pub secrets: Vec<String>,
-}
-
-/// What came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MskReport {
-    /// Whether it works, in one sentence.
-    pub headline: String,
-    /// The worst of the checks.
-    pub verdict: Status,
-    /// The checks, in the order of the spec.
-    pub checks: Vec<Check>,
 }
 
 impl MskScene {
@@ -162,7 +152,7 @@ impl Poller<'_> {
 
 /// Asks everything.
 #[must_use]
-pub fn check(scene: &MskScene) -> MskReport {
+pub fn check(scene: &MskScene) -> Answer {
     let paths = Paths::new(&scene.network);
     let place = scene.placement();
     let unknown = VpcId::from("its VPC");
@@ -182,7 +172,7 @@ pub fn check(scene: &MskScene) -> MskReport {
     checks.extend(ways::check(&poller));
     checks.push(brokers::acls(&poller));
     checks.extend(role::check(&poller));
-    MskReport {
+    Answer {
         headline: headline(scene, &poller.needs, &checks),
         verdict: verdict(&checks),
         checks,
@@ -191,10 +181,10 @@ pub fn check(scene: &MskScene) -> MskReport {
 
 /// The answer for an event source that is no MSK cluster: it is named, and nothing is said of its network.
 #[must_use]
-pub fn not_checked(what: &str) -> MskReport {
+pub fn not_checked(what: &str) -> Answer {
     let finding = Finding::unknown(what);
     let checks = vec![Check::of("event-source", "", Vec::new(), vec![finding])];
-    MskReport {
+    Answer {
         headline: format!("It is not known whether it works: {what}."),
         verdict: verdict(&checks),
         checks,

@@ -1,4 +1,4 @@
-//! Durations and sizes as people read them.
+//! Durations, sizes and numbers as people read them.
 
 use std::time::Duration;
 
@@ -38,6 +38,23 @@ pub fn size(bytes: u64) -> String {
         (whole, 0) => format!("{whole} {name}"),
         (whole, tenth) => format!("{whole}.{tenth} {name}"),
     }
+}
+
+/// A number with its noun, in the plural where it is not one: `1 write`, `2 writes`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// The first `most` of these texts, and how many more there are: `a; b; and 3 more`.
+pub fn first(texts: impl ExactSizeIterator<Item = impl ToString>, most: usize, separator: &str) -> String {
+    let more = texts.len().saturating_sub(most);
+    let mut told: Vec<String> = texts.take(most).map(|text| text.to_string()).collect();
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    told.join(separator)
 }
 
 #[cfg(test)]

@@ -12,5 +12,5 @@ pub mod wait;
 use autoconnect_core::{
     adopt, attach, cleanup, decide, diagnostics, drift, endpoint, escape, estate, export, extras, fix, handover,
     interfaces, internet, made, model, msk, naming, operation, owner, ownership, plan, policy, preconditions, removal,
-    restore, similar, tags, users,
+    restore, similar, tags, units, users,
 };

@@ -59,6 +59,7 @@ use crate::model::{
     SubnetId, USUAL_GROUPS, VpcId,
 };
 use crate::naming::created;
+use similar::existing;
 pub use similar::no_such;
 
 /// Reads the database, the function, the proxy, the subnets, the groups of the convention, and what else was asked for.
@@ -122,21 +123,11 @@ async fn first_round(
     target.check(&answered(cloud, &database, &function))?;
     let function = match function {
         Err(error) if error.is_not_found() && target.new_function.is_some() => None,
-        Err(error) if error.is_not_found() => {
-            return Err(no_such(cloud, ResourceKind::Function, &target.function).await);
-        }
-        function => Some(function?),
+        function => Some(existing(cloud, ResourceKind::Function, &target.function, function).await?),
     };
-    let found = match database {
-        Err(error) if error.is_not_found() => {
-            return Err(no_such(cloud, target.kind.into(), &target.database).await);
-        }
-        database => database?,
-    };
+    let found = existing(cloud, target.kind.into(), &target.database, database).await?;
     let proxy = match (proxy, &target.proxy) {
-        (Err(error), ProxyWish::Existing(name)) if error.is_not_found() => {
-            return Err(no_such(cloud, ResourceKind::Proxy, name).await);
-        }
+        (proxy, ProxyWish::Existing(name)) => existing(cloud, ResourceKind::Proxy, name, proxy).await?,
         (Err(error), ProxyWish::New(_)) if error.is_not_found() => Some(absent_proxy(target, &found.database)),
         (proxy, _) => proxy?,
     };

@@ -20,31 +20,38 @@ pub(super) struct Told {
     pub(super) findings: Option<BTreeMap<String, Finding>>,
 }
 
-/// A finding that is new, has changed, or is resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A finding that is new, has changed, or is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ChangedFinding")]
 pub struct FindingChange {
-    /// What its connection is called.
+    /// The name of its connection.
+    #[serde(rename = "connection")]
     pub name: String,
-    /// The connection.
+    /// The connection, as in the tag `autoconnect:connection`.
     pub id: String,
-    /// The finding; of a resolved one, as it was.
+    /// The finding; of one that is gone, as it was.
     pub finding: Finding,
-    /// What was found before, where it has changed.
+    /// The finding before, where it has changed.
     pub before: Option<Finding>,
-    /// Whether it is gone because this run has repaired it.
+    /// Whether it is gone because `--repair` has resolved it.
+    #[serde(rename = "repaired", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_repaired: bool,
 }
 
 /// A connection whose verdict has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ChangedVerdict")]
 pub struct VerdictChange {
-    /// What it is called.
+    /// The name of the connection.
+    #[serde(rename = "connection")]
     pub name: String,
-    /// The connection.
+    /// As in the tag `autoconnect:connection`.
     pub id: String,
     /// Its verdict before.
     pub before: Verdict,
-    /// Its verdict now; none where it is no longer looked at.
+    /// Its verdict now; null where it is no longer looked at.
     pub now: Option<Verdict>,
 }
 

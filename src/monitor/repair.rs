@@ -9,9 +9,10 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use autoconnect_core::words;
 use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::accounts::Handle;
 use super::{Accounts, Judged, Place, Round, Unreachable};
@@ -99,30 +100,17 @@ impl fmt::Display for AllowedKind {
     }
 }
 
-/// What became of a connection that was not in sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum RepairResult {
-    /// The repair was carried out.
-    Repaired,
-    /// A dry run: the repair would be carried out.
-    Planned,
-    /// Nothing was changed, for a reason.
-    Left,
-    /// The repair has failed; the next run goes on with it.
-    Failed,
-}
-
-impl RepairResult {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Repaired => "repaired",
-            Self::Planned => "planned",
-            Self::Left => "left",
-            Self::Failed => "failed",
-        }
+words! {
+    /// What became of a connection that was not in sync.
+    pub enum RepairResult {
+        /// The repair was carried out.
+        Repaired = "repaired",
+        /// A dry run: the repair would be carried out.
+        Planned = "planned",
+        /// Nothing was changed, for a reason.
+        Left = "left",
+        /// The repair has failed; the next run goes on with it.
+        Failed = "failed",
     }
 }
 
@@ -312,13 +300,6 @@ impl Repairs {
         }
         self.is_interrupted |= ways.interrupt.is_raised();
         self.add_calls(open.calls());
-    }
-
-    /// Whether a repair has failed.
-    #[must_use]
-    pub fn has_failed(&self) -> bool {
-        let mut intents = self.intents.iter();
-        intents.any(|(_, intent)| matches!(intent, Intent::Told(repair) if repair.result == RepairResult::Failed))
     }
 
     /// Whether something may have been written.

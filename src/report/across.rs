@@ -1,10 +1,11 @@
 //! The JSON document of `setup --cross-vpc`: that of `setup`, with sides whose groups have rules for ranges.
 
-use super::connection::{ConnectionEntry, ConnectionRun, GroupEntry, SideEntry, Sides, VerdictName};
+use super::connection::{ConnectionEntry, ConnectionRun, GroupEntry, SideEntry, Sides};
 use super::path::{self, DiagnosisEntry};
 use super::run::{ResultName, Run, RunDocument};
 use super::text::converged_text;
 use crate::cloud::ApiCalls;
+use crate::decide::Verdict;
 use crate::diagnostics::connection::{Diagnosis, is_open, outlook};
 use crate::fix::Seen;
 use crate::model::{Extras, GroupId, GroupQuota, Observation, Proxy, Side};
@@ -90,9 +91,9 @@ fn side_entry(seen: &Seen, observation: &Observation, side: Side) -> SideEntry {
     };
     let is_on = |id: &GroupId| observation.groups_on(side).contains(id);
     let verdict = if is_on(&group.id) {
-        VerdictName::Fit
+        Verdict::Fit
     } else {
-        VerdictName::Available
+        Verdict::Available
     };
     SideEntry {
         verdict,

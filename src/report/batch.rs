@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::document::SCHEMA_VERSION;
 use super::error::ErrorBody;
-use super::run::{ResultName, RunDocument, StepEntry, StepStatusName};
+use super::run::{ResultName, RunDocument, StepEntry};
 use super::style::{Style, line};
 use super::text::steps_text;
 use super::time::timestamp;
 use crate::batch::{self, Planned};
 use crate::cloud::ApiCalls;
 use crate::model::Origin;
+use crate::plan::StepStatus;
 use crate::reconcile::Progress;
+use crate::units::count;
 
 /// What `setup --manifest` decided, did and found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -220,10 +222,7 @@ impl BatchDocument {
             .into_iter()
             .map(|(word, count)| format!("{count} {word}"))
             .collect();
-        let all = match self.connections.len() {
-            1 => "1 connection".to_owned(),
-            count => format!("{count} connections"),
-        };
+        let all = count(self.connections.len(), "connection");
         if counts.is_empty() {
             return all;
         }
@@ -234,7 +233,7 @@ impl BatchDocument {
     #[must_use]
     pub fn planned_steps(&self) -> usize {
         let steps = self.connections.iter().flat_map(BatchConnection::steps);
-        steps.filter(|step| step.status == StepStatusName::Planned).count()
+        steps.filter(|step| step.status == StepStatus::Planned).count()
     }
 }
 
@@ -305,7 +304,7 @@ fn connection_text(text: &mut String, planned: &Planned) {
             let steps: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).collect();
             let planned: Vec<StepEntry> = steps
                 .into_iter()
-                .filter(|step| step.status != StepStatusName::Already)
+                .filter(|step| step.status != StepStatus::Already)
                 .collect();
             text.push_str(&steps_text(&planned));
             if ran.is_incomplete {

@@ -109,25 +109,11 @@ pub struct Sides {
 #[serde(deny_unknown_fields)]
 pub struct SideEntry {
     /// The verdict on the side.
-    pub verdict: VerdictName,
+    pub verdict: Verdict,
     /// The group that the verdict speaks of.
     pub group: Option<String>,
     /// Every group of the VPC whose name counts on this side.
     pub groups: Vec<GroupEntry>,
-}
-
-/// The four verdicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum VerdictName {
-    /// Associated, and as it should be.
-    Fit,
-    /// As it should be, but not associated.
-    Available,
-    /// Changed, or made for something else.
-    Unfit,
-    /// There is none.
-    None,
 }
 
 /// One group.
@@ -139,7 +125,7 @@ pub struct GroupEntry {
     /// Its name.
     pub name: String,
     /// The verdict on it.
-    pub verdict: VerdictName,
+    pub verdict: Verdict,
     /// Why it is unfit.
     pub why: Vec<String>,
 }
@@ -205,7 +191,7 @@ impl From<&Function> for FunctionEntry {
 impl Default for SideEntry {
     fn default() -> Self {
         Self {
-            verdict: VerdictName::None,
+            verdict: Verdict::None,
             group: None,
             groups: Vec::new(),
         }
@@ -217,11 +203,11 @@ impl SideEntry {
         let group = |found: &GroupVerdict<'_>| GroupEntry {
             id: found.group.id.to_string(),
             name: found.group.name.clone(),
-            verdict: found.verdict.into(),
+            verdict: found.verdict,
             why: found.why().map(ToString::to_string).collect(),
         };
         Self {
-            verdict: side.verdict.into(),
+            verdict: side.verdict,
             group: side.group.map(ToString::to_string),
             groups: in_order(side).into_iter().map(group).collect(),
         }
@@ -243,15 +229,4 @@ pub(super) fn in_order<'s, 'a>(side: &'s SideVerdict<'a>) -> Vec<&'s GroupVerdic
         )
     });
     groups
-}
-
-impl From<Verdict> for VerdictName {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Fit => Self::Fit,
-            Verdict::Available => Self::Available,
-            Verdict::Unfit => Self::Unfit,
-            Verdict::None => Self::None,
-        }
-    }
 }

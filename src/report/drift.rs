@@ -17,6 +17,7 @@ use crate::escape::command;
 use crate::model::Origin;
 use crate::monitor::{Changes, FailedLook, FindingChange, Judged, Repair, RepairResult, Repairs, Round, VerdictChange};
 use crate::plan::RepairKind;
+use crate::units::count;
 
 /// The version of notices. The first one contained only verdicts.
 const NOTICE_VERSION: u32 = 2;
@@ -42,16 +43,16 @@ pub struct DriftDocument {
     pub api_calls: ApiCalls,
     /// Findings that are new since the last run; only on the standard input of `--on-drift`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new: Option<Vec<ChangedFinding>>,
+    pub new: Option<Vec<FindingChange>>,
     /// Findings that have changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed: Option<Vec<ChangedFinding>>,
+    pub changed: Option<Vec<FindingChange>>,
     /// Findings that are gone since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved: Option<Vec<ChangedFinding>>,
+    pub resolved: Option<Vec<FindingChange>>,
     /// Connections whose verdict has changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdicts: Option<Vec<ChangedVerdict>>,
+    pub verdicts: Option<Vec<VerdictChange>>,
     /// The failure of earlier looks that was reported, where this look is the first that did not fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<FailedLook>,
@@ -144,13 +145,13 @@ pub struct DriftNotice {
     /// How many connections have which verdict.
     pub summary: DriftSummary,
     /// Findings that the recipient was not notified of, the worst first, as many as fit.
-    pub new: Vec<ChangedFinding>,
+    pub new: Vec<FindingChange>,
     /// Findings that have changed since it was notified of them, as many as fit.
-    pub changed: Vec<ChangedFinding>,
+    pub changed: Vec<FindingChange>,
     /// Findings that it was notified of and that are gone, as many as fit.
-    pub resolved: Vec<ChangedFinding>,
+    pub resolved: Vec<FindingChange>,
     /// Connections whose verdict has changed since, as many as fit.
-    pub verdicts: Vec<ChangedVerdict>,
+    pub verdicts: Vec<VerdictChange>,
     /// How many more changes there are.
     pub more: usize,
     /// The failure of earlier looks that was reported, where this look is the first that did not fail.
@@ -213,37 +214,6 @@ impl FailedLookNotice {
     }
 }
 
-/// A finding that is new, has changed, or is gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangedFinding {
-    /// The name of its connection.
-    pub connection: String,
-    /// The connection, as in the tag `autoconnect:connection`.
-    pub id: String,
-    /// The finding; of one that is gone, as it was.
-    pub finding: Finding,
-    /// The finding before, where it has changed.
-    pub before: Option<Finding>,
-    /// Whether it is gone because `--repair` has resolved it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub repaired: bool,
-}
-
-/// A connection whose verdict has changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangedVerdict {
-    /// The name of the connection.
-    pub connection: String,
-    /// As in the tag `autoconnect:connection`.
-    pub id: String,
-    /// Its verdict before.
-    pub before: Verdict,
-    /// Its verdict now; null where it is no longer looked at.
-    pub now: Option<Verdict>,
-}
-
 /// What the Lambda function answers where it only looks, or repairs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -291,37 +261,13 @@ impl DriftDocument {
     /// The document with what has changed since the last run.
     #[must_use]
     pub fn with_changes(patrol: &Round, changes: &Changes) -> Self {
-        let findings = |changes: &[FindingChange]| Some(changes.iter().map(ChangedFinding::new).collect());
         Self {
-            new: findings(&changes.new),
-            changed: findings(&changes.changed),
-            resolved: findings(&changes.resolved),
-            verdicts: Some(changes.verdicts.iter().map(ChangedVerdict::new).collect()),
+            new: Some(changes.new.clone()),
+            changed: Some(changes.changed.clone()),
+            resolved: Some(changes.resolved.clone()),
+            verdicts: Some(changes.verdicts.clone()),
             recovered: changes.recovered.clone(),
             ..Self::new(patrol)
-        }
-    }
-}
-
-impl ChangedFinding {
-    fn new(change: &FindingChange) -> Self {
-        Self {
-            connection: change.name.clone(),
-            id: change.id.clone(),
-            finding: change.finding.clone(),
-            before: change.before.clone(),
-            repaired: change.is_repaired,
-        }
-    }
-}
-
-impl ChangedVerdict {
-    fn new(change: &VerdictChange) -> Self {
-        Self {
-            connection: change.name.clone(),
-            id: change.id.clone(),
-            before: change.before,
-            now: change.now,
         }
     }
 }
@@ -382,10 +328,10 @@ impl DriftNotice {
             region,
             time: time.to_owned(),
             summary: DriftSummary::new(patrol),
-            new: room.fit(worst_first.into_iter().map(ChangedFinding::new)),
-            changed: room.fit(changes.changed.iter().map(ChangedFinding::new)),
-            resolved: room.fit(changes.resolved.iter().map(ChangedFinding::new)),
-            verdicts: room.fit(changes.verdicts.iter().map(ChangedVerdict::new)),
+            new: room.fit(worst_first.into_iter().cloned()),
+            changed: room.fit(changes.changed.iter().cloned()),
+            resolved: room.fit(changes.resolved.iter().cloned()),
+            verdicts: room.fit(changes.verdicts.iter().cloned()),
             more: room.more,
             recovered: changes.recovered.clone(),
         }
@@ -524,8 +470,7 @@ pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
     let connections = match patrol.judged.len() {
         // Most often the wrong account or Region.
         0 if is_alone => format!("0 connections in {}", patrol.origin()),
-        1 => "1 connection".to_owned(),
-        n => format!("{n} connections"),
+        n => count(n, "connection"),
     };
     line(
         &mut text,

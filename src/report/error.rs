@@ -85,6 +85,13 @@ impl Report {
         }
     }
 
+    /// Options that do not go together, or that change nothing.
+    #[must_use]
+    pub fn usage(message: &str, hint: &str) -> Box<Self> {
+        let error = io::Error::other(message);
+        Box::new(Self::new("usage", &error, Some(hint.to_owned())))
+    }
+
     /// What a build without the adapter to AWS says.
     #[must_use]
     pub fn no_aws() -> Self {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::document::SCHEMA_VERSION;
 use super::style::{Style, line};
 use crate::cloud::ApiCalls;
-use crate::impact::{Effect, Judged, Standing};
+use crate::impact::{Effect, Judged};
 use crate::model::Origin;
+use crate::units::count;
 
 /// What a change does to connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +29,7 @@ pub struct ImpactDocument {
     /// How many connections have which effect. One that has several counts by the worst.
     pub summary: ImpactSummary,
     /// The connections, those with the worst effects first.
-    pub connections: Vec<ConnectionImpact>,
+    pub connections: Vec<Judged>,
     /// What of the change was not understood. Connections that may depend on it are `unknown`.
     pub not_understood: Vec<NotUnderstood>,
     /// How many connections of the manifest are in other accounts or Regions, and were not judged.
@@ -111,26 +112,6 @@ impl ImpactSummary {
     }
 }
 
-/// What a change does to a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConnectionImpact {
-    /// What it is called: in the manifest, or by its id. A database or proxy without a connection is there only if it is opened.
-    pub name: String,
-    /// The worst effect.
-    pub effect: Effect,
-    /// Further effects, less bad ones.
-    pub also: Vec<Effect>,
-    /// What has the effect: the address of a resource in the plan, or its logical id in the template.
-    pub by: Vec<String>,
-    /// Why, in sentences.
-    pub why: Vec<String>,
-    /// How it stands now.
-    pub before: Standing,
-    /// How it will stand.
-    pub after: Standing,
-}
-
 /// A part of a change that was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,15 +133,6 @@ impl ImpactDocument {
     ) -> Self {
         judged.sort_by(|one, other| (one.effect, &one.name).cmp(&(other.effect, &other.name)));
         let summary = ImpactSummary::of(&judged);
-        let connection = |judged: Judged| ConnectionImpact {
-            name: judged.name,
-            effect: judged.effect,
-            also: judged.also,
-            by: judged.by,
-            why: judged.why,
-            before: judged.before,
-            after: judged.after,
-        };
         let Origin { account, region } = origin;
         Self {
             schema_version: SCHEMA_VERSION,
@@ -169,7 +141,7 @@ impl ImpactDocument {
             region,
             source,
             summary,
-            connections: judged.into_iter().map(connection).collect(),
+            connections: judged,
             not_understood,
             elsewhere,
             api_calls,
@@ -225,16 +197,12 @@ impl ImpactDocument {
     /// What the change does, in one sentence.
     #[must_use]
     pub fn headline(&self) -> String {
-        let noun = if self.connections.len() == 1 {
-            "connection"
-        } else {
-            "connections"
-        };
-        format!("{} {noun}: {}", self.connections.len(), self.summary.words())
+        let connections = count(self.connections.len(), "connection");
+        format!("{connections}: {}", self.summary.words())
     }
 
     /// The connections of which something is to be said.
-    pub fn told(&self) -> impl Iterator<Item = &ConnectionImpact> {
+    pub fn told(&self) -> impl Iterator<Item = &Judged> {
         let connections = self.connections.iter();
         connections.filter(|connection| connection.effect != Effect::None || !connection.why.is_empty())
     }
@@ -252,7 +220,7 @@ impl ImpactDocument {
     }
 }
 
-impl ConnectionImpact {
+impl Judged {
     /// All effects, in words.
     #[must_use]
     pub fn effects(&self) -> String {

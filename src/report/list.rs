@@ -11,6 +11,7 @@ use crate::drift::{Compute, Listing};
 use crate::escape::word;
 use crate::estate::Estate;
 use crate::model::{Database, DatabaseKind, GroupId, Origin};
+use crate::units::count;
 
 /// What `list` prints: with `database` for the one that was named, with `databases` for all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -334,12 +335,6 @@ fn of_all(text: &mut String, document: &ListOfAll) {
     } else {
         String::new()
     };
-    let (databases, connections) = (counted(databases, "database"), counted(connections, "connection"));
+    let (databases, connections) = (count(databases, "database"), count(connections, "connection"));
     line(text, &format!("{databases}, {connections}{by_other_rules}."));
-}
-
-/// `1 database`, `2 databases`.
-fn counted(count: usize, of: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {of}{plural}")
 }

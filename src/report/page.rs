@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::drift::DriftSummary;
 use crate::cloud::ApiCalls;
 use crate::diagnostics::Check;
-use crate::drift::{Severity, Verdict};
+use crate::drift::{HopState, Severity, Verdict};
 use crate::escape;
 use crate::model::Origin;
 use crate::report::style::line;
@@ -164,7 +164,7 @@ pub struct PageHop {
     /// The port; null where it is not known.
     pub port: Option<u16>,
     /// Whether traffic passes.
-    pub state: PageHopState,
+    pub state: HopState,
     /// Why it does not pass, or may not.
     pub causes: Vec<String>,
     /// `outbound`, `inbound`: the rules that no group has which would let the traffic through.
@@ -175,20 +175,6 @@ pub struct PageHop {
     pub to_groups: Vec<PageGroupOn>,
     /// The rules between them.
     pub rules: Vec<PageRule>,
-}
-
-/// Whether traffic passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PageHopState {
-    /// It does, as far as groups, network ACLs and routes were read.
-    Open,
-    /// It may: something is wrong that does not block all of it.
-    Impaired,
-    /// It does not.
-    Blocked,
-    /// That could not be read.
-    Unknown,
 }
 
 /// A group on a resource.

@@ -185,7 +185,7 @@ pub struct StepEntry {
     /// The steps that come before it.
     pub after: Vec<u32>,
     /// How far it is.
-    pub status: StepStatusName,
+    pub status: StepStatus,
 }
 
 /// What a step does to its resource.
@@ -199,36 +199,6 @@ pub enum Change {
     Update,
     /// It deletes it.
     Delete,
-}
-
-/// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StepStatusName {
-    /// To be done.
-    Planned,
-    /// Done by this run.
-    Done,
-    /// It was so already.
-    Already,
-    /// What it would make is there already, exactly as it would be made, and is taken over.
-    Adopt,
-    /// The run ended before it.
-    Skipped,
-}
-
-impl StepStatusName {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Done => "done",
-            Self::Already => "already",
-            Self::Adopt => "adopt",
-            Self::Skipped => "skipped",
-        }
-    }
 }
 
 /// How a run ended.
@@ -449,13 +419,7 @@ impl From<&Step> for StepEntry {
             summary: step.summary.clone(),
             resource: step.resource.clone(),
             after: step.after.clone(),
-            status: match step.status {
-                StepStatus::Planned => StepStatusName::Planned,
-                StepStatus::Done => StepStatusName::Done,
-                StepStatus::Already => StepStatusName::Already,
-                StepStatus::Adopt => StepStatusName::Adopt,
-                StepStatus::Skipped => StepStatusName::Skipped,
-            },
+            status: step.status,
         }
     }
 }

@@ -10,15 +10,16 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::run::{Change, StepEntry, StepStatusName};
+use super::run::{Change, StepEntry};
 use crate::batch::{Item, Ran};
 use crate::escape::{to_json_pretty, word};
 use crate::files::{self, New};
 use crate::model::{GroupId, Origin, Side};
 use crate::monitor::Place;
-use crate::plan::{Created, Named, Recorded, differences};
+use crate::plan::{Created, Named, Recorded, StepStatus, differences};
 use crate::preview::is_new;
 use crate::reconcile::Draft;
+use crate::units::first;
 
 /// The version of the format.
 const SCHEMA_VERSION: u32 = 1;
@@ -102,6 +103,14 @@ pub enum AccountKind {
     AccountFile,
 }
 
+impl AccountKind {
+    /// What `--offline` chooses.
+    #[must_use]
+    pub fn of(offline: Option<&Path>) -> Self {
+        offline.map_or(Self::Aws, |_| Self::AccountFile)
+    }
+}
+
 impl std::fmt::Display for AccountKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -133,7 +142,7 @@ pub struct SavedStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
     /// How far it was: `planned`, or `already` or `adopt` where nothing is written.
-    pub status: StepStatusName,
+    pub status: StepStatus,
     /// What it does to the resource.
     pub change: Change,
     /// All parameters. References to what exists are ids or ARNs; `{"step": N}` is what step N creates.
@@ -213,7 +222,7 @@ impl SavedStep {
 
     fn recorded(&self) -> Recorded {
         Recorded {
-            is_planned: self.status == StepStatusName::Planned,
+            is_planned: self.status == StepStatus::Planned,
             summary: self.summary.clone(),
             parameters: self.parameters.clone(),
             keeps: self.keeps.clone(),
@@ -252,11 +261,7 @@ pub enum PlanError {
 /// The differences, of which a message holds so many.
 fn listed(differences: &[String]) -> String {
     const MOST: usize = 20;
-    let more = match differences.len().saturating_sub(MOST) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    differences[..differences.len().min(MOST)].join("; ") + &more
+    first(differences.iter(), MOST, "; ")
 }
 
 impl PlanError {
@@ -403,7 +408,7 @@ impl SavedPlan {
                 "its hash does not match its content: it was changed".to_owned(),
             ));
         }
-        let is_planned = |step: &SavedStep| step.status == StepStatusName::Planned;
+        let is_planned = |step: &SavedStep| step.status == StepStatus::Planned;
         let is_located = |account: &Option<String>, region: &Option<String>| account.is_some() && region.is_some();
         let is_located = match plan.connections.as_slice() {
             [] => is_located(&plan.account, &plan.region),
@@ -528,7 +533,7 @@ impl SavedPlan {
 
     /// What the saved plan says and the draft does not, where no step was carried out since: what was reviewed is what is done.
     fn other_texts(&self, draft: &Draft) -> Vec<String> {
-        let planned = |entry: &StepEntry| entry.status == StepStatusName::Planned;
+        let planned = |entry: &StepEntry| entry.status == StepStatus::Planned;
         let saved: Vec<StepEntry> = self.steps.iter().map(SavedStep::entry).filter(planned).collect();
         let now: Vec<StepEntry> = draft.plan.steps.iter().map(StepEntry::from).filter(planned).collect();
         if saved.len() != now.len() {

@@ -5,7 +5,7 @@ use anstyle::AnsiColor;
 use super::connection::in_order;
 use super::owners::lines_text;
 use super::path;
-use super::run::{Change, StepEntry, StepStatusName, is_incomplete};
+use super::run::{Change, StepEntry, is_incomplete};
 use super::saved_plan::{SavedPlan, SavedStep};
 use super::style::{self, Style};
 use crate::decide::{GroupVerdict, SideVerdict, Verdict, decide};
@@ -15,6 +15,7 @@ use crate::naming::Convention;
 use crate::plan::{Plan, StepStatus};
 use crate::reconcile::{Converged, Draft, Ending, Situation};
 use crate::removal::{Standing, still_connected};
+use crate::units::count;
 
 const BOLD: Style = Style::new().bold();
 /// How many groups of other connections are shown before the rest is only counted.
@@ -253,10 +254,7 @@ fn added(plan: &Plan, ids: &[u32]) -> Vec<String> {
 /// What a plan has written, counted.
 fn writes(plan: &Plan) -> String {
     let done = plan.steps.iter().filter(|step| step.status == StepStatus::Done);
-    match done.count() {
-        1 => "1 write".to_owned(),
-        n => format!("{n} writes"),
-    }
+    count(done.count(), "write")
 }
 
 /// The closing lines of a run that was not to wait, and is not at its end.
@@ -287,10 +285,7 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
         Ending::Planned | Ending::Unchanged => draft_text(draft, &converged.origin),
         Ending::Reached | Ending::Incomplete => {
             let green = coloured(AnsiColor::Green).bold();
-            let writes = match converged.applied.len() {
-                1 => "1 write".to_owned(),
-                count => format!("{count} writes"),
-            };
+            let writes = count(converged.applied.len(), "write");
             text.line(format!("{green}Done{green:#}: {subject}, {writes}."));
             for line in added(&draft.plan, &draft.added) {
                 text.line(line);
@@ -368,7 +363,10 @@ impl Text {
             self.line(format!("  {resource}: to be created"));
             return;
         }
-        self.line(format!("  {resource}: {}", verdict(side.verdict, OF_SIDE)));
+        self.line(format!(
+            "  {resource}: {}",
+            coloured_verdict(side.verdict, of_side(side.verdict))
+        ));
         if side.side == Side::Database && side.verdict == Verdict::Fit && side.group.is_none() {
             self.line("    the proxy reaches it: its target is AVAILABLE");
         }
@@ -391,7 +389,7 @@ impl Text {
                 "    {} ({}): {}{place}",
                 found.group.name,
                 found.group.id,
-                verdict(found.verdict, OF_GROUP)
+                coloured_verdict(found.verdict, of_group(found.verdict))
             ));
             for why in found.why() {
                 self.line(format!("      - {why}"));
@@ -438,16 +436,16 @@ impl Text {
     /// How many steps there are to do, and what is charged.
     fn count(&mut self, steps: &[StepEntry]) {
         let count = |wanted: &dyn Fn(&StepEntry) -> bool| steps.iter().filter(|step| wanted(step)).count();
-        let is_planned = |step: &StepEntry| step.status == StepStatusName::Planned;
+        let is_planned = |step: &StepEntry| step.status == StepStatus::Planned;
         let planned = |change| count(&|step| is_planned(step) && step.change == change);
         let [create, change, destroy] = [Change::Create, Change::Update, Change::Delete].map(planned);
-        let already = count(&|step| step.status == StepStatusName::Already);
+        let already = count(&|step| step.status == StepStatus::Already);
         let already = if already == 0 {
             String::new()
         } else {
             format!(" {already} unchanged.")
         };
-        let adopted = match count(&|step| step.status == StepStatusName::Adopt) {
+        let adopted = match count(&|step| step.status == StepStatus::Adopt) {
             0 => String::new(),
             count => format!(" {count} to adopt."),
         };
@@ -466,10 +464,10 @@ impl Text {
 
     fn step(&mut self, step: &StepEntry) {
         let (colour, sign) = match (step.status, step.change) {
-            (StepStatusName::Planned, Change::Create) => (AnsiColor::Green, "+ create   "),
-            (StepStatusName::Planned, Change::Delete) => (AnsiColor::Red, "- delete   "),
-            (StepStatusName::Planned, Change::Update) => (AnsiColor::Yellow, "~ change   "),
-            (StepStatusName::Adopt, _) => (AnsiColor::Cyan, "= adopt    "),
+            (StepStatus::Planned, Change::Create) => (AnsiColor::Green, "+ create   "),
+            (StepStatus::Planned, Change::Delete) => (AnsiColor::Red, "- delete   "),
+            (StepStatus::Planned, Change::Update) => (AnsiColor::Yellow, "~ change   "),
+            (StepStatus::Adopt, _) => (AnsiColor::Cyan, "= adopt    "),
             _ => (AnsiColor::BrightBlack, "= no change"),
         };
         let style = coloured(colour);
@@ -481,29 +479,34 @@ impl Text {
     }
 }
 
-/// What is said of a side, or of one of its groups.
-fn verdict(verdict: Verdict, words: [&str; 4]) -> String {
-    let [fit, available, unfit, none] = words;
-    let (colour, word) = match verdict {
-        Verdict::Fit => (AnsiColor::Green, fit),
-        Verdict::Available => (AnsiColor::Cyan, available),
-        Verdict::Unfit => (AnsiColor::Red, unfit),
-        Verdict::None => (AnsiColor::Yellow, none),
-    };
-    let style = coloured(colour);
+/// A word for a verdict in its colour.
+fn coloured_verdict(verdict: Verdict, word: &str) -> String {
+    let style = coloured(match verdict {
+        Verdict::Fit => AnsiColor::Green,
+        Verdict::Available => AnsiColor::Cyan,
+        Verdict::Unfit => AnsiColor::Red,
+        Verdict::None => AnsiColor::Yellow,
+    });
     format!("{style}{word}{style:#}")
 }
 
-/// Words for the verdict on a side.
-const OF_SIDE: [&str; 4] = [
-    "matches",
-    "a matching group exists, and is not associated",
-    "does not match",
-    "no matching group",
-];
+/// What is said of a side.
+pub(super) fn of_side(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fit => "matches",
+        Verdict::Available => "a matching group exists, and is not associated",
+        Verdict::Unfit => "does not match",
+        Verdict::None => "no matching group",
+    }
+}
 
-/// Words for the verdict on a group.
-const OF_GROUP: [&str; 4] = ["matches", "matches", "does not match", "does not match"];
+/// What is said of a group.
+fn of_group(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fit | Verdict::Available => "matches",
+        Verdict::Unfit | Verdict::None => "does not match",
+    }
+}
 
 #[cfg(test)]
 mod tests {

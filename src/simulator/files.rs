@@ -79,6 +79,15 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_open(&file, most)
 }
 
+/// Reads a text in UTF-8, like [`read()`].
+///
+/// # Errors
+///
+/// It cannot be read, has more than `most` bytes, or is no text.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
 fn read_open(file: &File, most: u64) -> io::Result<Vec<u8>> {
     if file.metadata()?.is_file() {
         supported(file.lock_shared())?;

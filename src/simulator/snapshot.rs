@@ -13,7 +13,7 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 
-use crate::account::{AccountDocument, Tag};
+use crate::account::AccountDocument;
 use crate::cloud::{Answer, Cloud, CloudError, DescribedSubnet, Fault, Operation};
 use crate::concurrent::bounded;
 use crate::model::{Place, VpcId};
@@ -178,12 +178,4 @@ impl Snapshot {
             self.gaps.push(text);
         }
     }
-}
-
-fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| Tag {
-        key: key.clone(),
-        value: value.clone(),
-    };
-    tags.iter().map(tag).collect()
 }

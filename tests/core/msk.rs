@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use autoconnect::diagnostics::Status;
 use autoconnect::model::network::*;
 use autoconnect::model::*;
-use autoconnect::msk::{MskReport, MskScene, check};
+use autoconnect::msk::{Answer, MskScene, check};
 use autoconnect::policy::{PolicyDocument, RolePolicies, Statement, execution_role, for_mapping, read_secret};
 
 const CLUSTER: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e-1";
@@ -292,7 +292,7 @@ fn function() -> Function {
 }
 
 /// The statuses of the checks that did not pass.
-fn told(report: &MskReport) -> Vec<(&str, Status)> {
+fn told(report: &Answer) -> Vec<(&str, Status)> {
     let not_passed = report.checks.iter().filter(|check| check.status != Status::Pass);
     not_passed.map(|check| (check.id.as_str(), check.status)).collect()
 }

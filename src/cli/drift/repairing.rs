@@ -125,7 +125,7 @@ impl Drift {
             count => format!("Apply these {count} repairs?"),
         };
         let agreed = tokio::select! {
-            agreed = approve(self.repairs.yes, &text, question) => agreed,
+            agreed = approve(self.repairs.yes, &text, &question) => agreed,
             () = interrupt.raised() => return Err(Box::new(interrupted_reading())),
         };
         agreed.map_err(|error| {

@@ -150,9 +150,10 @@ fn of_goal<G: Goal>(goal: Option<G>, global: &Global) -> Ending {
     if let Some(goal) = goal {
         return on_account(&OfGoal(goal), global);
     }
-    let error = std::io::Error::other("this command line writes nothing, so it needs no operator policy");
-    let hint = "name a run that writes: internet setup, msk setup, diagnose --fix".to_owned();
-    Err(Box::new(Report::new("usage", &error, Some(hint))))
+    Err(Report::usage(
+        "this command line writes nothing, so it needs no operator policy",
+        "name a run that writes: internet setup, msk setup, diagnose --fix",
+    ))
 }
 
 struct OfSetup<'a>(&'a Setup);

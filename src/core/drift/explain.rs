@@ -53,16 +53,10 @@ impl<'a> Anchors<'a> {
         let mut anchors = Self::default();
         for candidate in classified.side(side).iter().filter(is_anchor) {
             anchors.ids.insert(&candidate.group.id);
-            anchors.named.extend(peers(candidate.group));
+            anchors.named.extend(candidate.group.peers());
         }
         anchors
     }
-}
-
-/// The groups that the rules of a group name.
-fn peers(group: &SecurityGroup) -> impl Iterator<Item = &GroupId> {
-    let rules = group.ingress.iter().chain(&group.egress);
-    rules.filter_map(|rule| rule.peer.group())
 }
 
 /// What makes `setup` do something, each once; and the groups whose rules these findings explain.
@@ -133,7 +127,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
     /// Whether a group is tied to one of the next sides: to one on it, or to one that was made for this connection.
     fn is_tied(&self, side: Side, group: &SecurityGroup) -> bool {
         let mut next = self.neighbours(side).filter_map(|side| self.anchors.get(&side));
-        next.any(|anchors| anchors.named.contains(&group.id) || peers(group).any(|peer| anchors.ids.contains(peer)))
+        next.any(|anchors| anchors.named.contains(&group.id) || group.peers().any(|peer| anchors.ids.contains(peer)))
     }
 
     /// The group of this connection that is on the side, the one with the least wrong.

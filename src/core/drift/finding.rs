@@ -8,6 +8,7 @@ use crate::decide::Decision;
 use crate::estate::Connection;
 use crate::made::world::is_public;
 use crate::model::{Observation, Peer, Rule, Side};
+use crate::words;
 
 /// What has changed, or could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -68,105 +69,54 @@ impl Severity {
     }
 }
 
-/// The kinds of findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FindingKind {
-    /// An attached group lets the whole internet in.
-    Opened,
-    /// A connection that was known is no longer found.
-    ConnectionVanished,
-    /// There is no such database.
-    DatabaseGone,
-    /// There is no such proxy.
-    ProxyGone,
-    /// There is no such function.
-    FunctionGone,
-    /// The function is in another VPC than the database, or in none.
-    FunctionMoved,
-    /// No group of the connection is on a side, and none is left that was.
-    GroupGone,
-    /// A group of the connection is not on the resource that it is for.
-    GroupDetached,
-    /// A group was made for the connection, and nothing has it.
-    GroupUnused,
-    /// A group has a rule too many.
-    RuleAdded,
-    /// A group lacks its rule.
-    RuleRemoved,
-    /// A group's rule is not what it was: another port, protocol or peer.
-    RuleChanged,
-    /// The database listens on another port than its groups are for.
-    PortMoved,
-    /// A network ACL or a route stops the traffic between subnets of the connection.
-    PathBlocked,
-    /// The proxy does not reach the database, or has it not for a target.
-    TargetNotAvailable,
-    /// The proxy may connect, by IAM, to another database: this one was replaced, restored or renamed. Or the function may
-    /// connect through another proxy: this one was made anew.
-    PermissionStale,
-    /// `setup` would not make this connection now.
-    NotSupported,
-    /// `setup` would change something, for another reason than these.
-    NotAsSetUp,
-    /// The template of a stack that owns a resource does not give it the group of the connection.
-    NotInTemplate,
-    /// Something could not be read.
-    Unread,
+words! {
+    /// The kinds of findings.
+    pub enum FindingKind {
+        /// An attached group lets the whole internet in.
+        Opened = "opened",
+        /// A connection that was known is no longer found.
+        ConnectionVanished = "connection-vanished",
+        /// There is no such database.
+        DatabaseGone = "database-gone",
+        /// There is no such proxy.
+        ProxyGone = "proxy-gone",
+        /// There is no such function.
+        FunctionGone = "function-gone",
+        /// The function is in another VPC than the database, or in none.
+        FunctionMoved = "function-moved",
+        /// No group of the connection is on a side, and none is left that was.
+        GroupGone = "group-gone",
+        /// A group of the connection is not on the resource that it is for.
+        GroupDetached = "group-detached",
+        /// A group was made for the connection, and nothing has it.
+        GroupUnused = "group-unused",
+        /// A group has a rule too many.
+        RuleAdded = "rule-added",
+        /// A group lacks its rule.
+        RuleRemoved = "rule-removed",
+        /// A group's rule is not what it was: another port, protocol or peer.
+        RuleChanged = "rule-changed",
+        /// The database listens on another port than its groups are for.
+        PortMoved = "port-moved",
+        /// A network ACL or a route stops the traffic between subnets of the connection.
+        PathBlocked = "path-blocked",
+        /// The proxy does not reach the database, or has it not for a target.
+        TargetNotAvailable = "target-not-available",
+        /// The proxy may connect, by IAM, to another database: this one was replaced, restored or renamed. Or the function may
+        /// connect through another proxy: this one was made anew.
+        PermissionStale = "permission-stale",
+        /// `setup` would not make this connection now.
+        NotSupported = "not-supported",
+        /// `setup` would change something, for another reason than these.
+        NotAsSetUp = "not-as-set-up",
+        /// The template of a stack that owns a resource does not give it the group of the connection.
+        NotInTemplate = "not-in-template",
+        /// Something could not be read.
+        Unread = "unread",
+    }
 }
 
 impl FindingKind {
-    /// All of them.
-    pub const ALL: [Self; 20] = [
-        Self::Opened,
-        Self::ConnectionVanished,
-        Self::DatabaseGone,
-        Self::ProxyGone,
-        Self::FunctionGone,
-        Self::FunctionMoved,
-        Self::GroupGone,
-        Self::GroupDetached,
-        Self::GroupUnused,
-        Self::RuleAdded,
-        Self::RuleRemoved,
-        Self::RuleChanged,
-        Self::PortMoved,
-        Self::PathBlocked,
-        Self::TargetNotAvailable,
-        Self::PermissionStale,
-        Self::NotSupported,
-        Self::NotAsSetUp,
-        Self::NotInTemplate,
-        Self::Unread,
-    ];
-
-    /// The word for it, as in the documents.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::ConnectionVanished => "connection-vanished",
-            Self::DatabaseGone => "database-gone",
-            Self::ProxyGone => "proxy-gone",
-            Self::FunctionGone => "function-gone",
-            Self::FunctionMoved => "function-moved",
-            Self::GroupGone => "group-gone",
-            Self::GroupDetached => "group-detached",
-            Self::GroupUnused => "group-unused",
-            Self::RuleAdded => "rule-added",
-            Self::RuleRemoved => "rule-removed",
-            Self::RuleChanged => "rule-changed",
-            Self::PortMoved => "port-moved",
-            Self::PathBlocked => "path-blocked",
-            Self::TargetNotAvailable => "target-not-available",
-            Self::PermissionStale => "permission-stale",
-            Self::NotSupported => "not-supported",
-            Self::NotAsSetUp => "not-as-set-up",
-            Self::NotInTemplate => "not-in-template",
-            Self::Unread => "unread",
-        }
-    }
-
     /// How bad such a finding is where nothing makes it worse.
     fn severity(self) -> Severity {
         match self {

@@ -13,6 +13,8 @@ use crate::diagnostics::Status;
 use crate::estate::{Connection, Estate, Obstacle, Scope};
 use crate::model::{Direction, GroupId, GroupList, Observation, Rule, SecurityGroup, Side, SubnetId, VpcId};
 use ends::{choose, ends};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A connection, from its function to its database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +59,14 @@ pub struct WiredGroup {
     pub is_of_set: bool,
 }
 
-/// Whether traffic passes a hop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Whether traffic passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "PageHopState")]
 pub enum HopState {
     /// It does, as far as groups, network ACLs and routes were read.
     Open,
-    /// It may: something is wrong, such as some pairs of subnets, and does not block all of it.
+    /// It may: something is wrong that does not block all of it.
     Impaired,
     /// It does not.
     Blocked,

@@ -111,16 +111,6 @@ impl Text {
         }
         made
     }
-
-    /// The text, if it has no reference.
-    #[must_use]
-    pub fn as_literal(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [] => Some(""),
-            [Piece::Literal(text)] => Some(text),
-            _ => None,
-        }
-    }
 }
 
 /// A JSON document with references in its texts. The keys of objects are in the order in which people write policies.

@@ -187,6 +187,9 @@ pub struct Key {
     pub is_customers: bool,
 }
 
+/// `MaxSessionDuration` of a role for which nothing else was asked, in seconds.
+pub const MAX_SESSION: u32 = 3600;
+
 /// A role that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {

@@ -2,7 +2,7 @@
 
 /// An entry of `Auth`: how a proxy logs in to its database for one user, and what it asks of clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProxyLogin {
+pub struct ProxyLogin<S = String> {
     /// `Description`.
     pub description: Option<String>,
     /// `UserName`.
@@ -10,12 +10,15 @@ pub struct ProxyLogin {
     /// `AuthScheme`: `SECRETS`.
     pub scheme: Option<String>,
     /// `SecretArn`.
-    pub secret: Option<String>,
+    pub secret: Option<S>,
     /// `IAMAuth`: `REQUIRED`, `ENABLED` or `DISABLED`.
     pub iam_auth: Option<String>,
     /// `ClientPasswordAuthType`, such as `POSTGRES_SCRAM_SHA_256`.
     pub client_password_auth: Option<String>,
 }
+
+/// `IdleClientTimeout` of a proxy for which nothing else was asked, in seconds.
+pub const IDLE_TIMEOUT: u32 = 1800;
 
 /// The settings of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

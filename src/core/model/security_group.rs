@@ -237,9 +237,12 @@ impl SecurityGroup {
     /// Whether a rule of it, either way, names this group.
     #[must_use]
     pub fn names(&self, id: &GroupId) -> bool {
-        self.ingress
-            .iter()
-            .chain(&self.egress)
-            .any(|rule| rule.peer.group() == Some(id))
+        self.peers().any(|peer| peer == id)
+    }
+
+    /// The groups that its rules, either way, name.
+    pub fn peers(&self) -> impl Iterator<Item = &GroupId> {
+        let rules = self.ingress.iter().chain(&self.egress);
+        rules.filter_map(|rule| rule.peer.group())
     }
 }

@@ -4,30 +4,28 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{Effect, Plan, Ref, RemovalEffect, Step, StepStatus};
 use crate::model::GroupId;
+use crate::words;
 
-/// What a repair changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum RepairKind {
-    /// Rules of our own groups that `setup` would not have made are revoked.
-    AddedRules,
-    /// Rules of our own groups are added again.
-    MissingRules,
-    /// A group is created, with its rules, and associated.
-    MissingGroups,
-    /// A group that exists is associated again with the database, the proxy or the function.
-    DetachedGroups,
-    /// The database is registered as the target of the proxy.
-    ProxyTargets,
-    /// An inline policy of ours is written again.
-    Permissions,
-    /// Anything else, which no repair does.
-    Other,
+words! {
+    /// What a repair changes.
+    pub enum RepairKind {
+        /// Rules of our own groups that `setup` would not have made are revoked.
+        AddedRules = "added-rules",
+        /// Rules of our own groups are added again.
+        MissingRules = "missing-rules",
+        /// A group is created, with its rules, and associated.
+        MissingGroups = "missing-groups",
+        /// A group that exists is associated again with the database, the proxy or the function.
+        DetachedGroups = "detached-groups",
+        /// The database is registered as the target of the proxy.
+        ProxyTargets = "proxy-targets",
+        /// An inline policy of ours is written again.
+        Permissions = "permissions",
+        /// Anything else, which no repair does.
+        Other = "other",
+    }
 }
 
 impl RepairKind {
@@ -40,20 +38,6 @@ impl RepairKind {
         Self::ProxyTargets,
         Self::Permissions,
     ];
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AddedRules => "added-rules",
-            Self::MissingRules => "missing-rules",
-            Self::MissingGroups => "missing-groups",
-            Self::DetachedGroups => "detached-groups",
-            Self::ProxyTargets => "proxy-targets",
-            Self::Permissions => "permissions",
-            Self::Other => "other",
-        }
-    }
 
     /// The kind of one effect. What is about a group that the plan makes belongs to making it.
     fn of(effect: &Effect, is_made: impl Fn(&Ref<GroupId>) -> bool) -> Self {

@@ -15,6 +15,7 @@ use crate::model::{
 use crate::naming::created;
 use crate::policy::{is_same, vpc_access};
 use crate::tags;
+use crate::units::count;
 
 impl Builder<'_> {
     /// Puts each group on its resource, which is made with it where it does not exist; then what else the function
@@ -104,7 +105,7 @@ impl Builder<'_> {
             "proxy {} ({}, {how}) in {} of {}, with {}",
             proxy.name,
             proxy.engine_family,
-            subnets_in_words(database.subnets.len()),
+            count(database.subnets.len(), "subnet"),
             database.vpc,
             self.name_of(group)
         );
@@ -307,7 +308,7 @@ impl Builder<'_> {
         let summary = format!(
             "function {} ({runtime}, a handler that connects to nothing) in {} of {}, with {}",
             function.name,
-            subnets_in_words(subnets.len()),
+            count(subnets.len(), "subnet"),
             database.vpc,
             self.name_of(group)
         );
@@ -329,7 +330,7 @@ impl Builder<'_> {
         let summary = format!(
             "function {}: attach it to {} of {}, with {added}",
             function.name,
-            subnets_in_words(vpc.subnets.len()),
+            count(vpc.subnets.len(), "subnet"),
             vpc.vpc
         );
         let effect = VpcEffect::Attach(Box::new(AttachPlan {
@@ -446,11 +447,4 @@ impl Builder<'_> {
 /// The role that a step makes, or that an earlier run created.
 fn role_of(made: u32, found: Option<&FoundRole>) -> Ref<String> {
     found.map_or(Ref::Step(made), |found| Ref::Existing(found.arn.clone()))
-}
-
-fn subnets_in_words(count: usize) -> String {
-    match count {
-        1 => "1 subnet".to_owned(),
-        count => format!("{count} subnets"),
-    }
 }

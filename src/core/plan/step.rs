@@ -12,6 +12,7 @@ use crate::handover::HandoverEffect;
 use crate::model::{DatabaseKind, Direction, EngineFamily, GroupId, Place, Side, SubnetId, VpcId};
 use crate::operation::Operation;
 use crate::ownership::OwnTags;
+use crate::words;
 use crate::{policy, tags};
 
 use super::removal::RemovalEffect;
@@ -579,19 +580,21 @@ impl Effect {
     }
 }
 
-/// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepStatus {
-    /// To be done.
-    Planned,
-    /// This run has done it.
-    Done,
-    /// It was so already.
-    Already,
-    /// What it makes is there already, exactly as it would be made, and is taken over.
-    Adopt,
-    /// It cannot be done yet, and was not waited for.
-    Skipped,
+words! {
+    /// How far a step is.
+    #[schemars(rename = "StepStatusName")]
+    pub enum StepStatus {
+        /// To be done.
+        Planned = "planned",
+        /// Done by this run.
+        Done = "done",
+        /// It was so already.
+        Already = "already",
+        /// What it would make is there already, exactly as it would be made, and is taken over.
+        Adopt = "adopt",
+        /// The run ended before it.
+        Skipped = "skipped",
+    }
 }
 
 impl StepStatus {

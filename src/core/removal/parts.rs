@@ -293,21 +293,15 @@ impl<'a> Links<'a> {
         let (mut ids, mut named) = (BTreeSet::new(), BTreeSet::new());
         for group in groups {
             ids.insert(&group.id);
-            named.extend(peers(group));
+            named.extend(group.peers());
         }
         Self { ids, named }
     }
 
     /// Whether a rule of one of them names the group, or a rule of the group one of them.
     fn have(&self, group: &SecurityGroup) -> bool {
-        self.named.contains(&group.id) || peers(group).any(|peer| self.ids.contains(peer))
+        self.named.contains(&group.id) || group.peers().any(|peer| self.ids.contains(peer))
     }
-}
-
-/// The groups that the rules of a group name.
-fn peers(group: &SecurityGroup) -> impl Iterator<Item = &GroupId> {
-    let rules = group.ingress.iter().chain(&group.egress);
-    rules.filter_map(|rule| rule.peer.group())
 }
 
 /// Whether a rule of one names the other.

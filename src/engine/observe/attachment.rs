@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::network::part;
 use super::role::role_policies;
-use super::{Found, ObserveError, Reads, Target, no_such, read_database};
+use super::{Found, ObserveError, Reads, Target, existing, read_database};
 use crate::attach::{Site, Wish, fit};
 use crate::cloud::{Cloud, DbSubnetGroup, GroupFilter, ResourceKind, derived};
 use crate::model::network::{Network, Part};
@@ -37,14 +37,10 @@ pub enum Location {
 pub async fn the_function(cloud: &dyn Cloud, name: &str) -> Result<Function, ObserveError> {
     let named = Named::of(name);
     named.check(&cloud.home())?;
-    match cloud.get_function_configuration(named.name()).await {
-        Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Function, name).await),
-        function => {
-            let function = function?;
-            named.check(&Origin::of_arn(&function.arn))?;
-            Ok(function)
-        }
-    }
+    let function = cloud.get_function_configuration(named.name()).await;
+    let function = existing(cloud, ResourceKind::Function, name, function).await?;
+    named.check(&Origin::of_arn(&function.arn))?;
+    Ok(function)
 }
 
 /// Reads where a function is to be attached. Without `groups`, a database's own are taken: those of other functions'
@@ -197,13 +193,10 @@ async fn the_database(
     let first = kind.unwrap_or(DatabaseKind::Cluster);
     let found = match read_database(cloud, &target(first)).await {
         Err(error) if error.is_not_found() && kind.is_none() => {
-            match read_database(cloud, &target(DatabaseKind::Instance)).await {
-                Err(error) if error.is_not_found() => Err(no_such(cloud, ResourceKind::Cluster, id).await),
-                found => Ok(found?),
-            }
+            let found = read_database(cloud, &target(DatabaseKind::Instance)).await;
+            existing(cloud, ResourceKind::Cluster, id, found).await
         }
-        Err(error) if error.is_not_found() => Err(no_such(cloud, first.into(), id).await),
-        found => Ok(found?),
+        found => existing(cloud, first.into(), id, found).await,
     }?;
     let Found {
         database,

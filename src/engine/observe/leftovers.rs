@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::extras::{found_role, secret_differences};
 use super::lists::{all, all_functions, all_proxies};
+use super::undo::readable;
 use super::{Groups, Reads, found, read_memberships, users_of};
 use crate::adopt::{OwnRole, of_proxy_settings};
 use crate::cleanup::{LeftProxy, Leftovers};
 use crate::cloud::{
-    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, Fault, GroupFilter, InstanceFilter,
-    ResourceKind, SecretDescription, derived,
+    Answer, Bearer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, GroupFilter, InstanceFilter, ResourceKind,
+    SecretDescription, derived,
 };
 use crate::concurrent::bounded;
 use crate::model::{
@@ -316,14 +317,6 @@ pub fn reads_of_leftovers(left: &Leftovers) -> Permissions {
 pub(crate) fn region_and_account(origin: &Origin) -> (String, String) {
     let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
     (part(&origin.region), part(&origin.account))
-}
-
-/// What may not be read; everything else is an error.
-fn readable<T>(answer: Answer<T>) -> Result<Result<T, CloudError>, CloudError> {
-    match answer {
-        Err(error) if matches!(error.fault, Fault::AccessDenied { .. }) => Ok(Err(error)),
-        answer => answer.map(Ok),
-    }
 }
 
 fn origin(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::network::{network, part, with_services};
 use super::role::{needed_secrets, role_policies};
-use super::{NotChecked, ObserveError, Reads, no_such};
+use super::{NotChecked, ObserveError, Reads, existing};
 use crate::cloud::{Answer, Cloud, ResourceKind, derived};
 use crate::concurrent::bounded;
 use crate::model::network::{Network, Part};
@@ -196,10 +196,10 @@ async fn function(
 ) -> Result<(Option<Function>, Part<RolePolicies>), ObserveError> {
     let of_mapping = mappings.iter().find_map(|mapping| mapping.function.as_deref());
     let function = match (&target.which, of_mapping) {
-        (Which::OfFunction(name), _) => match cloud.get_function_configuration(Named::of(name).name()).await {
-            Err(error) if error.is_not_found() => return Err(no_such(cloud, ResourceKind::Function, name).await),
-            function => Some(function?),
-        },
+        (Which::OfFunction(name), _) => {
+            let function = cloud.get_function_configuration(Named::of(name).name()).await;
+            Some(existing(cloud, ResourceKind::Function, name, function).await?)
+        }
         (_, Some(arn)) => part(cloud.get_function_configuration(arn).await)?.known().cloned(),
         (_, None) => None,
     };

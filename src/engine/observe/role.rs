@@ -19,9 +19,6 @@ pub const ROLE_READS: &[Operation] = &[
     Operation::GetPolicyVersion,
 ];
 
-/// The operations with which a secret and its key are read.
-pub const SECRET_READS: &[Operation] = &[Operation::DescribeSecret, Operation::DescribeKey];
-
 /// How many documents are read at once.
 const AT_ONCE: usize = 8;
 

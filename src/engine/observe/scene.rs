@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::network::{network, part};
 use super::role::{needed_secrets, role_and_policies, role_policies};
-use super::{Found, ObserveError, answered, no_such, read_database};
+use super::{Found, ObserveError, answered, existing, read_database};
 use super::{ProxyWish, Target};
 use crate::cloud::{Answer, Cloud, DbSubnetGroup, ResourceKind, derived};
 use crate::diagnostics::connection::{ProxyRole, Scene};
@@ -41,23 +41,11 @@ pub async fn through(cloud: &dyn Cloud, target: &Target, endpoint: Option<&str>)
         endpoints
     );
     target.check(&answered(cloud, &database, &function))?;
-    let function = match function {
-        Err(error) if error.is_not_found() => {
-            return Err(no_such(cloud, ResourceKind::Function, &target.function).await);
-        }
-        function => function?,
-    };
-    let found = match database {
-        Err(error) if error.is_not_found() => {
-            return Err(no_such(cloud, target.kind.into(), &target.database).await);
-        }
-        database => database?,
-    };
-    let proxy = match (proxy, &target.proxy) {
-        (Err(error), ProxyWish::Existing(name)) if error.is_not_found() => {
-            return Err(no_such(cloud, ResourceKind::Proxy, name).await);
-        }
-        (proxy, _) => proxy?,
+    let function = existing(cloud, ResourceKind::Function, &target.function, function).await?;
+    let found = existing(cloud, target.kind.into(), &target.database, database).await?;
+    let proxy = match &target.proxy {
+        ProxyWish::Existing(name) => existing(cloud, ResourceKind::Proxy, name, proxy).await?,
+        _ => proxy?,
     };
     let endpoint = match (endpoint, endpoints?, &proxy) {
         (Some(name), Some(all), Some((proxy, _))) => Some(named(name, all, proxy)?),

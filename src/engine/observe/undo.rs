@@ -34,7 +34,7 @@ pub(super) async fn undo(
 }
 
 /// What may not be read; everything else is an error.
-fn readable<T>(answer: Answer<T>) -> Result<Result<T, CloudError>, CloudError> {
+pub(super) fn readable<T>(answer: Answer<T>) -> Result<Result<T, CloudError>, CloudError> {
     match answer {
         Err(error) if matches!(error.fault, Fault::AccessDenied { .. }) => Ok(Err(error)),
         answer => answer.map(Ok),

@@ -19,10 +19,10 @@ use crate::model::network::{
 };
 use crate::model::{
     Code, DatabaseKind, DescribedRule, Direction, EndpointId, Environment, EventSourceMapping, Function, FunctionState,
-    FunctionVpc, GroupId, GroupList, GroupMembership, InternetGatewayId, LastUpdateStatus, MskCluster, NatGatewayId,
-    Origin, Peer, PeeringId, Place, PrefixListId, Proxy, ProxyLogin, ProxySettings, ProxyTarget, ProxyTargetGroup,
-    RouteTableId, Rule, SecurityGroup, SubnetId, TargetHealth, TargetHealthState, TargetKind, TargetRole, VpcId,
-    last_segment,
+    FunctionVpc, GroupId, GroupList, GroupMembership, IDLE_TIMEOUT, InternetGatewayId, LastUpdateStatus, MAX_SESSION,
+    MskCluster, NatGatewayId, Origin, Peer, PeeringId, Place, PrefixListId, Proxy, ProxyLogin, ProxySettings,
+    ProxyTarget, ProxyTargetGroup, RouteTableId, Rule, SecurityGroup, SubnetId, TargetHealth, TargetHealthState,
+    TargetKind, TargetRole, VpcId, last_segment,
 };
 use crate::naming::created;
 
@@ -35,12 +35,6 @@ fn unplanned<T>(operation: Operation) -> Answer<T> {
     let why = "a manifest cannot plan this change: run the command for this resource alone".to_owned();
     Err(CloudError::new(operation, Fault::NotOffered(why)))
 }
-
-/// `IdleClientTimeout` of a new proxy, in seconds.
-const IDLE_TIMEOUT: u32 = 1800;
-
-/// `MaxSessionDuration` of a new role, in seconds.
-const MAX_SESSION: u32 = 3600;
 
 const REGISTERING: TargetHealth = TargetHealth {
     state: TargetHealthState::Registering,

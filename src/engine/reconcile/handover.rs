@@ -13,6 +13,7 @@ use crate::plan::{Ground, May, Plan, Right, Step};
 use crate::policy::{PolicyDocument, Subject, operator, read_only};
 use crate::preconditions::Unmet;
 use crate::tags;
+use crate::units::count;
 
 /// The groups of connections are managed by a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,17 +44,16 @@ impl Goal for Handover {
         let plan = hand_over(&seen.groups, self.to);
         let is_reached = plan.is_empty();
         let to = self.to.map_or_else(|| "autoconnect".to_owned(), |to| to.to_string());
-        let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         if seen.groups.is_empty() {
             return Err(Unmet::NoConnections.into());
         }
         let reason = if is_reached {
-            format!("{to} manages {} already.", counted(seen.groups.len(), "security group"))
+            format!("{to} manages {} already.", count(seen.groups.len(), "security group"))
         } else {
             format!(
                 "The owner of {} of {} changes.",
                 plan.pending(),
-                counted(seen.groups.len(), "security group")
+                count(seen.groups.len(), "security group")
             )
         };
         let notes = self.to.filter(|_| !is_reached).map(|to| {

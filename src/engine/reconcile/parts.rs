@@ -26,6 +26,20 @@ pub(super) struct Now<S> {
     pub(super) seen: S,
 }
 
+impl<S> Now<S> {
+    /// A part of a function, which its last update has changed.
+    pub(super) fn of_function(function: Function, is_changed: bool, seen: impl FnOnce(Function) -> S) -> Self {
+        let (settled, failure, state) = last_update(&function);
+        Self {
+            is_changed,
+            settled,
+            failure,
+            state,
+            seen: seen(function),
+        }
+    }
+}
+
 /// A part of a resource that AWS replaces whole, with our change to it.
 pub(super) trait Part: Sync {
     type Seen: Send + Sync;
@@ -145,7 +159,7 @@ impl Part for ProxyGroups<'_> {
 }
 
 /// How the last update of a function ended: settled, failed, as text.
-pub(super) fn last_update(function: &Function) -> (bool, Option<String>, String) {
+fn last_update(function: &Function) -> (bool, Option<String>, String) {
     let reason = || function.why_update().unwrap_or_else(|| "no reason given".to_owned());
     match &function.last_update {
         Some(LastUpdateStatus::InProgress) => (false, None, "update in progress".to_owned()),
@@ -171,6 +185,15 @@ pub(super) struct Attachment {
     pub(super) revision: Option<String>,
 }
 
+impl Attachment {
+    pub(super) fn of(function: Function) -> Self {
+        Self {
+            vpc: function.vpc,
+            revision: function.revision_id,
+        }
+    }
+}
+
 impl Part for FunctionGroups<'_> {
     type Seen = Attachment;
 
@@ -180,17 +203,8 @@ impl Part for FunctionGroups<'_> {
 
     async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Attachment>> {
         let function = cloud.get_function_configuration(self.function).await?;
-        let (settled, failure, state) = last_update(&function);
-        Ok(Now {
-            is_changed: function.groups().contains(&self.group),
-            settled,
-            failure,
-            state,
-            seen: Attachment {
-                vpc: function.vpc,
-                revision: function.revision_id,
-            },
-        })
+        let is_changed = function.groups().contains(&self.group);
+        Ok(Now::of_function(function, is_changed, Attachment::of))
     }
 
     fn check(&self, seen: &Attachment) -> Result<(), RunError> {
@@ -228,8 +242,17 @@ pub(super) struct FunctionEnvironment<'a> {
 
 /// What the environment was, and at which revision of the function.
 pub(super) struct Variables {
-    environment: Option<Environment>,
-    revision: Option<String>,
+    pub(super) environment: Option<Environment>,
+    pub(super) revision: Option<String>,
+}
+
+impl Variables {
+    pub(super) fn of(function: Function) -> Self {
+        Self {
+            environment: function.environment,
+            revision: function.revision_id,
+        }
+    }
 }
 
 impl Part for FunctionEnvironment<'_> {
@@ -241,21 +264,12 @@ impl Part for FunctionEnvironment<'_> {
 
     async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Variables>> {
         let function = cloud.get_function_configuration(self.function).await?;
-        let (settled, failure, state) = last_update(&function);
         let has = |environment: &Environment| {
             let mut variables = self.variables.iter();
             variables.all(|(name, value)| environment.get(name) == Some(value))
         };
-        Ok(Now {
-            is_changed: function.environment.as_ref().is_some_and(has),
-            settled,
-            failure,
-            state,
-            seen: Variables {
-                environment: function.environment,
-                revision: function.revision_id,
-            },
-        })
+        let is_changed = function.environment.as_ref().is_some_and(has);
+        Ok(Now::of_function(function, is_changed, Variables::of))
     }
 
     /// An environment that cannot be read must not be written: what is in it would be lost. Nor is a value that

@@ -5,9 +5,7 @@ use std::future::Future;
 
 use super::apply::{Ended, STALE_READS, Settle};
 use super::error::RunError;
-use super::parts::{
-    Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups, describe_function, last_update,
-};
+use super::parts::{Attachment, DatabaseGroups, FunctionGroups, Now, Part, ProxyGroups, Variables, describe_function};
 use super::session::{Session, failed};
 use crate::cloud::{Answer, Cloud, CloudError, Fault, FunctionChange, NewGroups, Operation, ResourceKind, derived};
 use crate::model::{Direction, Environment, GroupId, GroupList, Rule, Side, last_segment};
@@ -439,31 +437,25 @@ struct EnvironmentWithout<'a> {
 }
 
 impl Part for EnvironmentWithout<'_> {
-    type Seen = (Option<Environment>, Option<String>);
+    type Seen = Variables;
 
     fn describe(&self) -> String {
         describe_function(self.function)
     }
 
-    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Self::Seen>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Variables>> {
         let function = cloud.get_function_configuration(self.function).await?;
-        let (settled, failure, state) = last_update(&function);
         let has_one = |environment: &Environment| {
             let mut variables = self.variables.iter();
             variables.any(|(name, value)| environment.get(name) == Some(value))
         };
-        Ok(Now {
-            is_changed: function.environment.as_ref().is_some_and(|found| !has_one(found)),
-            settled,
-            failure,
-            state,
-            seen: (function.environment, function.revision_id),
-        })
+        let is_changed = function.environment.as_ref().is_some_and(|found| !has_one(found));
+        Ok(Now::of_function(function, is_changed, Variables::of))
     }
 
     /// An environment that cannot be read must not be written: what is in it would be lost.
-    fn check(&self, (environment, _): &Self::Seen) -> Result<(), RunError> {
-        if environment.is_some() {
+    fn check(&self, seen: &Variables) -> Result<(), RunError> {
+        if seen.environment.is_some() {
             return Ok(());
         }
         let function = last_segment(self.function).to_owned();
@@ -471,9 +463,9 @@ impl Part for EnvironmentWithout<'_> {
         Err(RunError::Unmet(Unmet::Extras(unmet)))
     }
 
-    async fn write(&self, cloud: &dyn Cloud, (environment, revision): &Self::Seen) -> Answer<()> {
-        let left = environment.clone().unwrap_or_default().without(self.variables);
-        let revision = revision.as_deref();
+    async fn write(&self, cloud: &dyn Cloud, seen: &Variables) -> Answer<()> {
+        let left = seen.environment.clone().unwrap_or_default().without(self.variables);
+        let revision = seen.revision.as_deref();
         let change = FunctionChange::Environment(&left);
         cloud
             .update_function_configuration(self.function, change, revision)
@@ -497,17 +489,8 @@ impl Part for Detached<'_> {
     async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Attachment>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let on = function.groups();
-        let (settled, failure, state) = last_update(&function);
-        Ok(Now {
-            is_changed: !self.groups.iter().any(|group| on.contains(group.id())),
-            settled,
-            failure,
-            state,
-            seen: Attachment {
-                vpc: function.vpc,
-                revision: function.revision_id,
-            },
-        })
+        let is_changed = !self.groups.iter().any(|group| on.contains(group.id()));
+        Ok(Now::of_function(function, is_changed, Attachment::of))
     }
 
     fn check(&self, _: &Attachment) -> Result<(), RunError> {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::apply::{Bindings, Ended, Settle};
 use super::error::RunError;
-use super::parts::{Now, Part, describe_function, last_update};
+use super::parts::{Attachment, Now, Part, describe_function};
 use super::session::Session;
 use crate::attach::AttachUnmet;
 use crate::cloud::{Answer, Cloud, FunctionChange};
-use crate::model::{Function, FunctionVpc, GroupId, GroupList, USUAL_GROUPS};
+use crate::model::{FunctionVpc, GroupId, GroupList, USUAL_GROUPS};
 use crate::plan::{AttachPlan, Step, VpcEffect};
 use crate::preconditions::Unmet;
 
@@ -33,26 +33,6 @@ impl Session<'_> {
     }
 }
 
-/// Where a function is attached, and at which revision.
-pub(super) struct Place {
-    vpc: Option<FunctionVpc>,
-    revision: Option<String>,
-}
-
-fn now(function: Function, is_changed: bool) -> Now<Place> {
-    let (settled, failure, state) = last_update(&function);
-    Now {
-        is_changed,
-        settled,
-        failure,
-        state,
-        seen: Place {
-            vpc: function.vpc,
-            revision: function.revision_id,
-        },
-    }
-}
-
 /// A function in these subnets, with these groups besides those it has.
 struct Attached<'a> {
     plan: &'a AttachPlan,
@@ -71,14 +51,14 @@ impl Attached<'_> {
                 .is_none_or(|allowed| vpc.ipv6_allowed.unwrap_or(false) == allowed)
     }
 
-    fn groups_after(&self, seen: &Place) -> GroupList {
+    fn groups_after(&self, seen: &Attachment) -> GroupList {
         let before = seen.vpc.as_ref().map(|vpc| vpc.groups.clone()).unwrap_or_default();
         self.groups.iter().cloned().fold(before, GroupList::with)
     }
 }
 
 impl Part for Attached<'_> {
-    type Seen = Place;
+    type Seen = Attachment;
 
     fn describe(&self) -> String {
         describe_function(&self.plan.function)
@@ -88,13 +68,13 @@ impl Part for Attached<'_> {
         true
     }
 
-    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Place>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Attachment>> {
         let function = cloud.get_function_configuration(&self.plan.function).await?;
         let is_changed = function.vpc.as_ref().is_some_and(|vpc| self.holds(vpc));
-        Ok(now(function, is_changed))
+        Ok(Now::of_function(function, is_changed, Attachment::of))
     }
 
-    fn check(&self, seen: &Place) -> Result<(), RunError> {
+    fn check(&self, seen: &Attachment) -> Result<(), RunError> {
         if let Some(vpc) = seen.vpc.as_ref().filter(|vpc| vpc.vpc != self.plan.vpc) {
             return Err(RunError::Unmet(Unmet::Attach(AttachUnmet::AttachedElsewhere {
                 function: describe_function(&self.plan.function),
@@ -113,7 +93,7 @@ impl Part for Attached<'_> {
         }))
     }
 
-    async fn write(&self, cloud: &dyn Cloud, seen: &Place) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Attachment) -> Answer<()> {
         let ipv6_before = seen.vpc.as_ref().and_then(|vpc| vpc.ipv6_allowed);
         let vpc = FunctionVpc {
             vpc: self.plan.vpc.clone(),
@@ -134,23 +114,23 @@ struct Detached<'a> {
 }
 
 impl Part for Detached<'_> {
-    type Seen = Place;
+    type Seen = Attachment;
 
     fn describe(&self) -> String {
         describe_function(self.function)
     }
 
-    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Place>> {
+    async fn read(&self, cloud: &dyn Cloud) -> Answer<Now<Attachment>> {
         let function = cloud.get_function_configuration(self.function).await?;
         let is_changed = function.vpc.is_none();
-        Ok(now(function, is_changed))
+        Ok(Now::of_function(function, is_changed, Attachment::of))
     }
 
-    fn check(&self, _: &Place) -> Result<(), RunError> {
+    fn check(&self, _: &Attachment) -> Result<(), RunError> {
         Ok(())
     }
 
-    async fn write(&self, cloud: &dyn Cloud, seen: &Place) -> Answer<()> {
+    async fn write(&self, cloud: &dyn Cloud, seen: &Attachment) -> Answer<()> {
         cloud
             .update_function_configuration(self.function, FunctionChange::Detached, seen.revision.as_deref())
             .await

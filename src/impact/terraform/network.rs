@@ -233,12 +233,7 @@ fn acl(plan: &Plan, change: &Change, future: &mut Future) {
     let by = change.address.as_str();
     let side = Side::after(plan, change);
     let is_default = change.kind == "aws_default_network_acl";
-    let id = match (is_default, change.creates()) {
-        (true, _) => side.needed("default_network_acl_id"),
-        (false, true) => Ok(change.placeholder.clone()),
-        (false, false) => side.needed("id"),
-    };
-    let id = match id {
+    let id = match side.own_id(is_default.then_some("default_network_acl_id")) {
         Ok(id) => id,
         Err(why) => return future.doubtful_acl(by, None, &why),
     };
@@ -316,12 +311,7 @@ fn table(plan: &Plan, change: &Change, future: &mut Future) {
     let by = change.address.as_str();
     let side = Side::after(plan, change);
     let is_default = change.kind == "aws_default_route_table";
-    let id = match (is_default, change.creates()) {
-        (true, _) => side.needed("default_route_table_id"),
-        (false, true) => Ok(change.placeholder.clone()),
-        (false, false) => side.needed("id"),
-    };
-    let id = match id {
+    let id = match side.own_id(is_default.then_some("default_route_table_id")) {
         Ok(id) => id,
         Err(why) => return future.doubtful_routes(by, None, &why),
     };

@@ -145,6 +145,15 @@ impl<'p> Side<'p> {
         text.ok_or_else(|| format!("{} has no {key}", self.change.address))
     }
 
+    /// The id of what is changed; of a default one, which is taken over, under its own key.
+    pub(super) fn own_id(self, of_default: Option<&str>) -> Known<String> {
+        match of_default {
+            Some(key) => self.needed(key),
+            None if self.change.creates() => Ok(self.change.placeholder.clone()),
+            None => self.needed("id"),
+        }
+    }
+
     /// A flag; none where it is not set.
     pub(super) fn flag(self, key: &str) -> Known<Option<bool>> {
         Ok(self.text(key)?.map(|text| text == "true"))

@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::page::{Page, Section, TITLE, cell, clipped, commands, count, list, row, text};
+use super::page::{Page, Section, TITLE, cell, clipped, commands, list, row, text};
 use super::{Document, place};
 use crate::diagnostics::{Check, Status};
 use crate::escape::{markdown, markdown_code};
 use crate::report::ChecksDocument;
+use crate::units::count;
 
 impl Document for ChecksDocument {
     fn markdown(&self) -> String {

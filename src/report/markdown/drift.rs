@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::page::{CELL, TITLE};
-use super::page::{Page, Section, cell, clipped, commands, count, fold, item, row, text};
+use super::page::{Page, Section, cell, clipped, commands, fold, item, row, text};
 use super::{Document, place};
 use crate::drift::{Finding, Severity, Verdict};
 use crate::escape::{command, markdown_code};
 use crate::monitor::RepairResult;
 use crate::report::drift::{repair_in_words, repairs_in_words};
 use crate::report::{ConnectionDrift, DriftDocument, DriftSummary};
+use crate::units::count;
 
 /// How many findings of a connection are shown before the rest is only counted.
 const FINDINGS: usize = 20;

@@ -1,10 +1,12 @@
 //! What a change does to connections.
 
-use super::page::{Page, Section, TITLE, cell, clipped, count, row};
+use super::page::{Page, Section, TITLE, cell, clipped, row};
 use super::{Document, place};
 use crate::escape::{markdown, markdown_code};
 use crate::impact::Effect;
-use crate::report::{ConnectionImpact, ImpactDocument};
+use crate::impact::Judged;
+use crate::report::ImpactDocument;
+use crate::units::count;
 
 impl Document for ImpactDocument {
     fn markdown(&self) -> String {
@@ -38,7 +40,7 @@ impl Document for ImpactDocument {
     }
 }
 
-fn cells(connection: &ConnectionImpact) -> [String; 4] {
+fn cells(connection: &Judged) -> [String; 4] {
     let by: Vec<String> = connection
         .by
         .iter()

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::MARKDOWN_LIMIT;
 use crate::escape::{html, markdown, plain};
+use crate::units::count;
 
 /// The longest value in a title, in characters.
 pub const TITLE: usize = 100;
@@ -258,8 +259,7 @@ pub fn code(language: &str, lines: &[&str]) -> String {
         let _ = writeln!(text, "{fence}{language}\n{}\n{fence}", shown.join("\n"));
     }
     if let more @ 1.. = lines.len() - shown.len() {
-        let lines = if more == 1 { "line" } else { "lines" };
-        let _ = writeln!(text, "\n{more} more {lines}: see `--output json`.");
+        let _ = writeln!(text, "\n{}: see `--output json`.", count(more, "more line"));
     }
     text
 }
@@ -280,15 +280,6 @@ pub fn clipped(value: &str, limit: usize) -> Cow<'_, str> {
     match value.char_indices().nth(limit) {
         Some((end, _)) => Cow::Owned(format!("{}…", &value[..end])),
         None => Cow::Borrowed(value),
-    }
-}
-
-/// A number with its noun, in the plural where it is not one.
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
     }
 }
 

@@ -5,11 +5,14 @@ use std::fmt::Write as _;
 
 use super::page::{CELL, Page, Section, TITLE, cell, clipped, code, item, row, text};
 use super::{Document, checks, place};
+use crate::decide::Verdict;
 use crate::diagnostics::{Check, Status};
 use crate::escape::markdown_code;
-use crate::report::connection::{ConnectionRun, SideEntry, VerdictName};
+use crate::plan::StepStatus;
+use crate::report::connection::{ConnectionRun, SideEntry};
 use crate::report::owners::{OwnerEntry, fence};
-use crate::report::run::{Change, ResultName, Run, RunDocument, StepEntry, StepStatusName};
+use crate::report::run::{Change, ResultName, Run, RunDocument, StepEntry};
+use crate::report::text::of_side;
 
 impl Document for RunDocument {
     fn markdown(&self) -> String {
@@ -85,13 +88,7 @@ impl RunDocument {
     /// How the run ended, what was counted, and where.
     fn summary(&self) -> String {
         let planned = || planned(&self.steps);
-        let done = || {
-            counted(
-                &self.steps,
-                &[StepStatusName::Done],
-                ["created", "changed", "destroyed"],
-            )
-        };
+        let done = || counted(&self.steps, &[StepStatus::Done], ["created", "changed", "destroyed"]);
         let (lead, counts) = match self.result {
             ResultName::Planned if self.dry_run => ("Plan", planned()),
             ResultName::Planned => ("Not finished", format!("{}; left: {}", done(), planned())),
@@ -106,11 +103,11 @@ impl RunDocument {
             ResultName::Fixed => ("Fixed", done()),
         };
         let status = |status| self.steps.iter().filter(|step| step.status == status).count();
-        let adopted = match status(StepStatusName::Adopt) {
+        let adopted = match status(StepStatus::Adopt) {
             0 => String::new(),
             count => format!(" {count} to adopt."),
         };
-        let already = match status(StepStatusName::Already) {
+        let already = match status(StepStatus::Already) {
             0 => String::new(),
             count => format!(" {count} unchanged."),
         };
@@ -157,19 +154,13 @@ pub(super) fn columns(dry_run: bool) -> &'static [&'static str] {
 /// A step in that table.
 pub(super) fn step_row(step: &StepEntry, dry_run: bool) -> String {
     let change = match (step.status, step.change) {
-        (StepStatusName::Already, _) => "= no change",
-        (StepStatusName::Adopt, _) => "= adopt",
+        (StepStatus::Already, _) => "= no change",
+        (StepStatus::Adopt, _) => "= adopt",
         (_, Change::Create) => "+ create",
         (_, Change::Update) => "~ change",
         (_, Change::Delete) => "- delete",
     };
-    let status = match step.status {
-        StepStatusName::Planned => "planned",
-        StepStatusName::Done => "done",
-        StepStatusName::Already => "already",
-        StepStatusName::Adopt => "adopt",
-        StepStatusName::Skipped => "skipped",
-    };
+    let status = step.status.as_str();
     let charged = step.charged.as_ref().map(|cost| format!("<br>charged {}", cell(cost)));
     let cells = [
         step.id.to_string(),
@@ -192,7 +183,7 @@ pub(super) fn permissions(steps: &[StepEntry]) -> Vec<String> {
 }
 
 /// How many steps of these statuses create, change and delete.
-fn counted(steps: &[StepEntry], statuses: &[StepStatusName], words: [&str; 3]) -> String {
+fn counted(steps: &[StepEntry], statuses: &[StepStatus], words: [&str; 3]) -> String {
     let of = |change: Change| {
         let steps = steps.iter();
         steps
@@ -210,7 +201,7 @@ fn counted(steps: &[StepEntry], statuses: &[StepStatusName], words: [&str; 3]) -
 
 /// What is still to be done, counted.
 pub(super) fn planned(steps: &[StepEntry]) -> String {
-    let left = [StepStatusName::Planned, StepStatusName::Skipped];
+    let left = [StepStatus::Planned, StepStatus::Skipped];
     counted(steps, &left, ["to create", "to change", "to destroy"])
 }
 
@@ -257,21 +248,11 @@ fn sides(run: &ConnectionRun) -> Vec<String> {
     units
 }
 
-/// The verdict on a side, in the words of the text plan.
-fn of_side(verdict: VerdictName) -> &'static str {
-    match verdict {
-        VerdictName::Fit => "matches",
-        VerdictName::Available => "a matching group exists, and is not associated",
-        VerdictName::Unfit => "does not match",
-        VerdictName::None => "no matching group",
-    }
-}
-
 /// The verdict on a group, in the same words.
-fn of_group(verdict: VerdictName) -> &'static str {
+fn of_group(verdict: Verdict) -> &'static str {
     match verdict {
-        VerdictName::Fit => "matches",
-        VerdictName::Available => "matches, not associated",
-        VerdictName::Unfit | VerdictName::None => "does not match",
+        Verdict::Fit => "matches",
+        Verdict::Available => "matches, not associated",
+        Verdict::Unfit | Verdict::None => "does not match",
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    PageConnection, PageData, PageDatabase, PageFinding, PageGroup, PageGroupOn, PageHealth, PageHop, PageHopState,
-    PageResource, PageRule, PageScope,
+    PageConnection, PageData, PageDatabase, PageFinding, PageGroup, PageGroupOn, PageHealth, PageHop, PageResource,
+    PageRule, PageScope,
 };
 use crate::diagnostics::connection::{Scene, Surroundings, legs};
 use crate::diagnostics::{Check, Status};
-use crate::drift::{Finding, Hop, HopState, Judge, Link, LinkRule, Verdict, Wired, Wiring};
+use crate::drift::{Finding, Hop, Judge, Link, LinkRule, Verdict, Wired, Wiring};
 use crate::escape::command;
 use crate::estate::{Estate, Look, Scope};
 use crate::model::{Direction, GroupId, Observation, Origin, Side, last_segment};
@@ -261,12 +261,7 @@ impl Index {
             from: hop.from.to_string(),
             to: hop.to.to_string(),
             port: hop.port,
-            state: match hop.state {
-                HopState::Open => PageHopState::Open,
-                HopState::Impaired => PageHopState::Impaired,
-                HopState::Blocked => PageHopState::Blocked,
-                HopState::Unknown => PageHopState::Unknown,
-            },
+            state: hop.state,
             causes: hop.causes.clone(),
             lacks: [("outbound", hop.lacks.outbound), ("inbound", hop.lacks.inbound)]
                 .into_iter()

@@ -4,6 +4,7 @@ use super::{
     Block, Expression, InlinePolicy, Item, Reference, RoleRef, Writer, created, ignoring, last_segment, tags_of,
 };
 use crate::export::{Attachment, Role, Secret};
+use crate::model::MAX_SESSION;
 
 /// What the provider sets on an import and AWS does not keep.
 const OF_DELETION: [&str; 2] = ["recovery_window_in_days", "force_overwrite_replica_secret"];
@@ -149,6 +150,3 @@ impl Writer<'_> {
         addresses.collect()
     }
 }
-
-/// `max_session_duration` of a role for which nothing else was asked, in seconds.
-const MAX_SESSION: u32 = 3600;

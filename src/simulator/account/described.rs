@@ -1,14 +1,11 @@
 //! What an account shows of rules and proxies beyond what connections are judged by.
 
-use super::document::{ConnectionPoolEntry, DbProxyEntry, ReferencedGroup, SecurityGroupRuleEntry};
+use super::document::{ConnectionPoolEntry, DbProxyEntry, ReferencedGroup, SecurityGroupRuleEntry, Tag};
 use super::rules::{Outcome, State};
 use crate::model::{
-    ConnectionPool, DescribedRule, Direction, GroupId, Peer, PortRange, Protocol, ProxyLogin, ProxySettings,
-    ProxyTargetGroup, Rule,
+    ConnectionPool, DescribedRule, Direction, GroupId, IDLE_TIMEOUT, Peer, PortRange, Protocol, ProxyLogin,
+    ProxySettings, ProxyTargetGroup, Rule,
 };
-
-/// `IdleClientTimeout` of a proxy for which the file has none, in seconds.
-const IDLE_TIMEOUT: u32 = 1800;
 
 /// How RDS makes a proxy: `ConnectionBorrowTimeout` in seconds, and the share of the database's connections.
 const POOL: (u32, u32, u32) = (120, 100, 50);
@@ -86,7 +83,7 @@ impl SecurityGroupRuleEntry {
                 user_id: found.peer_account.clone(),
             }),
             description: rule.description.clone(),
-            tags: super::resources::tags(&found.tags),
+            tags: Tag::list(&found.tags),
         }
     }
 
@@ -115,7 +112,7 @@ impl SecurityGroupRuleEntry {
                 description: self.description.clone(),
             },
             peer_account: group.map(|group| group.user_id.clone().unwrap_or_else(|| account.to_owned())),
-            tags: super::resources::map(&self.tags),
+            tags: Tag::map(&self.tags),
         })
     }
 }

@@ -294,6 +294,20 @@ pub struct Tag {
     pub value: String,
 }
 
+impl Tag {
+    pub(crate) fn list(tags: &BTreeMap<String, String>) -> Vec<Self> {
+        let tag = |(key, value): (&String, &String)| Self {
+            key: key.clone(),
+            value: value.clone(),
+        };
+        tags.iter().map(tag).collect()
+    }
+
+    pub(crate) fn map(tags: &[Self]) -> BTreeMap<String, String> {
+        tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect()
+    }
+}
+
 /// Rules for one protocol and port range: one rule for each target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -33,10 +33,6 @@ use crate::model::{
 /// The bits of a subnet's network in a file that does not show its range.
 const SUBNET_BITS: u8 = 24;
 
-fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect()
-}
-
 /// The ranges in these texts; the file was checked for those that are none.
 fn ranges<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<IpNet> {
     texts.into_iter().filter_map(|text| text.parse().ok()).collect()
@@ -171,7 +167,7 @@ impl AccountDocument {
                 })
                 .collect(),
             routes,
-            tags: tags(&entry.tags),
+            tags: Tag::map(&entry.tags),
         }
     }
 
@@ -365,7 +361,7 @@ fn to_internet_gateway(entry: &InternetGatewayEntry) -> InternetGateway {
     InternetGateway {
         id: entry.internet_gateway_id.as_str().into(),
         vpc: attached_to(&entry.attachments),
-        tags: tags(&entry.tags),
+        tags: Tag::map(&entry.tags),
     }
 }
 
@@ -381,7 +377,7 @@ fn to_nat_gateway(entry: &NatGatewayEntry) -> NatGateway {
         failure: entry.failure_message.clone(),
         connectivity: entry.connectivity_type.clone(),
         public_addresses: addresses.filter_map(|address| address.public_ip.clone()).collect(),
-        tags: tags(&entry.tags),
+        tags: Tag::map(&entry.tags),
     }
 }
 
@@ -405,7 +401,7 @@ fn to_endpoint(entry: &EndpointEntry) -> Endpoint {
             .as_ref()
             .map(|dns| dns.private_dns_only_for_inbound_resolver_endpoint.unwrap_or_default()),
         policy: entry.policy_document.clone(),
-        tags: tags(&entry.tags),
+        tags: Tag::map(&entry.tags),
     }
 }
 
@@ -722,7 +718,7 @@ impl NetworkCloud for OfflineAccount {
                     allocation: entry.allocation_id.clone(),
                     public_ip: entry.public_ip.clone(),
                     association: entry.association_id.clone(),
-                    tags: tags(&entry.tags),
+                    tags: Tag::map(&entry.tags),
                 })
                 .collect())
         })

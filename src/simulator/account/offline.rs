@@ -11,10 +11,9 @@ use thiserror::Error;
 use super::described;
 use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as DbSubnetGroupEntry, FunctionEntry,
-    SubnetEntry, VpcConfig, VpcSecurityGroupMembership,
+    SubnetEntry, Tag, VpcConfig, VpcSecurityGroupMembership,
 };
 use super::pages::{LAMBDA_PAGE, RDS_PAGE, TAGGING_PAGE};
-use super::resources::map;
 use super::rules::State;
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
@@ -398,7 +397,7 @@ impl State {
                 (_, Some("limitless")) => DatabaseForm::Limitless,
                 _ => DatabaseForm::Ordinary,
             },
-            tags: map(&entry.tag_list),
+            tags: Tag::map(&entry.tag_list),
         }
     }
 
@@ -424,7 +423,7 @@ impl State {
                 publicly_accessible: entry.publicly_accessible,
                 scaling: None,
             },
-            tags: map(&entry.tag_list),
+            tags: Tag::map(&entry.tag_list),
         }
     }
 
@@ -505,7 +504,7 @@ impl State {
             ranges: cidrs.clone(),
             cidrs,
             doubtful_cidrs: entry.doubtful_cidrs(),
-            tags: map(&entry.tags),
+            tags: Tag::map(&entry.tags),
         }
     }
 
@@ -750,7 +749,7 @@ impl Cloud for OfflineAccount {
             let of = |proxy: &DbProxyEntry| proxy.arn.clone().unwrap_or_else(|| state.proxy_arn(&proxy.name));
             let found = proxies.find(|proxy| of(proxy) == arn);
             let found = found.ok_or_else(|| Fault::NotFound(format!("{arn} not found")))?;
-            Ok(map(&found.tags))
+            Ok(Tag::map(&found.tags))
         })
     }
 
@@ -782,7 +781,9 @@ impl Cloud for OfflineAccount {
     }
 
     async fn list_function_tags(&self, arn: &str) -> Answer<BTreeMap<String, String>> {
-        self.read(Operation::ListTags, |state| Ok(map(&state.function_entry(arn)?.tags)))
+        self.read(Operation::ListTags, |state| {
+            Ok(Tag::map(&state.function_entry(arn)?.tags))
+        })
     }
 
     async fn list_tagged(&self, from: Option<String>) -> Listed<TaggedResource> {
@@ -795,7 +796,10 @@ impl Cloud for OfflineAccount {
                 (arn, &entry.tags)
             });
             let tagged = functions.chain(proxies).filter(|(_, tags)| !tags.is_empty());
-            let tagged = tagged.map(|(arn, tags)| TaggedResource { arn, tags: map(tags) });
+            let tagged = tagged.map(|(arn, tags)| TaggedResource {
+                arn,
+                tags: Tag::map(tags),
+            });
             tagged.collect()
         })
     }

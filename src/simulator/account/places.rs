@@ -33,47 +33,51 @@ impl Places {
     }
 
     pub(super) fn cluster<'d>(&self, clusters: &'d [DbClusterEntry], id: &str) -> Option<&'d DbClusterEntry> {
-        let is_it = |cluster: &&DbClusterEntry| cluster.id == id;
-        let place = self.clusters.get(id).and_then(|place| clusters.get(*place));
-        place.filter(is_it).or_else(|| clusters.iter().find(is_it))
+        let place = position(&self.clusters, clusters, id, |cluster| cluster.id == id)?;
+        clusters.get(place)
     }
 
     pub(super) fn subnet_group<'d>(&self, groups: &'d [DbSubnetGroup], name: &str) -> Option<&'d DbSubnetGroup> {
-        let is_it = |group: &&DbSubnetGroup| group.name == name;
-        let place = self.subnet_groups.get(name).and_then(|place| groups.get(*place));
-        place.filter(is_it).or_else(|| groups.iter().find(is_it))
+        let place = position(&self.subnet_groups, groups, name, |group| group.name == name)?;
+        groups.get(place)
     }
 
     pub(super) fn subnet<'d>(&self, subnets: &'d [SubnetEntry], id: &str) -> Option<&'d SubnetEntry> {
-        let is_it = |subnet: &&SubnetEntry| subnet.subnet_id == id;
-        let place = self.subnets.get(id).and_then(|place| subnets.get(*place));
-        place.filter(is_it).or_else(|| subnets.iter().find(is_it))
+        let place = position(&self.subnets, subnets, id, |subnet| subnet.subnet_id == id)?;
+        subnets.get(place)
     }
 
     /// Where an instance is in the list. Case does not count in RDS.
     pub(super) fn instance(&self, instances: &[DbInstanceEntry], id: &str) -> Option<usize> {
-        let is_it = |instance: &DbInstanceEntry| instance.id.eq_ignore_ascii_case(id);
-        let place = self.instances.get(id).copied();
-        place
-            .filter(|place| instances.get(*place).is_some_and(is_it))
-            .or_else(|| instances.iter().position(is_it))
+        position(&self.instances, instances, id, |instance| {
+            instance.id.eq_ignore_ascii_case(id)
+        })
     }
 
     /// Where a proxy is in the list. Case does not count in RDS.
     pub(super) fn proxy(&self, proxies: &[DbProxyEntry], name: &str) -> Option<usize> {
-        let is_it = |proxy: &DbProxyEntry| proxy.name.eq_ignore_ascii_case(name);
-        let place = self.proxies.get(name).copied();
-        place
-            .filter(|place| proxies.get(*place).is_some_and(is_it))
-            .or_else(|| proxies.iter().position(is_it))
+        position(&self.proxies, proxies, name, |proxy| {
+            proxy.name.eq_ignore_ascii_case(name)
+        })
     }
 
     /// Where a function is in the list.
     pub(super) fn function(&self, functions: &[FunctionEntry], name: &str) -> Option<usize> {
-        let is_it = |function: &FunctionEntry| function.function_name == name;
-        let place = self.functions.get(name).copied();
-        place
-            .filter(|place| functions.get(*place).is_some_and(is_it))
-            .or_else(|| functions.iter().position(is_it))
+        position(&self.functions, functions, name, |function| {
+            function.function_name == name
+        })
     }
+}
+
+/// Where an entry is: where it was when the document was opened, if it is there still.
+fn position<E>(
+    places: &BTreeMap<String, usize>,
+    entries: &[E],
+    name: &str,
+    is_it: impl Fn(&E) -> bool,
+) -> Option<usize> {
+    let place = places.get(name).copied();
+    place
+        .filter(|place| entries.get(*place).is_some_and(&is_it))
+        .or_else(|| entries.iter().position(is_it))
 }

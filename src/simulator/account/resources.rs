@@ -7,27 +7,12 @@ use super::rules::{Outcome, State, next_revision, rejected};
 use crate::cloud::{
     Fault, KeyDescription, NewDbProxy, NewLambda, NewProxyAuth, NewRole, NewSecret, RoleDescription, SecretDescription,
 };
-use crate::model::{Environment, GroupList, SubnetId, last_segment};
+use crate::model::{Environment, GroupList, MAX_SESSION, SubnetId, last_segment};
 use crate::naming::created;
 use crate::policy;
 
 /// The length of what Secrets Manager appends to a name in an ARN.
 const SUFFIX: &str = "-Ac1De2";
-
-/// `MaxSessionDuration` of a role for which nothing else was asked, in seconds.
-const MAX_SESSION: u32 = 3600;
-
-pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| Tag {
-        key: key.clone(),
-        value: value.clone(),
-    };
-    tags.iter().map(tag).collect()
-}
-
-pub(super) fn map(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect()
-}
 
 impl State {
     fn secret(&self, id: &str) -> Option<&SecretEntry> {
@@ -48,7 +33,7 @@ impl State {
             name: secret.name.clone(),
             kms_key: secret.kms_key_id.clone(),
             is_deleted: secret.deleted_date.is_some(),
-            tags: map(&secret.tags),
+            tags: Tag::map(&secret.tags),
             rotated_by: secret.rotation_lambda_arn.clone(),
             owner: secret.owning_service.clone(),
             replicas: secret.replica_regions.clone(),
@@ -83,7 +68,7 @@ impl State {
             rotation_lambda_arn: None,
             owning_service: None,
             replica_regions: Vec::new(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
         };
         let arn = self.secret_arn(&entry);
         self.document.secrets.push(entry);
@@ -132,7 +117,7 @@ impl State {
             description: role.description.clone(),
             max_session: Some(role.max_session_duration.unwrap_or(MAX_SESSION)),
             boundary: role.permissions_boundary.clone(),
-            tags: map(&role.tags),
+            tags: Tag::map(&role.tags),
         })
     }
 
@@ -157,7 +142,7 @@ impl State {
             assume_role_policy_document: trust,
             policies: Vec::new(),
             attached_policies: Vec::new(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
         });
         self.hide_role(&new.name);
         Ok(self.role_arn(&new.name))
@@ -259,7 +244,7 @@ impl State {
             target_group_arn: None,
             arn: None,
             endpoint: None,
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
         });
         Ok(self.proxy_arn(&name))
     }
@@ -296,7 +281,7 @@ impl State {
             versions: Vec::new(),
             aliases: Vec::new(),
             environment: BTreeMap::new(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
         });
         Ok(self.arn("lambda", &format!("function:{}", new.name)))
     }

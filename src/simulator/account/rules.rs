@@ -232,10 +232,6 @@ impl State {
                 ..Rule::default_egress()
             }));
         }
-        let tag = |(key, value): (&String, &String)| Tag {
-            key: key.clone(),
-            value: value.clone(),
-        };
         self.document.security_groups.push(SecurityGroupEntry {
             group_id: id.to_string(),
             group_name: new.name.clone(),
@@ -243,7 +239,7 @@ impl State {
             description: new.description.clone(),
             ip_permissions: Vec::new(),
             ip_permissions_egress: defaults,
-            tags: new.tags.iter().map(tag).collect(),
+            tags: Tag::list(&new.tags),
         });
         self.hidden.insert(id.clone(), self.hidden_for);
         Ok(id)

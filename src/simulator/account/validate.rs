@@ -54,40 +54,29 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
         check.report("$.Region", message);
     }
 
-    let vpcs = check.unique("Vpcs", "VpcId", document.vpcs.iter().map(|vpc| vpc.vpc_id.as_str()));
-    let subnets = check.unique(
-        "Subnets",
-        "SubnetId",
-        document.subnets.iter().map(|subnet| subnet.subnet_id.as_str()),
-    );
-    let groups = check.unique(
-        "SecurityGroups",
-        "GroupId",
-        document.security_groups.iter().map(|group| group.group_id.as_str()),
-    );
+    let vpcs = check.unique("Vpcs", "VpcId", &document.vpcs, |vpc| &vpc.vpc_id);
+    let subnets = check.unique("Subnets", "SubnetId", &document.subnets, |subnet| &subnet.subnet_id);
+    let groups = check.unique("SecurityGroups", "GroupId", &document.security_groups, |group| {
+        &group.group_id
+    });
     let subnet_groups = check.unique(
         "DBSubnetGroups",
         "DBSubnetGroupName",
-        document.db_subnet_groups.iter().map(|group| group.name.as_str()),
+        &document.db_subnet_groups,
+        |group| &group.name,
     );
-    let clusters = check.unique(
-        "DBClusters",
-        "DBClusterIdentifier",
-        document.db_clusters.iter().map(|cluster| cluster.id.as_str()),
-    );
+    let clusters = check.unique("DBClusters", "DBClusterIdentifier", &document.db_clusters, |cluster| {
+        &cluster.id
+    });
     check.unique(
         "DBInstances",
         "DBInstanceIdentifier",
-        document.db_instances.iter().map(|instance| instance.id.as_str()),
+        &document.db_instances,
+        |instance| &instance.id,
     );
-    check.unique(
-        "Functions",
-        "FunctionName",
-        document
-            .functions
-            .iter()
-            .map(|function| function.function_name.as_str()),
-    );
+    check.unique("Functions", "FunctionName", &document.functions, |function| {
+        &function.function_name
+    });
 
     check.identity(document);
     for (i, subnet) in document.subnets.iter().enumerate() {
@@ -95,14 +84,12 @@ pub(super) fn mistakes(document: &AccountDocument) -> Vec<Mistake> {
     }
     for (i, group) in document.db_subnet_groups.iter().enumerate() {
         check.exists(format!("$.DBSubnetGroups[{i}].VpcId"), "VPC", &vpcs, &group.vpc_id);
-        for (j, subnet) in group.subnet_ids.iter().enumerate() {
-            check.exists(
-                format!("$.DBSubnetGroups[{i}].SubnetIds[{j}]"),
-                "subnet",
-                &subnets,
-                subnet,
-            );
-        }
+        check.all_exist(
+            &format!("$.DBSubnetGroups[{i}].SubnetIds"),
+            "subnet",
+            &subnets,
+            &group.subnet_ids,
+        );
     }
     check.security_groups(document, &vpcs, &groups);
     check.databases(document, &subnet_groups, &groups, &clusters);
@@ -131,9 +118,15 @@ impl Check {
         });
     }
 
-    fn unique<'a>(&mut self, list: &str, field: &str, ids: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    fn unique<'a, T>(
+        &mut self,
+        list: &str,
+        field: &str,
+        items: &'a [T],
+        id: impl Fn(&'a T) -> &'a str,
+    ) -> BTreeSet<&'a str> {
         let mut seen = BTreeSet::new();
-        for (i, id) in ids.enumerate() {
+        for (i, id) in items.iter().map(id).enumerate() {
             let path = || format!("$.{list}[{i}].{field}");
             if id.is_empty() {
                 self.report(path(), "expected a name or an id, found an empty string");
@@ -147,6 +140,12 @@ impl Check {
     fn exists(&mut self, path: String, kind: &str, known: &BTreeSet<&str>, id: &str) {
         if !known.contains(id) {
             self.report(path, format!("there is no {kind} \"{id}\""));
+        }
+    }
+
+    fn all_exist(&mut self, path: &str, kind: &str, known: &BTreeSet<&str>, ids: &[String]) {
+        for (i, id) in ids.iter().enumerate() {
+            self.exists(format!("{path}[{i}]"), kind, known, id);
         }
     }
 
@@ -167,21 +166,9 @@ impl Check {
 
     /// Secrets, keys and roles.
     fn identity(&mut self, document: &AccountDocument) {
-        self.unique(
-            "Secrets",
-            "Name",
-            document.secrets.iter().map(|secret| secret.name.as_str()),
-        );
-        self.unique(
-            "KmsKeys",
-            "KeyId",
-            document.kms_keys.iter().map(|key| key.key_id.as_str()),
-        );
-        self.unique(
-            "Roles",
-            "RoleName",
-            document.roles.iter().map(|role| role.role_name.as_str()),
-        );
+        self.unique("Secrets", "Name", &document.secrets, |secret| &secret.name);
+        self.unique("KmsKeys", "KeyId", &document.kms_keys, |key| &key.key_id);
+        self.unique("Roles", "RoleName", &document.roles, |role| &role.role_name);
         for (i, key) in document.kms_keys.iter().enumerate() {
             if !["AWS", "CUSTOMER"].contains(&key.key_manager.as_str()) {
                 let message = format!("expected AWS or CUSTOMER, found \"{}\"", key.key_manager);
@@ -283,8 +270,7 @@ impl Check {
     }
 
     fn proxies(&mut self, document: &AccountDocument, vpcs: &BTreeSet<&str>, groups: &BTreeSet<&str>) {
-        let names = document.db_proxies.iter().map(|proxy| proxy.name.as_str());
-        self.unique("DBProxies", "DBProxyName", names);
+        self.unique("DBProxies", "DBProxyName", &document.db_proxies, |proxy| &proxy.name);
         let clusters: BTreeSet<&str> = document.db_clusters.iter().map(|cluster| cluster.id.as_str()).collect();
         let instances: BTreeSet<&str> = document
             .db_instances
@@ -303,14 +289,12 @@ impl Check {
                     ),
                 );
             }
-            for (j, group) in proxy.vpc_security_group_ids.iter().enumerate() {
-                self.exists(
-                    format!("{path}.VpcSecurityGroupIds[{j}]"),
-                    "security group",
-                    groups,
-                    group,
-                );
-            }
+            self.all_exist(
+                &format!("{path}.VpcSecurityGroupIds"),
+                "security group",
+                groups,
+                &proxy.vpc_security_group_ids,
+            );
             let Some(target) = &proxy.target else { continue };
             let ids = match target.kind.as_str() {
                 "TRACKED_CLUSTER" => &clusters,
@@ -342,9 +326,7 @@ impl Check {
             if config.subnet_ids.is_empty() {
                 self.report(format!("{path}.SubnetIds"), "expected at least one subnet, found none");
             }
-            for (j, subnet) in config.subnet_ids.iter().enumerate() {
-                self.exists(format!("{path}.SubnetIds[{j}]"), "subnet", subnets, subnet);
-            }
+            self.all_exist(&format!("{path}.SubnetIds"), "subnet", subnets, &config.subnet_ids);
             let vpc_of = |id: &String| vpc_of.get(id.as_str()).copied();
             let vpcs: BTreeSet<&str> = config.subnet_ids.iter().filter_map(vpc_of).collect();
             if vpcs.len() > 1 {
@@ -354,9 +336,12 @@ impl Check {
             if distinct.len() != config.security_group_ids.len() {
                 self.report(format!("{path}.SecurityGroupIds"), "the same group is listed twice");
             }
-            for (j, group) in config.security_group_ids.iter().enumerate() {
-                self.exists(format!("{path}.SecurityGroupIds[{j}]"), "security group", groups, group);
-            }
+            self.all_exist(
+                &format!("{path}.SecurityGroupIds"),
+                "security group",
+                groups,
+                &config.security_group_ids,
+            );
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{AT_ONCE, Snapshot, tags};
+use super::{AT_ONCE, Snapshot};
 use crate::account::{
     ConnectionPoolEntry, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry,
-    MasterUserSecret, ProxyAuthEntry, ProxyTargetEntry, ScalingEntry, VpcSecurityGroupMembership,
+    MasterUserSecret, ProxyAuthEntry, ProxyTargetEntry, ScalingEntry, Tag, VpcSecurityGroupMembership,
 };
 use crate::cloud::{Cloud, DbCluster, DbInstance, DbSubnetGroup};
 use crate::concurrent::bounded;
-use crate::model::{DatabaseForm, GroupMembership, Proxy, ProxyLogin, TargetHealthState, TargetKind, VpcId};
+use crate::model::{
+    DatabaseForm, GroupMembership, IDLE_TIMEOUT, Proxy, ProxyLogin, TargetHealthState, TargetKind, VpcId,
+};
 use crate::observe::patiently;
 
 fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembership> {
@@ -23,9 +25,6 @@ fn memberships(memberships: Vec<GroupMembership>) -> Vec<VpcSecurityGroupMembers
 fn secret(arn: Option<String>) -> Option<MasterUserSecret> {
     arn.map(|secret_arn| MasterUserSecret { secret_arn })
 }
-
-/// `IdleClientTimeout` of a proxy for which nothing else was asked, in seconds.
-const IDLE_TIMEOUT: u32 = 1800;
 
 /// How a proxy logs in, where `SecretArns` and `IAMAuth` do not say all of it.
 fn unusual_logins(proxy: &Proxy) -> Vec<ProxyAuthEntry> {
@@ -111,7 +110,7 @@ impl Snapshot {
                     max_capacity: scaling.max,
                     seconds_until_auto_pause: scaling.seconds_until_auto_pause,
                 }),
-                tag_list: tags(&cluster.tags),
+                tag_list: Tag::list(&cluster.tags),
             });
         }
         let clusters: BTreeSet<String> = document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect();
@@ -150,7 +149,7 @@ impl Snapshot {
                 iam_database_authentication_enabled: access.iam_enabled,
                 master_username: access.master_user,
                 master_user_secret: secret(access.master_secret),
-                tag_list: tags(&instance.tags),
+                tag_list: Tag::list(&instance.tags),
             });
         }
     }
@@ -166,7 +165,7 @@ impl Snapshot {
             .map(|proxy| patiently(cloud, || cloud.describe_db_proxy_target_group(&proxy.name)));
         let pooled = bounded(AT_ONCE, asked).await;
         for ((proxy, found), pooled) in proxies.into_iter().zip(tagged).zip(pooled) {
-            let tags = tags(&self.read(found));
+            let tags = Tag::list(&self.read(found));
             let pooled = self.read(pooled.map(Some));
             let auth = unusual_logins(&proxy);
             let tracked = proxy

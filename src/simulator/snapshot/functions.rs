@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AT_ONCE, Snapshot, tags};
+use super::{AT_ONCE, Snapshot};
 use crate::account::{CapacityProviderConfig, FunctionEntry, ManagedInstances, Tag, VpcConfig};
 use crate::cloud::{Answer, Cloud};
 use crate::concurrent::bounded;
@@ -28,7 +28,7 @@ impl Snapshot {
         let functions: Answer<Vec<Option<Function>>> = bounded(AT_ONCE, read).await.into_iter().collect();
         let entries = functions?.into_iter().flatten();
         let entries = entries.map(|function| {
-            let tags = tagged.get(&function.arn).map(tags).unwrap_or_default();
+            let tags = tagged.get(&function.arn).map(Tag::list).unwrap_or_default();
             entry(function, tags)
         });
         self.document.functions.extend(entries);

@@ -3,16 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{AT_ONCE, Snapshot, tags};
-use crate::account::{KmsKeyEntry, ManagedPolicy, RoleEntry, RolePolicy, SecretEntry, is_known_policy};
+use super::{AT_ONCE, Snapshot};
+use crate::account::{KmsKeyEntry, ManagedPolicy, RoleEntry, RolePolicy, SecretEntry, Tag, is_known_policy};
 use crate::cloud::{Answer, Cloud};
 use crate::concurrent::bounded;
-use crate::model::last_segment;
+use crate::model::{MAX_SESSION, last_segment};
 use crate::naming::created;
 use crate::observe::patiently;
-
-/// `MaxSessionDuration` of a role for which nothing else was asked, in seconds.
-const MAX_SESSION: u32 = 3600;
 
 impl Snapshot {
     pub(super) async fn secrets(&mut self, cloud: &dyn Cloud) {
@@ -67,7 +64,7 @@ impl Snapshot {
                         rotation_lambda_arn: secret.rotated_by,
                         owning_service: secret.owner,
                         replica_regions: secret.replicas,
-                        tags: tags(&secret.tags),
+                        tags: Tag::list(&secret.tags),
                     });
                 }
                 Err(error) => self.gap(&error),
@@ -158,7 +155,7 @@ async fn role(cloud: &dyn Cloud, name: &str) -> Answer<RoleEntry> {
         assume_role_policy_document: json(&role.trust),
         policies,
         attached_policies: attached?,
-        tags: tags(&role.tags),
+        tags: Tag::list(&role.tags),
     })
 }
 

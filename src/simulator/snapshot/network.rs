@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{AT_ONCE, Snapshot, tags};
+use super::{AT_ONCE, Snapshot};
 use crate::account::{
     AclPorts, AclRule, AddressEntry, CidrBlock, CidrBlockState, DhcpConfiguration, DhcpOptionsEntry, DhcpValue,
     DnsOptions, EgressOnlyGatewayEntry, EndpointEntry, EndpointServiceEntry, ExclusionEntry, GatewayAttachment,
@@ -12,7 +12,7 @@ use crate::account::{
     NatGatewayEntry, NetworkAclAssociation, NetworkAclEntry, PeeringEntry, PeeringOptions, PeeringStatus,
     PeeringVpcInfo, PrefixListEntry, PrefixListRange, PrivateDnsNameEntry, PublicAccessOptions, RouteEntry,
     RouteTableAssociation, RouteTableEntry, SecurityGroupEntry, SecurityGroupRuleEntry, ServiceTypeEntry, SubnetEntry,
-    Vpc,
+    Tag, Vpc,
 };
 use crate::cloud::{Answer, Cloud, DescribedSubnet, InterfaceFilter};
 use crate::concurrent::bounded;
@@ -162,7 +162,7 @@ impl Snapshot {
             private_dns_enabled: endpoint.private_dns,
             dns_options: endpoint.only_inbound_resolver.map(dns_options),
             policy_document: endpoint.policy,
-            tags: tags(&endpoint.tags),
+            tags: Tag::list(&endpoint.tags),
         });
         self.document.vpc_endpoints = endpoints.collect();
         self.document.network_interfaces = self.part(interfaces).into_iter().map(to_interface).collect();
@@ -325,7 +325,7 @@ impl Snapshot {
             description: group.description.clone(),
             ip_permissions: group.ingress.iter().map(permission).collect(),
             ip_permissions_egress: group.egress.iter().map(permission).collect(),
-            tags: tags(&group.tags),
+            tags: Tag::list(&group.tags),
         };
         self.document.security_groups = kept.iter().map(entry).collect();
     }
@@ -361,7 +361,7 @@ fn to_gateway(gateway: &InternetGateway) -> InternetGatewayEntry {
     InternetGatewayEntry {
         internet_gateway_id: gateway.id.to_string(),
         attachments: attachments(gateway.vpc.as_ref()),
-        tags: tags(&gateway.tags),
+        tags: Tag::list(&gateway.tags),
     }
 }
 
@@ -392,7 +392,7 @@ fn to_nat_gateway(gateway: NatGateway) -> NatGatewayEntry {
                 public_ip: Some(address),
             })
             .collect(),
-        tags: tags(&gateway.tags),
+        tags: Tag::list(&gateway.tags),
     }
 }
 
@@ -401,7 +401,7 @@ fn to_address(address: Address) -> AddressEntry {
         allocation_id: address.allocation,
         public_ip: address.public_ip,
         association_id: address.association,
-        tags: tags(&address.tags),
+        tags: Tag::list(&address.tags),
     }
 }
 
@@ -470,7 +470,7 @@ fn to_subnet(subnet: &Subnet) -> SubnetEntry {
         availability_zone: subnet.availability_zone.clone(),
         cidr_block: ipv4.into_iter().next().map(|block| block.cidr_block),
         ipv6_cidr_block_association_set: ipv6.into_iter().chain(doubtful(&subnet.doubtful_cidrs).1).collect(),
-        tags: tags(&subnet.tags),
+        tags: Tag::list(&subnet.tags),
         available_ip_address_count: subnet.free_addresses,
     }
 }
@@ -491,7 +491,7 @@ fn to_route_table(table: &RouteTable) -> RouteTableEntry {
         vpc_id: table.vpc.to_string(),
         associations: main.into_iter().chain(others).collect(),
         routes: table.routes.iter().map(to_route).collect(),
-        tags: tags(&table.tags),
+        tags: Tag::list(&table.tags),
     }
 }
 

@@ -6,6 +6,7 @@ use super::Scene;
 use crate::diagnostics::{Check, Status, verdict};
 use crate::model::{Side, SubnetId};
 use crate::reachability::leg::LegReport;
+use crate::units::count;
 
 /// The checks that are about pairs of subnets: they may fail for some and not for others.
 const OF_PAIRS: [&str; 3] = ["security-groups", "network-acls", "routes"];
@@ -25,21 +26,19 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
         Status::Warn => format!(
             "It works: {way}, from {}, with warnings of {}.",
             all_subnets(legs),
-            count(checks, Status::Warn)
+            checks_with(Status::Warn, checks)
         ),
         Status::Unknown => format!(
             "It is not certain that it works: {way}. Nothing that was read contradicts it, but {} could not be completed.",
-            count(checks, Status::Unknown)
+            checks_with(Status::Unknown, checks)
         ),
         Status::Fail => failing(&way, checks, legs),
     }
 }
 
-fn count(checks: &[Check], status: Status) -> String {
-    match checks.iter().filter(|check| check.status == status).count() {
-        1 => "1 check".to_owned(),
-        n => format!("{n} checks"),
-    }
+fn checks_with(status: Status, checks: &[Check]) -> String {
+    let number = checks.iter().filter(|check| check.status == status).count();
+    count(number, "check")
 }
 
 fn all_subnets(legs: &[LegReport]) -> String {

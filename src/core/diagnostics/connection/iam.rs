@@ -67,15 +67,11 @@ fn to_proxy(scene: &Scene, proxy: &Proxy) -> Option<Check> {
         );
         return Some(Check::of(ID, &passed, evidence, Vec::new()));
     }
-    let status = match connects.verdict() {
-        Verdict::Unknown => Status::Unknown,
-        _ => Status::Fail,
-    };
     let mut finding = Finding::fail(format!(
         "{what} requires IAM authentication, and {}",
         connects.lack(&asked)
     ));
-    finding.status = status;
+    finding.status = connects.status();
     if connects.verdict() == Verdict::NotAllowed && !connects.is_bounded() {
         finding = finding.fixed_by(match connects.user(&asked) {
             Some(user) => format!(
@@ -86,11 +82,7 @@ fn to_proxy(scene: &Scene, proxy: &Proxy) -> Option<Check> {
                 word(&proxy.name),
                 word(&user)
             ),
-            None => format!(
-                "allow {} to connect: rds-db:connect on {}, with the user of the database in place of USER",
-                connects.role,
-                place.arn("rds-db", &format!("dbuser:{id}/USER"))
-            ),
+            None => connects.remedy_for_any(&asked),
         });
     }
     let mut check = Check::of(ID, "", Vec::new(), vec![finding]);
@@ -140,19 +132,12 @@ fn to_database(scene: &Scene) -> Option<Check> {
             "the function has DB_USER and no DB_SECRET_ARN, so it logs in with IAM, and {}",
             connects.lack(&asked)
         );
-        finding.status = match connects.verdict() {
-            Verdict::Unknown => Status::Unknown,
-            _ => Status::Fail,
-        };
+        finding.status = connects.status();
     }
     if connects.verdict() == Verdict::NotAllowed && !connects.is_bounded() {
         finding = finding.fixed_by(match connects.user(&asked) {
             Some(user) => put_connect(&connects.role, &asked, &user),
-            None => format!(
-                "allow {} to connect: rds-db:connect on {}, with the user of the database in place of USER",
-                connects.role,
-                asked.place.arn("rds-db", &format!("dbuser:{id}/USER"))
-            ),
+            None => connects.remedy_for_any(&asked),
         });
     }
     let mut check = Check::of(ID, "", Vec::new(), vec![finding]);
@@ -284,6 +269,23 @@ impl Connects {
 
     fn verdict(&self) -> Verdict {
         self.best.0.verdict
+    }
+
+    /// How bad it is where the role has to connect.
+    fn status(&self) -> Status {
+        match self.verdict() {
+            Verdict::Unknown => Status::Unknown,
+            _ => Status::Fail,
+        }
+    }
+
+    /// What to do where the user is not known.
+    fn remedy_for_any(&self, asked: &Asked<'_>) -> String {
+        format!(
+            "allow {} to connect: rds-db:connect on {}, with the user of the database in place of USER",
+            self.role,
+            asked.place.arn("rds-db", &format!("dbuser:{}/USER", asked.id))
+        )
     }
 
     fn is_bounded(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::model::network::{NatGateway, RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
-use crate::reachability::{Addresses, Block, Paths, Ports};
+use crate::reachability::{Addresses, Block, Passage, Paths, Ports};
 
 /// All checks, in the order of the spec.
 pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
@@ -257,19 +257,23 @@ fn not_let_out(traveller: &Traveller<'_>, text: String, is_known: bool, ranges: 
     }
 }
 
-fn security_groups(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
-    let port = traveller.port;
+/// What the traveller's groups let out to these addresses, and by which rules.
+fn let_out<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>, addresses: Addresses) -> (Passage<'n>, Vec<String>) {
     let wanted = Block {
-        addresses: Addresses::ALL_V4,
-        ports: Ports::only(port),
+        addresses,
+        ports: Ports::only(traveller.port),
     };
     let passage = paths.passage(&traveller.groups, Direction::Egress, wanted, &[]);
+    let by = passage.by.iter();
+    let by = by.map(|(group, rule)| format!("{group} lets {rule} out to {}", rule.peer));
+    let by = by.collect();
+    (passage, by)
+}
+
+fn security_groups(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
+    let port = traveller.port;
+    let (passage, evidence) = let_out(paths, traveller, Addresses::ALL_V4);
     let blocked = public_part(passage.blocked);
-    let evidence = passage
-        .by
-        .iter()
-        .map(|(group, rule)| format!("{group} lets {rule} out to {}", rule.peer))
-        .collect();
     let groups: Vec<String> = traveller.groups.iter().map(ToString::to_string).collect();
     let mut findings: Vec<Finding> = Vec::new();
     if !blocked.is_empty() {
@@ -365,16 +369,8 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
 
 fn ipv6_groups(paths: &Paths<'_>, traveller: &Traveller<'_>, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
     let port = traveller.port;
-    let wanted = Block {
-        addresses: Addresses::ALL_V6,
-        ports: Ports::only(port),
-    };
-    let passage = paths.passage(&traveller.groups, Direction::Egress, wanted, &[]);
+    let (passage, by) = let_out(paths, traveller, Addresses::ALL_V6);
     if passage.blocked.is_empty() {
-        let by = passage
-            .by
-            .iter()
-            .map(|(group, rule)| format!("{group} lets {rule} out to {}", rule.peer));
         return evidence.extend(by);
     }
     let text = if passage.by.is_empty() {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::tags as to_tags;
 use crate::account::document::{
     AccountDocument, AddressEntry, DnsOptions, EndpointEntry, GatewayAttachment, GroupIdentifier, InternetGatewayEntry,
     NatGatewayAddress, NatGatewayEntry, PeeringOptions, PrefixListEntry, PrefixListRange, RouteEntry,
@@ -18,14 +17,6 @@ use crate::model::{EndpointId, GroupList, InternetGatewayId, NatGatewayId, Peeri
 /// The elastic IP addresses of an account in a Region, unless AWS raises the quota.
 const MAX_ADDRESSES: usize = 5;
 
-fn tags(tags: &Tags) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| Tag {
-        key: key.clone(),
-        value: value.clone(),
-    };
-    tags.iter().map(tag).collect()
-}
-
 /// The first free id of a fixed sequence: the same account always gives the same ids.
 fn free_id<'a>(kind: &str, taken: impl Iterator<Item = &'a String>) -> String {
     let taken: BTreeSet<&String> = taken.collect();
@@ -35,6 +26,10 @@ fn free_id<'a>(kind: &str, taken: impl Iterator<Item = &'a String>) -> String {
 
 fn not_found(kind: &str, id: &str) -> Fault {
     Fault::NotFound(format!("The {kind} ID '{id}' does not exist"))
+}
+
+fn found_if(exists: bool, kind: &str, id: &str) -> Outcome<()> {
+    if exists { Ok(()) } else { Err(not_found(kind, id)) }
 }
 
 impl AccountDocument {
@@ -99,12 +94,8 @@ impl AccountDocument {
     }
 
     fn vpc_exists(&self, id: &VpcId) -> Outcome<()> {
-        let exists = self.vpcs.iter().any(|vpc| vpc.vpc_id == id.as_str());
-        if exists {
-            Ok(())
-        } else {
-            Err(not_found("vpc", id.as_str()))
-        }
+        let mut vpcs = self.vpcs.iter();
+        found_if(vpcs.any(|vpc| vpc.vpc_id == id.as_str()), "vpc", id.as_str())
     }
 
     fn subnet_exists(&self, id: &str) -> Outcome<&SubnetEntry> {
@@ -132,20 +123,12 @@ impl AccountDocument {
             }
             RouteTarget::Nat(id) => {
                 let exists = self.nat_gateways.iter().any(|nat| nat.nat_gateway_id == id.as_str());
-                if exists {
-                    Ok(())
-                } else {
-                    Err(not_found("natGateway", id.as_str()))
-                }
+                found_if(exists, "natGateway", id.as_str())
             }
             RouteTarget::Peering(id) => {
                 let mut peerings = self.vpc_peering_connections.iter();
                 let exists = peerings.any(|peering| peering.vpc_peering_connection_id == id.as_str());
-                if exists {
-                    Ok(())
-                } else {
-                    Err(not_found("vpcPeeringConnection", id.as_str()))
-                }
+                found_if(exists, "vpcPeeringConnection", id.as_str())
             }
             _ => Ok(()),
         }
@@ -192,7 +175,7 @@ impl State {
             availability_zone: new.zone.clone(),
             cidr_block: Some(new.cidr.to_string()),
             ipv6_cidr_block_association_set: Vec::new(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
             available_ip_address_count: Some(addresses(new.cidr)),
         });
         Ok(id.into())
@@ -204,7 +187,7 @@ impl State {
         gateways.push(InternetGatewayEntry {
             internet_gateway_id: id.clone(),
             attachments: Vec::new(),
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         id.into()
     }
@@ -253,7 +236,7 @@ impl State {
             allocation_id: id.clone(),
             public_ip: format!("203.0.113.{}", 100 + addresses.len()),
             association_id: None,
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         Ok(id)
     }
@@ -296,7 +279,7 @@ impl State {
                 allocation_id: Some(allocation.to_owned()),
                 public_ip,
             }],
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         Ok(id.into())
     }
@@ -343,7 +326,7 @@ impl State {
             vpc_id: vpc.to_string(),
             associations: Vec::new(),
             routes: Vec::new(),
-            tags: tags(new),
+            tags: Tag::list(new),
         });
         Ok(id.into())
     }
@@ -476,7 +459,7 @@ impl State {
                 private_dns_only_for_inbound_resolver_endpoint: Some(false),
             }),
             policy_document: new.policy.clone(),
-            tags: tags(&new.tags),
+            tags: Tag::list(&new.tags),
         });
         if !new.route_tables.is_empty() {
             self.document.route_to_endpoint(&id, &new.service, &new.route_tables)?;
@@ -552,7 +535,7 @@ impl State {
 
     /// Whether tags have this one.
     pub(super) fn is_tagged(found: &[Tag], key: &str, value: &str) -> bool {
-        to_tags(found).get(key).map(String::as_str) == Some(value)
+        Tag::map(found).get(key).map(String::as_str) == Some(value)
     }
 }
 

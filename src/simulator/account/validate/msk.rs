@@ -6,20 +6,17 @@ use crate::account::document::{AccountDocument, MskClusterEntry};
 
 impl Check {
     pub(super) fn msk(&mut self, document: &AccountDocument, known: &Known<'_>) {
-        let clusters = document.msk_clusters.iter();
-        self.unique(
-            "MskClusters",
-            "ClusterArn",
-            clusters.map(|cluster| cluster.cluster_arn.as_str()),
-        );
+        self.unique("MskClusters", "ClusterArn", &document.msk_clusters, |cluster| {
+            &cluster.cluster_arn
+        });
         for (i, cluster) in document.msk_clusters.iter().enumerate() {
             self.msk_cluster(&format!("$.MskClusters[{i}]"), cluster, known);
         }
-        let mappings = document.event_source_mappings.iter();
         self.unique(
             "EventSourceMappings",
             "UUID",
-            mappings.map(|mapping| mapping.uuid.as_str()),
+            &document.event_source_mappings,
+            |mapping| &mapping.uuid,
         );
     }
 
@@ -76,16 +73,12 @@ impl Check {
         if subnets.is_empty() {
             self.report(format!("{path}.{subnets_field}"), "expected at least one subnet");
         }
-        for (i, subnet) in subnets.iter().enumerate() {
-            self.exists(format!("{path}.{subnets_field}[{i}]"), "subnet", known.subnets, subnet);
-        }
-        for (i, group) in groups.iter().enumerate() {
-            self.exists(
-                format!("{path}.{groups_field}[{i}]"),
-                "security group",
-                known.groups,
-                group,
-            );
-        }
+        self.all_exist(&format!("{path}.{subnets_field}"), "subnet", known.subnets, subnets);
+        self.all_exist(
+            &format!("{path}.{groups_field}"),
+            "security group",
+            known.groups,
+            groups,
+        );
     }
 }

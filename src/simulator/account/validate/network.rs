@@ -25,18 +25,15 @@ impl Check {
         self.gateways(document, known);
         self.endpoints(document, known);
         self.interfaces(document, known);
-        let peerings = document.vpc_peering_connections.iter();
         self.unique(
             "VpcPeeringConnections",
             "VpcPeeringConnectionId",
-            peerings.map(|peering| peering.vpc_peering_connection_id.as_str()),
+            &document.vpc_peering_connections,
+            |peering| &peering.vpc_peering_connection_id,
         );
-        let lists = document.prefix_lists.iter();
-        self.unique(
-            "PrefixLists",
-            "PrefixListId",
-            lists.map(|list| list.prefix_list_id.as_str()),
-        );
+        self.unique("PrefixLists", "PrefixListId", &document.prefix_lists, |list| {
+            &list.prefix_list_id
+        });
         for (i, list) in document.prefix_lists.iter().enumerate() {
             for (j, entry) in list.entries.iter().enumerate() {
                 self.range::<IpNet>(format!("$.PrefixLists[{i}].Entries[{j}].Cidr"), &entry.cidr);
@@ -103,12 +100,9 @@ impl Check {
     }
 
     fn route_tables(&mut self, document: &AccountDocument, known: &Known<'_>) {
-        let tables = document.route_tables.iter();
-        self.unique(
-            "RouteTables",
-            "RouteTableId",
-            tables.map(|table| table.route_table_id.as_str()),
-        );
+        self.unique("RouteTables", "RouteTableId", &document.route_tables, |table| {
+            &table.route_table_id
+        });
         let (mut main, mut associated) = (BTreeSet::new(), BTreeSet::new());
         for (i, table) in document.route_tables.iter().enumerate() {
             let path = format!("$.RouteTables[{i}]");
@@ -173,12 +167,9 @@ impl Check {
     }
 
     fn acls(&mut self, document: &AccountDocument, known: &Known<'_>) {
-        let acls = document.network_acls.iter();
-        self.unique(
-            "NetworkAcls",
-            "NetworkAclId",
-            acls.map(|acl| acl.network_acl_id.as_str()),
-        );
+        self.unique("NetworkAcls", "NetworkAclId", &document.network_acls, |acl| {
+            &acl.network_acl_id
+        });
         let (mut default, mut associated) = (BTreeSet::new(), BTreeSet::new());
         for (i, acl) in document.network_acls.iter().enumerate() {
             let path = format!("$.NetworkAcls[{i}]");
@@ -245,11 +236,11 @@ impl Check {
     }
 
     fn gateways(&mut self, document: &AccountDocument, known: &Known<'_>) {
-        let internet = document.internet_gateways.iter();
         self.unique(
             "InternetGateways",
             "InternetGatewayId",
-            internet.map(|gateway| gateway.internet_gateway_id.as_str()),
+            &document.internet_gateways,
+            |gateway| &gateway.internet_gateway_id,
         );
         for (i, gateway) in document.internet_gateways.iter().enumerate() {
             self.attachments(&format!("$.InternetGateways[{i}]"), &gateway.attachments, known);
@@ -258,12 +249,9 @@ impl Check {
             let path = format!("$.EgressOnlyInternetGateways[{i}]");
             self.attachments(&path, &gateway.attachments, known);
         }
-        let nat = document.nat_gateways.iter();
-        self.unique(
-            "NatGateways",
-            "NatGatewayId",
-            nat.map(|nat| nat.nat_gateway_id.as_str()),
-        );
+        self.unique("NatGateways", "NatGatewayId", &document.nat_gateways, |nat| {
+            &nat.nat_gateway_id
+        });
         for (i, nat) in document.nat_gateways.iter().enumerate() {
             let path = format!("$.NatGateways[{i}]");
             self.exists(format!("{path}.VpcId"), "VPC", known.vpcs, &nat.vpc_id);
@@ -276,12 +264,9 @@ impl Check {
                 ),
             }
         }
-        let addresses = document.addresses.iter();
-        self.unique(
-            "Addresses",
-            "AllocationId",
-            addresses.map(|address| address.allocation_id.as_str()),
-        );
+        self.unique("Addresses", "AllocationId", &document.addresses, |address| {
+            &address.allocation_id
+        });
     }
 
     fn interfaces(&mut self, document: &AccountDocument, known: &Known<'_>) {
@@ -305,18 +290,18 @@ impl Check {
     }
 
     fn endpoints(&mut self, document: &AccountDocument, known: &Known<'_>) {
-        let endpoints = document.vpc_endpoints.iter();
-        self.unique(
-            "VpcEndpoints",
-            "VpcEndpointId",
-            endpoints.map(|endpoint| endpoint.vpc_endpoint_id.as_str()),
-        );
+        self.unique("VpcEndpoints", "VpcEndpointId", &document.vpc_endpoints, |endpoint| {
+            &endpoint.vpc_endpoint_id
+        });
         for (i, endpoint) in document.vpc_endpoints.iter().enumerate() {
             let path = format!("$.VpcEndpoints[{i}]");
             self.exists(format!("{path}.VpcId"), "VPC", known.vpcs, &endpoint.vpc_id);
-            for (j, subnet) in endpoint.subnet_ids.iter().enumerate() {
-                self.exists(format!("{path}.SubnetIds[{j}]"), "subnet", known.subnets, subnet);
-            }
+            self.all_exist(
+                &format!("{path}.SubnetIds"),
+                "subnet",
+                known.subnets,
+                &endpoint.subnet_ids,
+            );
             for (j, group) in endpoint.groups.iter().enumerate() {
                 self.exists(
                     format!("{path}.Groups[{j}].GroupId"),

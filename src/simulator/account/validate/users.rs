@@ -12,11 +12,11 @@ impl Check {
             self.versions(&format!("$.Functions[{i}]"), function, known);
         }
         let proxies: BTreeSet<&str> = document.db_proxies.iter().map(|proxy| proxy.name.as_str()).collect();
-        let endpoints = document.db_proxy_endpoints.iter();
         self.unique(
             "DBProxyEndpoints",
             "DBProxyEndpointName",
-            endpoints.map(|endpoint| endpoint.name.as_str()),
+            &document.db_proxy_endpoints,
+            |endpoint| &endpoint.name,
         );
         for (i, endpoint) in document.db_proxy_endpoints.iter().enumerate() {
             let path = format!("$.DBProxyEndpoints[{i}]");
@@ -24,20 +24,24 @@ impl Check {
             if let Some(vpc) = &endpoint.vpc_id {
                 self.exists(format!("{path}.VpcId"), "VPC", known.vpcs, vpc);
             }
-            for (j, subnet) in endpoint.vpc_subnet_ids.iter().enumerate() {
-                self.exists(format!("{path}.VpcSubnetIds[{j}]"), "subnet", known.subnets, subnet);
-            }
-            self.known_groups(
+            self.all_exist(
+                &format!("{path}.VpcSubnetIds"),
+                "subnet",
+                known.subnets,
+                &endpoint.vpc_subnet_ids,
+            );
+            self.all_exist(
                 &format!("{path}.VpcSecurityGroupIds"),
+                "security group",
+                known.groups,
                 &endpoint.vpc_security_group_ids,
-                known,
             );
         }
-        let providers = document.capacity_providers.iter();
         self.unique(
             "CapacityProviders",
             "CapacityProviderName",
-            providers.map(|provider| provider.capacity_provider_name.as_str()),
+            &document.capacity_providers,
+            |provider| &provider.capacity_provider_name,
         );
         for (i, provider) in document.capacity_providers.iter().enumerate() {
             self.placed_user(
@@ -50,7 +54,7 @@ impl Check {
         let versions: Vec<String> = connectors
             .map(|connector| format!("{}:{}", connector.name, connector.version))
             .collect();
-        self.unique("NetworkConnectors", "Name", versions.iter().map(String::as_str));
+        self.unique("NetworkConnectors", "Name", &versions, |version| version);
         for (i, connector) in document.network_connectors.iter().enumerate() {
             let path = format!("$.NetworkConnectors[{i}].Configuration.VpcEgressConfiguration");
             self.placed_user(&path, &connector.configuration.vpc_egress_configuration, known);
@@ -59,8 +63,9 @@ impl Check {
         let versions: Vec<String> = templates
             .map(|template| format!("{}:{}", template.launch_template_id, template.version_number))
             .collect();
-        let versions = versions.iter().map(String::as_str);
-        self.unique("LaunchTemplateVersions", "LaunchTemplateId", versions);
+        self.unique("LaunchTemplateVersions", "LaunchTemplateId", &versions, |version| {
+            version
+        });
         for (i, reference) in document.security_group_references.iter().enumerate() {
             let path = format!("$.SecurityGroupReferences[{i}].GroupId");
             self.exists(path, "security group", known.groups, &reference.group_id);
@@ -76,12 +81,14 @@ impl Check {
                 self.report(format!("{path}.Version"), message);
             }
             let Some(config) = &published.vpc_config else { continue };
-            for (k, subnet) in config.subnet_ids.iter().enumerate() {
-                let path = format!("{path}.VpcConfig.SubnetIds[{k}]");
-                self.exists(path, "subnet", known.subnets, subnet);
-            }
+            self.all_exist(
+                &format!("{path}.VpcConfig.SubnetIds"),
+                "subnet",
+                known.subnets,
+                &config.subnet_ids,
+            );
             let groups = format!("{path}.VpcConfig.SecurityGroupIds");
-            self.known_groups(&groups, &config.security_group_ids, known);
+            self.all_exist(&groups, "security group", known.groups, &config.security_group_ids);
         }
         for (j, alias) in function.aliases.iter().enumerate() {
             let path = format!("{path}.Aliases[{j}].FunctionVersion");
@@ -90,15 +97,17 @@ impl Check {
     }
 
     fn placed_user(&mut self, path: &str, config: &UserVpcConfig, known: &Known<'_>) {
-        for (i, subnet) in config.subnet_ids.iter().enumerate() {
-            self.exists(format!("{path}.SubnetIds[{i}]"), "subnet", known.subnets, subnet);
-        }
-        self.known_groups(&format!("{path}.SecurityGroupIds"), &config.security_group_ids, known);
-    }
-
-    fn known_groups(&mut self, path: &str, groups: &[String], known: &Known<'_>) {
-        for (i, group) in groups.iter().enumerate() {
-            self.exists(format!("{path}[{i}]"), "security group", known.groups, group);
-        }
+        self.all_exist(
+            &format!("{path}.SubnetIds"),
+            "subnet",
+            known.subnets,
+            &config.subnet_ids,
+        );
+        self.all_exist(
+            &format!("{path}.SecurityGroupIds"),
+            "security group",
+            known.groups,
+            &config.security_group_ids,
+        );
     }
 }
