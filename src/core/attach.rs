@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use unmet::{AttachUnmet, MAX_SUBNETS};
 
-use crate::model::network::{Network, Part, RouteTarget, Subnet, Vpc};
+use crate::diagnostics::internet::way::{Exit, way_out};
+use crate::model::network::{Network, Part, Subnet, Vpc};
 use crate::model::{Database, Function, FunctionVpc, GroupId, Place, SecurityGroup, SubnetId, VpcId, last_segment};
 use crate::policy::{Lack, RolePolicies, Verdict, lacks, vpc_access};
 use crate::reachability::Paths;
@@ -159,11 +160,15 @@ pub fn private_of(paths: &Paths<'_>, subnets: &[SubnetId]) -> Vec<SubnetId> {
     private
 }
 
-/// Whether its route table leads to an internet gateway.
+/// Whether what it has no other route for leads to an internet gateway: then a function in it does not reach the internet.
 fn is_public(paths: &Paths<'_>, subnet: &SubnetId) -> Result<bool, String> {
-    let table = paths.route_table(subnet)?;
-    let mut routes = table.routes.iter().filter(|route| !route.is_blackhole());
-    Ok(routes.any(|route| matches!(route.target, RouteTarget::InternetGateway(_))))
+    match way_out(paths, subnet, false)?.exit {
+        Exit::InternetGateway(_) => Ok(true),
+        Exit::Doubtful(_, why) => Err(why),
+        // Without a way out over IPv4, that over IPv6 shows what the subnet is for.
+        Exit::None | Exit::Blackhole(_) => Ok(matches!(way_out(paths, subnet, true)?.exit, Exit::InternetGateway(_))),
+        Exit::Nat(_) | Exit::Instance(_) | Exit::Elsewhere(_) => Ok(false),
+    }
 }
 
 /// Lambda takes `Ipv6AllowedForDualStack` for dual-stack subnets only, also where it was on before.

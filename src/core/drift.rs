@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use crate::adopt::{is_connect_policy, is_database_policy};
 use crate::decide::{Decision, decide};
 use crate::estate::{Connection, Estate, Obstacle, Part, Scope};
-use crate::model::{GroupId, Observation, SecurityGroup, Side, SubnetId, last_segment};
+use crate::model::{DatabaseKind, GroupId, Observation, SecurityGroup, Side, SubnetId, last_segment};
 use crate::naming::created;
 use crate::plan::health;
 use crate::policy::connects_as;
@@ -145,9 +145,16 @@ impl<'e> Judge<'e> {
             ("route tables", network.route_tables.read().err()),
             ("VPC peering connections", network.peerings.read().err()),
             ("VPCs", network.vpcs.read().err()),
+            ("prefix lists", network.prefix_lists.read().err()),
         ];
-        let unread = parts.into_iter().filter_map(|(what, why)| Some((what, why?)));
+        let unread = parts
+            .into_iter()
+            .filter_map(|(what, why)| Some((what.to_owned(), why?)));
+        let lists = network.prefix_lists.known().into_iter().flatten();
+        let unread_lists =
+            lists.filter_map(|list| Some((format!("the entries of {}", list.id), list.entries.read().err()?)));
         unread
+            .chain(unread_lists)
             .map(|(what, why)| format!("{what} could not be read, and count as passing: {why}"))
             .collect()
     }
@@ -318,9 +325,21 @@ fn target(observation: &Observation) -> Option<Finding> {
             found,
         ));
     }
+    // While it is being modified, it takes connections.
+    if !matches!(proxy.status.as_str(), "available" | "modifying") {
+        return Some(finding(
+            format!("proxy {} is {}, not available", proxy.name, proxy.status),
+            format!("the proxy is {}", proxy.status),
+        ));
+    }
     match proxy.target_health(database) {
-        // A cluster without instances has no target that could have a health.
-        None if database.members.is_empty() => None,
+        None if database.kind == DatabaseKind::Cluster && database.members.is_empty() => Some(finding(
+            format!(
+                "{database} has no instance: proxy {} has nothing to connect to",
+                proxy.name
+            ),
+            "no instance".to_owned(),
+        )),
         None => Some(finding(
             format!("proxy {} reports no health of {database}", proxy.name),
             "no health".to_owned(),

@@ -19,8 +19,8 @@ pub use part::Part;
 use crate::made::{Flaws, Surroundings, flaws};
 use crate::model::network::{self, Network};
 use crate::model::{
-    Database, DatabaseKind, Function, GroupId, Proxy, ProxyEndpoint, SecurityGroup, Side, Subnet, SubnetId, VpcId,
-    last_segment,
+    Database, DatabaseKind, Function, GroupId, Peer, PrefixListId, Protocol, Proxy, ProxyEndpoint, SecurityGroup, Side,
+    Subnet, SubnetId, VpcId, last_segment,
 };
 use crate::naming::{Convention, beside_production};
 use crate::owner::Sources;
@@ -221,6 +221,44 @@ impl Estate {
                 None => network::Part::Read(self.groups.values().cloned().collect()),
             };
         }
+    }
+
+    /// The network with these security groups, and without network ACLs and routes; none where the groups or the network were
+    /// not read.
+    #[must_use]
+    pub fn network_of_groups(&self, near: &[GroupId], far: &[GroupId]) -> Option<Network> {
+        let network = self.network.as_ref()?;
+        if self.unread(&Part::Groups).is_some() {
+            return None;
+        }
+        let groups = near.iter().chain(far).filter_map(|id| self.groups.get(id)).cloned();
+        Some(Network {
+            groups: network::Part::Read(groups.collect()),
+            subnets: network.subnets.clone(),
+            peerings: network.peerings.clone(),
+            prefix_lists: network.prefix_lists.clone(),
+            ..Network::unread("it is not asked for here")
+        })
+    }
+
+    /// The ranges of a prefix list that a rule names; none where they were not read.
+    #[must_use]
+    pub fn prefix_list(&self, id: &str) -> Option<&[IpNet]> {
+        let mut lists = self.network.as_ref()?.prefix_lists.known()?.iter();
+        let found = lists.find(|list| list.id.as_str() == id)?;
+        found.entries.known().map(Vec::as_slice)
+    }
+
+    /// The prefix lists that decide what passes: those that rules for TCP of groups in use name.
+    #[must_use]
+    pub fn named_prefix_lists(&self) -> BTreeSet<PrefixListId> {
+        let groups = self.groups.values().filter(|group| self.is_in_use(&group.id));
+        let rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress));
+        let named = rules.filter_map(|rule| match (&rule.protocol, &rule.peer) {
+            (Protocol::All | Protocol::Tcp, Peer::PrefixList(id)) => Some(PrefixListId::from(id.as_str())),
+            _ => None,
+        });
+        named.collect()
     }
 
     /// What lies between the resources besides security groups, where it was asked for.

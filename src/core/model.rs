@@ -23,7 +23,7 @@ mod security_group;
 mod url;
 
 pub use arn::{Place, last_segment};
-pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member, Scaling};
+pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member, Scaling, takes_connections};
 pub use described_rule::DescribedRule;
 pub use environment::Environment;
 pub use extras::{

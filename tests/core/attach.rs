@@ -205,6 +205,47 @@ fn public_subnets_are_reported_and_those_of_a_database_left_out() {
     assert!(only_public.notes[0].starts_with("Public"), "{:?}", only_public.notes);
 }
 
+/// The default route makes a subnet public, and not any route to an internet gateway.
+#[test]
+fn a_subnet_is_public_by_its_default_route() {
+    let route = |range: &str, target: RouteTarget| Route {
+        destination: Destination::Cidr(range.parse().unwrap()),
+        target,
+        state: RouteState::Active,
+        origin: RouteOrigin::Static,
+    };
+    let out = |range| route(range, RouteTarget::InternetGateway("igw-1".into()));
+    let nat = route("0.0.0.0/0", RouteTarget::Nat("nat-1".into()));
+    let doubtful = Route {
+        state: RouteState::Other("pondering".into()),
+        ..out("0.0.0.0/0")
+    };
+    let rows = [
+        (vec![out("0.0.0.0/0")], "Public subnets: subnet-3."),
+        (vec![out("::/0")], "Public subnets: subnet-3."),
+        (vec![nat.clone(), out("8.8.8.8/32")], ""),
+        (vec![nat, out("::/0")], ""),
+        (vec![out("8.8.8.8/32")], ""),
+        (vec![doubtful], "Could not determine whether subnet-3 is public"),
+    ];
+    for (routes, told) in rows {
+        let fitting = fitting(|site| {
+            let Part::Read(tables) = &mut site.network.route_tables else {
+                unreachable!()
+            };
+            tables[1].routes.clone_from(&routes);
+            site.wish = wish(&["subnet-1", "subnet-3"]);
+        })
+        .unwrap();
+        let note = fitting.notes.iter().find(|note| note.contains("ublic"));
+        let note = note.map_or("", String::as_str);
+        assert!(
+            note.starts_with(told) && note.is_empty() == told.is_empty(),
+            "{routes:?}: {note}"
+        );
+    }
+}
+
 #[test]
 fn a_route_that_leads_nowhere_makes_no_subnet_public() {
     let fitting = fitting(|site| {

@@ -470,3 +470,52 @@ async fn clusters_of_another_form_are_reported() {
     let error = asked(&value, &cluster("orders", "checkout")).await.unwrap_err();
     assert_eq!(error.code(), "express-configuration", "{error}");
 }
+
+/// Which route a private subnet's answers take decides whether the internet reaches what is in it.
+#[tokio::test(start_paused = true)]
+async fn a_public_database_is_reached_where_answers_lead_to_the_internet() {
+    use Status::{Fail, Unknown, Warn};
+    let to = |range: &str, gateway: &str| json!({"DestinationCidrBlock": range, "GatewayId": gateway});
+    let nat = json!({"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-0d01"});
+    let v6 = json!({"DestinationIpv6CidrBlock": "::/0", "GatewayId": "igw-0d01"});
+    let gone = json!({"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-0d01", "State": "blackhole"});
+    let doubtful = json!({"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-0d01", "State": "pondering"});
+    let peered = json!({"DestinationCidrBlock": "203.0.113.0/24", "VpcPeeringConnectionId": "pcx-0a0d"});
+    let service = json!({"DestinationPrefixListId": "pl-0d01", "GatewayId": "vpce-0d01"});
+    let all = to("0.0.0.0/0", "igw-0d01");
+    let halves = [to("0.0.0.0/1", "igw-0d01"), to("128.0.0.0/1", "igw-0d01")];
+    let attached = json!([{"InternetGatewayId": "igw-0d01", "Attachments": [{"VpcId": "vpc-0d01"}]}]);
+    let elsewhere = json!([{"InternetGatewayId": "igw-0d01", "Attachments": [{"VpcId": "vpc-0a01"}]}]);
+    let rows = [
+        (json!([all]), &attached, Warn, "open to everyone"),
+        (json!(halves), &attached, Warn, "open to everyone"),
+        // What is led elsewhere is of others than Lambda.
+        (json!([all, peered]), &attached, Warn, "open to everyone"),
+        (json!([all, service]), &attached, Warn, "open to everyone"),
+        (json!([nat]), &attached, Fail, "no route to an internet gateway"),
+        (json!([v6]), &attached, Fail, "no route to an internet gateway"),
+        (json!([gone]), &attached, Fail, "which is gone"),
+        (json!([to("8.8.8.8/32", "igw-0d01")]), &attached, Unknown, "only a part"),
+        (
+            json!([nat, to("8.8.8.8/32", "igw-0d01")]),
+            &attached,
+            Unknown,
+            "only a part",
+        ),
+        (json!([nat, halves[0]]), &attached, Unknown, "only a part"),
+        (json!([doubtful]), &attached, Unknown, "pondering"),
+        (json!([all]), &json!([]), Fail, "not attached to vpc-0d01"),
+        (json!([all]), &elsewhere, Fail, "not attached to vpc-0d01"),
+    ];
+    for (routes, gateways, expected, says) in rows {
+        let mut value = public();
+        value["InternetGateways"] = gateways.clone();
+        value["NatGateways"] = json!([{"NatGatewayId": "nat-0d01", "VpcId": "vpc-0d01", "SubnetId": "subnet-0d01a"}]);
+        value["PrefixLists"] = json!([{"PrefixListId": "pl-0d01", "Entries": [{"Cidr": "198.51.100.0/24"}]}]);
+        value["RouteTables"][2]["Routes"] = routes.clone();
+        let answer = asked(&value, &instance("ledger", "legacy")).await.unwrap();
+        let check = answer.checks.iter().find(|check| check.id == "attached").unwrap();
+        assert_eq!(check.status, expected, "{routes} {gateways}: {check:#?}");
+        assert!(check.message.contains(says), "{routes} {gateways}: {check:#?}");
+    }
+}

@@ -1,10 +1,11 @@
 //! Connections through an RDS Proxy that exists.
 
 use autoconnect::account::{AccountDocument, OfflineAccount};
-use autoconnect::cloud::Cloud;
-use autoconnect::model::TargetHealthState;
+use autoconnect::cloud::{Cloud, derived};
+use autoconnect::model::TargetHealthState::{self, Available, Unavailable};
 use autoconnect::observe::{ProxyWish, Target, observe};
 use autoconnect::reconcile::{Ending, Options};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -264,4 +265,182 @@ async fn a_failed_update_is_refused_before_the_target_is_registered() {
     let failure = setup(&account, &refunds()).await.unwrap_err();
     assert_eq!(failure.error.code(), "function-update-failed");
     assert_eq!(account.calls().write, writes);
+}
+
+/// A rule for tcp to a port.
+fn tcp(port: u16, peers: &Value) -> Value {
+    let mut rule = json!({"IpProtocol": "tcp", "FromPort": port, "ToPort": port});
+    for (key, value) in peers.as_object().unwrap() {
+        rule[key] = value.clone();
+    }
+    json!([rule])
+}
+
+fn ranges(cidrs: &[&str]) -> Value {
+    let ranges: Vec<Value> = cidrs.iter().map(|cidr| json!({"CidrIp": cidr})).collect();
+    json!({"IpRanges": ranges})
+}
+
+fn list(id: &str) -> Value {
+    json!({"PrefixListIds": [{"PrefixListId": id}]})
+}
+
+type Change = fn(&mut Value);
+
+/// What is changed where the proxy reaches the cluster by ranges, and what RDS would then find.
+const HEALTHS: [(&str, Change, TargetHealthState); 16] = [
+    ("nothing", |_| (), Available),
+    (
+        "to one of its subnets",
+        |value| out(value, &ranges(&["10.0.11.0/24"])),
+        Available,
+    ),
+    (
+        "to a part of its subnet",
+        |value| out(value, &ranges(&["10.0.11.128/25"])),
+        Available,
+    ),
+    (
+        "to the subnet in another zone",
+        |value| out(value, &ranges(&["10.0.12.0/24"])),
+        Unavailable,
+    ),
+    (
+        "to one subnet, and the zone is not told",
+        |value| {
+            out(value, &ranges(&["10.0.12.0/24"]));
+            value["DBInstances"][0]
+                .as_object_mut()
+                .unwrap()
+                .remove("AvailabilityZone");
+        },
+        Available,
+    ),
+    (
+        "to other addresses",
+        |value| out(value, &ranges(&["10.0.1.0/24"])),
+        Unavailable,
+    ),
+    (
+        "over IPv6 only",
+        |value| out(value, &json!({"Ipv6Ranges": [{"CidrIpv6": "::/0"}]})),
+        Unavailable,
+    ),
+    (
+        "to a prefix list with it",
+        |value| out(value, &list("pl-0a01")),
+        Available,
+    ),
+    (
+        "to a prefix list without it",
+        |value| out(value, &list("pl-0a02")),
+        Unavailable,
+    ),
+    (
+        "on another port",
+        |value| value["SecurityGroups"][2]["IpPermissionsEgress"] = tcp(3306, &ranges(&["0.0.0.0/0"])),
+        Unavailable,
+    ),
+    (
+        "no rule out",
+        |value| value["SecurityGroups"][2]["IpPermissionsEgress"] = json!([]),
+        Unavailable,
+    ),
+    (
+        "in from others only",
+        |value| value["SecurityGroups"][1]["IpPermissions"] = tcp(5432, &ranges(&["10.0.1.0/24"])),
+        Unavailable,
+    ),
+    (
+        "a network ACL of the proxy's subnets",
+        |value| {
+            value["DBProxies"][0]["VpcSubnetIds"] = json!(["subnet-0a0f1", "subnet-0a0f2"]);
+            value["NetworkAcls"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!({"NetworkAclId": "acl-0b01", "VpcId": "vpc-0a01",
+                "Associations": [{"SubnetId": "subnet-0a0f1"}, {"SubnetId": "subnet-0a0f2"}], "Entries": []}));
+        },
+        Unavailable,
+    ),
+    (
+        "a backup",
+        |value| value["DBInstances"][0]["DBInstanceStatus"] = json!("backing-up"),
+        Available,
+    ),
+    (
+        "a change",
+        |value| value["DBInstances"][0]["DBInstanceStatus"] = json!("modifying"),
+        Available,
+    ),
+    (
+        "stopped",
+        |value| value["DBInstances"][0]["DBInstanceStatus"] = json!("stopped"),
+        Unavailable,
+    ),
+];
+
+fn out(value: &mut Value, peers: &Value) {
+    value["SecurityGroups"][2]["IpPermissionsEgress"] = tcp(5432, peers);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_reaches_what_something_lets_it_reach() {
+    for (what, change, expected) in HEALTHS {
+        let mut value = crate::diagnoses::works();
+        value["SettlesAfterReads"] = json!(100);
+        value["PrefixLists"] = json!([{"PrefixListId": "pl-0a01", "Entries": [{"Cidr": "10.0.8.0/21"}]},
+            {"PrefixListId": "pl-0a02", "Entries": [{"Cidr": "10.0.1.0/24"}]}]);
+        out(&mut value, &ranges(&["10.0.11.0/24", "10.0.12.0/24"]));
+        value["SecurityGroups"][1]["IpPermissions"] = tcp(5432, &ranges(&["10.0.0.0/16"]));
+        change(&mut value);
+        let document: AccountDocument = serde_json::from_value(value).unwrap();
+        let account = OfflineAccount::in_memory(document).unwrap();
+        let targets = account.describe_db_proxy_targets("orders-proxy").await.unwrap();
+        let health = targets.iter().find_map(|target| target.health.as_ref()).unwrap();
+        let reason = (expected == Unavailable).then(|| "UNREACHABLE".to_owned());
+        assert_eq!((&health.state, &health.reason), (&expected, &reason), "{what}");
+    }
+}
+
+/// Whether clients may and must use IAM, and the secrets: as the answer of RDS has them, and as a file without logins.
+#[tokio::test]
+async fn what_a_proxy_takes_is_read_from_its_logins() {
+    let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:one-AbCdEf";
+    let login = |mode: &str| json!({"AuthScheme": "SECRETS", "SecretArn": secret, "IAMAuth": mode});
+    let rows = [
+        (json!([]), json!(null), (false, false), 0),
+        (json!([]), json!("REQUIRED"), (true, true), 0),
+        (json!([]), json!("ENABLED"), (true, false), 0),
+        (json!([login("DISABLED")]), json!(null), (false, false), 1),
+        (json!([login("ENABLED")]), json!(null), (true, false), 1),
+        (json!([login("REQUIRED")]), json!(null), (true, true), 1),
+        (
+            json!([login("REQUIRED"), login("DISABLED")]),
+            json!(null),
+            (true, false),
+            2,
+        ),
+        (
+            json!([login("REQUIRED"), login("REQUIRED")]),
+            json!(null),
+            (true, true),
+            2,
+        ),
+        // The logins say it, also against the summary of an edited file.
+        (json!([login("REQUIRED")]), json!("DISABLED"), (true, true), 1),
+        // IAM from end to end, which no login shows.
+        (json!([login("DISABLED")]), json!("REQUIRED"), (true, true), 1),
+    ];
+    for (auth, mode, expected, secrets) in rows {
+        let mut value = crate::diagnoses::works();
+        value["Secrets"] = json!([{"ARN": secret, "Name": "one"}]);
+        value["DBProxies"][0]["Auth"] = auth.clone();
+        value["DBProxies"][0]["IAMAuth"] = mode.clone();
+        let document: AccountDocument = serde_json::from_value(value).unwrap();
+        let account = OfflineAccount::in_memory(document).unwrap();
+        let found = derived::proxy(&account, "orders-proxy").await.unwrap();
+        assert_eq!((found.takes_iam, found.requires_iam), expected, "{auth} {mode}");
+        assert_eq!(found.secrets.len(), secrets, "{auth} {mode}");
+    }
 }

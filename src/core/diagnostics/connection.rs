@@ -24,7 +24,7 @@ use crate::escape::{command, word};
 use crate::model::network::{Network, Part};
 use crate::model::{
     Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, NeededSecret, Observation, Proxy, ProxyEndpoint,
-    ProxyTarget, SecurityGroup, Side, SubnetId,
+    ProxyTarget, SecurityGroup, Side, SubnetId, TargetHealthState, TargetRole,
 };
 use crate::naming::Convention;
 use crate::policy::RolePolicies;
@@ -124,6 +124,24 @@ impl Scene {
     #[must_use]
     pub fn has_public_name(&self) -> bool {
         self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
+    }
+
+    /// Whether the proxy reaches the database, as RDS measures it. Of an endpoint that leads to readers only, these count.
+    #[must_use]
+    pub fn proxy_reaches(&self) -> bool {
+        let (Some(proxy), Some(targets)) = (&self.proxy, self.targets.known()) else {
+            return false;
+        };
+        let proxy = Proxy {
+            targets: targets.clone(),
+            ..proxy.clone()
+        };
+        let role = self.endpoint.as_ref().and_then(|endpoint| endpoint.role.as_ref());
+        if role == Some(&TargetRole::ReadOnly) {
+            let health = proxy.reader_health(&self.database).ok().flatten();
+            return health.is_some_and(|health| health.state == TargetHealthState::Available);
+        }
+        proxy.reaches(&self.database)
     }
 
     /// What distinguishes this connection from others, as in the tag `autoconnect:connection`.
@@ -226,7 +244,13 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
     let port = database.port.unwrap_or_default();
     let remedy = setup_command(scene);
     let Some(proxy) = proxy else {
-        return vec![Leg { from, to, port, remedy }];
+        return vec![Leg {
+            from,
+            to,
+            port,
+            remedy,
+            proof: None,
+        }];
     };
     let between = End {
         side: Side::Proxy,
@@ -249,12 +273,14 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             },
             port: port_of_proxy,
             remedy: None,
+            proof: None,
         },
         None => Leg {
             from,
             to: between.clone(),
             port: port_of_proxy,
             remedy: remedy.clone(),
+            proof: None,
         },
     };
     let second = Leg {
@@ -262,6 +288,9 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         to,
         port,
         remedy,
+        proof: scene
+            .proxy_reaches()
+            .then(|| format!("proxy {} reaches {database}: its target is AVAILABLE", proxy.name)),
     };
     vec![first, second]
 }

@@ -123,7 +123,7 @@ fn wanted(estate: &Estate, observation: &Observation, gate: &Gate) -> Result<Vec
     Ok(rules)
 }
 
-/// Whether any group on a side lets through what a rule would. A prefix list may.
+/// Whether any group on a side lets through what a rule would. A prefix list that was not read may.
 fn lets(estate: &Estate, observation: &Observation, gate: &Gate, wanted: &Rule) -> bool {
     let (near, far) = (observation.groups_on(gate.side), observation.groups_on(gate.far));
     let groups = near.iter().filter_map(|id| estate.group(id));
@@ -133,7 +133,9 @@ fn lets(estate: &Estate, observation: &Observation, gate: &Gate, wanted: &Rule) 
             && match (&rule.peer, &wanted.peer) {
                 (Peer::Cidr(range), Peer::Cidr(wanted)) => contains(range, wanted),
                 (Peer::Group(id), _) => far.contains(id),
-                (Peer::PrefixList(_), _) => true,
+                (Peer::PrefixList(list), Peer::Cidr(wanted)) => estate
+                    .prefix_list(list)
+                    .is_none_or(|entries| entries.iter().any(|range| contains(&range.to_string(), wanted))),
                 _ => false,
             }
     })

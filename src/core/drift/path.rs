@@ -3,7 +3,7 @@
 //! Source: docs/drift.md, `broken`. Many connections are between the same subnets, which are asked about once.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::{Finding, FindingKind, hops, port_of, subnets_of};
@@ -12,7 +12,7 @@ use crate::diagnostics::connection::{Scene, Surroundings, legs};
 use crate::estate::Estate;
 use crate::model::{Observation, Proxy, Side, SubnetId, VpcId};
 use crate::reachability::Paths;
-use crate::reachability::leg::{End, Leg, blocked_besides_groups, distinct, judged_by_groups};
+use crate::reachability::leg::{End, Leg, blocked_besides_groups, distinct, judged_by_groups, stopped_by_groups};
 
 /// The most causes that a message names.
 const NAMED: usize = 3;
@@ -20,6 +20,7 @@ const NAMED: usize = 3;
 /// The paths of an estate, as far as they were asked about.
 #[derive(Debug)]
 pub(super) struct Routing<'e> {
+    estate: &'e Estate,
     paths: Option<Paths<'e>>,
     known: RefCell<BTreeMap<Between, Rc<Blocked>>>,
 }
@@ -27,12 +28,24 @@ pub(super) struct Routing<'e> {
 /// From these subnets to those, on a port.
 type Between = (Vec<SubnetId>, Vec<SubnetId>, u16);
 
-/// What stops traffic between subnets.
+/// Pairs of subnets, by their places.
+type Pairs = BTreeSet<(usize, usize)>;
+
+/// What network ACLs and routes stop between subnets.
 #[derive(Debug)]
 struct Blocked {
     causes: Vec<String>,
-    /// Whether nothing passes between any two of them.
-    is_whole: bool,
+    /// Between which subnets nothing passes.
+    pairs: Pairs,
+}
+
+/// What stops traffic of a hop: network ACLs and routes, and where they stop some of it, security groups too.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stopped {
+    /// Why, as text.
+    pub causes: Vec<String>,
+    /// Whether nothing passes between any two subnets.
+    pub is_whole: bool,
 }
 
 /// The blocked hops of a connection.
@@ -56,6 +69,7 @@ impl BlockedHops {
 impl<'e> Routing<'e> {
     pub(super) fn new(estate: &'e Estate) -> Self {
         Self {
+            estate,
             paths: estate.network().map(Paths::new),
             known: RefCell::default(),
         }
@@ -86,10 +100,9 @@ impl<'e> Routing<'e> {
         blocked
     }
 
-    /// What network ACLs and routes stop of a hop, as text, and whether that is all of it; none where that was not read.
-    pub(super) fn hop(&self, observation: &Observation, hop: (Side, Side), port: u16) -> Option<(Vec<String>, bool)> {
-        let found = self.of_hop(self.paths.as_ref()?, observation, hop, port)?;
-        Some((found.causes.clone(), found.is_whole && !found.causes.is_empty()))
+    /// What network ACLs and routes stop of a hop; none where that was not read.
+    pub(super) fn hop(&self, observation: &Observation, hop: (Side, Side), port: u16) -> Option<Stopped> {
+        self.of_hop(self.paths.as_ref()?, observation, hop, port)
     }
 
     /// What groups make of the hop that begins at this side, for each pair of subnets; none where that was not read.
@@ -108,10 +121,32 @@ impl<'e> Routing<'e> {
         observation: &Observation,
         (from, to): (Side, Side),
         port: u16,
-    ) -> Option<Rc<Blocked>> {
+    ) -> Option<Stopped> {
         let ((near_vpc, near), (far_vpc, far)) = (place(observation, from), place(observation, to));
-        let is_known = !near.is_empty() && !far.is_empty();
-        is_known.then(|| self.between(paths, (near_vpc, near), (far_vpc, far), port))
+        if near.is_empty() || far.is_empty() {
+            return None;
+        }
+        let found = self.between(paths, (near_vpc, near), (far_vpc, far), port);
+        let mut causes = found.causes.clone();
+        let all = distinct(near).len() * distinct(far).len();
+        let mut is_whole = found.pairs.len() == all;
+        if !found.pairs.is_empty() && !is_whole {
+            let (pairs, why) = self.stopped_by_groups(observation, from).unwrap_or_default();
+            is_whole = found.pairs.union(&pairs).count() == all;
+            causes.extend(why.into_iter().filter(|_| is_whole));
+        }
+        Some(Stopped { causes, is_whole })
+    }
+
+    /// The pairs of subnets between which groups let nothing through on the hop that begins at this side, and why; none where the
+    /// groups were not read.
+    fn stopped_by_groups(&self, observation: &Observation, from: Side) -> Option<(Pairs, Vec<String>)> {
+        let scene = Scene::of(observation, Surroundings::unread("it is not asked for here"));
+        let legs = legs(&scene);
+        let leg = legs.iter().find(|leg| leg.from.side == from)?;
+        let network = self.estate.network_of_groups(&leg.from.groups, &leg.to.groups)?;
+        let paths = Paths::new(&network);
+        Some((stopped_by_groups(&paths, leg), judged_by_groups(&paths, leg).1))
     }
 
     fn between(
@@ -137,12 +172,10 @@ impl<'e> Routing<'e> {
             to: end(Side::Database, far_vpc, far),
             port,
             remedy: None,
+            proof: None,
         };
         let (causes, pairs) = blocked_besides_groups(paths, &leg);
-        let blocked = Rc::new(Blocked {
-            causes,
-            is_whole: pairs.len() == leg.from.subnets.len() * leg.to.subnets.len(),
-        });
+        let blocked = Rc::new(Blocked { causes, pairs });
         self.known.borrow_mut().insert(key, Rc::clone(&blocked));
         blocked
     }
@@ -157,7 +190,7 @@ fn place(observation: &Observation, side: Side) -> (&VpcId, &[SubnetId]) {
     (vpc, subnets_of(observation, side))
 }
 
-fn finding(observation: &Observation, (from, to): (Side, Side), port: u16, blocked: &Blocked) -> Finding {
+fn finding(observation: &Observation, (from, to): (Side, Side), port: u16, blocked: &Stopped) -> Finding {
     let name = |side| match (side, &observation.proxy) {
         (Side::Function, _) => format!("function {}", observation.function.name),
         (Side::Proxy, Some(proxy)) => format!("proxy {}", proxy.name),

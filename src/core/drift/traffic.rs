@@ -1,7 +1,7 @@
 //! Whether security groups let any traffic of a connection pass: all rules of all groups of both ends, whoever made them.
 //!
 //! Source: the verdict `broken` of docs/drift.md: traffic cannot pass at all. What is not known counts as passing: the
-//! ranges of a subnet that could not be read, and prefix lists.
+//! ranges of a subnet or of a prefix list that could not be read.
 
 use ipnet::IpNet;
 
@@ -92,29 +92,36 @@ fn lets<'e>(
 ) -> Option<RuleOf<'e>> {
     let groups = groups.iter().filter_map(|id| estate.group(id));
     let mut rules = groups.flat_map(|group| group.rules(direction).iter().map(move |rule| (group, rule)));
-    rules.find(|(_, rule)| rule.lets_tcp(port) && meets(&rule.peer, other, ipv6))
+    rules.find(|(_, rule)| rule.lets_tcp(port) && meets(estate, &rule.peer, other, ipv6))
 }
 
 /// The rule by which a group lets tcp to this port out to the other end, or in from it.
-pub(super) fn rule_for<'g>(group: &'g SecurityGroup, direction: Direction, port: u16, other: &End) -> Option<&'g Rule> {
-    let meets = |rule: &Rule| meets(&rule.peer, other, false) || meets(&rule.peer, other, true);
+pub(super) fn rule_for<'g>(
+    estate: &Estate,
+    group: &'g SecurityGroup,
+    direction: Direction,
+    port: u16,
+    other: &End,
+) -> Option<&'g Rule> {
+    let meets = |rule: &Rule| [false, true].iter().any(|ipv6| meets(estate, &rule.peer, other, *ipv6));
     let mut rules = group.rules(direction).iter();
     rules.find(|rule| rule.lets_tcp(port) && meets(rule))
 }
 
 /// Whether a rule's peer can be the other end. Hardly anything speaks IPv6 in a VPC: where the ranges of the other end
 /// are not known, it does not.
-fn meets(peer: &Peer, other: &End, ipv6: bool) -> bool {
+fn meets(estate: &Estate, peer: &Peer, other: &End, ipv6: bool) -> bool {
     let has_family = |ranges: &[IpNet]| ranges.iter().any(|range| matches!(range, IpNet::V6(_)) == ipv6);
     let is_in_family = other.ranges.as_ref().map_or(!ipv6, |ranges| has_family(ranges));
-    match peer {
-        Peer::Group(id) => is_in_family && other.groups.contains(id),
-        Peer::PrefixList(_) => is_in_family,
-        Peer::Cidr(cidr) => {
-            let Ok(cidr) = cidr.parse::<IpNet>() else { return false };
-            let is_of_family = matches!(cidr, IpNet::V6(_)) == ipv6;
-            let overlaps = |range: &IpNet| range.contains(&cidr) || cidr.contains(range);
-            is_in_family && is_of_family && other.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(overlaps))
+    let covers = |cidr: &IpNet| {
+        let is_of_family = matches!(cidr, IpNet::V6(_)) == ipv6;
+        let overlaps = |range: &IpNet| range.contains(cidr) || cidr.contains(range);
+        is_of_family && other.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(overlaps))
+    };
+    is_in_family
+        && match peer {
+            Peer::Group(id) => other.groups.contains(id),
+            Peer::PrefixList(id) => estate.prefix_list(id).is_none_or(|entries| entries.iter().any(covers)),
+            Peer::Cidr(cidr) => cidr.parse::<IpNet>().is_ok_and(|cidr| covers(&cidr)),
         }
-    }
 }

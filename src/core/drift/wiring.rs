@@ -6,9 +6,9 @@ mod ends;
 
 use std::collections::BTreeSet;
 
-use super::path::Routing;
+use super::path::{Routing, Stopped};
 use super::traffic::{End, end, passage, rule_for};
-use super::{function_moved, hops, port_of, target};
+use super::{across, function_moved, hops, port_of, target};
 use crate::diagnostics::Status;
 use crate::estate::{Connection, Estate, Obstacle, Scope};
 use crate::model::{Direction, GroupId, GroupList, Observation, Rule, SecurityGroup, Side, SubnetId, VpcId};
@@ -226,10 +226,10 @@ fn passing(
         return ended(HopState::Unknown, vec!["the port is not known".to_owned()]);
     };
     let mut causes = Vec::new();
+    let mut is_tried = false;
     if let (Side::Proxy, Some(proxy)) = (from, &observation.proxy) {
-        if proxy.reaches(&observation.database) {
-            return ended(HopState::Open, Vec::new());
-        }
+        // What the proxy has tried is not blocked, whatever groups, network ACLs and routes seem to say.
+        is_tried = proxy.reaches(&observation.database);
         causes.extend(target(observation).map(|finding| finding.message));
         if !proxy.has_target(&observation.database) {
             return ended(HopState::Blocked, causes);
@@ -237,11 +237,15 @@ fn passing(
     }
     let names = (observation.describe(from), observation.describe(to));
     let (of_groups, lacks) = blocked_by_groups(estate, (near, far), port, (&names.0, &names.1));
-    let (of_network, is_whole) = routing.hop(observation, (from, to), port).unwrap_or_default();
+    let Stopped {
+        causes: found,
+        is_whole,
+    } = routing.hop(observation, (from, to), port).unwrap_or_default();
     // Of a function that has moved to another VPC, drift reports that, and not how the path is blocked.
-    let is_blocked = !of_groups.is_empty() || (is_whole && function_moved(observation).is_none());
+    let has_moved = function_moved(observation).is_some() && across::groups(estate, observation).is_empty();
+    let is_blocked = !is_tried && (!of_groups.is_empty() || (is_whole && !has_moved));
     causes.extend(of_groups);
-    causes.extend(of_network.into_iter().map(|cause| {
+    causes.extend(found.into_iter().map(|cause| {
         if is_whole {
             cause
         } else {
@@ -255,7 +259,7 @@ fn passing(
             Status::Unknown => is_unknown = causes.is_empty(),
             Status::Warn | Status::Fail => causes.push(NOT_ALL.to_owned()),
         }
-        if status != Status::Pass {
+        if status != Status::Pass && !(is_tried && status == Status::Unknown) {
             causes.extend(doubts);
         }
     }
@@ -282,7 +286,7 @@ fn blocked_by_groups(
     }
     let lacks = |groups: &GroupList, direction, other| {
         let mut on = groups.iter().filter_map(|id| estate.group(id));
-        !on.any(|group| rule_for(group, direction, port, other).is_some())
+        !on.any(|group| rule_for(estate, group, direction, port, other).is_some())
     };
     let lacks = Lacks {
         outbound: lacks(&near.groups, Direction::Egress, far),
@@ -317,8 +321,8 @@ fn links(estate: &Estate, near: &End, far: &End, port: u16) -> Vec<Link> {
             if !(names(start, Direction::Egress, goal) || names(goal, Direction::Ingress, start)) {
                 continue;
             }
-            let outbound = best(start, Direction::Egress, port, (goal, far));
-            let inbound = best(goal, Direction::Ingress, port, (start, near));
+            let outbound = best(estate, start, Direction::Egress, port, (goal, far));
+            let inbound = best(estate, goal, Direction::Ingress, port, (start, near));
             let alone = |end: &End, group: &SecurityGroup| End {
                 groups: GroupList::as_read([group.id.clone()]),
                 ranges: end.ranges.clone(),
@@ -365,6 +369,7 @@ fn names(group: &SecurityGroup, direction: Direction, other: &SecurityGroup) -> 
 /// The rule of a group that stands for a link: one that names the other group and lets the traffic through, else another one
 /// that does, else one that names the other group.
 fn best(
+    estate: &Estate,
     group: &SecurityGroup,
     direction: Direction,
     port: u16,
@@ -376,7 +381,7 @@ fn best(
     };
     let passing = naming()
         .find(|rule| rule.lets_tcp(port))
-        .or_else(|| rule_for(group, direction, port, end));
+        .or_else(|| rule_for(estate, group, direction, port, end));
     let rule = passing.or_else(|| naming().next())?;
     Some(LinkRule {
         rule: rule.clone(),

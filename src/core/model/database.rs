@@ -27,6 +27,25 @@ impl fmt::Display for DatabaseKind {
     }
 }
 
+/// States in which a database takes connections although it is not `available` (user guide, "Viewing DB instance status").
+const TAKES_CONNECTIONS: [&str; 9] = [
+    "backing-up",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "delete-precheck",
+    "modifying",
+    "resetting-master-credentials",
+    "storage-config-upgrade",
+    "storage-optimization",
+];
+
+/// Whether a database in this state takes connections.
+#[must_use]
+pub fn takes_connections(status: &str) -> bool {
+    status == "available" || TAKES_CONNECTIONS.contains(&status)
+}
+
 /// A security group on a database, with the state of that association.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMembership {

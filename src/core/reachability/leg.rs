@@ -12,7 +12,7 @@ pub use groups::authorize;
 use std::collections::BTreeSet;
 
 pub(crate) use groups::passages;
-pub use groups::{Missing, missing};
+pub use groups::{Missing, missing, stopped_by_groups};
 
 use crate::model::{GroupId, Side, SubnetId, VpcId};
 use crate::reachability::Paths;
@@ -78,6 +78,8 @@ pub struct Leg<'s> {
     pub port: u16,
     /// The command that gives both ends groups within one VPC, where there is one.
     pub remedy: Option<String>,
+    /// Why it is known that traffic passes: a proxy that reaches its database. What seems to stop it is then a warning.
+    pub proof: Option<String>,
 }
 
 /// A finding with the pairs of subnets between which it stops everything; all of them where it names none.
@@ -131,9 +133,17 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     let check = |(id, passed, concern): (&'static str, &str, Concern)| {
         let mut findings = Vec::new();
         let mut evidence = Vec::new();
-        for (found, report) in concern(paths, legs).into_iter().zip(&mut reports) {
+        for ((found, leg), report) in concern(paths, legs).into_iter().zip(legs).zip(&mut reports) {
             evidence.extend(found.evidence);
-            for OnLeg { finding, pairs } in found.findings {
+            for OnLeg { mut finding, pairs } in found.findings {
+                if let Some(proof) = &leg.proof {
+                    if finding.status == Status::Unknown {
+                        evidence.push(format!("{}; {proof}", finding.text));
+                        continue;
+                    }
+                    finding.status = Status::Warn;
+                    finding.text = format!("{}; but {proof}", finding.text);
+                }
                 if finding.status == Status::Fail {
                     report.broken_by.insert(id);
                     report.failing.extend(&pairs);
@@ -165,6 +175,15 @@ pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>,
         }
     }
     (texts, pairs)
+}
+
+/// The pairs of subnets between which nothing passes: what groups, network ACLs and routes stop together. What could not be
+/// read stops nothing.
+#[must_use]
+pub fn stopped(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, usize)> {
+    let mut pairs = stopped_by_groups(paths, leg);
+    pairs.extend(blocked_besides_groups(paths, leg).1);
+    pairs
 }
 
 /// What the groups of both ends make of a leg's traffic: how bad it is, and why, each cause once.
@@ -206,6 +225,7 @@ pub(crate) fn between<'n>(
         to: end(to),
         port,
         remedy: None,
+        proof: None,
     };
     let crossings = acls::between(paths, &leg.from.subnets, &leg.to.subnets, port, numbers);
     // Within a VPC there is always the local route: tables that were not read are no reason for doubt.
@@ -243,7 +263,7 @@ pub fn distinct(subnets: &[SubnetId]) -> Vec<&SubnetId> {
 
 impl Leg<'_> {
     /// All pairs of subnets, by their places.
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
         let (rows, columns) = (self.from.subnets.len(), self.to.subnets.len());
         (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
     }

@@ -7,8 +7,8 @@ use super::{Found, from_cluster, from_instance};
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Connection, Estate, Part, Parts};
-use crate::model::network::{self, Network};
-use crate::model::{Database, GroupId, GroupList, Origin, Proxy, SecurityGroup, last_segment};
+use crate::model::network::{self, Network, PrefixList};
+use crate::model::{Database, GroupId, GroupList, Origin, PrefixListId, Proxy, SecurityGroup, last_segment};
 use crate::naming::{Convention, created};
 use crate::ownership::connection_of;
 use tracing::warn;
@@ -37,6 +37,7 @@ pub const PATH_READS: &[Operation] = &[
     Operation::DescribeRouteTables,
     Operation::DescribeNetworkAcls,
     Operation::DescribeVpcPeeringConnections,
+    Operation::GetManagedPrefixListEntries,
 ];
 
 /// The operation that shows whose functions and proxies are. Where it may not be called, their owners are unknown.
@@ -53,6 +54,9 @@ const FILTER_VALUES: usize = 200;
 
 /// How many proxies are asked for their targets at once.
 const PROXIES_AT_ONCE: usize = 5;
+
+/// How many prefix lists are read at once.
+const LISTS_AT_ONCE: usize = 5;
 
 /// The proxies that are asked for their targets, one call each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +193,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
 }
 
 /// Reads the network ACLs, the route tables and the peering connections of the VPCs that functions are in, and of those of
-/// databases and proxies.
+/// databases and proxies, and the prefix lists that rules name, if any.
 pub async fn survey_paths(cloud: &dyn Cloud, estate: &mut Estate) {
     let all = estate.vpcs_of_connections();
     let (mut vpcs, mut route_tables) = (network::Part::default(), network::Part::default());
@@ -206,13 +210,34 @@ pub async fn survey_paths(cloud: &dyn Cloud, estate: &mut Estate) {
         extend(&mut acls, more_acls);
         extend(&mut peerings, more_peerings);
     }
+    let prefix_lists = if all.is_empty() {
+        network::Part::default()
+    } else {
+        prefix_lists(cloud, estate.named_prefix_lists()).await
+    };
     estate.set_network(Network {
         vpcs,
         route_tables,
         acls,
         peerings,
+        prefix_lists,
         ..Network::unread("it was not read")
     });
+}
+
+/// The entries of prefix lists, a request for each list.
+async fn prefix_lists(cloud: &dyn Cloud, ids: BTreeSet<PrefixListId>) -> network::Part<Vec<PrefixList>> {
+    let read = ids.into_iter().map(async |id| {
+        let entries = match patiently(cloud, || cloud.prefix_list_entries(&id)).await {
+            Ok(entries) => network::Part::Read(entries),
+            Err(error) => {
+                warn!(%id, %error, "rules are judged without the entries of a prefix list");
+                network::Part::Unread(error.to_string())
+            }
+        };
+        PrefixList { id, entries }
+    });
+    network::Part::Read(bounded(LISTS_AT_ONCE, read).await)
 }
 
 fn extend<T>(part: &mut network::Part<Vec<T>>, more: Answer<Vec<T>>) {

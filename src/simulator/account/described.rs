@@ -32,7 +32,7 @@ pub(super) fn settings(entry: &DbProxyEntry) -> ProxySettings {
         });
         logins.collect()
     };
-    let is_iam = logins.is_empty() && matches!(entry.iam_auth.as_deref(), Some("REQUIRED" | "ENABLED"));
+    let is_iam = logins.is_empty() && entry.iam().0;
     ProxySettings {
         logins,
         default_auth_scheme: Some(if is_iam { "IAM_AUTH" } else { "NONE" }.to_owned()),

@@ -653,7 +653,7 @@ pub struct DbProxyEntry {
     /// Whether it logs SQL statements. Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debug_logging: Option<bool>,
-    /// How it logs in, where that is not one entry for each secret with `IAMAuth`.
+    /// How it logs in, as RDS describes it. Left out, it is one entry for each secret with `IAMAuth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub auth: Vec<ProxyAuthEntry>,
     /// After how many seconds it closes a client's idle connection. Default 1800.
@@ -680,6 +680,34 @@ pub struct DbProxyEntry {
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+}
+
+impl DbProxyEntry {
+    /// The secrets with which it logs in. Where only `Auth` names them, as in the answer of RDS, those.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        if self.secret_arns.is_empty() {
+            let named = self.auth.iter().filter_map(|auth| auth.secret_arn.clone());
+            return named.collect();
+        }
+        self.secret_arns.clone()
+    }
+
+    /// Whether clients may, and whether they have to, use IAM. `Auth` says so for each login, and RDS in no other place;
+    /// `IAMAuth` of the proxy itself counts where no login takes IAM, for a proxy that does so from end to end.
+    #[must_use]
+    pub fn iam(&self) -> (bool, bool) {
+        let modes = || self.auth.iter().map(|auth| auth.iam_auth.as_deref());
+        if modes().any(takes_iam) {
+            return (true, modes().all(|mode| mode == Some("REQUIRED")));
+        }
+        let mode = self.iam_auth.as_deref();
+        (takes_iam(mode), mode == Some("REQUIRED"))
+    }
+}
+
+fn takes_iam(mode: Option<&str>) -> bool {
+    matches!(mode, Some("REQUIRED" | "ENABLED"))
 }
 
 /// How a proxy logs in for one user.

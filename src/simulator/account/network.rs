@@ -10,7 +10,8 @@ use ipnet::{IpNet, Ipv4Net};
 use super::document::{
     AccountDocument, AclRule, CidrBlockState, DhcpOptionsEntry, EndpointEntry, EndpointServiceEntry, ExclusionEntry,
     GatewayAttachment, InterfaceEntry, InternetGatewayEntry, Ipv6CidrBlock, NatGatewayEntry, NetworkAclEntry,
-    PeeringEntry, PeeringVpcInfo, RouteEntry, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Tag, Vpc as VpcEntry,
+    PeeringEntry, PeeringVpcInfo, PrefixListEntry, RouteEntry, RouteTableEntry, SecurityGroupEntry, SubnetEntry, Tag,
+    Vpc as VpcEntry,
 };
 use super::offline::OfflineAccount;
 use super::pages::EC2_PAGE;
@@ -22,8 +23,9 @@ use crate::cloud::{
 use crate::model::network::public_access::NOT_READ;
 use crate::model::network::{
     AclEntry, Address, Association, CidrState, Destination, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService,
-    Exclusion, Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, NetworkAcl, Part, Peering, PeeringSide,
-    PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Vpc, VpcDns,
+    Exclusion, Interface, InternetGateway, LAST_RULE, NatGateway, NatMode, Network, NetworkAcl, Part, Peering,
+    PeeringSide, PrefixList, PublicAccess, Resolver, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet,
+    Vpc, VpcDns,
 };
 use crate::model::{
     DescribedRule, Direction, EndpointId, GroupId, InternetGatewayId, NatGatewayId, PeeringId, PrefixListId,
@@ -178,6 +180,43 @@ impl AccountDocument {
             acls.push(default_acl(vpc));
         }
         acls
+    }
+
+    /// What decides what passes between these subnets of these VPCs, where the resources in them have these groups.
+    pub(super) fn between(&self, vpcs: &[VpcId], subnets: &BTreeSet<&SubnetId>, groups: &[GroupId]) -> Network {
+        let of_vpcs: BTreeSet<&str> = vpcs.iter().map(VpcId::as_str).collect();
+        let is_asked = |entry: &&SubnetEntry| subnets.iter().any(|id| id.as_str() == entry.subnet_id);
+        let subnets = self.subnets.iter().filter(is_asked);
+        let subnet = |entry: &SubnetEntry| Subnet {
+            id: entry.subnet_id.as_str().into(),
+            vpc: entry.vpc_id.as_str().into(),
+            cidrs: self.subnet_cidrs(entry),
+            doubtful_cidrs: entry.doubtful_cidrs(),
+            availability_zone: entry.availability_zone.clone(),
+            free_addresses: None,
+            tags: BTreeMap::new(),
+        };
+        let has = |entry: &&SecurityGroupEntry| groups.iter().any(|id| id.as_str() == entry.group_id);
+        let list = |entry: &PrefixListEntry| PrefixList {
+            id: entry.prefix_list_id.as_str().into(),
+            entries: Part::Read(ranges(entry.entries.iter().map(|entry| &entry.cidr))),
+        };
+        let peerings = self.vpc_peering_connections.iter();
+        Network {
+            subnets: Part::Read(subnets.map(subnet).collect()),
+            route_tables: Part::Read(of_vpcs.iter().flat_map(|vpc| self.route_tables_of(vpc)).collect()),
+            acls: Part::Read(of_vpcs.iter().flat_map(|vpc| self.acls_of(vpc)).collect()),
+            peerings: Part::Read(peerings.map(|entry| self.to_peering(entry)).collect()),
+            prefix_lists: Part::Read(self.prefix_lists.iter().map(list).collect()),
+            groups: Part::Read(
+                self.security_groups
+                    .iter()
+                    .filter(has)
+                    .map(SecurityGroupEntry::to_model)
+                    .collect(),
+            ),
+            ..Network::default()
+        }
     }
 
     fn to_peering(&self, entry: &PeeringEntry) -> Peering {

@@ -361,7 +361,14 @@ impl State {
         })
     }
 
-    fn subnets_of(&self, vpc: &str) -> Vec<SubnetId> {
+    pub(super) fn subnets_of_proxy(&self, entry: &DbProxyEntry) -> Vec<SubnetId> {
+        if entry.vpc_subnet_ids.is_empty() {
+            return self.subnets_of(&entry.vpc_id);
+        }
+        entry.vpc_subnet_ids.iter().map(|id| id.as_str().into()).collect()
+    }
+
+    pub(super) fn subnets_of(&self, vpc: &str) -> Vec<SubnetId> {
         let subnets = self.document.subnets.iter().filter(|subnet| subnet.vpc_id == vpc);
         subnets.map(|subnet| subnet.subnet_id.as_str().into()).collect()
     }
@@ -458,11 +465,9 @@ impl State {
 
     pub(super) fn to_proxy(&self, entry: DbProxyEntry) -> Proxy {
         let settings = described::settings(&entry);
-        let subnets = if entry.vpc_subnet_ids.is_empty() {
-            self.subnets_of(&entry.vpc_id)
-        } else {
-            entry.vpc_subnet_ids.iter().map(|id| id.as_str().into()).collect()
-        };
+        let subnets = self.subnets_of_proxy(&entry);
+        let (takes_iam, requires_iam) = entry.iam();
+        let secrets = entry.secrets();
         Proxy {
             arn: entry.arn.unwrap_or_else(|| self.proxy_arn(&entry.name)),
             exists: true,
@@ -479,9 +484,9 @@ impl State {
             status: entry.status,
             targets: Vec::new(),
             role: entry.role_arn,
-            secrets: entry.secret_arns,
-            takes_iam: matches!(entry.iam_auth.as_deref(), Some("REQUIRED" | "ENABLED")),
-            requires_iam: entry.iam_auth.as_deref() == Some("REQUIRED"),
+            secrets,
+            takes_iam,
+            requires_iam,
             requires_tls: entry.require_tls.unwrap_or(true),
             logs_statements: entry.debug_logging.unwrap_or_default(),
             settings,

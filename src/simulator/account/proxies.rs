@@ -1,12 +1,14 @@
-//! Proxies of an account, and the health of their targets, which follows from the security groups.
+//! Proxies of an account, and the health of their targets, which follows from security groups, network ACLs and routes.
 
-use super::document::{DbProxyEntry, ProxyTargetEntry, SecurityGroupEntry};
+use super::document::{DbInstanceEntry, DbProxyEntry, ProxyTargetEntry};
 use super::rules::{Outcome, State, rejected};
 use crate::cloud::Fault;
 use crate::model::{
-    DatabaseKind, Direction, GroupId, GroupList, Peer, Protocol, ProxyTarget, SecurityGroup, TargetHealth,
-    TargetHealthState, TargetKind, TargetRole,
+    DatabaseKind, GroupId, GroupList, ProxyTarget, Side, SubnetId, TargetHealth, TargetHealthState, TargetKind,
+    TargetRole, VpcId, takes_connections,
 };
+use crate::reachability::Paths;
+use crate::reachability::leg::{End, Leg, distinct, stopped};
 
 fn missing(name: &str) -> Fault {
     Fault::NotFound(format!("DBProxy {name} not found"))
@@ -93,20 +95,7 @@ impl State {
 
     fn health(&mut self, proxy: &DbProxyEntry, target: &ProxyTargetEntry, instance: &str) -> Outcome<TargetHealth> {
         let instance = self.read_instance(instance)?;
-        let database: Vec<GroupId> = instance
-            .vpc_security_groups
-            .iter()
-            .map(|membership| membership.vpc_security_group_id.as_str().into())
-            .collect();
-        let own: Vec<GroupId> = proxy
-            .vpc_security_group_ids
-            .iter()
-            .map(|id| id.as_str().into())
-            .collect();
-        let port = i32::from(instance.port.unwrap_or_default());
-        let reachable = instance.status == "available"
-            && self.lets_through(&own, Direction::Egress, port, &database)
-            && self.lets_through(&database, Direction::Ingress, port, &own);
+        let reachable = takes_connections(&instance.status) && self.lets_through(proxy, &instance);
         let (state, reason) = match (target.registering, &target.unavailable_reason, reachable) {
             (true, _, _) => (TargetHealthState::Registering, None),
             (false, Some(reason), _) => (TargetHealthState::Unavailable, Some(reason.clone())),
@@ -116,27 +105,51 @@ impl State {
         Ok(TargetHealth { state, reason })
     }
 
-    /// Whether one of the groups lets tcp `port` through to or from one of the peers. A range of addresses
-    /// counts only if it is every address, for the file knows none of the databases'.
-    fn lets_through(&self, groups: &[GroupId], direction: Direction, port: i32, peers: &[GroupId]) -> bool {
-        let lets = |group: &SecurityGroup| {
-            group.rules(direction).iter().any(|rule| {
-                let covers = match rule.protocol {
-                    Protocol::All => true,
-                    Protocol::Tcp => rule.ports.is_some_and(|ports| ports.from <= port && port <= ports.to),
-                    Protocol::Other(_) => false,
-                };
-                let reaches = match &rule.peer {
-                    Peer::Group(id) => peers.contains(id),
-                    Peer::Cidr(cidr) => cidr == "0.0.0.0/0",
-                    Peer::PrefixList(_) => false,
-                };
-                covers && reaches
-            })
+    /// Whether anything passes from the proxy to the instance: what stops all of it is what `diagnose` finds.
+    fn lets_through(&self, proxy: &DbProxyEntry, instance: &DbInstanceEntry) -> bool {
+        let group = self.subnet_group(&instance.subnet_group);
+        let (vpc, subnets) = group.map_or_else(
+            || (VpcId::from(proxy.vpc_id.as_str()), self.subnets_of(&proxy.vpc_id)),
+            |group| (group.vpc, group.subnets),
+        );
+        let near = VpcId::from(proxy.vpc_id.as_str());
+        let of_proxy = self.subnets_of_proxy(proxy);
+        let ids = |ids: &[String]| -> Vec<GroupId> { ids.iter().map(|id| id.as_str().into()).collect() };
+        let memberships = instance.vpc_security_groups.iter();
+        let of_database: Vec<String> = memberships.map(|found| found.vpc_security_group_id.clone()).collect();
+        let (own, database) = (ids(&proxy.vpc_security_group_ids), ids(&of_database));
+        let groups: Vec<GroupId> = own.iter().chain(&database).cloned().collect();
+        let network = self.document.between(
+            &[near.clone(), vpc.clone()],
+            &of_proxy.iter().chain(&subnets).collect(),
+            &groups,
+        );
+        let paths = Paths::new(&network);
+        // The instance is in one zone, if the file says in which.
+        let zone = instance.availability_zone.as_deref();
+        let in_zone = |id: &&SubnetId| zone.is_some() && paths.zone(id) == zone;
+        let here: Vec<SubnetId> = subnets.iter().filter(in_zone).cloned().collect();
+        let end = |side, vpc, subnets, groups| End {
+            side,
+            name: String::new(),
+            vpc,
+            subnets: distinct(subnets),
+            groups,
         };
-        let is_one = |entry: &&SecurityGroupEntry| groups.iter().any(|id| id.as_str() == entry.group_id);
-        let mut entries = self.document.security_groups.iter().filter(is_one);
-        entries.any(|entry| lets(&entry.to_model()))
+        let leg = Leg {
+            from: end(Side::Proxy, &near, &of_proxy, own),
+            to: end(
+                Side::Database,
+                &vpc,
+                if here.is_empty() { &subnets } else { &here },
+                database,
+            ),
+            port: instance.port.unwrap_or_default(),
+            remedy: None,
+            proof: None,
+        };
+        let stopped = stopped(&paths, &leg).len();
+        stopped == 0 || stopped < leg.pairs().count()
     }
 
     pub(super) fn modify_proxy(&mut self, name: &str, groups: &GroupList) -> Outcome<()> {

@@ -3,13 +3,16 @@
 //! Source: docs/network.md, "Publicly accessible databases". A function in no VPC comes from addresses of AWS's that
 //! no rule can name in advance, so it only reaches what is open to the whole internet.
 
+use std::collections::BTreeSet;
+
 use super::Scene;
 use crate::diagnostics::Finding;
+use crate::diagnostics::internet::way::public_part;
 use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
-use crate::model::network::{RouteState, RouteTarget};
+use crate::model::network::{RouteTable, RouteTarget};
 use crate::model::{DatabaseKind, Direction, SubnetId};
-use crate::reachability::{Addresses, Block, Gap, Paths, Ports};
+use crate::reachability::{Addresses, Block, Gap, Paths, Ports, Region};
 
 /// Whether a function in no VPC reaches the database over the internet.
 pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {
@@ -70,13 +73,8 @@ pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {
 /// Why nothing from the internet enters a subnet, if so.
 fn is_open(paths: &Paths<'_>, subnet: &SubnetId, wanted: Block) -> Result<Option<String>, Gap> {
     let table = paths.route_table(subnet)?;
-    let leads_out = table
-        .routes
-        .iter()
-        .any(|route| route.state == RouteState::Active && matches!(route.target, RouteTarget::InternetGateway(_)));
-    if !leads_out {
-        let id = &table.id;
-        return Ok(Some(format!("{id} of {subnet} has no route to an internet gateway")));
+    if let Some(why) = not_answered(paths, table, subnet, wanted)? {
+        return Ok(Some(why));
     }
     let vpc = &table.vpc;
     match paths.network().at_internet_gateway(vpc, Some(subnet), Through::Inbound) {
@@ -99,6 +97,72 @@ fn is_open(paths: &Paths<'_>, subnet: &SubnetId, wanted: Block) -> Result<Option
         }
     }
     Ok(None)
+}
+
+/// Why no answer of a subnet leads to the internet, if so: by the longest prefix, to an internet gateway that is attached to
+/// the VPC. Where only answers to some addresses do, it is not known.
+fn not_answered(
+    paths: &Paths<'_>,
+    table: &RouteTable,
+    subnet: &SubnetId,
+    wanted: Block,
+) -> Result<Option<String>, Gap> {
+    let id = &table.id;
+    let (mut led, mut is_whole, mut astray) = (false, true, BTreeSet::new());
+    for hop in paths.hops(subnet, wanted.addresses)? {
+        let region = public_part(Region::of(Block {
+            addresses: hop.addresses,
+            ports: wanted.ports,
+        }));
+        let target = hop.route.map(|route| &route.target);
+        if region.is_empty() || matches!(target, Some(RouteTarget::Local | RouteTarget::Endpoint(_))) {
+            continue;
+        }
+        is_whole &= match hop.route {
+            None => false,
+            Some(route) => {
+                if let Some(doubt) = route.doubt() {
+                    return Err(format!("route {} of {id}: {doubt}", route.destination));
+                }
+                let is_led = match &route.target {
+                    RouteTarget::InternetGateway(gateway) if route.is_blackhole() => {
+                        astray.insert(format!("internet gateway {gateway}, which is gone"));
+                        false
+                    }
+                    RouteTarget::InternetGateway(gateway) => {
+                        let mut attached = paths.network().internet_gateways.read()?.iter();
+                        let is_it = attached.any(|it| it.id == *gateway && it.vpc.as_ref() == Some(&table.vpc));
+                        if !is_it {
+                            astray.insert(format!(
+                                "internet gateway {gateway}, which is not attached to {}",
+                                table.vpc
+                            ));
+                        }
+                        is_it
+                    }
+                    _ => false,
+                };
+                // Beside the default route, what is led elsewhere are addresses of others, not of Lambda.
+                if is_led && route.destination.to_string() == "0.0.0.0/0" {
+                    return Ok(None);
+                }
+                led |= is_led;
+                is_led
+            }
+        };
+    }
+    if led && is_whole {
+        return Ok(None);
+    }
+    if led {
+        return Err(format!("{id} leads only a part of the internet to an internet gateway"));
+    }
+    let astray: Vec<String> = astray.into_iter().collect();
+    Ok(Some(if astray.is_empty() {
+        format!("{id} of {subnet} has no route to an internet gateway")
+    } else {
+        format!("{id} of {subnet} leads to {}", astray.join(", "))
+    }))
 }
 
 /// Beside a private path: it is a second door.

@@ -7,21 +7,8 @@ use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
     Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, NoReader, Proxy, ProxyEndpoint,
-    TargetHealthState, TargetRole,
+    TargetHealthState, TargetRole, takes_connections,
 };
-
-/// States in which a database takes connections although it is not `available` (user guide, "Viewing DB instance status").
-const TAKES_CONNECTIONS: [&str; 9] = [
-    "backing-up",
-    "configuring-enhanced-monitoring",
-    "configuring-iam-database-auth",
-    "configuring-log-exports",
-    "delete-precheck",
-    "modifying",
-    "resetting-master-credentials",
-    "storage-config-upgrade",
-    "storage-optimization",
-];
 
 /// States of a function other than `Pending` and `Inactive` in which it takes no invocations (Lambda API reference, `State`).
 const NOT_INVOCABLE: [&str; 5] = [
@@ -105,7 +92,7 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
             continue;
         }
         let text = format!("{name} is {status}");
-        findings.push(if TAKES_CONNECTIONS.contains(&status.as_str()) {
+        findings.push(if takes_connections(status) {
             Finding::warn(format!("{text}: it still accepts connections"))
         } else {
             let start = match database.kind {

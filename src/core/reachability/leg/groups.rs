@@ -2,7 +2,7 @@
 //!
 //! Source: the check `security-groups` of docs/network.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
@@ -134,6 +134,39 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
         })
     };
     gates.into_iter().filter_map(of).collect()
+}
+
+/// The pairs of subnets between which the groups certainly let nothing through: not for a part of the subnets either, and
+/// over no family of addresses that both have.
+#[must_use]
+pub fn stopped_by_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, usize)> {
+    let naming = naming(paths, leg);
+    // Where it is not known how the VPCs are connected, a rule that names a group may count.
+    let network = paths.network();
+    let is_unread = network.peerings.read().is_err() || network.route_tables.read().is_err();
+    let may_count = matches!(naming, Naming::MayCount(_)) || (naming == Naming::DoesNotCount && is_unread);
+    let lets = |own: &End<'_>, direction, other: &End<'_>, v6| -> Vec<Option<bool>> {
+        let is_doubtful = may_count && named(paths, own, direction, other).is_some();
+        let peers: &[GroupId] = if naming == Naming::Counts { &other.groups } else { &[] };
+        let subnets = other.subnets.iter().copied();
+        let found = passages(paths, &own.groups, direction, subnets, peers, leg.port, Some(v6));
+        let passes = |found: Result<(Block, Passage<'_>), Gap>| {
+            let (wanted, passage) = found.ok()?;
+            let is_whole = matches!(passage.blocked.clone().merged().blocks(), [block] if *block == wanted);
+            Some(is_doubtful || !passage.gaps.is_empty() || !is_whole)
+        };
+        found.into_iter().map(passes).collect()
+    };
+    let families = [false, true].map(|v6| {
+        let out = lets(&leg.from, Direction::Egress, &leg.to, v6);
+        (out, lets(&leg.to, Direction::Ingress, &leg.from, v6))
+    });
+    let is_stopped = |&(row, column): &(usize, usize)| {
+        let of_family = |(out, into): &(Vec<Option<bool>>, Vec<Option<bool>>)| Some(out[column]? && into[row]?);
+        let mut known = families.iter().filter_map(of_family).peekable();
+        known.peek().is_some() && known.all(|passes| !passes)
+    };
+    leg.pairs().filter(is_stopped).collect()
 }
 
 /// Whether a rule of one end that names a group of the other end counts.
