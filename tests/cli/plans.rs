@@ -519,7 +519,7 @@ fn a_plan_is_outdated_also_where_there_is_nothing_to_do() {
         "adopt --cluster orders --function checkout --to terraform",
         &|account| {
             group(account, "rds-lambda-1", &|group| {
-                group["Tags"] = json!([{"Key": "autoconnect:owner", "Value": "pulumi"}])
+                group["Tags"] = json!([{"Key": "autoconnect:owner", "Value": "pulumi"}]);
             });
         },
     );

@@ -715,6 +715,7 @@ fn what_cannot_be_read_is_unknown_unless_the_other_way_is_good() {
 
 #[test]
 fn a_secret_needs_an_endpoint_and_a_policy_for_it() {
+    const ROLE: &str = "arn:aws:iam::123456789012:role/r";
     let mut scene = scene();
     scene.cluster.authentication = ClientAuthentication {
         scram: true,
@@ -733,7 +734,6 @@ fn a_secret_needs_an_endpoint_and_a_policy_for_it() {
     let endpoints = report.checks.iter().find(|check| check.id == "endpoints").unwrap();
     assert!(endpoints.message.contains("secretsmanager"), "{}", endpoints.message);
 
-    const ROLE: &str = "arn:aws:iam::123456789012:role/r";
     let least = |secret: &str| {
         for_mapping("secretsmanager", &[secret.to_owned()], &[ROLE.to_owned()])
             .unwrap()
