@@ -25,7 +25,7 @@ use crate::account::AccountDocument;
 use crate::drift::Verdict;
 use crate::template::{Inputs, Template};
 pub use cloudformation::{ChangeSet, CloudFormationError, Stack};
-pub use terraform::{Plan, TerraformError};
+pub use terraform::{NoPlan, Plan, TerraformError};
 
 /// What a change does to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

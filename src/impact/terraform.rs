@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub use plan::Plan;
+pub use plan::{NoPlan, Plan};
 
 use super::future::{About, Future, Layer};
 use crate::files;
@@ -45,7 +45,7 @@ pub enum TerraformError {
         /// The file.
         path: PathBuf,
         /// What was expected and found.
-        why: String,
+        why: NoPlan,
     },
 }
 
@@ -59,6 +59,10 @@ impl TerraformError {
                 "print it as JSON: terraform show -json {} > plan.json",
                 crate::escape::word(path.display().to_string())
             ),
+            Self::NoPlan {
+                why: NoPlan::Version(_),
+                ..
+            } => "make the plan with a version of Terraform that writes format_version 1".to_owned(),
             Self::NoPlan { .. } => {
                 "make it so: terraform plan -out PLAN, then terraform show -json PLAN > plan.json".to_owned()
             }
