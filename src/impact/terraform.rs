@@ -149,7 +149,8 @@ const ORDER: [&str; 8] = [
 ];
 
 /// How types begin that connections can depend on, and that are not understood unless a step knows them.
-const MATTERING: [&str; 16] = [
+const MATTERING: [&str; 19] = [
+    "aws_cloudcontrolapi_resource",
     "aws_cloudformation_stack",
     "aws_db_instance",
     "aws_db_proxy",
@@ -162,6 +163,8 @@ const MATTERING: [&str; 16] = [
     "aws_rds_",
     "aws_route",
     "aws_security_group",
+    "aws_serverlessapplicationrepository_cloudformation_stack",
+    "aws_servicecatalog_provisioned_product",
     "aws_subnet",
     "aws_vpc",
     "aws_vpn",
