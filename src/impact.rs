@@ -26,7 +26,7 @@ use crate::account::AccountDocument;
 use crate::drift::Verdict;
 use crate::template::{Inputs, Template};
 pub use cloudformation::{ChangeSet, CloudFormationError, Stack};
-pub use terraform::{Plan, TerraformError};
+pub use terraform::{NoPlan, Plan, TerraformError};
 
 // The worst first.
 words! {

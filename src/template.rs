@@ -63,6 +63,8 @@ pub struct Resource {
     pub spot: Spot,
     /// Why it is not known whether the stack has it, where its condition depends on what is not known.
     pub doubt: Option<String>,
+    /// Whether it stays where another takes its place, as its `UpdateReplacePolicy` says.
+    pub is_retained: bool,
     /// Its properties.
     pub properties: BTreeMap<String, Value>,
 }
@@ -228,6 +230,8 @@ fn resource(
         let message = format!("resource {} has no Type", shown(&logical_id));
         return Err(Mistake::at(spot, message));
     };
+    let policy = fields.remove("UpdateReplacePolicy").map(|node| node.found);
+    let is_retained = matches!(policy, Some(Found::Text(policy)) if policy == "Retain");
     let properties = match fields.remove("Properties") {
         None => BTreeMap::new(),
         Some(node) => match resolver.value(&node) {
@@ -250,6 +254,7 @@ fn resource(
         kind,
         spot,
         doubt,
+        is_retained,
         properties,
     }))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::Ending;
 use super::arguments::parse_parameter;
@@ -31,15 +31,10 @@ Also fail if a change opens a database to the internet:
 
 /// Options of `impact`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, group = ArgGroup::new("change").args(["terraform_plan", "template"]).required(true))]
 pub struct Impact {
     /// The plan of Terraform, as `terraform show -json PLAN` prints it
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "template",
-        conflicts_with = "template"
-    )]
+    #[arg(long, value_name = "FILE")]
     terraform_plan: Option<PathBuf>,
     /// The template of CloudFormation or SAM, or a change set as `describe-change-set --include-property-values` of the AWS CLI
     /// prints it

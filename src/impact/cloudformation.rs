@@ -8,6 +8,7 @@ mod groups;
 mod items;
 mod network;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -16,7 +17,7 @@ pub use items::{ChangeSet, Stack};
 
 use super::future::{About, Future, Layer};
 use crate::files;
-use crate::template::TemplateError;
+use crate::template::{TemplateError, Value};
 use items::{Action, Item};
 
 /// Why a change of CloudFormation cannot be used.
@@ -31,6 +32,14 @@ pub enum CloudFormationError {
     /// It is the first page of a change set.
     #[error("{} has only a part of a change set: it ends with a NextToken", .0.display())]
     Part(PathBuf),
+    /// It is a change set that does not say what would be changed, or that can no longer be executed.
+    #[error("{} is a change set that cannot be executed: {why}", .path.display())]
+    NotReady {
+        /// The file.
+        path: PathBuf,
+        /// Its status, with the reason that CloudFormation gives.
+        why: String,
+    },
     /// It is something else.
     #[error("{} is no change set: {why}", .path.display())]
     NoChangeSet {
@@ -47,15 +56,17 @@ impl CloudFormationError {
     pub fn hint(&self) -> String {
         match self {
             Self::Template(_) => {
-                "name a template in YAML or JSON; give the values of its parameters with --parameter NAME=VALUE".to_owned()
-            }
-            Self::NoValues(_) | Self::Part(_) | Self::NoChangeSet { .. } => {
-                "print it so: aws cloudformation describe-change-set --include-property-values --stack-name STACK --change-set-name NAME"
+                "name a template in YAML or JSON; give the values of its parameters with --parameter NAME=VALUE"
                     .to_owned()
             }
+            Self::NotReady { .. } => format!("wait until it is made, or make another; then {PRINT}"),
+            Self::NoValues(_) | Self::Part(_) | Self::NoChangeSet { .. } => PRINT.to_owned(),
         }
     }
 }
+
+/// How to make the file of a change set.
+const PRINT: &str = "print it so: aws cloudformation describe-change-set --include-property-values --stack-name STACK --change-set-name NAME";
 
 /// The most that is read of a change set, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -73,13 +84,19 @@ pub fn change_set(path: &Path) -> Result<Option<ChangeSet>, CloudFormationError>
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&content) else {
         return Ok(None);
     };
-    if json.get("Changes").is_none() {
+    // Of one that is not made yet, the AWS CLI prints no changes.
+    let has = |key: &str| json.get(key).is_some();
+    if has("Resources") || !["Changes", "ChangeSetName", "ChangeSetId"].into_iter().any(has) {
         return Ok(None);
     }
     let set: ChangeSet = serde_json::from_value(json).map_err(|error| CloudFormationError::NoChangeSet {
         path: path.to_owned(),
         why: error.to_string(),
     })?;
+    if let Some(why) = set.not_ready() {
+        let path = path.to_owned();
+        return Err(CloudFormationError::NotReady { path, why });
+    }
     if set.next_token.is_some() {
         return Err(CloudFormationError::Part(path.to_owned()));
     }
@@ -90,18 +107,22 @@ pub fn change_set(path: &Path) -> Result<Option<ChangeSet>, CloudFormationError>
 }
 
 /// Types on which connections can depend, and that are not understood.
-const MATTERING: [&str; 11] = [
+const MATTERING: [&str; 15] = [
     "AWS::CloudFormation::Stack",
     "AWS::EC2::NetworkInterfaceAttachment",
     "AWS::EC2::PrefixList",
     "AWS::EC2::SecurityGroupVpcAssociation",
+    "AWS::EC2::SubnetCidrBlock",
     "AWS::EC2::TransitGateway",
     "AWS::EC2::VPCCidrBlock",
     "AWS::EC2::VPCDHCPOptionsAssociation",
     "AWS::EC2::VPNGatewayRoutePropagation",
+    "AWS::RAM::",
+    "AWS::RDS::DBProxyEndpoint",
     "AWS::RDS::DBShardGroup",
     "AWS::RDS::GlobalCluster",
     "AWS::Serverless::Application",
+    "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
 ];
 
 /// Applies a stack's change.
@@ -136,18 +157,65 @@ pub fn apply(stack: &Stack, future: &mut Future) {
         }
     }
     for item in items {
-        other(item, future);
+        other(stack, item, future);
     }
     future.finish();
 }
 
-fn other(item: &Item, future: &mut Future) {
+/// What no step has understood, and connections can depend on.
+fn other(stack: &Stack, item: &Item, future: &mut Future) {
     let kind = item.kind.as_str();
-    if MATTERING.iter().any(|beginning| kind.starts_with(beginning)) || kind.starts_with("Custom::Vpc") {
-        let why = format!(
-            "what becomes of {} is not understood: resources of type {kind} are not judged",
-            item.logical_id
-        );
-        future.not_understood(&item.logical_id, About::Everything, Layer::Resource, why);
+    let by = item.logical_id.as_str();
+    let why = format!("what becomes of {by} is not understood: resources of type {kind} are not judged");
+    // A module can have any resource, and the CDK closes the default group of a VPC by one of its own.
+    let holds_any = kind.ends_with("::MODULE") || kind.starts_with("Custom::Vpc");
+    if holds_any || MATTERING.iter().any(|beginning| kind.starts_with(beginning)) {
+        let about = if holds_any { None } else { about(stack, item, future) };
+        future.not_understood(by, about.unwrap_or(About::Everything), Layer::Resource, why);
+    } else if kind == "AWS::CloudFormation::CustomResource" || !kind.starts_with("AWS::") {
+        // It runs code of its own. What that can change of a path is what the resource names.
+        future.not_judged(by, why.as_str());
+        let mut named = BTreeSet::new();
+        for properties in item.before.iter().chain([&item.after]) {
+            for value in properties.values() {
+                named_in(stack, value, &mut named);
+            }
+        }
+        let named: Vec<_> = named.iter().filter_map(|id| future.depending_on(id)).collect();
+        for (about, layer) in named {
+            future.not_known(by, about, layer, why.as_str());
+        }
+    }
+}
+
+/// What a resource is of, where its properties say so.
+fn about(stack: &Stack, item: &Item, future: &Future) -> Option<About> {
+    let properties = if item.action == Action::Delete {
+        item.before.as_ref()?
+    } else {
+        &item.after
+    };
+    let text = |key: &str| stack.text(properties.get(key)?).ok().flatten();
+    if let Some(proxy) = text("DBProxyName") {
+        return Some(About::Proxy(proxy.to_ascii_lowercase()));
+    }
+    let id = text("VpcId").or_else(|| text("SubnetId"))?;
+    Some(future.depending_on(&id)?.0)
+}
+
+/// The ids that a value has in it.
+fn named_in(stack: &Stack, value: &Value, named: &mut BTreeSet<String>) {
+    match value {
+        Value::List(values) => {
+            for value in values {
+                named_in(stack, value, named);
+            }
+        }
+        Value::Table(fields) => {
+            for value in fields.values() {
+                named_in(stack, value, named);
+            }
+        }
+        value => named.extend(stack.text(value).ok().flatten()),
     }
 }

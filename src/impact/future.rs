@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crate::account::AccountDocument;
 use crate::model::DatabaseKind;
 
+pub(crate) use computers::default_port;
 pub use computers::{DatabaseChange, FunctionChange, VpcWish};
 pub use groups::NewGroup;
 pub use proxies::ProxyChange;
@@ -189,6 +190,22 @@ impl Future {
         let why = why.into();
         self.not_understood.insert((by.to_owned(), why.clone()));
         self.doubt(by, about, layer, Ways::ANY, why);
+    }
+
+    /// Something that is not judged, although it can change more than it says.
+    pub fn not_judged(&mut self, what: &str, why: impl Into<String>) {
+        self.not_understood.insert((what.to_owned(), why.into()));
+    }
+
+    /// What depends on a group, a subnet or a VPC of the account, by its id.
+    #[must_use]
+    pub fn depending_on(&self, id: &str) -> Option<(About, Layer)> {
+        if self.has_group(id) {
+            return Some((About::Group(id.to_owned()), Layer::Groups));
+        }
+        let vpc = self.has_vpc(id).then(|| id.to_owned());
+        let vpc = vpc.or_else(|| self.vpc_of_subnet(id))?;
+        Some((About::Vpc(vpc), Layer::Network))
     }
 
     /// Something that is not known, and what may depend on it.

@@ -275,7 +275,9 @@ pub(super) fn with_addresses(text: &str, names: &[(String, String)]) -> String {
     let mut text = text.to_owned();
     for (placeholder, address) in names {
         if text.contains(placeholder.as_str()) {
-            text = text.replace(placeholder.as_str(), &format!("of {address}"));
+            let words = format!("of {address}");
+            text = text.replace(&format!(" of {placeholder}"), &format!(" {words}"));
+            text = text.replace(placeholder.as_str(), &words);
         }
     }
     text

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub use plan::Plan;
+pub use plan::{NoPlan, Plan};
 
 use super::future::{About, Future, Layer};
 use crate::files;
@@ -45,7 +45,7 @@ pub enum TerraformError {
         /// The file.
         path: PathBuf,
         /// What was expected and found.
-        why: String,
+        why: NoPlan,
     },
 }
 
@@ -59,6 +59,10 @@ impl TerraformError {
                 "print it as JSON: terraform show -json {} > plan.json",
                 crate::escape::word(path.display().to_string())
             ),
+            Self::NoPlan {
+                why: NoPlan::Version(_),
+                ..
+            } => "make the plan with a version of Terraform that writes format_version 1".to_owned(),
             Self::NoPlan { .. } => {
                 "make it so: terraform plan -out PLAN, then terraform show -json PLAN > plan.json".to_owned()
             }
@@ -145,7 +149,8 @@ const ORDER: [&str; 8] = [
 ];
 
 /// How types begin that connections can depend on, and that are not understood unless a step knows them.
-const MATTERING: [&str; 16] = [
+const MATTERING: [&str; 19] = [
+    "aws_cloudcontrolapi_resource",
     "aws_cloudformation_stack",
     "aws_db_instance",
     "aws_db_proxy",
@@ -158,6 +163,8 @@ const MATTERING: [&str; 16] = [
     "aws_rds_",
     "aws_route",
     "aws_security_group",
+    "aws_serverlessapplicationrepository_cloudformation_stack",
+    "aws_servicecatalog_provisioned_product",
     "aws_subnet",
     "aws_vpc",
     "aws_vpn",

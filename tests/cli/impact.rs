@@ -226,11 +226,89 @@ fn errors_name_what_to_do() {
     fs::write(&path, more.to_string()).unwrap();
     let run = shell.run(&format!("{IMPACT} --template changes.json"));
     assert!(run.stderr.contains("only a part of a change set"), "{}", run.stderr);
-    let empty = json!({"Changes": [], "Status": "FAILED", "StatusReason": "No updates are to be performed."});
-    fs::write(&path, empty.to_string()).unwrap();
-    let run = shell.run(&format!("{IMPACT} --template changes.json --output json"));
-    assert_eq!(run.json()["source"]["kind"], "change-set");
-    assert_eq!(run.json()["summary"]["none"], 2);
+    fs::write(
+        shell.folder.path().join("later.json"),
+        r#"{"format_version": "2.0", "resource_changes": []}"#,
+    )
+    .unwrap();
+    assert_snapshot!(
+        "impact_version",
+        shell.session(&format!("{IMPACT} --terraform-plan later.json"))
+    );
+    assert_snapshot!("impact_without_a_change", shell.session(IMPACT));
+}
+
+/// A change set says what would be changed only when it is made.
+#[test]
+fn a_change_set_that_is_not_ready_is_an_error() {
+    const NO_CHANGES: &str =
+        "The submitted information didn't contain changes. Submit different information to create a change set.";
+    const NO_UPDATES: &str = "No updates are to be performed.";
+    let shell = shell();
+    let path = shell.folder.path().join("changes.json");
+    let changes = || {
+        json!([{"ResourceChange": {
+        "Action": "Remove", "LogicalResourceId": "A", "PhysicalResourceId": "a", "ResourceType": "AWS::S3::Bucket"}}])
+    };
+    for (status, execution, reason, changes, is_read) in [
+        ("CREATE_COMPLETE", "AVAILABLE", "", changes(), true),
+        ("CREATE_COMPLETE", "EXECUTE_COMPLETE", "", changes(), true),
+        ("CREATE_COMPLETE", "OBSOLETE", "", changes(), false),
+        ("CREATE_COMPLETE", "AVAILABLE", "", json!([]), true),
+        ("CREATE_PENDING", "UNAVAILABLE", "", json!([]), false),
+        ("CREATE_IN_PROGRESS", "UNAVAILABLE", "", json!([]), false),
+        ("CREATE_IN_PROGRESS", "UNAVAILABLE", "", Value::Null, false),
+        ("DELETE_COMPLETE", "UNAVAILABLE", "", json!([]), false),
+        ("FAILED", "UNAVAILABLE", NO_CHANGES, json!([]), true),
+        ("FAILED", "UNAVAILABLE", NO_CHANGES, Value::Null, true),
+        ("FAILED", "UNAVAILABLE", NO_UPDATES, json!([]), true),
+        ("FAILED", "UNAVAILABLE", "Template error", json!([]), false),
+        ("FAILED", "UNAVAILABLE", "Template error", changes(), false),
+        ("FAILED", "UNAVAILABLE", "", json!([]), false),
+        ("A_STATUS_OF_LATER", "AVAILABLE", "", changes(), false),
+    ] {
+        let mut set = json!({"ChangeSetName": "c", "StackName": "s", "Status": status, "ExecutionStatus": execution});
+        if !reason.is_empty() {
+            set["StatusReason"] = json!(reason);
+        }
+        if !changes.is_null() {
+            set["Changes"] = changes;
+        }
+        fs::write(&path, set.to_string()).unwrap();
+        let run = shell.run(&format!("{IMPACT} --template changes.json --output json"));
+        let document = run.json();
+        if is_read {
+            assert_eq!(document["source"]["kind"], "change-set", "{set}: {document:#}");
+            assert_eq!(document["summary"]["none"], 2, "{set}: {document:#}");
+        } else {
+            assert_eq!(run.status, Some(1), "{set}: {document:#}");
+            let error = &document["error"];
+            assert_eq!(error["code"], "template", "{set}: {document:#}");
+            let told = document.to_string();
+            let wanted = if execution == "OBSOLETE" { execution } else { status };
+            assert!(told.contains(wanted) && told.contains(reason), "{set}: {document:#}");
+        }
+    }
+}
+
+/// What stands for an id is said by its address, in words that a sentence can have.
+#[test]
+fn a_sentence_names_an_address_once() {
+    let shell = shell();
+    let path = shell.folder.path().join("acl.json");
+    let acl = json!({"vpc_id": "vpc-0a1b2c3d", "subnet_ids": ["subnet-0a1a"], "ingress": [], "egress": []});
+    let change = json!({"actions": ["create"], "before": null, "after": acl, "after_unknown": {"id": true}});
+    let change = json!({"address": "aws_network_acl.x", "mode": "managed", "type": "aws_network_acl", "name": "x", "change": change});
+    fs::write(
+        &path,
+        json!({"format_version": "1.2", "resource_changes": [change]}).to_string(),
+    )
+    .unwrap();
+    let told = shell
+        .run(&format!("{IMPACT} --terraform-plan acl.json --output json"))
+        .stdout;
+    assert!(told.contains("rule * of aws_network_acl.x"), "{told}");
+    assert!(!told.contains("of of"), "{told}");
 }
 
 /// The commands of a block of docs/ci.md and docs/impact.md that run this program.

@@ -8,7 +8,7 @@ mod types;
 use std::path::Path;
 
 use autoconnect::account::{AccountDocument, NetworkAclEntry};
-use autoconnect::impact::{Change, Effect, Judged, Plan, judge};
+use autoconnect::impact::{Change, Effect, Judged, NoPlan, Plan, judge};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -179,7 +179,31 @@ fn plans_that_are_none_are_refused() {
             "it is the log that `terraform plan -json` prints",
         ),
     ] {
-        assert_eq!(Plan::read(content.as_bytes()).unwrap_err(), expected, "{content}");
+        let error = Plan::read(content.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{content}");
+    }
+    let mut made = made_by_terraform("nothing");
+    for (version, is_read) in [
+        ("0.1", true),
+        ("1.0", true),
+        ("1.99", true),
+        ("2.0", false),
+        ("10.0", false),
+        ("", false),
+    ] {
+        made["format_version"] = json!(version);
+        let read = Plan::read(made.to_string().as_bytes());
+        match read {
+            Ok(_) => assert!(is_read, "{version}"),
+            Err(error) => {
+                assert!(!is_read, "{version}: {error}");
+                assert_eq!(error, NoPlan::Version(version.to_owned()));
+                assert!(
+                    error.to_string().contains("only versions 0 and 1 are supported"),
+                    "{error}"
+                );
+            }
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Functions, databases and proxies, as CloudFormation has them.
 
 use super::items::{Action, Item, Stack};
+use crate::account::AccountDocument;
 use crate::impact::future::{
-    About, DatabaseChange, FunctionChange, Future, Ids, Known, Layer, ProxyChange, VpcWish, Ways,
+    About, DatabaseChange, FunctionChange, Future, Ids, Known, Layer, ProxyChange, VpcWish, Ways, default_port,
 };
 use crate::model::DatabaseKind;
 use crate::template::Value;
@@ -49,6 +50,13 @@ pub(super) fn delete(stack: &Stack, item: &Item, future: &mut Future) {
         return;
     }
     let by = item.logical_id.as_str();
+    if let Some(why) = &item.doubt {
+        let about = about(&item.kind, id);
+        if about != About::Everything && !leaves_a_member(stack, item, id) {
+            future.not_known(by, about, Layer::Resource, why.as_str());
+        }
+        return;
+    }
     match item.kind.as_str() {
         "AWS::Lambda::Function" => future.delete_function(by, id),
         "AWS::RDS::DBCluster" => future.delete_database(by, DatabaseKind::Cluster, id),
@@ -66,6 +74,20 @@ pub(super) fn delete(stack: &Stack, item: &Item, future: &mut Future) {
         }
         _ => {}
     }
+}
+
+/// Whether it is an instance of a cluster that keeps another.
+fn leaves_a_member(stack: &Stack, item: &Item, id: &str) -> bool {
+    let instances = || stack.account.db_instances.iter();
+    let own = instances().find(|instance| item.kind == "AWS::RDS::DBInstance" && instance.id == id);
+    let Some(cluster) = own.and_then(|own| own.cluster.as_ref()) else {
+        return false;
+    };
+    let goes = |id: &String| {
+        let mut items = stack.items.iter();
+        items.any(|item| item.action == Action::Delete && item.physical_id.as_ref() == Some(id))
+    };
+    instances().any(|other| other.cluster.as_ref() == Some(cluster) && !goes(&other.id))
 }
 
 /// The name of what is created, where the template gives it.
@@ -86,11 +108,20 @@ pub(super) fn change(stack: &Stack, item: &Item, future: &mut Future) {
         _ => new_name(stack, item),
     };
     // What gets a name that CloudFormation makes up is in no connection yet.
-    let Some(name) = name else { return };
+    let Some(mut name) = name else { return };
     let by = item.logical_id.as_str();
     if let Some(why) = &item.doubt {
         future.not_understood(by, about(&item.kind, &name), Layer::Resource, why.as_str());
         return;
+    }
+    if let Some(key) = name_key(&item.kind).filter(|_| !item.creates()) {
+        let names = (stack.text(item.property_before(key)), stack.text(item.property(key)));
+        if let (Ok(Some(before)), Ok(Some(after))) = names
+            && about(&item.kind, &before) != about(&item.kind, &after)
+        {
+            future.rename(by, &about(&item.kind, &before), &after);
+            name = after;
+        }
     }
     match item.kind.as_str() {
         "AWS::Lambda::Function" => function(stack, item, &name, future),
@@ -106,7 +137,7 @@ pub(super) fn change(stack: &Stack, item: &Item, future: &mut Future) {
             let wish = ProxyChange {
                 is_new: item.creates(),
                 engine_family: stack.text(item.property("EngineFamily")).ok().flatten(),
-                groups: list(stack, item, "VpcSecurityGroupIds"),
+                groups: groups(stack, item, "VpcSecurityGroupIds", &name),
                 subnets: list(stack, item, "VpcSubnetIds"),
             };
             future.change_proxy(by, &name, wish);
@@ -119,12 +150,58 @@ fn list(stack: &Stack, item: &Item, key: &str) -> Option<Ids> {
     if !item.differs(key) {
         return None;
     }
-    match (stack.ids(item.property(key)), &item.before) {
+    let listed = stack.ids(item.property(key)).filter(|ids| *ids != Ids::default());
+    match (listed, &item.before) {
         (Some(ids), _) => Some(ids),
         // It was there, and is taken away: what AWS makes of that depends on the resource.
-        (None, Some(_)) => Some(Ids::unknown(format!("{key} of {} is no longer set", item.logical_id))),
+        (None, _) if item.creates() => None,
+        (None, Some(_)) => item.dropped(key).map(Ids::unknown),
         (None, None) => None,
     }
+}
+
+/// The groups of a database or a proxy, if they are changed.
+///
+/// Source: the resource providers of CloudFormation for RDS. A list that is taken away becomes the default group of the VPC; where
+/// there was none before, the groups stay as they are.
+fn groups(stack: &Stack, item: &Item, key: &str, name: &str) -> Option<Ids> {
+    let listed = list(stack, item, key);
+    let Some(why) = item.dropped(key).filter(|_| item.before.is_none()) else {
+        return listed;
+    };
+    let (now, vpc) = groups_now(&stack.account, &item.kind, name)?;
+    let mut groups = stack.account.security_groups.iter();
+    let default = groups.find(|group| Some(&group.vpc_id) == vpc && group.group_name == "default");
+    let is_default = default.is_some_and(|default| now == [default.group_id.clone()]);
+    (!is_default).then(|| Ids {
+        ids: now,
+        more: Some(why.clone()),
+        fewer: Some(why),
+        ..Ids::default()
+    })
+}
+
+/// The groups that a database or a proxy has, and its VPC.
+fn groups_now<'a>(account: &'a AccountDocument, kind: &str, name: &str) -> Option<(Vec<String>, Option<&'a String>)> {
+    let (memberships, subnet_group) = match kind {
+        "AWS::RDS::DBCluster" => {
+            let cluster = account.db_clusters.iter().find(|cluster| cluster.id == name)?;
+            (&cluster.vpc_security_groups, &cluster.subnet_group)
+        }
+        "AWS::RDS::DBInstance" => {
+            let instance = account.db_instances.iter().find(|instance| instance.id == name)?;
+            (&instance.vpc_security_groups, &instance.subnet_group)
+        }
+        _ => {
+            let proxy = account.db_proxies.iter().find(|proxy| proxy.name == name)?;
+            return Some((proxy.vpc_security_group_ids.clone(), Some(&proxy.vpc_id)));
+        }
+    };
+    let memberships = memberships.iter().filter(|membership| membership.status != "removing");
+    let now = memberships.map(|membership| membership.vpc_security_group_id.clone());
+    let mut groups = account.db_subnet_groups.iter();
+    let group = groups.find(|group| group.name == *subnet_group);
+    Some((now.collect(), group.map(|group| &group.vpc_id)))
 }
 
 fn function(stack: &Stack, item: &Item, name: &str, future: &mut Future) {
@@ -179,8 +256,8 @@ fn database(stack: &Stack, item: &Item, (kind, name): (DatabaseKind, &str), futu
         port.parse::<u16>().map_err(|_| format!("{by} has the port {port}"))
     });
     let groups = match (kind, &cluster) {
-        (DatabaseKind::Cluster, _) => list(stack, item, "VpcSecurityGroupIds"),
-        (DatabaseKind::Instance, None) => list(stack, item, "VPCSecurityGroups"),
+        (DatabaseKind::Cluster, _) => groups(stack, item, "VpcSecurityGroupIds", name),
+        (DatabaseKind::Instance, None) => groups(stack, item, "VPCSecurityGroups", name),
         (DatabaseKind::Instance, Some(_)) => None,
     };
     let wish = DatabaseChange {
@@ -194,10 +271,65 @@ fn database(stack: &Stack, item: &Item, (kind, name): (DatabaseKind, &str), futu
     };
     future.change_database(by, kind, name, &wish);
     let engine = wish.engine.as_deref().unwrap_or_default();
+    let is_own = wish.cluster.is_none();
     if wish.is_new && wish.port.is_none() && kind == DatabaseKind::Cluster && engine == "aurora-postgresql" {
         let why = format!("{by} has no Port, and what CloudFormation gives it is not known");
         future.doubtful_port(by, (kind, name), Ways::ANY, &why);
+    } else if wish.is_new && wish.port.is_none() && is_own && SOURCES.iter().any(|key| has(item, key)) {
+        let why = format!("the port of {by} is that of what it is made of");
+        future.doubtful_port(by, (kind, name), Ways::ANY, &why);
     }
+    if !is_own {
+        return;
+    }
+    let (port, subnet_group) = found_now(&stack.account, kind, name).unzip();
+    if let Some(why) = item
+        .dropped("Port")
+        .filter(|_| !is_default_port(engine, port.flatten()))
+    {
+        future.doubtful_port(by, (kind, name), Ways::ANY, &why);
+    }
+    if let Some(why) = item
+        .dropped("DBSubnetGroupName")
+        .filter(|_| subnet_group != Some("default"))
+    {
+        future.not_known(by, about(&item.kind, name), Layer::Network, why);
+    }
+}
+
+/// The properties with what a database is made of.
+const SOURCES: [&str; 7] = [
+    "DBClusterSnapshotIdentifier",
+    "DBSnapshotIdentifier",
+    "ReplicationSourceIdentifier",
+    "SnapshotIdentifier",
+    "SourceDBClusterIdentifier",
+    "SourceDBInstanceIdentifier",
+    "SourceDbiResourceId",
+];
+
+fn has(item: &Item, key: &str) -> bool {
+    *item.property(key) != Value::Nothing
+}
+
+/// The port and the DB subnet group that a database has.
+fn found_now<'a>(account: &'a AccountDocument, kind: DatabaseKind, name: &str) -> Option<(Option<u16>, &'a str)> {
+    match kind {
+        DatabaseKind::Cluster => {
+            let cluster = account.db_clusters.iter().find(|cluster| cluster.id == name)?;
+            Some((Some(cluster.port), &cluster.subnet_group))
+        }
+        DatabaseKind::Instance => {
+            let instance = account.db_instances.iter().find(|instance| instance.id == name)?;
+            Some((instance.port, &instance.subnet_group))
+        }
+    }
+}
+
+/// Whether a database has this port if none is named. CloudFormation has given clusters of Aurora PostgreSQL that of MySQL.
+fn is_default_port(engine: &str, port: Option<u16>) -> bool {
+    let default = default_port(engine).ok();
+    port.is_some() && (port == default || engine == "aurora-postgresql" && port == Some(3306))
 }
 
 fn target(stack: &Stack, item: &Item, future: &mut Future) {
@@ -219,7 +351,17 @@ fn target(stack: &Stack, item: &Item, future: &mut Future) {
         found.extend(ids.more.map(Err));
         found.extend(ids.ids.into_iter().map(|id| Ok((kind, id))));
     }
+    for (key, _) in keys.into_iter().filter(|_| item.before.is_some()) {
+        for id in stack.ids(item.property_before(key)).unwrap_or_default().ids {
+            future.deregister_target(by, &proxy, &id);
+        }
+    }
     if let Some(target) = found.pop() {
         future.register_target(by, &proxy, target);
+    } else if let Some(database) = future.target_of(&proxy).filter(|_| item.before.is_none()) {
+        let why = format!(
+            "the template gives {by} no database: {database}, which the proxy has now, goes if the template gave it before"
+        );
+        future.not_known(by, About::Proxy(proxy.to_ascii_lowercase()), Layer::Resource, why);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::items::{Action, Item, Stack};
 use crate::impact::future::{Future, Known, NewGroup, Ways};
 use crate::impact::rules::traffic;
-use crate::model::{Direction, Peer, Rule};
+use crate::model::{Direction, Peer, Protocol, Rule};
 use crate::template::Value;
 
 const GROUP: &str = "AWS::EC2::SecurityGroup";
@@ -47,13 +47,17 @@ pub(super) fn create(stack: &Stack, item: &Item, future: &mut Future) {
 
 /// Deletes groups, once nothing has them.
 pub(super) fn delete(_: &Stack, item: &Item, future: &mut Future) {
-    let Some(id) = item
-        .physical_id
-        .as_ref()
-        .filter(|_| item.kind == GROUP && item.deletes())
-    else {
+    let Some(id) = item.physical_id.as_ref().filter(|_| item.kind == GROUP) else {
         return;
     };
+    if item.action == Action::Replace && item.is_retained && item.before.is_none() {
+        let by = &item.logical_id;
+        let why = format!("group {id} stays when {by} is created anew, but its rules go if the template gave it them");
+        return future.doubtful_rules(by, Some(id), Ways::LESS, &why);
+    }
+    if !item.deletes() {
+        return;
+    }
     match &item.doubt {
         Some(why) => future.doubtful_rules(&item.logical_id, Some(id), Ways::LESS, why),
         None => future.delete_group(&item.logical_id, id),
@@ -62,8 +66,7 @@ pub(super) fn delete(_: &Stack, item: &Item, future: &mut Future) {
 
 /// Takes rules off that are deleted, or replaced.
 pub(super) fn remove_rules(stack: &Stack, item: &Item, future: &mut Future) {
-    let Some(direction) = direction(&item.kind).filter(|_| item.before.is_some() && item.action != Action::Create)
-    else {
+    let Some(direction) = direction(&item.kind).filter(|_| item.before.is_some() && item.ends()) else {
         return;
     };
     let by = item.logical_id.as_str();
@@ -86,10 +89,10 @@ pub(super) fn add_rules(stack: &Stack, item: &Item, future: &mut Future) {
         return;
     }
     if let Some(direction) = direction(&item.kind) {
-        let ways = if direction == Direction::Egress {
-            Ways::MORE_INSIDE
-        } else {
-            Ways::MORE
+        // What a template says of a rule may be of one that is there.
+        let ways = Ways {
+            less: item.before.is_none(),
+            ..ways(direction)
         };
         let after = Value::Table(item.after.clone());
         match (stack.needed(item, "GroupId"), rule(stack, &after)) {
@@ -100,7 +103,7 @@ pub(super) fn add_rules(stack: &Stack, item: &Item, future: &mut Future) {
                 let why = item.doubt.clone().or(rule.err()).unwrap_or_default();
                 future.doubtful_rules(by, Some(&group), ways, &why);
             }
-            (Err(why), _) => future.doubtful_rules(by, None, ways, &why),
+            (Err(why), _) => future.doubtful_rules(by, None, self::ways(direction), &why),
         }
     }
     if item.kind == GROUP {
@@ -116,7 +119,9 @@ fn in_group(stack: &Stack, item: &Item, future: &mut Future) {
         return future.doubtful_rules(by, Some(&id), Ways::ANY, why);
     }
     for (key, direction) in LISTS {
-        if !item.differs(key) {
+        let is_as_known = item.before.is_none() && !item.creates();
+        // What a template does not say, it may have said before.
+        if !item.differs(key) && !is_as_known {
             continue;
         }
         let (rules, doubt) = rules(stack, item.property(key));
@@ -126,26 +131,42 @@ fn in_group(stack: &Stack, item: &Item, future: &mut Future) {
         };
         let removed: Vec<Rule> = before.iter().filter(|rule| !rules.contains(rule)).cloned().collect();
         let added: Vec<Rule> = rules.iter().filter(|rule| !before.contains(rule)).cloned().collect();
-        if item.before.is_none() && !item.creates() {
-            let elsewhere = rules_elsewhere(stack, &id, direction);
-            further(item, future, (&id, direction), &[rules.clone(), elsewhere].concat());
+        if is_as_known {
+            let mut given = [rules.clone(), rules_elsewhere(stack, &id, direction)].concat();
+            if direction == Direction::Egress && *item.property(key) == Value::Nothing {
+                given.extend(default_egress());
+            }
+            further(item, future, (&id, direction), &given);
         }
         future.change_rules(by, &id, direction, (&removed, &added));
         if let Some(why) = doubt {
-            let ways = if direction == Direction::Egress {
-                Ways::MORE_INSIDE
-            } else {
-                Ways::MORE
-            };
-            future.doubtful_rules(by, Some(&id), ways, &why);
+            future.doubtful_rules(by, Some(&id), ways(direction), &why);
         }
     }
+}
+
+/// What a rule that is not known lets pass.
+fn ways(direction: Direction) -> Ways {
+    match direction {
+        Direction::Egress => Ways::MORE_INSIDE,
+        Direction::Ingress => Ways::MORE,
+    }
+}
+
+/// The rules that EC2 gives to each new group, which stay where a template gives it none.
+fn default_egress() -> [Rule; 2] {
+    ["0.0.0.0/0", "::/0"].map(|range| Rule {
+        protocol: Protocol::All,
+        ports: None,
+        peer: Peer::Cidr(range.to_owned()),
+        description: None,
+    })
 }
 
 /// The rules that other resources of the stack add to a group.
 fn rules_elsewhere(stack: &Stack, group: &str, wanted: Direction) -> Vec<Rule> {
     let items = stack.items.iter().filter(|item| direction(&item.kind) == Some(wanted));
-    let items = items.filter(|item| stack.needed(item, "GroupId").as_deref() == Ok(group));
+    let items = items.filter(|item| item.doubt.is_none() && stack.needed(item, "GroupId").as_deref() == Ok(group));
     items
         .filter_map(|item| rule(stack, &Value::Table(item.after.clone())).ok())
         .collect()

@@ -57,6 +57,8 @@ pub struct Item {
     pub action: Action,
     /// Why it is not known whether that is done.
     pub doubt: Option<String>,
+    /// Whether the old one stays where it is created anew.
+    pub is_retained: bool,
     /// Its properties before, where they are known.
     pub before: Option<Properties>,
     /// Its properties after.
@@ -71,7 +73,12 @@ impl Item {
 
     /// Whether it is deleted, also to be created anew.
     pub(super) fn deletes(&self) -> bool {
-        matches!(self.action, Action::Delete | Action::Replace)
+        self.action == Action::Delete || self.action == Action::Replace && !self.is_retained
+    }
+
+    /// Whether what it was goes: it is deleted, or changed.
+    pub(super) fn ends(&self) -> bool {
+        self.deletes() || self.action == Action::Change
     }
 
     /// Its id after the change.
@@ -91,6 +98,21 @@ impl Item {
     pub(super) fn property_before(&self, key: &str) -> &Value {
         let before = self.before.as_ref();
         before.and_then(|before| before.get(key)).unwrap_or(&Value::Nothing)
+    }
+
+    /// Why a property that is not set may have been, so that what becomes of it is not known. What is created has none before.
+    pub(super) fn dropped(&self, key: &str) -> Option<String> {
+        let by = &self.logical_id;
+        if self.creates() || !is_nothing(self.property(key)) {
+            return None;
+        }
+        match &self.before {
+            Some(_) if is_nothing(self.property_before(key)) => None,
+            Some(_) => Some(format!("{key} of {by} is no longer set")),
+            None => Some(format!(
+                "the template gives {by} no {key}: what it has now may go if the template gave it before"
+            )),
+        }
     }
 
     /// Whether a property is another one than before. Where that is not known, it is as it will be.
@@ -129,6 +151,7 @@ impl Stack {
                 },
                 placeholder: placeholder(&kind, number),
                 doubt: resource.doubt.clone(),
+                is_retained: resource.is_retained,
                 before: None,
                 after: resource.properties.clone(),
                 logical_id,
@@ -137,15 +160,15 @@ impl Stack {
             });
         }
         let mut stack_of = Self { items, unread, account };
-        stack_of.replace_groups();
+        stack_of.replace();
         if let Some(stack) = stack {
             stack_of.miss(stack);
         }
         stack_of
     }
 
-    /// Groups whose name, description or VPC changes are created anew.
-    fn replace_groups(&mut self) {
+    /// What gets another name, and groups that get another description or VPC, are created anew.
+    fn replace(&mut self) {
         let replaced: Vec<usize> = (0..self.items.len())
             .filter(|at| self.is_replaced(&self.items[*at]))
             .collect();
@@ -155,6 +178,10 @@ impl Stack {
     }
 
     fn is_replaced(&self, item: &Item) -> bool {
+        if let (Some(key), Some(id)) = (computers::name_key(&item.kind), &item.physical_id) {
+            let name = self.text(item.property(key)).ok().flatten();
+            return name.is_some_and(|name| !name.eq_ignore_ascii_case(id));
+        }
         let groups = &self.account.security_groups;
         let group = groups
             .iter()
@@ -171,16 +198,15 @@ impl Stack {
             || differs("VpcId", &group.vpc_id)
     }
 
-    /// Notes the groups that the stack has, and the template has not.
+    /// Notes what the stack has, and the template has not.
     fn miss(&mut self, stack: &str) {
-        let named: Vec<(String, String)> = self
-            .account
-            .security_groups
-            .iter()
-            .filter(|group| tag(&group.tags, STACK) == Some(stack))
-            .filter_map(|group| Some((tag(&group.tags, LOGICAL)?.to_owned(), group.group_id.clone())))
+        let named: Vec<(&str, String, String)> = KINDS
+            .into_iter()
+            .flat_map(|kind| tagged(&self.account, kind).into_iter().map(move |found| (kind, found)))
+            .filter(|(_, (_, tags))| tag(tags, STACK) == Some(stack))
+            .filter_map(|(kind, (id, tags))| Some((kind, tag(tags, LOGICAL)?.to_owned(), id.clone())))
             .collect();
-        for (logical_id, id) in named {
+        for (kind, logical_id, id) in named {
             if self.items.iter().any(|item| item.logical_id == logical_id) {
                 continue;
             }
@@ -188,10 +214,12 @@ impl Stack {
             self.items.push(Item {
                 placeholder: placeholder("", number),
                 doubt: Some(format!(
-                    "stack {stack} has group {id} as {logical_id}, and the template has not: it is deleted, unless it is retained"
+                    "stack {stack} has {} {id} as {logical_id}, and the template has not: it is deleted, unless it is retained",
+                    word(kind)
                 )),
-                kind: "AWS::EC2::SecurityGroup".to_owned(),
+                kind: kind.to_owned(),
                 action: Action::Delete,
+                is_retained: false,
                 physical_id: Some(id),
                 before: None,
                 after: Properties::new(),
@@ -239,7 +267,7 @@ impl Stack {
         if is_id {
             return Ok(match computers::name_key(&item.kind) {
                 // A name is known before it is there.
-                Some(key) if item.physical_id.is_none() => self
+                Some(key) if item.physical_id.is_none() || item.creates() => self
                     .text(item.property(key))?
                     .unwrap_or_else(|| item.placeholder.clone()),
                 _ => item.id().to_owned(),
@@ -270,12 +298,58 @@ impl Stack {
     }
 }
 
+/// Whether a value is none: RDS takes an empty list so, too.
+fn is_nothing(value: &Value) -> bool {
+    *value == Value::Nothing || *value == Value::List(Vec::new())
+}
+
 const STACK: &str = "aws:cloudformation:stack-name";
 const LOGICAL: &str = "aws:cloudformation:logical-id";
 
 fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
     let tag = tags.iter().find(|tag| tag.key == key)?;
     Some(&tag.value)
+}
+
+/// The types of which the account document has tags.
+const KINDS: [&str; 7] = [
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::RouteTable",
+    "AWS::Lambda::Function",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::RDS::DBProxy",
+];
+
+/// The resources of such a type, by their ids or names, with their tags.
+fn tagged<'a>(account: &'a AccountDocument, kind: &str) -> Vec<(&'a String, &'a [Tag])> {
+    fn of<'a, T>(all: &'a [T], each: impl Fn(&'a T) -> (&'a String, &'a Vec<Tag>)) -> Vec<(&'a String, &'a [Tag])> {
+        let each = all.iter().map(each);
+        each.map(|(id, tags)| (id, tags.as_slice())).collect()
+    }
+    match kind {
+        "AWS::EC2::SecurityGroup" => of(&account.security_groups, |group| (&group.group_id, &group.tags)),
+        "AWS::EC2::Subnet" => of(&account.subnets, |subnet| (&subnet.subnet_id, &subnet.tags)),
+        "AWS::EC2::RouteTable" => of(&account.route_tables, |table| (&table.route_table_id, &table.tags)),
+        "AWS::Lambda::Function" => of(&account.functions, |function| (&function.function_name, &function.tags)),
+        "AWS::RDS::DBCluster" => of(&account.db_clusters, |cluster| (&cluster.id, &cluster.tag_list)),
+        "AWS::RDS::DBInstance" => of(&account.db_instances, |instance| (&instance.id, &instance.tag_list)),
+        "AWS::RDS::DBProxy" => of(&account.db_proxies, |proxy| (&proxy.name, &proxy.tags)),
+        _ => Vec::new(),
+    }
+}
+
+fn word(kind: &str) -> &'static str {
+    match kind {
+        "AWS::EC2::SecurityGroup" => "group",
+        "AWS::EC2::Subnet" => "subnet",
+        "AWS::EC2::RouteTable" => "route table",
+        "AWS::Lambda::Function" => "function",
+        "AWS::RDS::DBCluster" => "cluster",
+        "AWS::RDS::DBInstance" => "instance",
+        _ => "proxy",
+    }
 }
 
 fn placeholder(kind: &str, number: usize) -> String {
@@ -303,37 +377,8 @@ fn physical_id(
     let is_it = |tags: &[Tag]| {
         tag(tags, LOGICAL) == Some(logical_id) && stack.is_none_or(|stack| tag(tags, STACK) == Some(stack))
     };
-    let tagged: Vec<&String> = match kind {
-        "AWS::EC2::SecurityGroup" => {
-            let groups = account.security_groups.iter().filter(|group| is_it(&group.tags));
-            groups.map(|group| &group.group_id).collect()
-        }
-        "AWS::EC2::Subnet" => {
-            let subnets = account.subnets.iter().filter(|subnet| is_it(&subnet.tags));
-            subnets.map(|subnet| &subnet.subnet_id).collect()
-        }
-        "AWS::EC2::RouteTable" => {
-            let tables = account.route_tables.iter().filter(|table| is_it(&table.tags));
-            tables.map(|table| &table.route_table_id).collect()
-        }
-        "AWS::Lambda::Function" => {
-            let functions = account.functions.iter().filter(|function| is_it(&function.tags));
-            functions.map(|function| &function.function_name).collect()
-        }
-        "AWS::RDS::DBCluster" => {
-            let clusters = account.db_clusters.iter().filter(|cluster| is_it(&cluster.tag_list));
-            clusters.map(|cluster| &cluster.id).collect()
-        }
-        "AWS::RDS::DBInstance" => {
-            let instances = account.db_instances.iter().filter(|instance| is_it(&instance.tag_list));
-            instances.map(|instance| &instance.id).collect()
-        }
-        "AWS::RDS::DBProxy" => {
-            let proxies = account.db_proxies.iter().filter(|proxy| is_it(&proxy.tags));
-            proxies.map(|proxy| &proxy.name).collect()
-        }
-        _ => Vec::new(),
-    };
+    let tagged = tagged(account, kind).into_iter().filter(|(_, tags)| is_it(tags));
+    let tagged: Vec<&String> = tagged.map(|(id, _)| id).collect();
     match tagged.as_slice() {
         [id] => return Ok(Some((*id).clone())),
         [_, _, ..] => {
@@ -394,11 +439,16 @@ fn physical_id(
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ChangeSet {
+    #[serde(default)]
     changes: Vec<Change>,
     pub(super) next_token: Option<String>,
     status: Option<String>,
+    execution_status: Option<String>,
     status_reason: Option<String>,
 }
+
+/// What CloudFormation says of a change set that has failed because it would change nothing.
+const NO_CHANGES: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -421,6 +471,20 @@ struct ResourceChange {
 }
 
 impl ChangeSet {
+    /// Why it does not say what would be changed, if it does not.
+    pub(super) fn not_ready(&self) -> Option<String> {
+        let reason = self.status_reason.as_deref().unwrap_or("no reason is given");
+        match self.status.as_deref() {
+            Some("FAILED") if self.changes.is_empty() && NO_CHANGES.iter().any(|words| reason.contains(words)) => None,
+            Some("FAILED") => Some(format!("its status is FAILED: {reason}")),
+            None | Some("CREATE_COMPLETE") => match self.execution_status.as_deref() {
+                Some(status @ ("OBSOLETE" | "EXECUTE_FAILED")) => Some(format!("its execution status is {status}")),
+                _ => None,
+            },
+            Some(status) => Some(format!("its status is {status}")),
+        }
+    }
+
     /// Whether property values are missing.
     pub(super) fn lacks_values(&self) -> bool {
         let mut changes = self.changes.iter().filter_map(|change| change.resource_change.as_ref());
@@ -434,21 +498,14 @@ impl ChangeSet {
     #[must_use]
     pub fn stack(&self, account: AccountDocument) -> Stack {
         let mut unread = Vec::new();
-        // A change set without changes has failed.
-        let is_empty = self.changes.is_empty();
-        if !is_empty && self.status.as_deref() == Some("FAILED") {
-            let why = self
-                .status_reason
-                .clone()
-                .unwrap_or_else(|| "no reason is given".to_owned());
-            unread.push(("the change set".to_owned(), format!("the change set has failed: {why}")));
-        }
+        // Its file is refused; who has read it otherwise learns nothing from it.
+        unread.extend(self.not_ready().map(|why| ("the change set".to_owned(), why)));
         let changes = self.changes.iter().filter_map(|change| change.resource_change.as_ref());
         let mut items = Vec::new();
         for (number, change) in changes.enumerate() {
             let mut doubt = None;
             let replaces = change.replacement.as_deref();
-            let retains = change
+            let is_retained = change
                 .policy_action
                 .as_deref()
                 .is_some_and(|action| action.contains("Retain"));
@@ -464,7 +521,7 @@ impl ChangeSet {
                     }
                     Action::Change
                 }
-                ("Remove", _) if retains => Action::Stay,
+                ("Remove", _) if is_retained => Action::Stay,
                 ("Remove", _) => Action::Delete,
                 ("Import" | "SyncWithActual", _) => Action::Stay,
                 (other, _) => {
@@ -489,6 +546,7 @@ impl ChangeSet {
                 placeholder: placeholder(&change.resource_type, number),
                 action,
                 doubt,
+                is_retained,
                 before: Some(properties(&change.before_context).unwrap_or_default()),
                 after: properties(&change.after_context).unwrap_or_default(),
             });

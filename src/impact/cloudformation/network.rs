@@ -8,7 +8,7 @@ use crate::template::Value;
 
 /// Takes off what is deleted, or replaced, of what stays.
 pub(super) fn remove(stack: &Stack, item: &Item, future: &mut Future) {
-    let Some(before) = item.before.clone().filter(|_| item.action != Action::Create) else {
+    let Some(before) = item.before.clone().filter(|_| item.ends()) else {
         return;
     };
     let by = item.logical_id.as_str();
@@ -140,6 +140,13 @@ pub(super) fn delete(_: &Stack, item: &Item, future: &mut Future) {
         return;
     };
     let by = item.logical_id.as_str();
+    // EC2 refuses to delete a subnet that is in use, and no path needs another.
+    if let Some(why) = item.doubt.as_ref().filter(|_| item.kind != "AWS::EC2::Subnet") {
+        if item.kind == "AWS::EC2::RouteTable" {
+            future.doubtful_routes(by, Some(id), why);
+        }
+        return;
+    }
     match item.kind.as_str() {
         "AWS::EC2::NetworkAcl" => future.delete_acl(by, id),
         "AWS::EC2::RouteTable" => future.delete_route_table(by, id),

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::proxies::target_kind;
 use super::{About, Future, Ids, Known, Layer, Ways};
 use crate::account::{DbSubnetGroup, VpcConfig, VpcSecurityGroupMembership};
 use crate::model::DatabaseKind;
+
+/// The name of a VPC's default group, and of the DB subnet group of the default VPC.
+const DEFAULT: &str = "default";
 
 /// What becomes of a function's attachment to a VPC.
 #[derive(Clone, Debug)]
@@ -144,18 +148,26 @@ impl Future {
             let why = format!("{by} changes {kind} {id}, which was not found in the account");
             return self.doubt(by, about, Layer::Resource, Ways::ANY, why);
         }
+        // AWS takes an empty list of a new database for none.
+        let listed = change
+            .groups
+            .clone()
+            .filter(|groups| !change.is_new || *groups != Ids::default());
+        let is_own = change.cluster.is_none();
         if !is_there && let Err(why) = self.create_database(by, kind, &id, change) {
             return self.doubt(by, about, Layer::Resource, Ways::ANY, why);
+        }
+        if is_there && change.is_new {
+            self.touch(by, about.clone(), Layer::Resource);
+            if is_own {
+                self.give_defaults(by, kind, &id, change);
+            }
         }
         if let Some(port) = &change.port {
             match port {
                 Ok(port) => self.set_port(by, kind, &id, *port),
                 Err(why) => self.doubt(by, about.clone(), Layer::Groups, Ways::ANY, why.as_str()),
             }
-        }
-        if let Some(groups) = change.groups.clone() {
-            let groups = self.listed_groups(by, &about, groups);
-            self.set_groups(by, kind, &id, groups);
         }
         if let Some(group) = &change.subnet_group {
             match group {
@@ -166,6 +178,12 @@ impl Future {
                 }
                 Err(why) => self.doubt(by, about.clone(), Layer::Network, Ways::ANY, why.as_str()),
             }
+        }
+        if let Some(groups) = listed {
+            let groups = self.listed_groups(by, &about, groups);
+            self.set_groups(by, kind, &id, groups);
+        } else if change.is_new && is_own {
+            self.give_default_group(by, kind, &id);
         }
         match &change.publicly_accessible {
             None => {}
@@ -203,7 +221,7 @@ impl Future {
         let subnet_group = match (&cluster, &change.subnet_group) {
             (Some((_, group)), None) => group.clone(),
             (_, Some(group)) => group.clone()?,
-            (None, None) => "default".to_owned(),
+            (None, None) => DEFAULT.to_owned(),
         };
         if !self.has_subnet_group(&subnet_group) {
             return Err(format!("DB subnet group {subnet_group} was not found in the account"));
@@ -232,27 +250,133 @@ impl Future {
                     .push(serde_json::from_value(entry).map_err(malformed)?);
             }
         }
-        if cluster.is_none() && change.groups.is_none() {
-            self.give_default_group(by, kind, id, &subnet_group);
-        }
         Ok(())
     }
 
-    /// A database for which no groups are named gets the default group of its VPC.
-    fn give_default_group(&mut self, by: &str, kind: DatabaseKind, id: &str, subnet_group: &str) {
-        let groups = &self.document.db_subnet_groups;
-        let vpc = groups
-            .iter()
-            .find(|group| group.name == subnet_group)
-            .map(|group| &group.vpc_id);
-        let mut groups = self.document.security_groups.iter();
-        let default = groups.find(|group| Some(&group.vpc_id) == vpc && group.group_name == "default");
-        if let Some(default) = default.map(|group| group.group_id.clone()) {
-            return self.set_groups(by, kind, id, vec![default]);
-        }
-        let why = format!("{kind} {id} gets the default group of its VPC, which was not found in the account");
+    /// What a database that is created anew gets where nothing is said: as one that was never there.
+    fn give_defaults(&mut self, by: &str, kind: DatabaseKind, id: &str, change: &DatabaseChange) {
         let about = About::Database(kind, id.to_owned());
-        self.doubt(by, about, Layer::Groups, Ways::MORE, why);
+        let clusters = self.document.db_clusters.iter_mut();
+        let clusters = clusters.filter(|cluster| kind == DatabaseKind::Cluster && cluster.id == id);
+        let clusters = clusters.map(|cluster| (&mut cluster.engine, &cluster.subnet_group));
+        let instances = self.document.db_instances.iter_mut();
+        let instances = instances.filter(|instance| kind == DatabaseKind::Instance && instance.id == id);
+        let instances = instances.map(|instance| (&mut instance.engine, &instance.subnet_group));
+        let Some((engine, subnet_group)) = clusters.chain(instances).next() else {
+            return;
+        };
+        if let Some(new) = &change.engine {
+            engine.clone_from(new);
+        }
+        let port = default_port(engine);
+        let is_in_default = subnet_group == DEFAULT;
+        if change.port.is_none() {
+            match port {
+                Ok(port) => self.set_port(by, kind, id, port),
+                Err(why) => self.doubt(by, about.clone(), Layer::Groups, Ways::ANY, why),
+            }
+        }
+        if change.subnet_group.is_none() && !is_in_default {
+            if self.has_subnet_group(DEFAULT) {
+                self.set_subnet_group(by, kind, id, DEFAULT);
+            } else {
+                let why = format!("{kind} {id} gets the default DB subnet group, which was not found in the account");
+                self.doubt(by, about, Layer::Network, Ways::ANY, why);
+            }
+        }
+    }
+
+    /// A database for which no groups are named gets the default group of its VPC.
+    fn give_default_group(&mut self, by: &str, kind: DatabaseKind, id: &str) {
+        let clusters = self.document.db_clusters.iter();
+        let clusters = clusters.map(|cluster| (DatabaseKind::Cluster, &cluster.id, &cluster.subnet_group));
+        let instances = self.document.db_instances.iter();
+        let instances = instances.map(|instance| (DatabaseKind::Instance, &instance.id, &instance.subnet_group));
+        let mut found = clusters
+            .chain(instances)
+            .filter(|(of, found, _)| *of == kind && *found == id);
+        let subnet_group = found.next().map(|(.., subnet_group)| subnet_group.as_str());
+        let mut groups = self.document.db_subnet_groups.iter();
+        let vpc = groups.find(|group| Some(group.name.as_str()) == subnet_group);
+        let vpc = vpc.map(|group| group.vpc_id.clone());
+        let about = About::Database(kind, id.to_owned());
+        let groups = self.default_group(by, &about, vpc.as_deref());
+        self.set_groups(by, kind, id, groups);
+    }
+
+    /// The default group of a VPC, which AWS gives to what is created without groups.
+    pub(super) fn default_group(&mut self, by: &str, about: &About, vpc: Option<&str>) -> Vec<String> {
+        let mut groups = self.document.security_groups.iter();
+        let default = groups.find(|group| Some(group.vpc_id.as_str()) == vpc && group.group_name == DEFAULT);
+        let default = default.map(|group| group.group_id.clone());
+        if default.is_none() {
+            let why = format!(
+                "{by} names no groups, and the default group of the VPC, which it gets then, was not found in the account"
+            );
+            self.doubt(by, about.clone(), Layer::Groups, Ways::MORE, why);
+        }
+        default.into_iter().collect()
+    }
+
+    /// Gives a function, a database or a proxy another name. What is known by the old one is gone.
+    pub fn rename(&mut self, by: &str, about: &About, name: &str) {
+        let document = &mut self.document;
+        let (new, has_found) = match about {
+            About::Function(old) => {
+                let mut functions = document.functions.iter_mut();
+                let found = functions.find(|function| function.function_name == *old);
+                let has_found = found.map(|function| name.clone_into(&mut function.function_name));
+                (About::Function(name.to_owned()), has_found.is_some())
+            }
+            About::Database(kind, old) => {
+                let name = name.to_ascii_lowercase();
+                let rename = |id: &mut String, endpoint: &mut Option<String>| {
+                    let domain = endpoint.as_deref().and_then(|host| host.strip_prefix(old.as_str()));
+                    if let Some(domain) = domain.filter(|domain| domain.starts_with('.')) {
+                        *endpoint = Some(format!("{name}{domain}"));
+                    }
+                    id.clone_from(&name);
+                };
+                let has_found = match kind {
+                    DatabaseKind::Cluster => {
+                        let found = document.db_clusters.iter_mut().find(|cluster| cluster.id == *old);
+                        found.map(|cluster| rename(&mut cluster.id, &mut cluster.endpoint))
+                    }
+                    DatabaseKind::Instance => {
+                        let found = document.db_instances.iter_mut().find(|instance| instance.id == *old);
+                        found.map(|instance| rename(&mut instance.id, &mut instance.endpoint))
+                    }
+                };
+                let members = document.db_instances.iter_mut();
+                for member in members.filter(|_| *kind == DatabaseKind::Cluster) {
+                    if member.cluster.as_ref() == Some(old) {
+                        member.cluster = Some(name.clone());
+                    }
+                }
+                (About::Database(*kind, name), has_found.is_some())
+            }
+            About::Proxy(old) => {
+                let mut proxies = document.db_proxies.iter_mut();
+                let found = proxies.find(|proxy| proxy.name.eq_ignore_ascii_case(old));
+                let has_found = found.map(|proxy| name.clone_into(&mut proxy.name));
+                let endpoints = document.db_proxy_endpoints.iter_mut();
+                for endpoint in endpoints.filter(|endpoint| endpoint.proxy.eq_ignore_ascii_case(old)) {
+                    name.clone_into(&mut endpoint.proxy);
+                }
+                (About::Proxy(name.to_ascii_lowercase()), has_found.is_some())
+            }
+            About::Everything | About::Vpc(_) | About::Group(_) => return,
+        };
+        if !has_found {
+            let why = format!("{by} gets the name {name}, and what has the name before was not found in the account");
+            self.doubt(by, about.clone(), Layer::Resource, Ways::ANY, why.as_str());
+            return self.doubt(by, new, Layer::Resource, Ways::ANY, why);
+        }
+        self.touch(by, about.clone(), Layer::Resource);
+        self.touch(by, new.clone(), Layer::Resource);
+        if let (About::Database(kind, old), About::Database(_, new)) = (about, &new) {
+            self.retarget(by, *kind, (old, new));
+        }
     }
 
     fn has_subnet_group(&self, name: &str) -> bool {
@@ -383,14 +507,14 @@ impl Future {
     pub fn delete_database(&mut self, by: &str, kind: DatabaseKind, id: &str) {
         let id = id.to_ascii_lowercase();
         self.touch(by, About::Database(kind, id.clone()), Layer::Resource);
-        let target = match kind {
+        let target = target_kind(kind);
+        match kind {
             DatabaseKind::Cluster => {
                 self.document.db_clusters.retain(|cluster| cluster.id != id);
                 // RDS deletes a cluster only without its instances.
                 self.document
                     .db_instances
                     .retain(|instance| instance.cluster.as_deref() != Some(&id));
-                "TRACKED_CLUSTER"
             }
             DatabaseKind::Instance => {
                 let entries = self.document.db_instances.iter();
@@ -401,9 +525,8 @@ impl Future {
                     self.touch(by, About::Database(DatabaseKind::Cluster, cluster), Layer::Resource);
                 }
                 self.document.db_instances.retain(|instance| instance.id != id);
-                "RDS_INSTANCE"
             }
-        };
+        }
         for proxy in &mut self.document.db_proxies {
             let is_it = |target_of: &crate::account::ProxyTargetEntry| {
                 target_of.kind == target && target_of.rds_resource_id == id

@@ -32,7 +32,11 @@ impl Future {
         let subnets = change
             .subnets
             .and_then(|subnets| self.listed_subnets(by, &about, subnets));
-        let groups = change.groups.map(|groups| self.listed_groups(by, &about, groups));
+        // AWS takes an empty list of a new proxy for none.
+        let groups = change
+            .groups
+            .filter(|groups| !change.is_new || *groups != Ids::default());
+        let groups = groups.map(|groups| self.listed_groups(by, &about, groups));
         let place = if let Some(place) = place {
             place
         } else {
@@ -52,6 +56,10 @@ impl Future {
             self.document.db_proxies.len() - 1
         };
         let before = self.document.db_proxies[place].clone();
+        let groups = match groups {
+            None if change.is_new => Some(self.default_group(by, &about, Some(&before.vpc_id))),
+            groups => groups,
+        };
         if groups
             .as_ref()
             .is_some_and(|groups| !is_same_list(groups, &before.vpc_security_group_ids))
@@ -90,10 +98,7 @@ impl Future {
         self.touch(by, about.clone(), Layer::Resource);
         let target = target.and_then(|(kind, id)| {
             let id = id.to_ascii_lowercase();
-            let word = match kind {
-                DatabaseKind::Cluster => "TRACKED_CLUSTER",
-                DatabaseKind::Instance => "RDS_INSTANCE",
-            };
+            let word = target_kind(kind);
             if self.document.has_database(word, &id) {
                 Ok(ProxyTargetEntry {
                     kind: word.to_owned(),
@@ -115,6 +120,35 @@ impl Future {
         }
     }
 
+    /// Notes for the proxies of a database that gets another name that what becomes of their targets is not known.
+    pub(super) fn retarget(&mut self, by: &str, kind: DatabaseKind, (old, new): (&str, &str)) {
+        let mut doubtful = Vec::new();
+        for proxy in &mut self.document.db_proxies {
+            let target = proxy.target.as_mut().filter(|target| target.kind == target_kind(kind));
+            if let Some(target) = target.filter(|target| target.rds_resource_id == old) {
+                new.clone_into(&mut target.rds_resource_id);
+                doubtful.push(proxy.name.clone());
+            }
+        }
+        for proxy in doubtful {
+            let why = format!("{by} renames the target of proxy {proxy}: whether it stays the target is not known");
+            self.doubt(
+                by,
+                About::Proxy(proxy.to_ascii_lowercase()),
+                Layer::Resource,
+                Ways::ANY,
+                why,
+            );
+        }
+    }
+
+    /// The name of the database that a proxy has, by its name.
+    #[must_use]
+    pub fn target_of(&self, proxy: &str) -> Option<&str> {
+        let target = self.document.db_proxies[self.place_of_proxy(proxy)?].target.as_ref()?;
+        Some(&target.rds_resource_id)
+    }
+
     /// Takes a database off a proxy.
     pub fn deregister_target(&mut self, by: &str, proxy: &str, database: &str) {
         self.touch(by, About::Proxy(proxy.to_ascii_lowercase()), Layer::Resource);
@@ -132,5 +166,13 @@ impl Future {
     fn place_of_proxy(&self, name: &str) -> Option<usize> {
         let mut proxies = self.document.db_proxies.iter();
         proxies.position(|proxy| proxy.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What RDS calls a target of this kind.
+pub(super) fn target_kind(kind: DatabaseKind) -> &'static str {
+    match kind {
+        DatabaseKind::Cluster => "TRACKED_CLUSTER",
+        DatabaseKind::Instance => "RDS_INSTANCE",
     }
 }

@@ -156,13 +156,22 @@ fn can_open(doubt: &Doubt) -> bool {
     !matches!(doubt.touch.about, About::Function(_)) && doubt.touch.layer != Layer::Network
 }
 
+/// Whether a check fails only since the proxy does not reach its target, for which another check has the cause.
+fn follows(state: &State, check: &str, why: &str) -> bool {
+    let is_only = why.contains("UNREACHABLE") && !why.contains("; and ");
+    let fails = |check: &str| state.failing.contains_key(check);
+    (check == "proxy-role" || check == "state" && is_only)
+        && ["security-groups", "network-acls", "routes"].into_iter().any(fails)
+}
+
 /// What is not known and decides whether a path is open.
 fn uncertain<'d>(state: &State, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
     if state.standing.path == Path::Open {
         return doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
     }
     // Each cause has to fall away for the path to be open.
-    let layers: BTreeSet<Layer> = state.failing.keys().map(|check| layer(check)).collect();
+    let causes = state.failing.iter().filter(|(check, why)| !follows(state, check, why));
+    let layers: BTreeSet<Layer> = causes.map(|(check, _)| layer(check)).collect();
     let of = |wanted: Layer| {
         let may = move |doubt: &&Doubt| {
             doubt.ways.more && (doubt.touch.layer == wanted || doubt.touch.layer == Layer::Resource)

@@ -2,7 +2,9 @@
 
 use super::plan::{Change, Plan};
 use super::side::{Side, text};
-use crate::impact::future::{About, DatabaseChange, FunctionChange, Future, Ids, Known, Layer, ProxyChange, VpcWish};
+use crate::impact::future::{
+    About, DatabaseChange, FunctionChange, Future, Ids, Known, Layer, ProxyChange, VpcWish, Ways,
+};
 use crate::model::DatabaseKind;
 
 /// The types that are understood here.
@@ -16,6 +18,9 @@ pub(super) const TYPES: [&str; 7] = [
     "aws_db_proxy_target",
 ];
 
+/// The attribute with the groups of a database or a proxy.
+const GROUPS: &str = "vpc_security_group_ids";
+
 /// The attribute by which a type is named.
 fn key(kind: &str) -> &'static str {
     match kind {
@@ -23,6 +28,18 @@ fn key(kind: &str) -> &'static str {
         "aws_rds_cluster_instance" | "aws_db_instance" => "identifier",
         "aws_lambda_function" => "function_name",
         _ => "name",
+    }
+}
+
+/// What a resource with this name is, where connections have it.
+fn about(kind: &str, name: &str) -> Option<About> {
+    let id = name.to_ascii_lowercase();
+    match kind {
+        "aws_lambda_function" => Some(About::Function(name.to_owned())),
+        "aws_rds_cluster" => Some(About::Database(DatabaseKind::Cluster, id)),
+        "aws_rds_cluster_instance" | "aws_db_instance" => Some(About::Database(DatabaseKind::Instance, id)),
+        "aws_db_proxy" => Some(About::Proxy(id)),
+        _ => None,
     }
 }
 
@@ -64,17 +81,11 @@ pub(super) fn kept(plan: &Plan, change: &Change, future: &mut Future) {
     let Ok(name) = side.needed(key(&change.kind)) else {
         return;
     };
-    let about = match change.kind.as_str() {
-        "aws_lambda_function" => About::Function(name),
-        "aws_rds_cluster" => About::Database(DatabaseKind::Cluster, name),
-        "aws_rds_cluster_instance" | "aws_db_instance" => About::Database(DatabaseKind::Instance, name),
-        "aws_db_proxy" => About::Proxy(name.to_ascii_lowercase()),
-        _ => About::Everything,
-    };
+    let about = about(&change.kind, &name).unwrap_or(About::Everything);
     let blocks = [Some(side), side.block("vpc_config")];
     for side in blocks.into_iter().flatten() {
         let keys = [
-            ("vpc_security_group_ids", Layer::Groups),
+            (GROUPS, Layer::Groups),
             ("security_group_ids", Layer::Groups),
             ("port", Layer::Groups),
             ("publicly_accessible", Layer::Groups),
@@ -104,6 +115,13 @@ pub(super) fn change(plan: &Plan, change: &Change, future: &mut Future) {
         Err(_) if change.creates() && !change.deletes() => return,
         Err(why) => return future.not_understood(by, About::Everything, Layer::Resource, why),
     };
+    let before = Side::before(plan, change).text(key(&change.kind)).ok().flatten();
+    let before = before
+        .filter(|_| !change.creates())
+        .and_then(|name| about(&change.kind, &name));
+    if let Some(before) = before.filter(|before| about(&change.kind, &name).as_ref() != Some(before)) {
+        future.rename(by, &before, &name);
+    }
     match change.kind.as_str() {
         "aws_lambda_function" => function(side, change, &name, future),
         "aws_rds_cluster" => database(side, change, (DatabaseKind::Cluster, &name), future),
@@ -152,11 +170,15 @@ fn changed(side: Side<'_>, key: &str, is_new: bool) -> Option<Ids> {
     (is_new || side.differs(key)).then(|| side.ids(key).unwrap_or_default())
 }
 
+/// Whether AWS gives an attribute its value, since the configuration does not: it stays as it is, or is the default.
+fn is_given(side: Side<'_>, key: &str) -> bool {
+    side.is_unknown(key) && !side.is_configured(key)
+}
+
 fn database(side: Side<'_>, change: &Change, (kind, name): (DatabaseKind, &str), future: &mut Future) {
     let is_new = change.creates();
     let wants = |key: &str| is_new || side.differs(key);
-    // What is not configured, AWS decides: it stays as it is, or is the default.
-    let is_open = |key: &str| side.is_unknown(key) && !side.is_configured(key);
+    let is_open = |key: &str| is_given(side, key);
     let known = |key: &str| -> Option<Known<String>> {
         if !wants(key) || is_open(key) {
             return None;
@@ -164,7 +186,7 @@ fn database(side: Side<'_>, change: &Change, (kind, name): (DatabaseKind, &str),
         side.text(key).transpose()
     };
     let is_member = change.kind == "aws_rds_cluster_instance";
-    let has_groups = wants("vpc_security_group_ids") && !is_open("vpc_security_group_ids") && !is_member;
+    let has_groups = wants(GROUPS) && !is_open(GROUPS) && !is_member;
     let port = known("port").filter(|_| !is_member).map(|port| {
         let port = port?;
         port.parse::<u16>()
@@ -175,7 +197,7 @@ fn database(side: Side<'_>, change: &Change, (kind, name): (DatabaseKind, &str),
         engine: side.text("engine").ok().flatten(),
         cluster: is_member.then(|| side.needed("cluster_identifier")),
         port: port.filter(|port| *port != Ok(0)),
-        groups: has_groups.then(|| side.ids("vpc_security_group_ids")).flatten(),
+        groups: has_groups.then(|| side.ids(GROUPS)).flatten(),
         subnet_group: known("db_subnet_group_name"),
         publicly_accessible: known("publicly_accessible").map(|flag| Ok(flag? == "true")),
     };
@@ -187,8 +209,20 @@ fn database(side: Side<'_>, change: &Change, (kind, name): (DatabaseKind, &str),
     if is_changed {
         future.change_database(&change.address, kind, name, &wish);
     }
-    // A copy, or what is restored, may be in another place than it says.
+    // A copy, or what is restored, may be in another place than it says, and listens on the port of its source.
     let is_copy = |key: &str| text(side.value(key)).is_some_and(|value| !value.is_empty());
+    let is_restored = [
+        "snapshot_identifier",
+        "replicate_source_db",
+        "replication_source_identifier",
+    ]
+    .into_iter()
+    .any(is_copy)
+        || side.block("restore_to_point_in_time").is_some();
+    if is_new && is_restored && wish.port.is_none() && !is_member {
+        let why = format!("the port of {} is that of what it is made of", change.address);
+        future.doubtful_port(&change.address, (kind, name), Ways::ANY, &why);
+    }
     if is_new
         && wish.subnet_group.is_none()
         && !is_member
@@ -210,7 +244,7 @@ fn proxy(side: Side<'_>, change: &Change, name: &str, future: &mut Future) {
     let wish = ProxyChange {
         is_new,
         engine_family: side.text("engine_family").ok().flatten(),
-        groups: changed(side, "vpc_security_group_ids", is_new),
+        groups: changed(side, GROUPS, is_new).filter(|_| !is_new || !is_given(side, GROUPS)),
         subnets: changed(side, "vpc_subnet_ids", is_new),
     };
     // `debug_logging` and such do not decide who reaches what.

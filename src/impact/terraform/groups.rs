@@ -174,7 +174,7 @@ fn single(side: Side<'_>) -> Known<Rule> {
             _ => Peer::Cidr(found),
         });
     }
-    let peer = peers.pop().ok_or_else(|| side.why("its source or destination"))?;
+    let peer = peers.pop().ok_or_else(|| side.why("the source or destination"))?;
     Ok(Rule {
         protocol,
         ports,

@@ -4,9 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use thiserror::Error;
 
 use super::references::{split, without_index};
 use crate::model::Place;
+
+/// Why a text is no plan that can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoPlan {
+    /// It is something else: what was expected and found.
+    #[error("{0}")]
+    Other(String),
+    /// It is a plan in a format that came later.
+    #[error("its format_version is {0}, and only versions 0 and 1 are supported")]
+    Version(String),
+}
 
 /// A plan.
 #[derive(Clone, Debug)]
@@ -101,21 +113,26 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// It is none: what was expected and found.
-    pub fn read(content: &[u8]) -> Result<Self, String> {
+    /// It is none, or has a format that is not supported.
+    pub fn read(content: &[u8]) -> Result<Self, NoPlan> {
         let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
         let read: Read = serde_json::from_slice(content).map_err(|error| {
             let is_log = content.split(|byte| *byte == b'\n').next();
             let is_log = is_log.is_some_and(|line| serde_json::from_slice::<Value>(line).is_ok());
-            if is_log {
+            NoPlan::Other(if is_log {
                 "it is the log that `terraform plan -json` prints".to_owned()
             } else {
                 error.to_string()
-            }
+            })
         })?;
+        // Only another major version is not compatible.
+        let version = read.format_version.as_deref().unwrap_or_default();
+        if read.format_version.is_some() && !["0", "1"].contains(&version.split('.').next().unwrap_or_default()) {
+            return Err(NoPlan::Version(version.to_owned()));
+        }
         let is_plan = read.planned_values.is_object() || read.resource_changes.is_some();
         if read.format_version.is_none() || !is_plan {
-            return Err("expected resource_changes, found none".to_owned());
+            return Err(NoPlan::Other("expected resource_changes, found none".to_owned()));
         }
         let incomplete = if read.errored {
             Some("the plan ended with an error, and does not show all changes".to_owned())

@@ -26,6 +26,9 @@ fn with_stack() -> AccountDocument {
     }
     let cluster = document.db_clusters.iter_mut().find(|cluster| cluster.id == "orders");
     cluster.unwrap().tag_list = tags("Orders");
+    let mut functions = document.functions.iter_mut();
+    let function = functions.find(|function| function.function_name == "checkout");
+    function.unwrap().tags = tags("Checkout");
     document
 }
 
@@ -61,6 +64,9 @@ Resources:
   Out:
     Type: AWS::EC2::SecurityGroupEgress
     Properties: {GroupId: !Ref FunctionGroup, DestinationSecurityGroupId: !GetAtt DatabaseGroup.GroupId, IpProtocol: tcp, FromPort: 5432, ToPort: 5432}
+  Orders:
+    Type: AWS::RDS::DBCluster
+    Properties: {DBClusterIdentifier: orders, Engine: aurora-postgresql, Port: 5432, DBSubnetGroupName: shop, VpcSecurityGroupIds: [sg-0d00, sg-0d01]}
   Checkout:
     Type: AWS::Serverless::Function
     Properties:
@@ -120,9 +126,9 @@ fn a_template_is_judged() {
         (
             "{GroupDescription: 'Made by the console, on cluster orders', VpcId: vpc-0a1b2c3d}",
             "{GroupDescription: Another, VpcId: vpc-0a1b2c3d}",
-            "the group is replaced, and the database is not in the stack",
+            "the group is replaced, and the database keeps the old one",
             Effect::Unknown,
-            &["DatabaseGroup"],
+            &["DatabaseGroup", "FunctionGroup"],
         ),
         (
             "  FunctionGroup:\n    Type",
@@ -146,15 +152,15 @@ fn a_template_is_judged() {
             &["Nested"],
         ),
         (
-            "  Checkout:\n",
-            "  Orders: {Type: AWS::RDS::DBCluster, Properties: {DBClusterIdentifier: orders, Engine: aurora-postgresql, VpcSecurityGroupIds: [sg-0d00]}}\n  Checkout:\n",
+            "VpcSecurityGroupIds: [sg-0d00, sg-0d01]",
+            "VpcSecurityGroupIds: [sg-0d00]",
             "the database loses the group",
             Effect::Breaks,
             &["Orders"],
         ),
         (
-            "  Checkout:\n",
-            "  Orders: {Type: AWS::RDS::DBCluster, Properties: {Engine: aurora-postgresql, VpcSecurityGroupIds: [sg-0d00]}}\n  Checkout:\n",
+            "{DBClusterIdentifier: orders, Engine: aurora-postgresql, Port: 5432, DBSubnetGroupName: shop, VpcSecurityGroupIds: [sg-0d00, sg-0d01]}",
+            "{Engine: aurora-postgresql, Port: 5432, DBSubnetGroupName: shop, VpcSecurityGroupIds: [sg-0d00]}",
             "the database, whose name CloudFormation has made up, loses the group",
             Effect::Breaks,
             &["Orders"],
@@ -169,6 +175,259 @@ fn a_template_is_judged() {
             (found.effect, found.by.iter().map(String::as_str).collect::<Vec<_>>()),
             (effect, by.to_vec()),
             "{what}: {found:#?}"
+        );
+    }
+}
+
+const IN: &str = "  In:
+    Type: AWS::EC2::SecurityGroupIngress
+    Properties: {GroupId: !Ref DatabaseGroup, SourceSecurityGroupId: !GetAtt FunctionGroup.GroupId, IpProtocol: tcp, FromPort: 5432, ToPort: 5432}
+";
+const OUT: &str = "  Out:
+    Type: AWS::EC2::SecurityGroupEgress
+    Properties: {GroupId: !Ref FunctionGroup, DestinationSecurityGroupId: !GetAtt DatabaseGroup.GroupId, IpProtocol: tcp, FromPort: 5432, ToPort: 5432}
+";
+const ORDERS: &str = "  Orders:
+    Type: AWS::RDS::DBCluster
+    Properties: {DBClusterIdentifier: orders, Engine: aurora-postgresql, Port: 5432, DBSubnetGroupName: shop, VpcSecurityGroupIds: [sg-0d00, sg-0d01]}
+";
+
+/// What is changed of `BASE`, and the effect with whose it is.
+type Less<'a> = (&'a str, Vec<(&'a str, String)>, (Effect, &'a str));
+
+const AS_IT_IS: (Effect, &str) = (Effect::None, "");
+
+fn unknown(by: &str) -> (Effect, &str) {
+    (Effect::Unknown, by)
+}
+
+fn none() -> String {
+    String::new()
+}
+
+/// What a template does not say, the one before may have said: it is never taken for unchanged.
+fn judge_less(cases: &[Less<'_>]) {
+    for (what, changes, expected) in cases {
+        let mut text = BASE.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{what}: {from}");
+            text = text.replacen(from, to, 1);
+        }
+        let all = judged(&with_stack(), &template(&text, &[]));
+        let found = checkout(&all);
+        assert_eq!(
+            (found.effect, found.by.join(" ").as_str()),
+            *expected,
+            "{what}: {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn rules_that_leave_a_template_are_not_taken_for_unchanged() {
+    const PROPERTIES: &str = "on cluster orders', VpcId: vpc-0a1b2c3d}";
+    let inline = |rules: &str| {
+        (
+            PROPERTIES,
+            format!("on cluster orders', VpcId: vpc-0a1b2c3d, {rules}}}"),
+        )
+    };
+    let given = "SecurityGroupIngress: {IpProtocol: tcp, FromPort: 5432, ToPort: 5432, SourceSecurityGroupId: !Ref FunctionGroup}";
+    judge_less(&[
+        ("an inbound rule", vec![(IN, none())], unknown("DatabaseGroup")),
+        ("an outbound rule", vec![(OUT, none())], unknown("FunctionGroup")),
+        (
+            "both",
+            vec![(IN, none()), (OUT, none())],
+            unknown("DatabaseGroup FunctionGroup"),
+        ),
+        (
+            "a rule, with an empty list",
+            vec![(IN, none()), inline("SecurityGroupIngress: []")],
+            unknown("DatabaseGroup"),
+        ),
+        (
+            "a list that has no value",
+            vec![(IN, none()), inline("SecurityGroupIngress: !Ref AWS::NoValue")],
+            unknown("DatabaseGroup"),
+        ),
+        (
+            "a rule that stands in the group now",
+            vec![(IN, none()), inline(given)],
+            AS_IT_IS,
+        ),
+        (
+            "a rule whose condition is not known",
+            vec![
+                (IN, IN.replace("    Type", "    Condition: IsExtra\n    Type")),
+                (
+                    "Resources:",
+                    "Conditions: {IsExtra: !Equals [!Ref Extra, x]}\nResources:".to_owned(),
+                ),
+            ],
+            unknown("DatabaseGroup In"),
+        ),
+        (
+            "a group that is created anew, with all that names it",
+            vec![
+                ("'Made by the console, on cluster orders'", "Another".to_owned()),
+                ("[sg-0d00, sg-0d01]", "[sg-0d00, !Ref DatabaseGroup]".to_owned()),
+            ],
+            unknown("DatabaseGroup FunctionGroup"),
+        ),
+    ]);
+}
+
+#[test]
+fn resources_that_leave_a_template_are_not_taken_for_unchanged() {
+    judge_less(&[
+        ("the database", vec![(ORDERS, none())], unknown("Orders")),
+        (
+            "the function",
+            vec![(&BASE[BASE.find("  Checkout:").unwrap()..], none())],
+            unknown("Checkout"),
+        ),
+        (
+            "the groups of the database",
+            vec![(", VpcSecurityGroupIds: [sg-0d00, sg-0d01]", none())],
+            unknown("Orders"),
+        ),
+        (
+            "an empty list of groups",
+            vec![("[sg-0d00, sg-0d01]", "[]".to_owned())],
+            unknown("Orders"),
+        ),
+        (
+            "the subnet group",
+            vec![(", DBSubnetGroupName: shop", none())],
+            unknown("Orders"),
+        ),
+        ("the default port", vec![(", Port: 5432", none())], AS_IT_IS),
+        (
+            "its name: it is created anew",
+            vec![(
+                "DBClusterIdentifier: orders,",
+                "DBClusterIdentifier: orders2,".to_owned(),
+            )],
+            (Effect::Breaks, "Orders"),
+        ),
+        (
+            "its name, and the old one is retained",
+            vec![(
+                "    Properties: {DBClusterIdentifier: orders,",
+                "    UpdateReplacePolicy: Retain\n    Properties: {DBClusterIdentifier: orders2,".to_owned(),
+            )],
+            AS_IT_IS,
+        ),
+        (
+            "the name of the function",
+            vec![("FunctionName: checkout", "FunctionName: checkout2".to_owned())],
+            (Effect::Breaks, "Checkout"),
+        ),
+    ]);
+}
+
+#[test]
+fn an_instance_that_leaves_a_template_matters_if_it_is_the_last() {
+    let mut document = with_stack();
+    for (at, logical) in [(0, "First"), (1, "Second")] {
+        let mut tags = document.db_clusters[0].tag_list.clone();
+        logical.clone_into(&mut tags[1].value);
+        document.db_instances[at].tag_list = tags;
+    }
+    let second = "  Second: {Type: AWS::RDS::DBInstance, Properties: {DBInstanceIdentifier: orders-2, DBClusterIdentifier: !Ref Orders, Engine: aurora-postgresql}}\n  Checkout:";
+    for (from, to, effect) in [
+        ("  Checkout:", second, Effect::None),
+        ("  Checkout:", "  Checkout:", Effect::Unknown),
+    ] {
+        let all = judged(&document, &template(&BASE.replacen(from, to, 1), &[]));
+        assert_eq!(checkout(&all).effect, effect, "{to}: {all:#?}");
+    }
+}
+
+/// The rules that EC2 gives to each group are not the template's.
+#[test]
+fn a_default_outbound_rule_is_no_rule_of_the_template() {
+    let mut document = with_stack();
+    for group in &mut document.security_groups {
+        let all = json!({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]});
+        group.ip_permissions_egress.push(serde_json::from_value(all).unwrap());
+    }
+    let all = judged(&document, &template(BASE, &[]));
+    assert_eq!(checkout(&all).effect, Effect::None, "{all:#?}");
+}
+
+/// What can have any resource in it makes everything unknown; what runs code of its own is told, and doubtful where it names
+/// what a path depends on.
+#[test]
+fn resources_that_are_not_judged() {
+    let anything = Some(Effect::Unknown);
+    for (kind, properties, is_listed, effect) in [
+        ("My::Mod::Network::MODULE", json!({}), true, anything),
+        (
+            "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
+            json!({}),
+            true,
+            anything,
+        ),
+        ("AWS::CloudFormation::Stack", json!({}), true, anything),
+        ("AWS::CloudFormation::StackSet", json!({}), true, anything),
+        ("AWS::Serverless::Application", json!({}), true, anything),
+        (
+            "AWS::EC2::SubnetCidrBlock",
+            json!({"SubnetId": "subnet-0a1a"}),
+            true,
+            anything,
+        ),
+        (
+            "AWS::EC2::SubnetCidrBlock",
+            json!({"SubnetId": "subnet-0e5a"}),
+            true,
+            None,
+        ),
+        ("AWS::EC2::VPCCidrBlock", json!({"VpcId": "vpc-0e5f6a7b"}), true, None),
+        (
+            "AWS::RDS::DBProxyEndpoint",
+            json!({"DBProxyName": "orders-proxy"}),
+            true,
+            None,
+        ),
+        (
+            "AWS::RDS::DBProxyEndpoint",
+            json!({"DBProxyName": {"Fn::ImportValue": "x"}}),
+            true,
+            anything,
+        ),
+        (
+            "AWS::CloudFormation::CustomResource",
+            json!({"ServiceToken": "x"}),
+            true,
+            None,
+        ),
+        (
+            "Custom::Thing",
+            json!({"Settings": [{"Group": {"Ref": "DatabaseGroup"}}]}),
+            true,
+            anything,
+        ),
+        ("Custom::Thing", json!({"Subnets": ["subnet-0a1a"]}), true, anything),
+        ("Custom::Thing", json!({"Subnets": ["subnet-0e5a"]}), true, None),
+        ("Custom::VpcRestrictDefaultSG", json!({}), true, anything),
+        ("MongoDB::Atlas::Cluster", json!({}), true, None),
+        ("AWS::S3::Bucket", json!({}), false, None),
+        ("AWS::CloudFormation::WaitConditionHandle", json!({}), false, None),
+    ] {
+        let resource = json!({"Type": kind, "Properties": properties});
+        let text = BASE.replacen("  Checkout:", &format!("  It: {resource}\n  Checkout:"), 1);
+        let change = template(&text, &[]);
+        let (future, _) = change.applied(with_stack());
+        let listed: Vec<&str> = future.not_understood.iter().map(|(by, _)| by.as_str()).collect();
+        assert_eq!(listed, if is_listed { vec!["It"] } else { vec![] }, "{resource}");
+        let all = judged(&with_stack(), &change);
+        assert_eq!(
+            checkout(&all).effect,
+            effect.unwrap_or(Effect::None),
+            "{resource}: {all:#?}"
         );
     }
 }
@@ -305,4 +564,118 @@ fn a_retained_resource_stays() {
     change["PolicyAction"] = json!("Retain");
     let all = judged(&shop(), &change_set(&[change]));
     assert_eq!(checkout(&all).effect, Effect::None, "{all:#?}");
+}
+
+/// The shop with the default group of its VPC.
+fn with_default_group() -> AccountDocument {
+    let mut document = shop();
+    let default = json!({"GroupId": "sg-default", "GroupName": "default", "VpcId": "vpc-0a1b2c3d"});
+    document.security_groups.push(serde_json::from_value(default).unwrap());
+    document
+}
+
+/// What is created anew without groups gets the default ones.
+#[test]
+fn a_change_set_that_says_less_is_not_taken_for_unchanged() {
+    const CLUSTER: &str = "AWS::RDS::DBCluster";
+    let orders = |change: &Value| {
+        let mut orders = json!({
+            "DBClusterIdentifier": "orders", "Engine": "aurora-postgresql", "Port": 5432, "DBSubnetGroupName": "shop",
+            "VpcSecurityGroupIds": ["sg-0d00", "sg-0d01"],
+        });
+        for (key, value) in change.as_object().unwrap() {
+            orders[key] = value.clone();
+        }
+        orders.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        orders
+    };
+    let without = |key: &str| orders(&json!({key: null}));
+    let renamed = || orders(&json!({"DBClusterIdentifier": "orders2"}));
+    for (before, after, policy, effects) in [
+        (orders(&json!({})), orders(&json!({})), "", [Effect::None; 2]),
+        (
+            orders(&json!({})),
+            without("VpcSecurityGroupIds"),
+            "",
+            [Effect::Unknown; 2],
+        ),
+        (
+            without("VpcSecurityGroupIds"),
+            without("VpcSecurityGroupIds"),
+            "",
+            [Effect::None; 2],
+        ),
+        (orders(&json!({})), without("Port"), "", [Effect::None; 2]),
+        (
+            orders(&json!({})),
+            without("DBSubnetGroupName"),
+            "",
+            [Effect::Unknown; 2],
+        ),
+        (orders(&json!({})), renamed(), "", [Effect::Breaks; 2]),
+        (
+            orders(&json!({})),
+            orders(&json!({})),
+            "ReplaceAndDelete",
+            [Effect::None; 2],
+        ),
+        (
+            orders(&json!({})),
+            without("VpcSecurityGroupIds"),
+            "ReplaceAndDelete",
+            [Effect::Unknown, Effect::Breaks],
+        ),
+        (
+            orders(&json!({})),
+            orders(&json!({"VpcSecurityGroupIds": []})),
+            "ReplaceAndDelete",
+            [Effect::Unknown, Effect::Breaks],
+        ),
+        (
+            orders(&json!({})),
+            without("Port"),
+            "ReplaceAndDelete",
+            [Effect::Unknown; 2],
+        ),
+        (orders(&json!({})), renamed(), "ReplaceAndDelete", [Effect::Breaks; 2]),
+        (orders(&json!({})), renamed(), "ReplaceAndRetain", [Effect::None; 2]),
+    ] {
+        let mut change = resource("Modify", CLUSTER, Some("orders"), &before, &after);
+        if !policy.is_empty() {
+            change["Replacement"] = json!("True");
+            change["PolicyAction"] = json!(policy);
+        }
+        let accounts = [shop(), with_default_group()];
+        for (document, effect) in accounts.iter().zip(effects) {
+            let all = judged(document, &change_set(std::slice::from_ref(&change)));
+            assert_eq!(checkout(&all).effect, effect, "{change:#}: {all:#?}");
+        }
+    }
+}
+
+/// The database that a proxy has.
+#[test]
+fn a_target_that_is_no_longer_named_is_not_taken_for_unchanged() {
+    const KIND: &str = "AWS::RDS::DBProxyTargetGroup";
+    let named = json!({"DBProxyName": "orders-proxy", "DBClusterIdentifiers": ["orders"]});
+    let less = json!({"DBProxyName": "orders-proxy"});
+    let future_of = |change: &Change| change.applied(shop()).0;
+    let target = |change: &Change| future_of(change).document.db_proxies[0].target.is_some();
+    assert!(target(&change_set(&[resource(
+        "Modify",
+        KIND,
+        Some("t"),
+        &named,
+        &named
+    )])));
+    assert!(!target(&change_set(&[resource(
+        "Modify",
+        KIND,
+        Some("t"),
+        &named,
+        &less
+    )])));
+    let text = format!("Resources:\n  Targets: {}\n", json!({"Type": KIND, "Properties": less}));
+    let doubts = future_of(&template(&text, &[])).doubts;
+    assert!(doubts.iter().any(|doubt| doubt.touch.by == "Targets"), "{doubts:#?}");
 }

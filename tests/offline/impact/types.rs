@@ -3,7 +3,9 @@
 use autoconnect::impact::Effect;
 use serde_json::{Value, json};
 
-use super::{checkout, judged, plan, shop};
+use autoconnect::account::AccountDocument;
+
+use super::{checkout, judged, one, plan, shop};
 
 /// A change of one resource.
 struct Case {
@@ -331,6 +333,15 @@ fn network() -> Vec<Case> {
         ),
         case("awscc_ec2_security_group", UPDATE, (json!({}), json!({})), Unknown),
         case("aws_ec2_managed_prefix_list", UPDATE, (json!({}), json!({})), Unknown),
+        case("aws_cloudformation_stack", UPDATE, (json!({}), json!({})), Unknown),
+        case("aws_cloudformation_stack_set", UPDATE, (json!({}), json!({})), Unknown),
+        case("aws_cloudcontrolapi_resource", UPDATE, (json!({}), json!({})), Unknown),
+        case(
+            "aws_servicecatalog_provisioned_product",
+            UPDATE,
+            (json!({}), json!({})),
+            Unknown,
+        ),
         case(
             "aws_vpc_endpoint",
             CREATE,
@@ -377,6 +388,183 @@ fn later(kind: &str, actions: &[&str], (before, after): (Value, Value), unknown:
     let all = judged(&shop(), &plan(&made));
     let found = checkout(&all);
     assert_eq!(found.effect, Effect::Unknown, "{made:#}: {found:#?}");
+}
+
+/// The shop with a connection of an instance and one through a proxy; with the default group of its VPC, or without.
+fn with_more(has_default: bool) -> AccountDocument {
+    let mut document = shop();
+    let group = document
+        .security_groups
+        .iter_mut()
+        .find(|group| group.group_id == "sg-0f02");
+    let to =
+        json!([{"IpProtocol": "tcp", "FromPort": 3306, "ToPort": 3306, "UserIdGroupPairs": [{"GroupId": "sg-0d02"}]}]);
+    group.unwrap().ip_permissions_egress = serde_json::from_value(to).unwrap();
+    if has_default {
+        let default = json!({"GroupId": "sg-default", "GroupName": "default", "VpcId": "vpc-0a1b2c3d"});
+        document.security_groups.push(serde_json::from_value(default).unwrap());
+    }
+    document
+}
+
+const LEDGER: &str = "instance/ledger:function/invoices";
+const CHECKOUT: &str = "cluster/orders:function/checkout";
+
+fn ledger() -> Value {
+    json!({
+        "identifier": "ledger", "engine": "mysql", "port": 3306, "db_subnet_group_name": "shop",
+        "vpc_security_group_ids": ["sg-0d00", "sg-0d02"],
+    })
+}
+
+/// What is created anew, and about which nothing is said, is as if it had never been there.
+#[test]
+fn what_is_created_anew_gets_the_defaults() {
+    let orders = || cluster(&json!({}));
+    for (kind, connection, before, gone, effects) in [
+        (
+            "aws_rds_cluster",
+            CHECKOUT,
+            orders(),
+            "vpc_security_group_ids",
+            [Effect::Unknown, Effect::Breaks],
+        ),
+        (
+            "aws_db_instance",
+            LEDGER,
+            ledger(),
+            "vpc_security_group_ids",
+            [Effect::Unknown, Effect::Breaks],
+        ),
+        ("aws_rds_cluster", CHECKOUT, orders(), "port", [Effect::None; 2]),
+        ("aws_db_instance", LEDGER, ledger(), "port", [Effect::None; 2]),
+        // The default DB subnet group is not in the file.
+        (
+            "aws_rds_cluster",
+            CHECKOUT,
+            orders(),
+            "db_subnet_group_name",
+            [Effect::Unknown; 2],
+        ),
+        (
+            "aws_db_instance",
+            LEDGER,
+            ledger(),
+            "db_subnet_group_name",
+            [Effect::Unknown; 2],
+        ),
+    ] {
+        let mut after = before.clone();
+        after.as_object_mut().unwrap().remove(gone);
+        let mut null = before.clone();
+        null[gone] = Value::Null;
+        let configured = json!({"mode": "managed", "type": kind, "name": "x", "expressions": {"engine": {}}});
+        for (after, unknown) in [(after, json!({gone: true})), (null, json!({}))] {
+            let change = json!({
+                "address": "it", "type": kind, "name": "x",
+                "change": {"actions": REPLACE, "before": before, "after": after, "after_unknown": unknown},
+            });
+            let made = json!({
+                "format_version": "1.2", "resource_changes": [change],
+                "configuration": {"root_module": {"resources": [configured]}},
+            });
+            for (has_default, effect) in [false, true].into_iter().zip(effects) {
+                let all = judged(&with_more(has_default), &plan(&made));
+                let found = one(&all, connection);
+                assert_eq!(found.effect, effect, "{has_default} {made:#}: {found:#?}");
+            }
+        }
+    }
+    // A database that is made of another has its port.
+    let mut after = orders();
+    after.as_object_mut().unwrap().remove("port");
+    let mut restored = after.clone();
+    restored["snapshot_identifier"] = json!("s");
+    for (after, effect) in [(restored, Effect::Unknown), (after, Effect::None)] {
+        let change = json!({
+            "address": "it", "type": "aws_rds_cluster", "name": "x",
+            "change": {"actions": REPLACE, "before": orders(), "after": after, "after_unknown": {}},
+        });
+        let made = json!({"format_version": "1.2", "resource_changes": [change]});
+        let all = judged(&with_more(true), &plan(&made));
+        assert_eq!(checkout(&all).effect, effect, "{made:#}: {all:#?}");
+    }
+}
+
+/// What gets another name is gone under the old one.
+#[test]
+fn what_is_renamed_breaks_the_connections_of_its_name() {
+    let of = |key: &str, name: &str, rest: Value| {
+        let mut all = rest;
+        all[key] = json!(name);
+        all
+    };
+    let checkout_of = || function(&attached(&["sg-0f00", "sg-0f01"]));
+    let member = || json!({"cluster_identifier": "orders", "engine": "aurora-postgresql"});
+    for (kind, key, names, rest, connection, effect) in [
+        (
+            "aws_db_instance",
+            "identifier",
+            ["ledger", "ledger2"],
+            ledger(),
+            LEDGER,
+            Effect::Breaks,
+        ),
+        (
+            "aws_db_instance",
+            "identifier",
+            ["ledger", "Ledger"],
+            ledger(),
+            LEDGER,
+            Effect::None,
+        ),
+        (
+            "aws_rds_cluster",
+            "cluster_identifier",
+            ["orders", "orders2"],
+            cluster(&json!({})),
+            CHECKOUT,
+            Effect::Breaks,
+        ),
+        (
+            "aws_lambda_function",
+            "function_name",
+            ["checkout", "checkout2"],
+            checkout_of(),
+            CHECKOUT,
+            Effect::Breaks,
+        ),
+        (
+            "aws_rds_cluster_instance",
+            "identifier",
+            ["orders-1", "orders-9"],
+            member(),
+            CHECKOUT,
+            Effect::None,
+        ),
+        (
+            "aws_rds_cluster_instance",
+            "identifier",
+            ["nobody", "orders-1"],
+            member(),
+            CHECKOUT,
+            Effect::Unknown,
+        ),
+    ] {
+        let [before, after] = names.map(|name| of(key, name, rest.clone()));
+        let change = json!({
+            "address": "it", "type": kind, "name": "x",
+            "change": {"actions": UPDATE, "before": before, "after": after, "after_unknown": {}},
+        });
+        let made = json!({"format_version": "1.2", "resource_changes": [change]});
+        let all = judged(&with_more(true), &plan(&made));
+        let found = one(&all, connection);
+        assert_eq!(found.effect, effect, "{made:#}: {found:#?}");
+        if effect == Effect::Breaks {
+            let renamed = connection.replacen(names[0], names[1], 1);
+            assert_eq!(one(&all, &renamed).effect, Effect::Repaired, "{all:#?}");
+        }
+    }
 }
 
 /// Each attribute that a connection depends on.
@@ -567,6 +755,8 @@ fn proxies_and_their_targets_are_judged() {
         json!({"name": "orders-proxy", "engine_family": "POSTGRESQL", "vpc_security_group_ids": groups,
                "vpc_subnet_ids": ["subnet-0a1a", "subnet-0a1b"]})
     };
+    let mut renamed = proxy(&["sg-0b02"]);
+    renamed["name"] = json!("other-proxy");
     let target =
         json!({"db_proxy_name": "orders-proxy", "db_cluster_identifier": "orders", "target_group_name": "default"});
     for (kind, actions, before, after, effect) in [
@@ -585,6 +775,15 @@ fn proxies_and_their_targets_are_judged() {
             Effect::Breaks,
         ),
         ("aws_db_proxy", DELETE, proxy(&["sg-0b02"]), Value::Null, Effect::Breaks),
+        ("aws_db_proxy", UPDATE, proxy(&["sg-0b02"]), renamed, Effect::Breaks),
+        // The default group is not in the file.
+        (
+            "aws_db_proxy",
+            REPLACE,
+            proxy(&["sg-0b02"]),
+            proxy(&[]),
+            Effect::Unknown,
+        ),
         (
             "aws_db_proxy_target",
             DELETE,
