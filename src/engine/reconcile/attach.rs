@@ -200,6 +200,7 @@ fn check_room(function: &Function, site: &Site) -> Result<(), Unmet> {
         most: USUAL_GROUPS,
         groups: after.iter().map(ToString::to_string).collect(),
         could_go: None,
+        without_rules: None,
     })
 }
 

@@ -112,6 +112,7 @@ impl Part for Attached<'_> {
             most: USUAL_GROUPS,
             groups: groups.iter().map(ToString::to_string).collect(),
             could_go: None,
+            without_rules: None,
         }))
     }
 
